@@ -1,0 +1,23 @@
+# The two commands of the README, and what developers run besides. Everything lives in .venv.
+PYTEST := .venv/bin/python -m pytest $(ARGS)
+
+.PHONY: demo test lint clean
+
+demo: .venv/ready # stain a region of the shipped slide; on a desktop, napari opens with the result
+	.venv/bin/diffuscope demo
+
+test: .venv/ready # every test, those of the window too, on a virtual screen where there is one
+	@if command -v xvfb-run >/dev/null; then xvfb-run -a -s "-screen 0 1280x800x24" $(PYTEST); else $(PYTEST); fi
+
+lint: .venv/ready # style, types, and who may import whom
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+clean: # remove what make made
+	rm -rf .venv dist build diffuscope-demo
+
+.venv/ready: pyproject.toml constraints.txt tools/setup.sh
+	bash tools/setup.sh
+	@touch $@

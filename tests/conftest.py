@@ -1,0 +1,100 @@
+"""What several rooms share: data beside the repository, a tiny model, a small slide, the rule on GUI tests."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+IN_CI = os.environ.get("CI", "").lower() == "true"
+MPP = 0.499
+"""µm/px of the sample slide that `small_slide` is cut from."""
+
+CARD = {
+    "title": "Untrained",
+    "what_it_is": "Random weights for tests.",
+    "what_it_is_not": "A stain.",
+    "data": "none",
+    "licence": "CC0-1.0",
+    "trained_on": "nothing",
+    "simulated": True,
+    "figures": {},
+}
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Return the folder of real test data that lies beside the repository."""
+    folder = Path(__file__).resolve().parents[1] / "../shared"
+    if not (folder / "data").is_dir():
+        pytest.skip("there is no shared/ beside the repository")
+    return folder.resolve()
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a model folder of an untrained StainDiffuser, the smallest there is; the same weights each time."""
+    import torch
+
+    from diffuscope.systems.registry import build_system
+    from diffuscope.zoo import save_model
+
+    folder = tmp_path_factory.mktemp("models") / "untrained"
+    config = {"stain": "CD3", "size": "tiny", "T": 1000}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        system = build_system("staindiffuser", config)
+    save_model(folder, system, "staindiffuser", config, CARD)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_slide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a 512 x 512 px tiled pyramidal OME-TIFF of real tissue at 0.499 µm/px."""
+    import tifffile
+
+    from diffuscope.sample_data import sample_path
+
+    finest = tifffile.imread(sample_path("CMU-1-Small-Region.svs"))[900:1412, 900:1412]
+    coarse = finest.reshape(256, 2, 256, 2, 3).mean(axis=(1, 3)).round().astype("uint8")
+    path = tmp_path_factory.mktemp("slides") / "small.ome.tif"
+    size = {"PhysicalSizeX": MPP, "PhysicalSizeXUnit": "µm", "PhysicalSizeY": MPP, "PhysicalSizeYUnit": "µm"}
+    with tifffile.TiffWriter(path, bigtiff=True) as file:
+        options = {"tile": (128, 128), "photometric": "rgb", "compression": "zlib"}
+        file.write(finest, subifds=1, metadata={"axes": "YXS", **size}, **options)
+        file.write(coarse, subfiletype=1, **options)
+    return path
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip GUI tests where there is no display: Qt would end the whole run."""
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        for item in items:
+            if item.get_closest_marker("gui"):
+                item.add_marker(pytest.mark.skip(reason="no display: say `make test`, which brings a virtual one"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In CI a skipped GUI test has shown nothing, and counts as failed."""
+    report = yield
+    if IN_CI and report.skipped and not hasattr(report, "wasxfail") and item.get_closest_marker("gui"):
+        _fail(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """In CI a file that skips itself has shown nothing: all that tests import is installed there."""
+    report = yield
+    if IN_CI and report.skipped:
+        _fail(report)
+    return report
+
+
+def _fail(report: pytest.TestReport | pytest.CollectReport) -> None:
+    report.outcome = "failed"
+    report.longrepr = f"skipped, which CI does not accept: {report.longrepr}"

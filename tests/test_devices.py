@@ -1,0 +1,34 @@
+"""Devices and precision by name, and by what the machine has."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from diffuscope.devices import pick_device, pick_precision
+from diffuscope.errors import InputError
+
+
+@pytest.mark.parametrize(("cuda", "mps", "found"), [(False, False, "cpu"), (False, True, "mps"), (True, True, "cuda")])
+def test_auto_takes_the_fastest_there_is(monkeypatch, cuda: bool, mps: bool, found: str):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert pick_device("auto").type == found
+
+
+def test_a_device_that_is_not_there_is_said(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match="CUDA was asked for, but PyTorch finds none here: choose auto or cpu"):
+        pick_device("cuda")
+    with pytest.raises(InputError, match='no device "gpu": choose one of auto, cpu'):
+        pick_device("gpu")
+
+
+@pytest.mark.parametrize(
+    ("has", "precision"),
+    [({"avx512_bf16": True}, "bf16"), ({"amx_bf16": True}, "bf16"), ({"avx512_bf16": False}, "fp32"), ({}, "fp32")],
+)
+def test_bf16_only_where_the_processor_computes_it(monkeypatch, has: dict[str, bool], precision: str):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has)
+    assert pick_precision(torch.device("cpu")) == precision
+    assert pick_precision(torch.device("mps")) == "fp32"
