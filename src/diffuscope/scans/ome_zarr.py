@@ -1,0 +1,146 @@
+"""OME-Zarr 0.4 (zarr v2) and 0.5 (zarr v3): one multiscale image, its scale in µm, its channel names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+from diffuscope.errors import InputError
+from diffuscope.scans.physical import micrometres
+from diffuscope.scans.scan import Contents
+from diffuscope.scans.source import Source
+
+
+class ZarrLevel(Source):
+    """A zarr array whose axes are any of t, c, z, y, x as (y, x, c); t and z have one place only."""
+
+    def __init__(self, array: zarr.Array[Any], axes: list[str], name: str) -> None:
+        sizes = dict(zip(axes, array.shape, strict=True))
+        chunks = dict(zip(axes, array.chunks, strict=True))
+        super().__init__((sizes["y"], sizes["x"], sizes.get("c", 1)), array.dtype, (chunks["y"], chunks["x"]))
+        self._array = array
+        self._axes = axes
+        self._name = name
+
+    def read(self, y0: int, y1: int, x0: int, x1: int) -> np.ndarray:
+        """As in `Source`."""
+        picks: dict[str, Any] = {"y": slice(y0, y1), "x": slice(x0, x1), "c": slice(None)}
+        try:
+            pixels = np.asarray(self._array[tuple(picks.get(axis, 0) for axis in self._axes)])
+        except Exception as error:  # codecs raise what they like on a damaged chunk
+            raise InputError(
+                f"{self._name} has a chunk that cannot be read ({type(error).__name__}); copy or download it again."
+            ) from error
+        order = [axis for axis in self._axes if axis in picks]
+        if "c" not in order:
+            return pixels[..., np.newaxis] if order == ["y", "x"] else pixels.T[..., np.newaxis]
+        return pixels.transpose([order.index(axis) for axis in "yxc"])
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a folder is a zarr group."""
+    return any((path / name).is_file() for name in (".zgroup", ".zattrs", "zarr.json"))
+
+
+def read_ome_zarr(path: Path) -> Contents:
+    """Contents of an OME-Zarr folder: its first multiscale image.
+
+    Raises
+    ------
+    InputError
+        When the folder holds no such image, is damaged, or is a stack or time series.
+    """
+    try:
+        group = zarr.open_group(path, mode="r")
+        group, about = _image(group, path.name)
+        return _contents(group, about, path.name)
+    except InputError:
+        raise
+    except Exception as error:  # zarr raises what it likes on damaged metadata: KeyError, JSONDecodeError, TypeError …
+        raise InputError(f"{path.name} is a damaged OME-Zarr folder ({type(error).__name__}: {error}).") from error
+
+
+def _image(group: zarr.Group, name: str) -> tuple[zarr.Group, dict[str, Any]]:
+    """The group with the multiscale image and its metadata; 0.5 keeps them under "ome"."""
+    about = _metadata(group)
+    if "multiscales" not in about and "bioformats2raw.layout" in about and "0" in group:
+        inner = group["0"]
+        if isinstance(inner, zarr.Group):
+            group, about = inner, _metadata(inner)
+    if not about.get("multiscales"):
+        raise InputError(f"{name} is a zarr folder, but no OME-Zarr image: it has no multiscales metadata.")
+    return group, about
+
+
+def _metadata(group: zarr.Group) -> dict[str, Any]:
+    attributes = dict(group.attrs)
+    inner = attributes.get("ome")
+    return inner if isinstance(inner, dict) else attributes
+
+
+def _contents(group: zarr.Group, about: dict[str, Any], name: str) -> Contents:
+    image = about["multiscales"][0]
+    axes = [axis["name"] if isinstance(axis, dict) else str(axis) for axis in image["axes"]]
+    if not {"y", "x"} <= set(axes) <= set("tczyx"):
+        raise InputError(f"{name} has the axes {', '.join(axes)}; a slide has y and x, and may have c.")
+    levels: list[Source] = []
+    for dataset in image["datasets"]:
+        array = group[dataset["path"]]
+        if not isinstance(array, zarr.Array):
+            raise InputError(f"{name} lists {dataset['path']} as an image, but it is none.")
+        for axis, size in zip(axes, array.shape, strict=True):
+            if axis in "tz" and size > 1:
+                raise InputError(f"{name} is a stack of {size} planes along {axis}; save one plane of it as an image.")
+        if array.dtype.kind not in "uif":
+            raise InputError(f"{name} has pixels of type {array.dtype}; save it as integers or floats.")
+        one = ZarrLevel(array, axes, name)
+        if not levels or one.shape[0] < levels[-1].shape[0]:
+            levels.append(one)
+    omero = about.get("omero") or {}
+    channels = omero.get("channels") or []
+    count = levels[0].shape[2]
+    names = tuple(str(channel.get("label") or f"channel {i + 1}") for i, channel in enumerate(channels))
+    version = "0.5" if group.metadata.zarr_format == 3 else "0.4"
+    return Contents(
+        format=f"OME-Zarr {version}",
+        levels=levels,
+        mpp=_scale(image, axes),
+        rgb=count == 3 and levels[0].dtype.kind == "u" and _colour(channels),
+        channels=names if len(names) == count else (),
+    )
+
+
+def _scale(image: dict[str, Any], axes: list[str]) -> tuple[float, float] | None:
+    """(y, x) µm per pixel of the first dataset; None where the axes have no unit of length."""
+    factors = [1.0] * len(axes)
+    for transforms in (image["datasets"][0], image):  # the image's own transformation applies to every dataset
+        for one in transforms.get("coordinateTransformations") or []:
+            if one.get("type") == "scale":
+                factors = [a * float(b) for a, b in zip(factors, one["scale"], strict=True)]
+    sizes = []
+    for axis in "yx":
+        about = image["axes"][axes.index(axis)]
+        size = micrometres(factors[axes.index(axis)], about.get("unit") if isinstance(about, dict) else None)
+        if size is None:
+            return None
+        sizes.append(size)
+    return sizes[0], sizes[1]
+
+
+def _colour(channels: list[dict[str, Any]]) -> bool:
+    """Whether three channels are red, green and blue of one picture: no word on them, or just that word.
+
+    Three stains of a fluorescence image are also shown in red, green and blue, but hardly in this order and under
+    these names, which is what writers of brightfield images give.
+    """
+    if not channels:
+        return True
+    colours = [str(channel.get("color", "")).upper() for channel in channels]
+    labels = [str(channel.get("label", "")).strip().lower() for channel in channels]
+    plain = labels in (["red", "green", "blue"], ["r", "g", "b"]) or all(
+        not label or label.replace("channel", "").strip(" :_-").isdigit() for label in labels
+    )
+    return plain and colours in (["FF0000", "00FF00", "0000FF"], ["", "", ""])

@@ -1,0 +1,68 @@
+"""Physical pixel sizes: units as files name them, and which resolution tags can be believed."""
+
+from __future__ import annotations
+
+from diffuscope.errors import InputError
+
+# µm per unit, as OME-XML, OME-Zarr (UDUNITS-2 names) and ImageJ spell them.
+MICROMETRES = {
+    "µm": 1.0,  # micro sign
+    "μm": 1.0,  # Greek mu
+    "um": 1.0,
+    "micron": 1.0,
+    "microns": 1.0,
+    "micrometer": 1.0,
+    "micrometre": 1.0,
+    "nm": 1e-3,
+    "nanometer": 1e-3,
+    "nanometre": 1e-3,
+    "mm": 1e3,
+    "millimeter": 1e3,
+    "millimetre": 1e3,
+    "cm": 1e4,
+    "centimeter": 1e4,
+    "centimetre": 1e4,
+    "inch": 25400.0,
+    "in": 25400.0,
+    "m": 1e6,
+    "meter": 1e6,
+    "metre": 1e6,
+    "å": 1e-4,
+    "angstrom": 1e-4,
+    "pm": 1e-6,
+    "picometer": 1e-6,
+}
+
+# Slides are scanned at 0.1–1 µm/px and overviews at up to 8. A tag that says 72, 96 or 300 dpi (353, 265, 85 µm/px)
+# speaks of a screen or a page, not of the microscope, and is as good as no tag.
+PLAUSIBLE_MPP = (0.02, 10.0)
+
+
+def micrometres(value: float, unit: str | None) -> float | None:
+    """`value` in µm, or None where the unit is not a length or the value is not positive."""
+    scale = MICROMETRES.get((unit or "").strip().lower())
+    return value * scale if scale is not None and 0 < value < float("inf") else None
+
+
+def plausible(mpp: float) -> bool:
+    """Whether a resolution tag can be a microscope's pixel size in µm."""
+    return PLAUSIBLE_MPP[0] <= mpp <= PLAUSIBLE_MPP[1]
+
+
+def isotropic(mpp: tuple[float, float] | None, name: str) -> float | None:
+    """One µm/px from (y, x).
+
+    Raises
+    ------
+    InputError
+        When they differ by more than 5 %: no model has seen stretched tissue.
+    """
+    if mpp is None:
+        return None
+    y, x = mpp
+    if max(y, x) > 1.05 * min(y, x):
+        raise InputError(
+            f"{name} has pixels of {x:.4g} × {y:.4g} µm, which are not square; resample it to square pixels or "
+            "give the µm/px to use with --mpp."
+        )
+    return (y + x) / 2

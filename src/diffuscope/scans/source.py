@@ -1,0 +1,162 @@
+"""Sources: one resolution level each, of which any window can be read, safely from several threads."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from functools import partial
+from typing import Any
+
+import dask.array as da
+import numpy as np
+
+# A pyramid is continued until its longer side is at most this, so that an overview costs little.
+COARSEST_SIDE = 1024
+
+# Chunks of levels that no file dictates; a picture of this side decodes or shrinks within one screen refresh.
+CHUNK_SIDE = 512
+
+
+class Source(ABC):
+    """One level of an image, (y, x, c), read window by window.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (height, width, channels) in pixels of this level.
+    dtype : numpy.dtype
+        In native byte order.
+    chunks : tuple of int
+        (height, width) in which reading is cheapest: the file's own tiles.
+    """
+
+    ndim = 3
+
+    def __init__(self, shape: tuple[int, int, int], dtype: Any, chunks: tuple[int, int]) -> None:
+        self.shape = tuple(int(side) for side in shape)
+        self.dtype = np.dtype(dtype).newbyteorder("=")
+        self.chunks = (min(int(chunks[0]), self.shape[0]), min(int(chunks[1]), self.shape[1]))
+
+    @abstractmethod
+    def read(self, y0: int, y1: int, x0: int, x1: int) -> np.ndarray:
+        """Pixels [y0, y1) × [x0, x1), which lie inside the level, as (y1 - y0, x1 - x0, c)."""
+
+    def __getitem__(self, key: tuple[slice, slice, slice]) -> np.ndarray:
+        """What dask asks for: slices of step 1."""
+        (y0, y1, _), (x0, x1, _) = (part.indices(side) for part, side in zip(key[:2], self.shape[:2], strict=True))
+        return self.read(y0, y1, x0, x1)[..., key[2]]
+
+    def to_dask(self) -> da.Array:
+        """The level as a dask array whose chunks are `chunks`; nothing is read before it is computed."""
+        # The name is random on purpose: dask would otherwise hash the source, and two slides must never share chunks.
+        return da.from_array(
+            self,
+            chunks=(*self.chunks, self.shape[2]),
+            name=False,
+            asarray=False,
+            meta=np.empty((0, 0, 0), dtype=self.dtype),
+        )
+
+
+class Cache:
+    """The pieces decoded last, up to a number of bytes, shared by the levels of one file.
+
+    Neighbouring windows share tiles, and decoding one (JPEG 2000: about 10 ms) costs far more than keeping it.
+    """
+
+    def __init__(self, max_bytes: int = 64 * 2**20) -> None:
+        self._max_bytes = max_bytes
+        self._held: OrderedDict[Hashable, np.ndarray] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], np.ndarray]) -> np.ndarray:
+        """The piece called `key`, made by `make` unless it is held; to be read only."""
+        with self._lock:
+            if key in self._held:
+                self._held.move_to_end(key)
+                return self._held[key]
+        piece = make()  # outside the lock: two threads may decode one tile twice, none waits for another's
+        with self._lock:
+            if key not in self._held and piece.nbytes <= self._max_bytes:
+                self._held[key] = piece
+                self._bytes += piece.nbytes
+                while self._bytes > self._max_bytes:
+                    self._bytes -= self._held.popitem(last=False)[1].nbytes
+        return piece
+
+
+class Halved(Source):
+    """A level at half the resolution of another one: means of 2×2 pixels, of what there is of them at odd edges."""
+
+    def __init__(self, finer: Source, cache: Cache) -> None:
+        height, width, channels = finer.shape
+        super().__init__(((height + 1) // 2, (width + 1) // 2, channels), finer.dtype, (CHUNK_SIDE, CHUNK_SIDE))
+        self._finer = finer
+        self._cache = cache
+
+    def read(self, y0: int, y1: int, x0: int, x1: int) -> np.ndarray:
+        """As in `Source`."""
+        out = np.empty((y1 - y0, x1 - x0, self.shape[2]), dtype=self.dtype)
+        ch, cw = self.chunks
+        for top in range(y0 // ch * ch, y1, ch):
+            for left in range(x0 // cw * cw, x1, cw):
+                piece = self._cache.get((id(self), top, left), partial(self._chunk, top, left))
+                paste(out, piece, top - y0, left - x0)
+        return out
+
+    def _chunk(self, top: int, left: int) -> np.ndarray:
+        bottom = min(2 * (top + self.chunks[0]), self._finer.shape[0])
+        right = min(2 * (left + self.chunks[1]), self._finer.shape[1])
+        fine = self._finer.read(2 * top, bottom, 2 * left, right)
+        return halve(fine)
+
+
+def halve(pixels: np.ndarray) -> np.ndarray:
+    """Means of 2×2 pixels; an odd last row or column is averaged with itself. Integers are rounded to nearest, once."""
+    pad = [(0, pixels.shape[0] % 2), (0, pixels.shape[1] % 2), (0, 0)]
+    full = np.pad(pixels, pad, mode="edge") if any(after for _, after in pad) else pixels
+    # Sums of four 8- and 16-bit integers fit 32 bits exactly.
+    wide = np.float64 if full.dtype.kind != "u" or full.dtype.itemsize > 2 else np.uint32
+    sums = full[0::2].astype(wide) + full[1::2]
+    sums = sums[:, 0::2] + sums[:, 1::2]
+    return as_dtype(sums / 4, pixels.dtype)
+
+
+def as_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Float values as `dtype`: integers are rounded to nearest (halves to even) and clipped to what they can hold."""
+    if dtype.kind not in "ui":
+        return values.astype(dtype)
+    limits = np.iinfo(dtype)
+    return np.clip(np.rint(values), limits.min, limits.max).astype(dtype)
+
+
+def paste(out: np.ndarray, piece: np.ndarray, y: int, x: int) -> None:
+    """Put `piece` into `out` with its first pixel at (y, x); what falls outside is left off."""
+    top, left = max(y, 0), max(x, 0)
+    bottom, right = min(y + piece.shape[0], out.shape[0]), min(x + piece.shape[1], out.shape[1])
+    if bottom > top and right > left:
+        out[top:bottom, left:right] = piece[top - y : bottom - y, left - x : right - x]
+
+
+def over_white(pixels: np.ndarray, *, premultiplied: bool = False) -> np.ndarray:
+    """Composite colour with an alpha channel, last axis, over white.
+
+    Parameters
+    ----------
+    pixels : numpy.ndarray
+        (..., c + 1), unsigned integers or floats in 0–1; the last channel is alpha.
+    premultiplied : bool
+        Whether the colour is already multiplied by alpha (TIFF's "associated" alpha).
+
+    Returns
+    -------
+    numpy.ndarray
+        (..., c), same dtype.
+    """
+    white = float(np.iinfo(pixels.dtype).max) if pixels.dtype.kind in "ui" else 1.0
+    colour = pixels[..., :-1].astype(np.float64)
+    alpha = pixels[..., -1:].astype(np.float64) / white
+    return as_dtype((colour if premultiplied else colour * alpha) + (1 - alpha) * white, pixels.dtype)
