@@ -1,0 +1,15 @@
+"""Optical density, colour deconvolution and coarse masks of positive cells (no torch, no Qt)."""
+
+from diffuscope.stains.deconvolution import HDAB, HED, combine, dab_density, optical_density, separate
+from diffuscope.stains.masks import coarse_mask, mean_plus_two_sigma
+
+__all__ = [
+    "HDAB",
+    "HED",
+    "coarse_mask",
+    "combine",
+    "dab_density",
+    "mean_plus_two_sigma",
+    "optical_density",
+    "separate",
+]
