@@ -1,0 +1,1 @@
+"""The mathematics: schedules, samplers, and noise that belongs to the slide (no images)."""

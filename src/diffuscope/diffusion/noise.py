@@ -1,0 +1,177 @@
+"""Noise that belongs to the slide: a counter-based normal generator keyed by place.
+
+The noise of a pixel is a function of (seed, output port, sample, step, channel, z, y, x) at the model's resolution.
+A tile is therefore the same whatever the order, the region or the worker, and overlapping tiles see the same noise
+where they overlap.
+Philox4x32-10 (Salmon et al. 2011) turns the place into four 32-bit words; Box–Muller turns those into four normals,
+one for each of four channels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+_MASK = 0xFFFFFFFF
+_M0, _M1 = 0xD2511F53, 0xCD9E8D57
+_W0, _W1 = 0x9E3779B9, 0xBB67AE85
+
+
+def philox(counter: Sequence[Tensor], key: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Philox4x32-10.
+
+    Parameters
+    ----------
+    counter : four int64 Tensors
+        32-bit words, broadcastable.
+    key : tuple of int
+        Two 32-bit words.
+
+    Returns
+    -------
+    four int64 Tensors
+        32-bit words.
+    """
+    c0, c1, c2, c3 = counter
+    k0, k1 = key
+    for _ in range(10):
+        # The 64-bit product wraps in int64, but its bits are right; the mask undoes the sign extension.
+        p0, p1 = c0 * _M0, c2 * _M1
+        c0, c1, c2, c3 = (
+            ((p1 >> 32) & _MASK) ^ c1 ^ k0,
+            p1 & _MASK,
+            ((p0 >> 32) & _MASK) ^ c3 ^ k1,
+            p0 & _MASK,
+        )
+        k0, k1 = (k0 + _W0) & _MASK, (k1 + _W1) & _MASK
+    return c0, c1, c2, c3
+
+
+def words(
+    *,
+    seed: int,
+    port: str,
+    sample: int,
+    step: int,
+    channels: int,
+    y: int,
+    x: int,
+    height: int,
+    width: int,
+    z: int = 0,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """Random 32-bit words of a window, bit-identical on every machine.
+
+    Parameters
+    ----------
+    seed, port, sample, step
+        Key of the stream: hashed to 64 bits by BLAKE2b.
+    channels : int
+        Channels wanted; four share one counter.
+    y, x, z : int
+        Place of the window's first pixel in px of the model's resolution from the slide's origin; may be negative.
+    height, width : int
+        Size of the window, px.
+    device : torch.device or str
+        Where to compute.
+
+    Returns
+    -------
+    Tensor
+        int64 (ceil(channels / 4), 4, height, width), values in [0, 2^32).
+    """
+    digest = hashlib.blake2b(repr((int(seed), str(port), int(sample), int(step))).encode(), digest_size=8).digest()
+    key = int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:], "little")
+    rows = (torch.arange(y, y + height, dtype=torch.int64, device=device) & _MASK)[:, None]
+    columns = (torch.arange(x, x + width, dtype=torch.int64, device=device) & _MASK)[None, :]
+    depth = torch.tensor(z & _MASK, dtype=torch.int64, device=device)
+    blocks = [
+        torch.stack(torch.broadcast_tensors(*philox((columns, rows, depth, torch.tensor(b, device=device)), key)))
+        for b in range((channels + 3) // 4)
+    ]
+    return torch.stack(blocks)
+
+
+def normal(
+    *,
+    seed: int,
+    port: str,
+    sample: int,
+    step: int,
+    channels: int,
+    y: int,
+    x: int,
+    height: int,
+    width: int,
+    z: int = 0,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """Standard normal noise of a window, by Box–Muller in float64 from `words` (see there for the key).
+
+    Returns
+    -------
+    Tensor
+        float32 (channels, height, width).
+    """
+    bits = words(
+        seed=seed,
+        port=port,
+        sample=sample,
+        step=step,
+        channels=channels,
+        y=y,
+        x=x,
+        height=height,
+        width=width,
+        z=z,
+        device=device,
+    )
+    uniform = (bits.double() + 0.5) / 2.0**32
+    radius = (-2.0 * uniform[:, 0::2].log()).sqrt()
+    angle = (2.0 * torch.pi) * uniform[:, 1::2]
+    pairs = torch.stack([radius * angle.cos(), radius * angle.sin()], dim=2)
+    return pairs.reshape(-1, height, width)[:channels].float()
+
+
+class TileNoise:
+    """Noise for a batch of tiles: the `diffuscope.systems.base.Noise` that the engine hands to a system.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the run.
+    places : sequence of (y, x)
+        First pixel of each tile, px of the model's resolution from the slide's origin.
+    height, width : int
+        Size of a tile, px.
+    device : torch.device or str
+        Where the system runs. Noise is computed on the CPU: normals then agree between devices to the last bit.
+    """
+
+    def __init__(
+        self, seed: int, places: Sequence[tuple[int, int]], height: int, width: int, device: torch.device | str = "cpu"
+    ) -> None:
+        self._seed, self._places, self._size, self._device = seed, list(places), (height, width), device
+
+    def __call__(self, port: str, *, sample: int, step: int, channels: int) -> Tensor:
+        """Return noise (n, channels, height, width) for the tiles of the batch."""
+        height, width = self._size
+        tiles = [
+            normal(
+                seed=self._seed,
+                port=port,
+                sample=sample,
+                step=step,
+                channels=channels,
+                y=y,
+                x=x,
+                height=height,
+                width=width,
+            )
+            for y, x in self._places
+        ]
+        return torch.stack(tiles).to(self._device)

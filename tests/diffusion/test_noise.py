@@ -1,0 +1,99 @@
+"""Noise: Philox against its published vectors, normals against NumPy, and one value a place."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from diffuscope.diffusion.noise import TileNoise, normal, philox, words
+
+STREAM = {"seed": 7, "port": "ihc", "sample": 1, "step": 3}
+
+
+# Random123's kat_vectors for philox4x32-10: counter, key, result.
+@pytest.mark.parametrize(
+    ("counter", "key", "result"),
+    [
+        ("00000000 " * 4, "00000000 " * 2, "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
+        ("ffffffff " * 4, "ffffffff " * 2, "408f276d 41c83b0e a20bc7c6 6d5451fd"),
+        ("243f6a88 85a308d3 13198a2e 03707344", "a4093822 299f31d0", "d16cfe09 94fdcceb 5001e420 24126ea1"),
+    ],
+)
+def test_philox_gives_the_published_words(counter: str, key: str, result: str):
+    words_in = [torch.tensor(int(word, 16)) for word in counter.split()]
+    first, second = (int(word, 16) for word in key.split())
+    assert [int(word) for word in philox(words_in, (first, second))] == [int(word, 16) for word in result.split()]
+
+
+def test_philox_agrees_with_numpy_over_a_window():
+    """NumPy's Philox is the 64-bit one, so the 32-bit rounds are written out in NumPy's unsigned integers instead."""
+    bits = words(**STREAM, channels=4, y=-2, x=5, height=4, width=3).numpy()[0]
+    digest = hashlib.blake2b(repr((7, "ihc", 1, 3)).encode(), digest_size=8).digest()
+    k0, k1 = (int.from_bytes(digest[i : i + 4], "little") for i in (0, 4))
+    for i in range(4):
+        for j in range(3):
+            c = [5 + j, (i - 2) % 2**32, 0, 0]
+            for r in range(10):
+                p0, p1 = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
+                a, b = (k0 + r * 0x9E3779B9) % 2**32, (k1 + r * 0xBB67AE85) % 2**32
+                c = [(p1 >> 32) ^ c[1] ^ a, p1 % 2**32, (p0 >> 32) ^ c[3] ^ b, p0 % 2**32]
+            assert bits[:, i, j].tolist() == c
+
+
+def test_normals_are_box_muller_of_the_words_in_double_precision():
+    place = {"y": 100, "x": 200, "height": 16, "width": 24}
+    bits = words(**STREAM, channels=6, **place).numpy().astype(np.float64)
+    u = (bits + 0.5) / 2**32
+    expected = []
+    for block in u:
+        for a, b in ((block[0], block[1]), (block[2], block[3])):
+            expected += [
+                np.sqrt(-2 * np.log(a)) * np.cos(2 * np.pi * b),
+                np.sqrt(-2 * np.log(a)) * np.sin(2 * np.pi * b),
+            ]
+    found = normal(**STREAM, channels=6, **place)
+    assert found.shape == (6, 16, 24)
+    np.testing.assert_allclose(found.numpy(), np.stack(expected[:6]), atol=1e-6)
+
+
+def test_normals_are_standard_and_independent():
+    noise = normal(**STREAM, channels=8, y=0, x=0, height=256, width=256).double().numpy()
+    assert stats.kstest(noise.ravel()[::7], "norm").pvalue > 1e-3
+    correlation = np.corrcoef(noise.reshape(8, -1))
+    assert np.abs(correlation - np.eye(8)).max() < 5 / 256
+    for shift in ((0, 1), (1, 0)):
+        rolled = np.roll(noise, shift, axis=(1, 2))
+        assert abs((noise * rolled).mean()) < 5 / np.sqrt(noise.size)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    y=st.integers(-300, 70_000), x=st.integers(-300, 70_000), dy=st.integers(0, 9), dx=st.integers(0, 9),
+    h=st.integers(1, 9), w=st.integers(1, 9), channels=st.integers(1, 9),
+)  # fmt: skip
+def test_a_place_has_the_same_noise_in_whatever_window(y, x, dy, dx, h, w, channels):
+    whole = normal(**STREAM, channels=9, y=y, x=x, height=dy + h, width=dx + w)
+    part = normal(**STREAM, channels=channels, y=y + dy, x=x + dx, height=h, width=w)
+    torch.testing.assert_close(part, whole[:channels, dy:, dx:], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("other", [{"seed": 8}, {"port": "segmentation"}, {"sample": 0}, {"step": 4}, {"z": 1}])
+def test_each_part_of_the_key_makes_other_noise(other):
+    place = {"channels": 1, "y": 0, "x": 0, "height": 64, "width": 64}
+    one, two = normal(**STREAM, **place), normal(**(STREAM | other), **place)
+    assert abs((one * two).mean()) < 5 / 64
+
+
+def test_a_batch_has_each_tile_s_own_noise():
+    places = [(0, 0), (40, 24)]
+    noise = TileNoise(7, places, 32, 48, torch.device("cpu"))
+    batch = noise("ihc", sample=1, step=3, channels=3)
+    for found, (y, x) in zip(batch, places, strict=True):
+        expected = normal(**STREAM, channels=3, y=y, x=x, height=32, width=48)
+        torch.testing.assert_close(found, expected, rtol=0, atol=0)

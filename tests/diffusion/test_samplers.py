@@ -1,0 +1,108 @@
+"""Samplers against the papers' formulae, and against data whose score is known in closed form."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from diffuscope.diffusion.samplers import SAMPLERS, make_sampler
+from diffuscope.diffusion.schedule import linear_schedule
+from diffuscope.errors import InputError
+
+WIDE = (-100.0, 100.0)
+
+
+def exact_eps(x: torch.Tensor, alpha_bar: float, mean: float, sd: float) -> torch.Tensor:
+    """ε̂ of the ideal network for data ~ N(mean, sd²): the posterior mean of ε given x_t."""
+    variance = alpha_bar * sd**2 + 1 - alpha_bar
+    return (1 - alpha_bar) ** 0.5 * (x - alpha_bar**0.5 * mean) / variance
+
+
+def draw(name: str, steps: int, *, T: int = 1000, n: int = 20_000, mean: float = 0.3, sd: float = 0.2) -> torch.Tensor:  # noqa: N803
+    schedule = linear_schedule(T)
+    sampler = make_sampler(name, schedule, steps, bounds=WIDE)
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(1, 1, n, generator=generator)
+    for t in sampler.timesteps:
+        noise = torch.randn(1, 1, n, generator=generator) if sampler.needs_noise else None
+        step = sampler.step(exact_eps(x, schedule.alphas_cumprod[t], mean, sd), t, x, noise)
+        x = step.sample
+    return x
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "tolerance"),
+    [("dpmsolver++", 250, 0.02), ("unipc", 250, 0.02), ("ddim", 500, 0.02), ("ddpm", 1000, 0.02)],
+)
+def test_each_sampler_draws_a_gaussian_whose_score_it_is_given(name: str, steps: int, tolerance: float):
+    x = draw(name, steps)
+    # 20,000 draws know the mean to 0.2 / √20000 = 0.0014
+    assert float(x.mean()) == pytest.approx(0.3, abs=0.008)
+    assert float(x.std()) == pytest.approx(0.2, rel=tolerance)
+
+
+@pytest.mark.parametrize("name", ["dpmsolver++", "unipc", "ddim"])
+def test_more_steps_come_nearer(name: str):
+    error = [abs(float(draw(name, steps).std()) - 0.2) for steps in (5, 40)]
+    assert error[1] < error[0] / 3
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_spacing_is_trailing(name: str):
+    steps = 1000 if name == "ddpm" else 8
+    times = make_sampler(name, linear_schedule(1000), steps).timesteps
+    assert times == tuple(int(t) for t in np.round(np.arange(1000, 0, -1000 / steps)) - 1)
+
+
+def test_ddpm_is_the_posterior_of_ho_et_al():
+    schedule = linear_schedule(50)
+    sampler = make_sampler("ddpm", schedule, 50)
+    generator = torch.Generator().manual_seed(1)
+    clean, eps, noise = (torch.randn(64, generator=generator).double() for _ in range(3))
+    clean = clean.clamp(-1, 1)
+    ab = schedule.alphas_cumprod
+    for t in (49, 20, 1):
+        x = ab[t] ** 0.5 * clean + (1 - ab[t]) ** 0.5 * eps
+        beta, before = schedule.betas[t], ab[t - 1]
+        mean = before**0.5 * beta / (1 - ab[t]) * clean + (1 - beta) ** 0.5 * (1 - before) / (1 - ab[t]) * x
+        sd = ((1 - before) / (1 - ab[t]) * beta) ** 0.5
+        step = sampler.step(eps, t, x, noise)
+        torch.testing.assert_close(step.clean, clean, rtol=0, atol=1e-6)
+        torch.testing.assert_close(step.sample, mean + sd * noise, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.4, 1.0])
+def test_ddim_is_equation_12_of_song_et_al(eta: float):
+    schedule = linear_schedule(1000)
+    sampler = make_sampler("ddim", schedule, 10, eta=eta)
+    t, before = sampler.timesteps[3], sampler.timesteps[4]
+    generator = torch.Generator().manual_seed(2)
+    x, eps, noise = (torch.randn(64, generator=generator).double() for _ in range(3))
+    a, b = schedule.alphas_cumprod[t], schedule.alphas_cumprod[before]
+    clean = ((x - (1 - a) ** 0.5 * eps) / a**0.5).clamp(-1, 1)
+    direction = (x - a**0.5 * clean) / (1 - a) ** 0.5
+    sd = eta * ((1 - b) / (1 - a)) ** 0.5 * (1 - a / b) ** 0.5
+    expected = b**0.5 * clean + (1 - b - sd**2) ** 0.5 * direction + sd * noise
+    torch.testing.assert_close(sampler.step(eps, t, x, noise).sample, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_the_clean_estimate_is_clipped_and_the_last_one_is_the_sample(name: str):
+    schedule = linear_schedule(20)
+    sampler = make_sampler(name, schedule, 20 if name == "ddpm" else 6)
+    x = torch.randn(1, 1, 256, generator=torch.Generator().manual_seed(3)) * 3
+    for t in sampler.timesteps:
+        step = sampler.step(-x, t, x, torch.zeros_like(x))
+        assert step.clean.abs().max() <= 1
+        x = step.sample
+    torch.testing.assert_close(x, step.clean, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "words"),
+    [("euler", 5, "no sampler"), ("ddim", 0, "1 to 20"), ("ddim", 21, "1 to 20"), ("ddpm", 5, "all 20 steps")],
+)
+def test_what_a_schedule_cannot_do_is_said(name: str, steps: int, words: str):
+    with pytest.raises(InputError, match=words):
+        make_sampler(name, linear_schedule(20), steps)
