@@ -1,0 +1,118 @@
+"""Convolutional blocks for tiled diffusion: every statistic is local to a pixel.
+
+Group and batch normalisation take means over the whole tile, so that what one pixel becomes depends on what
+lies at the far end of its tile, and neighbouring tiles disagree where they overlap. Normalising each pixel over
+its channels keeps the reach of a network to its convolutions; seams then vanish with the overlap.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class ChannelNorm(nn.Module):
+    """Layer normalisation of each pixel over its channels, without an affine part.
+
+    Parameters
+    ----------
+    eps : float
+        Added to the variance.
+    """
+
+    def __init__(self, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise x of shape (n, c, h, w) over c; channels_last memory makes it one pass."""
+        return F.layer_norm(x.permute(0, 2, 3, 1), (x.shape[1],), eps=self.eps).permute(0, 3, 1, 2)
+
+
+class TimeEmbedding(nn.Module):
+    """Sinusoidal embedding of the diffusion time in [0, 1], followed by a two-layer perceptron.
+
+    Parameters
+    ----------
+    width : int
+        Channels of the embedding, even.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("frequencies", torch.exp(torch.linspace(0.0, math.log(1000.0), width // 2)), False)
+        self.mlp = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+
+    def forward(self, time: Tensor) -> Tensor:
+        """Embed time of shape (n,) in [0, 1] (t / T, so that T can change) to (n, width)."""
+        angles = time[:, None].float() * self.get_buffer("frequencies")
+        return self.mlp(torch.cat([angles.sin(), angles.cos()], dim=1))
+
+
+class ResidualBlock(nn.Module):
+    """Norm, modulation, SiLU, 3×3 convolution, time scale and shift, SiLU, 3×3 convolution, plus the input.
+
+    One normalisation a block: on a CPU the element-wise passes cost more than the convolutions.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Channels.
+    time_width : int
+        Channels of the time embedding; 0 for a block without time.
+    """
+
+    def __init__(self, inputs: int, outputs: int, time_width: int = 0) -> None:
+        super().__init__()
+        self.norm = ChannelNorm()
+        self.first = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.second = nn.Conv2d(outputs, outputs, 3, padding=1)
+        # Each block begins as the identity, so that depth does not slow the first steps of training.
+        nn.init.zeros_(self.second.weight)
+        nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
+        self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+        self.time = nn.Linear(time_width, 2 * outputs) if time_width else None
+
+    def forward(
+        self, x: Tensor, embedding: Tensor | None = None, modulation: tuple[Tensor, Tensor] | None = None
+    ) -> Tensor:
+        """Map (n, inputs, h, w) to (n, outputs, h, w).
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, inputs, h, w)
+            Feature.
+        embedding : Tensor of shape (n, time_width), optional
+            Time embedding, for a block with time.
+        modulation : (scale, shift), optional
+            Each (n, inputs, h, w): the normalised feature becomes feature · scale + shift.
+        """
+        h = self.norm(x)
+        if modulation is not None:
+            scale, shift = modulation
+            h = torch.addcmul(shift, h, scale)
+        h = self.first(F.silu(h))
+        if self.time is not None and embedding is not None:
+            scale, shift = self.time(embedding)[:, :, None, None].chunk(2, dim=1)
+            h = torch.addcmul(shift, h, 1.0 + scale)
+        return self.skip(x) + self.second(F.silu(h))
+
+
+def downsample(inputs: int, outputs: int) -> nn.Conv2d:
+    """2× downsampling by a 2×2 convolution of stride 2: no pixel is seen twice, so no aliasing of borders."""
+    return nn.Conv2d(inputs, outputs, 2, stride=2)
+
+
+class Upsample(nn.Module):
+    """2× upsampling: nearest neighbour, then a 3×3 convolution (no checkerboard)."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, inputs, h, w) to (n, outputs, 2h, 2w)."""
+        return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))

@@ -1,0 +1,93 @@
+"""An image encoder and a diffusion U-Net whose encoder features can be modulated from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from diffuscope.networks.blocks import ChannelNorm, ResidualBlock, TimeEmbedding, Upsample, downsample
+
+
+class Encoder(nn.Module):
+    """Feature pyramid of a condition image: one residual block a level, halving the size between levels.
+
+    Parameters
+    ----------
+    channels : int
+        Channels of the image.
+    widths : sequence of int
+        Channels of each level, finest first.
+    """
+
+    def __init__(self, channels: int, widths: Sequence[int]) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(channels, widths[0], 3, padding=1)
+        self.blocks = nn.ModuleList(ResidualBlock(width, width) for width in widths)
+        self.down = nn.ModuleList(downsample(a, b) for a, b in pairwise(widths))
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Return F_1…F_n of shapes (n, widths[i], h / 2^i, w / 2^i) for an image (n, channels, h, w)."""
+        h = self.stem(image)
+        features = []
+        for level, block in enumerate(self.blocks):
+            h = block(self.down[level - 1](h) if level else h)
+            features.append(h)
+        return features
+
+
+class ModulatedUNet(nn.Module):
+    """Diffusion U-Net with one modulation (scale, shift) of each encoder level's feature.
+
+    Parameters
+    ----------
+    channels : int
+        Channels of the noisy image and of the output.
+    widths : sequence of int
+        Channels of each level, finest first. Sides must be multiples of 2^(levels − 1).
+    """
+
+    def __init__(self, channels: int, widths: Sequence[int]) -> None:
+        super().__init__()
+        time_width = 4 * widths[0]
+        self.embed = TimeEmbedding(time_width)
+        self.norm = ChannelNorm()
+        self.stem = nn.Conv2d(channels, widths[0], 3, padding=1)
+        self.encoder = nn.ModuleList(ResidualBlock(width, width, time_width) for width in widths)
+        self.down = nn.ModuleList(downsample(a, b) for a, b in pairwise(widths))
+        self.middle = ResidualBlock(widths[-1], widths[-1], time_width)
+        self.up = nn.ModuleList(Upsample(b, a) for a, b in pairwise(widths))
+        self.decoder = nn.ModuleList(ResidualBlock(2 * width, width, time_width) for width in widths)
+        self.head = nn.Conv2d(widths[0], channels, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor, time: Tensor, modulation: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+        """Map a noisy image to an image of the same shape.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, channels, h, w)
+            Noisy image.
+        time : Tensor of shape (n,)
+            t / T in [0, 1].
+        modulation : sequence of (scale, shift)
+            A pair a level, each (n, widths[i], h / 2^i, w / 2^i): the level's normalised feature
+            becomes feature · scale + shift.
+        """
+        embedding = self.embed(time)
+        h = self.stem(x)
+        skips = []
+        for level, block in enumerate(self.encoder):
+            h = self.down[level - 1](h) if level else h
+            h = block(h, embedding, modulation[level])
+            skips.append(h)
+        h = self.middle(h, embedding)
+        for level in reversed(range(len(skips))):
+            h = self.decoder[level](torch.cat([h, skips[level]], dim=1), embedding)
+            if level:
+                h = self.up[level - 1](h)
+        return self.head(F.silu(self.norm(h)))
