@@ -1,0 +1,1 @@
+"""Diffusion systems behind one contract (`diffuscope.systems.base`)."""

@@ -1,0 +1,117 @@
+"""The contract between a diffusion system and everything that runs, shows or describes it.
+
+The engine, the docks, the command line and the model card read `System.inputs` and
+`System.outputs`; none of them knows a system by name.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from diffuscope.systems.ports import Port
+
+
+class Noise(Protocol):
+    """Coordinate-keyed standard normal noise for the batch at hand (see `diffuscope.diffusion.noise`)."""
+
+    def __call__(self, port: str, *, sample: int, step: int, channels: int) -> Tensor:
+        """Return noise of shape (n, channels, h, w) for the n tiles of the batch."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleSettings:
+    """How to sample: what `System.sample` needs besides the images.
+
+    Attributes
+    ----------
+    sampler : str
+        A name known to `diffuscope.diffusion.samplers`.
+    steps : int
+        Network evaluations of the main branch per sample.
+    samples : int
+        K ≥ 1, the number of samples drawn per tile.
+    """
+
+    sampler: str
+    steps: int
+    samples: int = 1
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Where a tile batch stands after one network evaluation.
+
+    Attributes
+    ----------
+    step, steps : int
+        Evaluations done and in all.
+    clean : dict of str to Tensor
+        Current clean estimate by output key, shape (n, c, h, w), in the port's physical range;
+        may be empty (an auxiliary branch has nothing to show).
+    """
+
+    step: int
+    steps: int
+    clean: Mapping[str, Tensor]
+
+
+class System(nn.Module, ABC):
+    """A diffusion system: ports in, ports out, `sample` and `loss`.
+
+    Attributes
+    ----------
+    inputs, outputs : tuple of Port
+        The first output is the main result, the others are its maps.
+    tile, overlap : int
+        Tile side and overlap in px at the ports' µm/px with which the engine should run it.
+    presets : dict of str to SampleSettings
+        Named qualities, e.g. ``{"fast": …, "reference": …}``; the first is the default.
+    """
+
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    tile: int
+    overlap: int
+    presets: dict[str, SampleSettings]
+
+    @abstractmethod
+    def sample(
+        self, inputs: Mapping[str, Tensor], noise: Noise, settings: SampleSettings
+    ) -> Generator[Estimate, None, dict[str, Tensor]]:
+        """Sample one batch of tiles, yielding after every network evaluation.
+
+        Parameters
+        ----------
+        inputs : mapping of str to Tensor
+            By input key, float32 (n, c, h, w) in the port's physical range, on the system's device.
+        noise : Noise
+            Standard normal noise keyed by place.
+        settings : SampleSettings
+            Sampler, steps, number of samples.
+
+        Returns
+        -------
+        dict of str to Tensor
+            By output key, float32 (n, c, h, w) in the port's physical range, on the CPU
+            (the generator's return value). The caller may close the generator between any two
+            evaluations; nothing is kept then.
+        """
+
+    @abstractmethod
+    def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+        """Return the training loss: ``{"loss": total, ...its terms}``, scalars.
+
+        Parameters
+        ----------
+        batch : mapping of str to Tensor
+            What the recipe's data set yields, physical ranges, (n, c, h, w).
+        generator : torch.Generator
+            Source of t and ε, so that a step is a function of (seed, step).
+        """

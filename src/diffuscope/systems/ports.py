@@ -1,0 +1,47 @@
+"""Ports: what a system takes and gives, as files and viewers must know it. No torch here: napari imports this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Port:
+    """One named input or output of a system.
+
+    Attributes
+    ----------
+    name : str
+        What the user sees, e.g. ``"H&E"`` or ``"virtual CD3"``.
+    key : str
+        What files and the noise generator use, e.g. ``"ihc"``: ``[a-z0-9_]+``, unique in a system.
+    kind : {"rgb", "map"}
+        A colour image (3 channels) or one measured quantity (1 channel).
+    channels : tuple of str
+        Channel names; their number is the number of channels.
+    mpp : float
+        µm per pixel at which the system works.
+    range : tuple of float
+        Lowest and highest physical value; ``(0, 255)`` for rgb, optical density for a DAB map.
+        Also the contrast limits that a viewer starts with.
+    dtype : {"uint8", "float32"}
+        Stored type.
+    fill : float
+        Value where nothing was computed (no tissue, outside a drawn shape).
+    unit : str
+        Physical unit of a map, e.g. ``"OD"``; empty for colour.
+    colormap : str
+        napari colormap name of a map.
+    """
+
+    name: str
+    key: str
+    kind: Literal["rgb", "map"]
+    channels: tuple[str, ...]
+    mpp: float
+    range: tuple[float, float]
+    dtype: Literal["uint8", "float32"] = "uint8"
+    fill: float = 255.0
+    unit: str = ""
+    colormap: str = "gray"

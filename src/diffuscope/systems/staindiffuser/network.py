@@ -1,0 +1,110 @@
+"""StainDiffuser's network: one H&E encoder, and per task attention blocks and a diffusion U-Net."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from diffuscope.networks.blocks import ChannelNorm
+from diffuscope.networks.unet import Encoder, ModulatedUNet
+
+Attention = list[tuple[Tensor, Tensor]]
+
+
+class AttentionBlock(nn.Module):
+    """f_task,i: the H&E feature F_i to the attention matrix A_i of one task and level (paper §3.2).
+
+    The paper gives A_i = f_task,i(F_i), of F_i's size, modulating the diffusion encoder's feature, and no formula.
+    Decision: A_i holds a gain and an offset for every pixel and channel, and the normalised diffusion feature
+    becomes gain · feature + offset. A product alone (MedSegDiff's LN(x)·LN(c)) carries no H&E detail
+    where the diffusion feature is noise, which is where a sampler begins; the offset does.
+    The gain is 1 and the offset 0 before training.
+
+    Parameters
+    ----------
+    width : int
+        Channels of the level.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = ChannelNorm()
+        self.project = nn.Conv2d(width, 2 * width, 1)
+        nn.init.zeros_(self.project.weight)
+        nn.init.zeros_(self.project.bias)  # type: ignore[arg-type]
+
+    def forward(self, feature: Tensor) -> tuple[Tensor, Tensor]:
+        """Map F_i (n, width, h, w) to gain and offset of the same shape."""
+        gain, offset = self.project(F.silu(self.norm(feature))).chunk(2, dim=1)
+        # Contiguous in channels_last, so that each later step reads them in one pass.
+        return (1.0 + gain).contiguous(memory_format=torch.channels_last), offset.contiguous(
+            memory_format=torch.channels_last
+        )
+
+
+class Branch(nn.Module):
+    """One task: its attention blocks and its diffusion U-Net.
+
+    Parameters
+    ----------
+    channels : int
+        Channels of what the branch denoises (3 for IHC, 1 for a mask).
+    widths : sequence of int
+        Channels of each level, finest first.
+    """
+
+    def __init__(self, channels: int, widths: Sequence[int]) -> None:
+        super().__init__()
+        self.channels = channels
+        self.attention = nn.ModuleList(AttentionBlock(width) for width in widths)
+        self.unet = ModulatedUNet(channels, widths)
+
+    def attend(self, features: Sequence[Tensor]) -> Attention:
+        """A_1…A_n from F_1…F_n: independent of t and x_t, so once a tile."""
+        return [block(feature) for block, feature in zip(self.attention, features, strict=True)]
+
+    def forward(self, x: Tensor, time: Tensor, alpha_bar: Tensor, attention: Attention) -> Tensor:
+        """Predict ε.
+
+        The U-Net's raw output F is read as a velocity, ε̂ = √ᾱ·F + √(1−ᾱ)·x_t (Salimans & Ho 2022). It remains an
+        ε-prediction; but its error in the clean estimate is √(1−ᾱ)·error(F), bounded at every t, where that of
+        a bare ε̂ is multiplied by √((1−ᾱ)/ᾱ), 158 at t = T, and bf16 rounding with it.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, channels, h, w)
+            x_t, float32.
+        time, alpha_bar : Tensor of shape (n,)
+            t / T, and ᾱ_t.
+        attention : list of (gain, offset)
+            From `attend`.
+
+        Returns
+        -------
+        Tensor
+            ε̂, float32, the shape of x.
+        """
+        raw = self.unet(x, time, attention).float()
+        a = alpha_bar.float()[:, None, None, None]
+        return a.sqrt() * raw + (1.0 - a).sqrt() * x
+
+
+class StainDiffuserNetwork(nn.Module):
+    """Shared H&E encoder, generation branch and, with λ > 0, segmentation branch.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Channels of each level, finest first.
+    segmentation : bool
+        Whether there is a segmentation branch.
+    """
+
+    def __init__(self, widths: Sequence[int], *, segmentation: bool) -> None:
+        super().__init__()
+        self.encoder = Encoder(3, widths)
+        self.generation = Branch(3, widths)
+        self.segmentation = Branch(1, widths) if segmentation else None
