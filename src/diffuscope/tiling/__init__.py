@@ -1,0 +1,4 @@
+"""Plan, engine, blending, canvas: how a system runs over a whole slide.
+
+No module is imported here: `events` and `result` stay free of torch.
+"""

@@ -1,0 +1,94 @@
+"""What a running job reports: small frozen records that travel between processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """The canvas exists and tiles are about to be computed.
+
+    Attributes
+    ----------
+    out : str
+        Result folder.
+    tiles : int
+        Tiles to compute (tissue only).
+    notices : tuple of str
+        Sentences the user should see (assumed µm/px, resampling factor, precision).
+    """
+
+    out: str
+    tiles: int
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """Current clean estimate of one tile.
+
+    Attributes
+    ----------
+    y, x : int
+        Place of `image` on the canvas in px of the canvas (may be negative at the region's edge).
+    image : ndarray
+        Main output port, (h, w, c), stored dtype.
+    step, steps : int
+        Network evaluations done for this tile, and in all.
+    """
+
+    y: int
+    x: int
+    image: NDArray[np.generic]
+    step: int
+    steps: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileDone:
+    """A tile is finished and written; `box` is what may now differ on the canvas.
+
+    Attributes
+    ----------
+    done, tiles : int
+        Tiles finished and in all.
+    box : tuple of int
+        (y, x, height, width) on the canvas, px of the canvas, clipped to it.
+    seconds : float
+        Since Started.
+    """
+
+    done: int
+    tiles: int
+    box: tuple[int, int, int, int]
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """The job ended: whole (`complete`), or cancelled with what was done kept.
+
+    Attributes
+    ----------
+    out : str
+        Result folder.
+    complete : bool
+        False where the run was cancelled.
+    done, tiles : int
+        Tiles finished and in all.
+    seconds : float
+        Since Started.
+    """
+
+    out: str
+    complete: bool
+    done: int
+    tiles: int
+    seconds: float
+
+
+Event = Started | Preview | TileDone | Finished

@@ -1,0 +1,139 @@
+"""A result folder opened again: every image, its place, its record and its table."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dask.array as da
+import zarr
+
+from diffuscope.errors import InputError
+from diffuscope.tiling.layout import ATTRS, FORMAT, open_images
+from diffuscope.tiling.tissue import TissueMap, load_tissue
+
+if TYPE_CHECKING:
+    from diffuscope.systems.ports import Port
+
+TABLE = "table.csv"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a run left behind, read lazily.
+
+    Attributes
+    ----------
+    path : Path
+        The OME-Zarr folder.
+    complete : bool
+        False while the run goes on, or where it was cancelled or killed.
+    done, tiles : int
+        Tiles finished (as of the last refresh) and planned.
+    ports : tuple of Port
+        Output ports, the main one first.
+    images : dict of str to list of dask array
+        Pyramid levels (y, x, c) by port key, finest first; arrays read from disk at each compute, so
+        that a result being written is seen to grow.
+    mpp : float
+        µm per px of the finest level.
+    factor : float
+        Level-0 px of the slide per px of the finest level.
+    window : tuple of int
+        (y, x, height, width) of the canvas in px of the model's grid, whose origin is the slide's.
+    origin : tuple of float
+        (y, x) of the centre of the first px in µm from the centre of the slide's first px: napari's ``translate``.
+    tissue : TissueMap or None
+        Where the tissue lies on the canvas; None where the result was written without.
+    record : dict
+        The run record.
+    table : list of dict
+        Measurements per region as text by column; empty where the run did not end.
+    """
+
+    path: Path
+    complete: bool
+    done: int
+    tiles: int
+    ports: tuple[Port, ...]
+    images: dict[str, list[da.Array]]
+    mpp: float
+    factor: float
+    window: tuple[int, int, int, int]
+    origin: tuple[float, float]
+    tissue: TissueMap | None
+    record: dict[str, Any]
+    table: list[dict[str, str]]
+
+
+def is_result(path: str | Path) -> bool:
+    """Whether a folder is a Diffuscope result, complete or not; never raises."""
+    try:
+        return ATTRS in zarr.open_group(Path(path), mode="r", zarr_format=2).attrs
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def open_result(path: str | Path) -> Result:
+    """Open a result folder.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder that a run wrote.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    InputError
+        There is no such folder, it is not a Diffuscope result, or a newer version wrote it.
+    """
+    # Only here: a reader that asks `is_result` must not wait for torch.
+    from diffuscope.systems.ports import Port
+
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path} does not exist: give the folder that a run wrote.")
+    if not is_result(path):
+        raise InputError(f"{path.name} is not a Diffuscope result: give the .ome.zarr folder that a run wrote.")
+    root = zarr.open_group(path, mode="r", zarr_format=2)
+    about: Any = root.attrs[ATTRS]
+    if about["version"] > FORMAT:
+        raise InputError(f"{path.name} was written by a newer Diffuscope: update to open it.")
+    ports = tuple(
+        Port(**{**port, "channels": tuple(port["channels"]), "range": tuple(port["range"])}) for port in about["ports"]
+    )
+    try:
+        arrays = open_images(root, ports)
+    except (KeyError, OSError) as error:
+        raise InputError(f"{path.name} is damaged ({error}): run it again.") from error
+    images = {key: [_channels_last(array) for array in levels] for key, levels in arrays.items()}
+    table = path / TABLE
+    return Result(
+        path=path,
+        complete=about["complete"],
+        done=about["done"],
+        tiles=about["tiles"],
+        ports=ports,
+        images=images,
+        mpp=about["mpp"],
+        factor=about["factor"],
+        window=tuple(about["window"]),
+        origin=tuple(about["origin_um"]),
+        tissue=load_tissue(root, factor=about["factor"], window=tuple(about["window"])),
+        record=about["record"],
+        table=list(csv.DictReader(table.open(newline="", encoding="utf-8"))) if table.exists() else [],
+    )
+
+
+def _channels_last(array: zarr.Array[Any]) -> da.Array:
+    """Return (c, y, x) on disk as lazy (y, x, c)."""
+    # A name of its own each time: dask and napari must not take a canvas that grew for the one they know.
+    lazy = da.from_array(array, chunks=array.chunks, name=False, asarray=True)
+    moved: da.Array = da.moveaxis(lazy, 0, -1)
+    return moved

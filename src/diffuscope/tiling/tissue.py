@@ -1,0 +1,130 @@
+"""Where the tissue of a result lies, kept beside its images so that measuring needs no slide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+import zarr
+from numpy.typing import NDArray
+
+PATH = "tissue"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TissueMap:
+    """Coarse tissue mask of a canvas, and the drawn outline that bounds it.
+
+    Attributes
+    ----------
+    mask : ndarray of bool (h, w)
+        The slide's tissue mask, cropped to what touches the canvas.
+    downsample : float
+        Level-0 px per mask px.
+    start : tuple of int
+        (y, x) of `mask[0, 0]` in px of the slide's whole mask.
+    factor : float
+        Level-0 px per canvas px.
+    window : tuple of int
+        (y, x, height, width) of the canvas in px of the model's grid.
+    polygon : tuple of (x, y) or None
+        Drawn outline in level-0 px.
+    """
+
+    mask: NDArray[np.bool_]
+    downsample: float
+    start: tuple[int, int]
+    factor: float
+    window: tuple[int, int, int, int]
+    polygon: tuple[tuple[float, float], ...] | None
+
+    def read(self, y: int, x: int, height: int, width: int) -> NDArray[np.bool_]:
+        """Return which canvas px of a box are tissue inside the drawn outline.
+
+        Parameters
+        ----------
+        y, x, height, width : int
+            Box on the canvas, px of its finest level.
+
+        Returns
+        -------
+        ndarray of bool (height, width)
+            A px is tissue if its centre lies on a tissue px of the mask.
+        """
+        rows = (np.arange(y, y + height) + self.window[0] + 0.5) * self.factor
+        columns = (np.arange(x, x + width) + self.window[1] + 0.5) * self.factor
+        inside = self.mask[np.ix_(self._index(rows, 0), self._index(columns, 1))]
+        if self.polygon is not None:
+            outline = shapely.Polygon(self.polygon)
+            shapely.prepare(outline)
+            inside = inside & shapely.contains_xy(outline, *np.meshgrid(columns, rows))
+        return inside
+
+    def _index(self, centres: NDArray[np.floating], axis: int) -> NDArray[np.intp]:
+        index = np.floor(centres / self.downsample).astype(np.intp) - self.start[axis]
+        # A slide's last px may reach past the last whole px of its mask.
+        return np.asarray(np.clip(index, 0, self.mask.shape[axis] - 1))
+
+
+def crop_tissue(
+    mask: NDArray[np.bool_],
+    downsample: float,
+    *,
+    factor: float,
+    window: tuple[int, int, int, int],
+    polygon: tuple[tuple[float, float], ...] | None,
+) -> TissueMap:
+    """Cut what a canvas needs from the tissue mask of the whole slide (parameters as in `TissueMap`)."""
+    start, stop = [], []
+    for axis in (0, 1):
+        last = mask.shape[axis] - 1
+        low = int(window[axis] * factor / downsample)
+        high = int((window[axis] + window[axis + 2]) * factor / downsample)
+        start.append(min(low, last))
+        stop.append(min(high, last) + 1)
+    cropped = mask[start[0] : stop[0], start[1] : stop[1]]
+    return TissueMap(
+        mask=cropped,
+        downsample=downsample,
+        start=(start[0], start[1]),
+        factor=factor,
+        window=window,
+        polygon=polygon,
+    )
+
+
+def save_tissue(root: zarr.Group, tissue: TissueMap) -> None:
+    """Write a tissue map as the array ``tissue`` (uint8, 0 or 1) of a result folder."""
+    array = root.create_array(
+        PATH,
+        data=tissue.mask.astype(np.uint8),
+        chunks=tissue.mask.shape,
+        chunk_key_encoding={"name": "v2", "separator": "/"},
+    )
+    array.attrs.update(
+        {
+            "downsample": tissue.downsample,
+            "start": list(tissue.start),
+            "polygon": [list(point) for point in tissue.polygon] if tissue.polygon else None,
+        }
+    )
+
+
+def load_tissue(root: zarr.Group, *, factor: float, window: tuple[int, int, int, int]) -> TissueMap | None:
+    """Read what `save_tissue` wrote; None where a result has none."""
+    if PATH not in root:
+        return None
+    array = root[PATH]
+    assert isinstance(array, zarr.Array)
+    about: dict[str, Any] = dict(array.attrs)
+    polygon = about["polygon"]
+    return TissueMap(
+        mask=np.asarray(array[:]) > 0,
+        downsample=float(about["downsample"]),
+        start=tuple(about["start"]),
+        factor=factor,
+        window=window,
+        polygon=tuple((x, y) for x, y in polygon) if polygon else None,
+    )
