@@ -1,0 +1,96 @@
+"""What a model folder states in its config.json: system, configuration, card, and the hash of its weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from diffuscope.errors import InputError
+
+CONFIG = "config.json"
+
+
+class ModelCard(BaseModel):
+    """What a user must know before running a model.
+
+    Attributes
+    ----------
+    title : str
+        What lists and docks show.
+    what_it_is, what_it_is_not : str
+        One or two sentences each, shown in the dock.
+    data : str
+        What it was trained on, with sources.
+    licence : str
+        Of the weights.
+    trained_on : str
+        Truth in few words, e.g. ``"simulated CD3: a rule applied to real H&E"``.
+    simulated : bool
+        Whether the truth came from a rule or a simulator instead of a measurement.
+    figures : dict of str to float
+        Measured on the stored file.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str
+    what_it_is: str
+    what_it_is_not: str
+    data: str
+    licence: str
+    trained_on: str
+    simulated: bool
+    figures: dict[str, float] = Field(default_factory=dict)
+
+
+class ModelConfig(BaseModel):
+    """The contents of config.json.
+
+    Attributes
+    ----------
+    format : 1
+        Version of this layout.
+    system : str
+        Name in `diffuscope.systems.registry`.
+    config : dict
+        The system's own configuration.
+    card : ModelCard
+        See there.
+    sha256 : str
+        Of model.safetensors, hexadecimal.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal[1] = 1
+    system: str
+    config: dict[str, Any]
+    card: ModelCard
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """Read and check a model folder's config.json.
+
+    Raises
+    ------
+    InputError
+        There is none, it is no JSON, or an entry is missing, unknown or wrong.
+    """
+    path = folder / CONFIG
+    try:
+        return ModelConfig.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise InputError(
+            f"{folder} is not a model folder: it has no readable {CONFIG}; "
+            "name a model that `diffuscope models` lists, or such a folder."
+        ) from error
+    except ValueError as error:  # no JSON, no UTF-8, or (pydantic's own kind) a wrong entry
+        if not isinstance(error, ValidationError):
+            raise InputError(f"{path} is not JSON: fetch the model again.") from error
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "top"
+        raise InputError(f"{path} has a wrong entry at {where}: {first['msg']}.") from error
