@@ -1,0 +1,1 @@
+"""Training: recipes, pairs made by a teacher, and the loop."""
