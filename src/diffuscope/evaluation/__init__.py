@@ -1,0 +1,1 @@
+"""What a result amounts to: the pathologist's numbers."""

@@ -1,0 +1,134 @@
+"""The pathologist's numbers of a result: tissue area, DAB-positive area, mean OD, positive objects.
+
+Read strip by strip, so that memory grows with the width of a result and not with its area.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffuscope.errors import InputError
+from diffuscope.evaluation.objects import ObjectCounter
+from diffuscope.stains.deconvolution import dab_density
+
+if TYPE_CHECKING:
+    import dask.array as da
+
+    from diffuscope.tiling.result import Result
+
+DAB_THRESHOLD = 0.15
+"""OD above which a pixel counts as DAB-positive where the run record gives no ``dab_threshold``."""
+
+MIN_OBJECT_UM2 = 8.0
+"""Smallest positive object that is counted, µm²; the smallest that the coarse training masks keep."""
+
+# A row of chunks is read at once, each chunk once; it is worked on in thinner strips, whose labels take less room.
+_READ = 256
+_STRIP = 32
+
+
+def measure(result: Result, *, min_object_um2: float = MIN_OBJECT_UM2) -> list[dict[str, Any]]:
+    """Measure DAB in the tissue of a result.
+
+    A pixel is positive if it is tissue, inside the drawn outline, and its DAB density is above the
+    threshold. An object is a set of positive pixels that touch, corners included. DAB is the result's map
+    ``dab`` (the mean over samples), or computed from its colour image where there is none.
+
+    Parameters
+    ----------
+    result : Result
+        As opened; one that is not complete is measured as it stands, and the row says so.
+    min_object_um2 : float
+        Smaller objects are not counted, µm².
+
+    Returns
+    -------
+    list of dict
+        One row per region (a run has one): ``region`` (level-0 px, or "all tissue"), ``complete``,
+        ``tissue_area_mm2``, ``dab_positive_percent`` (of the tissue's area), ``mean_dab_od`` (in tissue),
+        ``positive_objects``, ``threshold_od``, ``min_object_um2``, ``um_per_px``. Percentage
+        and mean are None where there is no tissue.
+
+    Raises
+    ------
+    InputError
+        The result has no tissue mask, or neither a DAB map nor a colour image.
+    """
+    if result.tissue is None:
+        raise InputError(f"{result.path.name} has no tissue mask and cannot be measured: run it again.")
+    parameters = result.record.get("parameters", {})
+    threshold = float(parameters.get("dab_threshold", DAB_THRESHOLD))
+    finest, is_rgb = _dab_source(result)
+    width = finest.shape[1]
+    counter = ObjectCounter(width, min_pixels=max(1, ceil(min_object_um2 / result.mpp**2 - 1e-9)))
+    tissue_pixels, positive_pixels, total = 0, 0, 0.0
+    for y, dab in _strips(finest, is_rgb=is_rgb):
+        tissue = result.tissue.read(y, 0, len(dab), width)
+        positive = tissue & (dab > threshold)
+        tissue_pixels += int(np.count_nonzero(tissue))
+        positive_pixels += int(np.count_nonzero(positive))
+        total += float(dab[tissue].sum(dtype=np.float64))
+        counter.add(positive)
+    return [
+        {
+            "region": parameters.get("region") or "all tissue",
+            "complete": result.complete,
+            "tissue_area_mm2": tissue_pixels * result.mpp**2 / 1e6,
+            "dab_positive_percent": 100.0 * positive_pixels / tissue_pixels if tissue_pixels else None,
+            "mean_dab_od": total / tissue_pixels if tissue_pixels else None,
+            "positive_objects": counter.finish(),
+            "threshold_od": threshold,
+            "min_object_um2": min_object_um2,
+            "um_per_px": result.mpp,
+        }
+    ]
+
+
+def write_csv(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
+    """Write measured rows as CSV; what is None stays empty.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        As `measure` returns them, at least one; all with the same columns.
+    path : str or Path
+        File to write; one that exists is replaced only once the new one is whole.
+    """
+    path = Path(path)
+    part = path.with_name(f".{path.name}.part")
+    with part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows({column: _text(value) for column, value in row.items()} for row in rows)
+    part.replace(path)
+
+
+def _text(value: Any) -> Any:
+    """Six digits are more than any of these numbers deserves; whole numbers and words stay."""
+    return f"{value:.6g}" if isinstance(value, float) else value
+
+
+def _dab_source(result: Result) -> tuple[da.Array, bool]:
+    """Return the finest level to read DAB from, and whether it is a colour image."""
+    if "dab" in result.images:
+        return result.images["dab"][0], False
+    for port in result.ports:
+        if port.kind == "rgb":
+            return result.images[port.key][0], True
+    raise InputError(f"{result.path.name} holds neither a DAB map nor a colour image: there is no DAB to measure.")
+
+
+def _strips(finest: da.Array, *, is_rgb: bool) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Yield (first row, DAB density (rows, width)) from top to bottom."""
+    for top in range(0, finest.shape[0], _READ):
+        read = np.asarray(finest[top : top + _READ].compute(scheduler="synchronous"))
+        for y in range(0, len(read), _STRIP):
+            strip = read[y : y + _STRIP]
+            yield top + y, dab_density(strip) if is_rgb else strip[..., 0]

@@ -1,0 +1,70 @@
+"""Counting connected components of an image that is only ever seen in strips."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, sparse
+from scipy.sparse import csgraph
+
+_TOUCHING = np.ones((3, 3), dtype=np.bool_)
+
+
+class ObjectCounter:
+    """Count 8-connected components of at least `min_pixels`, fed from top to bottom.
+
+    Only components that reach the last row seen can still grow: they alone are kept, so that
+    memory is that of one strip. Where strips meet, components that touch become one.
+
+    Parameters
+    ----------
+    width : int
+        Columns of every strip.
+    min_pixels : int
+        Smallest component that is counted.
+    """
+
+    def __init__(self, width: int, *, min_pixels: int) -> None:
+        self._min_pixels = min_pixels
+        self._count = 0
+        # Open components 1 … n: their places in the last row, and their pixels so far (index 0: background).
+        self._bottom = np.zeros(width, dtype=np.int64)
+        self._pixels = np.zeros(1, dtype=np.int64)
+
+    def add(self, strip: NDArray[np.bool_]) -> None:
+        """Take in the next rows, shape (any number of rows, width)."""
+        if not len(strip):
+            return
+        labels, found = ndimage.label(strip, structure=_TOUCHING)
+        open_before = len(self._pixels) - 1
+        pixels = np.concatenate([self._pixels[1:], np.bincount(labels.ravel(), minlength=found + 1)[1:]])
+        group = self._merge(labels[0], open_before, found)
+        merged = np.bincount(group, weights=pixels).astype(np.int64) if len(group) else np.zeros(0, np.int64)
+
+        # Number of the merged component (from 1) under every px of the new last row.
+        names = np.concatenate([[0], group[open_before:] + 1])
+        bottom = names[labels[-1]]
+        still_open = np.unique(bottom[bottom > 0])
+        closed = np.ones(len(merged), dtype=np.bool_)
+        closed[still_open - 1] = False
+        self._count += int(np.count_nonzero(merged[closed] >= self._min_pixels))
+        self._bottom = np.where(bottom > 0, np.searchsorted(still_open, bottom) + 1, 0)
+        self._pixels = np.concatenate([[0], merged[still_open - 1]])
+
+    def finish(self) -> int:
+        """Return the number of components, once the last strip is in."""
+        return self._count + int(np.count_nonzero(self._pixels[1:] >= self._min_pixels))
+
+    def _merge(self, top: NDArray[np.integer], open_before: int, found: int) -> NDArray[np.int64]:
+        """Number the components of old and new that touch across the seam, old ones first."""
+        width = len(top)
+        pairs = []
+        for shift in (-1, 0, 1):
+            above = self._bottom[max(0, -shift) : width - max(0, shift)]
+            below = top[max(0, shift) : width - max(0, -shift)]
+            both = (above > 0) & (below > 0)
+            pairs.append(np.stack([above[both] - 1, below[both] - 1 + open_before]))
+        first, second = np.concatenate(pairs, axis=1)
+        nodes = open_before + found
+        graph = sparse.coo_matrix((np.ones(len(first), np.bool_), (first, second)), shape=(nodes, nodes))
+        return np.asarray(csgraph.connected_components(graph, directed=False)[1], dtype=np.int64)

@@ -1,0 +1,54 @@
+"""Results as files that other programs open: pyramidal OME-TIFF and OME-Zarr."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from diffuscope.errors import InputError
+from diffuscope.export.ome_tiff import ENDINGS as TIFF_ENDINGS
+from diffuscope.export.ome_tiff import export_ome_tiff
+from diffuscope.export.ome_zarr import ENDINGS as ZARR_ENDINGS
+from diffuscope.export.ome_zarr import export_ome_zarr
+
+if TYPE_CHECKING:
+    from diffuscope.tiling.result import Result
+
+__all__ = ["export", "export_ome_tiff", "export_ome_zarr"]
+
+
+def export(
+    result: Result, path: str | Path, *, layer: str = "all", overwrite: bool = False, allow_incomplete: bool = False
+) -> Path:
+    """Write a result as the format that the ending of `path` names.
+
+    Parameters
+    ----------
+    result : Result
+        As opened by `diffuscope.tiling.result.open_result`.
+    path : str or Path
+        ``….ome.tif`` or ``….ome.tiff`` (see `export_ome_tiff`), ``….ome.zarr`` (see `export_ome_zarr`).
+    layer : str
+        Key or name of one output port, or ``"all"``.
+    overwrite : bool
+        Replace what stands there: a file by a file, a Diffuscope result by OME-Zarr. Nothing else is ever replaced.
+    allow_incomplete : bool
+        Export a result whose run did not end; the file says that it is incomplete.
+
+    Returns
+    -------
+    Path
+        What was written.
+
+    Raises
+    ------
+    InputError
+        The ending is unknown, there is no such layer, the result is incomplete, or the target cannot be written.
+        Nothing is left behind.
+    """
+    path = Path(path)
+    for endings, write in ((TIFF_ENDINGS, export_ome_tiff), (ZARR_ENDINGS, export_ome_zarr)):
+        if path.name.lower().endswith(endings):
+            return write(result, path, layer, overwrite=overwrite, allow_incomplete=allow_incomplete)
+    known = ", ".join((*TIFF_ENDINGS, *ZARR_ENDINGS))
+    raise InputError(f"{path.name} has no ending that names a format to export: end it with one of {known}.")

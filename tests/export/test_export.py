@@ -1,0 +1,81 @@
+"""Which format a name means, and what is refused before anything is written."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import tifffile
+
+from diffuscope.errors import InputError
+from diffuscope.export import export
+from diffuscope.tiling.result import Result, open_result
+
+
+class Usage(NamedTuple):
+    """As much of shutil.disk_usage as is looked at."""
+
+    free: int
+
+
+@pytest.mark.parametrize("name", ["a.ome.tif", "a.ome.tiff", "A.OME.TIF"])
+def test_tiff_by_its_ending(make_result: Callable[..., Result], tmp_path: Path, name: str) -> None:
+    assert export(make_result(), tmp_path / name, layer="dab") == tmp_path / name
+    assert tifffile.TiffFile(tmp_path / name).is_ome
+
+
+def test_zarr_by_its_ending(make_result: Callable[..., Result], tmp_path: Path) -> None:
+    assert open_result(export(make_result(), tmp_path / "a.ome.zarr")).complete
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.zarr", "a", ".tif"])
+def test_other_endings_name_those_there_are(make_result: Callable[..., Result], tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=r"end it with one of \.ome\.tif, \.ome\.tiff, \.ome\.zarr"):
+        export(make_result(), tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "sentence"),
+    [
+        ("a.ome.tif", {"layer": "cd8"}, r'r\.ome\.zarr has no layer "cd8": choose one of ihc, dab, pair, or all'),
+        ("none/a.ome.tif", {}, r"there is no folder .*none"),
+        ("taken.ome.tif", {}, r"taken\.ome\.tif exists already"),
+        ("folder.ome.tif", {"overwrite": True}, "is something else and is never overwritten"),
+        ("link.ome.tif", {"overwrite": True}, "is something else and is never overwritten"),
+        ("r.ome.zarr", {"overwrite": True}, "is the result itself or lies in it"),
+        ("r.ome.zarr/a.ome.tif", {}, "is the result itself or lies in it"),
+    ],
+)
+def test_one_sentence_and_nothing_left(
+    make_result: Callable[..., Result], tmp_path: Path, name: str, options: dict, sentence: str
+) -> None:
+    result = make_result()
+    (tmp_path / "taken.ome.tif").write_bytes(b"old")
+    (tmp_path / "folder.ome.tif").mkdir()
+    (tmp_path / "link.ome.tif").symlink_to(tmp_path / "taken.ome.tif")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(InputError, match=sentence):
+        export(result, tmp_path / name, **options)
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (tmp_path / "taken.ome.tif").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("name", ["a.ome.tif", "a.ome.zarr"])
+def test_no_room_is_seen_before_writing(
+    make_result: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    result = make_result()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free=10_000))
+    with pytest.raises(InputError, match=r"needs about .* GB, but .* GB are free"):
+        export(result, tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["r.ome.zarr"]
+
+
+def test_a_file_is_replaced_when_told(make_result: Callable[..., Result], tmp_path: Path) -> None:
+    target = tmp_path / "taken.ome.tif"
+    target.write_bytes(b"old")
+    export(make_result(), target, layer="dab", overwrite=True)
+    assert tifffile.TiffFile(target).is_bigtiff
