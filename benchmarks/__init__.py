@@ -1,0 +1,1 @@
+"""What Diffuscope measures about itself: each runs as ``python -m benchmarks.NAME [--json FILE]``."""

@@ -1,0 +1,111 @@
+"""What a user gave, checked before a run: place, room, settings, pixels. One sentence for each thing that is wrong."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from diffuscope.diffusion.samplers import SAMPLERS, make_sampler
+from diffuscope.diffusion.schedule import Schedule
+from diffuscope.errors import InputError
+from diffuscope.scans import Scan
+from diffuscope.systems.base import SampleSettings, System
+from diffuscope.systems.ports import Port
+from diffuscope.tiling.plan import Plan
+from diffuscope.tiling.result import is_result
+
+# Outside these a slide's µm/px is a slip of unit or comma, not an objective.
+PLAUSIBLE_MPP = (0.02, 50.0)
+
+
+def disk_need(plan: Plan, ports: tuple[Port, ...]) -> int:
+    """Return an upper estimate of the bytes that a run writes: uncompressed pixels, pyramid, tiles in flight."""
+    _, _, height, width = plan.window
+    pixels = min(plan.count * plan.tile * plan.tile, height * width)
+    stored = sum(len(port.channels) * np.dtype(port.dtype).itemsize for port in ports)
+    # A tile is kept, in float32, until the tiles of the next row are there.
+    waiting: int = min(plan.count, 2 * plan.wanted.shape[1])
+    kept = waiting * plan.tile * plan.tile * 4 * sum(len(port.channels) for port in ports)
+    return int(pixels * stored * 4 / 3) + kept
+
+
+def check_out(out: Path, source: Path, *, overwrite: bool) -> bool:
+    """Return whether a result is to be replaced; refuse any other thing in the way."""
+    if out.exists() or out.is_symlink():
+        if not overwrite:
+            raise InputError(f"{out} exists already: choose another name, or say --overwrite.")
+        if out.is_symlink() or not is_result(out):
+            raise InputError(f"{out} is not a Diffuscope result and is never overwritten: choose another name.")
+        if source.exists() and source.resolve().is_relative_to(out.resolve()):
+            raise InputError(f"{out} is also the input and cannot be overwritten: choose another name.")
+        return True
+    parent = _existing_parent(out)
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise InputError(f"nothing can be written into {parent}: choose another place for {out.name}.")
+    return False
+
+
+def _existing_parent(out: Path) -> Path:
+    return next(parent for parent in out.absolute().parents if parent.exists())
+
+
+def check_room(out: Path, plan: Plan, ports: tuple[Port, ...]) -> None:
+    """Refuse a run that the disk may not have room for."""
+    parent = _existing_parent(out)
+    need, free = disk_need(plan, ports), shutil.disk_usage(parent).free
+    if need > free:
+        raise InputError(
+            f"{out} may need {need / 1e9:.1f} GB, but {free / 1e9:.1f} GB are free in {parent}: "
+            "make room, choose a smaller region, or another disk."
+        )
+
+
+def choose_settings(
+    system: System, quality: str, sampler: str | None, steps: int | None, samples: int | None
+) -> SampleSettings:
+    """Return the preset with what the user chose instead.
+
+    A sampler chosen without steps takes those of the preset that uses it: ancestral sampling needs all T.
+    """
+    for name, number in (("steps", steps), ("samples", samples)):
+        if number is not None and number < 1:
+            raise InputError(f"{name} must be at least 1, got {number}.")
+    preset = system.presets[quality]
+    if sampler is not None and sampler != preset.sampler:
+        own = (one.steps for one in system.presets.values() if one.sampler == sampler)
+        preset = replace(preset, sampler=pick(sampler, SAMPLERS, "sampler"), steps=next(own, preset.steps))
+    settings = replace(preset, steps=steps or preset.steps, samples=samples or preset.samples)
+    schedule = getattr(system, "schedule", None)
+    if isinstance(schedule, Schedule):
+        make_sampler(settings.sampler, schedule, settings.steps)  # refuses steps that the schedule has not
+    return settings
+
+
+def pick(value: str, among: tuple[str, ...], what: str) -> str:
+    """Return `value` if it is one of the names there are."""
+    if value not in among:
+        raise InputError(f'there is no {what} "{value}": choose one of {", ".join(among)}.')
+    return value
+
+
+def check_port(scan: Scan, port: Port, model: str) -> None:
+    """Refuse a scan whose pixels are not what the port declares."""
+    channels = len(port.channels)
+    fits = scan.rgb if port.kind == "rgb" else len(scan.channels) == channels
+    if fits and scan.dtype == np.dtype(port.dtype):
+        return
+    bits = 8 * np.dtype(port.dtype).itemsize
+    needed = f"{bits}-bit RGB" if port.kind == "rgb" else f"{bits}-bit, {channels}-channel"
+    number = len(scan.channels)
+    kind = "an RGB image" if scan.rgb else f"an image of {number} channel{'s' if number != 1 else ''}"
+    raise InputError(f"{scan.name} is {kind} of type {scan.dtype}, but model {model} needs {needed}.")
+
+
+def check_mpp(name: str, mpp: float) -> None:
+    """Refuse a resolution that no slide has."""
+    if not PLAUSIBLE_MPP[0] <= mpp <= PLAUSIBLE_MPP[1]:
+        raise InputError(f"{name} would have {mpp:g} µm/px, which no slide has: give its µm/px (--mpp).")

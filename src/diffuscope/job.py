@@ -1,0 +1,245 @@
+"""A run before its first pixel: every check made, everything opened, nothing written."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffuscope.checks import check_mpp, check_out, check_port, check_room, choose_settings, pick
+from diffuscope.devices import pick_device, pick_precision
+from diffuscope.errors import InputError
+from diffuscope.record import command_line, make_record
+from diffuscope.scans import Scan, open_scan, read_region, resampling_factor, tissue_mask
+from diffuscope.systems.base import SampleSettings, System
+from diffuscope.systems.ports import Port
+from diffuscope.tiling.plan import Plan, Region, Tile, make_plan, parse_region
+from diffuscope.tiling.tissue import TissueMap, crop_tissue
+from diffuscope.zoo import Model, load_model
+
+if TYPE_CHECKING:
+    import torch
+
+PRECISIONS = ("fp32", "bf16")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """All that a run needs, bound to its input.
+
+    Attributes
+    ----------
+    out : Path
+        Result folder.
+    replaces : bool
+        Whether a Diffuscope result stands there now, to be removed when the run begins.
+    model : Model
+        As loaded.
+    scans : dict of str to Scan
+        By input port key.
+    plan : Plan
+        Tiles.
+    mpp : float
+        µm per canvas px.
+    tissue : TissueMap
+        For measuring.
+    settings : SampleSettings
+        How to sample.
+    seed, batch : int
+        Key of the noise; tiles at once.
+    device : torch.device
+        Where.
+    precision : {"fp32", "bf16"}
+        How exact.
+    notices : tuple of str
+        What to tell the user.
+    record : dict
+        The run record.
+    """
+
+    out: Path
+    replaces: bool
+    model: Model
+    scans: dict[str, Scan]
+    plan: Plan
+    mpp: float
+    tissue: TissueMap
+    settings: SampleSettings
+    seed: int
+    batch: int
+    device: torch.device
+    precision: str
+    notices: tuple[str, ...]
+    record: dict[str, Any]
+
+    def read(self, tile: Tile) -> dict[str, NDArray[np.generic]]:
+        """Return the inputs of a tile by port key, each (tile, tile, c)."""
+        side, factor = self.plan.tile, self.plan.factor
+        return {
+            key: read_region(scan, y=tile.y, x=tile.x, height=side, width=side, factor=factor)
+            for key, scan in self.scans.items()
+        }
+
+
+def prepare(
+    model: str | Path,
+    source: str | Path,
+    out: Path,
+    *,
+    region: Region | str | None,
+    mpp: float | None,
+    quality: str | None,
+    sampler: str | None,
+    steps: int | None,
+    samples: int | None,
+    seed: int,
+    device: str,
+    batch: int | None,
+    precision: str | None,
+    overwrite: bool,
+) -> Job:
+    """Check and open everything (parameters as in `diffuscope.run.run`).
+
+    Raises
+    ------
+    InputError
+        One sentence on the first thing that cannot be used.
+    """
+    replaces = check_out(out, Path(source), overwrite=overwrite)
+    if isinstance(region, str):
+        region = parse_region(region)
+    if seed < 0:
+        raise InputError(f"the seed must not be negative, got {seed}.")
+    place = pick_device(device)
+    precision = pick(precision, PRECISIONS, "precision") if precision else pick_precision(place)
+    batch = batch if batch is not None else (1 if place.type == "cpu" else 4)
+    if batch < 1:
+        raise InputError(f"batch must be at least 1, got {batch}.")
+    loaded = load_model(model, device=str(place))
+    system = loaded.system
+    quality = pick(quality, tuple(system.presets), "quality") if quality else next(iter(system.presets))
+    settings = choose_settings(system, quality, sampler, steps, samples)
+
+    scan = open_scan(source, mpp=mpp)
+    port = _only_input(system, loaded.name)
+    check_port(scan, port, loaded.name)
+    factor = resampling_factor(scan, port.mpp)
+    assert scan.mpp is not None  # resampling_factor refuses a scan without
+    check_mpp(scan.name, scan.mpp)
+    tissue = tissue_mask(scan)
+    plan = make_plan(
+        slide_shape=(scan.shape[0], scan.shape[1]),
+        factor=factor,
+        tile=system.tile,
+        overlap=system.overlap,
+        region=region,
+        is_tissue=tissue.any_in,
+        name=scan.name,
+    )
+    check_room(out, plan, system.outputs)
+
+    notices = (*scan.notices, *_resampling_notice(scan.mpp, port.mpp, factor), *_region_notice(scan, region))
+    compute = {
+        "device": str(place),
+        "precision": precision,
+        "batch": batch,
+        "threads": _threads(),
+    }
+    chosen = {"sampler": settings.sampler, "steps": settings.steps, "samples": settings.samples, "seed": seed}
+    # What the machine would choose by itself is spelt out: another machine must not choose otherwise.
+    flags = {**chosen, "device": place.type, "batch": batch, "precision": precision}
+    record = make_record(
+        model={"name": loaded.name, "hash": loaded.hash, "title": loaded.card.title},
+        inputs={
+            port.key: {
+                "name": scan.name,
+                "fingerprint": scan.fingerprint,
+                "format": scan.format,
+                "shape": list(scan.shape),
+                "mpp": scan.mpp,
+                "mpp_stated": scan.stated_mpp,
+            }
+        },
+        parameters={
+            **chosen,
+            "quality": quality,
+            "region": str(region) if region else None,
+            "tile": plan.tile,
+            "overlap": plan.overlap,
+            "factor": factor,
+            **_measuring(system),
+        },
+        compute=compute,
+        command=command_line(
+            model=loaded.name,
+            source=scan.name,
+            out=out.name,
+            flags=flags,
+            shape=str(region) if region else None,
+            mpp=mpp,
+        ),
+        notices=notices,
+    )
+    return Job(
+        out=out,
+        replaces=replaces,
+        model=loaded,
+        scans={port.key: scan},
+        plan=plan,
+        mpp=scan.mpp * factor,
+        tissue=crop_tissue(
+            tissue.mask,
+            tissue.downsample,
+            factor=factor,
+            window=plan.window,
+            polygon=region.polygon if region else None,
+        ),
+        settings=settings,
+        seed=seed,
+        batch=batch,
+        device=place,
+        precision=precision,
+        notices=notices,
+        record=record,
+    )
+
+
+def _only_input(system: System, name: str) -> Port:
+    if len(system.inputs) > 1:
+        wanted = ", ".join(port.name for port in system.inputs)
+        raise InputError(f"model {name} needs {len(system.inputs)} inputs ({wanted}), but one slide was given.")
+    return system.inputs[0]
+
+
+def _measuring(system: System) -> dict[str, float]:
+    """Return the DAB threshold that a stain system was trained with: its results are measured by the same one."""
+    threshold = getattr(getattr(system, "config", None), "dab_threshold", None)
+    return {} if threshold is None else {"dab_threshold": threshold}
+
+
+def _resampling_notice(slide: float, model: float, factor: float) -> tuple[str, ...]:
+    if factor != 1.0:
+        how = f"reduced {factor:.3g} times" if factor > 1 else f"enlarged {1 / factor:.3g} times, which adds no detail"
+        return (f"The slide has {slide:.4g} µm/px and the model works at {model:.4g}: {how}.",)
+    if not math.isclose(slide, model, rel_tol=1e-3):
+        return (f"The slide's {slide:.4g} µm/px are within 5 % of the model's {model:.4g}: used as it is.",)
+    return ()
+
+
+def _region_notice(scan: Scan, region: Region | None) -> tuple[str, ...]:
+    height, width = scan.shape[:2]
+    if region is None or (
+        region.x >= 0 and region.y >= 0 and region.x + region.width <= width and region.y + region.height <= height
+    ):
+        return ()
+    return (f"The region reaches beyond {scan.name} ({width} x {height} px): only what lies inside is computed.",)
+
+
+def _threads() -> int:
+    import torch
+
+    return torch.get_num_threads()
