@@ -1,0 +1,197 @@
+"""Commands and their options. What they need is imported inside, so that --help answers at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+import diffuscope
+from diffuscope.errors import DiffuscopeError
+
+if TYPE_CHECKING:
+    from diffuscope.tiling.events import Event
+
+BAD_INPUT = 2
+CANCELLED = 130
+
+
+class _Sentences(TyperGroup):
+    """Tells what a user is meant to read as one sentence, without a traceback."""
+
+    def invoke(self, ctx: Any) -> object:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except DiffuscopeError as error:
+            typer.echo(f"Error: {error}", err=True)
+            raise typer.Exit(BAD_INPUT) from None
+        except KeyboardInterrupt:
+            typer.echo("Cancelled.", err=True)
+            raise typer.Exit(CANCELLED) from None
+
+
+app = typer.Typer(
+    cls=_Sentences,
+    help="Diffusion models for slides and scans. For research; nothing here is for diagnosis.",
+    epilog="A first look: diffuscope demo",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"diffuscope {diffuscope.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where to write.")] = Path(
+        "diffuscope-demo"
+    ),
+    *,
+    view: Annotated[
+        bool | None,
+        typer.Option("--view/--no-view", help="Open napari with the result; default: where there is a screen."),
+    ] = None,
+) -> None:
+    """Stain a region of the shipped slide with the shipped model."""
+    from diffuscope.cli import demo as show
+
+    events = show.start(out, cancelled := threading.Event())
+    _follow(events, cancelled)
+    for line in show.finish(out):
+        typer.echo(line)
+    show.open_napari(out, asked=view)
+
+
+@app.command()
+def info(path: Annotated[Path, typer.Argument(metavar="PATH", help="A slide, or a result folder.")]) -> None:
+    """Tell what a slide or a result is."""
+    import diffuscope.run as verbs
+    from diffuscope.cli.describe import describe
+
+    for line in describe(verbs.info(path)):
+        typer.echo(line)
+
+
+@app.command()
+def models() -> None:
+    """List the models that ship and those in the user's folder."""
+    import diffuscope.run as verbs
+    from diffuscope.cli.describe import describe_model
+
+    for number, model in enumerate(verbs.models()):
+        if number:
+            typer.echo()
+        for line in describe_model(model):
+            typer.echo(line)
+
+
+@app.command()
+def run(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Name of a model (see: diffuscope models), or a model folder.")
+    ],
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="The slide.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Result folder to write, e.g. out.ome.zarr.")
+    ],
+    *,
+    region: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X,Y,W,H", help="Only this rectangle, in pixels of the finest level. [default: all tissue]"
+        ),
+    ] = None,
+    mpp: Annotated[
+        float | None, typer.Option(help="µm per pixel of the slide, where it does not say or is wrong.")
+    ] = None,
+    quality: Annotated[str | None, typer.Option(help="fast or reference. [default: the model's first]")] = None,
+    sampler: Annotated[
+        str | None, typer.Option(help="dpmsolver++, unipc, ddim or ddpm. [default: the quality's]")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Denoising steps. [default: the quality's]")] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(help="Samples a tile; from 2 on, uncertainty is their standard deviation. [default: 1]"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    batch: Annotated[int | None, typer.Option(help="Tiles at once. [default: 1 on a CPU, 4 on a GPU]")] = None,
+    precision: Annotated[str | None, typer.Option(help="fp32 or bf16. [default: what the device is made for]")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a Diffuscope result in the way.")] = False,
+) -> None:
+    """Run a model over a slide.
+
+    Ctrl-C ends the run after the current step; what is done is kept and marked incomplete.
+    """
+    import diffuscope.run as verbs
+    from diffuscope.cli.describe import table
+
+    cancelled = threading.Event()
+    events = verbs.run(
+        model,
+        source,
+        out,
+        region=region,
+        mpp=mpp,
+        quality=quality,
+        sampler=sampler,
+        steps=steps,
+        samples=samples,
+        seed=seed,
+        device=device,
+        batch=batch,
+        precision=precision,
+        overwrite=overwrite,
+        cancelled=cancelled.is_set,
+    )
+    _follow(events, cancelled)
+    for line in table(verbs.open_result(out)):
+        typer.echo(line)
+    typer.echo(f"\nWrote {out}")
+
+
+@app.command()
+def export(
+    result: Annotated[Path, typer.Argument(metavar="RESULT", help="Result folder of a finished run.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="….ome.tif or ….ome.zarr")],
+    *,
+    layer: Annotated[str, typer.Option(metavar="NAME|all", help="Which image.")] = "all",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in the way.")] = False,
+) -> None:
+    """Write a result as a file that QuPath and others open."""
+    import diffuscope.run as verbs
+
+    typer.echo(f"Wrote {verbs.export(result, out, layer=layer, overwrite=overwrite)}")
+
+
+def _follow(events: Generator[Event, None, None], cancelled: threading.Event) -> None:
+    """Show a run to its end; leave with 130 where Ctrl-C ended it early."""
+    from diffuscope.cli.interrupt import set_on_interrupt
+    from diffuscope.cli.progress import follow
+
+    with set_on_interrupt(cancelled):
+        end = follow(events)
+    if not end.complete:
+        typer.echo(f"Cancelled: {end.done} of {end.tiles} tiles are kept in {end.out}, marked incomplete.", err=True)
+        raise typer.Exit(CANCELLED)

@@ -1,0 +1,90 @@
+"""The demonstration: the shipped model on a region of the shipped slide, as files, as a picture, and in napari."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import diffuscope.run as verbs
+from diffuscope.cli.describe import table
+from diffuscope.cli.picture import compose
+from diffuscope.sample_data import sample_path
+from diffuscope.scans import open_scan, read_region
+from diffuscope.tiling.events import Event
+
+NOTE = "Demonstration: the truth it learned is a written rule, not an antibody; not for diagnosis."
+RESULT, EXPORT, PICTURE = "virtual-stain.ome.zarr", "virtual-stain.ome.tif", "demo.png"
+
+
+def start(out: Path, cancelled: threading.Event) -> Generator[Event, None, None]:
+    """Begin the demo's run; the result of an earlier demo is replaced.
+
+    Parameters
+    ----------
+    out : Path
+        Folder to write into.
+    cancelled : threading.Event
+        Ends the run when set.
+    """
+    return verbs.run(
+        verbs.DEMO_MODEL,
+        sample_path(verbs.DEMO_SLIDE),
+        out / RESULT,
+        region=verbs.DEMO_REGION,
+        overwrite=True,
+        cancelled=cancelled.is_set,
+    )
+
+
+def finish(out: Path) -> Iterator[str]:
+    """Export and picture a finished run; yield what to tell."""
+    verbs.export(out / RESULT, out / EXPORT, overwrite=True)
+    result = verbs.open_result(out / RESULT)
+    scan = open_scan(sample_path(verbs.DEMO_SLIDE))
+    y, x, height, width = result.window
+    he = read_region(scan, y=y, x=x, height=height, width=width, factor=result.factor)
+    compose(he, result, title=f"{result.ports[0].name} from {scan.name}", note=NOTE).save(out / PICTURE)
+    yield from table(result)
+    yield f"\n{NOTE}\n"
+    for name, what in (
+        (PICTURE, "the picture"),
+        (RESULT, "the result, to open in napari"),
+        (EXPORT, "its export, to open in QuPath"),
+    ):
+        yield f"{out / name}  {what}"
+
+
+def open_napari(out: Path, *, asked: bool | None) -> None:
+    """Show slide and result in napari, in a process of its own, until its window is closed.
+
+    Parameters
+    ----------
+    out : Path
+        The demo's folder.
+    asked : bool or None
+        None: where there are a screen and napari.
+    """
+    if asked if asked is not None else _has_screen() and importlib.util.find_spec("napari") is not None:
+        files = [str(sample_path(verbs.DEMO_SLIDE)), str(out / RESULT)]
+        # Not imported: only the plugin knows napari.
+        command = [
+            sys.executable,
+            "-m",
+            "napari",
+            *files,
+            "--plugin",
+            "diffuscope",
+            "--with",
+            "diffuscope",
+            "Virtual staining",
+        ]
+        subprocess.run(command, check=False)  # noqa: S603  fixed words and our own paths
+
+
+def _has_screen() -> bool:
+    return sys.platform in {"darwin", "win32"} or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

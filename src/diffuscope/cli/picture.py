@@ -1,0 +1,113 @@
+"""One picture of a result: what went in, what came out, the densities, and how sure it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+if TYPE_CHECKING:
+    from diffuscope.systems.ports import Port
+    from diffuscope.tiling.result import Result
+
+PANEL = 640
+_MARGIN, _CAPTION, _TITLE = 20, 34, 74
+_INK, _PAPER = (20, 20, 20), (255, 255, 255)
+# Evenly spaced colours of the maps that outputs name (magma and viridis by S. van der Walt and N. Smith, CC0).
+_COLOURS = {
+    "gray": "000000 ffffff",
+    "gray_r": "ffffff 000000",
+    "magma": "000004 180f3d 440f76 721f81 9e2f7f cd4071 f1605d fd9668 feca8d fcfdbf",
+    "viridis": "440154 482878 3e4a89 31688e 26828e 1f9e89 35b779 6dcd59 b4de2c fde725",
+}
+_BARS_UM = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+
+
+def compose(he: NDArray[np.uint8], result: Result, *, title: str, note: str) -> Image.Image:
+    """Put H&E, virtual stain, DAB and uncertainty side by side, two by two, with captions and a scale bar.
+
+    Parameters
+    ----------
+    he : ndarray
+        (h, w, 3), what lies under the result, at its resolution.
+    result : Result
+        With the outputs ``dab`` and ``uncertainty`` besides the main one.
+    title, note : str
+        Above the panels, one line each.
+
+    Returns
+    -------
+    Image
+        RGB, about 1300 px wide.
+    """
+    main = result.ports[0]
+    ports = {port.key: port for port in result.ports}
+    panels: list[tuple[str, NDArray[np.uint8], Port | None]] = [
+        ("H&E", he, None),
+        (main.name, np.asarray(result.images[main.key][0]), None),
+    ]
+    panels += [
+        (
+            f"{ports[key].name} ({ports[key].unit})",
+            colour(np.asarray(result.images[key][0])[..., 0], ports[key]),
+            ports[key],
+        )
+        for key in ("dab", "uncertainty")
+    ]
+    height, width = he.shape[:2]
+    size = (PANEL, max(1, round(PANEL * height / width)))
+    step = (size[0] + _MARGIN, size[1] + _CAPTION + _MARGIN)
+    sheet = Image.new("RGB", (_MARGIN + 2 * step[0], _TITLE + 2 * step[1]), _PAPER)
+    draw = ImageDraw.Draw(sheet)
+    draw.text((_MARGIN, 14), title, _INK, _font(24))
+    draw.text((_MARGIN, 46), note, (150, 30, 30), _font(17))
+    for number, (caption, image, port) in enumerate(panels):
+        left, top = _MARGIN + (number % 2) * step[0], _TITLE + (number // 2) * step[1]
+        draw.text((left, top + 8), caption, _INK, _font(19))
+        if port is not None:
+            _legend(sheet, draw, port, right=left + size[0], top=top + 8)
+        sheet.paste(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS), (left, top + _CAPTION))
+        draw.rectangle(
+            (left, top + _CAPTION, left + size[0] - 1, top + _CAPTION + size[1] - 1), outline=(190, 190, 190)
+        )
+    _scale_bar(draw, (_MARGIN, _TITLE + _CAPTION), size, um_per_px=result.mpp * width / size[0])
+    return sheet
+
+
+def colour(values: NDArray[np.floating], port: Port) -> NDArray[np.uint8]:
+    """Return a map (h, w) in the port's colours over the port's range, as (h, w, 3)."""
+    low, high = port.range
+    stops = np.array([list(bytes.fromhex(stop)) for stop in _COLOURS[port.colormap].split()], np.float64)
+    place = np.clip((np.nan_to_num(values) - low) / (high - low), 0.0, 1.0) * (len(stops) - 1)
+    channels = [np.interp(place, np.arange(len(stops)), stops[:, c]) for c in range(3)]
+    return np.stack(channels, axis=-1).round().astype(np.uint8)
+
+
+def _legend(sheet: Image.Image, draw: ImageDraw.ImageDraw, port: Port, *, right: int, top: int) -> None:
+    """Draw low, colours, high, ending at `right`."""
+    low, high = (f"{value:g}" for value in port.range)
+    ramp = colour(np.broadcast_to(np.linspace(*port.range, 140), (14, 140)), port)
+    end = right - draw.textlength(high, _font(17)) - 6
+    box = (round(end) - 140, top + 4)
+    sheet.paste(Image.fromarray(ramp), box)
+    draw.rectangle((box[0], box[1], box[0] + 139, box[1] + 13), outline=(190, 190, 190))
+    draw.text((end + 6, top + 1), high, _INK, _font(17))
+    draw.text((box[0] - 6, top + 1), low, _INK, _font(17), anchor="ra")
+
+
+def _scale_bar(draw: ImageDraw.ImageDraw, corner: tuple[int, int], size: tuple[int, int], *, um_per_px: float) -> None:
+    """Draw the longest round length within a quarter of the panel at its lower right."""
+    fits = [length for length in _BARS_UM if length / um_per_px <= size[0] / 4]
+    length = fits[-1] if fits else _BARS_UM[0]
+    right, bottom = corner[0] + size[0] - 16, corner[1] + size[1] - 16
+    left = right - length / um_per_px
+    draw.rectangle((left - 8, bottom - 36, right + 8, bottom + 8), fill=_PAPER)
+    draw.rectangle((left, bottom - 5, right, bottom), fill=_INK)
+    # In mm: the font that comes with Pillow has no µ.
+    draw.text(((left + right) / 2, bottom - 8), f"{length / 1000:g} mm", _INK, _font(17), anchor="ms")
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
