@@ -1,0 +1,91 @@
+"""The child process in which models are loaded and run: the only place of the plugin where torch comes in.
+
+It answers one command at a time. Messages to the parent are (job number, message), where a message is
+an event of `diffuscope.tiling.events` or one of the records below.
+"""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import signal
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from diffuscope.errors import DiffuscopeError
+
+
+@dataclass(frozen=True)
+class Returned:
+    """The command ended well; `value` is what it returned."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The command ended with an error: one sentence, and the traceback where the error was not foreseen."""
+
+    sentence: str
+    trace: str = ""
+
+
+def serve(connection: Any, cancelled_up_to: Any, verbs: str) -> None:
+    """Answer commands until the parent says stop or is gone.
+
+    Parameters
+    ----------
+    connection : multiprocessing.connection.Connection
+        The child's end of a two-way pipe. Commands are (job, name, keyword arguments); None stops.
+    cancelled_up_to : multiprocessing.sharedctypes c_longlong
+        Jobs with this number or a lower one are cancelled.
+    verbs : str
+        Module whose generator functions are the commands; each takes ``cancelled`` besides its own arguments.
+    """
+    # Ctrl-C in the terminal is for napari, which then stops this process itself
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while True:
+        try:
+            order = connection.recv()
+        except (EOFError, OSError):
+            return
+        if order is None:
+            return
+        job, name, arguments = order
+        try:
+            _answer(connection, job, verbs, name, arguments, _canceller(cancelled_up_to, job))
+        except (BrokenPipeError, ConnectionResetError):
+            return
+
+
+def _answer(
+    connection: Any, job: int, verbs: str, name: str, arguments: dict[str, Any], cancelled: Callable[[], bool]
+) -> None:
+    try:
+        steps = getattr(importlib.import_module(verbs), name)(cancelled=cancelled, **arguments)
+        while True:
+            try:
+                message = next(steps)
+            except StopIteration as end:
+                message = Returned(end.value)
+            connection.send((job, message))
+            if isinstance(message, Returned):
+                return
+    except (BrokenPipeError, ConnectionResetError):
+        raise
+    except DiffuscopeError as error:
+        connection.send((job, Failed(str(error))))
+    except Exception as error:  # noqa: BLE001  the window must hear of it, whatever it is
+        sentence = f"Unexpected {type(error).__name__}: {_first_line(error)} (details are in the log)."
+        connection.send((job, Failed(sentence, traceback.format_exc())))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or ["no message"])[0].rstrip(".")
+
+
+def _canceller(cancelled_up_to: Any, job: int) -> Callable[[], bool]:
+    parent = multiprocessing.parent_process()
+    return lambda: cancelled_up_to.value >= job or (parent is not None and not parent.is_alive())

@@ -1,0 +1,257 @@
+"""The dock "Virtual staining": form, Run, progress, result."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import napari
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QFrame, QMessageBox, QProgressBar, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from diffuscope.errors import InputError
+from diffuscope.plugin.facts import ModelFacts, is_result, own_metadata, slide_facts
+from diffuscope.plugin.form import RunForm, unused
+from diffuscope.plugin.form_widget import FormWidget, small_text
+from diffuscope.plugin.jobs import Child
+from diffuscope.plugin.record import open_record
+from diffuscope.plugin.regions import layer_region, view_region
+from diffuscope.plugin.results import layer_placement
+from diffuscope.plugin.results_widget import ResultsWidget
+from diffuscope.plugin.session import Session
+from diffuscope.plugin.slides import SlideList, add_region_layer, region_layer
+from diffuscope.plugin.stain import Request
+from diffuscope.tiling.plan import Region
+from diffuscope.tiling.result import Result, open_result
+
+_ERROR_STYLE = "padding: 4px; border-radius: 3px; background: rgba(200, 60, 40, 90);"
+
+
+class StainDock(QWidget):
+    """Virtual staining of the slides in a viewer.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        The viewer that the dock belongs to.
+    child : Child, optional
+        Where models run; default: a process of the dock's own, started at once so that it is warm at Run.
+    """
+
+    def __init__(self, napari_viewer: napari.Viewer, child: Child | None = None) -> None:
+        super().__init__()
+        child = child or Child()
+        self.viewer = napari_viewer
+        self.form = RunForm()
+        self.session = Session(napari_viewer, child)
+        self.slides = SlideList(napari_viewer)
+        self._asked_folder = ""
+        self._build()
+        self._connect()
+        # a partial of the session, not a method of this widget, which is gone by then
+        self.destroyed.connect(partial(_close, self.session))
+        self._slides_changed()
+        self.session.load_models()
+
+    def _build(self) -> None:
+        self.fields = FormWidget(self.form)
+        self.results = ResultsWidget()
+        inner = QWidget()
+        stack = QVBoxLayout(inner)
+        stack.setContentsMargins(0, 0, 4, 0)
+        stack.addWidget(self.fields)
+        stack.addWidget(self.results)
+        stack.addStretch(1)
+        self.form_area = QScrollArea()
+        self.form_area.setWidget(inner)
+        self.form_area.setWidgetResizable(True)
+        self.form_area.setFrameShape(QFrame.Shape.NoFrame)
+        self.form_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(8)
+        self.progress = small_text()
+        self.status = small_text()
+        self.run = QPushButton("Run")
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(4, 4, 4, 4)
+        whole.addWidget(self.form_area, 1)
+        for widget in (self.bar, self.progress, self.status, self.run):
+            whole.addWidget(widget)
+        self.setMinimumWidth(340)
+
+    def _connect(self) -> None:
+        self.slides.changed.connect(self._slides_changed)
+        self.slides.shapes_changed.connect(self._show_region)
+        self.form.events.connect(self._form_changed)
+        self.session.state.events.connect(self._show_state)
+        self.session.model_found.connect(self._model_found)
+        self.session.result_changed.connect(self._show_result)
+        self.fields.slide_chosen.connect(self._choose_slide)
+        self.fields.draw_asked.connect(self._draw)
+        self.fields.folder_asked.connect(self._load_folder)
+        self.results.export_asked.connect(self._export)
+        self.results.record_asked.connect(self._show_record)
+        self.run.clicked.connect(self._run_or_cancel)
+        self.viewer.layers.selection.events.active.connect(self._active_changed)
+
+    # --- what the viewer tells ---
+
+    def _slides_changed(self) -> None:
+        chosen = self.slides.chosen
+        self.fields.set_slides([layer.name for layer in self.slides.layers], self.slides.index)
+        facts = slide_facts(chosen) if chosen is not None else None
+        if facts != self.form.slide:
+            self.fields.set_slide(facts)
+        self._show_state()
+
+    def _choose_slide(self, index: int) -> None:
+        self.slides.choose(index)
+        self._slides_changed()
+
+    def _active_changed(self) -> None:
+        layer = self.viewer.layers.selection.active
+        folder = own_metadata(layer).get("result") if layer is not None and is_result(layer) else None
+        shown = self.session.result
+        if folder is None or not self.session.state.is_idle or (shown is not None and str(shown.path) == folder):
+            return
+        try:
+            self.session.show_result(open_result(folder))
+        except InputError as error:
+            self.session.state.fail(str(error))
+
+    # --- what the user does ---
+
+    def _run_or_cancel(self) -> None:
+        if not self.session.state.is_idle:
+            self.session.cancel()
+            return
+        if self.form.model is None:
+            self.session.load_models()
+            return
+        try:
+            request = self._request()
+        except InputError as error:
+            self.session.state.fail(str(error))
+            return
+        except OSError as error:
+            self.session.state.fail(f"{self.form.out} cannot be written: {error.strerror}.")
+            return
+        if request is not None:
+            self.session.run(request)
+
+    def _request(self) -> Request | None:
+        settings = self.form.settings()
+        layer, facts = self.slides.chosen, self.form.slide
+        assert layer is not None and facts is not None
+        region = self._region(layer)
+        overwrite = False
+        if settings["out"].exists():
+            answer = ask_overwrite(self, settings["out"])
+            if answer == "cancel":
+                return None
+            overwrite = answer == "replace"
+            if answer == "both":
+                settings["out"] = unused(settings["out"])
+                self.form.out = str(settings["out"])
+        finest = layer.data[0] if layer.multiscale else layer.data
+        return Request(
+            slide=facts,
+            pixels=finest if facts.path is None else None,
+            placement=layer_placement(layer),
+            region=region,
+            settings=settings,
+            overwrite=overwrite,
+        )
+
+    def _region(self, layer: Any) -> Region | None:
+        if self.form.region == "view":
+            return view_region(self.viewer, layer)
+        if self.form.region == "shape":
+            shapes = region_layer(self.viewer)
+            if shapes is None:
+                raise InputError("Nothing is drawn yet: press Draw… and draw a rectangle, an ellipse or a polygon.")
+            return layer_region(shapes, layer)
+        return None
+
+    def _draw(self) -> None:
+        if self.slides.chosen is None:
+            self.session.state.fail(self.form.problem())
+            return
+        add_region_layer(self.viewer, self.slides.chosen)
+        self.form.region = "shape"
+
+    def _load_folder(self, folder: str) -> None:
+        self._asked_folder = folder
+        self.session.load_folder(folder)
+
+    def _export(self, path: str, layer: str) -> None:
+        if self.session.result is not None and self.session.state.is_idle:
+            self.session.export(self.session.result, Path(path), layer)
+
+    def _show_record(self) -> None:
+        if self.session.result is not None:
+            open_record(self.session.result.record, self)
+
+    # --- what is shown ---
+
+    def _show_result(self, result: Result | None) -> None:
+        self.results.show_result(result)
+        # once the layout knows its new height
+        QTimer.singleShot(0, self, lambda: self.form_area.ensureWidgetVisible(self.results))
+
+    def _model_found(self, model: ModelFacts) -> None:
+        self.fields.add_model(model, choose=model.name == self._asked_folder)
+
+    def _form_changed(self, _: Any = None) -> None:
+        if self.session.state.is_idle and self.session.state.failed:
+            self.session.state.say("")  # the error was about the form as it was
+        self._show_region()
+        self._show_state()
+
+    def _show_region(self) -> None:
+        text = ""
+        if self.form.region == "shape" and self.slides.chosen is not None:
+            try:
+                region = self._region(self.slides.chosen)
+                text = f"{region.width:,} × {region.height:,} px at ({region.x:,}, {region.y:,})" if region else ""
+            except InputError as error:
+                text = str(error)
+        self.fields.region_text.setText(text)
+        self.fields.region_text.setVisible(bool(text))
+
+    def _show_state(self, _: Any = None) -> None:
+        state = self.session.state
+        words = {"starting": "Cancel", "running": "Cancel", "cancelling": "Cancelling…"}
+        self.run.setText(words.get(state.phase, "Run"))
+        self.run.setEnabled(state.phase in ("idle", "starting", "running"))
+        self.results.export.setEnabled(state.is_idle)
+        # an empty range is Qt's "working, no telling how long"
+        self.bar.setRange(0, state.tiles if state.tiles or state.is_idle else 0)
+        self.bar.setValue(state.done)
+        self.bar.setVisible(not state.is_idle)
+        self.progress.setText(state.progress_text())
+        self.progress.setVisible(bool(self.progress.text()))
+        hint = self.form.problem() if state.is_idle and self.form.model else ""
+        text = state.message or hint
+        self.status.setText(text)
+        self.status.setVisible(bool(text))
+        self.status.setStyleSheet(_ERROR_STYLE if state.failed and state.message else "")
+
+
+def ask_overwrite(parent: QWidget, out: Path) -> str:
+    """Ask what to do about a result in the way: "replace", "both" or "cancel"."""
+    box = QMessageBox(parent)
+    box.setText(f"{out.name} exists already.")
+    replace = box.addButton("Replace it", QMessageBox.ButtonRole.DestructiveRole)
+    both = box.addButton("Keep both", QMessageBox.ButtonRole.AcceptRole)
+    box.addButton(QMessageBox.StandardButton.Cancel)
+    box.setDefaultButton(both)
+    box.exec()
+    pressed = box.clickedButton()
+    return "replace" if pressed is replace else "both" if pressed is both else "cancel"
+
+
+def _close(session: Session, _: Any = None) -> None:
+    session.close()

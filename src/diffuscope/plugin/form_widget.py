@@ -1,0 +1,275 @@
+"""The form of the dock: widgets for `RunForm`, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QSpinBox,
+    QToolButton,
+    QWidget,
+)
+
+from diffuscope.plugin.facts import ModelFacts, SlideFacts
+from diffuscope.plugin.form import DEVICES, REGIONS, RunForm, suggest_out
+
+OTHER_MODEL = "Choose a model folder…"
+DEVICE_NAMES = {"auto": "Automatic", "cpu": "CPU", "cuda": "CUDA (NVIDIA)", "mps": "MPS (Apple)"}
+
+
+class FormWidget(QWidget):
+    """Shows a `RunForm` and writes what the user changes into it."""
+
+    slide_chosen = Signal(int)
+    draw_asked = Signal()
+    folder_asked = Signal(str)
+
+    def __init__(self, form: RunForm, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.form = form
+        self._models: list[ModelFacts] = []
+        self._last_suggestion = ""
+        self._build()
+        self._connect()
+        form.events.connect(self._refresh)
+        self._refresh()
+
+    def _build(self) -> None:
+        self.slide = combo()
+        self.resolution = small_text()
+        self.mpp = QDoubleSpinBox()
+        self.mpp.setRange(0.0, 100.0)
+        self.mpp.setDecimals(4)
+        self.mpp.setSingleStep(0.05)
+        self.mpp.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.mpp.setToolTip("µm per pixel of the slide, where the file does not state it or is wrong")
+        self.model = combo()
+        self.model.addItem(OTHER_MODEL, OTHER_MODEL)
+        self.about = small_text()
+        self.region = combo()
+        for key, name in REGIONS.items():
+            self.region.addItem(name, key)
+        self.draw = QPushButton("Draw…")
+        self.draw.setToolTip("Add a shapes layer to draw a region in")
+        self.region_text = small_text()
+        self.quality = combo()
+        self.samples = spin(1, 64, "Samples per tile: with two or more, uncertainty is their spread")
+        self.out = QLineEdit()
+        self.out.setToolTip("Result folder (OME-Zarr)")
+        self.browse = QToolButton()
+        self.browse.setText("…")
+        self.browse.setToolTip("Choose where the result goes")
+        self.device = combo()
+        for device in DEVICES:
+            self.device.addItem(DEVICE_NAMES[device], device)
+        self.seed = spin(0, 2**31 - 1, "The same seed gives the same pixels")
+        self.sampler = combo()
+        self.steps = spin(0, 4000, "Denoising steps a sample")
+        self.steps.setSpecialValueText("as the quality says")
+
+        rows = form_layout(self)
+        rows.addRow("Slide", self.slide)
+        rows.addRow(self.resolution)
+        rows.addRow("µm/px", self.mpp)
+        rows.addRow("Model", self.model)
+        rows.addRow(self.about)
+        rows.addRow("Region", side_by_side(self.region, self.draw))
+        rows.addRow(self.region_text)
+        rows.addRow("Quality", self.quality)
+        rows.addRow("Samples", self.samples)
+        rows.addRow("Seed", self.seed)
+        rows.addRow("Device", self.device)
+        rows.addRow("Result", side_by_side(self.out, self.browse))
+
+        self.advanced = QWidget()
+        folded = form_layout(self.advanced)
+        folded.addRow("Sampler", self.sampler)
+        folded.addRow("Steps", self.steps)
+        self.fold = QToolButton()
+        self.fold.setText("Advanced")
+        self.fold.setCheckable(True)
+        self.fold.setArrowType(Qt.ArrowType.RightArrow)
+        self.fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.advanced.hide()
+        rows.addRow(self.fold)
+        rows.addRow(self.advanced)
+
+    def _connect(self) -> None:
+        self.slide.activated.connect(self.slide_chosen)
+        self.model.activated.connect(self._pick_model)
+        self.draw.clicked.connect(self.draw_asked)
+        self.browse.clicked.connect(self._pick_out)
+        self.fold.toggled.connect(self._unfold)
+        self.region.activated.connect(lambda: setattr(self.form, "region", self.region.currentData()))
+        self.quality.activated.connect(lambda: setattr(self.form, "quality", self.quality.currentData()))
+        self.sampler.activated.connect(lambda: setattr(self.form, "sampler", self.sampler.currentData()))
+        self.device.activated.connect(lambda: setattr(self.form, "device", self.device.currentData()))
+        for name in ("mpp", "samples", "seed", "steps"):
+            getattr(self, name).valueChanged.connect(lambda value, name=name: setattr(self.form, name, value))
+        self.out.textEdited.connect(lambda text: setattr(self.form, "out", text))
+
+    def set_slides(self, names: list[str], chosen: int) -> None:
+        """List the input layers."""
+        with quiet(self.slide):
+            self.slide.clear()
+            self.slide.addItems(names or ["(no slide is open)"])
+            self.slide.setCurrentIndex(max(chosen, 0))
+            self.slide.setEnabled(bool(names))
+
+    def set_slide(self, slide: SlideFacts | None) -> None:
+        """Take over the chosen input layer."""
+        self.form.slide = slide
+        self.form.mpp = 0.0
+        self.suggest()
+
+    def add_model(self, model: ModelFacts, *, choose: bool) -> None:
+        """List a model, and choose it if asked to or if it is the first."""
+        self._models = [known for known in self._models if known.name != model.name] + [model]
+        with quiet(self.model):
+            self.model.clear()
+            for known in self._models:
+                self.model.addItem(known.title, known.name)
+            self.model.addItem(OTHER_MODEL, OTHER_MODEL)
+        if choose or self.form.model is None:
+            self._choose(model)
+        self._refresh()
+
+    def suggest(self) -> None:
+        """Propose a result folder, unless the user has typed one."""
+        if self.form.slide and self.form.model and self.form.out in ("", self._last_suggestion):
+            self.form.out = self._last_suggestion = str(suggest_out(self.form.slide, self.form.model.name))
+
+    def _choose(self, model: ModelFacts) -> None:
+        self.form.model = model
+        self.form.quality = next(iter(model.presets))
+        self.form.sampler = ""
+        self.suggest()
+
+    def _pick_model(self, index: int) -> None:
+        if index < len(self._models):
+            self._choose(self._models[index])
+            return
+        self._refresh()
+        if folder := QFileDialog.getExistingDirectory(self, "Model folder"):
+            self.folder_asked.emit(folder)
+
+    def _pick_out(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(
+            self,
+            "Result folder",
+            self.form.out,
+            "OME-Zarr (*.ome.zarr)",
+            options=QFileDialog.Option.DontConfirmOverwrite,
+        )
+        if path:
+            self.form.out = path if path.endswith(".zarr") else f"{path}.ome.zarr"
+
+    def _unfold(self, shown: bool) -> None:
+        self.fold.setArrowType(Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow)
+        self.advanced.setVisible(shown)
+
+    def _refresh(self, _: Any = None) -> None:
+        form, model = self.form, self.form.model
+        self.resolution.setText(form.resolution_text())
+        is_stated = form.slide is None or form.slide.mpp is not None
+        self.mpp.setSpecialValueText("as the file says" if is_stated else "not stated")
+        self.resolution.setVisible(bool(self.resolution.text()))
+        self.about.setText(
+            f"{model.what_it_is} <b>Not:</b> {model.what_it_is_not} <b>Not for diagnosis.</b>" if model else ""
+        )
+        self.about.setVisible(model is not None)
+        if model:
+            presets = {
+                key: f"{key.capitalize()} ({name}, {steps} steps)" for key, (name, steps) in model.presets.items()
+            }
+            fill(self.quality, presets, form.quality)
+            fill(self.sampler, {"": "as the quality says", **{name: name for name in model.samplers}}, form.sampler)
+        choices = ((self.region, form.region), (self.device, form.device), (self.model, model.name if model else None))
+        for widget, value in choices:
+            with quiet(widget):
+                widget.setCurrentIndex(widget.findData(value))
+        for name in ("mpp", "samples", "seed", "steps"):
+            with quiet(getattr(self, name)):
+                getattr(self, name).setValue(getattr(form, name))
+        if self.out.text() != form.out:
+            self.out.setText(form.out)
+            self.out.setCursorPosition(len(form.out))
+
+
+def combo() -> QComboBox:
+    """Return a combo box whose longest entry does not set the width of the dock."""
+    box = QComboBox()
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(8)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return box
+
+
+def spin(low: int, high: int, tip: str) -> QSpinBox:
+    """Return a spin box for whole numbers."""
+    box = QSpinBox()
+    box.setRange(low, high)
+    box.setToolTip(tip)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return box
+
+
+def small_text() -> QLabel:
+    """Return a label for a sentence or two, wrapped to the dock's width."""
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.RichText)
+    label.setContentsMargins(0, 0, 0, 4)
+    # a long word (a path) must not set the width of the dock
+    label.setMinimumWidth(1)
+    return label
+
+
+def form_layout(widget: QWidget) -> QFormLayout:
+    """Give a widget rows of label and field that stay narrow."""
+    rows = QFormLayout(widget)
+    rows.setContentsMargins(4, 4, 8, 4)
+    rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+    return rows
+
+
+def side_by_side(wide: QWidget, narrow: QWidget) -> QWidget:
+    """Return two widgets in a row, the first taking the room."""
+    both = QWidget()
+    row = QHBoxLayout(both)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addWidget(wide, 1)
+    row.addWidget(narrow)
+    return both
+
+
+def fill(box: QComboBox, entries: dict[str, str], chosen: str) -> None:
+    """Set the entries (data: text) of a combo box and its choice without telling anyone."""
+    with quiet(box):
+        if [box.itemData(i) for i in range(box.count())] != list(entries):
+            box.clear()
+            for key, text in entries.items():
+                box.addItem(text, key)
+        box.setCurrentIndex(box.findData(chosen))
+
+
+@contextmanager
+def quiet(widget: QWidget) -> Iterator[None]:
+    """Change a widget without its signals."""
+    blocker = QSignalBlocker(widget)
+    try:
+        yield
+    finally:
+        blocker.unblock()

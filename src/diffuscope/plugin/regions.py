@@ -1,0 +1,95 @@
+"""From what is drawn or seen in the viewer to a region in level-0 pixels of the slide.
+
+napari puts the centre of pixel (0, 0) at (0, 0); a `Region` counts from the pixel's corner, so half a pixel is added.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from diffuscope.errors import InputError
+from diffuscope.tiling.plan import Region
+
+#: Corners of the polygon that stands for an ellipse.
+ELLIPSE_CORNERS = 64
+
+
+def shape_region(vertices: ArrayLike, shape_type: str) -> Region:
+    """Turn one napari shape into a region.
+
+    Parameters
+    ----------
+    vertices : array_like
+        (n, 2) y, x in data coordinates of the slide's finest level.
+    shape_type : str
+        As napari names it.
+
+    Raises
+    ------
+    InputError
+        For a line or a path, which enclose nothing, and for a shape thinner than a pixel.
+    """
+    corners = np.asarray(vertices, dtype=float)[:, -2:] + 0.5
+    if shape_type in ("line", "path"):
+        raise InputError(f"A {shape_type} encloses no region: draw a rectangle, an ellipse or a polygon.")
+    if shape_type == "ellipse":
+        corners = _ellipse(corners)
+    if shape_type == "rectangle" and _is_upright(corners):
+        return _box(corners)
+    return Region.from_polygon(corners[:, ::-1])
+
+
+def layer_region(shapes: Any, image: Any) -> Region:
+    """Return the region that a Shapes layer marks on an image layer: the selected shape, else the last drawn."""
+    if not len(shapes.data):
+        raise InputError(f"Nothing is drawn in “{shapes.name}” yet: draw a rectangle, an ellipse or a polygon.")
+    chosen = sorted(shapes.selected_data) or [len(shapes.data) - 1]
+    if len(chosen) > 1:
+        raise InputError(f"{len(chosen)} shapes are selected in “{shapes.name}”: select one of them.")
+    vertices = [image.world_to_data(shapes.data_to_world(vertex))[-2:] for vertex in shapes.data[chosen[0]]]
+    return shape_region(vertices, str(shapes.shape_type[chosen[0]]))
+
+
+def view_region(viewer: Any, image: Any) -> Region:
+    """Return the part of an image layer that the canvas shows now.
+
+    Raises
+    ------
+    InputError
+        In the 3D view, and where the slide is out of sight.
+    """
+    if viewer.dims.ndisplay != 2:
+        raise InputError("The current view is 3D: switch to 2D to use it as a region.")
+    half = np.asarray(viewer.canvas.size, dtype=float) / viewer.camera.zoom / 2
+    centre = np.asarray(viewer.camera.center[-2:], dtype=float)
+    seen = [image.world_to_data(centre + half * sign)[-2:] + 0.5 for sign in ((-1, -1), (-1, 1), (1, -1), (1, 1))]
+    size = np.asarray(image.data[0].shape[:2] if image.multiscale else image.data.shape[:2])
+    low, high = np.clip(np.min(seen, axis=0), 0, size), np.clip(np.max(seen, axis=0), 0, size)
+    if (high - low < 1).any():
+        raise InputError(f"“{image.name}” is out of sight: bring it into view, or choose another region.")
+    return _box(np.array([low, high]))
+
+
+def _box(corners: NDArray[np.float64]) -> Region:
+    y0, x0 = np.round(corners.min(axis=0)).astype(int)
+    y1, x1 = np.round(corners.max(axis=0)).astype(int)
+    if y1 <= y0 or x1 <= x0:
+        raise InputError("The drawn shape is thinner than a pixel: draw a larger one.")
+    return Region(x=int(x0), y=int(y0), width=int(x1 - x0), height=int(y1 - y0))
+
+
+def _is_upright(corners: NDArray[np.float64]) -> bool:
+    sides = np.abs(np.diff(corners, axis=0, append=corners[:1]))
+    return bool((sides.min(axis=1) < 1e-6).all())
+
+
+def _ellipse(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    # napari keeps the four corners of the (perhaps rotated) box around an ellipse
+    centre = corners.mean(axis=0)
+    u, v = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
+    angle = np.linspace(0, 2 * np.pi, ELLIPSE_CORNERS, endpoint=False)[:, None]
+    outline: NDArray[np.float64] = centre + np.cos(angle) * u + np.sin(angle) * v
+    return outline

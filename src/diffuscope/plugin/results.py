@@ -1,0 +1,127 @@
+"""A result folder as napari layers: names, contrast, colormaps, visibility, place on the slide, record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffuscope.plugin.facts import KEY
+from diffuscope.tiling.result import Result
+
+LayerTuple = tuple[Any, dict[str, Any], str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Where level-0 pixels of a slide lie in napari's world.
+
+    Attributes
+    ----------
+    scale : ndarray (2,)
+        World units per level-0 px (y, x).
+    translate : ndarray (2,)
+        World place of the centre of the first level-0 px.
+    units : tuple
+        As napari takes them.
+    """
+
+    scale: NDArray[np.float64]
+    translate: NDArray[np.float64]
+    units: tuple[Any, ...]
+
+
+def scan_placement(mpp: float | None) -> Placement:
+    """Return where the reader puts a slide: in µm where known, else in pixels; the first pixel at the origin."""
+    return Placement(
+        scale=np.full(2, mpp or 1.0), translate=np.zeros(2), units=("micrometer",) * 2 if mpp else ("pixel",) * 2
+    )
+
+
+def layer_placement(layer: Any) -> Placement:
+    """Return where a slide's layer lies, as the user may have moved it."""
+    return Placement(
+        scale=np.asarray(layer.scale[-2:], float),
+        translate=np.asarray(layer.translate[-2:], float),
+        units=tuple(layer.units[-2:]),
+    )
+
+
+def canvas_place(placement: Placement, factor: float, level0_px: tuple[float, float]) -> dict[str, Any]:
+    """Return scale, translate and units of an image whose px are `factor` level-0 px, first corner at `level0_px`."""
+    # centres, not corners: the middle of a large px lies (factor - 1) / 2 level-0 px beyond that of a small one
+    centre = np.asarray(level0_px, float) + (factor - 1) / 2
+    return {
+        "scale": placement.scale * factor,
+        "translate": placement.translate + centre * placement.scale,
+        "units": placement.units,
+    }
+
+
+def result_layers(result: Result, placement: Placement | None = None) -> list[LayerTuple]:
+    """Describe every image of a result as a napari layer.
+
+    Parameters
+    ----------
+    result : Result
+        An opened result folder, complete or not.
+    placement : Placement, optional
+        Where its slide lies; default: where the reader puts that slide.
+
+    Returns
+    -------
+    list of (data, keyword arguments, "image")
+        The main image first and visible, as RGBA: what was not computed is transparent. The maps above it, hidden.
+    """
+    if placement is None:
+        placement = scan_placement(slide_mpp(result))
+    y, x, _, _ = result.window
+    place = canvas_place(placement, result.factor, (y * result.factor, x * result.factor))
+    layers: list[LayerTuple] = []
+    for number, port in enumerate(result.ports):
+        is_rgb = port.kind == "rgb"
+        levels = [_see_through(level, port.fill) if is_rgb else level[..., 0] for level in result.images[port.key]]
+        about = {
+            "name": port.name,
+            "rgb": is_rgb,
+            "contrast_limits": tuple(port.range),
+            "visible": number == 0,
+            "blending": "translucent",
+            "multiscale": len(levels) > 1,
+            # what is on disk may change under a running job: napari must not keep chunks
+            "cache": False,
+            "metadata": {KEY: layer_metadata(result, port.key)},
+            **place,
+        }
+        if not is_rgb:
+            about["colormap"] = port.colormap
+        layers.append((levels if len(levels) > 1 else levels[0], about, "image"))
+    return layers
+
+
+def slide_mpp(result: Result) -> float | None:
+    """Return the µm/px that the slide's own file states, by which its layer is scaled; None where it states none."""
+    stated: float | None = next(iter(result.record["inputs"].values()))["mpp_stated"]
+    return stated
+
+
+def layer_metadata(result: Result, key: str) -> dict[str, Any]:
+    """Return what a layer of a result carries in its metadata."""
+    return {
+        "result": str(result.path),
+        "port": key,
+        "complete": result.complete,
+        "record": result.record,
+    }
+
+
+def _see_through(level: Any, fill: float) -> Any:
+    """Add an alpha channel in which what was not computed (the fill colour) lets the slide below show."""
+    return level.map_blocks(_with_alpha, fill, dtype=level.dtype, chunks=(*level.chunks[:2], (4,)))
+
+
+def _with_alpha(block: NDArray[np.uint8], fill: float) -> NDArray[np.uint8]:
+    alpha = np.where((block != fill).any(axis=-1, keepdims=True), np.uint8(255), np.uint8(0))
+    return np.concatenate([block, alpha], axis=-1)

@@ -1,0 +1,100 @@
+"""The part of the dock that is about a result: numbers, record, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QFileDialog,
+    QGroupBox,
+    QHeaderView,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from diffuscope.plugin.form_widget import combo, side_by_side, small_text
+from diffuscope.plugin.table import readable
+from diffuscope.tiling.result import Result
+
+FILTERS = "OME-TIFF pyramid (*.ome.tif);;OME-Zarr (*.ome.zarr)"
+
+
+class ResultsWidget(QGroupBox):
+    """Shows one result; hidden until there is one."""
+
+    export_asked = Signal(str, str)
+    record_asked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Result", parent)
+        self._result: Result | None = None
+        self.heading = small_text()
+        self.table = QTableWidget()
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(24)
+        self.layer = combo()
+        self.export = QPushButton("Export…")
+        self.export.setToolTip("Write a pyramidal OME-TIFF or OME-Zarr for QuPath and others")
+        self.record = QPushButton("Show run record")
+        layout = QVBoxLayout(self)
+        for widget in (self.heading, self.table, side_by_side(self.layer, self.export), self.record):
+            layout.addWidget(widget)
+        self.export.clicked.connect(self._ask_export)
+        self.record.clicked.connect(self.record_asked)
+        self.hide()
+
+    def show_result(self, result: Result | None) -> None:
+        """Fill in everything from a result."""
+        self._result = result
+        self.setVisible(result is not None)
+        if result is None:
+            return
+        state = "" if result.complete else f" (incomplete: {result.done} of {result.tiles} tiles)"
+        self.heading.setText(f"<b>{result.path.name}</b>{state}")
+        self.layer.clear()
+        self.layer.addItem("All layers", "all")
+        for port in result.ports:
+            self.layer.addItem(port.name, port.key)
+        self._fill_table(*readable(result.table))
+
+    def _fill_table(self, header: list[str], lines: list[list[str]]) -> None:
+        self.table.setVisible(bool(lines))
+        self.table.setColumnCount(len(header) + 1)
+        self.table.setHorizontalHeaderLabels(["Region", *header])
+        self.table.setRowCount(len(lines))
+        for row, line in enumerate(lines):
+            for column, text in enumerate(line):
+                item = QTableWidgetItem(text)
+                if column:
+                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                self.table.setItem(row, column, item)
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        # a table in a form that scrolls shows all its rows
+        rows = sum(self.table.rowHeight(row) for row in range(len(lines)))
+        self.table.setFixedHeight(rows + self.table.horizontalHeader().sizeHint().height() + 4)
+
+    def _ask_export(self) -> None:
+        if self._result is None:
+            return
+        layer = self.layer.currentData()
+        name = self._result.path.name.removesuffix(".ome.zarr") + ("" if layer == "all" else f".{layer}")
+        path, chosen = QFileDialog.getSaveFileName(
+            self, "Export", str(self._result.path.with_name(f"{name}.ome.tif")), FILTERS
+        )
+        if path:
+            self.export_asked.emit(str(with_ending(path, chosen)), layer)
+
+
+def with_ending(path: str, chosen: str) -> Path:
+    """Return the path with the ending of the chosen filter where the user typed none that is known."""
+    if path.lower().endswith((".tif", ".tiff", ".zarr")):
+        return Path(path)
+    return Path(path + (".ome.zarr" if "zarr" in chosen else ".ome.tif"))

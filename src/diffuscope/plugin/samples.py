@@ -1,0 +1,22 @@
+"""File → Open Sample → Diffuscope: three slides that came with the package."""
+
+from __future__ import annotations
+
+from diffuscope.plugin.reader import read_layers
+from diffuscope.plugin.results import LayerTuple
+from diffuscope.sample_data import sample_path
+
+
+def cmu_1() -> list[LayerTuple]:
+    """H&E, Aperio SVS, 2220×2967 px at 0.499 µm/px (OpenSlide test data, CC0)."""
+    return read_layers(str(sample_path("CMU-1-Small-Region.svs")))
+
+
+def tcga_cr_7395() -> list[LayerTuple]:
+    """H&E, two-level Aperio SVS without µm/px in its header (TCGA, open access)."""
+    return read_layers(str(sample_path("TCGA-CR-7395.svs")))
+
+
+def os_1() -> list[LayerTuple]:
+    """H&E, OME-TIFF, 1101² px, a detail of OS-1 (OpenSlide test data)."""
+    return read_layers(str(sample_path("OS-1-detail.ome.tif")))

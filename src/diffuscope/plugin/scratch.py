@@ -1,0 +1,44 @@
+"""Pixels that exist in memory only, written to a file for the time of a run."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+
+
+def write_scratch(data: Any, *, name: str, mpp: float | None) -> Path:
+    """Write an image as tiled OME-TIFF into a new temporary folder.
+
+    Parameters
+    ----------
+    data : array-like (y, x) or (y, x, 3 or 4)
+        Finest level; a lazy array is computed here, so call this off the main thread.
+    name : str
+        Becomes the file's name, and so what messages and the run record call the input.
+    mpp : float or None
+        µm per pixel.
+
+    Returns
+    -------
+    Path
+        The file; remove its folder with `shutil.rmtree(path.parent)`.
+    """
+    pixels = np.asarray(data)
+    stem = "".join(c if c.isalnum() or c in "-_. " else "_" for c in name) or "image"
+    path = Path(tempfile.mkdtemp(prefix="diffuscope-")) / f"{stem}.ome.tif"
+    about: dict[str, Any] = {"axes": "YXS" if pixels.ndim == 3 else "YX"}
+    if mpp is not None:
+        about |= {"PhysicalSizeX": mpp, "PhysicalSizeXUnit": "µm", "PhysicalSizeY": mpp, "PhysicalSizeYUnit": "µm"}
+    tifffile.imwrite(
+        path,
+        pixels,
+        tile=(256, 256),
+        photometric="rgb" if pixels.ndim == 3 else "minisblack",
+        bigtiff=pixels.nbytes > 2**31,
+        metadata=about,
+    )
+    return path

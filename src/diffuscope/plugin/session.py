@@ -1,0 +1,206 @@
+"""What the dock does: models, runs and exports in the child process, their events on the main thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from napari.qt.threading import create_worker
+from napari.utils import progress
+from psygnal import Signal
+from qtpy.QtCore import QTimer
+
+from diffuscope.plugin.child import Failed, Returned
+from diffuscope.plugin.facts import ModelFacts, own_metadata
+from diffuscope.plugin.jobs import Child, drive
+from diffuscope.plugin.live import LiveLayers
+from diffuscope.plugin.stain import Ended, Opened, Request, stain
+from diffuscope.plugin.state import JobState
+from diffuscope.tiling.events import Finished, Preview, Started, TileDone
+from diffuscope.tiling.result import Result
+
+#: The viewer draws anew at most this often, and the outputs are read again at most this often.
+_DRAW_SECONDS, _REFRESH_SECONDS = 0.1, 0.7
+
+
+class Session:
+    """The jobs of one dock. All methods belong to the main thread.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where results are shown.
+    child : Child
+        Where models run.
+    """
+
+    model_found = Signal(ModelFacts)
+    result_changed = Signal(object)
+
+    def __init__(self, viewer: Any, child: Child) -> None:
+        self.viewer = viewer
+        self.state = JobState()
+        self.result: Result | None = None
+        self._child = child
+        self._closed = False
+        self._stop = threading.Event()
+        self._live: LiveLayers | None = None
+        self._bar: Any = None
+        self._preview: Preview | None = None
+        self._outcome: Finished | Failed | None = None
+        self._stale = False
+        self._refreshed = 0.0
+        self._clock = QTimer()
+        self._clock.setInterval(int(_DRAW_SECONDS * 1000))
+        self._clock.timeout.connect(self._draw)
+
+    def load_models(self) -> None:
+        """Ask the child which models there are; each comes as `model_found`."""
+        self.state.begin("busy", "Loading the list of models…")
+        self._work(partial(drive, self._child, "models"), self._on_model)
+
+    def load_folder(self, folder: str) -> None:
+        """Look into a model folder; it comes as `model_found`."""
+        self.state.begin("busy", f"Looking into {Path(folder).name}…")
+        self._work(partial(drive, self._child, "describe", model=folder), self._on_model)
+
+    def run(self, request: Request) -> None:
+        """Start a staining job."""
+        self._stop = threading.Event()
+        self._live = self._preview = self._outcome = None
+        self.state.begin("starting", f"Preparing “{request.slide.name}”…")
+        self._bar = progress(total=0, desc="Virtual staining")
+        self._clock.start()
+        self._work(partial(stain, self._child, request, self._stop), self._on_run)
+
+    def cancel(self) -> None:
+        """Stop before the next denoising step; finished tiles are kept."""
+        self._stop.set()
+        self._child.cancel()
+        self.state.phase = "cancelling"
+        self.state.say("Cancelling: the step at hand ends, finished tiles are kept.")
+
+    def export(self, result: Result, path: Path, layer: str) -> None:
+        """Write a result to a file in the background."""
+        self.state.begin("busy", f"Exporting to {path.name}…")
+        self._work(partial(drive, self._child, "export", result=result.path, path=path, layer=layer), self._on_export)
+
+    def show_result(self, result: Result | None) -> None:
+        """Make a result the one that the table shows and Export writes."""
+        self.result = result
+        self.result_changed.emit(result)
+
+    def close(self) -> None:
+        """End the child process; what it may still say finds no listener, for the window is gone."""
+        self._closed = True
+        self._stop.set()
+        self._clock.stop()
+        for signal in (self.state.events, self.model_found, self.result_changed):
+            signal.disconnect()
+        if self._bar is not None:
+            with suppress(RuntimeError):  # napari's own bar went with its window
+                self._bar.close()
+        self._child.close()
+
+    def _work(self, generator: Callable[[], Any], handle: Callable[[Any], None]) -> None:
+        def job() -> Any:  # napari tells a generator worker from a function worker by the kind of function
+            yield from generator()
+
+        def told(message: Any) -> None:
+            if not self._closed:
+                handle(message)
+
+        worker = create_worker(job)
+        worker.yielded.connect(told)
+        worker.aborted.connect(self._on_abort)
+        worker.start()
+
+    def _on_model(self, message: Any) -> None:
+        if isinstance(message, ModelFacts):
+            self.model_found.emit(message)
+        elif isinstance(message, Failed):
+            self.state.fail(message.sentence)
+        elif isinstance(message, Returned):
+            self.state.say("")
+            self.state.phase = "idle"
+
+    def _on_export(self, message: Any) -> None:
+        if isinstance(message, Failed):
+            self.state.fail(message.sentence)
+        elif isinstance(message, Returned):
+            self.state.say(f"Exported to {message.value}.")
+            self.state.phase = "idle"
+
+    def _on_run(self, message: Any) -> None:
+        match message:
+            case Started():
+                self.state.apply(message)
+                self._bar.total = message.tiles
+            case Opened():
+                # a result that was replaced: its layers show what is no longer there
+                self._drop_layers_of(message.out)
+                self._live = LiveLayers(self.viewer, message.layers)
+            case Preview():
+                self.state.apply(message)
+                self._preview = message
+            case TileDone():
+                self.state.apply(message)
+                self._stale = True
+                self._bar.update(message.done - self._bar.n)
+            case Finished() | Failed():
+                self._outcome = message
+            case Ended():
+                self._end(message.result)
+
+    def _draw(self) -> None:
+        if self._live is None:
+            return
+        if self._preview is not None:
+            self._live.show_preview(self._preview)
+            self._preview = None
+        if self._stale and time.monotonic() - self._refreshed > _REFRESH_SECONDS:
+            self._stale = False
+            self._live.refresh()
+            self._refreshed = time.monotonic()
+
+    def _end(self, result: Result | None) -> None:
+        self._clear(result)
+        if result is not None:
+            self.show_result(result)
+        # last, since whoever waits for an idle dock expects all of the above
+        match self._outcome:
+            case Finished():
+                self.state.apply(self._outcome)
+            case Failed():
+                self.state.fail(self._outcome.sentence)
+            case None:
+                self.state.say("Cancelled before anything was computed.")
+                self.state.phase = "idle"
+
+    def _on_abort(self) -> None:
+        # napari's own task list, or napari closing, ended the worker
+        if self._closed:
+            return
+        self._stop.set()
+        self._child.cancel()
+        self._clear(None, keep=True)
+        self.state.say("Stopped by napari; finished tiles are kept.")
+        self.state.phase = "idle"
+
+    def _clear(self, result: Result | None, *, keep: bool = False) -> None:
+        self._clock.stop()
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+        if self._live is not None:
+            self._live.end(result, keep=keep)
+            self._live = None
+
+    def _drop_layers_of(self, out: str) -> None:
+        for layer in [layer for layer in self.viewer.layers if own_metadata(layer).get("result") == out]:
+            self.viewer.layers.remove(layer)

@@ -1,0 +1,99 @@
+"""One staining job from press to end, as a generator for a worker thread: everything slow that is not the window's."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from diffuscope.plugin.child import Failed
+from diffuscope.plugin.facts import SlideFacts
+from diffuscope.plugin.jobs import Child, drive
+from diffuscope.plugin.results import LayerTuple, Placement, result_layers
+from diffuscope.plugin.scratch import write_scratch
+from diffuscope.tiling.events import Finished, Started, TileDone
+from diffuscope.tiling.plan import Region
+from diffuscope.tiling.result import Result, is_result, open_result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """All of a job, bound when Run was pressed: no layer is looked at afterwards.
+
+    Attributes
+    ----------
+    slide : SlideFacts
+        The input.
+    pixels : array-like or None
+        The finest level of an input without a file.
+    placement : Placement
+        Where the slide lay in the viewer.
+    region : Region or None
+        None: all tissue.
+    settings : dict
+        Further keyword arguments of `diffuscope.run.run`, among them ``out``.
+    overwrite : bool
+        Whether a result in the way may be replaced.
+    """
+
+    slide: SlideFacts
+    pixels: Any
+    placement: Placement
+    region: Region | None
+    settings: dict[str, Any]
+    overwrite: bool
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The canvas is there: its folder, and layers to show while it fills."""
+
+    out: str
+    layers: list[LayerTuple]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The job is over; `result` is None where nothing was kept."""
+
+    result: Result | None
+
+
+def stain(child: Child, request: Request, stop: threading.Event) -> Generator[Any, None, None]:
+    """Yield the events of a run, an `Opened` after its `Started`, and an `Ended` last; None now and then.
+
+    An error comes as a `Failed` before the `Ended`.
+    """
+    source = request.slide.path
+    out = Path(request.settings["out"])
+    try:
+        if source is None:
+            try:
+                source = write_scratch(request.pixels, name=request.slide.name, mpp=request.slide.mpp)
+            except OSError as error:
+                yield Failed(f"“{request.slide.name}” could not be written to a temporary file: {error.strerror}.")
+                yield Ended(None)
+                return
+        ours = any_done = False
+        if not stop.is_set():
+            for message in drive(
+                child, "run", source=source, region=request.region, overwrite=request.overwrite, **request.settings
+            ):
+                yield message
+                if isinstance(message, Started):
+                    ours = True
+                    yield Opened(message.out, result_layers(open_result(out), request.placement))
+                any_done = any_done or isinstance(message, TileDone)
+                if isinstance(message, Failed) and ours and not any_done:
+                    # run() tidies up after its own errors; a child that was killed could not
+                    shutil.rmtree(out, ignore_errors=True)
+                if stop.is_set() and not isinstance(message, Finished):
+                    child.cancel()
+        # a refused run leaves a folder that was there before untouched, and that is not this job's result
+        yield Ended(open_result(out) if ours and is_result(out) else None)
+    finally:
+        if request.slide.path is None and source is not None:
+            shutil.rmtree(source.parent, ignore_errors=True)

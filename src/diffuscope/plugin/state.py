@@ -1,0 +1,126 @@
+"""Where a job stands, as the dock tells it: fed with events, tested without Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from psygnal import SignalGroupDescriptor
+
+from diffuscope.tiling.events import Event, Finished, Preview, Started, TileDone
+
+Phase = Literal["idle", "starting", "running", "cancelling", "busy"]
+
+
+@dataclass
+class JobState:
+    """Progress of the job at hand. Each field emits an event when it changes.
+
+    Attributes
+    ----------
+    phase : {"idle", "starting", "running", "cancelling", "busy"}
+        "starting": the child process loads the model; "busy": something else than a run (an export) is going on.
+    message : str
+        One sentence for the status line.
+    failed : bool
+        Whether the message is an error.
+    done, tiles : int
+        Tiles finished and in all.
+    seconds : float
+        Since the first tile was begun, at the last finished tile.
+    step, steps : int
+        Network evaluations done for the tile in the preview.
+    """
+
+    phase: Phase = "idle"
+    message: str = ""
+    failed: bool = False
+    done: int = 0
+    tiles: int = 0
+    seconds: float = 0.0
+    step: int = 0
+    steps: int = 0
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether a new job may begin."""
+        return self.phase == "idle"
+
+    def begin(self, phase: Phase, message: str) -> None:
+        """Forget the last job and announce a new one."""
+        self.done = self.tiles = self.step = self.steps = 0
+        self.seconds = 0.0
+        self.say(message)
+        self.phase = phase
+
+    def say(self, message: str) -> None:
+        """Show a sentence that is no error."""
+        self.failed = False
+        self.message = message
+
+    def fail(self, message: str) -> None:
+        """End the job with an error sentence."""
+        self.failed = True
+        self.message = message
+        self.phase = "idle"
+
+    def apply(self, event: Event) -> None:
+        """Take in one event of `diffuscope.run.run`."""
+        match event:
+            case Started():
+                self.tiles = event.tiles
+                if self.phase == "starting":
+                    self.phase = "running"
+                self.say(" ".join(event.notices) if self.phase == "running" else self.message)
+            case Preview():
+                self.step, self.steps = event.step, event.steps
+            case TileDone():
+                self.done, self.tiles, self.seconds = event.done, event.tiles, event.seconds
+            case Finished():
+                self.done, self.tiles, self.seconds = event.done, event.tiles, event.seconds
+                self.say(_ending(event))
+                self.phase = "idle"
+
+    def eta(self) -> float | None:
+        """Seconds that are left at the mean speed so far; None before the first tile."""
+        if self.done == 0 or self.seconds <= 0:
+            return None
+        return self.seconds / self.done * (self.tiles - self.done)
+
+    def progress_text(self) -> str:
+        """Return tiles, speed and time left in a few words."""
+        if self.phase == "busy":
+            return "Working…"
+        if self.phase == "starting":
+            return "Loading the model…"
+        if not self.tiles:
+            return ""
+        text = f"{self.done} of {self.tiles} tiles"
+        left = self.eta()
+        if left is not None:
+            text += f" · {self.done / self.seconds:.2g} tiles/s"
+        if self.phase == "idle":
+            return text
+        if self.phase == "cancelling":
+            return f"{text} · cancelling…"
+        if left is None and self.steps:
+            return f"{text} · step {self.step} of {self.steps}"
+        return text if left is None else f"{text} · {duration(left)} left"
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it: ``"9 s"``, ``"3 min 05 s"``, ``"2 h 10 min"``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def _ending(event: Finished) -> str:
+    if event.complete:
+        return f"Done: {event.tiles} tiles in {duration(event.seconds)}. A model's guess, not for diagnosis."
+    kept = "nothing was finished yet" if event.done == 0 else "what was finished is kept, marked incomplete"
+    return f"Cancelled after {event.done} of {event.tiles} tiles: {kept}."

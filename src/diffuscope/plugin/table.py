@@ -1,0 +1,52 @@
+"""The measurements of a result as people read them: names with units, numbers with sensible digits."""
+
+from __future__ import annotations
+
+from math import isnan
+
+#: Column of the CSV file to (what the dock calls it, digits after the point).
+COLUMNS = {
+    "tissue_area_mm2": ("Tissue area (mm²)", 3),
+    "dab_positive_percent": ("DAB-positive area (%)", 1),
+    "mean_dab_od": ("Mean DAB in tissue (OD)", 3),
+    "positive_objects": ("Positive objects", 0),
+    "positive_threshold_od": ("Threshold (OD)", 3),
+    "threshold_od": ("Threshold (OD)", 3),
+}
+
+
+def readable(table: list[dict[str, str]]) -> tuple[list[str], list[list[str]]]:
+    """Turn the rows of the CSV file on their side: one line a quantity, one column a region.
+
+    Parameters
+    ----------
+    table : list of dict
+        One per region, text by column; the column ``region`` names it.
+
+    Returns
+    -------
+    header : list of str
+        Names of the regions.
+    lines : list of list of str
+        Name of the quantity, then its value in each region.
+    """
+    if not table:
+        return [], []
+    header = [row.get("region", f"region {number}") for number, row in enumerate(table, start=1)]
+    lines = []
+    for column in table[0]:
+        if column == "region":
+            continue
+        name, digits = COLUMNS.get(column, (column.replace("_", " "), None))
+        lines.append([name, *(_number(row[column], digits) for row in table)])
+    return header, lines
+
+
+def _number(text: str, digits: int | None) -> str:
+    if digits is None:
+        return text
+    try:
+        value = float(text)
+    except ValueError:
+        return text or "–"
+    return "–" if isnan(value) else f"{value:,.{digits}f}"

@@ -1,0 +1,54 @@
+"""The plugin made known to napari, and a finished result without a model, made with the canvas alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import diffuscope.errors
+from diffuscope.systems.ports import Port
+from diffuscope.tiling.canvas import Canvas
+from diffuscope.tiling.plan import Region, make_plan
+
+SLIDE_MPP, FACTOR = 0.25, 2.0
+REGION = Region(x=104, y=208, width=1200, height=1000)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plugin() -> None:
+    """Register the manifest before the first viewer, also where the package is not installed."""
+    npe2 = pytest.importorskip("npe2")
+    manager = npe2.PluginManager.instance()
+    manager.discover()
+    if "diffuscope" not in manager:
+        manager.register(npe2.PluginManifest.from_file(Path(diffuscope.errors.__file__).with_name("napari.yaml")))
+
+
+@pytest.fixture
+def result_folder(tmp_path: Path) -> Path:
+    """A result on a slide of 2000 × 3000 px at 0.25 µm/px; RGB (200, 100, 50), DAB 0.5 OD where computed."""
+    plan = make_plan(slide_shape=(2000, 3000), factor=FACTOR, tile=288, overlap=32, region=REGION)
+    ports = (
+        Port(name="virtual CD3", key="ihc", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0)),
+        Port(
+            name="DAB",
+            key="dab",
+            kind="map",
+            channels=("DAB",),
+            mpp=0.5,
+            range=(0.0, 1.5),
+            dtype="float32",
+            fill=0.0,
+            colormap="magma",
+        ),
+    )
+    record = {"command": "diffuscope run stain a.svs", "inputs": {"he": {"mpp": SLIDE_MPP, "mpp_stated": SLIDE_MPP}}}
+    canvas = Canvas(tmp_path / "a.ome.zarr", plan=plan, ports=ports, mpp=SLIDE_MPP * FACTOR, record=record)
+    colour = np.broadcast_to(np.float32([200, 100, 50])[:, None, None], (3, 288, 288))
+    for tile in plan.tiles():
+        canvas.write_tile(tile, {"ihc": colour, "dab": np.full((1, 288, 288), 0.5, np.float32)})
+    assert canvas.finish()
+    (tmp_path / "a.ome.zarr" / "table.csv").write_text("region,positive_objects\ndrawn,12\n")
+    return tmp_path / "a.ome.zarr"

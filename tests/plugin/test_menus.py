@@ -1,0 +1,86 @@
+"""What napari does with the manifest: drop a file, open a sample, open the dock, show a record."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from diffuscope.errors import InputError
+from diffuscope.plugin.record import show_record
+from diffuscope.sample_data import sample_path
+
+pytest.importorskip("napari")
+pytest.importorskip("pytestqt")
+
+from diffuscope.plugin.dock import StainDock
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
+    """An empty viewer."""
+    return make_napari_viewer()
+
+
+def test_a_dropped_slide_and_a_dropped_result_open(viewer: Any, result_folder: Path):
+    viewer.open(str(sample_path("CMU-1-Small-Region.svs")), plugin="diffuscope")
+    assert viewer.layers[0].name == "CMU-1-Small-Region.svs"
+    assert viewer.layers[0].multiscale
+    viewer.open(str(result_folder), plugin="diffuscope")
+    assert [layer.name for layer in viewer.layers[1:]] == ["virtual CD3", "DAB"]
+
+
+def test_a_broken_file_is_one_sentence(viewer: Any, tmp_path: Path):
+    (tmp_path / "notes.svs").write_text("not a slide")
+    with pytest.raises(InputError, match=r"notes\.svs"):
+        viewer.open(str(tmp_path / "notes.svs"), plugin="diffuscope")
+    assert not viewer.layers
+
+
+@pytest.mark.parametrize("sample", ["cmu-1", "tcga-cr-7395", "os-1"])
+def test_samples_open_from_the_menu(viewer: Any, sample: str):
+    viewer.open_sample("diffuscope", sample)
+    assert len(viewer.layers) == 1
+    assert viewer.layers[0].rgb
+
+
+def test_the_dock_opens_from_the_menu_and_fits_a_small_screen(viewer: Any, qtbot: Any):
+    viewer.window._qt_window.resize(1280, 800)
+    viewer.window.show()
+    area, dock = viewer.window.add_plugin_dock_widget("diffuscope", "Virtual staining")
+    assert isinstance(dock, StainDock)
+    dock.fields.fold.setChecked(True)
+    state, child = dock.session.state, dock.session._child
+    qtbot.waitUntil(lambda: state.is_idle, timeout=120_000)
+    assert viewer.window._qt_window.height() <= 800
+    bottom = dock.run.mapTo(viewer.window._qt_window, dock.run.rect().bottomLeft()).y()
+    assert 0 < bottom <= viewer.window._qt_window.height()
+    viewer.window.remove_dock_widget(area)
+    del area, dock
+    gc.collect()
+    qtbot.waitUntil(lambda: child.pid is None, timeout=120_000)
+
+
+def test_the_record_of_a_result_is_shown_and_its_command_copied(viewer: Any, result_folder: Path, qtbot: Any):
+    with pytest.raises(InputError, match="no Diffuscope result"):
+        show_record(viewer)
+    viewer.open(str(result_folder), plugin="diffuscope")
+    dialog = show_record(viewer)
+    assert "diffuscope run stain a.svs" in dialog.text.toPlainText()
+    dialog.close()
+
+
+def test_a_reopened_result_shows_its_numbers_and_can_be_exported(viewer: Any, result_folder: Path, qtbot: Any):
+    _, dock = viewer.window.add_plugin_dock_widget("diffuscope", "Virtual staining")
+    qtbot.waitUntil(lambda: dock.session.state.is_idle, timeout=120_000)
+    viewer.open(str(result_folder), plugin="diffuscope")
+    assert dock.results.isVisibleTo(dock)
+    assert dock.results.table.item(0, 1).text() == "12"
+    assert dock.results.export.isEnabled()
+    # a result is nobody's input
+    assert dock.form.slide is None

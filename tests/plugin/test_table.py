@@ -1,0 +1,28 @@
+"""The pathologist's numbers as shown."""
+
+from __future__ import annotations
+
+from diffuscope.plugin.table import readable
+
+
+def test_numbers_get_names_units_and_sensible_digits():
+    row = {"region": "all tissue", "tissue_area_mm2": "1.23456", "dab_positive_percent": "12.345", "mean_dab_od": "0.1",
+           "positive_objects": "1234", "made_by": "x"}  # fmt: skip
+    header, lines = readable([row])
+    assert header == ["all tissue"]
+    assert lines == [
+        ["Tissue area (mm²)", "1.235"],
+        ["DAB-positive area (%)", "12.3"],
+        ["Mean DAB in tissue (OD)", "0.100"],
+        ["Positive objects", "1,234"],
+        ["made by", "x"],
+    ]
+
+
+def test_what_could_not_be_measured_is_a_dash():
+    _, lines = readable([{"region": "a", "mean_dab_od": "nan", "positive_objects": ""}])
+    assert [line[1] for line in lines] == ["–", "–"]
+
+
+def test_no_table_is_no_table():
+    assert readable([]) == ([], [])
