@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 
 from diffuscope.errors import InputError
 from diffuscope.systems.registry import build_system
-from diffuscope.zoo import load_model, save_model
+from diffuscope.zoo import load_model, save_model, set_figures
 from diffuscope.zoo.folder import WEIGHTS
 
 CONFIG = {"stain": "CD3", "size": "tiny", "T": 1000}
@@ -71,6 +71,15 @@ def test_a_save_that_fails_leaves_the_old_model(folder: Path, tmp_path: Path, mo
         save_model(folder, build_system("staindiffuser", CONFIG), "staindiffuser", CONFIG, before.card)
     assert load_model(folder).hash == before.hash
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_figures_come_on_the_card_and_the_weights_stay(folder: Path):
+    before = load_model(folder)
+    set_figures(folder, {"psnr_db": 23.456789})
+    after = load_model(folder)
+    assert after.hash == before.hash
+    assert after.card == before.card.model_copy(update={"figures": {"psnr_db": 23.46}})
+    assert "| psnr_db | 23.46 |" in (folder / "README.md").read_text(encoding="utf-8")
 
 
 class Bomb:

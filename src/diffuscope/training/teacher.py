@@ -109,7 +109,7 @@ def find_nuclei(haematoxylin: NDArray[np.floating], *, mpp: float) -> NDArray[np
 def lymphocyte_like(
     nuclei: NDArray[np.int32], haematoxylin: NDArray[np.floating], *, mpp: float
 ) -> dict[str, NDArray[Any]]:
-    """Measure nuclei and say which are small (4.5–8.5 µm), round and dark, as lymphocytes' are.
+    """Measure nuclei and say which are small (4–8.5 µm), round and dark, as lymphocytes' are.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """The shelf of models: cards, safe loading, bundled weights. Nothing in a model folder is ever unpickled."""
 
 from diffuscope.zoo.card import ModelCard
-from diffuscope.zoo.folder import Model, load_model, save_model
+from diffuscope.zoo.folder import Model, load_model, save_model, set_figures
 from diffuscope.zoo.shelf import ModelInfo, list_models
 
-__all__ = ["Model", "ModelCard", "ModelInfo", "list_models", "load_model", "save_model"]
+__all__ = ["Model", "ModelCard", "ModelInfo", "list_models", "load_model", "save_model", "set_figures"]

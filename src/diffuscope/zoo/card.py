@@ -61,6 +61,8 @@ class ModelConfig(BaseModel):
         See there.
     sha256 : str
         Of model.safetensors, hexadecimal.
+    recipe : str
+        The command that made the weights; empty where nobody said.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -70,6 +72,7 @@ class ModelConfig(BaseModel):
     config: dict[str, Any]
     card: ModelCard
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    recipe: str = ""
 
 
 def read_config(folder: Path) -> ModelConfig:

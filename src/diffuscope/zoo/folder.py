@@ -38,21 +38,28 @@ class Model:
     ----------
     name : str
         Name on the shelf, or of the folder.
-    card : ModelCard
-        What it is and is not.
     system : System
         In evaluation mode, float32, on the device asked for.
-    hash : str
-        SHA-256 of the weights file.
     path : Path
         The folder.
+    stated : ModelConfig
+        Its config.json.
     """
 
     name: str
-    card: ModelCard
     system: System
-    hash: str
     path: Path
+    stated: ModelConfig
+
+    @property
+    def card(self) -> ModelCard:
+        """What it is and is not."""
+        return self.stated.card
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the weights file."""
+        return self.stated.sha256
 
 
 def load_model(model: str | Path, device: str = "cpu") -> Model:
@@ -100,7 +107,7 @@ def load_model(model: str | Path, device: str = "cpu") -> Model:
         raise InputError(f"{weights} is not a safetensors file: fetch the model again.") from error
     system = _build(config, folder)
     _fill(system, tensors, weights)
-    return Model(name, config.card, system.to(device).eval(), digest, folder)
+    return Model(name, system.to(device).eval(), folder, config)
 
 
 def save_model(
@@ -126,7 +133,7 @@ def save_model(
     card : ModelCard or mapping
         See there.
     recipe : str
-        The command that makes the weights again, for the README.
+        The command that makes the weights again.
 
     Returns
     -------
@@ -151,22 +158,43 @@ def save_model(
         config=dict(config),
         card=card if isinstance(card, ModelCard) else ModelCard.model_validate(card),
         sha256=hashlib.sha256(stored).hexdigest(),
+        recipe=recipe,
     )
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         partial.chmod(0o755)
         (partial / WEIGHTS).write_bytes(stored)
-        (partial / CONFIG).write_text(
-            json.dumps(stated.model_dump(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
-        (partial / "README.md").write_text(readme(folder.name, stated, len(stored), recipe), encoding="utf-8")
+        _describe(partial, folder.name, stated, len(stored))
         if folder.exists():
             shutil.rmtree(folder)
         partial.replace(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return folder
+
+
+def set_figures(folder: Path | str, figures: Mapping[str, float]) -> None:
+    """Put figures that were measured on a stored model on its card, in place of those there.
+
+    Raises
+    ------
+    InputError
+        The folder is no model folder, or its weights are not those that its config.json describes.
+    """
+    folder = Path(folder)
+    stated = load_model(folder).stated
+    card = stated.card.model_copy(update={"figures": {key: float(f"{value:.4g}") for key, value in figures.items()}})
+    _describe(
+        folder, folder.resolve().name, stated.model_copy(update={"card": card}), (folder / WEIGHTS).stat().st_size
+    )
+
+
+def _describe(folder: Path, name: str, stated: ModelConfig, size: int) -> None:
+    """Write config.json and README.md."""
+    text = json.dumps(stated.model_dump(), indent=2, ensure_ascii=False) + "\n"
+    (folder / CONFIG).write_text(text, encoding="utf-8")
+    (folder / "README.md").write_text(readme(name, stated, size), encoding="utf-8")
 
 
 def _refuse_pickles(folder: Path) -> None:

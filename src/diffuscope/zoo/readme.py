@@ -5,7 +5,7 @@ from __future__ import annotations
 from diffuscope.zoo.card import ModelConfig
 
 
-def readme(name: str, config: ModelConfig, size: int, recipe: str) -> str:
+def readme(name: str, config: ModelConfig, size: int) -> str:
     """Return the text of a model's README.md.
 
     Parameters
@@ -16,8 +16,6 @@ def readme(name: str, config: ModelConfig, size: int, recipe: str) -> str:
         What config.json states.
     size : int
         Bytes of the weights file.
-    recipe : str
-        The command that makes the weights again; may be empty.
     """
     card = config.card
     lines = [
@@ -41,7 +39,7 @@ def readme(name: str, config: ModelConfig, size: int, recipe: str) -> str:
         lines += ["Measured on this file:", "", "| figure | value |", "|---|---|"]
         lines += [f"| {key} | {value:g} |" for key, value in card.figures.items()]
         lines.append("")
-    if recipe:
-        lines += ["Made by:", "", "```sh", recipe, "```", ""]
+    if config.recipe:
+        lines += ["Made by:", "", "```sh", config.recipe, "```", ""]
     lines += ["Research use only; not for diagnosis.", "", f"`diffuscope run {name} SLIDE -o OUT.ome.zarr`", ""]
     return "\n".join(lines)
