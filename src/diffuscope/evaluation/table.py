@@ -46,7 +46,7 @@ def readable(table: list[dict[str, str]]) -> tuple[list[str], list[list[str]]]:
 
 def _number(text: str, digits: int | None) -> str:
     if digits is None:
-        return text
+        return {"True": "yes", "False": "no"}.get(text, text)
     try:
         value = float(text)
     except ValueError:

@@ -187,7 +187,9 @@ class FormWidget(QWidget):
         self.mpp.setSpecialValueText("as the file says" if is_stated else "not stated")
         self.resolution.setVisible(bool(self.resolution.text()))
         self.about.setText(
-            f"{model.what_it_is} <b>Not:</b> {model.what_it_is_not} <b>Not for diagnosis.</b>" if model else ""
+            f"{model.what_it_is} <b>What it is not:</b> {model.what_it_is_not} <b>Not for diagnosis.</b>"
+            if model
+            else ""
         )
         self.about.setVisible(model is not None)
         if model:

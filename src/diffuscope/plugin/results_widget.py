@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from diffuscope.plugin.form_widget import combo, side_by_side, small_text
-from diffuscope.plugin.table import readable
+from diffuscope.evaluation.table import readable
 from diffuscope.tiling.result import Result
 
 FILTERS = "OME-TIFF pyramid (*.ome.tif);;OME-Zarr (*.ome.zarr)"
@@ -75,8 +75,9 @@ class ResultsWidget(QGroupBox):
                 if column:
                     item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 self.table.setItem(row, column, item)
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        # A long region name in the header may be cut short, a quantity and its unit never.
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
         # a table in a form that scrolls shows all its rows
         rows = sum(self.table.rowHeight(row) for row in range(len(lines)))
         self.table.setFixedHeight(rows + self.table.horizontalHeader().sizeHint().height() + 4)

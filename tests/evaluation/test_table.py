@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from diffuscope.plugin.table import readable
+from diffuscope.evaluation.table import readable
 
 
 def test_numbers_get_names_units_and_sensible_digits():
     row = {"region": "all tissue", "tissue_area_mm2": "1.23456", "dab_positive_percent": "12.345", "mean_dab_od": "0.1",
-           "positive_objects": "1234", "made_by": "x"}  # fmt: skip
+           "positive_objects": "1234", "made_by": "x", "complete": "True"}  # fmt: skip
     header, lines = readable([row])
     assert header == ["all tissue"]
     assert lines == [
@@ -16,6 +16,7 @@ def test_numbers_get_names_units_and_sensible_digits():
         ["Mean DAB in tissue (OD)", "0.100"],
         ["Positive objects", "1,234"],
         ["made by", "x"],
+        ["Complete", "yes"],
     ]
 
 
