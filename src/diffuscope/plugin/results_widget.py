@@ -17,8 +17,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from diffuscope.plugin.form_widget import combo, side_by_side, small_text
 from diffuscope.evaluation.table import readable
+from diffuscope.plugin.form_widget import combo, side_by_side, small_text
 from diffuscope.tiling.result import Result
 
 FILTERS = "OME-TIFF pyramid (*.ome.tif);;OME-Zarr (*.ome.zarr)"
