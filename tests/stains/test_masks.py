@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy import ndimage
 from skimage.draw import disk
 from skimage.measure import label
 
-from diffuscope.stains import coarse_mask, mean_plus_two_sigma
+from diffuscope.stains import coarse_mask, fill_rims, mean_plus_two_sigma
 
 
 def _cells(radius: int) -> tuple[np.ndarray, np.ndarray]:
@@ -43,3 +47,18 @@ def test_mean_plus_two_sigma() -> None:
     values = np.zeros(1000)
     values[:100] = 1.0
     np.testing.assert_allclose(mean_plus_two_sigma(values), 0.1 + 2 * np.sqrt(0.09))
+
+
+@given(
+    hnp.arrays(
+        np.float32,
+        hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12),
+        elements=st.integers(0, 4).map(float),
+    )
+)
+def test_filled_rims_are_the_filled_holes_of_every_threshold(dab: np.ndarray) -> None:
+    """scipy fills the holes of each threshold's mask; a hole is what no edge reaches through the 8 neighbours."""
+    filled = fill_rims(dab)
+    for level in range(1, 5):
+        expected = ndimage.binary_fill_holes(dab >= level, structure=np.ones((3, 3)))
+        np.testing.assert_array_equal(filled >= level, expected)

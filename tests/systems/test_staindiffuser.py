@@ -190,6 +190,16 @@ def test_uncertainty_of_one_sample_is_the_branches_disagreement():
     torch.testing.assert_close(system._uncertainty(dab, probability), expected)
 
 
+def test_a_pale_nucleus_in_a_stained_rim_is_no_disagreement():
+    system = make()
+    dab = torch.zeros(1, 1, 1, 9, 9)
+    dab[..., 2:7, 2:7] = 0.5
+    dab[..., 3:6, 3:6] = 0.0
+    cell = torch.zeros(1, 1, 9, 9)
+    cell[..., 2:7, 2:7] = 1.0
+    assert system._uncertainty(dab, cell).max() == 0
+
+
 def test_a_configuration_that_makes_no_sense_is_refused():
     with pytest.raises(ValidationError):
         StainDiffuserConfig(stain="CD3", depth=4)

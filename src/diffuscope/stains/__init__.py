@@ -1,7 +1,7 @@
 """Optical density, colour deconvolution and coarse masks of positive cells (no torch, no Qt)."""
 
 from diffuscope.stains.deconvolution import HDAB, HED, combine, dab_density, optical_density, separate
-from diffuscope.stains.masks import coarse_mask, mean_plus_two_sigma
+from diffuscope.stains.masks import coarse_mask, fill_rims, mean_plus_two_sigma
 
 __all__ = [
     "HDAB",
@@ -9,6 +9,7 @@ __all__ = [
     "coarse_mask",
     "combine",
     "dab_density",
+    "fill_rims",
     "mean_plus_two_sigma",
     "optical_density",
     "separate",

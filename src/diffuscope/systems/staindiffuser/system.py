@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from diffuscope.diffusion.samplers import make_sampler
 from diffuscope.diffusion.schedule import linear_schedule
-from diffuscope.stains.deconvolution import dab_density
+from diffuscope.stains import dab_density, fill_rims
 from diffuscope.systems.base import Estimate, Noise, SampleSettings, System
 from diffuscope.systems.ports import Port
 from diffuscope.systems.staindiffuser.config import WIDTHS, StainDiffuserConfig
@@ -26,10 +27,10 @@ class StainDiffuser(System):
 
     Outputs: the virtual IHC (sample 0), its DAB optical density (mean over samples), the segmentation
     probability, and the uncertainty in OD: the standard deviation (ddof 1) of DAB over K samples, or at
-    K = 1 the disagreement |min(DAB / (2·threshold), 1) − p| · 2·threshold between the generated DAB and the
-    segmentation branch's probability p; 2·threshold turns both into one scale, on which the DAB threshold
-    lies at p = 0.5. Without a segmentation branch (λ = 0) the segmentation port is absent, and at K = 1 the
-    uncertainty is unknown (NaN).
+    K = 1 the disagreement |min(D / (2·threshold), 1) − p| · 2·threshold between the generated DAB, its rims
+    filled as the masks' are (D), and the segmentation branch's probability p; 2·threshold turns both into
+    one scale, on which the DAB threshold lies at p = 0.5. Without a segmentation branch (λ = 0) the
+    segmentation port is absent, and at K = 1 the uncertainty is unknown (NaN).
 
     Parameters
     ----------
@@ -171,4 +172,5 @@ class StainDiffuser(System):
         if probability is None:
             return torch.full_like(densities[0], torch.nan)
         full = 2.0 * self.config.dab_threshold
-        return ((densities[0] / full).clamp(max=1.0) - probability).abs() * full
+        filled = torch.from_numpy(np.stack([fill_rims(density[0].numpy()) for density in densities[0]]))[:, None]
+        return ((filled / full).clamp(max=1.0) - probability).abs() * full
