@@ -13,11 +13,13 @@ import yaml
 from diffuscope.errors import InputError
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.registry import build_system
-from diffuscope.training.pairs import Pair, batch_at, make_pairs
+from diffuscope.training.pairs import BLOCK, Pair, batch_at, held_out, make_pairs
 from diffuscope.training.recipe import Optimisation, Recipe, Source, load_recipe
 from diffuscope.training.trainer import learning_rate, train
 
-RECIPE = Path(__file__).parents[2] / "src/diffuscope/training/recipes/stain-cd3-demo.yaml"
+RECIPES = Path(__file__).parents[2] / "src/diffuscope/training/recipes"
+RECIPE = RECIPES / "stain-cd3-demo.yaml"
+CROPS = {"patch": 64, "positive_share": 0.5, "dab_threshold": 0.15}
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,7 @@ def recipe() -> Recipe:
 
 @pytest.fixture(scope="module")
 def pairs(recipe: Recipe) -> list[Pair]:
-    few = recipe.model_copy(update={"sources": recipe.sources[-1:]})
+    few = recipe.model_copy(update={"sources": recipe.sources[-2:-1], "phantoms": 1})
     return make_pairs(few, sample_path(), mpp=0.5)
 
 
@@ -75,17 +77,8 @@ def test_an_assumed_resolution_needs_evidence(recipe: Recipe):
         make_pairs(guess, sample_path(), mpp=0.5)
 
 
-def test_pairs_are_registered_and_brown_only_at_positive_cells(pairs: list[Pair]):
-    [pair] = pairs
-    assert pair.he.shape == pair.ihc.shape == (*pair.mask.shape, 3)
-    assert 0 < pair.mask.mean() < 0.3
-    brown = pair.ihc[..., 0].astype(int) - pair.ihc[..., 2]
-    assert brown[pair.mask].mean() > 20 > brown[~pair.mask].mean()
-    assert len(pair.centres)
-
-
 def test_a_batch_is_a_function_of_seed_and_step(pairs: list[Pair]):
-    draw = partial(batch_at, pairs, size=2, patch=64, positive_share=0.5)
+    draw = partial(batch_at, pairs, size=2, **CROPS)
     one, again, later, other = draw(3, seed=0), draw(3, seed=0), draw(4, seed=0), draw(3, seed=1)
     assert {key: tuple(value.shape) for key, value in one.items()} == {
         "he": (2, 3, 64, 64), "ihc": (2, 3, 64, 64), "mask": (2, 1, 64, 64),
@@ -94,9 +87,49 @@ def test_a_batch_is_a_function_of_seed_and_step(pairs: list[Pair]):
     assert not torch.equal(one["he"], later["he"]) and not torch.equal(one["he"], other["he"])
 
 
-def test_positive_crops_hold_positive_cells(pairs: list[Pair]):
-    masks = [batch_at(pairs, step, seed=0, size=4, patch=64, positive_share=1.0)["mask"] for step in range(3)]
-    assert (torch.cat(masks).sum(dim=(1, 2, 3)) > 0).all()
+def test_crops_are_registered_and_brown_only_where_the_mask_is(pairs: list[Pair]):
+    batches = [batch_at(pairs, step, seed=0, size=4, **CROPS | {"positive_share": 1.0}) for step in range(4)]
+    ihc, mask = (torch.cat([batch[key] for batch in batches]) for key in ("ihc", "mask"))
+    brown = (ihc[:, 0] - ihc[:, 2])[:, None]
+    assert 0 < mask.mean() < 0.4
+    assert brown[mask > 0].mean() > 20 > brown[mask == 0].mean()
+
+
+def test_no_crop_touches_a_held_out_block(pairs: list[Pair], monkeypatch: pytest.MonkeyPatch):
+    from diffuscope.training import pairs as module
+
+    windows = []
+    paint = module.paint
+    monkeypatch.setattr(
+        module, "paint", lambda lesson, rng, window: windows.append((lesson, window)) or paint(lesson, rng, window)
+    )
+    for step in range(40):
+        batch_at(pairs, step, seed=0, size=4, **CROPS)
+    near = 0
+    for lesson, window in windows:
+        touched = np.zeros(lesson.he.shape[:2], bool)
+        touched[window] = True
+        blocks = held_out(lesson.he.shape[:2])
+        assert blocks.sum() == 1
+        for row, column in zip(*np.nonzero(blocks), strict=True):
+            block = np.s_[row * BLOCK : (row + 1) * BLOCK, column * BLOCK : (column + 1) * BLOCK]
+            assert not touched[block].any()
+        near += bool(touched[BLOCK:].any() or touched[:, BLOCK:].any())
+    assert near
+
+
+def test_one_block_in_eight_of_a_slide_is_held_out_and_no_two_are_neighbours():
+    blocks = held_out((24 * BLOCK, 16 * BLOCK))
+    assert blocks.mean() == 1 / 8
+    for axis in (0, 1):
+        assert not (blocks & np.roll(blocks, 1, axis)).any()
+
+
+def test_the_other_recipe_differs_in_the_stain_alone():
+    one, other = (load_recipe(RECIPES / f"stain-{stain}-demo.yaml") for stain in ("cd3", "ck818"))
+    assert other.stain == other.config["stain"] == "CK8/18"
+    assert one.sources == other.sources and one.optimisation == other.optimisation
+    assert one.config | {"stain": "", "T": 0} == other.config | {"stain": "", "T": 0}
 
 
 def test_the_rate_warms_up_and_ends_at_a_tenth():
@@ -109,7 +142,7 @@ def test_the_rate_warms_up_and_ends_at_a_tenth():
 
 
 def run(system, pairs, plan: Optimisation, checkpoint: Path, stop: int | None = None) -> list[float]:
-    draw = partial(batch_at, pairs, seed=plan.seed, size=plan.batch, patch=32, positive_share=0.5)
+    draw = partial(batch_at, pairs, seed=plan.seed, size=plan.batch, **CROPS | {"patch": 32})
     losses = []
     reports = train(system, draw, plan, checkpoint=checkpoint, device=torch.device("cpu"), bf16=False, every=3)
     for report in reports:
@@ -140,7 +173,7 @@ def test_a_resumed_run_is_the_run_itself(pairs: list[Pair], tmp_path: Path):
 
 def test_training_learns(pairs: list[Pair], tmp_path: Path):
     system = fresh()
-    held = batch_at(pairs, 10_000, seed=1, size=8, patch=32, positive_share=0.5)
+    held = batch_at(pairs, 10_000, seed=1, size=8, **CROPS | {"patch": 32})
 
     def loss() -> float:
         with torch.no_grad():
@@ -155,7 +188,7 @@ def test_what_is_left_is_the_average_of_the_weights(pairs: list[Pair], tmp_path:
     plan = Optimisation(steps=4, batch=1, learning_rate=1e-2, warmup=0, ema=0.5)
     system, steps = fresh(), []
     parameter = next(system.parameters())
-    draw = partial(batch_at, pairs, seed=0, size=1, patch=32, positive_share=0.5)
+    draw = partial(batch_at, pairs, seed=0, size=1, **CROPS | {"patch": 32})
     average = parameter.detach().clone()
     for report in train(system, draw, plan, checkpoint=tmp_path / "c.pt", device=torch.device("cpu"), bf16=False):
         decay = min(0.5, report["step"] / (report["step"] + 9))

@@ -41,6 +41,7 @@ def main() -> None:
         size=recipe.optimisation.batch,
         patch=recipe.config.get("patch", 128),
         positive_share=recipe.positive_share,
+        dab_threshold=recipe.config.get("dab_threshold", 0.15),
     )
     checkpoint = arguments.checkpoint or arguments.out.with_suffix(".checkpoint.pt")
     precision = pick_precision(device)

@@ -13,36 +13,51 @@ from scipy import ndimage
 from torch import Tensor
 
 from diffuscope.errors import InputError
+from diffuscope.phantoms.tissue import simulate_tissue
 from diffuscope.scans import open_scan, read_region, resampling_factor
-from diffuscope.stains import coarse_mask, combine, mean_plus_two_sigma, separate
+from diffuscope.stains import coarse_mask, combine, separate
 from diffuscope.training.recipe import Recipe, Source
-from diffuscope.training.teacher import estimate_stains, restain
+from diffuscope.training.teacher import Lesson, paint, prepare
+
+#: Side of the blocks that are held out of every source, px; larger than a crop.
+BLOCK = 256
+_TRIES = 100
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One source at one scale.
+    """One source, to be painted anew for every crop.
 
     Attributes
     ----------
-    he, ihc : ndarray of shape (h, w, 3)
-        uint8.
-    mask : ndarray of shape (h, w)
-        bool coarse mask of positive cells.
-    stains : ndarray of shape (3, 3)
-        Stain vectors of the H&E.
-    centres : ndarray of shape (n, 2)
-        (y, x) of positive cells.
+    name : str
+        File, or phantom and its seed.
+    lesson : Lesson
+        H&E and the rule applied to it.
     weight : float
         Share of crops.
     """
 
-    he: NDArray[np.uint8]
-    ihc: NDArray[np.uint8]
-    mask: NDArray[np.bool_]
-    stains: NDArray[np.float64]
-    centres: NDArray[np.float64]
+    name: str
+    lesson: Lesson
     weight: float
+
+
+def held_out(shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Blocks that no training crop may touch: one in eight, on a lattice, never random tiles.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Height and width of a source, px.
+
+    Returns
+    -------
+    ndarray of bool
+        One entry a whole block of `BLOCK` px; for a source of 2 × 2 blocks the lower right one.
+    """
+    rows, columns = np.indices((shape[0] // BLOCK, shape[1] // BLOCK))
+    return np.asarray((rows + 3 * columns) % 8 == 4)
 
 
 def read_source(source: Source, folder: Path, mpp: float) -> NDArray[np.uint8]:
@@ -63,33 +78,29 @@ def read_source(source: Source, folder: Path, mpp: float) -> NDArray[np.uint8]:
 
 
 def make_pairs(recipe: Recipe, folder: Path, *, mpp: float) -> list[Pair]:
-    """Restain every source of a recipe at every scale.
+    """Apply the teacher's rule to every source of a recipe, and to its phantoms.
 
     Parameters
     ----------
     recipe : Recipe
-        Sources, stain and scales.
+        Sources, phantoms and stain.
     folder : Path
         Where the sources lie.
     mpp : float
-        µm per pixel of the model. At scale s the source is read at mpp / s and taken for mpp, so that its
-        cells are s times as large; the teacher's rule is applied to the cells as they then look.
+        µm per pixel of the model.
 
     Returns
     -------
     list of Pair
     """
-    pairs = []
-    for source in recipe.sources:
-        for scale in recipe.scales:
-            he = read_source(source, folder, mpp / scale)
-            stains = estimate_stains(he)
-            truth = restain(he, recipe.stain, mpp=mpp, stains=stains)
-            # The paper thresholds sparse CD3 at μ + 2σ of the slide and leaves dense stains to Otsu.
-            threshold = mean_plus_two_sigma(truth.dab) if recipe.stain == "CD3" else None
-            mask = coarse_mask(truth.dab, mpp=mpp, threshold=threshold)
-            centres = np.array(ndimage.center_of_mass(truth.nuclei > 0, truth.nuclei, truth.positive)).reshape(-1, 2)
-            pairs.append(Pair(he, truth.ihc, mask, stains, centres, source.weight / len(recipe.scales)))
+    pairs = [
+        Pair(source.file, prepare(read_source(source, folder, mpp), recipe.stain, mpp=mpp), source.weight)
+        for source in recipe.sources
+    ]
+    for seed in range(recipe.phantoms):
+        tissue = simulate_tissue(seed, mpp=mpp)
+        lesson = prepare(tissue.he, recipe.stain, mpp=mpp, labels=tissue.labels)
+        pairs.append(Pair(f"phantom {seed}", lesson, recipe.phantom_weight / recipe.phantoms))
     return pairs
 
 
@@ -110,9 +121,11 @@ def augment_stain(rgb: NDArray[np.uint8], stains: NDArray[np.float64], rng: np.r
 
 
 def batch_at(
-    pairs: Sequence[Pair], step: int, *, seed: int, size: int, patch: int, positive_share: float
+    pairs: Sequence[Pair], step: int, *, seed: int, size: int, patch: int, positive_share: float, dab_threshold: float
 ) -> dict[str, Tensor]:
     """Batch of one training step, a function of (seed, step) alone, so that a resumed run sees the same.
+
+    Which cells are positive is drawn anew for every crop: the same H&E has many IHCs.
 
     Parameters
     ----------
@@ -123,7 +136,9 @@ def batch_at(
     size, patch : int
         Crops, and their side in px.
     positive_share : float
-        Share of crops centred (± a quarter patch) on a positive cell.
+        Share of crops centred (± a quarter patch) on a cell that may be positive.
+    dab_threshold : float
+        OD from which the mask counts a pixel as positive.
 
     Returns
     -------
@@ -134,19 +149,32 @@ def batch_at(
     weights = np.array([pair.weight for pair in pairs])
     crops = []
     for index in rng.choice(len(pairs), size, p=weights / weights.sum()):
-        pair = pairs[index]
-        limit = np.array(pair.he.shape[:2]) - patch
-        if rng.random() < positive_share and len(pair.centres):
-            corner = pair.centres[rng.integers(len(pair.centres))] - patch / 2 + rng.uniform(-patch / 4, patch / 4, 2)
-        else:
-            corner = rng.uniform(0, limit)
-        y, x = np.clip(corner.astype(int), 0, limit)
+        lesson = pairs[index].lesson
+        y, x = _corner(lesson, patch, positive_share, rng)
         window = (slice(y, y + patch), slice(x, x + patch))
-        he = augment_stain(pair.he[window], pair.stains, rng)
+        he = augment_stain(lesson.he[window], lesson.stains, rng)
+        painted = paint(lesson, rng, window)
+        mask = coarse_mask(painted.dab, mpp=lesson.mpp, threshold=dab_threshold)[..., None]
         turn, flip = int(rng.integers(4)), bool(rng.integers(2))
-        crops.append([_turned(part, turn, flip) for part in (he, pair.ihc[window], pair.mask[window][..., None])])
+        crops.append([_turned(part, turn, flip) for part in (he, painted.ihc, mask)])
     stacks = zip(("he", "ihc", "mask"), zip(*crops, strict=True), strict=True)
     return {key: torch.from_numpy(np.stack(parts)).permute(0, 3, 1, 2).float() for key, parts in stacks}
+
+
+def _corner(lesson: Lesson, patch: int, positive_share: float, rng: np.random.Generator) -> tuple[int, int]:
+    """Draw a crop that touches no held-out block."""
+    limit = np.array(lesson.he.shape[:2]) - patch
+    held = held_out(lesson.he.shape[:2])
+    likely = np.flatnonzero(lesson.chance > 0.2)
+    for _ in range(_TRIES):
+        if rng.random() < positive_share and len(likely):
+            corner = lesson.centre[rng.choice(likely)] - patch / 2 + rng.uniform(-patch / 4, patch / 4, 2)
+        else:
+            corner = rng.uniform(0, limit)
+        y, x = (int(v) for v in np.clip(corner.astype(int), 0, limit))
+        if not held[y // BLOCK : -(-(y + patch) // BLOCK), x // BLOCK : -(-(x + patch) // BLOCK)].any():
+            return y, x
+    raise ValueError(f"no crop of {patch} px lies outside the held-out blocks of a source of {lesson.he.shape[:2]} px")
 
 
 def _turned(image: NDArray[np.generic], turn: int, flip: bool) -> NDArray[np.generic]:

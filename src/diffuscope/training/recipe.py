@@ -80,8 +80,10 @@ class Recipe(_Strict):
         H&E files.
     positive_share : float
         Share of crops that are centred on a positive cell: sparse stains are otherwise rarely seen.
-    scales : tuple of float
-        Magnifications at which each source is restained: few slides are few sizes of nuclei.
+    phantoms : int
+        Number of simulated tissues beside the sources.
+    phantom_weight : float
+        Share of crops of all phantoms together, relative to the sources.
     optimisation : Optimisation
         See there.
     card : ModelCard
@@ -94,7 +96,8 @@ class Recipe(_Strict):
     stain: Literal["CD3", "CK8/18"]
     sources: tuple[Source, ...] = Field(min_length=1)
     positive_share: float = Field(default=0.5, ge=0, le=1)
-    scales: tuple[float, ...] = (1.0,)
+    phantoms: int = Field(default=0, ge=0)
+    phantom_weight: float = Field(default=1.0, gt=0)
     optimisation: Optimisation
     card: ModelCard
 

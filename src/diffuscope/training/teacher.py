@@ -1,179 +1,165 @@
-"""The first teacher: restains real H&E pixels by a written rule, so that a demonstration can be trained.
+"""The teacher: restains real H&E pixels by a written rule with a known probability, to train a demonstration.
 
-No public set has registered H&E and CD3 or CK8/18. The teacher finds nuclei by colour deconvolution and
-watershed, calls small, round, dark ones lymphocyte-like, and paints DAB around those (CD3) or into the
-cytoplasm of the larger ones (CK8/18). Eosin is removed, haematoxylin kept as the counterstain.
+No public set has registered H&E and CD3 or CK8/18. The rule: CD3 stains the rim of lymphocyte-like nuclei, CK8/18
+the cytoplasm of epithelial-like cells; eosin is removed, haematoxylin kept as the counterstain.
 **A rule, not an antibody**: what a model learns from it says nothing about antigens.
+
+It is uncertain on purpose. No rule on shape can know an antigen, so a fully lymphocyte-like cell is CD3-positive
+with probability 0.7 only (0.9 for CK8/18 and an epithelial-like cell), an ambiguous one with less, in proportion.
+Each time a crop is painted the cells are drawn anew, and `Lesson.probability` keeps the truth that a model's
+uncertainty is held against.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.feature import peak_local_max
-from skimage.filters import threshold_otsu
-from skimage.measure import regionprops_table
-from skimage.morphology import disk, remove_small_objects
-from skimage.segmentation import expand_labels, watershed
+from skimage.segmentation import expand_labels, find_boundaries
 
-from diffuscope.stains.deconvolution import HDAB, combine, optical_density, separate, stain_matrix
+from diffuscope.stains.deconvolution import HDAB, combine, optical_density, separate
+from diffuscope.training.cells import Cells, describe, estimate_stains, find_nuclei
 
 Stain = Literal["CD3", "CK8/18"]
 
+#: Probability that the cell that the rule is surest of is positive.
+CERTAINTY = {"CD3": 0.7, "CK8/18": 0.9}
+#: Median DAB of a positive cell, OD; spread (sd of the logarithm) between cells and between slides.
+_DAB, _CELL_SPREAD, _SLIDE_SPREAD = 0.6, 0.25, 0.15
+# Stain is not sharper than the optics, µm.
+_BLUR = 0.4
+
 
 @dataclass(frozen=True)
-class Restained:
-    """A pair's truth.
+class Lesson:
+    """One H&E image and the rule applied to it: all that painting an IHC needs.
+
+    Attributes
+    ----------
+    he : ndarray of shape (h, w, 3)
+        uint8.
+    stains : ndarray of shape (3, 3)
+        Stain vectors of the H&E.
+    counterstain : ndarray of shape (h, w)
+        float32 haematoxylin of the IHC, OD.
+    cell : ndarray of shape (h, w)
+        int32 label of the cell that a pixel would be painted for, 0 = none.
+    centre : ndarray of shape (n, 2)
+        (y, x) of each cell, px.
+    chance : ndarray of shape (n,)
+        Probability that the cell is positive.
+    mpp : float
+        µm per pixel.
+    """
+
+    he: NDArray[np.uint8]
+    stains: NDArray[np.float64]
+    counterstain: NDArray[np.float32]
+    cell: NDArray[np.int32]
+    centre: NDArray[np.float64]
+    chance: NDArray[np.float64]
+    mpp: float
+
+    def probability(self) -> NDArray[np.float32]:
+        """Probability that a pixel is painted, float32 (h, w)."""
+        return np.concatenate([[0.0], self.chance]).astype(np.float32)[self.cell]
+
+
+@dataclass(frozen=True)
+class Painted:
+    """One draw of the IHC.
 
     Attributes
     ----------
     ihc : ndarray of shape (h, w, 3)
-        uint8 restained image.
+        uint8.
     dab : ndarray of shape (h, w)
-        float32 DAB optical density that was painted.
-    nuclei : ndarray of shape (h, w)
-        int32 labels of all nuclei, 0 = none.
-    positive : ndarray
-        Labels of the positive cells.
+        float32 DAB that was painted, OD.
     """
 
     ihc: NDArray[np.uint8]
     dab: NDArray[np.float32]
-    nuclei: NDArray[np.int32]
-    positive: NDArray[np.int64]
 
 
-def estimate_stains(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Haematoxylin, eosin and residual vectors of a slide (Macenko et al. 2009).
-
-    The two stains are the 1st and 99th percentile of the angle in the plane of the two main directions of
-    optical density. Slides differ too much for one fixed matrix: on an eosin-rich slide the textbook
-    vectors leave almost no haematoxylin contrast.
+def prepare(he: NDArray[np.uint8], stain: Stain, *, mpp: float, labels: NDArray[np.int32] | None = None) -> Lesson:
+    """Apply the rule to an H&E image.
 
     Parameters
     ----------
-    rgb : ndarray of shape (h, w, 3)
-        uint8 H&E.
-
-    Returns
-    -------
-    ndarray of shape (3, 3)
-        Unit rows.
-    """
-    density = optical_density(rgb).reshape(-1, 3)
-    density = density[(density.min(axis=1) > 0.03) & (density.sum(axis=1) > 0.45)][::7].astype(np.float64)
-    plane = np.linalg.eigh(np.cov(density.T))[1][:, 1:]
-    plane *= np.where(plane.sum(axis=0) < 0, -1.0, 1.0)
-    angle = np.arctan2(density @ plane[:, 0], density @ plane[:, 1])
-    low, high = np.percentile(angle, [1, 99])
-    ends = [np.abs(plane @ np.array([np.sin(a), np.cos(a)])) for a in (low, high)]
-    # Haematoxylin absorbs more red, relative to its length, than eosin.
-    haematoxylin, eosin = sorted(ends, key=lambda v: -v[0] / np.linalg.norm(v))
-    return stain_matrix(haematoxylin, eosin)
-
-
-def find_nuclei(haematoxylin: NDArray[np.floating], *, mpp: float) -> NDArray[np.int32]:
-    """Label nuclei in a haematoxylin density image: Otsu, opening, watershed of the distance map.
-
-    Parameters
-    ----------
-    haematoxylin : ndarray of shape (h, w)
-        OD.
-    mpp : float
-        µm per pixel.
-
-    Returns
-    -------
-    ndarray of shape (h, w)
-        int32 labels from 1, 0 = no nucleus; nothing under 10 µm².
-    """
-    smooth = ndimage.gaussian_filter(haematoxylin, 0.5 / mpp)
-    local = smooth - ndimage.gaussian_filter(smooth, 12.0 / mpp)
-    stained = smooth > 0.05
-    mask = (smooth > threshold_otsu(smooth[stained])) & (local > 0)
-    mask = ndimage.binary_opening(mask, disk(max(round(0.8 / mpp), 1)))
-    mask = remove_small_objects(ndimage.binary_fill_holes(mask), max_size=round(10.0 / mpp**2))
-    distance = ndimage.gaussian_filter(ndimage.distance_transform_edt(mask), 0.5 / mpp)
-    peaks = peak_local_max(
-        distance, min_distance=max(round(2.0 / mpp), 1), labels=mask.astype(int), exclude_border=False
-    )
-    seeds = np.zeros(mask.shape, np.int32)
-    seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
-    return np.asarray(watershed(-distance, seeds, mask=mask), dtype=np.int32)
-
-
-def lymphocyte_like(
-    nuclei: NDArray[np.int32], haematoxylin: NDArray[np.floating], *, mpp: float
-) -> dict[str, NDArray[Any]]:
-    """Measure nuclei and say which are small (4–8.5 µm), round and dark, as lymphocytes' are.
-
-    Returns
-    -------
-    dict
-        ``label``, ``diameter`` (µm), ``darkness`` (OD relative to the slide's nuclear median), ``lymphocyte`` (bool).
-    """
-    table = regionprops_table(
-        nuclei, haematoxylin, properties=("label", "area", "eccentricity", "solidity", "intensity_mean")
-    )
-    diameter = 2.0 * np.sqrt(table["area"] / np.pi) * mpp
-    darkness = table["intensity_mean"] / np.median(table["intensity_mean"])
-    small = (diameter > 4.0) & (diameter < 8.5)
-    round_ = (table["eccentricity"] < 0.80) & (table["solidity"] > 0.88)
-    return {
-        "label": table["label"],
-        "diameter": diameter,
-        "darkness": darkness,
-        "lymphocyte": small & round_ & (darkness > 1.0),
-    }
-
-
-def restain(
-    rgb: NDArray[np.uint8], stain: Stain, *, mpp: float, stains: NDArray[np.float64] | None = None
-) -> Restained:
-    """Restain an H&E image by rule.
-
-    Parameters
-    ----------
-    rgb : ndarray of shape (h, w, 3)
+    he : ndarray of shape (h, w, 3)
         uint8 H&E.
     stain : {"CD3", "CK8/18"}
-        CD3: a DAB rim on lymphocyte-like nuclei. CK8/18: DAB in the cytoplasm of the larger nuclei's cells.
+        What to paint.
     mpp : float
         µm per pixel.
-    stains : ndarray of shape (3, 3), optional
-        Stain vectors of the slide; by default estimated from `rgb`.
+    labels : ndarray of shape (h, w), optional
+        Nuclei where they are known (a simulator's); found by `find_nuclei` otherwise.
 
     Returns
     -------
-    Restained
+    Lesson
     """
-    matrix = estimate_stains(rgb) if stains is None else stains
-    haematoxylin = np.maximum(separate(rgb, matrix)[..., 0], 0.0)
-    tissue = haematoxylin[optical_density(rgb).sum(axis=-1) > 0.45]
+    stains = estimate_stains(he)
+    haematoxylin = np.maximum(separate(he, stains)[..., 0], 0.0)
+    tissue = haematoxylin[optical_density(he).sum(axis=-1) > 0.45]
     # One slide's haematoxylin is another's half: bring the darkest nuclei to a common 0.75 OD.
-    counterstain = haematoxylin * (0.75 / max(float(np.percentile(tissue, 99)), 0.2))
-    nuclei = find_nuclei(counterstain, mpp=mpp)
-    cells = lymphocyte_like(nuclei, counterstain, mpp=mpp)
-    lookup = np.zeros(int(nuclei.max()) + 1, np.float32)
-    if stain == "CD3":
-        chosen = cells["lymphocyte"]
-        lookup[cells["label"][chosen]] = np.clip(0.75 * cells["darkness"][chosen], 0.5, 1.2)
-        inner = ndimage.distance_transform_edt(nuclei > 0) * mpp
-        cell = expand_labels(nuclei, 1.5 / mpp)
-        dab = lookup[cell] * (inner < 1.0)
-    else:
-        chosen = ~cells["lymphocyte"] & (cells["diameter"] > 6.0)
-        lookup[cells["label"][chosen]] = 0.6
-        cell = expand_labels(nuclei, 4.0 / mpp)
-        dab = lookup[cell] * (nuclei == 0)
-    # Stain is not sharper than the optics: 0.4 µm of blur.
-    dab = ndimage.gaussian_filter(dab, 0.4 / mpp)
-    counterstain = ndimage.gaussian_filter(counterstain, 0.25 / mpp)
-    densities = np.stack([0.8 * counterstain, dab, np.zeros_like(dab)], axis=-1)
-    return Restained(
-        ihc=combine(densities, HDAB), dab=dab.astype(np.float32), nuclei=nuclei, positive=cells["label"][chosen]
+    common = haematoxylin * (0.75 / max(float(np.percentile(tissue, 99)), 0.2))
+    cells = describe(find_nuclei(common, mpp=mpp) if labels is None else labels, common, mpp=mpp)
+    score = cells.lymphocyte if stain == "CD3" else cells.epithelial
+    return Lesson(
+        he=he,
+        stains=stains,
+        counterstain=(0.8 * ndimage.gaussian_filter(common, 0.25 / mpp)).astype(np.float32),
+        cell=_rim(cells, mpp) if stain == "CD3" else _cytoplasm(cells, mpp),
+        centre=cells.centre,
+        chance=CERTAINTY[stain] * score,
+        mpp=mpp,
     )
+
+
+def paint(lesson: Lesson, rng: np.random.Generator, window: tuple[slice, slice] = np.s_[:, :]) -> Painted:
+    """Draw which cells are positive, and paint a window of the IHC.
+
+    The slide's and each cell's DAB vary (log-normal, sd 0.15 and 0.25).
+
+    Parameters
+    ----------
+    lesson : Lesson
+        From `prepare`.
+    rng : numpy.random.Generator
+        Makes the draw; the same generator state gives the same draw whatever the window.
+    window : tuple of slice
+        Rows and columns; default all.
+
+    Returns
+    -------
+    Painted
+    """
+    positive = rng.random(len(lesson.chance)) < lesson.chance
+    spread = _CELL_SPREAD * rng.standard_normal(len(positive)) + _SLIDE_SPREAD * rng.standard_normal()
+    density = np.concatenate([[0.0], np.where(positive, np.clip(_DAB * np.exp(spread), 0.25, 1.3), 0.0)])
+    sigma = _BLUR / lesson.mpp
+    # The blur reaches beyond the window: paint its margin too, so that a crop is a part of the whole.
+    margin = int(4 * sigma + 0.5)
+    rows, columns = (s.indices(n) for s, n in zip(window, lesson.cell.shape, strict=True))
+    top, left = max(rows[0] - margin, 0), max(columns[0] - margin, 0)
+    around = density[lesson.cell[top : rows[1] + margin, left : columns[1] + margin]]
+    blurred = ndimage.gaussian_filter(around, sigma)
+    dab = blurred[rows[0] - top :, columns[0] - left :][: rows[1] - rows[0], : columns[1] - columns[0]]
+    densities = np.stack([lesson.counterstain[window], dab, np.zeros_like(dab)], axis=-1)
+    return Painted(ihc=combine(densities, HDAB), dab=dab.astype(np.float32))
+
+
+def _rim(cells: Cells, mpp: float) -> NDArray[np.int32]:
+    """Label the rim of every nucleus: from 1 µm inside its outline to 1.5 µm outside."""
+    # Measured from each nucleus's own outline: touching nuclei have a rim between them.
+    inner = ndimage.distance_transform_edt((cells.labels > 0) & ~find_boundaries(cells.labels, mode="inner")) * mpp
+    return np.where(inner < 1.0, expand_labels(cells.labels, 1.5 / mpp), 0).astype(np.int32)
+
+
+def _cytoplasm(cells: Cells, mpp: float) -> NDArray[np.int32]:
+    """Label what lies within 4 µm of a nucleus, outside all nuclei."""
+    return np.where(cells.labels == 0, expand_labels(cells.labels, 4.0 / mpp), 0).astype(np.int32)

@@ -1,0 +1,57 @@
+"""The held-out slide, its teacher's lesson, and samples of tiles of it without files between."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from diffuscope.devices import pick_device, pick_precision
+from diffuscope.diffusion.noise import TileNoise
+from diffuscope.run import DEMO_SLIDE, open_scan
+from diffuscope.sample_data import sample_path
+from diffuscope.scans import read_region
+from diffuscope.systems.base import SampleSettings
+from diffuscope.training.teacher import Lesson, Stain, prepare
+from diffuscope.zoo import Model
+
+
+@cache
+def lesson(stain: Stain) -> Lesson:
+    """Return the teacher's rule applied to the whole held-out slide (0.499 µm/px, taken for 0.5)."""
+    scan = open_scan(sample_path(DEMO_SLIDE))
+    height, width = scan.shape
+    return prepare(read_region(scan, y=0, x=0, height=height, width=width, factor=1.0), stain, mpp=0.5)
+
+
+def places_with_cells(taught: Lesson, side: int, number: int, *, chance: float = 0.5) -> list[tuple[int, int]]:
+    """Return tiles around cells that are likely positive, no two overlapping; the same at every call."""
+    places: list[tuple[int, int]] = []
+    limit = np.array(taught.he.shape[:2]) - side
+    likely = taught.centre[taught.chance >= chance]
+    for centre in likely[np.random.default_rng(0).permutation(len(likely))]:
+        y, x = (int(v) for v in np.clip(centre - side / 2, 0, limit))
+        if all(abs(y - b) >= side or abs(x - a) >= side for b, a in places):
+            places.append((y, x))
+        if len(places) == number:
+            return places
+    raise ValueError(f"the slide has only {len(places)} such tiles")
+
+
+def sample(
+    model: Model, he: NDArray[np.uint8], places: list[tuple[int, int]], settings: SampleSettings, *, seed: int = 0
+) -> dict[str, NDArray[np.float32]]:
+    """Sample tiles (n, h, w, 3) that lie at `places`; outputs by key, (n, h, w, c), as the engine would compute them."""
+    device = pick_device("auto")
+    inputs = torch.from_numpy(he).permute(0, 3, 1, 2).float().to(device).contiguous(memory_format=torch.channels_last)
+    noise = TileNoise(seed, places, he.shape[1], he.shape[2], device)
+    steps = model.system.sample({model.system.inputs[0].key: inputs}, noise, settings)
+    enabled = pick_precision(device) == "bf16"
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=enabled):
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return {key: value.permute(0, 2, 3, 1).numpy() for key, value in end.value.items()}

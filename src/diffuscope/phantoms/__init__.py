@@ -1,0 +1,1 @@
+"""Simulators with a known truth (no torch, no Qt)."""
