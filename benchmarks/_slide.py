@@ -43,7 +43,7 @@ def places_with_cells(taught: Lesson, side: int, number: int, *, chance: float =
 def sample(
     model: Model, he: NDArray[np.uint8], places: list[tuple[int, int]], settings: SampleSettings, *, seed: int = 0
 ) -> dict[str, NDArray[np.float32]]:
-    """Sample tiles (n, h, w, 3) that lie at `places`; outputs by key, (n, h, w, c), as the engine would compute them."""
+    """Sample tiles (n, h, w, 3) that lie at `places`, as the engine would; outputs by key, (n, h, w, c)."""
     device = pick_device("auto")
     inputs = torch.from_numpy(he).permute(0, 3, 1, 2).float().to(device).contiguous(memory_format=torch.channels_last)
     noise = TileNoise(seed, places, he.shape[1], he.shape[2], device)

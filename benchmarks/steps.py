@@ -36,7 +36,10 @@ def measure() -> dict[str, float]:
     truth = np.stack([paint(taught, np.random.default_rng(0), window).ihc for window in windows])
     fast = sample(model, he, places, next(iter(system.presets.values())))
     full = sample(model, he, places, SampleSettings(sampler="ddpm", steps=system.config.T))  # type: ignore[union-attr]
-    psnr = {name: peak_signal_noise_ratio(truth, out["ihc"].round().astype(np.uint8)) for name, out in (("fast", fast), ("full", full))}
+    psnr = {
+        name: peak_signal_noise_ratio(truth, out["ihc"].round().astype(np.uint8))
+        for name, out in (("fast", fast), ("full", full))
+    }
     return {
         "psnr_db": psnr["fast"],
         "psnr_db_all_steps": psnr["full"],

@@ -1,0 +1,103 @@
+"""Whether tiles show: a region of 1024 px of the held-out slide, shipped model, default quality.
+
+The borders are where a tile's influence begins or ends in the plan. `ratio_independent` is the same run with noise that
+belongs to the tile instead of the slide: what the coordinate-keyed noise is for.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter
+
+from benchmarks._report import Goal, main
+from benchmarks._slide import lesson, sample
+from diffuscope.diffusion.noise import TileNoise
+from diffuscope.run import DEMO_MODEL, DEMO_SLIDE, load_model, open_result, run
+from diffuscope.sample_data import sample_path
+from diffuscope.tiling import engine
+from diffuscope.tiling.plan import Region
+
+# Grid lines of the plan lie inside, and all of it is tissue.
+REGION = Region(704, 1920, 1024, 1024)
+UNTILED = 512
+
+
+class NoiseOfTheTile(TileNoise):
+    """Every tile draws from a place of its own, far from all others."""
+
+    def __init__(self, seed: int, places: list[tuple[int, int]], height: int, width: int, device: torch.device) -> None:
+        super().__init__(seed, [(7 * y, 7 * x) for y, x in places], height, width, device)
+
+
+def tiled(noise: type[TileNoise]) -> NDArray[np.float64]:
+    """Return the virtual IHC of the region, (h, w, 3)."""
+    with tempfile.TemporaryDirectory() as folder, patch.object(engine, "TileNoise", noise):
+        for _ in run(DEMO_MODEL, sample_path(DEMO_SLIDE), Path(folder) / "out.ome.zarr", region=REGION):
+            pass
+        result = open_result(Path(folder) / "out.ome.zarr")
+        return np.asarray(result.images["ihc"][0]).astype(np.float64)
+
+
+def zones(start: int, size: int, tile: int, overlap: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return, along one axis of the region, which steps cross a border, and which px lie in an overlap."""
+    stride = tile - overlap
+    place = np.arange(start, start + size)
+    overlapped = (place % stride < overlap) & (place >= stride)
+    step = place[1:]
+    border = (step % stride == 0) | ((step % stride == overlap) & (step > stride))
+    return border, overlapped
+
+
+def border_ratio(image: NDArray[np.float64], tile: int, overlap: int) -> float:
+    """Return the mean step across borders over the mean step elsewhere, rows and columns."""
+    across, inside = [], []
+    for axis, start in ((0, REGION.y), (1, REGION.x)):
+        border, _ = zones(start, image.shape[axis], tile, overlap)
+        steps = np.abs(np.diff(image, axis=axis)).mean(axis=(1 - axis, 2))
+        across.append(steps[border])
+        inside.append(steps[~border])
+    return float(np.concatenate(across).mean() / np.concatenate(inside).mean())
+
+
+def texture_ratio(image: NDArray[np.float64], tile: int, overlap: int) -> float:
+    """Return the mean local variance (5 x 5 px) where tiles overlap over that where they do not."""
+    grey = image.mean(axis=-1)
+    variance = uniform_filter(grey**2, 5) - uniform_filter(grey, 5) ** 2
+    rows, columns = (
+        zones(start, n, tile, overlap)[1] for start, n in zip((REGION.y, REGION.x), grey.shape, strict=True)
+    )
+    overlapped = rows[:, None] | columns[None, :]
+    return float(variance[overlapped].mean() / variance[~overlapped].mean())
+
+
+def measure() -> dict[str, float]:
+    """Run the region with both kinds of noise, and its first 512 px as one tile."""
+    model = load_model(DEMO_MODEL)
+    tile, overlap = model.system.tile, model.system.overlap
+    ours, independent = tiled(TileNoise), tiled(NoiseOfTheTile)
+    he = lesson("CD3").he[REGION.y : REGION.y + UNTILED, REGION.x : REGION.x + UNTILED][None]
+    settings = next(iter(model.system.presets.values()))
+    whole = sample(model, he, [(REGION.y, REGION.x)], settings)["ihc"][0]
+    part = ours[:UNTILED, :UNTILED]
+    # At the edge of the un-tiled pass the network sees nothing beyond, which is no fault of the tiles.
+    inner = np.s_[32:-32, 32:-32]
+    return {
+        "ratio": border_ratio(ours, tile, overlap),
+        "ratio_independent": border_ratio(independent, tile, overlap),
+        "texture_ratio": texture_ratio(ours, tile, overlap),
+        "texture_ratio_independent": texture_ratio(independent, tile, overlap),
+        "texture_ratio_of_the_slide": texture_ratio(
+            lesson("CD3").he[REGION.y : REGION.y + 1024, REGION.x : REGION.x + 1024].astype(np.float64), tile, overlap
+        ),
+        "difference_untiled": float(np.abs(part - whole)[inner].mean()),
+    }
+
+
+if __name__ == "__main__":
+    main(measure, {"ratio": Goal(high=1.05), "texture_ratio": Goal(low=0.95, high=1.05)})
