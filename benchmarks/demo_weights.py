@@ -35,7 +35,7 @@ from diffuscope.zoo import save_model
 
 RECIPES = Path(__file__).parents[1] / "src/diffuscope/training/recipes"
 RUNS = Path(__file__).parents[1] / "runs/demo-weights"
-STEPS, QUICK_STEPS = 3000, 20
+STEPS, QUICK_STEPS = 2000, 20
 THRESHOLD = 0.15  # fixed on the training slides, see the recipe
 MICROMETRES = 10.0
 COLUMNS = ("psnr_db", "ssim", "psnr_db_near", "dab_od_error", "area_error_percent", "dice")
