@@ -67,7 +67,10 @@ class ResultsWidget(QGroupBox):
     def _fill_table(self, header: list[str], lines: list[list[str]]) -> None:
         self.table.setVisible(bool(lines))
         self.table.setColumnCount(len(header) + 1)
-        self.table.setHorizontalHeaderLabels(["Region", *header])
+        for column, text in enumerate(["Region", *header]):
+            item = QTableWidgetItem(text)
+            item.setToolTip(text)
+            self.table.setHorizontalHeaderItem(column, item)
         self.table.setRowCount(len(lines))
         for row, line in enumerate(lines):
             for column, text in enumerate(line):
@@ -75,7 +78,8 @@ class ResultsWidget(QGroupBox):
                 if column:
                     item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 self.table.setItem(row, column, item)
-        # A long region name in the header may be cut short, a quantity and its unit never.
+        # A long region name in the header may be cut short (its tip has all of it), a quantity and its unit never.
+        self.table.horizontalHeader().setTextElideMode(Qt.TextElideMode.ElideRight)
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
         # a table in a form that scrolls shows all its rows
