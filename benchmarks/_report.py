@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
@@ -38,7 +38,7 @@ class Goal:
         return " and ".join(bound for bound in bounds if bound)
 
 
-def main(measure: Callable[[], Mapping[str, float]], goals: Mapping[str, Goal]) -> None:
+def main(measure: Callable[..., Mapping[str, float]], goals: Mapping[str, Goal], *, models: Sequence[str] = ()) -> None:
     """Measure, write the figures where ``--json`` says, and print them with their goals last.
 
     Parameters
@@ -47,11 +47,16 @@ def main(measure: Callable[[], Mapping[str, float]], goals: Mapping[str, Goal]) 
         Returns the figures by key.
     goals : mapping of str to Goal
         By key; a figure without one is only told.
+    models : sequence of str, optional
+        Where given, ``--model`` chooses one (the first by default), and `measure` gets its name.
     """
     parser = argparse.ArgumentParser()
     parser.add_argument("--json", type=Path, metavar="FILE", help='write {"figures": {key: number}}')
-    target = parser.parse_args().json
-    figures = dict(measure())
+    if models:
+        parser.add_argument("--model", choices=models, default=models[0])
+    arguments = parser.parse_args()
+    target = arguments.json
+    figures = dict(measure(arguments.model) if models else measure())
     if target is not None:
         target.write_text(json.dumps({"figures": figures}, indent=1) + "\n", encoding="utf-8")
     for key, value in figures.items():

@@ -137,16 +137,18 @@ def describe(labels: NDArray[np.int32], haematoxylin: NDArray[np.floating], *, m
     diameter = 2.0 * np.sqrt(table["area"] / np.pi) * mpp
     mean = table["intensity_mean"]
     darkness = mean / np.median(mean) if len(mean) else mean
-    evenness = table["intensity_std"] / np.maximum(mean, 1e-6)
+    # Relative to the slide as well: a sharp scanner makes every nucleus uneven.
+    variation = table["intensity_std"] / np.maximum(mean, 1e-6)
+    unevenness = variation / max(float(np.median(variation)), 1e-6) if len(mean) else variation
     # A nucleus is as lymphocyte-like as its least lymphocyte-like feature.
     lymphocyte = np.minimum.reduce(
         [
-            _ramp(diameter, 3.8, 4.4),
-            _ramp(diameter, 9.0, 8.0),
-            _ramp(table["eccentricity"], 0.90, 0.78),
-            _ramp(table["solidity"], 0.82, 0.90),
-            _ramp(darkness, 0.85, 1.05),
-            _ramp(evenness, 0.45, 0.30),
+            _ramp(diameter, 3.6, 4.2),
+            _ramp(diameter, 9.0, 8.2),
+            _ramp(table["eccentricity"], 0.92, 0.84),
+            _ramp(table["solidity"], 0.80, 0.88),
+            _ramp(darkness, 0.88, 1.02),
+            _ramp(unevenness, 1.6, 1.3),
         ]
     )
     candidate = np.minimum.reduce(

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.segmentation import expand_labels, find_boundaries
 
-from diffuscope.stains.deconvolution import HDAB, combine, optical_density, separate
+from diffuscope.stains.deconvolution import HDAB, combine, separate
 from diffuscope.training.cells import Cells, describe, estimate_stains, find_nuclei
 
 Stain = Literal["CD3", "CK8/18"]
@@ -29,6 +29,8 @@ Stain = Literal["CD3", "CK8/18"]
 CERTAINTY = {"CD3": 0.7, "CK8/18": 0.9}
 #: Median DAB of a positive cell, OD; spread (sd of the logarithm) between cells and between slides.
 _DAB, _CELL_SPREAD, _SLIDE_SPREAD = 0.6, 0.25, 0.15
+# Median haematoxylin of the nuclei, OD, and what of it the counterstain keeps.
+_NUCLEUS, _COUNTERSTAIN = 0.5, 0.8
 # Stain is not sharper than the optics, µm.
 _BLUR = 0.4
 
@@ -104,15 +106,18 @@ def prepare(he: NDArray[np.uint8], stain: Stain, *, mpp: float, labels: NDArray[
     """
     stains = estimate_stains(he)
     haematoxylin = np.maximum(separate(he, stains)[..., 0], 0.0)
-    tissue = haematoxylin[optical_density(he).sum(axis=-1) > 0.45]
-    # One slide's haematoxylin is another's half: bring the darkest nuclei to a common 0.75 OD.
-    common = haematoxylin * (0.75 / max(float(np.percentile(tissue, 99)), 0.2))
-    cells = describe(find_nuclei(common, mpp=mpp) if labels is None else labels, common, mpp=mpp)
+    if labels is None:
+        labels = find_nuclei(haematoxylin, mpp=mpp)
+    # One slide's haematoxylin is another's half: give the nuclei of all a common median. A percentile of the tissue
+    # would be set by keratin and folds, which a model that sees a crop knows nothing of.
+    inside = haematoxylin[labels > 0]
+    common = haematoxylin * (_NUCLEUS / max(float(np.median(inside)), 0.1) if inside.size else 1.0)
+    cells = describe(labels, common, mpp=mpp)
     score = cells.lymphocyte if stain == "CD3" else cells.epithelial
     return Lesson(
         he=he,
         stains=stains,
-        counterstain=(0.8 * ndimage.gaussian_filter(common, 0.25 / mpp)).astype(np.float32),
+        counterstain=(_COUNTERSTAIN * ndimage.gaussian_filter(common, 0.25 / mpp)).astype(np.float32),
         cell=_rim(cells, mpp) if stain == "CD3" else _cytoplasm(cells, mpp),
         centre=cells.centre,
         chance=CERTAINTY[stain] * score,

@@ -1,0 +1,152 @@
+"""The teacher's truth on tiles that no training saw, and how near a picture comes to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.color import lab2rgb, rgb2lab
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from benchmarks._slide import lesson, sample
+from diffuscope.sample_data import sample_path
+from diffuscope.stains import dab_density
+from diffuscope.training.pairs import BLOCK, Pair, held_out, make_pairs
+from diffuscope.training.recipe import Recipe, load_recipe
+from diffuscope.training.teacher import Lesson, paint
+from diffuscope.zoo import Model
+
+#: OD from which a pixel counts as positive, for the teacher and for every method: fixed on the training slides.
+THRESHOLD = 0.2
+NEAR = 10.0  # µm
+MPP = 0.5
+TILES = 24
+SAMPLED_AT_ONCE = 4
+RECIPES = Path(__file__).parents[1] / "src/diffuscope/training/recipes"
+COLUMNS = ("psnr_db", "ssim", "psnr_db_near", "dab_od_error", "area_error_percent", "dice")
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Tiles (n, 256, 256) that no training crop touches, with one draw of the teacher."""
+
+    name: str
+    lessons: list[Lesson]
+    places: list[tuple[int, int]]
+    he: NDArray[np.uint8]
+    ihc: NDArray[np.uint8]
+    dab: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, name: str, tiles: list[tuple[Lesson, tuple[int, int]]]) -> HeldOut:
+        """Cut the tiles (lesson, upper left corner)."""
+        painted = [paint(taught, np.random.default_rng(0), _window(place)) for taught, place in tiles]
+        return cls(
+            name=name,
+            lessons=[taught for taught, _ in tiles],
+            places=[place for _, place in tiles],
+            he=np.stack([taught.he[_window(place)] for taught, place in tiles]),
+            ihc=np.stack([one.ihc for one in painted]),
+            dab=np.stack([one.dab for one in painted]),
+        )
+
+    def repainted(self, seed: int, *, scale: float = 1.0) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Return another draw of the teacher, IHC and DAB, with its probabilities multiplied by `scale`."""
+        painted = [
+            paint(replace(taught, chance=scale * taught.chance), np.random.default_rng(seed), _window(place))
+            for taught, place in zip(self.lessons, self.places, strict=True)
+        ]
+        return np.stack([one.ihc for one in painted]), np.stack([one.dab for one in painted])
+
+
+def shipped_recipe(model: str) -> Recipe:
+    """Return the recipe of a shipped model."""
+    return load_recipe(RECIPES / f"{model}.yaml")
+
+
+def held_out_sets(recipe: Recipe) -> tuple[HeldOut, HeldOut, NDArray[np.uint8]]:
+    """Return the held-out slide's tiles, the sources' held-out blocks, and IHC colours (1, n, 3) of the sources."""
+    pairs = [pair for pair in make_pairs(recipe, sample_path(), mpp=MPP) if "phantom" not in pair.name]
+    colours = [paint(pair.lesson, np.random.default_rng(9)).ihc.reshape(-1, 3)[::97] for pair in pairs]
+    slide = HeldOut.of("held-out slide", _slide_tiles(lesson(recipe.stain)))
+    return slide, HeldOut.of("held-out blocks", _block_tiles(pairs)), np.concatenate(colours)[None]
+
+
+def scores(
+    found: NDArray[np.uint8], dab: NDArray[np.float32], truth: NDArray[np.uint8], true_dab: NDArray[np.float32]
+) -> dict[str, float]:
+    """Compare pictures (n, h, w, 3) and DAB densities (n, h, w) with the teacher's.
+
+    `psnr_db_near` counts what lies within 10 µm of a positive pixel; `area_error_percent` is of the positive area.
+    """
+    positive, claimed = true_dab >= THRESHOLD, dab >= THRESHOLD
+    reach = NEAR / MPP
+    near = np.stack([ndimage.distance_transform_edt(~mask) <= reach if mask.any() else mask for mask in positive])
+    alike = [structural_similarity(a, b, channel_axis=-1) for a, b in zip(truth, found, strict=True)]
+    values = {
+        "psnr_db": peak_signal_noise_ratio(truth, found),
+        "ssim": np.mean(alike),
+        "psnr_db_near": peak_signal_noise_ratio(truth[near], found[near]),
+        "dab_od_error": np.abs(dab - true_dab).mean(),
+        "area_error_percent": 100 * abs(claimed.sum() / positive.sum() - 1),
+        "dice": 2 * (claimed & positive).sum() / (claimed.sum() + positive.sum()),
+    }
+    return {key: float(value) for key, value in values.items()}
+
+
+def score_model(model: Model, tiles: HeldOut) -> dict[str, float]:
+    """Sample the tiles at default quality, one sample, and compare."""
+    fast = next(iter(model.system.presets.values()))
+    parts = [
+        sample(model, tiles.he[i : i + SAMPLED_AT_ONCE], tiles.places[i : i + SAMPLED_AT_ONCE], fast)
+        for i in range(0, len(tiles.he), SAMPLED_AT_ONCE)
+    ]
+    ihc = np.concatenate([part["ihc"] for part in parts]).round().astype(np.uint8)
+    return scores(ihc, np.concatenate([part["dab"] for part in parts])[..., 0], tiles.ihc, tiles.dab)
+
+
+def score_baselines(tiles: HeldOut, colours: NDArray[np.uint8]) -> Iterator[tuple[str, dict[str, float]]]:
+    """Yield what needs no model, and what a model could reach at most: the teacher asked a second time."""
+    pictures: Mapping[str, NDArray[np.uint8]] = {
+        "H&E itself": tiles.he,
+        "colour transfer": _colour_transfer(tiles.he, colours),
+        "haematoxylin only, no DAB": tiles.repainted(0, scale=0.0)[0],
+    }
+    for name, picture in pictures.items():
+        yield name, scores(picture, dab_density(picture), tiles.ihc, tiles.dab)
+    yield "the teacher's next draw", scores(*tiles.repainted(1), tiles.ihc, tiles.dab)
+
+
+def _window(place: tuple[int, int]) -> tuple[slice, slice]:
+    y, x = place
+    return slice(y, y + BLOCK), slice(x, x + BLOCK)
+
+
+def _slide_tiles(taught: Lesson) -> list[tuple[Lesson, tuple[int, int]]]:
+    """Return tiles of the held-out slide, on a lattice over its tissue."""
+    dark = ndimage.uniform_filter((taught.he.mean(axis=-1) < 225).astype(float), BLOCK)
+    rows, columns = (range(0, n - BLOCK, BLOCK) for n in taught.he.shape[:2])
+    places = [(y, x) for y in rows for x in columns if dark[y + BLOCK // 2, x + BLOCK // 2] > 0.5]
+    return [(taught, place) for place in places[:: max(len(places) // TILES, 1)][:TILES]]
+
+
+def _block_tiles(pairs: list[Pair]) -> list[tuple[Lesson, tuple[int, int]]]:
+    """Return held-out blocks of the training sources, evenly picked."""
+    places = [
+        (pair.lesson, (int(row) * BLOCK, int(column) * BLOCK))
+        for pair in pairs
+        for row, column in np.argwhere(held_out(pair.lesson.he.shape[:2]))
+    ]
+    return places[:: max(len(places) // TILES, 1)][:TILES]
+
+
+def _colour_transfer(he: NDArray[np.uint8], like: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Give `he` the mean and standard deviation of `like` in CIELAB (Reinhard et al. 2001)."""
+    source, target = rgb2lab(he), rgb2lab(like)
+    axes = tuple(range(source.ndim - 1))
+    moved = (source - source.mean(axes)) / source.std(axes) * target.std((0, 1)) + target.mean((0, 1))
+    return np.asarray(np.clip(np.rint(255 * lab2rgb(moved)), 0, 255), dtype=np.uint8)
