@@ -28,7 +28,10 @@ SIDE = 448  # px of 0.5 µm
 SHOWN = 336  # px of a panel
 MODELS: dict[Stain, str] = {"CD3": "stain-cd3-demo", "CK8/18": "stain-ck818-demo"}
 #: Upper left corners (y, x) of what is shown of the large slides; chosen on the H&E alone, before any model ran.
-PLACES = {DEMO_SLIDE: [(640, 800), (1900, 1000), (2400, 700)], "TCGA-CR-7395.svs": [(256, 256), (1024, 1024)]}
+PLACES = {
+    DEMO_SLIDE: [(640, 800), (1900, 1000), (2400, 700)],
+    "TCGA-CR-7395.svs": [(640, 2720), (2000, 1400), (2700, 1200)],
+}
 
 
 def sheet(panels: dict[str, NDArray[np.uint8]], path: Path) -> None:
@@ -96,7 +99,7 @@ def main() -> None:
                 out = sample(model, part[None], [(y, x)], next(iter(model.system.presets.values())))
                 panels[f"{stain}: teacher's draw"] = square(drawn.ihc, 0, 0)
                 panels[f"{stain}: model"] = out["ihc"][0].round().astype(np.uint8)
-                panels[f"{stain}: uncertainty, 0–0.3 OD"] = grey(out["uncertainty"][0, ..., 0], 0.3)
+                panels[f"{stain}: uncertainty to 0.3 OD"] = grey(out["uncertainty"][0, ..., 0], 0.3)
             sheet(panels, IMAGES / f"{stem}-{number}.jpg")
 
 

@@ -79,8 +79,12 @@ def test_the_wheel_has_weights_samples_and_manifest(tmp_path: Path):
         "diffuscope/py.typed",
         "diffuscope/sample_data/CMU-1-Small-Region.svs",
         "diffuscope/sample_data/README.md",
-        "diffuscope/zoo/weights/stain-cd3-demo/model.safetensors",
-        "diffuscope/zoo/weights/stain-cd3-demo/config.json",
+        *(
+            f"diffuscope/zoo/weights/{model}/{file}"
+            for model in ("stain-cd3-demo", "stain-ck818-demo")
+            for file in ("model.safetensors", "config.json", "README.md")
+        ),
         "diffuscope/training/recipes/stain-cd3-demo.yaml",
+        "diffuscope/training/recipes/stain-ck818-demo.yaml",
     } <= names
     assert not [name for name in names if not name.startswith(("diffuscope/", f"diffuscope-{diffuscope.__version__}"))]

@@ -40,9 +40,11 @@ def test_the_demo_s_slide_is_no_training_slide(recipe: Recipe):
         assert source.mpp is None or source.evidence
 
 
-def test_the_shipped_model_was_made_by_the_shipped_recipe(recipe: Recipe):
+@pytest.mark.parametrize("name", ["stain-cd3-demo", "stain-ck818-demo"])
+def test_the_shipped_models_were_made_by_the_shipped_recipes(name: str):
     from diffuscope.zoo import load_model
 
+    recipe = load_recipe(RECIPES / f"{name}.yaml")
     model = load_model(recipe.name)
     assert dict(model.system.config) == recipe.config
     assert model.card.model_copy(update={"figures": {}}) == recipe.card

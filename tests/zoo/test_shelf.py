@@ -18,13 +18,15 @@ def own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_model: Path) -> Pa
     return tmp_path
 
 
-def test_the_shipped_model_is_listed_and_small_and_says_what_it_is():
+@pytest.mark.parametrize("name", ["stain-cd3-demo", "stain-ck818-demo"])
+def test_the_shipped_models_are_listed_and_small_and_say_what_they_are(name: str):
     found = {model.name: model for model in list_models()}
-    model = found["stain-cd3-demo"]
+    model = found[name]
     assert (model.path / "model.safetensors").stat().st_size <= 8e6
     assert model.card.simulated
     assert "not for diagnosis" in (model.path / "README.md").read_text(encoding="utf-8").lower()
-    assert load_model("stain-cd3-demo").card == model.card
+    assert load_model(name).card == model.card
+    assert {"slide_psnr_db", "slide_dice", "blocks_psnr_db", "blocks_dice"} <= set(model.card.figures)
 
 
 def test_a_user_s_model_stands_on_the_shelf_by_its_name(own: Path):
