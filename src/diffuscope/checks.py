@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -47,6 +50,40 @@ def check_out(out: Path, source: Path, *, overwrite: bool) -> bool:
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise InputError(f"nothing can be written into {parent}: choose another place for {out.name}.")
     return False
+
+
+def check_resumed(out: Path, begun: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    """Refuse to go on with a result that another model, slide or setting began.
+
+    Parameters
+    ----------
+    out : Path
+        The unfinished result.
+    begun, asked : dict
+        Run records: of the result, and of the run that wants to go on with it.
+    """
+    for part, what in (("model", "hash"), ("inputs", None), ("parameters", None), ("compute", None)):
+        for key in sorted({*begun[part], *asked[part]} if what is None else {what}):
+            old, new = (_plain(record[part].get(key)) for record in (begun, asked))
+            if old != new:
+                name = {"model": "model", "inputs": "input"}.get(part, key)
+                raise InputError(
+                    f"{out.name} was begun with {name} {_short(old)} and this run asks for {_short(new)}: "
+                    f"ask for the same to resume it, or say --overwrite to begin again."
+                )
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as it comes back from JSON."""
+    return json.loads(json.dumps(value))
+
+
+def _short(value: Any) -> str:
+    """Return what tells two values of a record apart: of an input its name and fingerprint."""
+    if isinstance(value, dict):
+        return f"{value['name']} ({str(value['fingerprint'])[:8]}, {value['mpp']:.4g} µm/px)"
+    text = str(value)
+    return text[:8] if len(text) == 64 else text
 
 
 def _existing_parent(out: Path) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from diffuscope.errors import InputError
@@ -57,3 +59,16 @@ def pick_precision(device: torch.device) -> Literal["bf16", "fp32"]:
     else:
         fast = False
     return "bf16" if fast else "fp32"
+
+
+@contextmanager
+def threads(number: int) -> Generator[None, None, None]:
+    """Compute with this many CPU threads, on which the last bits depend; afterwards with as many as before."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

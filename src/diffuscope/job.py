@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffuscope.checks import check_mpp, check_out, check_port, check_room, choose_settings, pick
+from diffuscope.checks import check_mpp, check_out, check_port, check_resumed, check_room, choose_settings, pick
 from diffuscope.devices import pick_device, pick_precision
 from diffuscope.errors import InputError
 from diffuscope.record import command_line, make_record
@@ -18,6 +19,7 @@ from diffuscope.scans import Scan, open_scan, read_region, resampling_factor, ti
 from diffuscope.systems.base import SampleSettings, System
 from diffuscope.systems.ports import Port
 from diffuscope.tiling.plan import Plan, Region, Tile, make_plan, parse_region
+from diffuscope.tiling.result import open_result
 from diffuscope.tiling.tissue import TissueMap, crop_tissue
 from diffuscope.zoo import Model, load_model
 
@@ -37,6 +39,8 @@ class Job:
         Result folder.
     replaces : bool
         Whether a Diffuscope result stands there now, to be removed when the run begins.
+    resumes : bool
+        Whether an unfinished result stands there now, to be gone on with.
     model : Model
         As loaded.
     scans : dict of str to Scan
@@ -63,6 +67,7 @@ class Job:
 
     out: Path
     replaces: bool
+    resumes: bool
     model: Model
     scans: dict[str, Scan]
     plan: Plan
@@ -101,6 +106,7 @@ def prepare(
     batch: int | None,
     precision: str | None,
     overwrite: bool,
+    resume: bool,
 ) -> Job:
     """Check and open everything (parameters as in `diffuscope.run.run`).
 
@@ -109,7 +115,14 @@ def prepare(
     InputError
         One sentence on the first thing that cannot be used.
     """
-    replaces = check_out(out, Path(source), overwrite=overwrite)
+    begun = _begun(out, overwrite=overwrite) if resume else None
+    replaces = begun is None and check_out(out, Path(source), overwrite=overwrite)
+    if begun is not None:
+        # Bits depend on how a result is computed, so it is gone on with as it was begun, unless told otherwise.
+        compute = begun["compute"]
+        batch = compute["batch"] if batch is None else batch
+        precision = precision or compute["precision"]
+        device = compute["device"] if device == "auto" else device
     if isinstance(region, str):
         region = parse_region(region)
     if seed < 0:
@@ -147,7 +160,7 @@ def prepare(
         "device": str(place),
         "precision": precision,
         "batch": batch,
-        "threads": _threads(),
+        "threads": begun["compute"]["threads"] if begun else _threads(),
     }
     chosen = {"sampler": settings.sampler, "steps": settings.steps, "samples": settings.samples, "seed": seed}
     # What the machine would choose by itself is spelt out: another machine must not choose otherwise.
@@ -184,9 +197,15 @@ def prepare(
         ),
         notices=notices,
     )
+    if begun is not None:
+        check_resumed(out, begun, record)
+        notices = (*notices, *_version_notice(begun, record))
+        again = {"started": record["started"], "versions": record["versions"]}
+        record = begun | {"resumed": [*begun.get("resumed", []), again]}
     return Job(
         out=out,
         replaces=replaces,
+        resumes=begun is not None,
         model=loaded,
         scans={port.key: scan},
         plan=plan,
@@ -206,6 +225,28 @@ def prepare(
         notices=notices,
         record=record,
     )
+
+
+def _begun(out: Path, *, overwrite: bool) -> dict[str, Any] | None:
+    """Return the record of the result to be gone on with; None where there is none yet."""
+    if overwrite:
+        raise InputError("--resume goes on with a result and --overwrite begins it again: choose one.")
+    if not out.exists():
+        return None
+    result = open_result(out)
+    if result.complete:
+        raise InputError(f"{out.name} is complete: there is nothing to resume.")
+    return result.record
+
+
+def _version_notice(begun: Mapping[str, Any], asked: Mapping[str, Any]) -> tuple[str, ...]:
+    """Tell of libraries that changed since the result was begun."""
+    changed = [
+        f"{name} {old} → {asked['versions'].get(name)}"
+        for name, old in begun["versions"].items()
+        if asked["versions"].get(name) != old
+    ]
+    return (f"Begun with other versions ({', '.join(changed)}): the last bits may differ.",) if changed else ()
 
 
 def _only_input(system: System, name: str) -> Port:

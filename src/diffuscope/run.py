@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from diffuscope.devices import threads
 from diffuscope.errors import InputError
 from diffuscope.evaluation.measurements import measure, write_csv
 from diffuscope.export import export as write_export
@@ -72,6 +73,7 @@ def run(
     batch: int | None = None,
     precision: str | None = None,
     overwrite: bool = False,
+    resume: bool = False,
     cancelled: Callable[[], bool] | None = None,
 ) -> Generator[Event, None, None]:
     """Run a model over a slide, or over a region of it, into a result folder.
@@ -105,6 +107,10 @@ def run(
         Default: bf16 where the device is made for it.
     overwrite : bool
         Replace a Diffuscope result in the way. Nothing else is ever deleted.
+    resume : bool
+        Go on with the unfinished result in `out`, which a cancelled or killed run left; begin it where there is
+        none. Device, batch, precision and threads are those it was begun with. The result is the one that the
+        run would have given without the break, bit for bit where the versions of the libraries are the same.
     cancelled : callable, optional
         Looked at before every denoising step.
 
@@ -133,6 +139,7 @@ def run(
         batch=batch,
         precision=precision,
         overwrite=overwrite,
+        resume=resume,
     )
     return _work(job, cancelled or (lambda: False))
 
@@ -166,16 +173,17 @@ def export(result: str | Path, path: str | Path, layer: str = "all", overwrite: 
 
 
 def _work(job: Job, cancelled: Callable[[], bool]) -> Generator[Event, None, None]:
-    """Write the result folder; remove it if the run fails before its first tile is finished."""
-    done = 0
+    """Write the result folder; remove it if a new run fails before its first tile is finished."""
+    done = int(job.resumes)
     try:
-        with _full_disk_in_words(job.out):
+        with _full_disk_in_words(job.out), threads(job.record["compute"]["threads"]):
             job.out.parent.mkdir(parents=True, exist_ok=True)
             if job.replaces:
                 shutil.rmtree(job.out)
             ports = job.model.system.outputs
-            canvas = Canvas(job.out, plan=job.plan, ports=ports, mpp=job.mpp, record=job.record)
-            save_tissue(canvas.root, job.tissue)
+            canvas = Canvas(job.out, plan=job.plan, ports=ports, mpp=job.mpp, record=job.record, resume=job.resumes)
+            if not job.resumes:
+                save_tissue(canvas.root, job.tissue)
             events = run_tiles(
                 job.model.system,
                 job.read,

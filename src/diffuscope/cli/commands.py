@@ -139,10 +139,14 @@ def run(
     batch: Annotated[int | None, typer.Option(help="Tiles at once. [default: 1 on a CPU, 4 on a GPU]")] = None,
     precision: Annotated[str | None, typer.Option(help="fp32 or bf16. [default: what the device is made for]")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a Diffuscope result in the way.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an unfinished result; begin it where there is none.")
+    ] = False,
 ) -> None:
     """Run a model over a slide.
 
-    Ctrl-C ends the run after the current step; what is done is kept and marked incomplete.
+    Ctrl-C ends the run after the current step; what is done is kept and marked incomplete. The same line
+    with --resume goes on from there, also after a crash.
     """
     import diffuscope.run as verbs
     from diffuscope.cli.describe import table
@@ -163,6 +167,7 @@ def run(
         batch=batch,
         precision=precision,
         overwrite=overwrite,
+        resume=resume,
         cancelled=cancelled.is_set,
     )
     _follow(events, cancelled)
@@ -193,5 +198,8 @@ def _follow(events: Generator[Event, None, None], cancelled: threading.Event) ->
     with set_on_interrupt(cancelled):
         end = follow(events)
     if not end.complete:
-        typer.echo(f"Cancelled: {end.done} of {end.tiles} tiles are kept in {end.out}, marked incomplete.", err=True)
+        typer.echo(
+            f"Cancelled: {end.done} of {end.tiles} tiles are kept in {end.out}, marked incomplete; --resume goes on.",
+            err=True,
+        )
         raise typer.Exit(CANCELLED)

@@ -33,21 +33,25 @@ def follow(events: Generator[Event, None, None]) -> Finished:
         Its last event.
     """
     with closing(events), _bar() if sys.stderr.isatty() else _lines() as show:
-        done, tiles, start = 0, 0, monotonic()
+        done, tiles, before, start = 0, 0, 0, monotonic()
+
+        def tell(part: float) -> None:
+            # Pace and time left are those of this run, not of the one that it goes on with.
+            show(part, tiles, pace(part - before, tiles - before, monotonic() - start))
+
         for event in events:
             match event:
                 case Started():
                     for notice in event.notices:
                         print(notice, file=sys.stderr)
-                    tiles, start = event.tiles, monotonic()
-                    show(0, tiles, "")
+                    tiles, done, before, start = event.tiles, event.done, event.done, monotonic()
+                    show(done, tiles, "")
                 case Preview():
                     # A tile under way counts by its steps, so that the first ones have a time left as well.
-                    part = done + event.step / event.steps
-                    show(part, tiles, pace(part, tiles, monotonic() - start))
+                    tell(done + event.step / event.steps)
                 case TileDone():
                     done = event.done
-                    show(done, tiles, pace(done, tiles, monotonic() - start))
+                    tell(done)
                 case Finished():
                     return event
     raise AssertionError("a run ends with Finished")

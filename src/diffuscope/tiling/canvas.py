@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +17,8 @@ import zarr
 from numpy.typing import NDArray
 
 from diffuscope.tiling.blending import cell_weights
-from diffuscope.tiling.layout import ATTRS, CHUNK, FORMAT, create_images
+from diffuscope.tiling.layout import ATTRS, CHUNK, FORMAT, chunk_file, create_images, open_images
+from diffuscope.tiling.ledger import Ledger
 from diffuscope.tiling.plan import Plan, Tile
 from diffuscope.tiling.pyramid import update_pyramid
 
@@ -32,10 +36,14 @@ class Canvas:
     order and rounded once; nothing is ever added to pixels on disk, so that neither the order of
     tiles nor doing one twice changes a bit.
 
+    A run may end at any moment. A tile is in the ledger once it is kept, and is let go only when all its
+    cells are composed and on disk; so whoever opens the folder again knows what is done, and composes
+    again what may not have been.
+
     Parameters
     ----------
     path : Path
-        Result folder; must not exist.
+        Result folder; must not exist, unless `resume`.
     plan : Plan
         What is computed.
     ports : sequence of Port
@@ -44,23 +52,43 @@ class Canvas:
         µm per canvas px (the slide's µm/px times the plan's factor).
     record : dict
         Run record, JSON.
+    resume : bool
+        Go on with the unfinished result in `path`, which was begun with the same plan and ports; what is
+        done stays done.
     """
 
-    def __init__(self, path: Path, *, plan: Plan, ports: Sequence[Port], mpp: float, record: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        plan: Plan,
+        ports: Sequence[Port],
+        mpp: float,
+        record: Mapping[str, Any],
+        resume: bool = False,
+    ) -> None:
         self.path, self.plan, self.ports = path, plan, tuple(ports)
+        self._tiles = path / "tiles"
+        self._ledger = Ledger(self._tiles / "ledger")
+        self.done = np.zeros_like(plan.wanted)
+        self._stale: set[tuple[int, int]] = set()
+        if resume:
+            self.root = zarr.open_group(path, mode="r+", zarr_format=2)
+            self.images = open_images(self.root, self.ports)
+            begun: Any = self.root.attrs[ATTRS]
+            self._about: dict[str, Any] = {**begun, "record": dict(record)}
+            self._recover()
+            return
         y, x, height, width = plan.window
         # Centre of a canvas px of `factor` level-0 px, from the centre of the first level-0 px.
         slide_mpp = mpp / plan.factor
         origin = tuple((edge + 0.5) * mpp - 0.5 * slide_mpp for edge in (y, x))
         path.mkdir()
-        self._tiles = path / "tiles"
         self._tiles.mkdir()
         self.root = zarr.create_group(store=path, zarr_format=2)
         self.images = create_images(
             self.root, self.ports, height=height, width=width, mpp=mpp, origin=(origin[0], origin[1])
         )
-        self.done = np.zeros_like(plan.wanted)
-        self._stale: set[tuple[int, int]] = set()
         self._about = {
             "version": FORMAT,
             "tiles": plan.count,
@@ -94,21 +122,21 @@ class Canvas:
         tuple of int
             (y, x, height, width) on the canvas of what was written; zero size if nothing could be yet.
         """
-        if self._is_done(tile) and not self._file(tile).exists():
+        if self.is_done(tile) and not self._file(tile).exists():
             return (0, 0, 0, 0)  # done before, composed and let go
         stacked = np.concatenate([np.asarray(outputs[port.key], np.float32) for port in self.ports])
         part = self._tiles / "part"
         with part.open("wb") as file:
             np.save(file, stacked)
         part.replace(self._file(tile))
+        _to_disk(self._file(tile))
+        self._ledger.enter(tile.iy, tile.ix)
         self._set_done(tile)
         # A cell whose tiles are not all kept any more is composed already, and this tile is being done again.
         ready = [cell for cell in self.plan.cells(tile) if self._is_whole(cell) and self._is_kept(cell)]
-        box = _union([self._compose(cell) for cell in ready])
-        for near in {near for cell in ready for near in self.plan.covering(cell)}:
-            if all(self._is_whole(cell) for cell in self.plan.cells(near)):
-                self._file(near).unlink()
-        return box
+        boxes = [self._compose(cell) for cell in ready]
+        self._let_go({near for cell in ready for near in self.plan.covering(cell)}, boxes)
+        return _union(boxes)
 
     def refresh(self) -> None:
         """Bring coarser levels and the count of finished tiles up to date on disk."""
@@ -118,7 +146,9 @@ class Canvas:
         self._mark(complete=False)
 
     def finish(self) -> bool:
-        """Compose what waits for tiles that will not come, finish the pyramid and the metadata.
+        """Finish the pyramid and the metadata; where tiles are missing, compose what waits for them without.
+
+        The kept tiles of an incomplete result stay, for `resume`.
 
         Returns
         -------
@@ -126,7 +156,7 @@ class Canvas:
             Whether every planned tile is there.
         """
         complete = self.count == self.plan.count
-        kept = [self.plan.at(*map(int, file.stem.split("_"))) for file in self._tiles.glob("*_*.npy")]
+        kept = self._kept()
         if complete and kept:
             raise AssertionError(f"every tile is finished, but not every cell of {kept[0]} is composed")
         for cell in sorted({cell for tile in kept for cell in self.plan.cells(tile)}):
@@ -134,15 +164,51 @@ class Canvas:
                 self._compose(cell)
         self.refresh()
         self._mark(complete=complete)
-        shutil.rmtree(self._tiles)
+        if complete:
+            shutil.rmtree(self._tiles)
         return complete
+
+    def _recover(self) -> None:
+        """Learn what is done from the disk, and do again what may have been under way when the run ended."""
+        for iy, ix in self._ledger:
+            if self.plan.is_wanted(iy, ix):
+                self._set_done(self.plan.at(iy, ix))
+        kept = self._kept()
+        for tile in kept:
+            # kept, but not entered any more
+            if not self.is_done(tile):
+                self._ledger.enter(tile.iy, tile.ix)
+                self._set_done(tile)
+        cells = {cell for tile in kept for cell in self.plan.cells(tile)}
+        boxes = [self._compose(cell) for cell in sorted(cells) if self._is_whole(cell) and self._is_kept(cell)]
+        self._let_go(kept, boxes)
+        # Which coarser pixels were stale is forgotten: all are made again, a row of tiles at a time.
+        for row, done in enumerate(self.done):
+            for column in np.flatnonzero(done):
+                for cell in self.plan.cells(self.plan.at(self.plan.first[0] + row, self.plan.first[1] + int(column))):
+                    self._touch(self._canvas_box(cell))
+            self.refresh()
+
+    def _let_go(self, tiles: Iterable[Tile], boxes: Iterable[Box]) -> None:
+        """Delete kept tiles whose cells are all composed, after what was composed is safe on disk."""
+        free = [tile for tile in tiles if all(self._is_whole(cell) for cell in self.plan.cells(tile))]
+        if free:
+            for cy, cx in {chunk for box in boxes for chunk in _chunks(box)}:
+                for levels in self.images.values():
+                    _to_disk(chunk_file(levels[0], cy, cx))
+        for tile in free:
+            self._file(tile).unlink(missing_ok=True)
+
+    def _kept(self) -> list[Tile]:
+        """Return the tiles that lie in the folder: those in flight and at the edge of what is done."""
+        return [self.plan.at(*map(int, file.stem.split("_"))) for file in self._tiles.glob("*_*.npy")]
 
     def _compose(self, cell: tuple[int, int]) -> Box:
         """Blend the finished tiles of a cell, write its pixels, return its box on the canvas."""
         plan, stride, (iy, ix) = self.plan, self.plan.stride, cell
         y, x, height, width = plan.cell_box(cell)
-        near = [tile for tile in plan.covering(cell) if self._is_done(tile)]
-        canvas_box = (y - plan.window[0], x - plan.window[1], height, width)
+        near = [tile for tile in plan.covering(cell) if self.is_done(tile)]
+        canvas_box = self._canvas_box(cell)
         if not near or not height or not width:
             return (*canvas_box[:2], 0, 0)
         weights, covered = cell_weights(stride, plan.overlap, tuple((iy - t.iy, ix - t.ix) for t in near))
@@ -171,9 +237,14 @@ class Canvas:
             block = np.where(keep, to_stored(total[start:stop], port), np.asarray(port.fill, port.dtype))
             self.images[port.key][0][:, y : y + height, x : x + width] = block
             start = stop
-        for cy in range(y // CHUNK, (y + height - 1) // CHUNK + 1):
-            for cx in range(x // CHUNK, (x + width - 1) // CHUNK + 1):
-                self._stale.add((cy, cx))
+        self._touch(box)
+
+    def _canvas_box(self, cell: tuple[int, int]) -> Box:
+        y, x, height, width = self.plan.cell_box(cell)
+        return (y - self.plan.window[0], x - self.plan.window[1], height, width)
+
+    def _touch(self, box: Box) -> None:
+        self._stale.update(_chunks(box))
 
     def _mark(self, *, complete: bool) -> None:
         about: dict[str, Any] = {**self._about, "complete": complete, "done": self.count}
@@ -183,12 +254,13 @@ class Canvas:
         return self._tiles / f"{tile.iy}_{tile.ix}.npy"
 
     def _is_whole(self, cell: tuple[int, int]) -> bool:
-        return all(self._is_done(tile) for tile in self.plan.covering(cell))
+        return all(self.is_done(tile) for tile in self.plan.covering(cell))
 
     def _is_kept(self, cell: tuple[int, int]) -> bool:
         return all(self._file(tile).exists() for tile in self.plan.covering(cell))
 
-    def _is_done(self, tile: Tile) -> bool:
+    def is_done(self, tile: Tile) -> bool:
+        """Whether a tile of the plan is finished."""
         return bool(self.done[tile.iy - self.plan.first[0], tile.ix - self.plan.first[1]])
 
     def _set_done(self, tile: Tile) -> None:
@@ -201,6 +273,27 @@ def to_stored(values: NDArray[np.floating], port: Port) -> NDArray[np.generic]:
         return np.asarray(values, np.float32)
     limits = np.iinfo(port.dtype)
     return np.asarray(np.clip(np.rint(values), limits.min, limits.max), port.dtype)
+
+
+def _chunks(box: Box) -> Iterator[tuple[int, int]]:
+    """Yield (cy, cx) of the chunks that a box touches."""
+    y, x, height, width = box
+    if height and width:
+        yield from product(
+            range(y // CHUNK, (y + height - 1) // CHUNK + 1), range(x // CHUNK, (x + width - 1) // CHUNK + 1)
+        )
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file that was written, and its name, are on disk; a chunk of only the fill value has no file."""
+    for place in (path, path.parent):
+        # Windows opens no folders; there the name is written with the file.
+        with suppress(FileNotFoundError, PermissionError):
+            handle = os.open(place, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
 
 
 def _union(boxes: Sequence[Box]) -> Box:

@@ -39,7 +39,7 @@ def run_tiles(
     cancelled: Callable[[], bool] = lambda: False,
     notices: Sequence[str] = (),
 ) -> Generator[Event, None, None]:
-    """Compute every tile of a plan.
+    """Compute every tile of a plan that is not done yet.
 
     Parameters
     ----------
@@ -76,9 +76,9 @@ def run_tiles(
     tiles = plan.count
     finished = False
     try:
-        yield Started(out=str(canvas.path), tiles=tiles, notices=tuple(notices))
+        yield Started(out=str(canvas.path), tiles=tiles, done=canvas.count, notices=tuple(notices))
         last_refresh = start
-        queue = plan.tiles()
+        queue = (tile for tile in plan.tiles() if not canvas.is_done(tile))
         while group := tuple(islice(queue, batch)):
             outputs = yield from _sample(system, read, plan, group, settings, seed, batch, device, precision, cancelled)
             if outputs is None:

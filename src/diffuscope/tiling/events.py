@@ -17,13 +17,16 @@ class Started:
     out : str
         Result folder.
     tiles : int
-        Tiles to compute (tissue only).
+        Tiles of the plan (tissue only).
+    done : int
+        Of them finished before, where a run is resumed.
     notices : tuple of str
         Sentences the user should see (assumed µm/px, resampling factor, precision).
     """
 
     out: str
     tiles: int
+    done: int = 0
     notices: tuple[str, ...] = ()
 
 

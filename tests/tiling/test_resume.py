@@ -1,0 +1,142 @@
+"""A run that ends at any moment goes on where it was, and comes to the same bits."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+
+from diffuscope.tiling.canvas import Canvas
+from diffuscope.tiling.ledger import Ledger
+from diffuscope.tiling.plan import Plan, Region, Tile, make_plan
+from diffuscope.tiling.result import open_result
+
+
+class Killed(BaseException):
+    """The process is gone: nothing that would tidy up may run after it."""
+
+
+@contextmanager
+def killed_at(monkeypatch: pytest.MonkeyPatch, operation: int) -> Iterator[list[str]]:
+    """End everything at the n-th operation that changes the disk, before it is done; yields their names."""
+    seen: list[str] = []
+
+    def guard(owner: object, name: str) -> None:
+        original = getattr(owner, name)
+
+        def guarded(*args: object, **options: object) -> object:
+            seen.append(name)
+            if len(seen) > operation:
+                raise Killed
+            return original(*args, **options)
+
+        patch.setattr(owner, name, guarded)
+
+    with monkeypatch.context() as patch:
+        for owner, name in (
+            (np, "save"),
+            (Path, "replace"),
+            (Path, "unlink"),
+            (os, "fsync"),
+            (zarr.Array, "__setitem__"),
+            (Ledger, "enter"),
+        ):
+            guard(owner, name)
+        yield seen
+
+
+@pytest.fixture
+def plan() -> Plan:
+    # Off the grid, so that chunks and cells do not coincide.
+    return make_plan(slide_shape=(700, 700), factor=1.0, tile=288, overlap=32, region=Region(40, 90, 500, 420))
+
+
+def pixels(tile: Tile, ports) -> dict[str, np.ndarray]:
+    """Return what a deterministic system gives for a tile: alike in no two tiles."""
+    rng = np.random.default_rng([tile.iy, tile.ix])
+    return {port.key: rng.uniform(*port.range, (len(port.channels), 288, 288)).astype(np.float32) for port in ports}
+
+
+def write(canvas: Canvas, plan: Plan, ports, started: list[Tile]) -> None:
+    for tile in plan.tiles():
+        started.append(tile)
+        canvas.write_tile(tile, pixels(tile, ports))
+
+
+def levels(path: Path) -> list[np.ndarray]:
+    return [np.asarray(level) for pyramid in open_result(path).images.values() for level in pyramid]
+
+
+def go(path: Path, plan: Plan, ports, *, resume: bool = False) -> tuple[bool, list[Tile]]:
+    """Run to the end; return whether it is complete, and the tiles that were computed."""
+    canvas = Canvas(path, plan=plan, ports=ports, mpp=0.5, record={}, resume=resume)
+    computed = [tile for tile in plan.tiles() if not canvas.is_done(tile)]
+    for tile in computed:
+        canvas.write_tile(tile, pixels(tile, ports))
+    return canvas.finish(), computed
+
+
+def test_killed_before_any_operation_on_disk_it_comes_to_the_same_bits(tmp_path, plan, ports, monkeypatch):
+    assert go(tmp_path / "whole", plan, ports)[0]
+    whole = levels(tmp_path / "whole")
+    # the operations of a whole run, less those of making the folder
+    path = tmp_path / "counted"
+    canvas = Canvas(path, plan=plan, ports=ports, mpp=0.5, record={})
+    with killed_at(monkeypatch, 10**9) as operations:
+        write(canvas, plan, ports, [])
+    assert {"save", "replace", "unlink", "fsync", "__setitem__", "enter"} == set(operations)
+    for at in range(len(operations)):
+        path = tmp_path / f"killed{at}"
+        canvas = Canvas(path, plan=plan, ports=ports, mpp=0.5, record={})
+        started: list[Tile] = []
+        with pytest.raises(Killed), killed_at(monkeypatch, at):
+            write(canvas, plan, ports, started)
+        assert not open_result(path).complete
+        complete, computed = go(path, plan, ports, resume=True)
+        assert complete
+        # the tile in flight, and what was not begun
+        assert len(computed) <= plan.count - len(started) + 1, operations[at]
+        for got, expected in zip(levels(path), whole, strict=True):
+            np.testing.assert_array_equal(got, expected, err_msg=f"killed before operation {at}, {operations[at]}")
+        assert not (path / "tiles").exists()
+
+
+def test_killed_while_resuming_it_still_comes_to_the_same_bits(tmp_path, plan, ports, monkeypatch):
+    go(tmp_path / "whole", plan, ports)
+    path = tmp_path / "out"
+    canvas = Canvas(path, plan=plan, ports=ports, mpp=0.5, record={})
+    for tile in list(plan.tiles())[:4]:
+        canvas.write_tile(tile, pixels(tile, ports))
+    canvas.finish()  # cancelled: cells at the edge are composed from what there is
+    for at in range(0, 60, 5):
+        with killed_at(monkeypatch, at):
+            try:
+                Canvas(path, plan=plan, ports=ports, mpp=0.5, record={}, resume=True)
+            except Killed:
+                pass
+            else:
+                break
+    else:
+        pytest.fail("recovery never came to an end")
+    complete, computed = go(path, plan, ports, resume=True)
+    assert complete
+    assert len(computed) == plan.count - 4
+    for got, expected in zip(levels(path), levels(tmp_path / "whole"), strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_an_entry_cut_short_is_no_entry(tmp_path):
+    ledger = Ledger(tmp_path / "ledger")
+    assert list(ledger) == []
+    for place in ((0, 1), (-3, 70000)):
+        ledger.enter(*place)
+    with (tmp_path / "ledger").open("ab") as file:
+        file.write(b"\x01\x02\x03")
+    assert list(Ledger(tmp_path / "ledger")) == [(0, 1), (-3, 70000)]
+    Ledger(tmp_path / "ledger").enter(5, 6)
+    assert list(Ledger(tmp_path / "ledger")) == [(0, 1), (-3, 70000), (5, 6)]
