@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from diffuscope.diffusion.samplers import SAMPLERS, make_sampler
+from diffuscope.diffusion.samplers import SAMPLERS, make_sampler, shrinking_timesteps
 from diffuscope.diffusion.schedule import linear_schedule
 from diffuscope.errors import InputError
 
@@ -32,27 +36,59 @@ def draw(name: str, steps: int, *, T: int = 1000, n: int = 20_000, mean: float =
 
 
 @pytest.mark.parametrize(
-    ("name", "steps", "tolerance"),
-    [("dpmsolver++", 250, 0.02), ("unipc", 250, 0.02), ("ddim", 500, 0.02), ("ddpm", 1000, 0.02)],
+    ("name", "steps"),
+    [
+        ("sde-dpmsolver++", 500),
+        ("dpmsolver++", 250),
+        ("unipc", 250),
+        ("ddim", 500),
+        ("ddpm", 1000),
+    ],
 )
-def test_each_sampler_draws_a_gaussian_whose_score_it_is_given(name: str, steps: int, tolerance: float):
+def test_each_sampler_draws_a_gaussian_whose_score_it_is_given(name: str, steps: int):
     x = draw(name, steps)
     # 20,000 draws know the mean to 0.2 / √20000 = 0.0014
     assert float(x.mean()) == pytest.approx(0.3, abs=0.008)
-    assert float(x.std()) == pytest.approx(0.2, rel=tolerance)
+    assert float(x.std()) == pytest.approx(0.2, rel=0.02)
 
 
-@pytest.mark.parametrize("name", ["dpmsolver++", "unipc", "ddim"])
+@pytest.mark.parametrize("name", ["sde-dpmsolver++", "dpmsolver++", "unipc", "ddim"])
 def test_more_steps_come_nearer(name: str):
     error = [abs(float(draw(name, steps).std()) - 0.2) for steps in (5, 40)]
     assert error[1] < error[0] / 3
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "sde-dpmsolver++"])
 def test_spacing_is_trailing(name: str):
     steps = 1000 if name == "ddpm" else 8
     times = make_sampler(name, linear_schedule(1000), steps).timesteps
     assert times == tuple(int(t) for t in np.round(np.arange(1000, 0, -1000 / steps)) - 1)
+
+
+@given(st.integers(1, 4000).flatmap(lambda n: st.tuples(st.just(n), st.integers(1, n))))
+def test_shrinking_steps_begin_in_pure_noise_and_fall_to_the_end(case: tuple[int, int]):
+    T, steps = case  # noqa: N806
+    times = shrinking_timesteps(T, steps)
+    assert len(times) == steps
+    assert times[0] == T - 1
+    assert times[-1] >= 0
+    assert all(a > b for a, b in itertools.pairwise(times))
+
+
+def test_sde_dpmsolver_is_equation_12_of_song_et_al_with_eta_1():
+    schedule = linear_schedule(1000)
+    sampler = make_sampler("sde-dpmsolver++", schedule, 10)
+    assert sampler.timesteps == (999, 809, 639, 489, 359, 249, 159, 89, 39, 9)
+    generator = torch.Generator().manual_seed(2)
+    clean, eps, noise = (torch.randn(64, generator=generator) for _ in range(3))
+    clean = clean.clamp(-1, 1)
+    for t, before in itertools.pairwise(sampler.timesteps):
+        now, then = schedule.alphas_cumprod[t], schedule.alphas_cumprod[before]
+        sd = ((1 - then) / (1 - now) * (1 - now / then)) ** 0.5
+        x = now**0.5 * clean + (1 - now) ** 0.5 * eps
+        got = sampler.step(eps, t, x, noise).sample
+        expected = then**0.5 * clean + (1 - then - sd**2) ** 0.5 * eps + sd * noise
+        torch.testing.assert_close(got, expected, rtol=0, atol=2e-3)
 
 
 def test_ddpm_is_the_posterior_of_ho_et_al():

@@ -127,7 +127,7 @@ def run(
     ] = None,
     quality: Annotated[str | None, typer.Option(help="fast or reference. [default: the model's first]")] = None,
     sampler: Annotated[
-        str | None, typer.Option(help="dpmsolver++, unipc, ddim or ddpm. [default: the quality's]")
+        str | None, typer.Option(help="sde-dpmsolver++, dpmsolver++, unipc, ddim or ddpm. [default: the quality's]")
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Denoising steps. [default: the quality's]")] = None,
     samples: Annotated[

@@ -3,6 +3,11 @@
 DPM-Solver++ (Lu et al. 2022), UniPC (Zhao et al. 2023), DDIM with η (Song et al. 2021), and DDPM (Ho et al. 2020)
 as DDIM with η = 1 over all T steps. Timesteps are spaced "trailing" (Lin et al. 2024), so that every sampler begins
 at t = T, in pure noise.
+
+The stochastic sampler of few steps is SDE-DPM-Solver++ of first order, which is DDIM with η = 1, at trailing steps
+that shrink with t (t_i = T (1 - i/n)²). Measured on the shipped CD3 weights: every deterministic sampler, at 10 steps
+and at 50, paints nearly twice the DAB that all T steps paint; fresh noise corrects what the network gets wrong on the
+way. Even steps leave the last one too long, which shows in the texture. Second order is no better.
 """
 
 from __future__ import annotations
@@ -17,7 +22,7 @@ from torch import Tensor
 from diffuscope.diffusion.schedule import Schedule
 from diffuscope.errors import InputError
 
-SAMPLERS = ("dpmsolver++", "unipc", "ddim", "ddpm")
+SAMPLERS = ("sde-dpmsolver++", "dpmsolver++", "unipc", "ddim", "ddpm")
 
 
 @dataclass(frozen=True)
@@ -48,15 +53,14 @@ class Sampler:
     """
 
     def __init__(
-        self, scheduler: Any, schedule: Schedule, steps: int, *, eta: float, bounds: tuple[float, float]
+        self, scheduler: Any, schedule: Schedule, *, needs_noise: bool, eta: float | None, bounds: tuple[float, float]
     ) -> None:
-        scheduler.set_timesteps(steps)
         self._scheduler = scheduler
         self._alphas_cumprod = schedule.alphas_cumprod
         self._bounds = bounds
-        self._eta = eta
+        self._options: dict[str, Any] = {"return_dict": False} | ({} if eta is None else {"eta": eta})
         self.timesteps = tuple(int(t) for t in scheduler.timesteps)
-        self.needs_noise = eta > 0.0
+        self.needs_noise = needs_noise
 
     def step(self, eps: Tensor, t: int, x: Tensor, noise: Tensor | None = None) -> Step:
         """Go from x_t to the next smaller t.
@@ -81,11 +85,11 @@ class Sampler:
         signal, spread = alpha_bar**0.5, (1.0 - alpha_bar) ** 0.5
         clean = ((x - spread * eps) / signal).clamp(*self._bounds)
         clipped = (x - signal * clean) / spread
-        options: dict[str, Any] = {"return_dict": False}
+        options = dict(self._options)
         if self.needs_noise:
             if noise is None:
-                raise ValueError("a sampler with η > 0 needs noise at every step")
-            options |= {"eta": self._eta, "variance_noise": noise}
+                raise ValueError("a stochastic sampler needs noise at every step")
+            options["variance_noise"] = noise
         last = t == self.timesteps[-1]
         sample = clean if last else self._scheduler.step(clipped, t, x, **options)[0]
         return Step(sample=sample, clean=clean)
@@ -98,7 +102,7 @@ def make_sampler(
 
     Parameters
     ----------
-    name : {"dpmsolver++", "unipc", "ddim", "ddpm"}
+    name : {"sde-dpmsolver++", "dpmsolver++", "unipc", "ddim", "ddpm"}
         See the module.
     schedule : Schedule
         The schedule of training.
@@ -136,21 +140,25 @@ def make_sampler(
         "timestep_spacing": "trailing",
     }
     scheduler: Any
-    if name == "dpmsolver++":
-        scheduler = DPMSolverMultistepScheduler(
-            **common, algorithm_type="dpmsolver++", solver_order=2, final_sigmas_type="zero"
-        )
-    elif name == "unipc":
+    if name == "unipc":
         scheduler = UniPCMultistepScheduler(**common, solver_order=2, final_sigmas_type="zero")
+    elif name.endswith("dpmsolver++"):
+        scheduler = DPMSolverMultistepScheduler(
+            **common, algorithm_type=name, solver_order=1 if name.startswith("sde") else 2, final_sigmas_type="zero"
+        )
     else:
         scheduler = DDIMScheduler(**common, clip_sample=False, set_alpha_to_one=True)
-    if isinstance(scheduler, DDIMScheduler):
         # diffusers keeps float32 products of α; at T = 4000 they are off in the fourth digit where ᾱ is small.
-        scheduler.alphas_cumprod = torch.from_numpy(schedule.alphas_cumprod)  # type: ignore[attr-defined]
-    return Sampler(
-        scheduler,
-        schedule,
-        steps,
-        eta=1.0 if name == "ddpm" else eta if name == "ddim" else 0.0,
-        bounds=bounds,
-    )
+        scheduler.alphas_cumprod = torch.from_numpy(schedule.alphas_cumprod)
+    if name == "sde-dpmsolver++":
+        scheduler.set_timesteps(timesteps=shrinking_timesteps(schedule.T, steps))
+        return Sampler(scheduler, schedule, needs_noise=True, eta=None, bounds=bounds)
+    scheduler.set_timesteps(steps)
+    eta = {"ddpm": 1.0, "ddim": eta}.get(name, 0.0)
+    return Sampler(scheduler, schedule, needs_noise=eta > 0, eta=eta if name[:2] == "dd" else None, bounds=bounds)
+
+
+def shrinking_timesteps(T: int, steps: int) -> list[int]:  # noqa: N803
+    """Return t_i = T (1 - i/n)² for i = 0 … n - 1, 0-based, rounded and strictly falling to 0 or above."""
+    even = [T * (1 - i / steps) ** 2 for i in range(steps)]
+    return [max(round(t) - 1, steps - 1 - i) for i, t in enumerate(even)]

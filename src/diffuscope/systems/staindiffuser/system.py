@@ -18,8 +18,8 @@ from diffuscope.systems.ports import Port
 from diffuscope.systems.staindiffuser.config import WIDTHS, StainDiffuserConfig
 from diffuscope.systems.staindiffuser.network import Attention, Branch, StainDiffuserNetwork
 
-# The segmentation branch is a second opinion, not the product: a deterministic sampler of few steps is enough.
-_SEGMENTATION_SAMPLER, _SEGMENTATION_STEPS = "unipc", 5
+# The segmentation branch is a second opinion, not the product: few steps are enough.
+_SEGMENTATION_SAMPLER, _SEGMENTATION_STEPS = "sde-dpmsolver++", 5
 
 
 class StainDiffuser(System):
@@ -71,7 +71,7 @@ class StainDiffuser(System):
             ),
         )
         self.presets = {
-            "fast": SampleSettings(sampler="dpmsolver++", steps=10),
+            "fast": SampleSettings(sampler="sde-dpmsolver++", steps=10),
             "reference": SampleSettings(sampler="ddpm", steps=config.T),
         }
 
