@@ -115,6 +115,17 @@ def test_the_whole_way(at: Driver, tiny_model: Path, tmp_path: Path, monkeypatch
     assert PREVIEW not in at.names
     assert not open_result(at.out).complete
 
+    # go on with it, and stop again: it is the same run, with the steps it was begun with
+    assert at.dock.results.resume.isVisibleTo(at.dock)
+    at.fill(steps=2)
+    at.dock.results.resume.click()
+    at.until(lambda: PREVIEW in at.names)
+    assert at.state.steps > 500
+    at.dock.run.click()
+    at.until(lambda: at.state.is_idle)
+    assert at.state.message.startswith("Cancelled after 0 of 1 tiles") and not at.state.failed
+    assert open_result(at.out).record["parameters"]["steps"] == 500
+
     # run to the end, in the place of what was cancelled
     monkeypatch.setattr(dock_module, "ask_overwrite", lambda *_: "replace")
     at.fill(steps=2)

@@ -40,6 +40,15 @@ def test_a_cancelled_run_is_no_error_and_says_what_is_kept():
     assert state.message == "Cancelled after 7 of 40 tiles: what was finished is kept, marked incomplete."
 
 
+def test_speed_is_that_of_this_job_where_it_goes_on_with_another():
+    state = JobState()
+    state.begin("starting", "Preparing")
+    state.apply(Started(out="out", tiles=40, done=30))
+    assert state.progress_text() == "30 of 40 tiles" and state.eta() is None
+    state.apply(TileDone(done=32, tiles=40, box=(0, 0, 4, 4), seconds=4.0))
+    assert state.progress_text() == "32 of 40 tiles · 0.5 tiles/s · 16 s left"
+
+
 def test_cancelling_is_not_undone_by_a_late_start():
     state = JobState()
     state.begin("starting", "Preparing")

@@ -19,6 +19,7 @@ from diffuscope.plugin.record import open_record
 from diffuscope.plugin.regions import layer_region, view_region
 from diffuscope.plugin.results import layer_placement
 from diffuscope.plugin.results_widget import ResultsWidget
+from diffuscope.plugin.resume import request_to_resume
 from diffuscope.plugin.session import Session
 from diffuscope.plugin.slides import SlideList, add_region_layer, region_layer
 from diffuscope.plugin.stain import Request
@@ -93,6 +94,7 @@ class StainDock(QWidget):
         self.fields.folder_asked.connect(self._load_folder)
         self.results.export_asked.connect(self._export)
         self.results.record_asked.connect(self._show_record)
+        self.results.resume_asked.connect(self._resume)
         self.run.clicked.connect(self._run_or_cancel)
         self.viewer.layers.selection.events.active.connect(self._active_changed)
 
@@ -190,6 +192,15 @@ class StainDock(QWidget):
         if self.session.result is not None and self.session.state.is_idle:
             self.session.export(self.session.result, Path(path), layer)
 
+    def _resume(self) -> None:
+        result = self.session.result
+        if result is None or not self.session.state.is_idle:
+            return
+        try:
+            self.session.run(request_to_resume(result, self.slides.layers, self.form.model))
+        except InputError as error:
+            self.session.state.fail(str(error))
+
     def _show_record(self) -> None:
         if self.session.result is not None:
             open_record(self.session.result.record, self)
@@ -227,6 +238,7 @@ class StainDock(QWidget):
         self.run.setText(words.get(state.phase, "Run"))
         self.run.setEnabled(state.phase in ("idle", "starting", "running"))
         self.results.export.setEnabled(state.is_idle)
+        self.results.resume.setEnabled(state.is_idle)
         # an empty range is Qt's "working, no telling how long"
         self.bar.setRange(0, state.tiles if state.tiles or state.is_idle else 0)
         self.bar.setValue(state.done)

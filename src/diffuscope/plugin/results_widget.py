@@ -29,6 +29,7 @@ class ResultsWidget(QGroupBox):
 
     export_asked = Signal(str, str)
     record_asked = Signal()
+    resume_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Result", parent)
@@ -43,11 +44,13 @@ class ResultsWidget(QGroupBox):
         self.export = QPushButton("Export…")
         self.export.setToolTip("Write a pyramidal OME-TIFF or OME-Zarr for QuPath and others")
         self.record = QPushButton("Show run record")
+        self.resume = QPushButton("Continue this run")
         layout = QVBoxLayout(self)
-        for widget in (self.heading, self.table, side_by_side(self.layer, self.export), self.record):
+        for widget in (self.heading, self.table, side_by_side(self.layer, self.export), self.record, self.resume):
             layout.addWidget(widget)
         self.export.clicked.connect(self._ask_export)
         self.record.clicked.connect(self.record_asked)
+        self.resume.clicked.connect(self.resume_asked)
         self.hide()
 
     def show_result(self, result: Result | None) -> None:
@@ -58,6 +61,7 @@ class ResultsWidget(QGroupBox):
             return
         state = "" if result.complete else f" (incomplete: {result.done} of {result.tiles} tiles)"
         self.heading.setText(f"<b>{result.path.name}</b>{state}")
+        self.resume.setVisible(not result.complete)
         self.layer.clear()
         self.layer.addItem("All layers", "all")
         for port in result.ports:

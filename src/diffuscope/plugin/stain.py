@@ -77,7 +77,7 @@ def stain(child: Child, request: Request, stop: threading.Event) -> Generator[An
                 yield Failed(f"“{request.slide.name}” could not be written to a temporary file: {error.strerror}.")
                 yield Ended(None)
                 return
-        ours = any_done = False
+        ours, any_done = False, bool(request.settings.get("resume"))
         if not stop.is_set():
             for message in drive(
                 child, "run", source=source, region=request.region, overwrite=request.overwrite, **request.settings

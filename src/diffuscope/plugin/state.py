@@ -26,6 +26,8 @@ class JobState:
         Whether the message is an error.
     done, tiles : int
         Tiles finished and in all.
+    before : int
+        Tiles that were finished when the job began: it goes on with a result.
     seconds : float
         Since the first tile was begun, at the last finished tile.
     step, steps : int
@@ -37,6 +39,7 @@ class JobState:
     failed: bool = False
     done: int = 0
     tiles: int = 0
+    before: int = 0
     seconds: float = 0.0
     step: int = 0
     steps: int = 0
@@ -49,7 +52,7 @@ class JobState:
 
     def begin(self, phase: Phase, message: str) -> None:
         """Forget the last job and announce a new one."""
-        self.done = self.tiles = self.step = self.steps = 0
+        self.done = self.tiles = self.before = self.step = self.steps = 0
         self.seconds = 0.0
         self.say(message)
         self.phase = phase
@@ -69,7 +72,7 @@ class JobState:
         """Take in one event of `diffuscope.run.run`."""
         match event:
             case Started():
-                self.tiles = event.tiles
+                self.tiles, self.done, self.before = event.tiles, event.done, event.done
                 if self.phase == "starting":
                     self.phase = "running"
                 self.say(" ".join(event.notices) if self.phase == "running" else self.message)
@@ -82,11 +85,16 @@ class JobState:
                 self.say(_ending(event))
                 self.phase = "idle"
 
-    def eta(self) -> float | None:
-        """Seconds that are left at the mean speed so far; None before the first tile."""
-        if self.done == 0 or self.seconds <= 0:
+    def speed(self) -> float | None:
+        """Tiles a second so far; None before the first tile of this job."""
+        if self.done == self.before or self.seconds <= 0:
             return None
-        return self.seconds / self.done * (self.tiles - self.done)
+        return (self.done - self.before) / self.seconds
+
+    def eta(self) -> float | None:
+        """Seconds that are left at the mean speed so far; None before the first tile of this job."""
+        speed = self.speed()
+        return None if speed is None else (self.tiles - self.done) / speed
 
     def progress_text(self) -> str:
         """Return tiles, speed and time left in a few words."""
@@ -97,9 +105,9 @@ class JobState:
         if not self.tiles:
             return ""
         text = f"{self.done} of {self.tiles} tiles"
-        left = self.eta()
-        if left is not None:
-            text += f" · {self.done / self.seconds:.2g} tiles/s"
+        speed, left = self.speed(), self.eta()
+        if speed is not None:
+            text += f" · {speed:.2g} tiles/s"
         if self.phase == "idle":
             return text
         if self.phase == "cancelling":
