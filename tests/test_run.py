@@ -139,7 +139,7 @@ def test_the_recorded_command_makes_the_same_pixels(tmp_path, model, slide):
     flags = dict(word.removeprefix("--").split("=", 1) for word in words if word.startswith("--region="))
     rest = [word for word in words[6:] if not word.startswith("--region=")]
     flags |= dict(zip([word.removeprefix("--") for word in rest[::2]], rest[1::2], strict=True))
-    numbers = {key: int(flags.pop(key)) for key in ("steps", "samples", "seed", "batch")}
+    numbers = {key: int(flags.pop(key)) for key in ("steps", "samples", "seed", "batch", "threads")}
     region = parse_region(flags.pop("region"))
     assert region == outline
     list(verbs.run(model, slide, tmp_path / "again", region=region, **numbers, **flags))

@@ -30,8 +30,8 @@ def disk_need(plan: Plan, ports: tuple[Port, ...]) -> int:
     _, _, height, width = plan.window
     pixels = min(plan.count * plan.tile * plan.tile, height * width)
     stored = sum(len(port.channels) * np.dtype(port.dtype).itemsize for port in ports)
-    # A tile is kept, in float32, until the tiles of the next row are there.
-    waiting: int = min(plan.count, 2 * plan.wanted.shape[1])
+    # A tile is kept, in float32, until its neighbours are there: at most two rims of what is done.
+    waiting: int = min(plan.count, 2 * 2 * sum(plan.wanted.shape))
     kept = waiting * plan.tile * plan.tile * 4 * sum(len(port.channels) for port in ports)
     return int(pixels * stored * 4 / 3) + kept
 
@@ -63,7 +63,9 @@ def check_resumed(out: Path, begun: Mapping[str, Any], asked: Mapping[str, Any])
         Run records: of the result, and of the run that wants to go on with it.
     """
     for part, what in (("model", "hash"), ("inputs", None), ("parameters", None), ("compute", None)):
-        for key in sorted({*begun[part], *asked[part]} if what is None else {what}):
+        # What is only in `begun` under "compute" tells what happened to that run, not what it was asked for.
+        keys = {what} if what else {*asked[part]} if part == "compute" else {*begun[part], *asked[part]}
+        for key in sorted(keys):
             old, new = (_plain(record[part].get(key)) for record in (begun, asked))
             if old != new:
                 name = {"model": "model", "inputs": "input"}.get(part, key)

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.checks import check_mpp, check_out, check_port, check_resumed, check_room, choose_settings, pick
-from diffuscope.devices import pick_device, pick_precision
 from diffuscope.errors import InputError
 from diffuscope.record import command_line, make_record
+from diffuscope.remote import Input, RemoteWork
 from diffuscope.scans import Scan, open_scan, read_region, resampling_factor, tissue_mask
 from diffuscope.systems.base import SampleSettings, System
 from diffuscope.systems.ports import Port
 from diffuscope.tiling.plan import Plan, Region, Tile, make_plan, parse_region
 from diffuscope.tiling.result import open_result
 from diffuscope.tiling.tissue import TissueMap, crop_tissue
+from diffuscope.where import Asked, Where, address, choose
 from diffuscope.zoo import Model, load_model
-
-if TYPE_CHECKING:
-    import torch
-
-PRECISIONS = ("fp32", "bf16")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,12 +49,10 @@ class Job:
         For measuring.
     settings : SampleSettings
         How to sample.
-    seed, batch : int
-        Key of the noise; tiles at once.
-    device : torch.device
-        Where.
-    precision : {"fp32", "bf16"}
-        How exact.
+    seed : int
+        Key of the noise.
+    asked, where : Asked, Where
+        Where to compute: what the user said, and what came of it.
     notices : tuple of str
         What to tell the user.
     record : dict
@@ -75,11 +69,26 @@ class Job:
     tissue: TissueMap
     settings: SampleSettings
     seed: int
-    batch: int
-    device: torch.device
-    precision: str
+    asked: Asked
+    where: Where
     notices: tuple[str, ...]
     record: dict[str, Any]
+
+    @property
+    def work(self) -> RemoteWork:
+        """What a worker elsewhere needs to compute tiles of this job."""
+        return RemoteWork(
+            model=address(self.model),
+            model_hash=self.model.hash,
+            inputs=tuple(
+                (key, Input(scan.path.resolve(), scan.fingerprint, scan.mpp)) for key, scan in self.scans.items()
+            ),
+            tile=self.plan.tile,
+            factor=self.plan.factor,
+            settings=self.settings,
+            seed=self.seed,
+            **asdict(self.where),
+        )
 
     def read(self, tile: Tile) -> dict[str, NDArray[np.generic]]:
         """Return the inputs of a tile by port key, each (tile, tile, c)."""
@@ -102,9 +111,7 @@ def prepare(
     steps: int | None,
     samples: int | None,
     seed: int,
-    device: str,
-    batch: int | None,
-    precision: str | None,
+    asked: Asked,
     overwrite: bool,
     resume: bool,
 ) -> Job:
@@ -117,22 +124,11 @@ def prepare(
     """
     begun = _begun(out, overwrite=overwrite) if resume else None
     replaces = begun is None and check_out(out, Path(source), overwrite=overwrite)
-    if begun is not None:
-        # Bits depend on how a result is computed, so it is gone on with as it was begun, unless told otherwise.
-        compute = begun["compute"]
-        batch = compute["batch"] if batch is None else batch
-        precision = precision or compute["precision"]
-        device = compute["device"] if device == "auto" else device
     if isinstance(region, str):
         region = parse_region(region)
     if seed < 0:
         raise InputError(f"the seed must not be negative, got {seed}.")
-    place = pick_device(device)
-    precision = pick(precision, PRECISIONS, "precision") if precision else pick_precision(place)
-    batch = batch if batch is not None else (1 if place.type == "cpu" else 4)
-    if batch < 1:
-        raise InputError(f"batch must be at least 1, got {batch}.")
-    loaded = load_model(model, device=str(place))
+    loaded = load_model(model)
     system = loaded.system
     quality = pick(quality, tuple(system.presets), "quality") if quality else next(iter(system.presets))
     settings = choose_settings(system, quality, sampler, steps, samples)
@@ -154,17 +150,14 @@ def prepare(
         name=scan.name,
     )
     check_room(out, plan, system.outputs)
+    where = choose(asked, begun, loaded, settings)
+    if not asked.elsewhere:
+        system.to(where.device)
 
     notices = (*scan.notices, *_resampling_notice(scan.mpp, port.mpp, factor), *_region_notice(scan, region))
-    compute = {
-        "device": str(place),
-        "precision": precision,
-        "batch": batch,
-        "threads": begun["compute"]["threads"] if begun else _threads(),
-    }
     chosen = {"sampler": settings.sampler, "steps": settings.steps, "samples": settings.samples, "seed": seed}
     # What the machine would choose by itself is spelt out: another machine must not choose otherwise.
-    flags = {**chosen, "device": place.type, "batch": batch, "precision": precision}
+    flags = {**chosen, **asdict(where), "device": where.device.partition(":")[0]}
     record = make_record(
         model={"name": loaded.name, "hash": loaded.hash, "title": loaded.card.title},
         inputs={
@@ -186,7 +179,7 @@ def prepare(
             "factor": factor,
             **_measuring(system),
         },
-        compute=compute,
+        compute=asdict(where),
         command=command_line(
             model=loaded.name,
             source=scan.name,
@@ -219,9 +212,8 @@ def prepare(
         ),
         settings=settings,
         seed=seed,
-        batch=batch,
-        device=place,
-        precision=precision,
+        asked=asked,
+        where=where,
         notices=notices,
         record=record,
     )
@@ -278,9 +270,3 @@ def _region_notice(scan: Scan, region: Region | None) -> tuple[str, ...]:
     ):
         return ()
     return (f"The region reaches beyond {scan.name} ({width} x {height} px): only what lies inside is computed.",)
-
-
-def _threads() -> int:
-    import torch
-
-    return torch.get_num_threads()

@@ -8,18 +8,24 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from diffuscope.devices import threads
+import torch
+
+from diffuscope.devices import threads as limit_threads
 from diffuscope.errors import InputError
 from diffuscope.evaluation.measurements import measure, write_csv
 from diffuscope.export import export as write_export
 from diffuscope.job import Job, prepare
 from diffuscope.scans import Scan, open_scan
 from diffuscope.tiling.canvas import Canvas
+from diffuscope.tiling.cluster import ClusterCompute, connect
+from diffuscope.tiling.compute import Compute, LocalCompute
 from diffuscope.tiling.engine import run_tiles
-from diffuscope.tiling.events import Event, Finished, TileDone
+from diffuscope.tiling.events import Event, Finished
 from diffuscope.tiling.plan import Region
+from diffuscope.tiling.queue import Focus
 from diffuscope.tiling.result import TABLE, Result, is_result, open_result
 from diffuscope.tiling.tissue import save_tissue
+from diffuscope.where import Asked
 from diffuscope.zoo import ModelInfo, list_models, load_model
 
 __all__ = [
@@ -72,9 +78,13 @@ def run(
     device: str = "auto",
     batch: int | None = None,
     precision: str | None = None,
+    threads: int | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
     overwrite: bool = False,
     resume: bool = False,
     cancelled: Callable[[], bool] | None = None,
+    focus: Focus | None = None,
 ) -> Generator[Event, None, None]:
     """Run a model over a slide, or over a region of it, into a result folder.
 
@@ -102,9 +112,17 @@ def run(
     device : {"auto", "cpu", "cuda", "mps"}
         Where to compute.
     batch : int, optional
-        Tiles at once; default 1 on the CPU and 4 on a GPU.
+        Tiles at once; default 1 on the CPU, on a GPU found by trying. Where memory turns out too small it is halved.
     precision : {"fp32", "bf16"}, optional
         Default: bf16 where the device is made for it.
+    threads : int, optional
+        CPU threads of each process that computes; default: all cores, shared out evenly among `workers`. Results are
+        the same bit for bit where device, batch, precision and threads are.
+    workers : int, optional
+        Compute in so many processes on this machine.
+    scheduler : str, optional
+        Compute on the workers of a dask.distributed cluster, e.g. ``"tcp://10.0.0.1:8786"``. They must have the
+        same Diffuscope, and find model and slide under the same paths; this process alone writes.
     overwrite : bool
         Replace a Diffuscope result in the way. Nothing else is ever deleted.
     resume : bool
@@ -113,11 +131,13 @@ def run(
         run would have given without the break, bit for bit where the versions of the libraries are the same.
     cancelled : callable, optional
         Looked at before every denoising step.
+    focus : callable, optional
+        Where the user looks, level-0 px (y, x), or None: tiles near there are computed first.
 
     Returns
     -------
     generator of Event
-        Started; Preview and TileDone in turns; Finished.
+        Started; Preview (not from other processes), TileDone and Notice in turns; Finished.
 
     Raises
     ------
@@ -135,13 +155,13 @@ def run(
         steps=steps,
         samples=samples,
         seed=seed,
-        device=device,
-        batch=batch,
-        precision=precision,
+        asked=Asked(
+            device=device, precision=precision, batch=batch, threads=threads, workers=workers, scheduler=scheduler
+        ),
         overwrite=overwrite,
         resume=resume,
     )
-    return _work(job, cancelled or (lambda: False))
+    return _work(job, cancelled or (lambda: False), focus or (lambda: None))
 
 
 def export(result: str | Path, path: str | Path, layer: str = "all", overwrite: bool = False) -> Path:
@@ -172,11 +192,11 @@ def export(result: str | Path, path: str | Path, layer: str = "all", overwrite: 
         return write_export(open_result(result), path, layer=layer, overwrite=overwrite)
 
 
-def _work(job: Job, cancelled: Callable[[], bool]) -> Generator[Event, None, None]:
+def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Event, None, None]:
     """Write the result folder; remove it if a new run fails before its first tile is finished."""
-    done = int(job.resumes)
+    canvas = None
     try:
-        with _full_disk_in_words(job.out), threads(job.record["compute"]["threads"]):
+        with _full_disk_in_words(job.out), limit_threads(job.where.threads), _compute(job, cancelled) as compute:
             job.out.parent.mkdir(parents=True, exist_ok=True)
             if job.replaces:
                 shutil.rmtree(job.out)
@@ -184,32 +204,37 @@ def _work(job: Job, cancelled: Callable[[], bool]) -> Generator[Event, None, Non
             canvas = Canvas(job.out, plan=job.plan, ports=ports, mpp=job.mpp, record=job.record, resume=job.resumes)
             if not job.resumes:
                 save_tissue(canvas.root, job.tissue)
-            events = run_tiles(
-                job.model.system,
-                job.read,
-                job.plan,
-                canvas,
-                job.settings,
-                seed=job.seed,
-                batch=job.batch,
-                device=job.device,
-                precision=job.precision,
-                cancelled=cancelled,
-                notices=job.notices,
-            )
-            with closing(events):
+            with closing(run_tiles(compute, canvas, notices=job.notices, focus=focus)) as events:
                 for event in events:
-                    if isinstance(event, TileDone):
-                        done = event.done
                     if isinstance(event, Finished) and event.complete:
                         write_csv(measure(open_result(job.out)), job.out / TABLE)
                     yield event
     except GeneratorExit:
         raise
     except BaseException:
-        if not done and job.out.exists():
+        if canvas is not None and not canvas.count and not job.resumes:
             shutil.rmtree(job.out, ignore_errors=True)
         raise
+
+
+@contextmanager
+def _compute(job: Job, cancelled: Callable[[], bool]) -> Iterator[Compute]:
+    """Yield what computes the tiles of a job, here or on a cluster."""
+    if job.asked.elsewhere:
+        with connect(job.asked.scheduler, job.asked.workers) as client:
+            yield ClusterCompute(client=client, work=job.work, cancelled=cancelled)
+        return
+    yield LocalCompute(
+        system=job.model.system,
+        read=job.read,
+        plan=job.plan,
+        settings=job.settings,
+        seed=job.seed,
+        batch=job.where.batch,
+        device=torch.device(job.where.device),
+        precision=job.where.precision,
+        cancelled=cancelled,
+    )
 
 
 @contextmanager
@@ -221,5 +246,5 @@ def _full_disk_in_words(path: Path) -> Iterator[None]:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise InputError(
-            f"the disk is full: {path} could not be written to the end; make room and start again."
+            f"the disk is full: {path} could not be written to the end; make room and say --resume to go on."
         ) from error

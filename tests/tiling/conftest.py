@@ -15,6 +15,7 @@ from torch import Tensor
 from diffuscope.systems.base import Estimate, Noise, SampleSettings, System
 from diffuscope.systems.ports import Port
 from diffuscope.tiling.canvas import Canvas
+from diffuscope.tiling.compute import LocalCompute
 from diffuscope.tiling.engine import run_tiles
 from diffuscope.tiling.plan import Plan, Tile
 
@@ -86,12 +87,17 @@ def run() -> Callable[..., list]:
     """Run a plan over a slide held in memory; returns the events."""
 
     def go(system: System, slide: NDArray[np.uint8], plan: Plan, path: Path, **options: object) -> list:
-        canvas = Canvas(path, plan=plan, ports=system.outputs, mpp=0.5, record={})
+        record = {"compute": {"batch": options.get("batch", 1)}}
+        canvas = Canvas(path, plan=plan, ports=system.outputs, mpp=0.5, record=record)
 
         def read(tile: Tile) -> dict[str, NDArray[np.uint8]]:
             return {"he": window_of(slide, tile.y, tile.x, plan.tile)}
 
-        defaults = {"seed": 3, "batch": 1, "device": torch.device("cpu"), "precision": "fp32"}
-        return list(run_tiles(system, read, plan, canvas, system.presets["fast"], **{**defaults, **options}))
+        defaults = {"seed": 3, "batch": 1, "device": torch.device("cpu"), "precision": "fp32", "read": read}
+        engine = {key: options.pop(key) for key in ("notices", "focus") if key in options}
+        compute = LocalCompute(
+            **{"system": system, "plan": plan, "settings": system.presets["fast"], **defaults, **options}
+        )
+        return list(run_tiles(compute, canvas, **engine))
 
     return go

@@ -136,8 +136,16 @@ def run(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    batch: Annotated[int | None, typer.Option(help="Tiles at once. [default: 1 on a CPU, 4 on a GPU]")] = None,
+    batch: Annotated[
+        int | None, typer.Option(help="Tiles at once. [default: 1 on a CPU; on a GPU found by trying]")
+    ] = None,
     precision: Annotated[str | None, typer.Option(help="fp32 or bf16. [default: what the device is made for]")] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads a process. [default: all cores, shared out]")] = None,
+    workers: Annotated[int | None, typer.Option(metavar="N", help="Compute in N processes on this machine.")] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="tcp://…", help="Compute on a dask cluster that sees model and slide under these paths."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a Diffuscope result in the way.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an unfinished result; begin it where there is none.")
@@ -166,6 +174,9 @@ def run(
         device=device,
         batch=batch,
         precision=precision,
+        threads=threads,
+        workers=workers,
+        scheduler=scheduler,
         overwrite=overwrite,
         resume=resume,
         cancelled=cancelled.is_set,
@@ -197,6 +208,13 @@ def _follow(events: Generator[Event, None, None], cancelled: threading.Event) ->
 
     with set_on_interrupt(cancelled):
         end = follow(events)
+    if end.unread:
+        typer.echo(
+            f"Error: {end.unread} of {end.tiles} tiles could not be read; {end.done} are kept in {end.out}, marked "
+            "incomplete; --resume tries the others again.",
+            err=True,
+        )
+        raise typer.Exit(BAD_INPUT)
     if not end.complete:
         typer.echo(
             f"Cancelled: {end.done} of {end.tiles} tiles are kept in {end.out}, marked incomplete; --resume goes on.",

@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from datetime import timedelta
 from time import monotonic
 
-from diffuscope.tiling.events import Event, Finished, Preview, Started, TileDone
+from diffuscope.tiling.events import Event, Finished, Notice, Preview, Started, TileDone
 
 # Seconds between two lines where there is no terminal.
 EVERY = 10.0
@@ -52,6 +52,8 @@ def follow(events: Generator[Event, None, None]) -> Finished:
                 case TileDone():
                     done = event.done
                     tell(done)
+                case Notice():
+                    print(event.sentence, file=sys.stderr)
                 case Finished():
                     return event
     raise AssertionError("a run ends with Finished")

@@ -1,94 +1,89 @@
-"""The engine: tiles through a system onto a canvas, as a generator of events."""
+"""The engine: tiles from whatever computes them onto a canvas, as a generator of events."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
-from itertools import islice
-from typing import TYPE_CHECKING
+from collections import deque
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, suppress
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
+from diffuscope.errors import InputError
+from diffuscope.tiling.canvas import Canvas
+from diffuscope.tiling.compute import Compute, Computed, Halved, Unread
+from diffuscope.tiling.events import Event, Finished, Notice, Preview, Started, TileDone
+from diffuscope.tiling.queue import Focus, TileQueue
 
-from diffuscope.diffusion.noise import TileNoise
-from diffuscope.tiling.canvas import Canvas, to_stored
-from diffuscope.tiling.events import Event, Finished, Preview, Started, TileDone
-from diffuscope.tiling.plan import Plan, Tile
-
-if TYPE_CHECKING:
-    from diffuscope.systems.base import SampleSettings, System
-
-PREVIEW_SECONDS = 0.1
 REFRESH_SECONDS = 2.0
+# Finished tiles that may wait to be written: more would hide a disk that is too slow, and fill the memory.
+BEHIND = 4
+# So many tiles in a row that cannot be read are a drive that is gone, not a damaged spot.
+GONE = 20
 
 
 def run_tiles(
-    system: System,
-    read: Callable[[Tile], Mapping[str, NDArray[np.generic]]],
-    plan: Plan,
-    canvas: Canvas,
-    settings: SampleSettings,
-    *,
-    seed: int,
-    batch: int,
-    device: torch.device,
-    precision: str,
-    cancelled: Callable[[], bool] = lambda: False,
-    notices: Sequence[str] = (),
+    compute: Compute, canvas: Canvas, *, notices: Sequence[str] = (), focus: Focus = lambda: None
 ) -> Generator[Event, None, None]:
-    """Compute every tile of a plan that is not done yet.
+    """Compute every tile of a canvas's plan that is not done yet.
+
+    Writing has a thread of its own: while one tile is blended and written, the next is computed.
 
     Parameters
     ----------
-    system : System
-        In eval mode, on `device`.
-    read : callable
-        The inputs of a tile by port key, each (tile, tile, c) in the port's physical range.
-    plan : Plan
-        Which tiles.
+    compute : Compute
+        What computes the tiles: `LocalCompute` or a cluster.
     canvas : Canvas
         Where they go; finished (composed, pyramid, metadata) when the iterator ends, however it ends.
-    settings : SampleSettings
-        Sampler, steps, samples.
-    seed : int
-        Key of the noise.
-    batch : int
-        Tiles at once. The last batch is padded by repeating its last tile, because kernels differ in the
-        last bits between batch shapes.
-    device : torch.device
-        Where the network runs.
-    precision : {"fp32", "bf16"}
-        bf16: the network's evaluations run under autocast.
-    cancelled : callable
-        Looked at before every network evaluation; the batch at hand is dropped when it returns True.
     notices : sequence of str
         Passed on in `Started`.
+    focus : callable
+        Where the user looks, level-0 px (y, x): tiles near there come first. None: row by row.
 
     Yields
     ------
     Event
-        Started; Preview and TileDone in turns; Finished. Coarser levels of the canvas follow every two seconds.
+        Started; Preview, TileDone and Notice in turns; Finished. Coarser levels of the canvas follow every two
+        seconds.
+
+    Raises
+    ------
+    InputError
+        Not even one tile fits into memory, or no tile can be read any more. What is done is kept.
     """
-    start = time.perf_counter()
-    tiles = plan.count
+    tiles, unread, in_a_row = canvas.plan.count, 0, 0
+    writer = _Writer(canvas)
     finished = False
     try:
         yield Started(out=str(canvas.path), tiles=tiles, done=canvas.count, notices=tuple(notices))
-        last_refresh = start
-        queue = (tile for tile in plan.tiles() if not canvas.is_done(tile))
-        while group := tuple(islice(queue, batch)):
-            outputs = yield from _sample(system, read, plan, group, settings, seed, batch, device, precision, cancelled)
-            if outputs is None:
-                break
-            for index, tile in enumerate(group):
-                box = canvas.write_tile(tile, {key: value[index] for key, value in outputs.items()})
-                if time.perf_counter() - last_refresh > REFRESH_SECONDS:
-                    canvas.refresh()
-                    last_refresh = time.perf_counter()
-                yield TileDone(done=canvas.count, tiles=tiles, box=box, seconds=time.perf_counter() - start)
+        with closing(compute(TileQueue(canvas.plan, canvas.done.copy(), focus))) as items:
+            for item in items:
+                match item:
+                    case Computed():
+                        writer.put(item)
+                        in_a_row = 0
+                    case Unread():
+                        unread, in_a_row = unread + 1, in_a_row + 1
+                        if in_a_row == GONE:
+                            raise InputError(
+                                f"{GONE} tiles in a row could not be read ({item.reason}): see that the input is still "
+                                f"there. Finished tiles are kept; --resume goes on."
+                            )
+                        if unread == 1:
+                            yield Notice(
+                                f"A tile at x,y {item.tile.x},{item.tile.y} could not be read ({item.reason}); "
+                                "the run goes on without it."
+                            )
+                    case Halved():
+                        canvas.amend_batch(item.batch)
+                        yield Notice(
+                            f"Memory was too small: {item.batch} at once from here. "
+                            "The last bits may differ from those of a run that began so."
+                        )
+                    case Preview() | Notice():
+                        yield item
+                yield from writer.done(wait_beyond=BEHIND)
+        yield from writer.done(wait_beyond=0)
+        writer.close()
         complete = canvas.finish()
         finished = True
         yield Finished(
@@ -96,64 +91,50 @@ def run_tiles(
             complete=complete,
             done=canvas.count,
             tiles=tiles,
-            seconds=time.perf_counter() - start,
+            seconds=writer.seconds(),
+            unread=unread,
         )
     finally:
         if not finished:
             # Closed or failed: keep what is done. A full disk fails here again, and the first error is the one to tell.
             with suppress(OSError):
+                writer.close()
                 canvas.finish()
 
 
-def _sample(
-    system: System,
-    read: Callable[[Tile], Mapping[str, NDArray[np.generic]]],
-    plan: Plan,
-    group: Sequence[Tile],
-    settings: SampleSettings,
-    seed: int,
-    batch: int,
-    device: torch.device,
-    precision: str,
-    cancelled: Callable[[], bool],
-) -> Generator[Preview, None, dict[str, NDArray[np.float32]] | None]:
-    """Sample one batch, yielding previews of its first tile; None when it was cancelled."""
-    padding = [group[-1]] * (batch - len(group))
-    images = [read(tile) for tile in group]
-    images += [images[-1]] * len(padding)
-    inputs = {port.key: to_input([image[port.key] for image in images], device) for port in system.inputs}
-    places = [(tile.y, tile.x) for tile in (*group, *padding)]
-    noise = TileNoise(seed, places, plan.tile, plan.tile, device)
-    steps = system.sample(inputs, noise, settings)
-    main = system.outputs[0]
-    shown = 0.0
-    while True:
-        if cancelled():
-            steps.close()
-            return None
+class _Writer:
+    """Writes finished tiles in the background, in order, and says when each is on disk."""
+
+    def __init__(self, canvas: Canvas) -> None:
+        self._canvas = canvas
+        self._thread = ThreadPoolExecutor(1, "diffuscope-write")
+        self._waiting: deque[Future[TileDone]] = deque()
+        self._start = self._refreshed = time.perf_counter()
+
+    def put(self, item: Computed) -> None:
+        self._waiting.append(self._thread.submit(self._write, item))
+
+    def done(self, *, wait_beyond: int) -> Generator[TileDone, None, None]:
+        """Yield what is written; wait until no more than so many tiles are not."""
+        while self._waiting and (len(self._waiting) > wait_beyond or self._waiting[0].done()):
+            yield self._waiting.popleft().result()
+
+    def seconds(self) -> float:
+        """Seconds since the start."""
+        return time.perf_counter() - self._start
+
+    def close(self) -> None:
+        """Write what still waits, and end the thread; where one write fails, the rest is not tried."""
         try:
-            with torch.inference_mode(), autocast(device, precision):
-                estimate = next(steps)
-        except StopIteration as end:
-            return {key: value.float().cpu().numpy() for key, value in end.value.items()}
-        if main.key in estimate.clean and time.perf_counter() - shown >= PREVIEW_SECONDS:
-            shown = time.perf_counter()
-            clean = np.moveaxis(estimate.clean[main.key][0].float().cpu().numpy(), 0, -1)
-            yield Preview(
-                y=group[0].y - plan.window[0],
-                x=group[0].x - plan.window[1],
-                image=to_stored(clean, main),
-                step=estimate.step,
-                steps=estimate.steps,
-            )
+            for written in self._waiting:
+                written.result()
+        finally:
+            self._waiting.clear()
+            self._thread.shutdown(cancel_futures=True)
 
-
-def to_input(images: Sequence[NDArray[np.generic]], device: torch.device) -> Tensor:
-    """Return images (h, w, c) as one float32 batch (n, c, h, w), channels last in memory, on `device`."""
-    stacked = torch.from_numpy(np.stack([np.asarray(image, np.float32) for image in images]))
-    return stacked.permute(0, 3, 1, 2).to(device).contiguous(memory_format=torch.channels_last)
-
-
-def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """Return the context in which the network runs at a precision, ``"fp32"`` or ``"bf16"``."""
-    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+    def _write(self, item: Computed) -> TileDone:
+        box = self._canvas.write_tile(item.tile, item.outputs)
+        if time.perf_counter() - self._refreshed > REFRESH_SECONDS:
+            self._canvas.refresh()
+            self._refreshed = time.perf_counter()
+        return TileDone(done=self._canvas.count, tiles=self._canvas.plan.count, box=box, seconds=self.seconds())

@@ -71,20 +71,29 @@ class TileDone:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Notice:
+    """Something the user should know of, while the run goes on; `sentence` says it."""
+
+    sentence: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Finished:
-    """The job ended: whole (`complete`), or cancelled with what was done kept.
+    """The job ended: whole (`complete`), or with what was done kept.
 
     Attributes
     ----------
     out : str
         Result folder.
     complete : bool
-        False where the run was cancelled.
+        False where the run was cancelled, or tiles could not be read.
     done, tiles : int
         Tiles finished and in all.
     seconds : float
         Since Started.
+    unread : int
+        Tiles whose input could not be read.
     """
 
     out: str
@@ -92,6 +101,7 @@ class Finished:
     done: int
     tiles: int
     seconds: float
+    unread: int = 0
 
 
-Event = Started | Preview | TileDone | Finished
+Event = Started | Preview | TileDone | Notice | Finished

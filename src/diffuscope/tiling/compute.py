@@ -1,0 +1,249 @@
+"""Tiles through a system on this machine, a batch at a time; the next batches are read meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from diffuscope.diffusion.noise import TileNoise
+from diffuscope.errors import DiffuscopeError, InputError
+from diffuscope.tiling.canvas import to_stored
+from diffuscope.tiling.events import Notice, Preview
+from diffuscope.tiling.plan import Plan, Tile
+from diffuscope.tiling.queue import TileQueue
+
+if TYPE_CHECKING:
+    from diffuscope.systems.base import Estimate, SampleSettings, System
+
+PREVIEW_SECONDS = 0.1
+# Batches that are read ahead: one is waited for, one may be slow.
+AHEAD = 2
+
+#: Inputs of a tile by port key, each (tile, tile, c) in the port's physical range.
+Read = Callable[[Tile], Mapping[str, NDArray[np.generic]]]
+
+
+@dataclass(frozen=True, eq=False)
+class Computed:
+    """A tile's outputs by port key, each float32 (c, tile, tile) in the port's physical range."""
+
+    tile: Tile
+    outputs: dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A tile whose input could not be read, and why."""
+
+    tile: Tile
+    reason: str
+
+
+@dataclass(frozen=True)
+class Halved:
+    """The memory was too small for the batch; from now on it has this many tiles."""
+
+    batch: int
+
+
+#: What computes the tiles of a queue, here or elsewhere. None tells that time went by; cancelled, it just ends.
+Compute = Callable[[TileQueue], Generator[Preview | Computed | Unread | Halved | Notice | None, None, None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalCompute:
+    """The `Compute` of this process.
+
+    Attributes
+    ----------
+    system : System
+        In eval mode, on `device`.
+    read : callable
+        The inputs of a tile.
+    plan : Plan
+        Where tiles lie.
+    settings : SampleSettings
+        Sampler, steps, samples.
+    seed : int
+        Key of the noise.
+    batch : int
+        Tiles at once. The last batch is padded by repeating its last tile, because kernels differ in the
+        last bits between batch shapes. Where memory does not hold it, it is halved.
+    device : torch.device
+        Where the network runs.
+    precision : {"fp32", "bf16"}
+        bf16: the network's evaluations run under autocast.
+    cancelled : callable
+        Looked at before every network evaluation; the batch at hand is dropped when it returns True.
+    """
+
+    system: System
+    read: Read
+    plan: Plan
+    settings: SampleSettings
+    seed: int
+    batch: int
+    device: torch.device
+    precision: str
+    cancelled: Callable[[], bool] = lambda: False
+
+    def __call__(self, queue: TileQueue) -> Generator[Preview | Computed | Unread | Halved | None, None, None]:
+        """Compute until the queue is empty.
+
+        Raises
+        ------
+        InputError
+            Not even one tile fits into memory.
+        """
+        batch = self.batch
+        reader = ThreadPoolExecutor(1, "diffuscope-read")
+        ahead: deque[tuple[tuple[Tile, ...], Future[Loaded]]] = deque()
+        try:
+            while True:
+                while len(ahead) < AHEAD and (group := queue.take(batch)):
+                    ahead.append((group, reader.submit(load, self.read, group)))
+                if not ahead:
+                    return
+                group, loading = ahead.popleft()
+                loaded = loading.result()
+                yield from loaded.unread
+                if not loaded.tiles:
+                    continue
+                try:
+                    outputs = yield from self._sample(loaded, batch)
+                except Exception as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    outputs = None
+                    batch = self._smaller(batch, error)
+                    yield Halved(batch)
+                    queue.put_back([*loaded.tiles, *(tile for waiting, _ in ahead for tile in waiting)])
+                    ahead.clear()
+                    continue
+                if outputs is None:
+                    return
+                for index, tile in enumerate(loaded.tiles):
+                    yield Computed(tile, {key: value[index] for key, value in outputs.items()})
+        finally:
+            reader.shutdown(cancel_futures=True)
+
+    def _sample(
+        self, loaded: Loaded, batch: int
+    ) -> Generator[Preview | None, None, dict[str, NDArray[np.float32]] | None]:
+        """Sample one batch, yielding previews of its first tile; None when it was cancelled."""
+        first, main, shown = loaded.tiles[0], self.system.outputs[0], 0.0
+        steps = sample_tiles(self.system, loaded, self.plan.tile, self.settings, self.seed, batch, self.device)
+        while True:
+            if self.cancelled():
+                steps.close()
+                return None
+            try:
+                with torch.inference_mode(), autocast(self.device, self.precision):
+                    estimate = next(steps)
+            except StopIteration as end:
+                return {key: value.float().cpu().numpy() for key, value in end.value.items()}
+            if main.key in estimate.clean and time.perf_counter() - shown >= PREVIEW_SECONDS:
+                shown = time.perf_counter()
+                clean = np.moveaxis(estimate.clean[main.key][0].float().cpu().numpy(), 0, -1)
+                yield Preview(
+                    y=first.y - self.plan.window[0],
+                    x=first.x - self.plan.window[1],
+                    image=to_stored(clean, main),
+                    step=estimate.step,
+                    steps=estimate.steps,
+                )
+            else:
+                yield None
+
+    def _smaller(self, batch: int, error: Exception) -> int:
+        if batch == 1:
+            raise InputError(
+                f"there is not enough memory on {self.device} for one tile: close what else uses it, draw fewer "
+                "samples, or choose --device cpu. Finished tiles are kept; --resume goes on."
+            ) from error
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        return batch // 2
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """The inputs of a batch: those tiles that could be read, in order, and those that could not."""
+
+    tiles: tuple[Tile, ...]
+    images: tuple[Mapping[str, NDArray[np.generic]], ...]
+    unread: tuple[Unread, ...]
+
+
+def load(read: Read, group: Sequence[Tile]) -> Loaded:
+    """Read the inputs of tiles; a tile that cannot be read does not keep the others from being computed."""
+    tiles, images, unread = [], [], []
+    for tile in group:
+        try:
+            images.append(read(tile))
+            tiles.append(tile)
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001  a damaged file makes every decoder fail in a way of its own
+            unread.append(Unread(tile, _first_line(error)))
+    return Loaded(tuple(tiles), tuple(images), tuple(unread))
+
+
+def sample_tiles(
+    system: System,
+    loaded: Loaded,
+    side: int,
+    settings: SampleSettings,
+    seed: int,
+    batch: int,
+    device: torch.device,
+) -> Generator[Estimate, None, dict[str, Tensor]]:
+    """Begin to sample loaded tiles of `side` px, padded to `batch` (see `System.sample`)."""
+    padding = batch - len(loaded.tiles)
+    images = [*loaded.images, *[loaded.images[-1]] * padding]
+    inputs = {port.key: to_input([image[port.key] for image in images], device) for port in system.inputs}
+    places = [(tile.y, tile.x) for tile in (*loaded.tiles, *[loaded.tiles[-1]] * padding)]
+    return system.sample(inputs, TileNoise(seed, places, side, side, device), settings)
+
+
+def to_input(images: Sequence[NDArray[np.generic]], device: torch.device) -> Tensor:
+    """Return images (h, w, c) as one float32 batch (n, c, h, w), channels last in memory, on `device`."""
+    stacked = torch.from_numpy(np.stack([np.asarray(image, np.float32) for image in images]))
+    return stacked.permute(0, 3, 1, 2).to(device).contiguous(memory_format=torch.channels_last)
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
+    """Return the context in which the network runs at a precision, ``"fp32"`` or ``"bf16"``."""
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory, of any device, was too small."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    # PyTorch's CPU and MPS allocators raise plain RuntimeErrors.
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(
+        words in text for words in ("can't allocate memory", "not enough memory", "out of memory")
+    )
+
+
+def _first_line(error: Exception) -> str:
+    line = (str(error).strip().splitlines() or [""])[0].rstrip(".")
+    return (
+        line
+        if isinstance(error, DiffuscopeError)
+        else f"{type(error).__name__}: {line}"
+        if line
+        else type(error).__name__
+    )

@@ -1,0 +1,60 @@
+"""Which tile comes next: row by row, or the nearest to where the user looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffuscope.tiling.plan import Plan, Tile
+
+#: Where the user looks, level-0 px (y, x); None where nobody does. Asked anew for every batch.
+Focus = Callable[[], tuple[float, float] | None]
+
+
+class TileQueue:
+    """The tiles of a plan that nobody has begun yet.
+
+    Parameters
+    ----------
+    plan : Plan
+        Which tiles.
+    done : ndarray of bool
+        Those that are finished, shaped as ``plan.wanted``.
+    focus : callable
+        Where the user looks.
+    """
+
+    def __init__(self, plan: Plan, done: NDArray[np.bool_], focus: Focus = lambda: None) -> None:
+        self._plan, self._focus = plan, focus
+        self._left = plan.wanted & ~done
+
+    def __len__(self) -> int:
+        """Return how many are left."""
+        return int(self._left.sum())
+
+    def take(self, number: int) -> tuple[Tile, ...]:
+        """Return the next tiles, at most `number`; they are no longer in the queue."""
+        left = np.flatnonzero(self._left)
+        place = self._focus() if len(left) > number else None
+        if place is not None:
+            left = left[np.argsort(self._distance(left, place), kind="stable")]
+        chosen = left[:number]
+        self._left.flat[chosen] = False
+        rows, columns = np.unravel_index(chosen, self._left.shape)
+        (iy, ix) = self._plan.first
+        return tuple(self._plan.at(iy + int(row), ix + int(column)) for row, column in zip(rows, columns, strict=True))
+
+    def put_back(self, tiles: Iterable[Tile]) -> None:
+        """Return tiles that were taken and not computed."""
+        for tile in tiles:
+            self._left[tile.iy - self._plan.first[0], tile.ix - self._plan.first[1]] = True
+
+    def _distance(self, left: NDArray[np.intp], place: tuple[float, float]) -> NDArray[np.float64]:
+        """Squared distance, in tiles, from the centres of tiles to a place on the slide."""
+        plan = self._plan
+        rows, columns = np.unravel_index(left, self._left.shape)
+        y, x = ((at / plan.factor - plan.tile / 2) / plan.stride for at in place)
+        squared: NDArray[np.float64] = (plan.first[0] + rows - y) ** 2 + (plan.first[1] + columns - x) ** 2
+        return squared

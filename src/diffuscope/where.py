@@ -1,0 +1,156 @@
+"""Where and how exactly a run computes: as the user says, as the result was begun, or as the machine is made for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from diffuscope.checks import pick
+from diffuscope.devices import pick_device, pick_precision
+from diffuscope.errors import InputError
+from diffuscope.systems.base import SampleSettings
+from diffuscope.tiling.batching import find_batch, seconds_a_tile
+from diffuscope.tiling.cluster import connect
+from diffuscope.zoo import Model, find_model, load_model
+
+if TYPE_CHECKING:
+    import torch
+
+PRECISIONS = ("fp32", "bf16")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the user said of it; None, and the device ``"auto"``, leave the choice.
+
+    Attributes
+    ----------
+    device : {"auto", "cpu", "cuda", "mps"}
+        Where.
+    precision : {"fp32", "bf16"} or None
+        How exact.
+    batch, threads : int or None
+        Tiles at once; CPU threads of a process.
+    workers : int or None
+        Processes on this machine; None computes in this one.
+    scheduler : str or None
+        Address of a dask scheduler, whose workers compute.
+    """
+
+    device: str = "auto"
+    precision: str | None = None
+    batch: int | None = None
+    threads: int | None = None
+    workers: int | None = None
+    scheduler: str | None = None
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether other processes compute."""
+        return self.workers is not None or self.scheduler is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Where:
+    """On what the last bits of a result depend; all of it stands in the run record, under ``compute``."""
+
+    device: str
+    precision: str
+    batch: int
+    threads: int
+
+
+def choose(asked: Asked, begun: Mapping[str, Any] | None, model: Model, settings: SampleSettings) -> Where:
+    """Decide where a run computes.
+
+    Parameters
+    ----------
+    asked : Asked
+        By the user.
+    begun : mapping or None
+        The record of the result to be gone on with: it is gone on with as it was begun, unless told otherwise.
+    model : Model
+        Loaded on this machine.
+    settings : SampleSettings
+        How it samples.
+
+    Returns
+    -------
+    Where
+
+    Raises
+    ------
+    InputError
+        What was asked for is not there, or makes no sense; the cluster does not answer.
+    """
+    for name in ("batch", "threads", "workers"):
+        number = getattr(asked, name)
+        if number is not None and number < 1:
+            raise InputError(f"{name} must be at least 1, got {number}.")
+    if asked.workers is not None and asked.scheduler is not None:
+        raise InputError("--workers starts processes here and --scheduler asks those of a cluster: choose one.")
+    if asked.precision is not None:
+        pick(asked.precision, PRECISIONS, "precision")
+    compute = dict(begun["compute"]) if begun else {}
+    device = compute.get("device", "auto") if asked.device == "auto" else asked.device
+    wanted: dict[str, Any] = {
+        name: compute.get(name) if getattr(asked, name) is None else getattr(asked, name)
+        for name in ("precision", "batch", "threads")
+    }
+    if asked.scheduler is None:
+        return _choose_here(model, settings, device=device, workers=asked.workers or 1, **wanted)
+    with connect(asked.scheduler, None) as client:
+        found: dict[str, Any] = client.submit(
+            _choose_there, address(model), settings, device=device, **wanted, pure=False
+        ).result()
+    return Where(**found)
+
+
+def address(model: Model) -> str:
+    """Return what finds a model on another machine: its name on a shelf or hub, or the absolute path of its folder."""
+    try:
+        _, folder = find_model(model.name)
+    except InputError:
+        return str(model.path.resolve())
+    return model.name if folder == model.path else str(model.path.resolve())
+
+
+def _choose_here(
+    model: Model,
+    settings: SampleSettings,
+    *,
+    device: str,
+    precision: str | None,
+    batch: int | None,
+    threads: int | None,
+    workers: int = 1,
+) -> Where:
+    import torch
+
+    place = pick_device(device)
+    precision = precision or pick_precision(place)
+    return Where(
+        device=str(place),
+        precision=precision,
+        batch=batch or _batch(model, settings, place, precision),
+        # All cores for one process; shared out evenly where there are several.
+        threads=threads or (torch.get_num_threads() if workers == 1 else max((os.cpu_count() or 1) // workers, 1)),
+    )
+
+
+def _choose_there(model: str, settings: SampleSettings, *, threads: int | None, **wanted: Any) -> dict[str, Any]:
+    """Choose on a worker, which has as many threads as dask was told."""
+    from distributed import get_worker
+
+    threads = threads or int(get_worker().state.nthreads)
+    return asdict(_choose_here(load_model(model), settings, threads=threads, **wanted))
+
+
+def _batch(model: Model, settings: SampleSettings, device: torch.device, precision: str) -> int:
+    # On a CPU a larger batch is no faster (benchmarks.efficiency), and the first pixels come later.
+    if device.type == "cpu":
+        return 1
+    system = model.system.to(device)
+    return find_batch(seconds_a_tile(system, settings, device=device, precision=precision))
