@@ -1,0 +1,93 @@
+"""What the engine costs beside the network: tiles a second through the whole path over those of the bare loop.
+
+The path is `diffuscope.run.run` from its first event to its last: reading, noise, sampling, blending, ledger, pyramid,
+table. The bare loop samples as many tiles of the same size with the same model, sampler, batch and precision, from
+inputs that lie ready and noise from ``torch.randn``. Both in turns, so that whatever else the machine does hits both.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+from statistics import median
+
+import torch
+
+from benchmarks._report import Goal, main
+from diffuscope.devices import pick_device, pick_precision
+from diffuscope.run import DEMO_MODEL, DEMO_SLIDE, load_model, run
+from diffuscope.sample_data import sample_path
+from diffuscope.systems.base import System
+from diffuscope.tiling.compute import autocast
+from diffuscope.tiling.events import Finished, Started
+from diffuscope.tiling.plan import Region
+
+# 5 × 5 tiles, all tissue.
+REGION = Region(640, 1856, 1216, 1216)
+ROUNDS = 3
+
+
+def bare(system: System, tiles: int, batch: int) -> float:
+    """Return the seconds that the loop over the network takes for so many tiles."""
+    device = pick_device()
+    settings = next(iter(system.presets.values()))
+    shape = (batch, 3, system.tile, system.tile)
+    inputs = {"he": torch.rand(shape, device=device).mul(255).contiguous(memory_format=torch.channels_last)}
+
+    def noise(port: str, *, sample: int, step: int, channels: int) -> torch.Tensor:  # noqa: ARG001
+        return torch.randn(batch, channels, *shape[2:], device=device)
+
+    start = time.perf_counter()
+    for _ in range(-(-tiles // batch)):
+        steps = system.sample(inputs, noise, settings)
+        with torch.inference_mode(), autocast(device, pick_precision(device)), closing(steps):
+            for _ in steps:
+                pass
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def path(batch: int) -> tuple[float, int]:
+    """Return seconds and number of tiles of a run."""
+    with tempfile.TemporaryDirectory() as folder:
+        start = 0.0
+        events = run(DEMO_MODEL, sample_path(DEMO_SLIDE), Path(folder) / "out.ome.zarr", region=REGION, batch=batch)
+        for event in events:
+            if isinstance(event, Started):
+                start = time.perf_counter()
+            if isinstance(event, Finished):
+                return time.perf_counter() - start, event.tiles
+    raise AssertionError("a run ends with Finished")
+
+
+def measure() -> dict[str, float]:
+    """Measure both at the batch that a run takes by itself, and whether a larger one would pay."""
+    device = pick_device()
+    system = load_model(DEMO_MODEL, str(device)).system
+    batch = 1 if device.type == "cpu" else 8
+    bare(system, batch, batch)
+    paths, bares = [], []
+    tiles = 0
+    for _ in range(ROUNDS):
+        seconds, tiles = path(batch)
+        paths.append(seconds)
+        bares.append(bare(system, tiles, batch))
+    doubled = bare(system, tiles, 2 * batch)
+    pixels = tiles * (system.tile - system.overlap) ** 2 / 1e6
+    return {
+        "ratio": median(bares) / median(paths),
+        "tiles": tiles,
+        "batch": batch,
+        "tiles_per_second": tiles / median(paths),
+        "megapixels_per_second": pixels / median(paths),
+        "bare_tiles_per_second": tiles / median(bares),
+        "bare_with_twice_the_batch": tiles / doubled,
+        "threads": torch.get_num_threads(),
+    }
+
+
+if __name__ == "__main__":
+    main(measure, {"ratio": Goal(low=0.95)})

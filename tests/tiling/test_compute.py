@@ -1,0 +1,137 @@
+"""What may go wrong while tiles are computed: memory, and input that cannot be read."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from diffuscope.errors import InputError
+from diffuscope.tiling.batching import find_batch, seconds_a_tile
+from diffuscope.tiling.compute import is_out_of_memory
+from diffuscope.tiling.engine import GONE
+from diffuscope.tiling.events import Finished, Notice, TileDone
+from diffuscope.tiling.plan import make_plan
+from diffuscope.tiling.result import open_result
+
+GRID = {"factor": 1.0, "tile": 32, "overlap": 8}
+
+
+@pytest.fixture
+def slide() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, (100, 130, 3), np.uint8)
+
+
+def small_memory(make_toy, largest: int):
+    """Return a stand-in that takes no more than so many tiles at once."""
+
+    class Small(make_toy):
+        def sample(self, inputs, noise, settings):
+            if len(inputs["he"]) > largest:
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+            return (yield from super().sample(inputs, noise, settings))
+
+    return Small()
+
+
+def test_a_batch_too_large_is_halved_and_nothing_is_lost(tmp_path, slide, make_toy, run):
+    plan = make_plan(slide_shape=slide.shape[:2], **GRID)
+    run(make_toy(), slide, plan, tmp_path / "two", batch=2)
+    toy = small_memory(make_toy, 2)
+    events = run(toy, slide, plan, tmp_path / "out", batch=8)
+    assert toy.shapes == {(2, 3, 32, 32)}
+    assert [event.sentence.split(":")[0] for event in events if isinstance(event, Notice)] == [
+        "Memory was too small"
+    ] * 2
+    assert events[-1].complete
+    assert sum(isinstance(event, TileDone) for event in events) == plan.count
+    result = open_result(tmp_path / "out")
+    assert result.record["compute"] == {"batch": 2, "batches": [8, 4, 2]}
+    for key, levels in open_result(tmp_path / "two").images.items():
+        np.testing.assert_array_equal(np.asarray(levels[0]), np.asarray(result.images[key][0]))
+
+
+def test_not_even_one_tile_fits(tmp_path, slide, make_toy, run):
+    plan = make_plan(slide_shape=slide.shape[:2], **GRID)
+    with pytest.raises(InputError, match="not enough memory on cpu for one tile"):
+        run(small_memory(make_toy, 0), slide, plan, tmp_path / "out", batch=4)
+    assert not open_result(tmp_path / "out").complete
+
+
+def test_other_errors_are_not_taken_for_memory(tmp_path, slide, make_toy, run):
+    class Broken(make_toy):
+        def sample(self, inputs, noise, settings):
+            raise RuntimeError("shape mismatch")
+            yield
+
+    plan = make_plan(slide_shape=slide.shape[:2], **GRID)
+    with pytest.raises(RuntimeError, match="shape mismatch"):
+        run(Broken(), slide, plan, tmp_path / "out", batch=4)
+
+
+def test_pytorchs_own_error_of_a_full_memory_is_known():
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60)
+    assert is_out_of_memory(caught.value)
+
+
+def test_a_tile_that_cannot_be_read_is_left_out_and_told(tmp_path, slide, make_toy, run):
+    plan = make_plan(slide_shape=slide.shape[:2], **GRID)
+    tiles = list(plan.tiles())
+    bad = {tiles[3], tiles[9]}
+    padded = np.pad(slide, ((0, 40), (0, 40), (0, 0)), constant_values=255)
+
+    def read(tile):
+        if tile in bad:
+            raise OSError(5, "Input/output error")
+        return {"he": padded[tile.y : tile.y + 32, tile.x : tile.x + 32]}
+
+    events = run(make_toy(), slide, plan, tmp_path / "out", batch=2, read=read)
+    [notice] = [event for event in events if isinstance(event, Notice)]
+    assert f"x,y {tiles[3].x},{tiles[3].y} could not be read" in notice.sentence
+    assert "Input/output error" in notice.sentence
+    end = events[-1]
+    assert isinstance(end, Finished)
+    assert (end.complete, end.done, end.unread) == (False, plan.count - 2, 2)
+    assert not open_result(tmp_path / "out").complete
+
+
+def test_a_drive_that_is_gone_ends_the_run(tmp_path, slide, make_toy, run):
+    plan = make_plan(slide_shape=(400, 400), **GRID)
+    reads = []
+
+    def read(tile):
+        reads.append(tile)
+        if len(reads) > 5:
+            raise OSError(107, "Transport endpoint is not connected")
+        return {"he": np.zeros((32, 32, 3), np.uint8)}
+
+    with pytest.raises(InputError, match=f"{GONE} tiles in a row could not be read .*not connected"):
+        run(make_toy(), slide, plan, tmp_path / "out", read=read)
+    assert open_result(tmp_path / "out").done == 5
+    assert len(reads) < plan.count
+
+
+@pytest.mark.parametrize(
+    ("seconds", "fits", "expected"),
+    [
+        ({1: 8, 2: 5, 4: 3, 8: 2.9, 16: 1}, 64, 4),  # 8 is no more than 5 % faster than 4
+        ({1: 8, 2: 9}, 64, 1),
+        ({1: 8, 2: 5, 4: 3, 8: 2}, 4, 4),
+        ({2**i: 0.9**i for i in range(9)}, 256, 64),
+    ],
+)
+def test_the_batch_is_doubled_while_that_pays_and_memory_holds(seconds, fits, expected):
+    def measure(batch: int) -> float:
+        if batch > fits:
+            raise torch.OutOfMemoryError
+        return seconds[batch]
+
+    assert find_batch(measure) == expected
+
+
+def test_a_batch_is_measured_on_the_system_itself(make_toy):
+    toy = make_toy()
+    measure = seconds_a_tile(toy, toy.presets["fast"], device=torch.device("cpu"), precision="fp32")
+    assert measure(2) > 0
+    assert toy.shapes == {(2, 3, 32, 32)}
