@@ -54,7 +54,7 @@ def zones(start: int, size: int, tile: int, overlap: int) -> tuple[NDArray[np.bo
     return border, overlapped
 
 
-def border_ratio(image: NDArray[np.float64], tile: int, overlap: int) -> float:
+def border_ratio(image: NDArray[np.float64], tile: int, overlap: int, region: Region = REGION) -> float:
     """Return the mean step across borders over the mean step inside, rows and columns.
 
     Inside are the steps 8, 16 and 24 px to either side of each border. Nearby, because a region has few borders, and
@@ -62,7 +62,7 @@ def border_ratio(image: NDArray[np.float64], tile: int, overlap: int) -> float:
     the slide's JPEG blocks, where the H&E itself steps a sixth more than elsewhere.
     """
     across, inside = [], []
-    for axis, start in ((0, REGION.y), (1, REGION.x)):
+    for axis, start in ((0, region.y), (1, region.x)):
         border, _ = zones(start, image.shape[axis], tile, overlap)
         steps = np.abs(np.diff(image, axis=axis)).mean(axis=(1 - axis, 2))
         for at in np.flatnonzero(border):
@@ -72,12 +72,12 @@ def border_ratio(image: NDArray[np.float64], tile: int, overlap: int) -> float:
     return float(np.mean(across) / np.mean(inside))
 
 
-def texture_ratio(image: NDArray[np.float64], tile: int, overlap: int) -> float:
+def texture_ratio(image: NDArray[np.float64], tile: int, overlap: int, region: Region = REGION) -> float:
     """Return the mean local variance (5 x 5 px) where tiles overlap over that where they do not."""
     grey = image.mean(axis=-1)
     variance = uniform_filter(grey**2, 5) - uniform_filter(grey, 5) ** 2
     rows, columns = (
-        zones(start, n, tile, overlap)[1] for start, n in zip((REGION.y, REGION.x), grey.shape, strict=True)
+        zones(start, n, tile, overlap)[1] for start, n in zip((region.y, region.x), grey.shape, strict=True)
     )
     overlapped = rows[:, None] | columns[None, :]
     return float(variance[overlapped].mean() / variance[~overlapped].mean())
