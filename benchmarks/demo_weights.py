@@ -28,7 +28,7 @@ from diffuscope.training.trainer import train
 from diffuscope.zoo import save_model
 
 RUNS = Path(__file__).parents[1] / "runs/demo-weights"
-STEPS, QUICK_STEPS = 2000, 20
+STEPS, QUICK_STEPS = 1000, 20
 
 
 @dataclass(frozen=True)
