@@ -25,7 +25,7 @@ def test_ramp_rises_smoothly_and_its_mirror_is_its_complement(overlap):
 def test_weights_sum_to_one_wherever_a_tile_reaches(grid, present):
     stride, overlap = grid
     present = tuple(place for place in NEAR if place in present)
-    weights, covered = cell_weights(stride, overlap, present)
+    weights, covered = cell_weights((stride, stride), (overlap, overlap), present)
     # A tile before the cell reaches into its first `overlap` px, the cell's own tile into all of it.
     reach = np.zeros((len(present), stride, stride), bool)
     for index, (dy, dx) in enumerate(present):
@@ -39,7 +39,7 @@ def test_weights_sum_to_one_wherever_a_tile_reaches(grid, present):
 
 
 def test_the_weight_of_a_tile_falls_to_nearly_nothing_at_its_edge():
-    weights, _ = cell_weights(32, 16, ((0, 1), (0, 0)))
+    weights, _ = cell_weights((32, 32), (16, 16), ((0, 1), (0, 0)))
     assert weights[0, 0, 15] < 0.01
     assert weights[1, 0, 0] < 0.01
     np.testing.assert_allclose(weights[0, :, 16:], 0)

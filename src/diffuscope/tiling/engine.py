@@ -46,7 +46,8 @@ def run_tiles(
     system : System
         In eval mode, on `device`.
     read : callable
-        The inputs of a tile by port key, each (tile, tile, c) in the port's physical range.
+        The inputs of a tile by port key, each (tile, tile, c) in the port's physical range; of a volume
+        (depth + 2·context, tile, tile, c) from slice z - context on (see `System.context`).
     plan : Plan
         Which tiles.
     canvas : Canvas
@@ -121,9 +122,12 @@ def _sample(
     padding = [group[-1]] * (batch - len(group))
     images = [read(tile) for tile in group]
     images += [images[-1]] * len(padding)
-    inputs = {port.key: to_input([image[port.key] for image in images], device) for port in system.inputs}
-    places = [(tile.y, tile.x) for tile in (*group, *padding)]
-    noise = TileNoise(seed, places, plan.tile, plan.tile, device)
+    patches = plan.depth > 1
+    inputs = {
+        port.key: to_input([image[port.key] for image in images], device, patches=patches) for port in system.inputs
+    }
+    places = [tile.corner for tile in (*group, *padding)]
+    noise = TileNoise(seed, places, plan.tile, plan.tile, device, depth=plan.depth if patches else None)
     steps = system.sample(inputs, noise, settings)
     main = system.outputs[0]
     shown = 0.0
@@ -139,19 +143,28 @@ def _sample(
         if main.key in estimate.clean and time.perf_counter() - shown >= PREVIEW_SECONDS:
             shown = time.perf_counter()
             clean = np.moveaxis(estimate.clean[main.key][0].float().cpu().numpy(), 0, -1)
+            *z, y, x = (place - start for place, start in zip(group[0].corner, plan.window, strict=False))
             yield Preview(
-                y=group[0].y - plan.window[0],
-                x=group[0].x - plan.window[1],
+                y=y,
+                x=x,
+                z=z[0] if z else 0,
                 image=to_stored(clean, main),
                 step=estimate.step,
                 steps=estimate.steps,
             )
 
 
-def to_input(images: Sequence[NDArray[np.generic]], device: torch.device) -> Tensor:
-    """Return images (h, w, c) as one float32 batch (n, c, h, w), channels last in memory, on `device`."""
-    stacked = torch.from_numpy(np.stack([np.asarray(image, np.float32) for image in images]))
-    return stacked.permute(0, 3, 1, 2).to(device).contiguous(memory_format=torch.channels_last)
+def to_input(images: Sequence[NDArray[np.generic]], device: torch.device, *, patches: bool = False) -> Tensor:
+    """Return images as one float32 batch, channels last in memory, on `device`.
+
+    (h, w, c) become (n, c, h, w); `patches` (d, h, w, c) become (n, c, d, h, w), and without it slices
+    (2k + 1, h, w, c) become (n, c·(2k + 1), h, w): of the first channel all slices, then of the next.
+    """
+    stacked = torch.from_numpy(np.stack([np.asarray(image, np.float32) for image in images])).movedim(-1, 1)
+    if patches:
+        return stacked.to(device).contiguous(memory_format=torch.channels_last_3d)
+    planes = stacked.flatten(1, -3)
+    return planes.to(device).contiguous(memory_format=torch.channels_last)
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
