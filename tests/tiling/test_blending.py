@@ -38,6 +38,13 @@ def test_weights_sum_to_one_wherever_a_tile_reaches(grid, present):
     assert (weights.sum(axis=0)[alone] == 1).all()
 
 
+def test_along_an_axis_without_overlap_a_volume_has_the_weights_of_a_slide():
+    flat, _ = cell_weights((12, 10), (4, 3), NEAR)
+    deep, covered = cell_weights((5, 12, 10), (0, 4, 3), tuple((0, *place) for place in NEAR))
+    np.testing.assert_array_equal(deep, np.repeat(flat[:, None], 5, axis=1))
+    assert covered.all()
+
+
 def test_the_weight_of_a_tile_falls_to_nearly_nothing_at_its_edge():
     weights, _ = cell_weights((32, 32), (16, 16), ((0, 1), (0, 0)))
     assert weights[0, 0, 15] < 0.01
