@@ -13,6 +13,7 @@ from ome_zarr.reader import Reader
 from ome_zarr_models.v04 import Image
 from skimage.transform import downscale_local_mean
 
+from diffuscope.checks import disk_need
 from diffuscope.export import export
 from diffuscope.tiling.canvas import Canvas
 from diffuscope.tiling.plan import Region, make_plan
@@ -100,6 +101,19 @@ def test_a_volume_is_exported_as_ome_zarr(written, tmp_path):
     assert again.place == result.place
     for level, expected in zip(again.images["dab"], result.images["dab"], strict=True):
         np.testing.assert_array_equal(level, expected)
+
+
+@pytest.mark.parametrize("depth", [(1, 0), (6, 2)])
+def test_a_volume_takes_no_more_room_than_was_asked_for(tmp_path, ports, depth):
+    options = {"tile": 32, "overlap": 8, "depth": depth[0], "overlap_depth": depth[1]}
+    plan = make_volume_plan(shape=(20, 100, 90), spacing=SPACING, factors=(1.0, 1.0, 1.0), **options)
+    canvas = Canvas(tmp_path / "out", plan=plan, ports=ports, record={})
+    rng = np.random.default_rng(0)
+    most = 0
+    for tile in plan.tiles():
+        canvas.write_tile(tile, {port.key: rng.random((len(port.channels), *plan.shape)) for port in ports})
+        most = max(most, sum(file.stat().st_size for file in canvas.path.rglob("*") if file.is_file()))
+    assert most <= disk_need(plan, ports) <= 4 * most
 
 
 def test_an_older_diffuscope_is_not_made_to_read_a_volume_nor_kept_from_a_slide(written, tmp_path, ports):
