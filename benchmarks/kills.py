@@ -39,7 +39,7 @@ def child(out: Path, log: Path, workers: int | None) -> None:
 
     def logged(self: object, item: Computed) -> None:
         with log.open("a") as file:
-            file.write(f"{item.tile.iy} {item.tile.ix}\n")
+            file.write(" ".join(map(str, item.tile.index)) + "\n")
         put(self, item)
 
     with patch.object(engine._Writer, "put", logged):

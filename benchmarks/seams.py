@@ -11,7 +11,6 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
@@ -31,8 +30,8 @@ UNTILED = 512
 class NoiseOfTheTile(TileNoise):
     """Every tile draws from a place of its own, far from all others."""
 
-    def __init__(self, seed: int, places: list[tuple[int, int]], height: int, width: int, device: torch.device) -> None:
-        super().__init__(seed, [(7 * y, 7 * x) for y, x in places], height, width, device)
+    def __init__(self, seed: int, places: list[tuple[int, int]], *shape: object, **options: object) -> None:
+        super().__init__(seed, [(7 * y, 7 * x) for y, x in places], *shape, **options)
 
 
 def tiled(noise: type[TileNoise]) -> NDArray[np.float64]:

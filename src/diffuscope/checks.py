@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from diffuscope.errors import InputError
 from diffuscope.scans import Scan
 from diffuscope.systems.base import SampleSettings, System
 from diffuscope.systems.ports import Port
+from diffuscope.tiling.boxes import halves
 from diffuscope.tiling.plan import Plan
 from diffuscope.tiling.result import is_result
 
@@ -27,12 +29,13 @@ PLAUSIBLE_MPP = (0.02, 50.0)
 
 def disk_need(plan: Plan, ports: tuple[Port, ...]) -> int:
     """Return an upper estimate of the bytes that a run writes: uncompressed pixels, pyramid, tiles in flight."""
-    _, _, height, width = plan.window
-    pixels = min(plan.count * plan.tile * plan.tile, height * width)
+    _, lengths = halves(plan.window)
+    tile = prod(plan.shape)
+    pixels = min(plan.count * tile, prod(lengths))
     stored = sum(len(port.channels) * np.dtype(port.dtype).itemsize for port in ports)
-    # A tile is kept, in float32, until its neighbours are there: at most two rims of what is done.
-    waiting: int = min(plan.count, 2 * 2 * sum(plan.wanted.shape))
-    kept = waiting * plan.tile * plan.tile * 4 * sum(len(port.channels) for port in ports)
+    # A tile is kept, in float32, until its neighbours are there: at most two rims around what is done.
+    rim = 2 * sum(plan.wanted.size // side for side in plan.wanted.shape)
+    kept = min(plan.count, 2 * rim) * tile * 4 * sum(len(port.channels) for port in ports)
     return int(pixels * stored * 4 / 3) + kept
 
 

@@ -101,7 +101,9 @@ class RemoteWork:
             if not loaded.tiles:
                 return Answer(unread=loaded.unread)
             device = torch.device(self.device)
-            steps = sample_tiles(model.system, loaded, self.tile, self.settings, self.seed, self.batch, device)
+            steps = sample_tiles(
+                model.system, loaded, (self.tile, self.tile), self.settings, self.seed, self.batch, device
+            )
             try:
                 while True:
                     with torch.inference_mode(), autocast(device, self.precision):

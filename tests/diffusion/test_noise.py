@@ -90,6 +90,32 @@ def test_each_part_of_the_key_makes_other_noise(other):
     assert abs((one * two).mean()) < 5 / 64
 
 
+@settings(max_examples=30, deadline=None)
+@given(
+    z=st.integers(-9, 400), y=st.integers(-300, 700), x=st.integers(-300, 700), dz=st.integers(0, 5),
+    dy=st.integers(0, 5), dx=st.integers(0, 5), d=st.integers(1, 5), h=st.integers(1, 5), w=st.integers(1, 5),
+)  # fmt: skip
+def test_a_voxel_has_the_same_noise_in_whatever_window(z, y, x, dz, dy, dx, d, h, w):
+    whole = normal(**STREAM, channels=5, z=z, y=y, x=x, depth=dz + d, height=dy + h, width=dx + w)
+    assert whole.shape == (5, dz + d, dy + h, dx + w)
+    part = normal(**STREAM, channels=5, z=z + dz, y=y + dy, x=x + dx, depth=d, height=h, width=w)
+    torch.testing.assert_close(part, whole[:, dz:, dy:, dx:], rtol=0, atol=0)
+    plane = normal(**STREAM, channels=5, z=z + dz, y=y, x=x, height=dy + h, width=dx + w)
+    torch.testing.assert_close(plane, whole[:, dz], rtol=0, atol=0)
+
+
+def test_a_volume_s_first_plane_has_the_noise_of_a_slide():
+    place = {"channels": 3, "y": 5, "x": 6, "height": 8, "width": 9}
+    volume = normal(**STREAM, **place, depth=2)
+    torch.testing.assert_close(volume[:, 0], normal(**STREAM, **place), rtol=0, atol=0)
+
+
+def test_normals_are_independent_from_slice_to_slice():
+    noise = normal(**STREAM, channels=1, y=0, x=0, depth=64, height=32, width=32).double().numpy()[0]
+    assert stats.kstest(noise.ravel()[::7], "norm").pvalue > 1e-3
+    assert abs((noise * np.roll(noise, 1, axis=0)).mean()) < 5 / np.sqrt(noise.size)
+
+
 def test_a_batch_has_each_tile_s_own_noise():
     places = [(0, 0), (40, 24)]
     noise = TileNoise(7, places, 32, 48, torch.device("cpu"))
@@ -97,3 +123,12 @@ def test_a_batch_has_each_tile_s_own_noise():
     for found, (y, x) in zip(batch, places, strict=True):
         expected = normal(**STREAM, channels=3, y=y, x=x, height=32, width=48)
         torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
+def test_a_batch_of_a_volume_has_each_tile_s_own_noise():
+    places = [(0, 0, 0), (5, 40, 24)]
+    for depth in (None, 4):
+        batch = TileNoise(7, places, 16, 24, depth=depth)("ihc", sample=1, step=3, channels=3)
+        for found, (z, y, x) in zip(batch, places, strict=True):
+            expected = normal(**STREAM, channels=3, z=z, y=y, x=x, depth=depth, height=16, width=24)
+            torch.testing.assert_close(found, expected, rtol=0, atol=0)

@@ -25,7 +25,7 @@ def test_ramp_rises_smoothly_and_its_mirror_is_its_complement(overlap):
 def test_weights_sum_to_one_wherever_a_tile_reaches(grid, present):
     stride, overlap = grid
     present = tuple(place for place in NEAR if place in present)
-    weights, covered = cell_weights(stride, overlap, present)
+    weights, covered = cell_weights((stride, stride), (overlap, overlap), present)
     # A tile before the cell reaches into its first `overlap` px, the cell's own tile into all of it.
     reach = np.zeros((len(present), stride, stride), bool)
     for index, (dy, dx) in enumerate(present):
@@ -38,8 +38,15 @@ def test_weights_sum_to_one_wherever_a_tile_reaches(grid, present):
     assert (weights.sum(axis=0)[alone] == 1).all()
 
 
+def test_along_an_axis_without_overlap_a_volume_has_the_weights_of_a_slide():
+    flat, _ = cell_weights((12, 10), (4, 3), NEAR)
+    deep, covered = cell_weights((5, 12, 10), (0, 4, 3), tuple((0, *place) for place in NEAR))
+    np.testing.assert_array_equal(deep, np.repeat(flat[:, None], 5, axis=1))
+    assert covered.all()
+
+
 def test_the_weight_of_a_tile_falls_to_nearly_nothing_at_its_edge():
-    weights, _ = cell_weights(32, 16, ((0, 1), (0, 0)))
+    weights, _ = cell_weights((32, 32), (16, 16), ((0, 1), (0, 0)))
     assert weights[0, 0, 15] < 0.01
     assert weights[1, 0, 0] < 0.01
     np.testing.assert_allclose(weights[0, :, 16:], 0)

@@ -88,7 +88,7 @@ def test_a_tile_that_cannot_be_read_is_left_out_and_told(tmp_path, slide, make_t
 
     events = run(make_toy(), slide, plan, tmp_path / "out", batch=2, read=read)
     [notice] = [event for event in events if isinstance(event, Notice)]
-    assert f"x,y {tiles[3].x},{tiles[3].y} could not be read" in notice.sentence
+    assert f"y {tiles[3].y}, x {tiles[3].x} could not be read" in notice.sentence
     assert "Input/output error" in notice.sentence
     end = events[-1]
     assert isinstance(end, Finished)

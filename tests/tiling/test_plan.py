@@ -161,4 +161,4 @@ def test_no_tissue_is_an_error_only_without_a_region():
 
 
 def test_a_factor_with_rounding_error_adds_no_pixel():
-    assert make_plan(slide_shape=(111, 222), factor=1.11, tile=16, overlap=4).size == (100, 200)
+    assert make_plan(slide_shape=(111, 222), factor=1.11, tile=16, overlap=4).window == (0, 0, 100, 200)

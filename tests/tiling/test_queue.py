@@ -37,8 +37,8 @@ def test_every_tile_that_is_not_done_comes_once(tissue, batch, focus):
     while group := queue.take(batch):
         assert len(group) <= batch
         taken += group
-    want = [tile for tile in plan.tiles() if not done[tile.iy, tile.ix]]
-    assert sorted(taken, key=lambda t: (t.iy, t.ix)) == want
+    want = [tile for tile in plan.tiles() if not done[tile.index]]
+    assert sorted(taken, key=lambda t: t.index) == want
     assert len(queue) == 0
     if focus is None:
         assert taken == want
@@ -48,9 +48,9 @@ def test_the_nearest_to_the_focus_comes_first_and_the_focus_may_move():
     plan = plan_of(np.ones((9, 9), bool), factor=2.0)
     look = [(4.5 * 48, 4.5 * 48)]
     queue = TileQueue(plan, np.zeros_like(plan.wanted), lambda: look[0])
-    assert [(t.iy, t.ix) for t in queue.take(1)] == [(4, 4)]
+    assert [t.index for t in queue.take(1)] == [(4, 4)]
     look[0] = (0.0, 9 * 48.0)
-    assert [(t.iy, t.ix) for t in queue.take(1)] == [(0, 8)]
+    assert [t.index for t in queue.take(1)] == [(0, 8)]
     # By brute force from there on.
     look[0] = (3 * 48.0, 7 * 48.0)
     last = -1.0

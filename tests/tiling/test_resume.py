@@ -15,6 +15,7 @@ from diffuscope.tiling.canvas import Canvas
 from diffuscope.tiling.ledger import Ledger
 from diffuscope.tiling.plan import Plan, Region, Tile, make_plan
 from diffuscope.tiling.result import open_result
+from diffuscope.tiling.volume import make_volume_plan
 
 
 class Killed(BaseException):
@@ -50,22 +51,37 @@ def killed_at(monkeypatch: pytest.MonkeyPatch, operation: int) -> Iterator[list[
         yield seen
 
 
-@pytest.fixture
-def plan() -> Plan:
+@pytest.fixture(params=["slide", "slices", "patches"])
+def plan(request) -> Plan:
     # Off the grid, so that chunks and cells do not coincide.
-    return make_plan(slide_shape=(700, 700), factor=1.0, tile=288, overlap=32, region=Region(40, 90, 500, 420))
+    grid = {"tile": 288, "overlap": 32}
+    if request.param == "slide":
+        return make_plan(slide_shape=(700, 700), factor=1.0, **grid, region=Region(40, 90, 500, 420))
+    patches = {"depth": 4, "overlap_depth": 2} if request.param == "patches" else {}
+    return make_volume_plan(
+        shape=(5, 400, 250),
+        spacing=(3.0, 1.0, 1.0),
+        factors=(1.0, 1.0, 1.0),
+        **grid,
+        **patches,
+        region=(1, 90, 0, 3, 310, 250),
+    )
 
 
-def pixels(tile: Tile, ports) -> dict[str, np.ndarray]:
+def make_canvas(path: Path, plan: Plan, ports, **options: object) -> Canvas:
+    return Canvas(path, plan=plan, ports=ports, mpp=None if plan.spacing else 0.5, record={}, **options)
+
+
+def pixels(tile: Tile, plan: Plan, ports) -> dict[str, np.ndarray]:
     """Return what a deterministic system gives for a tile: alike in no two tiles."""
-    rng = np.random.default_rng([tile.iy, tile.ix])
-    return {port.key: rng.uniform(*port.range, (len(port.channels), 288, 288)).astype(np.float32) for port in ports}
+    rng = np.random.default_rng(tile.index)
+    return {port.key: rng.uniform(*port.range, (len(port.channels), *plan.shape)).astype(np.float32) for port in ports}
 
 
 def write(canvas: Canvas, plan: Plan, ports, started: list[Tile]) -> None:
     for tile in plan.tiles():
         started.append(tile)
-        canvas.write_tile(tile, pixels(tile, ports))
+        canvas.write_tile(tile, pixels(tile, plan, ports))
 
 
 def levels(path: Path) -> list[np.ndarray]:
@@ -74,10 +90,10 @@ def levels(path: Path) -> list[np.ndarray]:
 
 def go(path: Path, plan: Plan, ports, *, resume: bool = False) -> tuple[bool, list[Tile]]:
     """Run to the end; return whether it is complete, and the tiles that were computed."""
-    canvas = Canvas(path, plan=plan, ports=ports, mpp=0.5, record={}, resume=resume)
+    canvas = make_canvas(path, plan, ports, resume=resume)
     computed = [tile for tile in plan.tiles() if not canvas.is_done(tile)]
     for tile in computed:
-        canvas.write_tile(tile, pixels(tile, ports))
+        canvas.write_tile(tile, pixels(tile, plan, ports))
     return canvas.finish(), computed
 
 
@@ -86,13 +102,13 @@ def test_killed_before_any_operation_on_disk_it_comes_to_the_same_bits(tmp_path,
     whole = levels(tmp_path / "whole")
     # the operations of a whole run, less those of making the folder
     path = tmp_path / "counted"
-    canvas = Canvas(path, plan=plan, ports=ports, mpp=0.5, record={})
+    canvas = make_canvas(path, plan, ports)
     with killed_at(monkeypatch, 10**9) as operations:
         write(canvas, plan, ports, [])
     assert {"save", "replace", "unlink", "fsync", "__setitem__", "enter"} == set(operations)
     for at in range(len(operations)):
         path = tmp_path / f"killed{at}"
-        canvas = Canvas(path, plan=plan, ports=ports, mpp=0.5, record={})
+        canvas = make_canvas(path, plan, ports)
         started: list[Tile] = []
         with pytest.raises(Killed), killed_at(monkeypatch, at):
             write(canvas, plan, ports, started)
@@ -109,14 +125,14 @@ def test_killed_before_any_operation_on_disk_it_comes_to_the_same_bits(tmp_path,
 def test_killed_while_resuming_it_still_comes_to_the_same_bits(tmp_path, plan, ports, monkeypatch):
     go(tmp_path / "whole", plan, ports)
     path = tmp_path / "out"
-    canvas = Canvas(path, plan=plan, ports=ports, mpp=0.5, record={})
-    for tile in list(plan.tiles())[:4]:
-        canvas.write_tile(tile, pixels(tile, ports))
+    canvas = make_canvas(path, plan, ports)
+    for tile in list(plan.tiles())[: plan.count // 2]:
+        canvas.write_tile(tile, pixels(tile, plan, ports))
     canvas.finish()  # cancelled: cells at the edge are composed from what there is
     for at in range(0, 60, 5):
         with killed_at(monkeypatch, at):
             try:
-                Canvas(path, plan=plan, ports=ports, mpp=0.5, record={}, resume=True)
+                make_canvas(path, plan, ports, resume=True)
             except Killed:
                 pass
             else:
@@ -125,7 +141,7 @@ def test_killed_while_resuming_it_still_comes_to_the_same_bits(tmp_path, plan, p
         pytest.fail("recovery never came to an end")
     complete, computed = go(path, plan, ports, resume=True)
     assert complete
-    assert len(computed) == plan.count - 4
+    assert len(computed) == plan.count - plan.count // 2
     for got, expected in zip(levels(path), levels(tmp_path / "whole"), strict=True):
         np.testing.assert_array_equal(got, expected)
 
@@ -140,3 +156,13 @@ def test_an_entry_cut_short_is_no_entry(tmp_path):
     assert list(Ledger(tmp_path / "ledger")) == [(0, 1), (-3, 70000)]
     Ledger(tmp_path / "ledger").enter(5, 6)
     assert list(Ledger(tmp_path / "ledger")) == [(0, 1), (-3, 70000), (5, 6)]
+
+
+def test_the_ledger_of_a_volume_has_three_numbers_an_entry(tmp_path):
+    ledger = Ledger(tmp_path / "ledger", axes=3)
+    ledger.enter(7, 0, 1)
+    with (tmp_path / "ledger").open("ab") as file:
+        file.write(bytes(11))
+    again = Ledger(tmp_path / "ledger", axes=3)
+    again.enter(8, 5, 70000)
+    assert list(again) == [(7, 0, 1), (8, 5, 70000)]

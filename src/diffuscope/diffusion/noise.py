@@ -1,4 +1,4 @@
-"""Noise that belongs to the slide: a counter-based normal generator keyed by place.
+"""Noise that belongs to the slide or volume: a counter-based normal generator keyed by place.
 
 The noise of a pixel is a function of (seed, output port, sample, step, channel, z, y, x) at the model's resolution.
 A tile is therefore the same whatever the order, the region or the worker, and overlapping tiles see the same noise
@@ -62,6 +62,7 @@ def words(
     height: int,
     width: int,
     z: int = 0,
+    depth: int | None = None,
     device: torch.device | str = "cpu",
 ) -> Tensor:
     """Random 32-bit words of a window, bit-identical on every machine.
@@ -73,24 +74,27 @@ def words(
     channels : int
         Channels wanted; four share one counter.
     y, x, z : int
-        Place of the window's first pixel in px of the model's resolution from the slide's origin; may be negative.
+        Place of the window's first pixel in px of the model's resolution from the input's origin; may be negative.
     height, width : int
         Size of the window, px.
+    depth : int, optional
+        Slices from z on; default the one slice z, without an axis of its own.
     device : torch.device or str
         Where to compute.
 
     Returns
     -------
     Tensor
-        int64 (ceil(channels / 4), 4, height, width), values in [0, 2^32).
+        int64 (ceil(channels / 4), 4, height, width) or (…, depth, height, width), values in [0, 2^32).
     """
     digest = hashlib.blake2b(repr((int(seed), str(port), int(sample), int(step))).encode(), digest_size=8).digest()
     key = int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:], "little")
     rows = (torch.arange(y, y + height, dtype=torch.int64, device=device) & _MASK)[:, None]
     columns = (torch.arange(x, x + width, dtype=torch.int64, device=device) & _MASK)[None, :]
-    depth = torch.tensor(z & _MASK, dtype=torch.int64, device=device)
+    first = torch.tensor(z, dtype=torch.int64, device=device)
+    slices = (first if depth is None else first + torch.arange(depth, device=device)[:, None, None]) & _MASK
     blocks = [
-        torch.stack(torch.broadcast_tensors(*philox((columns, rows, depth, torch.tensor(b, device=device)), key)))
+        torch.stack(torch.broadcast_tensors(*philox((columns, rows, slices, torch.tensor(b, device=device)), key)))
         for b in range((channels + 3) // 4)
     ]
     return torch.stack(blocks)
@@ -108,6 +112,7 @@ def normal(
     height: int,
     width: int,
     z: int = 0,
+    depth: int | None = None,
     device: torch.device | str = "cpu",
 ) -> Tensor:
     """Standard normal noise of a window, by Box–Muller in float64 from `words` (see there for the key).
@@ -115,7 +120,7 @@ def normal(
     Returns
     -------
     Tensor
-        float32 (channels, height, width).
+        float32 (channels, height, width) or (channels, depth, height, width).
     """
     bits = words(
         seed=seed,
@@ -128,13 +133,14 @@ def normal(
         height=height,
         width=width,
         z=z,
+        depth=depth,
         device=device,
     )
     uniform = (bits.double() + 0.5) / 2.0**32
     radius = (-2.0 * uniform[:, 0::2].log()).sqrt()
     angle = (2.0 * torch.pi) * uniform[:, 1::2]
     pairs = torch.stack([radius * angle.cos(), radius * angle.sin()], dim=2)
-    return pairs.reshape(-1, height, width)[:channels].float()
+    return pairs.flatten(0, 2)[:channels].float()
 
 
 class TileNoise:
@@ -144,21 +150,30 @@ class TileNoise:
     ----------
     seed : int
         Seed of the run.
-    places : sequence of (y, x)
-        First pixel of each tile, px of the model's resolution from the slide's origin.
+    places : sequence of (y, x) or (z, y, x)
+        First pixel of each tile, px of the model's resolution from the input's origin.
     height, width : int
         Size of a tile, px.
     device : torch.device or str
         Where the system runs. Noise is computed on the CPU: normals then agree between devices to the last bit.
+    depth : int, optional
+        Slices of a tile; default one, without an axis of its own.
     """
 
     def __init__(
-        self, seed: int, places: Sequence[tuple[int, int]], height: int, width: int, device: torch.device | str = "cpu"
+        self,
+        seed: int,
+        places: Sequence[tuple[int, ...]],
+        height: int,
+        width: int,
+        device: torch.device | str = "cpu",
+        depth: int | None = None,
     ) -> None:
-        self._seed, self._places, self._size, self._device = seed, list(places), (height, width), device
+        self._seed, self._places, self._device = seed, list(places), device
+        self._size, self._depth = (height, width), depth
 
     def __call__(self, port: str, *, sample: int, step: int, channels: int) -> Tensor:
-        """Return noise (n, channels, height, width) for the tiles of the batch."""
+        """Return noise (n, channels, height, width) or (n, channels, depth, height, width) for the batch."""
         height, width = self._size
         tiles = [
             normal(
@@ -171,7 +186,9 @@ class TileNoise:
                 x=x,
                 height=height,
                 width=width,
+                z=z[0] if z else 0,
+                depth=self._depth,
             )
-            for y, x in self._places
+            for *z, y, x in self._places
         ]
         return torch.stack(tiles).to(self._device)

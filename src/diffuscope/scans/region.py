@@ -16,7 +16,7 @@ from diffuscope.scans.source import as_dtype
 SAME_RESOLUTION = 0.05
 
 # Two factors that differ by less are one: float arithmetic on µm/px leaves 1e-16.
-_EQUAL = 1e-9
+EQUAL = 1e-9
 
 
 class Resolved(Protocol):
@@ -55,8 +55,12 @@ def resampling_factor(scan: Resolved, mpp: float) -> float:
     """
     if scan.mpp is None:
         raise InputError(f"{scan.name} does not say its µm/px; give it with --mpp (in the dock: µm/px).")
-    factor = mpp / scan.mpp
-    return 1.0 if abs(factor - 1) <= SAME_RESOLUTION + _EQUAL else factor
+    return settled(mpp / scan.mpp)
+
+
+def settled(factor: float) -> float:
+    """Return exactly 1.0 for a factor that differs from it by 5 % or less, any other as it is."""
+    return 1.0 if abs(factor - 1) <= SAME_RESOLUTION + EQUAL else factor
 
 
 def read_region(scan: Scan, *, y: int, x: int, height: int, width: int, factor: float, fill: float = 255) -> np.ndarray:
@@ -90,13 +94,13 @@ def read_region(scan: Scan, *, y: int, x: int, height: int, width: int, factor: 
     number = _level_for(scan, factor)
     level = scan.levels[number]
     ratio = factor / scan.downsamples[number]
-    rows = _Axis(y, height, factor, ratio, scan.shape[0], level.shape[0])
-    columns = _Axis(x, width, factor, ratio, scan.shape[1], level.shape[1])
+    rows = Axis(y, height, factor, ratio, scan.shape[0], level.shape[0])
+    columns = Axis(x, width, factor, ratio, scan.shape[1], level.shape[1])
     out = np.full((height, width, level.shape[2]), fill, dtype=scan.dtype)
     if rows.count <= 0 or columns.count <= 0:
         return out
     pixels = _pixels(scan, number, rows.span, columns.span)
-    if not (abs(ratio - 1) < _EQUAL and rows.raw and columns.raw):
+    if not (abs(ratio - 1) < EQUAL and rows.raw and columns.raw):
         pixels = _resample(pixels, rows, columns)
     out[rows.place, columns.place] = pixels
     return out
@@ -104,21 +108,21 @@ def read_region(scan: Scan, *, y: int, x: int, height: int, width: int, factor: 
 
 def _level_for(scan: Scan, factor: float) -> int:
     """Number of the coarsest level that is not coarser than the wanted pixel."""
-    fine_enough = [i for i, down in enumerate(scan.downsamples) if down <= factor * (1 + _EQUAL)]
+    fine_enough = [i for i, down in enumerate(scan.downsamples) if down <= factor * (1 + EQUAL)]
     return max(fine_enough, default=0)
 
 
-class _Axis:
+class Axis:
     """Along one axis: which pixels of the window lie on the slide and which level pixels they are made of."""
 
     def __init__(self, start: int, count: int, factor: float, ratio: float, slide: int, level: int) -> None:
-        end = math.ceil(slide / factor * (1 - _EQUAL))  # pixels of the grid that touch the slide
+        end = math.ceil(slide / factor * (1 - EQUAL))  # pixels of the grid that touch the slide
         self.first = max(start, 0)
         self.count = min(start + count, end) - self.first
         self.place = slice(self.first - start, self.first - start + self.count)
         self._ratio = ratio
         self._level = level
-        self._linear = ratio < 1 - _EQUAL
+        self._linear = ratio < 1 - EQUAL
         if self.count > 0:
             low = self.bounds(np.array([self.first]))[0][0]
             high = self.bounds(np.array([self.first + self.count - 1]))[1][0]
@@ -131,13 +135,13 @@ class _Axis:
             centre = np.floor((number + 0.5) * self._ratio - 0.5).astype(np.int64)
             return np.clip(centre, 0, self._level - 1), np.clip(centre + 1, 0, self._level - 1) + 1
         low, high = self._edges(number)
-        first = np.floor(low + _EQUAL).astype(np.int64)
-        return first, np.maximum(np.ceil(high - _EQUAL).astype(np.int64), first + 1)
+        first = np.floor(low + EQUAL).astype(np.int64)
+        return first, np.maximum(np.ceil(high - EQUAL).astype(np.int64), first + 1)
 
     def _edges(self, number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         # A level can end up to a pixel before the slide does: what is made of nothing else takes its last pixel.
         low = np.clip(number * self._ratio, 0, self._level - 1)
-        return low, np.clip((number + 1) * self._ratio, low + _EQUAL, self._level)
+        return low, np.clip((number + 1) * self._ratio, low + EQUAL, self._level)
 
     def weights(self) -> tuple[sparse.csr_array, np.ndarray]:
         """Matrix (count, level pixels of `span`) of overlaps, and its rows' sums: functions of absolute places only."""
@@ -162,7 +166,7 @@ class _Axis:
         return matrix, np.where(used, weight, 0.0).sum(axis=1)
 
 
-def _resample(pixels: np.ndarray, rows: _Axis, columns: _Axis) -> np.ndarray:
+def _resample(pixels: np.ndarray, rows: Axis, columns: Axis) -> np.ndarray:
     down, sum_down = rows.weights()
     across, sum_across = columns.weights()
     channels = pixels.shape[2]

@@ -21,7 +21,7 @@ class Noise(Protocol):
     """Coordinate-keyed standard normal noise for the batch at hand (see `diffuscope.diffusion.noise`)."""
 
     def __call__(self, port: str, *, sample: int, step: int, channels: int) -> Tensor:
-        """Return noise of shape (n, channels, h, w) for the n tiles of the batch."""
+        """Return noise for the n tiles of the batch: (n, channels, h, w), of patches (n, channels, d, h, w)."""
         ...
 
 
@@ -53,7 +53,7 @@ class Estimate:
     step, steps : int
         Evaluations done and in all.
     clean : dict of str to Tensor
-        Current clean estimate by output key, shape (n, c, h, w), in the port's physical range;
+        Current clean estimate by output key, shaped as the outputs, in the port's physical range;
         may be empty (an auxiliary branch has nothing to show).
     """
 
@@ -65,12 +65,21 @@ class Estimate:
 class System(nn.Module, ABC):
     """A diffusion system: ports in, ports out, `sample` and `loss`.
 
+    A system runs over slides, over volumes slice by slice (`depth` 1), or over volumes in 3D patches
+    (`depth` > 1). Slice by slice it sees no more axes than on a slide: of each channel the 2 · `context` + 1
+    slices around the one that it computes follow each other along c.
+
     Attributes
     ----------
     inputs, outputs : tuple of Port
         The first output is the main result, the others are its maps.
     tile, overlap : int
         Tile side and overlap in px at the ports' µm/px with which the engine should run it.
+    depth, overlap_depth : int
+        Slices of a tile and their overlap with the next in a volume, at the model's spacing; overlap_depth ≤ depth / 2.
+    context : int
+        Slices before and after a tile that are read with it in a volume but not computed; beyond the first and
+        the last slice of the volume these are repeated.
     presets : dict of str to SampleSettings
         Named qualities, e.g. ``{"fast": …, "reference": …}``; the first is the default.
     """
@@ -79,6 +88,9 @@ class System(nn.Module, ABC):
     outputs: tuple[Port, ...]
     tile: int
     overlap: int
+    depth: int = 1
+    overlap_depth: int = 0
+    context: int = 0
     presets: dict[str, SampleSettings]
 
     @abstractmethod
@@ -90,7 +102,8 @@ class System(nn.Module, ABC):
         Parameters
         ----------
         inputs : mapping of str to Tensor
-            By input key, float32 (n, c, h, w) in the port's physical range, on the system's device.
+            By input key, float32 in the port's physical range, on the system's device: (n, c, h, w) of a slide,
+            (n, c · (2 · context + 1), h, w) of slices, (n, c, depth + 2 · context, h, w) of 3D patches.
         noise : Noise
             Standard normal noise keyed by place.
         settings : SampleSettings
@@ -99,8 +112,8 @@ class System(nn.Module, ABC):
         Returns
         -------
         dict of str to Tensor
-            By output key, float32 (n, c, h, w) in the port's physical range, on the CPU
-            (the generator's return value). The caller may close the generator between any two
+            By output key, float32 (n, c, h, w), or (n, c, depth, h, w) of 3D patches, in the port's physical
+            range, on the CPU (the generator's return value). The caller may close the generator between any two
             evaluations; nothing is kept then.
         """
 

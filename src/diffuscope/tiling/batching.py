@@ -66,9 +66,9 @@ def seconds_a_tile(
     images = {port.key: np.zeros((side, side, len(port.channels)), np.float32) for port in system.inputs}
 
     def measure(batch: int) -> float:
-        loaded = Loaded(tuple(Tile(0, i, 0, i * side) for i in range(batch)), (images,) * batch, ())
+        loaded = Loaded(tuple(Tile((0, i), (0, i * side)) for i in range(batch)), (images,) * batch, ())
         for _ in range(2):
-            steps = sample_tiles(system, loaded, side, settings, 0, batch, device)
+            steps = sample_tiles(system, loaded, (side, side), settings, 0, batch, device)
             start = time.perf_counter()
             with torch.inference_mode(), autocast(device, precision):
                 for _ in range(min(2, settings.steps)):

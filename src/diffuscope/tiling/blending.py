@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,26 +30,28 @@ def ramp(overlap: int) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=64)
 def cell_weights(
-    stride: int, overlap: int, present: tuple[tuple[int, int], ...]
+    strides: tuple[int, ...], overlaps: tuple[int, ...], present: tuple[tuple[int, ...], ...]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return the weights with which tiles are summed in one grid cell.
 
     Parameters
     ----------
-    stride, overlap : int
-        Cell side and overlap in px, overlap ≤ stride.
-    present : tuple of (dy, dx)
-        Which tiles exist: (0, 0) is the cell's own, (1, 0) the one above, (0, 1) the one to the left, (1, 1) both.
+    strides, overlaps : tuple of int
+        Shape of a cell and overlap along each of its axes in px, overlap ≤ stride.
+    present : tuple of tuple of int
+        Which tiles exist, by how many cells they begin before this one along each axis: (0, 0) is the cell's
+        own, (1, 0) the one above, (0, 1) the one to the left, (1, 1) both; of a volume (0, 0, 0) to (1, 1, 1).
 
     Returns
     -------
-    weights : ndarray of float32 (len(present), stride, stride)
+    weights : ndarray of float32 (len(present), *strides)
         Sum to 1 wherever `covered`, exactly 1 where one tile is alone; read-only.
-    covered : ndarray of bool (stride, stride)
+    covered : ndarray of bool (*strides)
         Where at least one of the tiles reaches; read-only.
     """
-    profiles = _profiles(stride, overlap)
-    raw = np.stack([np.multiply.outer(profiles[dy], profiles[dx]) for dy, dx in present])
+    profiles = [_profiles(stride, overlap) for stride, overlap in zip(strides, overlaps, strict=True)]
+    along = ([profile[d] for profile, d in zip(profiles, before, strict=True)] for before in present)
+    raw = np.stack([reduce(np.multiply.outer, one) for one in along])
     total = raw.sum(axis=0)
     covered = total > 0
     weights = np.divide(raw, total, out=np.zeros_like(raw), where=covered).astype(np.float32)

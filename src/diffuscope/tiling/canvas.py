@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from itertools import product
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,23 +14,27 @@ import zarr
 from numpy.typing import NDArray
 
 from diffuscope.tiling.blending import cell_weights
-from diffuscope.tiling.layout import ATTRS, CHUNK, FORMAT, chunk_file, create_images, open_images
-from diffuscope.tiling.ledger import Ledger
+from diffuscope.tiling.boxes import Box, box_slices, chunks, halves, union
+from diffuscope.tiling.damage import damaged_chunks
+from diffuscope.tiling.durable import to_disk
+from diffuscope.tiling.kept import KeptTiles
+from diffuscope.tiling.layout import ATTRS, SLIDE_FORMAT, VOLUME_FORMAT, chunk_file, create_images, open_images
+from diffuscope.tiling.place import Place
 from diffuscope.tiling.plan import Plan, Tile
 from diffuscope.tiling.pyramid import update_pyramid
 
 if TYPE_CHECKING:
     from diffuscope.systems.ports import Port
 
-Box = tuple[int, int, int, int]
+Cell = tuple[int, ...]
 
 
 class Canvas:
-    """An OME-Zarr result folder being filled.
+    """An OME-Zarr result folder being filled, of a slide or of a volume.
 
     A finished tile is first kept whole, in float32, in the folder ``tiles``. A grid cell is composed
-    from the (at most four) tiles that reach into it once the last of them is there, summed in tile
-    order and rounded once; nothing is ever added to pixels on disk, so that neither the order of
+    from the tiles that reach into it (at most four, of a volume eight) once the last of them is there, summed
+    in tile order and rounded once; nothing is ever added to pixels on disk, so that neither the order of
     tiles nor doing one twice changes a bit.
 
     A run may end at any moment. A tile is in the ledger once it is kept, and is let go only when all its
@@ -48,8 +49,8 @@ class Canvas:
         What is computed.
     ports : sequence of Port
         Output ports, the main one first.
-    mpp : float
-        µm per canvas px (the slide's µm/px times the plan's factor).
+    mpp : float, optional
+        µm per canvas px of a slide (its µm/px times the plan's factor); a volume's plan knows its spacing.
     record : dict
         Run record, JSON.
     resume : bool
@@ -63,15 +64,14 @@ class Canvas:
         *,
         plan: Plan,
         ports: Sequence[Port],
-        mpp: float,
+        mpp: float | None = None,
         record: Mapping[str, Any],
         resume: bool = False,
     ) -> None:
         self.path, self.plan, self.ports = path, plan, tuple(ports)
-        self._tiles = path / "tiles"
-        self._ledger = Ledger(self._tiles / "ledger")
+        self._kept = KeptTiles(path / "tiles", len(plan.axes))
         self.done = np.zeros_like(plan.wanted)
-        self._stale: set[tuple[int, int]] = set()
+        self._stale: set[tuple[int, ...]] = set()
         if resume:
             self.root = zarr.open_group(path, mode="r+", zarr_format=2)
             self.images = open_images(self.root, self.ports)
@@ -79,25 +79,17 @@ class Canvas:
             self._about: dict[str, Any] = {**begun, "record": dict(record)}
             self._recover()
             return
-        y, x, height, width = plan.window
-        # Centre of a canvas px of `factor` level-0 px, from the centre of the first level-0 px.
-        slide_mpp = mpp / plan.factor
-        origin = tuple((edge + 0.5) * mpp - 0.5 * slide_mpp for edge in (y, x))
+        place = Place.of(plan, mpp)
         path.mkdir()
-        self._tiles.mkdir()
+        self._kept.create()
         self.root = zarr.create_group(store=path, zarr_format=2)
-        self.images = create_images(
-            self.root, self.ports, height=height, width=width, mpp=mpp, origin=(origin[0], origin[1])
-        )
+        _, shape = halves(plan.window)
+        self.images = create_images(self.root, self.ports, shape=shape, spacing=place.spacing, origin=place.origin)
         self._about = {
-            "version": FORMAT,
+            "version": SLIDE_FORMAT if plan.spacing is None else VOLUME_FORMAT,
             "tiles": plan.count,
             "ports": [asdict(port) for port in self.ports],
-            "window": list(plan.window),
-            "factor": plan.factor,
-            "mpp": mpp,
-            "level0_origin_px": [y * plan.factor, x * plan.factor],
-            "origin_um": list(origin),
+            **place.to_json(),
             "record": dict(record),
         }
         self._mark(complete=False)
@@ -115,28 +107,24 @@ class Canvas:
         tile : Tile
             Its place in the plan.
         outputs : mapping of str to ndarray (c, tile, tile)
-            By port key, float32, in the port's physical range.
+            By port key, float32, in the port's physical range; of a volume (c, depth, tile, tile), where a depth
+            of 1 may be left out.
 
         Returns
         -------
         tuple of int
-            (y, x, height, width) on the canvas of what was written; zero size if nothing could be yet.
+            (*starts, *lengths) on the canvas of what was written; zero size if nothing could be yet.
         """
-        if self.is_done(tile) and not self._file(tile).exists():
-            return (0, 0, 0, 0)  # done before, composed and let go
+        if self.is_done(tile) and tile.index not in self._kept:
+            return union([], len(self.plan.axes))  # done before, composed and let go
         stacked = np.concatenate([np.asarray(outputs[port.key], np.float32) for port in self.ports])
-        part = self._tiles / "part"
-        with part.open("wb") as file:
-            np.save(file, stacked)
-        part.replace(self._file(tile))
-        _to_disk(self._file(tile))
-        self._ledger.enter(tile.iy, tile.ix)
+        self._kept.keep(tile.index, stacked.reshape(-1, *self.plan.shape))
         self._set_done(tile)
         # A cell whose tiles are not all kept any more is composed already, and this tile is being done again.
         ready = [cell for cell in self.plan.cells(tile) if self._is_whole(cell) and self._is_kept(cell)]
         boxes = [self._compose(cell) for cell in ready]
-        self._let_go({near for cell in ready for near in self.plan.covering(cell)}, boxes)
-        return _union(boxes)
+        self._let_go({near for cell in self.plan.cells(tile) for near in self.plan.covering(cell)})
+        return union(boxes, len(self.plan.axes))
 
     def refresh(self) -> None:
         """Bring coarser levels and the count of finished tiles up to date on disk."""
@@ -163,115 +151,139 @@ class Canvas:
             Whether every planned tile is there.
         """
         complete = self.count == self.plan.count
-        kept = self._kept()
+        kept = self._kept_tiles()
         if complete and kept:
             raise AssertionError(f"every tile is finished, but not every cell of {kept[0]} is composed")
         for cell in sorted({cell for tile in kept for cell in self.plan.cells(tile)}):
-            if not self._is_whole(cell):
+            # A tile that was done again may have neighbours that were let go: their cell is composed as it was.
+            if not self._is_whole(cell) and self._is_kept(cell):
                 self._compose(cell)
         self.refresh()
         self._mark(complete=complete)
         if complete:
-            shutil.rmtree(self._tiles)
+            self._kept.remove()
         return complete
 
     def _recover(self) -> None:
         """Learn what is done from the disk, and do again what may have been under way when the run ended."""
-        for iy, ix in self._ledger:
-            if self.plan.is_wanted(iy, ix):
-                self._set_done(self.plan.at(iy, ix))
-        kept = self._kept()
+        for index in self._kept.finished():
+            if self.plan.is_wanted(*index):
+                self._set_done(self.plan.at(*index))
+        self._strike_damaged()
+        kept = self._kept_tiles()
         for tile in kept:
             # kept, but not entered any more
             if not self.is_done(tile):
-                self._ledger.enter(tile.iy, tile.ix)
+                self._kept.enter(tile.index)
                 self._set_done(tile)
         cells = {cell for tile in kept for cell in self.plan.cells(tile)}
-        boxes = [self._compose(cell) for cell in sorted(cells) if self._is_whole(cell) and self._is_kept(cell)]
-        self._let_go(kept, boxes)
+        for cell in sorted(cells):
+            if self._is_whole(cell) and self._is_kept(cell):
+                self._compose(cell)
+        self._let_go(kept)
         # Which coarser pixels were stale is forgotten: all are made again, a row of tiles at a time.
-        for row, done in enumerate(self.done):
-            for column in np.flatnonzero(done):
-                for cell in self.plan.cells(self.plan.at(self.plan.first[0] + row, self.plan.first[1] + int(column))):
-                    self._touch(self._canvas_box(cell))
+        for _, row in groupby(self.plan.tiles(), key=lambda tile: tile.index[:-1]):
+            for tile in row:
+                for cell in self.plan.cells(tile) if self.is_done(tile) else ():
+                    self._stale.update(chunks(self._canvas_box(cell)))
             self.refresh()
 
-    def _let_go(self, tiles: Iterable[Tile], boxes: Iterable[Box]) -> None:
-        """Delete kept tiles whose cells are all composed, after what was composed is safe on disk."""
-        free = [tile for tile in tiles if all(self._is_whole(cell) for cell in self.plan.cells(tile))]
-        if free:
-            for cy, cx in {chunk for box in boxes for chunk in _chunks(box)}:
-                for levels in self.images.values():
-                    _to_disk(chunk_file(levels[0], cy, cx))
+    def _strike_damaged(self) -> None:
+        """Take out of the ledger every tile of which something on disk can no longer be read, to be done again."""
+        struck = {tile.index for tile in self._kept_tiles() if not self._kept.is_sound(tile.index)}
+        levels = [levels[0] for levels in self.images.values()]
+        for chunk in damaged_chunks(levels):
+            for array in levels:
+                chunk_file(array, chunk).unlink(missing_ok=True)
+            for tile in self.plan.tiles():
+                for cell in self.plan.cells(tile):
+                    if chunk in chunks(self._canvas_box(cell)):
+                        # All of them, also those that were let go: a cell is composed from all its tiles at once.
+                        struck.update(near.index for near in self.plan.covering(cell))
+        if struck:
+            self._kept.strike(struck)
+            for index in struck:
+                self.done[self.plan.slot(*index)] = False
+
+    def _let_go(self, tiles: Iterable[Tile]) -> None:
+        """Delete kept tiles whose cells are all composed, after those are safe on disk."""
+        kept = [tile for tile in tiles if tile.index in self._kept]
+        free = [tile for tile in kept if all(self._is_whole(cell) for cell in self.plan.cells(tile))]
+        cells = {cell for tile in free for cell in self.plan.cells(tile)}
+        for chunk in {chunk for cell in cells for chunk in chunks(self._canvas_box(cell))}:
+            for levels in self.images.values():
+                to_disk(chunk_file(levels[0], chunk))
         for tile in free:
-            self._file(tile).unlink(missing_ok=True)
+            self._kept.let_go(tile.index)
 
-    def _kept(self) -> list[Tile]:
-        """Return the tiles that lie in the folder: those in flight and at the edge of what is done."""
-        return [self.plan.at(*map(int, file.stem.split("_"))) for file in self._tiles.glob("*_*.npy")]
+    def _kept_tiles(self) -> list[Tile]:
+        return [self.plan.at(*index) for index in self._kept]
 
-    def _compose(self, cell: tuple[int, int]) -> Box:
+    def _compose(self, cell: Cell) -> Box:
         """Blend the finished tiles of a cell, write its pixels, return its box on the canvas."""
-        plan, stride, (iy, ix) = self.plan, self.plan.stride, cell
-        y, x, height, width = plan.cell_box(cell)
-        near = [tile for tile in plan.covering(cell) if self.is_done(tile)]
+        near = [tile for tile in self.plan.covering(cell) if self.is_done(tile)]
         canvas_box = self._canvas_box(cell)
-        if not near or not height or not width:
-            return (*canvas_box[:2], 0, 0)
-        weights, covered = cell_weights(stride, plan.overlap, tuple((iy - t.iy, ix - t.ix) for t in near))
-        total = np.zeros((sum(len(port.channels) for port in self.ports), stride, stride), np.float32)
-        for tile, weight in zip(near, weights, strict=True):
+        starts, lengths = halves(canvas_box)
+        if not near or not all(lengths):
+            return (*starts, *(0 for _ in lengths))
+        axes = self.plan.axes
+        strides, overlaps = tuple(axis.stride for axis in axes), tuple(axis.overlap for axis in axes)
+        # By how many cells each tile begins before this one, along each axis.
+        before = tuple(tuple(i - j for i, j in zip(cell, tile.index, strict=True)) for tile in near)
+        weights, covered = cell_weights(strides, overlaps, before)
+        total = np.zeros((sum(len(port.channels) for port in self.ports), *strides), np.float32)
+        for tile, offset, weight in zip(near, before, weights, strict=True):
             # A tile before this cell reaches into it by the overlap only.
-            rows = stride if tile.iy == iy else plan.overlap
-            columns = stride if tile.ix == ix else plan.overlap
-            top, left = (iy - tile.iy) * stride, (ix - tile.ix) * stride
-            pixels = np.load(self._file(tile), mmap_mode="r")[:, top : top + rows, left : left + columns]
-            total[:, :rows, :columns] += weight[:rows, :columns] * pixels
-        inner = (slice(y - iy * stride, y - iy * stride + height), slice(x - ix * stride, x - ix * stride + width))
-        keep = covered[inner]
-        if plan.polygon is not None:
-            columns_x, rows_y = np.meshgrid(x + np.arange(width) + 0.5, y + np.arange(height) + 0.5)
-            keep = keep & shapely.contains_xy(plan.polygon, columns_x, rows_y)
-        self._write(total[:, *inner], keep, canvas_box)
+            reach = tuple(axis.overlap if d else axis.stride for d, axis in zip(offset, axes, strict=True))
+            there = box_slices((*(d * stride for d, stride in zip(offset, strides, strict=True)), *reach))
+            here = box_slices((*(0 for _ in reach), *reach))
+            total[:, *here] += weight[here] * self._kept.read(tile.index)[:, *there]
+        inner_starts = (start + axis.start - i * axis.stride for start, axis, i in zip(starts, axes, cell, strict=True))
+        inner = box_slices((*inner_starts, *lengths))
+        self._write(total[:, *inner], covered[inner] & self._inside(canvas_box), canvas_box)
         return canvas_box
+
+    def _inside(self, box: Box) -> NDArray[np.bool_] | np.bool_:
+        """Return which pixels of a box on the canvas have their centre inside the drawn outline."""
+        if self.plan.polygon is None:
+            return np.True_
+        (y, x), (height, width) = halves(box)
+        top, left = self.plan.window[:2]
+        columns, rows = np.meshgrid(left + x + np.arange(width) + 0.5, top + y + np.arange(height) + 0.5)
+        inside: NDArray[np.bool_] = shapely.contains_xy(self.plan.polygon, columns, rows)
+        return inside
 
     def _write(self, total: NDArray[np.float32], keep: NDArray[np.bool_], box: Box) -> None:
         """Round once, fill what nothing covers, write one box of every output."""
-        y, x, height, width = box
         start = 0
         for port in self.ports:
             stop = start + len(port.channels)
             block = np.where(keep, to_stored(total[start:stop], port), np.asarray(port.fill, port.dtype))
-            self.images[port.key][0][:, y : y + height, x : x + width] = block
+            self.images[port.key][0][:, *box_slices(box)] = block
             start = stop
-        self._touch(box)
+        self._stale.update(chunks(box))
 
-    def _canvas_box(self, cell: tuple[int, int]) -> Box:
-        y, x, height, width = self.plan.cell_box(cell)
-        return (y - self.plan.window[0], x - self.plan.window[1], height, width)
-
-    def _touch(self, box: Box) -> None:
-        self._stale.update(_chunks(box))
+    def _canvas_box(self, cell: Cell) -> Box:
+        starts, lengths = halves(self.plan.cell_box(cell))
+        return (*(start - axis.start for start, axis in zip(starts, self.plan.axes, strict=True)), *lengths)
 
     def _mark(self, *, complete: bool) -> None:
         about: dict[str, Any] = {**self._about, "complete": complete, "done": self.count}
         self.root.attrs[ATTRS] = about
 
-    def _file(self, tile: Tile) -> Path:
-        return self._tiles / f"{tile.iy}_{tile.ix}.npy"
-
-    def _is_whole(self, cell: tuple[int, int]) -> bool:
+    def _is_whole(self, cell: Cell) -> bool:
         return all(self.is_done(tile) for tile in self.plan.covering(cell))
 
-    def _is_kept(self, cell: tuple[int, int]) -> bool:
-        return all(self._file(tile).exists() for tile in self.plan.covering(cell))
+    def _is_kept(self, cell: Cell) -> bool:
+        """Whether every finished tile that reaches into a cell still lies in the folder."""
+        return all(tile.index in self._kept for tile in self.plan.covering(cell) if self.is_done(tile))
 
     def is_done(self, tile: Tile) -> bool:
         """Whether a tile of the plan is finished."""
-        return bool(self.done[tile.iy - self.plan.first[0], tile.ix - self.plan.first[1]])
+        return bool(self.done[self.plan.slot(*tile.index)])
 
     def _set_done(self, tile: Tile) -> None:
-        self.done[tile.iy - self.plan.first[0], tile.ix - self.plan.first[1]] = True
+        self.done[self.plan.slot(*tile.index)] = True
 
 
 def to_stored(values: NDArray[np.floating], port: Port) -> NDArray[np.generic]:
@@ -280,34 +292,3 @@ def to_stored(values: NDArray[np.floating], port: Port) -> NDArray[np.generic]:
         return np.asarray(values, np.float32)
     limits = np.iinfo(port.dtype)
     return np.asarray(np.clip(np.rint(values), limits.min, limits.max), port.dtype)
-
-
-def _chunks(box: Box) -> Iterator[tuple[int, int]]:
-    """Yield (cy, cx) of the chunks that a box touches."""
-    y, x, height, width = box
-    if height and width:
-        yield from product(
-            range(y // CHUNK, (y + height - 1) // CHUNK + 1), range(x // CHUNK, (x + width - 1) // CHUNK + 1)
-        )
-
-
-def _to_disk(path: Path) -> None:
-    """Wait until a file that was written, and its name, are on disk; a chunk of only the fill value has no file."""
-    for place in (path, path.parent):
-        # Windows opens no folders; there the name is written with the file.
-        with suppress(FileNotFoundError, PermissionError):
-            handle = os.open(place, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-
-
-def _union(boxes: Sequence[Box]) -> Box:
-    """Return the smallest box around the non-empty ones."""
-    full = [box for box in boxes if box[2] and box[3]]
-    if not full:
-        return (0, 0, 0, 0)
-    y, x = min(box[0] for box in full), min(box[1] for box in full)
-    bottom, right = max(box[0] + box[2] for box in full), max(box[1] + box[3] for box in full)
-    return (y, x, bottom - y, right - x)

@@ -29,13 +29,14 @@ PREVIEW_SECONDS = 0.1
 # Batches that are read ahead: one is waited for, one may be slow.
 AHEAD = 2
 
-#: Inputs of a tile by port key, each (tile, tile, c) in the port's physical range.
+#: Inputs of a tile by port key, each (tile, tile, c) in the port's physical range; of a volume
+#: (depth + 2·context, tile, tile, c) from slice z - context on (see `System.context`).
 Read = Callable[[Tile], Mapping[str, NDArray[np.generic]]]
 
 
 @dataclass(frozen=True, eq=False)
 class Computed:
-    """A tile's outputs by port key, each float32 (c, tile, tile) in the port's physical range."""
+    """A tile's outputs by port key: float32 (c, tile, tile) or (c, depth, tile, tile) in the ports' physical ranges."""
 
     tile: Tile
     outputs: dict[str, NDArray[np.float32]]
@@ -142,7 +143,7 @@ class LocalCompute:
     ) -> Generator[Preview | None, None, dict[str, NDArray[np.float32]] | None]:
         """Sample one batch, yielding previews of its first tile; None when it was cancelled."""
         first, main, shown = loaded.tiles[0], self.system.outputs[0], 0.0
-        steps = sample_tiles(self.system, loaded, self.plan.tile, self.settings, self.seed, batch, self.device)
+        steps = sample_tiles(self.system, loaded, self.plan.shape, self.settings, self.seed, batch, self.device)
         while True:
             if self.cancelled():
                 steps.close()
@@ -155,9 +156,11 @@ class LocalCompute:
             if main.key in estimate.clean and time.perf_counter() - shown >= PREVIEW_SECONDS:
                 shown = time.perf_counter()
                 clean = np.moveaxis(estimate.clean[main.key][0].float().cpu().numpy(), 0, -1)
+                *z, y, x = (place - start for place, start in zip(first.corner, self.plan.window, strict=False))
                 yield Preview(
-                    y=first.y - self.plan.window[0],
-                    x=first.x - self.plan.window[1],
+                    y=y,
+                    x=x,
+                    z=z[0] if z else 0,
                     image=to_stored(clean, main),
                     step=estimate.step,
                     steps=estimate.steps,
@@ -202,24 +205,36 @@ def load(read: Read, group: Sequence[Tile]) -> Loaded:
 def sample_tiles(
     system: System,
     loaded: Loaded,
-    side: int,
+    shape: tuple[int, ...],
     settings: SampleSettings,
     seed: int,
     batch: int,
     device: torch.device,
 ) -> Generator[Estimate, None, dict[str, Tensor]]:
-    """Begin to sample loaded tiles of `side` px, padded to `batch` (see `System.sample`)."""
+    """Begin to sample loaded tiles of a shape (h, w) or (d, h, w), padded to `batch` (see `System.sample`)."""
     padding = batch - len(loaded.tiles)
     images = [*loaded.images, *[loaded.images[-1]] * padding]
-    inputs = {port.key: to_input([image[port.key] for image in images], device) for port in system.inputs}
-    places = [(tile.y, tile.x) for tile in (*loaded.tiles, *[loaded.tiles[-1]] * padding)]
-    return system.sample(inputs, TileNoise(seed, places, side, side, device), settings)
+    patches = len(shape) == 3 and shape[0] > 1
+    inputs = {
+        port.key: to_input([image[port.key] for image in images], device, patches=patches) for port in system.inputs
+    }
+    places = [tile.corner for tile in (*loaded.tiles, *[loaded.tiles[-1]] * padding)]
+    height, width = shape[-2:]
+    noise = TileNoise(seed, places, height, width, device, depth=shape[0] if patches else None)
+    return system.sample(inputs, noise, settings)
 
 
-def to_input(images: Sequence[NDArray[np.generic]], device: torch.device) -> Tensor:
-    """Return images (h, w, c) as one float32 batch (n, c, h, w), channels last in memory, on `device`."""
-    stacked = torch.from_numpy(np.stack([np.asarray(image, np.float32) for image in images]))
-    return stacked.permute(0, 3, 1, 2).to(device).contiguous(memory_format=torch.channels_last)
+def to_input(images: Sequence[NDArray[np.generic]], device: torch.device, *, patches: bool = False) -> Tensor:
+    """Return images as one float32 batch, channels last in memory, on `device`.
+
+    (h, w, c) become (n, c, h, w); `patches` (d, h, w, c) become (n, c, d, h, w), and without it slices
+    (2k + 1, h, w, c) become (n, c·(2k + 1), h, w): of the first channel all slices, then of the next.
+    """
+    stacked = torch.from_numpy(np.stack([np.asarray(image, np.float32) for image in images])).movedim(-1, 1)
+    if patches:
+        return stacked.to(device).contiguous(memory_format=torch.channels_last_3d)
+    planes = stacked.flatten(1, -3)
+    return planes.to(device).contiguous(memory_format=torch.channels_last)
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:

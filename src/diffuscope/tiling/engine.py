@@ -12,6 +12,7 @@ from diffuscope.errors import InputError
 from diffuscope.tiling.canvas import Canvas
 from diffuscope.tiling.compute import Compute, Computed, Halved, Unread
 from diffuscope.tiling.events import Event, Finished, Notice, Preview, Started, TileDone
+from diffuscope.tiling.plan import Tile
 from diffuscope.tiling.queue import Focus, TileQueue
 
 REFRESH_SECONDS = 2.0
@@ -70,7 +71,7 @@ def run_tiles(
                             )
                         if unread == 1:
                             yield Notice(
-                                f"A tile at x,y {item.tile.x},{item.tile.y} could not be read ({item.reason}); "
+                                f"The tile at {_where(item.tile)} could not be read ({item.reason}); "
                                 "the run goes on without it."
                             )
                     case Halved():
@@ -100,6 +101,11 @@ def run_tiles(
             with suppress(OSError):
                 writer.close()
                 canvas.finish()
+
+
+def _where(tile: Tile) -> str:
+    """Return a tile's place in words, e.g. ``"y 512, x 256"``."""
+    return ", ".join(f"{axis} {at}" for axis, at in zip("zyx"[-len(tile.corner) :], tile.corner, strict=True))
 
 
 class _Writer:

@@ -38,8 +38,10 @@ class Preview:
     ----------
     y, x : int
         Place of `image` on the canvas in px of the canvas (may be negative at the region's edge).
+    z : int
+        Its first slice on a volume's canvas, likewise.
     image : ndarray
-        Main output port, (h, w, c), stored dtype.
+        Main output port, stored dtype: (h, w, c), of a 3D patch (d, h, w, c).
     step, steps : int
         Network evaluations done for this tile, and in all.
     """
@@ -49,6 +51,7 @@ class Preview:
     image: NDArray[np.generic]
     step: int
     steps: int
+    z: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,14 +63,15 @@ class TileDone:
     done, tiles : int
         Tiles finished and in all.
     box : tuple of int
-        (y, x, height, width) on the canvas, px of the canvas, clipped to it.
+        (y, x, height, width), of a volume (z, y, x, depth, height, width), on the canvas, px of the canvas,
+        clipped to it.
     seconds : float
         Since Started.
     """
 
     done: int
     tiles: int
-    box: tuple[int, int, int, int]
+    box: tuple[int, ...]
     seconds: float
 
 

@@ -1,4 +1,9 @@
-"""How a result lies on disk: OME-Zarr 0.4 (zarr v2), one multiscale image per output port."""
+"""How a result lies on disk: OME-Zarr 0.4 (zarr v2), one multiscale image per output port.
+
+A slide's images are (c, y, x) in micrometre, in chunks of 256 x 256 px; a volume's are (c, z, y, x) in
+millimetre, in chunks of one slice. Coarser levels halve y and x only: z is the coarser axis already, and a
+slice stays a slice at every level.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +20,8 @@ if TYPE_CHECKING:
 CHUNK = 256
 SMALLEST = 256
 ATTRS = "diffuscope"
-FORMAT = 1
+# Two, so that an older Diffuscope refuses only the results that it cannot read.
+SLIDE_FORMAT, VOLUME_FORMAT = 1, 2
 
 
 def group_path(ports: Sequence[Port], key: str) -> str:
@@ -23,16 +29,27 @@ def group_path(ports: Sequence[Port], key: str) -> str:
     return "" if ports[0].key == key else f"{key}/"
 
 
-def level_shapes(height: int, width: int) -> list[tuple[int, int]]:
-    """Return (height, width) of every pyramid level, finest first, halved until both are ≤ 256 px."""
-    shapes = [(height, width)]
-    while max(shapes[-1]) > SMALLEST:
-        shapes.append(((shapes[-1][0] + 1) // 2, (shapes[-1][1] + 1) // 2))
+def level_shapes(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Return (…, height, width) of every pyramid level, finest first, halved until both are ≤ 256 px."""
+    shapes = [shape]
+    while max(shapes[-1][-2:]) > SMALLEST:
+        *slices, height, width = shapes[-1]
+        shapes.append((*slices, (height + 1) // 2, (width + 1) // 2))
     return shapes
 
 
+def chunk_shape(axes: int) -> tuple[int, ...]:
+    """Return the shape of a chunk along the axes of an image but c: (256, 256) or (1, 256, 256)."""
+    return (1, CHUNK, CHUNK)[-axes:]
+
+
 def create_images(
-    root: zarr.Group, ports: Sequence[Port], *, height: int, width: int, mpp: float, origin: tuple[float, float]
+    root: zarr.Group,
+    ports: Sequence[Port],
+    *,
+    shape: tuple[int, ...],
+    spacing: tuple[float, ...],
+    origin: tuple[float, ...],
 ) -> dict[str, list[zarr.Array[Any]]]:
     """Create the empty pyramids of all outputs with their OME metadata.
 
@@ -42,17 +59,17 @@ def create_images(
         An empty zarr v2 group.
     ports : sequence of Port
         Output ports, the main one first.
-    height, width : int
-        Canvas size in px.
-    mpp : float
-        µm per canvas px.
+    shape : tuple of int
+        Canvas size in px: (height, width) of a slide's, (depth, height, width) of a volume's.
+    spacing : tuple of float
+        Size of a canvas px along the same axes, in µm for a slide, in mm for a volume.
     origin : tuple of float
-        (y, x) of the centre of the canvas's first px in µm from the centre of the slide's first px.
+        Centre of the canvas's first px from the centre of the input's first px, likewise.
 
     Returns
     -------
     dict of str to list of zarr.Array
-        Levels by port key, finest first, each (c, y, x).
+        Levels by port key, finest first, each (c, y, x) or (c, z, y, x).
     """
     images = {}
     for port in ports:
@@ -62,16 +79,16 @@ def create_images(
         images[port.key] = [
             group.create_array(
                 str(level),
-                shape=(channels, *shape),
-                chunks=(channels, CHUNK, CHUNK),
+                shape=(channels, *level_shape),
+                chunks=(channels, *chunk_shape(len(shape))),
                 dtype=port.dtype,
                 compressors=numcodecs.Blosc(cname="zstd", clevel=3, shuffle=numcodecs.Blosc.SHUFFLE),
                 fill_value=port.fill,
                 chunk_key_encoding={"name": "v2", "separator": "/"},
             )
-            for level, shape in enumerate(level_shapes(height, width))
+            for level, level_shape in enumerate(level_shapes(shape))
         ]
-        group.attrs["multiscales"] = [_multiscale(port.name, len(images[port.key]), mpp, origin)]
+        group.attrs["multiscales"] = [_multiscale(port.name, len(images[port.key]), spacing, origin)]
         group.attrs["omero"] = _omero(port)
     return images
 
@@ -86,31 +103,29 @@ def open_images(root: zarr.Group, ports: Sequence[Port]) -> dict[str, list[zarr.
     return images
 
 
-def chunk_file(array: zarr.Array[Any], cy: int, cx: int) -> Path:
-    """Return the file of chunk (cy, cx) of a level; it does not exist while the chunk holds only the fill value."""
-    return Path(array.store.root) / array.path / "0" / str(cy) / str(cx)  # type: ignore[attr-defined]
+def chunk_file(array: zarr.Array[Any], chunk: tuple[int, ...]) -> Path:
+    """Return the file of chunk (…, cy, cx) of a level; it does not exist while the chunk holds only the fill value."""
+    return Path(array.store.root).joinpath(array.path, "0", *map(str, chunk))  # type: ignore[attr-defined]
 
 
-def _multiscale(name: str, levels: int, mpp: float, origin: tuple[float, float]) -> dict[str, Any]:
+def _multiscale(name: str, levels: int, spacing: tuple[float, ...], origin: tuple[float, ...]) -> dict[str, Any]:
     """Return the NGFF 0.4 ``multiscales`` entry; places are those of pixel centres, as napari takes them."""
+    names = ("z", "y", "x")[-len(spacing) :]
     datasets = []
     for level in range(levels):
-        scale = mpp * 2**level
-        shift = (scale - mpp) / 2
+        scale = [step if axis == "z" else step * 2**level for axis, step in zip(names, spacing, strict=True)]
+        place = [first + (s - step) / 2 for first, s, step in zip(origin, scale, spacing, strict=True)]
         datasets.append(
             {
                 "path": str(level),
                 "coordinateTransformations": [
-                    {"type": "scale", "scale": [1.0, scale, scale]},
-                    {"type": "translation", "translation": [0.0, origin[0] + shift, origin[1] + shift]},
+                    {"type": "scale", "scale": [1.0, *scale]},
+                    {"type": "translation", "translation": [0.0, *place]},
                 ],
             }
         )
-    axes = [
-        {"name": "c", "type": "channel"},
-        {"name": "y", "type": "space", "unit": "micrometer"},
-        {"name": "x", "type": "space", "unit": "micrometer"},
-    ]
+    unit = "micrometer" if len(spacing) == 2 else "millimeter"
+    axes = [{"name": "c", "type": "channel"}, *({"name": axis, "type": "space", "unit": unit} for axis in names)]
     return {"version": "0.4", "name": name, "axes": axes, "datasets": datasets, "type": "area mean"}
 
 

@@ -1,17 +1,17 @@
-"""The ledger of a run: which tiles are finished, in a file that only grows and survives any end."""
+"""The ledger of a run: which tiles are finished, in a file that survives any end."""
 
 from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
-_ENTRY = struct.Struct("<ii")
+from diffuscope.tiling.durable import to_disk
 
 
 class Ledger:
-    """Grid indices of finished tiles, eight bytes each, in the order in which they were finished.
+    """Grid indices of finished tiles, four bytes an axis, in the order in which they were finished.
 
     An entry cut short by a kill is ignored, and cut off before the next one is written. A tile that is
     entered twice is one tile.
@@ -20,24 +20,39 @@ class Ledger:
     ----------
     path : Path
         File; made by the first entry.
+    axes : int
+        Numbers in an index: 2 for the tiles of a slide, 3 for those of a volume.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        if path.exists() and (torn := path.stat().st_size % _ENTRY.size):
+    def __init__(self, path: Path, axes: int = 2) -> None:
+        self._path, self._entry = path, struct.Struct(f"<{axes}i")
+        if path.exists() and (torn := path.stat().st_size % self._entry.size):
             os.truncate(path, path.stat().st_size - torn)
 
-    def enter(self, iy: int, ix: int) -> None:
+    def enter(self, *index: int) -> None:
         """Enter a tile; on disk, not only on its way there, when this returns."""
         with self._path.open("ab") as file:
-            file.write(_ENTRY.pack(iy, ix))
+            file.write(self._entry.pack(*index))
             file.flush()
             os.fsync(file.fileno())
 
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        """Yield (iy, ix) of every entry, read piece by piece."""
+    def strike(self, indices: Collection[tuple[int, ...]]) -> None:
+        """Take tiles out again, all or none; on disk when this returns."""
+        part = self._path.with_name("ledger-part")
+        with part.open("wb") as file:
+            for index in self:
+                if index not in indices:
+                    file.write(self._entry.pack(*index))
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(self._path)
+        to_disk(self._path)
+
+    def __iter__(self) -> Iterator[tuple[int, ...]]:
+        """Yield the index of every entry, read piece by piece."""
         if not self._path.exists():
             return
+        size = self._entry.size
         with self._path.open("rb") as file:
-            while piece := file.read(_ENTRY.size * 4096):
-                yield from _ENTRY.iter_unpack(piece[: len(piece) // _ENTRY.size * _ENTRY.size])
+            while piece := file.read(size * 4096):
+                yield from self._entry.iter_unpack(piece[: len(piece) // size * size])

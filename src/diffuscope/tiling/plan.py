@@ -1,9 +1,10 @@
-"""Which tiles are computed: a grid anchored at the slide's origin, from which a region only selects."""
+"""Which tiles are computed: a grid anchored at the input's origin, from which a region only selects."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from math import ceil, floor, isfinite
 
 import numpy as np
@@ -11,9 +12,7 @@ import shapely
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
-
-# A pixel counts as touched only beyond this part of its side, so that 2220 / 1.11 is 2000 px and not 2001.
-_SLACK = 1e-6
+from diffuscope.tiling.axis import Axis, make_axis
 
 
 @dataclass(frozen=True)
@@ -93,93 +92,133 @@ def parse_region(text: str) -> Region:
 
 @dataclass(frozen=True)
 class Tile:
-    """One tile of the slide's grid: its indices and the model px of its upper left corner."""
+    """One tile of the grid.
 
-    iy: int
-    ix: int
-    y: int
-    x: int
+    Attributes
+    ----------
+    index : tuple of int
+        (iy, ix) of a slide's tile, (iz, iy, ix) of a volume's.
+    corner : tuple of int
+        Its first px along the same axes, model px from the input's origin.
+    """
+
+    index: tuple[int, ...]
+    corner: tuple[int, ...]
+
+    @property
+    def z(self) -> int:
+        """First slice; 0 on a slide, which is one plane."""
+        return self.corner[0] if len(self.corner) == 3 else 0
+
+    @property
+    def y(self) -> int:
+        """First row."""
+        return self.corner[-2]
+
+    @property
+    def x(self) -> int:
+        """First column."""
+        return self.corner[-1]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a run computes.
+    """What a run computes: of a slide, along the axes (y, x), or of a volume, along (z, y, x).
 
-    Tile (iy, ix) covers rows [iy·stride, iy·stride + tile) and the like columns of the slide at the
-    model's resolution. Cell (iy, ix), the first stride × stride px of that tile, is covered by the
-    tiles (iy, ix), (iy - 1, ix), (iy, ix - 1) and (iy - 1, ix - 1), and by no other.
+    Every axis is a grid of its own (see `Axis`), so that at most four tiles cover a cell of a slide, and eight
+    one of a volume.
 
     Attributes
     ----------
-    factor : float
-        Level-0 px per model px.
-    tile, overlap : int
-        Side of a tile and its overlap with the next, model px; overlap ≤ tile / 2.
-    size : tuple of int
-        (height, width) of the slide in model px.
-    window : tuple of int
-        (y, x, height, width) of the region in model px: the canvas.
+    axes : tuple of Axis
+        Two for a slide, three for a volume.
+    wanted : ndarray of bool
+        Which of the tiles that touch the window are computed: (rows, columns) or (planes, rows, columns), from
+        the index `first`. One byte a tile is all that grows with the input.
     polygon : shapely.Polygon or None
-        Drawn outline in model px.
-    first : tuple of int
-        (iy, ix) of `wanted[0, 0]`.
-    wanted : ndarray of bool (rows, columns)
-        Which of the tiles that touch the window are computed. One byte a tile is all that grows with the slide.
+        Drawn outline on a slide in model px.
+    spacing : tuple of float or None
+        (z, y, x) of a volume's voxel on the canvas in mm; None for a slide.
     """
 
-    factor: float
-    tile: int
-    overlap: int
-    size: tuple[int, int]
-    window: tuple[int, int, int, int]
-    polygon: shapely.Polygon | None
-    first: tuple[int, int]
+    axes: tuple[Axis, ...]
     wanted: NDArray[np.bool_]
+    polygon: shapely.Polygon | None = None
+    spacing: tuple[float, float, float] | None = None
 
     @property
-    def stride(self) -> int:
-        """Distance between tiles in model px."""
-        return self.tile - self.overlap
+    def factor(self) -> float:
+        """Input px per model px along a row."""
+        return self.axes[-1].factor
+
+    @property
+    def tile(self) -> int:
+        """Side of a tile in its plane, model px."""
+        return self.axes[-1].tile
+
+    @property
+    def overlap(self) -> int:
+        """Overlap of neighbouring tiles in their plane, model px."""
+        return self.axes[-1].overlap
+
+    @property
+    def depth(self) -> int:
+        """Slices of a tile; 1 on a slide."""
+        return self.axes[0].tile if len(self.axes) == 3 else 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of a tile along the axes, model px."""
+        return tuple(axis.tile for axis in self.axes)
+
+    @property
+    def window(self) -> tuple[int, ...]:
+        """The region in model px, which is the canvas: (y, x, height, width) or (z, y, x, depth, height, width)."""
+        return (*(axis.start for axis in self.axes), *(axis.length for axis in self.axes))
+
+    @property
+    def first(self) -> tuple[int, ...]:
+        """Index of the first tile that touches the window."""
+        return tuple(axis.indices[0] for axis in self.axes)
 
     @property
     def count(self) -> int:
         """Number of tiles to compute."""
         return int(self.wanted.sum())
 
-    def at(self, iy: int, ix: int) -> Tile:
-        """Return the grid's tile (iy, ix), computed or not."""
-        return Tile(iy, ix, iy * self.stride, ix * self.stride)
+    def at(self, *index: int) -> Tile:
+        """Return the grid's tile of an index, computed or not."""
+        return Tile(index, tuple(i * axis.stride for i, axis in zip(index, self.axes, strict=True)))
 
-    def is_wanted(self, iy: int, ix: int) -> bool:
-        """Whether tile (iy, ix) is computed in this run."""
-        row, column = iy - self.first[0], ix - self.first[1]
-        rows, columns = self.wanted.shape
-        return 0 <= row < rows and 0 <= column < columns and bool(self.wanted[row, column])
+    def slot(self, *index: int) -> tuple[int, ...]:
+        """Return where a tile stands in `wanted`; outside of it where it does not touch the window."""
+        return tuple(i - first for i, first in zip(index, self.first, strict=True))
+
+    def is_wanted(self, *index: int) -> bool:
+        """Whether a tile is computed in this run."""
+        slot = self.slot(*index)
+        inside = all(0 <= i < length for i, length in zip(slot, self.wanted.shape, strict=True))
+        return inside and bool(self.wanted[slot])
 
     def tiles(self) -> Iterator[Tile]:
-        """Yield the tiles to compute, row by row."""
-        for row, wanted in enumerate(self.wanted):
-            for column in np.flatnonzero(wanted):
-                yield self.at(self.first[0] + row, self.first[1] + int(column))
+        """Yield the tiles to compute, row by row and plane by plane."""
+        for row in np.ndindex(self.wanted.shape[:-1]):
+            for column in np.flatnonzero(self.wanted[row]):
+                yield self.at(*(i + first for i, first in zip((*row, int(column)), self.first, strict=True)))
 
-    def cells(self, tile: Tile) -> list[tuple[int, int]]:
+    def cells(self, tile: Tile) -> list[tuple[int, ...]]:
         """Return the indices of the cells that a tile reaches into."""
-        reach = (0, 1) if self.overlap else (0,)
-        return [(tile.iy + dy, tile.ix + dx) for dy in reach for dx in reach]
+        return list(product(*([i + d for d in axis.reach] for i, axis in zip(tile.index, self.axes, strict=True))))
 
-    def covering(self, cell: tuple[int, int]) -> list[Tile]:
+    def covering(self, cell: tuple[int, ...]) -> list[Tile]:
         """Return the computed tiles that reach into a cell, in tile order."""
-        reach = (1, 0) if self.overlap else (0,)
-        near = [(cell[0] - dy, cell[1] - dx) for dy in reach for dx in reach]
-        return [self.at(*place) for place in near if self.is_wanted(*place)]
+        near = product(*([i - d for d in reversed(axis.reach)] for i, axis in zip(cell, self.axes, strict=True)))
+        return [self.at(*index) for index in near if self.is_wanted(*index)]
 
-    def cell_box(self, cell: tuple[int, int]) -> tuple[int, int, int, int]:
-        """Return (y, x, height, width) of a cell inside the window, model px on the slide; may be empty."""
-        iy, ix = cell
-        top, left, height, width = self.window
-        y, x = max(iy * self.stride, top), max(ix * self.stride, left)
-        bottom, right = min((iy + 1) * self.stride, top + height), min((ix + 1) * self.stride, left + width)
-        return y, x, max(bottom - y, 0), max(right - x, 0)
+    def cell_box(self, cell: tuple[int, ...]) -> tuple[int, ...]:
+        """Return (*starts, *lengths) of a cell inside the window, model px of the whole input; may be empty."""
+        starts, lengths = zip(*(axis.cell(i) for i, axis in zip(cell, self.axes, strict=True)), strict=True)
+        return (*starts, *lengths)
 
 
 def make_plan(
@@ -192,7 +231,7 @@ def make_plan(
     is_tissue: Callable[[float, float, float, float], bool] | None = None,
     name: str = "the slide",
 ) -> Plan:
-    """Choose the tiles of a region, or of all tissue.
+    """Choose the tiles of a slide's region, or of all its tissue.
 
     Parameters
     ----------
@@ -215,20 +254,13 @@ def make_plan(
     InputError
         The region lies outside the slide or is empty; or there is no region and no tissue.
     """
+    axes = tuple(
+        make_axis(extent, factor=factor, tile=tile, overlap=overlap, part=part)
+        for extent, part in zip(slide_shape, _parts(slide_shape, region, name), strict=True)
+    )
     stride = tile - overlap
-    if not (0 <= overlap <= tile // 2 and tile > 0 and factor > 0):
-        raise ValueError(f"no grid with tile {tile}, overlap {overlap}, factor {factor}")
+    (iy, iy_end), (ix, ix_end) = (axis.indices for axis in axes)
     height, width = slide_shape
-    size = (_last(height / factor), _last(width / factor))
-    window = _window(slide_shape, size, factor, region, name)
-    (y, rows), (x, columns) = ((window[i], window[i + 2]) for i in (0, 1))
-    iy, iy_end = _indices(y, rows, tile, stride)
-    ix, ix_end = _indices(x, columns, tile, stride)
-    # The grid must reach every pixel of the window, whatever the tissue mask leaves out afterwards.
-    for start, length, low, high in ((y, rows, iy, iy_end), (x, columns, ix, ix_end)):
-        if not (low * stride <= start and (high - 1) * stride + tile >= start + length):
-            raise AssertionError(f"tiles {low}…{high} do not cover {length} px from {start}")
-
     polygon = None
     selected = np.ones((iy_end - iy, ix_end - ix), bool)
     if region is not None and region.polygon is not None:
@@ -247,30 +279,14 @@ def make_plan(
         if region is None:
             raise InputError(f"no tissue found in {name}: give a region to compute it all the same.")
         wanted = selected
-    return Plan(
-        factor=factor,
-        tile=tile,
-        overlap=overlap,
-        size=size,
-        window=window,
-        polygon=polygon,
-        first=(iy, ix),
-        wanted=wanted,
-    )
+    return Plan(axes=axes, wanted=wanted, polygon=polygon)
 
 
-def _last(edge: float) -> int:
-    """Return the number of px up to `edge`, a partly covered one included."""
-    return max(1, ceil(edge - _SLACK))
-
-
-def _window(
-    slide_shape: tuple[int, int], size: tuple[int, int], factor: float, region: Region | None, name: str
-) -> tuple[int, int, int, int]:
-    """Return (y, x, height, width) in model px: the region rounded outward, never beyond the slide."""
-    if region is None:
-        return (0, 0, *size)
+def _parts(slide_shape: tuple[int, int], region: Region | None, name: str) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the half-open ranges of rows and columns of a region, level-0 px, never beyond the slide."""
     height, width = slide_shape
+    if region is None:
+        return (0, height), (0, width)
     if region.width < 1 or region.height < 1:
         raise InputError(f"region {region.width} x {region.height} px is empty: width and height must be at least 1.")
     top, left = max(region.y, 0), max(region.x, 0)
@@ -280,11 +296,4 @@ def _window(
             f"region {region.x},{region.y},{region.width},{region.height} lies outside {name}, "
             f"which is {width} x {height} px: give x,y,width,height in level-0 pixels inside it."
         )
-    y, x = floor(top / factor + _SLACK), floor(left / factor + _SLACK)
-    y_end, x_end = min(_last(bottom / factor), size[0]), min(_last(right / factor), size[1])
-    return y, x, y_end - y, x_end - x
-
-
-def _indices(start: int, length: int, tile: int, stride: int) -> tuple[int, int]:
-    """Return the half-open range of grid indices whose tiles touch [start, start + length)."""
-    return max(0, (start - tile) // stride + 1), (start + length - 1) // stride + 1
+    return (top, bottom), (left, right)

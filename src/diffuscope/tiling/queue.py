@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from diffuscope.tiling.plan import Plan, Tile
 
-#: Where the user looks, level-0 px (y, x); None where nobody does. Asked anew for every batch.
-Focus = Callable[[], tuple[float, float] | None]
+#: Where the user looks: (y, x) or (z, y, x) in px of the input (level 0); None where nobody does. Asked at each batch.
+Focus = Callable[[], tuple[float, ...] | None]
 
 
 class TileQueue:
@@ -42,19 +42,18 @@ class TileQueue:
             left = left[np.argsort(self._distance(left, place), kind="stable")]
         chosen = left[:number]
         self._left.flat[chosen] = False
-        rows, columns = np.unravel_index(chosen, self._left.shape)
-        (iy, ix) = self._plan.first
-        return tuple(self._plan.at(iy + int(row), ix + int(column)) for row, column in zip(rows, columns, strict=True))
+        indices = np.stack(np.unravel_index(chosen, self._left.shape), axis=1) + self._plan.first
+        return tuple(self._plan.at(*index) for index in indices.tolist())
 
     def put_back(self, tiles: Iterable[Tile]) -> None:
         """Return tiles that were taken and not computed."""
         for tile in tiles:
-            self._left[tile.iy - self._plan.first[0], tile.ix - self._plan.first[1]] = True
+            self._left[self._plan.slot(*tile.index)] = True
 
-    def _distance(self, left: NDArray[np.intp], place: tuple[float, float]) -> NDArray[np.float64]:
-        """Squared distance, in tiles, from the centres of tiles to a place on the slide."""
-        plan = self._plan
-        rows, columns = np.unravel_index(left, self._left.shape)
-        y, x = ((at / plan.factor - plan.tile / 2) / plan.stride for at in place)
-        squared: NDArray[np.float64] = (plan.first[0] + rows - y) ** 2 + (plan.first[1] + columns - x) ** 2
+    def _distance(self, left: NDArray[np.intp], place: tuple[float, ...]) -> NDArray[np.float64]:
+        """Squared distance, in tiles, from the centres of tiles to a place in the input."""
+        squared = np.zeros(len(left))
+        slots = np.unravel_index(left, self._left.shape)
+        for axis, first, slot, at in zip(self._plan.axes, self._plan.first, slots, place, strict=True):
+            squared += (first + slot - (at / axis.factor - axis.tile / 2) / axis.stride) ** 2
         return squared

@@ -11,7 +11,8 @@ import dask.array as da
 import zarr
 
 from diffuscope.errors import InputError
-from diffuscope.tiling.layout import ATTRS, FORMAT, open_images
+from diffuscope.tiling.layout import ATTRS, VOLUME_FORMAT, open_images
+from diffuscope.tiling.place import Place
 from diffuscope.tiling.tissue import TissueMap, load_tissue
 
 if TYPE_CHECKING:
@@ -35,16 +36,11 @@ class Result:
     ports : tuple of Port
         Output ports, the main one first.
     images : dict of str to list of dask array
-        Pyramid levels (y, x, c) by port key, finest first; arrays read from disk at each compute, so
-        that a result being written is seen to grow.
-    mpp : float
-        µm per px of the finest level.
-    factor : float
-        Level-0 px of the slide per px of the finest level.
-    window : tuple of int
-        (y, x, height, width) of the canvas in px of the model's grid, whose origin is the slide's.
-    origin : tuple of float
-        (y, x) of the centre of the first px in µm from the centre of the slide's first px: napari's ``translate``.
+        Pyramid levels by port key, finest first, (y, x, c) of a slide and (z, y, x, c) of a volume; arrays read
+        from disk at each compute, so that a result being written is seen to grow.
+    place : Place
+        Window, factors, spacing and origin along (y, x) in µm, or along (z, y, x) in mm: the spacing is napari's
+        ``scale`` and the origin its ``translate``.
     tissue : TissueMap or None
         Where the tissue lies on the canvas; None where the result was written without.
     record : dict
@@ -59,13 +55,30 @@ class Result:
     tiles: int
     ports: tuple[Port, ...]
     images: dict[str, list[da.Array]]
-    mpp: float
-    factor: float
-    window: tuple[int, int, int, int]
-    origin: tuple[float, float]
+    place: Place
     tissue: TissueMap | None
     record: dict[str, Any]
     table: list[dict[str, str]]
+
+    @property
+    def mpp(self) -> float:
+        """µm per px of the finest level, along a row."""
+        return self.place.spacing[-1] * (1 if self.place.unit == "µm" else 1000)
+
+    @property
+    def factor(self) -> float:
+        """Input px (of level 0) per px of the finest level, along a row."""
+        return self.place.factors[-1]
+
+    @property
+    def window(self) -> tuple[int, ...]:
+        """(y, x, height, width) or (z, y, x, depth, height, width) of the canvas in px of the model's grid."""
+        return self.place.window
+
+    @property
+    def origin(self) -> tuple[float, ...]:
+        """Centre of the first px from the centre of the input's first px, in µm or, of a volume, in mm."""
+        return self.place.origin
 
 
 def is_result(path: str | Path) -> bool:
@@ -103,7 +116,7 @@ def open_result(path: str | Path) -> Result:
         raise InputError(f"{path.name} is not a Diffuscope result: give the .ome.zarr folder that a run wrote.")
     root = zarr.open_group(path, mode="r", zarr_format=2)
     about: Any = root.attrs[ATTRS]
-    if about["version"] > FORMAT:
+    if about["version"] > VOLUME_FORMAT:
         raise InputError(f"{path.name} was written by a newer Diffuscope: update to open it.")
     ports = tuple(
         Port(**{**port, "channels": tuple(port["channels"]), "range": tuple(port["range"])}) for port in about["ports"]
@@ -114,6 +127,7 @@ def open_result(path: str | Path) -> Result:
         raise InputError(f"{path.name} is damaged ({error}): run it again.") from error
     images = {key: [_channels_last(array) for array in levels] for key, levels in arrays.items()}
     table = path / TABLE
+    place = Place.from_json(about)
     return Result(
         path=path,
         complete=about["complete"],
@@ -121,18 +135,15 @@ def open_result(path: str | Path) -> Result:
         tiles=about["tiles"],
         ports=ports,
         images=images,
-        mpp=about["mpp"],
-        factor=about["factor"],
-        window=tuple(about["window"]),
-        origin=tuple(about["origin_um"]),
-        tissue=load_tissue(root, factor=about["factor"], window=tuple(about["window"])),
+        place=place,
+        tissue=load_tissue(root, factor=place.factors[-1], window=place.window),
         record=about["record"],
         table=list(csv.DictReader(table.open(newline="", encoding="utf-8"))) if table.exists() else [],
     )
 
 
 def _channels_last(array: zarr.Array[Any]) -> da.Array:
-    """Return (c, y, x) on disk as lazy (y, x, c)."""
+    """Return (c, …, y, x) on disk as lazy (…, y, x, c)."""
     # A name of its own each time: dask and napari must not take a canvas that grew for the one they know.
     lazy = da.from_array(array, chunks=array.chunks, name=False, asarray=True)
     moved: da.Array = da.moveaxis(lazy, 0, -1)

@@ -37,7 +37,7 @@ class TissueMap:
     downsample: float
     start: tuple[int, int]
     factor: float
-    window: tuple[int, int, int, int]
+    window: tuple[int, ...]
     polygon: tuple[tuple[float, float], ...] | None
 
     def read(self, y: int, x: int, height: int, width: int) -> NDArray[np.bool_]:
@@ -73,7 +73,7 @@ def crop_tissue(
     downsample: float,
     *,
     factor: float,
-    window: tuple[int, int, int, int],
+    window: tuple[int, ...],
     polygon: tuple[tuple[float, float], ...] | None,
 ) -> TissueMap:
     """Cut what a canvas needs from the tissue mask of the whole slide (parameters as in `TissueMap`)."""
@@ -112,7 +112,7 @@ def save_tissue(root: zarr.Group, tissue: TissueMap) -> None:
     )
 
 
-def load_tissue(root: zarr.Group, *, factor: float, window: tuple[int, int, int, int]) -> TissueMap | None:
+def load_tissue(root: zarr.Group, *, factor: float, window: tuple[int, ...]) -> TissueMap | None:
     """Read what `save_tissue` wrote; None where a result has none."""
     if PATH not in root:
         return None

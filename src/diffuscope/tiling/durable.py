@@ -1,0 +1,19 @@
+"""Files that are on disk, not only on their way there."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+
+def to_disk(path: Path) -> None:
+    """Wait until a file that was written, and its name, are on disk; a chunk of only the fill value has no file."""
+    for place in (path, path.parent):
+        # Windows opens no folders; there the name is written with the file.
+        with suppress(FileNotFoundError, PermissionError):
+            handle = os.open(place, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
