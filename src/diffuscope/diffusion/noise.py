@@ -40,11 +40,12 @@ def philox(counter: Sequence[Tensor], key: tuple[int, int]) -> tuple[Tensor, Ten
     for _ in range(10):
         # The 64-bit product wraps in int64, but its bits are right; the mask undoes the sign extension.
         p0, p1 = c0 * _M0, c2 * _M1
+        # In place where that is allowed: this is run for every pixel of every step.
         c0, c1, c2, c3 = (
-            ((p1 >> 32) & _MASK) ^ c1 ^ k0,
-            p1 & _MASK,
-            ((p0 >> 32) & _MASK) ^ c3 ^ k1,
-            p0 & _MASK,
+            (p1 >> 32).bitwise_and_(_MASK).bitwise_xor(c1).bitwise_xor_(k0),
+            p1.bitwise_and_(_MASK),
+            (p0 >> 32).bitwise_and_(_MASK).bitwise_xor(c3).bitwise_xor_(k1),
+            p0.bitwise_and_(_MASK),
         )
         k0, k1 = (k0 + _W0) & _MASK, (k1 + _W1) & _MASK
     return c0, c1, c2, c3
@@ -136,11 +137,13 @@ def normal(
         depth=depth,
         device=device,
     )
-    uniform = (bits.double() + 0.5) / 2.0**32
-    radius = (-2.0 * uniform[:, 0::2].log()).sqrt()
-    angle = (2.0 * torch.pi) * uniform[:, 1::2]
-    pairs = torch.stack([radius * angle.cos(), radius * angle.sin()], dim=2)
-    return pairs.flatten(0, 2)[:channels].float()
+    uniform = bits.flatten(0, 1)[: channels + channels % 2].double().add_(0.5).mul_(2.0**-32)
+    radius = uniform[0::2].log().mul_(-2.0).sqrt_()
+    angle = uniform[1::2].mul(2.0 * torch.pi)
+    drawn = torch.empty((channels, *radius.shape[1:]), dtype=torch.float32, device=bits.device)
+    drawn[0::2] = angle.cos().mul_(radius)
+    drawn[1::2] = angle[: channels // 2].sin().mul_(radius[: channels // 2])
+    return drawn
 
 
 class TileNoise:
@@ -155,7 +158,9 @@ class TileNoise:
     height, width : int
         Size of a tile, px.
     device : torch.device or str
-        Where the system runs. Noise is computed on the CPU: normals then agree between devices to the last bit.
+        Where the system runs. On CUDA the noise is computed there, for it would take longer on the CPU than the
+        network does: the words are the same bits, the normals agree to the rounding of float32. For other devices
+        it is computed on the CPU.
     depth : int, optional
         Slices of a tile; default one, without an axis of its own.
     """
@@ -188,6 +193,7 @@ class TileNoise:
                 width=width,
                 z=z[0] if z else 0,
                 depth=self._depth,
+                device=self._device if torch.device(self._device).type == "cuda" else "cpu",
             )
             for *z, y, x in self._places
         ]
