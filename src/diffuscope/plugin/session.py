@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -19,13 +18,14 @@ from diffuscope.plugin.child import Failed, Returned
 from diffuscope.plugin.facts import ModelFacts, own_metadata
 from diffuscope.plugin.jobs import Child, drive
 from diffuscope.plugin.live import LiveLayers
-from diffuscope.plugin.stain import Ended, Opened, Request, stain
+from diffuscope.plugin.stain import Ended, Opened, Renewed, Request, stain
 from diffuscope.plugin.state import JobState
+from diffuscope.plugin.waiting import JobQueue, same_folder
 from diffuscope.tiling.events import Finished, Preview, Started, TileDone
 from diffuscope.tiling.result import Result
 
-#: The viewer draws anew at most this often, and the outputs are read again at most this often.
-_DRAW_SECONDS, _REFRESH_SECONDS = 0.1, 0.7
+#: Previews are drawn at most this often.
+_DRAW_SECONDS = 0.1
 
 
 class Session:
@@ -45,16 +45,16 @@ class Session:
     def __init__(self, viewer: Any, child: Child) -> None:
         self.viewer = viewer
         self.state = JobState()
+        self.queue = JobQueue()
         self.result: Result | None = None
         self._child = child
         self._closed = False
         self._stop = threading.Event()
+        self._request: Request | None = None
         self._live: LiveLayers | None = None
         self._bar: Any = None
         self._preview: Preview | None = None
         self._outcome: Finished | Failed | None = None
-        self._stale = False
-        self._refreshed = 0.0
         self._clock = QTimer()
         self._clock.setInterval(int(_DRAW_SECONDS * 1000))
         self._clock.timeout.connect(self._draw)
@@ -70,7 +70,19 @@ class Session:
         self._work(partial(drive, self._child, "describe", model=folder), self._on_model)
 
     def run(self, request: Request) -> None:
-        """Start a staining job."""
+        """Start a staining job, or let it wait for the one at work."""
+        if self.state.is_idle:
+            self._start(request)
+        else:
+            self.queue.add(request)
+
+    def is_promised(self, out: Path) -> bool:
+        """Whether the job at work or one that waits writes into a folder."""
+        jobs = [*self.queue.waiting, *([self._request] if self._request else [])]
+        return any(same_folder(job.settings["out"], out) for job in jobs)
+
+    def _start(self, request: Request) -> None:
+        self._request = request
         self._stop = threading.Event()
         self._live = self._preview = self._outcome = None
         self.state.begin("starting", f"Preparing “{request.slide.name}”…")
@@ -79,7 +91,7 @@ class Session:
         self._work(partial(stain, self._child, request, self._stop), self._on_run)
 
     def cancel(self) -> None:
-        """Stop before the next denoising step; finished tiles are kept."""
+        """Stop the job at work before its next denoising step; finished tiles are kept, and the queue goes on."""
         self._stop.set()
         self._child.cancel()
         self.state.phase = "cancelling"
@@ -96,12 +108,13 @@ class Session:
         self.result_changed.emit(result)
 
     def close(self) -> None:
-        """End the child process; what it may still say finds no listener, for the window is gone."""
+        """End the child process, and drop what waits; what they may still say finds no listener: the window is gone."""
         self._closed = True
         self._stop.set()
         self._clock.stop()
-        for signal in (self.state.events, self.model_found, self.result_changed):
+        for signal in (self.state.events, self.model_found, self.result_changed, self.queue.changed):
             signal.disconnect()
+        self.queue.clear()
         if self._bar is not None:
             with suppress(RuntimeError):  # napari's own bar went with its window
                 self._bar.close()
@@ -150,42 +163,44 @@ class Session:
                 self._preview = message
             case TileDone():
                 self.state.apply(message)
-                self._stale = True
                 self._bar.update(message.done - self._bar.n)
+            case Renewed() if self._live is not None:
+                self._live.refresh()
             case Finished() | Failed():
                 self._outcome = message
             case Ended():
                 self._end(message.result)
 
     def _draw(self) -> None:
-        if self._live is None:
-            return
-        if self._preview is not None:
+        if self._live is not None and self._preview is not None:
             self._live.show_preview(self._preview)
             self._preview = None
-        if self._stale and time.monotonic() - self._refreshed > _REFRESH_SECONDS:
-            self._stale = False
-            self._live.refresh()
-            self._refreshed = time.monotonic()
 
     def _end(self, result: Result | None) -> None:
         self._clear(result)
         if result is not None:
             self.show_result(result)
-        # last, since whoever waits for an idle dock expects all of the above
+        # late, since whoever waits for an idle dock expects all of the above
         match self._outcome:
             case Finished():
                 self.state.apply(self._outcome)
             case Failed():
+                if self.queue.waiting and self._request is not None:
+                    self.queue.add_failed(self._request, self._outcome.sentence)
                 self.state.fail(self._outcome.sentence)
             case None:
                 self.state.say("Cancelled before anything was computed.")
                 self.state.phase = "idle"
+        self._request = None
+        if request := self.queue.take():
+            self._start(request)
 
     def _on_abort(self) -> None:
-        # napari's own task list, or napari closing, ended the worker
+        # napari closing ended the worker: nothing must start in its place
         if self._closed:
             return
+        self.queue.clear()
+        self._request = None
         self._stop.set()
         self._child.cancel()
         self._clear(None, keep=True)
