@@ -288,3 +288,15 @@ def test_a_finished_result_is_exported_and_an_incomplete_one_is_not(tmp_path, mo
     list(verbs.run(model, slide, tmp_path / "part", steps=1, device="cpu", cancelled=lambda: True))
     with pytest.raises(InputError, match="incomplete"):
         verbs.export(tmp_path / "part", tmp_path / "part.ome.tif")
+
+
+def test_tiles_near_the_view_come_first(tmp_path, model, slide):
+    def first(place: tuple[float, float]) -> tuple[int, int]:
+        events = verbs.run(model, slide, tmp_path / str(place), sampler="ddim", steps=2, focus=lambda: place)
+        preview = next(event for event in events if isinstance(event, Preview))
+        events.close()
+        return preview.y, preview.x
+
+    # 288 px tiles every 256 px of the 1000 x 1200 px around: the one whose middle is nearest.
+    assert first((1536.0 + 144, 512.0 + 144)) == (1536, 512)
+    assert first((256.0 + 150, 1024.0 + 130)) == (256, 1024)

@@ -30,6 +30,10 @@ def about(*, cancelled):
     yield {"pid": os.getpid(), "main": getattr(main, "__file__", None), "modules": sorted(sys.modules)}
 
 
+def looked_at(*, cancelled):
+    yield cancelled.focus()
+
+
 def refuse(*, cancelled):
     raise InputError("slide.svs is a text file: give a slide.")
     yield

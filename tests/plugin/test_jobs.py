@@ -132,3 +132,11 @@ def test_the_parent_script_is_not_run_again_and_the_child_dies_with_its_parent(t
     while is_alive(int(pid)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not is_alive(int(pid))
+
+
+def test_a_job_knows_where_the_user_looks(child: Child):
+    assert messages(child, "looked_at")[:-1] == []  # nowhere yet: None, like every message that says nothing
+    child.look_at(1200.5, 30.0)
+    assert messages(child, "looked_at") == [(1200.5, 30.0), Returned(None)]
+    child.look_at(5.0, 6.0)
+    assert messages(child, "looked_at") == [(5.0, 6.0), Returned(None)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from diffuscope.plugin.state import JobState, duration
-from diffuscope.tiling.events import Finished, Preview, Started, TileDone
+from diffuscope.tiling.events import Finished, Notice, Preview, Started, TileDone
 
 
 def running(tiles: int = 40) -> JobState:
@@ -75,3 +75,12 @@ def test_changes_are_told():
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (59.4, "59 s"), (185, "3 min 05 s"), (7860, "2 h 11 min")])
 def test_durations_as_people_say_them(seconds: float, text: str):
     assert duration(seconds) == text
+
+
+def test_what_goes_wrong_on_the_way_is_told_and_at_the_end_counted():
+    state = running(tiles=40)
+    state.apply(Notice("The tile at y 0, x 256 could not be read."))
+    assert state.message == "The tile at y 0, x 256 could not be read." and state.phase == "running"
+    state.apply(Finished(out="out", complete=False, done=37, tiles=40, seconds=20.0, unread=3))
+    assert state.message.startswith("3 of 40 tiles could not be read")
+    assert state.is_idle

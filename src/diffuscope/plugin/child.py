@@ -11,8 +11,8 @@ import multiprocessing
 import os
 import signal
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 from diffuscope.errors import DiffuscopeError
@@ -33,7 +33,34 @@ class Failed:
     trace: str = ""
 
 
-def serve(connection: Any, cancelled_up_to: Any, verbs: str) -> None:
+class Wishes:
+    """What napari wants of a job, asked while it runs: whether to stop (called), and where the user looks.
+
+    Parameters
+    ----------
+    cancelled_up_to : multiprocessing.sharedctypes c_longlong
+        Jobs with this number or a lower one are cancelled.
+    place : multiprocessing.sharedctypes array of c_double
+        (y, x) in level-0 px; NaN where the user looks at nothing in particular.
+    job : int
+        This job's number.
+    """
+
+    def __init__(self, cancelled_up_to: Any, place: Any, job: int) -> None:
+        self._cancelled_up_to, self._place, self._job = cancelled_up_to, place, job
+        self._parent = multiprocessing.parent_process()
+
+    def __call__(self) -> bool:
+        """Whether the job is to stop: it was cancelled, or nobody is left to tell."""
+        return self._cancelled_up_to.value >= self._job or (self._parent is not None and not self._parent.is_alive())
+
+    def focus(self) -> tuple[float, float] | None:
+        """Return where the user looks."""
+        y, x = self._place
+        return None if isnan(y) or isnan(x) else (y, x)
+
+
+def serve(connection: Any, cancelled_up_to: Any, place: Any, verbs: str) -> None:
     """Answer commands until the parent says stop or is gone.
 
     Parameters
@@ -42,6 +69,8 @@ def serve(connection: Any, cancelled_up_to: Any, verbs: str) -> None:
         The child's end of a two-way pipe. Commands are (job, name, keyword arguments); None stops.
     cancelled_up_to : multiprocessing.sharedctypes c_longlong
         Jobs with this number or a lower one are cancelled.
+    place : multiprocessing.sharedctypes array of c_double
+        Where the user looks, as in `Wishes`.
     verbs : str
         Module whose generator functions are the commands; each takes ``cancelled`` besides its own arguments.
     """
@@ -62,14 +91,12 @@ def serve(connection: Any, cancelled_up_to: Any, verbs: str) -> None:
             return
         job, name, arguments = order
         try:
-            _answer(connection, job, verbs, name, arguments, _canceller(cancelled_up_to, job))
+            _answer(connection, job, verbs, name, arguments, Wishes(cancelled_up_to, place, job))
         except (BrokenPipeError, ConnectionResetError):
             return
 
 
-def _answer(
-    connection: Any, job: int, verbs: str, name: str, arguments: dict[str, Any], cancelled: Callable[[], bool]
-) -> None:
+def _answer(connection: Any, job: int, verbs: str, name: str, arguments: dict[str, Any], cancelled: Wishes) -> None:
     try:
         steps = getattr(importlib.import_module(verbs), name)(cancelled=cancelled, **arguments)
         while True:
@@ -91,8 +118,3 @@ def _answer(
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or ["no message"])[0].rstrip(".")
-
-
-def _canceller(cancelled_up_to: Any, job: int) -> Callable[[], bool]:
-    parent = multiprocessing.parent_process()
-    return lambda: cancelled_up_to.value >= job or (parent is not None and not parent.is_alive())

@@ -193,7 +193,9 @@ class StainDock(QWidget):
         if result is None or not self.session.state.is_idle:
             return
         try:
-            self.session.run(request_to_resume(result, self.slides.layers, self.form.model))
+            request = request_to_resume(result, self.slides.layers, self.form.model)
+            request.settings["scheduler"] = self.form.scheduler.strip() or None
+            self.session.run(request)
         except InputError as error:
             self.session.state.complain(str(error))
 

@@ -46,6 +46,8 @@ class RunForm:
         µm per pixel of the slide as given by the user; 0: as the file says.
     out : str
         Result folder.
+    scheduler : str
+        Address of a dask scheduler whose workers compute; empty: this machine.
     """
 
     slide: SlideFacts | None = None
@@ -59,6 +61,7 @@ class RunForm:
     device: str = "auto"
     mpp: float = 0.0
     out: str = ""
+    scheduler: str = ""
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
     @property
@@ -116,6 +119,7 @@ class RunForm:
             "samples": self.samples,
             "seed": self.seed,
             "device": self.device,
+            "scheduler": self.scheduler.strip() or None,
         }
 
 

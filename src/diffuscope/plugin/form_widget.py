@@ -78,6 +78,9 @@ class FormWidget(QWidget):
         self.sampler = combo()
         self.steps = spin(0, 4000, "Denoising steps a sample")
         self.steps.setSpecialValueText("as the quality says")
+        self.scheduler = QLineEdit()
+        self.scheduler.setPlaceholderText("this machine")
+        self.scheduler.setToolTip("Address of a dask scheduler whose workers compute, e.g. tcp://10.0.0.1:8786")
 
         rows = form_layout(self)
         rows.addRow("Slide", self.slide)
@@ -97,6 +100,7 @@ class FormWidget(QWidget):
         folded = form_layout(self.advanced)
         folded.addRow("Sampler", self.sampler)
         folded.addRow("Steps", self.steps)
+        folded.addRow("Cluster", self.scheduler)
         self.fold = QToolButton()
         self.fold.setText("Advanced")
         self.fold.setCheckable(True)
@@ -119,6 +123,7 @@ class FormWidget(QWidget):
         for name in ("mpp", "samples", "seed", "steps"):
             getattr(self, name).valueChanged.connect(lambda value, name=name: setattr(self.form, name, value))
         self.out.textEdited.connect(lambda text: setattr(self.form, "out", text))
+        self.scheduler.textEdited.connect(lambda text: setattr(self.form, "scheduler", text))
 
     def set_slides(self, names: list[str], chosen: int) -> None:
         """List the input layers."""

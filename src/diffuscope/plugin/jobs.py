@@ -9,7 +9,8 @@ import threading
 import types
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
-from ctypes import c_longlong
+from ctypes import c_double, c_longlong
+from math import nan
 from typing import Any
 
 from diffuscope.plugin.child import Failed, Returned, serve
@@ -37,6 +38,7 @@ class Child:
         self._context = multiprocessing.get_context("spawn")
         # a plain number, not an Event: its semaphore would stay locked by a child that is killed
         self._cancelled_up_to: Any = self._context.Value(c_longlong, -1, lock=False)
+        self._place: Any = self._context.Array(c_double, [nan, nan], lock=False)
         self._last = -1
         self._process: Any = None
         self._connection: Any = None
@@ -76,6 +78,10 @@ class Child:
         """
         self._cancelled_up_to.value = max(self._cancelled_up_to.value, self._last if job is None else job)
 
+    def look_at(self, y: float, x: float) -> None:
+        """Say where the user looks on the slide of the job at work, level-0 px: tiles near there come first."""
+        self._place[:] = (y, x)
+
     def close(self, patience: float = 1.0) -> None:
         """End the process: politely, then after `patience` seconds without asking."""
         self._closed = True
@@ -95,7 +101,10 @@ class Child:
         self._connection, theirs = self._context.Pipe()
         # daemon: Python ends it at exit even where nobody called close()
         self._process = self._context.Process(
-            target=serve, args=(theirs, self._cancelled_up_to, self._verbs), name="diffuscope-compute", daemon=True
+            target=serve,
+            args=(theirs, self._cancelled_up_to, self._place, self._verbs),
+            name="diffuscope-compute",
+            daemon=True,
         )
         with _empty_main():
             self._process.start()

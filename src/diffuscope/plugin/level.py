@@ -93,7 +93,7 @@ class Level:
         return out
 
     def _piece(self, piece: tuple[int, int]) -> NDArray[np.generic] | None:
-        stamp = _stamp(chunk_file(self._array, *piece))
+        stamp = _stamp(chunk_file(self._array, piece))
         with self._lock:
             kept, pixels = self._pieces.get(piece, (None, None))
         if kept != stamp:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,11 @@ class Placement:
     scale: NDArray[np.float64]
     translate: NDArray[np.float64]
     units: tuple[Any, ...]
+
+    def to_slide(self, place: Sequence[float]) -> tuple[float, float]:
+        """Return the level-0 px (y, x), counted from the slide's corner, at a place of napari's world."""
+        y, x = (np.asarray(place) - self.translate) / self.scale + 0.5
+        return float(y), float(x)
 
 
 def scan_placement(mpp: float | None) -> Placement:

@@ -21,7 +21,7 @@ from diffuscope.plugin.live import LiveLayers
 from diffuscope.plugin.stain import Ended, Opened, Renewed, Request, stain
 from diffuscope.plugin.state import JobState
 from diffuscope.plugin.waiting import JobQueue, same_folder
-from diffuscope.tiling.events import Finished, Preview, Started, TileDone
+from diffuscope.tiling.events import Finished, Notice, Preview, Started, TileDone
 from diffuscope.tiling.result import Result
 
 #: Previews are drawn at most this often.
@@ -88,6 +88,7 @@ class Session:
         self.state.begin("starting", f"Preparing “{request.slide.name}”…")
         self._bar = progress(total=0, desc="Virtual staining")
         self._clock.start()
+        self._tell_view()
         self._work(partial(stain, self._child, request, self._stop), self._on_run)
 
     def cancel(self) -> None:
@@ -164,6 +165,8 @@ class Session:
             case TileDone():
                 self.state.apply(message)
                 self._bar.update(message.done - self._bar.n)
+            case Notice():
+                self.state.apply(message)
             case Renewed() if self._live is not None:
                 self._live.refresh()
             case Finished() | Failed():
@@ -172,9 +175,14 @@ class Session:
                 self._end(message.result)
 
     def _draw(self) -> None:
+        self._tell_view()
         if self._live is not None and self._preview is not None:
             self._live.show_preview(self._preview)
             self._preview = None
+
+    def _tell_view(self) -> None:
+        if self._request is not None and self.viewer.dims.ndisplay == 2:
+            self._child.look_at(*self._request.placement.to_slide(self.viewer.camera.center[-2:]))
 
     def _end(self, result: Result | None) -> None:
         self._clear(result)

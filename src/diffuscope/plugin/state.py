@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from psygnal import SignalGroupDescriptor
 
-from diffuscope.tiling.events import Event, Finished, Preview, Started, TileDone
+from diffuscope.tiling.events import Event, Finished, Notice, Preview, Started, TileDone
 
 Phase = Literal["idle", "starting", "running", "cancelling", "busy"]
 
@@ -84,6 +84,8 @@ class JobState:
                 self.step, self.steps = event.step, event.steps
             case TileDone():
                 self.done, self.tiles, self.seconds = event.done, event.tiles, event.seconds
+            case Notice():
+                self.say(event.sentence)
             case Finished():
                 self.done, self.tiles, self.seconds = event.done, event.tiles, event.seconds
                 self.say(_ending(event))
@@ -134,5 +136,10 @@ def duration(seconds: float) -> str:
 def _ending(event: Finished) -> str:
     if event.complete:
         return f"Done: {event.tiles} tiles in {duration(event.seconds)}. A model's guess, not for diagnosis."
+    if event.unread:
+        return (
+            f"{event.unread} of {event.tiles} tiles could not be read; the others are kept, marked incomplete. "
+            "Continue this run tries them again."
+        )
     kept = "nothing was finished yet" if event.done == 0 else "what was finished is kept, marked incomplete"
     return f"Cancelled after {event.done} of {event.tiles} tiles: {kept}."

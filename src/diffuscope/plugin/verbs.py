@@ -8,6 +8,7 @@ from typing import Any
 
 import diffuscope.run
 from diffuscope.diffusion.samplers import SAMPLERS
+from diffuscope.plugin.child import Wishes
 from diffuscope.plugin.facts import ModelFacts
 from diffuscope.tiling.events import Event
 from diffuscope.zoo import load_model
@@ -37,9 +38,9 @@ def describe(*, model: str, cancelled: Cancelled) -> Generator[ModelFacts, None,
     )
 
 
-def run(*, cancelled: Cancelled, **arguments: Any) -> Generator[Event, None, None]:
-    """Yield the events of `diffuscope.run.run`."""
-    yield from diffuscope.run.run(**arguments, cancelled=cancelled)
+def run(*, cancelled: Wishes, **arguments: Any) -> Generator[Event, None, None]:
+    """Yield the events of `diffuscope.run.run`, from where the user looks outwards."""
+    yield from diffuscope.run.run(**arguments, cancelled=cancelled, focus=cancelled.focus)
 
 
 def export(*, result: Path, path: Path, layer: str, cancelled: Cancelled) -> Generator[None, None, str]:
