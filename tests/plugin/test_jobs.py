@@ -62,6 +62,16 @@ def test_a_job_that_was_left_does_not_speak_into_the_next(child: Child):
     assert messages(child, "count", upto=3) == [0, 1, 2, Returned("counted")]
 
 
+def test_a_job_that_is_left_late_does_not_cancel_the_next(child: Child):
+    left = drive(child, "count", upto=1)
+    while next(left) != 0:
+        pass
+    following = drive(child, "count", upto=20)
+    seen = [next(following)]
+    left.close()
+    assert [m for m in (*seen, *following) if m is not None][-1] == Returned("counted")
+
+
 def test_a_foreseen_error_is_its_sentence(child: Child):
     assert messages(child, "refuse") == [Failed("slide.svs is a text file: give a slide.")]
     assert messages(child, "count", upto=1)[-1] == Returned("counted")

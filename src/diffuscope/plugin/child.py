@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import multiprocessing
+import os
 import signal
 import traceback
 from collections.abc import Callable
@@ -46,6 +47,12 @@ def serve(connection: Any, cancelled_up_to: Any, verbs: str) -> None:
     """
     # Ctrl-C in the terminal is for napari, which then stops this process itself
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A thread of the network that has done its part sleeps until the others have: spinning, it would take the core
+    # that one of them needs, or the window, and a step would last many times as long. Read when torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    # The window comes first, but not so much that other programs leave the job nothing (as 19 would). Not on Windows.
+    if hasattr(os, "nice"):
+        os.nice(10)
     while True:
         try:
             order = connection.recv()

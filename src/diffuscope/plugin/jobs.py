@@ -69,9 +69,12 @@ class Child:
             return Failed("The compute process was closed." if self._closed else self._crashed())
         return message if number == job else None
 
-    def cancel(self) -> None:
-        """Ask every job that was sent so far to stop before its next step; harmless where all are over."""
-        self._cancelled_up_to.value = max(self._cancelled_up_to.value, self._last)
+    def cancel(self, job: int | None = None) -> None:
+        """Ask a job and those before it, or all that were sent so far, to stop before their next step.
+
+        Harmless where they are over.
+        """
+        self._cancelled_up_to.value = max(self._cancelled_up_to.value, self._last if job is None else job)
 
     def close(self, patience: float = 1.0) -> None:
         """End the process: politely, then after `patience` seconds without asking."""
@@ -121,7 +124,7 @@ def drive(child: Child, command: str, **arguments: Any) -> Generator[Any, None, 
             if isinstance(message, Returned | Failed):
                 return
     finally:
-        child.cancel()
+        child.cancel(job)
 
 
 @contextmanager
