@@ -24,7 +24,7 @@ class LiveLayers:
     viewer : napari.Viewer
         Where they are shown.
     layers : list of LayerTuple
-        The outputs, reading from the canvas on disk.
+        The outputs, reading from the canvas on disk; who fills the canvas renews them.
     """
 
     def __init__(self, viewer: Any, layers: list[LayerTuple]) -> None:
@@ -32,7 +32,7 @@ class LiveLayers:
         self._preview: Any = None
         _, self._about, _ = layers[0]
         self.outputs: list[Any] = []
-        # napari reads the coarsest level once and keeps it; one that lies in memory can be brought up to date
+        # napari reads the coarsest level once and keeps it; an array can be brought up to date under its hands
         self._coarsest: list[tuple[Any, Any]] = []
         with keep_active(viewer):
             for data, about, _ in layers:
@@ -61,14 +61,16 @@ class LiveLayers:
                 )
         else:
             self._preview.data = image
-            self._preview.translate = place["translate"]
+            # only where it is another: napari draws for each
+            if not np.array_equal(self._preview.translate, place["translate"]):
+                self._preview.translate = place["translate"]
 
     def refresh(self) -> None:
-        """Read again what may have changed on disk, for the layers that are seen."""
-        for layer, (memory, disk) in zip(self.outputs, self._coarsest, strict=True):
+        """Show what was renewed, in the layers that are seen."""
+        for layer, (memory, level) in zip(self.outputs, self._coarsest, strict=True):
             if layer.visible and layer in self._viewer.layers:
                 if memory is not None:
-                    memory[...] = disk
+                    memory[...] = level
                 layer.refresh()
 
     def end(self, result: Result | None, *, keep: bool = False) -> None:
@@ -82,9 +84,9 @@ class LiveLayers:
                 self._remove(layer)
             elif result is not None:
                 layer.metadata[KEY] = layer_metadata(result, own_metadata(layer)["port"])
-        for memory, disk in self._coarsest if result is not None else ():
+        for memory, level in self._coarsest if result is not None else ():
             if memory is not None:
-                memory[...] = disk
+                memory[...] = level
         self.refresh()
 
     def _remove(self, layer: Any) -> None:

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import zarr
 from numpy.typing import NDArray
 
 from diffuscope.plugin.facts import KEY
+from diffuscope.plugin.level import Level
+from diffuscope.tiling.layout import open_images
 from diffuscope.tiling.result import Result
 
 LayerTuple = tuple[Any, dict[str, Any], str]
@@ -74,15 +77,17 @@ def result_layers(result: Result, placement: Placement | None = None) -> list[La
     -------
     list of (data, keyword arguments, "image")
         The main image first and visible, as RGBA: what was not computed is transparent. The maps above it, hidden.
+        The data are `Level`, finest first.
     """
     if placement is None:
         placement = scan_placement(slide_mpp(result))
     y, x, _, _ = result.window
     place = canvas_place(placement, result.factor, (y * result.factor, x * result.factor))
+    arrays = open_images(zarr.open_group(result.path, mode="r", zarr_format=2), result.ports)
     layers: list[LayerTuple] = []
     for number, port in enumerate(result.ports):
         is_rgb = port.kind == "rgb"
-        levels = [_see_through(level, port.fill) if is_rgb else level[..., 0] for level in result.images[port.key]]
+        levels = [Level(array, port.fill if is_rgb else None) for array in arrays[port.key]]
         about = {
             "name": port.name,
             "rgb": is_rgb,
@@ -90,8 +95,6 @@ def result_layers(result: Result, placement: Placement | None = None) -> list[La
             "visible": number == 0,
             "blending": "translucent",
             "multiscale": len(levels) > 1,
-            # what is on disk may change under a running job: napari must not keep chunks
-            "cache": False,
             "metadata": {KEY: layer_metadata(result, port.key)},
             **place,
         }
@@ -115,13 +118,3 @@ def layer_metadata(result: Result, key: str) -> dict[str, Any]:
         "complete": result.complete,
         "record": result.record,
     }
-
-
-def _see_through(level: Any, fill: float) -> Any:
-    """Add an alpha channel in which what was not computed (the fill colour) lets the slide below show."""
-    return level.map_blocks(_with_alpha, fill, dtype=level.dtype, chunks=(*level.chunks[:2], (4,)))
-
-
-def _with_alpha(block: NDArray[np.uint8], fill: float) -> NDArray[np.uint8]:
-    alpha = np.where((block != fill).any(axis=-1, keepdims=True), np.uint8(255), np.uint8(0))
-    return np.concatenate([block, alpha], axis=-1)

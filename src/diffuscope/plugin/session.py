@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -19,13 +18,13 @@ from diffuscope.plugin.child import Failed, Returned
 from diffuscope.plugin.facts import ModelFacts, own_metadata
 from diffuscope.plugin.jobs import Child, drive
 from diffuscope.plugin.live import LiveLayers
-from diffuscope.plugin.stain import Ended, Opened, Request, stain
+from diffuscope.plugin.stain import Ended, Opened, Renewed, Request, stain
 from diffuscope.plugin.state import JobState
 from diffuscope.tiling.events import Finished, Preview, Started, TileDone
 from diffuscope.tiling.result import Result
 
-#: The viewer draws anew at most this often, and the outputs are read again at most this often.
-_DRAW_SECONDS, _REFRESH_SECONDS = 0.1, 0.7
+#: Previews are drawn at most this often.
+_DRAW_SECONDS = 0.1
 
 
 class Session:
@@ -53,8 +52,6 @@ class Session:
         self._bar: Any = None
         self._preview: Preview | None = None
         self._outcome: Finished | Failed | None = None
-        self._stale = False
-        self._refreshed = 0.0
         self._clock = QTimer()
         self._clock.setInterval(int(_DRAW_SECONDS * 1000))
         self._clock.timeout.connect(self._draw)
@@ -150,23 +147,18 @@ class Session:
                 self._preview = message
             case TileDone():
                 self.state.apply(message)
-                self._stale = True
                 self._bar.update(message.done - self._bar.n)
+            case Renewed() if self._live is not None:
+                self._live.refresh()
             case Finished() | Failed():
                 self._outcome = message
             case Ended():
                 self._end(message.result)
 
     def _draw(self) -> None:
-        if self._live is None:
-            return
-        if self._preview is not None:
+        if self._live is not None and self._preview is not None:
             self._live.show_preview(self._preview)
             self._preview = None
-        if self._stale and time.monotonic() - self._refreshed > _REFRESH_SECONDS:
-            self._stale = False
-            self._live.refresh()
-            self._refreshed = time.monotonic()
 
     def _end(self, result: Result | None) -> None:
         self._clear(result)

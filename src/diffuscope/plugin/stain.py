@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ from diffuscope.plugin.scratch import write_scratch
 from diffuscope.tiling.events import Finished, Started, TileDone
 from diffuscope.tiling.plan import Region
 from diffuscope.tiling.result import Result, is_result, open_result
+
+#: What a job has written is read for the window at most this often.
+_RENEW_SECONDS = 0.7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +60,11 @@ class Opened:
 
 
 @dataclass(frozen=True)
+class Renewed:
+    """What the job has written lies in memory, in the data of the opened layers."""
+
+
+@dataclass(frozen=True)
 class Ended:
     """The job is over; `result` is None where nothing was kept."""
 
@@ -65,10 +74,12 @@ class Ended:
 def stain(child: Child, request: Request, stop: threading.Event) -> Generator[Any, None, None]:
     """Yield the events of a run, an `Opened` after its `Started`, and an `Ended` last; None now and then.
 
-    An error comes as a `Failed` before the `Ended`.
+    A `Renewed` comes now and then after tiles. An error comes as a `Failed` before the `Ended`.
     """
     source = request.slide.path
     out = Path(request.settings["out"])
+    layers: list[LayerTuple] = []
+    renewed = time.monotonic()
     try:
         if source is None:
             try:
@@ -85,15 +96,28 @@ def stain(child: Child, request: Request, stop: threading.Event) -> Generator[An
                 yield message
                 if isinstance(message, Started):
                     ours = True
-                    yield Opened(message.out, result_layers(open_result(out), request.placement))
+                    layers = result_layers(open_result(out), request.placement)
+                    yield Opened(message.out, layers)
                 any_done = any_done or isinstance(message, TileDone)
+                if isinstance(message, TileDone) and time.monotonic() - renewed > _RENEW_SECONDS:
+                    _renew(layers)
+                    renewed = time.monotonic()
+                    yield Renewed()
                 if isinstance(message, Failed) and ours and not any_done:
                     # run() tidies up after its own errors; a child that was killed could not
                     shutil.rmtree(out, ignore_errors=True)
                 if stop.is_set() and not isinstance(message, Finished):
                     child.cancel()
+        _renew(layers)
         # a refused run leaves a folder that was there before untouched, and that is not this job's result
         yield Ended(open_result(out) if ours and is_result(out) else None)
     finally:
         if request.slide.path is None and source is not None:
             shutil.rmtree(source.parent, ignore_errors=True)
+
+
+def _renew(layers: list[LayerTuple]) -> None:
+    """Read what changed on disk, here and not on the main thread."""
+    for data, about, _ in layers:
+        for level in data if about["multiscale"] else [data]:
+            level.renew()
