@@ -104,12 +104,12 @@ def test_the_whole_way(at: Driver, tiny_model: Path, tmp_path: Path, monkeypatch
     assert at.dock.fields.region_text.text() == "120 × 80 px at (800, 1,320)"
     at.fill(steps=500)
     at.dock.run.click()
-    assert at.dock.run.text() == "Cancel"
+    assert at.dock.run.text() == "Add to queue" and at.dock.cancel.text() == "Cancel"
     at.until(lambda: PREVIEW in at.names)
     preview = at.viewer.layers[PREVIEW]
     assert preview.data.shape[2] == 3 and preview.data.std() > 0
-    at.dock.run.click()
-    assert at.dock.run.text() == "Cancelling…" and not at.dock.run.isEnabled()
+    at.dock.cancel.click()
+    assert at.dock.cancel.text() == "Cancelling…" and not at.dock.cancel.isEnabled()
     at.until(lambda: at.state.is_idle)
     assert at.state.message.startswith("Cancelled after 0 of 1 tiles") and not at.state.failed
     assert PREVIEW not in at.names
@@ -121,7 +121,7 @@ def test_the_whole_way(at: Driver, tiny_model: Path, tmp_path: Path, monkeypatch
     at.dock.results.resume.click()
     at.until(lambda: PREVIEW in at.names)
     assert at.state.steps > 500
-    at.dock.run.click()
+    at.dock.cancel.click()
     at.until(lambda: at.state.is_idle)
     assert at.state.message.startswith("Cancelled after 0 of 1 tiles") and not at.state.failed
     assert open_result(at.out).record["parameters"]["steps"] == 500
@@ -168,7 +168,7 @@ def test_the_window_answers_while_a_run_goes_on(at: Driver, tiny_model: Path):
     clock.start(20)
     at.qtbot.wait(1000)
     clock.stop()
-    at.dock.run.click()
+    at.dock.cancel.click()
     at.until(lambda: at.state.is_idle)
     # 50 in a still window; a thread that computes would leave a handful
     assert len(beats) > 20

@@ -1,4 +1,4 @@
-"""The dock "Virtual staining": form, Run, progress, result."""
+"""The dock "Virtual staining": form, result, what goes on and what waits."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 
 import napari
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QFrame, QMessageBox, QProgressBar, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QMessageBox, QScrollArea, QVBoxLayout, QWidget
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.facts import ModelFacts, is_result, own_metadata, slide_facts
 from diffuscope.plugin.form import RunForm, unused
-from diffuscope.plugin.form_widget import FormWidget, small_text
+from diffuscope.plugin.form_widget import FormWidget
+from diffuscope.plugin.job_widget import JobWidget
 from diffuscope.plugin.jobs import Child
 from diffuscope.plugin.record import open_record
 from diffuscope.plugin.regions import layer_region, view_region
@@ -25,8 +26,6 @@ from diffuscope.plugin.slides import SlideList, add_region_layer, region_layer
 from diffuscope.plugin.stain import Request
 from diffuscope.tiling.plan import Region
 from diffuscope.tiling.result import Result, open_result
-
-_ERROR_STYLE = "padding: 4px; border-radius: 3px; background: rgba(200, 60, 40, 90);"
 
 
 class StainDock(QWidget):
@@ -69,17 +68,12 @@ class StainDock(QWidget):
         self.form_area.setWidgetResizable(True)
         self.form_area.setFrameShape(QFrame.Shape.NoFrame)
         self.form_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setFixedHeight(8)
-        self.progress = small_text()
-        self.status = small_text()
-        self.run = QPushButton("Run")
+        self.jobs = JobWidget(self.session.state, self.session.queue)
+        self.run, self.cancel = self.jobs.run, self.jobs.cancel
         whole = QVBoxLayout(self)
         whole.setContentsMargins(4, 4, 4, 4)
         whole.addWidget(self.form_area, 1)
-        for widget in (self.bar, self.progress, self.status, self.run):
-            whole.addWidget(widget)
+        whole.addWidget(self.jobs)
         self.setMinimumWidth(340)
 
     def _connect(self) -> None:
@@ -95,7 +89,8 @@ class StainDock(QWidget):
         self.results.export_asked.connect(self._export)
         self.results.record_asked.connect(self._show_record)
         self.results.resume_asked.connect(self._resume)
-        self.run.clicked.connect(self._run_or_cancel)
+        self.run.clicked.connect(self._run)
+        self.cancel.clicked.connect(self.session.cancel)
         self.viewer.layers.selection.events.active.connect(self._active_changed)
 
     # --- what the viewer tells ---
@@ -121,24 +116,21 @@ class StainDock(QWidget):
         try:
             self.session.show_result(open_result(folder))
         except InputError as error:
-            self.session.state.fail(str(error))
+            self.session.state.complain(str(error))
 
     # --- what the user does ---
 
-    def _run_or_cancel(self) -> None:
-        if not self.session.state.is_idle:
-            self.session.cancel()
-            return
+    def _run(self) -> None:
         if self.form.model is None:
             self.session.load_models()
             return
         try:
             request = self._request()
         except InputError as error:
-            self.session.state.fail(str(error))
+            self.session.state.complain(str(error))
             return
         except OSError as error:
-            self.session.state.fail(f"{self.form.out} cannot be written: {error.strerror}.")
+            self.session.state.complain(f"{self.form.out} cannot be written: {error.strerror}.")
             return
         if request is not None:
             self.session.run(request)
@@ -148,15 +140,16 @@ class StainDock(QWidget):
         layer, facts = self.slides.chosen, self.form.slide
         assert layer is not None and facts is not None
         region = self._region(layer)
-        overwrite = False
-        if settings["out"].exists():
-            answer = ask_overwrite(self, settings["out"])
-            if answer == "cancel":
-                return None
-            overwrite = answer == "replace"
-            if answer == "both":
-                settings["out"] = unused(settings["out"])
-                self.form.out = str(settings["out"])
+        out = settings["out"]
+        # what another job was promised is not there to be replaced; the form keeps the name that both go by
+        is_promised = self.session.is_promised(out)
+        answer = ask_overwrite(self, out) if out.exists() and not is_promised else ""
+        if answer == "cancel":
+            return None
+        if answer == "both" or is_promised:
+            settings["out"] = unused(out, lambda path: path.exists() or self.session.is_promised(path))
+        if answer == "both":
+            self.form.out = str(settings["out"])
         finest = layer.data[0] if layer.multiscale else layer.data
         return Request(
             slide=facts,
@@ -164,7 +157,7 @@ class StainDock(QWidget):
             placement=layer_placement(layer),
             region=region,
             settings=settings,
-            overwrite=overwrite,
+            overwrite=answer == "replace",
         )
 
     def _region(self, layer: Any) -> Region | None:
@@ -179,12 +172,15 @@ class StainDock(QWidget):
 
     def _draw(self) -> None:
         if self.slides.chosen is None:
-            self.session.state.fail(self.form.problem())
+            self.session.state.complain(self.form.problem())
             return
         add_region_layer(self.viewer, self.slides.chosen)
         self.form.region = "shape"
 
     def _load_folder(self, folder: str) -> None:
+        if not self.session.state.is_idle:
+            self.session.state.complain("A model folder can be opened when no job is at work.")
+            return
         self._asked_folder = folder
         self.session.load_folder(folder)
 
@@ -199,7 +195,7 @@ class StainDock(QWidget):
         try:
             self.session.run(request_to_resume(result, self.slides.layers, self.form.model))
         except InputError as error:
-            self.session.state.fail(str(error))
+            self.session.state.complain(str(error))
 
     def _show_record(self) -> None:
         if self.session.result is not None:
@@ -216,7 +212,7 @@ class StainDock(QWidget):
         self.fields.add_model(model, choose=model.name == self._asked_folder)
 
     def _form_changed(self, _: Any = None) -> None:
-        if self.session.state.is_idle and self.session.state.failed:
+        if self.session.state.failed:
             self.session.state.say("")  # the error was about the form as it was
         self._show_region()
         self._show_state()
@@ -234,22 +230,9 @@ class StainDock(QWidget):
 
     def _show_state(self, _: Any = None) -> None:
         state = self.session.state
-        words = {"starting": "Cancel", "running": "Cancel", "cancelling": "Cancelling…"}
-        self.run.setText(words.get(state.phase, "Run"))
-        self.run.setEnabled(state.phase in ("idle", "starting", "running"))
         self.results.export.setEnabled(state.is_idle)
         self.results.resume.setEnabled(state.is_idle)
-        # an empty range is Qt's "working, no telling how long"
-        self.bar.setRange(0, state.tiles if state.tiles or state.is_idle else 0)
-        self.bar.setValue(state.done)
-        self.bar.setVisible(not state.is_idle)
-        self.progress.setText(state.progress_text())
-        self.progress.setVisible(bool(self.progress.text()))
-        hint = self.form.problem() if state.is_idle and self.form.model else ""
-        text = state.message or hint
-        self.status.setText(text)
-        self.status.setVisible(bool(text))
-        self.status.setStyleSheet(_ERROR_STYLE if state.failed and state.message else "")
+        self.jobs.show_state(self.form.problem() if state.is_idle and self.form.model else "")
 
 
 def ask_overwrite(parent: QWidget, out: Path) -> str:

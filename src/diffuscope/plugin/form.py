@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -134,11 +135,11 @@ def suggest_out(slide: SlideFacts, model_name: str) -> Path:
     return unused(folder / f"{base}.ome.zarr")
 
 
-def unused(path: Path) -> Path:
-    """Return `path`, or the first of name-2, name-3, … that does not exist."""
+def unused(path: Path, is_taken: Callable[[Path], bool] = Path.exists) -> Path:
+    """Return `path`, or the first of name-2, name-3, … that is not taken: does not exist, if not told otherwise."""
     stem = path.name.removesuffix(".ome.zarr")
     number, candidate = 1, path
-    while candidate.exists():
+    while is_taken(candidate):
         number += 1
         candidate = path.with_name(f"{stem}-{number}.ome.zarr")
     return candidate

@@ -20,6 +20,7 @@ from diffuscope.plugin.jobs import Child, drive
 from diffuscope.plugin.live import LiveLayers
 from diffuscope.plugin.stain import Ended, Opened, Renewed, Request, stain
 from diffuscope.plugin.state import JobState
+from diffuscope.plugin.waiting import JobQueue, same_folder
 from diffuscope.tiling.events import Finished, Preview, Started, TileDone
 from diffuscope.tiling.result import Result
 
@@ -44,10 +45,12 @@ class Session:
     def __init__(self, viewer: Any, child: Child) -> None:
         self.viewer = viewer
         self.state = JobState()
+        self.queue = JobQueue()
         self.result: Result | None = None
         self._child = child
         self._closed = False
         self._stop = threading.Event()
+        self._request: Request | None = None
         self._live: LiveLayers | None = None
         self._bar: Any = None
         self._preview: Preview | None = None
@@ -67,7 +70,19 @@ class Session:
         self._work(partial(drive, self._child, "describe", model=folder), self._on_model)
 
     def run(self, request: Request) -> None:
-        """Start a staining job."""
+        """Start a staining job, or let it wait for the one at work."""
+        if self.state.is_idle:
+            self._start(request)
+        else:
+            self.queue.add(request)
+
+    def is_promised(self, out: Path) -> bool:
+        """Whether the job at work or one that waits writes into a folder."""
+        jobs = [*self.queue.waiting, *([self._request] if self._request else [])]
+        return any(same_folder(job.settings["out"], out) for job in jobs)
+
+    def _start(self, request: Request) -> None:
+        self._request = request
         self._stop = threading.Event()
         self._live = self._preview = self._outcome = None
         self.state.begin("starting", f"Preparing “{request.slide.name}”…")
@@ -76,7 +91,7 @@ class Session:
         self._work(partial(stain, self._child, request, self._stop), self._on_run)
 
     def cancel(self) -> None:
-        """Stop before the next denoising step; finished tiles are kept."""
+        """Stop the job at work before its next denoising step; finished tiles are kept, and the queue goes on."""
         self._stop.set()
         self._child.cancel()
         self.state.phase = "cancelling"
@@ -93,12 +108,13 @@ class Session:
         self.result_changed.emit(result)
 
     def close(self) -> None:
-        """End the child process; what it may still say finds no listener, for the window is gone."""
+        """End the child process, and drop what waits; what they may still say finds no listener: the window is gone."""
         self._closed = True
         self._stop.set()
         self._clock.stop()
-        for signal in (self.state.events, self.model_found, self.result_changed):
+        for signal in (self.state.events, self.model_found, self.result_changed, self.queue.changed):
             signal.disconnect()
+        self.queue.clear()
         if self._bar is not None:
             with suppress(RuntimeError):  # napari's own bar went with its window
                 self._bar.close()
@@ -164,20 +180,27 @@ class Session:
         self._clear(result)
         if result is not None:
             self.show_result(result)
-        # last, since whoever waits for an idle dock expects all of the above
+        # late, since whoever waits for an idle dock expects all of the above
         match self._outcome:
             case Finished():
                 self.state.apply(self._outcome)
             case Failed():
+                if self.queue.waiting and self._request is not None:
+                    self.queue.add_failed(self._request, self._outcome.sentence)
                 self.state.fail(self._outcome.sentence)
             case None:
                 self.state.say("Cancelled before anything was computed.")
                 self.state.phase = "idle"
+        self._request = None
+        if request := self.queue.take():
+            self._start(request)
 
     def _on_abort(self) -> None:
-        # napari's own task list, or napari closing, ended the worker
+        # napari closing ended the worker: nothing must start in its place
         if self._closed:
             return
+        self.queue.clear()
+        self._request = None
         self._stop.set()
         self._child.cancel()
         self._clear(None, keep=True)

@@ -62,10 +62,14 @@ class JobState:
         self.failed = False
         self.message = message
 
-    def fail(self, message: str) -> None:
-        """End the job with an error sentence."""
+    def complain(self, message: str) -> None:
+        """Show an error sentence that is not about the job at hand."""
         self.failed = True
         self.message = message
+
+    def fail(self, message: str) -> None:
+        """End the job with an error sentence."""
+        self.complain(message)
         self.phase = "idle"
 
     def apply(self, event: Event) -> None:
