@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.color import lab2rgb, rgb2lab
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from benchmarks._slide import lesson, sample
+from diffuscope.evaluation.dab import area_error_percent, dice
+from diffuscope.evaluation.paired import psnr, ssim
 from diffuscope.sample_data import sample_path
 from diffuscope.stains import dab_density
 from diffuscope.training.pairs import BLOCK, Pair, held_out, make_pairs
@@ -20,7 +21,7 @@ from diffuscope.training.recipe import Recipe, load_recipe
 from diffuscope.training.teacher import Lesson, paint
 from diffuscope.zoo import Model
 
-#: OD from which a pixel counts as positive, for the teacher and for every method: fixed on the training slides.
+#: OD above which a pixel counts as positive, for the teacher and for every method: fixed on the training slides.
 THRESHOLD = 0.2
 NEAR = 10.0  # µm
 MPP = 0.5
@@ -83,17 +84,16 @@ def scores(
 
     `psnr_db_near` counts what lies within 10 µm of a positive pixel; `area_error_percent` is of the positive area.
     """
-    positive, claimed = true_dab >= THRESHOLD, dab >= THRESHOLD
+    positive = true_dab > THRESHOLD
     reach = NEAR / MPP
     near = np.stack([ndimage.distance_transform_edt(~mask) <= reach if mask.any() else mask for mask in positive])
-    alike = [structural_similarity(a, b, channel_axis=-1) for a, b in zip(truth, found, strict=True)]
     values = {
-        "psnr_db": peak_signal_noise_ratio(truth, found),
-        "ssim": np.mean(alike),
-        "psnr_db_near": peak_signal_noise_ratio(truth[near], found[near]),
+        "psnr_db": psnr(truth, found, data_range=255),
+        "ssim": np.mean([ssim(a, b, data_range=255) for a, b in zip(truth, found, strict=True)]),
+        "psnr_db_near": psnr(truth[near], found[near], data_range=255),
         "dab_od_error": np.abs(dab - true_dab).mean(),
-        "area_error_percent": 100 * abs(claimed.sum() / positive.sum() - 1),
-        "dice": 2 * (claimed & positive).sum() / (claimed.sum() + positive.sum()),
+        "area_error_percent": area_error_percent(true_dab, dab, threshold=THRESHOLD),
+        "dice": dice(true_dab, dab, threshold=THRESHOLD),
     }
     return {key: float(value) for key, value in values.items()}
 

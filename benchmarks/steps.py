@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import laplace
 from scipy.stats import wasserstein_distance
-from skimage.metrics import peak_signal_noise_ratio
 
 from benchmarks._report import Goal, main
 from benchmarks._slide import lesson, places_with_cells, sample
+from diffuscope.evaluation.paired import psnr
 from diffuscope.run import DEMO_MODEL, load_model
 from diffuscope.systems.base import SampleSettings
 from diffuscope.training.teacher import paint
@@ -43,15 +43,15 @@ def measure() -> dict[str, float]:
     texture = {
         name: np.mean([high_frequencies(out["ihc"]) for out in outs]) for name, outs in (("fast", fast), ("full", full))
     }
-    psnr = {
-        name: np.mean([peak_signal_noise_ratio(truth, out["ihc"].round().astype(np.uint8)) for out in outs])
+    decibels = {
+        name: np.mean([psnr(truth, out["ihc"].round().astype(np.uint8), data_range=255) for out in outs])
         for name, outs in (("fast", fast), ("full", full))
     }
     dab, dab_all = (np.concatenate([out["dab"].ravel() for out in outs]) for outs in (fast, full))
     figures = {
-        "psnr_db": psnr["fast"],
-        "psnr_db_all_steps": psnr["full"],
-        "db_lost": psnr["full"] - psnr["fast"],
+        "psnr_db": decibels["fast"],
+        "psnr_db_all_steps": decibels["full"],
+        "db_lost": decibels["full"] - decibels["fast"],
         "high_frequency_ratio": texture["fast"] / texture["full"],
         "high_frequency_ratio_to_teacher": texture["fast"] / high_frequencies(truth),
         "dab_histogram_distance": wasserstein_distance(dab, dab_all),

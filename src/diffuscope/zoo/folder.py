@@ -22,9 +22,8 @@ from diffuscope.systems.base import System
 from diffuscope.systems.registry import build_system
 from diffuscope.zoo.card import CONFIG, ModelCard, ModelConfig, read_config
 from diffuscope.zoo.readme import readme
-from diffuscope.zoo.shelf import find_model
+from diffuscope.zoo.shelf import WEIGHTS, find_model
 
-WEIGHTS = "model.safetensors"
 # Formats that run code when they are opened; torch, numpy and scikit-learn write pickles under these names.
 PICKLES = frozenset({".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".joblib", ".npy", ".npz"})
 _PICKLE_MAGIC = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")

@@ -13,6 +13,7 @@ from diffuscope.zoo.card import CONFIG, ModelCard, read_config
 
 BUNDLED = Path(__file__).parent / "weights"
 HUB = "hub:"
+WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def find_model(model: str | Path) -> tuple[str, Path]:
     """
     text = str(model)
     if text.startswith(HUB):
-        return text, _from_hub(text.removeprefix(HUB))
+        return text, fetch(text.removeprefix(HUB), [WEIGHTS, CONFIG, "README.md"])
     if isinstance(model, str) and Path(text).name == text:
         for shelf in (BUNDLED, user_folder()):
             if (shelf / text / CONFIG).is_file():
@@ -92,13 +93,31 @@ def find_model(model: str | Path) -> tuple[str, Path]:
     raise InputError(f'there is no model "{text}": {hint}')
 
 
-def _from_hub(address: str) -> Path:
-    """Fetch a model folder, or take it from the hub's cache; only the three files of a model are ever downloaded."""
+def fetch(address: str, files: list[str]) -> Path:
+    """Fetch files of a repository from the hub, or take them from its cache; only those named are ever downloaded.
+
+    Parameters
+    ----------
+    address : str
+        ``"owner/name"``.
+    files : list of str
+        Names in the repository; one that is not there is no error.
+
+    Returns
+    -------
+    Path
+        The folder they lie in.
+
+    Raises
+    ------
+    InputError
+        The address is none, or it could not be reached and is not in the cache.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(address, allow_patterns=["model.safetensors", CONFIG, "README.md"]))
+        return Path(snapshot_download(address, allow_patterns=files))
     except HFValidationError as error:
         raise InputError(f'"{HUB}{address}" is no address of the hub: write {HUB}owner/name.') from error
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
