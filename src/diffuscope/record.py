@@ -11,6 +11,7 @@ from typing import Any
 
 NOT_FOR_DIAGNOSIS = "Research use only; not for diagnosis."
 _PACKAGES = ("diffuscope", "torch", "diffusers", "numpy", "zarr", "tifffile", "imagecodecs")
+_REGISTRATION_PACKAGES = ("diffuscope", "SimpleITK", "numpy", "scipy", "zarr", "tifffile", "imagecodecs")
 
 
 def command_line(
@@ -73,9 +74,67 @@ def make_record(
         "inputs": {key: dict(value) for key, value in inputs.items()},
         "parameters": dict(parameters),
         "compute": dict(compute),
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
+        "versions": _versions(_PACKAGES),
         "notices": list(notices),
     }
+
+
+def registration_command(*, fixed: str, moving: str, out: str, affine_only: bool, flags: Mapping[str, object]) -> str:
+    """Return the shell line that makes a registration again in the folder of the slides.
+
+    Parameters
+    ----------
+    fixed, moving, out : str
+        Names without folders.
+    affine_only : bool
+        Whether the B-spline was left out.
+    flags : mapping
+        Long options without dashes to their values; those that are None were not given.
+    """
+    words = ["diffuscope", "register", fixed, moving, "-o", out]
+    for flag, value in flags.items():
+        if value is not None:
+            words += [f"--{flag}", str(value)]
+    return shlex.join([*words, *(["--affine-only"] if affine_only else [])])
+
+
+def make_registration_record(
+    *,
+    inputs: Mapping[str, Mapping[str, Any]],
+    parameters: Mapping[str, Any],
+    figures: Mapping[str, Any],
+    command: str,
+    notices: tuple[str, ...],
+) -> dict[str, Any]:
+    """Put the record of a registration together; all values JSON.
+
+    Parameters
+    ----------
+    inputs : mapping of str to mapping
+        Of the fixed slide, then of the moving one: name, fingerprint, µm/px found and used.
+    parameters : mapping
+        What determines the transform.
+    figures : mapping
+        How well the slides match, before and after.
+    command : str
+        From `registration_command`.
+    notices : tuple of str
+        What the user was told.
+    """
+    return {
+        "note": NOT_FOR_DIAGNOSIS,
+        "command": command,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "inputs": {key: dict(value) for key, value in inputs.items()},
+        "parameters": dict(parameters),
+        "figures": dict(figures),
+        "versions": _versions(_REGISTRATION_PACKAGES),
+        "notices": list(notices),
+    }
+
+
+def _versions(packages: tuple[str, ...]) -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: _version(name) for name in packages}}
 
 
 def _version(name: str) -> str:

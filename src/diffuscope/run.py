@@ -1,4 +1,4 @@
-"""The verbs that every face calls: look, pick, run, export. The public API of Diffuscope."""
+"""The verbs that every face calls: look, pick, run, register, export. The public API of Diffuscope."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from diffuscope.errors import InputError
 from diffuscope.evaluation.measurements import measure, write_csv
 from diffuscope.export import export as write_export
 from diffuscope.job import Job, prepare
+from diffuscope.register import register
 from diffuscope.scans import Scan, open_scan
 from diffuscope.tiling.canvas import Canvas
 from diffuscope.tiling.cluster import ClusterCompute, connect
@@ -38,6 +39,7 @@ __all__ = [
     "models",
     "open_result",
     "open_scan",
+    "register",
     "run",
 ]
 

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 import diffuscope
+from diffuscope.cli.register import register
 from diffuscope.errors import DiffuscopeError
 
 if TYPE_CHECKING:
@@ -199,6 +200,9 @@ def export(
     import diffuscope.run as verbs
 
     typer.echo(f"Wrote {verbs.export(result, out, layer=layer, overwrite=overwrite)}")
+
+
+app.command()(register)
 
 
 def _follow(events: Generator[Event, None, None], cancelled: threading.Event) -> None:

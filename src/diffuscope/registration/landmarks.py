@@ -1,0 +1,94 @@
+"""Landmark error: how far a transform takes points from where a person saw them."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffuscope.errors import InputError
+from diffuscope.registration.transform import Transform
+from diffuscope.scans import Scan
+
+COLUMNS = ("x_fixed", "y_fixed", "x_moving", "y_moving")
+
+
+@dataclass(frozen=True, eq=False)
+class Landmarks:
+    """Pairs of points that show the same place on two slides.
+
+    Attributes
+    ----------
+    fixed, moving : ndarray of shape (n, 2)
+        (x, y) µm from each slide's upper left corner.
+    diagonal : float
+        Of the fixed slide, µm.
+    """
+
+    fixed: NDArray[np.float64]
+    moving: NDArray[np.float64]
+    diagonal: float
+
+    def errors(self, transform: Transform) -> NDArray[np.float64]:
+        """Target registration error of each pair: its distance on the fixed slide after the transform, µm."""
+        return np.asarray(np.linalg.norm(transform.to_fixed(self.moving) - self.fixed, axis=-1))
+
+    def summary(self, transform: Transform) -> dict[str, float]:
+        """Median, mean and largest error in µm, and the median over the fixed slide's diagonal (rTRE) in per cent."""
+        errors = self.errors(transform)
+        return {
+            "median error (µm)": float(np.median(errors)),
+            "mean error (µm)": float(errors.mean()),
+            "largest error (µm)": float(errors.max()),
+            "median rTRE (%)": 100 * float(np.median(errors)) / self.diagonal,
+        }
+
+
+def read_landmarks(path: str | Path, fixed: Scan, moving: Scan) -> Landmarks:
+    """Read landmark pairs from a CSV file.
+
+    Parameters
+    ----------
+    path : str or Path
+        Columns x_fixed, y_fixed, x_moving, y_moving in level-0 px from the upper left corner of each slide; other
+        columns are left unread.
+    fixed, moving : Scan
+        Of known µm/px.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, lacks a column, holds no pair or something that is no number, or a point lies
+        outside its slide.
+    """
+    path = Path(path)
+    assert fixed.mpp is not None and moving.mpp is not None
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            table = csv.DictReader(file)
+            missing = [name for name in COLUMNS if name not in (table.fieldnames or ())]
+            if missing:
+                raise InputError(f"{path.name} has no column {missing[0]}: landmarks need {', '.join(COLUMNS)}.")
+            rows = [[float(row[name]) for name in COLUMNS] for row in table]
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror or error}): give a CSV file.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path.name} is no text: give a CSV file with the columns {', '.join(COLUMNS)}.") from error
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path.name} holds something that is no number ({error}): correct that row.") from error
+    if not rows:
+        raise InputError(f"{path.name} holds no landmarks: add at least one row.")
+    points = np.array(rows)
+    for scan, pair in ((fixed, points[:, :2]), (moving, points[:, 2:])):
+        outside = ~((pair >= 0) & (pair <= scan.shape[::-1])).all(axis=1)
+        if outside.any():
+            row = int(np.flatnonzero(outside)[0])
+            x, y = pair[row]
+            raise InputError(
+                f"{path.name}, row {row + 2}: ({x:g}, {y:g}) lies outside {scan.name}, which has {scan.shape[1]} x "
+                f"{scan.shape[0]} px: give level-0 pixels."
+            )
+    return Landmarks(points[:, :2] * fixed.mpp, points[:, 2:] * moving.mpp, float(np.hypot(*fixed.shape)) * fixed.mpp)

@@ -1,0 +1,64 @@
+"""Landmark error against distances worked out by hand, and files that are refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from diffuscope.errors import InputError
+from diffuscope.registration import Transform, read_landmarks
+from tests.registration.known import MPP
+
+HEADER = "x_fixed,y_fixed,x_moving,y_moving\n"
+
+
+def write(path, text: str):
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_error_is_the_distance_on_the_fixed_slide(tmp_path, affine_pair):
+    rows = "100,100,103,104\n200,300,200,300\n50,60,50,70\n"
+    pairs = read_landmarks(write(tmp_path / "points.csv", HEADER + rows), affine_pair.fixed, affine_pair.moving)
+    same = Transform(np.eye(2), np.zeros(2))
+    np.testing.assert_allclose(pairs.errors(same), np.array([5, 0, 10]) * MPP)
+    summary = pairs.summary(same)
+    assert summary["median error (µm)"] == pytest.approx(5 * MPP)
+    assert summary["mean error (µm)"] == pytest.approx(5 * MPP)
+    assert summary["largest error (µm)"] == pytest.approx(10 * MPP)
+    assert summary["median rTRE (%)"] == pytest.approx(100 * 5 / np.hypot(1200, 1200))
+    # A slide scanned twice as large: the error is still told in µm of the fixed one.
+    double = Transform(2 * np.eye(2), np.zeros(2))
+    assert pairs.errors(double)[1] == pytest.approx(np.hypot(100, 150) * MPP)
+
+
+def test_other_columns_and_a_byte_order_mark_are_no_matter(tmp_path, affine_pair):
+    text = "﻿name,x_moving,y_moving,x_fixed,y_fixed\nvessel,1,2,3,4\n"
+    pairs = read_landmarks(write(tmp_path / "points.csv", text), affine_pair.fixed, affine_pair.moving)
+    np.testing.assert_allclose(pairs.fixed, [[3 * MPP, 4 * MPP]])
+    np.testing.assert_allclose(pairs.moving, [[1 * MPP, 2 * MPP]])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x_fixed,y_fixed,x_moving\n1,2,3\n", "has no column y_moving"),
+        ("", "has no column x_fixed"),
+        (HEADER, "holds no landmarks"),
+        (HEADER + "1,2,3,four\n", "no number"),
+        (HEADER + "1,2,3\n", "no number"),
+        (HEADER + "1,2,3,4\n1,2,3,nan\n", r"row 3: \(3, nan\) lies outside"),
+        (HEADER + "1,2,3,4\n1300,2,3,4\n", r"row 3: \(1300, 2\) lies outside he.ome.tif"),
+    ],
+)
+def test_bad_landmarks_are_refused(tmp_path, affine_pair, text, said):
+    with pytest.raises(InputError, match=said):
+        read_landmarks(write(tmp_path / "points.csv", text), affine_pair.fixed, affine_pair.moving)
+
+
+def test_a_file_that_is_missing_or_no_text_is_refused(tmp_path, affine_pair):
+    with pytest.raises(InputError, match="cannot be read"):
+        read_landmarks(tmp_path / "gone.csv", affine_pair.fixed, affine_pair.moving)
+    (tmp_path / "picture.csv").write_bytes(b"\x89PNG\xff\xfe")
+    with pytest.raises(InputError, match="is no text"):
+        read_landmarks(tmp_path / "picture.csv", affine_pair.fixed, affine_pair.moving)
