@@ -26,7 +26,7 @@ from diffuscope.tiling.plan import Region
 
 # 5 × 5 tiles, all tissue.
 REGION = Region(640, 1856, 1216, 1216)
-ROUNDS = 3
+ROUNDS = 2
 
 
 def bare(system: System, tiles: int, batch: int) -> float:

@@ -71,6 +71,7 @@ def test_settings_are_the_run_s_arguments_and_nothing_is_overridden_unasked():
         "samples": 3,
         "seed": 7,
         "device": "auto",
+        "scheduler": None,
     }
     advanced = form(quality="fast", sampler="ddim", steps=50).settings()
     assert (advanced["sampler"], advanced["steps"]) == ("ddim", 50)
