@@ -79,9 +79,9 @@ def serve(connection: Any, cancelled_up_to: Any, place: Any, verbs: str) -> None
     # A thread of the network that has done its part sleeps until the others have: spinning, it would take the core
     # that one of them needs, or the window, and a step would last many times as long. Read when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    # The window comes first, but not so much that other programs leave the job nothing (as 19 would). Not on Windows.
+    # The window comes first. (Linux weighs niceness within a session: other programs do not push the job aside by it.)
     if hasattr(os, "nice"):
-        os.nice(10)
+        os.nice(19)
     while True:
         try:
             order = connection.recv()

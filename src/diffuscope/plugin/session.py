@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -24,8 +25,10 @@ from diffuscope.plugin.waiting import JobQueue, same_folder
 from diffuscope.tiling.events import Finished, Notice, Preview, Started, TileDone
 from diffuscope.tiling.result import Result
 
-#: Previews are drawn at most this often.
-_DRAW_SECONDS = 0.1
+#: What a job does is drawn at most this often; while the camera moves, which draws by itself, no oftener than _MOVING.
+_DRAW_SECONDS, _MOVING_SECONDS = 0.1, 4.0
+#: The camera moves if it did so this short a while ago.
+_STILL_SECONDS = 0.25
 
 
 class Session:
@@ -54,10 +57,13 @@ class Session:
         self._live: LiveLayers | None = None
         self._bar: Any = None
         self._preview: Preview | None = None
+        self._is_stale = False
+        self._moved = self._drawn = 0.0
         self._outcome: Finished | Failed | None = None
         self._clock = QTimer()
         self._clock.setInterval(int(_DRAW_SECONDS * 1000))
         self._clock.timeout.connect(self._draw)
+        viewer.camera.events.connect(self._on_camera)
 
     def load_models(self) -> None:
         """Ask the child which models there are; each comes as `model_found`."""
@@ -85,6 +91,7 @@ class Session:
         self._request = request
         self._stop = threading.Event()
         self._live = self._preview = self._outcome = None
+        self._is_stale, self._drawn = False, 0.0
         self.state.begin("starting", f"Preparing “{request.slide.name}”…")
         self._bar = progress(total=0, desc="Virtual staining")
         self._clock.start()
@@ -113,6 +120,7 @@ class Session:
         self._closed = True
         self._stop.set()
         self._clock.stop()
+        self.viewer.camera.events.disconnect(self._on_camera)
         for signal in (self.state.events, self.model_found, self.result_changed, self.queue.changed):
             signal.disconnect()
         self.queue.clear()
@@ -167,8 +175,8 @@ class Session:
                 self._bar.update(message.done - self._bar.n)
             case Notice():
                 self.state.apply(message)
-            case Renewed() if self._live is not None:
-                self._live.refresh()
+            case Renewed():
+                self._is_stale = True
             case Finished() | Failed():
                 self._outcome = message
             case Ended():
@@ -176,9 +184,19 @@ class Session:
 
     def _draw(self) -> None:
         self._tell_view()
-        if self._live is not None and self._preview is not None:
+        now = time.monotonic()
+        if self._live is None or (now - self._moved < _STILL_SECONDS and now - self._drawn < _MOVING_SECONDS):
+            return
+        self._drawn = now
+        if self._preview is not None:
             self._live.show_preview(self._preview)
             self._preview = None
+        if self._is_stale:
+            self._is_stale = False
+            self._live.refresh()
+
+    def _on_camera(self, _: Any = None) -> None:
+        self._moved = time.monotonic()
 
     def _tell_view(self) -> None:
         if self._request is not None and self.viewer.dims.ndisplay == 2:
