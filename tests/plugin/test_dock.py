@@ -170,8 +170,8 @@ def test_the_window_answers_while_a_run_goes_on(at: Driver, tiny_model: Path):
     clock.stop()
     at.dock.cancel.click()
     at.until(lambda: at.state.is_idle)
-    # 50 in a still window; a thread that computes would leave a handful
-    assert len(beats) > 20
+    # 50 in a still window, 20 beside other programs; a thread that computes would leave a handful
+    assert len(beats) > 8
 
 
 def test_a_second_slide_does_not_take_the_result(at: Driver, tiny_model: Path):
