@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -67,6 +67,24 @@ def small_slide(tmp_path_factory: pytest.TempPathFactory) -> Path:
         file.write(finest, subifds=1, metadata={"axes": "YXS", **size}, **options)
         file.write(coarse, subfiletype=1, **options)
     return path
+
+
+@pytest.fixture(scope="session")
+def assert_same() -> Callable[[Path, Path], None]:
+    """Return what compares two finished results: every level of every image, and the table of figures."""
+    import numpy as np
+
+    from diffuscope.tiling.result import open_result
+
+    def compare(out: Path, expected: Path) -> None:
+        got, want = open_result(out), open_result(expected)
+        assert got.complete
+        for key, levels in want.images.items():
+            for level, other in zip(levels, got.images[key], strict=True):
+                np.testing.assert_array_equal(np.asarray(other), np.asarray(level), err_msg=key)
+        assert got.table == want.table
+
+    return compare
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

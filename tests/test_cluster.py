@@ -6,7 +6,6 @@ import os
 import signal
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from diffuscope.errors import InputError
@@ -34,16 +33,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, small_slid
     return out
 
 
-def assert_same(out: Path, expected: Path) -> None:
-    got, want = open_result(out), open_result(expected)
-    assert got.complete
-    for key, levels in want.images.items():
-        for level, other in zip(levels, got.images[key], strict=True):
-            np.testing.assert_array_equal(np.asarray(other), np.asarray(level), err_msg=key)
-    assert got.table == want.table
-
-
-def test_two_workers_give_the_bits_of_one_process(tmp_path, tiny_model, small_slide, alone):
+def test_two_workers_give_the_bits_of_one_process(tmp_path, tiny_model, small_slide, alone, assert_same):
     out = tmp_path / "out.ome.zarr"
     events = list(run(tiny_model, small_slide, out, steps=STEPS, threads=1, workers=2))
     assert_same(out, alone)
@@ -52,14 +42,16 @@ def test_two_workers_give_the_bits_of_one_process(tmp_path, tiny_model, small_sl
     assert open_result(out).record["compute"] == open_result(alone).record["compute"]
 
 
-def test_a_scheduler_is_asked_what_its_workers_have(tmp_path, tiny_model, small_slide, alone, cluster):
+def test_a_scheduler_is_asked_what_its_workers_have(tmp_path, tiny_model, small_slide, alone, cluster, assert_same):
     out = tmp_path / "out.ome.zarr"
     list(run(tiny_model, small_slide, out, steps=STEPS, scheduler=cluster.scheduler_address))
     assert open_result(out).record["compute"]["threads"] == 1
     assert_same(out, alone)
 
 
-def test_the_tiles_of_a_killed_worker_are_computed_by_another(tmp_path, tiny_model, small_slide, alone, cluster):
+def test_the_tiles_of_a_killed_worker_are_computed_by_another(
+    tmp_path, tiny_model, small_slide, alone, cluster, assert_same
+):
     out = tmp_path / "out.ome.zarr"
     killed = False
     for event in run(tiny_model, small_slide, out, steps=STEPS, scheduler=cluster.scheduler_address):
@@ -72,7 +64,7 @@ def test_the_tiles_of_a_killed_worker_are_computed_by_another(tmp_path, tiny_mod
     assert_same(out, alone)
 
 
-def test_a_run_begun_here_goes_on_elsewhere(tmp_path, tiny_model, small_slide, alone, cluster):
+def test_a_run_begun_here_goes_on_elsewhere(tmp_path, tiny_model, small_slide, alone, cluster, assert_same):
     out = tmp_path / "out.ome.zarr"
     done: list[TileDone] = []
     events = run(tiny_model, small_slide, out, steps=STEPS, threads=1, cancelled=lambda: len(done) >= 2)

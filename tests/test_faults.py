@@ -50,7 +50,7 @@ def small_disk(tmp_path: Path):
 
 
 def test_a_disk_that_fills_up_ends_in_one_sentence_and_the_run_goes_on_later(
-    small_disk, tiny_model, small_slide, whole
+    small_disk, tiny_model, small_slide, whole, assert_same
 ):
     out, other = small_disk / "out.ome.zarr", small_disk / "somebody-elses"
     events = run(tiny_model, small_slide, out, steps=STEPS, threads=1)
@@ -63,15 +63,6 @@ def test_a_disk_that_fills_up_ends_in_one_sentence_and_the_run_goes_on_later(
     [started, *_] = run(tiny_model, small_slide, out, steps=STEPS, resume=True)
     assert 1 <= started.done < started.tiles
     assert_same(out, whole)
-
-
-def assert_same(out: Path, expected: Path) -> None:
-    got, want = open_result(out), open_result(expected)
-    assert got.complete
-    for key, levels in want.images.items():
-        for level, other in zip(levels, got.images[key], strict=True):
-            np.testing.assert_array_equal(np.asarray(other), np.asarray(level), err_msg=key)
-    assert got.table == want.table
 
 
 def fill(path: Path) -> None:
@@ -110,7 +101,7 @@ def damage(slide: Path, copy: Path) -> None:
 AROUND = "300,300,500,500"
 
 
-def test_a_damaged_spot_of_a_slide_costs_only_the_tiles_that_read_it(tmp_path, tiny_model, slide):
+def test_a_damaged_spot_of_a_slide_costs_only_the_tiles_that_read_it(tmp_path, tiny_model, slide, assert_same):
     whole, out, copy = tmp_path / "whole.ome.zarr", tmp_path / "out.ome.zarr", tmp_path / slide.name
     options = {"region": AROUND, "steps": STEPS, "threads": 1}
     list(run(tiny_model, slide, whole, **options))

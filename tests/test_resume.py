@@ -8,7 +8,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -42,16 +41,8 @@ def begin(tiny_model: Path, small_slide: Path, out: Path, tiles: int = 2) -> Non
     done.extend(event for event in events if isinstance(event, TileDone))
 
 
-def assert_same(out: Path, expected: Path) -> None:
-    got, want = open_result(out), open_result(expected)
-    for key, levels in want.images.items():
-        for level, other in zip(levels, got.images[key], strict=True):
-            np.testing.assert_array_equal(np.asarray(other), np.asarray(level), err_msg=key)
-    assert got.table == want.table
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL to send")
-def test_a_killed_run_goes_on_to_the_same_bits(tmp_path, tiny_model, small_slide, whole):
+def test_a_killed_run_goes_on_to_the_same_bits(tmp_path, tiny_model, small_slide, whole, assert_same):
     out = tmp_path / "out.ome.zarr"
     command = [sys.executable, "-m", "diffuscope", "run", str(tiny_model), str(small_slide), "-o", str(out)]
     command += ["--steps", str(STEPS), "--resume"]
@@ -80,7 +71,9 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path, tiny_model, small_slide
     assert not (out / "tiles").exists()
 
 
-def test_a_cancelled_run_goes_on_with_the_threads_it_was_begun_with(tmp_path, tiny_model, small_slide, whole):
+def test_a_cancelled_run_goes_on_with_the_threads_it_was_begun_with(
+    tmp_path, tiny_model, small_slide, whole, assert_same
+):
     out = tmp_path / "out.ome.zarr"
     before = torch.get_num_threads()
     try:

@@ -12,7 +12,7 @@ from diffuscope.devices import pick_device, pick_precision
 from diffuscope.errors import InputError
 from diffuscope.systems.base import SampleSettings
 from diffuscope.tiling.batching import find_batch, seconds_a_tile
-from diffuscope.tiling.cluster import connect
+from diffuscope.tiling.cluster import ask, connect
 from diffuscope.zoo import Model, find_model, load_model
 
 if TYPE_CHECKING:
@@ -102,9 +102,8 @@ def choose(asked: Asked, begun: Mapping[str, Any] | None, model: Model, settings
     if asked.scheduler is None:
         return _choose_here(model, settings, device=device, workers=asked.workers or 1, **wanted)
     with connect(asked.scheduler, None) as client:
-        found: dict[str, Any] = client.submit(
-            _choose_there, address(model), settings, device=device, **wanted, pure=False
-        ).result()
+        future = ask(client.submit, _choose_there, address(model), settings, device=device, **wanted, pure=False)
+        found: dict[str, Any] = ask(future.result)
     return Where(**found)
 
 

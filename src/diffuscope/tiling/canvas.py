@@ -134,11 +134,12 @@ class Canvas:
         self._mark(complete=False)
 
     def amend_batch(self, batch: int) -> None:
-        """Note in the record that the batch has another size from here on: such a result is not repeated to the bit."""
+        """Note in the record, at once, that the batch has another size: such a result is not repeated to the bit."""
         record = self._about["record"]
         compute = record["compute"]
         sizes = [*compute.get("batches", [compute["batch"]]), batch]
         self._about["record"] = {**record, "compute": {**compute, "batch": batch, "batches": sizes}}
+        self._mark(complete=False)
 
     def finish(self) -> bool:
         """Finish the pyramid and the metadata; where tiles are missing, compose what waits for them without.

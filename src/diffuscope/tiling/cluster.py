@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import metadata
 from typing import Any, Protocol, Self
 
+from diffuscope import __version__
 from diffuscope.errors import InputError
 from diffuscope.tiling.compute import Computed, Halved, Unread
 from diffuscope.tiling.events import Notice
@@ -76,60 +78,71 @@ class ClusterCompute:
         InputError
             The scheduler is gone, a batch ended several workers, or what a worker has differs from what is here.
         """
-        from distributed import TimeoutError as Nothing
         from distributed import wait
 
-        work, running = self.work, dict[Any, tuple[Tile, ...]]()
+        work, running = self.work, dict[Any, tuple[int, tuple[Tile, ...]]]()
         workers, counted, missed = 1, 0.0, False
         try:
             while not self.cancelled():
                 if time.monotonic() - counted > _COUNT:
-                    counted, workers = time.monotonic(), len(self._call(self.client.nthreads))
+                    counted, workers = time.monotonic(), len(ask(self.client.nthreads))
                     if not workers and not missed:
                         yield Notice("No worker is left: waiting for one to join the scheduler.")
                     missed = not workers
                 while len(running) < DEEP * max(workers, 1) and (group := queue.take(work.batch)):
                     # Keyed by chance: the same tiles sent again, after a failure, are not the failed task.
-                    running[self._call(self.client.submit, work, group, pure=False)] = group
+                    running[ask(self.client.submit, work, group, pure=False)] = work.batch, group
                 if not running:
                     return
                 try:
-                    finished = wait(list(running), timeout=_LOOK, return_when="FIRST_COMPLETED").done
-                except Nothing:
+                    finished = ask(wait, list(running), timeout=_LOOK, return_when="FIRST_COMPLETED").done
+                except TimeoutError:
                     yield None
                     continue
                 for future in finished:
-                    answer = self._call(future.result)
-                    group = running.pop(future)
+                    answer = ask(future.result)
+                    batch, group = running.pop(future)
                     if answer.too_large:
                         queue.put_back(group)
                         # Of several that failed at the same size only the first makes it smaller.
-                        if len(group) > work.batch // 2 or work.batch == 1:
+                        if batch == work.batch:
                             work = work.halved()
                             yield Halved(work.batch)
                         continue
                     yield from answer.unread
                     yield from answer.computed
         finally:
-            for future in running:
-                future.cancel()
+            with suppress(InputError):
+                ask(self.client.cancel, list(running))
 
-    def _call(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        """Call a function of dask; what goes wrong with the cluster becomes one sentence."""
-        from distributed import CancelledError, KilledWorker
-        from distributed.comm.core import CommClosedError
 
-        try:
-            return function(*arguments, **options)
-        except KilledWorker as error:
-            raise InputError(
-                "one batch of tiles ended several workers (often: out of memory): give them more memory or a smaller "
-                "--batch. Finished tiles are kept; --resume goes on."
-            ) from error
-        except (CancelledError, CommClosedError, OSError) as error:
-            raise InputError(
-                "the connection to the scheduler was lost. Finished tiles are kept; --resume goes on."
-            ) from error
+def ask(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """Call a function of dask; what goes wrong with the cluster becomes one sentence.
+
+    Raises
+    ------
+    InputError
+        The scheduler is gone, or a batch ended several workers.
+    TimeoutError
+        Of `function` itself.
+    """
+    from distributed import CancelledError, KilledWorker
+    from distributed.client import ClosedClientError
+    from distributed.comm.core import CommClosedError
+
+    try:
+        return function(*arguments, **options)
+    except KilledWorker as error:
+        raise InputError(
+            "one batch of tiles ended several workers (often: out of memory): give them more memory or a smaller "
+            "--batch. Finished tiles are kept; --resume goes on."
+        ) from error
+    except TimeoutError:
+        raise
+    except (CancelledError, ClosedClientError, CommClosedError, OSError) as error:
+        raise InputError(
+            "the connection to the scheduler was lost. Finished tiles are kept; --resume goes on."
+        ) from error
 
 
 @contextmanager
@@ -150,7 +163,8 @@ def connect(scheduler: str | None, workers: int | None) -> Iterator[Any]:
     Raises
     ------
     InputError
-        dask.distributed is not installed, nothing answers at the address, or no worker joins in a minute.
+        dask.distributed is not installed, nothing answers at the address, no worker joins in a minute, or the
+        scheduler or a worker has not this version of Diffuscope.
     """
     try:
         from distributed import Client, LocalCluster
@@ -179,4 +193,19 @@ def connect(scheduler: str | None, workers: int | None) -> Iterator[Any]:
             raise InputError(
                 f"no worker has joined {scheduler} in {WAIT_FOR_WORKERS} s: start one with: dask worker {scheduler}"
             ) from error
+        _check_versions(client)
         yield client
+
+
+def _check_versions(client: Any) -> None:
+    """See that the whole cluster can load what it will be sent: a worker that cannot just closes, again and again."""
+    # Functions of the standard library: they are there also where Diffuscope is not.
+    there = client.run(metadata.version, "diffuscope", on_error="return")
+    try:
+        there["the scheduler"] = client.run_on_scheduler(metadata.version, "diffuscope")
+    except metadata.PackageNotFoundError as error:
+        there["the scheduler"] = error
+    for who, version in there.items():
+        if version != __version__:
+            has = "no Diffuscope" if isinstance(version, Exception) else f"Diffuscope {version}"
+            raise InputError(f"{who} has {has}, this machine {__version__}: install the same on the whole cluster.")

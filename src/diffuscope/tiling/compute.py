@@ -116,23 +116,21 @@ class LocalCompute:
                 if not ahead:
                     return
                 group, loading = ahead.popleft()
-                loaded = loading.result()
-                yield from loaded.unread
-                if not loaded.tiles:
-                    continue
                 try:
-                    outputs = yield from self._sample(loaded, batch)
+                    loaded = loading.result()
+                    outputs = (yield from self._sample(loaded, batch)) if loaded.tiles else {}
                 except Exception as error:
                     if not is_out_of_memory(error):
                         raise
                     outputs = None
                     batch = self._smaller(batch, error)
                     yield Halved(batch)
-                    queue.put_back([*loaded.tiles, *(tile for waiting, _ in ahead for tile in waiting)])
+                    queue.put_back([*group, *(tile for waiting, _ in ahead for tile in waiting)])
                     ahead.clear()
                     continue
                 if outputs is None:
                     return
+                yield from loaded.unread
                 for index, tile in enumerate(loaded.tiles):
                     yield Computed(tile, {key: value[index] for key, value in outputs.items()})
         finally:

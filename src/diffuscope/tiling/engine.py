@@ -56,7 +56,7 @@ def run_tiles(
     finished = False
     try:
         yield Started(out=str(canvas.path), tiles=tiles, done=canvas.count, notices=tuple(notices))
-        with closing(compute(TileQueue(canvas.plan, canvas.done.copy(), focus))) as items:
+        with closing(compute(TileQueue(canvas.plan, canvas.done, focus))) as items:
             for item in items:
                 match item:
                     case Computed():
@@ -75,7 +75,7 @@ def run_tiles(
                                 "the run goes on without it."
                             )
                     case Halved():
-                        canvas.amend_batch(item.batch)
+                        writer.amend_batch(item.batch)
                         yield Notice(
                             f"Memory was too small: {item.batch} at once from here. "
                             "The last bits may differ from those of a run that began so."
@@ -119,6 +119,10 @@ class _Writer:
 
     def put(self, item: Computed) -> None:
         self._waiting.append(self._thread.submit(self._write, item))
+
+    def amend_batch(self, batch: int) -> None:
+        """Enter another batch size in the record, after what was computed with the last one."""
+        self._thread.submit(self._canvas.amend_batch, batch).result()
 
     def done(self, *, wait_beyond: int) -> Generator[TileDone, None, None]:
         """Yield what is written; wait until no more than so many tiles are not."""
