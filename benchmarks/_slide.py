@@ -54,4 +54,4 @@ def sample(
             try:
                 next(steps)
             except StopIteration as end:
-                return {key: value.permute(0, 2, 3, 1).numpy() for key, value in end.value.items()}
+                return {key: value.permute(0, 2, 3, 1).cpu().numpy() for key, value in end.value.items()}

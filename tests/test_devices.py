@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import platform
+
 import pytest
 import torch
 
-from diffuscope.devices import pick_device, pick_precision
+from diffuscope.devices import kept_memory, pick_device, pick_precision
 from diffuscope.errors import InputError
 
 
@@ -32,3 +34,21 @@ def test_bf16_only_where_the_processor_computes_it(monkeypatch, has: dict[str, b
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has)
     assert pick_precision(torch.device("cpu")) == precision
     assert pick_precision(torch.device("mps")) == "fp32"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's malloc is told")
+def test_memory_that_is_kept_is_not_faulted_in_anew():
+    resource = pytest.importorskip("resource")  # not on Windows
+
+    def faults() -> int:
+        """Pages that 50 results of 8 MB cost."""
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(50):
+            torch.ones(2**21)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    with kept_memory():
+        torch.ones(2**21)
+        assert faults() < 5 * 2**11  # one result has 2^11 pages
+    # And afterwards memory is given back as ever.
+    assert faults() > 25 * 2**11

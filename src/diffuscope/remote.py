@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from diffuscope import __version__
-from diffuscope.devices import threads
+from diffuscope.devices import kept_memory, threads
 from diffuscope.errors import InputError
 from diffuscope.scans import Scan, open_scan, read_region
 from diffuscope.systems.base import SampleSettings
@@ -87,7 +87,7 @@ class RemoteWork:
             raise InputError(
                 f"a worker has Diffuscope {__version__} and this machine {self.version}: install the same."
             )
-        with _one_at_a_time, threads(self.threads):
+        with _one_at_a_time, threads(self.threads), kept_memory():
             model, scans = _open(self.model, self.model_hash, self.inputs, self.device)
 
             def read(tile: Tile) -> dict[str, Any]:

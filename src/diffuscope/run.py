@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from diffuscope.devices import kept_memory
 from diffuscope.devices import threads as limit_threads
 from diffuscope.errors import InputError
 from diffuscope.evaluation.measurements import measure, write_csv
@@ -198,7 +199,12 @@ def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Ev
     """Write the result folder; remove it if a new run fails before its first tile is finished."""
     canvas = None
     try:
-        with _full_disk_in_words(job.out), limit_threads(job.where.threads), _compute(job, cancelled) as compute:
+        with (
+            _full_disk_in_words(job.out),
+            limit_threads(job.where.threads),
+            kept_memory(),
+            _compute(job, cancelled) as compute,
+        ):
             job.out.parent.mkdir(parents=True, exist_ok=True)
             if job.replaces:
                 shutil.rmtree(job.out)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from diffuscope.networks.blocks import ChannelNorm, ResidualBlock, TimeEmbedding
+from diffuscope.networks.blocks import ChannelNorm, ResidualBlock, TimeEmbedding, Upsample
 from diffuscope.networks.unet import Encoder, ModulatedUNet
 
 WIDTHS = (8, 8, 16, 16)
@@ -69,3 +69,24 @@ def test_a_pixel_reaches_only_as_far_as_the_convolutions(parts):
     for before, after in zip(encoder(x), encoder(other), strict=True):
         changed = (before != after).any(dim=1)[0].any(dim=0).nonzero()
         assert len(changed) > 0 and changed.max() * 192 / before.shape[-1] < 96
+
+
+def test_upsampling_is_nearest_neighbour_and_a_convolution():
+    block = Upsample(5, 3).double()
+    x = torch.randn(2, 5, 6, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    doubled = torch.nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
+    torch.testing.assert_close(block(x), block.conv(doubled))
+
+
+def test_one_time_for_all_is_that_time_for_each(parts):
+    encoder, unet = parts
+    x = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    modulation = [(1.0 + feature, feature) for feature in encoder(x)]
+    one, each = torch.tensor([0.3]), torch.tensor([0.3, 0.3])
+    expected = unet(x, each, modulation)
+    torch.testing.assert_close(unet(x, one, modulation), expected, rtol=1e-4, atol=1e-4)
+    with torch.inference_mode():
+        # What is written over changes nothing, and nothing that was given.
+        given = x.clone(), [(gain.clone(), offset.clone()) for gain, offset in modulation]
+        torch.testing.assert_close(unet(x, each, modulation), expected, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close((x, modulation), given, rtol=0, atol=0)

@@ -75,7 +75,7 @@ class Sampler:
         t : int
             The next of `timesteps`.
         noise : Tensor, optional
-            Standard normal, shape of x; required where `needs_noise`.
+            Standard normal, shape of x; required where `needs_noise`, but not at the last step.
 
         Returns
         -------
@@ -84,15 +84,15 @@ class Sampler:
         alpha_bar = float(self._alphas_cumprod[t])
         signal, spread = alpha_bar**0.5, (1.0 - alpha_bar) ** 0.5
         clean = ((x - spread * eps) / signal).clamp(*self._bounds)
+        if t == self.timesteps[-1]:
+            return Step(sample=clean, clean=clean)
         clipped = (x - signal * clean) / spread
         options = dict(self._options)
         if self.needs_noise:
             if noise is None:
-                raise ValueError("a stochastic sampler needs noise at every step")
+                raise ValueError("a stochastic sampler needs noise at every step but the last")
             options["variance_noise"] = noise
-        last = t == self.timesteps[-1]
-        sample = clean if last else self._scheduler.step(clipped, t, x, **options)[0]
-        return Step(sample=sample, clean=clean)
+        return Step(sample=self._scheduler.step(clipped, t, x, **options)[0], clean=clean)
 
 
 def make_sampler(

@@ -7,9 +7,8 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from diffuscope.networks.blocks import ChannelNorm, ResidualBlock, TimeEmbedding, Upsample, downsample
+from diffuscope.networks.blocks import ChannelNorm, ResidualBlock, TimeEmbedding, Upsample, downsample, silu
 
 
 class Encoder(nn.Module):
@@ -72,8 +71,8 @@ class ModulatedUNet(nn.Module):
         ----------
         x : Tensor of shape (n, channels, h, w)
             Noisy image.
-        time : Tensor of shape (n,)
-            t / T in [0, 1].
+        time : Tensor of shape (n,) or (1,)
+            t / T in [0, 1]; one for the whole batch is cheaper.
         modulation : sequence of (scale, shift)
             A pair a level, each (n, widths[i], h / 2^i, w / 2^i): the level's normalised feature
             becomes feature · scale + shift.
@@ -90,4 +89,4 @@ class ModulatedUNet(nn.Module):
             h = self.decoder[level](torch.cat([h, skips[level]], dim=1), embedding)
             if level:
                 h = self.up[level - 1](h)
-        return self.head(F.silu(self.norm(h)))
+        return self.head(silu(self.norm(h)))

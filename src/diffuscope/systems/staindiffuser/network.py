@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from diffuscope.networks.blocks import ChannelNorm
+from diffuscope.networks.blocks import ChannelNorm, silu
 from diffuscope.networks.unet import Encoder, ModulatedUNet
 
 Attention = list[tuple[Tensor, Tensor]]
@@ -38,7 +37,7 @@ class AttentionBlock(nn.Module):
 
     def forward(self, feature: Tensor) -> tuple[Tensor, Tensor]:
         """Map F_i (n, width, h, w) to gain and offset of the same shape."""
-        gain, offset = self.project(F.silu(self.norm(feature))).chunk(2, dim=1)
+        gain, offset = self.project(silu(self.norm(feature))).chunk(2, dim=1)
         # Contiguous in channels_last, so that each later step reads them in one pass.
         return (1.0 + gain).contiguous(memory_format=torch.channels_last), offset.contiguous(
             memory_format=torch.channels_last
@@ -77,7 +76,7 @@ class Branch(nn.Module):
         ----------
         x : Tensor of shape (n, channels, h, w)
             x_t, float32.
-        time, alpha_bar : Tensor of shape (n,)
+        time, alpha_bar : Tensor of shape (n,) or (1,)
             t / T, and ᾱ_t.
         attention : list of (gain, offset)
             From `attend`.

@@ -156,12 +156,12 @@ class StainDiffuser(System):
         sampler = make_sampler(settings.sampler, self.schedule, settings.steps)
         draw = partial(noise, port, sample=sample, channels=branch.channels)
         x = draw(step=0)
+        last = len(sampler.timesteps)
         for i, t in enumerate(sampler.timesteps, start=1):
-            times = torch.full((len(x),), (t + 1) / self.config.T, device=x.device)
-            alpha_bar = self.get_buffer("alpha_bar")[t].expand(len(x))
-            step = sampler.step(
-                branch(x, times, alpha_bar, attention), t, x, noise=draw(step=i) if sampler.needs_noise else None
-            )
+            time = torch.full((1,), (t + 1) / self.config.T, device=x.device)
+            alpha_bar = self.get_buffer("alpha_bar")[t : t + 1]
+            fresh = draw(step=i) if sampler.needs_noise and i < last else None
+            step = sampler.step(branch(x, time, alpha_bar, attention), t, x, noise=fresh)
             x = step.sample
             yield step.clean
 
