@@ -134,6 +134,5 @@ class Upsample(nn.Module):
         of stride 2, whose 4×4 kernel is the 3×3 kernel summed over a 2×2 block, takes 4/9 of the products.
         """
         turned = self.conv.weight.flip(2, 3).transpose(0, 1)
-        corners = [F.pad(turned, (right, 1 - right, down, 1 - down)) for down in (0, 1) for right in (0, 1)]
-        kernel = torch.stack(corners).sum(dim=0)
+        kernel = F.avg_pool2d(turned, 2, stride=1, padding=1, divisor_override=1)
         return F.conv_transpose2d(x, kernel, self.conv.bias, stride=2, padding=1)

@@ -15,7 +15,8 @@ from diffuscope.tiling.events import Event, Finished, Notice, Preview, Started, 
 from diffuscope.tiling.plan import Tile
 from diffuscope.tiling.queue import Focus, TileQueue
 
-REFRESH_SECONDS = 2.0
+# Coarser levels follow every two seconds, or later where that would take more than so much of the time.
+REFRESH_SECONDS, REFRESH_SHARE = 2.0, 0.02
 # Finished tiles that may wait to be written: more would hide a disk that is too slow, and fill the memory.
 BEHIND = 4
 # So many tiles in a row that cannot be read are a drive that is gone, not a damaged spot.
@@ -44,7 +45,7 @@ def run_tiles(
     ------
     Event
         Started; Preview, TileDone and Notice in turns; Finished. Coarser levels of the canvas follow every two
-        seconds.
+        seconds, or seldomer where they are large.
 
     Raises
     ------
@@ -115,7 +116,8 @@ class _Writer:
         self._canvas = canvas
         self._thread = ThreadPoolExecutor(1, "diffuscope-write")
         self._waiting: deque[Future[TileDone]] = deque()
-        self._start = self._refreshed = time.perf_counter()
+        self._start = time.perf_counter()
+        self._due = self._start + REFRESH_SECONDS
 
     def put(self, item: Computed) -> None:
         self._waiting.append(self._thread.submit(self._write, item))
@@ -144,7 +146,9 @@ class _Writer:
 
     def _write(self, item: Computed) -> TileDone:
         box = self._canvas.write_tile(item.tile, item.outputs)
-        if time.perf_counter() - self._refreshed > REFRESH_SECONDS:
+        start = time.perf_counter()
+        if start > self._due:
             self._canvas.refresh()
-            self._refreshed = time.perf_counter()
+            end = time.perf_counter()
+            self._due = end + max(REFRESH_SECONDS, (end - start) / REFRESH_SHARE)
         return TileDone(done=self._canvas.count, tiles=self._canvas.plan.count, box=box, seconds=self.seconds())
