@@ -20,12 +20,12 @@ from diffuscope.run import DEMO_SLIDE, run
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.base import System
 from diffuscope.systems.registry import build_system
-from diffuscope.tiling.events import Finished, Started
+from diffuscope.tiling.events import Finished
 from diffuscope.tiling.plan import Region
 from diffuscope.zoo import save_model
 
-# 2 × 2 tiles, all tissue.
-REGION = Region(640, 1856, 480, 480)
+# All tissue, a few tiles.
+REGION = Region(800, 1920, 400, 400)
 STAINS = ("CD3", "CK8/18")
 ROUNDS = 5
 CARD = {
@@ -57,8 +57,6 @@ def seconds(model: Path) -> float:
         start = time.perf_counter()
         events = run(model, sample_path(DEMO_SLIDE), Path(folder) / "out.ome.zarr", region=REGION, batch=1)
         for event in events:
-            if isinstance(event, Started):
-                assert event.tiles == 4
             if isinstance(event, Finished):
                 return time.perf_counter() - start
     raise AssertionError("a run ends with Finished")

@@ -103,6 +103,15 @@ def test_the_multiplex_layer_is_the_formula_at_every_level(folder: Path):
     np.testing.assert_array_equal(levels[0][250:262, 500, 1], expected(folder, 0)[250:262, 500, 1])
 
 
+def test_where_a_stain_has_no_dab_at_all_the_others_are_seen(folder: Path):
+    """A chunk that holds nothing but 0 is not on disk."""
+    (folder / "dab_ck818" / "0" / "0" / "0" / "0").unlink()
+    data, about, _ = result_layers(open_result(folder))[-1]
+    whole = np.asarray(shown(data, about)[0])
+    np.testing.assert_array_equal(whole[..., :3], expected(folder, 0))
+    assert (whole[:256, :256, 3] == 255).mean() > 0.99
+
+
 def test_the_multiplex_fills_as_the_job_goes_on(canvas: Canvas):
     """Nothing at first, transparent; what a tile brought is there once the worker thread has renewed the levels."""
     tiles = list(canvas.plan.tiles())

@@ -106,10 +106,10 @@ class Level:
         return pixels
 
     def _stamp(self, piece: tuple[int, int]) -> Any:
-        return _stamp(chunk_file(self._array, piece))
+        return _file_stamp(chunk_file(self._array, piece))
 
     def _read(self, piece: tuple[int, int]) -> NDArray[np.generic]:
-        block = _read(self._array, piece)
+        block = _read_piece(self._array, piece)
         return block[..., 0] if self._fill is None else _with_alpha(block, self._fill)
 
 
@@ -129,19 +129,20 @@ class MultiplexLevel(Level):
         self._stains = stains
 
     def _stamp(self, piece: tuple[int, int]) -> Any:
-        stamps = [_stamp(chunk_file(array, piece)) for stain in self._stains for array in stain]
-        return None if None in stamps else stamps
+        stamps = [_file_stamp(chunk_file(array, piece)) for stain in self._stains for array in stain]
+        # a map that is 0 throughout has no file either
+        return None if stamps[0] is None else stamps
 
     def _read(self, piece: tuple[int, int]) -> NDArray[np.generic]:
         from diffuscope.stains.multiplex import multiplex
 
-        images = [np.asarray(_read(image, piece), np.uint8) for image, _ in self._stains]
-        dabs = [np.asarray(_read(dab, piece)[..., 0], np.float32) for _, dab in self._stains]
+        images = [np.asarray(_read_piece(image, piece), np.uint8) for image, _ in self._stains]
+        dabs = [np.asarray(_read_piece(dab, piece)[..., 0], np.float32) for _, dab in self._stains]
         alpha = _with_alpha(images[0], self._fill)[..., 3:]
         return np.concatenate([multiplex(images, dabs), alpha], axis=-1)
 
 
-def _read(array: zarr.Array[Any], piece: tuple[int, int]) -> NDArray[np.generic]:
+def _read_piece(array: zarr.Array[Any], piece: tuple[int, int]) -> NDArray[np.generic]:
     """Read a piece (y, x, c) of a level (c, y, x)."""
     y, x = piece[0] * CHUNK, piece[1] * CHUNK
     return np.moveaxis(np.asarray(array[:, y : y + CHUNK, x : x + CHUNK]), 0, -1)
@@ -153,7 +154,7 @@ def _with_alpha(block: NDArray[np.generic], fill: float | None) -> NDArray[np.ge
     return np.concatenate([block, alpha], axis=-1)
 
 
-def _stamp(file: Path) -> tuple[int, int] | None:
+def _file_stamp(file: Path) -> tuple[int, int] | None:
     """Return what changes whenever a chunk is written (zarr puts a new file in its place); None where there is none."""
     try:
         about = file.stat()
