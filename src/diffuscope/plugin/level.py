@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -93,7 +93,7 @@ class Level:
         return out
 
     def _piece(self, piece: tuple[int, int]) -> NDArray[np.generic] | None:
-        stamp = _stamp(chunk_file(self._array, piece))
+        stamp = self._stamp(piece)
         with self._lock:
             kept, pixels = self._pieces.get(piece, (None, None))
         if kept != stamp:
@@ -105,16 +105,56 @@ class Level:
                 self._pieces.popitem(last=False)
         return pixels
 
+    def _stamp(self, piece: tuple[int, int]) -> Any:
+        return _file_stamp(chunk_file(self._array, piece))
+
     def _read(self, piece: tuple[int, int]) -> NDArray[np.generic]:
-        y, x = piece[0] * CHUNK, piece[1] * CHUNK
-        block = np.moveaxis(np.asarray(self._array[:, y : y + CHUNK, x : x + CHUNK]), 0, -1)
-        if self._fill is None:
-            return block[..., 0]
-        alpha = np.where((block != self._fill).any(axis=-1, keepdims=True), np.uint8(255), np.uint8(0))
-        return np.concatenate([block, alpha], axis=-1)
+        block = _read_piece(self._array, piece)
+        return block[..., 0] if self._fill is None else _with_alpha(block, self._fill)
 
 
-def _stamp(file: Path) -> tuple[int, int] | None:
+class MultiplexLevel(Level):
+    """One resolution level of the virtual multiplex, computed from the stains' levels a piece at a time.
+
+    Parameters
+    ----------
+    stains : sequence of (zarr.Array, zarr.Array)
+        Of each stain its colour image (3, y, x) and its DAB (1, y, x), on disk.
+    fill : float
+        Colour of what was not computed; what the first stain does not have is transparent.
+    """
+
+    def __init__(self, stains: Sequence[tuple[zarr.Array[Any], zarr.Array[Any]]], fill: float) -> None:
+        super().__init__(stains[0][0], fill)
+        self._stains = stains
+
+    def _stamp(self, piece: tuple[int, int]) -> Any:
+        stamps = [_file_stamp(chunk_file(array, piece)) for stain in self._stains for array in stain]
+        # a map that is 0 throughout has no file either
+        return None if stamps[0] is None else stamps
+
+    def _read(self, piece: tuple[int, int]) -> NDArray[np.generic]:
+        from diffuscope.stains.multiplex import multiplex
+
+        images = [np.asarray(_read_piece(image, piece), np.uint8) for image, _ in self._stains]
+        dabs = [np.asarray(_read_piece(dab, piece)[..., 0], np.float32) for _, dab in self._stains]
+        alpha = _with_alpha(images[0], self._fill)[..., 3:]
+        return np.concatenate([multiplex(images, dabs), alpha], axis=-1)
+
+
+def _read_piece(array: zarr.Array[Any], piece: tuple[int, int]) -> NDArray[np.generic]:
+    """Read a piece (y, x, c) of a level (c, y, x)."""
+    y, x = piece[0] * CHUNK, piece[1] * CHUNK
+    return np.moveaxis(np.asarray(array[:, y : y + CHUNK, x : x + CHUNK]), 0, -1)
+
+
+def _with_alpha(block: NDArray[np.generic], fill: float | None) -> NDArray[np.generic]:
+    """Return RGB as RGBA, transparent where it has the colour of what was not computed."""
+    alpha = np.where((block != fill).any(axis=-1, keepdims=True), np.uint8(255), np.uint8(0))
+    return np.concatenate([block, alpha], axis=-1)
+
+
+def _file_stamp(file: Path) -> tuple[int, int] | None:
     """Return what changes whenever a chunk is written (zarr puts a new file in its place); None where there is none."""
     try:
         about = file.stat()

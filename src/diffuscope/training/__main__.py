@@ -11,8 +11,10 @@ import torch
 from diffuscope.devices import pick_device, pick_precision
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.registry import build_system
+from diffuscope.training.masks import Batches
 from diffuscope.training.pairs import batch_at, make_pairs
 from diffuscope.training.recipe import load_recipe
+from diffuscope.training.targets import with_targets
 from diffuscope.training.trainer import train
 from diffuscope.zoo import save_model
 
@@ -34,7 +36,7 @@ def main() -> None:
     torch.manual_seed(recipe.optimisation.seed)
     system = build_system(recipe.system, recipe.config)
     pairs = make_pairs(recipe, arguments.data, mpp=system.inputs[0].mpp)
-    batches = partial(
+    batches: Batches = partial(
         batch_at,
         pairs,
         seed=recipe.optimisation.seed,
@@ -43,6 +45,7 @@ def main() -> None:
         positive_share=recipe.positive_share,
         dab_threshold=recipe.config.get("dab_threshold", 0.15),
     )
+    batches = with_targets(batches, recipe)
     checkpoint = arguments.checkpoint or arguments.out.with_suffix(".checkpoint.pt")
     precision = pick_precision(device)
     sums: dict[str, float] = {}

@@ -16,8 +16,9 @@ from diffuscope.errors import InputError
 from diffuscope.phantoms.tissue import simulate_tissue
 from diffuscope.scans import open_scan, read_region, resampling_factor
 from diffuscope.stains import coarse_mask, combine, separate
+from diffuscope.systems.staindiffuser.config import stain_key
 from diffuscope.training.recipe import Recipe, Source
-from diffuscope.training.teacher import Lesson, paint, prepare
+from diffuscope.training.teacher import Lesson, Stain, paint, prepare
 
 #: Side of the blocks that are held out of every source, px; larger than a crop.
 BLOCK = 256
@@ -36,11 +37,14 @@ class Pair:
         H&E and the rule applied to it.
     weight : float
         Share of crops.
+    key : str
+        What a batch calls the painted image: ``"ihc"``, or ``"ihc_…"`` of one of several stains.
     """
 
     name: str
     lesson: Lesson
     weight: float
+    key: str = "ihc"
 
 
 def held_out(shape: tuple[int, int]) -> NDArray[np.bool_]:
@@ -93,14 +97,19 @@ def make_pairs(recipe: Recipe, folder: Path, *, mpp: float) -> list[Pair]:
     -------
     list of Pair
     """
-    pairs = [
-        Pair(source.file, prepare(read_source(source, folder, mpp), recipe.stain, mpp=mpp), source.weight)
-        for source in recipe.sources
-    ]
-    for seed in range(recipe.phantoms):
-        tissue = simulate_tissue(seed, mpp=mpp)
-        lesson = prepare(tissue.he, recipe.stain, mpp=mpp, labels=tissue.labels)
-        pairs.append(Pair(f"phantom {seed}", lesson, recipe.phantom_weight / recipe.phantoms))
+    if recipe.stain is not None:
+        stains: dict[Stain, str] = {recipe.stain: "ihc"}
+    else:
+        stains = {stain: f"ihc_{stain_key(stain)}" for stain in recipe.stains}
+    slides = [(source, read_source(source, folder, mpp)) for source in recipe.sources]
+    tissues = [simulate_tissue(seed, mpp=mpp) for seed in range(recipe.phantoms)]
+    pairs = []
+    for stain, key in stains.items():
+        for source, he in slides:
+            pairs.append(Pair(source.file, prepare(he, stain, mpp=mpp), source.weight, key))
+        for seed, tissue in enumerate(tissues):
+            lesson = prepare(tissue.he, stain, mpp=mpp, labels=tissue.labels)
+            pairs.append(Pair(f"phantom {seed}", lesson, recipe.phantom_weight / recipe.phantoms, key))
     return pairs
 
 
@@ -125,7 +134,8 @@ def batch_at(
 ) -> dict[str, Tensor]:
     """Batch of one training step, a function of (seed, step) alone, so that a resumed run sees the same.
 
-    Which cells are positive is drawn anew for every crop: the same H&E has many IHCs.
+    Which cells are positive is drawn anew for every crop: the same H&E has many IHCs. Pairs of several stains take
+    turns, one stain a batch: a network that learns them never sees two stains of one H&E.
 
     Parameters
     ----------
@@ -143,9 +153,13 @@ def batch_at(
     Returns
     -------
     dict of str to Tensor
-        ``he``, ``ihc``: float32 (size, 3, patch, patch) in [0, 255]; ``mask``: (size, 1, patch, patch) in {0, 1}.
+        ``he`` and ``ihc`` (or ``ihc_…``, see `Pair`): float32 (size, 3, patch, patch) in [0, 255]; ``mask``:
+        (size, 1, patch, patch) in {0, 1}.
     """
     rng = np.random.default_rng([seed, step])
+    keys = list(dict.fromkeys(pair.key for pair in pairs))
+    key = keys[step % len(keys)]
+    pairs = [pair for pair in pairs if pair.key == key]
     weights = np.array([pair.weight for pair in pairs])
     crops = []
     for index in rng.choice(len(pairs), size, p=weights / weights.sum()):
@@ -157,8 +171,8 @@ def batch_at(
         mask = coarse_mask(painted.dab, mpp=lesson.mpp, threshold=dab_threshold)[..., None]
         turn, flip = int(rng.integers(4)), bool(rng.integers(2))
         crops.append([_turned(part, turn, flip) for part in (he, painted.ihc, mask)])
-    stacks = zip(("he", "ihc", "mask"), zip(*crops, strict=True), strict=True)
-    return {key: torch.from_numpy(np.stack(parts)).permute(0, 3, 1, 2).float() for key, parts in stacks}
+    stacks = zip(("he", key, "mask"), zip(*crops, strict=True), strict=True)
+    return {name: torch.from_numpy(np.stack(parts)).permute(0, 3, 1, 2).float() for name, parts in stacks}
 
 
 def _corner(lesson: Lesson, patch: int, positive_share: float, rng: np.random.Generator) -> tuple[int, int]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from diffuscope.errors import InputError
 from diffuscope.zoo.card import ModelCard
@@ -74,8 +74,13 @@ class Recipe(_Strict):
         A system's name.
     config : dict
         The system's configuration.
-    stain : {"CD3", "CK8/18"}
-        What the teacher paints.
+    stain : {"CD3", "CK8/18"}, optional
+        What the teacher paints; this or `stains`.
+    stains : tuple of {"CD3", "CK8/18"}
+        What it paints in turns, one stain a batch, for a system of several stains.
+    masks : {"threshold", "learned"}
+        Where the coarse masks come from: the DAB threshold, or a segmentation network that learned from those masks
+        and is then asked instead (see `diffuscope.training.masks`).
     sources : tuple of Source
         H&E files.
     positive_share : float
@@ -93,13 +98,23 @@ class Recipe(_Strict):
     name: str
     system: str
     config: dict[str, Any]
-    stain: Literal["CD3", "CK8/18"]
+    stain: Literal["CD3", "CK8/18"] | None = None
+    stains: tuple[Literal["CD3", "CK8/18"], ...] = ()
+    masks: Literal["threshold", "learned"] = "threshold"
     sources: tuple[Source, ...] = Field(min_length=1)
     positive_share: float = Field(default=0.5, ge=0, le=1)
     phantoms: int = Field(default=0, ge=0)
     phantom_weight: float = Field(default=1.0, gt=0)
     optimisation: Optimisation
     card: ModelCard
+
+    @model_validator(mode="after")
+    def _check_stains(self) -> Self:
+        if (self.stain is None) == (not self.stains):
+            raise ValueError("a recipe states either stain or stains")
+        if self.stains and self.masks == "learned":
+            raise ValueError("masks are learned for one stain, and a system of several stains has no use for them")
+        return self
 
 
 def load_recipe(path: Path | str) -> Recipe:
