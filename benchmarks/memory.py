@@ -62,7 +62,7 @@ class Copy(System):
 def write_slide(path: Path, side: int) -> None:
     """Write a white slide with squares of pink and violet noise on about a tenth of it."""
     root = zarr.create_group(store=path, zarr_format=2)
-    levels = create_images(root, (SLIDE,), height=side, width=side, mpp=0.5, origin=(0.0, 0.0))["he"]
+    levels = create_images(root, (SLIDE,), shape=(side, side), spacing=(0.5, 0.5), origin=(0.0, 0.0))["he"]
     rng = np.random.default_rng(0)
     places = [(y, x) for y in range(0, side, BLOB) for x in range(0, side, BLOB)]
     # At 4k² there are 16 places: two of them hold tissue.

@@ -13,6 +13,7 @@ from skimage.color import rgb2hed
 from skimage.measure import label, regionprops
 
 from diffuscope.errors import InputError
+from diffuscope.evaluation import measurements
 from diffuscope.evaluation.measurements import measure, write_csv
 from diffuscope.tiling.plan import Region
 from diffuscope.tiling.result import Result, open_result
@@ -29,7 +30,9 @@ def objects(mask: np.ndarray, smallest_px: int) -> int:
     return sum(region.area >= smallest_px for region in regionprops(label(mask, connectivity=2)))
 
 
-def test_numbers_of_a_whole_slide(make_result: Callable[..., Result]) -> None:
+@pytest.mark.parametrize("columns", [4096, 100])  # at once, and in three parts
+def test_numbers_of_a_whole_slide(make_result: Callable[..., Result], monkeypatch, columns: int) -> None:
+    monkeypatch.setattr(measurements, "_COLUMNS", columns)
     (row,) = measure(make_result(DAB, TISSUE))
     positive = TISSUE_PX & (DAB > 0.15)
     assert row["region"] == "all tissue"

@@ -1,12 +1,13 @@
 """The pathologist's numbers of a result: tissue area, DAB-positive area, mean OD, positive objects.
 
-Read strip by strip, so that memory grows with the width of a result and not with its area.
+Read in bands of one row of chunks, a few chunks at a time: of a whole band only which px are positive is kept,
+so that memory hardly grows with the width of a result, and not with its area.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,9 +32,8 @@ DAB_THRESHOLD = 0.15
 MIN_OBJECT_UM2 = 8.0
 """Smallest positive object that is counted, µm²; the smallest that the coarse training masks keep."""
 
-# A row of chunks is read at once, each chunk once; it is worked on in thinner strips, whose labels take less room.
-_READ = 256
-_STRIP = 32
+# Rows of a band, which is one row of chunks; columns that are read at once; rows whose labels are made at once.
+_BAND, _COLUMNS, _STRIP = 256, 4096, 32
 
 
 def measure(result: Result, *, min_object_um2: float = MIN_OBJECT_UM2) -> list[dict[str, Any]]:
@@ -85,13 +85,17 @@ def _measure_stain(result: Result, mask: TissueMap, stain: Stain, *, min_object_
     width = finest.shape[1]
     counter = ObjectCounter(width, min_pixels=max(1, ceil(min_object_um2 / result.mpp**2 - 1e-9)))
     tissue_pixels, positive_pixels, total = 0, 0, 0.0
-    for y, dab in _strips(finest, is_rgb=port.kind == "rgb"):
-        tissue = mask.read(y, 0, len(dab), width)
-        positive = tissue & (dab > threshold)
-        tissue_pixels += int(np.count_nonzero(tissue))
-        positive_pixels += int(np.count_nonzero(positive))
-        total += float(dab[tissue].sum(dtype=np.float64))
-        counter.add(positive)
+    for y in range(0, finest.shape[0], _BAND):
+        positive = np.zeros((min(_BAND, finest.shape[0] - y), width), np.bool_)
+        for x in range(0, width, _COLUMNS):
+            dab = _density(finest[y : y + _BAND, x : x + _COLUMNS], is_rgb=port.kind == "rgb")
+            tissue = mask.read(y, x, *dab.shape)
+            here = np.logical_and(tissue, dab > threshold, out=positive[:, x : x + _COLUMNS])
+            tissue_pixels += int(np.count_nonzero(tissue))
+            positive_pixels += int(np.count_nonzero(here))
+            total += float(dab[tissue].sum(dtype=np.float64))
+        for top in range(0, len(positive), _STRIP):
+            counter.add(positive[top : top + _STRIP])
     return {
         "complete": result.complete,
         "tissue_area_mm2": tissue_pixels * result.mpp**2 / 1e6,
@@ -128,10 +132,7 @@ def _text(value: Any) -> Any:
     return f"{value:.6g}" if isinstance(value, float) else value
 
 
-def _strips(finest: da.Array, *, is_rgb: bool) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Yield (first row, DAB density (rows, width)) from top to bottom."""
-    for top in range(0, finest.shape[0], _READ):
-        read = np.asarray(finest[top : top + _READ].compute(scheduler="synchronous"))
-        for y in range(0, len(read), _STRIP):
-            strip = read[y : y + _STRIP]
-            yield top + y, dab_density(strip) if is_rgb else strip[..., 0]
+def _density(part: da.Array, *, is_rgb: bool) -> NDArray[np.float32]:
+    """Read a part of the finest level as DAB density (h, w)."""
+    read = np.asarray(part.compute(scheduler="synchronous"))
+    return dab_density(read) if is_rgb else read[..., 0]
