@@ -57,7 +57,8 @@ def train(
         ``step`` (1-based), ``seconds`` since the start, and the loss terms as floats.
     """
     system.to(device=device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    parameters = [p for p in system.parameters() if p.requires_grad]
+    objectives = system.objectives()
+    parameters = [p for followers in objectives.values() for p in followers]
     optimiser = torch.optim.AdamW(parameters, lr=plan.learning_rate, weight_decay=1e-4, betas=(0.9, 0.99))
     average = [p.detach().clone() for p in parameters]
     first = 0
@@ -78,8 +79,9 @@ def train(
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             terms = system.loss(batch, generator)
         optimiser.zero_grad(set_to_none=True)
-        terms["loss"].backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        torch.stack([terms[name] for name in objectives]).sum().backward()
+        for followers in objectives.values():
+            torch.nn.utils.clip_grad_norm_(followers, 1.0)
         optimiser.step()
         # A young average follows fast: a fixed decay would carry the initial weights for thousands of steps.
         decay = min(plan.ema, (1 + step) / (10 + step))
