@@ -128,3 +128,17 @@ class System(nn.Module, ABC):
         generator : torch.Generator
             Source of t and ε, so that a step is a function of (seed, step).
         """
+
+    def objectives(self) -> dict[str, list[nn.Parameter]]:
+        """Which parameters follow which term of `loss`; ``{"loss": all}`` but for adversarial training.
+
+        A trainer adds up the terms named here, goes back once, and clips the gradient of each list by its own norm;
+        one optimiser holds all of them. For one Adam over the sum is one Adam for each term as long as no term has a
+        gradient in another's parameters, which is for `loss` to see to (a player sees its opponent's weights detached).
+
+        Returns
+        -------
+        dict of str to list of Parameter
+            Keys that `loss` returns; every parameter that trains, in exactly one list. ``"loss"`` is the first.
+        """
+        return {"loss": [parameter for parameter in self.parameters() if parameter.requires_grad]}
