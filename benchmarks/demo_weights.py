@@ -11,20 +11,17 @@ import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-import torch
-
-from benchmarks._scores import COLUMNS, MPP, THRESHOLD, held_out_sets, score_baselines, score_model, shipped_recipe
-from diffuscope.devices import pick_device, pick_precision
+from benchmarks._scores import COLUMNS, held_out_sets, score_baselines, score_model, shipped_recipe
+from diffuscope.devices import pick_device
 from diffuscope.run import load_model
 from diffuscope.sample_data import sample_path
-from diffuscope.systems.registry import build_system
-from diffuscope.training.pairs import batch_at, make_pairs
+from diffuscope.training.events import Validated
+from diffuscope.training.model import make_card, make_data, make_start
 from diffuscope.training.recipe import Recipe
 from diffuscope.training.teacher import Stain
-from diffuscope.training.trainer import train
+from diffuscope.training.trainer import fit
 from diffuscope.zoo import save_model
 
 RUNS = Path(__file__).parents[1] / "runs/demo-weights"
@@ -65,25 +62,16 @@ def train_cell(cell: Cell, steps: int, folder: Path) -> Path:
     if (out / "config.json").exists():
         return out
     recipe = cell.recipe(steps)
-    torch.manual_seed(cell.seed)
-    torch.set_flush_denormal(True)
-    system = build_system(recipe.system, recipe.config)
-    batches = partial(
-        batch_at,
-        make_pairs(recipe, sample_path(), mpp=MPP),
-        seed=cell.seed,
-        size=recipe.optimisation.batch,
-        patch=recipe.config["patch"],
-        positive_share=recipe.positive_share,
-        dab_threshold=THRESHOLD,
-    )
-    device = pick_device()
-    bf16 = pick_precision(device) == "bf16"
-    checkpoint = folder / f"{cell.key}.checkpoint.pt"
-    for report in train(system, batches, recipe.optimisation, checkpoint=checkpoint, device=device, bf16=bf16):
-        if report["step"] % 500 == 0:
-            print(f"{cell.key}: step {report['step']} of {steps}, {report['seconds']:.0f} s", flush=True)
-    return save_model(out, system, recipe.system, recipe.config, recipe.card)
+    start = make_start(recipe)
+    data, _ = make_data(recipe, start, sample_path())
+
+    def tell(event: object) -> None:
+        if isinstance(event, Validated):
+            print(f"{cell.key}: step {event.step} of {steps}, validation loss {event.terms['loss']:.4g}", flush=True)
+
+    folder = folder / f"{cell.key}.training"
+    fit(start.system, data, recipe.optimisation, folder=folder, device=pick_device(), resume=True, tell=tell)
+    return save_model(out, start.system, start.name, start.config, make_card(recipe, start, {}))
 
 
 def measure(stain: Stain, models: dict[str, Path]) -> Iterator[tuple[str, str, dict[str, float]]]:

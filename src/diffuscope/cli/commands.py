@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 import diffuscope
 from diffuscope.cli.register import register
+from diffuscope.cli.train import train
 from diffuscope.errors import DiffuscopeError
 
 if TYPE_CHECKING:
@@ -202,6 +203,7 @@ def export(
     typer.echo(f"Wrote {verbs.export(result, out, layer=layer, overwrite=overwrite)}")
 
 
+app.command()(train)
 app.command()(register)
 
 

@@ -66,6 +66,8 @@ class Keep(Checkpoint):
 
     Parameters
     ----------
+    module : Training
+        What is trained.
     folder : Path
         Where checkpoints go.
     every : int
@@ -83,35 +85,35 @@ class Keep(Checkpoint):
         Whether training came to its end.
     """
 
-    def __init__(self, folder: Path, *, every: int, cancelled: Callable[[], bool]) -> None:
-        self._folder, self._every, self._cancelled = folder, every, cancelled
+    def __init__(self, module: Training, folder: Path, *, every: int, cancelled: Callable[[], bool]) -> None:
+        self._module, self._folder, self._every, self._cancelled = module, folder, every, cancelled
         self.best_loss, self.best_step, self.finished = float("inf"), 0, False
         self.best: dict[str, Tensor] = {}
 
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, _batch: Any, _index: int) -> None:
+    def on_train_batch_start(self, trainer: pl.Trainer, _module: pl.LightningModule, _batch: Any, _index: int) -> None:
         """Stop, or write a checkpoint, where it is time to."""
         # Processes must agree, or one would wait for the others' gradients for ever.
         stop = trainer.strategy.reduce_boolean_decision(self._cancelled(), all=False)
         step = trainer.global_step
-        if stop or (step % self._every == 0 and step > pl_module.first):
-            self._save(trainer, pl_module)
+        if stop or (step % self._every == 0 and step > self._module.first):
+            self._save(trainer)
         if stop:
             raise Cancelled
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_validation_end(self, trainer: pl.Trainer, _module: pl.LightningModule) -> None:
         """Remember the weights if they are the best so far."""
-        loss = pl_module.validation_terms()["loss"]
+        loss = self._module.validation_terms()["loss"]
         if loss < self.best_loss:
             self.best_loss, self.best_step = loss, trainer.global_step
-            self.best = dict(weights_of(pl_module.average))
+            self.best = dict(weights_of(self._module.average))
 
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_train_end(self, trainer: pl.Trainer, _module: pl.LightningModule) -> None:
         """Write the last checkpoint."""
         self.finished = True
-        self._save(trainer, pl_module)
+        self._save(trainer)
 
-    def _save(self, trainer: pl.Trainer, module: Training) -> None:
-        module.require_finite()
+    def _save(self, trainer: pl.Trainer) -> None:
+        self._module.require_finite()
         trainer.save_checkpoint(self._folder / f"step-{trainer.global_step:08d}.ckpt")
         if trainer.is_global_zero:
             for old in sorted(self._folder.glob("step-*.ckpt"))[:-_KEPT]:

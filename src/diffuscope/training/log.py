@@ -10,9 +10,11 @@ from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
+from torch import Tensor
 
 from diffuscope.training.checkpoints import Keep
 from diffuscope.training.events import StepDone, TrainingEvent, Validated
+from diffuscope.training.module import Training
 from diffuscope.training.pictures import draw
 
 TABLE = "log.csv"
@@ -28,6 +30,8 @@ class Log(Callback):
 
     Parameters
     ----------
+    module : Training
+        What is trained.
     folder : Path
         Run folder.
     every : int
@@ -38,14 +42,16 @@ class Log(Callback):
         Knows the best validation so far.
     """
 
-    def __init__(self, folder: Path, *, every: int, tell: Callable[[TrainingEvent], None], keep: Keep) -> None:
-        self._folder, self._every, self._tell, self._keep = folder, every, tell, keep
-        self._sums: dict[str, float] = {}
+    def __init__(
+        self, module: Training, folder: Path, *, every: int, tell: Callable[[TrainingEvent], None], keep: Keep
+    ) -> None:
+        self._module, self._folder, self._every, self._tell, self._keep = module, folder, every, tell, keep
+        self._sums: dict[str, Tensor | float] = {}
         self._count = 0
         self._start = self._told = self._ready = monotonic()
         self._waited = 0.0
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_train_start(self, trainer: pl.Trainer, _module: pl.LightningModule) -> None:
         """Cut the table off behind the step that is resumed from."""
         if trainer.is_global_zero:
             _cut(self._folder / TABLE, trainer.global_step)
@@ -56,44 +62,44 @@ class Log(Callback):
         self._waited += monotonic() - self._ready
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, _outputs: Any, _batch: Any, _index: int
+        self, trainer: pl.Trainer, _module: pl.LightningModule, _outputs: Any, _batch: Any, _index: int
     ) -> None:
         """Add up the loss, and tell it where it is time to."""
         step, now = trainer.global_step, monotonic()
-        # Read at once and not at the end of a line, which would be cheaper on a GPU: there it waits for the step.
-        self._sums = {key: self._sums.get(key, 0.0) + value for key, value in pl_module.terms.items()}
+        # Added up where they are: to read one is to wait until a GPU has done the step.
+        self._sums = {key: self._sums.get(key, 0.0) + value for key, value in self._module.terms.items()}
         self._count += 1
         if trainer.is_global_zero and step % self._every == 0:
-            pl_module.require_finite()
+            self._module.require_finite()
             means = {key: float(value) / self._count for key, value in self._sums.items()}
             self._write(trainer, "training", means)
             self._sums, self._count = {}, 0
-        if now - self._told >= _PACE or step == pl_module.plan.steps:
+        if now - self._told >= _PACE or step == self._module.plan.steps:
             self._told = now
             self._tell(
                 StepDone(
                     step=step,
-                    steps=pl_module.plan.steps,
-                    terms={key: float(value) for key, value in pl_module.terms.items()},
-                    learning_rate=_rate(trainer),
+                    steps=self._module.plan.steps,
+                    terms={key: float(value) for key, value in self._module.terms.items()},
+                    learning_rate=self._module.rate(step - 1),
                     seconds=now - self._start,
                     waited=self._waited,
                 )
             )
         self._ready = monotonic()
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_validation_end(self, trainer: pl.Trainer, _module: pl.LightningModule) -> None:
         """Tell how the validation went, with a picture."""
         if trainer.is_global_zero:
-            terms, step = pl_module.validation_terms(), trainer.global_step
+            terms, step = self._module.validation_terms(), trainer.global_step
             self._write(trainer, "validation", terms)
             picture = self._folder / "validation" / f"step-{step:08d}.png"
             with trainer.precision_plugin.forward_context():
-                draw(pl_module.average, pl_module.data.validation[0], picture, device=pl_module.device)
+                draw(self._module.average, self._module.data.validation[0], picture, device=self._module.device)
             self._tell(
                 Validated(
                     step=step,
-                    steps=pl_module.plan.steps,
+                    steps=self._module.plan.steps,
                     terms=terms,
                     best=terms["loss"] < self._keep.best_loss,
                     picture=str(picture),
@@ -102,16 +108,16 @@ class Log(Callback):
         self._ready = monotonic()
 
     def _write(self, trainer: pl.Trainer, part: str, terms: Mapping[str, float]) -> None:
-        path = self._folder / TABLE
+        path, step = self._folder / TABLE, trainer.global_step
         new = not path.exists()
-        values = {"step": trainer.global_step, "part": part, "learning rate": f"{_rate(trainer):.6g}"}
+        values = {"step": step, "part": part, "learning rate": f"{self._module.rate(step - 1):.6g}"}
         with path.open("a", newline="", encoding="utf-8") as file:
             table = csv.writer(file)
             if new:
                 table.writerow([*values, *terms])
             table.writerow([*values.values(), *(f"{value:.6g}" for value in terms.values())])
         for logger in trainer.loggers:
-            logger.log_metrics({f"{key}/{part}": value for key, value in terms.items()}, step=trainer.global_step)
+            logger.log_metrics({f"{key}/{part}": value for key, value in terms.items()}, step=step)
 
     def state_dict(self) -> dict[str, Any]:
         """As in Lightning's `Callback`: the means of the line that is not yet written."""
@@ -120,10 +126,6 @@ class Log(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """As in Lightning's `Callback`."""
         self._sums, self._count = state_dict["sums"], state_dict["count"]
-
-
-def _rate(trainer: pl.Trainer) -> float:
-    return float(trainer.optimizers[0].param_groups[0]["lr"])
 
 
 def _cut(path: Path, step: int) -> None:

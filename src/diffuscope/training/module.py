@@ -1,16 +1,16 @@
-"""Any `System` as Lightning sees it: a step of training, of validation, the optimiser, and the average of the weights."""
+"""Any `System` as Lightning sees it: a step of training and of validation, the optimiser, the averaged weights."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from functools import partial
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from diffuscope.errors import InputError
 from diffuscope.systems.base import System
@@ -66,7 +66,8 @@ class Training(pl.LightningModule):
         self.average = deepcopy(system).requires_grad_(requires_grad=False)
         self.data, self.plan, self.peak, self.first, self.threads = data, plan, peak, first, threads
         self.terms: dict[str, Tensor] = {}
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._objectives = system.objectives()
+        self.to(memory_format=torch.channels_last)
 
     def train_dataloader(self) -> Ahead:
         """Batches of this process from the first step on."""
@@ -75,9 +76,10 @@ class Training(pl.LightningModule):
         pin = self.device.type == "cuda"
         return Ahead(self.data.batch_at, numbers, length=steps, threads=self.threads, pin=pin)
 
-    def val_dataloader(self) -> list[dict[str, Tensor]]:
+    def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """All validation batches in every process: they are few, and each process then knows the same loss."""
-        return [{key: laid_out(value) for key, value in batch.items()} for batch in self.data.validation]
+        batches = [{key: laid_out(value) for key, value in batch.items()} for batch in self.data.validation]
+        return DataLoader(batches, batch_size=None)  # type: ignore[arg-type]
 
     def training_step(self, batch: Batch, _index: int) -> Tensor:
         """Loss of one batch."""
@@ -87,11 +89,11 @@ class Training(pl.LightningModule):
         torch.manual_seed(seed)
         terms = self.system.loss(batch, torch.Generator().manual_seed(seed))
         self.terms = {key: value.detach() for key, value in terms.items()}
-        return torch.stack([terms[name] for name in self.system.objectives()]).sum()
+        return torch.stack([terms[name] for name in self._objectives]).sum()
 
     def configure_gradient_clipping(self, *_given: object, **_named: object) -> None:
         """Clip the gradient of each objective by its own norm, to 1."""
-        for followers in self.system.objectives().values():
+        for followers in self._objectives.values():
             torch.nn.utils.clip_grad_norm_(followers, 1.0)
 
     @torch.no_grad()
@@ -141,11 +143,14 @@ class Training(pl.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """AdamW over all trainable parameters; the scheduler multiplies a rate of 1, so that the product is exact."""
-        parameters = [p for followers in self.system.objectives().values() for p in followers]
+        parameters = [p for followers in self._objectives.values() for p in followers]
         optimiser = torch.optim.AdamW(parameters, lr=1.0, weight_decay=1e-4, betas=(0.9, 0.99))
-        rate = partial(learning_rate, plan=self.plan, peak=self.peak)
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate(step))
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, self.rate)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def rate(self, step: int) -> float:
+        """Learning rate of a step, 0-based."""
+        return learning_rate(step, self.plan, self.peak)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the peak: it may have been found by trying."""

@@ -17,7 +17,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.loggers import TensorBoardLogger
-from pytorch_lightning.tuner import Tuner
+from pytorch_lightning.tuner.tuning import Tuner
 
 from diffuscope.devices import pick_precision
 from diffuscope.errors import InputError
@@ -114,14 +114,13 @@ def fit(
     cuda = device.type == "cuda"
     threads = min(8, os.cpu_count() or 1) if cuda else 1
     with torch.random.fork_rng(devices=[device] if cuda else []), _quiet():
-        keep = Keep(folder / CHECKPOINTS, every=plan.checkpoint_every, cancelled=cancelled)
         options = _options(device, precision or pick_precision(device), devices, folder)
         peak = found[1]["peak"] if found else _peak(system, data, plan, options, threads)
         first = found[1]["global_step"] if found else 0
         module = Training(system, data, plan, peak=peak, first=first, threads=threads)
-        callbacks: list[pl.Callback] = [
-            Log(folder, every=max(1, min(50, plan.steps // _LINES)), tell=tell, keep=keep), keep
-        ]  # fmt: skip
+        keep = Keep(module, folder / CHECKPOINTS, every=plan.checkpoint_every, cancelled=cancelled)
+        log = Log(module, folder, every=max(1, min(50, plan.steps // _LINES)), tell=tell, keep=keep)
+        callbacks: list[pl.Callback] = [log, keep]
         if plan.patience is not None:
             callbacks.append(
                 EarlyStopping("validation loss", patience=plan.patience, verbose=False, check_on_train_epoch_end=False)
@@ -130,7 +129,6 @@ def fit(
             **options,
             max_steps=plan.steps,
             val_check_interval=max(1, plan.steps // plan.validations),
-            check_val_every_n_epoch=None,
             num_sanity_val_steps=0,
             callbacks=callbacks,
             logger=_tensorboard(folder, first),
@@ -179,9 +177,7 @@ def _peak(system: System, data: TrainingData, plan: Optimisation, options: dict[
     trial = plan.model_copy(update={"steps": steps, "warmup": 0})
     module = Training(deepcopy(system), data, trial, peak=1.0, threads=threads)
     trainer = pl.Trainer(**options | {"devices": 1, "strategy": "auto"}, logger=False)
-    finder = Tuner(trainer).lr_find(
-        module, num_training=steps, min_lr=1e-6, max_lr=1e-1, attr_name="peak", update_attr=False, weights_only=True
-    )
+    finder = Tuner(trainer).lr_find(module, num_training=steps, min_lr=1e-6, max_lr=1e-1, attr_name="peak")
     found = finder.suggestion() if finder is not None else None
     if found is None:
         raise InputError("no learning rate could be found by trying: give optimisation.learning_rate a number.")

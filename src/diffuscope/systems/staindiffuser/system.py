@@ -7,12 +7,13 @@ from functools import partial
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from diffuscope.diffusion.samplers import make_sampler
 from diffuscope.diffusion.schedule import linear_schedule
-from diffuscope.stains import dab_density, fill_rims
+from diffuscope.stains import coarse_mask, dab_density, fill_rims
 from diffuscope.systems.base import Estimate, Noise, SampleSettings, System
 from diffuscope.systems.ports import Port
 from diffuscope.systems.staindiffuser.config import WIDTHS, StainDiffuserConfig
@@ -101,6 +102,23 @@ class StainDiffuser(System):
             )
             total = total + self.config.lambda_seg * terms["segmentation"]
         return {"loss": total, **terms}
+
+    def training_keys(self) -> tuple[list[str], list[str]]:
+        """H&E and IHC; the mask of positive cells where a case brings one."""
+        return ["he", "ihc"], ["mask"] if self.network.segmentation is not None else []
+
+    def complete(self, crops: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+        """Make the coarse mask of DAB-positive cells from the IHC where the case has none (paper §3.3)."""
+        completed = dict(crops)
+        if self.network.segmentation is not None:
+            if "mask" in crops:
+                # A mask that was brought to the model's µm/px holds the part of each pixel that is inside.
+                completed["mask"] = np.asarray(crops["mask"], np.float32) >= 0.5
+            else:
+                dab = dab_density(crops["ihc"])
+                mask = coarse_mask(dab, mpp=self.config.mpp, threshold=self.config.dab_threshold)
+                completed["mask"] = mask[..., None]
+        return completed
 
     def _branch_loss(self, branch: Branch, clean: Tensor, features: list[Tensor], generator: torch.Generator) -> Tensor:
         t = torch.randint(0, self.config.T, (len(clean),), generator=generator).to(clean.device)
