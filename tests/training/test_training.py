@@ -62,7 +62,7 @@ def test_the_shipped_models_were_made_by_the_shipped_recipes(name: str):
         ({"system": ""}, "give a system, or a model to go on from"),
         ({"optimisation": {"steps": 0}}, r"'optimisation\.steps'"),
         ({"optimisation": {"steps": 5, "learning_rate": -1.0}}, r"'optimisation\.learning_rate.*greater than 0"),
-        ({"optimisation": {"steps": 5, "validation": 3}}, "did you mean 'validations'"),
+        ({"optimisation": {"steps": 5, "validatons": 3}}, "did you mean 'validations'"),
     ],
 )
 def test_a_wrong_entry_is_named(tmp_path: Path, change, words: str):
