@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 import diffuscope
+from diffuscope.cli.data import data
 from diffuscope.cli.register import register
 from diffuscope.errors import DiffuscopeError
 
@@ -203,6 +204,7 @@ def export(
 
 
 app.command()(register)
+app.command()(data)
 
 
 def _follow(events: Generator[Event, None, None], cancelled: threading.Event) -> None:
