@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 import diffuscope
+from diffuscope.cli.data import data
 from diffuscope.cli.register import register
 from diffuscope.cli.train import train
 from diffuscope.errors import DiffuscopeError
@@ -205,6 +206,7 @@ def export(
 
 app.command()(train)
 app.command()(register)
+app.command()(data)
 
 
 def _follow(events: Generator[Event, None, None], cancelled: threading.Event) -> None:
