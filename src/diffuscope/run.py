@@ -210,8 +210,8 @@ def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Ev
                 save_tissue(canvas.root, job.tissue)
             with closing(run_tiles(compute, canvas, notices=job.notices, focus=focus)) as events:
                 for event in events:
-                    if isinstance(event, Finished) and event.complete:
-                        write_csv(measure(open_result(job.out)), job.out / TABLE)
+                    if isinstance(event, Finished) and event.complete and (rows := measure(open_result(job.out))):
+                        write_csv(rows, job.out / TABLE)
                     yield event
     except GeneratorExit:
         raise

@@ -269,12 +269,13 @@ def measure(system: System, data: TrainingData, *, device: torch.device) -> dict
         main output.
     """
     port = system.outputs[0]
-    if port.key not in data.validation[0]:
+    told = [batch for batch in data.validation if port.key in batch]
+    if not told:
         return {}
     system.to(device)
     extent = port.range[1] - port.range[0]
     peaks, structures = [], []
-    for batch in data.validation:
+    for batch in told:
         found = sample(system, batch, device=device)[port.key].clamp(*port.range)
         for truth, image in zip(batch[port.key].numpy(), found.numpy(), strict=True):
             peaks.append(psnr(truth, image, data_range=extent))

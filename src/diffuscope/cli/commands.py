@@ -195,7 +195,9 @@ def export(
     result: Annotated[Path, typer.Argument(metavar="RESULT", help="Result folder of a finished run.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="….ome.tif or ….ome.zarr")],
     *,
-    layer: Annotated[str, typer.Option(metavar="NAME|all", help="Which image.")] = "all",
+    layer: Annotated[
+        str, typer.Option(metavar="NAME|all|multiplex", help="Which image; multiplex: all stains in one picture.")
+    ] = "all",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in the way.")] = False,
 ) -> None:
     """Write a result as a file that QuPath and others open."""

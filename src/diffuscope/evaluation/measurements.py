@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 from diffuscope.errors import InputError
 from diffuscope.evaluation.objects import ObjectCounter
 from diffuscope.stains.deconvolution import dab_density
+from diffuscope.systems.ports import Stain, find_stains
 
 if TYPE_CHECKING:
     import dask.array as da
 
     from diffuscope.tiling.result import Result
+    from diffuscope.tiling.tissue import TissueMap
 
 DAB_THRESHOLD = 0.15
 """OD above which a pixel counts as DAB-positive where the run record gives no ``dab_threshold``."""
@@ -38,8 +40,8 @@ def measure(result: Result, *, min_object_um2: float = MIN_OBJECT_UM2) -> list[d
     """Measure DAB in the tissue of a result.
 
     A pixel is positive if it is tissue, inside the drawn outline, and its DAB density is above the
-    threshold. An object is a set of positive pixels that touch, corners included. DAB is the result's map
-    ``dab`` (the mean over samples), or computed from its colour image where there is none.
+    threshold. An object is a set of positive pixels that touch, corners included. DAB is a stain's map
+    (the mean over samples), or computed from its colour image where there is none.
 
     Parameters
     ----------
@@ -51,7 +53,8 @@ def measure(result: Result, *, min_object_um2: float = MIN_OBJECT_UM2) -> list[d
     Returns
     -------
     list of dict
-        One row per region (a run has one): ``region`` (level-0 px, or "all tissue"), ``complete``,
+        One row per stain, none where the result shows none: ``region`` (level-0 px, or "all tissue"), where there
+        are several stains ``stain``, ``complete``,
         ``tissue_area_mm2``, ``dab_positive_percent`` (of the tissue's area), ``mean_dab_od`` (in tissue),
         ``positive_objects``, ``threshold_od``, ``min_object_um2``, ``um_per_px``. Percentage
         and mean are None where there is no tissue.
@@ -59,36 +62,47 @@ def measure(result: Result, *, min_object_um2: float = MIN_OBJECT_UM2) -> list[d
     Raises
     ------
     InputError
-        The result has no tissue mask, or neither a DAB map nor a colour image.
+        The result has no tissue mask.
     """
     if result.tissue is None:
         raise InputError(f"{result.path.name} has no tissue mask and cannot be measured: run it again.")
-    parameters = result.record.get("parameters", {})
-    threshold = float(parameters.get("dab_threshold", DAB_THRESHOLD))
-    finest, is_rgb = _dab_source(result)
+    stains = find_stains(result.ports)
+    region = result.record.get("parameters", {}).get("region") or "all tissue"
+    return [
+        {
+            "region": region,
+            **({"stain": stain.name} if len(stains) > 1 else {}),
+            **_measure_stain(result, result.tissue, stain, min_object_um2=min_object_um2),
+        }
+        for stain in stains
+    ]
+
+
+def _measure_stain(result: Result, mask: TissueMap, stain: Stain, *, min_object_um2: float) -> dict[str, Any]:
+    threshold = float(result.record.get("parameters", {}).get("dab_threshold", DAB_THRESHOLD))
+    port = stain.dab or stain.colour
+    assert port is not None
+    finest = result.images[port.key][0]
     width = finest.shape[1]
     counter = ObjectCounter(width, min_pixels=max(1, ceil(min_object_um2 / result.mpp**2 - 1e-9)))
     tissue_pixels, positive_pixels, total = 0, 0, 0.0
-    for y, dab in _strips(finest, is_rgb=is_rgb):
-        tissue = result.tissue.read(y, 0, len(dab), width)
+    for y, dab in _strips(finest, is_rgb=port.kind == "rgb"):
+        tissue = mask.read(y, 0, len(dab), width)
         positive = tissue & (dab > threshold)
         tissue_pixels += int(np.count_nonzero(tissue))
         positive_pixels += int(np.count_nonzero(positive))
         total += float(dab[tissue].sum(dtype=np.float64))
         counter.add(positive)
-    return [
-        {
-            "region": parameters.get("region") or "all tissue",
-            "complete": result.complete,
-            "tissue_area_mm2": tissue_pixels * result.mpp**2 / 1e6,
-            "dab_positive_percent": 100.0 * positive_pixels / tissue_pixels if tissue_pixels else None,
-            "mean_dab_od": total / tissue_pixels if tissue_pixels else None,
-            "positive_objects": counter.finish(),
-            "threshold_od": threshold,
-            "min_object_um2": min_object_um2,
-            "um_per_px": result.mpp,
-        }
-    ]
+    return {
+        "complete": result.complete,
+        "tissue_area_mm2": tissue_pixels * result.mpp**2 / 1e6,
+        "dab_positive_percent": 100.0 * positive_pixels / tissue_pixels if tissue_pixels else None,
+        "mean_dab_od": total / tissue_pixels if tissue_pixels else None,
+        "positive_objects": counter.finish(),
+        "threshold_od": threshold,
+        "min_object_um2": min_object_um2,
+        "um_per_px": result.mpp,
+    }
 
 
 def write_csv(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
@@ -113,16 +127,6 @@ def write_csv(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
 def _text(value: Any) -> Any:
     """Six digits are more than any of these numbers deserves; whole numbers and words stay."""
     return f"{value:.6g}" if isinstance(value, float) else value
-
-
-def _dab_source(result: Result) -> tuple[da.Array, bool]:
-    """Return the finest level to read DAB from, and whether it is a colour image."""
-    if "dab" in result.images:
-        return result.images["dab"][0], False
-    for port in result.ports:
-        if port.kind == "rgb":
-            return result.images[port.key][0], True
-    raise InputError(f"{result.path.name} holds neither a DAB map nor a colour image: there is no DAB to measure.")
 
 
 def _strips(finest: da.Array, *, is_rgb: bool) -> Iterator[tuple[int, NDArray[np.float32]]]:

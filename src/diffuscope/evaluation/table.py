@@ -18,26 +18,30 @@ COLUMNS: dict[str, tuple[str, int | None]] = {
 
 
 def readable(table: list[dict[str, str]]) -> tuple[list[str], list[list[str]]]:
-    """Turn the rows of the CSV file on their side: one line a quantity, one column a region.
+    """Turn the rows of the CSV file on their side: one line a quantity, one column a region (and stain).
 
     Parameters
     ----------
     table : list of dict
-        One per region, text by column; the column ``region`` names it.
+        One per region and stain, text by column; the columns ``region`` and, where there are several stains, ``stain``
+        name it.
 
     Returns
     -------
     header : list of str
-        Names of the regions.
+        Names of the regions, and stains.
     lines : list of list of str
         Name of the quantity, then its value in each region.
     """
     if not table:
         return [], []
-    header = [row.get("region", f"region {number}") for number, row in enumerate(table, start=1)]
+    regions = [row.get("region", f"region {number}") for number, row in enumerate(table, start=1)]
+    header = [
+        f"{region} · {row['stain']}" if "stain" in row else region for region, row in zip(regions, table, strict=True)
+    ]
     lines = []
     for column in table[0]:
-        if column == "region":
+        if column in {"region", "stain"}:
             continue
         name, digits = COLUMNS.get(column, (column.replace("_", " "), None))
         lines.append([name, *(_number(row[column], digits) for row in table)])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diffuscope.errors import InputError
+from diffuscope.export.multiplex import MULTIPLEX, multiplex_result
 from diffuscope.export.ome_tiff import ENDINGS as TIFF_ENDINGS
 from diffuscope.export.ome_tiff import export_ome_tiff
 from diffuscope.export.ome_zarr import ENDINGS as ZARR_ENDINGS
@@ -29,7 +30,8 @@ def export(
     path : str or Path
         ``….ome.tif`` or ``….ome.tiff`` (see `export_ome_tiff`), ``….ome.zarr`` (see `export_ome_zarr`).
     layer : str
-        Key or name of one output port, or ``"all"``.
+        Key or name of one output port, ``"all"``, or ``"multiplex"``: the stains of a result that has several, in one
+        picture (see `diffuscope.stains.multiplex`), as OME-TIFF only.
     overwrite : bool
         Replace what stands there: a file by a file, a Diffuscope result by OME-Zarr. Nothing else is ever replaced.
     allow_incomplete : bool
@@ -47,8 +49,20 @@ def export(
         Nothing is left behind.
     """
     path = Path(path)
+    if layer == MULTIPLEX:
+        result = _multiplex(result, path)
     for endings, write in ((TIFF_ENDINGS, export_ome_tiff), (ZARR_ENDINGS, export_ome_zarr)):
         if path.name.lower().endswith(endings):
             return write(result, path, layer, overwrite=overwrite, allow_incomplete=allow_incomplete)
     known = ", ".join((*TIFF_ENDINGS, *ZARR_ENDINGS))
     raise InputError(f"{path.name} has no ending that names a format to export: end it with one of {known}.")
+
+
+def _multiplex(result: Result, path: Path) -> Result:
+    """Return the result whose only image is the multiplex; refuse where there is none, and OME-Zarr."""
+    made = multiplex_result(result)
+    if made is None:
+        raise InputError(f"{result.path.name} does not hold two to four stains: there is no multiplex to export.")
+    if not path.name.lower().endswith(TIFF_ENDINGS):
+        raise InputError(f"a multiplex is exported as OME-TIFF: end {path.name} with {' or '.join(TIFF_ENDINGS)}.")
+    return made

@@ -1,4 +1,4 @@
-"""An image encoder and a diffusion U-Net whose encoder features can be modulated from outside."""
+"""An image encoder, a plain U-Net on it, and a diffusion U-Net whose encoder features can be modulated from outside."""
 
 from __future__ import annotations
 
@@ -37,6 +37,33 @@ class Encoder(nn.Module):
             h = block(self.down[level - 1](h) if level else h)
             features.append(h)
         return features
+
+
+class UNet(nn.Module):
+    """U-Net from image to image, without a diffusion time: `Encoder`, and a decoder with skips.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Channels of the image that goes in, and of the one that comes out.
+    widths : sequence of int
+        Channels of each level, finest first. Sides must be multiples of 2^(levels − 1).
+    """
+
+    def __init__(self, inputs: int, outputs: int, widths: Sequence[int]) -> None:
+        super().__init__()
+        self.encoder = Encoder(inputs, widths)
+        self.up = nn.ModuleList(Upsample(b, a) for a, b in pairwise(widths))
+        self.decoder = nn.ModuleList(ResidualBlock(2 * width, width) for width in widths[:-1])
+        self.norm = ChannelNorm()
+        self.head = nn.Conv2d(widths[0], outputs, 3, padding=1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Map (n, inputs, h, w) to (n, outputs, h, w)."""
+        *skips, h = self.encoder(image)
+        for level in reversed(range(len(skips))):
+            h = self.decoder[level](torch.cat([self.up[level](h), skips[level]], dim=1))
+        return self.head(F.silu(self.norm(h)))
 
 
 class ModulatedUNet(nn.Module):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -93,11 +92,11 @@ class Level:
         return out
 
     def _piece(self, piece: tuple[int, int]) -> NDArray[np.generic] | None:
-        stamp = _stamp(chunk_file(self._array, piece))
+        stamp = self.stamp(piece)
         with self._lock:
             kept, pixels = self._pieces.get(piece, (None, None))
         if kept != stamp:
-            pixels = self._read(piece)
+            pixels = self.read(piece)
         with self._lock:
             self._pieces[piece] = (stamp, pixels)
             self._pieces.move_to_end(piece)
@@ -105,7 +104,17 @@ class Level:
                 self._pieces.popitem(last=False)
         return pixels
 
-    def _read(self, piece: tuple[int, int]) -> NDArray[np.generic]:
+    def stamp(self, piece: tuple[int, int]) -> Any:
+        """Return what changes whenever a piece does; None where nothing was computed."""
+        try:
+            about = chunk_file(self._array, piece).stat()
+        except OSError:
+            return None
+        # zarr puts a new file in its place
+        return about.st_mtime_ns, about.st_ino
+
+    def read(self, piece: tuple[int, int]) -> NDArray[np.generic]:
+        """Read a piece from disk, past what is kept."""
         y, x = piece[0] * CHUNK, piece[1] * CHUNK
         block = np.moveaxis(np.asarray(self._array[:, y : y + CHUNK, x : x + CHUNK]), 0, -1)
         if self._fill is None:
@@ -114,13 +123,35 @@ class Level:
         return np.concatenate([block, alpha], axis=-1)
 
 
-def _stamp(file: Path) -> tuple[int, int] | None:
-    """Return what changes whenever a chunk is written (zarr puts a new file in its place); None where there is none."""
-    try:
-        about = file.stat()
-    except OSError:
-        return None
-    return about.st_mtime_ns, about.st_ino
+class MultiplexLevel(Level):
+    """One resolution level of the virtual multiplex, computed from the stains' levels a piece at a time.
+
+    Parameters
+    ----------
+    arrays : sequence of (zarr.Array, zarr.Array)
+        Of each stain its colour image (3, y, x) and its DAB (1, y, x), on disk.
+    fill : float
+        Colour of what was not computed.
+    """
+
+    def __init__(self, arrays: Sequence[tuple[zarr.Array[Any], zarr.Array[Any]]], fill: float) -> None:
+        super().__init__(arrays[0][0], fill)
+        self._images = [Level(image, fill) for image, _ in arrays]
+        self._dabs = [Level(dab) for _, dab in arrays]
+
+    def stamp(self, piece: tuple[int, int]) -> Any:
+        """Return what changes whenever a piece of any stain does; None where one was not computed."""
+        stamps = [level.stamp(piece) for level in (*self._images, *self._dabs)]
+        return None if None in stamps else tuple(stamps)
+
+    def read(self, piece: tuple[int, int]) -> NDArray[np.generic]:
+        """Compute a piece; transparent is what the first stain does not have."""
+        from diffuscope.stains.multiplex import multiplex
+
+        images = [np.asarray(level.read(piece), np.uint8) for level in self._images]
+        dabs = [np.asarray(level.read(piece), np.float32) for level in self._dabs]
+        drawn = multiplex([image[..., :3] for image in images], dabs)
+        return np.concatenate([drawn, images[0][..., 3:]], axis=-1)
 
 
 def _span(part: Any, side: int) -> tuple[range, Any]:

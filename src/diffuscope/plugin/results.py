@@ -10,8 +10,10 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from diffuscope.export.multiplex import multiplex_port, stained_ports
 from diffuscope.plugin.facts import KEY
-from diffuscope.plugin.level import Level
+from diffuscope.plugin.level import Level, MultiplexLevel
+from diffuscope.systems.ports import Port
 from diffuscope.tiling.layout import open_images
 from diffuscope.tiling.result import Result
 
@@ -82,8 +84,9 @@ def result_layers(result: Result, placement: Placement | None = None) -> list[La
     Returns
     -------
     list of (data, keyword arguments, "image")
-        The main image first and visible, as RGBA: what was not computed is transparent. The maps above it, hidden.
-        The data are `Level`, finest first.
+        The main image first and visible, as RGBA: what was not computed is transparent. The other images above it,
+        hidden. Where there are several stains, their virtual multiplex on top, visible. The data are `Level`, finest
+        first.
     """
     if placement is None:
         placement = scan_placement(slide_mpp(result))
@@ -92,22 +95,30 @@ def result_layers(result: Result, placement: Placement | None = None) -> list[La
     arrays = open_images(zarr.open_group(result.path, mode="r", zarr_format=2), result.ports)
     layers: list[LayerTuple] = []
     for number, port in enumerate(result.ports):
-        is_rgb = port.kind == "rgb"
-        levels = [Level(array, port.fill if is_rgb else None) for array in arrays[port.key]]
-        about = {
-            "name": port.name,
-            "rgb": is_rgb,
-            "contrast_limits": tuple(port.range),
-            "visible": number == 0,
-            "blending": "translucent",
-            "multiscale": len(levels) > 1,
-            "metadata": {KEY: layer_metadata(result, port.key)},
-            **place,
-        }
-        if not is_rgb:
-            about["colormap"] = port.colormap
-        layers.append((levels if len(levels) > 1 else levels[0], about, "image"))
+        levels = [Level(array, port.fill if port.kind == "rgb" else None) for array in arrays[port.key]]
+        layers.append(_layer(result, port, levels, place, visible=number == 0))
+    multiplex = multiplex_port(result.ports)
+    if multiplex is not None:
+        stains = [zip(arrays[image.key], arrays[dab.key], strict=True) for image, dab in stained_ports(result.ports)]
+        computed: list[Level] = [MultiplexLevel(level, multiplex.fill) for level in zip(*stains, strict=True)]
+        layers.append(_layer(result, multiplex, computed, place, visible=True))
     return layers
+
+
+def _layer(result: Result, port: Port, levels: list[Level], place: dict[str, Any], *, visible: bool) -> LayerTuple:
+    about = {
+        "name": port.name,
+        "rgb": port.kind == "rgb",
+        "contrast_limits": tuple(port.range),
+        "visible": visible,
+        "blending": "translucent",
+        "multiscale": len(levels) > 1,
+        "metadata": {KEY: layer_metadata(result, port.key)},
+        **place,
+    }
+    if port.kind == "map":
+        about["colormap"] = port.colormap
+    return (levels if len(levels) > 1 else levels[0], about, "image")
 
 
 def slide_mpp(result: Result) -> float | None:

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from diffuscope.evaluation.table import readable
+from diffuscope.export.multiplex import multiplex_port
 from diffuscope.plugin.form_widget import combo, side_by_side, small_text
 from diffuscope.tiling.result import Result
 
@@ -66,6 +67,9 @@ class ResultsWidget(QGroupBox):
         self.layer.addItem("All layers", "all")
         for port in result.ports:
             self.layer.addItem(port.name, port.key)
+        multiplex = multiplex_port(result.ports)
+        if multiplex is not None:
+            self.layer.addItem(multiplex.name, multiplex.key)
         self._fill_table(*readable(result.table))
 
     def _fill_table(self, header: list[str], lines: list[list[str]]) -> None:

@@ -15,7 +15,23 @@ def _staindiffuser(config: Mapping[str, Any]) -> System:
     return StainDiffuser(StainDiffuserConfig(**config))
 
 
-_SYSTEMS: dict[str, Callable[[Mapping[str, Any]], System]] = {"staindiffuser": _staindiffuser}
+def _multi_staindiffuser(config: Mapping[str, Any]) -> System:
+    from diffuscope.systems.staindiffuser import MultiStainDiffuser, MultiStainDiffuserConfig
+
+    return MultiStainDiffuser(MultiStainDiffuserConfig(**config))
+
+
+def _bidirectional_staindiffuser(config: Mapping[str, Any]) -> System:
+    from diffuscope.systems.staindiffuser import BidirectionalConfig, BidirectionalStainDiffuser
+
+    return BidirectionalStainDiffuser(BidirectionalConfig(**config))
+
+
+_SYSTEMS: dict[str, Callable[[Mapping[str, Any]], System]] = {
+    "staindiffuser": _staindiffuser,
+    "multi-staindiffuser": _multi_staindiffuser,
+    "bidirectional-staindiffuser": _bidirectional_staindiffuser,
+}
 
 
 def build_system(name: str, config: Mapping[str, Any]) -> System:

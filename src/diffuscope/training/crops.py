@@ -116,7 +116,7 @@ def crops_of(
     ]  # fmt: skip
     return TrainingData(
         batch_at=partial(batch_at, train, system, seed=seed, size=batch, side=side),
-        validation=[stacked(crops[start : start + batch]) for start in range(0, len(crops), batch)],
+        validation=batches_of(crops, batch),
     )
 
 
@@ -125,8 +125,8 @@ def batch_at(
 ) -> dict[str, Tensor]:
     """Batch of a number, a function of (seed, number) alone, so that a resumed run sees the same.
 
-    Every case is as likely as any other, whatever its size. Pictures of a case are turned and mirrored together; the
-    H&E's stain is augmented alone.
+    Every case is as likely as any other, whatever its size; a batch holds cases that have the same pictures. Pictures
+    of a case are turned and mirrored together; the H&E's stain is augmented alone.
 
     Parameters
     ----------
@@ -145,9 +145,11 @@ def batch_at(
         By key float32 (size, c, side, side), physical ranges.
     """
     rng = np.random.default_rng([seed, number])
+    keys = grounds[int(rng.integers(len(grounds)))].opened.scans.keys()
+    alike = [ground for ground in grounds if ground.opened.scans.keys() == keys]
     crops = []
-    for index in rng.integers(len(grounds), size=size):
-        ground = grounds[index]
+    for index in rng.integers(len(alike), size=size):
+        ground = alike[index]
         crop = _read(ground, ground.corners[rng.integers(len(ground.corners))], side)
         if ground.stains is not None:
             crop[HE] = augment_stain(crop[HE].astype(np.uint8), ground.stains, rng)
@@ -162,6 +164,13 @@ def stacked(crops: Sequence[Mapping[str, NDArray[np.generic]]]) -> dict[str, Ten
     # Converted by numpy: torch would use all cores for it, which the network needs.
     arrays = {key: np.stack([crop[key] for crop in crops]).astype(np.float32) for key in crops[0]}
     return {key: torch.from_numpy(array).permute(0, 3, 1, 2) for key, array in arrays.items()}
+
+
+def batches_of(crops: Sequence[Mapping[str, NDArray[np.generic]]], size: int) -> list[dict[str, Tensor]]:
+    """Stack crops in batches of at most `size` that have the same keys."""
+    kinds = dict.fromkeys(tuple(sorted(crop)) for crop in crops)
+    alike = [[crop for crop in crops if tuple(sorted(crop)) == keys] for keys in kinds]
+    return [stacked(some[start : start + size]) for some in alike for start in range(0, len(some), size)]
 
 
 def _ground(case: Case, *, settings: Cases, system: System, side: int, augment: bool) -> Ground:

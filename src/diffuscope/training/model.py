@@ -14,9 +14,10 @@ from diffuscope.errors import InputError
 from diffuscope.systems.base import System
 from diffuscope.systems.registry import build_system
 from diffuscope.training.batches import TrainingData
-from diffuscope.training.crops import crops_of, read_cases, stacked
+from diffuscope.training.crops import batches_of, crops_of, read_cases
 from diffuscope.training.pairs import batch_at, held_crops, make_pairs
 from diffuscope.training.recipe import Recipe
+from diffuscope.training.targets import with_targets
 from diffuscope.zoo import Model, ModelCard, load_model
 
 # Side of a crop where the system's configuration does not say, px.
@@ -112,7 +113,7 @@ def make_data(recipe: Recipe, start: Start, folder: Path) -> tuple[TrainingData,
     if recipe.data is not None:
         parts = read_cases(recipe, recipe.data, start.system, folder)
         data = crops_of(parts, recipe.data, start.system, seed=plan.seed, batch=plan.batch, side=start.side)
-        return data, {case.name: part for part, cases in parts.items() for case in cases}
+        return _targets(data, recipe, start), {case.name: part for part, cases in parts.items() for case in cases}
     pairs = make_pairs(recipe, folder, mpp=start.system.inputs[0].mpp)
     threshold = start.config.get("dab_threshold", 0.15)
     held = held_crops(pairs, seed=plan.seed, patch=start.side, dab_threshold=threshold, number=_HELD)
@@ -126,10 +127,18 @@ def make_data(recipe: Recipe, start: Start, folder: Path) -> tuple[TrainingData,
         positive_share=recipe.positive_share,
         dab_threshold=threshold,
     )
-    return TrainingData(
-        batch_at=lambda number: batches(number, seed=plan.seed),
-        validation=[stacked(held[i : i + plan.batch]) for i in range(0, len(held), plan.batch)],
-    ), {}
+    data = TrainingData(lambda number: batches(number, seed=plan.seed), batches_of(held, plan.batch))
+    return _targets(data, recipe, start), {}
+
+
+def _targets(data: TrainingData, recipe: Recipe, start: Start) -> TrainingData:
+    """Add what the system's auxiliary task learns, to what validates as well."""
+    # Numbers below 0 are the validation batches: what is added is told by a function of one number.
+    every = with_targets(
+        lambda number: data.batch_at(number) if number >= 0 else data.validation[-1 - number],
+        recipe.model_copy(update={"config": start.config}),
+    )
+    return TrainingData(every, [every(-1 - index) for index in range(len(data.validation))])
 
 
 def make_card(recipe: Recipe, start: Start, parts: dict[str, str]) -> ModelCard:

@@ -16,8 +16,9 @@ from diffuscope.errors import InputError
 from diffuscope.phantoms.tissue import simulate_tissue
 from diffuscope.scans import open_scan, read_region, resampling_factor
 from diffuscope.stains import coarse_mask, combine, separate
+from diffuscope.systems.staindiffuser.config import stain_key
 from diffuscope.training.recipe import Recipe, Source
-from diffuscope.training.teacher import Lesson, paint, prepare
+from diffuscope.training.teacher import Lesson, Stain, paint, prepare
 
 #: Side of the blocks that are held out of every source, px; larger than a crop.
 BLOCK = 256
@@ -36,11 +37,14 @@ class Pair:
         H&E and the rule applied to it.
     weight : float
         Share of crops.
+    key : str
+        What a batch calls the painted image: ``"ihc"``, or ``"ihc_…"`` of one of several stains.
     """
 
     name: str
     lesson: Lesson
     weight: float
+    key: str = "ihc"
 
 
 def held_out(shape: tuple[int, int]) -> NDArray[np.bool_]:
@@ -93,15 +97,19 @@ def make_pairs(recipe: Recipe, folder: Path, *, mpp: float) -> list[Pair]:
     -------
     list of Pair
     """
-    assert recipe.stain is not None  # a recipe with sources has one
-    pairs = [
-        Pair(source.file, prepare(read_source(source, folder, mpp), recipe.stain, mpp=mpp), source.weight)
-        for source in recipe.sources
-    ]
-    for seed in range(recipe.phantoms):
-        tissue = simulate_tissue(seed, mpp=mpp)
-        lesson = prepare(tissue.he, recipe.stain, mpp=mpp, labels=tissue.labels)
-        pairs.append(Pair(f"phantom {seed}", lesson, recipe.phantom_weight / recipe.phantoms))
+    if recipe.stain is not None:
+        stains: dict[Stain, str] = {recipe.stain: "ihc"}
+    else:
+        stains = {stain: f"ihc_{stain_key(stain)}" for stain in recipe.stains}
+    slides = [(source, read_source(source, folder, mpp)) for source in recipe.sources]
+    tissues = [simulate_tissue(seed, mpp=mpp) for seed in range(recipe.phantoms)]
+    pairs = []
+    for stain, key in stains.items():
+        for source, he in slides:
+            pairs.append(Pair(source.file, prepare(he, stain, mpp=mpp), source.weight, key))
+        for seed, tissue in enumerate(tissues):
+            lesson = prepare(tissue.he, stain, mpp=mpp, labels=tissue.labels)
+            pairs.append(Pair(f"phantom {seed}", lesson, recipe.phantom_weight / recipe.phantoms, key))
     return pairs
 
 
@@ -126,7 +134,8 @@ def batch_at(
 ) -> dict[str, Tensor]:
     """Batch of one training step, a function of (seed, step) alone, so that a resumed run sees the same.
 
-    Which cells are positive is drawn anew for every crop: the same H&E has many IHCs.
+    Which cells are positive is drawn anew for every crop: the same H&E has many IHCs. Pairs of several stains take
+    turns, one stain a batch: a network that learns them never sees two stains of one H&E.
 
     Parameters
     ----------
@@ -144,9 +153,13 @@ def batch_at(
     Returns
     -------
     dict of str to Tensor
-        ``he``, ``ihc``: float32 (size, 3, patch, patch) in [0, 255]; ``mask``: (size, 1, patch, patch) in {0, 1}.
+        ``he`` and ``ihc`` (or ``ihc_…``, see `Pair`): float32 (size, 3, patch, patch) in [0, 255]; ``mask``:
+        (size, 1, patch, patch) in {0, 1}.
     """
     rng = np.random.default_rng([seed, step])
+    keys = list(dict.fromkeys(pair.key for pair in pairs))
+    key = keys[step % len(keys)]
+    pairs = [pair for pair in pairs if pair.key == key]
     weights = np.array([pair.weight for pair in pairs])
     crops = []
     for index in rng.choice(len(pairs), size, p=weights / weights.sum()):
@@ -158,10 +171,10 @@ def batch_at(
         mask = coarse_mask(painted.dab, mpp=lesson.mpp, threshold=dab_threshold)[..., None]
         turn, flip = int(rng.integers(4)), bool(rng.integers(2))
         crops.append([_turned(part, turn, flip) for part in (he, painted.ihc, mask)])
-    stacks = zip(("he", "ihc", "mask"), zip(*crops, strict=True), strict=True)
+    stacks = zip(("he", key, "mask"), zip(*crops, strict=True), strict=True)
     # Converted by numpy: torch would use all cores for it, which the network needs.
-    arrays = {key: np.stack(parts).astype(np.float32) for key, parts in stacks}
-    return {key: torch.from_numpy(array).permute(0, 3, 1, 2) for key, array in arrays.items()}
+    arrays = {name: np.stack(parts).astype(np.float32) for name, parts in stacks}
+    return {name: torch.from_numpy(array).permute(0, 3, 1, 2) for name, array in arrays.items()}
 
 
 def held_crops(
@@ -185,20 +198,20 @@ def held_crops(
     Returns
     -------
     list of dict
-        ``he``, ``ihc`` (patch, patch, 3) uint8 and ``mask`` (patch, patch, 1) bool.
+        ``he`` and ``ihc`` (or ``ihc_…``) (patch, patch, 3) uint8, ``mask`` (patch, patch, 1) bool.
     """
     places = [
-        (lesson, (slice(y, y + patch), slice(x, x + patch)))
-        for lesson in (pair.lesson for pair in pairs)
-        for y, x in np.argwhere(held_out(lesson.he.shape[:2])) * BLOCK + (BLOCK - patch) // 2
-        if (lesson.cell[y : y + patch, x : x + patch] > 0).any()
+        (pair.lesson, pair.key, (slice(y, y + patch), slice(x, x + patch)))
+        for pair in pairs
+        for y, x in np.argwhere(held_out(pair.lesson.he.shape[:2])) * BLOCK + (BLOCK - patch) // 2
+        if (pair.lesson.cell[y : y + patch, x : x + patch] > 0).any()
     ]
     chosen = [places[i * len(places) // number] for i in range(number)] if len(places) > number else places
     crops = []
-    for index, (lesson, window) in enumerate(chosen):
+    for index, (lesson, key, window) in enumerate(chosen):
         painted = paint(lesson, np.random.default_rng([seed, index]), window)
         mask = coarse_mask(painted.dab, mpp=lesson.mpp, threshold=dab_threshold)[..., None]
-        crops.append({"he": lesson.he[window], "ihc": painted.ihc, "mask": mask})
+        crops.append({"he": lesson.he[window], key: painted.ihc, "mask": mask})
     return crops
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -125,7 +125,12 @@ class Recipe(_Strict):
     data : Cases, optional
         See there.
     stain : {"CD3", "CK8/18"}, optional
-        What the teacher paints.
+        What the teacher paints; this or `stains`.
+    stains : tuple of {"CD3", "CK8/18"}
+        What it paints in turns, one stain a batch, for a system of several stains.
+    masks : {"threshold", "learned"}
+        Where the coarse masks come from: the DAB threshold, or a segmentation network that learned from those masks
+        and is then asked instead (see `diffuscope.training.masks`).
     sources : tuple of Source
         H&E files for the teacher.
     positive_share : float
@@ -146,6 +151,8 @@ class Recipe(_Strict):
     init_from: str | None = None
     data: Cases | None = None
     stain: Literal["CD3", "CK8/18"] | None = None
+    stains: tuple[Literal["CD3", "CK8/18"], ...] = ()
+    masks: Literal["threshold", "learned"] = "threshold"
     sources: tuple[Source, ...] = ()
     positive_share: float = Field(default=0.5, ge=0, le=1)
     phantoms: int = Field(default=0, ge=0)
@@ -154,11 +161,15 @@ class Recipe(_Strict):
     card: ModelCard | None = None
 
     @model_validator(mode="after")
-    def _whole(self) -> Recipe:
+    def _whole(self) -> Self:
         if (self.data is None) == (not self.sources):
             raise ValueError("give either data (your own cases) or sources (H&E for the teacher), and not both")
-        if self.sources and (self.stain is None or self.card is None):
-            raise ValueError("sources need a stain and a card beside them")
+        if self.sources and (self.stain is None) == (not self.stains):
+            raise ValueError("a recipe with sources states either stain or stains")
+        if self.sources and self.card is None:
+            raise ValueError("a recipe with sources has a card")
+        if self.stains and self.masks == "learned":
+            raise ValueError("masks are learned for one stain, and a system of several stains has no use for them")
         if not self.system and self.init_from is None:
             raise ValueError("give a system, or a model to go on from (init_from)")
         return self

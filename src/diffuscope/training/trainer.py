@@ -159,7 +159,8 @@ def _options(device: torch.device, precision: str, devices: int | None, folder: 
     return {
         "accelerator": "gpu" if cuda else device.type,
         "devices": number,
-        "strategy": "ddp" if number > 1 else "auto",
+        # A batch of one of several stains leaves the other stains' branches without a gradient.
+        "strategy": "ddp_find_unused_parameters_true" if number > 1 else "auto",
         "precision": "bf16-mixed" if precision == "bf16" else "32-true",
         "plugins": [WholeCheckpoints()],
         "default_root_dir": folder,

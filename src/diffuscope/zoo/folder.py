@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
@@ -128,7 +128,7 @@ def save_model(
     system_name : str
         Name in `diffuscope.systems.registry`.
     config : mapping
-        The system's configuration, JSON values.
+        The system's configuration, JSON values; what it leaves out is stated with its default.
     card : ModelCard or mapping
         See there.
     recipe : str
@@ -152,9 +152,11 @@ def save_model(
         for key, value in system.state_dict().items()
     }
     stored = save(half)
+    configured = getattr(system, "config", None)
+    defaults = configured.model_dump(mode="json") if isinstance(configured, BaseModel) else {}
     stated = ModelConfig(
         system=system_name,
-        config=dict(config),
+        config=defaults | dict(config),
         card=card if isinstance(card, ModelCard) else ModelCard.model_validate(card),
         sha256=hashlib.sha256(stored).hexdigest(),
         recipe=recipe,

@@ -1,10 +1,11 @@
-"""Configuration of StainDiffuser, as it stands in a model folder's config.json and in a recipe."""
+"""Configurations of StainDiffuser and its variants, as they stand in a model folder's config.json and in a recipe."""
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 WIDTHS: dict[str, tuple[int, ...]] = {
     # Multipliers (1, 2, 4, 8) of MedSegDiff, the nearest published shape; the paper states no channels.
@@ -16,20 +17,15 @@ WIDTHS: dict[str, tuple[int, ...]] = {
 }
 
 
-class StainDiffuserConfig(BaseModel):
-    """What defines a StainDiffuser besides its weights.
+class CommonConfig(BaseModel):
+    """What every variant states.
 
     Attributes
     ----------
-    stain : str
-        Marker, e.g. ``"CD3"``.
     size : {"paper", "small", "tiny"}
         Channels of the four levels, see `WIDTHS`.
     T : int
         Diffusion steps of training (paper: 2000 for CD3, 4000 for CK8/18).
-    lambda_seg : float
-        λ of L = L_gen + λ·L_seg (paper: 1 or 3 win); 0 trains the generation branch alone, and the
-        system then has no segmentation output.
     loss_weighting : {"epsilon", "velocity"}
         ``"epsilon"``: the paper's unweighted MSE of ε. ``"velocity"``: the same error divided by ᾱ_t, which is
         the MSE of v (Salimans & Ho 2022). Unweighted ε-MSE gives the clean estimate at t ≈ T the weight
@@ -44,11 +40,75 @@ class StainDiffuserConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    stain: str
     size: Literal["paper", "small", "tiny"] = "small"
     T: int = Field(default=2000, ge=2)
-    lambda_seg: float = Field(default=1.0, ge=0.0)
     loss_weighting: Literal["epsilon", "velocity"] = "velocity"
     mpp: float = Field(default=0.5, gt=0.0)
     patch: int = Field(default=128, ge=16, multiple_of=8)
     dab_threshold: float = Field(default=0.15, gt=0.0)
+
+
+class StainDiffuserConfig(CommonConfig):
+    """What defines a StainDiffuser besides its weights, and besides what `CommonConfig` states.
+
+    Attributes
+    ----------
+    stain : str
+        Marker, e.g. ``"CD3"``.
+    lambda_seg : float
+        λ of L = L_gen + λ·L_seg (paper: 1 or 3 win); 0 trains the generation branch alone, and the
+        system then has no segmentation output.
+    auxiliary : {"segmentation", "distance"}
+        What the second branch learns: the coarse mask, or the signed distance to its outline (paper, table 4).
+    distance_um : float
+        Distance at which the signed distance is cut off, µm; it is divided by this to lie in [−1, 1].
+    """
+
+    stain: str
+    lambda_seg: float = Field(default=1.0, ge=0.0)
+    auxiliary: Literal["segmentation", "distance"] = "segmentation"
+    distance_um: float = Field(default=5.0, gt=0.0)
+
+
+class MultiStainDiffuserConfig(CommonConfig):
+    """What defines a Multi-StainDiffuser besides its weights, and besides what `CommonConfig` states.
+
+    Attributes
+    ----------
+    stains : tuple of str
+        Markers, e.g. ``("CD3", "CK8/18")``; the first is the main output.
+    lambdas : tuple of float
+        λ_i of L = Σ λ_i·L_i, one a stain; empty: all 1.
+    """
+
+    stains: tuple[str, ...] = Field(min_length=2)
+    lambdas: tuple[float, ...] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        keys = [stain_key(stain) for stain in self.stains]
+        if not all(keys) or len(set(keys)) < len(keys):
+            raise ValueError(f"stains need names that differ in letters or digits, not {', '.join(self.stains)}")
+        if self.lambdas and (len(self.lambdas) != len(self.stains) or min(self.lambdas) <= 0):
+            raise ValueError(f"lambdas must be {len(self.stains)} numbers above 0, one a stain, not {self.lambdas}")
+        return self
+
+
+class BidirectionalConfig(CommonConfig):
+    """What defines a bidirectional StainDiffuser besides its weights, and besides what `CommonConfig` states.
+
+    Attributes
+    ----------
+    stain : str
+        Marker, e.g. ``"CD3"``.
+    direction : {"he-to-ihc", "ihc-to-he"}
+        What a run does. The weights are trained for both and are the same for both.
+    """
+
+    stain: str
+    direction: Literal["he-to-ihc", "ihc-to-he"] = "he-to-ihc"
+
+
+def stain_key(stain: str) -> str:
+    """Return a stain's name as keys of ports and tensors hold it, e.g. ``"ck818"`` for ``"CK8/18"``."""
+    return re.sub(r"[^a-z0-9]", "", stain.lower())

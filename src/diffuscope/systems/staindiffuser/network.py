@@ -108,3 +108,26 @@ class StainDiffuserNetwork(nn.Module):
         self.encoder = Encoder(3, widths)
         self.generation = Branch(3, widths)
         self.segmentation = Branch(1, widths) if segmentation else None
+
+
+class MultiStainNetwork(nn.Module):
+    """Shared H&E encoder and a branch a stain.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Channels of each level, finest first.
+    stains : sequence of str
+        Keys of the stains, in order.
+    """
+
+    def __init__(self, widths: Sequence[int], stains: Sequence[str]) -> None:
+        super().__init__()
+        self.encoder = Encoder(3, widths)
+        self.branches = nn.ModuleDict({stain: Branch(3, widths) for stain in stains})
+
+    def branch(self, stain: str) -> Branch:
+        """Return the branch of one stain."""
+        branch = self.branches[stain]
+        assert isinstance(branch, Branch)
+        return branch

@@ -1,0 +1,131 @@
+"""What StainDiffuser and its variants share: schedule, the loss of one branch, and the denoising of one branch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from diffuscope.diffusion.samplers import make_sampler
+from diffuscope.diffusion.schedule import linear_schedule
+from diffuscope.stains import dab_density
+from diffuscope.systems.base import Estimate, Noise, SampleSettings, System
+from diffuscope.systems.staindiffuser.config import CommonConfig
+from diffuscope.systems.staindiffuser.network import Attention, Branch
+
+
+class BranchSystem(System):
+    """A system whose tasks are each one `Branch`: attention blocks on a shared encoder's features, and a U-Net.
+
+    Parameters
+    ----------
+    config : CommonConfig
+        T, loss weighting and µm/px are read here.
+    """
+
+    # Stride 256 aligns with the canvas's chunks. 32 px (16 µm) of overlap spans more than a cell.
+    tile = 288
+    overlap = 32
+    config: CommonConfig
+
+    def __init__(self, config: CommonConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.schedule = linear_schedule(config.T)
+        alpha_bar = torch.as_tensor(self.schedule.alphas_cumprod, dtype=torch.float32)
+        self.register_buffer("alpha_bar", alpha_bar, persistent=False)
+        self.presets = {
+            "fast": SampleSettings(sampler="sde-dpmsolver++", steps=10),
+            "reference": SampleSettings(sampler="ddpm", steps=config.T),
+        }
+
+    def _errors(self, branch: Branch, clean: Tensor, features: Sequence[Tensor], generator: torch.Generator) -> Tensor:
+        """Return the (weighted) MSE of ε of each example (n,), for one t and one ε each; `clean` in [−1, 1]."""
+        t = torch.randint(0, self.config.T, (len(clean),), generator=generator).to(clean.device)
+        noise = torch.randn(clean.shape, generator=generator).to(clean.device)
+        a = self.get_buffer("alpha_bar")[t]
+        root = a[:, None, None, None]
+        noisy = root.sqrt() * clean + (1.0 - root).sqrt() * noise
+        predicted = branch(noisy, (t + 1).float() / self.config.T, a, branch.attend(features))
+        error = F.mse_loss(predicted, noise, reduction="none").mean(dim=(1, 2, 3))
+        return error / a if self.config.loss_weighting == "velocity" else error
+
+    def _denoise(
+        self, branch: Branch, attention: Attention, noise: Noise, settings: SampleSettings, *, port: str, sample: int
+    ) -> Generator[Tensor, None, None]:
+        """Yield the clipped clean estimate, in [−1, 1], after each step; the last one is the sample."""
+        sampler = make_sampler(settings.sampler, self.schedule, settings.steps)
+        draw = partial(noise, port, sample=sample, channels=branch.channels)
+        x = draw(step=0)
+        for i, t in enumerate(sampler.timesteps, start=1):
+            times = torch.full((len(x),), (t + 1) / self.config.T, device=x.device)
+            alpha_bar = self.get_buffer("alpha_bar")[t].expand(len(x))
+            step = sampler.step(
+                branch(x, times, alpha_bar, attention), t, x, noise=draw(step=i) if sampler.needs_noise else None
+            )
+            x = step.sample
+            yield step.clean
+
+    def _images(
+        self,
+        branch: Branch,
+        attention: Attention,
+        noise: Noise,
+        settings: SampleSettings,
+        *,
+        port: str,
+        density: Callable[[Tensor], Tensor],
+        done: Iterator[int],
+        total: int,
+    ) -> Generator[Estimate, None, tuple[Tensor, Tensor]]:
+        """Draw K colour images from one branch.
+
+        Parameters
+        ----------
+        branch, attention, noise, settings
+            What is denoised, and how.
+        port : str
+            Key of the colour image: of its noise and of its previews.
+        density : callable
+            Image (n, 3, h, w) in [0, 255] on the CPU to the density (n, 1, h, w) that is kept of each sample.
+        done, total : iterator of int, int
+            Numbers of the evaluations to come, and how many there will be in all.
+
+        Returns
+        -------
+        first : Tensor of shape (n, 3, h, w)
+            The first sample, [0, 255].
+        densities : Tensor of shape (K, n, 1, h, w)
+            Of all samples.
+        """
+        densities, first = [], None
+        for k in range(settings.samples):
+            for clean in self._denoise(branch, attention, noise, settings, port=port, sample=k):
+                image = (clean + 1.0) * 127.5
+                # From the second sample on the picture stays: samples differ, and a flickering preview misleads.
+                yield Estimate(next(done), total, {port: image} if k == 0 else {})
+            rgb = image.float().cpu()
+            first = rgb if first is None else first
+            densities.append(density(rgb))
+        assert first is not None
+        return first, torch.stack(densities)
+
+
+def normalised(image: Tensor) -> Tensor:
+    """Return a colour image in [0, 255] as the networks take it, in [−1, 1]."""
+    return image / 127.5 - 1.0
+
+
+def dab_of(rgb: Tensor) -> Tensor:
+    """Return the DAB optical density (n, 1, h, w) of images (n, 3, h, w) in [0, 255], rounded as they are stored."""
+    return torch.from_numpy(dab_density(rgb.permute(0, 2, 3, 1).round().numpy()))[:, None]
+
+
+def spread(densities: Tensor) -> Tensor:
+    """Return the standard deviation (ddof 1) over samples (K, n, 1, h, w); NaN, unknown, where K = 1."""
+    if len(densities) > 1:
+        return densities.std(dim=0, correction=1)
+    return torch.full_like(densities[0], torch.nan)

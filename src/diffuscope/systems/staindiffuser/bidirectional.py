@@ -1,0 +1,95 @@
+"""Bidirectional StainDiffuser: H&E to IHC and IHC to H&E trained together, without masks."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from itertools import count
+
+import torch
+from torch import Tensor
+
+from diffuscope.stains import optical_density
+from diffuscope.systems.base import Estimate, Noise, SampleSettings
+from diffuscope.systems.staindiffuser import outputs
+from diffuscope.systems.staindiffuser.base import BranchSystem, dab_of, normalised, spread
+from diffuscope.systems.staindiffuser.config import WIDTHS, BidirectionalConfig
+from diffuscope.systems.staindiffuser.network import StainDiffuserNetwork
+
+
+class BidirectionalStainDiffuser(BranchSystem):
+    """One encoder and one U-Net for both directions (StainDiffuser §4, L_bidirectional).
+
+    Nothing tells the U-Net which direction is asked for but the image that the encoder sees, as in the paper.
+    Outputs from H&E: the virtual IHC ``ihc``, its DAB ``dab`` (mean over samples), and ``uncertainty`` in OD, the
+    standard deviation (ddof 1) of DAB over K samples. From IHC: the virtual H&E ``he``, and ``uncertainty`` in OD,
+    that of the optical density, mean of red, green and blue. At K = 1 the uncertainty is unknown (NaN).
+
+    Parameters
+    ----------
+    config : BidirectionalConfig
+        See there.
+    """
+
+    config: BidirectionalConfig
+
+    def __init__(self, config: BidirectionalConfig) -> None:
+        super().__init__(config)
+        self.network = StainDiffuserNetwork(WIDTHS[config.size], segmentation=False)
+        mpp = config.mpp
+        if config.direction == "he-to-ihc":
+            self.inputs = (outputs.colour("H&E", "he", mpp),)
+            made = [outputs.colour(f"virtual {config.stain}", "ihc", mpp), outputs.dab(mpp)]
+        else:
+            self.inputs = (outputs.colour(config.stain, "ihc", mpp),)
+            made = [outputs.colour("virtual H&E", "he", mpp)]
+        self.outputs = (*made, outputs.uncertainty(mpp))
+
+    def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+        """L = L_H&E→IHC + L_IHC→H&E, MSE of ε, one t and ε per example and direction.
+
+        Parameters
+        ----------
+        batch : mapping
+            ``he`` and ``ihc``: (n, 3, h, w) in [0, 255].
+        generator : torch.Generator
+            CPU generator that t and ε are drawn from.
+
+        Returns
+        -------
+        dict of str to Tensor
+            ``loss``, ``he_to_ihc`` and ``ihc_to_he``: scalars.
+        """
+        he, ihc = normalised(batch["he"]), normalised(batch["ihc"])
+        features = self.network.encoder(torch.cat([he, ihc]))
+        errors = self._errors(self.network.generation, torch.cat([ihc, he]), features, generator)
+        forth, back = errors[: len(he)].mean(), errors[len(he) :].mean()
+        return {"loss": forth + back, "he_to_ihc": forth, "ihc_to_he": back}
+
+    def sample(
+        self, inputs: Mapping[str, Tensor], noise: Noise, settings: SampleSettings
+    ) -> Generator[Estimate, None, dict[str, Tensor]]:
+        """Sample one batch of tiles in the configured direction (see `System.sample`).
+
+        The encoder and every attention matrix are evaluated once, whatever the number of steps and samples.
+        """
+        features = self.network.encoder(normalised(inputs[self.inputs[0].key]))
+        branch, made = self.network.generation, self.outputs[0].key
+        first, densities = yield from self._images(
+            branch,
+            branch.attend(features),
+            noise,
+            settings,
+            port=made,
+            density=dab_of if made == "ihc" else _mean_density,
+            done=count(1),
+            total=settings.samples * settings.steps,
+        )
+        result = {made: first, "uncertainty": spread(densities)}
+        if made == "ihc":
+            result["dab"] = densities.mean(dim=0)
+        return result
+
+
+def _mean_density(rgb: Tensor) -> Tensor:
+    """Return the optical density, mean of the three colours, (n, 1, h, w) of images in [0, 255]."""
+    return torch.from_numpy(optical_density(rgb.round().numpy())).mean(dim=1, keepdim=True)
