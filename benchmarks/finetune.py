@@ -7,7 +7,6 @@ writes; ``--steps`` shortens it to try the machinery.
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path

@@ -156,20 +156,17 @@ def _writes() -> bool:
 
 def _check_places(out: Path, folder: Path, recipe: Recipe, *, overwrite: bool, resume: bool) -> None:
     """Refuse what is in the way, and to go on with what another recipe began."""
-    if out.exists() or out.is_symlink():
-        if out.is_symlink() or not (out / CONFIG).is_file():
-            raise InputError(f"{out} is not a model folder and is never overwritten: choose another name.")
-        if not (overwrite or resume):
-            raise InputError(f"{out} exists already: choose another name, or say --overwrite.")
+    if (out.exists() or out.is_symlink()) and (out.is_symlink() or not (out / CONFIG).is_file()):
+        raise InputError(f"{out} is not a model folder and is never overwritten: choose another name.")
     begun = folder / RECIPE
-    if not folder.exists():
-        return
-    if not begun.is_file():
+    if folder.exists() and not begun.is_file():
         raise InputError(f"{folder} is in the way and no training of Diffuscope: choose another name.")
-    if resume:
+    if resume and begun.is_file():
         _check_same(json.loads(begun.read_text(encoding="utf-8")), _plain(recipe), folder)
-    elif not overwrite:
+    elif folder.exists() and not overwrite:
         raise InputError(f"{folder} holds a training: say --resume to go on with it, or --overwrite to begin again.")
+    elif out.exists() and not overwrite:
+        raise InputError(f"{out} exists already: choose another name, or say --overwrite.")
 
 
 def _check_same(begun: dict[str, object], asked: dict[str, object], folder: Path) -> None:

@@ -49,17 +49,19 @@ class Log(Callback):
         self._sums: dict[str, Tensor | float] = {}
         self._count = 0
         self._start = self._told = self._ready = monotonic()
-        self._waited = 0.0
+        self._begun, self._waited = False, 0.0
 
     def on_train_start(self, trainer: pl.Trainer, _module: pl.LightningModule) -> None:
         """Cut the table off behind the step that is resumed from."""
         if trainer.is_global_zero:
             _cut(self._folder / TABLE, trainer.global_step)
-        self._start = self._ready = monotonic()
 
     def on_train_batch_start(self, _trainer: pl.Trainer, _module: pl.LightningModule, _batch: Any, _index: int) -> None:
-        """A batch is there: what passed since the last step is time spent waiting for it."""
-        self._waited += monotonic() - self._ready
+        """A batch is there, for which was waited since the last step; the first one starts the clock."""
+        now = monotonic()
+        if not self._begun:
+            self._begun, self._start, self._ready = True, now, now
+        self._waited += now - self._ready
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, _module: pl.LightningModule, _outputs: Any, _batch: Any, _index: int
