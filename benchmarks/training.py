@@ -2,7 +2,7 @@
 
 Both train the shipped recipe's system on the same device, with the same precision, optimiser and averaging. `ratio` is
 on batches that are ready, in turns, so that a machine that others use as well slows both alike. `wait_share` is the
-part of the time that the trainer waits for batches which it has to make: those of the recipe (`wait_share`) and crops of
+part of the time that the trainer waits for batches that it has to make: the recipe's own (`wait_share`), crops of
 a user's PNG pairs (`wait_share_pairs`). On a CPU a batch that is made ahead still takes its share of the cores:
 `batch_share`, seconds of one core for a batch over seconds of a step.
 """
