@@ -53,6 +53,8 @@ class Work:
         Model folder and run folder to write.
     device : torch.device
         Where to train.
+    devices : int or None
+        How many GPUs; None: all.
     threads : int
         CPU threads.
     resume : bool
@@ -68,6 +70,7 @@ class Work:
     out: Path
     folder: Path
     device: torch.device
+    devices: int | None
     threads: int
     resume: bool
     command: str
@@ -79,6 +82,7 @@ def train(
     *,
     data: str | Path | None = None,
     device: str = "auto",
+    devices: int | None = 1,
     threads: int | None = None,
     overwrite: bool = False,
     resume: bool = False,
@@ -100,7 +104,10 @@ def train(
         Folder that the paths in the recipe are relative to; default the recipe's own, for a recipe with `sources` the
         shipped samples.
     device : {"auto", "cpu", "cuda", "mps"}
-        Where to train; with several GPUs on all of them, which is for the command line only.
+        Where to train.
+    devices : int or None
+        How many GPUs; None: all. Each but the first is a process that runs this program's command line again, so more
+        than one is for scripts and the command line.
     threads : int, optional
         CPU threads; default all cores.
     overwrite : bool
@@ -141,6 +148,7 @@ def train(
         out=out,
         folder=folder,
         device=where,
+        devices=devices,
         threads=threads or torch.get_num_threads(),
         resume=resume,
         command=shlex.join(["diffuscope", "train", str(recipe), "-o", str(out)]),
@@ -210,6 +218,7 @@ def _work(work: Work, tell: Callable[[TrainingEvent], None], cancelled: Callable
             plan,
             folder=work.folder,
             device=work.device,
+            devices=work.devices,
             resume=work.resume,
             tell=tell,
             cancelled=cancelled,

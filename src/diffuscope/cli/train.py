@@ -30,6 +30,7 @@ def train(
         typer.Option(metavar="FOLDER", help="What paths in RECIPE are relative to. [default: where RECIPE lies]"),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    devices: Annotated[int | None, typer.Option(metavar="N", help="GPUs to share the work. [default: all]")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads. [default: all cores]")] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a model in the way; begin an unfinished training again.")
@@ -52,6 +53,7 @@ def train(
         out,
         data=data,
         device=device,
+        devices=devices,
         threads=threads,
         overwrite=overwrite,
         resume=resume,

@@ -23,7 +23,7 @@ from diffuscope.training.recipe import Cases, Recipe
 #: Key of the picture whose stain may be augmented.
 HE = "he"
 # Validation crops in all, and of one case at most.
-_VALIDATION, _OF_ONE = 32, 8
+_VALIDATION, _OF_ONE = 32, 4
 # Crops that the stains of a case are estimated from.
 _LOOK = 8
 
