@@ -65,6 +65,7 @@ def dock(make_napari_viewer: Callable[..., Any], qtbot: Any, pairs: Path, tmp_pa
     viewer = make_napari_viewer()
     dock = TrainDock(viewer)
     viewer.window.add_dock_widget(dock, name="Train", area="right")
+    viewer.window._qt_window.resize(1280, 720)
     dock.until = lambda condition: qtbot.waitUntil(condition, timeout=PATIENCE)
     dock.until(lambda: dock.phase == "idle")
     dock.fields.data.setText(str(pairs))
@@ -88,6 +89,7 @@ def test_from_pairs_to_a_model_stopped_and_gone_on_with(dock: Any, tmp_path: Pat
     dock.until(lambda: dock.phase == "idle")
     assert [step for step, _ in dock.curve.validation] == list(range(2, 21, 2))
     assert dock.curve.training and not dock.picture.pixmap().isNull() and not dock.curve.grab().isNull()
+    assert dock.viewer.window._qt_window.height() <= 800  # what a small screen has, with picture and report
     assert dock.status.text().startswith(f"Done: {tmp_path / 'mine'}")
     assert load_model(tmp_path / "mine").card.figures["validation crops"] >= 1
     dock.train.click()

@@ -10,8 +10,19 @@ from typing import Any
 
 import napari
 from napari.qt.threading import create_worker
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QFontDatabase, QPixmap
-from qtpy.QtWidgets import QFileDialog, QLabel, QPlainTextEdit, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QFrame,
+    QLabel,
+    QPlainTextEdit,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.child import Failed, Returned
@@ -59,7 +70,8 @@ class TrainDock(QWidget):
         self.report.setReadOnly(True)
         self.report.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.report.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        self.report.setMaximumHeight(160)
+        self.report.setFixedHeight(150)
+        self.report.hide()
         self.curve = LossCurve()
         self.picture = QLabel()
         self.bar = QProgressBar()
@@ -68,12 +80,22 @@ class TrainDock(QWidget):
         self.status = small_text()
         self.train = QPushButton("Train")
         self.stop = QPushButton("Stop and keep the best")
+        inner = QWidget()
+        stack = QVBoxLayout(inner)
+        stack.setContentsMargins(0, 0, 4, 0)
+        for widget in (self.fields, self.look, self.report, self.curve, self.picture):
+            stack.addWidget(widget)
+        stack.addStretch(1)
+        area = QScrollArea()
+        area.setWidget(inner)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
-        for widget in (self.fields, self.look, self.report, self.curve, self.picture, self.bar, self.status):
+        layout.addWidget(area, 1)
+        for widget in (self.bar, self.status, side_by_side(self.train, self.stop)):
             layout.addWidget(widget)
-        layout.addWidget(side_by_side(self.train, self.stop))
-        layout.addStretch(1)
         self.fields.browse_data.clicked.connect(self._choose_data)
         self.look.clicked.connect(self._look)
         self.train.clicked.connect(self._train)
@@ -95,6 +117,7 @@ class TrainDock(QWidget):
             self._say(str(error))
             return
         self.report.clear()
+        self.report.show()
         self._work("survey", data=data, keys=("he", "ihc"), mpp=self.form.assumed_mpp)
 
     def _train(self) -> None:
@@ -168,7 +191,7 @@ class TrainDock(QWidget):
 
     def _show_picture(self, path: Path) -> None:
         pixels = QPixmap(str(path))
-        self.picture.setPixmap(pixels.scaledToWidth(min(self.width() - 16, pixels.width())))
+        self.picture.setPixmap(pixels.scaledToWidth(min(self.width() - 28, pixels.width())))
         self.picture.setToolTip(f"H&E, truth, sample of validation cases\n{path}")
 
     def _say(self, text: str) -> None:
