@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 import diffuscope
 from diffuscope.cli.data import data
+from diffuscope.cli.evaluate import evaluate
 from diffuscope.cli.register import register
 from diffuscope.errors import DiffuscopeError
 
@@ -205,6 +206,7 @@ def export(
 
 app.command()(register)
 app.command()(data)
+app.command()(evaluate)
 
 
 def _follow(events: Generator[Event, None, None], cancelled: threading.Event) -> None:
