@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 import diffuscope
 from diffuscope.cli.data import data
+from diffuscope.cli.evaluate import evaluate
 from diffuscope.cli.register import register
 from diffuscope.cli.train import train
 from diffuscope.errors import DiffuscopeError
@@ -209,6 +210,7 @@ def export(
 app.command()(train)
 app.command()(register)
 app.command()(data)
+app.command()(evaluate)
 
 
 def _follow(events: Generator[Event, None, None], cancelled: threading.Event) -> None:
