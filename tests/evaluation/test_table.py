@@ -27,3 +27,11 @@ def test_what_could_not_be_measured_is_a_dash():
 
 def test_no_table_is_no_table():
     assert readable([]) == ([], [])
+
+
+def test_each_stain_has_a_column():
+    header, lines = readable(
+        [{"region": "a", "stain": stain, "positive_objects": n} for stain, n in (("CD3", "1"), ("CK8/18", "2"))]
+    )
+    assert header == ["a · CD3", "a · CK8/18"]
+    assert lines == [["Positive objects", "1", "2"]]

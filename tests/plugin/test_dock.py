@@ -14,6 +14,8 @@ import tifffile
 import zarr
 
 from diffuscope.sample_data import sample_path
+from diffuscope.systems.registry import build_system
+from diffuscope.zoo import load_model, save_model
 
 pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
@@ -345,3 +347,35 @@ def test_after_every_bad_input_the_dock_is_usable(
     at.fill()
     at.run()
     assert at.state.message.startswith("Done"), at.state.message
+
+
+@pytest.fixture
+def two_stain_model(tmp_path: Path) -> Path:
+    """A folder of an untrained Multi-StainDiffuser, the smallest there is."""
+    config = {"stains": ["CD3", "CK8/18"], "size": "tiny", "T": 20}
+    card = load_model("stain-cd3-demo").card
+    return save_model(
+        tmp_path / "two", build_system("multi-staindiffuser", config), "multi-staindiffuser", config, card
+    )
+
+
+def test_several_stains_come_as_layers_and_as_columns(at: Driver, two_stain_model: Path):
+    at.open(sample_path("CMU-1-Small-Region.svs"))
+    at.use(two_stain_model)
+    assert not at.state.failed, at.state.message
+    at.draw()
+    at.fill()
+    at.run()
+    assert at.state.message.startswith("Done: 1 tiles"), at.state.message
+    shown = [layer for layer in at.viewer.layers if is_result(layer)]
+    assert [layer.name for layer in shown if layer.visible] == [
+        "virtual CD3", "virtual multiplex (CD3 brown, CK8/18 green)",
+    ]  # fmt: skip
+    assert [own_metadata(layer)["port"] for layer in shown] == [
+        *(port.key for port in open_result(at.out).ports), "multiplex",
+    ]  # fmt: skip
+    top = shown[-1].data[0] if shown[-1].multiscale else shown[-1].data
+    pixels = np.asarray(top)
+    assert (pixels[..., 3] == 255).mean() > 0.9 and pixels[..., :3].std() > 0
+    header = [at.dock.results.table.horizontalHeaderItem(column).text() for column in range(3)]
+    assert [text.rpartition(" · ")[2] for text in header[1:]] == ["CD3", "CK8/18"]

@@ -53,11 +53,10 @@ def measure(result: Result, *, min_object_um2: float = MIN_OBJECT_UM2) -> list[d
     Returns
     -------
     list of dict
-        One row per stain, none where the result shows none: ``region`` (level-0 px, or "all tissue"), where there
-        are several stains ``stain``, ``complete``,
-        ``tissue_area_mm2``, ``dab_positive_percent`` (of the tissue's area), ``mean_dab_od`` (in tissue),
-        ``positive_objects``, ``threshold_od``, ``min_object_um2``, ``um_per_px``. Percentage
-        and mean are None where there is no tissue.
+        One row per stain, none where the result shows none: ``region`` (level-0 px, or "all tissue"), ``stain`` where
+        there are several, ``complete``, ``tissue_area_mm2``, ``dab_positive_percent`` (of the tissue's area),
+        ``mean_dab_od`` (in tissue), ``positive_objects``, ``threshold_od``, ``min_object_um2``, ``um_per_px``.
+        Percentage and mean are None where there is no tissue.
 
     Raises
     ------

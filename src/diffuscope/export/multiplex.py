@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from diffuscope.systems.ports import Port, Stain, find_stains
+from diffuscope.systems.ports import Port, find_stains
 
 if TYPE_CHECKING:
     from diffuscope.tiling.result import Result
@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 MULTIPLEX = "multiplex"
 
 
-def stained_ports(ports: Sequence[Port]) -> list[tuple[Port, Port]]:
-    """Return colour image and DAB map of each stain of a multiplex; none where the ports make no multiplex.
+def multiplexed(ports: Sequence[Port]) -> list[tuple[str, Port, Port]]:
+    """Return name, colour image and DAB map of each stain that a multiplex of some output ports shows.
 
-    A multiplex has at least two stains, each with both images, and at most as many as there are chromogens.
+    There are at least two, and at most as many as there are chromogens; else the list is empty, and there is none.
     """
-    pairs = [(stain.colour, stain.dab) for stain in _shown(ports)]
-    return [(colour, dab) for colour, dab in pairs if colour is not None and dab is not None]
+    from diffuscope.stains.multiplex import CHROMOGENS
+
+    found = [(stain.name, stain.colour, stain.dab) for stain in find_stains(ports) if stain.colour and stain.dab]
+    return found if 2 <= len(found) <= len(CHROMOGENS) else []
 
 
 def multiplex_port(ports: Sequence[Port]) -> Port | None:
@@ -33,32 +35,27 @@ def multiplex_port(ports: Sequence[Port]) -> Port | None:
     """
     from diffuscope.stains.multiplex import CHROMOGENS
 
-    stains = _shown(ports)
-    if not stains or stains[0].colour is None:
+    stains = multiplexed(ports)
+    if not stains:
         return None
-    legend = ", ".join(f"{stain.name} {colour}" for stain, colour in zip(stains, CHROMOGENS, strict=False))
-    return replace(stains[0].colour, name=f"virtual multiplex ({legend})", key=MULTIPLEX)
+    legend = ", ".join(f"{name} {chromogen}" for (name, _, _), chromogen in zip(stains, CHROMOGENS, strict=False))
+    _, colour, _ = stains[0]
+    return replace(colour, name=f"virtual multiplex ({legend})", key=MULTIPLEX)
 
 
 def multiplex_result(result: Result) -> Result | None:
     """Return a result that has the multiplex as its only image; None where its stains make none."""
     import dask.array as da
 
-    port, pairs = multiplex_port(result.ports), stained_ports(result.ports)
+    port = multiplex_port(result.ports)
     if port is None:
         return None
-    levels = []
-    for level in range(len(result.images[pairs[0][0].key])):
-        images, dabs = ([result.images[port.key][level] for port in group] for group in zip(*pairs, strict=True))
-        levels.append(da.map_blocks(_draw, *images, *dabs, dtype=np.uint8, chunks=images[0].chunks))
+    _, colours, dabs = zip(*multiplexed(result.ports), strict=True)
+    levels = [
+        da.map_blocks(_draw, *blocks, dtype=np.uint8, chunks=blocks[0].chunks)
+        for blocks in zip(*(result.images[shown.key] for shown in (*colours, *dabs)), strict=True)
+    ]
     return replace(result, ports=(port,), images={MULTIPLEX: levels})
-
-
-def _shown(ports: Sequence[Port]) -> list[Stain]:
-    from diffuscope.stains.multiplex import CHROMOGENS
-
-    stains = [stain for stain in find_stains(ports) if stain.colour and stain.dab]
-    return stains if 2 <= len(stains) <= len(CHROMOGENS) else []
 
 
 def _draw(*blocks: NDArray[np.generic]) -> NDArray[np.uint8]:

@@ -63,7 +63,7 @@ class UNet(nn.Module):
         *skips, h = self.encoder(image)
         for level in reversed(range(len(skips))):
             h = self.decoder[level](torch.cat([self.up[level](h), skips[level]], dim=1))
-        return self.head(F.silu(self.norm(h)))
+        return self.head(nn.functional.silu(self.norm(h)))
 
 
 class ModulatedUNet(nn.Module):

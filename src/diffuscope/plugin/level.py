@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -92,11 +93,11 @@ class Level:
         return out
 
     def _piece(self, piece: tuple[int, int]) -> NDArray[np.generic] | None:
-        stamp = self.stamp(piece)
+        stamp = self._stamp(piece)
         with self._lock:
             kept, pixels = self._pieces.get(piece, (None, None))
         if kept != stamp:
-            pixels = self.read(piece)
+            pixels = self._read(piece)
         with self._lock:
             self._pieces[piece] = (stamp, pixels)
             self._pieces.move_to_end(piece)
@@ -104,23 +105,12 @@ class Level:
                 self._pieces.popitem(last=False)
         return pixels
 
-    def stamp(self, piece: tuple[int, int]) -> Any:
-        """Return what changes whenever a piece does; None where nothing was computed."""
-        try:
-            about = chunk_file(self._array, piece).stat()
-        except OSError:
-            return None
-        # zarr puts a new file in its place
-        return about.st_mtime_ns, about.st_ino
+    def _stamp(self, piece: tuple[int, int]) -> Any:
+        return _file_stamp(chunk_file(self._array, piece))
 
-    def read(self, piece: tuple[int, int]) -> NDArray[np.generic]:
-        """Read a piece from disk, past what is kept."""
-        y, x = piece[0] * CHUNK, piece[1] * CHUNK
-        block = np.moveaxis(np.asarray(self._array[:, y : y + CHUNK, x : x + CHUNK]), 0, -1)
-        if self._fill is None:
-            return block[..., 0]
-        alpha = np.where((block != self._fill).any(axis=-1, keepdims=True), np.uint8(255), np.uint8(0))
-        return np.concatenate([block, alpha], axis=-1)
+    def _read(self, piece: tuple[int, int]) -> NDArray[np.generic]:
+        block = _read_piece(self._array, piece)
+        return block[..., 0] if self._fill is None else _with_alpha(block, self._fill)
 
 
 class MultiplexLevel(Level):
@@ -128,30 +118,49 @@ class MultiplexLevel(Level):
 
     Parameters
     ----------
-    arrays : sequence of (zarr.Array, zarr.Array)
+    stains : sequence of (zarr.Array, zarr.Array)
         Of each stain its colour image (3, y, x) and its DAB (1, y, x), on disk.
     fill : float
-        Colour of what was not computed.
+        Colour of what was not computed; what the first stain does not have is transparent.
     """
 
-    def __init__(self, arrays: Sequence[tuple[zarr.Array[Any], zarr.Array[Any]]], fill: float) -> None:
-        super().__init__(arrays[0][0], fill)
-        self._images = [Level(image, fill) for image, _ in arrays]
-        self._dabs = [Level(dab) for _, dab in arrays]
+    def __init__(self, stains: Sequence[tuple[zarr.Array[Any], zarr.Array[Any]]], fill: float) -> None:
+        super().__init__(stains[0][0], fill)
+        self._stains = stains
 
-    def stamp(self, piece: tuple[int, int]) -> Any:
-        """Return what changes whenever a piece of any stain does; None where one was not computed."""
-        stamps = [level.stamp(piece) for level in (*self._images, *self._dabs)]
-        return None if None in stamps else tuple(stamps)
+    def _stamp(self, piece: tuple[int, int]) -> Any:
+        stamps = [_file_stamp(chunk_file(array, piece)) for stain in self._stains for array in stain]
+        # a map that is 0 throughout has no file either
+        return None if stamps[0] is None else stamps
 
-    def read(self, piece: tuple[int, int]) -> NDArray[np.generic]:
-        """Compute a piece; transparent is what the first stain does not have."""
+    def _read(self, piece: tuple[int, int]) -> NDArray[np.generic]:
         from diffuscope.stains.multiplex import multiplex
 
-        images = [np.asarray(level.read(piece), np.uint8) for level in self._images]
-        dabs = [np.asarray(level.read(piece), np.float32) for level in self._dabs]
-        drawn = multiplex([image[..., :3] for image in images], dabs)
-        return np.concatenate([drawn, images[0][..., 3:]], axis=-1)
+        images = [np.asarray(_read_piece(image, piece), np.uint8) for image, _ in self._stains]
+        dabs = [np.asarray(_read_piece(dab, piece)[..., 0], np.float32) for _, dab in self._stains]
+        alpha = _with_alpha(images[0], self._fill)[..., 3:]
+        return np.concatenate([multiplex(images, dabs), alpha], axis=-1)
+
+
+def _read_piece(array: zarr.Array[Any], piece: tuple[int, int]) -> NDArray[np.generic]:
+    """Read a piece (y, x, c) of a level (c, y, x)."""
+    y, x = piece[0] * CHUNK, piece[1] * CHUNK
+    return np.moveaxis(np.asarray(array[:, y : y + CHUNK, x : x + CHUNK]), 0, -1)
+
+
+def _with_alpha(block: NDArray[np.generic], fill: float | None) -> NDArray[np.generic]:
+    """Return RGB as RGBA, transparent where it has the colour of what was not computed."""
+    alpha = np.where((block != fill).any(axis=-1, keepdims=True), np.uint8(255), np.uint8(0))
+    return np.concatenate([block, alpha], axis=-1)
+
+
+def _file_stamp(file: Path) -> tuple[int, int] | None:
+    """Return what changes whenever a chunk is written (zarr puts a new file in its place); None where there is none."""
+    try:
+        about = file.stat()
+    except OSError:
+        return None
+    return about.st_mtime_ns, about.st_ino
 
 
 def _span(part: Any, side: int) -> tuple[range, Any]:

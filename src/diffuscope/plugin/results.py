@@ -10,7 +10,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from diffuscope.export.multiplex import multiplex_port, stained_ports
+from diffuscope.export.multiplex import multiplex_port, multiplexed
 from diffuscope.plugin.facts import KEY
 from diffuscope.plugin.level import Level, MultiplexLevel
 from diffuscope.systems.ports import Port
@@ -99,7 +99,7 @@ def result_layers(result: Result, placement: Placement | None = None) -> list[La
         layers.append(_layer(result, port, levels, place, visible=number == 0))
     multiplex = multiplex_port(result.ports)
     if multiplex is not None:
-        stains = [zip(arrays[image.key], arrays[dab.key], strict=True) for image, dab in stained_ports(result.ports)]
+        stains = [zip(arrays[image.key], arrays[dab.key], strict=True) for _, image, dab in multiplexed(result.ports)]
         computed: list[Level] = [MultiplexLevel(level, multiplex.fill) for level in zip(*stains, strict=True)]
         layers.append(_layer(result, multiplex, computed, place, visible=True))
     return layers

@@ -18,11 +18,12 @@ from qtpy.QtWidgets import (
 )
 
 from diffuscope.evaluation.table import readable
-from diffuscope.export.multiplex import multiplex_port
+from diffuscope.export.multiplex import MULTIPLEX, multiplex_port
 from diffuscope.plugin.form_widget import combo, side_by_side, small_text
 from diffuscope.tiling.result import Result
 
-FILTERS = "OME-TIFF pyramid (*.ome.tif);;OME-Zarr (*.ome.zarr)"
+TIFF_FILTER = "OME-TIFF pyramid (*.ome.tif)"
+FILTERS = f"{TIFF_FILTER};;OME-Zarr (*.ome.zarr)"
 
 
 class ResultsWidget(QGroupBox):
@@ -100,7 +101,10 @@ class ResultsWidget(QGroupBox):
         layer = self.layer.currentData()
         name = self._result.path.name.removesuffix(".ome.zarr") + ("" if layer == "all" else f".{layer}")
         path, chosen = QFileDialog.getSaveFileName(
-            self, "Export", str(self._result.path.with_name(f"{name}.ome.tif")), FILTERS
+            self,
+            "Export",
+            str(self._result.path.with_name(f"{name}.ome.tif")),
+            TIFF_FILTER if layer == MULTIPLEX else FILTERS,
         )
         if path:
             self.export_asked.emit(str(with_ending(path, chosen)), layer)
