@@ -309,6 +309,27 @@ def test_an_error_in_a_batch_arrives_as_it_was(tmp_path: Path):
         )
 
 
+def test_ctrl_c_is_ctrl_c(tmp_path: Path):
+    def interrupted(number: int):
+        if number == 4:
+            raise KeyboardInterrupt
+        return toy.batch_at(number)
+
+    before = signal.getsignal(signal.SIGINT)
+    data = TrainingData(interrupted, toy.DATA.validation)
+    with pytest.raises(KeyboardInterrupt):
+        fit(toy.fresh(), data, toy.PLAN, folder=tmp_path, device=torch.device("cpu"))
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_without_validation_the_last_weights_are_kept(tmp_path: Path):
+    system = toy.fresh()
+    plan = toy.PLAN.model_copy(update={"patience": None, "keep": "best"})
+    done = fit(system, TrainingData(toy.batch_at, []), plan, folder=tmp_path, device=torch.device("cpu"))
+    assert done.complete and done.kept == done.step == plan.steps
+    assert not (tmp_path / "validation").exists()
+
+
 def test_randomness_outside_is_left_alone(tmp_path: Path):
     torch.manual_seed(11)
     expected = torch.rand(3)

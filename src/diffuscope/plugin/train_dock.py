@@ -83,8 +83,8 @@ class TrainDock(QWidget):
         inner = QWidget()
         stack = QVBoxLayout(inner)
         stack.setContentsMargins(0, 0, 4, 0)
-        for widget in (self.fields, self.look, self.report, self.curve, self.picture):
-            stack.addWidget(widget)
+        for part in (self.fields, self.look, self.report, self.curve, self.picture):
+            stack.addWidget(part)
         stack.addStretch(1)
         area = QScrollArea()
         area.setWidget(inner)

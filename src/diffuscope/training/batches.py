@@ -23,7 +23,7 @@ class TrainingData:
     batch_at : callable
         Training batch of a number, a function of it alone; may be called by several threads at once.
     validation : sequence of Batch
-        The same at every validation; never trained on.
+        The same at every validation; never trained on. Without any, nothing validates and the last weights are kept.
     """
 
     batch_at: Callable[[int], Batch]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -130,6 +132,7 @@ def fit(
             max_steps=plan.steps,
             val_check_interval=max(1, plan.steps // plan.validations),
             num_sanity_val_steps=0,
+            limit_val_batches=1.0 if data.validation else 0,
             callbacks=callbacks,
             logger=_tensorboard(folder, first),
         )
@@ -139,7 +142,7 @@ def fit(
             keep.load_state_dict(_state_of(found[1], keep))
             step = first
         else:
-            with suppress(Cancelled):
+            with suppress(Cancelled), _interrupts():
                 trainer.fit(module, ckpt_path=found[0] if found else None, weights_only=True)
             step = trainer.global_step
     if plan.keep == "best" and keep.best_step:
@@ -194,6 +197,22 @@ def _tensorboard(folder: Path, first: int) -> TensorBoardLogger | bool:
 
 def _state_of(checkpoint: dict[str, Any], keep: Keep) -> dict[str, Any]:
     return checkpoint["callbacks"][keep.state_key]
+
+
+@contextmanager
+def _interrupts() -> Iterator[None]:
+    """Let Ctrl-C be Ctrl-C: Lightning would make it the end of the program, and deaf to the next one."""
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as end:
+        if isinstance(end.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if main:
+            signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
