@@ -55,8 +55,22 @@ def main(measure: Callable[..., Mapping[str, float]], goals: Mapping[str, Goal],
     if models:
         parser.add_argument("--model", choices=models, default=models[0])
     arguments = parser.parse_args()
-    target = arguments.json
-    figures = dict(measure(arguments.model) if models else measure())
+    report(measure(arguments.model) if models else measure(), goals, arguments.json)
+
+
+def report(figures: Mapping[str, float], goals: Mapping[str, Goal], target: Path | None) -> None:
+    """Write figures where `target` says, and print them with their goals.
+
+    Parameters
+    ----------
+    figures : mapping of str to float
+        By key.
+    goals : mapping of str to Goal
+        By key; a figure without one is only told.
+    target : Path or None
+        File to write.
+    """
+    figures = dict(figures)
     if target is not None:
         target.write_text(json.dumps({"figures": figures}, indent=1) + "\n", encoding="utf-8")
     for key, value in figures.items():

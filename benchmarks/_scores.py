@@ -18,7 +18,7 @@ from diffuscope.sample_data import sample_path
 from diffuscope.stains import dab_density
 from diffuscope.training.pairs import BLOCK, Pair, held_out, make_pairs
 from diffuscope.training.recipe import Recipe, load_recipe
-from diffuscope.training.teacher import Lesson, paint
+from diffuscope.training.teacher import Lesson, Stain, paint
 from diffuscope.zoo import Model
 
 #: OD above which a pixel counts as positive, for the teacher and for every method: fixed on the training slides.
@@ -31,16 +31,34 @@ RECIPES = Path(__file__).parents[1] / "src/diffuscope/training/recipes"
 COLUMNS = ("psnr_db", "ssim", "psnr_db_near", "dab_od_error", "area_error_percent", "dice")
 
 
-@dataclass(frozen=True)
-class HeldOut:
-    """Tiles (n, 256, 256) that no training crop touches, with one draw of the teacher."""
+@dataclass(frozen=True, kw_only=True)
+class Tiles:
+    """Tiles of one set or slide that no training saw, with their truth.
+
+    Attributes
+    ----------
+    name : str
+        Of the set.
+    places : list of (y, x)
+        Upper left corners, px.
+    he, ihc : ndarray of shape (n, h, w, 3)
+        uint8 input and truth.
+    dab : ndarray of shape (n, h, w)
+        DAB of the truth, OD.
+    """
 
     name: str
-    lessons: list[Lesson]
     places: list[tuple[int, int]]
     he: NDArray[np.uint8]
     ihc: NDArray[np.uint8]
     dab: NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOut(Tiles):
+    """Tiles (n, 256, 256) with one draw of the teacher, which can be asked again."""
+
+    lessons: list[Lesson]
 
     @classmethod
     def of(cls, name: str, tiles: list[tuple[Lesson, tuple[int, int]]]) -> HeldOut:
@@ -64,6 +82,11 @@ class HeldOut:
         return np.stack([one.ihc for one in painted]), np.stack([one.dab for one in painted])
 
 
+def stain_word(stain: Stain) -> str:
+    """Return a stain's name as names of models and files hold it: ``"cd3"``, ``"ck818"``."""
+    return stain.lower().replace("/", "")
+
+
 def shipped_recipe(model: str) -> Recipe:
     """Return the recipe of a shipped model."""
     return load_recipe(RECIPES / f"{model}.yaml")
@@ -73,7 +96,7 @@ def held_out_sets(recipe: Recipe) -> tuple[HeldOut, HeldOut, NDArray[np.uint8]]:
     """Return the held-out slide's tiles, the sources' held-out blocks, and IHC colours (1, n, 3) of the sources."""
     pairs = [pair for pair in make_pairs(recipe, sample_path(), mpp=MPP) if "phantom" not in pair.name]
     colours = [paint(pair.lesson, np.random.default_rng(9)).ihc.reshape(-1, 3)[::97] for pair in pairs]
-    slide = HeldOut.of("held-out slide", _slide_tiles(lesson(recipe.stain)))
+    slide = HeldOut.of("held-out slide", slide_tiles(lesson(recipe.stain)))
     return slide, HeldOut.of("held-out blocks", _block_tiles(pairs)), np.concatenate(colours)[None]
 
 
@@ -98,22 +121,27 @@ def scores(
     return {key: float(value) for key, value in values.items()}
 
 
-def score_model(model: Model, tiles: HeldOut) -> dict[str, float]:
-    """Sample the tiles at default quality, one sample, and compare."""
+def stain(model: Model, tiles: Tiles, *, key: str = "ihc") -> NDArray[np.uint8]:
+    """Sample the tiles at default quality, one sample: pictures (n, h, w, 3) of the output `key`."""
     fast = next(iter(model.system.presets.values()))
     parts = [
-        sample(model, tiles.he[i : i + SAMPLED_AT_ONCE], tiles.places[i : i + SAMPLED_AT_ONCE], fast)
+        sample(model, tiles.he[i : i + SAMPLED_AT_ONCE], tiles.places[i : i + SAMPLED_AT_ONCE], fast)[key]
         for i in range(0, len(tiles.he), SAMPLED_AT_ONCE)
     ]
-    ihc = np.concatenate([part["ihc"] for part in parts]).round().astype(np.uint8)
-    return scores(ihc, np.concatenate([part["dab"] for part in parts])[..., 0], tiles.ihc, tiles.dab)
+    return np.concatenate(parts).round().astype(np.uint8)
+
+
+def score_model(model: Model, tiles: Tiles) -> dict[str, float]:
+    """Sample the tiles at default quality, one sample, and compare."""
+    ihc = stain(model, tiles)
+    return scores(ihc, dab_density(ihc), tiles.ihc, tiles.dab)
 
 
 def score_baselines(tiles: HeldOut, colours: NDArray[np.uint8]) -> Iterator[tuple[str, dict[str, float]]]:
     """Yield what needs no model, and what a model could reach at most: the teacher asked a second time."""
     pictures: Mapping[str, NDArray[np.uint8]] = {
         "H&E itself": tiles.he,
-        "colour transfer": _colour_transfer(tiles.he, colours),
+        "colour transfer": colour_transfer(tiles.he, colours),
         "haematoxylin only, no DAB": tiles.repainted(0, scale=0.0)[0],
     }
     for name, picture in pictures.items():
@@ -126,10 +154,14 @@ def _window(place: tuple[int, int]) -> tuple[slice, slice]:
     return slice(y, y + BLOCK), slice(x, x + BLOCK)
 
 
-def _slide_tiles(taught: Lesson) -> list[tuple[Lesson, tuple[int, int]]]:
-    """Return tiles of the held-out slide, on a lattice over its tissue."""
+def _lattice(side: int) -> list[int]:
+    return list(range(0, side - BLOCK, BLOCK)) if side > 2 * BLOCK else sorted({0, side - BLOCK})
+
+
+def slide_tiles(taught: Lesson) -> list[tuple[Lesson, tuple[int, int]]]:
+    """Return tiles of a slide, on a lattice over its tissue; of a small one, its four corners (which may overlap)."""
     dark = ndimage.uniform_filter((taught.he.mean(axis=-1) < 225).astype(float), BLOCK)
-    rows, columns = (range(0, n - BLOCK, BLOCK) for n in taught.he.shape[:2])
+    rows, columns = (_lattice(n) for n in taught.he.shape[:2])
     places = [(y, x) for y in rows for x in columns if dark[y + BLOCK // 2, x + BLOCK // 2] > 0.5]
     return [(taught, place) for place in places[:: max(len(places) // TILES, 1)][:TILES]]
 
@@ -144,7 +176,7 @@ def _block_tiles(pairs: list[Pair]) -> list[tuple[Lesson, tuple[int, int]]]:
     return places[:: max(len(places) // TILES, 1)][:TILES]
 
 
-def _colour_transfer(he: NDArray[np.uint8], like: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def colour_transfer(he: NDArray[np.uint8], like: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Give `he` the mean and standard deviation of `like` in CIELAB (Reinhard et al. 2001)."""
     source, target = rgb2lab(he), rgb2lab(like)
     axes = tuple(range(source.ndim - 1))

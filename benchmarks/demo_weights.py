@@ -2,37 +2,40 @@
 
 A cell is (stain, λ, seed), trained for the same number of steps as every other, resumed where it was stopped, and
 measured once: ``python -m benchmarks.demo_weights`` goes on where it was, and prints the table at the end. ``--quick``
-trains 20 steps a cell to try the machinery; its figures mean nothing and are kept apart.
+trains 20 steps a cell to try the machinery; its figures mean nothing, and no other table takes them for its own.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-import torch
-
-from benchmarks._scores import COLUMNS, MPP, THRESHOLD, held_out_sets, score_baselines, score_model, shipped_recipe
-from diffuscope.devices import pick_device, pick_precision
+from benchmarks._cells import Cell, Training
+from benchmarks._scores import (
+    COLUMNS,
+    MPP,
+    THRESHOLD,
+    held_out_sets,
+    score_baselines,
+    score_model,
+    shipped_recipe,
+    stain_word,
+)
 from diffuscope.run import load_model
 from diffuscope.sample_data import sample_path
-from diffuscope.systems.registry import build_system
 from diffuscope.training.pairs import batch_at, make_pairs
 from diffuscope.training.recipe import Recipe
 from diffuscope.training.teacher import Stain
-from diffuscope.training.trainer import train
-from diffuscope.zoo import save_model
 
 RUNS = Path(__file__).parents[1] / "runs/demo-weights"
 STEPS, QUICK_STEPS = 1000, 20
 
 
 @dataclass(frozen=True)
-class Cell:
+class Model:
     """One training: stain, weight of the segmentation loss, seed."""
 
     stain: Stain
@@ -40,77 +43,66 @@ class Cell:
     seed: int
 
     @property
-    def key(self) -> str:
-        """Name of its folder."""
-        return f"{self.stain.lower().replace('/', '')}-lambda{self.lambda_seg:g}-seed{self.seed}"
+    def name(self) -> str:
+        """Name of its cell."""
+        return f"{stain_word(self.stain)}-lambda{self.lambda_seg:g}-seed{self.seed}"
 
     def recipe(self, steps: int) -> Recipe:
-        """Return the shipped recipe with this cell's λ and seed, and the common budget."""
-        shipped = shipped_recipe("stain-cd3-demo" if self.stain == "CD3" else "stain-ck818-demo")
+        """Return the shipped recipe with this λ and seed, and the common budget."""
+        shipped = shipped_recipe(f"stain-{stain_word(self.stain)}-demo")
         optimisation = shipped.optimisation.model_copy(update={"seed": self.seed, "steps": steps})
         config = shipped.config | {"lambda_seg": self.lambda_seg}
         return shipped.model_copy(update={"config": config, "optimisation": optimisation})
 
 
-CELLS = (
-    *(Cell("CD3", weight, seed) for seed in (0, 1) for weight in (1.0, 0.0)),
-    Cell("CK8/18", 1.0, 0),
-    Cell("CK8/18", 0.0, 0),
+MODELS = (
+    *(Model("CD3", weight, seed) for seed in (0, 1) for weight in (1.0, 0.0)),
+    Model("CK8/18", 1.0, 0),
+    Model("CK8/18", 0.0, 0),
 )
 
 
-def train_cell(cell: Cell, steps: int, folder: Path) -> Path:
-    """Train a cell, or finish its training; return its model folder."""
-    out = folder / cell.key
-    if (out / "config.json").exists():
-        return out
-    recipe = cell.recipe(steps)
-    torch.manual_seed(cell.seed)
-    torch.set_flush_denormal(True)
-    system = build_system(recipe.system, recipe.config)
+def measure(model: Model, recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """Train a model, or finish its training, and score it on both sets: {set: scores}."""
     batches = partial(
         batch_at,
         make_pairs(recipe, sample_path(), mpp=MPP),
-        seed=cell.seed,
+        seed=model.seed,
         size=recipe.optimisation.batch,
         patch=recipe.config["patch"],
         positive_share=recipe.positive_share,
         dab_threshold=THRESHOLD,
     )
-    device = pick_device()
-    bf16 = pick_precision(device) == "bf16"
-    checkpoint = folder / f"{cell.key}.checkpoint.pt"
-    for report in train(system, batches, recipe.optimisation, checkpoint=checkpoint, device=device, bf16=bf16):
-        if report["step"] % 500 == 0:
-            print(f"{cell.key}: step {report['step']} of {steps}, {report['seconds']:.0f} s", flush=True)
-    return save_model(out, system, recipe.system, recipe.config, recipe.card)
+    trained = Training(recipe.system, recipe.config, recipe.optimisation).run(folder, batches, recipe.card)
+    *sets, _ = held_out_sets(recipe)
+    return {tiles.name: score_model(load_model(trained), tiles) for tiles in sets}
 
 
-def measure(stain: Stain, models: dict[str, Path]) -> Iterator[tuple[str, str, dict[str, float]]]:
-    """Yield (set, method, scores) of the baselines and of every model of a stain."""
-    *sets, colours = held_out_sets(next(cell for cell in CELLS if cell.stain == stain).recipe(1))
-    for tiles in sets:
-        for name, values in score_baselines(tiles, colours):
-            yield tiles.name, name, values
-        for key, folder in models.items():
-            yield tiles.name, key, score_model(load_model(folder), tiles)
+def measure_baselines(recipe: Recipe, _: Path) -> dict[str, Any]:
+    """Score what needs no model: {set: {method: scores}}."""
+    *sets, colours = held_out_sets(recipe)
+    return {tiles.name: dict(score_baselines(tiles, colours)) for tiles in sets}
 
 
 def main() -> None:
-    """Train what is not trained, measure what is not measured, print the table."""
+    """Compute what is not computed, print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="20 steps a cell: tries the machinery")
-    quick = parser.parse_args().quick
-    folder = RUNS / ("quick" if quick else f"{STEPS}-steps")
-    models = {cell.key: (cell, train_cell(cell, QUICK_STEPS if quick else STEPS, folder)) for cell in CELLS}
+    steps = QUICK_STEPS if parser.parse_args().quick else STEPS
     print(f"| stain | set | method | {' | '.join(COLUMNS)} |\n|{'---|' * (3 + len(COLUMNS))}")
     for stain in ("CD3", "CK8/18"):
-        kept = folder / f"{stain.lower().replace('/', '')}.json"
-        if not kept.exists():
-            found = list(measure(stain, {key: path for key, (cell, path) in models.items() if cell.stain == stain}))
-            kept.write_text(json.dumps(found, indent=1))
-        for where, method, values in json.loads(kept.read_text()):
-            print(f"| {stain} | {where} | {method} | {' | '.join(f'{values[c]:.3g}' for c in COLUMNS)} |")
+        models = [model for model in MODELS if model.stain == stain]
+        recipe = models[0].recipe(1)
+        facts = {"recipe": recipe.model_dump(exclude={"config", "optimisation", "card"})}
+        found = Cell(f"{stain_word(stain)}-baselines", facts).compute(RUNS, partial(measure_baselines, recipe))
+        for model in models:
+            recipe = model.recipe(steps)
+            cell = Cell(model.name, {"recipe": recipe.model_dump(exclude={"card"})})
+            for where, values in cell.compute(RUNS, partial(measure, model, recipe)).items():
+                found[where][model.name] = values
+        for where, methods in found.items():
+            for method, values in methods.items():
+                print(f"| {stain} | {where} | {method} | {' | '.join(f'{values[c]:.3g}' for c in COLUMNS)} |")
 
 
 if __name__ == "__main__":

@@ -133,6 +133,33 @@ def make_registration_record(
     }
 
 
+def evaluation_command(*, model: str, data: str, out: str, flags: Mapping[str, object]) -> str:
+    """Return the shell line that makes an evaluation again in the folder of the data.
+
+    Parameters
+    ----------
+    model, data, out : str
+        Names without folders.
+    flags : mapping
+        Long options without dashes to their values; those that are None were not given.
+    """
+    words = ["diffuscope", "evaluate", model, data, "-o", out]
+    for flag, value in flags.items():
+        if value is not None:
+            words += [f"--{flag}", str(value)]
+    return shlex.join(words)
+
+
+def make_evaluation_record(*, command: str) -> dict[str, Any]:
+    """Return what every evaluation report states: that it is not for diagnosis, how, when and with what it was made."""
+    return {
+        "note": NOT_FOR_DIAGNOSIS,
+        "command": command,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": _versions(_PACKAGES),
+    }
+
+
 def _versions(packages: tuple[str, ...]) -> dict[str, str]:
     return {"python": platform.python_version(), **{name: _version(name) for name in packages}}
 

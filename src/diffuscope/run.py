@@ -1,4 +1,4 @@
-"""The verbs that every face calls: look, pick, run, register, export. The public API of Diffuscope."""
+"""The verbs that every face calls: look, pick, run, train, register, export. The public API of Diffuscope."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from diffuscope.tiling.plan import Region
 from diffuscope.tiling.queue import Focus
 from diffuscope.tiling.result import TABLE, Result, is_result, open_result
 from diffuscope.tiling.tissue import save_tissue
+from diffuscope.train import train
 from diffuscope.where import Asked
 from diffuscope.zoo import ModelInfo, list_models, load_model
 
@@ -42,6 +43,7 @@ __all__ = [
     "open_scan",
     "register",
     "run",
+    "train",
 ]
 
 DEMO_MODEL = "stain-cd3-demo"

@@ -13,9 +13,11 @@ import yaml
 from diffuscope.errors import InputError
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.registry import build_system
-from diffuscope.training.pairs import BLOCK, Pair, batch_at, held_out, make_pairs
+from diffuscope.training.batches import TrainingData
+from diffuscope.training.module import learning_rate
+from diffuscope.training.pairs import BLOCK, Pair, batch_at, held_crops, held_out, make_pairs
 from diffuscope.training.recipe import Optimisation, Recipe, Source, load_recipe
-from diffuscope.training.trainer import learning_rate, train
+from diffuscope.training.trainer import fit
 
 RECIPES = Path(__file__).parents[2] / "src/diffuscope/training/recipes"
 RECIPE = RECIPES / "stain-cd3-demo.yaml"
@@ -54,8 +56,13 @@ def test_the_shipped_models_were_made_by_the_shipped_recipes(name: str):
     ("change", "words"),
     [
         ({"positive_shar": 0.5}, "did you mean 'positive_share'"),
-        ({"sources": []}, "'sources'"),
+        ({"sources": []}, "either data .* or sources"),
+        ({"data": {"path": "."}}, "either data .* or sources"),
+        ({"stain": None}, "either stain or stains"),
+        ({"system": ""}, "give a system, or a model to go on from"),
         ({"optimisation": {"steps": 0}}, r"'optimisation\.steps'"),
+        ({"optimisation": {"steps": 5, "learning_rate": -1.0}}, r"'optimisation\.learning_rate.*greater than 0"),
+        ({"optimisation": {"steps": 5, "validatons": 3}}, "did you mean 'validations'"),
     ],
 )
 def test_a_wrong_entry_is_named(tmp_path: Path, change, words: str):
@@ -136,65 +143,38 @@ def test_the_other_recipe_differs_in_the_stain_alone():
 
 def test_the_rate_warms_up_and_ends_at_a_tenth():
     plan = Optimisation(steps=1000, learning_rate=1e-3, warmup=100)
-    rates = [learning_rate(step, plan) for step in range(1000)]
+    rates = [learning_rate(step, plan, 1e-3) for step in range(1000)]
     assert rates[0] == pytest.approx(1e-5)
     assert max(rates) == pytest.approx(1e-3)
     assert np.argmax(rates) in (99, 100)
     assert rates[-1] == pytest.approx(1e-4, rel=0.01)
 
 
-def run(system, pairs, plan: Optimisation, checkpoint: Path, stop: int | None = None) -> list[float]:
-    draw = partial(batch_at, pairs, seed=plan.seed, size=plan.batch, **CROPS | {"patch": 32})
-    losses = []
-    reports = train(system, draw, plan, checkpoint=checkpoint, device=torch.device("cpu"), bf16=False, every=3)
-    for report in reports:
-        losses.append(report["loss"])
-        if report["step"] == stop:
-            break
-    return losses
-
-
-def fresh():
+def test_training_learns(pairs: list[Pair], tmp_path: Path):
+    draw = partial(batch_at, pairs, seed=0, size=2, **CROPS | {"patch": 32})
+    held = batch_at(pairs, 10_000, seed=1, size=8, **CROPS | {"patch": 32})
+    plan = Optimisation(steps=30, batch=2, learning_rate=3e-3, warmup=5, keep="last", validations=1)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return build_system("staindiffuser", {"stain": "CD3", "size": "tiny", "T": 50})
-
-
-def test_a_resumed_run_is_the_run_itself(pairs: list[Pair], tmp_path: Path):
-    plan = Optimisation(steps=8, batch=2, learning_rate=1e-3, warmup=2)
-    whole, cut = fresh(), fresh()
-    losses = run(whole, pairs, plan, tmp_path / "whole.pt")
-    # stopped after step 5; the last checkpoint is of step 3
-    first = run(cut, pairs, plan, tmp_path / "cut.pt", stop=5)
-    again = fresh()
-    rest = run(again, pairs, plan, tmp_path / "cut.pt")
-    assert first[:3] + rest == losses
-    for a, b in zip(whole.parameters(), again.parameters(), strict=True):
-        assert torch.equal(a, b)
-
-
-def test_training_learns(pairs: list[Pair], tmp_path: Path):
-    system = fresh()
-    held = batch_at(pairs, 10_000, seed=1, size=8, **CROPS | {"patch": 32})
+        system = build_system("staindiffuser", {"stain": "CD3", "size": "tiny", "T": 50})
 
     def loss() -> float:
         with torch.no_grad():
             return float(system.loss(held, torch.Generator().manual_seed(1))["loss"])
 
     before = loss()
-    run(system, pairs, Optimisation(steps=30, batch=2, learning_rate=3e-3, warmup=5), tmp_path / "c.pt")
+    fit(system, TrainingData(draw, [held]), plan, folder=tmp_path, device=torch.device("cpu"), precision="fp32")
     assert loss() < 0.75 * before
 
 
-def test_what_is_left_is_the_average_of_the_weights(pairs: list[Pair], tmp_path: Path):
-    plan = Optimisation(steps=4, batch=1, learning_rate=1e-2, warmup=0, ema=0.5)
-    system, steps = fresh(), []
-    parameter = next(system.parameters())
-    draw = partial(batch_at, pairs, seed=0, size=1, **CROPS | {"patch": 32})
-    average = parameter.detach().clone()
-    for report in train(system, draw, plan, checkpoint=tmp_path / "c.pt", device=torch.device("cpu"), bf16=False):
-        decay = min(0.5, report["step"] / (report["step"] + 9))
-        average = decay * average + (1 - decay) * parameter.detach()
-        steps.append(parameter.detach().clone())
-    torch.testing.assert_close(parameter.detach(), average)
-    assert not torch.equal(parameter.detach(), steps[-1])
+def test_validation_crops_of_a_source_lie_in_its_held_out_blocks(pairs: list[Pair]):
+    crops = held_crops(pairs, seed=0, patch=64, dab_threshold=0.15, number=32)
+    blocks = [
+        pair.lesson.he[y * BLOCK : (y + 1) * BLOCK, x * BLOCK : (x + 1) * BLOCK]
+        for pair in pairs
+        for y, x in np.argwhere(held_out(pair.lesson.he.shape[:2]))
+    ]
+    assert 0 < len(crops) <= len(blocks)
+    for crop in crops:
+        assert crop["ihc"].shape == (64, 64, 3) and crop["mask"].shape == (64, 64, 1)
+        assert any(np.array_equal(crop["he"], block[96:160, 96:160]) for block in blocks)

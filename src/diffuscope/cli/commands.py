@@ -11,7 +11,10 @@ import typer
 from typer.core import TyperGroup
 
 import diffuscope
+from diffuscope.cli.data import data
+from diffuscope.cli.evaluate import evaluate
 from diffuscope.cli.register import register
+from diffuscope.cli.train import train
 from diffuscope.errors import DiffuscopeError
 
 if TYPE_CHECKING:
@@ -204,7 +207,10 @@ def export(
     typer.echo(f"Wrote {verbs.export(result, out, layer=layer, overwrite=overwrite)}")
 
 
+app.command()(train)
 app.command()(register)
+app.command()(data)
+app.command()(evaluate)
 
 
 def _follow(events: Generator[Event, None, None], cancelled: threading.Event) -> None:

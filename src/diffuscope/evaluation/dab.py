@@ -6,11 +6,64 @@ A pixel is positive if its DAB density is above the threshold, as in `diffuscope
 from __future__ import annotations
 
 from math import nan
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
+
+
+class Overlap(NamedTuple):
+    """Positive pixels counted; the sum of two is that of both images together.
+
+    Attributes
+    ----------
+    true, found, both : int
+        Positive in the truth, in what was found, and in both.
+    """
+
+    true: int
+    found: int
+    both: int
+
+    def plus(self, other: Overlap) -> Overlap:
+        """Return the counts of both."""
+        return Overlap(self.true + other.true, self.found + other.found, self.both + other.both)
+
+    @property
+    def dice(self) -> float:
+        """2 |A ∩ B| / (|A| + |B|) (Dice 1945), in [0, 1]; 1 where neither has a positive pixel: then they agree."""
+        either = self.true + self.found
+        return 2.0 * self.both / either if either else 1.0
+
+    @property
+    def area_error_percent(self) -> float:
+        """|found − true| / true in percent, at least 0; NaN where the truth has no positive pixel."""
+        return 100.0 * abs(self.found - self.true) / self.true if self.true else nan
+
+
+def overlap(truth: NDArray[np.floating], found: NDArray[np.floating], *, threshold: float) -> Overlap:
+    """Count positive pixels of two images.
+
+    Parameters
+    ----------
+    truth, found : ndarray
+        DAB density, OD, or a mask's probability, of one shape.
+    threshold : float
+        Above which a pixel is positive.
+
+    Returns
+    -------
+    Overlap
+
+    Raises
+    ------
+    InputError
+        The shapes differ.
+    """
+    positive, claimed = _positive(truth, found, threshold)
+    return Overlap(*(int(np.count_nonzero(mask)) for mask in (positive, claimed, positive & claimed)))
 
 
 def dice(truth: NDArray[np.floating], found: NDArray[np.floating], *, threshold: float) -> float:
@@ -33,9 +86,7 @@ def dice(truth: NDArray[np.floating], found: NDArray[np.floating], *, threshold:
     InputError
         The shapes differ.
     """
-    positive, claimed = _positive(truth, found, threshold)
-    either = np.count_nonzero(positive) + np.count_nonzero(claimed)
-    return 2.0 * np.count_nonzero(positive & claimed) / either if either else 1.0
+    return overlap(truth, found, threshold=threshold).dice
 
 
 def area_error_percent(truth: NDArray[np.floating], found: NDArray[np.floating], *, threshold: float) -> float:
@@ -58,8 +109,7 @@ def area_error_percent(truth: NDArray[np.floating], found: NDArray[np.floating],
     InputError
         The shapes differ.
     """
-    positive, claimed = (np.count_nonzero(mask) for mask in _positive(truth, found, threshold))
-    return 100.0 * abs(claimed - positive) / positive if positive else nan
+    return overlap(truth, found, threshold=threshold).area_error_percent
 
 
 def _positive(

@@ -66,22 +66,26 @@ class UNet(nn.Module):
 
 
 class ModulatedUNet(nn.Module):
-    """Diffusion U-Net with one modulation (scale, shift) of each encoder level's feature.
+    """U-Net, of diffusion or plain, that takes a modulation (scale, shift) of each encoder level's feature.
 
     Parameters
     ----------
     channels : int
-        Channels of the noisy image and of the output.
+        Channels of the output, and of the noisy image.
     widths : sequence of int
         Channels of each level, finest first. Sides must be multiples of 2^(levels − 1).
+    inputs : int, optional
+        Channels of what goes in, where they are not those of the output.
+    timed : bool
+        Whether it knows the diffusion time.
     """
 
-    def __init__(self, channels: int, widths: Sequence[int]) -> None:
+    def __init__(self, channels: int, widths: Sequence[int], *, inputs: int | None = None, timed: bool = True) -> None:
         super().__init__()
-        time_width = 4 * widths[0]
-        self.embed = TimeEmbedding(time_width)
+        time_width = 4 * widths[0] if timed else 0
+        self.embed = TimeEmbedding(time_width) if timed else None
         self.norm = ChannelNorm()
-        self.stem = nn.Conv2d(channels, widths[0], 3, padding=1)
+        self.stem = nn.Conv2d(inputs or channels, widths[0], 3, padding=1)
         self.encoder = nn.ModuleList(ResidualBlock(width, width, time_width) for width in widths)
         self.down = nn.ModuleList(downsample(a, b) for a, b in pairwise(widths))
         self.middle = ResidualBlock(widths[-1], widths[-1], time_width)
@@ -91,25 +95,27 @@ class ModulatedUNet(nn.Module):
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
-    def forward(self, x: Tensor, time: Tensor, modulation: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-        """Map a noisy image to an image of the same shape.
+    def forward(
+        self, x: Tensor, time: Tensor | None = None, modulation: Sequence[tuple[Tensor, Tensor]] | None = None
+    ) -> Tensor:
+        """Map an image to (n, channels, h, w).
 
         Parameters
         ----------
-        x : Tensor of shape (n, channels, h, w)
-            Noisy image.
-        time : Tensor of shape (n,) or (1,)
-            t / T in [0, 1]; one for the whole batch is cheaper.
-        modulation : sequence of (scale, shift)
+        x : Tensor of shape (n, inputs, h, w)
+            Noisy image, or whatever else goes in.
+        time : Tensor of shape (n,) or (1,), optional
+            t / T in [0, 1], one for the whole batch is cheaper; required where `timed`.
+        modulation : sequence of (scale, shift), optional
             A pair a level, each (n, widths[i], h / 2^i, w / 2^i): the level's normalised feature
             becomes feature · scale + shift.
         """
-        embedding = self.embed(time)
+        embedding = None if self.embed is None else self.embed(time)
         h = self.stem(x)
         skips = []
         for level, block in enumerate(self.encoder):
             h = self.down[level - 1](h) if level else h
-            h = block(h, embedding, modulation[level])
+            h = block(h, embedding, modulation[level] if modulation is not None else None)
             skips.append(h)
         h = self.middle(h, embedding)
         for level in reversed(range(len(skips))):

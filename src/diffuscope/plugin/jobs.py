@@ -50,6 +50,11 @@ class Child:
         process = self._process
         return process.pid if process is not None and process.is_alive() else None
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
     def submit(self, command: str, arguments: dict[str, Any]) -> int:
         """Send a command, starting the process where there is none, and return the job's number."""
         if self.pid is None and not self._closed:

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import diffuscope.run
+import diffuscope.survey
 from diffuscope.diffusion.samplers import SAMPLERS
 from diffuscope.plugin.child import Wishes
 from diffuscope.plugin.facts import ModelFacts
 from diffuscope.tiling.events import Event
+from diffuscope.training.events import TrainingEvent
 from diffuscope.zoo import load_model
 
 Cancelled = Callable[[], bool]
@@ -41,6 +43,16 @@ def describe(*, model: str, cancelled: Cancelled) -> Generator[ModelFacts, None,
 def run(*, cancelled: Wishes, **arguments: Any) -> Generator[Event, None, None]:
     """Yield the events of `diffuscope.run.run`, from where the user looks outwards."""
     yield from diffuscope.run.run(**arguments, cancelled=cancelled, focus=cancelled.focus)
+
+
+def survey(*, data: Path, keys: tuple[str, ...], mpp: float | None, cancelled: Cancelled) -> Generator[str, None, None]:
+    """Yield the lines of the report on a data set."""
+    yield from diffuscope.survey.survey(data, keys=keys, assumed_mpp=mpp).lines()
+
+
+def train(*, cancelled: Wishes, **arguments: Any) -> Generator[TrainingEvent, None, None]:
+    """Yield the events of `diffuscope.run.train`."""
+    yield from diffuscope.run.train(**arguments, cancelled=cancelled)
 
 
 def export(*, result: Path, path: Path, layer: str, cancelled: Cancelled) -> Generator[None, None, str]:

@@ -57,16 +57,33 @@ class TissueMask:
 
     def fraction_in(self, y: float, x: float, height: float, width: float) -> float:
         """Part of a window, in level-0 px, that is tissue, 0–1; what lies outside the slide is none."""
+        return float(self.fractions_in(np.array([y]), np.array([x]), height, width)[0, 0])
+
+    def fractions_in(self, y: np.ndarray, x: np.ndarray, height: float, width: float) -> np.ndarray:
+        """Part of each window of a lattice that is tissue.
+
+        Parameters
+        ----------
+        y, x : numpy.ndarray
+            Rows (n,) and columns (m,) of the windows' first corners, level-0 px.
+        height, width : float
+            Of every window, level-0 px.
+
+        Returns
+        -------
+        numpy.ndarray
+            (n, m), 0–1; what lies outside the slide is none.
+        """
         rows = self._overlap(y, height, self.mask.shape[0])
         columns = self._overlap(x, width, self.mask.shape[1])
-        return float(rows @ self.mask.astype(np.float64) @ columns) * self.downsample**2 / (height * width)
+        return rows @ self.mask.astype(np.float64) @ columns.T * self.downsample**2 / (height * width)
 
     def _touched(self, start: float, size: float) -> slice:
         return slice(max(0, math.floor(start / self.downsample)), max(0, math.ceil((start + size) / self.downsample)))
 
-    def _overlap(self, start: float, size: float, count: int) -> np.ndarray:
-        """Length, in mask px, of each mask pixel's overlap with the window."""
-        low, high = start / self.downsample, (start + size) / self.downsample
+    def _overlap(self, start: np.ndarray, size: float, count: int) -> np.ndarray:
+        """Length, in mask px, of each mask pixel's overlap with each window (windows, mask pixels)."""
+        low, high = start[:, None] / self.downsample, (start[:, None] + size) / self.downsample
         pixel = np.arange(count)
         return np.clip(np.minimum(pixel + 1, high) - np.maximum(pixel, low), 0, None)
 

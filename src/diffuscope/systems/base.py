@@ -11,7 +11,9 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from diffuscope.systems.ports import Port
@@ -128,3 +130,39 @@ class System(nn.Module, ABC):
         generator : torch.Generator
             Source of t and ε, so that a step is a function of (seed, step).
         """
+
+    def objectives(self) -> dict[str, list[nn.Parameter]]:
+        """Which parameters follow which term of `loss`; ``{"loss": all}`` but for adversarial training.
+
+        A trainer adds up the terms named here, goes back once, and clips the gradient of each list by its own norm;
+        one optimiser holds all of them. For one Adam over the sum is one Adam for each term as long as no term has a
+        gradient in another's parameters, which is for `loss` to see to (a player sees its opponent's weights detached).
+
+        Returns
+        -------
+        dict of str to list of Parameter
+            Keys that `loss` returns; every parameter that trains, in exactly one list. ``"loss"`` is the first.
+        """
+        return {"loss": [parameter for parameter in self.parameters() if parameter.requires_grad]}
+
+    def training_keys(self) -> tuple[list[str], list[str]]:
+        """Keys of the pictures that a case must have to be trained on, and of those that are taken where there are any.
+
+        The default is the inputs and the main output, and nothing more.
+        """
+        return [*(port.key for port in self.inputs), self.outputs[0].key], []
+
+    def complete(self, crops: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+        """Add to the crops of a case what `loss` needs and can be made from them; called by threads.
+
+        Parameters
+        ----------
+        crops : mapping of str to ndarray
+            By key (see `training_keys`), (h, w, c) in physical ranges, at the system's µm/px.
+
+        Returns
+        -------
+        dict of str to ndarray
+            What `loss` gets of this crop, (h, w, c).
+        """
+        return dict(crops)

@@ -27,10 +27,38 @@ def _bidirectional_staindiffuser(config: Mapping[str, Any]) -> System:
     return BidirectionalStainDiffuser(BidirectionalConfig(**config))
 
 
+def _unet_regression(config: Mapping[str, Any]) -> System:
+    from diffuscope.systems.baselines import BaselineConfig, UNetRegression
+
+    return UNetRegression(BaselineConfig(**config))
+
+
+def _pix2pix(config: Mapping[str, Any]) -> System:
+    from diffuscope.systems.baselines import BaselineConfig, Pix2Pix
+
+    return Pix2Pix(BaselineConfig(**config))
+
+
+def _palette(config: Mapping[str, Any]) -> System:
+    from diffuscope.systems.baselines import DiffusionBaselineConfig, Palette
+
+    return Palette(DiffusionBaselineConfig(**config))
+
+
+def _bbdm(config: Mapping[str, Any]) -> System:
+    from diffuscope.systems.baselines import BBDM, DiffusionBaselineConfig
+
+    return BBDM(DiffusionBaselineConfig(**config))
+
+
 _SYSTEMS: dict[str, Callable[[Mapping[str, Any]], System]] = {
     "staindiffuser": _staindiffuser,
     "multi-staindiffuser": _multi_staindiffuser,
     "bidirectional-staindiffuser": _bidirectional_staindiffuser,
+    "unet-regression": _unet_regression,
+    "pix2pix": _pix2pix,
+    "palette": _palette,
+    "bbdm": _bbdm,
 }
 
 

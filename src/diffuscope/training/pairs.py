@@ -172,7 +172,47 @@ def batch_at(
         turn, flip = int(rng.integers(4)), bool(rng.integers(2))
         crops.append([_turned(part, turn, flip) for part in (he, painted.ihc, mask)])
     stacks = zip(("he", key, "mask"), zip(*crops, strict=True), strict=True)
-    return {name: torch.from_numpy(np.stack(parts)).permute(0, 3, 1, 2).float() for name, parts in stacks}
+    # Converted by numpy: torch would use all cores for it, which the network needs.
+    arrays = {name: np.stack(parts).astype(np.float32) for name, parts in stacks}
+    return {name: torch.from_numpy(array).permute(0, 3, 1, 2) for name, array in arrays.items()}
+
+
+def held_crops(
+    pairs: Sequence[Pair], *, seed: int, patch: int, dab_threshold: float, number: int
+) -> list[dict[str, NDArray[np.generic]]]:
+    """Crops in the middle of held-out blocks that have cells, evenly spread over all sources, as they are.
+
+    Parameters
+    ----------
+    pairs : sequence of Pair
+        From `make_pairs`.
+    seed : int
+        Key of the teacher's draws.
+    patch : int
+        Side of a crop, px.
+    dab_threshold : float
+        As in `batch_at`.
+    number : int
+        How many crops at most.
+
+    Returns
+    -------
+    list of dict
+        ``he`` and ``ihc`` (or ``ihc_…``) (patch, patch, 3) uint8, ``mask`` (patch, patch, 1) bool.
+    """
+    places = [
+        (pair.lesson, pair.key, (slice(y, y + patch), slice(x, x + patch)))
+        for pair in pairs
+        for y, x in np.argwhere(held_out(pair.lesson.he.shape[:2])) * BLOCK + (BLOCK - patch) // 2
+        if (pair.lesson.cell[y : y + patch, x : x + patch] > 0).any()
+    ]
+    chosen = [places[i * len(places) // number] for i in range(number)] if len(places) > number else places
+    crops = []
+    for index, (lesson, key, window) in enumerate(chosen):
+        painted = paint(lesson, np.random.default_rng([seed, index]), window)
+        mask = coarse_mask(painted.dab, mpp=lesson.mpp, threshold=dab_threshold)[..., None]
+        crops.append({"he": lesson.he[window], key: painted.ihc, "mask": mask})
+    return crops
 
 
 def _corner(lesson: Lesson, patch: int, positive_share: float, rng: np.random.Generator) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Recipes: one YAML file makes one shipped model again."""
+"""Recipes: one YAML file makes one model, a shipped one again or a user's own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from diffuscope.errors import InputError
 from diffuscope.zoo.card import ModelCard
@@ -38,42 +38,92 @@ class Source(_Strict):
     weight: float = Field(default=1.0, gt=0)
 
 
+class Cases(_Strict):
+    """A user's own cases to train on (see `diffuscope.cases.find_cases`).
+
+    Attributes
+    ----------
+    path : str
+        Folder of one sub-folder a port key, or a table (.csv) of cases; relative to the recipe.
+    mpp : float, optional
+        µm per pixel of files that do not state it.
+    validation : float
+        Share of the groups (patients or slides) that are kept apart to validate, where no case states a part. Groups
+        that state ``test`` are never read.
+    tissue : float
+        Least part of a crop that must be tissue.
+    stain_augmentation : bool
+        Whether the H&E's stain is changed at random, as laboratories and scanners do.
+    """
+
+    path: str
+    mpp: float | None = Field(default=None, gt=0)
+    validation: float = Field(default=0.2, gt=0, lt=1)
+    tissue: float = Field(default=0.5, ge=0, le=1)
+    stain_augmentation: bool = True
+
+
 class Optimisation(_Strict):
     """How long and how to train.
 
     Attributes
     ----------
     steps, batch : int
-        Optimiser steps and crops a step.
-    learning_rate : float
-        Peak of AdamW's rate: linear warm-up over `warmup` steps, then cosine to a tenth.
+        Optimiser steps, and crops a step (with several GPUs, a step of each).
+    learning_rate : float or "find"
+        Peak of AdamW's rate: linear warm-up over `warmup` steps, then cosine to a tenth. ``"find"`` tries.
     warmup : int
         Steps of warm-up.
     ema : float
         Decay of the averaged weights, which are the ones that ship.
     seed : int
         Batch, noise and augmentation are functions of (seed, step).
+    validations : int
+        How often to validate, spread evenly over the steps.
+    patience : int, optional
+        Validations without a better loss after which training stops early; default never.
+    keep : {"best", "last"}
+        Which averaged weights the model gets: those with the lowest validation loss, or those of the last step.
+    checkpoint_every : int
+        Steps between checkpoints.
     """
 
     steps: int = Field(gt=0)
     batch: int = Field(default=4, gt=0)
-    learning_rate: float = Field(default=4e-4, gt=0)
+    learning_rate: float | Literal["find"] = 4e-4
     warmup: int = Field(default=200, ge=0)
     ema: float = Field(default=0.999, gt=0, lt=1)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
+    validations: int = Field(default=10, gt=0)
+    patience: int | None = Field(default=None, gt=0)
+    keep: Literal["best", "last"] = "best"
+    checkpoint_every: int = Field(default=500, gt=0)
+
+    @field_validator("learning_rate")
+    @classmethod
+    def _positive(cls, value: float | str) -> float | str:
+        if isinstance(value, float) and not value > 0:
+            raise ValueError("should be greater than 0")
+        return value
 
 
 class Recipe(_Strict):
     """What makes a model: system, data, optimisation and card.
 
+    It trains either on `data`, a user's own cases, or on `sources` that the teacher restains.
+
     Attributes
     ----------
     name : str
-        Name of the model folder.
+        Name of the model.
     system : str
-        A system's name.
+        A system's name; may be left out with `init_from`.
     config : dict
-        The system's configuration.
+        The system's configuration; with `init_from`, what differs from that model's.
+    init_from : str, optional
+        Model to go on from: a name of the shelf, or a model folder.
+    data : Cases, optional
+        See there.
     stain : {"CD3", "CK8/18"}, optional
         What the teacher paints; this or `stains`.
     stains : tuple of {"CD3", "CK8/18"}
@@ -82,38 +132,46 @@ class Recipe(_Strict):
         Where the coarse masks come from: the DAB threshold, or a segmentation network that learned from those masks
         and is then asked instead (see `diffuscope.training.masks`).
     sources : tuple of Source
-        H&E files.
+        H&E files for the teacher.
     positive_share : float
-        Share of crops that are centred on a positive cell: sparse stains are otherwise rarely seen.
+        Share of crops that are centred on a cell that the teacher may paint: sparse stains are otherwise rarely seen.
     phantoms : int
         Number of simulated tissues beside the sources.
     phantom_weight : float
         Share of crops of all phantoms together, relative to the sources.
     optimisation : Optimisation
         See there.
-    card : ModelCard
-        The card, without figures.
+    card : ModelCard, optional
+        The card, without figures; default: one that says what the recipe says. `sources` need one.
     """
 
-    name: str
-    system: str
-    config: dict[str, Any]
+    name: str = Field(min_length=1)
+    system: str = ""
+    config: dict[str, Any] = Field(default_factory=dict)
+    init_from: str | None = None
+    data: Cases | None = None
     stain: Literal["CD3", "CK8/18"] | None = None
     stains: tuple[Literal["CD3", "CK8/18"], ...] = ()
     masks: Literal["threshold", "learned"] = "threshold"
-    sources: tuple[Source, ...] = Field(min_length=1)
+    sources: tuple[Source, ...] = ()
     positive_share: float = Field(default=0.5, ge=0, le=1)
     phantoms: int = Field(default=0, ge=0)
     phantom_weight: float = Field(default=1.0, gt=0)
     optimisation: Optimisation
-    card: ModelCard
+    card: ModelCard | None = None
 
     @model_validator(mode="after")
-    def _check_stains(self) -> Self:
-        if (self.stain is None) == (not self.stains):
-            raise ValueError("a recipe states either stain or stains")
+    def _whole(self) -> Self:
+        if (self.data is None) == (not self.sources):
+            raise ValueError("give either data (your own cases) or sources (H&E for the teacher), and not both")
+        if self.sources and (self.stain is None) == (not self.stains):
+            raise ValueError("a recipe with sources states either stain or stains")
+        if self.sources and self.card is None:
+            raise ValueError("a recipe with sources has a card")
         if self.stains and self.masks == "learned":
             raise ValueError("masks are learned for one stain, and a system of several stains has no use for them")
+        if not self.system and self.init_from is None:
+            raise ValueError("give a system, or a model to go on from (init_from)")
         return self
 
 
@@ -134,15 +192,18 @@ def load_recipe(path: Path | str) -> Recipe:
         raise InputError(f"The recipe {path} is not YAML: {str(error).splitlines()[0]}.") from error
     except ValidationError as error:
         first = error.errors()[0]
+        said = first["msg"].removeprefix("Value error, ")
+        if not first["loc"]:
+            raise InputError(f"The recipe {path} is not whole: {said}.") from error
         where = ".".join(str(part) for part in first["loc"])
-        near = difflib.get_close_matches(str(first["loc"][-1]), _keys(Recipe), n=1) if first["loc"] else []
+        near = difflib.get_close_matches(str(first["loc"][-1]), _keys(Recipe), n=1)
         hint = f" (did you mean {near[0]!r}?)" if near and first["type"] == "extra_forbidden" else ""
-        raise InputError(f"The recipe {path} has a wrong entry at {where!r}: {first['msg']}{hint}.") from error
+        raise InputError(f"The recipe {path} has a wrong entry at {where!r}: {said}{hint}.") from error
 
 
 def _keys(model: type[BaseModel]) -> list[str]:
     """Field names of a model and of the models in it."""
     names = list(model.model_fields)
-    for nested in (Source, Optimisation, ModelCard):
+    for nested in (Source, Cases, Optimisation, ModelCard):
         names += list(nested.model_fields)
     return names

@@ -1,102 +1,231 @@
-"""The training loop: AdamW, averaged weights, bf16 where the processor has it, and exact resume."""
+"""The trainer: every system, on Lightning."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+import logging
+import os
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from copy import deepcopy
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from pytorch_lightning.callbacks import EarlyStopping
+from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.tuner.tuning import Tuner
 
+from diffuscope.devices import pick_precision
+from diffuscope.errors import InputError
 from diffuscope.systems.base import System
+from diffuscope.training.batches import TrainingData
+from diffuscope.training.checkpoints import Cancelled, Keep, WholeCheckpoints, newest
+from diffuscope.training.events import TrainingEvent, TrainingStarted
+from diffuscope.training.log import Log
+from diffuscope.training.module import Training
 from diffuscope.training.recipe import Optimisation
 
-
-def learning_rate(step: int, plan: Optimisation) -> float:
-    """Linear warm-up, then a cosine to a tenth of the peak at the last step."""
-    if step < plan.warmup:
-        return plan.learning_rate * (step + 1) / plan.warmup
-    done = (step - plan.warmup) / max(plan.steps - plan.warmup, 1)
-    return plan.learning_rate * (0.55 + 0.45 * float(torch.cos(torch.tensor(torch.pi * done))))
+CHECKPOINTS = "checkpoints"
+# Lines in log.csv, about.
+_LINES = 200
 
 
-def train(
+@dataclass(frozen=True)
+class Fitted:
+    """A training that ended.
+
+    Attributes
+    ----------
+    complete : bool
+        False where it was cancelled.
+    step : int
+        Steps done.
+    kept : int
+        Step of the averaged weights that the system now has; 0 where it was cancelled before there were any to keep.
+    first : bool
+        Whether this process is the one that writes: with several GPUs each has a process.
+    """
+
+    complete: bool
+    step: int
+    kept: int
+    first: bool
+
+
+def fit(
     system: System,
-    batch_at: Callable[[int], Mapping[str, Tensor]],
+    data: TrainingData,
     plan: Optimisation,
     *,
-    checkpoint: Path,
+    folder: Path,
     device: torch.device,
-    bf16: bool,
-    every: int = 500,
-) -> Iterator[dict[str, Any]]:
-    """Train a system in place; afterwards it holds the averaged weights.
+    resume: bool = False,
+    tell: Callable[[TrainingEvent], None] = lambda _event: None,
+    cancelled: Callable[[], bool] = lambda: False,
+    precision: str | None = None,
+    devices: int | None = None,
+    notices: tuple[str, ...] = (),
+) -> Fitted:
+    """Train a system in place; afterwards it holds the averaged weights that are kept, in evaluation mode.
 
     Parameters
     ----------
     system : System
-        Any system: its `loss` is the only part that differs between systems.
-    batch_at : callable
-        Batch of a step, physical ranges.
+        Any system, on the CPU.
+    data : TrainingData
+        Batches by number, and what validates.
     plan : Optimisation
-        Steps, rate, averaging, seed.
-    checkpoint : Path
-        File that is written every `every` steps, and resumed from where it exists.
+        How long and how.
+    folder : Path
+        Run folder: ``checkpoints/``, ``log.csv``, ``validation/*.png`` and, where tensorboard is installed,
+        ``tensorboard/``.
     device : torch.device
         Where to train.
-    bf16 : bool
-        Whether to run the network under bf16 autocast.
-    every : int
-        Steps between checkpoints.
+    resume : bool
+        Go on from the newest whole checkpoint; begin where there is none.
+    tell : callable, optional
+        Takes the events up to the last validation.
+    cancelled : callable, optional
+        Looked at before every step; a checkpoint is written then.
+    precision : {"fp32", "bf16"}, optional
+        Default: what the device is made for.
+    devices : int, optional
+        How many GPUs (or, of a CPU, processes) share the work, each with batches of its own (DDP); default all
+        GPUs there are. Each but the first is a process that runs this program's command line again.
+    notices : tuple of str
+        Handed on with the first event.
 
-    Yields
+    Returns
+    -------
+    Fitted
+
+    Raises
     ------
-    dict
-        ``step`` (1-based), ``seconds`` since the start, and the loss terms as floats.
+    InputError
+        Training diverges, no learning rate is found, or every checkpoint is damaged.
     """
-    system.to(device=device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    parameters = [p for p in system.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(parameters, lr=plan.learning_rate, weight_decay=1e-4, betas=(0.9, 0.99))
-    average = [p.detach().clone() for p in parameters]
-    first = 0
-    if checkpoint.exists():
-        state = torch.load(checkpoint, map_location=device, weights_only=True)
-        system.load_state_dict(state["system"])
-        optimiser.load_state_dict(state["optimiser"])
-        average, first = [a.to(device) for a in state["average"]], state["step"]
-    start = time.monotonic()
-    for step in range(first, plan.steps):
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(step, plan)
-        # A generator a step, not one for the run: a resumed run draws what an uninterrupted one draws.
-        generator = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)
-        batch = {
-            key: value.to(device).contiguous(memory_format=torch.channels_last) for key, value in batch_at(step).items()
-        }
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            terms = system.loss(batch, generator)
-        optimiser.zero_grad(set_to_none=True)
-        terms["loss"].backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimiser.step()
-        # A young average follows fast: a fixed decay would carry the initial weights for thousands of steps.
-        decay = min(plan.ema, (1 + step) / (10 + step))
-        torch._foreach_lerp_(average, [p.detach() for p in parameters], 1.0 - decay)
-        if (step + 1) % every == 0 or step + 1 == plan.steps:
-            _save(checkpoint, system, optimiser, average, step + 1)
-        yield {"step": step + 1, "seconds": time.monotonic() - start} | {k: float(v.detach()) for k, v in terms.items()}
-    with torch.no_grad():
-        for parameter, mean in zip(parameters, average, strict=True):
-            parameter.copy_(mean)
-    system.eval()
+    found = newest(folder / CHECKPOINTS) if resume else None
+    # Weights that underflow slow a CPU tenfold, and no gradient needs them.
+    torch.set_flush_denormal(True)
+    cuda = device.type == "cuda"
+    threads = min(8, os.cpu_count() or 1) if cuda else 1
+    with torch.random.fork_rng(devices=[device] if cuda else []), _quiet():
+        options = _options(device, precision or pick_precision(device), devices, folder)
+        peak = found[1]["peak"] if found else _peak(system, data, plan, options, threads)
+        first = found[1]["global_step"] if found else 0
+        module = Training(system, data, plan, peak=peak, first=first, threads=threads)
+        keep = Keep(module, folder / CHECKPOINTS, every=plan.checkpoint_every, cancelled=cancelled)
+        log = Log(module, folder, every=max(1, min(50, plan.steps // _LINES)), tell=tell, keep=keep)
+        callbacks: list[pl.Callback] = [log, keep]
+        if plan.patience is not None:
+            callbacks.append(
+                EarlyStopping("validation loss", patience=plan.patience, verbose=False, check_on_train_epoch_end=False)
+            )
+        trainer = pl.Trainer(
+            **options,
+            max_steps=plan.steps,
+            val_check_interval=max(1, plan.steps // plan.validations),
+            num_sanity_val_steps=0,
+            limit_val_batches=1.0 if data.validation else 0,
+            callbacks=callbacks,
+            logger=_tensorboard(folder, first),
+        )
+        tell(TrainingStarted(folder=str(folder), steps=plan.steps, done=first, notices=notices))
+        if found and _state_of(found[1], keep).get("finished"):
+            module.load_state_dict(found[1]["state_dict"])
+            keep.load_state_dict(_state_of(found[1], keep))
+            step = first
+        else:
+            with suppress(Cancelled), _interrupts():
+                trainer.fit(module, ckpt_path=found[0] if found else None, weights_only=True)
+            step = trainer.global_step
+    if plan.keep == "best" and keep.best_step:
+        system.load_state_dict(keep.best)
+        kept = keep.best_step
+    else:
+        system.load_state_dict(module.average.state_dict())
+        kept = step if keep.finished else 0
+    system.cpu().eval()
+    return Fitted(complete=keep.finished, step=step, kept=kept, first=trainer.is_global_zero)
 
 
-def _save(path: Path, system: System, optimiser: torch.optim.Optimizer, average: list[Tensor], step: int) -> None:
-    """Write a checkpoint beside the old one, then put it in its place: a kill leaves one of the two whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    state = {"system": system.state_dict(), "optimiser": optimiser.state_dict(), "average": average, "step": step}
-    torch.save(state, partial)
-    partial.replace(path)
+def _options(device: torch.device, precision: str, devices: int | None, folder: Path) -> dict[str, Any]:
+    """Return what every `pl.Trainer` here is made with."""
+    cuda = device.type == "cuda"
+    number = devices or (torch.cuda.device_count() if cuda else 1)
+    return {
+        "accelerator": "gpu" if cuda else device.type,
+        "devices": number,
+        # A batch of one of several stains leaves the other stains' branches without a gradient.
+        "strategy": "ddp_find_unused_parameters_true" if number > 1 else "auto",
+        "precision": "bf16-mixed" if precision == "bf16" else "32-true",
+        "plugins": [WholeCheckpoints()],
+        "default_root_dir": folder,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "use_distributed_sampler": False,
+    }
+
+
+def _peak(system: System, data: TrainingData, plan: Optimisation, options: dict[str, Any], threads: int) -> float:
+    """Return the plan's learning rate, or find one: where the loss falls fastest as the rate rises (Smith 2017)."""
+    if plan.learning_rate != "find":
+        return plan.learning_rate
+    steps = min(100, max(plan.steps // 10, 20))
+    trial = plan.model_copy(update={"steps": steps, "warmup": 0})
+    module = Training(deepcopy(system), data, trial, peak=1.0, threads=threads)
+    trainer = pl.Trainer(**options | {"devices": 1, "strategy": "auto"}, logger=False)
+    finder = Tuner(trainer).lr_find(module, num_training=steps, min_lr=1e-6, max_lr=1e-1, attr_name="peak")
+    found = finder.suggestion() if finder is not None else None
+    if found is None:
+        raise InputError("no learning rate could be found by trying: give optimisation.learning_rate a number.")
+    return float(found)
+
+
+def _tensorboard(folder: Path, first: int) -> TensorBoardLogger | bool:
+    """Return the TensorBoard log where it is installed; what a killed run wrote behind the resumed step is purged."""
+    if find_spec("tensorboard") is None:
+        return False
+    return TensorBoardLogger(folder, name="tensorboard", version="", purge_step=first + 1 if first else None)
+
+
+def _state_of(checkpoint: dict[str, Any], keep: Keep) -> dict[str, Any]:
+    return checkpoint["callbacks"][keep.state_key]
+
+
+@contextmanager
+def _interrupts() -> Iterator[None]:
+    """Let Ctrl-C be Ctrl-C: Lightning would make it the end of the program, and deaf to the next one."""
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as end:
+        if isinstance(end.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if main:
+            signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave out Lightning's remarks on how it would have set things up: this program's user has no say in that."""
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="pytorch_lightning")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from itertools import count
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from diffuscope.errors import InputError
 from diffuscope.systems.base import Estimate, Noise, SampleSettings
 from diffuscope.systems.staindiffuser import outputs
 from diffuscope.systems.staindiffuser.base import BranchSystem, dab_of, normalised, spread
@@ -74,6 +77,17 @@ class MultiStainDiffuser(BranchSystem):
         }
         total = torch.stack([self.lambdas[key] * term for key, term in terms.items()]).sum()
         return {"loss": total, "generation": torch.stack(list(terms.values())).mean()}
+
+    def training_keys(self) -> tuple[list[str], list[str]]:
+        """H&E, and whichever stains a case brings."""
+        return ["he"], [f"ihc_{key}" for key in self.network.branches]
+
+    def complete(self, crops: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+        """Refuse a case without any of the stains (see `System.complete`)."""
+        wanted = self.training_keys()[1]
+        if not any(key in crops for key in wanted):
+            raise InputError(f"every case needs one of {', '.join(wanted)} beside its H&E.")
+        return dict(crops)
 
     def sample(
         self, inputs: Mapping[str, Tensor], noise: Noise, settings: SampleSettings

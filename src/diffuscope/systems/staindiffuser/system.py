@@ -7,9 +7,10 @@ from itertools import count
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from diffuscope.stains import fill_rims
+from diffuscope.stains import coarse_mask, dab_density, fill_rims
 from diffuscope.systems.base import Estimate, Noise, SampleSettings
 from diffuscope.systems.staindiffuser import outputs
 from diffuscope.systems.staindiffuser.base import BranchSystem, dab_of, normalised, spread
@@ -86,6 +87,23 @@ class StainDiffuser(BranchSystem):
             terms[self.config.auxiliary] = error
             total = total + self.config.lambda_seg * error
         return {"loss": total, **terms}
+
+    def training_keys(self) -> tuple[list[str], list[str]]:
+        """H&E and IHC; the mask of positive cells where a case brings one."""
+        return ["he", "ihc"], ["mask"] if self.network.segmentation is not None else []
+
+    def complete(self, crops: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+        """Make the coarse mask of DAB-positive cells from the IHC where the case has none (paper §3.3)."""
+        completed = dict(crops)
+        if self.network.segmentation is not None:
+            if "mask" in crops:
+                # A mask that was brought to the model's µm/px holds the part of each pixel that is inside.
+                completed["mask"] = np.asarray(crops["mask"], np.float32) >= 0.5
+            else:
+                dab = dab_density(crops["ihc"])
+                mask = coarse_mask(dab, mpp=self.config.mpp, threshold=self.config.dab_threshold)
+                completed["mask"] = mask[..., None]
+        return completed
 
     def sample(
         self, inputs: Mapping[str, Tensor], noise: Noise, settings: SampleSettings

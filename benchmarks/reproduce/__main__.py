@@ -1,0 +1,83 @@
+"""``python -m benchmarks.reproduce staindiffuser``: compute the cells that are missing, and write the page."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.reproduce.measure import measure
+from benchmarks.reproduce.page import page
+from benchmarks.reproduce.plan import plan
+from benchmarks.reproduce.staindiffuser import BUDGETS, Task, tasks
+from benchmarks.reproduce.strips import STRIPS, copied_strips
+
+ROOT = Path(__file__).parents[2]
+
+
+def main() -> None:
+    """Say what will be done and how long it takes; do it; write the page after every cell."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.reproduce", description=main.__doc__)
+    parser.add_argument("name", choices=["staindiffuser"], help="whose table")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="a few minutes: checks the machinery")
+    size.add_argument("--full", action="store_true", help="the paper's protocol: weeks of GPU")
+    parser.add_argument("--plan", action="store_true", help="print cells and time, and stop")
+    parser.add_argument("--page", action="store_true", help="write the page of what there is, and stop")
+    arguments = parser.parse_args()
+
+    name = "quick" if arguments.quick else "full" if arguments.full else "standard"
+    budget = BUDGETS[name]
+    root = ROOT / "runs/reproduce" / arguments.name
+    docs = ROOT / "docs/reproduce" if name == "standard" else root
+    target = docs / (f"{arguments.name}.md" if name == "standard" else f"{name}.md")
+    notices = _strip_notices()
+    todo = []
+    for task in tasks(quick=arguments.quick, budget=budget):
+        refused = task.missing()
+        if refused is None:
+            todo.append(task)
+        elif refused not in notices:
+            notices.append(refused)
+    print("\n".join(f"Left out: {notice}" for notice in notices), flush=True)
+    if not arguments.page:
+        print(plan(todo, root=root), flush=True)
+    if arguments.plan:
+        return
+    if arguments.quick:
+        print("QUICK: a few steps of tiny networks. This checks the machinery; the figures mean nothing.", flush=True)
+    found: list[tuple[Task, dict[str, Any]]] = []
+    for i, task in enumerate(todo, start=1):
+        known = task.cell.found(root)
+        if known is None and arguments.page:
+            continue
+        if known is None:
+            print(f"cell {i} of {len(todo)}: {task.cell.name}", flush=True)
+        found.append((task, task.cell.compute(root, partial(measure, task))))
+        if known is None:
+            _write(target, page(found, budget=budget, kind=name, notices=notices, cells=len(todo)))
+    if not found:
+        print("No cell is complete: there is no page to write.")
+        return
+    _write(target, page(found, budget=budget, kind=name, notices=notices, cells=len(todo)))
+    print(f"wrote {target}")
+
+
+def _strip_notices() -> list[str]:
+    if not STRIPS.is_dir():
+        return ["All strips: there is no folder ../shared/data/deepliif-strips beside the repository."]
+    copies = copied_strips()
+    same = "their six tiles are one and the same picture, so that the answer would be the question."
+    return [f"The strips {', '.join(copies)}: {same}"] if copies else []
+
+
+def _write(target: Path, text: str) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial_file = target.with_suffix(".partial")
+    partial_file.write_text(text, encoding="utf-8")
+    partial_file.replace(target)
+
+
+if __name__ == "__main__":
+    main()

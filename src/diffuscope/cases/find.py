@@ -1,0 +1,148 @@
+"""find_cases: from a folder of folders, or from a table, to cases."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from diffuscope.cases.case import Case
+from diffuscope.cases.split import PARTS
+from diffuscope.errors import InputError
+
+TABLE = "cases.csv"
+_COLUMNS = ("case", "group", "part")
+# What `open_scan` reads, by its usual names; the longer ending first. Of other files in a folder (notes, Thumbs.db)
+# nothing is expected. A table names its files itself.
+_ENDINGS = (".ome.tiff", ".ome.tif", ".ome.zarr", ".tiff", ".tif", ".svs", ".png", ".jpeg", ".jpg", ".zarr")
+
+
+def find_cases(data: str | Path, keys: Sequence[str], *, optional: Sequence[str] = ()) -> list[Case]:
+    """Find the cases of a data set.
+
+    Two layouts are known. **Paired folders**: one sub-folder a port key, and in them files of one name, whatever their
+    format: ``data/he/a.svs`` and ``data/ihc/a.png`` are case ``a``. **A table**: ``data/cases.csv``, or any ``.csv``
+    file, with the columns ``case``, perhaps ``group`` (patient or slide; else each case is its own) and ``part``
+    (train, validation, test), and one a port key, with paths relative to the table. A folder that holds a table is
+    read by it.
+
+    Parameters
+    ----------
+    data : str or Path
+        The folder, or the table.
+    keys : sequence of str
+        Port keys that every case must have, e.g. ``["he", "ihc"]``.
+    optional : sequence of str
+        Port keys that are taken where there are any.
+
+    Returns
+    -------
+    list of Case
+        By name; at least one.
+
+    Raises
+    ------
+    InputError
+        There is no such folder or table, a key has no folder or column, a file is missing or has no partner, two have
+        one name, or there is no case at all.
+    """
+    data = Path(data)
+    if not data.exists():
+        raise InputError(f"{data} does not exist: give a folder of cases, or a table of them (.csv).")
+    table = data / TABLE if data.is_dir() else data
+    if data.is_file() and data.suffix.lower() != ".csv":
+        raise InputError(f"{data.name} is no folder of cases and no table of them (.csv).")
+    cases = _from_table(table, keys, optional) if table.is_file() else _from_folders(data, keys, optional)
+    if not cases:
+        raise InputError(f"{data} holds no case: put pictures of one name into {_listed(f'{key}/' for key in keys)}.")
+    return sorted(cases, key=lambda case: case.name)
+
+
+def _from_folders(data: Path, keys: Sequence[str], optional: Sequence[str]) -> list[Case]:
+    folders = {path.name: path for path in data.iterdir() if path.is_dir() and path.suffix != ".zarr"}
+    for key in keys:
+        if key not in folders:
+            raise InputError(f"{data} has no folder {key}{_nearest(key, folders)}, and no {TABLE}.")
+    found = {key: _pictures(folders[key]) for key in (*keys, *optional) if key in folders}
+    first, *others = keys
+    for key in others:
+        for name in sorted(found[first].keys() ^ found[key].keys()):
+            there, missing = (first, key) if name in found[first] else (key, first)
+            partner = found[there][name].name
+            raise InputError(
+                f"{there}/{partner} has no partner in {data / missing}{_nearest(name, found[missing])}: "
+                "add a picture of that name, or take this one out."
+            )
+    for key in found.keys() - set(keys):
+        for name in sorted(found[key].keys() - found[first].keys()):
+            raise InputError(f"{key}/{found[key][name].name} in {data} belongs to no case: there is no {first}/{name}.")
+    return [
+        Case(name, name, {key: pictures[name] for key, pictures in found.items() if name in pictures})
+        for name in found[first]
+    ]
+
+
+def _pictures(folder: Path) -> dict[str, Path]:
+    """Return the pictures of a folder by name without ending."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        ending = next((ending for ending in _ENDINGS if path.name.lower().endswith(ending)), None)
+        if ending is None or path.name.startswith("."):
+            continue
+        name = path.name[: -len(ending)]
+        if name in found:
+            raise InputError(f"{found[name].name} and {path.name} in {folder} have one name: keep one of them.")
+        found[name] = path
+    return found
+
+
+def _from_table(table: Path, keys: Sequence[str], optional: Sequence[str]) -> list[Case]:
+    try:
+        # utf-8-sig: spreadsheets put a mark before the first column's name.
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{table} cannot be read as a table ({error}): save it as CSV in UTF-8.") from error
+    if not rows:
+        raise InputError(f"{table} holds no case: it needs a line a case below the line of the columns' names.")
+    for column in ("case", *keys):
+        if column not in rows[0]:
+            raise InputError(f"{table} has no column {column}{_nearest(column, [c for c in rows[0] if c])}.")
+    taken = [key for key in (*keys, *optional) if key in rows[0]]
+    cases = [_from_row(row, line, table, taken, keys) for line, row in enumerate(rows, start=2)]
+    for name, count in Counter(case.name for case in cases).items():
+        if count > 1:
+            raise InputError(f"{table} has {count} lines for case {name}: give each case a name of its own.")
+    return cases
+
+
+def _from_row(row: dict[str, str | None], line: int, table: Path, taken: list[str], keys: Sequence[str]) -> Case:
+    case, group, part = ((row.get(column) or "").strip() for column in _COLUMNS)
+    if not case:
+        raise InputError(f"{table}, line {line}, names no case.")
+    if part and part not in PARTS:
+        raise InputError(f'{table}, line {line}: there is no part "{part}"; say {_listed(PARTS)}, or leave it empty.')
+    files = {key: table.parent / path for key in taken if (path := (row[key] or "").strip())}
+    for key in keys:
+        if key not in files:
+            raise InputError(f"{table}, line {line}: case {case} has no {key}.")
+    for key, file in files.items():
+        if not file.exists():
+            raise InputError(f"{table}, line {line}: {key} of case {case} is {file}, which does not exist.")
+    return Case(case, group or case, files, part or None)
+
+
+def _nearest(name: str, among: Iterable[str]) -> str:
+    """Return a hint at the nearest name, or at what there is."""
+    among = sorted(among)
+    near = difflib.get_close_matches(name.lower(), [one.lower() for one in among], n=1)
+    if near:
+        return f" (did you mean {next(one for one in among if one.lower() == near[0])}?)"
+    return f" (there are {', '.join(among[:5])}{' …' if len(among) > 5 else ''})" if among else ""
+
+
+def _listed(names: Iterable[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last

@@ -1,0 +1,78 @@
+"""`diffuscope data`: its options, and the report as text or JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import Annotated
+
+import typer
+
+from diffuscope.cli.progress import EVERY
+from diffuscope.errors import InputError
+
+
+def data(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA", help="A folder with one sub-folder a port (he/, ihc/ …), or a table of cases (.csv)."
+        ),
+    ],
+    *,
+    model: Annotated[str | None, typer.Option(help="The model that it is for: its ports and µm/px.")] = None,
+    keys: Annotated[
+        str | None, typer.Option(metavar="KEY,KEY", help="Port keys, instead of a model's, e.g. he,ihc.")
+    ] = None,
+    mpp: Annotated[
+        float | None, typer.Option(help="µm per pixel of the pictures that do not say it, as PNG and JPEG never do.")
+    ] = None,
+    validation: Annotated[float, typer.Option(help="Share of the groups that validate.")] = 0.2,
+    test: Annotated[float, typer.Option(help="Share of the groups that test.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of the split.")] = 0,
+    patch: Annotated[
+        int | None, typer.Option(metavar="PX", help="Tell cases without room for a crop that is half tissue.")
+    ] = None,
+    limit: Annotated[float, typer.Option(metavar="µm", help="Shift above which a pair is misregistered.")] = 3.0,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all of it here.")] = None,
+) -> None:
+    """Look a data set over before training: counts, µm/px, values, misregistered pairs, leaks between parts."""
+    from diffuscope.survey import survey
+
+    report = survey(
+        folder,
+        model=model,
+        keys=keys.split(",") if keys else (),
+        assumed_mpp=mpp,
+        validation=validation,
+        test=test,
+        seed=seed,
+        patch=patch,
+        shift_limit_um=limit,
+        progress=teller("cases looked at"),
+    )
+    for line in report.lines():
+        typer.echo(line)
+    if json_file is not None:
+        try:
+            json_file.write_text(json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise InputError(
+                f"{json_file} could not be written ({error.strerror or error}): choose another place."
+            ) from error
+
+
+def teller(what: str) -> Callable[[int, int], None]:
+    """Return what prints, every ten seconds, how many of all are done."""
+    last = monotonic()
+
+    def tell(done: int, number: int) -> None:
+        nonlocal last
+        if monotonic() - last >= EVERY:
+            print(f"{done} of {number} {what}", file=sys.stderr)
+            last = monotonic()
+
+    return tell

@@ -1,0 +1,116 @@
+"""`diffuscope evaluate`: its options, how far it is, and its figures."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from diffuscope.cli.progress import EVERY
+
+if TYPE_CHECKING:
+    from diffuscope.tiling.events import Event
+
+
+def evaluate(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Name of a model (see: diffuscope models), or a model folder.")
+    ],
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA", help="A folder with one sub-folder a port (he/, ihc/ …), or a table of cases (.csv)."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where to write the report.")],
+    *,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Finished pictures, named as the cases, instead of running the model."),
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option(metavar="REPORT", help="Another report on the same cases: paired tests.")
+    ] = None,
+    inception: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="FID's Inception weights (.pth, .safetensors or hub:owner/name)."),
+    ] = None,
+    mpp: Annotated[
+        float | None, typer.Option(help="µm per pixel of the pictures that do not say it, as PNG and JPEG never do.")
+    ] = None,
+    quality: Annotated[str | None, typer.Option(help="fast or reference. [default: the model's first]")] = None,
+    sampler: Annotated[str | None, typer.Option(help="As in `diffuscope run`.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Denoising steps. [default: the quality's]")] = None,
+    samples: Annotated[int | None, typer.Option(help="Samples a tile. [default: 1]")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    batch: Annotated[int | None, typer.Option(help="Tiles at once.")] = None,
+    precision: Annotated[str | None, typer.Option(help="fp32 or bf16.")] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
+    worst: Annotated[int, typer.Option(min=0, help="Cases that are shown side by side.")] = 3,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin a report in the way again.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a report; results that are there are taken.")
+    ] = False,
+) -> None:
+    """Run a model over test cases and report how near it comes to their truth."""
+    from diffuscope.evaluate import Settings
+    from diffuscope.evaluate import evaluate as verb
+    from diffuscope.evaluation.figures import METRICS
+    from diffuscope.evaluation.folder import HTML
+    from diffuscope.evaluation.html import interval
+
+    settings = Settings(
+        quality=quality,
+        sampler=sampler,
+        steps=steps,
+        samples=samples,
+        seed=seed,
+        device=device,
+        batch=batch,
+        precision=precision,
+        threads=threads,
+    )
+    report = verb(
+        model,
+        data,
+        out,
+        settings=settings,
+        predictions=predictions,
+        against=against,
+        inception=inception,
+        mpp=mpp,
+        worst=worst,
+        overwrite=overwrite,
+        resume=resume,
+        progress=lambda what: print(what, file=sys.stderr),
+        follow=_follower(),
+    )
+    for notice in report["notices"]:
+        typer.echo(f"Note: {notice}")
+    wide = max(len(METRICS[key].name) for key in report["summary"])
+    typer.echo(f"{'':<{wide}}  {'model':<24}  the input itself")
+    for key, summary in report["summary"].items():
+        metric = METRICS[key]
+        beside = interval(report["input_summary"].get(key), metric.digits)
+        typer.echo(f"{metric.name:<{wide}}  {interval(summary, metric.digits):<24}  {beside} {metric.unit}".rstrip())
+    typer.echo(f"\nWrote {out / HTML}")
+
+
+def _follower() -> Callable[[Event], None]:
+    """Return what tells, every ten seconds, how many tiles of a run are done."""
+    from diffuscope.tiling.events import TileDone
+
+    last = monotonic()
+
+    def follow(event: Event) -> None:
+        nonlocal last
+        if isinstance(event, TileDone) and monotonic() - last >= EVERY:
+            print(f"{event.done} of {event.tiles} tiles", file=sys.stderr)
+            last = monotonic()
+
+    return follow

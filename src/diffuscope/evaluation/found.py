@@ -1,0 +1,70 @@
+"""What a model found for a case, window by window: a run's result, or finished pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffuscope.cases import Case, OpenCase, open_case
+from diffuscope.tiling.result import Result
+
+_PREFIX = "found "
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The outputs that there are and how to read a window of one, (y, x, height, width) in px of the model's grid."""
+
+    keys: frozenset[str]
+    read: Callable[[str, int, int, int, int], NDArray[np.generic]]
+
+
+def of_result(result: Result) -> Found:
+    """Return what a run found; where it computed nothing its ports' fill stands."""
+    top, left, _, _ = result.window
+    fill = {port.key: port.fill for port in result.ports}
+
+    def read(key: str, y: int, x: int, height: int, width: int) -> NDArray[np.generic]:
+        level = result.images[key][0]
+        out = np.full((height, width, level.shape[2]), fill[key], dtype=level.dtype)
+        y0, x0 = max(y - top, 0), max(x - left, 0)
+        part = np.asarray(level[y0 : max(y - top + height, 0), x0 : max(x - left + width, 0)])
+        down, right = y0 + top - y, x0 + left - x
+        out[down : down + part.shape[0], right : right + part.shape[1]] = part
+        return out
+
+    return Found(frozenset(result.images), read)
+
+
+def of_pictures(
+    case: Case, files: Mapping[str, Path], *, mpp: float, assumed_mpp: float | None
+) -> tuple[OpenCase, Found]:
+    """Open finished pictures together with their case, so that all lie on one grid.
+
+    Parameters
+    ----------
+    case : Case
+        With its truth.
+    files : mapping of str to Path
+        Pictures by output key.
+    mpp, assumed_mpp : float
+        As in `diffuscope.cases.open_case`.
+
+    Returns
+    -------
+    OpenCase
+        The case; its shape is that of what all pictures show.
+    Found
+
+    Raises
+    ------
+    InputError
+        As `open_case` does, also where a picture shows another field than the case.
+    """
+    both = replace(case, files={**case.files, **{_PREFIX + key: path for key, path in files.items()}})
+    opened = open_case(both, mpp=mpp, assumed_mpp=assumed_mpp)
+    return opened, Found(frozenset(files), lambda key, *window: opened.read(_PREFIX + key, *window))

@@ -1,0 +1,73 @@
+"""What a reader of figures must be told before reading them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+# Fewer patients or slides than this: the smallest two-sided p of 2ⁿ swaps is above 0.05.
+_FEW = 6
+
+
+def caveats(
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    simulated_truth: str | None,
+    simulated_training: str | None,
+    tested: bool,
+    sets: Mapping[str, Any],
+    uncertainty_unknown: bool,
+    substitute: bool,
+) -> list[str]:
+    """Return what limits the figures, one sentence each, the gravest first.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        The cases of the report.
+    simulated_truth : str or None
+        How the truth was simulated, where it was.
+    simulated_training : str or None
+        What the model was trained on, where its card says that this was simulated.
+    tested : bool
+        Whether the data states which cases test.
+    sets : mapping
+        Set measures of the model; empty without.
+    uncertainty_unknown : bool
+        Whether the model's uncertainty map holds no numbers.
+    substitute : bool
+        Whether features are those of the substitute for Inception.
+    """
+    groups = len({row["group"] for row in rows})
+    said = []
+    if simulated_truth is not None:
+        said.append(f"The truth is simulated, so the figures say nothing about a real stain: {simulated_truth}")
+    if simulated_training is not None:
+        said.append(f"The model's weights are a demonstration, trained on simulated truth ({simulated_training}).")
+    if groups == 1:
+        said.append(
+            f"All figures come from one patient or slide ({rows[0]['group']}): an anecdote, without intervals or tests."
+        )
+    elif groups < _FEW:
+        said.append(
+            f"{groups} patients or slides are few: intervals are rough, and no paired test can reach p < 0.05 "
+            f"(the smallest is {2.0 ** (1 - groups):.3g})."
+        )
+    if not tested:
+        said.append(
+            "The data does not say which cases test (column part in cases.csv): all were taken; figures of cases that "
+            "the model was trained on would flatter it."
+        )
+    if substitute:
+        said.append(
+            "Without Inception weights, set measures and the perceptual distance use random convolutions: they are not "
+            "FID, KID or LPIPS, and comparable only with themselves."
+        )
+    if sets and sets["tiles"] <= sets["dimensions"]:
+        said.append(
+            f"{sets['tiles']} tiles for features of {sets['dimensions']} numbers: too few for the Fréchet distance to "
+            "tell more than gross differences."
+        )
+    if uncertainty_unknown:
+        said.append("The model gave no uncertainty: ask for two samples or more.")
+    return said

@@ -1,0 +1,76 @@
+"""The verb `survey`: a data set looked over before hours are spent on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from diffuscope.cases import find_cases, split
+from diffuscope.cases.report import SHIFT_LIMIT_UM, DataReport, data_report
+from diffuscope.errors import InputError
+from diffuscope.zoo import load_model
+
+MASK = "mask"
+
+
+def survey(
+    data: str | Path,
+    *,
+    model: str | Path | None = None,
+    keys: Sequence[str] = (),
+    mpp: float | None = None,
+    assumed_mpp: float | None = None,
+    validation: float = 0.2,
+    test: float = 0.0,
+    seed: int = 0,
+    patch: int | None = None,
+    shift_limit_um: float = SHIFT_LIMIT_UM,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> DataReport:
+    """Find a data set's cases, split them and report on them.
+
+    Parameters
+    ----------
+    data : str or Path
+        As in `diffuscope.cases.find_cases`.
+    model : str or Path, optional
+        Whose ports and µm/px count: its inputs and its main output must be there, masks and its other outputs may be.
+    keys : sequence of str, optional
+        Port keys, instead of a model's; those must be there, masks may be.
+    mpp : float, optional
+        µm/px to compare at; default the model's, else `assumed_mpp`, else every picture as it is.
+    assumed_mpp : float, optional
+        µm/px of the files that do not say it.
+    validation, test, seed : optional
+        As in `diffuscope.cases.split`.
+    patch, shift_limit_um, progress : optional
+        As in `diffuscope.cases.report.data_report`.
+
+    Returns
+    -------
+    DataReport
+
+    Raises
+    ------
+    InputError
+        Neither model nor keys are given, or the data cannot be found or split. Files that cannot be read are problems
+        in the report.
+    """
+    optional: tuple[str, ...] = (MASK,)
+    if model is not None:
+        system = load_model(model).system
+        keys = keys or [port.key for port in (*system.inputs, system.outputs[0])]
+        optional = (MASK, *(port.key for port in system.outputs[1:]))
+        mpp = mpp or system.inputs[0].mpp
+    if not keys:
+        raise InputError("say what the data is for: --model, or --keys such as he,ihc.")
+    cases = find_cases(data, keys, optional=[key for key in optional if key not in keys])
+    parts = split(cases, validation=validation, test=test, seed=seed)
+    return data_report(
+        {part: chosen for part, chosen in parts.items() if chosen},
+        mpp=mpp or assumed_mpp,
+        assumed_mpp=assumed_mpp,
+        patch=patch,
+        shift_limit_um=shift_limit_um,
+        progress=progress,
+    )

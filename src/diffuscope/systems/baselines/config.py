@@ -1,0 +1,45 @@
+"""Configuration of the baselines."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class BaselineConfig(BaseModel):
+    """What defines a baseline besides its weights.
+
+    Attributes
+    ----------
+    stain : str
+        Marker, e.g. ``"CD3"``.
+    size : {"paper", "small", "tiny"}
+        Channels of the four levels, those of StainDiffuser: `diffuscope.systems.staindiffuser.config.WIDTHS`.
+    mpp : float
+        µm per pixel of training and of running.
+    patch : int
+        Side of a training patch, px; a PatchGAN sees no less than 32.
+    dab_threshold : float
+        DAB optical density from which a pixel counts as positive, OD; fixed on the training slides.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stain: str
+    size: Literal["paper", "small", "tiny"] = "small"
+    mpp: float = Field(default=0.5, gt=0.0)
+    patch: int = Field(default=128, ge=32, multiple_of=8)
+    dab_threshold: float = Field(default=0.15, gt=0.0)
+
+
+class DiffusionBaselineConfig(BaselineConfig):
+    """Of a baseline that samples.
+
+    Attributes
+    ----------
+    T : int
+        Diffusion steps of training.
+    """
+
+    T: int = Field(default=1000, ge=2)

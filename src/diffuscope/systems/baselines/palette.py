@@ -1,0 +1,68 @@
+"""Conditional DDPM by concatenation: what StainDiffuser's encoder and attention are measured against."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from diffuscope.diffusion.epsilon import denoise, read_velocity, velocity_loss
+from diffuscope.diffusion.schedule import linear_schedule
+from diffuscope.networks.unet import ModulatedUNet
+from diffuscope.systems.base import Estimate, Noise, SampleSettings
+from diffuscope.systems.baselines.config import DiffusionBaselineConfig
+from diffuscope.systems.baselines.staining import Staining, colours, outcome, signed
+from diffuscope.systems.staindiffuser.config import WIDTHS
+
+
+class Palette(Staining):
+    """Denoises the IHC with the H&E in three further channels (Saharia et al. 2022, "Palette").
+
+    StainDiffuser with λ = 0 is a conditional DDPM without the auxiliary task, too, with an encoder and attention
+    blocks for the H&E. This one has neither; schedule, reading of the output, weighting and sampler are the same.
+
+    Parameters
+    ----------
+    config : DiffusionBaselineConfig
+        See there.
+    """
+
+    def __init__(self, config: DiffusionBaselineConfig) -> None:
+        super().__init__(config, uncertain=True)
+        self.network = ModulatedUNet(3, WIDTHS[config.size], inputs=6)
+        self.schedule = linear_schedule(config.T)
+        alpha_bar = torch.as_tensor(self.schedule.alphas_cumprod, dtype=torch.float32)
+        self.register_buffer("alpha_bar", alpha_bar, persistent=False)
+        self.presets = {
+            "fast": SampleSettings(sampler="sde-dpmsolver++", steps=min(10, config.T)),
+            "reference": SampleSettings(sampler="ddpm", steps=config.T),
+        }
+
+    def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+        """MSE of ε over ᾱ_t, one t and ε an example (see `System.loss`); ``he`` and ``ihc`` are read."""
+        predict = partial(self._predict, signed(batch["he"]))
+        return {"loss": velocity_loss(predict, signed(batch["ihc"]), self.get_buffer("alpha_bar"), generator)}
+
+    def sample(
+        self, inputs: Mapping[str, Tensor], noise: Noise, settings: SampleSettings
+    ) -> Generator[Estimate, None, dict[str, Tensor]]:
+        """K samples (see `System.sample`)."""
+        predict = partial(self._predict, signed(inputs["he"]))
+        done, pictures = 0, []
+        for k in range(settings.samples):
+            draw = partial(_draw, noise, k)
+            for clean in denoise(predict, self.schedule, draw, sampler=settings.sampler, steps=settings.steps):
+                done += 1
+                picture = colours(clean)
+                yield Estimate(done, settings.samples * settings.steps, {"ihc": picture} if k == 0 else {})
+            pictures.append(picture)
+        return outcome(pictures, uncertain=True)
+
+    def _predict(self, he: Tensor, x: Tensor, time: Tensor, alpha_bar: Tensor) -> Tensor:
+        return read_velocity(self.network(torch.cat([x, he], dim=1), time), x, alpha_bar)
+
+
+def _draw(noise: Noise, sample: int, step: int) -> Tensor:
+    return noise("ihc", sample=sample, step=step, channels=3)

@@ -1,0 +1,84 @@
+"""Batches in the order of their numbers, made ahead of time by threads: the network should never wait."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+
+import torch
+from torch import Tensor
+
+Batch = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a system is trained on.
+
+    Attributes
+    ----------
+    batch_at : callable
+        Training batch of a number, a function of it alone; may be called by several threads at once.
+    validation : sequence of Batch
+        The same at every validation; never trained on. Without any, nothing validates and the last weights are kept.
+    """
+
+    batch_at: Callable[[int], Batch]
+    validation: Sequence[Batch]
+
+
+class Ahead:
+    """The batches of some numbers, one after the other.
+
+    Threads and not processes: what makes a batch (decoding, resampling, filters) lets go of the interpreter, and
+    threads share the slides that are open, on every platform, and bring an error back as it was.
+
+    Parameters
+    ----------
+    batch_at : callable
+        Batch of a number.
+    numbers : range
+        Which.
+    length : int
+        What `len` says: Lightning counts the batches before a resumed step as well.
+    threads : int
+        How many batches are made at once.
+    pin : bool
+        Whether to put them in page-locked memory, from which a GPU fetches them while it computes.
+    """
+
+    def __init__(
+        self, batch_at: Callable[[int], Batch], numbers: range, *, length: int, threads: int = 1, pin: bool = False
+    ) -> None:
+        self._batch_at, self._numbers, self._length = batch_at, numbers, length
+        self._threads, self._pin = threads, pin
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        pool = ThreadPoolExecutor(self._threads, thread_name_prefix="diffuscope-batches")
+        try:
+            rest = iter(self._numbers)
+            waiting: deque[Future[dict[str, Tensor]]] = deque(
+                pool.submit(self._make, number) for number in islice(rest, 2 * self._threads)
+            )
+            while waiting:
+                batch = waiting.popleft().result()
+                for number in islice(rest, 1):
+                    waiting.append(pool.submit(self._make, number))
+                yield batch
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _make(self, number: int) -> dict[str, Tensor]:
+        batch = {key: laid_out(value) for key, value in self._batch_at(number).items()}
+        return {key: value.pin_memory() for key, value in batch.items()} if self._pin else batch
+
+
+def laid_out(value: Tensor) -> Tensor:
+    """Return images (n, c, h, w) in channels-last order, which convolutions are fastest in; others as they are."""
+    return value.contiguous(memory_format=torch.channels_last) if value.ndim == 4 else value

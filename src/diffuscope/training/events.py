@@ -1,0 +1,109 @@
+"""What training reports: small frozen records that travel between threads and processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from diffuscope.tiling.events import Notice
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingStarted:
+    """Everything is checked and read; the first step is about to be done.
+
+    Attributes
+    ----------
+    folder : str
+        Run folder: checkpoints, log.csv, pictures of validation.
+    steps : int
+        Optimiser steps of the plan.
+    done : int
+        Of them done before, where training is resumed.
+    notices : tuple of str
+        Sentences the user should see.
+    """
+
+    folder: str
+    steps: int
+    done: int = 0
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepDone:
+    """Where training stands, about twice a second.
+
+    Attributes
+    ----------
+    step, steps : int
+        Optimiser steps done and in all.
+    terms : dict of str to float
+        ``"loss"`` and its terms, of this step's batch.
+    learning_rate : float
+        Of this step.
+    seconds, waited : float
+        Since the first step of this process, and of them spent waiting for batches.
+    """
+
+    step: int
+    steps: int
+    terms: Mapping[str, float]
+    learning_rate: float
+    seconds: float
+    waited: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validated:
+    """The averaged weights were tried on what is kept apart for validation.
+
+    Attributes
+    ----------
+    step, steps : int
+        Optimiser steps done and in all.
+    terms : dict of str to float
+        ``"loss"`` and its terms, means over the validation batches.
+    best : bool
+        Whether the loss is the lowest so far.
+    picture : str
+        PNG file: a row an example; inputs, truth, sample.
+    """
+
+    step: int
+    steps: int
+    terms: Mapping[str, float]
+    best: bool
+    picture: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingFinished:
+    """Training ended: to its plan or by early stopping (`complete`), or cancelled.
+
+    Attributes
+    ----------
+    out : str
+        Model folder, or "" where training was cancelled before the first validation.
+    complete : bool
+        False where it was cancelled: ``resume`` goes on with it.
+    step, steps : int
+        Optimiser steps done and in the plan.
+    kept : int
+        Step whose averaged weights the model has.
+    seconds : float
+        Since the first step of this process.
+    figures : dict of str to float
+        Measured on the model folder, as on its card.
+    """
+
+    out: str
+    complete: bool
+    step: int
+    steps: int
+    kept: int
+    seconds: float
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+TrainingEvent = TrainingStarted | StepDone | Validated | Notice | TrainingFinished

@@ -1,0 +1,181 @@
+"""From a recipe to a system that is to be trained, the data it is trained on, and the card of what comes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+
+from diffuscope.errors import InputError
+from diffuscope.systems.base import System
+from diffuscope.systems.registry import build_system
+from diffuscope.training.batches import TrainingData
+from diffuscope.training.crops import batches_of, crops_of, read_cases
+from diffuscope.training.pairs import batch_at, held_crops, make_pairs
+from diffuscope.training.recipe import Recipe
+from diffuscope.training.targets import with_targets
+from diffuscope.zoo import Model, ModelCard, load_model
+
+# Side of a crop where the system's configuration does not say, px.
+_SIDE = 128
+_HELD = 32
+
+
+@dataclass(frozen=True)
+class Start:
+    """A system before its first step.
+
+    Attributes
+    ----------
+    system : System
+        With the seed's weights, or those of the model it goes on from.
+    name : str
+        The system's name.
+    config : dict
+        Its configuration.
+    origin : Model or None
+        The model it goes on from.
+    """
+
+    system: System
+    name: str
+    config: dict[str, Any]
+    origin: Model | None
+
+    @property
+    def side(self) -> int:
+        """Side of a training crop, px."""
+        return int(getattr(getattr(self.system, "config", None), "patch", _SIDE))
+
+
+def make_start(recipe: Recipe) -> Start:
+    """Build a recipe's system.
+
+    Raises
+    ------
+    InputError
+        The configuration is wrong, there is no such model to go on from, or its weights do not fit.
+    """
+    origin = load_model(recipe.init_from) if recipe.init_from is not None else None
+    if origin is not None and recipe.system not in ("", origin.stated.system):
+        raise InputError(
+            f"{recipe.init_from} is a {origin.stated.system} and cannot begin a {recipe.system}: leave system out."
+        )
+    name = origin.stated.system if origin is not None else recipe.system
+    config = (origin.stated.config if origin is not None else {}) | recipe.config
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.optimisation.seed)
+        try:
+            system = build_system(name, config)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(("config", *(str(part) for part in first["loc"])))
+            raise InputError(f"the recipe {recipe.name} has a wrong entry at {where!r}: {first['msg']}.") from error
+    if origin is not None:
+        try:
+            system.load_state_dict(origin.system.state_dict())
+        except RuntimeError as error:
+            changed = ", ".join(sorted(key for key in recipe.config if origin.stated.config.get(key) != config[key]))
+            raise InputError(
+                f"the weights of {recipe.init_from} do not fit this configuration: take {changed} out of config."
+            ) from error
+    return Start(system, name, config, origin)
+
+
+def make_data(recipe: Recipe, start: Start, folder: Path) -> tuple[TrainingData, dict[str, str]]:
+    """Open a recipe's files.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its cases, or its sources.
+    start : Start
+        For what the system takes.
+    folder : Path
+        What the recipe's paths are relative to.
+
+    Returns
+    -------
+    TrainingData
+    dict of str to str
+        Part (``"train"``, ``"validation"``, ``"test"``) of each case; empty for sources.
+
+    Raises
+    ------
+    InputError
+        Files are missing or do not fit.
+    """
+    plan = recipe.optimisation
+    if recipe.data is not None:
+        parts = read_cases(recipe, recipe.data, start.system, folder)
+        data = crops_of(parts, recipe.data, start.system, seed=plan.seed, batch=plan.batch, side=start.side)
+        return _targets(data, recipe, start), {case.name: part for part, cases in parts.items() for case in cases}
+    pairs = make_pairs(recipe, folder, mpp=start.system.inputs[0].mpp)
+    threshold = start.config.get("dab_threshold", 0.15)
+    held = held_crops(pairs, seed=plan.seed, patch=start.side, dab_threshold=threshold, number=_HELD)
+    if not held:
+        raise InputError("no held-out block of the recipe's sources has a cell: add a larger source.")
+    batches = partial(
+        batch_at,
+        pairs,
+        size=plan.batch,
+        patch=start.side,
+        positive_share=recipe.positive_share,
+        dab_threshold=threshold,
+    )
+    data = TrainingData(lambda number: batches(number, seed=plan.seed), batches_of(held, plan.batch))
+    return _targets(data, recipe, start), {}
+
+
+def _targets(data: TrainingData, recipe: Recipe, start: Start) -> TrainingData:
+    """Add what the system's auxiliary task learns, to what validates as well."""
+    # Numbers below 0 are the validation batches: what is added is told by a function of one number.
+    every = with_targets(
+        lambda number: data.batch_at(number) if number >= 0 else data.validation[-1 - number],
+        recipe.model_copy(update={"config": start.config}),
+    )
+    return TrainingData(every, [every(-1 - index) for index in range(len(data.validation))])
+
+
+def make_card(recipe: Recipe, start: Start, parts: dict[str, str]) -> ModelCard:
+    """Return the recipe's card, or one that claims nothing that is not known.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        For its card, name and data.
+    start : Start
+        What it began from.
+    parts : dict of str to str
+        From `make_data`.
+    """
+    if recipe.card is not None:
+        return recipe.card
+    assert recipe.data is not None
+    names = [sum(1 for part in parts.values() if part == which) for which in ("train", "validation", "test")]
+    inputs = ", ".join(port.name for port in start.system.inputs)
+    main = start.system.outputs[0]
+    begun = f", begun from the weights of {recipe.init_from}" if start.origin is not None else ""
+    licence = f" The weights that it began from: {start.origin.card.licence}" if start.origin is not None else ""
+    return ModelCard(
+        title=recipe.name,
+        what_it_is=(
+            f"A {start.name} ({main.name} from {inputs} at {main.mpp:g} µm/px) that was trained on its "
+            f"user's own {names[0]} cases{begun}."
+        ),
+        what_it_is_not=(
+            "Checked by anyone but whoever trained it: its figures come from "
+            f"{names[1]} cases of the same data set, which chose its weights. Not a measurement."
+        ),
+        data=(
+            f"{Path(recipe.data.path).name}: {names[0]} cases in training, {names[1]} in validation, {names[2]} set "
+            "apart; they do not come with the model."
+        ),
+        licence=f"Not stated: for whoever trained it to say, as the licence of the data allows.{licence}",
+        trained_on="its user's own data",
+        simulated=start.origin is not None and start.origin.card.simulated,
+    )

@@ -1,0 +1,162 @@
+"""Any `System` as Lightning sees it: a step of training and of validation, the optimiser, the averaged weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from diffuscope.errors import InputError
+from diffuscope.systems.base import System
+from diffuscope.training.batches import Ahead, Batch, TrainingData, laid_out
+from diffuscope.training.recipe import Optimisation
+
+# Draws of t and ε for each validation example: one alone tells more of its t than of the weights.
+_DRAWS = 4
+
+
+def learning_rate(step: int, plan: Optimisation, peak: float) -> float:
+    """Linear warm-up to the peak, then a cosine to a tenth of it at the last step."""
+    if step < plan.warmup:
+        return peak * (step + 1) / plan.warmup
+    done = (step - plan.warmup) / max(plan.steps - plan.warmup, 1)
+    return peak * (0.55 + 0.45 * float(torch.cos(torch.tensor(torch.pi * done))))
+
+
+class Training(pl.LightningModule):
+    """A system in training.
+
+    Batch, noise and all other randomness of a step are functions of (seed, step); with N processes, process r
+    at a step has batch number step · N + r.
+
+    Parameters
+    ----------
+    system : System
+        Any system: its `loss` is the only part that differs between systems. Trained in place.
+    data : TrainingData
+        What it is trained on.
+    plan : Optimisation
+        Steps, averaging, seed.
+    peak : float
+        Peak of the learning rate.
+    first : int
+        Steps done before.
+    threads : int
+        Batches that are made at once.
+
+    Attributes
+    ----------
+    average : System
+        The system with the averaged weights, which are the ones that ship.
+    terms : dict of str to Tensor
+        The last step's loss and its terms.
+    """
+
+    def __init__(
+        self, system: System, data: TrainingData, plan: Optimisation, *, peak: float, first: int = 0, threads: int = 1
+    ) -> None:
+        super().__init__()
+        self.system = system
+        self.average = deepcopy(system).requires_grad_(requires_grad=False)
+        self.data, self.plan, self.peak, self.first, self.threads = data, plan, peak, first, threads
+        self.terms: dict[str, Tensor] = {}
+        self._objectives = system.objectives()
+        self.to(memory_format=torch.channels_last)
+
+    def train_dataloader(self) -> Ahead:
+        """Batches of this process from the first step on."""
+        world, rank, steps = self.trainer.world_size, self.trainer.global_rank, self.plan.steps
+        numbers = range(self.first * world + rank, steps * world, world)
+        pin = self.device.type == "cuda"
+        return Ahead(self.data.batch_at, numbers, length=steps, threads=self.threads, pin=pin)
+
+    def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+        """All validation batches in every process: they are few, and each process then knows the same loss."""
+        batches = [{key: laid_out(value) for key, value in batch.items()} for batch in self.data.validation]
+        return DataLoader(batches, batch_size=None)  # type: ignore[arg-type]
+
+    def training_step(self, batch: Batch, _index: int) -> Tensor:
+        """Loss of one batch."""
+        number = self.trainer.global_step * self.trainer.world_size + self.trainer.global_rank
+        seed = self.plan.seed * 1_000_003 + number
+        # What a system draws by itself, such as dropout, is a function of (seed, step) as well.
+        torch.manual_seed(seed)
+        terms = self.system.loss(batch, torch.Generator().manual_seed(seed))
+        self.terms = {key: value.detach() for key, value in terms.items()}
+        return torch.stack([terms[name] for name in self._objectives]).sum()
+
+    def configure_gradient_clipping(self, *_given: object, **_named: object) -> None:
+        """Clip the gradient of each objective by its own norm, to 1."""
+        for followers in self._objectives.values():
+            torch.nn.utils.clip_grad_norm_(followers, 1.0)
+
+    @torch.no_grad()
+    def on_train_batch_end(self, _outputs: Any, _batch: Any, _index: int) -> None:
+        """Follow the weights with their average."""
+        step = self.trainer.global_step - 1
+        # A young average follows fast: a fixed decay would carry the initial weights for thousands of steps.
+        decay = min(self.plan.ema, (1 + step) / (10 + step))
+        pairs = [
+            (mean, now.detach())
+            for mean, now in zip(self.average.parameters(), self.system.parameters(), strict=True)
+            if now.requires_grad
+        ]
+        torch._foreach_lerp_([mean for mean, _ in pairs], [now for _, now in pairs], 1.0 - decay)
+        for mean, now in zip(self.average.buffers(), self.system.buffers(), strict=True):
+            mean.copy_(now)
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        """Log the loss of the averaged weights on one batch, the same draws at every validation."""
+        seed = self.plan.seed * 1_000_003 + index
+        torch.manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed)
+        draws = [self.average.loss(batch, generator) for _ in range(_DRAWS)]
+        size = len(next(iter(batch.values())))
+        for key in draws[0]:
+            value = torch.stack([draw[key].float() for draw in draws]).mean()
+            self.log(f"validation {key}", value, batch_size=size, logger=False)
+
+    def validation_terms(self) -> dict[str, float]:
+        """Return the loss and its terms of the validation that has just ended."""
+        named = self.trainer.callback_metrics.items()
+        return {key.removeprefix("validation "): float(v) for key, v in named if key.startswith("validation ")}
+
+    def require_finite(self) -> None:
+        """Refuse to go on, or to keep, what has diverged.
+
+        Raises
+        ------
+        InputError
+            The last step's loss is not finite.
+        """
+        if self.terms and not torch.isfinite(self.terms["loss"]):
+            raise InputError(
+                f"training diverged: the loss is {float(self.terms['loss'])} at step {self.trainer.global_step}; "
+                "lower optimisation.learning_rate."
+            )
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """AdamW over all trainable parameters; the scheduler multiplies a rate of 1, so that the product is exact."""
+        parameters = [p for followers in self._objectives.values() for p in followers]
+        optimiser = torch.optim.AdamW(parameters, lr=1.0, weight_decay=1e-4, betas=(0.9, 0.99))
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, self.rate)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def rate(self, step: int) -> float:
+        """Learning rate of a step, 0-based."""
+        return learning_rate(step, self.plan, self.peak)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the peak: it may have been found by trying."""
+        checkpoint["peak"] = self.peak
+
+
+def weights_of(system: System) -> Mapping[str, Tensor]:
+    """Return a copy of a system's weights on the CPU."""
+    return {key: value.detach().cpu().clone() for key, value in system.state_dict().items()}

@@ -1,0 +1,95 @@
+"""Validation examples as one PNG: what went in, the truth, and a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from diffuscope.diffusion.noise import TileNoise
+from diffuscope.systems.base import System
+from diffuscope.systems.ports import Port
+from diffuscope.training.batches import laid_out
+
+_EXAMPLES, _GAP = 4, 4
+
+
+@torch.no_grad()
+def sample(system: System, batch: Mapping[str, Tensor], *, device: torch.device, seed: int = 0) -> dict[str, Tensor]:
+    """Sample a system on a batch with its default preset.
+
+    Parameters
+    ----------
+    system : System
+        On `device`.
+    batch : mapping of str to Tensor
+        Its inputs and perhaps more, float32 (n, c, h, w) or (n, c, d, h, w).
+    device : torch.device
+        Where the system is.
+    seed : int
+        Of the noise; each example has noise of its own.
+
+    Returns
+    -------
+    dict of str to Tensor
+        As `System.sample` returns.
+    """
+    inputs = {port.key: laid_out(batch[port.key].to(device)) for port in system.inputs}
+    first = next(iter(inputs.values()))
+    height, width = first.shape[-2:]
+    # Side by side on an imagined slide.
+    places = [(0, i * width) for i in range(len(first))]
+    depth = system.depth if first.ndim == 5 else None
+    noise = TileNoise(seed, places, height, width, device, depth)
+    steps = system.sample(inputs, noise, next(iter(system.presets.values())))
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def draw(system: System, batch: Mapping[str, Tensor], path: Path, *, device: torch.device) -> None:
+    """Write a picture with a row for each of the first examples of a batch: inputs, truth, sample.
+
+    Parameters
+    ----------
+    system : System
+        On `device`.
+    batch : mapping of str to Tensor
+        Inputs, and the truth of the main output where there is one.
+    path : Path
+        PNG file to write.
+    device : torch.device
+        Where the system is.
+    """
+    few = {key: value[:_EXAMPLES] for key, value in batch.items()}
+    main = system.outputs[0]
+    shown = [(port, few[port.key]) for port in system.inputs]
+    shown += [(main, few[main.key])] if main.key in few else []
+    shown += [(main, sample(system, few, device=device)[main.key])]
+    rows = [
+        np.concatenate([_framed(_picture(values[i], port)) for port, values in shown], axis=1)
+        for i in range(len(shown[0][1]))
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.concatenate(rows)).save(path)
+
+
+def _picture(values: Tensor, port: Port) -> NDArray[np.uint8]:
+    """Return (c, h, w) or (c, d, h, w), then its middle slice, as 8-bit RGB over the port's range."""
+    values = values.float().cpu()
+    if values.ndim == 4:
+        values = values[:, values.shape[1] // 2]
+    low, high = port.range
+    grey = ((values.permute(1, 2, 0) - low) / (high - low)).clamp(0, 1).mul(255).round().numpy().astype(np.uint8)
+    return grey if port.kind == "rgb" and grey.shape[2] == 3 else np.repeat(grey[..., :1], 3, axis=2)
+
+
+def _framed(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.pad(image, ((0, _GAP), (0, _GAP), (0, 0)), constant_values=255)

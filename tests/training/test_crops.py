@@ -1,0 +1,144 @@
+"""Crops of a user's cases: functions of (seed, step), pairs that stay together, tissue, no case in two parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from diffuscope.cases import Case
+from diffuscope.errors import InputError
+from diffuscope.systems.registry import build_system
+from diffuscope.training.crops import batches_of, crops_of, read_cases
+from diffuscope.training.recipe import Cases, Optimisation, Recipe
+
+SIDE = 16
+PLAIN = Cases(path=".", mpp=0.5, stain_augmentation=False, tissue=0.0)
+
+
+@pytest.fixture(scope="module")
+def system():
+    return build_system("staindiffuser", {"stain": "CD3", "size": "tiny", "T": 20, "lambda_seg": 0.0})
+
+
+def written(folder: Path, name: str, key: str, image: np.ndarray) -> Path:
+    path = folder / f"{name}-{key}.png"
+    Image.fromarray(image).save(path)
+    return path
+
+
+def places(folder: Path, names: str = "abc") -> dict[str, list[Case]]:
+    """Cases whose pixels tell where they lie: red = y, green = x, blue = the case; the IHC is 255 less that."""
+    cases = []
+    for number, name in enumerate(names):
+        y, x = np.indices((48, 64))
+        he = np.stack([y, x, np.full_like(y, 10 * number)], axis=-1).astype(np.uint8)
+        files = {"he": written(folder, name, "he", he), "ihc": written(folder, name, "ihc", 255 - he)}
+        cases.append(Case(name, name, files))
+    return {"train": cases[:-1], "validation": cases[-1:], "test": []}
+
+
+def test_a_batch_is_a_function_of_seed_and_number(tmp_path: Path, system):
+    parts = places(tmp_path)
+    draw = [crops_of(parts, PLAIN, system, seed=seed, batch=3, side=SIDE).batch_at for seed in (0, 0, 1)]
+    one, again, later, other = draw[0](7), draw[1](7), draw[0](8), draw[2](7)
+    assert one["he"].shape == one["ihc"].shape == (3, 3, SIDE, SIDE) and one["he"].dtype == torch.float32
+    assert all(torch.equal(one[key], again[key]) for key in one)
+    assert not torch.equal(one["he"], later["he"]) and not torch.equal(one["he"], other["he"])
+
+
+def test_pairs_are_turned_and_mirrored_together_in_all_eight_ways(tmp_path: Path, system):
+    draw = crops_of(places(tmp_path), PLAIN, system, seed=0, batch=4, side=SIDE).batch_at
+    ways = set()
+    for number in range(40):
+        batch = draw(number)
+        torch.testing.assert_close(batch["ihc"], 255 - batch["he"])
+        for crop in batch["he"].numpy():
+            y, x = crop[0], crop[1]
+            # The gradient of the place says how the crop lies; each pixel is there once.
+            ways.add((y[1, 0] - y[0, 0], y[0, 1] - y[0, 0], x[1, 0] - x[0, 0], x[0, 1] - x[0, 0]))
+            assert len(np.unique(y)) == len(np.unique(x)) == SIDE
+    assert len(ways) == 8
+
+
+def test_no_crop_is_of_a_case_that_validates(tmp_path: Path, system):
+    data = crops_of(places(tmp_path), PLAIN, system, seed=0, batch=4, side=SIDE)
+    trained = {int(v) for number in range(20) for v in data.batch_at(number)["he"][:, 2].unique()}
+    validated = {int(v) for batch in data.validation for v in batch["he"][:, 2].unique()}
+    assert trained == {0, 10} and validated == {20}
+
+
+def test_enough_of_a_crop_is_tissue(user_pairs: Path, tmp_path: Path, system):
+    """A picture whose left half is glass: crops lie on the right one, at most half of them beyond it."""
+    with Image.open(user_pairs / "pairs/he/a.png") as image:
+        right = np.asarray(image.convert("RGB"))
+    he = np.concatenate([np.full((128, 384, 3), 243, np.uint8), right, right, right], axis=1)
+    case = Case("a", "a", {"he": written(tmp_path, "a", "he", he), "ihc": written(tmp_path, "a", "ihc", he)})
+    settings = Cases(path=".", mpp=0.5, stain_augmentation=False)
+    data = crops_of({"train": [case], "validation": [case]}, settings, system, seed=0, batch=8, side=64)
+    glass = torch.cat([(data.batch_at(n)["he"] > 240).all(dim=1).float().mean(dim=(1, 2)) for n in range(10)])
+    assert glass.max() <= 0.6 and glass.min() < 0.1
+
+
+def test_only_the_stain_of_the_h_and_e_changes(user_pairs: Path, system):
+    recipe = Recipe(name="x", system="x", data=Cases(path="pairs", mpp=0.5), optimisation=Optimisation(steps=1))
+    parts = read_cases(recipe, recipe.data, system, user_pairs)
+    assert {part: len(cases) for part, cases in parts.items()} == {"train": 3, "validation": 1, "test": 0}
+    plain, changed = (
+        crops_of(parts, Cases(path="pairs", mpp=0.5, stain_augmentation=on), system, seed=0, batch=1, side=128)
+        for on in (False, True)
+    )
+    originals = {
+        key: [np.asarray(Image.open(case.files[key]).convert("RGB")) for case in parts["train"]]
+        for key in ("he", "ihc")
+    }
+
+    def whole(image: torch.Tensor, among: list[np.ndarray]) -> bool:
+        """Whether a crop of a whole case is one of the pictures, turned or mirrored."""
+        pixels = image.permute(1, 2, 0).numpy()
+        turned = [np.rot90(flipped, k) for k in range(4) for flipped in (pixels, pixels[::-1])]
+        return any(np.array_equal(one, other) for one in turned for other in among)
+
+    for number in range(5):
+        for data, kept in ((plain, True), (changed, False)):
+            batch = data.batch_at(number)
+            assert whole(batch["ihc"][0], originals["ihc"])
+            assert whole(batch["he"][0], originals["he"]) is kept
+    assert torch.equal(plain.validation[0]["he"], changed.validation[0]["he"])
+
+
+def test_masks_are_made_where_a_case_brings_none(user_pairs: Path):
+    from diffuscope.stains import coarse_mask, dab_density
+
+    system = build_system("staindiffuser", {"stain": "CD3", "size": "tiny", "T": 20})
+    recipe = Recipe(name="x", system="x", data=Cases(path="pairs", mpp=0.5), optimisation=Optimisation(steps=1))
+    parts = read_cases(recipe, recipe.data, system, user_pairs)
+    batch = crops_of(parts, recipe.data, system, seed=0, batch=2, side=64).batch_at(0)
+    for ihc, mask in zip(batch["ihc"], batch["mask"], strict=True):
+        expected = coarse_mask(dab_density(ihc.permute(1, 2, 0).numpy()), mpp=0.5, threshold=0.15)
+        np.testing.assert_array_equal(mask[0].numpy(), expected)
+
+
+def test_uniplex_pairs_of_two_stains_make_batches_of_one(tmp_path: Path):
+    system = build_system("multi-staindiffuser", {"stains": ["CD3", "CK8/18"], "size": "tiny", "T": 20})
+    parts = places(tmp_path, "abcd")
+    for number, case in enumerate([*parts["train"], *parts["validation"]]):
+        case.files[f"ihc_{('cd3', 'ck818')[number % 2]}"] = case.files.pop("ihc")
+    data = crops_of(parts, PLAIN, system, seed=0, batch=3, side=SIDE)
+    kinds = {tuple(data.batch_at(number)) for number in range(20)}
+    assert kinds == {("he", "ihc_cd3"), ("he", "ihc_ck818")}
+
+
+def test_batches_hold_what_is_alike():
+    crops = [{"he": np.full((2, 2, 3), i), ("a" if i % 2 else "b"): np.zeros((2, 2, 1))} for i in range(7)]
+    batches = batches_of(crops, 2)
+    assert [len(batch["he"]) for batch in batches] == [2, 2, 2, 1]
+    assert sorted(int(v) for batch in batches for v in batch["he"][:, 0, 0, 0]) == list(range(7))
+
+
+def test_a_case_too_small_or_of_glass_is_named(tmp_path: Path, system):
+    with pytest.raises(InputError, match=r"case a \(64 × 48 px .* no crop of 64 px"):
+        crops_of(places(tmp_path), PLAIN, system, seed=0, batch=1, side=64)
