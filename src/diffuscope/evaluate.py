@@ -5,24 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from diffuscope.cases import Case, OpenCase, find_cases, open_case
-from diffuscope.checks import check_resumed
+from diffuscope.cases import OpenCase, find_cases, open_case
+from diffuscope.checks import check_resumed, choose_settings, pick
 from diffuscope.errors import InputError
 from diffuscope.evaluation.features import FeatureExtractor, InceptionFeatures, RandomConvFeatures
 from diffuscope.evaluation.fields import WHOLE
 from diffuscope.evaluation.figures import METRICS, mean_curves
 from diffuscope.evaluation.folder import HTML, JSON, PREDICTIONS, make_room, read_report, simulated_truth
-from diffuscope.evaluation.found import Found, of_pictures, of_result
+from diffuscope.evaluation.found import Found, finished, of_pictures, of_result
 from diffuscope.evaluation.html import render
-from diffuscope.evaluation.judge import MASK, Judge, Judged
-from diffuscope.evaluation.measurements import DAB_THRESHOLD
+from diffuscope.evaluation.judge import MASK, Judge, Judged, stain_threshold
 from diffuscope.evaluation.notices import caveats
 from diffuscope.evaluation.pictures import Shown
 from diffuscope.evaluation.sets import set_figures
@@ -32,7 +28,6 @@ from diffuscope.export.target import in_place_of
 from diffuscope.job import prepare
 from diffuscope.record import evaluation_command, make_evaluation_record
 from diffuscope.run import run
-from diffuscope.systems.base import System
 from diffuscope.tiling.events import Event, Finished
 from diffuscope.tiling.plan import Region
 from diffuscope.tiling.result import open_result
@@ -125,92 +120,124 @@ def evaluate(
     if not cases:
         raise InputError(f"no case of {data} states that it tests: write test into the column part of some.")
     other = read_report(Path(against)) if against is not None else None
-    pictures = _pictures(Path(predictions), cases, loaded) if predictions is not None else None
+    pictures = (
+        finished(Path(predictions), [case.name for case in cases], loaded.system.outputs)
+        if predictions is not None
+        else None
+    )
     extractor: FeatureExtractor | None = None
     if main.kind == "rgb":
         extractor = InceptionFeatures(inception) if inception is not None else RandomConvFeatures()
-    judge = Judge(loaded.system.inputs, main, _threshold(loaded.system), extractor)
+    judge = Judge(loaded.system.inputs, main, stain_threshold(loaded.system), extractor)
+    if pictures is None:  # before a report in the way goes
+        quality = settings.quality or next(iter(loaded.system.presets))
+        quality = pick(quality, tuple(loaded.system.presets), "quality")
+        choose_settings(loaded.system, quality, settings.sampler, settings.steps, settings.samples)
     make_room(out, Path(data), overwrite=overwrite, resume=resume)
 
-    rows: list[dict[str, Any]] = []
-    judged: list[Judged] = []
-    shown: list[tuple[float, str, Sequence[Shown]]] = []
-    skipped: list[str] = []
-    unknown = False
+    seen = _Seen()
     for number, case in enumerate(cases, start=1):
         progress(f"Case {number} of {len(cases)}: {case.name}")
         try:
             if pictures is not None:
                 opened, answer = of_pictures(case, pictures[case.name], mpp=main.mpp, assumed_mpp=mpp)
-                record: dict[str, Any] = {}
             else:
                 opened = open_case(case, mpp=main.mpp, assumed_mpp=mpp)
+            judge.check(opened)
         except InputError as error:
-            skipped.append(f"Case {case.name} was left out: {error}")
+            seen.skipped.append(f"Case {case.name} was left out: {error}")
             continue
+        # What is wrong with a run is wrong with all of them: it ends the evaluation, which --resume goes on with.
+        record: dict[str, Any] = {}
         if pictures is None:
             answer, record = _run(loaded, opened, out, settings, follow)
-        try:
-            one = judge.judge(opened, answer)
-        except InputError as error:
-            skipped.append(f"Case {case.name} was left out: {error}")
-            continue
-        unknown |= "uncertainty" in answer.keys and one.curves is None
-        rows.append(_row(opened, one, main.key, record))
-        judged.append(one)
-        shown.append((one.figures["mse"], case.name, judge.pictures(opened, answer, one.worst)))
-        shown = sorted(shown, key=lambda entry: -entry[0])[:worst]
-    if not rows:
-        raise InputError(f"none of {len(cases)} cases could be evaluated. {skipped[0]}")
+        seen.add(judge, opened, answer, record, worst)
+    if not seen.rows:
+        raise InputError(f"none of {len(cases)} cases could be evaluated. {seen.skipped[0]}")
 
-    sets = _sets(judged)
-    curves = [one.curves for one in judged if one.curves is not None]
-    simulated = simulated_truth(Path(data))
-    notices = caveats(
-        rows,
-        simulated_truth=simulated,
-        simulated_training=loaded.card.trained_on if loaded.card.simulated and pictures is None else None,
-        tested=stated,
-        sets=sets.get("model", {}),
-        uncertainty_unknown=unknown,
-        substitute=extractor is not None and inception is None,
-    )
     own = {name: value for name, value in vars(settings).items() if value is not None} if pictures is None else {}
     given = {"predictions": predictions, "against": against, "inception": inception}
+    flags = {**own, "mpp": mpp, **{name: value and Path(value).name for name, value in given.items()}}
+    command = evaluation_command(model=loaded.name, data=Path(data).name, out=out.name, flags=flags)
     report = {
         "format": 1,
-        **make_evaluation_record(
-            command=evaluation_command(
-                model=loaded.name,
-                data=Path(data).name,
-                out=out.name,
-                flags={**own, "mpp": mpp, **{name: value and Path(value).name for name, value in given.items()}},
-            )
-        ),
+        **make_evaluation_record(command=command),
         "model": _model(loaded, Path(predictions) if predictions is not None else None),
         "data": Path(data).name,
-        "simulated_truth": simulated,
+        "simulated_truth": simulated_truth(Path(data)),
         "mpp": main.mpp,
         "settings": {**own, "DAB-positive from (OD)": judge.threshold, "µm/px of files that do not say it": mpp},
-        "notices": [*skipped, *notices],
-        "groups": len({row["group"] for row in rows}),
-        "fields": sum(row["fields"] for row in rows),
-        "summary": summarise(rows),
-        "input_summary": summarise(rows, "input"),
-        "sets": sets,
-        "extractor": extractor.name if extractor is not None else None,
-        "distance": judge.distance.name if judge.distance is not None else None,
-        "sparsification": mean_curves(curves) if curves else None,
+        **_figures(seen, judge),
         "against": None,
-        "cases": sorted(rows, key=lambda row: -row["figures"]["mse"]),
     }
-    if other is not None:
-        report["against"] = {"name": other["model"]["name"], "tests": test_against(rows, other["cases"])}
-    page = render(report, [(_title(name, rows), list(pictures_)) for _, name, pictures_ in shown])
+    if other is not None and against is not None:
+        name = f"{other['model']['name']} ({Path(against).name})"
+        report["against"] = {"name": name, "tests": test_against(seen.rows, other["cases"])}
+    report["notices"] = seen.skipped + caveats(
+        seen.rows,
+        simulated_truth=report["simulated_truth"],
+        simulated_training=loaded.card.trained_on if loaded.card.simulated and pictures is None else None,
+        tested=stated,
+        sets=report["sets"].get("model", {}),
+        uncertainty_unknown=seen.unknown,
+        substitute=extractor is not None and inception is None,
+    )
+    page = render(report, [(_title(row), pictures_) for row, pictures_ in seen.shown])
     out.mkdir(parents=True, exist_ok=True)
     _write(out / JSON, json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     _write(out / HTML, page)
     return report
+
+
+@dataclass
+class _Seen:
+    """What has been judged so far; of pictures only those of the worst cases are kept."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    judged: list[Judged] = field(default_factory=list)
+    shown: list[tuple[dict[str, Any], Sequence[Shown]]] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    unknown: bool = False
+
+    def add(self, judge: Judge, opened: OpenCase, answer: Found, record: Mapping[str, Any], worst: int) -> None:
+        """Judge a case, or note why it cannot be."""
+        try:
+            one = judge.judge(opened, answer)
+        except InputError as error:
+            self.skipped.append(f"Case {opened.case.name} was left out: {error}")
+            return
+        row: dict[str, Any] = {
+            "case": opened.case.name,
+            "group": opened.case.group,
+            "truth": opened.scans[judge.main.key].fingerprint,
+            "fields": len(one.windows),
+            "worst_field": list(one.worst),
+            "figures": one.figures,
+            "input": one.input,
+            "run": dict(record),
+        }
+        self.rows.append(row)
+        self.judged.append(one)
+        self.unknown |= "uncertainty" in answer.keys and one.curves is None and one.figures["mse"] > 0
+        if len(self.shown) < worst or (worst and row["figures"]["mse"] > self.shown[-1][0]["figures"]["mse"]):
+            self.shown.append((row, judge.pictures(opened, answer, one.worst)))
+            self.shown = sorted(self.shown, key=lambda entry: -entry[0]["figures"]["mse"])[:worst]
+
+
+def _figures(seen: _Seen, judge: Judge) -> dict[str, Any]:
+    """Return what the cases amount to."""
+    curves = [one.curves for one in seen.judged if one.curves is not None]
+    return {
+        "groups": len({row["group"] for row in seen.rows}),
+        "fields": sum(row["fields"] for row in seen.rows),
+        "summary": summarise(seen.rows),
+        "input_summary": summarise(seen.rows, "input"),
+        "sets": set_figures([one.features for one in seen.judged]),
+        "extractor": judge.extractor.name if judge.extractor is not None else None,
+        "distance": judge.distance.name if judge.distance is not None else None,
+        "sparsification": mean_curves(curves) if curves else None,
+        "cases": sorted(seen.rows, key=lambda row: -row["figures"]["mse"]),
+    }
 
 
 def _run(
@@ -253,74 +280,20 @@ def _run(
     return of_result(result), result.record
 
 
-def _row(opened: OpenCase, one: Judged, truth: str, record: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "case": opened.case.name,
-        "group": opened.case.group,
-        "truth": opened.scans[truth].fingerprint,
-        "fields": len(one.windows),
-        "worst_field": list(one.worst),
-        "figures": one.figures,
-        "input": one.input,
-        "run": dict(record),
-    }
-
-
-def _sets(judged: Sequence[Judged]) -> dict[str, Any]:
-    """Return the set measures of the model and of the input itself."""
-
-    def all_of(name: str) -> NDArray[np.float64] | None:
-        parts = [one.features[name] for one in judged if name in one.features]
-        return np.concatenate(parts) if len(parts) == len(judged) else None
-
-    truth = all_of("truth")
-    if truth is None or len(truth) < 2:
-        return {}
-    return {name: set_figures(truth, x) for name in ("model", "input") if (x := all_of(name)) is not None}
-
-
-def _pictures(folder: Path, cases: Sequence[Case], model: Model) -> dict[str, dict[str, Path]]:
-    """Return the finished pictures of each case by output key."""
-    ports = model.system.outputs
-    main = ports[0].key
-    if not folder.is_dir():
-        raise InputError(
-            f"{folder} is no folder of pictures: give one with a picture a case, or a folder {main} of them."
-        )
-    layout = folder if (folder / main).is_dir() else folder.parent
-    key = main if layout == folder else folder.name
-    found = {
-        case.name: case.files
-        for case in find_cases(layout, [key], optional=[port.key for port in ports[1:]] if layout == folder else [])
-    }
-    missing = [case.name for case in cases if case.name not in found]
-    if missing:
-        raise InputError(f"{folder} has no picture of case {missing[0]}: name the pictures as the cases.")
-    return {name: {main if at == key else at: path for at, path in files.items()} for name, files in found.items()}
-
-
-def _threshold(system: System) -> float | None:
-    """Return the DAB threshold of a stain system, by which its truth is judged too; None of any other system."""
-    own = getattr(getattr(system, "config", None), "dab_threshold", None)
-    if own is None and any(port.key == "dab" for port in system.outputs):
-        return DAB_THRESHOLD
-    return own
-
-
 def _model(model: Model, predictions: Path | None) -> dict[str, Any]:
     if predictions is not None:
         return {"name": predictions.name, "hash": None, "title": f"Finished pictures, in the place of {model.name}'s"}
     return {"name": model.name, "hash": model.hash, "title": model.card.title}
 
 
-def _title(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    figures = next(row["figures"] for row in rows if row["case"] == name)
+def _title(row: Mapping[str, Any]) -> str:
+    figures = row["figures"]
     told = [
         f"{METRICS[key].name} {figures[key]:.{METRICS[key].digits}f}"
         for key in ("psnr", "ssim", "dab_dice")
         if key in figures
     ]
-    return f"{name}: {', '.join(told)}"
+    return f"{row['case']}: {', '.join(told)}"
 
 
 def _write(path: Path, text: str) -> None:

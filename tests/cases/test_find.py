@@ -102,6 +102,7 @@ def test_a_table_names_files_groups_and_parts(data: Path):
         ("case,he,ich\nx,he/b.png,ihc/b.jpg\n", r"no column ihc \(did you mean ich\?\)"),
         ("he,ihc\nhe/b.png,ihc/b.jpg\n", "no column case"),
         ("case,he,ihc\n,he/b.png,ihc/b.jpg\n", "line 2, names no case"),
+        ("case,he,ihc\n../x,he/b.png,ihc/b.jpg\n", 'line 2: "../x" cannot be the name of a file'),
         ("case,he,ihc\nx,he/b.png,\n", "line 2: case x has no ihc"),
         ("case,he,ihc\nx,he/b.png\n", "line 2: case x has no ihc"),
         ("case,he,ihc\nx,he/b.png,ihc/no.jpg\n", r"line 2: ihc of case x is .*no\.jpg, which does not exist"),

@@ -65,7 +65,7 @@ def _from_folders(data: Path, keys: Sequence[str], optional: Sequence[str]) -> l
     for key in keys:
         if key not in folders:
             raise InputError(f"{data} has no folder {key}{_nearest(key, folders)}, and no {TABLE}.")
-    found = {key: _pictures(folders[key]) for key in (*keys, *optional) if key in folders}
+    found = {key: pictures_in(folders[key]) for key in (*keys, *optional) if key in folders}
     first, *others = keys
     for key in others:
         for name in sorted(found[first].keys() ^ found[key].keys()):
@@ -84,8 +84,14 @@ def _from_folders(data: Path, keys: Sequence[str], optional: Sequence[str]) -> l
     ]
 
 
-def _pictures(folder: Path) -> dict[str, Path]:
-    """Return the pictures of a folder by name without ending."""
+def pictures_in(folder: Path) -> dict[str, Path]:
+    """Return the pictures of a folder by name without ending.
+
+    Raises
+    ------
+    InputError
+        Two have one name.
+    """
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         ending = next((ending for ending in _ENDINGS if path.name.lower().endswith(ending)), None)
@@ -122,6 +128,8 @@ def _from_row(row: dict[str, str | None], line: int, table: Path, taken: list[st
     case, group, part = ((row.get(column) or "").strip() for column in _COLUMNS)
     if not case:
         raise InputError(f"{table}, line {line}, names no case.")
+    if Path(case).name != case or case.startswith("."):  # results are files of this name
+        raise InputError(f'{table}, line {line}: "{case}" cannot be the name of a file: give the case a plain name.')
     if part and part not in PARTS:
         raise InputError(f'{table}, line {line}: there is no part "{part}"; say {_listed(PARTS)}, or leave it empty.')
     files = {key: table.parent / path for key in taken if (path := (row[key] or "").strip())}

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.cases.case import Case
-from diffuscope.cases.likeness import alike, hashes
+from diffuscope.cases.leaks import Problem, Seen, shared_groups, shared_pictures
+from diffuscope.cases.likeness import hashes
 from diffuscope.cases.opened import OpenCase, open_case
 from diffuscope.cases.shift import find_shift, structure
 from diffuscope.cases.tissue import tissue_corners
@@ -59,15 +60,6 @@ class Pictures:
     stated_mpp: tuple[float, float] | None
     assumed: int
     values: tuple[float, float, float, float]
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something to look at before training: its kind, the cases, and a sentence."""
-
-    kind: str
-    cases: tuple[str, ...]
-    sentence: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,8 +126,7 @@ class _Look:
     tissue_mm2: float | None
     shifts_um: dict[str, float]
     pictures: dict[str, tuple[str, float | None, NDArray[np.float64]]]
-    hashes: NDArray[np.uint8] | None
-    fingerprint: str
+    seen: Seen
     problems: list[Problem]
 
 
@@ -192,7 +183,11 @@ def data_report(
         parts={part: _part(parts[part], looks[part]) for part in parts},
         pictures=pictures,
         shifts_um={look.case.name: look.shifts_um for part in looks.values() for look in part if look.shifts_um},
-        problems=tuple(_shared_groups(parts) + _shared_pictures(looks) + problems),
+        problems=(
+            *shared_groups(parts),
+            *shared_pictures({part: [look.seen for look in own] for part, own in looks.items()}),
+            *problems,
+        ),
         shift_limit_um=shift_limit_um,
     )
 
@@ -240,7 +235,7 @@ def _look(opened: OpenCase, mpp: float | None, patch: int | None, limit: float) 
             )
             problems.append(Problem("misregistered", (case.name,), sentence))
     area = tissue.area_px * scan.mpp**2 / 1e6 if scan.mpp is not None else None
-    return _Look(case, area, shifts, pictures, hashes(scan), scan.fingerprint, problems)
+    return _Look(case, area, shifts, pictures, Seen(case, scan.fingerprint, hashes(scan)), problems)
 
 
 def _part(cases: Sequence[Case], looks: Sequence[_Look]) -> Part:
@@ -263,41 +258,6 @@ def _pictures(looks: Sequence[_Look]) -> dict[str, Pictures]:
             values=(*map(float, values[:, :2].min(axis=0)), *map(float, values[:, 2:].max(axis=0))),  # type: ignore[arg-type]
         )
     return found
-
-
-def _shared_groups(parts: Mapping[str, Sequence[Case]]) -> list[Problem]:
-    where: dict[str, dict[str, list[str]]] = {}
-    for part, cases in parts.items():
-        for case in cases:
-            where.setdefault(case.group, {}).setdefault(part, []).append(case.name)
-    return [
-        Problem(
-            "leak",
-            tuple(name for names in there.values() for name in names),
-            f"group {group} is in {' and in '.join(there)}: keep it in one part.",
-        )
-        for group, there in where.items()
-        if len(there) > 1
-    ]
-
-
-def _shared_pictures(looks: Mapping[str, Sequence[_Look]]) -> list[Problem]:
-    """Tell of pictures that are in two parts, whatever they are called."""
-    problems = []
-    names = list(looks)
-    for number, part in enumerate(names):
-        for other in names[number + 1 :]:
-            seen = [look for look in looks[other] if look.hashes is not None]
-            many = np.stack([look.hashes[0] for look in seen if look.hashes is not None]) if seen else None
-            for look in looks[part]:
-                if look.hashes is None or many is None:
-                    continue
-                for index in np.flatnonzero(alike(look.hashes, many)):
-                    one, two = look.case, seen[index].case
-                    how = "are the same file" if look.fingerprint == seen[index].fingerprint else "look the same"
-                    sentence = f"case {one.name} in {part} and case {two.name} in {other} {how}: keep one of them."
-                    problems.append(Problem("leak", (one.name, two.name), sentence))
-    return problems
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:

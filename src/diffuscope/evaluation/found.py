@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.cases import Case, OpenCase, open_case
+from diffuscope.cases.find import pictures_in
+from diffuscope.errors import InputError
+from diffuscope.systems.ports import Port
 from diffuscope.tiling.result import Result
 
 _PREFIX = "found "
@@ -38,6 +41,41 @@ def of_result(result: Result) -> Found:
         return out
 
     return Found(frozenset(result.images), read)
+
+
+def finished(folder: Path, cases: Sequence[str], ports: Sequence[Port]) -> dict[str, dict[str, Path]]:
+    """Find the finished pictures of cases.
+
+    Parameters
+    ----------
+    folder : Path
+        With a picture a case, named as it is; or with a folder an output key, of which the main one must be there.
+    cases : sequence of str
+        Their names.
+    ports : sequence of Port
+        The outputs, the main one first.
+
+    Returns
+    -------
+    dict of str to dict of str to Path
+        By case and output key.
+
+    Raises
+    ------
+    InputError
+        There is no such folder, or it lacks a case.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder: give one with a picture a case.")
+    main = ports[0].key
+    places = {port.key: folder / port.key for port in ports if (folder / port.key).is_dir()}
+    found = {key: pictures_in(place) for key, place in (places if main in places else {main: folder}).items()}
+    for case in cases:
+        if case not in found[main]:
+            raise InputError(
+                f"{places.get(main, folder)} has no picture of case {case}: name the pictures as the cases."
+            )
+    return {case: {key: pictures[case] for key, pictures in found.items() if case in pictures} for case in cases}
 
 
 def of_pictures(

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from diffuscope.cases import OpenCase
 from diffuscope.errors import InputError
 from diffuscope.evaluation.features import FeatureExtractor
-from diffuscope.evaluation.fields import Window, fields
+from diffuscope.evaluation.fields import FIELD, Window, fields
 from diffuscope.evaluation.figures import Field, Tally, tiles
 from diffuscope.evaluation.found import Found
+from diffuscope.evaluation.measurements import DAB_THRESHOLD
 from diffuscope.evaluation.perceptual import PerceptualDistance
 from diffuscope.evaluation.pictures import Shown, colour, heat
 from diffuscope.stains import dab_density, fill_rims
+from diffuscope.systems.base import System
 from diffuscope.systems.ports import Port
 
 MASK = "mask"
@@ -81,13 +83,9 @@ class Judge:
         Raises
         ------
         InputError
-            The truth is another kind of picture than the model's output, the case is a slide without a field that is
-            half tissue, or something cannot be read.
+            Something cannot be read, or what was found has another shape than the truth.
         """
-        self._check(opened)
         windows = fields(opened, self.inputs[0].key)
-        if not windows:
-            raise InputError(f"no field of case {opened.case.name} is half tissue.")
         itself = self._input(opened)
         tally, beside = self._tally(), self._tally()
         errors = []
@@ -155,13 +153,30 @@ class Judge:
             return None
         return Found(frozenset({self.main.key}), lambda _key, *window: opened.read(key, *window))
 
-    def _check(self, opened: OpenCase) -> None:
+    def check(self, opened: OpenCase) -> None:
+        """Refuse a case before anything is run.
+
+        Raises
+        ------
+        InputError
+            The truth is another kind of picture than the model's output, or a slide has no field that is half tissue.
+        """
         scan = opened.scans[self.main.key]
         if scan.rgb != (self.main.kind == "rgb") or len(scan.channels) != len(self.main.channels):
             raise InputError(
                 f"{scan.name} has {len(scan.channels)} channel{'s' if len(scan.channels) != 1 else ''}, but "
                 f"{self.main.name} is {'an RGB image' if self.main.kind == 'rgb' else 'a map'}: give its truth as such."
             )
+        if not fields(opened, self.inputs[0].key):
+            raise InputError(f"no field of {FIELD} px is half tissue.")
+
+
+def stain_threshold(system: System) -> float | None:
+    """Return the DAB threshold of a stain system, by which its truth is judged too; None of any other system."""
+    own = getattr(getattr(system, "config", None), "dab_threshold", None)
+    if own is None and any(port.key == "dab" for port in system.outputs):
+        return DAB_THRESHOLD
+    return own
 
 
 def _map(found: Found, key: str, window: Window) -> NDArray[np.float32]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,24 +13,32 @@ _SUBSETS = 10
 _NEIGHBOURS = 3
 
 
-def set_figures(truth: NDArray[np.float64], found: NDArray[np.float64]) -> dict[str, Any]:
+def set_figures(cases: Sequence[Mapping[str, NDArray[np.float64]]]) -> dict[str, dict[str, float | int]]:
     """Return the measures that there are tiles enough for, as JSON values.
 
     Parameters
     ----------
-    truth, found : ndarray of shape (n, d)
-        Features, one row a tile.
+    cases : sequence of mapping
+        Features (n, d) of each case, one row a tile: ``truth``, and what is held against it, ``model`` or ``input``.
 
     Returns
     -------
-    dict
-        ``tiles`` and ``dimensions``; ``fid`` from 2 tiles on; ``kid`` with ``kid_standard_error``, ``precision`` and
-        ``recall`` from 4 on.
+    dict of str to dict
+        For ``model``, and for ``input`` if all cases have it: ``tiles`` and ``dimensions``; ``fid``; from 4 tiles on
+        ``kid`` with ``kid_standard_error``, ``precision`` and ``recall``. Empty below 2 tiles.
     """
+    every = {
+        name: np.concatenate([case[name] for case in cases])
+        for name in ("truth", "model", "input")
+        if all(name in case for case in cases)
+    }
+    truth = every.pop("truth", np.empty((0, 0)))
+    return {name: _measures(truth, found) for name, found in every.items()} if len(truth) >= 2 else {}
+
+
+def _measures(truth: NDArray[np.float64], found: NDArray[np.float64]) -> dict[str, float | int]:
     n, dimensions = truth.shape
-    figures: dict[str, Any] = {"tiles": n, "dimensions": dimensions}
-    if n >= 2:
-        figures["fid"] = fid(truth, found)
+    figures: dict[str, float | int] = {"tiles": n, "dimensions": dimensions, "fid": fid(truth, found)}
     if n > _NEIGHBOURS:
         estimate = kid(truth, found, subsets=min(_SUBSETS, n // 2))
         near = precision_recall(truth, found, neighbours=_NEIGHBOURS)
