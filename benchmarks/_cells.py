@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,9 +22,7 @@ from diffuscope.zoo import ModelCard, save_model
 
 #: Part of every cell's key: raise it when code changes what a cell would find, which no key can see by itself.
 PROTOCOL = 1
-RESULT, CLOCK = "result.json", "seconds.json"
-# Steps between checkpoints, at most.
-_EVERY = 250
+RESULT = "result.json"
 
 
 @dataclass(frozen=True)
@@ -109,30 +108,31 @@ class Training:
         card : ModelCard or mapping
             Of the model folder.
         """
-        out, checkpoint = folder / "model", folder / "checkpoint.pt"
+        out, checkpoint, clock = folder / "model", folder / "checkpoint.pt", folder / "seconds.json"
         if (out / "config.json").exists():
             return out
-        plan = self.optimisation
-        torch.manual_seed(plan.seed)
+        torch.manual_seed(self.optimisation.seed)
         # Weights that underflow slow a CPU tenfold, and no gradient needs them.
         torch.set_flush_denormal(True)
         system = build_system(self.system, self.config)
         device = pick_device()
-        every = min(_EVERY, max(plan.steps // 4, 1))
-        bf16 = pick_precision(device) == "bf16"
-        first = None
-        for report in train(system, batches, plan, checkpoint=checkpoint, device=device, bf16=bf16, every=every):
-            step, seconds = report["step"], report["seconds"]
-            first = first or step
-            if step % every == 0 or step == plan.steps:
-                # Of a training in several sittings, the last one's speed stands for all.
-                (folder / CLOCK).write_text(json.dumps(seconds / (step + 1 - first) * plan.steps))
-                print(f"  step {step} of {plan.steps}, {seconds:.0f} s", flush=True)
+        every = min(250, max(self.optimisation.steps // 4, 1))
+        told = time.monotonic()
+        for report in train(
+            system, batches, self.optimisation, checkpoint=checkpoint, device=device,
+            bf16=pick_precision(device) == "bf16", every=every,
+        ):  # fmt: skip
+            if report["step"] % every == 0 or report["step"] == self.optimisation.steps:
+                # Beside the checkpoint: what is lost by a kill is lost from both.
+                passed, told = time.monotonic() - told, time.monotonic()
+                before = json.loads(clock.read_text()) if clock.exists() else 0.0
+                clock.write_text(json.dumps(before + passed))
+                print(f"  step {report['step']} of {self.optimisation.steps}", flush=True)
         save_model(out, system.cpu(), self.system, self.config, card)
         checkpoint.unlink(missing_ok=True)
         return out
 
 
 def training_seconds(folder: Path) -> float:
-    """Return how long a cell's training takes."""
-    return float(json.loads((folder / CLOCK).read_text()))
+    """Return how long a cell's training took, over all its sittings."""
+    return float(json.loads((folder / "seconds.json").read_text()))
