@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from diffuscope.cases import find_cases, split
+from diffuscope.cases import PARTS, find_cases, split
 from diffuscope.cases.report import SHIFT_LIMIT_UM, DataReport, data_report
 from diffuscope.errors import InputError
 from diffuscope.zoo import load_model
@@ -27,7 +27,7 @@ def survey(
     shift_limit_um: float = SHIFT_LIMIT_UM,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> DataReport:
-    """Find a data set's cases, split them and report on them.
+    """Find a data set's cases, split them unless all state their part, and report on them.
 
     Parameters
     ----------
@@ -65,7 +65,10 @@ def survey(
     if not keys:
         raise InputError("say what the data is for: --model, or --keys such as he,ihc.")
     cases = find_cases(data, keys, optional=[key for key in optional if key not in keys])
-    parts = split(cases, validation=validation, test=test, seed=seed)
+    if all(case.part for case in cases):  # perhaps all for testing: there is nothing to be split
+        parts = {part: [case for case in cases if case.part == part] for part in PARTS}
+    else:
+        parts = split(cases, validation=validation, test=test, seed=seed)
     return data_report(
         {part: chosen for part, chosen in parts.items() if chosen},
         mpp=mpp or assumed_mpp,

@@ -107,6 +107,19 @@ def test_what_cannot_be_used_is_told_and_the_rest_is_counted(data: Path):
     assert report.pictures["he"].files == 3 and report.parts["train"].cases == 3
 
 
+def test_a_pair_that_is_one_picture_is_told(data: Path):
+    (data / "ihc" / "b.png").write_bytes((data / "he" / "b.png").read_bytes())
+    (problem,) = look(data).problems
+    assert problem.kind == "same" and problem.cases == ("b",)
+
+
+def test_a_data_set_that_is_all_for_testing_is_looked_at(data: Path):
+    lines = [f"{name},test,he/{name}.png,ihc/{name}.png" for name in PLACES]
+    (data / "cases.csv").write_text("\n".join(["case,part,he,ihc", *lines]), encoding="utf-8")
+    report = survey(data, keys=["he", "ihc"], assumed_mpp=MPP)
+    assert {part: found.cases for part, found in report.parts.items()} == {"test": 4}
+
+
 def test_no_two_fields_of_a_slide_look_the_same():
     scan = open_scan(sample_path("TCGA-CR-7395.svs"))
     found = []

@@ -75,7 +75,7 @@ class DataReport:
     shifts_um : dict of str to dict of str to float
         By case and key: distance to the case's first picture, where it could be told.
     problems : tuple of Problem
-        Kinds: ``unreadable``, ``leak``, ``misregistered``, ``blank``, ``types``, ``tissue``.
+        Kinds: ``unreadable``, ``leak``, ``misregistered``, ``same``, ``blank``, ``types``, ``tissue``.
     shift_limit_um : float
         See `SHIFT_LIMIT_UM`.
     """
@@ -221,6 +221,10 @@ def _look(opened: OpenCase, mpp: float | None, patch: int | None, limit: float) 
             problems.append(Problem("blank", (case.name,), sentence))
     shifts = {}
     for key in others:
+        if np.array_equal(windows[key], windows[first]):
+            sentence = f"{key} and {first} of case {case.name} are one and the same picture: there is nothing to learn."
+            problems.append(Problem("same", (case.name,), sentence))
+            continue
         shift = None if key in opened.masks else find_shift(structure(windows[first]), structure(windows[key]))
         # Where neither place is like the other the peak is chance.
         if shift is None or mpp is None or abs(shift.after) < _BETTER:
