@@ -71,6 +71,25 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path, tiny_model, small_slide
     assert not (out / "tiles").exists()
 
 
+def test_a_script_that_fails_in_the_middle_of_a_run_ends_and_can_go_on(
+    tmp_path, tiny_model, small_slide, whole, assert_same
+):
+    out = tmp_path / "out.ome.zarr"
+    script = f"""
+from diffuscope.run import run
+events = run({str(tiny_model)!r}, {str(small_slide)!r}, {str(out)!r}, steps={STEPS}, threads=1)
+for event in events:
+    if type(event).__name__ == "TileDone":
+        raise RuntimeError("the user's own mistake")
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 1
+    assert "the user's own mistake" in ended.stderr
+    [started, *_] = run(tiny_model, small_slide, out, steps=STEPS, resume=True)
+    assert started.done >= 1
+    assert_same(out, whole)
+
+
 def test_a_cancelled_run_goes_on_with_the_threads_it_was_begun_with(
     tmp_path, tiny_model, small_slide, whole, assert_same
 ):

@@ -54,7 +54,9 @@ class TimeEmbedding(nn.Module):
     def forward(self, time: Tensor) -> Tensor:
         """Embed time of shape (n,) in [0, 1] (t / T, so that T can change) to (n, width)."""
         angles = time[:, None].float() * self.get_buffer("frequencies")
-        return self.mlp(torch.cat([angles.sin(), angles.cos()], dim=1))
+        # Never under autocast: the cast of the weights would take longer than these products.
+        with torch.autocast(time.device.type, enabled=False):
+            return self.mlp(torch.cat([angles.sin(), angles.cos()], dim=1))
 
 
 class ResidualBlock(nn.Module):
@@ -106,8 +108,9 @@ class ResidualBlock(nn.Module):
         """Convolve, then scale and shift by time."""
         if self.time is None or embedding is None:
             return self.first(h)
-        gain, shift = self.time(embedding).chunk(2, dim=1)
-        gain = 1.0 + gain
+        with torch.autocast(h.device.type, enabled=False):
+            gain, shift = self.time(embedding).chunk(2, dim=1)
+            gain = 1.0 + gain
         if len(embedding) > 1:
             return torch.addcmul(shift[:, :, None, None], self.first(h), gain[:, :, None, None])
         # One time for all: the weights take the scale, and a pass over the feature is saved.

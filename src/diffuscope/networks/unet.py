@@ -62,7 +62,7 @@ class UNet(nn.Module):
         *skips, h = self.encoder(image)
         for level in reversed(range(len(skips))):
             h = self.decoder[level](torch.cat([self.up[level](h), skips[level]], dim=1))
-        return self.head(nn.functional.silu(self.norm(h)))
+        return self.head(silu(self.norm(h)))
 
 
 class ModulatedUNet(nn.Module):

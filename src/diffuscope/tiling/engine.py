@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import deque
 from collections.abc import Generator, Sequence
@@ -97,7 +98,8 @@ def run_tiles(
             unread=unread,
         )
     finally:
-        if not finished:
+        # While Python ends, zarr's threads answer no more; what is kept by then is safe for --resume as it is.
+        if not finished and not sys.is_finalizing():
             # Closed or failed: keep what is done. A full disk fails here again, and the first error is the one to tell.
             with suppress(OSError):
                 writer.close()
