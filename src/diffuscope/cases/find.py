@@ -13,6 +13,8 @@ from diffuscope.cases.split import PARTS
 from diffuscope.errors import InputError
 
 TABLE = "cases.csv"
+SIMULATED = "SIMULATED.txt"
+"""A file of this name in the data's folder says how its truth was simulated; every report quotes its first line."""
 _COLUMNS = ("case", "group", "part")
 # What `open_scan` reads, by its usual names; the longer ending first. Of other files in a folder (notes, Thumbs.db)
 # nothing is expected. A table names its files itself.

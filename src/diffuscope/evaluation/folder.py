@@ -7,12 +7,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from diffuscope.cases.find import SIMULATED
 from diffuscope.errors import InputError
 
 JSON, HTML, PREDICTIONS = "report.json", "report.html", "predictions"
-
-SIMULATED = "SIMULATED.txt"
-"""A file of this name in the data's folder says how its truth was simulated; every report quotes its first line."""
 
 
 def make_room(out: Path, data: Path, *, overwrite: bool, resume: bool) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from diffuscope.cases.find import SIMULATED
 from diffuscope.errors import InputError
 from diffuscope.sample_data import sample_path
 from diffuscope.stains import combine, separate
@@ -68,7 +69,7 @@ def write(folder: Path) -> None:
     Parameters
     ----------
     folder : Path
-        Gets ``pairs/cases.csv``, ``pairs/he/*.png``, ``pairs/ihc/*.png`` and ``finetune.yaml``.
+        Gets ``pairs/`` (``cases.csv``, ``SIMULATED.txt``, ``he/*.png``, ``ihc/*.png``) and ``finetune.yaml``.
 
     Raises
     ------
@@ -98,6 +99,10 @@ def write(folder: Path) -> None:
             for key, image in (("he", he), ("ihc", ihc)):
                 Image.fromarray(image[window]).save(folder / "pairs" / key / f"{name}.png")
             table.writerow([name, name, part, f"he/{name}.png", f"ihc/{name}.png"])
+    (folder / "pairs" / SIMULATED).write_text(
+        f"CD3 painted on {SLIDE} by a written rule (diffuscope.training.teacher), in another laboratory's colours.\n",
+        encoding="utf-8",
+    )
     (folder / "finetune.yaml").write_text(RECIPE, encoding="utf-8")
 
 
