@@ -16,6 +16,7 @@ from time import monotonic
 import torch
 
 from diffuscope.devices import pick_device
+from diffuscope.devices import kept_memory
 from diffuscope.devices import threads as limit_threads
 from diffuscope.errors import InputError
 from diffuscope.evaluation.paired import psnr, ssim
@@ -211,7 +212,7 @@ def _work(work: Work, tell: Callable[[TrainingEvent], None], cancelled: Callable
         work.folder.mkdir(parents=True, exist_ok=True)
         (work.folder / RECIPE).write_text(json.dumps(_plain(work.recipe), indent=1), encoding="utf-8")
     system, plan = work.start.system, work.recipe.optimisation
-    with limit_threads(work.threads):
+    with limit_threads(work.threads), kept_memory():
         done = fit(
             system,
             work.data,
