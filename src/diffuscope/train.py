@@ -15,8 +15,7 @@ from time import monotonic
 
 import torch
 
-from diffuscope.devices import pick_device
-from diffuscope.devices import kept_memory
+from diffuscope.devices import kept_memory, pick_device
 from diffuscope.devices import threads as limit_threads
 from diffuscope.errors import InputError
 from diffuscope.evaluation.paired import psnr, ssim
