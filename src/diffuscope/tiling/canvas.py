@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from diffuscope.tiling.blending import cell_weights
 from diffuscope.tiling.boxes import Box, box_slices, chunks, halves, union
+from diffuscope.tiling.chunks import write_box
 from diffuscope.tiling.damage import damaged_chunks
 from diffuscope.tiling.durable import to_disk
 from diffuscope.tiling.kept import KeptTiles
@@ -260,7 +261,7 @@ class Canvas:
         for port in self.ports:
             stop = start + len(port.channels)
             block = np.where(keep, to_stored(total[start:stop], port), np.asarray(port.fill, port.dtype))
-            self.images[port.key][0][:, *box_slices(box)] = block
+            write_box(self.images[port.key][0], box, block)
             start = stop
         self._stale.update(chunks(box))
 
