@@ -208,7 +208,7 @@ def test_rows_that_a_claim_compares_have_three_seeds(monkeypatch: pytest.MonkeyP
 def test_every_row_has_the_same_number_of_steps_a_stain():
     for task in table.tasks(quick=True, budget=table.BUDGETS["standard"]):
         if task.row is not None and task.study.name.startswith("restained"):
-            assert task.training.optimisation.steps == 2400 * len(task.study.stains)
+            assert task.training.optimisation.steps == 2000 * len(task.study.stains)
 
 
 def test_a_row_that_this_version_cannot_train_is_refused_in_one_sentence():

@@ -83,7 +83,7 @@ def read_strip(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArra
     """
     with Image.open(path) as strip:
         tiles = [strip.convert("RGB").crop((i * _STRIP_SIDE, 0, (i + 1) * _STRIP_SIDE, _STRIP_SIDE)) for i in (1, 0, 5)]
-    he, ihc = (np.asarray(tile.reduce(_STRIP_REDUCTION)) for tile in tiles[:2])
+    he, ihc = (np.array(tile.reduce(_STRIP_REDUCTION)) for tile in tiles[:2])
     red, _, blue = np.moveaxis(np.asarray(tiles[2].reduce(_STRIP_REDUCTION)).astype(int), -1, 0)
     return he, ihc, (red > blue) & (red > 127)
 
