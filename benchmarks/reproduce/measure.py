@@ -14,6 +14,7 @@ from benchmarks.reproduce.staindiffuser import Task
 from diffuscope.evaluation.paired import psnr, ssim
 from diffuscope.run import load_model
 from diffuscope.stains import dab_density
+from diffuscope.training.targets import with_distance
 
 
 def measure(task: Task, folder: Path) -> dict[str, Any]:
@@ -34,6 +35,8 @@ def measure(task: Task, folder: Path) -> dict[str, Any]:
             }
         }
     batches = study.batches(seed=task.seed, batch=task.budget.batch, patch=task.budget.patch)
+    if row.config.get("auxiliary") == "distance":
+        batches = with_distance(batches, task.training.config)
     model = load_model(task.training.run(folder, batches, _card(task)))
     found = {
         name: _by_method(

@@ -86,6 +86,7 @@ def _noise_batch(task: Task, device: torch.device) -> dict[str, Tensor]:
     stains = task.study.stains
     keys = [f"ihc_{stain_word(stains[0])}"] if len(stains) > 1 else ["ihc"]
     batch: dict[str, Any] = {"he": picture, "mask": (picture[:, :1] > 200).float(), **dict.fromkeys(keys, picture)}
+    batch["distance"] = batch["mask"]
     return {key: value.to(device).contiguous(memory_format=torch.channels_last) for key, value in batch.items()}
 
 
