@@ -7,7 +7,7 @@ import platform
 import pytest
 import torch
 
-from diffuscope.devices import kept_memory, pick_device, pick_precision
+from diffuscope.devices import flushed_denormals, kept_memory, pick_device, pick_precision
 from diffuscope.errors import InputError
 
 
@@ -52,3 +52,10 @@ def test_memory_that_is_kept_is_not_faulted_in_anew():
         assert faults() < 5 * 2**11  # one result has 2^11 pages
     # And afterwards memory is given back as ever.
     assert faults() > 25 * 2**11
+
+
+def test_denormals_are_zero_only_inside():
+    small = torch.tensor([1e-39])
+    with flushed_denormals():
+        assert (small * 1.0 == 0).all()
+    assert (small * 1.0 > 0).all()

@@ -21,7 +21,7 @@ from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.tuner.tuning import Tuner
 
-from diffuscope.devices import pick_precision
+from diffuscope.devices import flushed_denormals, pick_precision
 from diffuscope.errors import InputError
 from diffuscope.systems.base import System
 from diffuscope.training.batches import TrainingData
@@ -111,11 +111,9 @@ def fit(
         Training diverges, no learning rate is found, or every checkpoint is damaged.
     """
     found = newest(folder / CHECKPOINTS) if resume else None
-    # Weights that underflow slow a CPU tenfold, and no gradient needs them.
-    torch.set_flush_denormal(True)
     cuda = device.type == "cuda"
     threads = min(8, os.cpu_count() or 1) if cuda else 1
-    with torch.random.fork_rng(devices=[device] if cuda else []), _quiet():
+    with torch.random.fork_rng(devices=[device] if cuda else []), flushed_denormals(), _quiet():
         options = _options(device, precision or pick_precision(device), devices, folder)
         peak = found[1]["peak"] if found else _peak(system, data, plan, options, threads)
         first = found[1]["global_step"] if found else 0
