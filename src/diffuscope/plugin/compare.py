@@ -76,12 +76,8 @@ def figures_text(figures: dict[str, Any]) -> str:
     stages = {name: values for name, values in figures.items() if isinstance(values, dict)}
     quantities = next(iter(stages.values()))
     head = "".join(f"<th align='right'>&nbsp;{name}</th>" for name in stages)
-    lines = [
-        f"<tr><td>{name}</td>"
-        + "".join(f"<td align='right'>&nbsp;{at[name]:.3g}</td>" for at in stages.values())
-        + "</tr>"
-        for name in quantities
-    ]
+    lines = [[name, *(f"&nbsp;{at[name]:.3g}" for at in stages.values())] for name in quantities]
+    body = "".join(f"<tr><td>{'</td><td align=right>'.join(line)}</td></tr>" for line in lines)
     measured = "" if len(quantities) > 1 else " Its error is measured at landmarks only: none were given, so look."
     said = f"Haematoxylin correlates with {figures['correlation']:.2f} after the affine stage.{measured}"
-    return f"<table><tr><th></th>{head}</tr>{''.join(lines)}</table>{said}"
+    return f"<table><tr><th></th>{head}</tr>{body}</table>{said}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 from typing import Any
 
@@ -47,6 +48,7 @@ class RegisterDock(QWidget):
         self.viewer = napari_viewer
         self.phase = "idle"
         self._child = child or Child()
+        self._stop = threading.Event()
         self._build()
         events = napari_viewer.layers.events
         for event in (events.inserted, events.removed, events.renamed):
@@ -130,16 +132,17 @@ class RegisterDock(QWidget):
         self._work(request)
 
     def _cancel(self) -> None:
-        self._child.cancel()
+        self._stop.set()
         self._show("cancelling")
 
     # --- what the child tells ---
 
     def _work(self, request: Request) -> None:
         fixed, moving = self.form.fixed.layer, self.form.moving.layer
+        stop = self._stop = threading.Event()
 
         def job() -> Any:  # napari tells a generator worker from a function worker by the kind of function
-            yield from register(self._child, request)
+            yield from register(self._child, request, stop)
 
         def told(message: Any) -> None:
             if self._child.is_closed or message is None:

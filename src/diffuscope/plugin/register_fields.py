@@ -114,9 +114,7 @@ class RegisterFields(QWidget):
         self.browse_table = _more("Choose a table")
         self._table_row = side_by_side(self.table, self.browse_table)
         self.affine_only = QCheckBox("Affine only")
-        self.affine_only.setToolTip(
-            "Leave the B-spline out: better where the restain is turned and shifted, but not bent"
-        )
+        self.affine_only.setToolTip("Leave the B-spline out: better where the restain is only turned and shifted")
         self.out = QLineEdit()
         self.out.setToolTip("Result folder (OME-Zarr)")
         self.browse_out = _more("Choose where the result goes")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import threading
 from collections.abc import Generator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -82,7 +83,7 @@ class Ended:
     result: Result | None
 
 
-def register(child: Child, request: Request) -> Generator[Any, None, None]:
+def register(child: Child, request: Request, stop: threading.Event) -> Generator[Any, None, None]:
     """Yield what is being done, in words, then a `Failed` or an `Ended`; None now and then."""
     with ExitStack() as stack:
         try:
@@ -94,6 +95,9 @@ def register(child: Child, request: Request) -> Generator[Any, None, None]:
                 write_pairs(clicked, request.landmarks)
         except OSError as error:
             yield Failed(f"{error.filename or 'A temporary file'} could not be written: {error.strerror}.")
+            return
+        if stop.is_set():
+            yield Ended(None)
             return
         for message in drive(
             child,
@@ -107,6 +111,8 @@ def register(child: Child, request: Request) -> Generator[Any, None, None]:
             moving_mpp=request.moving.mpp,
             overwrite=request.overwrite,
         ):
+            if stop.is_set():
+                child.cancel()
             if not isinstance(message, Returned):
                 yield message
             elif not message.value:
