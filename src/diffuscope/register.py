@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
     from diffuscope.registration import Transform
 
 TRANSFORM = "transform.json"
+#: What `register` says once it writes; before, nothing is on disk.
+WRITING = "Writing"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +82,7 @@ def register(
     overwrite : bool
         Replace a Diffuscope result, and a picture, in the way.
     progress : callable, optional
-        Called with what is being done, in words.
+        Called with what is being done, in words. What it raises ends the work, and nothing is written.
 
     Returns
     -------
@@ -92,8 +93,9 @@ def register(
     InputError
         What was given cannot be used, the slides do not match, or the disk is full; nothing was written.
     """
-    if importlib.util.find_spec("SimpleITK") is None:
-        raise InputError('registration needs SimpleITK: pip install "diffuscope[register]".')
+    from diffuscope.registration.library import check_library
+
+    check_library()
     from diffuscope.registration import read_landmarks, write_warped
     from diffuscope.registration.density import check_slide
     from diffuscope.registration.find import find_transform
@@ -139,6 +141,7 @@ def register(
         ),
         notices=still.notices + other.notices,
     )
+    progress(WRITING)
     out.parent.mkdir(parents=True, exist_ok=True)
     with in_place_of(out) as part:
         write_warped(
@@ -147,7 +150,7 @@ def register(
             found.transform,
             fixed=still,
             record=record,
-            told=lambda done, blocks: progress(f"Writing: {done} of {blocks} blocks"),
+            told=lambda done, blocks: progress(f"{WRITING}: {done} of {blocks} blocks"),
         )
         found.transform.save(part / TRANSFORM, record)
     if picture is not None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Event as Flag
 from typing import Any
 
 import diffuscope.run
@@ -11,11 +14,18 @@ import diffuscope.survey
 from diffuscope.diffusion.samplers import SAMPLERS
 from diffuscope.plugin.child import Wishes
 from diffuscope.plugin.facts import ModelFacts
+from diffuscope.register import WRITING
 from diffuscope.tiling.events import Event
 from diffuscope.training.events import TrainingEvent
 from diffuscope.zoo import load_model
 
 Cancelled = Callable[[], bool]
+# One thread: a registration begins after a cancelled one has come to the end of its step.
+_registrations = ThreadPoolExecutor(1)
+
+
+class _StoppedError(Exception):
+    """The user cancelled a registration."""
 
 
 def models(*, cancelled: Cancelled) -> Generator[ModelFacts, None, None]:
@@ -53,6 +63,39 @@ def survey(*, data: Path, keys: tuple[str, ...], mpp: float | None, cancelled: C
 def train(*, cancelled: Wishes, **arguments: Any) -> Generator[TrainingEvent, None, None]:
     """Yield the events of `diffuscope.run.train`."""
     yield from diffuscope.run.train(**arguments, cancelled=cancelled)
+
+
+def register(*, cancelled: Cancelled, **arguments: Any) -> Generator[str, None, str]:
+    """Yield what `diffuscope.run.register` is doing, and return the result folder; "" where it was cancelled.
+
+    A step of the optimiser cannot be interrupted: a cancelled registration is left alone until its step ends, and
+    ends there. One that writes already is waited for, until it has cleaned up or is done.
+    """
+    said: SimpleQueue[str | None] = SimpleQueue()
+    writes = Flag()
+
+    def tell(what: str) -> None:
+        if cancelled():
+            raise _StoppedError
+        if what == WRITING:
+            writes.set()
+        said.put(what)
+
+    work = _registrations.submit(diffuscope.run.register, **arguments, progress=tell)
+    work.add_done_callback(lambda _: said.put(None))
+    while not cancelled() or writes.is_set():
+        try:
+            what = said.get(timeout=0.1)
+        except Empty:
+            continue
+        if what is not None:
+            yield what
+            continue
+        try:
+            return str(work.result().path)
+        except _StoppedError:
+            return ""
+    return ""
 
 
 def export(*, result: Path, path: Path, layer: str, cancelled: Cancelled) -> Generator[None, None, str]:
