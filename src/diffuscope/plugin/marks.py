@@ -36,7 +36,7 @@ def clicked_pairs(points: tuple[Any, Any], slides: tuple[Any, Any]) -> NDArray[n
         The layers are one and the same, hold no points or not equally many, or a point lies outside its slide.
     """
     one, other = points
-    if one is other:
+    if one == other:  # napari wraps a layer anew each time: no identity
         raise InputError(f"“{one.name}” is chosen for both slides: give each slide a Points layer of its own.")
     if len(one.data) != len(other.data) or not len(one.data):
         raise InputError(

@@ -79,7 +79,7 @@ class SlideRows:
     def read(self) -> None:
         """Take over what is shown."""
         choice, layer = self._choice, self.layer.chosen
-        if layer is not choice.layer:
+        if layer != choice.layer:  # napari wraps a layer anew each time: no identity
             with quiet(self.mpp):
                 self.mpp.setValue(0.0)
         choice.layer, choice.mpp, choice.points = layer, self.mpp.value(), self.points.chosen
@@ -161,7 +161,7 @@ class RegisterFields(QWidget):
         self.moving.read()
         form.landmarks, form.table = self.landmarks.currentData(), self.table.text()
         form.affine_only = self.affine_only.isChecked()
-        if form.moving.layer is not before and form.moving.layer is not None and form.out in ("", self._suggested):
+        if form.moving.layer != before and form.moving.layer is not None and form.out in ("", self._suggested):
             self._suggested = str(suggest_out(slide_facts(form.moving.layer), "registered"))
             with quiet(self.out):
                 self.out.setText(self._suggested)

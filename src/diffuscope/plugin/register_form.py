@@ -92,7 +92,7 @@ class RegisterForm:
             Something is missing or does not fit together.
         """
         fixed, moving = self.fixed.side(), self.moving.side()
-        if self.fixed.layer is self.moving.layer:
+        if self.fixed.layer == self.moving.layer:  # napari wraps a layer anew each time: no identity
             raise InputError(f"“{fixed.facts.name}” is chosen twice: choose the H&E and its restain.")
         if not self.out.strip():
             raise InputError("Say which folder the registered slide is to be written to.")
