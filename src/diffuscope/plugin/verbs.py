@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
+import diffuscope.evaluate
 import diffuscope.run
 import diffuscope.survey
 from diffuscope.diffusion.samplers import SAMPLERS
 from diffuscope.plugin.child import Wishes
 from diffuscope.plugin.facts import ModelFacts
-from diffuscope.tiling.events import Event
+from diffuscope.plugin.reported import Reported, reported
+from diffuscope.plugin.results import LayerTuple
+from diffuscope.plugin.worst import worst_layers
+from diffuscope.tiling.events import Event, TileDone
 from diffuscope.training.events import TrainingEvent
 from diffuscope.zoo import load_model
 
@@ -53,6 +59,41 @@ def survey(*, data: Path, keys: tuple[str, ...], mpp: float | None, cancelled: C
 def train(*, cancelled: Wishes, **arguments: Any) -> Generator[TrainingEvent, None, None]:
     """Yield the events of `diffuscope.run.train`."""
     yield from diffuscope.run.train(**arguments, cancelled=cancelled)
+
+
+def evaluate(
+    *, quality: str | None, samples: int, cancelled: Cancelled, **arguments: Any
+) -> Generator[str | TileDone, None, Reported | None]:
+    """Yield what `diffuscope.evaluate.evaluate` is at and its tiles; return the report, None where it was cancelled."""
+    told: SimpleQueue[str | TileDone | None] = SimpleQueue()
+
+    def tell(what: str | Event) -> None:
+        if cancelled():
+            raise _Cancelled
+        if isinstance(what, str | TileDone):
+            told.put(what)
+
+    # It calls back, and this yields: a thread lies between the two.
+    with ThreadPoolExecutor(1) as thread:
+        settings = diffuscope.evaluate.Settings(quality=quality, samples=samples)
+        work = thread.submit(diffuscope.evaluate.evaluate, **arguments, settings=settings, progress=tell, follow=tell)
+        work.add_done_callback(lambda _: told.put(None))
+        while (what := told.get()) is not None:
+            yield what
+    try:
+        return reported(work.result(), arguments["out"])
+    except _Cancelled:
+        return None
+
+
+class _Cancelled(Exception):  # noqa: N818  nothing went wrong
+    """The user has enough."""
+
+
+def worst_case(*, cancelled: Cancelled, **arguments: Any) -> Generator[None, None, list[LayerTuple]]:
+    """Return the layers of `diffuscope.plugin.worst.worst_layers`."""
+    return worst_layers(**arguments)
+    yield
 
 
 def export(*, result: Path, path: Path, layer: str, cancelled: Cancelled) -> Generator[None, None, str]:
