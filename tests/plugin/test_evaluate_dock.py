@@ -150,7 +150,7 @@ def test_a_model_on_cases_to_a_report_and_its_worst_field(
     assert [table.horizontalHeaderItem(c).text() for c in range(3)] == ["Measure", "untrained", "the input itself"]
     assert table.item(0, 0).text() == "PSNR (dB)" and table.rowCount() == len(report["summary"])
     psnr = report["summary"]["psnr"]
-    assert table.item(0, 1).text() == f"{psnr['value']:.2f} [{psnr['low']:.2f}, {psnr['high']:.2f}]"
+    assert table.item(0, 1).text() == f"{psnr['value']:.2f}\n[{psnr['low']:.2f}, {psnr['high']:.2f}]"
     assert "2 patients or slides are few" in widget.notices.text() and widget.notices.isVisibleTo(widget)
 
     opened = []

@@ -140,7 +140,8 @@ class EvaluateWidget(QWidget):
             return
         self._done = done
         self._say(f"Done. Worst: {done.worst}.")
-        self.table.show_lines(done.header, done.lines)
+        broken = [[text.replace(" [", "\n[") for text in line] for line in done.lines]
+        self.table.show_lines(done.header, broken, wrap=True)
         self.notices.setText("".join(f"<p>{escape(notice)}</p>" for notice in done.notices))
         self._show("idle")
 

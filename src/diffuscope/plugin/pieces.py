@@ -68,8 +68,8 @@ class FiguresTable(QTableWidget):
         self.verticalHeader().setDefaultSectionSize(24)
         self.hide()
 
-    def show_lines(self, header: list[str], lines: list[list[str]]) -> None:
-        """Fill in a text a column, and a line a row."""
+    def show_lines(self, header: list[str], lines: list[list[str]], *, wrap: bool = False) -> None:
+        """Fill in a text a column, and a line a row; `wrap` breaks long names, so that figures have all their room."""
         self.setVisible(bool(lines))
         self.setColumnCount(len(header))
         for column, text in enumerate(header):
@@ -85,9 +85,14 @@ class FiguresTable(QTableWidget):
                     item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 self.setItem(row, column, item)
         # A long name in the header may be cut short (its tip has all of it), a quantity and its unit never.
+        whole, rest = QHeaderView.ResizeMode.ResizeToContents, QHeaderView.ResizeMode.Stretch
         self.horizontalHeader().setTextElideMode(Qt.TextElideMode.ElideRight)
-        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        self.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+        self.horizontalHeader().setSectionResizeMode(rest)
+        self.horizontalHeader().setSectionResizeMode(0, whole)
+        if wrap:
+            self.horizontalHeader().setSectionResizeMode(whole)
+            self.horizontalHeader().setSectionResizeMode(0, rest)
+            self.resizeRowsToContents()
         # a table in a form that scrolls shows all its rows
         rows = sum(self.rowHeight(row) for row in range(len(lines)))
         self.setFixedHeight(rows + self.horizontalHeader().sizeHint().height() + 4)
