@@ -31,6 +31,11 @@ class Metric:
     better: Literal["higher", "lower"]
     digits: int
 
+    @property
+    def label(self) -> str:
+        """Name, with the unit where there is one."""
+        return f"{self.name} ({self.unit})" if self.unit else self.name
+
 
 METRICS = {
     "psnr": Metric("PSNR", "dB", "higher", 2),

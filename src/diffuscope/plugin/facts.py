@@ -68,8 +68,8 @@ def own_metadata(layer: Any) -> dict[str, Any]:
 
 
 def is_result(layer: Any) -> bool:
-    """Whether the layer shows a Diffuscope result (or the preview of one)."""
-    return bool({"result", "preview"} & own_metadata(layer).keys())
+    """Whether the layer shows a Diffuscope result (or the preview of one, or where one is wrong)."""
+    return bool({"result", "preview", "evaluation"} & own_metadata(layer).keys())
 
 
 def slide_facts(layer: Any) -> SlideFacts:

@@ -14,7 +14,6 @@ from qtpy.QtWidgets import QFrame, QProgressBar, QPushButton, QScrollArea, QVBox
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.child import Failed
-from diffuscope.plugin.compare import CompareWidget
 from diffuscope.plugin.dock import ask_overwrite
 from diffuscope.plugin.facts import is_result
 from diffuscope.plugin.form import unused
@@ -24,6 +23,7 @@ from diffuscope.plugin.reader import read_layers
 from diffuscope.plugin.register_fields import RegisterFields, SlideRows
 from diffuscope.plugin.register_job import Request, register
 from diffuscope.plugin.veil import VeiledSlide
+from diffuscope.plugin.veil_widget import VeilWidget
 from diffuscope.tiling.result import Result
 
 
@@ -61,7 +61,7 @@ class RegisterDock(QWidget):
     def _build(self) -> None:
         self.fields = RegisterFields()
         self.form = self.fields.form
-        self.compare = CompareWidget(self.viewer)
+        self.compare = VeilWidget(self.viewer)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)

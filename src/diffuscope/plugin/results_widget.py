@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QFileDialog,
-    QGroupBox,
-    QHeaderView,
-    QPushButton,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFileDialog, QGroupBox, QPushButton, QVBoxLayout, QWidget
 
 from diffuscope.evaluation.table import readable
 from diffuscope.export.multiplex import MULTIPLEX, multiplex_port
 from diffuscope.plugin.form_widget import combo, side_by_side, small_text
+from diffuscope.plugin.pieces import FiguresTable
 from diffuscope.tiling.result import Result
 
 TIFF_FILTER = "OME-TIFF pyramid (*.ome.tif)"
@@ -37,11 +28,7 @@ class ResultsWidget(QGroupBox):
         super().__init__("Result", parent)
         self._result: Result | None = None
         self.heading = small_text()
-        self.table = QTableWidget()
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(24)
+        self.table = FiguresTable()
         self.layer = combo()
         self.export = QPushButton("Export…")
         self.export.setToolTip("Write a pyramidal OME-TIFF or OME-Zarr for QuPath and others")
@@ -71,29 +58,8 @@ class ResultsWidget(QGroupBox):
         multiplex = multiplex_port(result.ports)
         if multiplex is not None:
             self.layer.addItem(multiplex.name, multiplex.key)
-        self._fill_table(*readable(result.table))
-
-    def _fill_table(self, header: list[str], lines: list[list[str]]) -> None:
-        self.table.setVisible(bool(lines))
-        self.table.setColumnCount(len(header) + 1)
-        for column, text in enumerate(["Region", *header]):
-            item = QTableWidgetItem(text)
-            item.setToolTip(text)
-            self.table.setHorizontalHeaderItem(column, item)
-        self.table.setRowCount(len(lines))
-        for row, line in enumerate(lines):
-            for column, text in enumerate(line):
-                item = QTableWidgetItem(text)
-                if column:
-                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                self.table.setItem(row, column, item)
-        # A long region name in the header may be cut short (its tip has all of it), a quantity and its unit never.
-        self.table.horizontalHeader().setTextElideMode(Qt.TextElideMode.ElideRight)
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
-        # a table in a form that scrolls shows all its rows
-        rows = sum(self.table.rowHeight(row) for row in range(len(lines)))
-        self.table.setFixedHeight(rows + self.table.horizontalHeader().sizeHint().height() + 4)
+        header, lines = readable(result.table)
+        self.table.show_lines(["Region", *header], lines)
 
     def _ask_export(self) -> None:
         if self._result is None:

@@ -9,17 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import napari
-from napari.qt.threading import create_worker
-from qtpy.QtCore import Qt
 from qtpy.QtGui import QFontDatabase, QPixmap
 from qtpy.QtWidgets import (
     QFileDialog,
-    QFrame,
     QLabel,
     QPlainTextEdit,
     QProgressBar,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -29,7 +25,8 @@ from diffuscope.plugin.child import Failed, Returned
 from diffuscope.plugin.curve import LossCurve
 from diffuscope.plugin.facts import ModelFacts
 from diffuscope.plugin.form_widget import side_by_side, small_text
-from diffuscope.plugin.jobs import Child, drive
+from diffuscope.plugin.jobs import Child
+from diffuscope.plugin.pieces import follow, scrolling
 from diffuscope.plugin.train_fields import TrainFields
 from diffuscope.training.events import StepDone, TrainingFinished, TrainingStarted, Validated
 
@@ -86,14 +83,9 @@ class TrainDock(QWidget):
         for part in (self.fields, self.look, self.report, self.curve, self.picture):
             stack.addWidget(part)
         stack.addStretch(1)
-        area = QScrollArea()
-        area.setWidget(inner)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
-        layout.addWidget(area, 1)
+        layout.addWidget(scrolling(inner), 1)
         for widget in (self.bar, self.status, side_by_side(self.train, self.stop)):
             layout.addWidget(widget)
         self.fields.browse_data.clicked.connect(self._choose_data)
@@ -140,25 +132,18 @@ class TrainDock(QWidget):
     def _work(self, command: str, **arguments: Any) -> None:
         handle = self._handlers.get(command, self._on_event)
 
-        def job() -> Any:  # napari tells a generator worker from a function worker by the kind of function
-            yield from drive(self._child, command, **arguments)
-
         def told(message: Any) -> None:
-            if self._child.is_closed:
-                return
             if isinstance(message, Failed):
                 self._say(message.sentence)
                 self._show("idle")
             elif isinstance(message, Returned):
                 self._show("idle")
-            elif message is not None:
+            else:
                 handle(message)
 
         self._say("")
         self._show("training" if command == "train" else "busy")
-        worker = create_worker(job)
-        worker.yielded.connect(told)
-        worker.start()
+        follow(self._child, command, told, **arguments)
 
     def _on_model(self, model: ModelFacts) -> None:
         self.fields.add_model(model.name, model.title)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QLineEdit, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QLineEdit, QPushButton, QWidget
 
 from diffuscope.plugin.form_widget import combo, form_layout, side_by_side, spin
+from diffuscope.plugin.pieces import mpp_spin
 from diffuscope.plugin.train_form import SCRATCH, TrainForm
 
 
@@ -24,12 +25,7 @@ class TrainFields(QWidget):
         self.data.setPlaceholderText("folder with he/ and ihc/, or cases.csv")
         self.browse_data = QPushButton("…")
         self.browse_data.setFixedWidth(32)
-        self.mpp = QDoubleSpinBox()
-        self.mpp.setRange(0.0, 50.0)
-        self.mpp.setDecimals(4)
-        self.mpp.setSingleStep(0.05)
-        self.mpp.setSpecialValueText("as the files say")
-        self.mpp.setToolTip("µm per pixel of files that do not say it, as PNG and JPEG never do")
+        self.mpp = mpp_spin()
         self.model = combo()
         self.model.addItem(SCRATCH, SCRATCH)
         self.stain = QLineEdit()

@@ -68,10 +68,7 @@ class TrainForm:
         InputError
             None is given, or it is not there.
         """
-        data = Path(self.data.strip()).expanduser()
-        if not self.data.strip() or not data.exists():
-            raise InputError("Choose the folder of your pairs (he/ and ihc/ in it), or a table of cases (.csv).")
-        return data.absolute()
+        return data_at(self.data)
 
     def recipe(self) -> dict[str, Any]:
         """Return the recipe of what is chosen.
@@ -111,3 +108,17 @@ class TrainForm:
         except OSError as error:
             raise InputError(f"{path} cannot be written ({error.strerror}): choose another folder.") from error
         return path
+
+
+def data_at(text: str) -> Path:
+    """Return where the data is that a user has typed.
+
+    Raises
+    ------
+    InputError
+        Nothing is given, or it is not there.
+    """
+    data = Path(text.strip()).expanduser()
+    if not text.strip() or not data.exists():
+        raise InputError("Choose the folder of your pairs (he/ and ihc/ in it), or a table of cases (.csv).")
+    return data.absolute()

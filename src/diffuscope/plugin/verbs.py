@@ -9,13 +9,17 @@ from queue import Empty, SimpleQueue
 from threading import Event as Flag
 from typing import Any
 
+import diffuscope.evaluate
 import diffuscope.run
 import diffuscope.survey
 from diffuscope.diffusion.samplers import SAMPLERS
 from diffuscope.plugin.child import Wishes
 from diffuscope.plugin.facts import ModelFacts
+from diffuscope.plugin.reported import Reported, reported
+from diffuscope.plugin.results import LayerTuple
+from diffuscope.plugin.worst import worst_layers
 from diffuscope.register import WRITING
-from diffuscope.tiling.events import Event
+from diffuscope.tiling.events import Event, TileDone
 from diffuscope.training.events import TrainingEvent
 from diffuscope.zoo import load_model
 
@@ -25,7 +29,7 @@ _registrations = ThreadPoolExecutor(1)
 
 
 class _StoppedError(Exception):
-    """The user cancelled a registration."""
+    """The user has enough."""
 
 
 def models(*, cancelled: Cancelled) -> Generator[ModelFacts, None, None]:
@@ -96,6 +100,37 @@ def register(*, cancelled: Cancelled, **arguments: Any) -> Generator[str, None, 
         except _StoppedError:
             return ""
     return ""
+
+
+def evaluate(
+    *, quality: str | None, samples: int, cancelled: Cancelled, **arguments: Any
+) -> Generator[str | TileDone, None, Reported | None]:
+    """Yield what `diffuscope.evaluate.evaluate` is at and its tiles; return the report, None where it was cancelled."""
+    told: SimpleQueue[str | TileDone | None] = SimpleQueue()
+
+    def tell(what: str | Event) -> None:
+        if cancelled():
+            raise _StoppedError
+        if isinstance(what, str | TileDone):
+            told.put(what)
+
+    # It calls back, and this yields: a thread lies between the two.
+    with ThreadPoolExecutor(1) as thread:
+        settings = diffuscope.evaluate.Settings(quality=quality, samples=samples)
+        work = thread.submit(diffuscope.evaluate.evaluate, **arguments, settings=settings, progress=tell, follow=tell)
+        work.add_done_callback(lambda _: told.put(None))
+        while (what := told.get()) is not None:
+            yield what
+    try:
+        return reported(work.result(), arguments["out"])
+    except _StoppedError:
+        return None
+
+
+def worst_case(*, cancelled: Cancelled, **arguments: Any) -> Generator[None, None, list[LayerTuple]]:
+    """Return the layers of `diffuscope.plugin.worst.worst_layers`."""
+    return worst_layers(**arguments)
+    yield
 
 
 def export(*, result: Path, path: Path, layer: str, cancelled: Cancelled) -> Generator[None, None, str]:
