@@ -42,6 +42,16 @@ def test_two_workers_give_the_bits_of_one_process(tmp_path, tiny_model, small_sl
     assert open_result(out).record["compute"] == open_result(alone).record["compute"]
 
 
+def test_what_else_this_process_computes_stays_here(tmp_path, tiny_model, small_slide):
+    for _ in run(tiny_model, small_slide, tmp_path / "out.ome.zarr", steps=STEPS, threads=1, workers=1):
+        with pytest.raises(ValueError, match="No clients found"):
+            distributed.default_client()
+    with pytest.raises(InputError):
+        run(tiny_model, small_slide, tmp_path / "b.ome.zarr", scheduler="tcp://127.0.0.1:9")
+    with pytest.raises(ValueError, match="No clients found"):
+        distributed.default_client()
+
+
 def test_a_scheduler_is_asked_what_its_workers_have(tmp_path, tiny_model, small_slide, alone, cluster, assert_same):
     out = tmp_path / "out.ome.zarr"
     list(run(tiny_model, small_slide, out, steps=STEPS, scheduler=cluster.scheduler_address))
@@ -57,7 +67,7 @@ def test_the_tiles_of_a_killed_worker_are_computed_by_another(
     for event in run(tiny_model, small_slide, out, steps=STEPS, scheduler=cluster.scheduler_address):
         if isinstance(event, TileDone) and not killed:
             killed = True
-            with distributed.Client(cluster) as client:
+            with distributed.Client(cluster, set_as_default=False) as client:
                 victim = client.run(os.getpid)
             os.kill(next(iter(victim.values())), signal.SIGKILL)
     assert killed
@@ -113,7 +123,7 @@ def test_another_file_under_the_same_path_is_refused(tiny_model, small_slide, cl
     other_slide = replace(job.work, inputs=((key, replace(given, fingerprint="other")),))
     other_model = replace(job.work, model_hash="other")
     other_version = replace(job.work, version="0.0.0")
-    with distributed.Client(cluster) as client:
+    with distributed.Client(cluster, set_as_default=False) as client:
         for work, words in ((other_slide, "another file"), (other_model, "another model"), (other_version, "0.0.0")):
             with pytest.raises(InputError, match=words):
                 client.submit(work, (tile,), pure=False).result()

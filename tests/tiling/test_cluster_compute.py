@@ -54,7 +54,7 @@ def queue() -> TileQueue:
 
 
 def test_a_batch_too_large_is_halved_once_however_many_failed_with_it(cluster, queue):
-    with distributed.Client(cluster) as client:
+    with distributed.Client(cluster, set_as_default=False) as client:
         # Two batches for each of two workers are under way when the first comes back.
         items = list(ClusterCompute(client=client, work=Small(batch=8, holds=2))(queue))
     assert [item.batch for item in items if isinstance(item, Halved)] == [4, 2]
@@ -63,13 +63,16 @@ def test_a_batch_too_large_is_halved_once_however_many_failed_with_it(cluster, q
 
 
 def test_not_even_one_tile_fits_into_a_worker(cluster, queue):
-    with distributed.Client(cluster) as client, pytest.raises(InputError, match="not even one tile fits"):
+    with (
+        distributed.Client(cluster, set_as_default=False) as client,
+        pytest.raises(InputError, match="not even one tile fits"),
+    ):
         list(ClusterCompute(client=client, work=Small(batch=4, holds=0))(queue))
 
 
 def test_without_a_worker_a_run_waits_for_one(cluster, queue, monkeypatch):
     monkeypatch.setattr(module, "_COUNT", 0.0)
-    with distributed.Client(cluster) as client:
+    with distributed.Client(cluster, set_as_default=False) as client:
         cluster.scale(0)
         while client.nthreads():
             client.sync(client.scheduler.identity)
@@ -86,7 +89,7 @@ def test_a_scheduler_that_goes_away_is_one_sentence(queue):
     scheduler = subprocess.Popen(line, stderr=subprocess.PIPE, text=True)
     try:
         address = next(word for text in scheduler.stderr for word in text.split() if word.startswith("tcp://"))
-        client = distributed.Client(address)
+        client = distributed.Client(address, set_as_default=False)
         items = ClusterCompute(client=client, work=Small(batch=1, holds=1))(queue)
         while next(items) is not None:  # till it waits for a worker
             pass

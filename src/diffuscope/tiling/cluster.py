@@ -95,7 +95,8 @@ class ClusterCompute:
                 if not running:
                     return
                 try:
-                    finished = ask(wait, list(running), timeout=_LOOK, return_when="FIRST_COMPLETED").done
+                    with self.client.as_current():
+                        finished = ask(wait, list(running), timeout=_LOOK, return_when="FIRST_COMPLETED").done
                 except TimeoutError:
                     yield None
                     continue
@@ -173,17 +174,19 @@ def connect(scheduler: str | None, workers: int | None) -> Iterator[Any]:
             'several processes or machines need dask.distributed: pip install "diffuscope[cluster]".'
         ) from error
     if scheduler is None:
+        # Never the default client: every dask array of this process would be computed on the cluster, and wait for ever
+        # once it is gone.
         with (
             # No limit of memory: a worker near one would be killed in the middle of a tile, again and again.
             LocalCluster(
                 n_workers=workers, threads_per_worker=1, memory_limit=0, dashboard_address=None, silence_logs=40
             ) as cluster,
-            Client(cluster) as client,
+            Client(cluster, set_as_default=False) as client,
         ):
             yield client
         return
     try:
-        client = Client(scheduler, timeout=10)
+        client = Client(scheduler, timeout=10, set_as_default=False)
     except (OSError, ValueError) as error:
         raise InputError(f"no dask scheduler answers at {scheduler}: start one, or see the address.") from error
     with client:
