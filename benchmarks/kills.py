@@ -1,9 +1,10 @@
 """A run killed again and again at random moments, and a dask worker killed on the way: the result is always the same.
 
-Each of 20 runs of nine tiles is killed (SIGKILL) after a random time and gone on with, up to three times, before it may
-end. Compared is every pixel of every image and level, and the table. Two network steps a tile, so that kills fall on
-reading, writing and blending as often as on the network. A tile is done again if it had been computed before a kill and
-was not in the ledger; each run logs what it computed, so that they can be counted.
+Each of 20 runs of nine tiles is killed (SIGKILL) after a random number of tiles and a random time, and gone on with,
+up to three times, before it may end. Compared is every pixel of every image and level, and the table. Two network
+steps a tile, so that kills fall on reading, writing and blending as often as on the network. A tile is done again if
+it had been computed before a kill and was not in the ledger; each run logs what it computed, so that they can be
+counted.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from diffuscope.tiling import engine
 from diffuscope.tiling.compute import Computed
 from diffuscope.tiling.ledger import Ledger
 
-RUNS, KILLS = 20, 3
+RUNS, KILLS, TILES = 20, 3, 9
 REGION = "640,1856,700,700"
 
 
@@ -79,14 +80,26 @@ def tiles(file: Path) -> list[tuple[int, ...]]:
     return [tuple(map(int, line.split())) for line in file.read_text().splitlines()] if file.exists() else []
 
 
+def tiles_of(folder: Path) -> list[tuple[int, ...]]:
+    """Return the places in all logs of a run."""
+    return [place for log in folder.glob("log*") for place in tiles(log)]
+
+
 def killed_run(folder: Path, chance: np.random.Generator, seconds: float) -> tuple[str, int, int]:
     """Run to the end through kills; return the hash, how many kills met the run, and the tiles done again."""
     out, kills, again = folder / "out.ome.zarr", 0, 0
     for attempt in range(KILLS + 1):
         log = folder / f"log{attempt}"
         process = start(out, log)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(None if attempt == KILLS else chance.uniform(0.3, 1.1) * seconds)
+        if attempt == KILLS:
+            process.wait()
+        else:
+            # By what it has done, not by the clock: a machine that is busy now and idle later would miss every run.
+            done = chance.integers(0, max(TILES - len(set(tiles_of(folder))), 1))
+            while process.poll() is None and len(tiles(log)) < done:
+                time.sleep(0.01)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(chance.uniform(0.0, 2.0) * seconds / TILES)
         if process.poll() == 0:
             break
         if process.poll() is not None:
@@ -145,5 +158,5 @@ if __name__ == "__main__":
         child(Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]) or None)
     else:
         # Computed, and waiting behind the writer or with it, when the kill came.
-        goals = {"identical": Goal(low=RUNS), "cluster_identical": Goal(low=1)}
+        goals = {"kills": Goal(low=RUNS), "identical": Goal(low=RUNS), "cluster_identical": Goal(low=1)}
         main(measure, goals | {"tiles_redone_max": Goal(high=engine.BEHIND + 1)})
