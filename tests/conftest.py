@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
+import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Generator
@@ -128,15 +128,17 @@ def pytest_sessionfinish(exitstatus: int) -> None:
     _outcome = int(exitstatus)
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End without taking Qt apart where windows were open.
 
-    Python deletes what is left of Qt in no particular order, which once in some ten sessions ends in a segmentation
-    fault after the last test, and would stand for the outcome of all of them.
+    What Qt and Python do at exit deletes what is left of Qt in no particular order, which once in some ten sessions
+    ends in a segmentation fault after the last test, and would stand for the outcome of all of them. PySide's part of
+    it is one of `atexit`'s functions, so these are not run either; of what they do, only children matter here.
     """
     if "napari" in sys.modules and not hasattr(config, "workerinput"):
-        atexit._run_exitfuncs()
+        for child in multiprocessing.active_children():
+            child.kill()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(_outcome)

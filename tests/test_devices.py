@@ -41,17 +41,20 @@ def test_memory_that_is_kept_is_not_faulted_in_anew():
     resource = pytest.importorskip("resource")  # not on Windows
 
     def faults() -> int:
-        """Pages that 50 results of 8 MB cost."""
+        """Page faults that 50 results of 32 MB cost."""
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         for _ in range(50):
-            torch.ones(2**21)
+            torch.ones(2**23)
         return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
     with kept_memory():
-        torch.ones(2**21)
-        assert faults() < 5 * 2**11  # one result has 2^11 pages
-    # And afterwards memory is given back as ever.
-    assert faults() > 25 * 2**11
+        torch.ones(2**23)
+        inside = faults()
+    # Afterwards memory is given back as ever, at a price that depends on the size of a page: 4 KB, or 2 MB.
+    after = faults()
+    if after < 50:
+        pytest.skip("this system does not count page faults")
+    assert inside < after / 5
 
 
 def test_denormals_are_zero_only_inside():

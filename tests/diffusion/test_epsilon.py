@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from diffuscope.diffusion.epsilon import denoise, read_velocity, velocity_loss
+from diffuscope.diffusion.epsilon import denoise, epsilon_errors, read_velocity
 from diffuscope.diffusion.schedule import linear_schedule
 
 SCHEDULE = linear_schedule(100)
@@ -29,7 +29,7 @@ def test_the_true_velocity_reads_as_the_true_noise():
 def test_the_loss_is_the_error_of_the_velocity():
     """The network answers velocity 0, so that the error is the true velocity's mean square."""
     clean = normal(0, 4, 3, 8, 8).clamp(-1, 1)
-    found = velocity_loss(
+    errors, alpha_bar = epsilon_errors(
         lambda x, time, a: read_velocity(torch.zeros_like(x), x, a),
         clean,
         ALPHA_BAR,
@@ -40,7 +40,7 @@ def test_the_loss_is_the_error_of_the_velocity():
     noise = torch.randn(clean.shape, generator=generator).double().numpy()
     a = SCHEDULE.alphas_cumprod[t][:, None, None, None]
     velocity = np.sqrt(a) * noise - np.sqrt(1 - a) * clean.double().numpy()
-    assert float(found) == pytest.approx(np.square(velocity).mean(), rel=1e-4)
+    assert float((errors / alpha_bar).mean()) == pytest.approx(np.square(velocity).mean(), rel=1e-4)
 
 
 @pytest.mark.parametrize(("sampler", "steps"), [("sde-dpmsolver++", 5), ("ddim", 5), ("ddpm", 100)])

@@ -57,7 +57,7 @@ def test_the_loss_is_the_error_of_epsilon(weighting: str):
     """The network is replaced by one that answers x_t: the expected loss then follows from t and ε alone."""
     system = make(loss_weighting=weighting, lambda_seg=3.0)
     for branch in (system.network.generation, system.network.segmentation):
-        branch.forward = lambda x, *_: x
+        branch.forward = lambda x, *_, **_named: x
     batch = {"he": he(), "ihc": he().flip(0), "mask": (he()[:, :1] > 128).float()}
     found = system.loss(batch, torch.Generator().manual_seed(9))
     generator = torch.Generator().manual_seed(9)

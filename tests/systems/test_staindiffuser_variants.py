@@ -207,7 +207,7 @@ def test_both_directions_are_trained_together_in_closed_form():
     seen = []
     encode = system.network.encoder.forward
     system.network.encoder.forward = lambda image: seen.append(image) or encode(image)
-    system.network.generation.forward = lambda x, *_: x
+    system.network.generation.forward = lambda x, *_, **_named: x
     data = batch()
     found = system.loss(data, torch.Generator().manual_seed(9))
     he, ihc = data["he"] / 127.5 - 1, data["ihc"] / 127.5 - 1

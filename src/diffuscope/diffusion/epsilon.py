@@ -6,30 +6,38 @@ from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from diffuscope.diffusion.samplers import make_sampler
 from diffuscope.diffusion.schedule import Schedule
 
-#: From x_t, t / T and ᾱ_t, the last two of shape (n,), to ε̂ of x_t's shape.
+#: From x_t, t / T and ᾱ_t, the last two of shape (n,) or (1,), to ε̂ of x_t's shape.
 Predict = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def read_velocity(raw: Tensor, x: Tensor, alpha_bar: Tensor) -> Tensor:
-    """ε̂ = √ᾱ·F + √(1−ᾱ)·x_t (Salimans & Ho 2022): bounded in its error of the clean estimate at every t.
+    """ε̂ = √ᾱ·F + √(1−ᾱ)·x_t (Salimans & Ho 2022).
+
+    It remains an ε-prediction; but its error in the clean estimate is √(1−ᾱ)·error(F), bounded at every t, where that
+    of a bare ε̂ is multiplied by √((1−ᾱ)/ᾱ), 158 at t = T, and bf16 rounding with it.
 
     Parameters
     ----------
     raw, x : Tensor of shape (n, c, h, w)
         Output F of the network, and x_t.
-    alpha_bar : Tensor of shape (n,)
+    alpha_bar : Tensor of shape (n,) or (1,)
         ᾱ_t.
     """
     a = alpha_bar.float()[:, None, None, None]
     return a.sqrt() * raw.float() + (1.0 - a).sqrt() * x
 
 
-def velocity_loss(predict: Predict, clean: Tensor, alpha_bar: Tensor, generator: torch.Generator) -> Tensor:
-    """Mean squared error of ε over ᾱ_t, which is that of the velocity; one t and ε an example.
+def epsilon_errors(
+    predict: Predict, clean: Tensor, alpha_bar: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Return the mean squared error of ε of each example, for one t and one ε each, and ᾱ_t of each.
+
+    Over ᾱ_t it is the error of the velocity.
 
     Parameters
     ----------
@@ -41,14 +49,18 @@ def velocity_loss(predict: Predict, clean: Tensor, alpha_bar: Tensor, generator:
         ᾱ_t of the schedule.
     generator : torch.Generator
         CPU generator that t and ε are drawn from.
+
+    Returns
+    -------
+    errors, alpha_bar : Tensor of shape (n,)
     """
     t = torch.randint(0, len(alpha_bar), (len(clean),), generator=generator).to(clean.device)
     noise = torch.randn(clean.shape, generator=generator).to(clean.device)
     a = alpha_bar[t]
     root = a[:, None, None, None]
     noisy = root.sqrt() * clean + (1.0 - root).sqrt() * noise
-    error = (predict(noisy, (t + 1).float() / len(alpha_bar), a) - noise).square().mean(dim=(1, 2, 3))
-    return (error / a).mean()
+    predicted = predict(noisy, (t + 1).float() / len(alpha_bar), a)
+    return F.mse_loss(predicted, noise, reduction="none").mean(dim=(1, 2, 3)), a
 
 
 def denoise(
@@ -72,8 +84,9 @@ def denoise(
     run = make_sampler(sampler, schedule, steps)
     x = draw(0)
     for i, t in enumerate(run.timesteps, start=1):
-        time = torch.full((len(x),), (t + 1) / schedule.T, device=x.device)
-        alpha_bar = torch.full((len(x),), float(schedule.alphas_cumprod[t]), device=x.device)
-        step = run.step(predict(x, time, alpha_bar), t, x, noise=draw(i) if run.needs_noise else None)
+        time = torch.full((1,), (t + 1) / schedule.T, device=x.device)
+        alpha_bar = torch.full((1,), float(schedule.alphas_cumprod[t]), device=x.device)
+        fresh = draw(i) if run.needs_noise and i < len(run.timesteps) else None
+        step = run.step(predict(x, time, alpha_bar), t, x, noise=fresh)
         x = step.sample
         yield step.clean

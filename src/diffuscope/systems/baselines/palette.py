@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from diffuscope.diffusion.epsilon import denoise, read_velocity, velocity_loss
+from diffuscope.diffusion.epsilon import denoise, epsilon_errors, read_velocity
 from diffuscope.diffusion.schedule import linear_schedule
 from diffuscope.networks.unet import ModulatedUNet
 from diffuscope.systems.base import Estimate, Noise, SampleSettings
@@ -43,7 +43,8 @@ class Palette(Staining):
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """MSE of ε over ᾱ_t, one t and ε an example (see `System.loss`); ``he`` and ``ihc`` are read."""
         predict = partial(self._predict, signed(batch["he"]))
-        return {"loss": velocity_loss(predict, signed(batch["ihc"]), self.get_buffer("alpha_bar"), generator)}
+        errors, a = epsilon_errors(predict, signed(batch["ihc"]), self.get_buffer("alpha_bar"), generator)
+        return {"loss": (errors / a).mean()}
 
     def sample(
         self, inputs: Mapping[str, Tensor], noise: Noise, settings: SampleSettings

@@ -7,9 +7,8 @@ from functools import partial
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from diffuscope.diffusion.samplers import make_sampler
+from diffuscope.diffusion.epsilon import denoise, epsilon_errors
 from diffuscope.diffusion.schedule import linear_schedule
 from diffuscope.stains import dab_density
 from diffuscope.systems.base import Estimate, Noise, SampleSettings, System
@@ -44,30 +43,20 @@ class BranchSystem(System):
 
     def _errors(self, branch: Branch, clean: Tensor, features: Sequence[Tensor], generator: torch.Generator) -> Tensor:
         """Return the (weighted) MSE of ε of each example (n,), for one t and one ε each; `clean` in [−1, 1]."""
-        t = torch.randint(0, self.config.T, (len(clean),), generator=generator).to(clean.device)
-        noise = torch.randn(clean.shape, generator=generator).to(clean.device)
-        a = self.get_buffer("alpha_bar")[t]
-        root = a[:, None, None, None]
-        noisy = root.sqrt() * clean + (1.0 - root).sqrt() * noise
-        predicted = branch(noisy, (t + 1).float() / self.config.T, a, branch.attend(features))
-        error = F.mse_loss(predicted, noise, reduction="none").mean(dim=(1, 2, 3))
-        return error / a if self.config.loss_weighting == "velocity" else error
+        predict = partial(branch, attention=branch.attend(features))
+        errors, a = epsilon_errors(predict, clean, self.get_buffer("alpha_bar"), generator)
+        return errors / a if self.config.loss_weighting == "velocity" else errors
 
     def _denoise(
         self, branch: Branch, attention: Attention, noise: Noise, settings: SampleSettings, *, port: str, sample: int
-    ) -> Generator[Tensor, None, None]:
+    ) -> Iterator[Tensor]:
         """Yield the clipped clean estimate, in [−1, 1], after each step; the last one is the sample."""
-        sampler = make_sampler(settings.sampler, self.schedule, settings.steps)
-        draw = partial(noise, port, sample=sample, channels=branch.channels)
-        x = draw(step=0)
-        last = len(sampler.timesteps)
-        for i, t in enumerate(sampler.timesteps, start=1):
-            time = torch.full((1,), (t + 1) / self.config.T, device=x.device)
-            alpha_bar = self.get_buffer("alpha_bar")[t : t + 1]
-            fresh = draw(step=i) if sampler.needs_noise and i < last else None
-            step = sampler.step(branch(x, time, alpha_bar, attention), t, x, noise=fresh)
-            x = step.sample
-            yield step.clean
+
+        def draw(step: int) -> Tensor:
+            return noise(port, sample=sample, step=step, channels=branch.channels)
+
+        predict = partial(branch, attention=attention)
+        return denoise(predict, self.schedule, draw, sampler=settings.sampler, steps=settings.steps)
 
     def _images(
         self,

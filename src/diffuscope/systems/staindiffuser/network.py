@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from diffuscope.diffusion.epsilon import read_velocity
 from diffuscope.networks.blocks import ChannelNorm, silu
 from diffuscope.networks.unet import Encoder, ModulatedUNet
 
@@ -68,9 +69,7 @@ class Branch(nn.Module):
     def forward(self, x: Tensor, time: Tensor, alpha_bar: Tensor, attention: Attention) -> Tensor:
         """Predict ε.
 
-        The U-Net's raw output F is read as a velocity, ε̂ = √ᾱ·F + √(1−ᾱ)·x_t (Salimans & Ho 2022). It remains an
-        ε-prediction; but its error in the clean estimate is √(1−ᾱ)·error(F), bounded at every t, where that of
-        a bare ε̂ is multiplied by √((1−ᾱ)/ᾱ), 158 at t = T, and bf16 rounding with it.
+        The U-Net's raw output is read as a velocity (`diffuscope.diffusion.epsilon.read_velocity`).
 
         Parameters
         ----------
@@ -86,9 +85,7 @@ class Branch(nn.Module):
         Tensor
             ε̂, float32, the shape of x.
         """
-        raw = self.unet(x, time, attention).float()
-        a = alpha_bar.float()[:, None, None, None]
-        return a.sqrt() * raw + (1.0 - a).sqrt() * x
+        return read_velocity(self.unet(x, time, attention), x, alpha_bar)
 
 
 class StainDiffuserNetwork(nn.Module):
