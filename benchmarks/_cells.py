@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock
 from torch import Tensor
 
 from diffuscope.devices import pick_device
@@ -53,8 +54,8 @@ class Cell:
         file = root / self.key / RESULT
         return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
 
-    def compute(self, root: Path, work: Callable[[Path], Mapping[str, Any]]) -> dict[str, Any]:
-        """Return what was found, now or before.
+    def compute(self, root: Path, work: Callable[[Path], Mapping[str, Any]], *, wait: bool = True) -> dict[str, Any]:
+        """Return what was found, now or before. Several processes may share the cells of a table.
 
         Parameters
         ----------
@@ -62,18 +63,26 @@ class Cell:
             Where all cells lie.
         work : callable
             Takes the cell's folder, in which it may leave what it needs to go on after a kill; returns JSON values.
+        wait : bool
+            Wait where another process is computing this cell.
+
+        Raises
+        ------
+        filelock.Timeout
+            Another process is computing it, and `wait` is False.
         """
-        known = self.found(root)
-        if known is not None:
-            return known
         folder = root / self.key
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "facts.json").write_text(json.dumps(self.facts, indent=1, ensure_ascii=False), encoding="utf-8")
-        found = dict(work(folder))
-        partial = folder / f"{RESULT}.partial"
-        partial.write_text(json.dumps(found, indent=1), encoding="utf-8")
-        partial.replace(folder / RESULT)
-        return found
+        with FileLock(folder / "lock", blocking=wait):
+            known = self.found(root)
+            if known is not None:
+                return known
+            (folder / "facts.json").write_text(json.dumps(self.facts, indent=1, ensure_ascii=False), encoding="utf-8")
+            found = dict(work(folder))
+            partial = folder / f"{RESULT}.partial"
+            partial.write_text(json.dumps(found, indent=1), encoding="utf-8")
+            partial.replace(folder / RESULT)
+            return found
 
 
 @dataclass(frozen=True)

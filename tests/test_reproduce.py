@@ -6,16 +6,19 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from PIL import Image
 from scipy import stats
 
 from benchmarks import _cells
 from benchmarks._cells import Cell, Training
 from benchmarks.reproduce import staindiffuser as table
+from benchmarks.reproduce.fill import fill
 from benchmarks.reproduce.measure import measure
 from benchmarks.reproduce.page import page
 from benchmarks.reproduce.report import Line, claims, lines
@@ -89,6 +92,26 @@ def test_a_cell_is_computed_once_and_a_failed_one_again(tmp_path: Path):
     # what is only half written is no result
     (tmp_path / cell.key / "result.json").rename(tmp_path / cell.key / "result.json.partial")
     assert cell.found(tmp_path) is None
+
+
+def test_two_processes_share_the_cells_of_a_table(tmp_path: Path):
+    tasks = [SimpleNamespace(cell=Cell(name, {}), value=i) for i, name in enumerate("abc")]
+    mine, written = [], []
+
+    def measure(task: SimpleNamespace, folder: Path) -> dict[str, int]:
+        if task.value == 1:
+            # the other process finishes the first cell while this one computes the second
+            (tmp_path / tasks[0].cell.key / "result.json").write_text('{"found": -1}')
+            other.release()
+        mine.append(task.value)
+        return {"found": task.value}
+
+    (tmp_path / tasks[0].cell.key).mkdir()
+    other = FileLock(tmp_path / tasks[0].cell.key / "lock")
+    other.acquire()
+    fill(tasks, measure, root=tmp_path, write=lambda complete: written.append([f["found"] for _, f in complete]))
+    assert mine == [1, 2]
+    assert written[-1] == [-1, 1, 2]
 
 
 def test_a_training_that_was_killed_ends_as_one_that_was_not(tmp_path: Path):
@@ -208,7 +231,7 @@ def test_rows_that_a_claim_compares_have_three_seeds(monkeypatch: pytest.MonkeyP
 def test_every_row_has_the_same_number_of_steps_a_stain():
     for task in table.tasks(quick=True, budget=table.BUDGETS["standard"]):
         if task.row is not None and task.study.name.startswith("restained"):
-            assert task.training.optimisation.steps == 2000 * len(task.study.stains)
+            assert task.training.optimisation.steps == 1000 * len(task.study.stains)
 
 
 def test_a_row_that_this_version_cannot_train_is_refused_in_one_sentence():

@@ -1,12 +1,17 @@
-"""``python -m benchmarks.reproduce staindiffuser``: compute the cells that are missing, and write the page."""
+"""``python -m benchmarks.reproduce staindiffuser``: compute the cells that are missing, and write the page.
+
+Several of these at once share the cells; networks this small train faster as two processes of one thread
+(OMP_NUM_THREADS=1) than as one of two.
+"""
 
 from __future__ import annotations
 
 import argparse
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.reproduce.fill import fill
 from benchmarks.reproduce.measure import measure
 from benchmarks.reproduce.page import page
 from benchmarks.reproduce.plan import plan
@@ -47,21 +52,17 @@ def main() -> None:
         return
     if arguments.quick:
         print("QUICK: a few steps of tiny networks. This checks the machinery; the figures mean nothing.", flush=True)
-    found: list[tuple[Task, dict[str, Any]]] = []
-    for i, task in enumerate(todo, start=1):
-        known = task.cell.found(root)
-        if known is None and arguments.page:
-            continue
-        if known is None:
-            print(f"cell {i} of {len(todo)}: {task.cell.name}", flush=True)
-        found.append((task, task.cell.compute(root, partial(measure, task))))
-        if known is None:
-            _write(target, page(found, budget=budget, kind=name, notices=notices, cells=len(todo)))
-    if not found:
+
+    def write(complete: Sequence[tuple[Task, Mapping[str, Any]]]) -> None:
+        _write(target, page(complete, budget=budget, kind=name, notices=notices, cells=len(todo)))
+        print(f"wrote {target}", flush=True)
+
+    if not arguments.page:
+        fill(todo, measure, root=root, write=write)
+    elif complete := [(task, known) for task in todo if (known := task.cell.found(root)) is not None]:
+        write(complete)
+    else:
         print("No cell is complete: there is no page to write.")
-        return
-    _write(target, page(found, budget=budget, kind=name, notices=notices, cells=len(todo)))
-    print(f"wrote {target}")
 
 
 def _strip_notices() -> list[str]:

@@ -46,7 +46,7 @@ class Budget:
 
 
 BUDGETS = {
-    "standard": Budget(steps=2000, strip_steps=500, patch=64, batch=4, size="small"),
+    "standard": Budget(steps=1000, strip_steps=500, patch=64, batch=4, size="small"),
     "quick": Budget(steps=4, strip_steps=4, patch=32, batch=2, size="tiny"),
     # §5 of the paper: 3 million iterations of 4 crops of 128 px.
     "full": Budget(steps=3_000_000, strip_steps=3_000_000, patch=128, batch=4, size="paper"),
