@@ -2,14 +2,15 @@
 
 The path is `diffuscope.run.run` from its first event to its last: reading, noise, sampling, blending, ledger,
 pyramid, table. The bare loop samples as many tiles of the same size with the same model, sampler, batch and
-precision, from inputs that lie ready and noise from ``torch.randn``, and keeps freed memory as the path does. Both in
-turns, so that whatever else the machine does hits both.
+precision, in as many lanes, from inputs that lie ready and noise from ``torch.randn``, and keeps freed memory as the
+path does. Both in turns, so that whatever else the machine does hits both.
 """
 
 from __future__ import annotations
 
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from statistics import median
@@ -17,13 +18,14 @@ from statistics import median
 import torch
 
 from benchmarks._report import Goal, main
-from diffuscope.devices import kept_memory, pick_device, pick_precision
+from diffuscope.devices import kept_memory, pick_device, pick_precision, threads
 from diffuscope.run import DEMO_MODEL, DEMO_SLIDE, load_model, run
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.base import System
 from diffuscope.tiling.compute import autocast
 from diffuscope.tiling.events import Finished, Started
 from diffuscope.tiling.plan import Region
+from diffuscope.where import LANES
 
 # Nearly all tissue. The first begins where a chunk does, as a whole slide; a drawn region begins anywhere, and every
 # cell of it lies in four chunks.
@@ -42,12 +44,23 @@ def bare(system: System, tiles: int, batch: int) -> float:
     def noise(port: str, *, sample: int, step: int, channels: int) -> torch.Tensor:  # noqa: ARG001
         return torch.randn(batch, channels, *shape[2:], device=device)
 
+    # As many lanes of as many threads as the path has by itself.
+    lanes = min(LANES, torch.get_num_threads()) if device.type == "cpu" else 1
+
+    def lane(tiles: int) -> None:
+        for _ in range(-(-tiles // batch)):
+            steps = system.sample(inputs, noise, settings)
+            with torch.inference_mode(), autocast(device, pick_precision(device)), closing(steps):
+                for _ in steps:
+                    pass
+
+    shares = [tiles // lanes + (i < tiles % lanes) for i in range(lanes)]
     start = time.perf_counter()
-    for _ in range(-(-tiles // batch)):
-        steps = system.sample(inputs, noise, settings)
-        with torch.inference_mode(), autocast(device, pick_precision(device)), closing(steps):
-            for _ in steps:
-                pass
+    with (
+        threads(torch.get_num_threads() // lanes),
+        ThreadPoolExecutor(lanes, initializer=torch.set_num_threads, initargs=(torch.get_num_threads(),)) as pool,
+    ):
+        list(pool.map(lane, shares))
     if device.type == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter() - start

@@ -50,7 +50,6 @@ def child(out: Path, log: Path, workers: int | None) -> None:
             out,
             region=REGION,
             steps=2,
-            threads=1,
             workers=workers,
             resume=True,
         ):

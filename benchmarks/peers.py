@@ -29,15 +29,16 @@ from torch import Tensor
 from benchmarks._report import Goal, main
 from benchmarks._slide import lesson, sample
 from benchmarks.seams import border_ratio, texture_ratio
-from diffuscope.devices import kept_memory
+from diffuscope.devices import kept_memory, threads
 from diffuscope.run import DEMO_MODEL, DEMO_SLIDE, load_model, open_result, run
 from diffuscope.sample_data import sample_path
 from diffuscope.tiling.canvas import Canvas
 from diffuscope.tiling.compute import LocalCompute, autocast
 from diffuscope.tiling.engine import run_tiles
 from diffuscope.tiling.plan import Region, Tile, make_plan
+from diffuscope.where import LANES
 
-# 7 × 7 tiles of the engine's grid (7·256 - 32 px), 18 × 18 windows of MONAI's (18·96 + 32 px).
+# 18 × 18 windows of MONAI's (18·96 + 32 px); within the engine's grid 7 × 7 tiles (7·256 - 32 px of its 7·256 - 16).
 REGION = Region(288, 1056, 1760, 1760)
 # Seams are looked for where every tile is tissue: a tile that is left out shows its border by design.
 TISSUE = Region(544, 1824, 992, 992)
@@ -114,9 +115,10 @@ def engine_seconds(he: np.ndarray) -> tuple[float, int]:
 
     settings = next(iter(system.presets.values()))
     compute = LocalCompute(
-        system=system, read=read, plan=plan, settings=settings, seed=0, batch=BATCH, device=CPU, precision="bf16"
-    )
-    with kept_memory(), tempfile.TemporaryDirectory() as folder:
+        system=system, read=read, plan=plan, settings=settings, seed=0, batch=BATCH, device=CPU, precision="bf16",
+        lanes=LANES,
+    )  # fmt: skip
+    with kept_memory(), threads(max(torch.get_num_threads() // LANES, 1)), tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         canvas = Canvas(Path(folder) / "out.ome.zarr", plan=plan, ports=system.outputs, mpp=0.5, record={})
         for _ in run_tiles(compute, canvas):

@@ -297,6 +297,6 @@ def test_tiles_near_the_view_come_first(tmp_path, model, slide):
         events.close()
         return preview.y, preview.x
 
-    # 288 px tiles every 256 px of the 1000 x 1200 px around: the one whose middle is nearest.
-    assert first((1536.0 + 144, 512.0 + 144)) == (1536, 512)
+    # 272 px tiles every 256 px of the 1000 x 1200 px around: the one whose middle is nearest.
+    assert first((1024.0 + 136, 1280.0 + 136)) == (1024, 1280)
     assert first((256.0 + 150, 1024.0 + 130)) == (256, 1024)

@@ -21,7 +21,7 @@ from diffuscope.systems.ports import Port
 from diffuscope.tiling.plan import Plan, Region, Tile, make_plan, parse_region
 from diffuscope.tiling.result import open_result
 from diffuscope.tiling.tissue import TissueMap, crop_tissue
-from diffuscope.where import Asked, Where, address, choose
+from diffuscope.where import Asked, Where, address, choose, lanes
 from diffuscope.zoo import Model, load_model
 
 
@@ -53,6 +53,8 @@ class Job:
         Key of the noise.
     asked, where : Asked, Where
         Where to compute: what the user said, and what came of it.
+    lanes : int
+        Batches that this process computes side by side.
     notices : tuple of str
         What to tell the user.
     record : dict
@@ -71,6 +73,7 @@ class Job:
     seed: int
     asked: Asked
     where: Where
+    lanes: int
     notices: tuple[str, ...]
     record: dict[str, Any]
 
@@ -214,6 +217,7 @@ def prepare(
         seed=seed,
         asked=asked,
         where=where,
+        lanes=lanes(asked, where),
         notices=notices,
         record=record,
     )

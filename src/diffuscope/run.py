@@ -121,8 +121,9 @@ def run(
     precision : {"fp32", "bf16"}, optional
         Default: bf16 where the device is made for it.
     threads : int, optional
-        CPU threads of each process that computes; default: all cores, shared out evenly among `workers`. Results are
-        the same bit for bit where device, batch, precision and threads are.
+        CPU threads that compute a batch; default: the cores shared out evenly among `workers`, or between two
+        batches that are computed side by side. Results are the same bit for bit where device, batch, precision and
+        threads are.
     workers : int, optional
         Compute in so many processes on this machine.
     scheduler : str, optional
@@ -243,6 +244,7 @@ def _compute(job: Job, cancelled: Callable[[], bool]) -> Iterator[Compute]:
         batch=job.where.batch,
         device=torch.device(job.where.device),
         precision=job.where.precision,
+        lanes=job.lanes,
         cancelled=cancelled,
     )
 

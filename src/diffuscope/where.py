@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import torch
 
 PRECISIONS = ("fp32", "bf16")
+# Tiles that this process computes side by side on a CPU: on two cores, two by one thread each take 5–9 % less time than
+# one after the other by two. More would only cost memory.
+LANES = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +35,7 @@ class Asked:
     precision : {"fp32", "bf16"} or None
         How exact.
     batch, threads : int or None
-        Tiles at once; CPU threads of a process.
+        Tiles at once; CPU threads that compute a batch.
     workers : int or None
         Processes on this machine; None computes in this one.
     scheduler : str or None
@@ -60,6 +63,15 @@ class Where:
     precision: str
     batch: int
     threads: int
+
+
+def lanes(asked: Asked, where: Where) -> int:
+    """Return how many batches this process computes side by side: one where the user gave a number of threads."""
+    import torch
+
+    if asked.threads is not None or torch.device(where.device).type != "cpu":
+        return 1
+    return max(1, min(LANES, torch.get_num_threads() // where.threads))
 
 
 def choose(asked: Asked, begun: Mapping[str, Any] | None, model: Model, settings: SampleSettings) -> Where:
@@ -100,7 +112,7 @@ def choose(asked: Asked, begun: Mapping[str, Any] | None, model: Model, settings
         for name in ("precision", "batch", "threads")
     }
     if asked.scheduler is None:
-        return _choose_here(model, settings, device=device, workers=asked.workers or 1, **wanted)
+        return _choose_here(model, settings, device=device, workers=asked.workers, **wanted)
     with connect(asked.scheduler, None) as client:
         future = ask(client.submit, _choose_there, address(model), settings, device=device, **wanted, pure=False)
         found: dict[str, Any] = ask(future.result)
@@ -124,19 +136,25 @@ def _choose_here(
     precision: str | None,
     batch: int | None,
     threads: int | None,
-    workers: int = 1,
+    workers: int | None = None,
 ) -> Where:
-    import torch
-
     place = pick_device(device)
     precision = precision or pick_precision(place)
     return Where(
         device=str(place),
         precision=precision,
         batch=batch or _batch(model, settings, place, precision),
-        # All cores for one process; shared out evenly where there are several.
-        threads=threads or (torch.get_num_threads() if workers == 1 else max((os.cpu_count() or 1) // workers, 1)),
+        threads=threads or _threads(place, workers),
     )
+
+
+def _threads(device: torch.device, workers: int | None) -> int:
+    """Return the CPU threads of a batch: the cores shared out evenly among workers, or among lanes."""
+    import torch
+
+    if workers is None:
+        return max(torch.get_num_threads() // (LANES if device.type == "cpu" else 1), 1)
+    return max((os.cpu_count() or 1) // workers, 1)
 
 
 def _choose_there(model: str, settings: SampleSettings, *, threads: int | None, **wanted: Any) -> dict[str, Any]:

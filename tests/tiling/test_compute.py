@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -49,6 +51,38 @@ def test_a_batch_too_large_is_halved_and_nothing_is_lost(tmp_path, slide, make_t
     assert result.record["compute"] == {"batch": 2, "batches": [8, 4, 2]}
     for key, levels in open_result(tmp_path / "two").images.items():
         np.testing.assert_array_equal(np.asarray(levels[0]), np.asarray(result.images[key][0]))
+
+
+def test_lanes_change_no_bit(tmp_path, slide, make_toy, run):
+    plan = make_plan(slide_shape=slide.shape[:2], **GRID)
+    for lanes in (1, 3):
+        toy = make_toy()
+        events = run(toy, slide, plan, tmp_path / str(lanes), batch=2, lanes=lanes)
+        assert events[-1].complete
+        assert toy.shapes == {(2, 3, 32, 32)}
+    one, three = open_result(tmp_path / "1"), open_result(tmp_path / "3")
+    for key, levels in one.images.items():
+        for level, other in zip(levels, three.images[key], strict=True):
+            np.testing.assert_array_equal(np.asarray(level), np.asarray(other))
+
+
+def test_lanes_compute_at_the_same_time_and_halve_together(tmp_path, slide, make_toy, run):
+    meeting, failed = threading.Barrier(2, timeout=10), []
+
+    class Meeting(make_toy):
+        def sample(self, inputs, noise, settings):
+            meeting.wait()
+            if len(inputs["he"]) > 1:
+                failed.append(len(inputs["he"]))
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+            return (yield from super().sample(inputs, noise, settings))
+
+    plan = make_plan(slide_shape=(56, 80), **GRID)
+    assert plan.count % 2 == 0
+    events = run(Meeting(), slide[:56, :80], plan, tmp_path / "out", batch=2, lanes=2)
+    assert events[-1].complete
+    assert failed == [2, 2]
+    assert sum(isinstance(event, Notice) for event in events) == 1
 
 
 def test_not_even_one_tile_fits(tmp_path, slide, make_toy, run):

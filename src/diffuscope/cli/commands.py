@@ -144,7 +144,7 @@ def run(
         int | None, typer.Option(help="Tiles at once. [default: 1 on a CPU; on a GPU found by trying]")
     ] = None,
     precision: Annotated[str | None, typer.Option(help="fp32 or bf16. [default: what the device is made for]")] = None,
-    threads: Annotated[int | None, typer.Option(help="CPU threads a process. [default: all cores, shared out]")] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads a batch. [default: cores shared out]")] = None,
     workers: Annotated[int | None, typer.Option(metavar="N", help="Compute in N processes on this machine.")] = None,
     scheduler: Annotated[
         str | None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,17 +17,21 @@ from torch import Tensor
 
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.errors import DiffuscopeError, InputError
+from diffuscope.systems.base import Estimate
 from diffuscope.tiling.canvas import to_stored
 from diffuscope.tiling.events import Notice, Preview
 from diffuscope.tiling.plan import Plan, Tile
 from diffuscope.tiling.queue import TileQueue
 
 if TYPE_CHECKING:
-    from diffuscope.systems.base import Estimate, SampleSettings, System
+    from diffuscope.systems.base import SampleSettings, System
 
 PREVIEW_SECONDS = 0.1
 # Batches that are read ahead: one is waited for, one may be slow.
 AHEAD = 2
+
+#: See `System.sample`.
+Sampling = Generator[Estimate, None, dict[str, Tensor]]
 
 #: Inputs of a tile by port key, each (tile, tile, c) in the port's physical range; of a volume
 #: (depth + 2·context, tile, tile, c) from slice z - context on (see `System.context`).
@@ -80,6 +84,9 @@ class LocalCompute:
     batch : int
         Tiles at once. The last batch is padded by repeating its last tile, because kernels differ in the
         last bits between batch shapes. Where memory does not hold it, it is halved.
+    lanes : int
+        Batches that are computed side by side, each by as many CPU threads as the caller's: small tiles keep two cores
+        busier as two lanes of one thread than as one of two. Nothing of a result depends on it.
     device : torch.device
         Where the network runs.
     precision : {"fp32", "bf16"}
@@ -96,6 +103,7 @@ class LocalCompute:
     batch: int
     device: torch.device
     precision: str
+    lanes: int = 1
     cancelled: Callable[[], bool] = lambda: False
 
     def __call__(self, queue: TileQueue) -> Generator[Preview | Computed | Unread | Halved | None, None, None]:
@@ -108,49 +116,65 @@ class LocalCompute:
         """
         batch = self.batch
         reader = ThreadPoolExecutor(1, "diffuscope-read")
+        # Its threads compute with as many CPU threads as the one that starts them.
+        lanes = ThreadPoolExecutor(
+            self.lanes, "diffuscope-lane", initializer=torch.set_num_threads, initargs=(torch.get_num_threads(),)
+        )
         ahead: deque[tuple[tuple[Tile, ...], Future[Loaded]]] = deque()
         try:
             while True:
-                while len(ahead) < AHEAD and (group := queue.take(batch)):
+                while len(ahead) < AHEAD and (group := queue.take(batch * self.lanes)):
                     ahead.append((group, reader.submit(load, self.read, group)))
                 if not ahead:
                     return
                 group, loading = ahead.popleft()
                 try:
                     loaded = loading.result()
-                    outputs = (yield from self._sample(loaded, batch)) if loaded.tiles else {}
+                    computed = (yield from self._sample(loaded, batch, lanes)) if loaded.tiles else ()
                 except Exception as error:
                     if not is_out_of_memory(error):
                         raise
-                    outputs = None
                     batch = self._smaller(batch, error)
                     yield Halved(batch)
                     queue.put_back([*group, *(tile for waiting, _ in ahead for tile in waiting)])
                     ahead.clear()
                     continue
-                if outputs is None:
+                if computed is None:
                     return
                 yield from loaded.unread
-                for index, tile in enumerate(loaded.tiles):
-                    yield Computed(tile, {key: value[index] for key, value in outputs.items()})
+                yield from computed
         finally:
+            lanes.shutdown()
             reader.shutdown(cancel_futures=True)
 
     def _sample(
-        self, loaded: Loaded, batch: int
-    ) -> Generator[Preview | None, None, dict[str, NDArray[np.float32]] | None]:
-        """Sample one batch, yielding previews of its first tile; None when it was cancelled."""
+        self, loaded: Loaded, batch: int, lanes: ThreadPoolExecutor
+    ) -> Generator[Preview | None, None, list[Computed] | None]:
+        """Sample a batch a lane, one evaluation at a time; yield previews of the first tile; None when cancelled."""
         first, main, shown = loaded.tiles[0], self.system.outputs[0], 0.0
-        steps = sample_tiles(self.system, loaded, self.plan.shape, self.settings, self.seed, batch, self.device)
+        parts = [loaded.part(at, at + batch) for at in range(0, len(loaded.tiles), batch)]
+        samplings = [
+            sample_tiles(self.system, part, self.plan.shape, self.settings, self.seed, batch, self.device)
+            for part in parts
+        ]
         while True:
             if self.cancelled():
-                steps.close()
+                for steps in samplings:
+                    steps.close()
                 return None
-            try:
-                with torch.inference_mode(), autocast(self.device, self.precision):
-                    estimate = next(steps)
-            except StopIteration as end:
-                return {key: value.float().cpu().numpy() for key, value in end.value.items()}
+            futures = [lanes.submit(self._evaluate, steps) for steps in samplings]
+            # All have ended, one way or the other, before anything is done about one of them.
+            wait(futures)
+            stands = [future.result() for future in futures]
+            estimate = stands[0]
+            if not isinstance(estimate, Estimate):
+                # All take the same number of evaluations.
+                outputs = [stand for stand in stands if not isinstance(stand, Estimate)]
+                return [
+                    Computed(tile, {key: value[index] for key, value in values.items()})
+                    for part, values in zip(parts, outputs, strict=True)
+                    for index, tile in enumerate(part.tiles)
+                ]
             if main.key in estimate.clean and time.perf_counter() - shown >= PREVIEW_SECONDS:
                 shown = time.perf_counter()
                 clean = np.moveaxis(estimate.clean[main.key][0].float().cpu().numpy(), 0, -1)
@@ -165,6 +189,14 @@ class LocalCompute:
                 )
             else:
                 yield None
+
+    def _evaluate(self, steps: Sampling) -> Estimate | dict[str, NDArray[np.float32]]:
+        """Go on by one evaluation of the network; at the end return the outputs."""
+        try:
+            with torch.inference_mode(), autocast(self.device, self.precision):
+                return next(steps)
+        except StopIteration as end:
+            return {key: value.float().cpu().numpy() for key, value in end.value.items()}
 
     def _smaller(self, batch: int, error: Exception) -> int:
         if batch == 1:
@@ -184,6 +216,10 @@ class Loaded:
     tiles: tuple[Tile, ...]
     images: tuple[Mapping[str, NDArray[np.generic]], ...]
     unread: tuple[Unread, ...]
+
+    def part(self, start: int, stop: int) -> Loaded:
+        """Return some of the tiles that could be read."""
+        return Loaded(self.tiles[start:stop], self.images[start:stop], ())
 
 
 def load(read: Read, group: Sequence[Tile]) -> Loaded:
@@ -208,7 +244,7 @@ def sample_tiles(
     seed: int,
     batch: int,
     device: torch.device,
-) -> Generator[Estimate, None, dict[str, Tensor]]:
+) -> Sampling:
     """Begin to sample loaded tiles of a shape (h, w) or (d, h, w), padded to `batch` (see `System.sample`)."""
     padding = batch - len(loaded.tiles)
     images = [*loaded.images, *[loaded.images[-1]] * padding]

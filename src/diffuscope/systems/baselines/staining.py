@@ -28,8 +28,8 @@ class Staining(System):
     """
 
     # As StainDiffuser.
-    tile = 288
-    overlap = 32
+    tile = 272
+    overlap = 16
 
     def __init__(self, config: BaselineConfig, *, uncertain: bool) -> None:
         super().__init__()
