@@ -1,13 +1,14 @@
 """The engine beside MONAI's sliding windows: same network, same steps, same tissue, one run.
 
-``speedup_monai``: 1760 × 1760 px of the held-out slide, which both grids fit exactly, by MONAI's
-`SlidingWindowInferer` (128 px, overlap 0.25, gaussian, batch 4) around its DDIM, in fp32 as it comes, against the
-engine with its own tiles, precision and sampler, from file to result on disk. ``speedup_same_windows``: as many
-windows of the same size, overlap and batch for both, and bf16 and channels_last for both, so that what is left is the
-engine itself; ``speedup_same_memory`` gives MONAI the engine's rule for freed memory as well
-(`diffuscope.devices.kept_memory`). Each of MONAI's runs has a process of its own, after one window to warm up.
-``speedup_ancestral``: all T steps over the default ones on one tile; that the default costs no quality is measured by
-``benchmarks.steps``.
+``speedup_monai``: 1760 × 1760 px of the held-out slide, by MONAI's `SlidingWindowInferer` (128 px, overlap 0.25,
+gaussian, batch 4) around its DDIM, in fp32 as it comes, against the engine with its own tiles, precision and sampler,
+from file to result on disk. ``speedup_same_windows``: MONAI is given the engine's windows, bf16 and channels_last too;
+``speedup_per_window`` is the same by window, since the engine leaves out those without tissue.
+``speedup_monais_windows``: the engine is given MONAI's windows and batch, and MONAI bf16 and channels_last: small
+windows are where the engine's own work (noise at every step, blending, results that survive a kill) weighs most.
+``speedup_same_memory`` gives MONAI the engine's rule for freed memory besides (`diffuscope.devices.kept_memory`).
+Each of MONAI's runs has a process of its own, after one batch to warm up. ``speedup_ancestral``: all T steps over the
+default ones on one tile; that the default costs no quality is measured by ``benchmarks.steps``.
 """
 
 from __future__ import annotations
@@ -47,11 +48,13 @@ SEGMENTATION_STEPS = 5
 CPU = torch.device("cpu")
 
 
-def monai_seconds(precision: str, keep: bool) -> float:
+def monai_seconds(window: int, overlap: int, batch: int, precision: str, keep: bool) -> float:
     """Return the seconds that MONAI takes: both branches of the network, as many steps as the default's.
 
     Parameters
     ----------
+    window, overlap, batch : int
+        Side and overlap of a window, px; windows at once.
     precision : {"fp32", "bf16"}
         bf16: with channels_last.
     keep : bool
@@ -65,7 +68,7 @@ def monai_seconds(precision: str, keep: bool) -> float:
         scheduler = DDIMScheduler(num_train_timesteps=T, schedule="linear_beta", clip_sample=True)
         scheduler.set_timesteps(steps)
         attention = branch.attend(features)
-        x = torch.randn(len(features[0]), branch.channels, WINDOW, WINDOW)
+        x = torch.randn(len(features[0]), branch.channels, window, window)
         for t in scheduler.timesteps:
             time_ = torch.full((1,), (int(t) + 1) / T)
             alpha_bar = system.alpha_bar[int(t)][None]
@@ -82,9 +85,9 @@ def monai_seconds(precision: str, keep: bool) -> float:
         return torch.cat([ihc, mask], dim=1)
 
     image = torch.from_numpy(he.astype(np.float32) / 127.5 - 1.0).permute(2, 0, 1)[None]
-    inferer = SlidingWindowInferer(WINDOW, sw_batch_size=BATCH, overlap=OVERLAP / WINDOW, mode="gaussian")
+    inferer = SlidingWindowInferer(window, sw_batch_size=batch, overlap=overlap / window, mode="gaussian")
     with kept_memory() if keep else nullcontext():
-        predict(image[..., :WINDOW, :WINDOW].expand(BATCH, -1, -1, -1))
+        predict(image[..., :window, :window].expand(batch, -1, -1, -1))
         start = time.perf_counter()
         inferer(image, predict)
         return time.perf_counter() - start
@@ -139,8 +142,15 @@ def measure() -> dict[str, float]:
         image, tiles = np.asarray(result.images["ihc"][0]).astype(np.float64), result.tiles
     top, left = TISSUE.y - REGION.y, TISSUE.x - REGION.x
     part = np.s_[top : top + TISSUE.height, left : left + TISSUE.width]
-    monai, monai_bf16, monai_kept = (
-        alone(monai_seconds, precision, keep) for precision, keep in (("fp32", False), ("bf16", False), ("bf16", True))
+    tile_, overlap = model.system.tile, model.system.overlap
+    monai, monai_ours, monai_bf16, monai_kept = (
+        alone(monai_seconds, *arguments)
+        for arguments in (
+            (WINDOW, OVERLAP, BATCH, "fp32", False),
+            (tile_, overlap, 1, "bf16", False),
+            (WINDOW, OVERLAP, BATCH, "bf16", False),
+            (WINDOW, OVERLAP, BATCH, "bf16", True),
+        )
     )
     same, windows = engine_seconds(he)
     presets, place = model.system.presets, [(REGION.y, REGION.x)]
@@ -151,18 +161,22 @@ def measure() -> dict[str, float]:
         sample(model, tile, place, settings)
         seconds[name] = time.perf_counter() - start
     slide = he.astype(np.float64)
-    tile_, overlap = model.system.tile, model.system.overlap
+    all_tiles = (1 + -(-(REGION.width - tile_) // (tile_ - overlap))) ** 2
     return {
         "speedup_monai": monai / ours,
-        "speedup_same_windows": monai_bf16 / same,
+        "speedup_same_windows": monai_ours / ours,
+        "speedup_per_window": (monai_ours / all_tiles) / (ours / tiles),
+        "speedup_monais_windows": monai_bf16 / same,
         "speedup_same_memory": monai_kept / same,
         "speedup_ancestral": seconds["reference"] / seconds["fast"],
         "engine_seconds": ours,
         "tiles": tiles,
         "monai_seconds": monai,
+        "monai_same_windows_seconds": monai_ours,
+        "windows_of_the_same": all_tiles,
         "monai_bf16_seconds": monai_bf16,
-        "engine_same_windows_seconds": same,
-        "windows": windows,
+        "engine_monais_windows_seconds": same,
+        "windows_of_monai": windows,
         "seam_ratio": border_ratio(image[part], tile_, overlap, TISSUE),
         "texture_ratio": texture_ratio(image[part], tile_, overlap, TISSUE),
         "seam_ratio_of_the_slide": border_ratio(slide[part], tile_, overlap, TISSUE),
