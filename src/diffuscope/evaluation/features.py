@@ -144,7 +144,7 @@ def _tensor(images: NDArray[np.uint8], *, smallest: int = 1) -> Tensor:
         raise InputError(f"features are of 8-bit RGB images (n, h, w, 3), not of {images.dtype} {images.shape}.")
     if min(images.shape[1:3]) < smallest:
         raise InputError(f"images of {images.shape[1:3]} px are too small: these features need {smallest} px a side.")
-    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 255
+    return torch.from_numpy(images.astype(np.float32)).permute(0, 3, 1, 2) / 255
 
 
 def _array(maps: Tensor) -> NDArray[np.float64]:
