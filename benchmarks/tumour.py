@@ -37,14 +37,15 @@ def of_vessels(field: Field) -> NDArray[np.float32]:
 
 
 def of_both(field: Field) -> NDArray[np.float32]:
-    """Features of CD31 and of DAPI: the nucleus at a place, density around it, and density where particles come from."""
+    """Features of CD31 and of DAPI: the nucleus at a place, density around it, and where particles come from."""
     dapi = field.nuclei / FULL
     _, vessels = _near(field)
     index = ndimage.distance_transform_edt(~vessels, return_distances=False, return_indices=True)
     density = ndimage.gaussian_filter(dapi, 12)
     blurs = [ndimage.gaussian_filter(dapi, s) for s in (1, 3, 8, 24, 48)]
     return np.concatenate(
-        [of_vessels(field), np.stack([dapi, *blurs, density, density[tuple(index)]], axis=-1).astype(np.float32)], axis=-1
+        [of_vessels(field), np.stack([dapi, *blurs, density, density[tuple(index)]], axis=-1).astype(np.float32)],
+        axis=-1,
     )
 
 

@@ -1,4 +1,4 @@
-"""Cohorts: several animals of a tumour model, several fields of each, a share of them with a nuclei channel that misleads."""
+"""Cohorts: animals of a tumour model, fields of each, and a share of fields whose nuclei channel misleads."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ _PLASMA = 0.55
 
 @dataclass(frozen=True, eq=False)
 class Field:
-    """A field of view. **Simulated.**
+    """A simulated field of view.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Field:
         ``"concordant"``, or how the nuclei channel misleads: it is ``"shifted"`` by 48–62 µm, of an ``"other field"``
         of the animal, or ``"faded"`` to a tenth or less.
     vessels, nuclei, nanoparticles : ndarray of shape (h, w)
-        uint16 counts of CD31, DAPI and the particles, `MPP` µm/px.
+        uint8 counts of CD31, DAPI and the particles, `MPP` µm/px.
     lumen, profiles : ndarray of shape (h, w)
         bool, truth: inside of vessels, and vessels with their walls.
     living : ndarray of shape (h, w)
@@ -60,9 +60,9 @@ class Field:
     animal: Animal
     number: int
     kind: Kind
-    vessels: NDArray[np.uint16]
-    nuclei: NDArray[np.uint16]
-    nanoparticles: NDArray[np.uint16]
+    vessels: NDArray[np.uint8]
+    nuclei: NDArray[np.uint8]
+    nanoparticles: NDArray[np.uint8]
     lumen: NDArray[np.bool_]
     profiles: NDArray[np.bool_]
     living: NDArray[np.float32]
@@ -143,7 +143,7 @@ def _transport(animal: Animal, profiles: Profiles, cells: Cells) -> Distribution
 
 
 def _load(found: Distribution, profiles: Profiles, cells: Cells) -> NDArray[np.float64]:
-    """Bring the solution onto the images' pixels: particles are around nuclei, never in them; blood holds its plasma's."""
+    """Bring the solution onto the pixels: particles are around nuclei, never in them, and in the plasma of blood."""
     tissue = found.load > 0
     if tissue.any():
         nearest = ndimage.distance_transform_edt(~tissue, return_distances=False, return_indices=True)
@@ -164,7 +164,7 @@ def _cd31(profiles: Profiles, rng: np.random.Generator) -> NDArray[np.float64]:
     return wall * profiles.stain * np.clip(1 + 0.3 * patches, 0.1, None)
 
 
-def _seen_nuclei(animal: Animal, number: int, size: int, kind: Kind, cells: Cells) -> NDArray[np.uint16]:
+def _seen_nuclei(animal: Animal, number: int, size: int, kind: Kind, cells: Cells) -> NDArray[np.uint8]:
     """Record the nuclei that a channel of a kind shows."""
     rng = generator(animal.model, animal.seed, animal.number, number, 2)
     gain, top, left = animal.gain[1], _MARGIN, _MARGIN

@@ -7,8 +7,9 @@ come from (docs/phantoms-tumour.md has the table):
   15, 79, 2004).
 - *Permeability of the vessel wall*: 2.8e-3 µm/s for particles of 9.4 nm and 2e-4 µm/s (2e-8 cm/s) for liposomes of 90
   nm (measured values collected in Table 2 of Dogra et al. 2020, PMC7078505); 20 nm lie between.
-- *Diffusion*: 20 nm in water at 37 °C have 33 µm²/s (Stokes–Einstein). Tumour matrix hinders particles of that size 10 to
-  100 times, by its collagen (Pluen et al., PNAS 98, 4628, 2001); 0.3–3 µm²/s is 3e-9–3e-8 cm²/s.
+- *Diffusion*: 20 nm in water at 37 °C have 33 µm²/s (Stokes–Einstein). The collagen of tumours hinders large molecules
+  and particles 10 to over 100 times, depending on tumour and site (Pluen et al., PNAS 98, 4628, 2001); 0.2–0.5 µm²/s is
+  2e-9–5e-9 cm²/s, the slow end.
 - *Distance of necrosis from vessels*: 100–180 µm (Thomlinson & Gray, Br J Cancer 9, 539, 1955).
 - *Vessels*: a surface of 5–20 mm²/mm³ (50–200 cm²/cm³; Jain, Cancer Res 47, 3039, 1987) and profiles of 6–30 µm.
 - *Uptake by cells, crowding*: chosen, not measured, so that particles come 20–100 µm far, as they do in sections.
@@ -129,16 +130,16 @@ BREAST = TumourModel(
     uptake=(2.0e-4, 3.0e-4),
 )
 
-#: Like B16 (mouse melanoma, the paper's external cohort) in kind: more, wider and leakier vessels, larger cells that lie
-#: less densely and take up less.
+#: Like B16 (mouse melanoma, the paper's external cohort) in kind: more, wider and leakier vessels, larger cells that
+#: lie less densely and take up less.
 MELANOMA = TumourModel(
     name="melanoma",
-    vessel_length=(330.0, 480.0),
-    vessel_radius=(9.0, 16.0),
+    vessel_length=(300.0, 420.0),
+    vessel_radius=(8.0, 14.0),
     permeability=(1.2e-3, 2.0e-3),
     permeability_spread=0.5,
     perfused=(0.85, 0.95),
-    cell_density=(3400.0, 4200.0),
+    cell_density=(2800.0, 3600.0),
     cell_area=(130.0, 160.0),
     nucleus=(9.0, 10.5),
     crowding=(0.35, 0.6),

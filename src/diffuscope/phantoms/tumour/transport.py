@@ -7,8 +7,8 @@ at injection), φ the part of the tissue that is interstitium, and v the part th
 
 D_eff is `hindered`; P A is the permeability of the vessel wall times its length per area of section
 (`wall_exchange`). No particle crosses the edge of the field, and none is carried by flow: the pressure in a tumour's
-interstitium is high and nearly even, which leaves diffusion (Chauhan et al., Annu Rev Chem Biomol Eng 2011). Vessels are
-taken to run on above and below the section as they are in it.
+interstitium is high and nearly even, which leaves diffusion (Chauhan et al., Annu Rev Chem Biomol Eng 2, 281, 2011).
+Vessels are taken to run on above and below the section as they are in it.
 """
 
 from __future__ import annotations

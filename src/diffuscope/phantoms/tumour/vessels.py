@@ -124,9 +124,7 @@ def _grow(animal: Animal, shape: tuple[int, int], rng: np.random.Generator) -> l
     return branches
 
 
-def _branch(
-    animal: Animal, path: NDArray[np.float64], radius: float, leak: float, rng: np.random.Generator
-) -> _Branch:
+def _branch(animal: Animal, path: NDArray[np.float64], radius: float, leak: float, rng: np.random.Generator) -> _Branch:
     """Give a centre line its calibre, which varies, its permeability and its stain."""
     along = np.arange(len(path)) * _STEP
     calibre = 1 + 0.2 * np.sin(2 * np.pi * along / rng.uniform(40, 90) + rng.uniform(0, 2 * np.pi))
