@@ -1,6 +1,6 @@
 """What the simulated nuclei tell about nanoparticles beyond the vessels, by regression on local features.
 
-    python -m benchmarks.tumour [--fields 16] [--size 256]
+    python -m benchmarks.tumour [--fields 6] [--size 256]
 
 Gradient boosting on what a few filters see of CD31, and of CD31 and DAPI; animals held out one at a time, and a cohort
 of another tumour model. No network is trained: this says that the information is there, not that a model finds it.
@@ -57,60 +57,70 @@ def _near(field: Field) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     return vessel_distance(vessels, mpp=1.0), vessels
 
 
-def fit(fields: Sequence[Field], features: Callable[[Field], NDArray[np.float32]]) -> HistGradientBoostingRegressor:
+def fit(fields: Sequence[Field], seen: Sequence[NDArray[np.float32]]) -> HistGradientBoostingRegressor:
     """Fit on some pixels of each field."""
     rng = np.random.default_rng(0)
-    seen, truth = [], []
-    for field in fields:
-        drawn = rng.integers(field.load.size, size=_DRAWN)
-        seen.append(features(field).reshape(field.load.size, -1)[drawn])
-        truth.append(field.nanoparticles.ravel()[drawn] / FULL)
-    model = HistGradientBoostingRegressor(max_iter=300, learning_rate=0.08, max_leaf_nodes=31, random_state=0)
-    return model.fit(np.concatenate(seen), np.concatenate(truth))
+    drawn = [rng.integers(field.load.size, size=_DRAWN) for field in fields]
+    features = [one.reshape(-1, one.shape[-1])[some] for one, some in zip(seen, drawn, strict=True)]
+    truth = [field.nanoparticles.ravel()[some] / FULL for field, some in zip(fields, drawn, strict=True)]
+    model = HistGradientBoostingRegressor(max_iter=150, learning_rate=0.1, max_leaf_nodes=31, random_state=0)
+    return model.fit(np.concatenate(features), np.concatenate(truth))
 
 
-def errors(
-    model: HistGradientBoostingRegressor,
-    fields: Sequence[Field],
-    features: Callable[[Field], NDArray[np.float32]],
-) -> NDArray[np.float64]:
-    """Return mean squared error and variance of each field, of nanoparticles in 0–1: (n, 2)."""
-    found = []
-    for field in fields:
-        truth = field.nanoparticles.ravel() / FULL
-        guess = model.predict(features(field).reshape(truth.size, -1)).clip(0, 1)
-        found.append((np.mean((truth - guess) ** 2), truth.var()))
-    return np.array(found)
+def error(model: HistGradientBoostingRegressor, field: Field, seen: NDArray[np.float32]) -> tuple[float, float]:
+    """Return mean squared error and variance of a field, of nanoparticles in 0–1."""
+    truth = field.nanoparticles.ravel() / FULL
+    guess = model.predict(seen.reshape(truth.size, -1)).clip(0, 1)
+    return float(np.mean((truth - guess) ** 2)), float(truth.var())
+
+
+def measure(
+    fields: Sequence[Field], features: Callable[[Field], NDArray[np.float32]]
+) -> dict[str, list[tuple[float, float]]]:
+    """Predict every animal from the others, and the other tumour model from all: errors by kind of field."""
+    seen = [features(field) for field in fields]
+    found: dict[str, list[tuple[float, float]]] = {}
+
+    def told(chosen: Callable[[Field], bool]) -> tuple[list[Field], list[NDArray[np.float32]]]:
+        pairs = [(field, one) for field, one in zip(fields, seen, strict=True) if chosen(field)]
+        return [field for field, _ in pairs], [one for _, one in pairs]
+
+    def learns(field: Field) -> bool:
+        return field.kind == "concordant" and field.animal.model is BREAST
+
+    for held in (*range(ANIMALS), MELANOMA.name):
+        model = fit(*told(lambda field, held=held: learns(field) and field.animal.number != held))
+        for field, one in zip(*told(lambda field, held=held: _group(field) == held), strict=True):
+            kind = field.kind if field.animal.model is BREAST else f"{MELANOMA.name}, {field.kind}"
+            found.setdefault(kind, []).append(error(model, field, one))
+    return found
+
+
+def _group(field: Field) -> int | str:
+    return field.animal.number if field.animal.model is BREAST else field.animal.model.name
 
 
 def main() -> None:
     """Print R² and PSNR of each set of features, and what nuclei add."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tumour", description=main.__doc__)
-    parser.add_argument("--fields", type=int, default=16, help="of each animal")
+    parser.add_argument("--fields", type=int, default=6, help="of each animal")
     parser.add_argument("--size", type=int, default=256, help="px")
     options = parser.parse_args()
-    inner = list(cohort(model=BREAST, animals=ANIMALS, fields=options.fields, size=options.size))
-    outer = list(cohort(model=MELANOMA, animals=2, fields=options.fields, size=options.size))
-    straight = [field for field in inner if field.kind == "concordant"]
-    found: dict[tuple[str, str], list[NDArray[np.float64]]] = {}
-    for name, features in FEATURES.items():
-        for animal in range(ANIMALS):
-            model = fit([field for field in straight if field.animal.number != animal], features)
-            for field in (field for field in inner if field.animal.number == animal):
-                found.setdefault((name, field.kind), []).append(errors(model, [field], features)[0])
-        model = fit(straight, features)
-        external = [field for field in outer if field.kind == "concordant"]
-        found[name, "external, concordant"] = list(errors(model, external, features))
-    for kind in dict.fromkeys(kind for _, kind in found):
-        line = [f"{kind:22s} n={len(found['vessels', kind]):3d}"]
-        psnr = {}
-        for name in FEATURES:
-            mse, variance = np.array(found[name, kind]).T
-            psnr[name] = -10 * np.log10(mse)
-            line.append(f"{name}: R² {1 - mse.sum() / variance.sum():.3f}, PSNR {psnr[name].mean():.2f} dB")
+    fields = [
+        *cohort(model=BREAST, animals=ANIMALS, fields=options.fields, size=options.size),
+        *cohort(model=MELANOMA, animals=2, fields=options.fields, size=options.size),
+    ]
+    found = {name: measure(fields, features) for name, features in FEATURES.items()}
+    print("| fields | n | vessels: R² · PSNR | vessels + nuclei: R² · PSNR | nuclei add | better in |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for kind in found["vessels"]:
+        errors = {name: np.array(found[name][kind]).T for name in FEATURES}
+        psnr = {name: -10 * np.log10(mse) for name, (mse, _) in errors.items()}
+        cells = [
+            f"{1 - mse.sum() / variance.sum():.2f} · {psnr[n].mean():.1f} dB" for n, (mse, variance) in errors.items()
+        ]
         gain = psnr["vessels + nuclei"] - psnr["vessels"]
-        line.append(f"nuclei add {gain.mean():+.2f} dB (better in {(gain > 0).mean():.0%} of fields)")
-        print("; ".join(line))
+        print(f"| {kind} | {len(gain)} | {' | '.join(cells)} | {gain.mean():+.2f} dB | {(gain > 0).mean():.0%} |")
 
 
 if __name__ == "__main__":

@@ -33,7 +33,9 @@ def shade(values: NDArray[np.generic], low: float, high: float) -> NDArray[np.ui
 def figures() -> None:
     """Print what the page states: the solution against the closed form, seconds a field, and both models' sections."""
     for spacing in (4.0, 2.0, 1.0):
-        print(f"one vessel against K0, grid of {spacing:g} µm: {100 * deviation(spacing):.2f} % of the value at the wall")
+        print(
+            f"one vessel against K0, grid of {spacing:g} µm: {100 * deviation(spacing):.2f} % of the value at the wall"
+        )
     for model in MODELS.values():
         began = time.process_time()
         fields = [simulate_field(draw_animal(model, seed=SEED, number=number), 0) for number in range(8)]
@@ -44,7 +46,9 @@ def figures() -> None:
         told = ", ".join(f"{key} {value:.3g}" for key, value in means.items())
         living = np.mean([field.living.mean() for field in fields])
         worst = max(abs(field.imbalance) for field in fields)
-        print(f"{model.name}: {seconds:.2f} s of processor a field; {told}, living {living:.2f}, imbalance ≤ {worst:.0e}")
+        print(
+            f"{model.name}: {seconds:.2f} s of processor a field; {told}, living {living:.2f}, imbalance ≤ {worst:.0e}"
+        )
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ come from (docs/phantoms-tumour.md has the table):
   2e-9–5e-9 cm²/s, the slow end.
 - *Distance of necrosis from vessels*: 100–180 µm (Thomlinson & Gray, Br J Cancer 9, 539, 1955).
 - *Vessels*: a surface of 5–20 mm²/mm³ (50–200 cm²/cm³; Jain, Cancer Res 47, 3039, 1987) and profiles of 6–30 µm.
-- *Uptake by cells, crowding*: chosen, not measured, so that particles come 20–100 µm far, as they do in sections.
+- *Uptake by cells, crowding*: chosen, not measured, so that particles come some tens of µm far.
 
 They are in the order of what is measured, fitted to no tumour: a simulator, whose figures say nothing of an animal.
 """
