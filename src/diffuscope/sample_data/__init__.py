@@ -1,4 +1,4 @@
-"""Small real slides that ship with the package; README.md beside them names source and licence of each."""
+"""Small real slides, and a simulated one, that ship; README.md beside them names source and licence of each."""
 
 from __future__ import annotations
 
