@@ -1,7 +1,7 @@
 """What the decoder that is not evaluated saves, and whether tiles on different branches show: DAMM-Diffusion.
 
-The saving is measured with random weights, which cost what trained ones do: seconds of an evaluation of one tile of
-the `small` size, uni-modal, multi-modal, and both decoders as without the early decision.
+The saving is measured with random weights, which cost what trained ones do: seconds and floating-point operations of an
+evaluation of one tile, uni-modal, multi-modal, and both decoders as without the early decision.
 
 For trained weights `seams` compares runs in which every tile's branch is forced: all uni-modal, all multi-modal, and
 in turns as on a checkerboard.
@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks._report import Goal, main
 from benchmarks.seams import border_ratio
@@ -139,6 +140,17 @@ def seconds(system: Damm, branch: str, steps: int = 6) -> float:
     return float(np.median(taken[1:]))
 
 
+def operations(system: Damm, branch: str) -> int:
+    """Return the floating-point operations of one evaluation of one tile."""
+    side, device = system.tile, next(system.parameters()).device
+    inputs = {port.key: torch.zeros(1, 1, side, side, device=device) for port in system.inputs}
+    settings = SampleSettings(sampler="ddim", steps=1)
+    with forced(system, lambda _: branch != "unimodal"), FlopCounterMode(display=False) as counter, torch.no_grad():
+        for _ in system.sample(inputs, TileNoise(0, [(0, 0)], side, side, device), settings):
+            pass
+    return counter.get_total_flops()
+
+
 @contextmanager
 def both_decoders(system: Damm) -> Iterator[None]:
     """Evaluate the uni-modal decoder as well, and throw its answer away."""
@@ -160,17 +172,19 @@ def measure(size: str) -> dict[str, float]:
     torch.manual_seed(0)
     system = Damm(DammConfig(size=size)).to(pick_device("auto")).eval()  # type: ignore[arg-type]
     system = system.to(memory_format=torch.channels_last)
-    alone = {branch: seconds(system, branch) for branch in ("unimodal", "multimodal")}
-    with both_decoders(system):
-        both = seconds(system, "both")
-    return {
-        "seconds_unimodal": alone["unimodal"],
-        "seconds_multimodal": alone["multimodal"],
-        "seconds_both": both,
-        "saved_unimodal": 1 - alone["unimodal"] / both,
-        "saved_multimodal": 1 - alone["multimodal"] / both,
-    }
+    figures = {}
+    for what, count in (("operations", operations), ("seconds", seconds)):
+        alone = {branch: count(system, branch) for branch in ("unimodal", "multimodal")}
+        with both_decoders(system):
+            both = count(system, "both")
+        figures |= {f"{what}_{branch}": float(value) for branch, value in (*alone.items(), ("both", both))}
+        figures |= {f"{what}_saved_{branch}": 1 - value / both for branch, value in alone.items()}
+    return figures
 
 
 if __name__ == "__main__":
-    main(measure, {"saved_unimodal": Goal(low=0.15), "saved_multimodal": Goal(low=0.15)}, models=("small",))
+    main(
+        measure,
+        {"operations_saved_unimodal": Goal(low=0.15), "operations_saved_multimodal": Goal(low=0.15)},
+        models=("small", "paper"),
+    )
