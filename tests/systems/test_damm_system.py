@@ -344,3 +344,23 @@ def test_the_engine_keeps_d_and_branch_of_every_tile(tmp_path, space):
     together = go(tmp_path / "b", 4)
     for key, array in result.values.arrays.items():
         np.testing.assert_allclose(together.values.arrays[key], array, atol=1e-4)
+
+
+def test_a_model_folder_gives_the_same_system_again(tmp_path):
+    from diffuscope.zoo import load_model, save_model
+
+    config = CONFIG | {"main": "t1", "auxiliaries": ["t2"], "output": "flair", "warmup": 3}
+    system = build_system("damm", config).train()
+    batch = images(system)
+    system.loss(batch, torch.Generator().manual_seed(0))
+    card = dict.fromkeys(("title", "what_it_is", "what_it_is_not", "data", "licence", "trained_on"), "a test")
+    save_model(tmp_path / "model", system, "damm", config, card | {"simulated": True})
+    again = load_model(tmp_path / "model").system
+    assert again.config == system.config
+    assert int(again.trained) == 1
+    rounded = {
+        key: value.half().float() if value.is_floating_point() else value for key, value in system.state_dict().items()
+    }
+    system.load_state_dict(rounded)
+    for key, expected in drain(system.eval(), batch)[1].items():
+        torch.testing.assert_close(drain(again, batch)[1][key], expected, equal_nan=True, rtol=0, atol=0)

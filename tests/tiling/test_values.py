@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import zarr
 
 from diffuscope.systems.ports import Value
 from diffuscope.tiling.canvas import Canvas
+from diffuscope.tiling.cluster import Answer, ClusterCompute
+from diffuscope.tiling.compute import Told, load, sample_tiles
+from diffuscope.tiling.engine import run_tiles
 from diffuscope.tiling.ledger import Ledger
 from diffuscope.tiling.plan import Region, make_plan
 from diffuscope.tiling.result import open_result
@@ -177,3 +182,46 @@ def test_a_system_that_tells_nothing_leaves_nothing(tmp_path, make_toy, run, sli
 def test_results_are_opened_without_torch():
     code = "import sys, diffuscope.tiling.result; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@dataclass(frozen=True)
+class Work:
+    """Computes as `diffuscope.remote` does, with what it needs at hand."""
+
+    system: object
+    slide: np.ndarray
+    batch: int = 2
+
+    def __call__(self, tiles):
+        def read(tile):
+            window = np.full((32, 32, 3), 255, np.uint8)
+            part = self.slide[tile.y : tile.y + 32, tile.x : tile.x + 32]
+            window[: part.shape[0], : part.shape[1]] = part
+            return {"he": window}
+
+        loaded, told = load(read, tiles), Told()
+        preset = self.system.presets["fast"]
+        steps = sample_tiles(self.system, loaded, (32, 32), preset, 3, self.batch, torch.device("cpu"))
+        while True:
+            try:
+                told.hear(next(steps))
+            except StopIteration as end:
+                return Answer(told.finished(loaded.tiles, end.value))
+
+    def halved(self):
+        raise NotImplementedError
+
+
+def test_what_a_cluster_tells_is_what_one_process_tells(tmp_path, telling, run, slide):
+    distributed = pytest.importorskip("distributed")
+    run(telling, slide, PLAN, tmp_path / "alone", batch=2)
+    canvas = Canvas(tmp_path / "out", plan=PLAN, ports=telling.outputs, mpp=0.5, record={}, values=telling.values)
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None, silence_logs=50
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        list(run_tiles(ClusterCompute(client=client, work=Work(telling, slide)), canvas))
+    for key, whole in arrays(tmp_path / "alone").items():
+        np.testing.assert_array_equal(arrays(tmp_path / "out")[key], whole)
