@@ -44,10 +44,10 @@ def arrays(path: Path) -> dict[str, np.ndarray]:
     return open_result(path).values.arrays
 
 
-@pytest.mark.parametrize("batch", [1, 4])
-def test_every_tile_and_step_is_there(tmp_path, telling, run, slide, batch):
+@pytest.mark.parametrize(("batch", "lanes"), [(1, 1), (4, 1), (2, 2)])
+def test_every_tile_and_step_is_there(tmp_path, telling, run, slide, batch, lanes):
     path = tmp_path / "out"
-    run(telling, slide, PLAN, path, batch=batch)
+    run(telling, slide, PLAN, path, batch=batch, lanes=lanes)
     result = open_result(path)
     found = result.values
     assert found.values == telling.values and found.stride == (24, 24) and found.tile == (32, 32)

@@ -45,7 +45,7 @@ class Result:
     tissue : TissueMap or None
         Where the tissue lies on the canvas; None where the result was written without.
     values : TileValues or None
-        What the system told of each tile at each network evaluation, as of the opening; None where it tells nothing.
+        What the system told of each tile at each network evaluation; None where it tells nothing.
     record : dict
         The run record.
     table : list of dict

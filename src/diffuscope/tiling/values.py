@@ -31,33 +31,42 @@ class TileValues:
 
     Attributes
     ----------
+    path : Path
+        Their folder in the result.
     values : tuple of Value
         What they are.
-    arrays : dict of str to ndarray
-        By key, float32 (*grid, evaluations), the grid along (y, x) or (z, y, x); NaN where no tile was computed.
     corner : tuple of int
         First px of the grid's first tile on the canvas, px of the canvas; may be negative.
     stride, tile : tuple of int
         Distance of the tiles, and their lengths, px of the canvas.
     """
 
+    path: Path
     values: tuple[Value, ...]
-    arrays: dict[str, NDArray[np.float32]]
     corner: tuple[int, ...]
     stride: tuple[int, ...]
     tile: tuple[int, ...]
 
+    @property
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """By key, float32 (*grid, evaluations), the grid along (y, x) or (z, y, x); NaN where no tile was computed.
+
+        Read from disk at each look, so that a result being written is seen to grow; empty before the first tile.
+        """
+        group: Any = zarr.open_group(self.path, mode="r", zarr_format=2)
+        return {value.key: np.asarray(group[value.key][:]) for value in self.values if value.key in group}
+
     def rows(self) -> Iterator[dict[str, float]]:
         """Yield a row for each computed tile and evaluation: its first px by axis, ``step`` from 1, and the values."""
-        if not self.arrays:
+        arrays = self.arrays
+        if not arrays:
             return
-        keys = [value.key for value in self.values if value.key in self.arrays]
-        told = np.stack([self.arrays[key] for key in keys], axis=-1)
+        told = np.stack(list(arrays.values()), axis=-1)
         axes = ("z", "y", "x")[-len(self.stride) :]
         for *slot, step in np.argwhere(~np.isnan(told).all(axis=-1)).tolist():
             place = (c + i * s for c, i, s in zip(self.corner, slot, self.stride, strict=True))
             row: dict[str, float] = dict(zip(axes, place, strict=True))
-            yield row | {"step": step + 1} | dict(zip(keys, told[*slot, step].tolist(), strict=True))
+            yield row | {"step": step + 1} | dict(zip(arrays, told[*slot, step].tolist(), strict=True))
 
 
 class ValueStore:
@@ -137,8 +146,8 @@ def load_values(root: zarr.Group) -> TileValues | None:
     about: dict[str, Any] = dict(group.attrs)
     values = tuple(Value(**{**value, "range": tuple(value["range"])}) for value in about["values"])
     return TileValues(
+        path=Path(group.store.root) / group.path,
         values=values,
-        arrays={value.key: np.asarray(group[value.key][:]) for value in values if value.key in group},
         corner=tuple(about["corner"]),
         stride=tuple(about["stride"]),
         tile=tuple(about["tile"]),
