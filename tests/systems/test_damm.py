@@ -179,8 +179,8 @@ def test_fusion_begins_as_a_mean_of_both_streams(make):
         module = make()
     v, n = torch.randn(8, 6, 16, 16), torch.randn(8, 6, 16, 16)
     found = module(v, n)
-    assert float((found * v).mean()) == pytest.approx(0.5, abs=0.2)
-    assert float((found * n).mean()) == pytest.approx(0.5, abs=0.2)
+    assert (found * v).mean().item() == pytest.approx(0.5, abs=0.2)
+    assert (found * n).mean().item() == pytest.approx(0.5, abs=0.2)
 
 
 def test_the_gate_is_equation_11():
