@@ -256,10 +256,10 @@ def test_a_disk_that_is_too_small_is_refused_before_and_told_in_words_later(tmp_
     write = Canvas.write_tile
 
     def full_at(number: int):
-        def write_tile(self, tile, outputs):
+        def write_tile(self, tile, outputs, told=None):
             if self.count == number:
                 raise OSError(errno.ENOSPC, "No space left on device")
-            return write(self, tile, outputs)
+            return write(self, tile, outputs, told)
 
         return write_tile
 

@@ -108,7 +108,12 @@ def check_room(out: Path, plan: Plan, ports: tuple[Port, ...]) -> None:
 
 
 def choose_settings(
-    system: System, quality: str, sampler: str | None, steps: int | None, samples: int | None
+    system: System,
+    quality: str,
+    sampler: str | None,
+    steps: int | None,
+    samples: int | None,
+    options: Mapping[str, float] | None = None,
 ) -> SampleSettings:
     """Return the preset with what the user chose instead.
 
@@ -117,11 +122,16 @@ def choose_settings(
     for name, number in (("steps", steps), ("samples", samples)):
         if number is not None and number < 1:
             raise InputError(f"{name} must be at least 1, got {number}.")
+    for key, value in (options or {}).items():
+        option = {one.key: one for one in system.options}[pick(key, tuple(one.key for one in system.options), "option")]
+        if not option.range[0] <= value <= option.range[1]:
+            raise InputError(f"{key} must lie between {option.range[0]:g} and {option.range[1]:g}, got {value:g}.")
     preset = system.presets[quality]
     if sampler is not None and sampler != preset.sampler:
         own = (one.steps for one in system.presets.values() if one.sampler == sampler)
         preset = replace(preset, sampler=pick(sampler, SAMPLERS, "sampler"), steps=next(own, preset.steps))
-    settings = replace(preset, steps=steps or preset.steps, samples=samples or preset.samples)
+    chosen = {**preset.options, **(options or {})}
+    settings = replace(preset, steps=steps or preset.steps, samples=samples or preset.samples, options=chosen)
     schedule = getattr(system, "schedule", None)
     if isinstance(schedule, Schedule):
         make_sampler(settings.sampler, schedule, settings.steps)  # refuses steps that the schedule has not
@@ -130,6 +140,8 @@ def choose_settings(
 
 def pick(value: str, among: tuple[str, ...], what: str) -> str:
     """Return `value` if it is one of the names there are."""
+    if not among:
+        raise InputError(f'there is no {what} "{value}": this model has none.')
     if value not in among:
         raise InputError(f'there is no {what} "{value}": choose one of {", ".join(among)}.')
     return value

@@ -117,6 +117,7 @@ def prepare(
     asked: Asked,
     overwrite: bool,
     resume: bool,
+    options: Mapping[str, float] | None = None,
 ) -> Job:
     """Check and open everything (parameters as in `diffuscope.run.run`).
 
@@ -134,7 +135,7 @@ def prepare(
     loaded = load_model(model)
     system = loaded.system
     quality = pick(quality, tuple(system.presets), "quality") if quality else next(iter(system.presets))
-    settings = choose_settings(system, quality, sampler, steps, samples)
+    settings = choose_settings(system, quality, sampler, steps, samples, options)
 
     scan = open_scan(source, mpp=mpp)
     port = _only_input(system, loaded.name)
@@ -180,6 +181,7 @@ def prepare(
             "tile": plan.tile,
             "overlap": plan.overlap,
             "factor": factor,
+            **({"options": dict(settings.options)} if settings.options else {}),
             **_measuring(system),
         },
         compute=asdict(where),
@@ -190,6 +192,7 @@ def prepare(
             flags=flags,
             shape=str(region) if region else None,
             mpp=mpp,
+            options=settings.options,
         ),
         notices=notices,
     )

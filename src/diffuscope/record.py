@@ -15,7 +15,14 @@ _REGISTRATION_PACKAGES = ("diffuscope", "SimpleITK", "numpy", "scipy", "zarr", "
 
 
 def command_line(
-    *, model: str, source: str, out: str, flags: Mapping[str, object], shape: str | None, mpp: float | None
+    *,
+    model: str,
+    source: str,
+    out: str,
+    flags: Mapping[str, object],
+    shape: str | None,
+    mpp: float | None,
+    options: Mapping[str, float] | None = None,
 ) -> str:
     """Return the shell line that makes a run again in the folder of the slide.
 
@@ -29,6 +36,8 @@ def command_line(
         The region as `parse_region` reads it.
     mpp : float or None
         µm/px that the user gave.
+    options : mapping of str to float, optional
+        The system's own numbers that the user set.
     """
     words = ["diffuscope", "run", model, source, "-o", out]
     if shape is not None:
@@ -37,6 +46,8 @@ def command_line(
         words += ["--mpp", repr(mpp)]
     for flag, value in flags.items():
         words += [f"--{flag}", str(value)]
+    for key, number in (options or {}).items():
+        words += ["--option", f"{key}={number!r}"]
     return shlex.join(words)
 
 

@@ -15,7 +15,7 @@ from diffuscope.errors import InputError
 from diffuscope.scans import Scan, open_scan, read_region
 from diffuscope.systems.base import SampleSettings
 from diffuscope.tiling.cluster import Answer
-from diffuscope.tiling.compute import Computed, autocast, is_out_of_memory, load, sample_tiles
+from diffuscope.tiling.compute import Told, autocast, is_out_of_memory, load, sample_tiles
 from diffuscope.tiling.plan import Tile
 from diffuscope.zoo import Model, load_model
 
@@ -104,21 +104,17 @@ class RemoteWork:
             steps = sample_tiles(
                 model.system, loaded, (self.tile, self.tile), self.settings, self.seed, self.batch, device
             )
+            told = Told()
             try:
                 while True:
                     with torch.inference_mode(), autocast(device, self.precision):
-                        next(steps)
+                        told.hear(next(steps))
             except StopIteration as end:
-                outputs = {key: value.float().cpu().numpy() for key, value in end.value.items()}
+                return Answer(told.finished(loaded.tiles, end.value), loaded.unread)
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
                 return Answer(too_large=True)
-        computed = tuple(
-            Computed(tile, {key: value[index] for key, value in outputs.items()})
-            for index, tile in enumerate(loaded.tiles)
-        )
-        return Answer(computed, loaded.unread)
 
     def halved(self) -> Self:
         """Return the same work with half the batch.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -79,6 +79,7 @@ def run(
     sampler: str | None = None,
     steps: int | None = None,
     samples: int | None = None,
+    options: Mapping[str, float] | None = None,
     seed: int = 0,
     device: str = "auto",
     batch: int | None = None,
@@ -112,6 +113,8 @@ def run(
         One of the system's presets; default its first.
     sampler, steps, samples : optional
         Instead of the preset's.
+    options : mapping of str to float, optional
+        The system's own numbers by key, e.g. ``{"gamma": 0.4}`` (see `System.options`).
     seed : int
         Key of the noise, ≥ 0.
     device : {"auto", "cpu", "cuda", "mps"}
@@ -166,6 +169,7 @@ def run(
         ),
         overwrite=overwrite,
         resume=resume,
+        options=options,
     )
     return _work(job, cancelled or (lambda: False), focus or (lambda: None))
 
@@ -212,7 +216,10 @@ def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Ev
             if job.replaces:
                 shutil.rmtree(job.out)
             ports = job.model.system.outputs
-            canvas = Canvas(job.out, plan=job.plan, ports=ports, mpp=job.mpp, record=job.record, resume=job.resumes)
+            values = job.model.system.values
+            canvas = Canvas(
+                job.out, plan=job.plan, ports=ports, mpp=job.mpp, record=job.record, values=values, resume=job.resumes
+            )
             if not job.resumes:
                 save_tissue(canvas.root, job.tissue)
             with closing(run_tiles(compute, canvas, notices=job.notices, focus=focus)) as events:

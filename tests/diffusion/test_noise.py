@@ -141,3 +141,15 @@ def test_a_batch_of_a_volume_has_each_tile_s_own_noise():
         for found, (z, y, x) in zip(batch, places, strict=True):
             expected = normal(**STREAM, channels=3, z=z, y=y, x=x, depth=depth, height=16, width=24)
             torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
+def test_noise_of_a_coarser_grid_is_keyed_by_its_own_places():
+    tiles = TileNoise(7, [(8, 16), (16, 16)], 16, 24)
+    coarse = tiles("ihc", sample=1, step=3, channels=3, every=4)
+    assert coarse.shape == (2, 3, 4, 6)
+    expected = [normal(**STREAM, channels=3, y=y, x=4, height=4, width=6) for y in (2, 4)]
+    assert torch.equal(coarse, torch.stack(expected))
+    # where the tiles overlap they agree
+    assert torch.equal(coarse[0, :, 2:], coarse[1, :, :2])
+    with pytest.raises(ValueError, match="do not lie on a grid of 5 px"):
+        tiles("ihc", sample=0, step=0, channels=1, every=5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from diffuscope.systems.base import Estimate, Noise, SampleSettings, System
-from diffuscope.systems.ports import Port
+from diffuscope.systems.ports import Port, Value
 from diffuscope.tiling.canvas import Canvas
 from diffuscope.tiling.compute import LocalCompute
 from diffuscope.tiling.engine import run_tiles
@@ -88,7 +89,10 @@ def run() -> Callable[..., list]:
 
     def go(system: System, slide: NDArray[np.uint8], plan: Plan, path: Path, **options: object) -> list:
         record = {"compute": {"batch": options.get("batch", 1)}}
-        canvas = Canvas(path, plan=plan, ports=system.outputs, mpp=0.5, record=record)
+        resume = bool(options.pop("resume", False))
+        canvas = Canvas(
+            path, plan=plan, ports=system.outputs, mpp=0.5, record=record, values=system.values, resume=resume
+        )
 
         def read(tile: Tile) -> dict[str, NDArray[np.uint8]]:
             return {"he": window_of(slide, tile.y, tile.x, plan.tile)}
@@ -101,3 +105,30 @@ def run() -> Callable[..., list]:
         return list(run_tiles(compute, canvas, **engine))
 
     return go
+
+
+class Telling(Toy):
+    """The stand-in, which tells the tile's mean and each step's number, but not at every step."""
+
+    values = (
+        Value(name="mean of the tile", key="mean", range=(0.0, 255.0)),
+        Value(name="step", key="step", range=(0.0, 9.0)),
+    )
+
+    def sample(
+        self, inputs: Mapping[str, Tensor], noise: Noise, settings: SampleSettings
+    ) -> Generator[Estimate, None, dict[str, Tensor]]:
+        mean = inputs["he"].mean(dim=(1, 2, 3))
+        steps = super().sample(inputs, noise, settings)
+        while True:
+            try:
+                estimate = next(steps)
+            except StopIteration as end:
+                return end.value
+            told = {"mean": mean + estimate.step} if estimate.step != 2 else {}
+            yield replace(estimate, values=told | {"step": torch.full_like(mean, estimate.step)})
+
+
+@pytest.fixture(scope="session")
+def telling() -> Telling:
+    return Telling()

@@ -201,9 +201,9 @@ def test_in_any_order_twice_or_after_a_break_the_bits_are_the_same(tmp_path, vol
     outputs = {}
 
     class Tap(Canvas):
-        def write_tile(self, tile, values):
+        def write_tile(self, tile, values, told=None):
             outputs[tile] = {key: value.copy() for key, value in values.items()}
-            return super().write_tile(tile, values)
+            return super().write_tile(tile, values, told)
 
     tap = Tap(tmp_path / "rows", plan=plan, ports=system.outputs, record={})
     run(system, volume, plan, tap.path, canvas=tap)

@@ -15,7 +15,7 @@ from diffuscope.cli.data import data
 from diffuscope.cli.evaluate import evaluate
 from diffuscope.cli.register import register
 from diffuscope.cli.train import train
-from diffuscope.errors import DiffuscopeError
+from diffuscope.errors import DiffuscopeError, InputError
 
 if TYPE_CHECKING:
     from diffuscope.tiling.events import Event
@@ -138,6 +138,10 @@ def run(
         int | None,
         typer.Option(help="Samples a tile; from 2 on, uncertainty is their standard deviation. [default: 1]"),
     ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=NUMBER", help="A number of the model's own, e.g. gamma=0.4; may be repeated."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     batch: Annotated[
@@ -174,6 +178,7 @@ def run(
         sampler=sampler,
         steps=steps,
         samples=samples,
+        options=_options(option or []),
         seed=seed,
         device=device,
         batch=batch,
@@ -189,6 +194,18 @@ def run(
     for line in table(verbs.open_result(out)):
         typer.echo(line)
     typer.echo(f"\nWrote {out}")
+
+
+def _options(texts: list[str]) -> dict[str, float]:
+    """Read NAME=NUMBER."""
+    found = {}
+    for text in texts:
+        name, _, number = text.partition("=")
+        try:
+            found[name] = float(number)
+        except ValueError:
+            raise InputError(f"{text} is no option: give NAME=NUMBER.") from None
+    return found
 
 
 @app.command()

@@ -32,6 +32,33 @@ def read_velocity(raw: Tensor, x: Tensor, alpha_bar: Tensor) -> Tensor:
     return a.sqrt() * raw.float() + (1.0 - a).sqrt() * x
 
 
+def corrupt(clean: Tensor, alpha_bar: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Draw one t and one ε for each example.
+
+    Parameters
+    ----------
+    clean : Tensor of shape (n, c, h, w)
+        x_0 in [−1, 1].
+    alpha_bar : Tensor of shape (T,)
+        ᾱ_t of the schedule.
+    generator : torch.Generator
+        CPU generator that t and ε are drawn from.
+
+    Returns
+    -------
+    noisy, noise : Tensor of shape (n, c, h, w)
+        x_t and ε.
+    time, alpha_bar : Tensor of shape (n,)
+        t / T, and ᾱ_t.
+    """
+    t = torch.randint(0, len(alpha_bar), (len(clean),), generator=generator).to(clean.device)
+    noise = torch.randn(clean.shape, generator=generator).to(clean.device)
+    a = alpha_bar[t]
+    root = a[:, None, None, None]
+    noisy = root.sqrt() * clean + (1.0 - root).sqrt() * noise
+    return noisy, noise, (t + 1).float() / len(alpha_bar), a
+
+
 def epsilon_errors(
     predict: Predict, clean: Tensor, alpha_bar: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
@@ -45,21 +72,15 @@ def epsilon_errors(
         The network.
     clean : Tensor of shape (n, c, h, w)
         x_0 in [−1, 1].
-    alpha_bar : Tensor of shape (T,)
-        ᾱ_t of the schedule.
-    generator : torch.Generator
-        CPU generator that t and ε are drawn from.
+    alpha_bar, generator
+        As in `corrupt`.
 
     Returns
     -------
     errors, alpha_bar : Tensor of shape (n,)
     """
-    t = torch.randint(0, len(alpha_bar), (len(clean),), generator=generator).to(clean.device)
-    noise = torch.randn(clean.shape, generator=generator).to(clean.device)
-    a = alpha_bar[t]
-    root = a[:, None, None, None]
-    noisy = root.sqrt() * clean + (1.0 - root).sqrt() * noise
-    predicted = predict(noisy, (t + 1).float() / len(alpha_bar), a)
+    noisy, noise, time, a = corrupt(clean, alpha_bar, generator)
+    predicted = predict(noisy, time, a)
     return F.mse_loss(predicted, noise, reduction="none").mean(dim=(1, 2, 3)), a
 
 

@@ -176,9 +176,19 @@ class TileNoise:
         self._seed, self._places, self._device = seed, list(places), device
         self._size, self._depth = (height, width), depth
 
-    def __call__(self, port: str, *, sample: int, step: int, channels: int) -> Tensor:
-        """Return noise (n, channels, height, width) or (n, channels, depth, height, width) for the batch."""
+    def __call__(self, port: str, *, sample: int, step: int, channels: int, every: int = 1) -> Tensor:
+        """Return noise (n, channels, height, width) or (n, channels, depth, height, width) for the batch.
+
+        With `every` = f the grid is f times as coarse in y and x; the px (f·y, f·x) begins its px (y, x).
+
+        Raises
+        ------
+        ValueError
+            Tiles do not lie on the coarser grid.
+        """
         height, width = self._size
+        if any(at % every for at in (height, width, *(at for *_, y, x in self._places for at in (y, x)))):
+            raise ValueError(f"tiles of {height} x {width} px at {self._places} do not lie on a grid of {every} px")
         tiles = [
             normal(
                 seed=self._seed,
@@ -186,10 +196,10 @@ class TileNoise:
                 sample=sample,
                 step=step,
                 channels=channels,
-                y=y,
-                x=x,
-                height=height,
-                width=width,
+                y=y // every,
+                x=x // every,
+                height=height // every,
+                width=width // every,
                 z=z[0] if z else 0,
                 depth=self._depth,
                 device=self._device if torch.device(self._device).type == "cuda" else "cpu",

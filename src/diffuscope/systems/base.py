@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -16,14 +16,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from diffuscope.systems.ports import Port
+from diffuscope.systems.ports import Option, Port, Value
 
 
 class Noise(Protocol):
     """Coordinate-keyed standard normal noise for the batch at hand (see `diffuscope.diffusion.noise`)."""
 
-    def __call__(self, port: str, *, sample: int, step: int, channels: int) -> Tensor:
-        """Return noise for the n tiles of the batch: (n, channels, h, w), of patches (n, channels, d, h, w)."""
+    def __call__(self, port: str, *, sample: int, step: int, channels: int, every: int = 1) -> Tensor:
+        """Return noise for the n tiles of the batch: (n, channels, h, w), of patches (n, channels, d, h, w).
+
+        With `every` = f it is that of a grid f times as coarse in y and x, (n, channels, h / f, w / f), keyed by place
+        on that grid: what a system needs that denoises latents.
+        """
         ...
 
 
@@ -39,11 +43,14 @@ class SampleSettings:
         Network evaluations of the main branch per sample.
     samples : int
         K ≥ 1, the number of samples drawn per tile.
+    options : mapping of str to float
+        The system's own numbers by key (see `System.options`); those left out have their defaults.
     """
 
     sampler: str
     steps: int
     samples: int = 1
+    options: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -57,11 +64,14 @@ class Estimate:
     clean : dict of str to Tensor
         Current clean estimate by output key, shaped as the outputs, in the port's physical range;
         may be empty (an auxiliary branch has nothing to show).
+    values : dict of str to Tensor
+        What this evaluation tells of each tile, by key of `System.values`: (n,); kept with the result.
     """
 
     step: int
     steps: int
     clean: Mapping[str, Tensor]
+    values: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class System(nn.Module, ABC):
@@ -84,6 +94,10 @@ class System(nn.Module, ABC):
         the last slice of the volume these are repeated.
     presets : dict of str to SampleSettings
         Named qualities, e.g. ``{"fast": …, "reference": …}``; the first is the default.
+    values : tuple of Value
+        What it tells of each tile at each network evaluation, in `Estimate.values`.
+    options : tuple of Option
+        Numbers of its own that a run may set, in `SampleSettings.options`.
     """
 
     inputs: tuple[Port, ...]
@@ -94,6 +108,8 @@ class System(nn.Module, ABC):
     overlap_depth: int = 0
     context: int = 0
     presets: dict[str, SampleSettings]
+    values: tuple[Value, ...] = ()
+    options: tuple[Option, ...] = ()
 
     @abstractmethod
     def sample(

@@ -49,6 +49,47 @@ class Port:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Value:
+    """One number that a system tells of each tile at each network evaluation, e.g. how far it trusts an input there.
+
+    Attributes
+    ----------
+    name : str
+        What the user sees.
+    key : str
+        As of `Port`, unique among a system's values.
+    range : tuple of float
+        Lowest and highest value.
+    """
+
+    name: str
+    key: str
+    range: tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """One number of a system's own that a run may set, besides sampler, steps and samples.
+
+    Attributes
+    ----------
+    name : str
+        What the user sees.
+    key : str
+        As of `Port`, unique among a system's options.
+    default : float
+        Taken where a run does not say.
+    range : tuple of float
+        Lowest and highest value that a run may set.
+    """
+
+    name: str
+    key: str
+    default: float
+    range: tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stain:
     """The outputs that show one virtual immunostain.
 

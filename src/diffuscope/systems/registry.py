@@ -51,6 +51,12 @@ def _bbdm(config: Mapping[str, Any]) -> System:
     return BBDM(DiffusionBaselineConfig(**config))
 
 
+def _damm(config: Mapping[str, Any]) -> System:
+    from diffuscope.systems.damm import Damm, DammConfig
+
+    return Damm(DammConfig(**config))
+
+
 _SYSTEMS: dict[str, Callable[[Mapping[str, Any]], System]] = {
     "staindiffuser": _staindiffuser,
     "multi-staindiffuser": _multi_staindiffuser,
@@ -59,6 +65,7 @@ _SYSTEMS: dict[str, Callable[[Mapping[str, Any]], System]] = {
     "pix2pix": _pix2pix,
     "palette": _palette,
     "bbdm": _bbdm,
+    "damm": _damm,
 }
 
 

@@ -23,9 +23,10 @@ from diffuscope.tiling.layout import ATTRS, SLIDE_FORMAT, VOLUME_FORMAT, chunk_f
 from diffuscope.tiling.place import Place
 from diffuscope.tiling.plan import Plan, Tile
 from diffuscope.tiling.pyramid import update_pyramid
+from diffuscope.tiling.values import ValueStore
 
 if TYPE_CHECKING:
-    from diffuscope.systems.ports import Port
+    from diffuscope.systems.ports import Port, Value
 
 Cell = tuple[int, ...]
 
@@ -54,6 +55,8 @@ class Canvas:
         µm per canvas px of a slide (its µm/px times the plan's factor); a volume's plan knows its spacing.
     record : dict
         Run record, JSON.
+    values : sequence of Value
+        What the system tells of each tile besides.
     resume : bool
         Go on with the unfinished result in `path`, which was begun with the same plan and ports; what is
         done stays done.
@@ -67,6 +70,7 @@ class Canvas:
         ports: Sequence[Port],
         mpp: float | None = None,
         record: Mapping[str, Any],
+        values: Sequence[Value] = (),
         resume: bool = False,
     ) -> None:
         self.path, self.plan, self.ports = path, plan, tuple(ports)
@@ -78,6 +82,7 @@ class Canvas:
             self.images = open_images(self.root, self.ports)
             begun: Any = self.root.attrs[ATTRS]
             self._about: dict[str, Any] = {**begun, "record": dict(record)}
+            self._values = ValueStore(self.root, values, plan)
             self._recover()
             return
         place = Place.of(plan, mpp)
@@ -93,6 +98,7 @@ class Canvas:
             **place.to_json(),
             "record": dict(record),
         }
+        self._values = ValueStore(self.root, values, plan)
         self._mark(complete=False)
 
     @property
@@ -100,7 +106,12 @@ class Canvas:
         """Number of finished tiles."""
         return int(self.done.sum())
 
-    def write_tile(self, tile: Tile, outputs: Mapping[str, NDArray[np.float32]]) -> Box:
+    def write_tile(
+        self,
+        tile: Tile,
+        outputs: Mapping[str, NDArray[np.float32]],
+        values: Mapping[str, NDArray[np.float32]] | None = None,
+    ) -> Box:
         """Keep a finished tile and compose every cell that waited for it.
 
         Parameters
@@ -110,6 +121,8 @@ class Canvas:
         outputs : mapping of str to ndarray (c, tile, tile)
             By port key, float32, in the port's physical range; of a volume (c, depth, tile, tile), where a depth
             of 1 may be left out.
+        values : mapping of str to ndarray (evaluations,), optional
+            By key of the values that the canvas was made with; required where there are any.
 
         Returns
         -------
@@ -119,6 +132,8 @@ class Canvas:
         if self.is_done(tile) and tile.index not in self._kept:
             return union([], len(self.plan.axes))  # done before, composed and let go
         stacked = np.concatenate([np.asarray(outputs[port.key], np.float32) for port in self.ports])
+        # Before the ledger knows the tile: what is finished has its values.
+        self._values.write(self.plan.slot(*tile.index), values or {})
         self._kept.keep(tile.index, stacked.reshape(-1, *self.plan.shape))
         self._set_done(tile)
         # A cell whose tiles are not all kept any more is composed already, and this tile is being done again.
@@ -193,6 +208,8 @@ class Canvas:
     def _strike_damaged(self) -> None:
         """Take out of the ledger every tile of which something on disk can no longer be read, to be done again."""
         struck = {tile.index for tile in self._kept_tiles() if not self._kept.is_sound(tile.index)}
+        if not self._values.is_sound():
+            struck.update(tile.index for tile in self.plan.tiles() if self.is_done(tile))
         levels = [levels[0] for levels in self.images.values()]
         for chunk in damaged_chunks(levels):
             for array in levels:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,10 +40,21 @@ Read = Callable[[Tile], Mapping[str, NDArray[np.generic]]]
 
 @dataclass(frozen=True, eq=False)
 class Computed:
-    """A tile's outputs by port key: float32 (c, tile, tile) or (c, depth, tile, tile) in the ports' physical ranges."""
+    """A finished tile.
+
+    Attributes
+    ----------
+    tile : Tile
+        Its place.
+    outputs : dict of str to ndarray
+        By port key, float32 (c, tile, tile) or (c, depth, tile, tile) in the ports' physical ranges.
+    values : dict of str to ndarray
+        By key of `System.values`, float32 (evaluations,); NaN where an evaluation told nothing.
+    """
 
     tile: Tile
     outputs: dict[str, NDArray[np.float32]]
+    values: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -157,6 +168,7 @@ class LocalCompute:
             sample_tiles(self.system, part, self.plan.shape, self.settings, self.seed, batch, self.device)
             for part in parts
         ]
+        told = [Told() for _ in parts]
         while True:
             if self.cancelled():
                 for steps in samplings:
@@ -170,11 +182,11 @@ class LocalCompute:
             if not isinstance(estimate, Estimate):
                 # All take the same number of evaluations.
                 outputs = [stand for stand in stands if not isinstance(stand, Estimate)]
-                return [
-                    Computed(tile, {key: value[index] for key, value in values.items()})
-                    for part, values in zip(parts, outputs, strict=True)
-                    for index, tile in enumerate(part.tiles)
-                ]
+                ended = zip(parts, told, outputs, strict=True)
+                return [tile for part, one, made in ended for tile in one.finished(part.tiles, made)]
+            for one, stand in zip(told, stands, strict=True):
+                if isinstance(stand, Estimate):
+                    one.hear(stand)
             if main.key in estimate.clean and time.perf_counter() - shown >= PREVIEW_SECONDS:
                 shown = time.perf_counter()
                 clean = np.moveaxis(estimate.clean[main.key][0].float().cpu().numpy(), 0, -1)
@@ -190,13 +202,13 @@ class LocalCompute:
             else:
                 yield None
 
-    def _evaluate(self, steps: Sampling) -> Estimate | dict[str, NDArray[np.float32]]:
+    def _evaluate(self, steps: Sampling) -> Estimate | dict[str, Tensor]:
         """Go on by one evaluation of the network; at the end return the outputs."""
         try:
             with torch.inference_mode(), autocast(self.device, self.precision):
                 return next(steps)
         except StopIteration as end:
-            return {key: value.float().cpu().numpy() for key, value in end.value.items()}
+            return end.value
 
     def _smaller(self, batch: int, error: Exception) -> int:
         if batch == 1:
@@ -207,6 +219,31 @@ class LocalCompute:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         return batch // 2
+
+
+class Told:
+    """What the evaluations of a batch tell of its tiles."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, NDArray[np.float32]] = {}
+
+    def hear(self, estimate: Estimate) -> None:
+        """Take the values of an evaluation."""
+        for key, value in estimate.values.items():
+            empty = np.full((len(value), estimate.steps), np.nan, np.float32)
+            self._values.setdefault(key, empty)[:, estimate.step - 1] = value.float().cpu().numpy()
+
+    def finished(self, tiles: Sequence[Tile], outputs: Mapping[str, Tensor]) -> tuple[Computed, ...]:
+        """Return the tiles of a batch, without its padding, with outputs and values of each."""
+        arrays = {key: value.float().cpu().numpy() for key, value in outputs.items()}
+        return tuple(
+            Computed(
+                tile,
+                {key: array[index] for key, array in arrays.items()},
+                {key: array[index] for key, array in self._values.items()},
+            )
+            for index, tile in enumerate(tiles)
+        )
 
 
 @dataclass(frozen=True, eq=False)

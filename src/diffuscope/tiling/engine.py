@@ -147,7 +147,7 @@ class _Writer:
             self._thread.shutdown(cancel_futures=True)
 
     def _write(self, item: Computed) -> TileDone:
-        box = self._canvas.write_tile(item.tile, item.outputs)
+        box = self._canvas.write_tile(item.tile, item.outputs, item.values)
         start = time.perf_counter()
         if start > self._due:
             self._canvas.refresh()

@@ -14,6 +14,7 @@ from diffuscope.errors import InputError
 from diffuscope.tiling.layout import ATTRS, VOLUME_FORMAT, open_images
 from diffuscope.tiling.place import Place
 from diffuscope.tiling.tissue import TissueMap, load_tissue
+from diffuscope.tiling.values import TileValues, load_values
 
 if TYPE_CHECKING:
     from diffuscope.systems.ports import Port
@@ -43,6 +44,8 @@ class Result:
         ``scale`` and the origin its ``translate``.
     tissue : TissueMap or None
         Where the tissue lies on the canvas; None where the result was written without.
+    values : TileValues or None
+        What the system told of each tile at each network evaluation; None where it tells nothing.
     record : dict
         The run record.
     table : list of dict
@@ -57,6 +60,7 @@ class Result:
     images: dict[str, list[da.Array]]
     place: Place
     tissue: TissueMap | None
+    values: TileValues | None
     record: dict[str, Any]
     table: list[dict[str, str]]
 
@@ -137,6 +141,7 @@ def open_result(path: str | Path) -> Result:
         images=images,
         place=place,
         tissue=load_tissue(root, factor=place.factors[-1], window=place.window),
+        values=load_values(root),
         record=about["record"],
         table=list(csv.DictReader(table.open(newline="", encoding="utf-8"))) if table.exists() else [],
     )

@@ -1,0 +1,192 @@
+"""Configuration of DAMM-Diffusion, as it stands in a model folder's config.json and in a recipe."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+# Channels of the U-Nets' levels, finest first; latents are coarse already and leave the first out.
+WIDTHS: dict[str, tuple[int, ...]] = {
+    # The channels of the backbone are not stated; these are those of the other systems.
+    "paper": (64, 128, 256, 512),
+    "small": (24, 48, 64, 96),
+    "tiny": (8, 8, 16, 16),
+}
+# Channels of the autoencoders' levels: each halves the sides once more than the one before.
+ENCODER_WIDTHS: dict[str, tuple[int, ...]] = {
+    "paper": (32, 64, 128, 128, 256),
+    "small": (24, 32, 48),
+    "tiny": (8, 8),
+}
+# Official code: 3×256×256 to 8×16×16.
+LATENT_CHANNELS = {"paper": 8, "small": 4, "tiny": 2}
+
+
+class Modality(BaseModel):
+    """One image that goes in or comes out: one channel.
+
+    Attributes
+    ----------
+    key : str
+        What files and the noise call it.
+    name : str
+        What the user sees; the key where it is left out.
+    range : tuple of float
+        Lowest and highest physical value, which the network sees as −1 and 1; what lies outside is clipped.
+    dtype : {"uint8", "float32"}
+        Type of the files' pixels.
+    unit : str
+        Physical unit.
+    colormap : str
+        napari colormap name.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: str = Field(pattern=r"^[a-z0-9_]+$")
+    name: str = ""
+    range: tuple[float, float] = (0.0, 255.0)
+    dtype: Literal["uint8", "float32"] = "uint8"
+    unit: str = ""
+    colormap: str = "gray"
+
+    @property
+    def title(self) -> str:
+        """What the user sees."""
+        return self.name or self.key
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.range[0] >= self.range[1]:
+            raise ValueError(f"the range of {self.key} must rise, not go from {self.range[0]} to {self.range[1]}")
+        return self
+
+
+def _named(value: Any) -> Any:
+    """Take a bare key for a modality that has nothing else to say."""
+    return {"key": value} if isinstance(value, str) else value
+
+
+Named = Annotated[Modality, BeforeValidator(_named)]
+
+
+class DammConfig(BaseModel):
+    """What defines a DAMM-Diffusion besides its weights.
+
+    Attributes
+    ----------
+    main : Modality
+        Input of the uni-modal branch (paper: vessels, CD31).
+    auxiliaries : tuple of Modality
+        Inputs of the multi-modal branch, at least one (paper: nuclei, DAPI); several are channels of one image.
+    output : Modality
+        What is predicted.
+    uni : str
+        Key of the input that the uni-modal branch gets; empty: that of `main`. Another one changes places with
+        `main` (paper's table 4 tries the nuclei).
+    size : {"paper", "small", "tiny"}
+        Channels, see `WIDTHS`.
+    space : {"pixel", "latent"}
+        Where diffusion takes place: in images, or in the latents of one autoencoder a modality (paper).
+    stage : {"diffusion", "autoencoder"}
+        What is trained. In the latent space first the autoencoders, then, with `init_from` that model, the diffusion.
+    T : int
+        Diffusion steps of training.
+    gamma : float
+        γ: the multi-modal branch counts where d ≤ γ. A run may set another one (`gamma` of `System.options`).
+    alpha : float
+        Weight of |d − γ|² in the divergence feedback loss.
+    lambda_dfl : float
+        λ of L + λ·L_dfl; 0 is without feedback.
+    warmup : int
+        Training steps with plain cross-attention, both losses and no feedback (official code: 80 of 200 epochs).
+    reduction : int
+        r of the fusion's channel attention (official code: 16).
+    mmfm : bool
+        False: the features are concatenated and brought to C channels, without attention weights.
+    attention : {"uncertain", "plain", "none"}
+        At the bottleneck: uncertainty-aware cross-attention, plain cross-attention, or none.
+    uncertainty : {"auxiliary", "main"}
+        Whose feature U is computed from: the multi-modal stream's (paper), or the main one's (official code).
+    dammp : bool
+        False: both losses are always summed and the multi-modal branch always counts.
+    error : {"l2", "l1"}
+        Of ε: mean squared (paper) or absolute (official code).
+    loss_weighting : {"epsilon", "velocity"}
+        ``"epsilon"``: the paper's unweighted error of ε. ``"velocity"``: that of the velocity, i.e. divided by ᾱ_t
+        (l2) or √ᾱ_t (l1), without which a sampler of a few steps begins where nothing was trained.
+    mpp : float
+        µm per pixel of training and of running; of volumes in their plane (1 mm: 1000).
+    patch : int
+        Side of a training patch and of a tile, px: channel attention, cross-attention and d see a whole tile, so that
+        it must be as large as those of training. A quarter of it is overlap.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    main: Named = Modality(key="vessels", name="vessels (CD31)", colormap="red")
+    auxiliaries: tuple[Named, ...] = Field(
+        default=(Modality(key="nuclei", name="nuclei (DAPI)", colormap="blue"),), min_length=1
+    )
+    output: Named = Modality(key="nanoparticles", name="nanoparticles", colormap="green")
+    uni: str = ""
+    size: Literal["paper", "small", "tiny"] = "small"
+    space: Literal["pixel", "latent"] = "pixel"
+    stage: Literal["diffusion", "autoencoder"] = "diffusion"
+    T: int = Field(default=1000, ge=2)
+    gamma: float = Field(default=0.5, ge=0.0, le=1.0)
+    alpha: float = Field(default=0.1, ge=0.0)
+    lambda_dfl: float = Field(default=1e-4, ge=0.0)
+    warmup: int = Field(default=0, ge=0)
+    reduction: int = Field(default=16, ge=1)
+    mmfm: bool = True
+    attention: Literal["uncertain", "plain", "none"] = "uncertain"
+    uncertainty: Literal["auxiliary", "main"] = "auxiliary"
+    dammp: bool = True
+    error: Literal["l2", "l1"] = "l2"
+    loss_weighting: Literal["epsilon", "velocity"] = "velocity"
+    mpp: float = Field(default=1.0, gt=0.0)
+    patch: int = Field(default=128, ge=32)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        keys = [one.key for one in (self.main, *self.auxiliaries, self.output)]
+        if len(set(keys)) < len(keys):
+            raise ValueError(f"main, auxiliaries and output need keys that differ, not {', '.join(keys)}")
+        if self.uni and self.uni not in keys[:-1]:
+            raise ValueError(f"uni must be one of the inputs {', '.join(keys[:-1])}, not {self.uni}")
+        if self.attention != "uncertain" and (self.dammp or self.lambda_dfl):
+            raise ValueError("without uncertainty there is no divergence to decide by: set dammp: false, lambda_dfl: 0")
+        if self.stage == "autoencoder" and self.space == "pixel":
+            raise ValueError("there are no autoencoders in pixel space: set space: latent")
+        if self.patch % (4 * self.reach):
+            raise ValueError(f"patch must be a multiple of {4 * self.reach} px here, not {self.patch}")
+        return self
+
+    @property
+    def factor(self) -> int:
+        """Image px per px of what is denoised, along a side."""
+        return 1 if self.space == "pixel" else 2 ** (len(ENCODER_WIDTHS[self.size]) - 1)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels of the U-Nets' levels, finest first."""
+        return WIDTHS[self.size][0 if self.space == "pixel" else 1 :]
+
+    @property
+    def channels(self) -> int:
+        """Channels that a modality has where diffusion takes place."""
+        return 1 if self.space == "pixel" else LATENT_CHANNELS[self.size]
+
+    @property
+    def reach(self) -> int:
+        """Image px per node of the bottleneck, along a side: the resolution of U."""
+        return int(self.factor * 2 ** (len(self.widths) - 1))
+
+    @property
+    def branches(self) -> tuple[Modality, tuple[Modality, ...]]:
+        """The input of the uni-modal branch, and those that only the multi-modal one sees."""
+        inputs = (self.main, *self.auxiliaries)
+        alone = next(one for one in inputs if one.key == (self.uni or self.main.key))
+        return alone, tuple(one for one in inputs if one.key != alone.key)

@@ -1,0 +1,56 @@
+"""Which branch counts, and how its success feeds back: DAMMP and the divergence feedback loss (paper §3.4)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def divergence(uncertainty: Tensor) -> Tensor:
+    """Divergence d = mean(U) of each example (paper §3.4).
+
+    Parameters
+    ----------
+    uncertainty : Tensor of shape (n, 1, h, w)
+        U in (0, 1).
+
+    Returns
+    -------
+    Tensor of shape (n,)
+    """
+    return uncertainty.mean(dim=(1, 2, 3))
+
+
+def gated_loss(unimodal: Tensor, multimodal: Tensor, d: Tensor, gamma: float) -> Tensor:
+    """L = L^(u) + L^(m) where d ≤ γ, else L^(u), of each example (paper Eq. 11).
+
+    Parameters
+    ----------
+    unimodal, multimodal : Tensor of shape (n,)
+        L^(u), L^(m).
+    d : Tensor of shape (n,)
+        Divergence; no gradient goes through the decision.
+    gamma : float
+        γ.
+    """
+    return unimodal + torch.where(d <= gamma, multimodal, torch.zeros_like(multimodal))
+
+
+def divergence_feedback(unimodal: Tensor, multimodal: Tensor, d: Tensor, *, gamma: float, alpha: float) -> Tensor:
+    """L_dfl = −[e log(1 − d) + (1 − e) log d] + α (d − γ)² of each example (paper Eqs. 12 and 13).
+
+    e = 1 where the multi-modal branch is no worse. The cross-entropy has a leading minus that Eq. 13 lacks: without it,
+    d would rise where the multi-modal branch is the better one.
+
+    Parameters
+    ----------
+    unimodal, multimodal : Tensor of shape (n,)
+        L_1^(u), L_1^(m): mean absolute errors of ε.
+    d : Tensor of shape (n,)
+        Divergence, in (0, 1).
+    gamma, alpha : float
+        γ, and the weight of the pull towards it.
+    """
+    e = (multimodal <= unimodal).to(d.dtype)
+    entropy = -(e * torch.log1p(-d) + (1.0 - e) * torch.log(d))
+    return entropy + alpha * (d - gamma).square()

@@ -1,0 +1,215 @@
+"""UMM-Network: two diffusion U-Nets in one, the second of which is fused with the first (paper §3.3, figure 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from diffuscope.networks.blocks import ChannelNorm, ResidualBlock, TimeEmbedding, Upsample, downsample, silu
+from diffuscope.systems.damm.loss import divergence
+from diffuscope.systems.damm.mmfm import MMFM, Concatenation
+from diffuscope.systems.damm.uafm import UAFM
+
+
+class Stream(nn.Module):
+    """A diffusion U-Net whose encoder is evaluated level by level, so that another one can be woven in.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Channels of what goes in and comes out.
+    widths : sequence of int
+        Channels of each level, finest first.
+    time_width : int
+        Channels of the time embedding, which both streams share.
+    """
+
+    def __init__(self, inputs: int, outputs: int, widths: Sequence[int], time_width: int) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(inputs, widths[0], 3, padding=1)
+        self.blocks = nn.ModuleList(ResidualBlock(width, width, time_width) for width in widths)
+        self.down = nn.ModuleList(downsample(a, b) for a, b in pairwise(widths))
+        self.decoder = Decoder(outputs, widths, time_width)
+
+    def encode(self, feature: Tensor, level: int, embedding: Tensor) -> Tensor:
+        """Go from the stem's feature, or that of the level before, to the feature of a level."""
+        return self.blocks[level](self.down[level - 1](feature) if level else feature, embedding)
+
+
+class Decoder(nn.Module):
+    """Middle block and decoder of a U-Net, with skips.
+
+    Parameters
+    ----------
+    outputs, widths, time_width
+        As of `Stream`.
+    """
+
+    def __init__(self, outputs: int, widths: Sequence[int], time_width: int) -> None:
+        super().__init__()
+        self.middle = ResidualBlock(widths[-1], widths[-1], time_width)
+        self.up = nn.ModuleList(Upsample(b, a) for a, b in pairwise(widths))
+        self.blocks = nn.ModuleList(ResidualBlock(2 * width, width, time_width) for width in widths)
+        self.norm = ChannelNorm()
+        self.head = nn.Conv2d(widths[0], outputs, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+
+    def forward(self, bottleneck: Tensor, skips: Sequence[Tensor], embedding: Tensor) -> Tensor:
+        """Return (n, outputs, h, w) of the encoder's features, finest first, and what enters the middle block."""
+        h = self.middle(bottleneck, embedding)
+        for level in reversed(range(len(skips))):
+            h = self.blocks[level](torch.cat([h, skips[level]], dim=1), embedding)
+            if level:
+                h = self.up[level - 1](h)
+        return self.head(silu(self.norm(h)))
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What both encoders make of x_t: all that the decision needs, and either decoder.
+
+    Attributes
+    ----------
+    main, fused : list of Tensor
+        Features of the uni-modal and of the multi-modal stream, finest first.
+    uncertainty : Tensor of shape (n, 1, h, w)
+        U at the bottleneck.
+    embedding : Tensor of shape (n, time) or (1, time)
+        Of t.
+    """
+
+    main: list[Tensor]
+    fused: list[Tensor]
+    uncertainty: Tensor
+    embedding: Tensor
+
+    @property
+    def divergence(self) -> Tensor:
+        """Divergence d of each example (n,)."""
+        return divergence(self.uncertainty)
+
+    def only(self, index: Tensor) -> Encoded:
+        """Return that of some of the examples."""
+        embedding = self.embedding if len(self.embedding) == 1 else self.embedding[index]
+        layout = torch.channels_last
+        main, fused = (
+            [one[index].contiguous(memory_format=layout) for one in both] for both in (self.main, self.fused)
+        )
+        return Encoded(main, fused, self.uncertainty[index], embedding)
+
+
+class UMMNetwork(nn.Module):
+    """Uni-modal stream on [x_t, y_v], multi-modal stream on [x_t, y_n], one time embedding.
+
+    After the input convolution and after every encoder block the multi-modal stream's feature is replaced by its fusion
+    with the uni-modal one's, and at the bottleneck cross-attention takes it up once more, with queries from the
+    uni-modal stream. The uni-modal stream never sees y_n.
+
+    Parameters
+    ----------
+    outputs, main, auxiliary : int
+        Channels of x_t, y_v and y_n.
+    widths : sequence of int
+        Channels of each level, finest first.
+    reduction : int
+        r of `MMFM`.
+    mmfm : bool
+        False: `Concatenation` in its place.
+    attention : {"uncertain", "plain", "none"}
+        At the bottleneck.
+    uncertainty : {"auxiliary", "main"}
+        As of `UAFM`.
+    """
+
+    def __init__(
+        self,
+        outputs: int,
+        main: int,
+        auxiliary: int,
+        widths: Sequence[int],
+        *,
+        reduction: int,
+        mmfm: bool = True,
+        attention: Literal["uncertain", "plain", "none"] = "uncertain",
+        uncertainty: Literal["auxiliary", "main"] = "auxiliary",
+    ) -> None:
+        super().__init__()
+        time_width = 4 * widths[0]
+        self.embed = TimeEmbedding(time_width)
+        self.unimodal = Stream(outputs + main, outputs, widths, time_width)
+        self.multimodal = Stream(outputs + auxiliary, outputs, widths, time_width)
+        self.fusion = nn.ModuleList(
+            MMFM(width, reduction) if mmfm else Concatenation(width) for width in (widths[0], *widths)
+        )
+        self.attention = (
+            None
+            if attention == "none"
+            else UAFM(widths[-1], uncertainty=uncertainty if attention == "uncertain" else "none")
+        )
+
+    def encode(self, x: Tensor, main: Tensor, auxiliary: Tensor, time: Tensor, *, plain: bool = False) -> Encoded:
+        """Evaluate both encoders.
+
+        Parameters
+        ----------
+        x, main, auxiliary : Tensor of shape (n, c, h, w)
+            x_t, y_v, y_n.
+        time : Tensor of shape (n,) or (1,)
+            t / T.
+        plain : bool
+            U = 0 everywhere: plain cross-attention.
+        """
+        embedding = self.embed(time)
+        u = self.unimodal.stem(torch.cat([x, main], dim=1))
+        m = self.fusion[0](u, self.multimodal.stem(torch.cat([x, auxiliary], dim=1)))
+        features, fused = [], []
+        for level in range(len(self.unimodal.blocks)):
+            u = self.unimodal.encode(u, level, embedding)
+            m = self.fusion[level + 1](u, self.multimodal.encode(m, level, embedding))
+            features.append(u)
+            fused.append(m)
+        if plain or self.attention is None:
+            uncertainty = torch.zeros_like(m[:, :1], dtype=torch.promote_types(m.dtype, torch.float32))
+        else:
+            uncertainty = self.attention.uncertain(u, m)
+        return Encoded(features, fused, uncertainty, embedding)
+
+    def decode_unimodal(self, encoded: Encoded) -> Tensor:
+        """Return the raw output (n, outputs, h, w) of the uni-modal branch."""
+        return self.unimodal.decoder(encoded.main[-1], encoded.main, encoded.embedding)
+
+    def decode_multimodal(self, encoded: Encoded) -> Tensor:
+        """Return the raw output (n, outputs, h, w) of the multi-modal branch."""
+        bottleneck = encoded.fused[-1]
+        if self.attention is not None:
+            bottleneck = self.attention(encoded.main[-1], bottleneck, encoded.uncertainty)
+        return self.multimodal.decoder(bottleneck, encoded.fused, encoded.embedding)
+
+    def decode(self, encoded: Encoded, multimodal: Tensor) -> Tensor:
+        """Return each example's raw output from the branch that was chosen for it; the other one is not evaluated.
+
+        Examples are decoded a quarter of the batch at a time, the last group of a branch filled up: kernels differ in
+        the last bits between batch shapes, and a tile must not depend on what its batch mates chose.
+
+        Parameters
+        ----------
+        encoded : Encoded
+            Of the batch.
+        multimodal : Tensor of bool of shape (n,)
+            True: the multi-modal branch (paper Eq. 15).
+        """
+        size = max(len(multimodal) // 4, 1)
+        found: dict[int, Tensor] = {}
+        for decode, chosen in ((self.decode_unimodal, ~multimodal), (self.decode_multimodal, multimodal)):
+            members = chosen.nonzero()[:, 0]
+            for group in (members[start : start + size] for start in range(0, len(members), size)):
+                filled = torch.cat([group, group[-1:].expand(size - len(group))])
+                decoded = decode(encoded.only(filled))
+                found |= dict(zip(group.tolist(), decoded, strict=False))
+        return torch.stack([found[index] for index in range(len(multimodal))])

@@ -1,0 +1,226 @@
+"""DAMM-Diffusion as a `System`: ports, loss and sampling."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from diffuscope.diffusion.epsilon import corrupt, denoise, read_velocity
+from diffuscope.diffusion.schedule import linear_schedule
+from diffuscope.networks.autoencoder import Autoencoder
+from diffuscope.systems.base import Estimate, Noise, SampleSettings, System
+from diffuscope.systems.damm import outputs
+from diffuscope.systems.damm.config import ENCODER_WIDTHS, LATENT_CHANNELS, DammConfig, Modality
+from diffuscope.systems.damm.loss import divergence_feedback, gated_loss
+from diffuscope.systems.damm.network import Encoded, UMMNetwork
+
+
+class Damm(System):
+    """One image from a main modality, with the help of auxiliary ones where they agree with it (DAMM-Diffusion).
+
+    Outputs: the prediction (mean over the samples); U, the mean over all evaluations, each of its values over a square
+    of as many px as the port's name tells; and the standard deviation (ddof 1) over K samples, unknown (NaN) at K = 1.
+    Values of each tile and evaluation: the divergence d, and whether the multi-modal branch was taken. The mean of a
+    tile's U is the mean of its d.
+
+    Parameters
+    ----------
+    config : DammConfig
+        See there.
+    """
+
+    def __init__(self, config: DammConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.tile, self.overlap = config.patch, config.patch // 4
+        self.alone, self.others = config.branches
+        channels = config.channels
+        self.network = UMMNetwork(
+            channels,
+            channels,
+            channels * len(self.others),
+            config.widths,
+            reduction=config.reduction,
+            mmfm=config.mmfm,
+            attention=config.attention,
+            uncertainty=config.uncertainty,
+        )
+        modalities = (self.alone, *self.others, config.output) if config.space == "latent" else ()
+        self.autoencoders = nn.ModuleDict(
+            {one.key: Autoencoder(1, LATENT_CHANNELS[config.size], ENCODER_WIDTHS[config.size]) for one in modalities}
+        )
+        trains_network = config.stage == "diffusion"
+        self.network.requires_grad_(trains_network)
+        self.autoencoders.requires_grad_(not trains_network)
+        self.schedule = linear_schedule(config.T)
+        alpha_bar = torch.as_tensor(self.schedule.alphas_cumprod, dtype=torch.float32)
+        self.register_buffer("alpha_bar", alpha_bar, persistent=False)
+        # Steps of training so far: in checkpoints and weights, so that a resumed warm-up ends where it would have.
+        self.register_buffer("trained", torch.zeros((), dtype=torch.int64))
+        self.inputs = tuple(outputs.taken(one, config.mpp) for one in (config.main, *config.auxiliaries))
+        self.outputs = outputs.made(config)
+        self.presets = {
+            "fast": SampleSettings(sampler="sde-dpmsolver++", steps=min(10, config.T)),
+            "reference": SampleSettings(sampler="ddim", steps=min(150, config.T)),
+        }
+        if config.attention == "uncertain":
+            self.values = (outputs.DIVERGENCE, outputs.BRANCH)
+            self.options = (outputs.gamma(config),) if config.dammp else ()
+
+    def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+        """L + λ·L_dfl (paper Eqs. 11 to 14), one t and ε an example; of the autoencoders their reconstruction.
+
+        In evaluation mode ``loss`` is the error of what a sampler would take, ε_o of Eq. 15: by Eq. 11 a model would
+        seem better for never using its multi-modal branch.
+
+        Parameters
+        ----------
+        batch : mapping
+            By key of each input and of the output, (n, 1, h, w) in physical values.
+        generator : torch.Generator
+            CPU generator that t and ε are drawn from.
+
+        Returns
+        -------
+        dict of str to Tensor
+            ``loss``, ``unimodal``, ``multimodal``, and with uncertainty ``divergence``, its mean, and ``feedback``:
+            scalars. Of the autoencoders ``loss`` and a term a modality.
+        """
+        if self.config.stage == "autoencoder":
+            return self._reconstruction(batch)
+        config, warm = self.config, self._warms_up()
+        with torch.no_grad():
+            main, auxiliary = self._conditions(batch)
+            clean = self._latents(config.output, batch[config.output.key])
+        noisy, noise, time, a = corrupt(clean, self.get_buffer("alpha_bar"), generator)
+        encoded = self.network.encode(noisy, main, auxiliary, time, plain=warm)
+        raw = (self.network.decode_unimodal(encoded), self.network.decode_multimodal(encoded))
+        wrong = [read_velocity(one, noisy, a) - noise for one in raw]
+        unimodal, multimodal = (self._error(one, a) for one in wrong)
+        gates = config.dammp and not warm
+        d = encoded.divergence
+        if self.training:
+            total = gated_loss(unimodal, multimodal, d, config.gamma) if gates else unimodal + multimodal
+        else:
+            total = torch.where(d <= config.gamma, multimodal, unimodal) if gates else multimodal
+        terms = {"unimodal": unimodal.mean(), "multimodal": multimodal.mean()}
+        if config.attention == "uncertain" and not warm:
+            l1 = [one.abs().mean(dim=(1, 2, 3)) for one in wrong]
+            feedback = divergence_feedback(l1[0], l1[1], d, gamma=config.gamma, alpha=config.alpha)
+            terms |= {"feedback": feedback.mean(), "divergence": d.mean()}
+            if self.training:
+                total = total + config.lambda_dfl * feedback
+        return {"loss": total.mean(), **terms}
+
+    def sample(
+        self, inputs: Mapping[str, Tensor], noise: Noise, settings: SampleSettings
+    ) -> Generator[Estimate, None, dict[str, Tensor]]:
+        """Sample one batch of tiles (see `System.sample`); of either decoder only the tiles that need it.
+
+        The option ``gamma`` takes the place of the γ of training.
+        """
+        config = self.config
+        main, auxiliary = self._conditions(inputs)
+        gamma = settings.options.get("gamma", config.gamma)
+        evaluated: list[tuple[Encoded, Tensor]] = []
+
+        def predict(x: Tensor, time: Tensor, alpha_bar: Tensor) -> Tensor:
+            encoded = self.network.encode(x, main, auxiliary, time)
+            multimodal = self.choose(encoded.divergence, gamma)
+            evaluated[:] = [(encoded, multimodal)]
+            return read_velocity(self.network.decode(encoded, multimodal), x, alpha_bar)
+
+        done, total, pictures, uncertainty = 0, settings.samples * settings.steps, [], torch.zeros(())
+        for k in range(settings.samples):
+            draw = partial(self._draw, noise, k)
+            for clean in denoise(predict, self.schedule, draw, sampler=settings.sampler, steps=settings.steps):
+                done += 1
+                encoded, multimodal = evaluated[0]
+                uncertainty = uncertainty + encoded.uncertainty.float().cpu()
+                shown = {}
+                # Previews of a latent model would cost a decoder each; the last estimate is the sample.
+                if config.space == "pixel" or done % settings.steps == 0:
+                    picture = self._picture(clean)
+                    shown = {config.output.key: picture} if k == 0 else {}
+                values = {"divergence": encoded.divergence, "multimodal": multimodal.float()} if self.values else {}
+                yield Estimate(done, total, shown, values)
+            pictures.append(picture.cpu())
+        drawn = torch.stack(pictures)
+        spread = drawn.std(dim=0, correction=1) if len(drawn) > 1 else torch.full_like(drawn[0], torch.nan)
+        found = {config.output.key: drawn.mean(dim=0), outputs.SPREAD: spread}
+        if config.attention == "uncertain":
+            found[outputs.MEAN_U] = F.interpolate(uncertainty / total, scale_factor=float(config.reach), mode="nearest")
+        return found
+
+    def choose(self, d: Tensor, gamma: float) -> Tensor:
+        """Return for which tiles the multi-modal branch counts (DAMMP, paper Eq. 15).
+
+        Parameters
+        ----------
+        d : Tensor of shape (n,)
+            Divergence of each tile at this evaluation.
+        gamma : float
+            γ.
+        """
+        return d <= gamma if self.config.dammp else torch.ones_like(d, dtype=torch.bool)
+
+    def _warms_up(self) -> bool:
+        """Count a step of training; return whether it is one of the warm-up."""
+        if not self.training:
+            return False
+        trained = self.get_buffer("trained")
+        warm = int(trained) < self.config.warmup
+        trained += 1
+        return warm
+
+    def _error(self, wrong: Tensor, alpha_bar: Tensor) -> Tensor:
+        """Return the (weighted) error of ε of each example (n,)."""
+        if self.config.error == "l2":
+            error, scale = wrong.square().mean(dim=(1, 2, 3)), alpha_bar
+        else:
+            error, scale = wrong.abs().mean(dim=(1, 2, 3)), alpha_bar.sqrt()
+        return error / scale if self.config.loss_weighting == "velocity" else error
+
+    def _reconstruction(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Mean absolute error of each modality's autoencoder, images in [−1, 1]."""
+        terms = {}
+        for one in (self.alone, *self.others, self.config.output):
+            image = normalised(batch[one.key], one)
+            autoencoder = self._autoencoder(one)
+            terms[one.key] = F.l1_loss(autoencoder.decode(autoencoder.encode(image)).float(), image)
+        return {"loss": torch.stack(list(terms.values())).sum(), **terms}
+
+    def _conditions(self, images: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return y_v, and y_n of all auxiliaries, where diffusion takes place; once a tile."""
+        main = self._latents(self.alone, images[self.alone.key])
+        return main, torch.cat([self._latents(one, images[one.key]) for one in self.others], dim=1)
+
+    def _latents(self, modality: Modality, image: Tensor) -> Tensor:
+        scaled = normalised(image, modality)
+        return scaled if self.config.space == "pixel" else self._autoencoder(modality).encode(scaled)
+
+    def _picture(self, clean: Tensor) -> Tensor:
+        """Return the output in physical values, float32."""
+        output = self.config.output
+        image = clean if self.config.space == "pixel" else self._autoencoder(output).decode(clean)
+        low, high = output.range
+        return low + (image.float().clamp(-1.0, 1.0) + 1.0) * (0.5 * (high - low))
+
+    def _autoencoder(self, modality: Modality) -> Autoencoder:
+        autoencoder = self.autoencoders[modality.key]
+        assert isinstance(autoencoder, Autoencoder)
+        return autoencoder
+
+    def _draw(self, noise: Noise, sample: int, step: int) -> Tensor:
+        config = self.config
+        return noise(config.output.key, sample=sample, step=step, channels=config.channels, every=config.factor)
+
+
+def normalised(image: Tensor, modality: Modality) -> Tensor:
+    """Return physical values as the networks take them, in [−1, 1], clipped to the modality's range."""
+    low, high = modality.range
+    return ((image - low) * (2.0 / (high - low)) - 1.0).clamp(-1.0, 1.0)

@@ -1,0 +1,87 @@
+"""Cross-attention that trusts some keys less: DAMM-Diffusion's uncertainty-aware fusion module (paper §3.3.2)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from diffuscope.networks.blocks import ChannelNorm
+
+# σ rounds to 0 or 1 in float32 beyond about ±17: its range is narrowed by so much on either side.
+_EPS = 1e-6
+
+
+def uncertain_attention(query: Tensor, key: Tensor, value: Tensor, uncertainty: Tensor) -> Tensor:
+    """UACA = softmax(Q Kᵀ · (1 − U) / √d) V (paper Eq. 9): U of a key's node scales that key's logits.
+
+    Parameters
+    ----------
+    query, key, value : Tensor of shape (n, nodes, d)
+        Q, K, V.
+    uncertainty : Tensor of shape (n, nodes, 1)
+        U of the nodes that K and V come from, in (0, 1); 0 everywhere is plain cross-attention (Eq. 8).
+
+    Returns
+    -------
+    Tensor of shape (n, nodes, d)
+    """
+    return F.scaled_dot_product_attention(query, (1.0 - uncertainty) * key, value)
+
+
+class UAFM(nn.Module):
+    """X_n + W_o · UACA(Q, K, V, U) with Q = W_q X_v, K = W_k X_n, V = W_v X_n and U = σ(W_n X_n).
+
+    Decisions, where the paper is silent: σ brings U into (0, 1), which 1 − U needs; X_v and X_n are normalised over
+    their channels first, and the result is added to X_n through W_o, zero before training, as attention blocks in
+    diffusion U-Nets are. One head, d = C. In float32 also under autocast: a decision hangs on U.
+
+    Parameters
+    ----------
+    width : int
+        C, channels of the features.
+    uncertainty : {"auxiliary", "main", "none"}
+        What U is computed from: X_n (paper); X_v, as in the official code, whose confidence σ(W x) is 1 − σ(−W x);
+        or nothing, plain cross-attention.
+    """
+
+    def __init__(self, width: int, *, uncertainty: Literal["auxiliary", "main", "none"]) -> None:
+        super().__init__()
+        self.source = uncertainty
+        self.norm = ChannelNorm()
+        self.query = nn.Conv2d(width, width, 1, bias=False)
+        self.key = nn.Conv2d(width, width, 1, bias=False)
+        self.value = nn.Conv2d(width, width, 1, bias=False)
+        self.uncertainty = None if uncertainty == "none" else nn.Conv2d(width, 1, 1, bias=False)
+        self.project = nn.Conv2d(width, width, 1)
+        nn.init.zeros_(self.project.weight)
+        nn.init.zeros_(self.project.bias)  # type: ignore[arg-type]
+
+    def uncertain(self, main: Tensor, auxiliary: Tensor) -> Tensor:
+        """Return U (n, 1, h, w), strictly inside (0, 1), of features (n, C, h, w); 0 of plain cross-attention."""
+        if self.uncertainty is None:
+            return torch.zeros_like(auxiliary[:, :1], dtype=_full(auxiliary))
+        source = auxiliary if self.source == "auxiliary" else main
+        with torch.autocast(source.device.type, enabled=False):
+            logits = self.uncertainty(self.norm(source.to(_full(source))))
+        return _EPS + (1.0 - 2.0 * _EPS) * torch.sigmoid(logits)
+
+    def forward(self, main: Tensor, auxiliary: Tensor, uncertainty: Tensor) -> Tensor:
+        """Return the fused feature (n, C, h, w) of X_v, X_n (n, C, h, w) and U (n, 1, h, w)."""
+        with torch.autocast(main.device.type, enabled=False):
+            v, n = (self.norm(feature.to(_full(feature))) for feature in (main, auxiliary))
+            nodes = (_nodes(self.query(v)), _nodes(self.key(n)), _nodes(self.value(n)), _nodes(uncertainty))
+            mixed = uncertain_attention(*nodes).transpose(1, 2).reshape(auxiliary.shape)
+            return auxiliary + self.project(mixed)
+
+
+def _nodes(feature: Tensor) -> Tensor:
+    """Return (n, c, h, w) as nodes (n, h · w, c)."""
+    return feature.flatten(2).transpose(1, 2)
+
+
+def _full(feature: Tensor) -> torch.dtype:
+    """Return float32, or float64 for a feature that has it."""
+    return torch.promote_types(feature.dtype, torch.float32)

@@ -1,0 +1,366 @@
+"""DAMM-Diffusion as a system: what its branches see, which decoder is paid for, its loss, its warm-up, its latents."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from diffuscope.diffusion.noise import TileNoise
+from diffuscope.errors import InputError
+from diffuscope.systems.base import SampleSettings
+from diffuscope.systems.damm import Damm, DammConfig
+from diffuscope.systems.registry import build_system
+from diffuscope.tiling.canvas import Canvas
+from diffuscope.tiling.compute import LocalCompute
+from diffuscope.tiling.engine import run_tiles
+from diffuscope.tiling.plan import make_plan
+from diffuscope.tiling.result import open_result
+
+CONFIG = {"size": "tiny", "T": 50, "patch": 32}
+LATENT = CONFIG | {"space": "latent"}
+
+
+def make(**changes) -> Damm:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        system = build_system("damm", CONFIG | changes)
+        for parameter in system.parameters():
+            if not parameter.any():
+                parameter.data.normal_(0.0, 0.1)
+        # Divergences of different images must differ for some to lie on either side of a γ.
+        for name, parameter in system.named_parameters():
+            if name.endswith("attention.uncertainty.weight"):
+                parameter.data.normal_(0.0, 1.0)
+    return system.eval()
+
+
+def images(system: Damm, n: int = 4, seed: int = 5) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    side = system.tile
+    drawn = {}
+    for port in (*system.inputs, system.outputs[0]):
+        low, high = port.range
+        # Coarse blocks of one mean an example, so that examples differ in more than noise.
+        coarse = torch.rand(n, 1, 4, 4, generator=generator) * torch.rand(n, 1, 1, 1, generator=generator)
+        drawn[port.key] = low + (high - low) * coarse.repeat_interleave(side // 4, 2).repeat_interleave(side // 4, 3)
+    return drawn
+
+
+def drain(system: Damm, given: dict[str, torch.Tensor], *, steps=3, samples=1, seed=0, **options):
+    n = len(next(iter(given.values())))
+    noise = TileNoise(seed, [(0, i * system.tile) for i in range(n)], system.tile, system.tile)
+    settings = SampleSettings(sampler="ddim", steps=steps, samples=samples, options=options)
+    events = system.sample({port.key: given[port.key] for port in system.inputs}, noise, settings)
+    estimates = []
+    with torch.inference_mode():
+        while True:
+            try:
+                estimates.append(next(events))
+            except StopIteration as end:
+                return estimates, end.value
+
+
+def told(estimates, key: str) -> np.ndarray:
+    return np.stack([estimate.values[key].numpy() for estimate in estimates], axis=1)
+
+
+def test_ports_come_from_the_configuration():
+    system = make()
+    assert [port.key for port in system.inputs] == ["vessels", "nuclei"]
+    assert [port.key for port in system.outputs] == ["nanoparticles", "attention_uncertainty", "uncertainty"]
+    assert "8 px = 8 µm" in system.outputs[1].name
+    assert [value.key for value in system.values] == ["divergence", "multimodal"]
+    flair = make(main="t1", auxiliaries=["t2", "pd"], output={"key": "flair", "range": (0, 3)}, mpp=1000)
+    assert [port.key for port in flair.inputs] == ["t1", "t2", "pd"] and flair.outputs[0].key == "flair"
+    assert flair.outputs[0].range == (0, 3) and flair.outputs[0].dtype == "float32"
+    _, found = drain(flair, images(flair))
+    assert found["flair"].min() >= 0 and found["flair"].max() <= 3
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"auxiliaries": []}, {"uni": "t2"}, {"output": "nuclei"}, {"attention": "plain"}, {"patch": 40}, {"gamma": 2},
+        {"stage": "autoencoder"}, {"main": {"key": "T 1"}}, {"main": {"key": "t1", "range": (1, 0)}},
+    ],
+)  # fmt: skip
+def test_a_configuration_that_cannot_be_is_refused(wrong):
+    with pytest.raises(ValidationError):
+        DammConfig(**CONFIG | wrong)
+
+
+@pytest.mark.parametrize("uni", ["", "nuclei"])
+def test_the_unimodal_branch_sees_its_own_input_alone(uni):
+    system = make(uni=uni)
+    given = images(system)
+    own, other = ("nuclei", "vessels") if uni else ("vessels", "nuclei")
+    changed = given | {other: 255 - given[other]}
+    for gamma, alike in ((0.0, True), (1.0, False)):
+        first, second = (drain(system, one, gamma=gamma)[1]["nanoparticles"] for one in (given, changed))
+        assert torch.equal(first, second) == alike
+    changed = given | {own: 255 - given[own]}
+    first, second = (drain(system, one, gamma=0.0)[1]["nanoparticles"] for one in (given, changed))
+    assert not torch.equal(first, second)
+
+
+def between(system: Damm, given) -> float:
+    """Return a γ between the divergences of a batch at its first evaluation."""
+    d = np.sort(told(drain(system, given, steps=1)[0], "divergence")[:, 0])
+    assert d[-1] > d[0]
+    middle = len(d) // 2
+    return float(d[middle - 1] + d[middle]) / 2
+
+
+def test_each_evaluation_tells_d_and_the_branch_it_took():
+    system = make()
+    given = images(system)
+    gamma = between(system, given)
+    estimates, found = drain(system, given, samples=2, gamma=gamma)
+    d, branch = told(estimates, "divergence"), told(estimates, "multimodal")
+    assert d.shape == (4, 6) and d.min() > 0 and d.max() < 1
+    np.testing.assert_array_equal(branch, (d <= np.float32(gamma)).astype(np.float32))
+    assert 0 < branch[:, 0].mean() < 1
+    # The map says of each tile what its values say.
+    mean = found["attention_uncertainty"].mean(dim=(1, 2, 3))
+    np.testing.assert_allclose(mean, d.mean(axis=1), rtol=1e-5)
+    blocks = found["attention_uncertainty"].reshape(4, 4, 8, 4, 8)
+    assert torch.equal(blocks.amin(dim=(2, 4)), blocks.amax(dim=(2, 4)))
+
+
+@pytest.mark.parametrize(("gamma", "calls"), [(0.0, (3, 0)), (1.0, (0, 3)), (None, (1, 1))])
+def test_a_decoder_that_nobody_needs_is_not_evaluated(gamma, calls):
+    system = make()
+    given = images(system)
+    counted: Counter[str] = Counter()
+    network = system.network
+    watched = {"uni": network.unimodal.decoder, "multi": network.multimodal.decoder, "attention": network.attention}
+    watched |= {"encoder": network.unimodal.blocks[0], "fusion": network.fusion[0]}
+    steps = 3 if gamma is not None else 1
+    gamma = between(system, given) if gamma is None else gamma
+    for name, module in watched.items():
+
+        def count(_module, arguments, _out, name=name):
+            counted.update({name: len(arguments[0])})
+
+        module.register_forward_hook(count)
+    drain(system, given, steps=steps, gamma=gamma)
+    # examples, not calls: of a mixed batch each is decoded once
+    expected = {"uni": calls[0] * 4, "multi": calls[1] * 4} if steps == 3 else {"uni": 2, "multi": 2}
+    assert counted["encoder"] == counted["fusion"] == 4 * steps
+    assert {name: counted[name] for name in ("uni", "multi")} == expected
+    assert counted["attention"] == expected["multi"]
+
+
+def test_a_tile_does_not_depend_on_what_its_batch_mates_chose():
+    """Bit for bit, whatever the batch's other decisions: mixed, or all as one."""
+    system = make()
+    given = {key: value.repeat(2, 1, 1, 1) for key, value in images(system).items()}
+    x = torch.randn(8, 1, 32, 32)
+    time = torch.tensor([0.5])
+    with torch.inference_mode():
+        encoded = system.network.encode(x, given["vessels"] / 255, given["nuclei"] / 255, time)
+        every = torch.ones(8, dtype=torch.bool)
+        one, other = system.network.decode(encoded, ~every), system.network.decode(encoded, every)
+        assert not torch.allclose(one, other)
+        for chosen in ([0, 1, 1, 0, 1, 1, 1, 0], [1, 0, 0, 0, 0, 0, 0, 0]):
+            mask = torch.tensor(chosen, dtype=torch.bool)
+            mixed = system.network.decode(encoded, mask)
+            assert torch.equal(mixed, torch.where(mask[:, None, None, None], other, one))
+        torch.testing.assert_close(one, system.network.decode_unimodal(encoded), atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(other, system.network.decode_multimodal(encoded), atol=1e-4, rtol=1e-4)
+
+
+def test_samples_are_averaged_and_their_spread_told():
+    system = make()
+    given = images(system)
+    _, once = drain(system, given)
+    assert once["uncertainty"].isnan().all()
+    estimates, twice = drain(system, given, samples=2)
+    assert [bool(estimate.clean) for estimate in estimates] == [True] * 3 + [False] * 3
+    second = 2 * twice["nanoparticles"] - once["nanoparticles"]
+    expected = (once["nanoparticles"] - second).abs() / 2**0.5
+    torch.testing.assert_close(twice["uncertainty"], expected, atol=1e-2, rtol=1e-3)
+
+
+@pytest.mark.parametrize("error", ["l2", "l1"])
+@pytest.mark.parametrize("weighting", ["epsilon", "velocity"])
+def test_the_loss_is_equations_11_to_14(error, weighting):
+    system = make(error=error, loss_weighting=weighting, lambda_dfl=0.25, alpha=0.4)
+    batch = images(system)
+    network = system.network
+    u = torch.linspace(0.3, 0.7, 4)[:, None, None, None].expand(4, 1, 4, 4)
+    network.attention.uncertain = lambda *_: u
+    raw = [torch.randn(4, 1, 32, 32, generator=torch.Generator().manual_seed(s)) for s in (1, 2)]
+    network.decode_unimodal, network.decode_multimodal = lambda _: raw[0], lambda _: raw[1]
+    system.train()
+    found = system.loss(batch, torch.Generator().manual_seed(9))
+    generator = torch.Generator().manual_seed(9)
+    t = torch.randint(0, 50, (4,), generator=generator).numpy()
+    eps = torch.randn(4, 1, 32, 32, generator=generator).double().numpy()
+    clean = batch["nanoparticles"].double().numpy() / 127.5 - 1
+    rows = []
+    for i in range(4):
+        a = system.schedule.alphas_cumprod[t[i]]
+        x = np.sqrt(a) * clean[i] + np.sqrt(1 - a) * eps[i]
+        wrong = [np.sqrt(a) * one[i].double().numpy() + np.sqrt(1 - a) * x - eps[i] for one in raw]
+        l1 = [np.abs(one).mean() for one in wrong]
+        losses = [(one**2).mean() / a ** (weighting == "velocity") for one in wrong]
+        if error == "l1":
+            losses = [one / np.sqrt(a) ** (weighting == "velocity") for one in l1]
+        d = 0.3 + 0.4 * i / 3
+        entropy = -np.log(1 - d) if l1[1] <= l1[0] else -np.log(d)
+        feedback = entropy + 0.4 * (d - 0.5) ** 2
+        rows.append((losses[0] + (losses[1] if d <= 0.5 else 0), feedback, losses, d))
+    total = np.mean([row[0] for row in rows]) + 0.25 * np.mean([row[1] for row in rows])
+    assert float(found["loss"]) == pytest.approx(total, rel=1e-4)
+    assert float(found["feedback"]) == pytest.approx(np.mean([row[1] for row in rows]), rel=1e-4)
+    # What validates is the error of the branch that a sampler would take.
+    chosen = np.mean([losses[1] if d <= 0.5 else losses[0] for *_, losses, d in rows])
+    assert float(system.eval().loss(batch, torch.Generator().manual_seed(9))["loss"]) == pytest.approx(chosen, rel=1e-4)
+
+
+def test_only_the_branches_that_count_are_trained():
+    batch = images(make())
+    for gamma, silent in ((0.0, True), (1.0, False)):
+        system = make(gamma=gamma, lambda_dfl=0.0).train()
+        system.loss(batch, torch.Generator().manual_seed(1))["loss"].backward()
+        gradient = system.network.multimodal.decoder.head.weight.grad
+        assert (gradient is None or not gradient.any()) == silent
+        assert system.network.unimodal.decoder.head.weight.grad.any()
+
+
+def test_the_feedback_alone_moves_u():
+    system = make(gamma=0.0, lambda_dfl=1.0).train()
+    system.loss(images(system), torch.Generator().manual_seed(1))["loss"].backward()
+    assert system.network.attention.uncertainty.weight.grad.any()
+
+
+def test_the_warm_up_is_plain_and_ends_where_it_should_also_when_resumed():
+    batch = images(make())
+
+    def step(system, seed=3):
+        terms = system.loss(batch, torch.Generator().manual_seed(seed))
+        return {key: value.item() for key, value in terms.items()}
+
+    system = make(warmup=2, gamma=0.0, lambda_dfl=1.0).train()
+    plain = make(attention="plain", dammp=False, lambda_dfl=0.0).train()
+    weights = {key: value for key, value in system.state_dict().items() if "uncertainty" not in key}
+    plain.load_state_dict(weights)
+    first = step(system)
+    assert first == step(plain)
+    assert first["loss"] == pytest.approx(first["unimodal"] + first["multimodal"])
+    system.eval()
+    step(system)  # validation does not count
+    system.train()
+    resumed = make(warmup=2, gamma=0.0, lambda_dfl=1.0).train()
+    resumed.load_state_dict(system.state_dict())
+    for one in (system, resumed):
+        assert "feedback" not in step(one)
+        after = step(one)
+        assert after["loss"] == pytest.approx(after["unimodal"] + after["feedback"], rel=1e-5)
+
+
+def test_without_dammp_the_multimodal_branch_always_counts():
+    system = make(dammp=False, lambda_dfl=0.0)
+    assert not system.options
+    estimates, _ = drain(system, images(system))
+    assert told(estimates, "multimodal").all()
+    baseline = make(mmfm=False, attention="none", dammp=False, lambda_dfl=0.0)
+    assert not baseline.values and [port.key for port in baseline.outputs] == ["nanoparticles", "uncertainty"]
+    drain(baseline, images(baseline))
+
+
+def test_latents_are_denoised_at_their_own_resolution():
+    system = make(space="latent")
+    assert set(system.autoencoders) == {"vessels", "nuclei", "nanoparticles"}
+    sides = []
+    system.network.unimodal.stem.register_forward_hook(lambda _m, given, _o: sides.append(given[0].shape))
+    estimates, found = drain(system, images(system), samples=2)
+    assert set(sides) == {(4, 4, 16, 16)}  # x_t and y_v, two channels each, at half the resolution
+    assert found["nanoparticles"].shape == found["attention_uncertainty"].shape == (4, 1, 32, 32)
+    # A preview costs the output's decoder: only of the finished sample.
+    assert [bool(estimate.clean) for estimate in estimates] == [False, False, True, False, False, False]
+
+
+def test_the_autoencoders_are_trained_first_and_the_diffusion_on_them():
+    first = make(space="latent", stage="autoencoder").train()
+    batch = images(first)
+    terms = first.loss(batch, torch.Generator())
+    assert set(terms) == {"loss", "vessels", "nuclei", "nanoparticles"}
+    terms["loss"].backward()
+    assert all(p.grad is not None for p in first.autoencoders.parameters())
+    assert all(p.grad is None for p in first.network.parameters())
+    second = make(space="latent").train()
+    second.load_state_dict(first.state_dict())
+    second.loss(batch, torch.Generator())["loss"].backward()
+    assert all(p.grad is None for p in second.autoencoders.parameters())
+    assert second.network.unimodal.stem.weight.grad is not None
+    trains = [{id(p) for p in system.objectives()["loss"]} for system in (first, second)]
+    assert trains[0] == {id(p) for p in first.autoencoders.parameters()}
+    assert trains[1] == {id(p) for p in second.network.parameters()}
+
+
+def test_a_sampler_is_refused_an_option_that_there_is_not():
+    from diffuscope.checks import choose_settings
+
+    system = make()
+    assert choose_settings(system, "fast", None, None, None, {"gamma": 0.3}).options == {"gamma": 0.3}
+    with pytest.raises(InputError, match='no option "delta": choose one of gamma'):
+        choose_settings(system, "fast", None, None, None, {"delta": 0.3})
+    with pytest.raises(InputError, match=r"gamma must lie between 0 and 1, got 1\.5"):
+        choose_settings(system, "fast", None, None, None, {"gamma": 1.5})
+
+
+@pytest.mark.parametrize("space", ["pixel", "latent"])
+def test_the_engine_keeps_d_and_branch_of_every_tile(tmp_path, space):
+    system = make(space=space)
+    plan = make_plan(slide_shape=(60, 80), factor=1.0, tile=system.tile, overlap=system.overlap)
+    rng = np.random.default_rng(0)
+    slide = {port.key: rng.integers(0, 256, (128, 128, 1), np.uint8) for port in system.inputs}
+
+    def read(tile):
+        window = np.s_[tile.y : tile.y + system.tile, tile.x : tile.x + system.tile]
+        return {key: image[window] for key, image in slide.items()}
+
+    def go(path, batch):
+        canvas = Canvas(path, plan=plan, ports=system.outputs, mpp=1.0, record={}, values=system.values)
+        settings = SampleSettings(sampler="sde-dpmsolver++", steps=3, options={"gamma": 0.5})
+        compute = LocalCompute(
+            system=system, read=read, plan=plan, settings=settings, seed=1, batch=batch,
+            device=torch.device("cpu"), precision="fp32",
+        )  # fmt: skip
+        list(run_tiles(compute, canvas))
+        return open_result(path)
+
+    result = go(tmp_path / "a", 1)
+    assert result.complete
+    rows = list(result.values.rows())
+    assert len(rows) == 3 * plan.count
+    assert all(row["multimodal"] == (row["divergence"] <= 0.5) for row in rows)
+    together = go(tmp_path / "b", 4)
+    for key, array in result.values.arrays.items():
+        np.testing.assert_allclose(together.values.arrays[key], array, atol=1e-4)
+
+
+def test_a_model_folder_gives_the_same_system_again(tmp_path):
+    from diffuscope.zoo import load_model, save_model
+
+    config = CONFIG | {"main": "t1", "auxiliaries": ["t2"], "output": "flair", "warmup": 3}
+    system = build_system("damm", config).train()
+    batch = images(system)
+    system.loss(batch, torch.Generator().manual_seed(0))
+    card = dict.fromkeys(("title", "what_it_is", "what_it_is_not", "data", "licence", "trained_on"), "a test")
+    save_model(tmp_path / "model", system, "damm", config, card | {"simulated": True})
+    again = load_model(tmp_path / "model").system
+    assert again.config == system.config
+    assert int(again.trained) == 1
+    rounded = {
+        key: value.half().float() if value.is_floating_point() else value for key, value in system.state_dict().items()
+    }
+    system.load_state_dict(rounded)
+    for key, expected in drain(system.eval(), batch)[1].items():
+        torch.testing.assert_close(drain(again, batch)[1][key], expected, equal_nan=True, rtol=0, atol=0)
