@@ -101,7 +101,9 @@ def read_series(path: Path) -> Series:
     if path.is_file():
         found = {uid: members for uid, members in found.items() if path in (file for file, _ in members)}
         if not found:
-            raise InputError(f"{path.name} is a DICOM file, but no slice of a volume; give a folder with a series of slices.")
+            raise InputError(
+                f"{path.name} is a DICOM file, but no slice of a volume; give a folder with a series of slices."
+            )
     if not found:
         raise InputError(f"{folder.name} holds DICOM files, but no series of slices with a place in the patient.")
     if len(found) > 1:
@@ -128,7 +130,9 @@ def _headers(folder: Path, *, deep: bool) -> Iterator[tuple[Path, Dataset]]:
             try:
                 yield file, pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_TAGS))
             except Exception as error:  # pydicom raises what it likes on a damaged file
-                raise InputError(f"{file.name} is a damaged DICOM file ({type(error).__name__}); copy it again.") from error
+                raise InputError(
+                    f"{file.name} is a damaged DICOM file ({type(error).__name__}); copy it again."
+                ) from error
 
 
 def _listed(folder: Path, members: list[tuple[Path, Dataset]]) -> str:
@@ -163,9 +167,12 @@ def _series(name: str, members: list[tuple[Path, Dataset]]) -> Series:
     depth = _distance(name, members, heights, order) or float(first.get("SliceThickness") or 1.0)
     bent = corners - corners[order[0]] - np.outer(heights - heights[order[0]], normal)
     if np.linalg.norm(bent, axis=1).max() > _EVEN * min(height, width) * max(1, len(members) ** 0.5):
-        raise InputError(f"{name} was scanned with a tilted gantry: its slices are not above each other; resample it first.")
+        raise InputError(
+            f"{name} was scanned with a tilted gantry: its slices are not above each other; resample it first."
+        )
     rescaling = {
-        (float(header.get("RescaleSlope", 1) or 1), float(header.get("RescaleIntercept", 0) or 0)) for _, header in members
+        (float(header.get("RescaleSlope", 1) or 1), float(header.get("RescaleIntercept", 0) or 0))
+        for _, header in members
     }
     x, y, z = corners[order[0]]
     lattice = Lattice(

@@ -15,7 +15,8 @@ from diffuscope.scans.region import read_region
 from diffuscope.scans.scan import Scan, Volume
 from diffuscope.scans.tissue import TissueMask, coarse_grid
 
-# Level-0 px, as in `diffuscope.scans.tissue`: smoothed by, gaps closed up to twice, specks dropped below, holes filled below.
+# Level-0 px, as in `diffuscope.scans.tissue`: smoothed by; gaps closed up to twice this; specks dropped and holes
+# filled below this side.
 _SMOOTH, _CLOSE, _SPECK, _HOLE = 8, 48, 32, 192
 # A volume's mask has at most so many voxels: a slice is looked at every n-th row and column.
 _VOXELS = 2**24

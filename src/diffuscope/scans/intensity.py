@@ -15,11 +15,12 @@ from diffuscope.scans.region import read_region
 from diffuscope.scans.scan import Scan, Volume
 from diffuscope.scans.tissue import TissueMask
 
-#: Percentiles of the foreground that become the ends of the port's range. Not the extremes: one hot pixel, or one bright
-#: vessel in a volume, would make everything else dark.
+#: Percentiles of the foreground that become the ends of the port's range. Not the extremes: one hot pixel, or one
+#: bright vessel in a volume, would make everything else dark.
 PERCENTILES = (0.5, 99.5)
 
-# A slide is sampled by so many windows of this side at the model's resolution (4 million px), a volume by so many voxels.
+# A slide is sampled by so many windows of this side at the model's resolution (4 million px), a volume by so many
+# voxels.
 _WINDOWS, _SIDE, _VOXELS = 64, 256, 2**24
 # What six digits cannot tell apart no percentile does; and the numbers are short enough for a command line.
 _DIGITS = 6
@@ -62,14 +63,14 @@ def slide_range(scan: Scan, mask: TissueMask, *, factor: float) -> tuple[float, 
 
 
 def volume_range(volume: Volume, mask: VolumeMask) -> tuple[float, float]:
-    """Return the low and high percentile of a volume's foreground, of every n-th voxel where it is very large."""
+    """Return the low and high percentile of a volume's foreground; of every n-th voxel of a very large one."""
     step = ceil((np.prod(volume.shape) / _VOXELS) ** (1 / 3))
     cut = (slice(step // 2, None, step),) * 3
     return percentile_range(volume.voxels[cut][mask.at(volume.shape)[cut]])
 
 
 def percentile_range(values: NDArray[np.generic]) -> tuple[float, float]:
-    """Return the low and high percentile of values, six digits each; (0, 1) of none, one apart where all are the same."""
+    """Return the low and high percentile of values, six digits each; (0, 1) of none, (v, v + 1) where all are v."""
     finite = np.asarray(values)[np.isfinite(values)]
     if not finite.size:
         return 0.0, 1.0
@@ -80,12 +81,12 @@ def percentile_range(values: NDArray[np.generic]) -> tuple[float, float]:
 def to_range(
     values: NDArray[np.generic], given: tuple[float, float], wanted: tuple[float, float]
 ) -> NDArray[np.float32]:
-    """Bring values linearly from one range to another, and clip; where both are the same only clip. NaN becomes the low end.
+    """Bring values linearly from one range to another, and clip; where both are the same only clip.
 
     Parameters
     ----------
     values : ndarray
-        Any numbers.
+        Any numbers; NaN counts as the low end.
     given, wanted : tuple of float
         (low, high) as they are, and as they become.
     """

@@ -35,7 +35,9 @@ def check_libraries(name: str) -> None:
     """Refuse to open a volume without the libraries that read it."""
     missing = [library for library in ("SimpleITK", "pydicom") if importlib.util.find_spec(library) is None]
     if missing:
-        raise InputError(f'{name} is a volume; to open it install {" and ".join(missing)}: pip install "diffuscope[volumes]".')
+        raise InputError(
+            f'{name} is a volume; to open it install {" and ".join(missing)}: pip install "diffuscope[volumes]".'
+        )
 
 
 class Voxels:
@@ -102,7 +104,9 @@ def read_header(path: Path) -> tuple[Lattice, np.dtype[Any]]:
     size, parts = reader.GetSize(), reader.GetNumberOfComponents()
     kind = sitk.GetPixelIDValueAsString(reader.GetPixelID())
     if any(side > 1 for side in size[3:]):
-        raise InputError(f"{path.name} holds {max(size[3:])} volumes, one after the other (4D); save one of them as a file.")
+        raise InputError(
+            f"{path.name} holds {max(size[3:])} volumes, one after the other (4D); save one of them as a file."
+        )
     if len(size) < 3:
         raise InputError(f"{path.name} is one plane and no volume; save it as TIFF or PNG to open it.")
     dtype = _DTYPES.get(kind)

@@ -116,9 +116,7 @@ class Storage:
         """Return the lattice that `store` leads to."""
         z, y, x = (length - 1 if turned else 0 for length, turned in zip(shown.shape, self.flipped, strict=True))
         signs = [-1.0 if turned else 1.0 for turned in self.flipped]
-        directions = [
-            _vector([sign * part for part in one]) for sign, one in zip(signs, shown.directions, strict=True)
-        ]
+        directions = [_vector([sign * part for part in one]) for sign, one in zip(signs, shown.directions, strict=True)]
         a, b, c = (int(number) for number in np.argsort(self.order))
         return Lattice(
             (shown.shape[a], shown.shape[b], shown.shape[c]),

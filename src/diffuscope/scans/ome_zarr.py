@@ -27,10 +27,10 @@ class ZarrLevel(Source):
         self._name = name
         self._channels = slice(None)
 
-    def channel(self, number: int, cache: Cache) -> Source:
+    def channel(self, number: int, cache: Cache) -> Source:  # noqa: ARG002  zarr keeps nothing
         """As in `Source`."""
         one = copy(self)
-        one._channels = slice(number, number + 1)
+        one._channels = slice(number, number + 1)  # noqa: SLF001  a copy of its own
         one.shape = (*self.shape[:2], 1)
         return one
 

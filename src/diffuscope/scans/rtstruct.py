@@ -26,7 +26,11 @@ def is_rtstruct(path: Path) -> bool:
 
 def find_rtstructs(folder: Path, series_uid: str) -> list[Path]:
     """Return the structure sets in a folder, or one inside it, that were drawn on a series."""
-    return [file for file in sorted(folder.rglob("*")) if file.is_file() and is_rtstruct(file) and drawn_on(file) == series_uid]
+    return [
+        file
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and is_rtstruct(file) and drawn_on(file) == series_uid
+    ]
 
 
 def drawn_on(path: Path) -> str | None:
@@ -83,7 +87,9 @@ def read_rtstruct(path: Path, lattice: Lattice) -> tuple[NDArray[np.uint8], dict
             voxels = np.c_[points, np.ones(len(points))] @ to_voxel.T
             slices = np.round(voxels[:, 0])
             if np.ptp(slices) > 0 or np.abs(voxels[:, 0] - slices).max() > _IN_PLANE:
-                raise InputError(f"{path.name} was drawn on other slices than those of this volume; open the series that it belongs to.")
+                raise InputError(
+                    f"{path.name} was drawn on slices of another volume; open the series that it belongs to."
+                )
             z = int(slices[0])
             if 0 <= z < lattice.shape[0]:
                 rows, columns = polygon(voxels[:, 1], voxels[:, 2], lattice.shape[1:])

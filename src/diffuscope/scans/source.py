@@ -43,7 +43,7 @@ class Source(ABC):
     def read(self, y0: int, y1: int, x0: int, x1: int) -> np.ndarray:
         """Pixels [y0, y1) × [x0, x1), which lie inside the level, as (y1 - y0, x1 - x0, c)."""
 
-    def channel(self, number: int, cache: Cache) -> Source:
+    def channel(self, number: int, cache: Cache) -> Source:  # noqa: ARG002  for levels that decode
         """Return one channel of the level as a level of its own, which reads no other where the file allows it.
 
         Parameters
@@ -104,7 +104,7 @@ class OneChannel(Source):
     """One channel of a level whose channels lie together in the file and are decoded together."""
 
     def __init__(self, whole: Source, number: int) -> None:
-        super().__init__((*whole.shape[:2], 1), whole.dtype, whole.chunks)
+        super().__init__((whole.shape[0], whole.shape[1], 1), whole.dtype, whole.chunks)
         self._whole, self._number = whole, number
 
     def read(self, y0: int, y1: int, x0: int, x1: int) -> np.ndarray:

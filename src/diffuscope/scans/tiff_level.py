@@ -94,7 +94,7 @@ class TiffLevel(Source):
         if self._kept != 1:
             return super().channel(number, cache)
         one = copy(self)
-        one._planes, one._cache = [self._planes[number]], cache
+        one._planes, one._cache = [self._planes[number]], cache  # noqa: SLF001  a copy of its own
         one.shape = (*self.shape[:2], 1)
         return one
 
