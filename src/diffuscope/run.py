@@ -184,19 +184,27 @@ def run(
     return _work(job, cancelled or (lambda: False), focus or (lambda: None))
 
 
-def export(result: str | Path, path: str | Path, layer: str = "all", overwrite: bool = False) -> Path:
-    """Write a finished result as pyramidal OME-TIFF or OME-Zarr, by the ending of `path`.
+def export(
+    result: str | Path,
+    path: str | Path,
+    layer: str = "all",
+    overwrite: bool = False,
+    source: str | Path | None = None,
+) -> Path:
+    """Write a finished result as OME-TIFF or OME-Zarr, of a volume also as NIfTI or DICOM, by the ending of `path`.
 
     Parameters
     ----------
     result : str or Path
         Result folder.
     path : str or Path
-        ``….ome.tif`` or ``….ome.zarr``.
+        ``….ome.tif`` or ``….ome.zarr``; of a volume also ``….nii.gz``, ``….nii``, ``….nrrd``, ``….mha``, ``….dicom``.
     layer : str
         Key or name of one image, or ``"all"``.
     overwrite : bool
         Replace what is in the way.
+    source : str or Path, optional
+        For DICOM: the series that the run took in, whose patient, study and frame of reference are kept.
 
     Returns
     -------
@@ -209,7 +217,7 @@ def export(result: str | Path, path: str | Path, layer: str = "all", overwrite: 
         No such result, layer, format or place to write; the result is incomplete; the disk is full.
     """
     with _full_disk_in_words(Path(path)):
-        return write_export(open_result(result), path, layer=layer, overwrite=overwrite)
+        return write_export(open_result(result), path, layer=layer, overwrite=overwrite, source=source)
 
 
 def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Event, None, None]:

@@ -219,17 +219,24 @@ def run(
 @app.command()
 def export(
     result: Annotated[Path, typer.Argument(metavar="RESULT", help="Result folder of a finished run.")],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="….ome.tif or ….ome.zarr")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="FILE", help="….ome.tif, ….ome.zarr; of a volume also ….nii.gz, ….dicom"),
+    ],
     *,
     layer: Annotated[
         str, typer.Option(metavar="NAME|all|multiplex", help="Which image; multiplex: all stains in one picture.")
     ] = "all",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in the way.")] = False,
+    source: Annotated[
+        Path | None,
+        typer.Option(metavar="SERIES", help="For ….dicom: the series that the run took in, to keep patient and study."),
+    ] = None,
 ) -> None:
     """Write a result as a file that QuPath and others open."""
     import diffuscope.run as verbs
 
-    typer.echo(f"Wrote {verbs.export(result, out, layer=layer, overwrite=overwrite)}")
+    typer.echo(f"Wrote {verbs.export(result, out, layer=layer, overwrite=overwrite, source=source)}")
 
 
 app.command()(train)
