@@ -85,9 +85,12 @@ def _plain(value: Any) -> Any:
 
 
 def _short(value: Any) -> str:
-    """Return what tells two values of a record apart: of an input its name and fingerprint."""
+    """Return what tells two values of a record apart: of an input its name, fingerprint, channel and range."""
     if isinstance(value, dict):
-        return f"{value['name']} ({str(value['fingerprint'])[:8]}, {value['mpp']:.4g} µm/px)"
+        told = [str(value["fingerprint"])[:8], f"{value['mpp']:.4g} µm/px"]
+        told += [f"channel {value['channel']}"] if "channel" in value else []
+        told += ["range {:g}:{:g}".format(*value["values"])] if "values" in value else []
+        return f"{value['name']} ({', '.join(told)})"
     text = str(value)
     return text[:8] if len(text) == 64 else text
 

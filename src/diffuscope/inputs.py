@@ -161,14 +161,13 @@ def open_inputs(source: Source, ports: Sequence[Port], model: str, *, mpp: float
         A port has no file or no channel, a file does not fit, or two do not lie on one lattice.
     """
     by_key = _by_key(source, ports, model)
-    opened: dict[Path, Scan | Volume] = {}
-    found = []
-    for port, (path, wanted) in zip(ports, by_key, strict=True):
-        if path not in opened:
-            opened[path] = open_input(path, mpp=mpp)
-        found.append(_at_port(opened[path], port, wanted))
-    if not isinstance(source, Mapping) and len(ports) > 1:
-        found = _guessed(found[0].scan, ports, model)
+    opened = {path: open_input(path, mpp=mpp) for path in dict.fromkeys(path for path, _ in by_key)}
+    if len(ports) > 1 and not isinstance(source, Mapping):
+        [scan] = opened.values()
+        found = _guessed(scan, ports, model)
+    else:
+        pairs = zip(ports, by_key, strict=True)
+        found = [_at_port(opened[path], port, wanted) for port, (path, wanted) in pairs]
     for one in found:
         check_port(one.scan, one.port, model)
     for one in found[1:]:

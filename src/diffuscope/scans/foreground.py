@@ -18,6 +18,8 @@ from diffuscope.scans.tissue import TissueMask, coarse_grid
 # Level-0 px, as in `diffuscope.scans.tissue`: smoothed by; gaps closed up to twice this; specks dropped and holes
 # filled below this side.
 _SMOOTH, _CLOSE, _SPECK, _HOLE = 8, 48, 32, 192
+# A slide of at most so many px is looked at whole.
+_FIELD = 2**24
 # A volume's mask has at most so many voxels: a slice is looked at every n-th row and column.
 _VOXELS = 2**24
 # Parts of a volume's foreground smaller than this share of the largest are noise in the air, or the couch's edge.
@@ -72,8 +74,7 @@ def slide_foreground(scans: Sequence[Scan]) -> TissueMask:
     down, height, width = coarse_grid(scans[0])
     total = np.zeros((height, width))
     for scan in scans:
-        pixels = read_region(scan, y=0, x=0, height=height, width=width, factor=down, fill=0)
-        for channel in np.moveaxis(pixels, -1, 0):
+        for channel in np.moveaxis(_coarse(scan, down, height, width), -1, 0):
             total += _normalised(channel)
     bright = _above(ndimage.gaussian_filter(total, _SMOOTH / down))
     mask = without_specks(closed(bright, _CLOSE / down), _SPECK / down)
@@ -105,6 +106,19 @@ def volume_foreground(volumes: Sequence[Volume], ranges: Sequence[tuple[float, f
         sizes[0] = 0
         bright = (sizes >= _SMALL * sizes.max())[labels]
     return VolumeMask(np.stack([ndimage.binary_fill_holes(plane) for plane in bright]), down)
+
+
+def _coarse(scan: Scan, down: float, height: int, width: int) -> NDArray[np.generic]:
+    """Return a slide's means over the px of its mask, (height, width, c).
+
+    Of a field that is small enough from its finest level: coarser ones are rounded, and of sparse counts, such as
+    ions, nothing would be left.
+    """
+    if scan.shape[0] * scan.shape[1] > _FIELD or not down.is_integer():
+        return read_region(scan, y=0, x=0, height=height, width=width, factor=down, fill=0)
+    step = int(down)
+    fine = read_region(scan, y=0, x=0, height=height * step, width=width * step, factor=1.0, fill=0)
+    return fine.reshape(height, step, width, step, -1).mean(axis=(1, 3), dtype=np.float32)
 
 
 def _normalised(values: NDArray[np.generic], between: tuple[float, float] | None = None) -> NDArray[np.float32]:
