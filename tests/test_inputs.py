@@ -106,12 +106,12 @@ def test_without_a_range_percentiles_of_the_foreground_are_one_scale_for_the_sli
 
 
 def test_a_file_for_each_port_is_the_same_as_one_for_both(tmp_path, model, slide, pixels):
-    for name, number in (("a.tif", 2), ("b.tif", 1)):
+    for name, number in (("a.ome.tif", 2), ("b.ome.tif", 1)):
         write(tmp_path / name, pixels[number : number + 1], ["x"])
     both = go(model, slide, tmp_path / "both", ranges=RANGES)
     for number, source in enumerate(
         (
-            {"vessels": tmp_path / "a.tif", "nuclei": tmp_path / "b.tif"},
+            {"vessels": tmp_path / "a.ome.tif", "nuclei": tmp_path / "b.ome.tif"},
             {"vessels": f"{slide}#anti-cd31", "nuclei": f"{slide}#1"},
         )
     ):

@@ -175,9 +175,10 @@ def _in_volume(
     start, stop = parse_slices(slices, depth, scan.name) if slices is not None else (0, depth)
     part = (region.y, region.x, region.height, region.width) if region else (0, 0, height, width)
     chosen = region is not None or slices is not None
+    # Never by the ranges that were given: a run that is gone on with, or repeated, must find the same foreground.
     mask = volume_foreground(
         [one.scan for one in inputs if isinstance(one.scan, Volume)],
-        [ranges.get(one.port.key) if one.port.scale == "percentile" else one.port.range for one in inputs],
+        [None if one.port.scale == "percentile" else one.port.range for one in inputs],
     )
     plan = make_volume_plan(
         shape=scan.shape,

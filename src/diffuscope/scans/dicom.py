@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 # Distances of slices and places beside the axis may differ by this part of a voxel: scanners round to a few digits.
 _EVEN = 0.02
+
+# A folder that someone drops into the window is not searched for minutes.
+_LOOKED_AT = 2000
 
 _TAGS = [
     "SOPClassUID",
@@ -74,8 +78,8 @@ def is_dicom(path: Path) -> bool:
 
 
 def holds_dicom(folder: Path) -> bool:
-    """Whether a folder, or one inside it, has a DICOM file."""
-    return any(is_dicom(file) for file in _files(folder))
+    """Whether a folder, or one inside it, has a DICOM file; of a very large one only the first files are looked at."""
+    return any(is_dicom(file) for file in islice(_files(folder), _LOOKED_AT))
 
 
 def read_series(path: Path) -> Series:
