@@ -52,7 +52,7 @@ def export_ome_stack(
     ports = choose_ports(result, layer)
     check_complete(result, allow_incomplete=allow_incomplete)
     check_target(result, path, ENDINGS, overwrite=overwrite, folder=False)
-    check_room(path, sum(result.images[port.key][0].nbytes for port in ports))
+    check_room(path, sum(int(result.images[port.key][0].nbytes) for port in ports))
     with in_place_of(path) as part, tifffile.TiffWriter(part, bigtiff=True, ome=True) as file:
         for index, port in enumerate(ports):
             level = result.images[port.key][0]

@@ -74,7 +74,8 @@ def percentile_range(values: NDArray[np.generic]) -> tuple[float, float]:
     finite = np.asarray(values)[np.isfinite(values)]
     if not finite.size:
         return 0.0, 1.0
-    low, high = (float(f"{value:.{_DIGITS}g}") for value in np.percentile(finite, PERCENTILES))
+    # Adding 0 makes a plain zero of a negative one, which would look odd on a command line.
+    low, high = (float(f"{value:.{_DIGITS}g}") + 0.0 for value in np.percentile(finite, PERCENTILES))
     return (low, high) if high > low else (low, low + 1.0)
 
 
