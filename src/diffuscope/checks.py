@@ -16,7 +16,7 @@ import numpy as np
 from diffuscope.diffusion.samplers import SAMPLERS, make_sampler
 from diffuscope.diffusion.schedule import Schedule
 from diffuscope.errors import InputError
-from diffuscope.scans import Scan
+from diffuscope.scans import Scan, Volume
 from diffuscope.systems.base import SampleSettings, System
 from diffuscope.systems.ports import Port
 from diffuscope.tiling.boxes import halves
@@ -40,14 +40,14 @@ def disk_need(plan: Plan, ports: tuple[Port, ...]) -> int:
     return int(pixels * stored * 4 / 3) + kept
 
 
-def check_out(out: Path, source: Path, *, overwrite: bool) -> bool:
+def check_out(out: Path, *sources: Path, overwrite: bool) -> bool:
     """Return whether a result is to be replaced; refuse any other thing in the way."""
     if out.exists() or out.is_symlink():
         if not overwrite:
             raise InputError(f"{out} exists already: choose another name, or say --overwrite.")
         if out.is_symlink() or not is_result(out):
             raise InputError(f"{out} is not a Diffuscope result and is never overwritten: choose another name.")
-        if source.exists() and source.resolve().is_relative_to(out.resolve()):
+        if any(source.exists() and source.resolve().is_relative_to(out.resolve()) for source in sources):
             raise InputError(f"{out} is also the input and cannot be overwritten: choose another name.")
         return True
     parent = _existing_parent(out)
@@ -85,9 +85,12 @@ def _plain(value: Any) -> Any:
 
 
 def _short(value: Any) -> str:
-    """Return what tells two values of a record apart: of an input its name and fingerprint."""
+    """Return what tells two values of a record apart: of an input its name, fingerprint, channel and range."""
     if isinstance(value, dict):
-        return f"{value['name']} ({str(value['fingerprint'])[:8]}, {value['mpp']:.4g} µm/px)"
+        told = [str(value["fingerprint"])[:8], f"{value['mpp']:.4g} µm/px"]
+        told += [f"channel {value['channel']}"] if "channel" in value else []
+        told += ["range {:g}:{:g}".format(*value["values"])] if "values" in value else []
+        return f"{value['name']} ({', '.join(told)})"
     text = str(value)
     return text[:8] if len(text) == 64 else text
 
@@ -147,17 +150,25 @@ def pick(value: str, among: tuple[str, ...], what: str) -> str:
     return value
 
 
-def check_port(scan: Scan, port: Port, model: str) -> None:
+def check_port(scan: Scan | Volume, port: Port, model: str) -> None:
     """Refuse a scan whose pixels are not what the port declares."""
+    if (port.spacing is not None) != isinstance(scan, Volume):
+        kinds = ("a volume", "slides") if isinstance(scan, Volume) else ("no volume", "volumes")
+        raise InputError(f"{scan.name} is {kinds[0]}, but model {model} works on {kinds[1]}: give one.")
+    if isinstance(scan, Volume):
+        return
     channels = len(port.channels)
     fits = scan.rgb if port.kind == "rgb" else len(scan.channels) == channels
-    if fits and scan.dtype == np.dtype(port.dtype):
+    if fits and (scan.dtype == np.dtype(port.dtype) or port.dtype == "float32" or port.scale == "percentile"):
         return
     bits = 8 * np.dtype(port.dtype).itemsize
     needed = f"{bits}-bit RGB" if port.kind == "rgb" else f"{bits}-bit, {channels}-channel"
     number = len(scan.channels)
+    needed = f"{channels}-channel" if port.dtype == "float32" or port.scale == "percentile" else needed
+    listed = f" ({', '.join(scan.channels)})" if 1 < number <= 40 and not scan.rgb else ""
     kind = "an RGB image" if scan.rgb else f"an image of {number} channel{'s' if number != 1 else ''}"
-    raise InputError(f"{scan.name} is {kind} of type {scan.dtype}, but model {model} needs {needed}.")
+    how = f": say which channel, {scan.name}#NAME" if port.kind == "map" and channels == 1 < number else ""
+    raise InputError(f"{scan.name} is {kind}{listed} of type {scan.dtype}, but model {model} needs {needed}{how}.")
 
 
 def check_mpp(name: str, mpp: float) -> None:

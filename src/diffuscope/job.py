@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,16 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffuscope.checks import check_mpp, check_out, check_port, check_resumed, check_room, choose_settings, pick
+from diffuscope.checks import check_out, check_resumed, check_room, choose_settings, pick
 from diffuscope.errors import InputError
+from diffuscope.ground import Ground, find_ground
+from diffuscope.input_text import check_ranges, command_inputs, said
+from diffuscope.inputs import Frame, PortInput, Source, Values, open_inputs, paths_of, read_tile
 from diffuscope.record import command_line, make_record
-from diffuscope.remote import Input, RemoteWork
-from diffuscope.scans import Scan, open_scan, read_region, resampling_factor, tissue_mask
+from diffuscope.remote import RemoteWork
 from diffuscope.systems.base import SampleSettings, System
-from diffuscope.systems.ports import Port
-from diffuscope.tiling.plan import Plan, Region, Tile, make_plan, parse_region
+from diffuscope.tiling.plan import Plan, Region, Tile, parse_region
 from diffuscope.tiling.result import open_result
-from diffuscope.tiling.tissue import TissueMap, crop_tissue
+from diffuscope.tiling.tissue import TissueMap
 from diffuscope.where import Asked, Where, address, choose, lanes
 from diffuscope.zoo import Model, load_model
 
@@ -39,14 +39,10 @@ class Job:
         Whether an unfinished result stands there now, to be gone on with.
     model : Model
         As loaded.
-    scans : dict of str to Scan
-        By input port key.
-    plan : Plan
-        Tiles.
-    mpp : float
-        µm per canvas px.
-    tissue : TissueMap
-        For measuring.
+    inputs : tuple of PortInput
+        In the order of the system's inputs.
+    ground : Ground
+        The plan, and how the canvas lies in the inputs.
     settings : SampleSettings
         How to sample.
     seed : int
@@ -65,10 +61,8 @@ class Job:
     replaces: bool
     resumes: bool
     model: Model
-    scans: dict[str, Scan]
-    plan: Plan
-    mpp: float
-    tissue: TissueMap
+    inputs: tuple[PortInput, ...]
+    ground: Ground
     settings: SampleSettings
     seed: int
     asked: Asked
@@ -78,33 +72,48 @@ class Job:
     record: dict[str, Any]
 
     @property
+    def plan(self) -> Plan:
+        """Tiles."""
+        return self.ground.plan
+
+    @property
+    def mpp(self) -> float | None:
+        """µm per canvas px of a slide; None of a volume, whose plan knows its spacing."""
+        return self.ground.mpp
+
+    @property
+    def tissue(self) -> TissueMap | None:
+        """For measuring; None of a volume."""
+        return self.ground.tissue
+
+    @property
+    def frame(self) -> Frame:
+        """What of the inputs a tile is computed from."""
+        factors = tuple(axis.factor for axis in self.plan.axes)
+        context = self.model.system.context if len(factors) == 3 else 0
+        return Frame(shape=self.plan.shape, factors=factors, context=context)
+
+    @property
     def work(self) -> RemoteWork:
         """What a worker elsewhere needs to compute tiles of this job."""
         return RemoteWork(
             model=address(self.model),
             model_hash=self.model.hash,
-            inputs=tuple(
-                (key, Input(scan.path.resolve(), scan.fingerprint, scan.mpp)) for key, scan in self.scans.items()
-            ),
-            tile=self.plan.tile,
-            factor=self.plan.factor,
+            inputs=tuple((one.port.key, one.address) for one in self.inputs),
+            frame=self.frame,
             settings=self.settings,
             seed=self.seed,
             **asdict(self.where),
         )
 
     def read(self, tile: Tile) -> dict[str, NDArray[np.generic]]:
-        """Return the inputs of a tile by port key, each (tile, tile, c)."""
-        side, factor = self.plan.tile, self.plan.factor
-        return {
-            key: read_region(scan, y=tile.y, x=tile.x, height=side, width=side, factor=factor)
-            for key, scan in self.scans.items()
-        }
+        """Return the inputs of a tile by port key, each (tile, tile, c) or (depth + 2·context, tile, tile, c)."""
+        return read_tile(self.inputs, tile, self.frame)
 
 
 def prepare(
     model: str | Path,
-    source: str | Path,
+    source: Source,
     out: Path,
     *,
     region: Region | str | None,
@@ -118,6 +127,8 @@ def prepare(
     overwrite: bool,
     resume: bool,
     options: Mapping[str, float] | None = None,
+    slices: str | None = None,
+    ranges: Mapping[str, Values] | None = None,
 ) -> Job:
     """Check and open everything (parameters as in `diffuscope.run.run`).
 
@@ -127,7 +138,7 @@ def prepare(
         One sentence on the first thing that cannot be used.
     """
     begun = _begun(out, overwrite=overwrite) if resume else None
-    replaces = begun is None and check_out(out, Path(source), overwrite=overwrite)
+    replaces = begun is None and check_out(out, *paths_of(source), overwrite=overwrite)
     if isinstance(region, str):
         region = parse_region(region)
     if seed < 0:
@@ -137,62 +148,45 @@ def prepare(
     quality = pick(quality, tuple(system.presets), "quality") if quality else next(iter(system.presets))
     settings = choose_settings(system, quality, sampler, steps, samples, options)
 
-    scan = open_scan(source, mpp=mpp)
-    port = _only_input(system, loaded.name)
-    check_port(scan, port, loaded.name)
-    factor = resampling_factor(scan, port.mpp)
-    assert scan.mpp is not None  # resampling_factor refuses a scan without
-    check_mpp(scan.name, scan.mpp)
-    tissue = tissue_mask(scan)
-    plan = make_plan(
-        slide_shape=(scan.shape[0], scan.shape[1]),
-        factor=factor,
-        tile=system.tile,
-        overlap=system.overlap,
-        region=region,
-        is_tissue=tissue.any_in,
-        name=scan.name,
-    )
+    ranges = dict(ranges or {})
+    check_ranges(ranges, system.inputs)
+    opened = open_inputs(source, system.inputs, loaded.name, mpp=mpp)
+    ground = find_ground(opened, system, region=region, slices=slices, ranges=_ranges(begun) | ranges)
+    inputs, plan = ground.inputs, ground.plan
     check_room(out, plan, system.outputs)
     where = choose(asked, begun, loaded, settings)
     if not asked.elsewhere:
         system.to(where.device)
 
-    notices = (*scan.notices, *_resampling_notice(scan.mpp, port.mpp, factor), *_region_notice(scan, region))
+    own = dict.fromkeys(notice for one in inputs for notice in one.scan.notices)
+    notices = (*own, *said(inputs, ranges), *ground.notices)
     chosen = {"sampler": settings.sampler, "steps": settings.steps, "samples": settings.samples, "seed": seed}
     # What the machine would choose by itself is spelt out: another machine must not choose otherwise.
     flags = {**chosen, **asdict(where), "device": where.device.partition(":")[0]}
+    named, flags_of_inputs = command_inputs(inputs)
     record = make_record(
         model={"name": loaded.name, "hash": loaded.hash, "title": loaded.card.title},
-        inputs={
-            port.key: {
-                "name": scan.name,
-                "fingerprint": scan.fingerprint,
-                "format": scan.format,
-                "shape": list(scan.shape),
-                "mpp": scan.mpp,
-                "mpp_stated": scan.stated_mpp,
-            }
-        },
+        inputs={one.port.key: one.to_json() for one in inputs},
         parameters={
             **chosen,
             "quality": quality,
             "region": str(region) if region else None,
             "tile": plan.tile,
             "overlap": plan.overlap,
-            "factor": factor,
+            **ground.to_json(),
             **({"options": dict(settings.options)} if settings.options else {}),
             **_measuring(system),
         },
         compute=asdict(where),
         command=command_line(
             model=loaded.name,
-            source=scan.name,
+            source=named,
             out=out.name,
             flags=flags,
             shape=str(region) if region else None,
             mpp=mpp,
             options=settings.options,
+            inputs=[*flags_of_inputs, *([("slices", slices)] if slices else [])],
         ),
         notices=notices,
     )
@@ -206,16 +200,8 @@ def prepare(
         replaces=replaces,
         resumes=begun is not None,
         model=loaded,
-        scans={port.key: scan},
-        plan=plan,
-        mpp=scan.mpp * factor,
-        tissue=crop_tissue(
-            tissue.mask,
-            tissue.downsample,
-            factor=factor,
-            window=plan.window,
-            polygon=region.polygon if region else None,
-        ),
+        inputs=inputs,
+        ground=ground,
         settings=settings,
         seed=seed,
         asked=asked,
@@ -248,32 +234,13 @@ def _version_notice(begun: Mapping[str, Any], asked: Mapping[str, Any]) -> tuple
     return (f"Begun with other versions ({', '.join(changed)}): the last bits may differ.",) if changed else ()
 
 
-def _only_input(system: System, name: str) -> Port:
-    if len(system.inputs) > 1:
-        wanted = ", ".join(port.name for port in system.inputs)
-        raise InputError(f"model {name} needs {len(system.inputs)} inputs ({wanted}), but one slide was given.")
-    return system.inputs[0]
+def _ranges(begun: Mapping[str, Any] | None) -> dict[str, Values]:
+    """Return the ranges by port key that a result was begun with: it is gone on with by the same."""
+    stated = begun["inputs"].items() if begun else ()
+    return {key: (one["values"][0], one["values"][1]) for key, one in stated if "values" in one}
 
 
 def _measuring(system: System) -> dict[str, float]:
     """Return the DAB threshold that a stain system was trained with: its results are measured by the same one."""
     threshold = getattr(getattr(system, "config", None), "dab_threshold", None)
     return {} if threshold is None else {"dab_threshold": threshold}
-
-
-def _resampling_notice(slide: float, model: float, factor: float) -> tuple[str, ...]:
-    if factor != 1.0:
-        how = f"reduced {factor:.3g} times" if factor > 1 else f"enlarged {1 / factor:.3g} times, which adds no detail"
-        return (f"The slide has {slide:.4g} µm/px and the model works at {model:.4g}: {how}.",)
-    if not math.isclose(slide, model, rel_tol=1e-3):
-        return (f"The slide's {slide:.4g} µm/px are within 5 % of the model's {model:.4g}: used as it is.",)
-    return ()
-
-
-def _region_notice(scan: Scan, region: Region | None) -> tuple[str, ...]:
-    height, width = scan.shape[:2]
-    if region is None or (
-        region.x >= 0 and region.y >= 0 and region.x + region.width <= width and region.y + region.height <= height
-    ):
-        return ()
-    return (f"The region reaches beyond {scan.name} ({width} x {height} px): only what lies inside is computed.",)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -17,19 +17,20 @@ _REGISTRATION_PACKAGES = ("diffuscope", "SimpleITK", "numpy", "scipy", "zarr", "
 def command_line(
     *,
     model: str,
-    source: str,
+    source: str | None,
     out: str,
     flags: Mapping[str, object],
     shape: str | None,
     mpp: float | None,
     options: Mapping[str, float] | None = None,
+    inputs: Sequence[tuple[str, str]] = (),
 ) -> str:
     """Return the shell line that makes a run again in the folder of the slide.
 
     Parameters
     ----------
     model, source, out : str
-        Names without folders.
+        Names without folders; source None where `inputs` name the files.
     flags : mapping
         Long options without dashes to their values.
     shape : str or None
@@ -38,8 +39,12 @@ def command_line(
         µm/px that the user gave.
     options : mapping of str to float, optional
         The system's own numbers that the user set.
+    inputs : sequence of (str, str)
+        Long options without dashes, and their values, that may be there more than once.
     """
-    words = ["diffuscope", "run", model, source, "-o", out]
+    words = ["diffuscope", "run", model, *([source] if source else []), "-o", out]
+    for flag, file in inputs:
+        words += [f"--{flag}", file]
     if shape is not None:
         words.append(f"--region={shape}")
     if mpp is not None:

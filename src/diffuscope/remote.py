@@ -5,14 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from pathlib import Path
+from functools import lru_cache, partial
 from typing import Any, Self
 
 from diffuscope import __version__
 from diffuscope.devices import kept_memory, threads
 from diffuscope.errors import InputError
-from diffuscope.scans import Scan, open_scan, read_region
+from diffuscope.inputs import Frame, Input, PortInput, open_again, read_tile
 from diffuscope.systems.base import SampleSettings
 from diffuscope.tiling.cluster import Answer
 from diffuscope.tiling.compute import Told, autocast, is_out_of_memory, load, sample_tiles
@@ -21,15 +20,6 @@ from diffuscope.zoo import Model, load_model
 
 # A worker may have several threads; its model and its cores are for one batch at a time.
 _one_at_a_time = threading.Lock()
-
-
-@dataclass(frozen=True)
-class Input:
-    """A slide as the worker must find it: under the same path, with the same content."""
-
-    path: Path
-    fingerprint: str
-    mpp: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +34,8 @@ class RemoteWork:
         Its hash here; the worker's must be the same.
     inputs : tuple of (str, Input)
         By input port key.
-    tile : int
-        Side, model px.
-    factor : float
-        Level-0 px per model px.
+    frame : Frame
+        What of the inputs a tile is computed from.
     settings : SampleSettings
         How to sample.
     seed, batch, threads : int
@@ -63,8 +51,7 @@ class RemoteWork:
     model: str
     model_hash: str
     inputs: tuple[tuple[str, Input], ...]
-    tile: int
-    factor: float
+    frame: Frame
     settings: SampleSettings
     seed: int
     batch: int
@@ -88,22 +75,12 @@ class RemoteWork:
                 f"a worker has Diffuscope {__version__} and this machine {self.version}: install the same."
             )
         with _one_at_a_time, threads(self.threads), kept_memory():
-            model, scans = _open(self.model, self.model_hash, self.inputs, self.device)
-
-            def read(tile: Tile) -> dict[str, Any]:
-                side = self.tile
-                return {
-                    key: read_region(scan, y=tile.y, x=tile.x, height=side, width=side, factor=self.factor)
-                    for key, scan in scans.items()
-                }
-
-            loaded = load(read, tiles)
+            model, inputs = _open(self.model, self.model_hash, self.inputs, self.device)
+            loaded = load(partial(self._read, inputs), tiles)
             if not loaded.tiles:
                 return Answer(unread=loaded.unread)
             device = torch.device(self.device)
-            steps = sample_tiles(
-                model.system, loaded, (self.tile, self.tile), self.settings, self.seed, self.batch, device
-            )
+            steps = sample_tiles(model.system, loaded, self.frame.shape, self.settings, self.seed, self.batch, device)
             told = Told()
             try:
                 while True:
@@ -115,6 +92,9 @@ class RemoteWork:
                 if not is_out_of_memory(error):
                     raise
                 return Answer(too_large=True)
+
+    def _read(self, inputs: Sequence[PortInput], tile: Tile) -> dict[str, Any]:
+        return read_tile(inputs, tile, self.frame)
 
     def halved(self) -> Self:
         """Return the same work with half the batch.
@@ -135,14 +115,10 @@ class RemoteWork:
 @lru_cache(maxsize=1)
 def _open(
     model: str, model_hash: str, inputs: tuple[tuple[str, Input], ...], device: str
-) -> tuple[Model, dict[str, Scan]]:
-    """Open model and slides; the last ones stay open for the next batch."""
+) -> tuple[Model, list[PortInput]]:
+    """Open model and inputs; the last ones stay open for the next batch."""
     loaded = load_model(model, device=device)
     if loaded.hash != model_hash:
         raise InputError(f"a worker has another model under the name {model}: put the same folder there.")
-    scans = {}
-    for key, given in inputs:
-        scans[key] = open_scan(given.path, mpp=given.mpp)
-        if scans[key].fingerprint != given.fingerprint:
-            raise InputError(f"a worker finds another file under {given.path}: give one that all workers share.")
-    return loaded, scans
+    ports = {port.key: port for port in loaded.system.inputs}
+    return loaded, [open_again(given, ports[key]) for key, given in inputs]

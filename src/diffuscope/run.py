@@ -15,9 +15,10 @@ from diffuscope.devices import threads as limit_threads
 from diffuscope.errors import InputError
 from diffuscope.evaluation.measurements import measure, write_csv
 from diffuscope.export import export as write_export
+from diffuscope.inputs import Source
 from diffuscope.job import Job, prepare
 from diffuscope.register import register
-from diffuscope.scans import Scan, open_scan
+from diffuscope.scans import Scan, Volume, open_input, open_scan, open_volume
 from diffuscope.tiling.canvas import Canvas
 from diffuscope.tiling.cluster import ClusterCompute, connect
 from diffuscope.tiling.compute import Compute, LocalCompute
@@ -41,6 +42,7 @@ __all__ = [
     "models",
     "open_result",
     "open_scan",
+    "open_volume",
     "register",
     "run",
     "train",
@@ -57,23 +59,25 @@ def models() -> list[ModelInfo]:
     return list_models()
 
 
-def info(path: str | Path) -> Scan | Result:
-    """Open a slide or a result to look at it.
+def info(path: str | Path) -> Scan | Volume | Result:
+    """Open a slide, a volume or a result to look at it.
 
     Raises
     ------
     InputError
-        It is neither.
+        It is none of these.
     """
-    return open_result(path) if is_result(path) else open_scan(path)
+    return open_result(path) if is_result(path) else open_input(path)
 
 
 def run(
     model: str | Path,
-    source: str | Path,
+    source: Source,
     out: str | Path,
     *,
     region: Region | str | None = None,
+    slices: str | None = None,
+    ranges: Mapping[str, tuple[float, float]] | None = None,
     mpp: float | None = None,
     quality: str | None = None,
     sampler: str | None = None,
@@ -92,7 +96,7 @@ def run(
     cancelled: Callable[[], bool] | None = None,
     focus: Focus | None = None,
 ) -> Generator[Event, None, None]:
-    """Run a model over a slide, or over a region of it, into a result folder.
+    """Run a model over a slide or a volume, or over a region of it, into a result folder.
 
     Everything is checked when this is called, before anything is written; the work is done while the
     returned generator is iterated. Cancelling keeps what is done, as a result marked incomplete.
@@ -101,12 +105,20 @@ def run(
     ----------
     model : str or Path
         Name of a model of the zoo, or a model folder.
-    source : str or Path
-        The slide.
+    source : str, Path, or mapping of str to str or Path
+        The slide or volume; of a model with several inputs one multi-channel file whose channels are told by their
+        names, or a file by port key. ``"slide.ome.tif#CD31"`` is one channel of a file, by name or number from 0. All
+        inputs lie on one lattice.
     out : str or Path
         Result folder to write, e.g. ``"out.ome.zarr"``.
     region : Region or str, optional
-        What to compute, level-0 px, or the text that `parse_region` reads; default: all tissue.
+        What to compute, level-0 px, or the text that `parse_region` reads; default: all tissue, of a volume every
+        slice that shows more than background. Of a volume the rectangle in its slices.
+    slices : str, optional
+        Of a volume: ``"first:end"``, counted from 0 at the feet, the end not computed.
+    ranges : mapping of str to (float, float), optional
+        By port key, the values of the file that become the ends of the port's range, where files have a scale of
+        their own (fluorescence, MR); default: percentiles of the whole slide's or volume's foreground.
     mpp : float, optional
         µm per level-0 px; overrides what the slide says.
     quality : str, optional
@@ -158,6 +170,8 @@ def run(
         source,
         Path(out),
         region=region,
+        slices=slices,
+        ranges=ranges,
         mpp=mpp,
         quality=quality,
         sampler=sampler,
@@ -174,19 +188,27 @@ def run(
     return _work(job, cancelled or (lambda: False), focus or (lambda: None))
 
 
-def export(result: str | Path, path: str | Path, layer: str = "all", overwrite: bool = False) -> Path:
-    """Write a finished result as pyramidal OME-TIFF or OME-Zarr, by the ending of `path`.
+def export(
+    result: str | Path,
+    path: str | Path,
+    layer: str = "all",
+    overwrite: bool = False,
+    source: str | Path | None = None,
+) -> Path:
+    """Write a finished result as OME-TIFF or OME-Zarr, of a volume also as NIfTI or DICOM, by the ending of `path`.
 
     Parameters
     ----------
     result : str or Path
         Result folder.
     path : str or Path
-        ``….ome.tif`` or ``….ome.zarr``.
+        ``….ome.tif`` or ``….ome.zarr``; of a volume also ``….nii.gz``, ``….nii``, ``….nrrd``, ``….mha``, ``….dicom``.
     layer : str
         Key or name of one image, or ``"all"``.
     overwrite : bool
         Replace what is in the way.
+    source : str or Path, optional
+        For DICOM: the series that the run took in, whose patient, study and frame of reference are kept.
 
     Returns
     -------
@@ -199,7 +221,7 @@ def export(result: str | Path, path: str | Path, layer: str = "all", overwrite: 
         No such result, layer, format or place to write; the result is incomplete; the disk is full.
     """
     with _full_disk_in_words(Path(path)):
-        return write_export(open_result(result), path, layer=layer, overwrite=overwrite)
+        return write_export(open_result(result), path, layer=layer, overwrite=overwrite, source=source)
 
 
 def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Event, None, None]:
@@ -220,7 +242,7 @@ def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Ev
             canvas = Canvas(
                 job.out, plan=job.plan, ports=ports, mpp=job.mpp, record=job.record, values=values, resume=job.resumes
             )
-            if not job.resumes:
+            if not job.resumes and job.tissue is not None:
                 save_tissue(canvas.root, job.tissue)
             with closing(run_tiles(compute, canvas, notices=job.notices, focus=focus)) as events:
                 for event in events:

@@ -88,8 +88,8 @@ def demo(
 
 
 @app.command()
-def info(path: Annotated[Path, typer.Argument(metavar="PATH", help="A slide, or a result folder.")]) -> None:
-    """Tell what a slide or a result is."""
+def info(path: Annotated[Path, typer.Argument(metavar="PATH", help="A slide, a volume, or a result folder.")]) -> None:
+    """Tell what a slide, a volume or a result is."""
     import diffuscope.run as verbs
     from diffuscope.cli.describe import describe
 
@@ -115,11 +115,31 @@ def run(
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="Name of a model (see: diffuscope models), or a model folder.")
     ],
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="The slide.")],
+    source: Annotated[
+        Path | None,
+        typer.Argument(metavar="INPUT", help="The slide or volume; FILE#CHANNEL is one channel. Or say --input."),
+    ] = None,
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="FOLDER", help="Result folder to write, e.g. out.ome.zarr.")
-    ],
+    ] = ...,  # type: ignore[assignment]
     *,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input", metavar="KEY=FILE#CHANNEL", help="A file for one of the model's inputs; once for each of them."
+        ),
+    ] = None,
+    ranges: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--range",
+            metavar="KEY=LOW:HIGH",
+            help="Values that are the ends of an input's range. [default: percentiles of the whole slide or volume]",
+        ),
+    ] = None,
+    slices: Annotated[
+        str | None, typer.Option(metavar="FIRST:END", help="Only these slices of a volume, counted from the feet.")
+    ] = None,
     region: Annotated[
         str | None,
         typer.Option(
@@ -159,20 +179,25 @@ def run(
         bool, typer.Option("--resume", help="Go on with an unfinished result; begin it where there is none.")
     ] = False,
 ) -> None:
-    """Run a model over a slide.
+    """Run a model over a slide or a volume.
 
     Ctrl-C ends the run after the current step; what is done is kept and marked incomplete. The same line
     with --resume goes on from there, also after a crash.
     """
     import diffuscope.run as verbs
     from diffuscope.cli.describe import table
+    from diffuscope.input_text import parse_inputs, parse_ranges
 
+    if (source is None) == (not inputs):
+        raise InputError("give one INPUT, or say --input KEY=FILE for each of the model's inputs.")
     cancelled = threading.Event()
     events = verbs.run(
         model,
-        source,
+        source if source is not None else parse_inputs(inputs or ()),
         out,
         region=region,
+        slices=slices,
+        ranges=parse_ranges(ranges or ()),
         mpp=mpp,
         quality=quality,
         sampler=sampler,
@@ -211,17 +236,24 @@ def _options(texts: list[str]) -> dict[str, float]:
 @app.command()
 def export(
     result: Annotated[Path, typer.Argument(metavar="RESULT", help="Result folder of a finished run.")],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="….ome.tif or ….ome.zarr")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="FILE", help="….ome.tif, ….ome.zarr; of a volume also ….nii.gz, ….dicom"),
+    ],
     *,
     layer: Annotated[
         str, typer.Option(metavar="NAME|all|multiplex", help="Which image; multiplex: all stains in one picture.")
     ] = "all",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in the way.")] = False,
+    source: Annotated[
+        Path | None,
+        typer.Option(metavar="SERIES", help="For ….dicom: the series that the run took in, to keep patient and study."),
+    ] = None,
 ) -> None:
     """Write a result as a file that QuPath and others open."""
     import diffuscope.run as verbs
 
-    typer.echo(f"Wrote {verbs.export(result, out, layer=layer, overwrite=overwrite)}")
+    typer.echo(f"Wrote {verbs.export(result, out, layer=layer, overwrite=overwrite, source=source)}")
 
 
 app.command()(train)

@@ -63,9 +63,11 @@ def measure(result: Result, *, min_object_um2: float = MIN_OBJECT_UM2) -> list[d
     InputError
         The result has no tissue mask.
     """
+    stains = find_stains(result.ports)
+    if not stains:
+        return []
     if result.tissue is None:
         raise InputError(f"{result.path.name} has no tissue mask and cannot be measured: run it again.")
-    stains = find_stains(result.ports)
     region = result.record.get("parameters", {}).get("region") or "all tissue"
     return [
         {

@@ -81,8 +81,7 @@ def export_ome_tiff(
             levels = result.images[port.key]
             metadata = _ome(result, port)
             if index == 0:
-                metadata["Creator"] = _software()
-                metadata["MapAnnotation"] = {"Namespace": NAMESPACE, "Value": _flat(result.record)}
+                metadata |= record_annotation(result.record)
             for number, level in enumerate(levels):
                 _write_level(file, port, level, number=number, count=len(levels), mpp=result.mpp, metadata=metadata)
     return path
@@ -115,7 +114,7 @@ def _write_level(
         subfiletype=1 if number else 0,
         resolution=(per_cm, per_cm),
         resolutionunit="CENTIMETER",
-        software=_software() if number == 0 else None,
+        software=software() if number == 0 else None,
         metadata=metadata if number == 0 else None,
         buffersize=_BUFFER,
     )
@@ -170,6 +169,11 @@ def _ome(result: Result, port: Port) -> dict[str, Any]:
     }
 
 
+def record_annotation(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the run record as tifffile takes it for the first image of a file."""
+    return {"Creator": software(), "MapAnnotation": {"Namespace": NAMESPACE, "Value": _flat(record)}}
+
+
 def _flat(record: dict[str, Any]) -> dict[str, str]:
     """Return the record as a map of text: plain text as it is, everything else as JSON."""
     # Control characters, which XML cannot hold and a file name can, are escaped by JSON.
@@ -190,7 +194,8 @@ def _size(result: Result, ports: tuple[Port, ...]) -> int:
     return int(1.5 * stored_bytes(result, ports)) + 1024 * count + 2**20
 
 
-def _software() -> str:
+def software() -> str:
+    """Return what writes the file, with its version."""
     try:
         return f"Diffuscope {version('diffuscope')}"
     except PackageNotFoundError:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import zarr
 
 from diffuscope.export.target import check_complete, check_room, check_target, choose_ports, in_place_of, stored_bytes
+from diffuscope.systems.ports import state_port
 from diffuscope.tiling.layout import ATTRS, group_path
 from diffuscope.tiling.result import TABLE
 from diffuscope.tiling.tissue import PATH as TISSUE
@@ -70,7 +70,7 @@ def export_ome_zarr(
                 shutil.copytree(result.path / there / str(level), part / here / str(level))
             group.attrs.update({key: described.attrs[key] for key in ("multiscales", "omero")})
         about: Any = source.attrs[ATTRS]
-        root.attrs[ATTRS] = {**about, "ports": [asdict(port) for port in ports]}
+        root.attrs[ATTRS] = {**about, "ports": [state_port(port) for port in ports]}
         if TISSUE in source:
             shutil.copytree(result.path / TISSUE, part / TISSUE)
         if (result.path / TABLE).exists():

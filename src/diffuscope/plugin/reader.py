@@ -1,4 +1,4 @@
-"""napari's reader: slides come up lazily at every resolution, result folders with all their layers."""
+"""napari's reader: slides lazily at every resolution, volumes in mm, result folders with all their layers."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from diffuscope.errors import InputError
 from diffuscope.plugin.facts import KEY
 from diffuscope.plugin.results import LayerTuple, result_layers, scan_placement
-from diffuscope.scans import open_scan
+from diffuscope.plugin.volumes import label_layer, volume_layer
+from diffuscope.scans import Volume, open_input
+from diffuscope.scans.open_volume import FORMATS, is_volume
+from diffuscope.scans.rtstruct import find_rtstructs, is_rtstruct
 from diffuscope.tiling.result import is_result, open_result
 
 if TYPE_CHECKING:
     from diffuscope.scans import Scan
 
-ENDINGS = (".svs", ".tif", ".tiff", ".zarr")
+ENDINGS = (".svs", ".tif", ".tiff", ".zarr", ".dcm", *FORMATS)
 #: Side of the piece of an image from which the contrast of a 16-bit or float image is taken.
 _PROBE = 512
 
@@ -24,11 +28,11 @@ _PROBE = 512
 def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], list[LayerTuple]] | None:
     """Return `read_layers` for what it can open by its name, else None (npe2's reader contract)."""
     paths = [path] if isinstance(path, str | Path) else list(path)
-    return read_layers if paths and all(str(p).lower().rstrip("/\\").endswith(ENDINGS) for p in paths) else None
+    return read_layers if paths and all(_is_ours(str(p)) for p in paths) else None
 
 
 def read_layers(path: str | Sequence[str]) -> list[LayerTuple]:
-    """Open slides and result folders as napari layers.
+    """Open slides, volumes and result folders as napari layers; a DICOM folder with the outlines drawn on its series.
 
     Raises
     ------
@@ -37,9 +41,27 @@ def read_layers(path: str | Sequence[str]) -> list[LayerTuple]:
     """
     paths = [path] if isinstance(path, str | Path) else path
     layers: list[LayerTuple] = []
-    for one in paths:
-        layers += result_layers(open_result(one)) if is_result(one) else scan_layers(open_scan(Path(one)))
+    for one in map(Path, paths):
+        if is_result(one):
+            layers += result_layers(open_result(one))
+        elif one.is_file() and is_rtstruct(one):
+            raise InputError(f"{one.name} holds outlines and no image: open the folder that has the series as well.")
+        else:
+            opened = open_input(one)
+            layers += _volume_layers(opened) if isinstance(opened, Volume) else scan_layers(opened)
     return layers
+
+
+def _volume_layers(volume: Volume) -> list[LayerTuple]:
+    """Describe a volume as a layer, and as layers above it the structure sets that lie in its folder."""
+    drawn = find_rtstructs(volume.path, volume.series.uid) if volume.series and volume.path.is_dir() else []
+    return [volume_layer(volume), *(label_layer(volume, path) for path in drawn)]
+
+
+def _is_ours(path: str) -> bool:
+    """Whether a path ends as what is read does, or is a folder with DICOM files."""
+    ends = path.lower().rstrip("/\\").endswith(ENDINGS)
+    return ends or (Path(path).is_dir() and is_volume(Path(path)))
 
 
 def scan_layers(scan: Scan) -> list[LayerTuple]:

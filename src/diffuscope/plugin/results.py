@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from diffuscope.export.multiplex import multiplex_port, multiplexed
 from diffuscope.plugin.facts import KEY
 from diffuscope.plugin.level import Level, MultiplexLevel
+from diffuscope.plugin.volumes import volume_result_layers
 from diffuscope.systems.ports import Port
 from diffuscope.tiling.layout import open_images
 from diffuscope.tiling.result import Result
@@ -88,6 +89,8 @@ def result_layers(result: Result, placement: Placement | None = None) -> list[La
         hidden. Where there are several stains, their virtual multiplex on top, visible. The data are `Level`, finest
         first.
     """
+    if result.place.unit == "mm":
+        return volume_result_layers(result)
     if placement is None:
         placement = scan_placement(slide_mpp(result))
     y, x, _, _ = result.window

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import zarr
 from diffuscope.errors import InputError
 from diffuscope.scans.physical import micrometres
 from diffuscope.scans.scan import Contents
-from diffuscope.scans.source import Source
+from diffuscope.scans.source import Cache, Source
 
 
 class ZarrLevel(Source):
@@ -24,10 +25,18 @@ class ZarrLevel(Source):
         self._array = array
         self._axes = axes
         self._name = name
+        self._channels = slice(None)
+
+    def channel(self, number: int, cache: Cache) -> Source:  # noqa: ARG002  zarr keeps nothing
+        """As in `Source`."""
+        one = copy(self)
+        one._channels = slice(number, number + 1)  # noqa: SLF001  a copy of its own
+        one.shape = (*self.shape[:2], 1)
+        return one
 
     def read(self, y0: int, y1: int, x0: int, x1: int) -> np.ndarray:
         """As in `Source`."""
-        picks: dict[str, Any] = {"y": slice(y0, y1), "x": slice(x0, x1), "c": slice(None)}
+        picks: dict[str, Any] = {"y": slice(y0, y1), "x": slice(x0, x1), "c": self._channels}
         try:
             pixels = np.asarray(self._array[tuple(picks.get(axis, 0) for axis in self._axes)])
         except Exception as error:  # codecs raise what they like on a damaged chunk

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from pathlib import Path
 
 from diffuscope.errors import InputError
+from diffuscope.scans.fingerprint import fingerprint
 from diffuscope.scans.ome_zarr import is_zarr, read_ome_zarr
 from diffuscope.scans.physical import isotropic
 from diffuscope.scans.picture import read_picture
@@ -15,7 +15,6 @@ from diffuscope.scans.source import COARSEST_SIDE, Cache, Halved, Source
 from diffuscope.scans.tiff import read_tiff
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_MIB = 2**20
 
 
 def open_scan(path: str | Path, *, mpp: float | None = None) -> Scan:
@@ -46,7 +45,7 @@ def open_scan(path: str | Path, *, mpp: float | None = None) -> Scan:
         raise InputError(f"µm/px must be a positive number, got {mpp}.")
     try:
         contents = _contents(path)
-        fingerprint = _fingerprint(path)
+        print_of = fingerprint(path)
     except OSError as error:
         raise InputError(f"{path.name} cannot be read ({error.strerror or error}).") from error
     notices = contents.notices
@@ -76,7 +75,7 @@ def open_scan(path: str | Path, *, mpp: float | None = None) -> Scan:
         channels=_channels(contents),
         rgb=contents.rgb,
         associated={key: source.to_dask() for key, source in contents.associated.items()},
-        fingerprint=fingerprint,
+        fingerprint=print_of,
         sources=tuple(levels),
     )
 
@@ -131,33 +130,3 @@ def _channels(contents: Contents) -> tuple[str, ...]:
     if contents.rgb:
         return ("red", "green", "blue")
     return ("intensity",) if count == 1 else tuple(f"channel {i + 1}" for i in range(count))
-
-
-def _fingerprint(path: Path) -> str:
-    """Hash of a file's size and its first and last MiB.
-
-    Of an OME-Zarr folder: of its metadata and the first chunks of its coarsest level. Quick
-    whatever the size: it tells one slide from another, not one changed pixel.
-    """
-    digest = hashlib.blake2b(digest_size=16)
-    if path.is_file():
-        _add(digest, path)
-        return digest.hexdigest()
-    for file in sorted(path.glob("*")) + sorted(path.glob("*/.z*")) + sorted(path.glob("*/zarr.json")):
-        if file.is_file():
-            digest.update(str(file.relative_to(path)).encode())
-            _add(digest, file)
-    levels = sorted(folder for folder in path.glob("*") if folder.is_dir() and folder.name.isdigit())
-    for file in sorted(file for file in levels[-1].rglob("*") if file.is_file())[:16] if levels else []:
-        digest.update(str(file.relative_to(path)).encode())
-        _add(digest, file)
-    return digest.hexdigest()
-
-
-def _add(digest: hashlib.blake2b, file: Path) -> None:
-    size = file.stat().st_size
-    digest.update(size.to_bytes(8, "little"))
-    with file.open("rb") as data:
-        digest.update(data.read(_MIB))
-        data.seek(max(_MIB, size - _MIB))
-        digest.update(data.read(_MIB))

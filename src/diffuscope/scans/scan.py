@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dask.array as da
 import numpy as np
 
+from diffuscope.scans.lattice import Lattice, Storage
 from diffuscope.scans.source import Source
+
+if TYPE_CHECKING:
+    from diffuscope.scans.dicom import Series
+    from diffuscope.scans.itk import Voxels
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +75,61 @@ class Scan:
     def dtype(self) -> np.dtype:
         """Type of a pixel's values."""
         return self.levels[0].dtype
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Volume:
+    """A CT, MR or other volume: slices from the feet up, rows from front to back, columns from right to left.
+
+    Attributes
+    ----------
+    path : Path
+        The file, the folder of a DICOM series, or one file of it.
+    name : str
+        Its name, for messages and records.
+    format : str
+        "NIfTI", "NRRD", "MetaImage", "DICOM CT", "DICOM MR" …
+    voxels : Voxels
+        (z, y, x), read when first asked for; of CT in HU.
+    lattice : Lattice
+        Where they lie in the patient.
+    storage : Storage
+        In which order the file keeps them.
+    channels : tuple of str
+        One name: what the scanner called it, or ``"intensity"``.
+    notices : tuple of str
+        What a user should know, one sentence each.
+    fingerprint : str
+        As of a `Scan`; of a series over all its files.
+    series : Series or None
+        Of a DICOM series.
+    """
+
+    path: Path
+    name: str
+    format: str
+    voxels: Voxels
+    lattice: Lattice
+    storage: Storage
+    channels: tuple[str, ...]
+    notices: tuple[str, ...]
+    fingerprint: str
+    series: Series | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(z, y, x)."""
+        return self.lattice.shape
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """(z, y, x) mm."""
+        return self.lattice.spacing
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of a voxel's value."""
+        return self.voxels.dtype
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,18 @@ class Source(ABC):
     def read(self, y0: int, y1: int, x0: int, x1: int) -> np.ndarray:
         """Pixels [y0, y1) × [x0, x1), which lie inside the level, as (y1 - y0, x1 - x0, c)."""
 
+    def channel(self, number: int, cache: Cache) -> Source:  # noqa: ARG002  for levels that decode
+        """Return one channel of the level as a level of its own, which reads no other where the file allows it.
+
+        Parameters
+        ----------
+        number : int
+            Of the channel, from 0.
+        cache : Cache
+            Where the new level keeps what it decodes.
+        """
+        return OneChannel(self, number)
+
     def __getitem__(self, key: tuple[slice, slice, slice]) -> np.ndarray:
         """What dask asks for: slices of step 1."""
         (y0, y1, _), (x0, x1, _) = (part.indices(side) for part, side in zip(key[:2], self.shape[:2], strict=True))
@@ -88,6 +100,18 @@ class Cache:
         return piece
 
 
+class OneChannel(Source):
+    """One channel of a level whose channels lie together in the file and are decoded together."""
+
+    def __init__(self, whole: Source, number: int) -> None:
+        super().__init__((whole.shape[0], whole.shape[1], 1), whole.dtype, whole.chunks)
+        self._whole, self._number = whole, number
+
+    def read(self, y0: int, y1: int, x0: int, x1: int) -> np.ndarray:
+        """As in `Source`."""
+        return self._whole.read(y0, y1, x0, x1)[..., self._number, np.newaxis]
+
+
 class Halved(Source):
     """A level at half the resolution of another one: means of 2×2 pixels, of what there is of them at odd edges."""
 
@@ -106,6 +130,10 @@ class Halved(Source):
                 piece = self._cache.get((id(self), top, left), partial(self._chunk, top, left))
                 paste(out, piece, top - y0, left - x0)
         return out
+
+    def channel(self, number: int, cache: Cache) -> Source:
+        """As in `Source`."""
+        return Halved(self._finer.channel(number, cache), cache)
 
     def _chunk(self, top: int, left: int) -> np.ndarray:
         bottom = min(2 * (top + self.chunks[0]), self._finer.shape[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -87,6 +88,15 @@ class TiffLevel(Source):
                 piece = self._cache.get((id(self), top, left), partial(self._chunk, top, left))
                 paste(out, piece, top - y0, left - x0)
         return out
+
+    def channel(self, number: int, cache: Cache) -> Source:
+        """As in `Source`: a channel with a plane of its own is read alone."""
+        if self._kept != 1:
+            return super().channel(number, cache)
+        one = copy(self)
+        one._planes, one._cache = [self._planes[number]], cache  # noqa: SLF001  a copy of its own
+        one.shape = (*self.shape[:2], 1)
+        return one
 
     def _chunk(self, top: int, left: int) -> np.ndarray:
         """One tile, or one group of strips, of all planes."""

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
+from diffuscope.scans.morphology import closed, grown, holes, without_specks
 from diffuscope.scans.region import read_region
 from diffuscope.scans.scan import Scan
 from diffuscope.scans.source import COARSEST_SIDE
@@ -109,6 +109,17 @@ def tissue_mask(scan: Scan) -> TissueMask:
     -------
     TissueMask
     """
+    down, height, width = coarse_grid(scan)
+    if not scan.rgb:
+        return TissueMask(np.ones((height, width), dtype=bool), down)
+    pixels = read_region(scan, y=0, x=0, height=height, width=width, factor=down)
+    white = 255.0 if scan.dtype.kind == "u" and scan.dtype.itemsize == 1 else float(np.iinfo(scan.dtype).max)
+    density = -np.log10((pixels.astype(np.float64) / white * 255 + 1) / 256)
+    return TissueMask(_regions(density, down), down)
+
+
+def coarse_grid(scan: Scan) -> tuple[float, int, int]:
+    """Return level-0 px per px of a slide's mask, and the mask's height and width."""
     down = next(
         (
             down
@@ -118,25 +129,20 @@ def tissue_mask(scan: Scan) -> TissueMask:
         float(FINEST),
     )
     height, width = (math.ceil(side / down) for side in scan.shape)
-    if not scan.rgb:
-        return TissueMask(np.ones((height, width), dtype=bool), down)
-    pixels = read_region(scan, y=0, x=0, height=height, width=width, factor=down)
-    white = 255.0 if scan.dtype.kind == "u" and scan.dtype.itemsize == 1 else float(np.iinfo(scan.dtype).max)
-    density = -np.log10((pixels.astype(np.float64) / white * 255 + 1) / 256)
-    return TissueMask(_regions(density, down), down)
+    return down, height, width
 
 
 def _regions(density: np.ndarray, down: float) -> np.ndarray:
     """Tissue from optical density (y, x, 3) at `down` level-0 px per px."""
     ink, like_ink = _ink(density)
     # A mark is large; it is taken with the tissue between its strokes and with its faint edge.
-    mark = _closed(_without_specks(ink, _MARK / down), _CLOSE / down)
-    mark |= _grown(mark, _CLOSE / down / 2) & like_ink
+    mark = closed(without_specks(ink, _MARK / down), _CLOSE / down)
+    mark |= grown(mark, _CLOSE / down / 2) & like_ink
     mean = density.mean(axis=2)
     stained = (mean > _STAINED) & (np.ptp(density, axis=2) > _COLOURED * mean) & ~ink & ~mark
-    tissue = _closed(_without_specks(stained, 8 / down), _CLOSE / down) & ~mark
-    tissue = _without_specks(tissue, _SPECK / down)
-    return (tissue | _holes(tissue, _HOLE / down)) & ~mark
+    tissue = closed(without_specks(stained, 8 / down), _CLOSE / down) & ~mark
+    tissue = without_specks(tissue, _SPECK / down)
+    return (tissue | holes(tissue, _HOLE / down)) & ~mark
 
 
 def _ink(density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -150,30 +156,3 @@ def _ink(density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     is_green = (red - green > 0.1) & (red > 1.3 * green) & (blue > 0.75 * green)
     is_blue = (red > 0.4) & (blue < 0.2 * red)
     return is_green | is_blue, (red > 0.15) & (red > 1.05 * green) & (blue > 0.68 * green)
-
-
-def _holes(mask: np.ndarray, side: float) -> np.ndarray:
-    """Gaps of less than side² pixels that are wholly enclosed; a gap at the slide's edge may go on beyond it."""
-    return ndimage.binary_fill_holes(mask) & ~mask & ~_without_specks(~mask, side)
-
-
-def _closed(mask: np.ndarray, radius: float) -> np.ndarray:
-    """Morphological closing with a disc; the slide's edge closes nothing and opens nothing."""
-    return ~_grown(~_grown(mask, radius), radius)
-
-
-def _grown(mask: np.ndarray, radius: float) -> np.ndarray:
-    """Dilation with a disc of any radius, by the distance to the mask."""
-    if not mask.any():
-        return mask
-    return ndimage.distance_transform_edt(~mask) <= radius
-
-
-def _without_specks(mask: np.ndarray, side: float) -> np.ndarray:
-    """Drop connected parts of less than side² pixels."""
-    labels, count = ndimage.label(mask, structure=np.ones((3, 3)))
-    if count == 0:
-        return mask
-    large = np.bincount(labels.ravel()) >= side**2
-    large[0] = False
-    return large[labels]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,17 @@ class Port:
     channels : tuple of str
         Channel names; their number is the number of channels.
     mpp : float
-        µm per pixel at which the system works.
+        µm per pixel at which the system works, in the plane of a slice where it works on volumes.
+    spacing : tuple of (float or None, float, float), optional
+        (z, y, x) mm per voxel at which the system works on volumes; z None takes the slices as they come. None: the
+        system works on slides.
+    scale : {"stored", "percentile"}
+        How the values of an input file become those of the port. ``"stored"``: as they are (colours, HU), clipped to
+        `range` where the port is float32. ``"percentile"``: files have a scale of their own (fluorescence, MR), of
+        which two percentiles of the whole slide's or volume's foreground become the ends of `range` (see
+        `diffuscope.scans.intensity`).
+    synonyms : tuple of str
+        Other names that a channel may have which fits an input, lower case, e.g. ``("cd31",)``, the likeliest first.
     range : tuple of float
         Lowest and highest physical value; ``(0, 255)`` for rgb, optical density for a DAB map.
         Also the contrast limits that a viewer starts with.
@@ -46,6 +56,22 @@ class Port:
     fill: float = 255.0
     unit: str = ""
     colormap: str = "gray"
+    spacing: tuple[float | None, float, float] | None = None
+    scale: Literal["stored", "percentile"] = "stored"
+    synonyms: tuple[str, ...] = ()
+
+
+def state_port(port: Port) -> dict[str, Any]:
+    """Return a port as results state it: without what only inputs have, so that an older Diffuscope opens them."""
+    stated = asdict(port)
+    added = {"spacing": None, "scale": "stored", "synonyms": ()}
+    return {name: value for name, value in stated.items() if name not in added or value != added[name]}
+
+
+def read_port(stated: Mapping[str, Any]) -> Port:
+    """Return the port that `state_port` and JSON made a mapping of."""
+    lists = {name: tuple(value) for name, value in stated.items() if isinstance(value, list)}
+    return Port(**{**stated, **lists})
 
 
 @dataclass(frozen=True, kw_only=True)

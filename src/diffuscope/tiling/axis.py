@@ -51,6 +51,11 @@ class Axis:
         """How many cells after its own a tile reaches into: none, or one too."""
         return (0, 1) if self.overlap else (0,)
 
+    def box(self, index: int, extent: int) -> tuple[float, float]:
+        """Return (start, length) of a tile in px of an input of `extent`, beyond which it does not reach."""
+        start = index * self.stride * self.factor
+        return start, min(start + self.tile * self.factor, extent) - start
+
     def cell(self, index: int) -> tuple[int, int]:
         """Return (start, length) of a cell inside the window; the length may be 0."""
         start = max(index * self.stride, self.start)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import shapely
 import zarr
 from numpy.typing import NDArray
 
+from diffuscope.systems.ports import state_port
 from diffuscope.tiling.blending import cell_weights
 from diffuscope.tiling.boxes import Box, box_slices, chunks, halves, union
 from diffuscope.tiling.chunks import write_box
@@ -94,7 +94,7 @@ class Canvas:
         self._about = {
             "version": SLIDE_FORMAT if plan.spacing is None else VOLUME_FORMAT,
             "tiles": plan.count,
-            "ports": [asdict(port) for port in self.ports],
+            "ports": [state_port(port) for port in self.ports],
             **place.to_json(),
             "record": dict(record),
         }

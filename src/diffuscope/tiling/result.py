@@ -111,7 +111,7 @@ def open_result(path: str | Path) -> Result:
         There is no such folder, it is not a Diffuscope result, or a newer version wrote it.
     """
     # Only here: a reader that asks `is_result` must not wait for torch.
-    from diffuscope.systems.ports import Port
+    from diffuscope.systems.ports import read_port
 
     path = Path(path)
     if not path.exists():
@@ -122,9 +122,7 @@ def open_result(path: str | Path) -> Result:
     about: Any = root.attrs[ATTRS]
     if about["version"] > VOLUME_FORMAT:
         raise InputError(f"{path.name} was written by a newer Diffuscope: update to open it.")
-    ports = tuple(
-        Port(**{**port, "channels": tuple(port["channels"]), "range": tuple(port["range"])}) for port in about["ports"]
-    )
+    ports = tuple(read_port(port) for port in about["ports"])
     try:
         arrays = open_images(root, ports)
     except (KeyError, OSError) as error:

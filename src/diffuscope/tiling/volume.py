@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from diffuscope.errors import InputError
@@ -20,6 +22,7 @@ def make_volume_plan(
     depth: int = 1,
     overlap_depth: int = 0,
     region: Box | None = None,
+    is_foreground: Callable[[float, float, float, float, float, float], bool] | None = None,
     name: str = "the volume",
 ) -> Plan:
     """Choose the tiles of a volume or of a box of it; all axes are (z, y, x).
@@ -38,13 +41,16 @@ def make_volume_plan(
         Slices of a tile and overlap along z, model voxels, 0 ≤ overlap_depth ≤ depth / 2; one slice by default.
     region : tuple of int, optional
         (z, y, x, depth, height, width) in the volume's own voxels; default the whole volume.
+    is_foreground : callable (z, y, x, depth, height, width) -> bool, optional
+        Whether a box in the volume's own voxels shows anything; tiles that do not are skipped, unless none does in
+        the region: then the user wants it as it is. Default: every tile is computed.
     name : str
         The volume's name in messages.
 
     Raises
     ------
     InputError
-        The region is empty or lies outside the volume.
+        The region is empty or lies outside the volume; or there is no region and no foreground.
     """
     tiles, overlaps = (depth, tile, tile), (overlap_depth, overlap, overlap)
     starts, lengths = halves(region or (0, 0, 0, *shape))
@@ -63,4 +69,14 @@ def make_volume_plan(
     )
     counts = [stop - first for first, stop in (axis.indices for axis in axes)]
     z, y, x = (step * factor for step, factor in zip(spacing, factors, strict=True))
-    return Plan(axes=axes, wanted=np.ones(counts, bool), spacing=(z, y, x))
+    wanted = np.ones(counts, bool)
+    if is_foreground is not None:
+        for index in np.ndindex(*counts):
+            box = (axis.box(i + axis.indices[0], extent) for axis, i, extent in zip(axes, index, shape, strict=True))
+            starts, lengths = zip(*box, strict=True)
+            wanted[index] = is_foreground(*starts, *lengths)
+        if not wanted.any():
+            if region is None:
+                raise InputError(f"{name} shows nothing but background: give a region to compute it all the same.")
+            wanted[:] = True
+    return Plan(axes=axes, wanted=wanted, spacing=(z, y, x))

@@ -1,0 +1,52 @@
+"""One channel of a slide that has several, as a slide of its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from diffuscope.errors import InputError
+from diffuscope.scans.scan import Scan
+from diffuscope.scans.source import Cache
+
+
+def one_channel(scan: Scan, number: int) -> Scan:
+    """Return a scan that reads one channel; others are not decoded where they lie apart in the file.
+
+    Parameters
+    ----------
+    scan : Scan
+    number : int
+        Of the channel, from 0.
+    """
+    if len(scan.channels) == 1:
+        return scan
+    cache = Cache()
+    sources = tuple(source.channel(number, cache) for source in scan.sources)
+    levels = [source.to_dask() for source in sources] or [level[..., number : number + 1] for level in scan.levels]
+    return replace(scan, levels=tuple(levels), sources=sources, channels=(scan.channels[number],), rgb=False)
+
+
+def find_channel(channels: tuple[str, ...], wanted: str, name: str) -> int:
+    """Return the number of the channel that a user named, by its name (case does not matter) or counting from 0.
+
+    Parameters
+    ----------
+    channels : tuple of str
+        Names.
+    wanted : str
+        As the user wrote it.
+    name : str
+        Of the file, for messages.
+
+    Raises
+    ------
+    InputError
+        There is none, or there are several of that name.
+    """
+    named = [number for number, channel in enumerate(channels) if channel.lower() == wanted.strip().lower()]
+    if len(named) == 1:
+        return named[0]
+    if not named and wanted.strip().isdecimal() and int(wanted) < len(channels):
+        return int(wanted)
+    listed = ", ".join(f"{number} {channel}" for number, channel in enumerate(channels))
+    raise InputError(f'{name} has no channel "{wanted}" of its own: choose by name or number among {listed}.')

@@ -1,0 +1,103 @@
+"""Values of a free scale (fluorescence, MR) brought to a port's range: by two numbers for a whole slide or volume.
+
+Never tile by tile: what is dark in one place and bright in another must stay so.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffuscope.scans.foreground import VolumeMask
+from diffuscope.scans.region import read_region
+from diffuscope.scans.scan import Scan, Volume
+from diffuscope.scans.tissue import TissueMask
+
+#: Percentiles of the foreground that become the ends of the port's range. Not the extremes: one hot pixel, or one
+#: bright vessel in a volume, would make everything else dark.
+PERCENTILES = (0.5, 99.5)
+
+# A slide is sampled by so many windows of this side at the model's resolution (4 million px), a volume by so many
+# voxels.
+_WINDOWS, _SIDE, _VOXELS = 64, 256, 2**24
+# What six digits cannot tell apart no percentile does; and the numbers are short enough for a command line.
+_DIGITS = 6
+
+
+def slide_range(scan: Scan, mask: TissueMask, *, factor: float) -> tuple[float, float]:
+    """Return the low and high percentile of a one-channel slide's foreground.
+
+    Taken from windows at the model's resolution spread evenly over the foreground, not from a coarse level: its
+    means would have lost what is small and bright. The same slide gives the same numbers always.
+
+    Parameters
+    ----------
+    scan : Scan
+        Of one channel.
+    mask : TissueMask
+        Its foreground.
+    factor : float
+        Level-0 px per px of the model.
+    """
+    found = []
+    side = _SIDE * factor
+    corners = [
+        (y, x)
+        for y in range(ceil(scan.shape[0] / side))
+        for x in range(ceil(scan.shape[1] / side))
+        if mask.any_in(y * side, x * side, side, side)
+    ]
+    step = max(1, ceil(len(corners) / _WINDOWS))
+    for y, x in corners[step // 2 :: step]:
+        height = min(_SIDE, ceil(scan.shape[0] / factor) - y * _SIDE)
+        width = min(_SIDE, ceil(scan.shape[1] / factor) - x * _SIDE)
+        if height < 1 or width < 1:
+            continue
+        pixels = read_region(scan, y=y * _SIDE, x=x * _SIDE, height=height, width=width, factor=factor, fill=0)[..., 0]
+        rows = _index((np.arange(height) + y * _SIDE + 0.5) * factor, mask, 0)
+        columns = _index((np.arange(width) + x * _SIDE + 0.5) * factor, mask, 1)
+        found.append(pixels[mask.mask[np.ix_(rows, columns)]])
+    return percentile_range(np.concatenate(found) if found else np.zeros(0))
+
+
+def volume_range(volume: Volume, mask: VolumeMask) -> tuple[float, float]:
+    """Return the low and high percentile of a volume's foreground; of every n-th voxel of a very large one."""
+    step = ceil((np.prod(volume.shape) / _VOXELS) ** (1 / 3))
+    cut = (slice(step // 2, None, step),) * 3
+    return percentile_range(volume.voxels[cut][mask.at(volume.shape)[cut]])
+
+
+def percentile_range(values: NDArray[np.generic]) -> tuple[float, float]:
+    """Return the low and high percentile of values, six digits each; (0, 1) of none, (v, v + 1) where all are v."""
+    finite = np.asarray(values)[np.isfinite(values)]
+    if not finite.size:
+        return 0.0, 1.0
+    # Adding 0 makes a plain zero of a negative one, which would look odd on a command line.
+    low, high = (float(f"{value:.{_DIGITS}g}") + 0.0 for value in np.percentile(finite, PERCENTILES))
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def to_range(
+    values: NDArray[np.generic], given: tuple[float, float], wanted: tuple[float, float]
+) -> NDArray[np.float32]:
+    """Bring values linearly from one range to another, and clip; where both are the same only clip.
+
+    Parameters
+    ----------
+    values : ndarray
+        Any numbers; NaN counts as the low end.
+    given, wanted : tuple of float
+        (low, high) as they are, and as they become.
+    """
+    low, high = given
+    bottom, top = wanted
+    clipped = np.clip(np.nan_to_num(values.astype(np.float32), nan=low), low, high)
+    if given == wanted:
+        return clipped
+    return np.clip((clipped - low) * np.float32((top - bottom) / (high - low)) + np.float32(bottom), bottom, top)
+
+
+def _index(centres: NDArray[np.floating], mask: TissueMask, axis: int) -> NDArray[np.intp]:
+    return np.clip((centres / mask.downsample).astype(np.intp), 0, mask.mask.shape[axis] - 1)

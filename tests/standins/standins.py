@@ -1,0 +1,75 @@
+"""Model folders of systems without a network: what they give at a place is a known function of their inputs there."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from diffuscope.systems.base import Estimate, Noise, SampleSettings, System
+from diffuscope.systems.ports import Port
+
+VESSELS = Port(
+    name="Vessels", key="vessels", kind="map", channels=("CD31",), mpp=0.5, range=(0.0, 1.0), dtype="float32",
+    fill=0.0, scale="percentile",
+)  # fmt: skip
+NUCLEI = Port(
+    name="Nuclei", key="nuclei", kind="map", channels=("DAPI",), mpp=0.5, range=(0.0, 1.0), dtype="float32",
+    fill=0.0, scale="percentile",
+)  # fmt: skip
+LOAD = Port(
+    name="load", key="load", kind="map", channels=("load",), mpp=0.5, range=(0.0, 3.0), dtype="float32", fill=-1.0
+)
+
+
+class Standin(System):
+    """The first input plus twice the second, where there is one."""
+
+    presets: ClassVar = {"fast": SampleSettings(sampler="ddim", steps=1)}
+    tile, overlap = 32, 8
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Where a model is, its parameters tell.
+        self.nothing = torch.nn.Parameter(torch.zeros(1))
+
+    def sample(
+        self, inputs: Mapping[str, Tensor], noise: Noise, settings: SampleSettings
+    ) -> Generator[Estimate, None, dict[str, Tensor]]:
+        images = [inputs[port.key] for port in self.inputs]
+        middle = self.context
+        value = sum((n + 1) * image[:, middle : middle + 1] for n, image in enumerate(images))
+        yield Estimate(1, 1, {})
+        return {self.outputs[0].key: value + self.nothing}
+
+    def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+        raise NotImplementedError
+
+
+class Fluorescence(Standin):
+    inputs, outputs = (VESSELS, NUCLEI), (LOAD,)
+
+
+def mr(key: str, spacing: tuple[float | None, float, float] | None, **options: object) -> Port:
+    about = {"name": key.upper(), "key": key, "kind": "map", "channels": (key,), "mpp": 1000.0, "range": (0.0, 1.0)}
+    return Port(**{**about, "dtype": "float32", "fill": -1.0, "spacing": spacing, **options})
+
+
+class Brain(Standin):
+    """T1 and T2 to FLAIR in the slices' own plane, which it sees with those above and below."""
+
+    context = 1
+    inputs = tuple(mr(key, (None, 1.0, 1.0), scale="percentile") for key in ("t1", "t2"))
+    outputs = (mr("flair", None),)
+
+
+class Hounsfield(Standin):
+    """CT to itself, between -200 and 300 HU."""
+
+    inputs = (mr("ct", (None, 1.0, 1.0), range=(-200.0, 300.0), unit="HU"),)
+    outputs = (mr("copy", None, range=(-200.0, 300.0), fill=-1000.0, unit="HU"),)
+
+
+SYSTEMS = {"fluorescence": Fluorescence, "brain": Brain, "hounsfield": Hounsfield}
