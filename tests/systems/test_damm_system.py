@@ -74,8 +74,9 @@ def test_ports_come_from_the_configuration():
     assert [port.key for port in system.outputs] == ["nanoparticles", "attention_uncertainty", "uncertainty"]
     assert "8 px = 8 µm" in system.outputs[1].name
     assert [value.key for value in system.values] == ["divergence", "multimodal"]
-    flair = make(main="t1", auxiliaries=["t2", "pd"], output={"key": "flair", "range": (0, 3)}, mpp=1000)
+    flair = make(main="t1", auxiliaries=["t2", "pd"], output={"key": "flair", "range": (0, 3)}, spacing=(None, 1, 1))
     assert [port.key for port in flair.inputs] == ["t1", "t2", "pd"] and flair.outputs[0].key == "flair"
+    assert {port.spacing for port in flair.inputs} == {(None, 1, 1)} and flair.outputs[0].mpp == 1000
     assert flair.outputs[0].range == (0, 3) and flair.outputs[0].dtype == "float32"
     _, found = drain(flair, images(flair))
     assert found["flair"].min() >= 0 and found["flair"].max() <= 3
@@ -85,6 +86,7 @@ def test_ports_come_from_the_configuration():
     "wrong",
     [
         {"auxiliaries": []}, {"uni": "t2"}, {"output": "nuclei"}, {"attention": "plain"}, {"patch": 40}, {"gamma": 2},
+        {"spacing": (1, 1, 1), "mpp": 2},
         {"stage": "autoencoder"}, {"main": {"key": "T 1"}}, {"main": {"key": "t1", "range": (1, 0)}},
     ],
 )  # fmt: skip

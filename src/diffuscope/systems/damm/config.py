@@ -36,6 +36,9 @@ class Modality(BaseModel):
         Lowest and highest physical value, which the network sees as −1 and 1; what lies outside is clipped.
     dtype : {"uint8", "float32"}
         Type of the files' pixels.
+    scale : {"stored", "percentile"}
+        How the values of a file become those of the range: as they are, or by percentiles of the whole slide or volume
+        (see `Port.scale`).
     unit : str
         Physical unit.
     colormap : str
@@ -48,6 +51,7 @@ class Modality(BaseModel):
     name: str = ""
     range: tuple[float, float] = (0.0, 255.0)
     dtype: Literal["uint8", "float32"] = "uint8"
+    scale: Literal["stored", "percentile"] = "stored"
     unit: str = ""
     colormap: str = "gray"
 
@@ -117,7 +121,9 @@ class DammConfig(BaseModel):
         ``"epsilon"``: the paper's unweighted error of ε. ``"velocity"``: that of the velocity, i.e. divided by ᾱ_t
         (l2) or √ᾱ_t (l1), without which a sampler of a few steps begins where nothing was trained.
     mpp : float
-        µm per pixel of training and of running; of volumes in their plane (1 mm: 1000).
+        µm per pixel of training and of running; of volumes it follows from `spacing`.
+    spacing : tuple of (float or None, float, float), optional
+        (z, y, x) mm per voxel, for volumes, which are computed slice by slice; z None takes the slices as they come.
     patch : int
         Side of a training patch and of a tile, px: channel attention, cross-attention and d see a whole tile, so that
         it must be as large as those of training. A quarter of it is overlap.
@@ -125,9 +131,9 @@ class DammConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    main: Named = Modality(key="vessels", name="vessels (CD31)", colormap="red")
+    main: Named = Modality(key="vessels", name="vessels (CD31)", scale="percentile", colormap="red")
     auxiliaries: tuple[Named, ...] = Field(
-        default=(Modality(key="nuclei", name="nuclei (DAPI)", colormap="blue"),), min_length=1
+        default=(Modality(key="nuclei", name="nuclei (DAPI)", scale="percentile", colormap="blue"),), min_length=1
     )
     output: Named = Modality(key="nanoparticles", name="nanoparticles", colormap="green")
     uni: str = ""
@@ -147,7 +153,16 @@ class DammConfig(BaseModel):
     error: Literal["l2", "l1"] = "l2"
     loss_weighting: Literal["epsilon", "velocity"] = "velocity"
     mpp: float = Field(default=1.0, gt=0.0)
+    spacing: tuple[float | None, float, float] | None = None
     patch: int = Field(default=128, ge=32)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plane(cls, given: Any) -> Any:
+        """Take the µm/px from the spacing."""
+        if isinstance(given, dict) and given.get("spacing") is not None and "mpp" not in given:
+            return given | {"mpp": 1000.0 * given["spacing"][-1]}
+        return given
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -160,6 +175,8 @@ class DammConfig(BaseModel):
             raise ValueError("without uncertainty there is no divergence to decide by: set dammp: false, lambda_dfl: 0")
         if self.stage == "autoencoder" and self.space == "pixel":
             raise ValueError("there are no autoencoders in pixel space: set space: latent")
+        if self.spacing is not None and abs(self.mpp - 1000.0 * self.spacing[-1]) > 1e-6 * self.mpp:
+            raise ValueError(f"mpp {self.mpp:g} is not the {self.spacing[-1]:g} mm of spacing: leave mpp out")
         if self.patch % (4 * self.reach):
             raise ValueError(f"patch must be a multiple of {4 * self.reach} px here, not {self.patch}")
         return self

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from diffuscope.systems.damm.config import DammConfig, Modality
 from diffuscope.systems.ports import Option, Port, Value
 
@@ -11,9 +13,10 @@ DIVERGENCE = Value(name="divergence d", key="divergence", range=(0.0, 1.0))
 BRANCH = Value(name="multi-modal branch taken", key="multimodal", range=(0.0, 1.0))
 
 
-def taken(modality: Modality, mpp: float) -> Port:
+def taken(modality: Modality, config: DammConfig) -> Port:
     """Return the port of an input."""
-    return _map(modality, mpp, dtype=modality.dtype)
+    port = _map(modality, config.mpp, dtype=modality.dtype)
+    return replace(port, spacing=config.spacing, scale=modality.scale)
 
 
 def made(config: DammConfig) -> tuple[Port, ...]:

@@ -61,7 +61,7 @@ class Damm(System):
         self.register_buffer("alpha_bar", alpha_bar, persistent=False)
         # Steps of training so far: in checkpoints and weights, so that a resumed warm-up ends where it would have.
         self.register_buffer("trained", torch.zeros((), dtype=torch.int64))
-        self.inputs = tuple(outputs.taken(one, config.mpp) for one in (config.main, *config.auxiliaries))
+        self.inputs = tuple(outputs.taken(one, config) for one in (config.main, *config.auxiliaries))
         self.outputs = outputs.made(config)
         self.presets = {
             "fast": SampleSettings(sampler="sde-dpmsolver++", steps=min(10, config.T)),
