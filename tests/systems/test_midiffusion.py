@@ -208,9 +208,11 @@ def test_support_is_low_where_something_was_painted_in_or_left_out():
     result[..., 8:14, 8:14] = 1.0
     result[..., 40:56, 40:56] = result[..., 40:56, 40:56].mean()
     found = support(source, result)[0, 0]
-    assert found[6:16, 6:16].mean() < 0.2
-    assert found[18:21, 3:21].mean() > 0.8
-    assert found[44:52, 44:52].mean() < 0.6 * found[28:38, 28:60].mean()
+    assert found[8:14, 8:14].max() < 0.3
+    assert found[46:50, 46:50].max() < 0.3
+    # Flat in both, and translated with the contrast turned over.
+    assert found[17:20, 3:20].min() > 0.99
+    assert found[30:36, 30:60].mean() > 0.7
 
 
 @pytest.mark.parametrize("sampler", SCORE_SAMPLERS)
@@ -242,7 +244,7 @@ def test_noise_shared_along_z_makes_equal_slices_equal():
         for share in (0.0, 0.5, 1.0)
         for pair in (drain(system, source, options={"along_z": share})[1]["ct"],)
     }
-    assert apart[0.0] > apart[0.5] > apart[1.0] == 0.0
+    assert apart[0.0] > apart[0.5] > 1.0 > 100 * apart[1.0]
 
 
 def run_volume(system: MIDiffusion, volume: np.ndarray, path: Path, region=None) -> np.ndarray:
@@ -295,7 +297,7 @@ def test_training_learns_and_a_folder_holds_the_model(tmp_path: Path):
             return float(system.loss(many, torch.Generator().manual_seed(1))["loss"])
 
     before = judged()
-    plan = Optimisation(steps=50, batch=4, learning_rate=3e-3, warmup=5, ema=0.9)
+    plan = Optimisation(steps=60, batch=4, learning_rate=3e-3, warmup=5, ema=0.9)
     data = TrainingData(lambda _: target, [])
     fit(system, data, plan, folder=tmp_path, device=torch.device("cpu"), precision="fp32")
     assert judged() < 0.7 * before

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 
 from diffuscope.errors import InputError
 from diffuscope.systems.midiffusion import lmi as module
-from diffuscope.systems.midiffusion.lmi import LMI, Guide, local_information, most_information
+from diffuscope.systems.midiffusion.lmi import FLOOR, LMI, Guide, local_information, most_information
 from tests.systems.literal_lmi import by_bins, by_samples, literal_lmi
 
 BINS = (-2.0, 2.0, 8)
@@ -54,7 +53,7 @@ def test_lmi_is_the_literal_one(estimator: str, shape: tuple[int, ...], patch: i
         patch=patch,
         steps=asked.steps,
         entropies=entropies,
-        floor=asked.floor,
+        floor=FLOOR,
     )
     for values, expected in zip((found.raw, found.normalised), literal, strict=True):
         np.testing.assert_allclose(values[0, 0].numpy(), expected, atol=1e-9)
@@ -68,16 +67,11 @@ def test_windows_slide_over_the_whole_neighbourhood():
 
 
 def test_an_image_moved_within_the_neighbourhood_informs_as_the_image_itself():
-    """Thm. 1's second case: the largest MI lies at another place of the neighbourhood."""
+    """Thm. 1's second case: the largest MI lies at another place of the neighbourhood, one of the nine windows."""
     image = picture(3, 20, 20)
-    asked = how("samples", 3, 3)
-    itself, moved = (
-        local_information(image, image, asked).raw,
-        local_information(image, image.roll((1, -1), (2, 3)), asked).raw,
-    )
-    assert (moved >= local_information(image, image, replace(asked, windows=1)).raw - 1e-12)[..., 3:-3, 3:-3].all()
-    # The window that finds itself again is among both.
-    assert float((moved - itself).abs()[..., 3:-3, 3:-3].median()) < 0.1 * float(itself.median())
+    found = local_information(image, image.roll((1, -1), (2, 3)), how("samples", 3)).raw
+    in_place = local_information(image, image, how("samples", 3, windows=1)).raw
+    assert (found - in_place)[..., 3:-3, 3:-3].min() >= -1e-12
 
 
 @pytest.mark.parametrize("estimator", ["samples", "histogram"])
@@ -90,14 +84,20 @@ def test_information_knows_no_sign(estimator: str):
 
 @pytest.mark.parametrize("rho", [0.0, 0.6, 0.9])
 def test_both_estimators_are_near_the_information_of_a_gaussian(rho: float):
-    """−ln(1 − ρ²) / 2, where a kernel of variance h² leaves ρ / (1 + h²); from patches of 225 samples."""
+    """Patches of 225 samples. A kernel of variance h² adds it to both axes and leaves r = ρ / (1 + h²).
+
+    Over the bins the mean is that over this blurred density, −ln(1 − r²) / 2; over the samples it is that over the
+    density itself, of the same logarithm.
+    """
     a, b = (torch.cat([picture(seed + k, 15, 15) for k in range(0, 80, 10)]).float() for seed in (101, 102))
     b = rho * a + math.sqrt(1.0 - rho**2) * b
-    expected = -0.5 * math.log(1.0 - (rho / 1.25) ** 2)
-    for estimator in ("samples", "histogram"):
+    r = rho / 1.25
+    blurred = -0.5 * math.log(1.0 - r**2)
+    expected = {"histogram": blurred, "samples": blurred + (1.0 - (1.0 - rho * r) / (1.0 - r**2)) / 1.25}
+    for estimator, value in expected.items():
         asked = LMI(patch=15, windows=1, bandwidth=0.5, estimator=estimator, bins=13, range=(-3.6, 3.6))
         middle = local_information(a, b, asked).raw[:, 0, 7, 7]
-        assert float(middle.mean()) == pytest.approx(expected, abs=0.1)
+        assert float(middle.mean()) == pytest.approx(value, abs=0.1)
 
 
 @settings(deadline=None, max_examples=25)
@@ -132,8 +132,8 @@ def test_flat_patches_have_no_information_and_explain_each_other():
     flat, busy = torch.zeros(1, 1, 9, 9), picture(10, 9, 9).float()
     asked = how("samples", 3)
     both, one = local_information(flat, flat + 1, asked), local_information(flat, busy, asked)
-    assert not both.raw.any() and (both.normalised == 1).all()
-    assert float(one.raw.max()) < 1e-5 and float(one.normalised.max()) < 1e-3
+    assert both.raw.max() < 1e-5 and both.normalised.min() > 0.99
+    assert float(one.raw.max()) < 1e-5 and float(one.normalised.max()) < 0.01
 
 
 @pytest.mark.parametrize("estimator", ["samples", "histogram"])
@@ -158,9 +158,9 @@ def test_blocks_do_not_show(estimator: str, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_memory_does_not_grow_with_the_joint_histograms():
-    """What is alive at once, by autograd's own count of what an evaluation of a wide image allocates."""
+    """The weights of samples that are held at once, of a small and of a larger image."""
     asked, peaks = how("histogram", 3), []
-    for side in (64, 128):
+    for side in (64, 96):
         guide = Guide(picture(16, side, side).float(), asked)
         alive: list[int] = []
         original = module.BinDensities.joint_entropy

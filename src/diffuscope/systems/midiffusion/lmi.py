@@ -26,6 +26,10 @@ from diffuscope.systems.midiffusion.densities import BinDensities, Densities, Sa
 _PIXELS = {"samples": 2**13, "histogram": 2**11}
 
 
+#: Nats: two patches that have less together count as flat (see `Information.normalised`).
+FLOOR = 1e-4
+
+
 @dataclass(frozen=True, kw_only=True)
 class LMI:
     """How LMI is estimated. Intensities are those of the images that are handed over.
@@ -45,8 +49,6 @@ class LMI:
         Of the histogram, ≥ 2: centres from range[0] to range[1], both included.
     range : tuple of float
         Of the histogram; intensities beyond count as its ends.
-    floor : float
-        Nats, > 0. Two patches that have less entropy together count as flat (see `Information.normalised`).
     """
 
     patch: int = 3
@@ -55,15 +57,14 @@ class LMI:
     estimator: Literal["samples", "histogram"] = "samples"
     bins: int = 27
     range: tuple[float, float] = (0.0, 255.0)
-    floor: float = 1e-6
 
     def __post_init__(self) -> None:
         if self.patch < 3 or self.patch % 2 == 0:
             raise InputError(f"an LMI patch has an odd side of at least 3 px, not {self.patch}.")
         if not 1 <= self.windows <= self.patch or self.windows % 2 == 0:
             raise InputError(f"LMI slides an odd number of windows, here at most {self.patch}, not {self.windows}.")
-        if not (self.bandwidth > 0 and self.floor > 0) or self.bins < 2 or not self.range[0] < self.range[1]:
-            raise InputError("LMI needs a bandwidth and a floor above 0, two bins or more, and a range that rises.")
+        if not self.bandwidth > 0 or self.bins < 2 or not self.range[0] < self.range[1]:
+            raise InputError("LMI needs a bandwidth above 0, two bins or more, and a range that rises.")
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -83,7 +84,7 @@ class Information:
     raw : Tensor
         max over windows of MI, nats, in [0, ln(samples of a patch)].
     normalised : Tensor
-        max over windows of (2·MI + floor) / (H₁ + H₂ + floor), in [0, 1]. It is 1 where both are flat: they explain
+        max over windows of (2·MI + FLOOR) / (H₁ + H₂ + FLOOR), in [0, 1]. It is 1 where both are flat: they explain
         each other, though there is no information in either.
     """
 
@@ -135,7 +136,7 @@ class Guide:
         return (0,) * (len(self._shape) - 2)
 
     def _compare(self, others: Iterator[Densities]) -> Information:
-        raw, normalised, floor = [], [], self._settings.floor
+        raw, normalised = [], []
         for own, other in zip(self._own, others, strict=True):
             here = own.entropy(self._still)
             most, best = torch.zeros_like(here), torch.zeros_like(here)
@@ -143,9 +144,9 @@ class Guide:
                 both = here + other.entropy(shift)
                 mutual = (both - own.joint_entropy(other, shift)).clamp_min(0.0)
                 most = torch.maximum(most, mutual)
-                best = torch.maximum(best, (2.0 * mutual + floor) / (both + floor))
+                best = torch.maximum(best, (2.0 * mutual + FLOOR) / (both + FLOOR))
             raw.append(most)
-            normalised.append(best)
+            normalised.append(best.clamp_max(1.0))
         return Information(self._assemble(raw), self._assemble(normalised))
 
     def _prepare(self, image: Tensor) -> Iterator[Densities]:
