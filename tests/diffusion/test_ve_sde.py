@@ -19,6 +19,7 @@ from diffuscope.errors import InputError
 MEAN, SD = 0.3, 0.2
 VE = variance_exploding()
 VP = variance_preserving(linear_schedule(200))
+VP_1000 = variance_preserving(linear_schedule(1000))
 
 
 def exact(x: torch.Tensor, sigma: float) -> torch.Tensor:
@@ -64,11 +65,11 @@ def test_training_draws_t_evenly(levels: NoiseLevels):
         ("euler-maruyama", 1000, VE),
         ("euler-maruyama", 1000, VP),
         ("predictor-corrector", 600, VE),
-        ("probability-flow", 49, VE),
+        ("probability-flow", 79, VE),
         ("dpmsolver++", 40, VE),
         ("dpmsolver++", 40, VP),
         ("sde-dpmsolver++", 400, VE),
-        ("ddpm", 200, VP),
+        ("ddpm", 1000, VP_1000),
     ],
 )
 def test_each_sampler_draws_a_gaussian_whose_score_it_is_given(sampler: str, steps: int, levels: NoiseLevels):

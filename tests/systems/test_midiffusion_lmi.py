@@ -133,7 +133,8 @@ def test_flat_patches_have_no_information_and_explain_each_other():
     asked = how("samples", 3)
     both, one = local_information(flat, flat + 1, asked), local_information(flat, busy, asked)
     assert both.raw.max() < 1e-5 and both.normalised.min() > 0.99
-    assert float(one.raw.max()) < 1e-5 and float(one.normalised.max()) < 0.01
+    # Beyond the corners the corner is repeated, which is flat.
+    assert float(one.raw.max()) < 1e-5 and float(one.normalised[..., 2:-2, 2:-2].max()) < 0.01
 
 
 @pytest.mark.parametrize("estimator", ["samples", "histogram"])
