@@ -7,15 +7,16 @@ from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
 
-# Of what is brighter than the air: the brightest vessels and fat are left out of the scale.
-_TOP = 99.5
+# Percentiles. A scan that was resampled has some voxels far below the air; the brightest vessels and fat are few too.
+_AIR, _TOP = 1.0, 99.5
 
 
 def standardise(volume: NDArray[np.generic]) -> NDArray[np.float32]:
     """Scale a whole volume of MR so that air is near 0 and the brightest tissue near 1.
 
-    The scale is the 99.5th percentile of the foreground, which is what exceeds half of the volume's mean above its
-    darkest voxel. It must be taken of the whole volume: of a slice or a tile it would differ from the next one's.
+    Air is the volume's 1st percentile, and 1 the 99.5th of the foreground, which is what exceeds half of the volume's
+    mean above the air. Both must be taken of the whole volume: of a slice or a tile they would
+    differ from the next one's.
 
     Parameters
     ----------
@@ -33,8 +34,8 @@ def standardise(volume: NDArray[np.generic]) -> NDArray[np.float32]:
         The volume is empty or of one value.
     """
     values = np.asarray(volume, np.float32)
-    low = float(np.nanmin(values)) if values.size else 0.0
-    shifted = np.nan_to_num(values - low)
+    air = float(np.nanpercentile(values, _AIR)) if values.size else 0.0
+    shifted = np.nan_to_num(values - air).clip(min=0.0)
     if not shifted.any():
         raise InputError("an MR volume of one intensity cannot be standardised: there is nothing in it.")
     foreground = shifted[shifted > 0.5 * shifted.mean()]
