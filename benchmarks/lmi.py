@@ -1,8 +1,8 @@
 """Local mutual information: its time against the network's, and what it carries from one modality to another.
 
-Times are the least of several, taken in turns in one run, of a 128² slice: ``network`` is one evaluation of the small
-U-Net as a run makes it, ``lmi`` LMI(G, F_t) as the system's default has it (what is G's alone is computed before), and
-``plain`` the vectorised form with soft histograms that the paper's code has: 3 × 3 patches, 9 windows, 27 bins.
+Times are the least of several, taken in turns in one run, of a 128² slice: one evaluation of the small U-Net as a run
+makes it; LMI(G, F_t) of several patches, of which 3 × 3 is the default (what is G's alone is computed before); and
+``plain``, the vectorised form with soft histograms that the paper's code has: 3 × 3 patches, 9 windows, 27 bins.
 
 What is carried is measured on two patients of shared/data/ms-brain (T1 and FLAIR of one patient on one grid), where
 that folder lies beside the repository: the correlation over pixels of LMI(FLAIR, FLAIR) with LMI(T1, T1) of the same
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,18 +33,17 @@ from diffuscope.systems.midiffusion.network import ScoreNetwork
 from diffuscope.tiling.compute import autocast
 
 DATA = Path(__file__).resolve().parents[1] / "../shared/data/ms-brain"
-SIDE, ROUNDS = 128, 15
+SIDE, ROUNDS = 128, 30
 SLICES = range(60, 140, 16)
 PLAIN = LMI(patch=3, windows=3, bandwidth=2 * 8**0.5 / 255, estimator="histogram", bins=27, range=(-1.0, 1.0))
-PAPER = GuidanceConfig(patch=3, reduce=1)
-CARRIED = {
-    "3x3": PAPER,
-    "5x5": GuidanceConfig(patch=5, reduce=1),
-    "7x7": GuidanceConfig(patch=7, reduce=1),
-    "3x3_smoothed": GuidanceConfig(patch=3, reduce=1, smooth=1.0),
-    "7x7_smoothed": GuidanceConfig(patch=7, reduce=1, smooth=1.0),
-    "3x3_halved": GuidanceConfig(patch=3, reduce=2),
-    "5x5_halved_default": GuidanceConfig(),
+CONFIGS = {
+    "3x3": GuidanceConfig(),
+    "5x5": GuidanceConfig(patch=5),
+    "7x7": GuidanceConfig(patch=7),
+    "3x3_smoothed": GuidanceConfig(smooth=1.0),
+    "7x7_smoothed": GuidanceConfig(patch=7, smooth=1.0),
+    "3x3_halved": GuidanceConfig(reduce=2),
+    "5x5_halved": GuidanceConfig(patch=5, reduce=2),
 }
 
 
@@ -55,16 +55,11 @@ def timed() -> dict[str, float]:
     maps, now = torch.rand(1, 2, SIDE, SIDE, generator=generator), torch.full((1,), 0.5)
     device = pick_device()
     precision = pick_precision(device)
-    conditions = {"lmi": Condition(guide, GuidanceConfig()), "lmi_3x3": Condition(guide, PAPER)}
-    seven = Condition(guide, CARRIED["7x7"])
     plain = Guide(guide, PLAIN)
-    parts: dict[str, Callable[[], object]] = {
-        "network": lambda: network(noisy, now, maps),
-        "lmi": lambda: conditions["lmi"](noisy),
-        "lmi_3x3": lambda: conditions["lmi_3x3"](noisy),
-        "lmi_7x7": lambda: seven(noisy),
-    }
-    seconds = {name: [] for name in parts}
+    parts: dict[str, Callable[[], object]] = {"network": lambda: network(noisy, now, maps)}
+    for name in ("3x3", "5x5", "7x7", "5x5_halved"):
+        parts[name] = partial(Condition(guide, CONFIGS[name]), noisy)
+    seconds: dict[str, list[float]] = {name: [] for name in parts}
     with torch.inference_mode(), autocast(device, precision):
         for _ in range(ROUNDS):
             for name, part in parts.items():
@@ -72,12 +67,10 @@ def timed() -> dict[str, float]:
         whole = min(_seconds(lambda: plain(noisy)) for _ in range(3))
     least = {name: min(times) for name, times in seconds.items()}
     return {
-        "lmi_share_of_an_evaluation": least["lmi"] / (least["lmi"] + least["network"]),
-        "lmi_3x3_share": least["lmi_3x3"] / (least["lmi_3x3"] + least["network"]),
-        "lmi_7x7_share": least["lmi_7x7"] / (least["lmi_7x7"] + least["network"]),
-        "plain_histograms_over_lmi_3x3": whole / least["lmi_3x3"],
-        "plain_histograms_over_network": whole / least["network"],
-        "seconds_of_50_evaluations": 50 * (least["lmi"] + least["network"]),
+        **{f"{name}_share": least[name] / (least[name] + least["network"]) for name in parts if name != "network"},
+        "plain_over_3x3": whole / least["3x3"],
+        "plain_over_network": whole / least["network"],
+        "seconds_of_50_evaluations": 50 * (least["3x3"] + least["network"]),
         "threads": torch.get_num_threads(),
     }
 
@@ -136,10 +129,10 @@ def measure() -> dict[str, float]:
     figures = timed()
     patients = dict(volumes())
     if patients:
-        for name, config in CARRIED.items():
+        for name, config in CONFIGS.items():
             figures |= {f"{name}_{key}": value for key, value in carried(config, patients).items()}
     return figures
 
 
 if __name__ == "__main__":
-    main(measure, {"lmi_share_of_an_evaluation": Goal(high=0.3), "seconds_of_50_evaluations": Goal(high=6.0)})
+    main(measure, {"3x3_share": Goal(high=0.3), "seconds_of_50_evaluations": Goal(high=6.0)})

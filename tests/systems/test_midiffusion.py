@@ -179,7 +179,7 @@ def test_the_condition_keeps_theorem_1():
     guide, noisy = 2 * slices(9) - 1, torch.randn(2, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     for config in (
         GuidanceConfig(),
-        GuidanceConfig(patch=3, reduce=1),
+        GuidanceConfig(patch=5, reduce=2),
         GuidanceConfig(smooth=1.5, measure="normalised"),
     ):
         with_noise, itself = Condition(guide, config)(noisy).split(1, dim=1)

@@ -60,7 +60,7 @@ class GuidanceConfig(_Strict):
     Attributes
     ----------
     patch, windows : int
-        As of `LMI`. Paper: 3 and 3.
+        As of `LMI`; 3 and 3 are the paper's.
     bandwidth : float
         As of `LMI`, part of the images' range (official code: √8 / 255 = 0.011).
     estimator, bins
@@ -73,12 +73,12 @@ class GuidanceConfig(_Strict):
         What the network sees.
     """
 
-    patch: int = Field(default=5, ge=3)
+    patch: int = Field(default=3, ge=3)
     windows: int = Field(default=3, ge=1)
     bandwidth: float = Field(default=0.06, gt=0.0)
     estimator: Literal["samples", "histogram"] = "samples"
     bins: int = Field(default=27, ge=2)
-    reduce: int = Field(default=2, ge=1, le=8)
+    reduce: int = Field(default=1, ge=1, le=8)
     smooth: float = Field(default=0.0, ge=0.0)
     measure: Literal["raw", "normalised"] = "raw"
 

@@ -143,7 +143,9 @@ def _moved(maps: Tensor, shift: tuple[int, ...], *, around: int, keep: int) -> T
 
 
 def _added(terms: list[Tensor]) -> Tensor:
-    return reduce(torch.add, terms)
+    first, *rest = terms
+    # In place from the second on: memory traffic is what it costs.
+    return reduce(Tensor.add_, rest[1:], first + rest[0]) if rest else first
 
 
 def _multiplied(factors: list[Tensor]) -> Tensor:

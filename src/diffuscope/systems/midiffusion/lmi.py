@@ -23,7 +23,7 @@ from diffuscope.errors import InputError
 from diffuscope.systems.midiffusion.densities import BinDensities, Densities, SampleDensities
 
 # Pixels that are computed at once: memory is bounded, and on a CPU what belongs to them stays in a core's cache.
-_PIXELS = {"samples": 2**13, "histogram": 2**11}
+_PIXELS = {"samples": 2**14, "histogram": 2**11}
 
 
 #: Nats: two patches that have less together count as flat (see `Information.normalised`).
