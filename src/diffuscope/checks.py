@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from diffuscope.diffusion.samplers import SAMPLERS, make_sampler
+from diffuscope.diffusion.samplers import make_sampler
 from diffuscope.diffusion.schedule import Schedule
 from diffuscope.errors import InputError
 from diffuscope.scans import Scan, Volume
@@ -132,7 +132,7 @@ def choose_settings(
     preset = system.presets[quality]
     if sampler is not None and sampler != preset.sampler:
         own = (one.steps for one in system.presets.values() if one.sampler == sampler)
-        preset = replace(preset, sampler=pick(sampler, SAMPLERS, "sampler"), steps=next(own, preset.steps))
+        preset = replace(preset, sampler=pick(sampler, system.samplers, "sampler"), steps=next(own, preset.steps))
     chosen = {**preset.options, **(options or {})}
     settings = replace(preset, steps=steps or preset.steps, samples=samples or preset.samples, options=chosen)
     schedule = getattr(system, "schedule", None)

@@ -176,10 +176,13 @@ class TileNoise:
         self._seed, self._places, self._device = seed, list(places), device
         self._size, self._depth = (height, width), depth
 
-    def __call__(self, port: str, *, sample: int, step: int, channels: int, every: int = 1) -> Tensor:
+    def __call__(
+        self, port: str, *, sample: int, step: int, channels: int, every: int = 1, along_z: bool = False
+    ) -> Tensor:
         """Return noise (n, channels, height, width) or (n, channels, depth, height, width) for the batch.
 
-        With `every` = f the grid is f times as coarse in y and x; the px (f·y, f·x) begins its px (y, x).
+        With `every` = f the grid is f times as coarse in y and x; the px (f·y, f·x) begins its px (y, x). With
+        `along_z` every slice of a volume has the noise of its first one.
 
         Raises
         ------
@@ -200,10 +203,11 @@ class TileNoise:
                 x=x // every,
                 height=height // every,
                 width=width // every,
-                z=z[0] if z else 0,
-                depth=self._depth,
+                z=z[0] if z and not along_z else 0,
+                depth=1 if along_z and self._depth else self._depth,
                 device=self._device if torch.device(self._device).type == "cuda" else "cpu",
             )
             for *z, y, x in self._places
         ]
-        return torch.stack(tiles).to(self._device)
+        drawn = torch.stack(tiles).to(self._device)
+        return drawn.repeat_interleave(self._depth, dim=2) if along_z and self._depth else drawn

@@ -16,17 +16,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from diffuscope.diffusion.samplers import SAMPLERS
 from diffuscope.systems.ports import Option, Port, Value
 
 
 class Noise(Protocol):
     """Coordinate-keyed standard normal noise for the batch at hand (see `diffuscope.diffusion.noise`)."""
 
-    def __call__(self, port: str, *, sample: int, step: int, channels: int, every: int = 1) -> Tensor:
+    def __call__(
+        self, port: str, *, sample: int, step: int, channels: int, every: int = 1, along_z: bool = False
+    ) -> Tensor:
         """Return noise for the n tiles of the batch: (n, channels, h, w), of patches (n, channels, d, h, w).
 
         With `every` = f it is that of a grid f times as coarse in y and x, (n, channels, h / f, w / f), keyed by place
-        on that grid: what a system needs that denoises latents.
+        on that grid: what a system needs that denoises latents. With `along_z` it is the same in every slice of a
+        volume.
         """
         ...
 
@@ -94,6 +98,8 @@ class System(nn.Module, ABC):
         the last slice of the volume these are repeated.
     presets : dict of str to SampleSettings
         Named qualities, e.g. ``{"fast": …, "reference": …}``; the first is the default.
+    samplers : tuple of str
+        Names that `SampleSettings.sampler` may have.
     values : tuple of Value
         What it tells of each tile at each network evaluation, in `Estimate.values`.
     options : tuple of Option
@@ -108,6 +114,7 @@ class System(nn.Module, ABC):
     overlap_depth: int = 0
     context: int = 0
     presets: dict[str, SampleSettings]
+    samplers: tuple[str, ...] = SAMPLERS
     values: tuple[Value, ...] = ()
     options: tuple[Option, ...] = ()
 

@@ -57,6 +57,12 @@ def _damm(config: Mapping[str, Any]) -> System:
     return Damm(DammConfig(**config))
 
 
+def _midiffusion(config: Mapping[str, Any]) -> System:
+    from diffuscope.systems.midiffusion import MIDiffusion, MIDiffusionConfig
+
+    return MIDiffusion(MIDiffusionConfig(**config))
+
+
 _SYSTEMS: dict[str, Callable[[Mapping[str, Any]], System]] = {
     "staindiffuser": _staindiffuser,
     "multi-staindiffuser": _multi_staindiffuser,
@@ -66,6 +72,7 @@ _SYSTEMS: dict[str, Callable[[Mapping[str, Any]], System]] = {
     "palette": _palette,
     "bbdm": _bbdm,
     "damm": _damm,
+    "midiffusion": _midiffusion,
 }
 
 

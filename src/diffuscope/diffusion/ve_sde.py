@@ -1,0 +1,92 @@
+"""Noise levels of score-based diffusion: the variance-exploding SDE, and variance-preserving ones in its coordinates.
+
+x_t = x_0 + σ_t z (Song et al. 2021, Eq. 9; MIDiffusion §3.4, U_t = 0). A variance-preserving diffusion is the same
+process in other coordinates, √ᾱ_t x_t with ᾱ_t = 1 / (1 + σ_t²): what differs is which σ training draws, and how often.
+One set of samplers (`diffuscope.diffusion.score_samplers`) therefore runs both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from diffuscope.diffusion.schedule import Schedule
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseLevels:
+    """σ_t: a table over t in [0, 1], whose logarithm is linear in between.
+
+    Attributes
+    ----------
+    times, logs : ndarray of shape (m,)
+        t and ln σ_t, both rising, float64.
+    discrete : bool
+        Whether training draws t among `times` alone; else anywhere between them.
+    """
+
+    times: NDArray[np.float64]
+    logs: NDArray[np.float64]
+    discrete: bool
+
+    def sigma(self, t: float) -> float:
+        """Return σ_t."""
+        return float(np.exp(np.interp(t, self.times, self.logs)))
+
+    def time(self, sigma: float) -> float:
+        """Return t of a σ between the smallest and the largest."""
+        return float(np.interp(np.log(sigma), self.logs, self.times))
+
+    def draw(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw t uniformly, for training.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        generator : torch.Generator
+            Of the CPU.
+
+        Returns
+        -------
+        times, sigmas : Tensor of shape (n,)
+            float32.
+        """
+        if self.discrete:
+            t = self.times[torch.randint(0, len(self.times), (n,), generator=generator).numpy()]
+        else:
+            first, last = self.times[0], self.times[-1]
+            t = first + (last - first) * torch.rand(n, generator=generator, dtype=torch.float64).numpy()
+        sigmas = np.exp(np.interp(t, self.times, self.logs))
+        return torch.from_numpy(t.astype(np.float32)), torch.from_numpy(sigmas.astype(np.float32))
+
+    def even(self, steps: int, start: float = 1.0) -> list[float]:
+        """Return σ at t = start, start·(1 − 1/steps), … start/steps: the constant dt of Algorithm 1."""
+        return [self.sigma(start * (1.0 - i / steps)) for i in range(steps)]
+
+    def shrinking(self, steps: int, start: float = 1.0, rho: float = 7.0) -> list[float]:
+        """Return σ from that of `start` to the smallest, evenly spaced in σ^(1/ρ) (Karras et al. 2022, Eq. 5)."""
+        high = self.sigma(start) ** (1.0 / rho)
+        low = float(np.exp(self.logs[0])) ** (1.0 / rho)
+        return [(high + (low - high) * i / max(steps - 1, 1)) ** rho for i in range(steps)]
+
+
+def variance_exploding(sigma_min: float = 0.01, sigma_max: float = 100.0) -> NoiseLevels:
+    """σ_t = σ_min (σ_max / σ_min)^t (Song et al. 2021, appendix C).
+
+    Parameters
+    ----------
+    sigma_min, sigma_max : float
+        0 < σ_min < σ_max, of images in [−1, 1]. At σ_max nothing of an image is to be seen.
+    """
+    return NoiseLevels(np.array([0.0, 1.0]), np.log([sigma_min, sigma_max]), discrete=False)
+
+
+def variance_preserving(schedule: Schedule) -> NoiseLevels:
+    """σ_t = √((1 − ᾱ_t) / ᾱ_t) at t = 1/T, 2/T, … 1 of a discrete schedule."""
+    kept = schedule.alphas_cumprod
+    return NoiseLevels(np.arange(1, schedule.T + 1) / schedule.T, 0.5 * np.log((1.0 - kept) / kept), discrete=True)

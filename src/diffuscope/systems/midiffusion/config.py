@@ -1,0 +1,151 @@
+"""Configuration of MIDiffusion, as it stands in a model folder's config.json and in a recipe."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from diffuscope.systems.midiffusion.lmi import LMI
+
+WIDTHS: dict[str, tuple[int, ...]] = {
+    # The official code: 64 channels, multipliers (1, 2, 2, 2).
+    "paper": (64, 128, 128, 128),
+    "small": (32, 48, 64, 96),
+    # For tests and for trying the machinery.
+    "tiny": (8, 8, 16, 16),
+}
+#: Ports that every model has beside its source and its target.
+MAPS = ("mean", "uncertainty", "support")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModalityConfig(_Strict):
+    """Intensities of one modality, as the port has them.
+
+    Attributes
+    ----------
+    name : str
+        E.g. ``"CT"``.
+    low, high : float
+        The window: what lies beyond is cut off. Of CT in HU; of MR after `intensities.standardise` 0 and 1.
+    unit : str
+        E.g. ``"HU"``; empty where intensities have none.
+    """
+
+    name: str
+    low: float = 0.0
+    high: float = 1.0
+    unit: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name as keys of ports hold it: its lower-case letters and digits."""
+        return re.sub(r"[^a-z0-9]", "", self.name.lower())
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.key or self.low >= self.high:
+            raise ValueError(f"a modality needs a name with letters or digits, and low < high, not {self!r}")
+        return self
+
+
+class GuidanceConfig(_Strict):
+    """What is done to two images, scaled to [−1, 1], before LMI compares them, and how.
+
+    Attributes
+    ----------
+    patch, windows : int
+        As of `LMI`; 3 and 3 are the paper's.
+    bandwidth : float
+        As of `LMI`, part of the images' range (official code: √8 / 255 = 0.011).
+    estimator, bins
+        As of `LMI`.
+    reduce : int
+        LMI is computed of images that were averaged over so many pixels squared, and brought back to their size.
+    smooth : float
+        Standard deviation in px of a Gaussian filter before that; 0 for none.
+    measure : {"raw", "normalised"}
+        What the network sees.
+    """
+
+    patch: int = Field(default=3, ge=3)
+    windows: int = Field(default=3, ge=1)
+    bandwidth: float = Field(default=0.06, gt=0.0)
+    estimator: Literal["samples", "histogram"] = "samples"
+    bins: int = Field(default=27, ge=2)
+    reduce: int = Field(default=1, ge=1, le=8)
+    smooth: float = Field(default=0.0, ge=0.0)
+    measure: Literal["raw", "normalised"] = "raw"
+
+    @property
+    def lmi(self) -> LMI:
+        """The estimator's settings for images in [−1, 1]."""
+        return LMI(
+            patch=self.patch,
+            windows=self.windows,
+            bandwidth=2.0 * self.bandwidth,
+            estimator=self.estimator,
+            bins=self.bins,
+            range=(-1.0, 1.0),
+        )
+
+
+class MIDiffusionConfig(_Strict):
+    """What defines a MIDiffusion model besides its weights.
+
+    Attributes
+    ----------
+    target : ModalityConfig
+        What the model was trained on, and makes.
+    source : ModalityConfig
+        What is translated. Nothing was trained on it: another one may be declared for the same weights.
+    size : {"paper", "small", "tiny"}
+        Channels of the four levels, see `WIDTHS`; ``"paper"`` has attention at the coarsest.
+    process : {"ve", "vp"}
+        σ that training draws: those of the paper's VE-SDE, evenly in ln σ, or those of the official code's linear β
+        schedule of `T` steps.
+    T : int
+        Of ``"vp"``.
+    loss_weighting : {"epsilon", "velocity"}
+        MSE of ε, which is σ² times that of the score (Eq. 12 with Song et al.'s λ), or that divided by ᾱ.
+    drop : float
+        Part of the training examples that do not get LMI.
+    lmi : GuidanceConfig
+        See there.
+    mpp : float
+        µm per pixel of a slice.
+    tile, overlap : int
+        Of a run, px. A tile that holds whole slices has no seams.
+    patch : int
+        Side of a training patch, px.
+    """
+
+    target: ModalityConfig
+    source: ModalityConfig
+    size: Literal["paper", "small", "tiny"] = "small"
+    process: Literal["ve", "vp"] = "ve"
+    T: int = Field(default=1000, ge=2)
+    loss_weighting: Literal["epsilon", "velocity"] = "velocity"
+    drop: float = Field(default=0.1, ge=0.0, lt=1.0)
+    lmi: GuidanceConfig = GuidanceConfig()
+    mpp: float = Field(default=1000.0, gt=0.0)
+    tile: int = Field(default=224, ge=16, multiple_of=8)
+    overlap: int = Field(default=32, ge=0, multiple_of=8)
+    patch: int = Field(default=128, ge=16, multiple_of=8)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        keys = (self.target.key, self.source.key, *MAPS)
+        if len(set(keys)) < len(keys):
+            raise ValueError(f"source and target need names that differ, and none of {', '.join(MAPS)}")
+        if self.overlap > self.tile / 2:
+            raise ValueError(f"the overlap, {self.overlap} px, is at most half a tile of {self.tile} px")
+        if self.lmi.reduce not in {1, 2, 4, 8}:
+            raise ValueError(f"lmi.reduce is 1, 2, 4 or 8, not {self.lmi.reduce}")
+        _ = self.lmi.lmi
+        return self

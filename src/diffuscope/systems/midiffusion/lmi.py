@@ -1,0 +1,192 @@
+"""Local mutual information (LMI): MIDiffusion's condition (Definitions 3–5, Proposition 1), in 2D and in 3D.
+
+At each pixel i the patch of the reference around i, repeated (C_δ), lies under windows of the other image that slide
+over i's neighbourhood (B_δ); LMI is the largest mutual information of a window with the patch, sample by sample.
+The densities are Gaussian kernel density estimates. There are two ways to integrate over them
+(`diffuscope.systems.midiffusion.densities`): over the bins of a histogram, as in the paper's code, or over the patch's
+own samples, which needs no bins and a small part of the time.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from diffuscope.errors import InputError
+from diffuscope.systems.midiffusion.densities import BinDensities, Densities, SampleDensities
+
+# Pixels that are computed at once: memory is bounded, and on a CPU what belongs to them stays in a core's cache.
+_PIXELS = {"samples": 2**14, "histogram": 2**11}
+
+
+#: Nats: two patches that have less together count as flat (see `Information.normalised`).
+FLOOR = 1e-4
+
+
+@dataclass(frozen=True, kw_only=True)
+class LMI:
+    """How LMI is estimated. Intensities are those of the images that are handed over.
+
+    Attributes
+    ----------
+    patch : int
+        Side of a patch in px, odd, ≥ 3 (paper: 3); a cube in 3D.
+    windows : int
+        k of Def. 5, odd, at most `patch`: windows along each axis, evenly spread over the neighbourhood. With k =
+        `patch` every pixel of it is the centre of one (paper); k = 1 compares what lies at the same place.
+    bandwidth : float
+        Standard deviation of the Gaussian kernel, > 0.
+    estimator : {"samples", "histogram"}
+        See the module.
+    bins : int
+        Of the histogram, ≥ 2: centres from range[0] to range[1], both included.
+    range : tuple of float
+        Of the histogram; intensities beyond count as its ends.
+    """
+
+    patch: int = 3
+    windows: int = 3
+    bandwidth: float
+    estimator: Literal["samples", "histogram"] = "samples"
+    bins: int = 27
+    range: tuple[float, float] = (0.0, 255.0)
+
+    def __post_init__(self) -> None:
+        if self.patch < 3 or self.patch % 2 == 0:
+            raise InputError(f"an LMI patch has an odd side of at least 3 px, not {self.patch}.")
+        if not 1 <= self.windows <= self.patch or self.windows % 2 == 0:
+            raise InputError(f"LMI slides an odd number of windows, here at most {self.patch}, not {self.windows}.")
+        if not self.bandwidth > 0 or self.bins < 2 or not self.range[0] < self.range[1]:
+            raise InputError("LMI needs a bandwidth above 0, two bins or more, and a range that rises.")
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Places of the windows along an axis, px from the centre, rounded to pixels."""
+        if self.windows == 1:
+            return (0,)
+        reach = self.patch // 2
+        return tuple(round(-reach + 2 * reach * i / (self.windows - 1)) for i in range(self.windows))
+
+
+@dataclass(frozen=True)
+class Information:
+    """LMI of a reference and another image, by pixel.
+
+    Attributes
+    ----------
+    raw : Tensor
+        max over windows of MI, nats, in [0, ln(samples of a patch)].
+    normalised : Tensor
+        max over windows of (2·MI + FLOOR) / (H₁ + H₂ + FLOOR), in [0, 1]. It is 1 where both are flat: they explain
+        each other, though there is no information in either.
+    """
+
+    raw: Tensor
+    normalised: Tensor
+
+
+class Guide:
+    """A reference image whose own part of LMI is computed once, for many others.
+
+    Beyond the border the outermost pixels are repeated.
+
+    Parameters
+    ----------
+    reference : Tensor of shape (n, 1, h, w) or (n, 1, d, h, w)
+        float32 or float64; of half precision float32 is made.
+    settings : LMI
+        See there.
+    """
+
+    def __init__(self, reference: Tensor, settings: LMI) -> None:
+        if reference.ndim not in {4, 5} or reference.shape[1] != 1:
+            raise ValueError(f"LMI takes (n, 1, h, w) or (n, 1, d, h, w), not {tuple(reference.shape)}")
+        self._settings, self._shape = settings, reference.shape
+        self._own = list(self._prepare(reference))
+
+    def __call__(self, other: Tensor) -> Information:
+        """LMI(reference, other), differentiable in both.
+
+        Parameters
+        ----------
+        other : Tensor
+            On the reference's grid, in its shape.
+        """
+        if other.shape != self._shape:
+            raise ValueError(f"LMI compares images of one shape, not {tuple(self._shape)} and {tuple(other.shape)}")
+        return self._compare(self._prepare(other))
+
+    def itself(self) -> Information:
+        """LMI(reference, reference): Theorem 1's bound, as the estimator has it."""
+        return self._compare(iter(self._own))
+
+    def entropy(self) -> Tensor:
+        """H of each patch of the reference, nats: LMI(x, x) of exact densities, which no LMI(x, y) here exceeds."""
+        return self._assemble([own.entropy(self._still) for own in self._own])
+
+    @property
+    def _still(self) -> tuple[int, ...]:
+        return (0,) * (len(self._shape) - 2)
+
+    def _compare(self, others: Iterator[Densities]) -> Information:
+        raw, normalised = [], []
+        for own, other in zip(self._own, others, strict=True):
+            here = own.entropy(self._still)
+            most, best = torch.zeros_like(here), torch.zeros_like(here)
+            for shift in itertools.product(self._settings.steps, repeat=len(self._still)):
+                both = here + other.entropy(shift)
+                mutual = (both - own.joint_entropy(other, shift)).clamp_min(0.0)
+                most = torch.maximum(most, mutual)
+                best = torch.maximum(best, (2.0 * mutual + FLOOR) / (both + FLOOR))
+            raw.append(most)
+            normalised.append(best.clamp_max(1.0))
+        return Information(self._assemble(raw), self._assemble(normalised))
+
+    def _prepare(self, image: Tensor) -> Iterator[Densities]:
+        """Yield the densities of the image's blocks."""
+        settings = self._settings
+        wide = image if image.dtype == torch.float64 else image.float()
+        margin = (SampleDensities if settings.estimator == "samples" else BinDensities).margin(settings.patch)
+        padded = F.pad(wide, (margin, margin) * len(self._still), mode="replicate")[:, 0]
+        for (first, last), *block in self._blocks():
+            part = padded[first:last]
+            for axis, (start, stop) in enumerate(block, start=1):
+                part = part.narrow(axis, start, stop - start + 2 * margin)
+            if settings.estimator == "samples":
+                yield SampleDensities(part, settings.patch, settings.bandwidth)
+            else:
+                centres = torch.linspace(*settings.range, settings.bins, dtype=wide.dtype, device=wide.device)
+                yield BinDensities(part, settings.patch, settings.bandwidth, centres)
+
+    def _blocks(self) -> list[tuple[tuple[int, int], ...]]:
+        """Half-open ranges of images, and along each axis, of the blocks that are computed one after the other."""
+        room, axes = _PIXELS[self._settings.estimator], []
+        for extent in (*reversed(self._shape[2:]), self._shape[0]):
+            side = min(extent, room)
+            room = max(room // side, 1)
+            axes.append([(start, min(start + side, extent)) for start in range(0, extent, side)])
+        *places, images = axes
+        return list(itertools.product(images, *reversed(places)))
+
+    def _assemble(self, found: list[Tensor]) -> Tensor:
+        whole = found[0].new_empty((self._shape[0], *self._shape[2:]))
+        for block, values in zip(self._blocks(), found, strict=True):
+            whole[tuple(slice(start, stop) for start, stop in block)] = values
+        return whole[:, None]
+
+
+def local_information(reference: Tensor, other: Tensor, settings: LMI) -> Information:
+    """LMI(reference, other) at every pixel (see `Guide`)."""
+    return Guide(reference, settings)(other)
+
+
+def most_information(settings: LMI, axes: int = 2) -> float:
+    """Return what LMI cannot exceed in images of so many axes: ln of the samples of a patch, nats."""
+    return axes * math.log(settings.patch)

@@ -1,0 +1,215 @@
+"""MIDiffusion as a `System`: ports, loss and sampling."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from diffuscope.diffusion.schedule import linear_schedule
+from diffuscope.diffusion.score_samplers import SCORE_SAMPLERS, draw_sample
+from diffuscope.diffusion.ve_sde import variance_exploding, variance_preserving
+from diffuscope.systems.base import Estimate, Noise, SampleSettings, System
+from diffuscope.systems.midiffusion.condition import DROPPED, Condition
+from diffuscope.systems.midiffusion.config import WIDTHS, MIDiffusionConfig, ModalityConfig
+from diffuscope.systems.midiffusion.network import ScoreNetwork
+from diffuscope.systems.midiffusion.support import support
+from diffuscope.systems.ports import Option, Port
+
+# The paper's hundreds.
+_REFERENCE_STEPS = 1000
+
+
+class MIDiffusion(System):
+    """One modality from another, trained on slices of the target modality alone (MIDiffusion, Eqs. 12 and 13).
+
+    Inputs: the source, slice by slice; nothing of it was seen in training. Outputs: the target (sample 0), ``mean`` of
+    K samples, ``uncertainty``, their standard deviation (ddof 1; NaN, unknown, at K = 1), and ``support`` of sample 0
+    by the source in [0, 1] (see `diffuscope.systems.midiffusion.support`).
+
+    Options of a run:
+
+    - ``guidance``, w of s = s_0 + w (s_LMI − s_0): 0 is realism without the source, 1 the paper, more holds faster to
+      the source. Other values than 0 and 1 take twice the time.
+    - ``t0``: below 1 sampling begins at the source itself, noised to t_0, as SDEdit's; with w = 0 it is SDEdit.
+    - ``along_z``: part of the noise's variance that all slices of a volume share.
+
+    Parameters
+    ----------
+    config : MIDiffusionConfig
+        See there.
+    """
+
+    samplers = SCORE_SAMPLERS
+    options = (
+        Option(name="faithfulness", key="guidance", default=1.0, range=(0.0, 10.0)),
+        Option(name="start from the source (t0)", key="t0", default=1.0, range=(0.01, 1.0)),
+        Option(name="noise shared along z", key="along_z", default=0.0, range=(0.0, 1.0)),
+    )
+
+    def __init__(self, config: MIDiffusionConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.network = ScoreNetwork(WIDTHS[config.size], attention=config.size == "paper")
+        self.tile, self.overlap = config.tile, config.overlap
+        target = _image(config.target, config.target.name, config.target.key, config.mpp)
+        self.inputs = (_image(config.source, config.source.name, config.source.key, config.mpp),)
+        self.outputs = (
+            target,
+            _image(config.target, f"{config.target.name}, mean of samples", "mean", config.mpp),
+            Port(
+                name="uncertainty",
+                key="uncertainty",
+                kind="map",
+                channels=("uncertainty",),
+                mpp=config.mpp,
+                range=(0.0, 0.25 * (config.target.high - config.target.low)),
+                dtype="float32",
+                fill=0.0,
+                unit=config.target.unit,
+                colormap="magma",
+            ),
+            Port(
+                name="support by the source",
+                key="support",
+                kind="map",
+                channels=("support",),
+                mpp=config.mpp,
+                range=(0.0, 1.0),
+                dtype="float32",
+                fill=1.0,
+                colormap="viridis",
+            ),
+        )
+        vp = config.process == "vp"
+        self.levels = variance_preserving(linear_schedule(config.T)) if vp else variance_exploding()
+        self.presets = {
+            "fast": SampleSettings(sampler="sde-dpmsolver++", steps=25),
+            "best": SampleSettings(sampler="sde-dpmsolver++", steps=50, samples=4),
+            "reference": SampleSettings(
+                sampler="ddpm" if vp else "euler-maruyama", steps=config.T if vp else _REFERENCE_STEPS
+            ),
+        }
+
+    def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+        """Denoising score matching with LMI(F; F, F_t), one t and z an example (Eq. 12).
+
+        Parameters
+        ----------
+        batch : mapping
+            The target's key: (n, 1, h, w) in its physical range. Nothing else is read.
+        generator : torch.Generator
+            CPU generator that t, z and the examples without LMI are drawn from.
+
+        Returns
+        -------
+        dict of str to Tensor
+            ``loss``: scalar.
+        """
+        clean = _signed(batch[self.config.target.key], self.config.target)
+        time, sigma = (drawn.to(clean.device) for drawn in self.levels.draw(len(clean), generator))
+        noise = torch.randn(clean.shape, generator=generator).to(clean.device)
+        dropped = (torch.rand(len(clean), generator=generator) < self.config.drop).to(clean.device)
+        kept = (1.0 / (1.0 + sigma.square()))[:, None, None, None]
+        noisy = kept.sqrt() * clean + (1.0 - kept).sqrt() * noise
+        with torch.no_grad():
+            condition = Condition(clean, self.config.lmi)(noisy)
+            condition[dropped] = DROPPED
+        velocity = kept.sqrt() * noise - (1.0 - kept).sqrt() * clean
+        errors = (self.network(noisy, time, condition) - velocity).square()
+        return {"loss": (errors * kept if self.config.loss_weighting == "epsilon" else errors).mean()}
+
+    def training_keys(self) -> tuple[list[str], list[str]]:
+        """The target, and nothing of the source."""
+        return [self.config.target.key], []
+
+    def sample(
+        self, inputs: Mapping[str, Tensor], noise: Noise, settings: SampleSettings
+    ) -> Generator[Estimate, None, dict[str, Tensor]]:
+        """Sample one batch of slices (see `System.sample`); what LMI needs of the source is computed once a batch."""
+        options = {option.key: option.default for option in self.options} | dict(settings.options)
+        config, key = self.config, self.config.target.key
+        source = _signed(inputs[config.source.key], config.source)
+        weight, start = options["guidance"], options["t0"]
+        condition = Condition(source, config.lmi) if weight else None
+        denoise = partial(self._denoise, condition=condition, weight=weight)
+        done, total, pictures = 0, settings.samples * settings.steps, []
+        for k in range(settings.samples):
+            run = draw_sample(
+                denoise,
+                self.levels,
+                partial(_draw, noise, key, k, options["along_z"]),
+                sampler=settings.sampler,
+                steps=settings.steps,
+                source=source if start < 1.0 else None,
+                start=start,
+            )
+            for clean in run:
+                done += 1
+                picture = _physical(clean, config.target)
+                yield Estimate(done, total, {key: picture} if k == 0 else {})
+            pictures.append(picture.cpu())
+            if k == 0:
+                supported = support(source, clean).cpu()
+        samples = torch.stack(pictures)
+        several = len(samples) > 1
+        return {
+            key: samples[0],
+            "mean": samples.mean(dim=0),
+            "uncertainty": samples.std(dim=0, correction=1) if several else torch.full_like(samples[0], torch.nan),
+            "support": supported,
+        }
+
+    def _denoise(self, x: Tensor, sigma: float, *, condition: Condition | None, weight: float) -> Tensor:
+        """Return D(x; σ) in [−1, 1] by s_0 + w (s_LMI − s_0), to which velocities are added up alike."""
+        kept = 1.0 / (1.0 + sigma**2)
+        scaled = x * kept**0.5
+        time = torch.full((1,), self.levels.time(sigma), device=x.device)
+        nothing = x.new_full((len(x), 2, *x.shape[2:]), DROPPED)
+        if condition is None:
+            velocity = self.network(scaled, time, nothing)
+        elif weight == 1.0:
+            velocity = self.network(scaled, time, condition(scaled))
+        else:
+            both = torch.cat([nothing, condition(scaled)])
+            free, guided = self.network(torch.cat([scaled, scaled]), time, both).chunk(2)
+            velocity = free + weight * (guided - free)
+        return (kept**0.5 * scaled - (1.0 - kept) ** 0.5 * velocity).clamp(-1.0, 1.0)
+
+
+def _image(modality: ModalityConfig, name: str, key: str, mpp: float) -> Port:
+    return Port(
+        name=name,
+        key=key,
+        kind="map",
+        channels=(modality.name,),
+        mpp=mpp,
+        range=(modality.low, modality.high),
+        dtype="float32",
+        fill=modality.low,
+        unit=modality.unit,
+    )
+
+
+def _signed(image: Tensor, modality: ModalityConfig) -> Tensor:
+    """Return intensities of the window as [−1, 1]; those beyond are cut off."""
+    scaled = (image.float() - modality.low) * (2.0 / (modality.high - modality.low)) - 1.0
+    return scaled.clamp(-1.0, 1.0)
+
+
+def _physical(image: Tensor, modality: ModalityConfig) -> Tensor:
+    return (image + 1.0) * (0.5 * (modality.high - modality.low)) + modality.low
+
+
+def _draw(noise: Noise, port: str, sample: int, shared: float, step: int) -> Tensor:
+    """Normal noise of which slices share a part of the variance."""
+    if shared == 0.0:
+        return noise(port, sample=sample, step=step, channels=1)
+    common = shared**0.5 * noise(port, sample=sample, step=step, channels=1, along_z=True)
+    if shared == 1.0:
+        return common
+    # Another stream than the common one, which is that of the first slice.
+    own = noise(f"{port}/own", sample=sample, step=step, channels=1)
+    return common + (1.0 - shared) ** 0.5 * own

@@ -1,0 +1,348 @@
+"""MIDiffusion: zero-shot is real, guidance is what it says, and tiles keep to the contract."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from diffuscope.checks import choose_settings
+from diffuscope.diffusion.noise import TileNoise
+from diffuscope.diffusion.score_samplers import SCORE_SAMPLERS
+from diffuscope.errors import InputError
+from diffuscope.scans.volume import read_volume
+from diffuscope.systems.base import SampleSettings
+from diffuscope.systems.midiffusion import MIDiffusion, MIDiffusionConfig
+from diffuscope.systems.midiffusion.condition import DROPPED, Condition, smooth
+from diffuscope.systems.midiffusion.config import GuidanceConfig
+from diffuscope.systems.midiffusion.intensities import standardise
+from diffuscope.systems.midiffusion.support import support
+from diffuscope.systems.registry import build_system
+from diffuscope.tiling.canvas import Canvas
+from diffuscope.tiling.compute import LocalCompute
+from diffuscope.tiling.engine import run_tiles
+from diffuscope.tiling.result import open_result
+from diffuscope.tiling.volume import make_volume_plan
+from diffuscope.training.batches import TrainingData
+from diffuscope.training.recipe import Optimisation
+from diffuscope.training.trainer import fit
+from diffuscope.zoo import load_model, save_model
+from tests.conftest import CARD
+
+SIDE = 32
+CONFIG = {
+    "target": {"name": "CT", "low": -200.0, "high": 300.0, "unit": "HU"},
+    "source": {"name": "T1 MR"},
+    "size": "tiny",
+    "tile": SIDE,
+    "overlap": 16,
+    "patch": SIDE,
+}
+
+
+def make(**changes: object) -> MIDiffusion:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        system = build_system("midiffusion", CONFIG | changes)
+        for parameter in system.parameters():
+            if not parameter.any():
+                parameter.data.normal_(0.0, 0.1)
+    assert isinstance(system, MIDiffusion)
+    return system.eval()
+
+
+def slices(seed: int, n: int = 2, side: int = SIDE) -> torch.Tensor:
+    """Something with structure in [0, 1]."""
+    rough = torch.rand(n, 1, side // 4, side // 4, generator=torch.Generator().manual_seed(seed))
+    return torch.nn.functional.interpolate(rough, scale_factor=4.0, mode="bilinear")
+
+
+def drain(system: MIDiffusion, source: torch.Tensor, *, seed: int = 0, places=((3, 0, 0), (4, 0, 0)), **settings):
+    asked = SampleSettings(**{"sampler": "sde-dpmsolver++", "steps": 4} | settings)
+    run = system.sample({"t1mr": source}, TileNoise(seed, places, *source.shape[2:]), asked)
+    estimates = []
+    with torch.inference_mode():
+        while True:
+            try:
+                estimates.append(next(run))
+            except StopIteration as end:
+                return estimates, end.value
+
+
+def test_the_loss_reads_the_target_and_nothing_else():
+    """Zero-shot: a batch that holds the target alone, and one whose source would break whoever looked."""
+    system = make()
+    target = 500 * slices(1) - 200
+    with torch.no_grad():
+        alone = system.loss({"ct": target}, torch.Generator().manual_seed(3))["loss"]
+        beside = system.loss({"ct": target, "t1mr": None}, torch.Generator().manual_seed(3))["loss"]
+    assert float(alone) == float(beside)
+    assert system.training_keys() == (["ct"], [])
+
+
+@pytest.mark.parametrize(("process", "weighting"), [("ve", "velocity"), ("ve", "epsilon"), ("vp", "epsilon")])
+def test_the_loss_is_that_of_the_score(process: str, weighting: str):
+    """A network that answers 0 says x̂_0 = √ᾱ x_t: σ²‖s − ∂ ln q / ∂x‖² of Eq. 12, written out."""
+    system = make(process=process, loss_weighting=weighting, T=40)
+    system.network.forward = lambda x, time, condition: torch.zeros_like(x)
+    target = 500 * slices(2, n=3) - 200
+    found = system.loss({"ct": target}, torch.Generator().manual_seed(7))["loss"]
+    generator = torch.Generator().manual_seed(7)
+    _, sigma = system.levels.draw(3, generator)
+    z = torch.randn(target.shape, generator=generator).double()
+    clean, sigma = (target.double() + 200) / 250 - 1, sigma.double()[:, None, None, None]
+    x = clean + sigma * z
+    estimate = x / (1 + sigma**2)
+    score, truth = (estimate - x) / sigma**2, -z / sigma
+    expected = (sigma * (score - truth)) ** 2
+    if weighting == "velocity":
+        expected = expected * (1 + sigma**2)
+    assert float(found) == pytest.approx(float(expected.mean()), rel=1e-4)
+
+
+def test_lmi_is_dropped_from_a_tenth_of_the_examples():
+    system, seen = make(), []
+    system.network.forward = lambda x, time, condition: seen.append(condition) or torch.zeros_like(x)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(40):
+        system.loss({"ct": 500 * slices(3, n=16, side=16) - 200}, generator)
+    dropped = torch.cat(seen).eq(DROPPED).flatten(1)
+    assert (dropped.all(dim=1) == dropped.any(dim=1)).all()
+    # 640 draws of 0.1: sd 0.012
+    assert 0.06 < float(dropped.all(dim=1).double().mean()) < 0.14
+
+
+def test_outputs_keep_to_their_ports():
+    system = make()
+    estimates, found = drain(system, slices(4), samples=3)
+    assert list(found) == [port.key for port in system.outputs] == ["ct", "mean", "uncertainty", "support"]
+    for port in system.outputs:
+        assert found[port.key].shape == (2, 1, SIDE, SIDE) and found[port.key].dtype == torch.float32
+    assert found["ct"].min() >= -200 and found["ct"].max() <= 300
+    assert found["support"].min() >= 0 and found["support"].max() <= 1
+    assert [one.step for one in estimates] == list(range(1, 13)) and {one.steps for one in estimates} == {12}
+    torch.testing.assert_close(estimates[3].clean["ct"], found["ct"])
+    assert not any(one.clean for one in estimates[4:])
+
+
+def test_mean_and_uncertainty_are_those_of_the_samples():
+    system, source = make(), slices(4)
+    _, found = drain(system, source, samples=3)
+    assert drain(system, source)[1]["uncertainty"].isnan().all()
+    drawn = []
+    for k in range(3):
+        noise = TileNoise(0, [(3, 0, 0), (4, 0, 0)], SIDE, SIDE)
+        moved = lambda port, *, sample, k=k, noise=noise, **key: noise(port, sample=k, **key)  # noqa: E731
+        run = system.sample({"t1mr": source}, moved, SampleSettings(sampler="sde-dpmsolver++", steps=4))
+        with torch.inference_mode():
+            drawn.append([one.clean["ct"] for one in run][-1].double().numpy())
+    np.testing.assert_allclose(found["mean"], np.mean(drawn, axis=0), atol=1e-3)
+    np.testing.assert_allclose(found["uncertainty"], np.std(drawn, axis=0, ddof=1), atol=1e-2)
+
+
+def test_guidance_is_s_0_plus_w_times_what_lmi_adds():
+    """One step from pure noise with an unbounded network: the result is affine in w."""
+    system, source = make(), slices(5)
+    system.network.forward = lambda x, time, condition: 0.1 * condition[:, :1] + 0.01 * condition[:, 1:]
+    results = {}
+    for w in (0.0, 0.5, 1.0, 3.0):
+        found = drain(system, source, steps=1, options={"guidance": w})[1]["ct"]
+        results[w] = ((found + 200) / 250 - 1).double()
+    for w in (0.5, 3.0):
+        torch.testing.assert_close(results[w], results[0.0] + w * (results[1.0] - results[0.0]), atol=1e-5, rtol=0)
+
+
+def test_without_guidance_the_source_does_not_matter_and_with_it_it_does():
+    system = make()
+    one, other = slices(6), slices(7)
+    free = [drain(system, source, options={"guidance": 0.0})[1]["ct"] for source in (one, other)]
+    assert torch.equal(*free)
+    guided = [drain(system, source)[1]["ct"] for source in (one, other)]
+    assert not torch.equal(*guided)
+    begun = [drain(system, source, options={"guidance": 0.0, "t0": 0.4})[1]["ct"] for source in (one, other)]
+    assert not torch.equal(*begun)
+
+
+def test_what_of_lmi_is_the_source_s_is_computed_once(monkeypatch: pytest.MonkeyPatch):
+    made, asked = [], []
+    original = Condition.__init__, Condition.__call__
+    monkeypatch.setattr(Condition, "__init__", lambda *a: made.append(1) or original[0](*a))
+    monkeypatch.setattr(Condition, "__call__", lambda *a: asked.append(1) or original[1](*a))
+    drain(make(), slices(8), samples=2)
+    assert (len(made), len(asked)) == (1, 8)
+
+
+def test_the_condition_keeps_theorem_1():
+    guide, noisy = 2 * slices(9) - 1, torch.randn(2, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    for config in (
+        GuidanceConfig(),
+        GuidanceConfig(patch=5, reduce=2),
+        GuidanceConfig(smooth=1.5, measure="normalised"),
+    ):
+        with_noise, itself = Condition(guide, config)(noisy).split(1, dim=1)
+        assert (with_noise <= itself + 1e-6).all()
+        assert itself.min() >= 0 and itself.max() <= 1 and itself.std() > 0
+
+
+def test_an_inverted_source_guides_as_the_source_does():
+    """What makes zero-shot possible: LMI does not see which way contrast goes."""
+    guide, noisy = 2 * slices(10) - 1, torch.randn(2, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+    config = GuidanceConfig()
+    torch.testing.assert_close(Condition(guide, config)(noisy), Condition(-guide, config)(noisy), atol=1e-4, rtol=0)
+
+
+def test_smoothing_is_a_gaussian_filter():
+    from scipy.ndimage import gaussian_filter
+
+    image = slices(11).double()
+    expected = gaussian_filter(image[1, 0].numpy(), 1.5, mode="nearest", radius=5)
+    np.testing.assert_allclose(smooth(image, 1.5)[1, 0].numpy(), expected, atol=1e-12)
+
+
+def test_support_is_low_where_something_was_painted_in_or_left_out():
+    source = 2 * slices(12, n=1, side=64) - 1
+    source[..., :24, :24] = 0.2
+    result = -0.7 * source
+    result[..., 8:14, 8:14] = 1.0
+    result[..., 40:56, 40:56] = result[..., 40:56, 40:56].mean()
+    found = support(source, result)[0, 0]
+    assert found[8:14, 8:14].max() < 0.3
+    assert found[46:50, 46:50].max() < 0.3
+    # Flat in both, and translated with the contrast turned over.
+    assert found[17:20, 3:20].min() > 0.99
+    assert found[30:36, 30:60].mean() > 0.7
+
+
+@pytest.mark.parametrize("sampler", SCORE_SAMPLERS)
+@pytest.mark.parametrize("process", ["ve", "vp"])
+def test_every_sampler_runs_both_processes(sampler: str, process: str):
+    system = make(process=process, T=6)
+    if sampler == "ddpm" and process == "ve":
+        with pytest.raises(InputError, match="discrete"):
+            drain(system, slices(13), sampler=sampler, steps=6)
+        return
+    estimates, found = drain(system, slices(13), sampler=sampler, steps=6)
+    assert len(estimates) == 6 and found["ct"].isfinite().all()
+
+
+def test_a_run_chooses_among_the_system_s_own_samplers_and_options():
+    system = make()
+    chosen = choose_settings(system, "fast", "probability-flow", 31, None, {"guidance": 2.0})
+    assert (chosen.sampler, chosen.steps, chosen.options) == ("probability-flow", 31, {"guidance": 2.0})
+    with pytest.raises(InputError, match="sampler"):
+        choose_settings(system, "fast", "unipc", None, None)
+    with pytest.raises(InputError, match="t0"):
+        choose_settings(system, "fast", None, None, None, {"t0": 0.0})
+
+
+def test_noise_shared_along_z_makes_equal_slices_equal():
+    system, source = make(), slices(14, n=1).repeat(2, 1, 1, 1)
+    apart = {
+        share: float((pair[0] - pair[1]).abs().mean())
+        for share in (0.0, 0.5, 1.0)
+        for pair in (drain(system, source, options={"along_z": share})[1]["ct"],)
+    }
+    assert apart[0.0] > apart[0.5] > 1.0 > 100 * apart[1.0]
+
+
+def run_volume(system: MIDiffusion, volume: np.ndarray, path: Path, region=None) -> np.ndarray:
+    plan = make_volume_plan(
+        shape=volume.shape,
+        spacing=(3.0, 1.0, 1.0),
+        factors=(1.0, 1.0, 1.0),
+        tile=system.tile,
+        overlap=system.overlap,
+        region=region,
+    )
+
+    def read(tile):
+        place = {"z": tile.z, "y": tile.y, "x": tile.x, "depth": 1, "height": plan.tile, "width": plan.tile}
+        return {"t1mr": read_volume(volume, **place, factors=(1.0, 1.0, 1.0), fill=0)}
+
+    canvas = Canvas(path, plan=plan, ports=system.outputs, record={})
+    compute = LocalCompute(
+        system=system,
+        read=read,
+        plan=plan,
+        settings=SampleSettings(sampler="sde-dpmsolver++", steps=2),
+        seed=1,
+        batch=1,
+        device=torch.device("cpu"),
+        precision="fp32",
+    )
+    list(run_tiles(compute, canvas))
+    return np.asarray(open_result(path).images["ct"][0])[..., 0]
+
+
+def test_a_volume_is_translated_slice_by_slice_and_a_region_of_it_the_same(tmp_path: Path):
+    volume = slices(15, n=3, side=48)[:, 0].numpy()
+    system = make()
+    whole = run_volume(system, volume, tmp_path / "whole")
+    assert whole.shape == (3, 48, 48) and whole.min() >= -200 and whole.std() > 0
+    part = run_volume(system, volume, tmp_path / "part", region=(1, 20, 4, 2, 20, 30))
+    np.testing.assert_array_equal(part, whole[1:3, 20:40, 4:34])
+
+
+def test_training_learns_and_a_folder_holds_the_model(tmp_path: Path):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        system = build_system("midiffusion", CONFIG)
+    target = {"ct": 500 * slices(16, n=4) - 200}
+
+    def judged() -> float:
+        with torch.no_grad():
+            many = {"ct": target["ct"].repeat(8, 1, 1, 1)}
+            return float(system.loss(many, torch.Generator().manual_seed(1))["loss"])
+
+    before = judged()
+    plan = Optimisation(steps=60, batch=4, learning_rate=3e-3, warmup=5, ema=0.9)
+    data = TrainingData(lambda _: target, [])
+    fit(system, data, plan, folder=tmp_path, device=torch.device("cpu"), precision="fp32")
+    assert judged() < 0.7 * before
+    loaded = load_model(save_model(tmp_path / "m", system, "midiffusion", CONFIG, CARD)).system
+    for key, value in system.state_dict().items():
+        torch.testing.assert_close(loaded.state_dict()[key], value.half().float(), atol=0, rtol=0)
+
+
+def test_the_paper_s_size_attends_at_16_px():
+    system = make(size="paper")
+    sides = []
+    system.network.unet.middle.register_forward_pre_hook(lambda _, args: sides.append(args[0].shape))
+    with torch.no_grad():
+        system.network(torch.zeros(1, 1, 128, 128), torch.ones(1), torch.zeros(1, 2, 128, 128))
+    assert sides == [(1, 128, 16, 16)]
+    assert [port.key for port in system.outputs] == [port.key for port in make().outputs]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"source": {"name": "CT"}},
+        {"target": {"name": "mean"}},
+        {"target": {"name": "CT", "low": 3.0, "high": 2.0}},
+        {"overlap": 24},
+        {"lmi": {"patch": 4}},
+        {"lmi": {"reduce": 3}},
+        {"beta": 1},
+    ],
+)
+def test_a_configuration_that_makes_no_sense_is_refused(wrong: dict):
+    with pytest.raises((ValidationError, InputError)):
+        MIDiffusionConfig(**CONFIG | wrong)
+
+
+def test_mr_is_standardised_by_its_whole_volume():
+    rng = np.random.default_rng(0)
+    volume = np.where(rng.random((6, 20, 20)) < 0.5, 0.0, rng.uniform(300, 1500, (6, 20, 20)))
+    found = standardise(volume)
+    assert found.dtype == np.float32 and found.min() == 0 and found.max() == pytest.approx(1.0, abs=0.02)
+    # Whatever the scanner's gain and offset.
+    np.testing.assert_allclose(standardise(7.5 * volume + 40), found, atol=1e-5)
+    # A voxel far below the air, as resampling makes them, changes nothing.
+    volume[0, 0, 0] = -900.0
+    np.testing.assert_allclose(standardise(volume)[1:], found[1:], rtol=0.01)
+    with pytest.raises(InputError, match="one intensity"):
+        standardise(np.full((3, 3), 5))
