@@ -19,7 +19,7 @@ from benchmarks._slide import lesson, sample
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.run import DEMO_SLIDE, load_model, open_result, run
 from diffuscope.sample_data import sample_path
-from diffuscope.tiling import compute
+from diffuscope.tiling import batch
 from diffuscope.tiling.plan import Region
 
 # Grid lines of the plan lie inside, and all of it is tissue.
@@ -36,7 +36,7 @@ class NoiseOfTheTile(TileNoise):
 
 def tiled(model: str, noise: type[TileNoise]) -> NDArray[np.float64]:
     """Return the virtual IHC of the region, (h, w, 3)."""
-    with tempfile.TemporaryDirectory() as folder, patch.object(compute, "TileNoise", noise):
+    with tempfile.TemporaryDirectory() as folder, patch.object(batch, "TileNoise", noise):
         for _ in run(model, sample_path(DEMO_SLIDE), Path(folder) / "out.ome.zarr", region=REGION):
             pass
         result = open_result(Path(folder) / "out.ome.zarr")

@@ -13,8 +13,9 @@ from diffuscope.devices import kept_memory, threads
 from diffuscope.errors import InputError
 from diffuscope.inputs import Frame, Input, PortInput, open_again, read_tile
 from diffuscope.systems.base import SampleSettings
+from diffuscope.tiling.batch import load, sample_tiles
 from diffuscope.tiling.cluster import Answer
-from diffuscope.tiling.compute import Told, autocast, is_out_of_memory, load, sample_tiles
+from diffuscope.tiling.compute import Told, autocast, is_out_of_memory
 from diffuscope.tiling.plan import Tile
 from diffuscope.zoo import Model, load_model
 

@@ -20,8 +20,9 @@ from diffuscope.diffusion.noise import normal
 from diffuscope.scans.volume import read_volume
 from diffuscope.systems.base import Estimate, Noise, SampleSettings, System
 from diffuscope.systems.ports import Port
+from diffuscope.tiling.batch import to_input
 from diffuscope.tiling.canvas import Canvas
-from diffuscope.tiling.compute import LocalCompute, to_input
+from diffuscope.tiling.compute import LocalCompute
 from diffuscope.tiling.engine import run_tiles
 from diffuscope.tiling.events import Preview, TileDone
 from diffuscope.tiling.plan import Plan

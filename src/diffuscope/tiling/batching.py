@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from diffuscope.systems.base import SampleSettings, System
-from diffuscope.tiling.compute import Loaded, autocast, is_out_of_memory, sample_tiles
+from diffuscope.tiling.batch import Loaded, sample_tiles
+from diffuscope.tiling.compute import autocast, is_out_of_memory
 from diffuscope.tiling.plan import Tile
 
 LARGEST = 64

@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from diffuscope.diffusion.noise import TileNoise
-from diffuscope.errors import DiffuscopeError, InputError
+from diffuscope.errors import InputError
 from diffuscope.systems.base import Estimate
+from diffuscope.tiling.batch import Loaded, Read, Sampling, Unread, load, sample_tiles
 from diffuscope.tiling.canvas import to_stored
 from diffuscope.tiling.events import Notice, Preview
 from diffuscope.tiling.plan import Plan, Tile
@@ -29,13 +29,6 @@ if TYPE_CHECKING:
 PREVIEW_SECONDS = 0.1
 # Batches that are read ahead: one is waited for, one may be slow.
 AHEAD = 2
-
-#: See `System.sample`.
-Sampling = Generator[Estimate, None, dict[str, Tensor]]
-
-#: Inputs of a tile by port key, each (tile, tile, c) in the port's physical range; of a volume
-#: (depth + 2·context, tile, tile, c) from slice z - context on (see `System.context`).
-Read = Callable[[Tile], Mapping[str, NDArray[np.generic]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,14 +48,6 @@ class Computed:
     tile: Tile
     outputs: dict[str, NDArray[np.float32]]
     values: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Unread:
-    """A tile whose input could not be read, and why."""
-
-    tile: Tile
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -246,68 +231,6 @@ class Told:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class Loaded:
-    """The inputs of a batch: those tiles that could be read, in order, and those that could not."""
-
-    tiles: tuple[Tile, ...]
-    images: tuple[Mapping[str, NDArray[np.generic]], ...]
-    unread: tuple[Unread, ...]
-
-    def part(self, start: int, stop: int) -> Loaded:
-        """Return some of the tiles that could be read."""
-        return Loaded(self.tiles[start:stop], self.images[start:stop], ())
-
-
-def load(read: Read, group: Sequence[Tile]) -> Loaded:
-    """Read the inputs of tiles; a tile that cannot be read does not keep the others from being computed."""
-    tiles, images, unread = [], [], []
-    for tile in group:
-        try:
-            images.append(read(tile))
-            tiles.append(tile)
-        except MemoryError:
-            raise
-        except Exception as error:  # noqa: BLE001  a damaged file makes every decoder fail in a way of its own
-            unread.append(Unread(tile, _first_line(error)))
-    return Loaded(tuple(tiles), tuple(images), tuple(unread))
-
-
-def sample_tiles(
-    system: System,
-    loaded: Loaded,
-    shape: tuple[int, ...],
-    settings: SampleSettings,
-    seed: int,
-    batch: int,
-    device: torch.device,
-) -> Sampling:
-    """Begin to sample loaded tiles of a shape (h, w) or (d, h, w), padded to `batch` (see `System.sample`)."""
-    padding = batch - len(loaded.tiles)
-    images = [*loaded.images, *[loaded.images[-1]] * padding]
-    patches = len(shape) == 3 and shape[0] > 1
-    inputs = {
-        port.key: to_input([image[port.key] for image in images], device, patches=patches) for port in system.inputs
-    }
-    places = [tile.corner for tile in (*loaded.tiles, *[loaded.tiles[-1]] * padding)]
-    height, width = shape[-2:]
-    noise = TileNoise(seed, places, height, width, device, depth=shape[0] if patches else None)
-    return system.sample(inputs, noise, settings)
-
-
-def to_input(images: Sequence[NDArray[np.generic]], device: torch.device, *, patches: bool = False) -> Tensor:
-    """Return images as one float32 batch, channels last in memory, on `device`.
-
-    (h, w, c) become (n, c, h, w); `patches` (d, h, w, c) become (n, c, d, h, w), and without it slices
-    (2k + 1, h, w, c) become (n, c·(2k + 1), h, w): of the first channel all slices, then of the next.
-    """
-    stacked = torch.from_numpy(np.stack([np.asarray(image, np.float32) for image in images])).movedim(-1, 1)
-    if patches:
-        return stacked.to(device).contiguous(memory_format=torch.channels_last_3d)
-    planes = stacked.flatten(1, -3)
-    return planes.to(device).contiguous(memory_format=torch.channels_last)
-
-
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
     """Return the context in which the network runs at a precision, ``"fp32"`` or ``"bf16"``."""
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
@@ -321,15 +244,4 @@ def is_out_of_memory(error: BaseException) -> bool:
     text = str(error).lower()
     return isinstance(error, RuntimeError) and any(
         words in text for words in ("can't allocate memory", "not enough memory", "out of memory")
-    )
-
-
-def _first_line(error: Exception) -> str:
-    line = (str(error).strip().splitlines() or [""])[0].rstrip(".")
-    return (
-        line
-        if isinstance(error, DiffuscopeError)
-        else f"{type(error).__name__}: {line}"
-        if line
-        else type(error).__name__
     )

@@ -10,8 +10,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 
 from diffuscope.errors import InputError
+from diffuscope.tiling.batch import Unread
 from diffuscope.tiling.canvas import Canvas
-from diffuscope.tiling.compute import Compute, Computed, Halved, Unread
+from diffuscope.tiling.compute import Compute, Computed, Halved
 from diffuscope.tiling.events import Event, Finished, Notice, Preview, Started, TileDone
 from diffuscope.tiling.plan import Tile
 from diffuscope.tiling.queue import Focus, TileQueue
