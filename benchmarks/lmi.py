@@ -25,9 +25,11 @@ from torch import Tensor
 
 from benchmarks._report import Goal, main
 from diffuscope.devices import pick_device, pick_precision
+from diffuscope.scans import open_volume
+from diffuscope.scans.foreground import volume_foreground
+from diffuscope.scans.intensity import to_range, volume_range
 from diffuscope.systems.midiffusion.condition import Condition, prepare
 from diffuscope.systems.midiffusion.config import WIDTHS, GuidanceConfig
-from diffuscope.systems.midiffusion.intensities import standardise
 from diffuscope.systems.midiffusion.lmi import LMI, Guide
 from diffuscope.systems.midiffusion.network import ScoreNetwork
 from diffuscope.tiling.compute import autocast
@@ -111,15 +113,15 @@ def _picture(slice_: NDArray[np.float32]) -> Tensor:
 
 
 def volumes() -> Iterator[tuple[str, dict[str, NDArray[np.float32]]]]:
-    """Yield each patient's standardised volumes, (z, y, x)."""
-    import SimpleITK as sitk
-
+    """Yield each patient's volumes as a run reads them, (z, y, x) in [0, 1]."""
     for folder in sorted(DATA.glob("patient*")):
+        opened = {name: open_volume(folder / f"{name}.nii.gz") for name in ("T1", "FLAIR")}
+        mask = volume_foreground(list(opened.values()), [None, None])
         yield (
             folder.name,
             {
-                name: standardise(sitk.GetArrayFromImage(sitk.ReadImage(str(folder / f"{name}.nii.gz"))))
-                for name in ("T1", "FLAIR")
+                name: to_range(np.asarray(volume.voxels[:, :, :]), volume_range(volume, mask), (0.0, 1.0))
+                for name, volume in opened.items()
             },
         )
 

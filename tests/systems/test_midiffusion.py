@@ -13,12 +13,12 @@ from diffuscope.checks import choose_settings
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.diffusion.score_samplers import SCORE_SAMPLERS
 from diffuscope.errors import InputError
+from diffuscope.run import run
 from diffuscope.scans.volume import read_volume
 from diffuscope.systems.base import SampleSettings
 from diffuscope.systems.midiffusion import MIDiffusion, MIDiffusionConfig
 from diffuscope.systems.midiffusion.condition import DROPPED, Condition, smooth
 from diffuscope.systems.midiffusion.config import GuidanceConfig
-from diffuscope.systems.midiffusion.intensities import standardise
 from diffuscope.systems.midiffusion.support import support
 from diffuscope.systems.registry import build_system
 from diffuscope.tiling.canvas import Canvas
@@ -334,15 +334,22 @@ def test_a_configuration_that_makes_no_sense_is_refused(wrong: dict):
         MIDiffusionConfig(**CONFIG | wrong)
 
 
-def test_mr_is_standardised_by_its_whole_volume():
-    rng = np.random.default_rng(0)
-    volume = np.where(rng.random((6, 20, 20)) < 0.5, 0.0, rng.uniform(300, 1500, (6, 20, 20)))
-    found = standardise(volume)
-    assert found.dtype == np.float32 and found.min() == 0 and found.max() == pytest.approx(1.0, abs=0.02)
-    # Whatever the scanner's gain and offset.
-    np.testing.assert_allclose(standardise(7.5 * volume + 40), found, atol=1e-5)
-    # A voxel far below the air, as resampling makes them, changes nothing.
-    volume[0, 0, 0] = -900.0
-    np.testing.assert_allclose(standardise(volume)[1:], found[1:], rtol=0.01)
-    with pytest.raises(InputError, match="one intensity"):
-        standardise(np.full((3, 3), 5))
+def test_inputs_without_a_unit_have_a_scale_of_their_own():
+    mr, ct = make().inputs[0], make(source={"name": "CBCT", "low": -500, "high": 500, "unit": "HU"}).inputs[0]
+    assert (mr.scale, mr.range, ct.scale, ct.range) == ("percentile", (0.0, 1.0), "stored", (-500.0, 500.0))
+    assert mr.spacing == ct.spacing == (None, 1.0, 1.0)
+
+
+def test_a_volume_s_file_becomes_another_modality(tmp_path: Path, shared: Path):
+    """From NIfTI, by the verbs of every face, with an untrained network: real slices, the source's own grid."""
+    pytest.importorskip("SimpleITK")
+    folder = save_model(tmp_path / "m", make(), "midiffusion", CONFIG, CARD)
+    source = shared / "data/ms-brain/patient07/T1.nii.gz"
+    asked = {"slices": "80:82", "region": "60,70,40,40", "device": "cpu", "threads": 1, "steps": 2}
+    list(run(folder, source, tmp_path / "out", options={"along_z": 0.5}, **asked))
+    result = open_result(tmp_path / "out")
+    assert result.complete and result.place.spacing == (1.0, 1.0, 1.0)
+    image, held = (np.asarray(result.images[key][0])[..., 0] for key in ("ct", "support"))
+    assert image.shape == held.shape == (2, 40, 40)
+    assert image.min() >= -200 and image.max() <= 300 and image.std() > 0 and 0 <= held.min() < held.max() <= 1
+    assert result.record["parameters"]["options"] == {"along_z": 0.5}

@@ -32,9 +32,10 @@ class ModalityConfig(_Strict):
     name : str
         E.g. ``"CT"``.
     low, high : float
-        The window: what lies beyond is cut off. Of CT in HU; of MR after `intensities.standardise` 0 and 1.
+        The window: what lies beyond is cut off. Of CT in HU; of MR, which has no unit, what two percentiles of a
+        volume's foreground become (see `diffuscope.scans.intensity`).
     unit : str
-        E.g. ``"HU"``; empty where intensities have none.
+        E.g. ``"HU"``; empty where a file's intensities have a scale of their own.
     """
 
     name: str
@@ -118,7 +119,7 @@ class MIDiffusionConfig(_Strict):
     lmi : GuidanceConfig
         See there.
     mpp : float
-        µm per pixel of a slice.
+        µm per pixel of a slice. Slices are taken as they come, whatever lies between them.
     tile, overlap : int
         Of a run, px. A tile that holds whole slices has no seams.
     patch : int

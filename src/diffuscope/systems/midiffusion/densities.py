@@ -54,8 +54,9 @@ class SampleDensities:
         offsets = range(self._axes + 1, 2 * self._axes + 1)
         around = around.permute(*offsets, *range(self._axes + 1)).contiguous()
         # K(x_q − x_{q+d}) at [d, n, q]; q goes 2 · reach px beyond the block.
-        self._kernels = (around - around[(patch - 1,) * self._axes]).square().neg().exp()
-        self._entropy = self._mean_log(self._kernels)
+        apart = around - around[(patch - 1,) * self._axes]
+        self._kernels = torch.addcmul(apart.new_zeros(()), apart, apart, value=-1.0).exp_()
+        self._entropy = self._mean_log(_added([self._kernels.narrow(0, start, patch) for start in range(patch)]))
 
     @staticmethod
     def margin(patch: int) -> int:
@@ -70,16 +71,19 @@ class SampleDensities:
         """H of the joint density (see `Densities`)."""
         mine = _moved(self._kernels, (0,) * self._axes, around=2 * self._reach, keep=self._reach)
         theirs = _moved(other._kernels, shift, around=2 * self._reach, keep=self._reach)
-        return self._mean_log(mine * theirs)
+        summed = mine[: self._patch] * theirs[: self._patch]
+        for start in range(1, self._patch):
+            # Multiplied and added in one pass.
+            summed.addcmul_(mine.narrow(0, start, self._patch), theirs.narrow(0, start, self._patch))
+        return self._mean_log(summed)
 
-    def _mean_log(self, kernels: Tensor) -> Tensor:
-        """Return ln S − 1/S Σ_s ln Σ_t K of each patch that lies within where there are kernels."""
+    def _mean_log(self, sums: Tensor) -> Tensor:
+        """Return ln S − 1/S Σ_s ln Σ_t K of each patch, of kernels summed along the first axis of the offsets."""
         patch, axes = self._patch, self._axes
-        sums = kernels
-        for axis in range(axes):
+        for axis in range(1, axes):
             sums = _added([sums.narrow(axis, start, patch) for start in range(patch)])
         # At [k, n, q]: the patch around q + k − reach. Wanted by its centre.
-        sides = [side - 2 * self._reach for side in kernels.shape[axes + 1 :]]
+        sides = [side - 2 * self._reach for side in sums.shape[axes + 1 :]]
         terms = []
         for place in itertools.product(range(patch), repeat=axes):
             own = sums[place]

@@ -137,16 +137,12 @@ class Guide:
 
     def _compare(self, others: Iterator[Densities]) -> Information:
         raw, normalised = [], []
+        windows = list(itertools.product(self._settings.steps, repeat=len(self._still)))
         for own, other in zip(self._own, others, strict=True):
-            here = own.entropy(self._still)
-            most, best = torch.zeros_like(here), torch.zeros_like(here)
-            for shift in itertools.product(self._settings.steps, repeat=len(self._still)):
-                both = here + other.entropy(shift)
-                mutual = (both - own.joint_entropy(other, shift)).clamp_min(0.0)
-                most = torch.maximum(most, mutual)
-                best = torch.maximum(best, (2.0 * mutual + FLOOR) / (both + FLOOR))
-            raw.append(most)
-            normalised.append(best.clamp_max(1.0))
+            both = own.entropy(self._still) + torch.stack([other.entropy(window) for window in windows])
+            mutual = both - torch.stack([own.joint_entropy(other, window) for window in windows])
+            raw.append(mutual.amax(dim=0).clamp_min(0.0))
+            normalised.append(((2.0 * mutual + FLOOR) / (both + FLOOR)).amax(dim=0).clamp(0.0, 1.0))
         return Information(self._assemble(raw), self._assemble(normalised))
 
     def _prepare(self, image: Tensor) -> Iterator[Densities]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -54,10 +55,12 @@ class MIDiffusion(System):
         self.config = config
         self.network = ScoreNetwork(WIDTHS[config.size], attention=config.size == "paper")
         self.tile, self.overlap = config.tile, config.overlap
-        target = _image(config.target, config.target.name, config.target.key, config.mpp)
-        self.inputs = (_image(config.source, config.source.name, config.source.key, config.mpp),)
+        source = _image(config.source, config.source.name, config.source.key, config.mpp)
+        # Slice by slice; and without a unit a volume's own percentiles make its range.
+        spacing = (None, config.mpp / 1000.0, config.mpp / 1000.0)
+        self.inputs = (replace(source, spacing=spacing, scale="stored" if config.source.unit else "percentile"),)
         self.outputs = (
-            target,
+            _image(config.target, config.target.name, config.target.key, config.mpp),
             _image(config.target, f"{config.target.name}, mean of samples", "mean", config.mpp),
             Port(
                 name="uncertainty",
