@@ -25,8 +25,8 @@ _READING = """## How to read it
 Every row trains the same number of steps on the same crops with the same optimiser (AdamW, 6e-4, cosine, averaged
 weights), with networks of one set of widths ("{size}"): {steps} steps of {batch} crops of {patch} px on restained
 slides, {strip_steps} on strips; a model of several stains takes as many for each stain. Equal steps are the paper's
-rule; they are not equal time, which stands beside them (mean of the row's cells). The rate was chosen for
-StainDiffuser, not for the baselines. One sample at the default quality.
+rule; they are not equal time, which stands beside them (mean of the row's cells, by the clock: also what the machine
+did meanwhile). The rate was chosen for StainDiffuser, not for the baselines. One sample at the default quality.
 Scores are means over the test slides, then over seeds, ± standard deviation over seeds where there are three. A pixel
 is positive from 0.2 OD; "near" is within 10 µm of a positive pixel. `teacher-again` is what the truth itself scores,
 asked twice; `no-dab` is the truth without any DAB.
