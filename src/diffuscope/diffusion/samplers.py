@@ -13,6 +13,7 @@ way. Even steps leave the last one too long, which shows in the texture. Second 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,9 @@ from torch import Tensor
 
 from diffuscope.diffusion.schedule import Schedule
 from diffuscope.errors import InputError
+
+# diffusers loads its parts by need, and fails where two threads need one first at the same time.
+_IMPORTING = Lock()
 
 SAMPLERS = ("sde-dpmsolver++", "dpmsolver++", "unipc", "ddim", "ddpm")
 
@@ -122,7 +126,8 @@ def make_sampler(
     InputError
         For an unknown name, or steps out of range.
     """
-    from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, UniPCMultistepScheduler
+    with _IMPORTING:
+        from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, UniPCMultistepScheduler
 
     if name not in SAMPLERS:
         raise InputError(f"There is no sampler {name!r}; choose one of {', '.join(SAMPLERS)}.")

@@ -43,10 +43,6 @@ class Loaded:
     images: tuple[Mapping[str, NDArray[np.generic]], ...]
     unread: tuple[Unread, ...]
 
-    def part(self, start: int, stop: int) -> Loaded:
-        """Return some of the tiles that could be read."""
-        return Loaded(self.tiles[start:stop], self.images[start:stop], ())
-
 
 def load(read: Read, group: Sequence[Tile]) -> Loaded:
     """Read the inputs of tiles; a tile that cannot be read does not keep the others from being computed."""

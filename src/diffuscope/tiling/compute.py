@@ -1,13 +1,15 @@
-"""Tiles through a system on this machine, a batch at a time; the next batches are read meanwhile."""
+"""Tiles through a system on this machine, batch by batch in lanes side by side; the next are read meanwhile."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, nullcontext
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +22,7 @@ from diffuscope.systems.base import Estimate
 from diffuscope.tiling.batch import Loaded, Read, Sampling, Unread, load, sample_tiles
 from diffuscope.tiling.canvas import to_stored
 from diffuscope.tiling.events import Notice, Preview
+from diffuscope.tiling.lanes import side_by_side
 from diffuscope.tiling.plan import Plan, Tile
 from diffuscope.tiling.queue import TileQueue
 
@@ -110,82 +113,70 @@ class LocalCompute:
         InputError
             Not even one tile fits into memory.
         """
-        batch = self.batch
-        reader = ThreadPoolExecutor(1, "diffuscope-read")
-        # Its threads compute with as many CPU threads as the one that starts them.
-        lanes = ThreadPoolExecutor(
-            self.lanes, "diffuscope-lane", initializer=torch.set_num_threads, initargs=(torch.get_num_threads(),)
-        )
-        ahead: deque[tuple[tuple[Tile, ...], Future[Loaded]]] = deque()
-        try:
-            while True:
-                while len(ahead) < AHEAD and (group := queue.take(batch * self.lanes)):
-                    ahead.append((group, reader.submit(load, self.read, group)))
-                if not ahead:
-                    return
-                group, loading = ahead.popleft()
-                try:
-                    loaded = loading.result()
-                    computed = (yield from self._sample(loaded, batch, lanes)) if loaded.tiles else ()
-                except Exception as error:
-                    if not is_out_of_memory(error):
-                        raise
-                    batch = self._smaller(batch, error)
-                    yield Halved(batch)
-                    queue.put_back([*group, *(tile for waiting, _ in ahead for tile in waiting)])
-                    ahead.clear()
-                    continue
-                if computed is None:
-                    return
+        with ThreadPoolExecutor(1, "diffuscope-read") as reader:
+            supply = _Supply(
+                queue, self.batch, ahead=AHEAD * self.lanes, load=lambda tiles: reader.submit(load, self.read, tiles)
+            )
+            stop = _Stop(self.cancelled)
+            lanes = [self._lane(supply, stop, shows=number == 0) for number in range(self.lanes)]
+            # As many CPU threads each as here.
+            begin = partial(torch.set_num_threads, torch.get_num_threads())
+            try:
+                with closing(side_by_side(lanes, begin=begin)) as items:
+                    yield from items
+            finally:
+                reader.shutdown(wait=False, cancel_futures=True)
+
+    def _lane(
+        self, supply: _Supply, stop: _Stop, *, shows: bool
+    ) -> Generator[Preview | Computed | Unread | Halved | None, None, None]:
+        """Compute batches until there are none; with `shows`, yield previews, of a batch's first tile."""
+        while not stop.said and (taken := supply.take()) is not None:
+            try:
+                loaded = taken.loading.result()
                 yield from loaded.unread
-                yield from computed
-        finally:
-            lanes.shutdown()
-            reader.shutdown(cancel_futures=True)
+                computed = (yield from self._sample(loaded, taken.batch, stop, shows=shows)) if loaded.tiles else ()
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                if taken.batch == 1:
+                    raise self._too_little() from error
+                if self.device.type == "cuda":
+                    torch.cuda.empty_cache()
+                if (batch := supply.halve(taken)) is not None:
+                    yield Halved(batch)
+                continue
+            yield from computed
 
     def _sample(
-        self, loaded: Loaded, batch: int, lanes: ThreadPoolExecutor
-    ) -> Generator[Preview | None, None, list[Computed] | None]:
-        """Sample a batch a lane, one evaluation at a time; yield previews of the first tile; None when cancelled."""
+        self, loaded: Loaded, batch: int, stop: _Stop, *, shows: bool
+    ) -> Generator[Preview | None, None, tuple[Computed, ...]]:
+        """Sample a batch, one evaluation at a time; return nothing when cancelled."""
         first, main, shown = loaded.tiles[0], self.system.outputs[0], 0.0
-        parts = [loaded.part(at, at + batch) for at in range(0, len(loaded.tiles), batch)]
-        samplings = [
-            sample_tiles(self.system, part, self.plan.shape, self.settings, self.seed, batch, self.device)
-            for part in parts
-        ]
-        told = [Told() for _ in parts]
-        while True:
-            if self.cancelled():
-                for steps in samplings:
-                    steps.close()
-                return None
-            futures = [lanes.submit(self._evaluate, steps) for steps in samplings]
-            # All have ended, one way or the other, before anything is done about one of them.
-            wait(futures)
-            stands = [future.result() for future in futures]
-            estimate = stands[0]
-            if not isinstance(estimate, Estimate):
-                # All take the same number of evaluations.
-                outputs = [stand for stand in stands if not isinstance(stand, Estimate)]
-                ended = zip(parts, told, outputs, strict=True)
-                return [tile for part, one, made in ended for tile in one.finished(part.tiles, made)]
-            for one, stand in zip(told, stands, strict=True):
-                if isinstance(stand, Estimate):
-                    one.hear(stand)
-            if main.key in estimate.clean and time.perf_counter() - shown >= PREVIEW_SECONDS:
-                shown = time.perf_counter()
-                clean = np.moveaxis(estimate.clean[main.key][0].float().cpu().numpy(), 0, -1)
-                *z, y, x = (place - start for place, start in zip(first.corner, self.plan.window, strict=False))
-                yield Preview(
-                    y=y,
-                    x=x,
-                    z=z[0] if z else 0,
-                    image=to_stored(clean, main),
-                    step=estimate.step,
-                    steps=estimate.steps,
-                )
-            else:
-                yield None
+        told = Told()
+        with closing(
+            sample_tiles(self.system, loaded, self.plan.shape, self.settings, self.seed, batch, self.device)
+        ) as steps:
+            while not stop():
+                estimate = self._evaluate(steps)
+                if not isinstance(estimate, Estimate):
+                    return told.finished(loaded.tiles, estimate)
+                told.hear(estimate)
+                if shows and main.key in estimate.clean and time.perf_counter() - shown >= PREVIEW_SECONDS:
+                    shown = time.perf_counter()
+                    clean = np.moveaxis(estimate.clean[main.key][0].float().cpu().numpy(), 0, -1)
+                    *z, y, x = (place - start for place, start in zip(first.corner, self.plan.window, strict=False))
+                    yield Preview(
+                        y=y,
+                        x=x,
+                        z=z[0] if z else 0,
+                        image=to_stored(clean, main),
+                        step=estimate.step,
+                        steps=estimate.steps,
+                    )
+                else:
+                    yield None
+        return ()
 
     def _evaluate(self, steps: Sampling) -> Estimate | dict[str, Tensor]:
         """Go on by one evaluation of the network; at the end return the outputs."""
@@ -195,15 +186,62 @@ class LocalCompute:
         except StopIteration as end:
             return end.value
 
-    def _smaller(self, batch: int, error: Exception) -> int:
-        if batch == 1:
-            raise InputError(
-                f"there is not enough memory on {self.device} for one tile: close what else uses it, draw fewer "
-                "samples, or choose --device cpu. Finished tiles are kept; --resume goes on."
-            ) from error
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-        return batch // 2
+    def _too_little(self) -> InputError:
+        return InputError(
+            f"there is not enough memory on {self.device} for one tile: close what else uses it, draw fewer "
+            "samples, or choose --device cpu. Finished tiles are kept; --resume goes on."
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Taken:
+    """Tiles that one lane computes, at most `batch`, and their inputs."""
+
+    tiles: tuple[Tile, ...]
+    loading: Future[Loaded]
+    batch: int
+
+
+class _Supply:
+    """Batches for several lanes, read ahead of them."""
+
+    def __init__(
+        self, queue: TileQueue, batch: int, *, ahead: int, load: Callable[[tuple[Tile, ...]], Future[Loaded]]
+    ) -> None:
+        self._queue, self._batch, self._most, self._load = queue, batch, ahead, load
+        self._ahead: deque[_Taken] = deque()
+        self._lock = threading.Lock()
+
+    def take(self) -> _Taken | None:
+        """Return the next batch; None when there is none."""
+        with self._lock:
+            while len(self._ahead) < self._most and (tiles := self._queue.take(self._batch)):
+                self._ahead.append(_Taken(tiles, self._load(tiles), self._batch))
+            return self._ahead.popleft() if self._ahead else None
+
+    def halve(self, failed: _Taken) -> int | None:
+        """Put a batch back that was too large, and halve those to come; None where another lane has seen to that."""
+        with self._lock:
+            self._queue.put_back(failed.tiles)
+            if failed.batch != self._batch:
+                return None
+            self._queue.put_back(tile for waiting in self._ahead for tile in waiting.tiles)
+            self._ahead.clear()
+            self._batch //= 2
+            return self._batch
+
+
+class _Stop:
+    """Whether to end, asked by several lanes, of a function that is called by one at a time."""
+
+    def __init__(self, cancelled: Callable[[], bool]) -> None:
+        self._cancelled, self._lock = cancelled, threading.Lock()
+        self.said = False
+
+    def __call__(self) -> bool:
+        with self._lock:
+            self.said = self.said or self._cancelled()
+            return self.said
 
 
 class Told:
