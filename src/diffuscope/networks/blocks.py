@@ -133,9 +133,14 @@ class Upsample(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, inputs, h, w) to (n, outputs, 2h, 2w).
 
-        Of the nine pixels that the convolution sees after the doubling at most four differ: one transposed convolution
-        of stride 2, whose 4×4 kernel is the 3×3 kernel summed over a 2×2 block, takes 4/9 of the products.
+        Of the nine pixels that the convolution sees after the doubling at most four differ: one convolution with four
+        2×2 kernels, sums over parts of the 3×3 kernel, makes the four pixels that each pixel becomes with 4/9 of the
+        products. (As a transposed convolution it takes as long, but its last bits depend on the number of threads.)
         """
-        turned = self.conv.weight.flip(2, 3).transpose(0, 1)
-        kernel = F.avg_pool2d(turned, 2, stride=1, padding=1, divisor_override=1)
-        return F.conv_transpose2d(x, kernel, self.conv.bias, stride=2, padding=1)
+        height, width = x.shape[-2:]
+        sums = F.avg_pool2d(self.conv.weight, 2, stride=1, padding=1, divisor_override=1)
+        kernels = torch.cat([sums[:, :, a::2, b::2] for a in (0, 1) for b in (0, 1)])
+        bias = None if self.conv.bias is None else self.conv.bias.repeat(4)
+        four = F.conv2d(x, kernels, bias, padding=1).permute(0, 2, 3, 1).unflatten(-1, (2, 2, -1))
+        rows = [torch.stack([four[:, a : a + height, b : b + width, a, b] for b in (0, 1)], 3) for a in (0, 1)]
+        return torch.stack(rows, 2).flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
