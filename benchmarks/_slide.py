@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from diffuscope.devices import pick_device, pick_precision
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.run import DEMO_SLIDE, open_scan
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import read_region
-from diffuscope.systems.base import SampleSettings
+from diffuscope.systems.base import SampleSettings, System
+from diffuscope.training.batches import laid_out
 from diffuscope.training.teacher import Lesson, Stain, prepare
 from diffuscope.zoo import Model
 
@@ -44,14 +47,56 @@ def sample(
     model: Model, he: NDArray[np.uint8], places: list[tuple[int, int]], settings: SampleSettings, *, seed: int = 0
 ) -> dict[str, NDArray[np.float32]]:
     """Sample tiles (n, h, w, 3) that lie at `places`, as the engine would; outputs by key, (n, h, w, c)."""
+    found, _ = sample_tiles(
+        model.system,
+        {model.system.inputs[0].key: torch.from_numpy(he).permute(0, 3, 1, 2).float()},
+        places,
+        settings,
+        seed=seed,
+    )
+    return {key: value.permute(0, 2, 3, 1).numpy() for key, value in found.items()}
+
+
+def sample_tiles(
+    system: System,
+    images: Mapping[str, Tensor],
+    places: list[tuple[int, int]],
+    settings: SampleSettings,
+    *,
+    seed: int = 0,
+) -> tuple[dict[str, Tensor], dict[str, NDArray[np.float32]]]:
+    """Sample tiles that lie at `places`, as the engine would.
+
+    Parameters
+    ----------
+    system : System
+        In evaluation mode.
+    images : mapping of str to Tensor
+        By key of the inputs, (n, c, h, w).
+    places : list of (y, x)
+        Of the tiles.
+    settings : SampleSettings
+    seed : int
+
+    Returns
+    -------
+    dict of str to Tensor
+        Outputs (n, c, h, w) by key, on the CPU.
+    dict of str to ndarray
+        What each evaluation told of each tile, (n, evaluations) by key of `System.values`.
+    """
     device = pick_device("auto")
-    inputs = torch.from_numpy(he).permute(0, 3, 1, 2).float().to(device).contiguous(memory_format=torch.channels_last)
-    noise = TileNoise(seed, places, he.shape[1], he.shape[2], device)
-    steps = model.system.sample({model.system.inputs[0].key: inputs}, noise, settings)
+    system.to(device)
+    inputs = {key: laid_out(image.to(device)) for key, image in images.items()}
+    height, width = next(iter(inputs.values())).shape[2:]
+    steps = system.sample(inputs, TileNoise(seed, places, height, width, device), settings)
     enabled = pick_precision(device) == "bf16"
+    told: dict[str, list[Tensor]] = {}
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=enabled):
         while True:
             try:
-                next(steps)
+                for key, value in next(steps).values.items():
+                    told.setdefault(key, []).append(value.float().cpu())
             except StopIteration as end:
-                return {key: value.permute(0, 2, 3, 1).cpu().numpy() for key, value in end.value.items()}
+                values = {key: torch.stack(some, dim=1).numpy() for key, some in told.items()}
+                return {key: value.float().cpu() for key, value in end.value.items()}, values

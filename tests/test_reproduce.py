@@ -18,10 +18,11 @@ from scipy import stats
 from benchmarks import _cells
 from benchmarks._cells import Cell, Training
 from benchmarks.reproduce import staindiffuser as table
+from benchmarks.reproduce.claims import Claim, Line, claims
 from benchmarks.reproduce.fill import fill
 from benchmarks.reproduce.measure import measure
 from benchmarks.reproduce.page import page
-from benchmarks.reproduce.report import Line, claims, lines
+from benchmarks.reproduce.report import lines
 from benchmarks.reproduce.restained import TEST_SLIDES, Restained
 from benchmarks.reproduce.strips import Strips, copied_strips, read_strip, usable_strips
 from diffuscope.training.recipe import Optimisation
@@ -224,7 +225,7 @@ def test_rows_that_a_claim_compares_have_three_seeds(monkeypatch: pytest.MonkeyP
         for stain in task.study.stains if task.row else ():
             seeds.setdefault((task.row.name, stain), set()).add(task.seed)
     for claim in table.CLAIMS:
-        assert seeds[claim.first, claim.stain] == seeds[claim.second, claim.stain] == {0, 1, 2}
+        assert seeds[claim.first, claim.table] == seeds[claim.second, claim.table] == {0, 1, 2}
     assert seeds["unet-regression", "CD3"] == seeds["multi-task", "IHC"] == {0}
 
 
@@ -257,8 +258,8 @@ def slides(*values: float) -> dict[str, dict]:
 def test_claims_are_told_with_difference_interval_and_p():
     first = Line("a", [slides(20.0, 22.0), slides(21.0, 23.0)], "", 1)
     second = Line("b", [slides(19.5, 22.5)], "", 1)
-    stated = [table.Claim("CD3", "a", "b", "+1 dB"), table.Claim("CD3", "a", "c", "not there")]
-    *_, row = claims({"CD3": {"a": first, "b": second}}, stated).splitlines()
+    stated = [Claim("CD3", "a", "b", "+1 dB"), Claim("CD3", "a", "c", "not there")]
+    *_, row = claims({"CD3": {"a": first, "b": second}}, stated, heading="stain", units=("slide", "tile")).splitlines()
     cells = [cell.strip() for cell in row.split("|")[1:-1]]
     # means over slides: (21 + 22) / 2 − 21; tiles: 20.5 ± .5 and 22.5 ± .5 against 19.5 ± .5 and 22.5 ± .5
     assert cells[:5] == ["CD3", "a", "b", "+1 dB", "+0.50 dB"]

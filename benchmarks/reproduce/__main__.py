@@ -1,4 +1,4 @@
-"""``python -m benchmarks.reproduce staindiffuser``: compute the cells that are missing, and write the page.
+"""``python -m benchmarks.reproduce staindiffuser`` (or ``damm``): compute the cells that are missing, write the page.
 
 Several of these at once share the cells; networks this small train faster as two processes of one thread
 (OMP_NUM_THREADS=1) than as one of two.
@@ -7,24 +7,64 @@ Several of these at once share the cells; networks this small train faster as tw
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.reproduce import damm, damm_measure, damm_page, measure, page, staindiffuser
 from benchmarks.reproduce.fill import fill
-from benchmarks.reproduce.measure import measure
-from benchmarks.reproduce.page import page
 from benchmarks.reproduce.plan import plan
-from benchmarks.reproduce.staindiffuser import BUDGETS, Task, tasks
 from benchmarks.reproduce.strips import STRIPS, copied_strips
 
 ROOT = Path(__file__).parents[2]
 
 
+@dataclass(frozen=True)
+class Table:
+    """A paper's table.
+
+    Attributes
+    ----------
+    budgets : mapping
+        By ``"standard"``, ``"quick"``, ``"full"``.
+    todo : callable
+        From a budget and whether it is the quick one to all cells, and what was left out and why.
+    measure : callable
+        From a task and its cell's folder to what is found.
+    page : callable
+        From the complete cells to the page.
+    """
+
+    budgets: Mapping[str, Any]
+    todo: Callable[[Any, bool], tuple[list[Any], list[str]]]
+    measure: Callable[[Any, Path], Mapping[str, Any]]
+    page: Callable[..., str]
+
+
+def _staindiffuser(budget: staindiffuser.Budget, quick: bool) -> tuple[list[staindiffuser.Task], list[str]]:
+    notices, todo = _strip_notices(), []
+    for task in staindiffuser.tasks(quick=quick, budget=budget):
+        refused = task.missing()
+        if refused is None:
+            todo.append(task)
+        elif refused not in notices:
+            notices.append(refused)
+    return todo, notices
+
+
+TABLES = {
+    "staindiffuser": Table(staindiffuser.BUDGETS, _staindiffuser, measure.measure, page.page),
+    "damm": Table(
+        damm.BUDGETS, lambda budget, quick: (damm.tasks(budget, quick=quick), []), damm_measure.measure, damm_page.page
+    ),
+}
+
+
 def main() -> None:
     """Say what will be done and how long it takes; do it; write the page after every cell."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.reproduce", description=main.__doc__)
-    parser.add_argument("name", choices=["staindiffuser"], help="whose table")
+    parser.add_argument("name", choices=list(TABLES), help="whose table")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="a few minutes: checks the machinery")
     size.add_argument("--full", action="store_true", help="the paper's protocol: weeks of GPU")
@@ -33,18 +73,12 @@ def main() -> None:
     arguments = parser.parse_args()
 
     name = "quick" if arguments.quick else "full" if arguments.full else "standard"
-    budget = BUDGETS[name]
+    wanted = TABLES[arguments.name]
+    budget = wanted.budgets[name]
     root = ROOT / "runs/reproduce" / arguments.name
     docs = ROOT / "docs/reproduce" if name == "standard" else root
     target = docs / (f"{arguments.name}.md" if name == "standard" else f"{name}.md")
-    notices = _strip_notices()
-    todo = []
-    for task in tasks(quick=arguments.quick, budget=budget):
-        refused = task.missing()
-        if refused is None:
-            todo.append(task)
-        elif refused not in notices:
-            notices.append(refused)
+    todo, notices = wanted.todo(budget, arguments.quick)
     print("\n".join(f"Left out: {notice}" for notice in notices), flush=True)
     if not arguments.page:
         print(plan(todo, root=root), flush=True)
@@ -53,12 +87,12 @@ def main() -> None:
     if arguments.quick:
         print("QUICK: a few steps of tiny networks. This checks the machinery; the figures mean nothing.", flush=True)
 
-    def write(complete: Sequence[tuple[Task, Mapping[str, Any]]]) -> None:
-        _write(target, page(complete, budget=budget, kind=name, notices=notices, cells=len(todo)))
+    def write(complete: Sequence[tuple[Any, Mapping[str, Any]]]) -> None:
+        _write(target, wanted.page(complete, budget=budget, kind=name, notices=notices, cells=len(todo)))
         print(f"wrote {target}", flush=True)
 
     if not arguments.page:
-        fill(todo, measure, root=root, write=write)
+        fill(todo, wanted.measure, root=root, write=write)
     elif complete := [(task, known) for task in todo if (known := task.cell.found(root)) is not None]:
         write(complete)
     else:

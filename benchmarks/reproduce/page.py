@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from benchmarks.reproduce.report import claims, lines, table
-from benchmarks.reproduce.staindiffuser import Budget, Task
+from benchmarks.reproduce.claims import claims, table
+from benchmarks.reproduce.report import HEADINGS, lines
+from benchmarks.reproduce.staindiffuser import CLAIMS, ROWS, Budget, Task
 
 _KIND = {
     "standard": "",
@@ -70,12 +71,16 @@ def page(
     """
     tables = {stain: lines(found, stain) for stain in _TABLES}
     flag = "" if kind == "standard" else f" --{kind}"
+    against = claims(tables, CLAIMS, heading="stain", units=("slide", "tile"))
     parts = [_HEAD.format(flag=flag, done=len(found), cells=cells) + _KIND[kind]]
-    parts += [_READING.format(**asdict(budget)), f"## Claims\n\n{_CLAIMS}\n{claims(tables)}\n"]
+    parts += [
+        _READING.format(**asdict(budget)),
+        f"## Claims\n\n{_CLAIMS}\n{against}\n",
+    ]
     for stain, rows in tables.items():
         if rows:
             title, under = _TABLES[stain]
-            parts.append(f"## {title}\n\n{under}\n\n{table(rows)}\n")
+            parts.append(f"## {title}\n\n{under}\n\n{table(rows, HEADINGS, {row.name: row.what for row in ROWS})}\n")
     if notices:
         parts.append("## Left out\n\n" + "\n".join(f"- {notice}" for notice in notices) + "\n")
     return "\n".join(parts)

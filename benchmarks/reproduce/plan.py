@@ -6,25 +6,45 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from benchmarks._scores import stain_word
-from benchmarks.reproduce.staindiffuser import Task
+from benchmarks._cells import Training
+from benchmarks.reproduce.fill import HasCell
 from diffuscope.devices import pick_device, pick_precision
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.systems.base import System
 from diffuscope.systems.registry import build_system
+from diffuscope.training.batches import laid_out
 
 _WARM, _TIMED, _SAMPLED = 2, 7, 3
-_TILE = 256
-# Tiles of the two restained test slides; a strip has one.
-_TILES = 28
 
 
-def plan(todo: Sequence[Task], *, root: Path) -> str:
+class Planned(HasCell, Protocol):
+    """What takes time."""
+
+    @property
+    def row(self) -> Any:
+        """Has a ``name``; None: nothing is trained."""
+        ...
+
+    @property
+    def training(self) -> Training:
+        """What is trained."""
+        ...
+
+    def noise_batch(self) -> dict[str, Tensor]:
+        """Return a batch of noise, as the system takes it."""
+        ...
+
+    def sampled_tiles(self) -> tuple[int, int]:
+        """Return how many tiles are sampled, and their side in px."""
+        ...
+
+
+def plan(todo: Sequence[Planned], *, root: Path) -> str:
     """Return the cells that are to be computed and the time that they should take, as text.
 
     Steps and samples of each system are timed on pictures of noise: the network's work does not depend on them.
@@ -38,12 +58,12 @@ def plan(todo: Sequence[Task], *, root: Path) -> str:
         if task.row.name not in known:
             known[task.row.name] = _seconds(task)
         step, tile = known[task.row.name]
-        tiles = _TILES * len(task.study.stains) if task.study.name.startswith("restained") else 1
-        seconds = step * task.training.optimisation.steps + tile * tiles
+        plan, (tiles, _) = task.training.optimisation, task.sampled_tiles()
+        seconds = step * plan.steps + tile * tiles
         total += seconds
         lines.append(
-            f"  {task.cell.name:45s} {task.training.optimisation.steps:8d} steps of "
-            f"{task.budget.batch} crops of {task.budget.patch} px  {seconds / 60:7.1f} min"
+            f"  {task.cell.name:45s} {plan.steps:8d} steps of "
+            f"{plan.batch} crops of {task.training.config['patch']} px  {seconds / 60:7.1f} min"
         )
     done = len(todo) - len(open_ones)
     head = f"{len(todo)} cells, {done} of them done, {len(open_ones)} to do:"
@@ -52,13 +72,13 @@ def plan(todo: Sequence[Task], *, root: Path) -> str:
     return "\n".join([head, *lines, end])
 
 
-def _seconds(task: Task) -> tuple[float, float]:
+def _seconds(task: Planned) -> tuple[float, float]:
     """Return seconds of a training step, and of sampling one tile."""
     device = pick_device()
     bf16 = pick_precision(device) == "bf16"
     system = build_system(task.training.system, task.training.config).to(device)
     optimiser = torch.optim.AdamW(system.parameters())
-    batch = _noise_batch(task, device)
+    batch = {key: laid_out(value.to(device)) for key, value in task.noise_batch().items()}
     steps, samples = [], []
     for i in range(_WARM + _TIMED):
         start = time.monotonic()
@@ -73,26 +93,16 @@ def _seconds(task: Task) -> tuple[float, float]:
     system.eval()
     for _ in range(_SAMPLED):
         start = time.monotonic()
-        _sample(system, device, bf16=bf16)
+        _sample(system, task.sampled_tiles()[1], device, bf16=bf16)
         samples.append(time.monotonic() - start)
     # Medians: a step during which the machine did something else says nothing.
     return median(steps[_WARM:]), median(samples)
 
 
-def _noise_batch(task: Task, device: torch.device) -> dict[str, Tensor]:
-    side = task.budget.patch
-    generator = torch.Generator().manual_seed(0)
-    picture = 255 * torch.rand(task.budget.batch, 3, side, side, generator=generator)
-    stains = task.study.stains
-    keys = [f"ihc_{stain_word(stains[0])}"] if len(stains) > 1 else ["ihc"]
-    batch: dict[str, Any] = {"he": picture, "mask": (picture[:, :1] > 200).float(), **dict.fromkeys(keys, picture)}
-    batch["distance"] = batch["mask"]
-    return {key: value.to(device).contiguous(memory_format=torch.channels_last) for key, value in batch.items()}
-
-
-def _sample(system: System, device: torch.device, *, bf16: bool) -> None:
-    picture = 255 * torch.rand(1, 3, _TILE, _TILE, generator=torch.Generator().manual_seed(0)).to(device)
-    noise = TileNoise(0, [(0, 0)], _TILE, _TILE, device)
+def _sample(system: System, side: int, device: torch.device, *, bf16: bool) -> None:
+    shape = {port.key: (1, 3 if port.kind == "rgb" else 1, side, side) for port in system.inputs}
+    inputs = {key: laid_out(255 * torch.rand(*one, device=device)) for key, one in shape.items()}
+    noise = TileNoise(0, [(0, 0)], side, side, device)
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        for _ in system.sample({"he": picture}, noise, next(iter(system.presets.values()))):
+        for _ in system.sample(inputs, noise, next(iter(system.presets.values()))):
             pass

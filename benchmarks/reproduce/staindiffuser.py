@@ -7,21 +7,27 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+import torch
 from pydantic import ValidationError
+from torch import Tensor
 
 from benchmarks._cells import Cell, Training
-from benchmarks._scores import COLUMNS, MPP, THRESHOLD
+from benchmarks._scores import COLUMNS, MPP, THRESHOLD, stain_word
+from benchmarks.reproduce.claims import Claim
 from benchmarks.reproduce.restained import Restained
 from benchmarks.reproduce.strips import Strips, usable_strips
 from benchmarks.reproduce.study import Study
 from diffuscope.errors import InputError
 from diffuscope.systems.registry import build_system
+from diffuscope.training.pairs import BLOCK
 from diffuscope.training.recipe import Optimisation
 
 #: Diffusion steps of training by stain (paper, §5); BBDM has its own paper's.
 STEPS_OF_DIFFUSION = {"CD3": 2000, "CK8/18": 4000, "IHC": 2000}
 #: Of rows that a claim compares.
 SEEDS = 3
+# Tiles of the two restained test slides; a strip has one.
+_TEST_TILES = 28
 
 
 @dataclass(frozen=True)
@@ -93,24 +99,6 @@ ROWS = (
 )
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A difference that the paper states: PSNR of one row less that of another.
-
-    Attributes
-    ----------
-    stain, first, second : str
-        Names of rows.
-    paper : str
-        What it says, and where.
-    """
-
-    stain: str
-    first: str
-    second: str
-    paper: str
-
-
 CLAIMS = (
     Claim("CK8/18", MULTI_TASK, SINGLE, "multi-task better (table 4)"),
     Claim("CK8/18", MULTI_TASK, "distance", "multi-task better (table 4)"),
@@ -170,6 +158,19 @@ class Task:
             return Cell(f"{self.study.name}-untrained", facts)
         return Cell(f"{self.study.name}-{self.row.name}-seed{self.seed}", facts | self.training.facts())
 
+    def noise_batch(self) -> dict[str, Tensor]:
+        """Return a batch of noise, as the system takes it: to time a step."""
+        side, stains = self.budget.patch, self.study.stains
+        picture = 255 * torch.rand(self.budget.batch, 3, side, side, generator=torch.Generator().manual_seed(0))
+        key = f"ihc_{stain_word(stains[0])}" if len(stains) > 1 else "ihc"
+        mask = (picture[:, :1] > 200).float()
+        return {"he": picture, key: picture, "mask": mask, "distance": mask}
+
+    def sampled_tiles(self) -> tuple[int, int]:
+        """Return how many tiles are sampled, and their side in px."""
+        restained = self.study.name.startswith("restained")
+        return (_TEST_TILES * len(self.study.stains) if restained else 1), BLOCK
+
     def missing(self) -> str | None:
         """Return why this version cannot train it, or None."""
         if self.row is None:
@@ -203,4 +204,4 @@ def tasks(*, quick: bool, budget: Budget) -> list[Task]:
 
 def is_compared(row: str, stain: str) -> bool:
     """Whether a claim compares the row: it then has `SEEDS` seeds, and one otherwise."""
-    return any(claim.stain == stain and row in {claim.first, claim.second} for claim in CLAIMS)
+    return any(claim.table == stain and row in {claim.first, claim.second} for claim in CLAIMS)

@@ -197,7 +197,7 @@ def test_the_loss_is_equations_11_to_14(error, weighting):
     u = torch.linspace(0.3, 0.7, 4)[:, None, None, None].expand(4, 1, 4, 4)
     network.attention.uncertain = lambda *_: u
     raw = [torch.randn(4, 1, 32, 32, generator=torch.Generator().manual_seed(s)) for s in (1, 2)]
-    network.decode_unimodal, network.decode_multimodal = lambda _: raw[0], lambda _: raw[1]
+    network.decode_unimodal, network.decode_multimodal = lambda _: raw[0], lambda _, plain: raw[1]
     system.train()
     found = system.loss(batch, torch.Generator().manual_seed(9))
     generator = torch.Generator().manual_seed(9)

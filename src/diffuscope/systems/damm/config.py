@@ -105,6 +105,8 @@ class DammConfig(BaseModel):
         λ of L + λ·L_dfl; 0 is without feedback.
     warmup : int
         Training steps with plain cross-attention, both losses and no feedback (official code: 80 of 200 epochs).
+    early_feedback : bool
+        Whether the feedback trains U during the warm-up, too, though attention does not use it yet.
     reduction : int
         r of the fusion's channel attention (official code: 16).
     mmfm : bool
@@ -145,6 +147,7 @@ class DammConfig(BaseModel):
     alpha: float = Field(default=0.1, ge=0.0)
     lambda_dfl: float = Field(default=1e-4, ge=0.0)
     warmup: int = Field(default=0, ge=0)
+    early_feedback: bool = False
     reduction: int = Field(default=16, ge=1)
     mmfm: bool = True
     attention: Literal["uncertain", "plain", "none"] = "uncertain"

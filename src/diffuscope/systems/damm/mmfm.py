@@ -25,6 +25,7 @@ class SpatialWeights(nn.Module):
             nn.BatchNorm2d(width),
             nn.Sigmoid(),
         )
+        _begin_at_half(self.layers)
 
     def forward(self, feature: Tensor) -> Tensor:
         """Map (n, width, h, w) to weights in (0, 1) of the same shape."""
@@ -53,6 +54,7 @@ class ChannelWeights(nn.Module):
             nn.BatchNorm1d(width),
             nn.Sigmoid(),
         )
+        _begin_at_half(self.layers)
 
     def forward(self, feature: Tensor) -> Tensor:
         """Map (n, width, h, w) to weights (n, width, 1, 1) in (0, 1)."""
@@ -65,8 +67,10 @@ class MMFM(nn.Module):
     Batch norm needs several examples a step in training; afterwards its statistics are fixed. The mean over the whole
     tile in Eq. 7 remains: neighbouring tiles have different channel weights.
 
-    Before training the 1×1 convolution gives about (v + n) / 2, the weights being about a half each: as it is usually
-    initialised, the fused stream would shrink at each of the modules until its normalisation saw rounding only.
+    Before training it gives (v + n) / 2: the weights are one half, the last batch norms' gain being 0, and the 1×1
+    convolution adds both streams. As they are usually initialised, weights are random from pixel to pixel, so that x_t
+    hardly reaches the multi-modal decoder and that branch learns far slower than the other; and the stream would shrink
+    at each of the modules until its normalisation saw rounding only.
 
     Parameters
     ----------
@@ -108,6 +112,11 @@ class Concatenation(nn.Module):
     def forward(self, main: Tensor, auxiliary: Tensor) -> Tensor:
         """Fuse two features (n, C, h, w) into one."""
         return self.compress(torch.cat([main, auxiliary], dim=1))
+
+
+def _begin_at_half(layers: nn.Sequential) -> None:
+    """Let weights σ(B(…)) begin as σ(0), whatever the batch."""
+    nn.init.zeros_(layers[-2].weight)  # type: ignore[arg-type]
 
 
 def _begin_as_mean(convolution: nn.Conv2d, gain: float) -> None:

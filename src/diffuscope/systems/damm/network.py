@@ -153,7 +153,7 @@ class UMMNetwork(nn.Module):
             else UAFM(widths[-1], uncertainty=uncertainty if attention == "uncertain" else "none")
         )
 
-    def encode(self, x: Tensor, main: Tensor, auxiliary: Tensor, time: Tensor, *, plain: bool = False) -> Encoded:
+    def encode(self, x: Tensor, main: Tensor, auxiliary: Tensor, time: Tensor) -> Encoded:
         """Evaluate both encoders.
 
         Parameters
@@ -162,8 +162,6 @@ class UMMNetwork(nn.Module):
             x_t, y_v, y_n.
         time : Tensor of shape (n,) or (1,)
             t / T.
-        plain : bool
-            U = 0 everywhere: plain cross-attention.
         """
         embedding = self.embed(time)
         u = self.unimodal.stem(torch.cat([x, main], dim=1))
@@ -174,7 +172,7 @@ class UMMNetwork(nn.Module):
             m = self.fusion[level + 1](u, self.multimodal.encode(m, level, embedding))
             features.append(u)
             fused.append(m)
-        if plain or self.attention is None:
+        if self.attention is None:
             uncertainty = torch.zeros_like(m[:, :1], dtype=torch.promote_types(m.dtype, torch.float32))
         else:
             uncertainty = self.attention.uncertain(u, m)
@@ -184,11 +182,11 @@ class UMMNetwork(nn.Module):
         """Return the raw output (n, outputs, h, w) of the uni-modal branch."""
         return self.unimodal.decoder(encoded.main[-1], encoded.main, encoded.embedding)
 
-    def decode_multimodal(self, encoded: Encoded) -> Tensor:
-        """Return the raw output (n, outputs, h, w) of the multi-modal branch."""
-        bottleneck = encoded.fused[-1]
+    def decode_multimodal(self, encoded: Encoded, *, plain: bool = False) -> Tensor:
+        """Return the raw output (n, outputs, h, w) of the multi-modal branch; `plain`: as if U were 0 everywhere."""
+        bottleneck, u = encoded.fused[-1], encoded.uncertainty
         if self.attention is not None:
-            bottleneck = self.attention(encoded.main[-1], bottleneck, encoded.uncertainty)
+            bottleneck = self.attention(encoded.main[-1], bottleneck, torch.zeros_like(u) if plain else u)
         return self.multimodal.decoder(bottleneck, encoded.fused, encoded.embedding)
 
     def decode(self, encoded: Encoded, multimodal: Tensor) -> Tensor:

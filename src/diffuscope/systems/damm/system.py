@@ -97,8 +97,8 @@ class Damm(System):
             main, auxiliary = self._conditions(batch)
             clean = self._latents(config.output, batch[config.output.key])
         noisy, noise, time, a = corrupt(clean, self.get_buffer("alpha_bar"), generator)
-        encoded = self.network.encode(noisy, main, auxiliary, time, plain=warm)
-        raw = (self.network.decode_unimodal(encoded), self.network.decode_multimodal(encoded))
+        encoded = self.network.encode(noisy, main, auxiliary, time)
+        raw = (self.network.decode_unimodal(encoded), self.network.decode_multimodal(encoded, plain=warm))
         wrong = [read_velocity(one, noisy, a) - noise for one in raw]
         unimodal, multimodal = (self._error(one, a) for one in wrong)
         gates = config.dammp and not warm
@@ -108,7 +108,7 @@ class Damm(System):
         else:
             total = torch.where(d <= config.gamma, multimodal, unimodal) if gates else multimodal
         terms = {"unimodal": unimodal.mean(), "multimodal": multimodal.mean()}
-        if config.attention == "uncertain" and not warm:
+        if config.attention == "uncertain" and (config.early_feedback or not warm):
             l1 = [one.abs().mean(dim=(1, 2, 3)) for one in wrong]
             feedback = divergence_feedback(l1[0], l1[1], d, gamma=config.gamma, alpha=config.alpha)
             terms |= {"feedback": feedback.mean(), "divergence": d.mean()}

@@ -1,0 +1,244 @@
+"""The page of DAMM-Diffusion's table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from benchmarks.reproduce.claims import Line, budget_text, cell, claims, table
+from benchmarks.reproduce.damm import (
+    BASELINE,
+    CLAIMS,
+    DAMMP,
+    GAMMA,
+    LAMBDA,
+    NO_DFL,
+    OTHER_GAMMAS,
+    ROWS,
+    UNIMODAL,
+    WARM,
+    Budget,
+    Task,
+    at_gamma,
+)  # fmt: skip
+from benchmarks.reproduce.tumours import DISCORDANT, EXTERNAL, INTERNAL, MPP
+
+Found = Sequence[tuple[Task, Mapping[str, Any]]]
+
+_HEADINGS = {
+    "psnr_db": ("PSNR, dB", 2),
+    "ssim": ("SSIM", 3),
+    "load_error_percent": ("load error, %", 1),
+    "distance_error_um": ("penetration error, µm", 2),
+    "psnr_concordant": ("PSNR concordant, dB", 2),
+    "psnr_discordant": ("PSNR discordant, dB", 2),
+}
+_KIND = {
+    "standard": "",
+    "quick": "**A few steps of tiny networks: this checks the machinery, and the figures mean nothing.**\n",
+    "full": "Made by `--full`.\n",
+}
+_HEAD = """# DAMM-Diffusion: the paper's comparison at the size of two cores
+
+Made by `python -m benchmarks.reproduce damm{flag}` from {done} of {cells} cells; `--plan` tells what is missing.
+
+**All data are simulated** (`docs/phantoms-tumour.md`): no figure says how a model does on an animal.
+
+"""
+_READING = """## How to read it
+
+{animals} animals with {fields} fields of {size} µm at {mpp:g} µm/px, held out in {folds} folds; {tested} fields of each
+animal that is held out test, and as many of each of {external} animals of another tumour model. Of all fields
+{discordant:.0%} have a nuclei channel that misleads.
+
+Every row trains {steps} steps of {batch} crops of {patch} px with the same optimiser (AdamW, 1e-3, cosine, averaged
+weights) and networks of one set of widths ("{widths}"), in pixel space; the paper's are latent and train for days.
+Equal steps are not equal time, which stands beside them (by the clock: also what the machine did meanwhile). The rate
+was chosen for DAMM-Diffusion, not for the baselines. {warm:.0%} of the steps are warm-up for the DAMM rows; λ is
+{weight:g} where there is a feedback, which trains U in the warm-up, too (see `docs/damm.md`, departures).
+
+One sample at the default quality, tiles of {patch} px side by side. `{unimodal}` is the branch of `{baseline}` that
+sees vessels alone. PSNR is over 0–255; the load is the sum over a field; penetration is the mean distance of the load
+from the nearest vessel profile. Scores are means over animals, then over seeds, ± standard deviation over seeds.
+"""
+_CLAIMS = """The interval is over fields, averaged over seeds: it tells how sure a difference is on these fields. p is a
+paired permutation test over the same fields, corrected for all rows of this table. The last column counts the (seed,
+animal) pairs in which the first row is ahead.
+"""
+_VOLUMES = """## Real MR
+
+Leave one patient out, T1, T2 and FLAIR from each other, against U-Net regression and conditional DDPM: not there yet.
+"""
+
+
+def page(found: Found, *, budget: Budget, kind: str, notices: Sequence[str], cells: int) -> str:
+    """Return the page of the complete cells, markdown.
+
+    Parameters
+    ----------
+    found : sequence of (Task, result)
+        Complete cells.
+    budget : Budget
+        Of all of them.
+    kind : {"standard", "quick", "full"}
+    notices : sequence of str
+        What was left out, and why.
+    cells : int
+        How many there are to be.
+    """
+    tables = {cohort: lines(found, cohort, budget) for cohort in (INTERNAL, EXTERNAL)}
+    flag = "" if kind == "standard" else f" --{kind}"
+    facts = asdict(budget) | asdict(budget.cohort) | {"mpp": MPP, "discordant": DISCORDANT, "unimodal": UNIMODAL}
+    facts |= {"widths": budget.size, "warm": WARM, "weight": LAMBDA, "baseline": BASELINE}
+    what = {row.name: row.what for row in ROWS} | dict.fromkeys(
+        (name for rows in tables.values() for name in rows if name not in {row.name for row in ROWS}), ""
+    )
+    parts = [_HEAD.format(flag=flag, done=len(found), cells=cells) + _KIND[kind]]
+    parts.append(_READING.format(**facts))
+    parts.append(f"## Claims\n\n{_CLAIMS}\n{claims(tables, CLAIMS, heading='cohort', units=('animal', 'field'))}\n")
+    for cohort, rows in tables.items():
+        if rows:
+            parts.append(f"## {cohort.capitalize()} animals\n\n{table(rows, _HEADINGS, what)}\n")
+    parts += [
+        part for part in (_gammas(tables[INTERNAL]), _divergence(found), _calibration(found), _seams(found)) if part
+    ]
+    parts.append(_VOLUMES)
+    if notices:
+        parts.append("## Left out\n\n" + "\n".join(f"- {notice}" for notice in notices) + "\n")
+    return "\n".join(parts)
+
+
+def lines(found: Found, cohort: str, budget: Budget) -> dict[str, Line]:
+    """Gather the complete cells of one cohort; a seed counts once all its folds are there.
+
+    An animal of the other tumour model is tested by the models of all folds: of each field the mean counts.
+    """
+    gathered: dict[str, dict[int, list[tuple[Task, Mapping[str, Any], Mapping[str, Any]]]]] = {}
+    for task, result in found:
+        for method, animals in result["cohorts"][cohort].items():
+            gathered.setdefault(method, {}).setdefault(task.seed, []).append((task, result, animals))
+    order = [row.name for row in ROWS]
+    folds = budget.cohort.folds
+    whole = {}
+    for method in sorted(gathered, key=lambda name: order.index(name.split(", γ")[0]) if name != UNIMODAL else -1):
+        seeds = [some for _, some in sorted(gathered[method].items()) if len(some) == folds]
+        if seeds:
+            cells_ = [one for some in seeds for one in some]
+            spent = budget_text(cells_[0][0].training, [result for _, result, _ in cells_])
+            whole[method] = Line(method, [_merged([animals for *_, animals in some]) for some in seeds], spent, folds)
+    return whole
+
+
+def _merged(folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return {animal: {"scores", "tiles"}}, the mean over the folds that tested the animal."""
+    merged = {}
+    for name in sorted({name for fold in folds for name in fold}):
+        some = [fold[name] for fold in folds if name in fold]
+        merged[name] = {
+            part: {key: _mean([one[part][key] for one in some]) for key in some[0][part]}
+            for part in ("scores", "tiles")
+        }
+    return merged
+
+
+def _mean(values: Sequence[Any]) -> Any:
+    """Return the mean of scores, or of lists of them field by field; None where one is unknown."""
+    if isinstance(values[0], list):
+        return [_mean(some) for some in zip(*values, strict=True)]
+    return None if None in values else float(np.mean(values))
+
+
+def _gammas(rows: Mapping[str, Line]) -> str:
+    """Return the table of γ with and without feedback, and the spread over γ."""
+    gammas = sorted((*OTHER_GAMMAS, GAMMA))
+    text = [
+        "## γ, with and without divergence feedback\n",
+        "PSNR of one training each, asked with another γ (the paper's table 7, whose γ are also those of training).\n",
+        f"| | {' | '.join(f'γ = {gamma:g}' for gamma in gammas)} | spread | paper |",
+        f"|{'---|' * (len(gammas) + 3)}",
+    ]
+    for name, paper in ((DAMMP, "47.16, 47.93, 47.31: 0.77"), (NO_DFL, "44.36, 47.36, 45.36: 3.00")):
+        asked = [rows.get(name if gamma == GAMMA else at_gamma(name, gamma)) for gamma in gammas]
+        if None in asked:
+            return ""
+        values = [one.values("psnr_db") for one in asked if one is not None]
+        spread = [max(seed) - min(seed) for seed in zip(*values, strict=True)]
+        text.append(f"| {name} | {' | '.join(cell(one, 2) for one in values)} | {cell(spread, 2)} | {paper} |")
+    return "\n".join(text) + "\n"
+
+
+def _divergence(found: Found) -> str:
+    """Return how well d tells discordant fields, by row and cohort; all folds and seeds that there are."""
+    text = [
+        "## Does d tell discordant fields?\n",
+        "AUROC of a field's d (mean over tiles and steps), averaged over cells ± standard deviation, beside mean d and",
+        f"the part of decisions that were multi-modal at γ = {GAMMA:g}. Goal: 0.9.\n",
+        "| method | cohort | cells | AUROC | d concordant | d discordant | multi-modal concordant | discordant |",
+        f"|{'---|' * 8}",
+    ]
+    told = [
+        (task.row.name, cohort, *_separation(result, cohort))
+        for task, result in found
+        for cohort in (INTERNAL, EXTERNAL)
+        if result["divergence"].get(cohort)
+    ]
+    order = [row.name for row in ROWS]
+    told.sort(key=lambda one: (order.index(one[0]), one[1] != INTERNAL))
+    for (name, cohort), group in groupby(told, key=lambda one: one[:2]):
+        columns = list(zip(*(one[2:] for one in group), strict=True))
+        cells = " | ".join(cell(values, 2) for values in columns)
+        text.append(f"| {name} | {cohort} | {len(columns[0])} | {cells} |")
+    return "\n".join(text) + "\n" if told else ""
+
+
+def _separation(result: Mapping[str, Any], cohort: str) -> tuple[float, ...]:
+    """Return AUROC, and of concordant and discordant fields mean d and multi-modal part."""
+    animals = result["divergence"][cohort]
+    misleads = np.array([kind != "concordant" for name in animals for kind in result["kinds"][name]])
+    d, multi = (np.concatenate([result[key][cohort][name] for name in animals]) for key in ("divergence", "multimodal"))
+    if misleads.all() or not misleads.any():
+        return (np.nan,) * 5
+    return (
+        float(roc_auc_score(misleads, d)),
+        *(float(values[which].mean()) for values in (d, multi) for which in (~misleads, misleads)),
+    )
+
+
+def _calibration(found: Found) -> str:
+    """Return the areas under the sparsification error."""
+    known = [result["calibration"] for _, result in found if "calibration" in result]
+    if not known:
+        return ""
+    text = [
+        "## Does uncertainty tell errors?\n",
+        "Area under the sparsification error against the absolute error (0 is the best order), one animal a fold.",
+        "Plain variance is that of the prediction itself in windows of 5 px.\n",
+        "| | AUSE | cells in which it beats random | and plain variance |",
+        "|---|---|---|---|",
+    ]
+    for name in known[0]:
+        values = [one[name] for one in known]
+        beats = [sum(one[name] < one[other] for one in known) for other in ("random", "plain variance")]
+        text.append(f"| {name} | {cell(values, 3)} | {beats[0]} of {len(known)} | {beats[1]} of {len(known)} |")
+    return "\n".join(text) + "\n"
+
+
+def _seams(found: Found) -> str:
+    """Return how large steps across tiles' borders are."""
+    known = [result["seams"] for _, result in found if "seams" in result]
+    if not known:
+        return ""
+    text = [
+        "## Do branches show at tiles' borders?\n",
+        "Mean step across borders over that beside them in one large field (1: nothing to see), run by the engine with",
+        "forced branches, and as d decides.\n",
+        "| branches | ratio |",
+        "|---|---|",
+    ]
+    text += [f"| {way.removeprefix('border_ratio_')} | {cell([one[way] for one in known], 3)} |" for way in known[0]]
+    return "\n".join(text) + "\n"
