@@ -160,11 +160,11 @@ def _look(case: Case) -> _Look:
     first, main = next(iter(opened.items()))
     problems, seen, slices, size = [], {}, 0, 0.0
     for key, volume in opened.items():
-        mask, voxels = volume_foreground([volume], [None]), volume.voxels[:]
+        mask, voxels = volume_foreground([volume], [None]), volume.voxels[:].astype(np.float32)
         inside = voxels[mask.at(volume.shape)]
         low, high = np.nanpercentile(inside if inside.size else voxels, [1, 99])
         values = tuple(float(value) for value in (np.nanmin(voxels), low, high, np.nanmax(voxels)))
-        told = hashlib.blake2b(np.ascontiguousarray(voxels, np.float32).tobytes(), digest_size=16).hexdigest()
+        told = hashlib.blake2b(np.ascontiguousarray(voxels).tobytes(), digest_size=16).hexdigest()
         seen[key] = _Volume(str(volume.dtype), volume.spacing, values, told)
         if key == first:
             z, y, x = volume.spacing
