@@ -163,7 +163,8 @@ def _look(case: Case) -> _Look:
         mask, voxels = volume_foreground([volume], [None]), volume.voxels[:].astype(np.float32)
         inside = voxels[mask.at(volume.shape)]
         low, high = np.nanpercentile(inside if inside.size else voxels, [1, 99])
-        values = tuple(float(value) for value in (np.nanmin(voxels), low, high, np.nanmax(voxels)))
+        # Adding 0 makes a plain zero of a negative one.
+        values = tuple(float(value) + 0.0 for value in (np.nanmin(voxels), low, high, np.nanmax(voxels)))
         told = hashlib.blake2b(np.ascontiguousarray(voxels).tobytes(), digest_size=16).hexdigest()
         seen[key] = _Volume(str(volume.dtype), volume.spacing, values, told)
         if key == first:
