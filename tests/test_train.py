@@ -104,10 +104,6 @@ def test_weights_that_do_not_fit_are_said(user: Path, tmp_path: Path, tiny_model
         ({"config": {"stain": "CD3", "size": "huge"}}, r"wrong entry at 'config\.size'"),
         ({"system": "no-such"}, "asks for the system 'no-such'"),
         ({"init_from": "no-such", "system": None}, "no-such"),
-        (
-            {"system": "damm", "config": {"size": "tiny"}},
-            "vessels, nuclei: training takes values as the files hold them",
-        ),
     ],
 )
 def test_a_wrong_recipe_is_said_before_anything_is_written(user: Path, tmp_path: Path, entries, words: str):

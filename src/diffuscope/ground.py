@@ -123,10 +123,7 @@ def _on_slide(
     factor = resampling_factor(scan, inputs[0].port.mpp)
     assert scan.mpp is not None  # resampling_factor refuses a scan without
     check_mpp(scan.name, scan.mpp)
-    scans = [one.scan for one in inputs if isinstance(one.scan, Scan)]
-    coloured = [one for one in scans if one.rgb]
-    # Where there is a stained picture among the inputs it tells best.
-    mask = tissue_mask(coloured[0]) if coloured else slide_foreground(scans)
+    mask = slide_mask(inputs)
     plan = make_plan(
         slide_shape=(scan.shape[0], scan.shape[1]),
         factor=factor,
@@ -148,7 +145,7 @@ def _on_slide(
         *_region_notice(scan.name, scan.shape, region),
     )
     return Ground(
-        inputs=_with_ranges(inputs, mask, ranges, factor=factor),
+        inputs=with_ranges(inputs, mask, ranges, factor=factor),
         plan=plan,
         mpp=scan.mpp * factor,
         tissue=tissue,
@@ -175,11 +172,7 @@ def _in_volume(
     start, stop = parse_slices(slices, depth, scan.name) if slices is not None else (0, depth)
     part = (region.y, region.x, region.height, region.width) if region else (0, 0, height, width)
     chosen = region is not None or slices is not None
-    # Never by the ranges that were given: a run that is gone on with, or repeated, must find the same foreground.
-    mask = volume_foreground(
-        [one.scan for one in inputs if isinstance(one.scan, Volume)],
-        [None if one.port.scale == "percentile" else one.port.range for one in inputs],
-    )
+    mask = volume_mask(inputs)
     plan = make_volume_plan(
         shape=scan.shape,
         spacing=scan.spacing,
@@ -193,7 +186,7 @@ def _in_volume(
         name=scan.name,
     )
     return Ground(
-        inputs=_with_ranges(inputs, mask, ranges),
+        inputs=with_ranges(inputs, mask, ranges),
         plan=plan,
         mpp=None,
         tissue=None,
@@ -202,10 +195,40 @@ def _in_volume(
     )
 
 
-def _with_ranges(
+def slide_mask(inputs: Sequence[PortInput]) -> TissueMask:
+    """Return where the inputs of a slide show anything: by a stained picture where one is among them."""
+    scans = [one.scan for one in inputs if isinstance(one.scan, Scan)]
+    coloured = [one for one in scans if one.rgb]
+    return tissue_mask(coloured[0]) if coloured else slide_foreground(scans)
+
+
+def volume_mask(inputs: Sequence[PortInput]) -> VolumeMask:
+    """Return where the inputs of one lattice show anything.
+
+    Never by the ranges that were given: a run that is gone on with, or repeated, must find the same foreground.
+    """
+    return volume_foreground(
+        [one.scan for one in inputs if isinstance(one.scan, Volume)],
+        [None if one.port.scale == "percentile" else one.port.range for one in inputs],
+    )
+
+
+def with_ranges(
     inputs: Sequence[PortInput], mask: TissueMask | VolumeMask, ranges: Mapping[str, Values], *, factor: float = 1.0
 ) -> tuple[PortInput, ...]:
-    """Return the inputs with the values that become their ports' ranges, where these have no fixed scale."""
+    """Return the inputs with the values that become their ports' ranges, where these have no fixed scale.
+
+    Parameters
+    ----------
+    inputs : sequence of PortInput
+        All of one lattice.
+    mask : TissueMask or VolumeMask
+        Their foreground, of which percentiles are taken.
+    ranges : mapping
+        By port key, values that are given and not measured.
+    factor : float
+        Of a slide, level-0 px per px of the model.
+    """
     found = []
     for one in inputs:
         if one.port.scale == "percentile":

@@ -171,7 +171,7 @@ def open_inputs(source: Source, ports: Sequence[Port], model: str, *, mpp: float
     for one in found:
         check_port(one.scan, one.port, model)
     for one in found[1:]:
-        _check_lattice(found[0], one)
+        check_lattice(found[0], one)
     return found
 
 
@@ -271,7 +271,7 @@ def _guessed(scan: Scan | Volume, ports: Sequence[Port], model: str) -> list[Por
     return [PortInput(port=port, scan=one_channel(scan, found[port.key]), channel=found[port.key]) for port in ports]
 
 
-def _check_lattice(first: PortInput, other: PortInput) -> None:
+def check_lattice(first: PortInput, other: PortInput) -> None:
     """Refuse two inputs whose pixels are not at the same places."""
     a, b = first.scan, other.scan
     if isinstance(a, Scan) and isinstance(b, Scan):

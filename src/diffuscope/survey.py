@@ -7,7 +7,9 @@ from pathlib import Path
 
 from diffuscope.cases import PARTS, find_cases, split
 from diffuscope.cases.report import SHIFT_LIMIT_UM, DataReport, data_report
+from diffuscope.cases.volumes import VolumeReport, volume_report
 from diffuscope.errors import InputError
+from diffuscope.scans.open_volume import is_volume
 from diffuscope.zoo import load_model
 
 MASK = "mask"
@@ -26,7 +28,7 @@ def survey(
     patch: int | None = None,
     shift_limit_um: float = SHIFT_LIMIT_UM,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
-) -> DataReport:
+) -> DataReport | VolumeReport:
     """Find a data set's cases, split them unless all state their part, and report on them.
 
     Parameters
@@ -34,7 +36,7 @@ def survey(
     data : str or Path
         As in `diffuscope.cases.find_cases`.
     model : str or Path, optional
-        Whose ports and µm/px count: its inputs and its main output must be there, masks and its other outputs may be.
+        Whose ports and µm/px count: what it is trained on must be there, masks and its other outputs may be.
     keys : sequence of str, optional
         Port keys, instead of a model's; those must be there, masks may be.
     mpp : float, optional
@@ -48,7 +50,8 @@ def survey(
 
     Returns
     -------
-    DataReport
+    DataReport or VolumeReport
+        The latter where the first case is one of volumes.
 
     Raises
     ------
@@ -59,8 +62,9 @@ def survey(
     optional: tuple[str, ...] = (MASK,)
     if model is not None:
         system = load_model(model).system
-        keys = keys or [port.key for port in (*system.inputs, system.outputs[0])]
-        optional = (MASK, *(port.key for port in system.outputs[1:]))
+        needed, more = system.training_keys()
+        keys = keys or needed
+        optional = tuple(dict.fromkeys((MASK, *more, *(port.key for port in system.outputs[1:]))))
         mpp = mpp or system.inputs[0].mpp
     if not keys:
         raise InputError("say what the data is for: --model, or --keys such as he,ihc.")
@@ -69,8 +73,11 @@ def survey(
         parts = {part: [case for case in cases if case.part == part] for part in PARTS}
     else:
         parts = split(cases, validation=validation, test=test, seed=seed)
+    parts = {part: chosen for part, chosen in parts.items() if chosen}
+    if is_volume(next(iter(cases[0].files.values()))):
+        return volume_report(parts, progress=progress)
     return data_report(
-        {part: chosen for part, chosen in parts.items() if chosen},
+        parts,
         mpp=mpp or assumed_mpp,
         assumed_mpp=assumed_mpp,
         patch=patch,

@@ -138,7 +138,6 @@ def train(
     if _writes():
         _check_places(out, folder, made, overwrite=overwrite, resume=resume)
     start = make_start(made)
-    _check_scales(start.system)
     base = Path(data) if data is not None else path.parent if made.data is not None else sample_path()
     lessons, parts = make_data(made, start, base)
     work = Work(
@@ -176,16 +175,6 @@ def _check_places(out: Path, folder: Path, recipe: Recipe, *, overwrite: bool, r
         raise InputError(f"{folder} holds a training: say --resume to go on with it, or --overwrite to begin again.")
     elif out.exists() and not overwrite:
         raise InputError(f"{out} exists already: choose another name, or say --overwrite.")
-
-
-def _check_scales(system: System) -> None:
-    """Refuse inputs that a run would bring to their range by percentiles: crops have the values of the files."""
-    read, _ = system.training_keys()
-    if free := [port.key for port in system.inputs if port.key in read and port.scale != "stored"]:
-        raise InputError(
-            f"{', '.join(free)}: training takes values as the files hold them, and a run of this model would bring "
-            "them to their range by percentiles; put scale: stored into the config of these inputs."
-        )
 
 
 def _check_same(begun: dict[str, object], asked: dict[str, object], folder: Path) -> None:
@@ -283,10 +272,10 @@ def measure(system: System, data: TrainingData, *, device: torch.device) -> dict
     -------
     dict of str to float
         Mean PSNR over crops, SSIM of pictures, and the number of crops; empty where the batches have no truth of the
-        main output.
+        main output, or, of a system that is trained on its target alone, no input.
     """
     port = system.outputs[0]
-    told = [batch for batch in data.validation if port.key in batch]
+    told = [batch for batch in data.validation if {port.key, *(one.key for one in system.inputs)} <= batch.keys()]
     if not told:
         return {}
     system.to(device)

@@ -142,3 +142,39 @@ def test_batches_hold_what_is_alike():
 def test_a_case_too_small_or_of_glass_is_named(tmp_path: Path, system):
     with pytest.raises(InputError, match=r"case a \(64 × 48 px .* no crop of 64 px"):
         crops_of(places(tmp_path), PLAIN, system, seed=0, batch=1, side=64)
+
+
+def test_fluorescence_is_scaled_as_a_run_scales_it(tmp_path: Path):
+    """16-bit channels of an own scale each, and a target: all by percentiles of the inputs' foreground."""
+    import tifffile
+
+    from diffuscope.ground import find_ground, slide_mask
+    from diffuscope.inputs import Frame, open_inputs
+    from diffuscope.scans.intensity import PERCENTILES
+    from diffuscope.tiling.plan import Tile
+    from diffuscope.training.crops import open_ground
+
+    rng = np.random.default_rng(0)
+    files, pixels = {}, {}
+    for number, key in enumerate(("vessels", "nuclei", "nanoparticles")):
+        image = rng.integers(0, 30, (150, 170)).astype(np.uint16)
+        image[20:130, 10:90] += rng.integers(500, 4000, (110, 80)).astype(np.uint16) * np.uint16(number + 1)
+        files[key], pixels[key] = tmp_path / f"{key}.tif", image
+        about = {"axes": "YX", "PhysicalSizeX": 1.0, "PhysicalSizeY": 1.0}
+        tifffile.imwrite(files[key], image, photometric="minisblack", tile=(64, 64), ome=True, metadata=about)
+    output = {"key": "nanoparticles", "range": [0.0, 1.0], "dtype": "float32", "scale": "percentile"}
+    system = build_system("damm", {"size": "tiny", "T": 20, "patch": 32, "output": output})
+    ground = open_ground(Case("a", "a", files), Cases(path=".", tissue=0.0), system, side=32)
+    inputs = open_inputs({key: files[key] for key in ("vessels", "nuclei")}, system.inputs, "m", mpp=None)
+    run = find_ground(inputs, system, region=None, slices=None, ranges={})
+    for y, x in ((0, 0), (30, 60), (118, 138)):
+        crop = ground.read(np.array([y, x]), 32)
+        for one in run.inputs:
+            seen = one.read(Tile((0, 0), (y, x)), Frame(shape=(32, 32), factors=(1.0, 1.0)))
+            np.testing.assert_array_equal(crop[one.port.key], seen)
+    mask = slide_mask(run.inputs)
+    step = int(mask.downsample)
+    inside = mask.mask.repeat(step, 0).repeat(step, 1)[:150, :170]
+    low, high = np.percentile(pixels["nanoparticles"][inside], PERCENTILES)
+    expected = np.clip((pixels["nanoparticles"][118:, 138:] - low) / (high - low), 0, 1)
+    np.testing.assert_allclose(crop["nanoparticles"][..., 0], expected, atol=1e-4)

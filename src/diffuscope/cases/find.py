@@ -11,21 +11,24 @@ from pathlib import Path
 from diffuscope.cases.case import Case
 from diffuscope.cases.split import PARTS
 from diffuscope.errors import InputError
+from diffuscope.scans.open_volume import is_volume
 
 TABLE = "cases.csv"
 SIMULATED = "SIMULATED.txt"
 """A file of this name in the data's folder says how its truth was simulated; every report quotes its first line."""
 _COLUMNS = ("case", "group", "part")
-# What `open_scan` reads, by its usual names; the longer ending first. Of other files in a folder (notes, Thumbs.db)
-# nothing is expected. A table names its files itself.
-_ENDINGS = (".ome.tiff", ".ome.tif", ".ome.zarr", ".tiff", ".tif", ".svs", ".png", ".jpeg", ".jpg", ".zarr")
+# What `open_input` reads, by its usual names; the longer ending first; and folders with a DICOM series, by their own
+# names. Of other files in a folder (notes, Thumbs.db) nothing is expected. A table names its files itself.
+_PICTURES = (".ome.tiff", ".ome.tif", ".ome.zarr", ".tiff", ".tif", ".svs", ".png", ".jpeg", ".jpg", ".zarr")
+_ENDINGS = (*_PICTURES, ".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
 
 
 def find_cases(data: str | Path, keys: Sequence[str], *, optional: Sequence[str] = ()) -> list[Case]:
     """Find the cases of a data set.
 
     Two layouts are known. **Paired folders**: one sub-folder a port key, and in them files of one name, whatever their
-    format: ``data/he/a.svs`` and ``data/ihc/a.png`` are case ``a``. **A table**: ``data/cases.csv``, or any ``.csv``
+    format: ``data/he/a.svs`` and ``data/ihc/a.png`` are case ``a``, and so are ``data/t1/a.nii.gz`` and a folder
+    ``data/ct/a`` with a DICOM series. **A table**: ``data/cases.csv``, or any ``.csv``
     file, with the columns ``case``, perhaps ``group`` (patient or slide; else each case is its own) and ``part``
     (train, validation, test), and one a port key, with paths relative to the table. A folder that holds a table is
     read by it.
@@ -97,9 +100,9 @@ def pictures_in(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         ending = next((ending for ending in _ENDINGS if path.name.lower().endswith(ending)), None)
-        if ending is None or path.name.startswith("."):
+        if path.name.startswith(".") or (ending is None and not (path.is_dir() and is_volume(path))):
             continue
-        name = path.name[: -len(ending)]
+        name = path.name[: -len(ending)] if ending else path.name
         if name in found:
             raise InputError(f"{found[name].name} and {path.name} in {folder} have one name: keep one of them.")
         found[name] = path

@@ -92,15 +92,15 @@ class DataReport:
 
     def lines(self) -> Iterator[str]:
         """Yield it as text: two tables and the problems, one sentence each."""
-        yield from _table(
+        yield from table(
             ["part", "cases", "groups", "tissue (mm²)"],
-            [[name, part.cases, part.groups, _number(part.tissue_mm2)] for name, part in self.parts.items()],
+            [[name, part.cases, part.groups, number(part.tissue_mm2)] for name, part in self.parts.items()],
         )
         yield ""
-        yield from _table(
+        yield from table(
             ["pictures", "files", "type", "µm/px stated", "silent", "lowest", "1 %", "99 %", "highest"],
             [
-                [key, p.files, " or ".join(p.types), _range(p.stated_mpp), p.assumed, *map(_number, p.values)]
+                [key, p.files, " or ".join(p.types), span(p.stated_mpp), p.assumed, *map(number, p.values)]
                 for key, p in self.pictures.items()
             ],
         )
@@ -264,7 +264,8 @@ def _pictures(looks: Sequence[_Look]) -> dict[str, Pictures]:
     return found
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
+    """Yield the lines of a table, columns one below the other."""
     cells = [list(header), *([str(cell) for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     for first, *others in cells:
@@ -273,11 +274,13 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[
         ).rstrip()
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """Return a number as tables show it."""
     return "–" if value is None else f"{value:.4g}"
 
 
-def _range(values: tuple[float, float] | None) -> str:
+def span(values: tuple[float, float] | None) -> str:
+    """Return lowest and highest as tables show them."""
     if values is None:
         return "–"
     low, high = (f"{value:.4g}" for value in values)

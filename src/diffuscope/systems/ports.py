@@ -30,7 +30,7 @@ class Port:
         How the values of an input file become those of the port. ``"stored"``: as they are (colours, HU), clipped to
         `range` where the port is float32. ``"percentile"``: files have a scale of their own (fluorescence, MR), of
         which two percentiles of the whole slide's or volume's foreground become the ends of `range` (see
-        `diffuscope.scans.intensity`).
+        `diffuscope.scans.intensity`). Of an output: how the truths were brought to `range` that it was trained on.
     synonyms : tuple of str
         Other names that a channel may have which fits an input, lower case, e.g. ``("cd31",)``, the likeliest first.
     range : tuple of float

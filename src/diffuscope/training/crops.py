@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,39 +13,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from diffuscope.cases import Case, OpenCase, find_cases, open_case, split, tissue_corners
+from diffuscope.cases import Case, find_cases, split
 from diffuscope.errors import InputError
 from diffuscope.systems.base import System
+from diffuscope.systems.ports import Port
 from diffuscope.training.batches import TrainingData
-from diffuscope.training.cells import estimate_stains
-from diffuscope.training.pairs import augment_stain
 from diffuscope.training.recipe import Cases, Recipe
+from diffuscope.training.slides import HE, SlideGround, open_slides
+from diffuscope.training.volumes import VolumeGround, open_volumes
 
-#: Key of the picture whose stain may be augmented.
-HE = "he"
-# Validation crops in all, and of one case at most.
-_VALIDATION, _OF_ONE = 32, 4
-# Crops that the stains of a case are estimated from.
-_LOOK = 8
+# Validation crops in all.
+_VALIDATION = 32
 
-
-@dataclass(frozen=True, eq=False)
-class Ground:
-    """A case and where crops of it may lie.
-
-    Attributes
-    ----------
-    opened : OpenCase
-        Its pictures.
-    corners : ndarray of shape (n, 2)
-        (y, x) of crops with enough tissue, px at the model's µm/px.
-    stains : ndarray of shape (3, 3) or None
-        Stain vectors of its H&E, where that is to be augmented.
-    """
-
-    opened: OpenCase
-    corners: NDArray[np.int64]
-    stains: NDArray[np.float64] | None
+Ground = SlideGround | VolumeGround
 
 
 def read_cases(recipe: Recipe, settings: Cases, system: System, folder: Path) -> dict[str, list[Case]]:
@@ -69,11 +50,47 @@ def read_cases(recipe: Recipe, settings: Cases, system: System, folder: Path) ->
     Raises
     ------
     InputError
-        There are no cases, too few, or one of them is not whole.
+        There are no cases, too few, one of them is not whole, or a group that the recipe names is not there.
     """
     keys, optional = system.training_keys()
     cases = find_cases(folder / settings.path, keys, optional=optional)
-    return split(cases, validation=settings.validation, seed=recipe.optimisation.seed)
+    if settings.validate_on or settings.test_on:
+        cases = _named(cases, settings)
+    # Where all is said nothing is left to choose.
+    share = 0.0 if all(case.part for case in cases) else settings.validation
+    return split(cases, validation=share, seed=recipe.optimisation.seed)
+
+
+def ports_of(system: System) -> dict[str, Port]:
+    """Return what a case's pictures are to a system, by key; at its inputs' spacing."""
+    spacing = system.inputs[0].spacing
+    return {port.key: replace(port, spacing=spacing) for port in (*system.outputs, *system.inputs)}
+
+
+def open_ground(case: Case, settings: Cases, system: System, *, side: int, augment: bool = False) -> Ground:
+    """Open a case: pictures for a system of slides, volumes for one of volumes.
+
+    Parameters
+    ----------
+    case : Case
+        From `read_cases`.
+    settings : Cases
+        µm/px, tissue.
+    system : System
+        Says what its pictures are.
+    side : int
+        Of a crop, px.
+    augment : bool
+        Whether the stain of an H&E is to be augmented.
+
+    Raises
+    ------
+    InputError
+        As `open_slides` and `open_volumes`.
+    """
+    if system.inputs[0].spacing is not None:
+        return open_volumes(case, ports_of(system), system, settings, side=side)
+    return open_slides(case, ports_of(system), system, settings, side=side, augment=augment)
 
 
 def crops_of(
@@ -88,7 +105,7 @@ def crops_of(
     settings : Cases
         µm/px, tissue, augmentation.
     system : System
-        Says which pictures it takes, at which µm/px, and completes them.
+        Says which pictures it takes, at which µm/px or spacing, and completes them.
     seed : int
         Key of the random numbers.
     batch, side : int
@@ -105,15 +122,11 @@ def crops_of(
     """
     # Where H&E is also generated its colours are a truth.
     augment = settings.stain_augmentation and HE in {p.key for p in system.inputs} - {p.key for p in system.outputs}
-    ready = partial(_ground, settings=settings, system=system, side=side)
+    ready = partial(open_ground, settings=settings, system=system, side=side)
     train = [ready(case, augment=augment) for case in parts["train"]]
-    held = [ready(case, augment=False) for case in parts["validation"]]
-    share = min(max(_VALIDATION // len(held), 1), _OF_ONE)
-    crops = [
-        system.complete(_read(ground, corner, side))
-        for ground in held
-        for corner in _spread(ground.corners, share)
-    ]  # fmt: skip
+    held = [ready(case) for case in parts["validation"]]
+    share = max(_VALIDATION // len(held), 1) if held else 0
+    crops = [system.complete(ground.read(corner, side)) for ground in held for corner in ground.few(share)]
     return TrainingData(
         batch_at=partial(batch_at, train, system, seed=seed, size=batch, side=side),
         validation=batches_of(crops, batch),
@@ -126,11 +139,11 @@ def batch_at(
     """Batch of a number, a function of (seed, number) alone, so that a resumed run sees the same.
 
     Every case is as likely as any other, whatever its size; a batch holds cases that have the same pictures. Pictures
-    of a case are turned and mirrored together; the H&E's stain is augmented alone.
+    of a case are turned and mirrored together, volumes only mirrored left to right; the H&E's stain is augmented alone.
 
     Parameters
     ----------
-    grounds : sequence of Ground
+    grounds : sequence of SlideGround or VolumeGround
         Cases to train on.
     system : System
         Completes the crops.
@@ -145,17 +158,13 @@ def batch_at(
         By key float32 (size, c, side, side), physical ranges.
     """
     rng = np.random.default_rng([seed, number])
-    keys = grounds[int(rng.integers(len(grounds)))].opened.scans.keys()
-    alike = [ground for ground in grounds if ground.opened.scans.keys() == keys]
+    keys = grounds[int(rng.integers(len(grounds)))].keys
+    alike = [ground for ground in grounds if ground.keys == keys]
     crops = []
     for index in rng.integers(len(alike), size=size):
         ground = alike[index]
-        crop = _read(ground, ground.corners[rng.integers(len(ground.corners))], side)
-        if ground.stains is not None:
-            crop[HE] = augment_stain(crop[HE].astype(np.uint8), ground.stains, rng)
-        turn, mirror = int(rng.integers(4)), bool(rng.integers(2))
-        turned = {key: np.rot90(image, turn) for key, image in crop.items()}
-        crops.append(system.complete({key: image[::-1] if mirror else image for key, image in turned.items()}))
+        corner = ground.corners[rng.integers(len(ground.corners))]
+        crops.append(system.complete(ground.vary(ground.read(corner, side), rng)))
     return stacked(crops)
 
 
@@ -173,29 +182,15 @@ def batches_of(crops: Sequence[Mapping[str, NDArray[np.generic]]], size: int) ->
     return [stacked(some[start : start + size]) for some in alike for start in range(0, len(some), size)]
 
 
-def _ground(case: Case, *, settings: Cases, system: System, side: int, augment: bool) -> Ground:
-    port = system.inputs[0]
-    opened = open_case(case, mpp=port.mpp, assumed_mpp=settings.mpp)
-    corners = tissue_corners(opened, side, key=port.key, least=settings.tissue)
-    if not len(corners):
-        height, width = opened.shape
-        raise InputError(
-            f"case {case.name} ({width} × {height} px at {port.mpp:g} µm/px) has no crop of {side} px of which "
-            f"{settings.tissue:.0%} is tissue: leave it out, or lower data.tissue."
-        )
-    stains = None
-    if augment:
-        seen = [opened.read(HE, int(y), int(x), side, side) for y, x in _spread(corners, _LOOK)]
-        stains = estimate_stains(np.concatenate(seen).astype(np.uint8))
-    return Ground(opened, corners, stains)
-
-
-def _spread(corners: NDArray[np.int64], number: int) -> NDArray[np.int64]:
-    """Return some of the corners, evenly spread over them."""
-    number = min(number, len(corners))
-    return corners[((np.arange(number) + 0.5) * len(corners) / number).astype(int)]
-
-
-def _read(ground: Ground, corner: NDArray[np.int64], side: int) -> dict[str, NDArray[np.generic]]:
-    y, x = (int(v) for v in corner)
-    return {key: ground.opened.read(key, y, x, side, side) for key in ground.opened.scans}
+def _named(cases: Sequence[Case], settings: Cases) -> list[Case]:
+    """Put the groups that a recipe names into their parts; where it names some to validate, all others train."""
+    groups = {case.group for case in cases}
+    place: dict[str, str] = {}
+    for part, names in (("validation", settings.validate_on), ("test", settings.test_on)):
+        for name in names:
+            if name not in groups:
+                near = difflib.get_close_matches(name, sorted(groups), n=1) or sorted(groups)[:1]
+                raise InputError(f"the recipe holds {name} out, which is no group of the data: did you mean {near[0]}?")
+            place[name] = part
+    rest = "train" if settings.validate_on else None
+    return [replace(case, part=place.get(case.group) or case.part or rest) for case in cases]

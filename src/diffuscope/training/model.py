@@ -159,12 +159,14 @@ def make_card(recipe: Recipe, start: Start, parts: dict[str, str]) -> ModelCard:
     names = [sum(1 for part in parts.values() if part == which) for which in ("train", "validation", "test")]
     inputs = ", ".join(port.name for port in start.system.inputs)
     main = start.system.outputs[0]
+    of_volumes = start.system.inputs[0].spacing is not None
+    scale = f"{main.mpp / 1000:g} mm per px" if of_volumes else f"{main.mpp:g} µm/px"
     begun = f", begun from the weights of {recipe.init_from}" if start.origin is not None else ""
     licence = f" The weights that it began from: {start.origin.card.licence}" if start.origin is not None else ""
     return ModelCard(
         title=recipe.name,
         what_it_is=(
-            f"A {start.name} ({main.name} from {inputs} at {main.mpp:g} µm/px) that was trained on its "
+            f"A {start.name} ({main.name} from {inputs} at {scale}) that was trained on its "
             f"user's own {names[0]} cases{begun}."
         ),
         what_it_is_not=(

@@ -62,7 +62,8 @@ def draw(system: System, batch: Mapping[str, Tensor], path: Path, *, device: tor
     system : System
         On `device`.
     batch : mapping of str to Tensor
-        Inputs, and the truth of the main output where there is one.
+        Inputs, and the truth of the main output where there is one. An input that is not there, as of a system that is
+        trained on its target alone, is the truth itself: the picture shows what the system makes of its own target.
     path : Path
         PNG file to write.
     device : torch.device
@@ -70,7 +71,10 @@ def draw(system: System, batch: Mapping[str, Tensor], path: Path, *, device: tor
     """
     few = {key: value[:_EXAMPLES] for key, value in batch.items()}
     main = system.outputs[0]
-    shown = [(port, few[port.key]) for port in system.inputs]
+    shown = [(port, few[port.key]) for port in system.inputs if port.key in few]
+    for port in system.inputs:
+        if port.key not in few:
+            few[port.key] = _rescaled(few[main.key], main, port)
     shown += [(main, few[main.key])] if main.key in few else []
     shown += [(main, sample(system, few, device=device)[main.key])]
     rows = [
@@ -89,6 +93,12 @@ def _picture(values: Tensor, port: Port) -> NDArray[np.uint8]:
     low, high = port.range
     grey = ((values.permute(1, 2, 0) - low) / (high - low)).clamp(0, 1).mul(255).round().numpy().astype(np.uint8)
     return grey if port.kind == "rgb" and grey.shape[2] == 3 else np.repeat(grey[..., :1], 3, axis=2)
+
+
+def _rescaled(values: Tensor, own: Port, other: Port) -> Tensor:
+    """Bring values linearly from one port's range to another's."""
+    part = (values - own.range[0]) / (own.range[1] - own.range[0])
+    return part * (other.range[1] - other.range[0]) + other.range[0]
 
 
 def _framed(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -39,19 +39,22 @@ class Source(_Strict):
 
 
 class Cases(_Strict):
-    """A user's own cases to train on (see `diffuscope.cases.find_cases`).
+    """A user's own cases to train on, pictures or volumes (see `diffuscope.cases.find_cases`).
 
     Attributes
     ----------
     path : str
         Folder of one sub-folder a port key, or a table (.csv) of cases; relative to the recipe.
     mpp : float, optional
-        µm per pixel of files that do not state it.
+        µm per pixel of pictures that do not state it.
     validation : float
         Share of the groups (patients or slides) that are kept apart to validate, where no case states a part. Groups
         that state ``test`` are never read.
-    tissue : float
-        Least part of a crop that must be tissue.
+    validate_on, test_on : tuple of str
+        Groups by name that validate, and that are never read, whatever the data states; where any is named to
+        validate, no share is taken.
+    tissue : float, optional
+        Least part of a crop that must be tissue, of a volume foreground; default 0.5, of volumes 0.1.
     stain_augmentation : bool
         Whether the H&E's stain is changed at random, as laboratories and scanners do.
     """
@@ -59,8 +62,16 @@ class Cases(_Strict):
     path: str
     mpp: float | None = Field(default=None, gt=0)
     validation: float = Field(default=0.2, gt=0, lt=1)
-    tissue: float = Field(default=0.5, ge=0, le=1)
+    validate_on: tuple[str, ...] = ()
+    test_on: tuple[str, ...] = ()
+    tissue: float | None = Field(default=None, ge=0, le=1)
     stain_augmentation: bool = True
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if both := set(self.validate_on) & set(self.test_on):
+            raise ValueError(f"{min(both)} is named both in validate_on and in test_on: keep it in one")
+        return self
 
 
 class Optimisation(_Strict):

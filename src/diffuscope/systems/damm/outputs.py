@@ -23,7 +23,8 @@ def made(config: DammConfig) -> tuple[Port, ...]:
     """Return the output ports: the prediction, U where there is one, and the spread over samples."""
     output, mpp = config.output, config.mpp
     low, high = output.range
-    ports = [_map(output, mpp, dtype="float32", name=f"predicted {output.title}")]
+    main = _map(output, mpp, dtype="float32", name=f"predicted {output.title}")
+    ports = [replace(main, scale=output.scale)]
     if config.attention == "uncertain":
         # 4 significant digits: 8 px of 1 mm are 8000 µm.
         told = f"attention uncertainty U, one value per {config.reach} px = {config.reach * mpp:.4g} µm"

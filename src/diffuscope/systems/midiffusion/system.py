@@ -56,9 +56,9 @@ class MIDiffusion(System):
         self.network = ScoreNetwork(WIDTHS[config.size], attention=config.size == "paper")
         self.tile, self.overlap = config.tile, config.overlap
         source = _image(config.source, config.source.name, config.source.key, config.mpp)
-        # Slice by slice; and without a unit a volume's own percentiles make its range.
+        # Slice by slice.
         spacing = (None, config.mpp / 1000.0, config.mpp / 1000.0)
-        self.inputs = (replace(source, spacing=spacing, scale="stored" if config.source.unit else "percentile"),)
+        self.inputs = (replace(source, spacing=spacing),)
         self.outputs = (
             _image(config.target, config.target.name, config.target.key, config.mpp),
             _image(config.target, f"{config.target.name}, mean of samples", "mean", config.mpp),
@@ -193,6 +193,8 @@ def _image(modality: ModalityConfig, name: str, key: str, mpp: float) -> Port:
         dtype="float32",
         fill=modality.low,
         unit=modality.unit,
+        # Without a unit a volume's own percentiles make its range.
+        scale="stored" if modality.unit else "percentile",
     )
 
 
