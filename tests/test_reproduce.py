@@ -17,6 +17,7 @@ from scipy import stats
 
 from benchmarks import _cells
 from benchmarks._cells import Cell, Training
+from benchmarks.error_parts import parts
 from benchmarks.reproduce import staindiffuser as table
 from benchmarks.reproduce.claims import Claim, Line, claims
 from benchmarks.reproduce.fill import fill
@@ -304,3 +305,17 @@ def test_a_cell_end_to_end(tmp_path: Path):
         assert slide["scores"]["psnr_db"] == pytest.approx(slide["tiles"]["psnr_db"][0])
         assert 0 < slide["scores"]["psnr_db"] < 40
     assert json.loads(json.dumps(found)) == task.cell.compute(tmp_path, lambda _: pytest.fail("computed again"))
+
+
+def test_the_parts_of_an_error_are_what_was_put_in():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(60, 200, (6, 128, 128, 3)).astype(np.uint8)
+    cast, place = rng.normal(0, 5, (6, 1, 1, 3)), rng.normal(0, 4, truth.shape)
+    samples = truth + cast + place + rng.normal(0, 8, (4, *truth.shape))
+    found = parts(samples, truth)
+    squares = {"spread": 64.0, "cast": float((cast**2).mean()), "rest": 16.0}
+    for name, value in squares.items():
+        assert found[name] == pytest.approx(value / sum(squares.values()), abs=0.01)
+    assert found["psnr_one"] == pytest.approx(10 * np.log10(255**2 / sum(squares.values())), abs=0.05)
+    assert found["psnr_mean"] > found["psnr_one"] + 1
+    assert parts(samples[:1], truth)["spread"] == 0

@@ -68,9 +68,9 @@ class MMFM(nn.Module):
     tile in Eq. 7 remains: neighbouring tiles have different channel weights.
 
     Before training it gives (v + n) / 2: the weights are one half, the last batch norms' gain being 0, and the 1×1
-    convolution adds both streams. As they are usually initialised, weights are random from pixel to pixel, which disturbs
-    the x_t that the multi-modal decoder sees; and the stream would shrink at each of the modules until its normalisation
-    saw rounding only.
+    convolution adds both streams. As they are usually initialised, weights are random from pixel to pixel, which
+    disturbs the x_t that the multi-modal decoder sees; and the stream would shrink at each of the modules until its
+    normalisation saw rounding only.
 
     Parameters
     ----------
