@@ -17,7 +17,9 @@ from diffuscope.zoo import load_model, save_model
 
 pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
-sitk = pytest.importorskip("SimpleITK")
+pytest.importorskip("SimpleITK")
+
+import SimpleITK as sitk
 
 from diffuscope.plugin.dock import RunDock
 from diffuscope.plugin.facts import own_metadata
@@ -182,7 +184,7 @@ def test_this_slice_comes_to_lie_on_its_volume_and_then_the_others(at: Any, mr_t
     at = at(TranslationDock)
     at.use(mr_to_ct)
     [layer] = at.open(volume(tmp_path / "mr.nii.gz", flipped=flipped))
-    layer.translate = layer.translate + (0.0, 3.0, 5.0)  # the user moves it
+    layer.translate = np.add(layer.translate, (0.0, 3.0, 5.0))  # the user moves it
     assert "1 × 1 × 4 mm (x, y, z), 5 slices" in at.form.resolution_text()
     assert at.form.region == "slice"
     at.viewer.dims.set_point(0, layer.data_to_world((3, 0, 0))[0])
