@@ -56,6 +56,7 @@ class FormWidget(QWidget):
         self.mpp.setToolTip("µm per pixel of the slide, where the file does not state it or is wrong")
         self.model = combo()
         self.model.addItem(OTHER_MODEL, OTHER_MODEL)
+        self.model.setPlaceholderText("choose a model")
         self.about = small_text()
         self.region = combo()
         for key, name in self.form.kind.regions.items():
@@ -213,7 +214,9 @@ class FormWidget(QWidget):
     def _noun(self) -> str:
         """What the first input is called: as the model has it where that tells more than the kind."""
         model = self.form.model
-        return model.inputs[0].name if model and model.inputs[0].kind == "map" else self.form.kind.noun
+        if model is None or model.inputs[0].kind == "rgb":
+            return self.form.kind.noun
+        return model.inputs[0].name[0].upper() + model.inputs[0].name[1:]
 
     def _unfold(self, shown: bool) -> None:
         self.fold.setArrowType(Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow)

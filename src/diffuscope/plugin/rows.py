@@ -9,6 +9,9 @@ from typing import Any
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QSizePolicy, QSpinBox, QWidget
 
+#: Label of a row, px.
+_WIDEST = 110
+
 
 def combo() -> QComboBox:
     """Return a combo box whose longest entry does not set the width of the dock."""
@@ -77,6 +80,15 @@ def quiet(widget: QWidget) -> Iterator[None]:
         blocker.unblock()
 
 
+def narrow_label(text: str) -> QLabel:
+    """Return a label that breaks where it would take the room of the fields beside it, and begins as others do."""
+    # no capital Γ for a γ
+    label = QLabel(text[0].upper() + text[1:] if text[0].isascii() else text)
+    label.setWordWrap(True)
+    label.setFixedWidth(min(label.fontMetrics().horizontalAdvance(label.text()) + 4, _WIDEST))
+    return label
+
+
 class RowBlock:
     """Rows of a form that come and go below a row that stays.
 
@@ -99,4 +111,4 @@ class RowBlock:
         self._shown = [field for _, field in fields]
         position: Any = self._rows.getWidgetPosition(self._after)
         for number, (label, field) in enumerate(fields, start=position[0] + 1):
-            self._rows.insertRow(number, label, field)
+            self._rows.insertRow(number, narrow_label(label), field)
