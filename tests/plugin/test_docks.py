@@ -123,8 +123,10 @@ def test_nanoparticles_from_two_channels_of_a_file(at: Any, nano: Path):
     assert at.dock.jobs.status.text() == NANOPARTICLES.missing
     at.use(nano)
     assert at.dock.jobs.status.text() == NANOPARTICLES.empty
-    layers = at.open(sample_path("tumour-simulated.ome.tif"))
-    assert [box.currentText() for box in at.fields.inputs] == [layers[0].name, layers[1].name]
+    at.open(sample_path("tumour-simulated.ome.tif"))
+    assert [box.currentText() for box in at.fields.inputs] == [
+        "CD31 · tumour-simulated.ome.tif", "DAPI · tumour-simulated.ome.tif",
+    ]  # fmt: skip
     assert at.fields.noun.text() == "Vessels (CD31)" and at.form.resolution_text().endswith("used as it is.")
 
     # the same layer twice is one sentence, and another layer mends it

@@ -24,7 +24,7 @@ from diffuscope.plugin.regions import current_slice, layer_region, view_region
 from diffuscope.plugin.results_widget import ResultsWidget
 from diffuscope.plugin.resume import request_to_resume
 from diffuscope.plugin.session import Session
-from diffuscope.plugin.slides import InputList, add_region_layer, region_layer
+from diffuscope.plugin.slides import InputList, add_region_layer, listed_name, region_layer
 from diffuscope.tiling.plan import Region
 from diffuscope.tiling.result import Result, open_result
 
@@ -110,7 +110,7 @@ class RunDock(QWidget):
     # --- what the viewer tells ---
 
     def _inputs_changed(self) -> None:
-        self.fields.set_layers([layer.name for layer in self.inputs.layers], self.inputs.indices)
+        self.fields.set_layers([listed_name(layer) for layer in self.inputs.layers], self.inputs.indices)
         facts = [slide_facts(layer) if layer is not None else None for layer in self.inputs.choices]
         if facts != list(self.form.inputs):
             self.fields.set_inputs(facts)

@@ -140,6 +140,12 @@ def guess_layers(layers: list[Any], newest: Any, ports: Sequence[Port]) -> list[
     return choices
 
 
+def listed_name(layer: Any) -> str:
+    """Return a layer's name as a narrow list shows it: a channel before its file, whose end it would cut off."""
+    file, mark, channel = layer.name.partition(" · ")
+    return f"{channel}{mark}{file}"
+
+
 def region_layer(viewer: Any) -> Any:
     """Return the shapes layer that marks the region: the active one, else the topmost with something in it."""
     active = viewer.layers.selection.active
