@@ -8,10 +8,9 @@ import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diffuscope.errors import InputError
-from diffuscope.inputs import Source
 from diffuscope.plugin.child import Failed
 from diffuscope.plugin.facts import SlideFacts
 from diffuscope.plugin.jobs import Child, drive
@@ -21,6 +20,9 @@ from diffuscope.plugin.scratch import write_scratch, write_scratch_volume
 from diffuscope.tiling.events import Finished, Started, TileDone
 from diffuscope.tiling.plan import Region
 from diffuscope.tiling.result import Result, is_result, open_result
+
+if TYPE_CHECKING:
+    from diffuscope.inputs import Source  # brings torch
 
 #: What a job has written is read for the window at most this often.
 _RENEW_SECONDS = 0.7
