@@ -56,9 +56,16 @@ def ignore_cancel(*, cancelled):
 
 def models(*, cancelled):
     """Three models by what their runs do."""
+    port = Port(name="H&E", key="he", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0))
     for name in ("quick", "endless", "crashing"):
         yield ModelFacts(
-            name=name, title=name, what_it_is="", what_it_is_not="", mpp=0.5, presets={"fast": ("ddim", 1)}
+            name=name,
+            title=name,
+            what_it_is="",
+            what_it_is_not="",
+            system="staindiffuser",
+            inputs=(port,),
+            presets={"fast": ("ddim", 1)},
         )
 
 

@@ -12,13 +12,15 @@ from diffuscope.errors import InputError
 from diffuscope.plugin.facts import ModelFacts, SlideFacts
 from diffuscope.plugin.form import RunForm, suggest_out, unused
 from diffuscope.sample_data import sample_path
+from diffuscope.systems.ports import Port
 
 MODEL = ModelFacts(
     name="stain",
     title="Stain",
     what_it_is="a.",
     what_it_is_not="b.",
-    mpp=0.5,
+    system="staindiffuser",
+    inputs=(Port(name="H&E", key="he", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0)),),
     presets={"fast": ("dpmsolver++", 10)},
 )
 SLIDE = SlideFacts(name="slide.svs", path=Path("/slides/slide.svs"), mpp=0.25)

@@ -49,6 +49,23 @@ def test_samples_open_from_the_menu(viewer: Any, sample: str):
     assert viewer.layers[0].rgb
 
 
+def test_the_channels_of_a_sample_open_as_layers(viewer: Any):
+    viewer.open_sample("diffuscope", "tumour")
+    assert [layer.name.rpartition(" · ")[2] for layer in viewer.layers] == ["CD31", "DAPI", "nanoparticles"]
+
+
+@pytest.mark.parametrize("title", ["Nanoparticle distribution", "Modality translation"])
+def test_the_other_docks_open_from_the_menu(viewer: Any, qtbot: Any, title: str):
+    area, dock = viewer.window.add_plugin_dock_widget("diffuscope", title)
+    assert dock.kind.title == title
+    state, child = dock.session.state, dock.session._child
+    qtbot.waitUntil(lambda: state.is_idle, timeout=120_000)
+    viewer.window.remove_dock_widget(area)
+    del area, dock
+    gc.collect()
+    qtbot.waitUntil(lambda: child.pid is None, timeout=120_000)
+
+
 def test_the_dock_opens_from_the_menu_and_fits_a_small_screen(viewer: Any, qtbot: Any):
     viewer.window._qt_window.resize(1280, 800)
     viewer.window.show()

@@ -98,12 +98,13 @@ def test_the_manifest_is_valid_and_everything_it_names_exists():
     manifest = PluginManifest.from_file(Path(diffuscope.errors.__file__).with_name("napari.yaml"))
     assert manifest.name == "diffuscope"
     manifest.validate_imports()
-    assert len(manifest.contributions.sample_data) == 3
+    assert len(manifest.contributions.sample_data) == 4
 
 
 def test_the_plugin_does_not_bring_torch_into_napari():
     code = (
-        "import sys; import diffuscope.plugin.dock, diffuscope.plugin.samples as s; s.cmu_1();"
+        "import sys; import diffuscope.plugin.nanoparticle_dock, diffuscope.plugin.translation_dock;"
+        "import diffuscope.plugin.samples as s; s.cmu_1();"
         "print([m for m in ('torch', 'diffusers', 'monai') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)

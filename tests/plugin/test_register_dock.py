@@ -26,9 +26,9 @@ pytest.importorskip("pytestqt")
 from napari.layers import Image, Points
 
 from diffuscope.plugin.marks import clicked_pairs, write_pairs
+from diffuscope.plugin.placement import scan_placement
 from diffuscope.plugin.register_dock import RegisterDock
 from diffuscope.plugin.register_form import POINTS, RegisterForm
-from diffuscope.plugin.results import scan_placement
 from diffuscope.plugin.veil import CURTAIN, SQUARES, WHOLE, Veil, VeiledSlide
 
 PATIENCE = 120_000

@@ -10,8 +10,9 @@ import zarr
 
 from diffuscope.plugin.facts import is_result, own_metadata
 from diffuscope.plugin.live import LiveLayers
+from diffuscope.plugin.placement import layer_placement
 from diffuscope.plugin.reader import get_reader, read_layers
-from diffuscope.plugin.results import layer_placement, result_layers
+from diffuscope.plugin.results import result_layers
 from diffuscope.tiling.events import Preview
 from diffuscope.tiling.result import open_result
 

@@ -41,7 +41,7 @@ class Wishes:
     cancelled_up_to : multiprocessing.sharedctypes c_longlong
         Jobs with this number or a lower one are cancelled.
     place : multiprocessing.sharedctypes array of c_double
-        (y, x) in level-0 px; NaN where the user looks at nothing in particular.
+        (z, y, x) in level-0 px, z NaN of a slide; all NaN where the user looks at nothing in particular.
     job : int
         This job's number.
     """
@@ -54,10 +54,12 @@ class Wishes:
         """Whether the job is to stop: it was cancelled, or nobody is left to tell."""
         return self._cancelled_up_to.value >= self._job or (self._parent is not None and not self._parent.is_alive())
 
-    def focus(self) -> tuple[float, float] | None:
-        """Return where the user looks."""
-        y, x = self._place
-        return None if isnan(y) or isnan(x) else (y, x)
+    def focus(self) -> tuple[float, ...] | None:
+        """Return where the user looks: (y, x) on a slide, (z, y, x) in a volume."""
+        z, y, x = self._place
+        if isnan(y) or isnan(x):
+            return None
+        return (y, x) if isnan(z) else (z, y, x)
 
 
 def serve(connection: Any, cancelled_up_to: Any, place: Any, verbs: str) -> None:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.facts import KEY, own_metadata
-from diffuscope.plugin.results import LayerTuple, Placement, layer_placement
+from diffuscope.plugin.placement import Placement, layer_placement
+from diffuscope.plugin.results import LayerTuple
 
 MOST = 2**23
 """Px of the largest level that is compared, in colour in about 0.8 GiB and 20 s: all measures compute in float64."""

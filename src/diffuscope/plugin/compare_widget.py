@@ -13,9 +13,9 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from diffuscope.errors import InputError
 from diffuscope.plugin.compare import Compared, compare, picture_of
 from diffuscope.plugin.facts import own_metadata
-from diffuscope.plugin.form_widget import combo, form_layout, quiet, small_text
 from diffuscope.plugin.live import keep_active
 from diffuscope.plugin.pieces import FiguresTable
+from diffuscope.plugin.rows import combo, form_layout, quiet, small_text
 
 
 class CompareWidget(QWidget):

@@ -1,35 +1,43 @@
-"""The dock "Virtual staining": form, result, what goes on and what waits."""
+"""The docks that run models: form, result, what goes on and what waits. Here the one for virtual staining."""
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import napari
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QFrame, QMessageBox, QScrollArea, QVBoxLayout, QWidget
 
 from diffuscope.errors import InputError
+from diffuscope.plugin.carry_out import Given, Request
 from diffuscope.plugin.facts import ModelFacts, is_result, own_metadata, slide_facts
 from diffuscope.plugin.form import RunForm, unused
 from diffuscope.plugin.form_widget import FormWidget
 from diffuscope.plugin.job_widget import JobWidget
 from diffuscope.plugin.jobs import Child
+from diffuscope.plugin.kinds import STAINING, Kind, elsewhere
+from diffuscope.plugin.placement import layer_placement
 from diffuscope.plugin.record import open_record
-from diffuscope.plugin.regions import layer_region, view_region
-from diffuscope.plugin.results import layer_placement
+from diffuscope.plugin.regions import current_slice, layer_region, view_region
 from diffuscope.plugin.results_widget import ResultsWidget
 from diffuscope.plugin.resume import request_to_resume
 from diffuscope.plugin.session import Session
-from diffuscope.plugin.slides import SlideList, add_region_layer, region_layer
-from diffuscope.plugin.stain import Request
+from diffuscope.plugin.slides import InputList, add_region_layer, listed_name, region_layer
 from diffuscope.tiling.plan import Region
 from diffuscope.tiling.result import Result, open_result
 
 
-class StainDock(QWidget):
-    """Virtual staining of the slides in a viewer.
+class RunDock(QWidget):
+    """Runs models on the layers of a viewer: which models and layers, its `kind` says.
+
+    Attributes
+    ----------
+    kind : Kind
+        What sets one dock apart from the others.
+    below : QVBoxLayout
+        Under the result, for what a dock tells of a result besides; `session.result_changed` says of which.
 
     Parameters
     ----------
@@ -39,19 +47,21 @@ class StainDock(QWidget):
         Where models run; default: a process of the dock's own, started at once so that it is warm at Run.
     """
 
+    kind: ClassVar[Kind]
+
     def __init__(self, napari_viewer: napari.Viewer, child: Child | None = None) -> None:
         super().__init__()
         child = child or Child()
         self.viewer = napari_viewer
-        self.form = RunForm()
-        self.session = Session(napari_viewer, child)
-        self.slides = SlideList(napari_viewer)
+        self.form = RunForm(kind=self.kind)
+        self.session = Session(napari_viewer, child, self.kind.title)
+        self.inputs = InputList(napari_viewer, self.kind)
         self._asked_folder = ""
         self._build()
         self._connect()
         # a partial of the session, not a method of this widget, which is gone by then
         self.destroyed.connect(partial(_close, self.session))
-        self._slides_changed()
+        self._inputs_changed()
         self.session.load_models()
 
     def _build(self) -> None:
@@ -62,6 +72,8 @@ class StainDock(QWidget):
         stack.setContentsMargins(0, 0, 4, 0)
         stack.addWidget(self.fields)
         stack.addWidget(self.results)
+        self.below = QVBoxLayout()
+        stack.addLayout(self.below)
         stack.addStretch(1)
         self.form_area = QScrollArea()
         self.form_area.setWidget(inner)
@@ -77,13 +89,14 @@ class StainDock(QWidget):
         self.setMinimumWidth(340)
 
     def _connect(self) -> None:
-        self.slides.changed.connect(self._slides_changed)
-        self.slides.shapes_changed.connect(self._show_region)
+        self.inputs.changed.connect(self._inputs_changed)
+        self.inputs.shapes_changed.connect(self._show_region)
         self.form.events.connect(self._form_changed)
+        self.form.events.model.connect(self._model_changed)
         self.session.state.events.connect(self._show_state)
         self.session.model_found.connect(self._model_found)
         self.session.result_changed.connect(self._show_result)
-        self.fields.slide_chosen.connect(self._choose_slide)
+        self.fields.layer_chosen.connect(self._choose_layer)
         self.fields.draw_asked.connect(self._draw)
         self.fields.folder_asked.connect(self._load_folder)
         self.results.export_asked.connect(self._export)
@@ -92,20 +105,25 @@ class StainDock(QWidget):
         self.run.clicked.connect(self._run)
         self.cancel.clicked.connect(self.session.cancel)
         self.viewer.layers.selection.events.active.connect(self._active_changed)
+        self.viewer.dims.events.current_step.connect(self._show_region)
 
     # --- what the viewer tells ---
 
-    def _slides_changed(self) -> None:
-        chosen = self.slides.chosen
-        self.fields.set_slides([layer.name for layer in self.slides.layers], self.slides.index)
-        facts = slide_facts(chosen) if chosen is not None else None
-        if facts != self.form.slide:
-            self.fields.set_slide(facts)
+    def _inputs_changed(self) -> None:
+        self.fields.set_layers([listed_name(layer) for layer in self.inputs.layers], self.inputs.indices)
+        facts = [slide_facts(layer) if layer is not None else None for layer in self.inputs.choices]
+        if facts != list(self.form.inputs):
+            self.fields.set_inputs(facts)
+        self._show_region()
         self._show_state()
 
-    def _choose_slide(self, index: int) -> None:
-        self.slides.choose(index)
-        self._slides_changed()
+    def _choose_layer(self, number: int, index: int) -> None:
+        self.inputs.choose(number, index)
+        self._inputs_changed()
+
+    def _model_changed(self, model: ModelFacts | None) -> None:
+        if model is not None:
+            self.inputs.set_ports(model.inputs)
 
     def _active_changed(self) -> None:
         layer = self.viewer.layers.selection.active
@@ -137,9 +155,11 @@ class StainDock(QWidget):
 
     def _request(self) -> Request | None:
         settings = self.form.settings()
-        layer, facts = self.slides.chosen, self.form.slide
-        assert layer is not None and facts is not None
+        layer = self.inputs.chosen
         region = self._region(layer)
+        if self.form.region == "slice":
+            at = current_slice(self.viewer, layer)
+            settings["slices"] = f"{at}:{at + 1}"
         out = settings["out"]
         # what another job was promised is not there to be replaced; the form keeps the name that both go by
         is_promised = self.session.is_promised(out)
@@ -150,15 +170,28 @@ class StainDock(QWidget):
             settings["out"] = unused(out, lambda path: path.exists() or self.session.is_promised(path))
         if answer == "both":
             self.form.out = str(settings["out"])
-        finest = layer.data[0] if layer.multiscale else layer.data
         return Request(
-            slide=facts,
-            pixels=finest if facts.path is None else None,
-            placement=layer_placement(layer),
+            inputs=self._given(),
+            placement=layer_placement(layer, layer.ndim),
             region=region,
             settings=settings,
             overwrite=answer == "replace",
         )
+
+    def _given(self) -> tuple[Given, ...]:
+        assert self.form.model is not None
+        given = []
+        for port, layer, facts in zip(self.form.model.inputs, self.inputs.choices, self.form.inputs, strict=True):
+            assert facts is not None  # the form refuses to run without
+            given.append(
+                Given(
+                    key=port.key,
+                    facts=facts,
+                    pixels=None if facts.path else layer.data[0] if layer.multiscale else layer.data,
+                    channel=facts.channel if port.kind == "map" else None,
+                )
+            )
+        return tuple(given)
 
     def _region(self, layer: Any) -> Region | None:
         if self.form.region == "view":
@@ -171,10 +204,10 @@ class StainDock(QWidget):
         return None
 
     def _draw(self) -> None:
-        if self.slides.chosen is None:
+        if self.inputs.chosen is None:
             self.session.state.complain(self.form.problem())
             return
-        add_region_layer(self.viewer, self.slides.chosen)
+        add_region_layer(self.viewer, self.inputs.chosen)
         self.form.region = "shape"
 
     def _load_folder(self, folder: str) -> None:
@@ -193,7 +226,7 @@ class StainDock(QWidget):
         if result is None or not self.session.state.is_idle:
             return
         try:
-            request = request_to_resume(result, self.slides.layers, self.form.model)
+            request = request_to_resume(result, self.inputs.layers, self.form.model)
             request.settings["scheduler"] = self.form.scheduler.strip() or None
             self.session.run(request)
         except InputError as error:
@@ -211,7 +244,11 @@ class StainDock(QWidget):
         QTimer.singleShot(0, self, lambda: self.form_area.ensureWidgetVisible(self.results))
 
     def _model_found(self, model: ModelFacts) -> None:
-        self.fields.add_model(model, choose=model.name == self._asked_folder)
+        is_asked = model.name == self._asked_folder
+        if self.kind.lists(model):
+            self.fields.add_model(model, choose=is_asked)
+        elif is_asked:
+            self.session.state.complain(elsewhere(model))
 
     def _form_changed(self, _: Any = None) -> None:
         if self.session.state.failed:
@@ -219,11 +256,14 @@ class StainDock(QWidget):
         self._show_region()
         self._show_state()
 
-    def _show_region(self) -> None:
+    def _show_region(self, _: Any = None) -> None:
         text = ""
-        if self.form.region == "shape" and self.slides.chosen is not None:
+        if self.form.region == "slice" and self.inputs.chosen is not None:
+            last = self.inputs.chosen.data.shape[0] - 1
+            text = f"Slice {current_slice(self.viewer, self.inputs.chosen)} of 0 to {last}"
+        if self.form.region == "shape" and self.inputs.chosen is not None:
             try:
-                region = self._region(self.slides.chosen)
+                region = self._region(self.inputs.chosen)
                 text = f"{region.width:,} × {region.height:,} px at ({region.x:,}, {region.y:,})" if region else ""
             except InputError as error:
                 text = str(error)
@@ -234,7 +274,14 @@ class StainDock(QWidget):
         state = self.session.state
         self.results.export.setEnabled(state.is_idle)
         self.results.resume.setEnabled(state.is_idle)
-        self.jobs.show_state(self.form.problem() if state.is_idle and self.form.model else "")
+        hint = self.form.problem() if self.form.model else self.kind.missing
+        self.jobs.show_state(hint if state.is_idle else "")
+
+
+class StainDock(RunDock):
+    """Virtual staining of the slides in a viewer."""
+
+    kind = STAINING
 
 
 def ask_overwrite(parent: QWidget, out: Path) -> str:

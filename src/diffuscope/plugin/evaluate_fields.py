@@ -6,8 +6,8 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QLineEdit, QToolButton, QWidg
 
 from diffuscope.plugin.evaluate_form import EvaluateForm
 from diffuscope.plugin.facts import ModelFacts
-from diffuscope.plugin.form_widget import combo, fill, form_layout, side_by_side, spin
 from diffuscope.plugin.pieces import mpp_spin
+from diffuscope.plugin.rows import combo, fill, form_layout, side_by_side, spin
 
 
 class EvaluateFields(QWidget):

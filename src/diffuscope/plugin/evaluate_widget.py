@@ -14,11 +14,11 @@ from diffuscope.errors import InputError
 from diffuscope.plugin.child import Failed, Returned
 from diffuscope.plugin.evaluate_fields import EvaluateFields
 from diffuscope.plugin.facts import ModelFacts
-from diffuscope.plugin.form_widget import side_by_side, small_text
 from diffuscope.plugin.jobs import Child
 from diffuscope.plugin.live import keep_active
 from diffuscope.plugin.pieces import FiguresTable, follow
 from diffuscope.plugin.reported import Reported
+from diffuscope.plugin.rows import side_by_side, small_text
 from diffuscope.tiling.events import TileDone
 
 

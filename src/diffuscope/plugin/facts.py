@@ -10,6 +10,7 @@ import pint
 
 from diffuscope.errors import InputError
 from diffuscope.scans import Scan, open_scan
+from diffuscope.systems.ports import Option, Port, Value
 
 #: Key of `layer.metadata` under which Diffuscope keeps what it knows about a layer.
 KEY = "diffuscope"
@@ -25,26 +26,45 @@ class ModelFacts:
         What `diffuscope.run.run` takes: a name of the zoo or the path of a model folder.
     title, what_it_is, what_it_is_not : str
         From the model's card.
-    mpp : float
-        µm per pixel at which the model works.
+    system : str
+        Name in `diffuscope.systems.registry`.
+    inputs : tuple of Port
+        What goes in, the main one first.
     presets : dict of str to tuple
         Quality name to (sampler, steps); the first is the default.
     samplers : tuple of str
         Samplers that may be asked for instead of the preset's.
+    options : tuple of Option
+        Numbers of the system's own that a run may set.
+    values : tuple of Value
+        What it tells of each tile.
     """
 
     name: str
     title: str
     what_it_is: str
     what_it_is_not: str
-    mpp: float
+    system: str
+    inputs: tuple[Port, ...]
     presets: dict[str, tuple[str, int]] = field(hash=False)
     samplers: tuple[str, ...] = ()
+    options: tuple[Option, ...] = ()
+    values: tuple[Value, ...] = ()
+
+    @property
+    def mpp(self) -> float:
+        """µm per pixel at which the model works."""
+        return self.inputs[0].mpp
+
+    @property
+    def takes_volumes(self) -> bool:
+        """Whether its inputs are volumes, not slides."""
+        return self.inputs[0].spacing is not None
 
 
 @dataclass(frozen=True, kw_only=True)
 class SlideFacts:
-    """One input layer.
+    """One input layer: a slide, a channel of one, or a volume.
 
     Attributes
     ----------
@@ -53,12 +73,21 @@ class SlideFacts:
     path : Path or None
         The file behind it; None for pixels that exist in memory only.
     mpp : float or None
-        µm per pixel of the finest level; None where the file does not say.
+        µm per pixel of a slide's finest level; None where the file does not say, and of a volume.
+    channel : int or None
+        Number of the channel that the layer shows; None where it shows all of the file.
+    spacing : tuple of float or None
+        (z, y, x) mm per voxel; None of a slide, and where nobody says.
+    slices : int or None
+        Of a volume.
     """
 
     name: str
     path: Path | None
     mpp: float | None
+    channel: int | None = None
+    spacing: tuple[float, float, float] | None = None
+    slices: int | None = None
 
 
 def own_metadata(layer: Any) -> dict[str, Any]:
@@ -73,19 +102,30 @@ def is_result(layer: Any) -> bool:
 
 
 def slide_facts(layer: Any) -> SlideFacts:
-    """Find the file and the µm/px behind an image layer.
+    """Find the file, the channel and the µm/px behind an image layer of two axes, or the mm of one of three.
 
-    Layers of Diffuscope's own reader carry both. A layer that another reader made from a file that
+    Layers of Diffuscope's own reader carry all of it. A layer that another reader made from a file that
     `open_scan` opens to the same size counts as that file; everything else exists in memory only, with
-    the µm/px of its scale where its units are lengths.
+    the µm/px or mm of its scale where its units are lengths.
     """
     own = own_metadata(layer)
-    if "source" in own:
-        return SlideFacts(name=layer.name, path=Path(own["source"]), mpp=own.get("mpp"))
+    path = Path(own["source"]) if "source" in own else None
+    if layer.ndim == 3:
+        z, y, x = own["lattice"]["spacing_mm"] if "lattice" in own else _scale(layer, "mm")
+        spacing = None if z is None or y is None or x is None else (z, y, x)
+        return SlideFacts(
+            name=layer.name,
+            path=path,
+            mpp=None,
+            spacing=spacing,
+            slices=int(layer.data.shape[0]),
+        )
+    if path is not None:
+        return SlideFacts(name=layer.name, path=path, mpp=own.get("mpp"), channel=own.get("channel"))
     scan = _scan_behind(layer)
     if scan is not None:
         return SlideFacts(name=layer.name, path=scan.path, mpp=scan.mpp)
-    return SlideFacts(name=layer.name, path=None, mpp=_scale_in_um(layer))
+    return SlideFacts(name=layer.name, path=None, mpp=_scale(layer, "micrometer")[-1])
 
 
 def _scan_behind(layer: Any) -> Scan | None:
@@ -99,9 +139,13 @@ def _scan_behind(layer: Any) -> Scan | None:
     return scan if tuple(finest.shape[:2]) == tuple(scan.shape) else None
 
 
-def _scale_in_um(layer: Any) -> float | None:
-    try:
-        # a pixel has no length: pint refuses the conversion, and nothing is guessed
-        return float((layer.scale[-1] * layer.units[-1]).to("micrometer").magnitude)
-    except pint.DimensionalityError:
-        return None
+def _scale(layer: Any, unit: str) -> list[float | None]:
+    """Return the layer's scale along its axes in a unit of length; None along those that have no length."""
+    found: list[float | None] = []
+    for step, own in zip(layer.scale, layer.units, strict=True):
+        try:
+            # a pixel has no length: pint refuses the conversion, and nothing is guessed
+            found.append(float((step * own).to(unit).magnitude))
+        except pint.DimensionalityError:
+            found.append(None)
+    return found

@@ -1,29 +1,27 @@
-"""The form of the dock: widgets for `RunForm`, nothing else."""
+"""The form of a dock that runs models: widgets for `RunForm`, nothing else."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
-    QComboBox,
     QDoubleSpinBox,
     QFileDialog,
-    QFormLayout,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
     QSizePolicy,
-    QSpinBox,
     QToolButton,
     QWidget,
 )
 
 from diffuscope.plugin.facts import ModelFacts, SlideFacts
-from diffuscope.plugin.form import DEVICES, REGIONS, RunForm, suggest_out
+from diffuscope.plugin.form import DEVICES, RunForm, suggest_out
+from diffuscope.plugin.option_rows import OptionRows
+from diffuscope.plugin.rows import RowBlock, combo, fill, form_layout, quiet, side_by_side, small_text, spin
+from diffuscope.plugin.slice_row import SliceRow
 
 OTHER_MODEL = "Choose a model folder…"
 DEVICE_NAMES = {"auto": "Automatic", "cpu": "CPU", "cuda": "CUDA (NVIDIA)", "mps": "MPS (Apple)"}
@@ -32,7 +30,8 @@ DEVICE_NAMES = {"auto": "Automatic", "cpu": "CPU", "cuda": "CUDA (NVIDIA)", "mps
 class FormWidget(QWidget):
     """Shows a `RunForm` and writes what the user changes into it."""
 
-    slide_chosen = Signal(int)
+    #: Places of the input among the model's and of the layer among those listed.
+    layer_chosen = Signal(int, int)
     draw_asked = Signal()
     folder_asked = Signal(str)
 
@@ -49,7 +48,7 @@ class FormWidget(QWidget):
     def _build(self) -> None:
         self.slide = combo()
         self.resolution = small_text()
-        self.mpp = QDoubleSpinBox()
+        self.mpp = QDoubleSpinBox(self)
         self.mpp.setRange(0.0, 100.0)
         self.mpp.setDecimals(4)
         self.mpp.setSingleStep(0.05)
@@ -57,9 +56,10 @@ class FormWidget(QWidget):
         self.mpp.setToolTip("µm per pixel of the slide, where the file does not state it or is wrong")
         self.model = combo()
         self.model.addItem(OTHER_MODEL, OTHER_MODEL)
+        self.model.setPlaceholderText("choose a model")
         self.about = small_text()
         self.region = combo()
-        for key, name in REGIONS.items():
+        for key, name in self.form.kind.regions.items():
             self.region.addItem(name, key)
         self.draw = QPushButton("Draw…")
         self.draw.setToolTip("Add a shapes layer to draw a region in")
@@ -82,16 +82,30 @@ class FormWidget(QWidget):
         self.scheduler.setPlaceholderText("this machine")
         self.scheduler.setToolTip("Address of a dask scheduler whose workers compute, e.g. tcp://10.0.0.1:8786")
 
+        is_volume = self.form.kind.takes_volumes
         rows = form_layout(self)
-        rows.addRow("Slide", self.slide)
+        self.noun = QLabel()
+        rows.addRow(self.noun, self.slide)
+        self.inputs = [self.slide]
+        self._more_inputs = RowBlock(rows, self.slide)
         rows.addRow(self.resolution)
-        rows.addRow("µm/px", self.mpp)
+        self.mpp.setVisible(not is_volume)
+        if not is_volume:
+            rows.addRow("µm/px", self.mpp)
         rows.addRow("Model", self.model)
         rows.addRow(self.about)
-        rows.addRow("Region", side_by_side(self.region, self.draw))
+        if is_volume:
+            self.draw.setParent(self)
+            self.draw.hide()
+            self.slices = SliceRow(self.form)
+            rows.addRow("Region", self.region)
+            rows.addRow(self.slices)
+        else:
+            rows.addRow("Region", side_by_side(self.region, self.draw))
         rows.addRow(self.region_text)
         rows.addRow("Quality", self.quality)
         rows.addRow("Samples", self.samples)
+        self.options = OptionRows(self.form, rows, self.samples)
         rows.addRow("Seed", self.seed)
         rows.addRow("Device", self.device)
         rows.addRow("Result", side_by_side(self.out, self.browse))
@@ -111,7 +125,7 @@ class FormWidget(QWidget):
         rows.addRow(self.advanced)
 
     def _connect(self) -> None:
-        self.slide.activated.connect(self.slide_chosen)
+        self.slide.activated.connect(partial(self.layer_chosen.emit, 0))
         self.model.activated.connect(self._pick_model)
         self.draw.clicked.connect(self.draw_asked)
         self.browse.clicked.connect(self._pick_out)
@@ -125,19 +139,34 @@ class FormWidget(QWidget):
         self.out.textEdited.connect(lambda text: setattr(self.form, "out", text))
         self.scheduler.textEdited.connect(lambda text: setattr(self.form, "scheduler", text))
 
-    def set_slides(self, names: list[str], chosen: int) -> None:
-        """List the input layers."""
-        with quiet(self.slide):
-            self.slide.clear()
-            self.slide.addItems(names or ["(no slide is open)"])
-            self.slide.setCurrentIndex(max(chosen, 0))
-            self.slide.setEnabled(bool(names))
+    def set_layers(self, names: list[str], chosen: list[int]) -> None:
+        """List the layers that can be an input; `chosen` has a place in them for each input, -1 for none."""
+        if len(chosen) != len(self.inputs):
+            self._show_inputs(len(chosen))
+        for box, index in zip(self.inputs, chosen, strict=True):
+            with quiet(box):
+                box.clear()
+                box.addItems(names or [f"(no {self.form.kind.noun.lower()} is open)"])
+                box.setCurrentIndex(index if names else 0)
+                box.setPlaceholderText("choose a layer")
+                box.setEnabled(bool(names))
 
-    def set_slide(self, slide: SlideFacts | None) -> None:
-        """Take over the chosen input layer."""
-        self.form.slide = slide
-        self.form.mpp = 0.0
-        self.suggest()
+    def set_inputs(self, inputs: list[SlideFacts | None]) -> None:
+        """Take over the chosen layers."""
+        if inputs[0] != self.form.slide:
+            self.form.slide = inputs[0]
+            self.form.mpp = 0.0
+            self.form.first, self.form.last = 0, (inputs[0].slices or 1) - 1 if inputs[0] else 0
+            self.suggest()
+        self.form.others = tuple(inputs[1:])
+
+    def _show_inputs(self, number: int) -> None:
+        """Have a row for each input of the model."""
+        self.inputs = [self.slide, *(combo() for _ in range(number - 1))]
+        ports = self.form.model.inputs if self.form.model else ()
+        self._more_inputs.show([(port.name, box) for port, box in zip(ports[1:], self.inputs[1:], strict=False)])
+        for place, box in enumerate(self.inputs[1:], start=1):
+            box.activated.connect(partial(self.layer_chosen.emit, place))
 
     def add_model(self, model: ModelFacts, *, choose: bool) -> None:
         """List a model, and choose it if asked to or if it is the first."""
@@ -157,6 +186,7 @@ class FormWidget(QWidget):
             self.form.out = self._last_suggestion = str(suggest_out(self.form.slide, self.form.model.name))
 
     def _choose(self, model: ModelFacts) -> None:
+        self.form.options = {}
         self.form.model = model
         self.form.quality = next(iter(model.presets))
         self.form.sampler = ""
@@ -181,6 +211,13 @@ class FormWidget(QWidget):
         if path:
             self.form.out = path if path.endswith(".zarr") else f"{path}.ome.zarr"
 
+    def _noun(self) -> str:
+        """What the first input is called: as the model has it where that tells more than the kind."""
+        model = self.form.model
+        if model is None or model.inputs[0].kind == "rgb":
+            return self.form.kind.noun
+        return model.inputs[0].name[0].upper() + model.inputs[0].name[1:]
+
     def _unfold(self, shown: bool) -> None:
         self.fold.setArrowType(Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow)
         self.advanced.setVisible(shown)
@@ -197,6 +234,7 @@ class FormWidget(QWidget):
             else ""
         )
         self.about.setVisible(model is not None)
+        self.noun.setText(self._noun())
         if model:
             presets = {
                 key: f"{key.capitalize()} ({name}, {steps} steps)" for key, (name, steps) in model.presets.items()
@@ -213,70 +251,3 @@ class FormWidget(QWidget):
         if self.out.text() != form.out:
             self.out.setText(form.out)
             self.out.setCursorPosition(len(form.out))
-
-
-def combo() -> QComboBox:
-    """Return a combo box whose longest entry does not set the width of the dock."""
-    box = QComboBox()
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(8)
-    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    return box
-
-
-def spin(low: int, high: int, tip: str) -> QSpinBox:
-    """Return a spin box for whole numbers."""
-    box = QSpinBox()
-    box.setRange(low, high)
-    box.setToolTip(tip)
-    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    return box
-
-
-def small_text() -> QLabel:
-    """Return a label for a sentence or two, wrapped to the dock's width."""
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.RichText)
-    label.setContentsMargins(0, 0, 0, 4)
-    # a long word (a path) must not set the width of the dock
-    label.setMinimumWidth(1)
-    return label
-
-
-def form_layout(widget: QWidget) -> QFormLayout:
-    """Give a widget rows of label and field that stay narrow."""
-    rows = QFormLayout(widget)
-    rows.setContentsMargins(4, 4, 8, 4)
-    rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-    return rows
-
-
-def side_by_side(wide: QWidget, narrow: QWidget) -> QWidget:
-    """Return two widgets in a row, the first taking the room."""
-    both = QWidget()
-    row = QHBoxLayout(both)
-    row.setContentsMargins(0, 0, 0, 0)
-    row.addWidget(wide, 1)
-    row.addWidget(narrow)
-    return both
-
-
-def fill(box: QComboBox, entries: dict[str, str], chosen: str) -> None:
-    """Set the entries (data: text) of a combo box and its choice without telling anyone."""
-    with quiet(box):
-        if [box.itemData(i) for i in range(box.count())] != list(entries):
-            box.clear()
-            for key, text in entries.items():
-                box.addItem(text, key)
-        box.setCurrentIndex(box.findData(chosen))
-
-
-@contextmanager
-def quiet(widget: QWidget) -> Iterator[None]:
-    """Change a widget without its signals."""
-    blocker = QSignalBlocker(widget)
-    try:
-        yield
-    finally:
-        blocker.unblock()

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from diffuscope.plugin.form_widget import side_by_side, small_text
+from diffuscope.plugin.rows import side_by_side, small_text
 from diffuscope.plugin.state import JobState
 from diffuscope.plugin.waiting import JobQueue
 

@@ -38,7 +38,7 @@ class Child:
         self._context = multiprocessing.get_context("spawn")
         # a plain number, not an Event: its semaphore would stay locked by a child that is killed
         self._cancelled_up_to: Any = self._context.Value(c_longlong, -1, lock=False)
-        self._place: Any = self._context.Array(c_double, [nan, nan], lock=False)
+        self._place: Any = self._context.Array(c_double, [nan] * 3, lock=False)
         self._last = -1
         self._process: Any = None
         self._connection: Any = None
@@ -83,9 +83,12 @@ class Child:
         """
         self._cancelled_up_to.value = max(self._cancelled_up_to.value, self._last if job is None else job)
 
-    def look_at(self, y: float, x: float) -> None:
-        """Say where the user looks on the slide of the job at work, level-0 px: tiles near there come first."""
-        self._place[:] = (y, x)
+    def look_at(self, *place: float) -> None:
+        """Say where the user looks on the input of the job at work, level-0 px: tiles near there come first.
+
+        (y, x) on a slide, (z, y, x) in a volume.
+        """
+        self._place[:] = (*[nan] * (3 - len(place)), *place)
 
     def close(self, patience: float = 1.0) -> None:
         """End the process: politely, then after `patience` seconds without asking."""

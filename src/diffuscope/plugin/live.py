@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from diffuscope.plugin.facts import KEY, own_metadata
-from diffuscope.plugin.results import LayerTuple, Placement, canvas_place, layer_metadata
+from diffuscope.plugin.placement import Placement, canvas_place
+from diffuscope.plugin.results import LayerTuple, layer_metadata
 from diffuscope.tiling.events import Preview
 from diffuscope.tiling.result import Result
 
@@ -47,8 +48,11 @@ class LiveLayers:
     def show_preview(self, event: Preview) -> None:
         """Show the current clean estimate of a tile at its place."""
         canvas = Placement(scale=self._about["scale"], translate=self._about["translate"], units=self._about["units"])
-        place = canvas_place(canvas, 1.0, (event.y, event.x))
+        axes = len(canvas.scale)
+        place = canvas_place(canvas, 1.0, (event.z, event.y, event.x)[-axes:])
         image = event.image if self._about["rgb"] else event.image[..., 0]
+        if image.ndim < axes:
+            image = image[None]  # one slice of a volume
         if self._preview is None or self._preview not in self._viewer.layers:
             with keep_active(self._viewer):
                 self._preview = self._viewer.add_image(
@@ -92,6 +96,13 @@ class LiveLayers:
     def _remove(self, layer: Any) -> None:
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
+
+
+def add_layers(viewer: Any, layers: list[LayerTuple]) -> None:
+    """Add image layers without taking the user away from the one at work on."""
+    with keep_active(viewer):
+        for data, about, _ in layers:
+            viewer.add_image(data, **about)
 
 
 @contextmanager

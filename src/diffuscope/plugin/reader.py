@@ -10,7 +10,9 @@ import numpy as np
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.facts import KEY
-from diffuscope.plugin.results import LayerTuple, result_layers, scan_placement
+from diffuscope.plugin.placement import scan_placement
+from diffuscope.plugin.results import LayerTuple, result_layers
+from diffuscope.plugin.value_layers import value_layers
 from diffuscope.plugin.volumes import label_layer, volume_layer
 from diffuscope.scans import Volume, open_input
 from diffuscope.scans.open_volume import FORMATS, is_volume
@@ -43,7 +45,8 @@ def read_layers(path: str | Sequence[str]) -> list[LayerTuple]:
     layers: list[LayerTuple] = []
     for one in map(Path, paths):
         if is_result(one):
-            layers += result_layers(open_result(one))
+            result = open_result(one)
+            layers += result_layers(result) + value_layers(result)
         elif one.is_file() and is_rtstruct(one):
             raise InputError(f"{one.name} holds outlines and no image: open the folder that has the series as well.")
         else:
@@ -89,8 +92,10 @@ def scan_layers(scan: Scan) -> list[LayerTuple]:
     layers: list[LayerTuple] = []
     for number, channel in enumerate(scan.channels):
         levels = [level[..., number] for level in scan.levels]
+        own = about["metadata"][KEY] | ({"channel": number, "channel_name": channel} if len(scan.channels) > 1 else {})
         one = {
             **about,
+            "metadata": {KEY: own},
             "name": f"{scan.name} · {channel}" if len(scan.channels) > 1 else scan.name,
             "rgb": False,
             "contrast_limits": _contrast(levels[0]),

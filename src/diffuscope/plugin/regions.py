@@ -73,6 +73,12 @@ def view_region(viewer: Any, image: Any) -> Region:
     return _box(np.array([low, high]))
 
 
+def current_slice(viewer: Any, layer: Any) -> int:
+    """Return the slice of a volume's layer that the slider stands at, or the nearest that it has."""
+    at = layer.world_to_data(viewer.dims.point)[-3]
+    return int(np.clip(round(float(at)), 0, layer.data.shape[-3] - 1))
+
+
 def _box(corners: NDArray[np.float64]) -> Region:
     y0, x0 = np.round(corners.min(axis=0)).astype(int)
     y1, x1 = np.round(corners.max(axis=0)).astype(int)

@@ -17,11 +17,11 @@ from diffuscope.plugin.child import Failed
 from diffuscope.plugin.dock import ask_overwrite
 from diffuscope.plugin.facts import is_result
 from diffuscope.plugin.form import unused
-from diffuscope.plugin.form_widget import side_by_side, small_text
 from diffuscope.plugin.jobs import Child
 from diffuscope.plugin.reader import read_layers
 from diffuscope.plugin.register_fields import RegisterFields, SlideRows
 from diffuscope.plugin.register_job import Request, register
+from diffuscope.plugin.rows import side_by_side, small_text
 from diffuscope.plugin.veil import VeiledSlide
 from diffuscope.plugin.veil_widget import VeilWidget
 from diffuscope.tiling.result import Result

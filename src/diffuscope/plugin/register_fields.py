@@ -9,9 +9,9 @@ from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFileDialog, QFormLayout, 
 
 from diffuscope.plugin.facts import slide_facts
 from diffuscope.plugin.form import suggest_out
-from diffuscope.plugin.form_widget import combo, form_layout, quiet, side_by_side
 from diffuscope.plugin.reader import ENDINGS
 from diffuscope.plugin.register_form import NONE, POINTS, TABLE, RegisterForm, SlideChoice
+from diffuscope.plugin.rows import combo, form_layout, quiet, side_by_side
 
 _LANDMARKS = {NONE: "None", POINTS: "Two Points layers", TABLE: "A table (CSV)"}
 _SLIDES = f"Slides ({' '.join(f'*{ending}' for ending in ENDINGS if ending != '.zarr')})"

@@ -9,8 +9,8 @@ from typing import Any
 from diffuscope.errors import InputError
 from diffuscope.plugin.facts import slide_facts
 from diffuscope.plugin.marks import clicked_pairs
+from diffuscope.plugin.placement import layer_placement
 from diffuscope.plugin.register_job import Request, Side
-from diffuscope.plugin.results import layer_placement
 
 NONE, POINTS, TABLE = "none", "points", "table"
 

@@ -18,7 +18,7 @@ from diffuscope.plugin.child import Failed, Returned
 from diffuscope.plugin.facts import SlideFacts
 from diffuscope.plugin.jobs import Child, drive
 from diffuscope.plugin.marks import write_pairs
-from diffuscope.plugin.results import Placement
+from diffuscope.plugin.placement import Placement
 from diffuscope.plugin.scratch import write_scratch
 from diffuscope.tiling.result import Result, open_result
 

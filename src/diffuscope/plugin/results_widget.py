@@ -9,8 +9,8 @@ from qtpy.QtWidgets import QFileDialog, QGroupBox, QPushButton, QVBoxLayout, QWi
 
 from diffuscope.evaluation.table import readable
 from diffuscope.export.multiplex import MULTIPLEX, multiplex_port
-from diffuscope.plugin.form_widget import combo, side_by_side, small_text
 from diffuscope.plugin.pieces import FiguresTable
+from diffuscope.plugin.rows import combo, side_by_side, small_text
 from diffuscope.tiling.result import Result
 
 TIFF_FILTER = "OME-TIFF pyramid (*.ome.tif)"

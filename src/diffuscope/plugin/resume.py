@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from diffuscope.errors import InputError
-from diffuscope.plugin.facts import ModelFacts, slide_facts
-from diffuscope.plugin.results import layer_placement
-from diffuscope.plugin.stain import Request
+from diffuscope.plugin.carry_out import Given, Request
+from diffuscope.plugin.facts import ModelFacts, SlideFacts, slide_facts
+from diffuscope.plugin.placement import layer_placement
 from diffuscope.tiling.plan import parse_region
 from diffuscope.tiling.result import Result
 
@@ -31,26 +31,35 @@ def request_to_resume(result: Result, layers: list[Any], model: ModelFacts | Non
     InputError
         The slide is not open.
     """
-    [asked] = result.record["inputs"].values()
-    for layer in layers:
-        facts = slide_facts(layer)
-        if facts.path is not None and facts.path.name == asked["name"]:
-            break
-    else:
-        raise InputError(f"Open {asked['name']} to go on with {result.path.name}.")
+    inputs, layer = [], None
+    for key, asked in result.record["inputs"].items():
+        found, facts = _find(asked, layers, result)
+        layer = layer or found
+        inputs.append(Given(key=key, facts=facts, channel=asked.get("channel_number")))
+    first = next(iter(result.record["inputs"].values()))
     name = result.record["model"]["name"]
     chosen = result.record["parameters"]
     return Request(
-        slide=facts,
-        pixels=None,
-        placement=layer_placement(layer),
+        inputs=tuple(inputs),
+        placement=layer_placement(layer, len(result.place.factors)),
         region=parse_region(chosen["region"]) if chosen["region"] else None,
         settings={
             "model": model.name if model is not None and Path(model.name).name == name else name,
             "out": result.path,
-            "mpp": asked["mpp"] if asked["mpp"] != asked["mpp_stated"] else None,
+            "mpp": first["mpp"] if first["mpp"] != first["mpp_stated"] else None,
             **{key: chosen[key] for key in ("quality", "sampler", "steps", "samples", "seed")},
+            **{key: chosen[key] for key in ("slices", "options") if chosen.get(key)},
             "resume": True,
         },
         overwrite=False,
     )
+
+
+def _find(asked: dict[str, Any], layers: list[Any], result: Result) -> tuple[Any, SlideFacts]:
+    """Return the layer of the file of an input, of its channel where one was taken."""
+    for layer in layers:
+        facts = slide_facts(layer)
+        is_file = facts.path is not None and facts.path.name == asked["name"]
+        if is_file and facts.channel in (None, asked.get("channel_number", facts.channel)):
+            return layer, facts
+    raise InputError(f"Open {asked['name']} to go on with {result.path.name}.")

@@ -1,4 +1,4 @@
-"""File → Open Sample → Diffuscope: three slides that came with the package."""
+"""File → Open Sample → Diffuscope: four pictures that came with the package."""
 
 from __future__ import annotations
 
@@ -20,3 +20,8 @@ def tcga_cr_7395() -> list[LayerTuple]:
 def os_1() -> list[LayerTuple]:
     """H&E, OME-TIFF, 1101² px, a detail of OS-1 (OpenSlide test data)."""
     return read_layers(str(sample_path("OS-1-detail.ome.tif")))
+
+
+def tumour() -> list[LayerTuple]:
+    """Simulated: tumour section, OME-TIFF, 1024² px at 1 µm/px, CD31, DAPI and the nanoparticles that were there."""
+    return read_layers(str(sample_path("tumour-simulated.ome.tif")))

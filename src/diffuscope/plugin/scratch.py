@@ -28,8 +28,7 @@ def write_scratch(data: Any, *, name: str, mpp: float | None) -> Path:
         The file; remove its folder with `shutil.rmtree(path.parent)`.
     """
     pixels = np.asarray(data)
-    stem = "".join(c if c.isalnum() or c in "-_. " else "_" for c in name) or "image"
-    path = Path(tempfile.mkdtemp(prefix="diffuscope-")) / f"{stem}.ome.tif"
+    path = _new_file(name, ".ome.tif")
     about: dict[str, Any] = {"axes": "YXS" if pixels.ndim == 3 else "YX"}
     if mpp is not None:
         about |= {"PhysicalSizeX": mpp, "PhysicalSizeXUnit": "µm", "PhysicalSizeY": mpp, "PhysicalSizeYUnit": "µm"}
@@ -42,3 +41,38 @@ def write_scratch(data: Any, *, name: str, mpp: float | None) -> Path:
         metadata=about,
     )
     return path
+
+
+def write_scratch_volume(data: Any, *, name: str, spacing: tuple[float, float, float]) -> Path:
+    """Write a volume as NIfTI into a new temporary folder, its axes taken as those of a patient lying straight.
+
+    Parameters
+    ----------
+    data : array-like (z, y, x)
+        Voxels, slices from the feet up, rows from the front, columns from the right, as a volume's layer shows them.
+    name : str
+        As of `write_scratch`.
+    spacing : tuple of float
+        (z, y, x) mm.
+
+    Returns
+    -------
+    Path
+        As of `write_scratch`.
+    """
+    import SimpleITK as sitk
+
+    voxels = np.asarray(data)
+    # NIfTI has neither
+    if voxels.dtype in (np.dtype(bool), np.dtype(np.float16)):
+        voxels = voxels.astype(np.float32)
+    image = sitk.GetImageFromArray(np.ascontiguousarray(voxels))
+    image.SetSpacing(spacing[::-1])
+    path = _new_file(name, ".nii.gz")
+    sitk.WriteImage(image, str(path))
+    return path
+
+
+def _new_file(name: str, ending: str) -> Path:
+    stem = "".join(c if c.isalnum() or c in "-_. " else "_" for c in name) or "image"
+    return Path(tempfile.mkdtemp(prefix="diffuscope-")) / f"{stem}{ending}"

@@ -10,17 +10,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from napari.qt.threading import create_worker
 from napari.utils import progress
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
+from diffuscope.plugin.carry_out import Ended, Opened, Renewed, Request, carry_out
 from diffuscope.plugin.child import Failed, Returned
 from diffuscope.plugin.facts import ModelFacts, own_metadata
 from diffuscope.plugin.jobs import Child, drive
-from diffuscope.plugin.live import LiveLayers
-from diffuscope.plugin.stain import Ended, Opened, Renewed, Request, stain
+from diffuscope.plugin.live import LiveLayers, add_layers
 from diffuscope.plugin.state import JobState
+from diffuscope.plugin.value_layers import value_layers
 from diffuscope.plugin.waiting import JobQueue, same_folder
 from diffuscope.tiling.events import Finished, Notice, Preview, Started, TileDone
 from diffuscope.tiling.result import Result
@@ -40,17 +42,20 @@ class Session:
         Where results are shown.
     child : Child
         Where models run.
+    title : str
+        Of the dock, for napari's own list of what goes on.
     """
 
     model_found = Signal(ModelFacts)
     result_changed = Signal(object)
 
-    def __init__(self, viewer: Any, child: Child) -> None:
+    def __init__(self, viewer: Any, child: Child, title: str) -> None:
         self.viewer = viewer
         self.state = JobState()
         self.queue = JobQueue()
         self.result: Result | None = None
         self._child = child
+        self._title = title
         self._closed = False
         self._stop = threading.Event()
         self._request: Request | None = None
@@ -76,7 +81,7 @@ class Session:
         self._work(partial(drive, self._child, "describe", model=folder), self._on_model)
 
     def run(self, request: Request) -> None:
-        """Start a staining job, or let it wait for the one at work."""
+        """Start a job, or let it wait for the one at work."""
         if self.state.is_idle:
             self._start(request)
         else:
@@ -93,10 +98,10 @@ class Session:
         self._live = self._preview = self._outcome = None
         self._is_stale, self._drawn = False, 0.0
         self.state.begin("starting", f"Preparing “{request.slide.name}”…")
-        self._bar = progress(total=0, desc="Virtual staining")
+        self._bar = progress(total=0, desc=self._title)
         self._clock.start()
         self._tell_view()
-        self._work(partial(stain, self._child, request, self._stop), self._on_run)
+        self._work(partial(carry_out, self._child, request, self._stop), self._on_run)
 
     def cancel(self) -> None:
         """Stop the job at work before its next denoising step; finished tiles are kept, and the queue goes on."""
@@ -148,7 +153,9 @@ class Session:
         elif isinstance(message, Failed):
             self.state.fail(message.sentence)
         elif isinstance(message, Returned):
-            self.state.say("")
+            # who heard of a model may have had something to say about it
+            if not self.state.failed:
+                self.state.say("")
             self.state.phase = "idle"
 
     def _on_export(self, message: Any) -> None:
@@ -200,11 +207,15 @@ class Session:
 
     def _tell_view(self) -> None:
         if self._request is not None and self.viewer.dims.ndisplay == 2:
-            self._child.look_at(*self._request.placement.to_slide(self.viewer.camera.center[-2:]))
+            placement, dims = self._request.placement, self.viewer.dims
+            place = np.array(dims.point, float)
+            place[list(dims.displayed)] = self.viewer.camera.center[-2:]
+            self._child.look_at(*placement.to_input(place[-len(placement.scale) :].tolist()))
 
     def _end(self, result: Result | None) -> None:
         self._clear(result)
-        if result is not None:
+        if result is not None and self._request is not None:
+            add_layers(self.viewer, value_layers(result, self._request.placement))
             self.show_result(result)
         # late, since whoever waits for an idle dock expects all of the above
         match self._outcome:

@@ -24,9 +24,9 @@ from diffuscope.errors import InputError
 from diffuscope.plugin.child import Failed, Returned
 from diffuscope.plugin.curve import LossCurve
 from diffuscope.plugin.facts import ModelFacts
-from diffuscope.plugin.form_widget import side_by_side, small_text
 from diffuscope.plugin.jobs import Child
 from diffuscope.plugin.pieces import follow, scrolling
+from diffuscope.plugin.rows import side_by_side, small_text
 from diffuscope.plugin.train_fields import TrainFields
 from diffuscope.training.events import StepDone, TrainingFinished, TrainingStarted, Validated
 

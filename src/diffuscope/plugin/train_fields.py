@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QCheckBox, QLineEdit, QPushButton, QWidget
 
-from diffuscope.plugin.form_widget import combo, form_layout, side_by_side, spin
 from diffuscope.plugin.pieces import mpp_spin
+from diffuscope.plugin.rows import combo, form_layout, side_by_side, spin
 from diffuscope.plugin.train_form import SCRATCH, TrainForm
 
 

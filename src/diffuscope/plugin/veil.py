@@ -10,7 +10,8 @@ import zarr
 from numpy.typing import NDArray
 
 from diffuscope.plugin.level import Level
-from diffuscope.plugin.results import Placement, result_layers
+from diffuscope.plugin.placement import Placement
+from diffuscope.plugin.results import result_layers
 from diffuscope.tiling.layout import open_images
 from diffuscope.tiling.result import Result
 

@@ -9,8 +9,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGroupBox, QSlider, QVBoxLayout
 
 from diffuscope.errors import InputError
-from diffuscope.plugin.form_widget import combo, small_text
 from diffuscope.plugin.regions import view_region
+from diffuscope.plugin.rows import combo, small_text
 from diffuscope.plugin.veil import CURTAIN, SQUARES, WHOLE, VeiledSlide
 from diffuscope.tiling.result import Result
 

@@ -12,7 +12,6 @@ from typing import Any
 import diffuscope.evaluate
 import diffuscope.run
 import diffuscope.survey
-from diffuscope.diffusion.samplers import SAMPLERS
 from diffuscope.plugin.child import Wishes
 from diffuscope.plugin.facts import ModelFacts
 from diffuscope.plugin.reported import Reported, reported
@@ -48,9 +47,12 @@ def describe(*, model: str, cancelled: Cancelled) -> Generator[ModelFacts, None,
         title=loaded.card.title,
         what_it_is=loaded.card.what_it_is,
         what_it_is_not=loaded.card.what_it_is_not,
-        mpp=loaded.system.inputs[0].mpp,
+        system=loaded.stated.system,
+        inputs=loaded.system.inputs,
         presets={name: (preset.sampler, preset.steps) for name, preset in loaded.system.presets.items()},
-        samplers=SAMPLERS,
+        samplers=loaded.system.samplers,
+        options=loaded.system.options,
+        values=loaded.system.values,
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from psygnal import Signal
 
-from diffuscope.plugin.stain import Request
+from diffuscope.plugin.carry_out import Request
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +32,11 @@ class Entry:
     @property
     def text(self) -> str:
         """Slide, model and region; and the sentence."""
-        region = self.request.region
+        region, settings = self.request.region, self.request.settings
         where = f"{region.width:,} × {region.height:,} px" if region else "all tissue"
-        job = f"{self.request.slide.name} · {Path(self.request.settings['model']).name} · {where}"
+        if self.request.slide.slices is not None:
+            where = f"slices {settings['slices']}" if "slices" in settings else "whole volume"
+        job = f"{self.request.slide.name} · {Path(settings['model']).name} · {where}"
         return f"{job}: {self.failure}" if self.failure else job
 
 

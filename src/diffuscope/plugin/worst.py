@@ -9,7 +9,8 @@ from diffuscope.evaluation.folder import PREDICTIONS, read_report
 from diffuscope.evaluation.found import of_result
 from diffuscope.plugin.compare import error_layer
 from diffuscope.plugin.facts import KEY
-from diffuscope.plugin.results import LayerTuple, canvas_place, scan_placement
+from diffuscope.plugin.placement import canvas_place, scan_placement
+from diffuscope.plugin.results import LayerTuple
 from diffuscope.systems.ports import Port
 from diffuscope.tiling.result import open_result
 from diffuscope.zoo import load_model

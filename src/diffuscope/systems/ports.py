@@ -107,12 +107,15 @@ class Option:
         Taken where a run does not say.
     range : tuple of float
         Lowest and highest value that a run may set.
+    about : str
+        What it does, a sentence or two for whoever sets it.
     """
 
     name: str
     key: str
     default: float
     range: tuple[float, float]
+    about: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

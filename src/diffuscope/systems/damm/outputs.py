@@ -35,7 +35,14 @@ def made(config: DammConfig) -> tuple[Port, ...]:
 
 def gamma(config: DammConfig) -> Option:
     """Return γ as a run may set it."""
-    return Option(name="γ: multi-modal where d ≤ γ", key="gamma", default=config.gamma, range=(0.0, 1.0))
+    helpers = ", ".join(one.title for one in config.branches[1])
+    return Option(
+        name="γ: multi-modal where d ≤ γ",
+        key="gamma",
+        default=config.gamma,
+        range=(0.0, 1.0),
+        about=f"A step of a tile uses {helpers} where the divergence d is at most γ. 0: never, 1: always.",
+    )
 
 
 def _map(modality: Modality, mpp: float, *, dtype: str, name: str = "") -> Port:

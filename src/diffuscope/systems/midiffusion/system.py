@@ -45,9 +45,33 @@ class MIDiffusion(System):
 
     samplers = SCORE_SAMPLERS
     options = (
-        Option(name="faithfulness", key="guidance", default=1.0, range=(0.0, 10.0)),
-        Option(name="start from the source (t0)", key="t0", default=1.0, range=(0.01, 1.0)),
-        Option(name="noise shared along z", key="along_z", default=0.0, range=(0.0, 1.0)),
+        Option(
+            name="faithfulness",
+            key="guidance",
+            default=1.0,
+            range=(0.0, 10.0),
+            about=(
+                "0: a realistic image whatever the source; 1: as trained; above: nearer to the source, less realistic. "
+                "Other values than 0 and 1 take twice the time."
+            ),
+        ),
+        Option(
+            name="start from the source (t0)",
+            key="t0",
+            default=1.0,
+            range=(0.01, 1.0),
+            about=(
+                "1: sampling begins with noise. Below: with the source itself, in its own intensities, noised to t0; "
+                "the lower, the more of them remains."
+            ),
+        ),
+        Option(
+            name="noise shared along z",
+            key="along_z",
+            default=0.0,
+            range=(0.0, 1.0),
+            about="Part of the noise that all slices of a volume share: 1 makes equal slices equal.",
+        ),
     )
 
     def __init__(self, config: MIDiffusionConfig) -> None:

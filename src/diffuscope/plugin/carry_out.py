@@ -1,4 +1,4 @@
-"""One staining job from press to end, as a generator for a worker thread: everything slow that is not the window's."""
+"""One job from press to end, as a generator for a worker thread: everything slow that is not the window's."""
 
 from __future__ import annotations
 
@@ -8,19 +8,46 @@ import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from diffuscope.errors import InputError
 from diffuscope.plugin.child import Failed
 from diffuscope.plugin.facts import SlideFacts
 from diffuscope.plugin.jobs import Child, drive
-from diffuscope.plugin.results import LayerTuple, Placement, result_layers
-from diffuscope.plugin.scratch import write_scratch
+from diffuscope.plugin.placement import Placement
+from diffuscope.plugin.results import LayerTuple, result_layers
+from diffuscope.plugin.scratch import write_scratch, write_scratch_volume
 from diffuscope.tiling.events import Finished, Started, TileDone
 from diffuscope.tiling.plan import Region
 from diffuscope.tiling.result import Result, is_result, open_result
 
+if TYPE_CHECKING:
+    from diffuscope.inputs import Source  # brings torch
+
 #: What a job has written is read for the window at most this often.
 _RENEW_SECONDS = 0.7
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What goes into one input of the model.
+
+    Attributes
+    ----------
+    key : str
+        Of the input's port.
+    facts : SlideFacts
+        The layer.
+    pixels : array-like or None
+        The finest level of a layer without a file.
+    channel : int or None
+        The channel to take of the file; None takes the file as it is.
+    """
+
+    key: str
+    facts: SlideFacts
+    pixels: Any = None
+    channel: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +56,10 @@ class Request:
 
     Attributes
     ----------
-    slide : SlideFacts
-        The input.
-    pixels : array-like or None
-        The finest level of an input without a file.
+    inputs : tuple of Given
+        In the order of the model's inputs.
     placement : Placement
-        Where the slide lay in the viewer.
+        Where the first of them lay in the viewer.
     region : Region or None
         None: all tissue.
     settings : dict
@@ -43,12 +68,16 @@ class Request:
         Whether a result in the way may be replaced.
     """
 
-    slide: SlideFacts
-    pixels: Any
+    inputs: tuple[Given, ...]
     placement: Placement
     region: Region | None
     settings: dict[str, Any]
     overwrite: bool
+
+    @property
+    def slide(self) -> SlideFacts:
+        """The first input."""
+        return self.inputs[0].facts
 
 
 @dataclass(frozen=True)
@@ -71,23 +100,22 @@ class Ended:
     result: Result | None
 
 
-def stain(child: Child, request: Request, stop: threading.Event) -> Generator[Any, None, None]:
+def carry_out(child: Child, request: Request, stop: threading.Event) -> Generator[Any, None, None]:
     """Yield the events of a run, an `Opened` after its `Started`, and an `Ended` last; None now and then.
 
     A `Renewed` comes now and then after tiles. An error comes as a `Failed` before the `Ended`.
     """
-    source = request.slide.path
     out = Path(request.settings["out"])
     layers: list[LayerTuple] = []
+    scratch: list[Path] = []
     renewed = time.monotonic()
     try:
-        if source is None:
-            try:
-                source = write_scratch(request.pixels, name=request.slide.name, mpp=request.slide.mpp)
-            except OSError as error:
-                yield Failed(f"“{request.slide.name}” could not be written to a temporary file: {error.strerror}.")
-                yield Ended(None)
-                return
+        try:
+            source = _source(request, scratch)
+        except InputError as error:
+            yield Failed(str(error))
+            yield Ended(None)
+            return
         ours, any_done = False, bool(request.settings.get("resume"))
         if not stop.is_set():
             for message in drive(
@@ -112,8 +140,28 @@ def stain(child: Child, request: Request, stop: threading.Event) -> Generator[An
         # a refused run leaves a folder that was there before untouched, and that is not this job's result
         yield Ended(open_result(out) if ours and is_result(out) else None)
     finally:
-        if request.slide.path is None and source is not None:
-            shutil.rmtree(source.parent, ignore_errors=True)
+        for path in scratch:
+            shutil.rmtree(path.parent, ignore_errors=True)
+
+
+def _source(request: Request, scratch: list[Path]) -> Source:
+    """Return what `diffuscope.run.run` takes; layers without a file are written to one, which is added to `scratch`."""
+    texts: dict[str, str | Path] = {}
+    for given in request.inputs:
+        facts, path = given.facts, given.facts.path
+        if path is None:
+            try:
+                if facts.spacing is not None:
+                    path = write_scratch_volume(given.pixels, name=facts.name, spacing=facts.spacing)
+                else:
+                    path = write_scratch(given.pixels, name=facts.name, mpp=facts.mpp)
+            # SimpleITK raises RuntimeError for whatever went wrong
+            except (OSError, RuntimeError) as error:
+                why = getattr(error, "strerror", None) or "the disk may be full"
+                raise InputError(f"“{facts.name}” could not be written to a temporary file: {why}.") from error
+            scratch.append(path)
+        texts[given.key] = path if given.channel is None else f"{path}#{given.channel}"
+    return next(iter(texts.values())) if len(texts) == 1 else texts
 
 
 def _renew(layers: list[LayerTuple]) -> None:

@@ -1,0 +1,114 @@
+"""Widgets in rows: what every form of the plugin is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QSizePolicy, QSpinBox, QWidget
+
+#: Label of a row, px.
+_WIDEST = 110
+
+
+def combo() -> QComboBox:
+    """Return a combo box whose longest entry does not set the width of the dock."""
+    box = QComboBox()
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(8)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return box
+
+
+def spin(low: int, high: int, tip: str) -> QSpinBox:
+    """Return a spin box for whole numbers."""
+    box = QSpinBox()
+    box.setRange(low, high)
+    box.setToolTip(tip)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return box
+
+
+def small_text() -> QLabel:
+    """Return a label for a sentence or two, wrapped to the dock's width."""
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.RichText)
+    label.setContentsMargins(0, 0, 0, 4)
+    # a long word (a path) must not set the width of the dock
+    label.setMinimumWidth(1)
+    return label
+
+
+def form_layout(widget: QWidget) -> QFormLayout:
+    """Give a widget rows of label and field that stay narrow."""
+    rows = QFormLayout(widget)
+    rows.setContentsMargins(4, 4, 8, 4)
+    rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+    return rows
+
+
+def side_by_side(wide: QWidget, narrow: QWidget) -> QWidget:
+    """Return two widgets in a row, the first taking the room."""
+    both = QWidget()
+    row = QHBoxLayout(both)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addWidget(wide, 1)
+    row.addWidget(narrow)
+    return both
+
+
+def fill(box: QComboBox, entries: dict[str, str], chosen: str) -> None:
+    """Set the entries (data: text) of a combo box and its choice without telling anyone."""
+    with quiet(box):
+        if [box.itemData(i) for i in range(box.count())] != list(entries):
+            box.clear()
+            for key, text in entries.items():
+                box.addItem(text, key)
+        box.setCurrentIndex(box.findData(chosen))
+
+
+@contextmanager
+def quiet(widget: QWidget) -> Iterator[None]:
+    """Change a widget without its signals."""
+    blocker = QSignalBlocker(widget)
+    try:
+        yield
+    finally:
+        blocker.unblock()
+
+
+def narrow_label(text: str) -> QLabel:
+    """Return a label that breaks where it would take the room of the fields beside it, and begins as others do."""
+    # no capital Γ for a γ
+    label = QLabel(text[0].upper() + text[1:] if text[0].isascii() else text)
+    label.setWordWrap(True)
+    label.setFixedWidth(min(label.fontMetrics().horizontalAdvance(label.text()) + 4, _WIDEST))
+    return label
+
+
+class RowBlock:
+    """Rows of a form that come and go below a row that stays.
+
+    Parameters
+    ----------
+    rows : QFormLayout
+        The form.
+    after : QWidget
+        Field of the row that they follow.
+    """
+
+    def __init__(self, rows: QFormLayout, after: QWidget) -> None:
+        self._rows, self._after = rows, after
+        self._shown: list[QWidget] = []
+
+    def show(self, fields: list[tuple[str, QWidget]]) -> None:
+        """Put rows of label and field in the place of those that are shown."""
+        for old in self._shown:
+            self._rows.removeRow(old)
+        self._shown = [field for _, field in fields]
+        position: Any = self._rows.getWidgetPosition(self._after)
+        for number, (label, field) in enumerate(fields, start=position[0] + 1):
+            self._rows.insertRow(number, narrow_label(label), field)
