@@ -40,6 +40,18 @@ class TestForm:
         recipe = Recipe.model_validate(form.recipe())
         assert recipe.init_from is None and recipe.config["stain"] == "CD8"
 
+    def test_data_is_looked_at_for_the_model_that_it_is_to_train(self, pairs: Path):
+        from diffuscope.plugin import verbs
+
+        fresh, tuned = TrainForm(), TrainForm(model="stain-cd3-demo")
+        assert (fresh.needs(), tuned.needs()) == ({"keys": ("he", "ihc")}, {"model": "stain-cd3-demo"})
+        lines = [
+            list(verbs.survey(data=pairs, mpp=0.5, cancelled=lambda: False, **form.needs())) for form in (fresh, tuned)
+        ]
+        assert all(any("cases" in line for line in some) for some in lines)
+        with pytest.raises(InputError, match="vessels"):
+            list(verbs.survey(data=pairs, keys=("vessels",), mpp=0.5, cancelled=lambda: False))
+
     @pytest.mark.parametrize(
         ("missing", "words"), [({"data": ""}, "your pairs"), ({"out": " "}, "folder"), ({"stain": ""}, "which stain")]
     )

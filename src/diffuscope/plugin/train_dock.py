@@ -110,7 +110,7 @@ class TrainDock(QWidget):
             return
         self.report.clear()
         self.report.show()
-        self._work("survey", data=data, keys=("he", "ihc"), mpp=self.form.assumed_mpp)
+        self._work("survey", data=data, mpp=self.form.assumed_mpp, **self.form.needs())
 
     def _train(self) -> None:
         try:

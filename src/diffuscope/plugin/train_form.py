@@ -70,6 +70,10 @@ class TrainForm:
         """
         return data_at(self.data)
 
+    def needs(self) -> dict[str, Any]:
+        """Return what says which pictures a case must have: the model to fine-tune, or the keys of one from scratch."""
+        return {"keys": ("he", "ihc")} if self.model == SCRATCH else {"model": self.model}
+
     def recipe(self) -> dict[str, Any]:
         """Return the recipe of what is chosen.
 

@@ -61,9 +61,11 @@ def run(*, cancelled: Wishes, **arguments: Any) -> Generator[Event, None, None]:
     yield from diffuscope.run.run(**arguments, cancelled=cancelled, focus=cancelled.focus)
 
 
-def survey(*, data: Path, keys: tuple[str, ...], mpp: float | None, cancelled: Cancelled) -> Generator[str, None, None]:
-    """Yield the lines of the report on a data set."""
-    yield from diffuscope.survey.survey(data, keys=keys, assumed_mpp=mpp).lines()
+def survey(
+    *, data: Path, model: str | None = None, keys: tuple[str, ...] = (), mpp: float | None, cancelled: Cancelled
+) -> Generator[str, None, None]:
+    """Yield the lines of the report on a data set, for a model or for keys."""
+    yield from diffuscope.survey.survey(data, model=model, keys=keys, assumed_mpp=mpp).lines()
 
 
 def train(*, cancelled: Wishes, **arguments: Any) -> Generator[TrainingEvent, None, None]:
