@@ -145,6 +145,7 @@ def _claims(direction: Direction) -> list[Claim]:
         (LMI, SDEDIT_MATCHED, says),
         (LMI, SHUFFLED, "control: above 0"),
         (LMI, MEAN_IMAGE, "control: above 0"),
+        (LMI, IDENTITY, "control: above 0"),
         (mean_of(LMI), mean_of(SDEDIT), says),
         (mean_of(LMI), mean_of(SDEDIT_MATCHED), says),
         (mean_of(LMI), mean_of(SHUFFLED), "control: above 0"),

@@ -76,10 +76,11 @@ of both modalities of the patients that train.
 Scores are means over patients, then over seeds, ± standard deviation over seeds.
 """
 _CLAIMS = """Differences between rows of one table. "PSNR of … less that of …" counts for the paper's claim only where
-the controls are beaten, too: the mean image, which no source has a part in, and the shuffled source, which has the
-wrong one. The interval is over slices, averaged over seeds: it tells how sure a difference is on these slices, not on
-other patients, of whom `ms-brain` tests one. p is a paired permutation test over the same slices, corrected for all
-rows of this table. The last column counts the (seed, patient) pairs in which the first row is ahead.
+the controls are beaten, too: the mean image, which no source has a part in; the shuffled source, which is the wrong
+one; and the source as it is. The interval is over slices, averaged over seeds: it tells how sure a difference is on
+these slices, not on other patients, of whom `ms-brain` tests one. p is a paired permutation test over the same
+slices, corrected for all rows of this table; of n slices none is below 2 / 2ⁿ before that, so few slices leave p
+large, whatever the interval. The last column counts the (seed, patient) pairs in which the first row is ahead.
 """
 _GATE = """## Do CT and MR lie on each other?
 
