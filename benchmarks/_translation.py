@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -51,7 +51,7 @@ def translated(
     settings: SampleSettings | None = None,
     samples: int = 1,
     seed: int = 0,
-    **options: float,
+    options: Mapping[str, float] | None = None,
 ) -> Translated:
     """Translate slices as a run does, at default quality.
 
@@ -69,17 +69,17 @@ def translated(
         K.
     seed : int
         Of the noise.
-    **options : float
+    options : mapping, optional
         Of a run: ``guidance``, ``t0``, ``along_z``.
     """
     config = system.config
-    chosen = replace(settings or next(iter(system.presets.values())), samples=samples, options=options)
+    chosen = replace(settings or next(iter(system.presets.values())), samples=samples, options=options or {})
     keys = (config.target.key, "mean", "support")
     parts: dict[str, list[NDArray[np.float32]]] = {key: [] for key in keys}
     for first in range(0, len(source), _AT_ONCE):
         some = slice(first, first + _AT_ONCE)
         images = torch.from_numpy(physical(source[some], config.source))[:, None]
-        found, _ = sample_tiles(system, {config.source.key: images}, list(places[some]), chosen, seed=seed)
+        found, _ = sample_tiles(system, {config.source.key: images}, places[some], chosen, seed=seed)
         for key in keys:
             parts[key].append(found[key][:, 0].numpy())
     sample, mean, support = (np.concatenate(parts[key]) for key in keys)

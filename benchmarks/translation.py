@@ -128,7 +128,7 @@ def flicker(system: MIDiffusion, direction: Direction) -> dict[str, float]:
     true = _step(tests, tests.target)
     figures = {}
     for share in (0.0, 1.0):
-        found = translated(system, tests.source, tests.places, along_z=share).sample
+        found = translated(system, tests.source, tests.places, options={"along_z": share}).sample
         figures[f"flicker_shared_noise_{share:g}"] = _step(tests, found) / true
     return figures
 

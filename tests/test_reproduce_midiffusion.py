@@ -293,3 +293,25 @@ def test_only_a_model_that_there_are_scans_for_is_measured():
     other = build_system("midiffusion", {"target": {"name": "PET"}, "source": {"name": "MR"}, "size": "tiny"})
     with pytest.raises(InputError, match="mr to pet"):
         translation.direction_of(other, "x")
+
+
+def test_every_measure_of_a_model_tells_what_its_goals_are_of(data: Path, monkeypatch: pytest.MonkeyPatch):
+    for name, value in {"SIDE": 32, "_SLICES": 1, "_PLANTED": 1, "_RUN": 3, "_ROUNDS": 1}.items():
+        monkeypatch.setattr(translation, name, value)
+    torch.manual_seed(0)
+    system = build_system("midiffusion", TO_CT.recipe.config | {"size": "tiny"}).eval()
+    assert translation.direction_of(system, "x") is TO_CT
+    system.presets = {name: replace(preset, steps=3) for name, preset in system.presets.items()}
+    for measure_, goals in translation.MEASURES.values():
+        figures = measure_(system, TO_CT)
+        assert goals.keys() <= figures.keys() and np.isfinite(list(figures.values())).all()
+
+
+def test_noise_that_all_slices_share_flickers_less(data: Path, monkeypatch: pytest.MonkeyPatch):
+    """Of a source that is the same in every slice, so that all that differs is noise."""
+    tests = scans.consecutive(TO_CT, TO_CT.held[0], 3, 32)
+    still = replace(tests, source=np.repeat(tests.source[:1], 3, axis=0))
+    monkeypatch.setattr(translation, "consecutive", lambda *_: still)
+    torch.manual_seed(0)
+    found = translation.flicker(build_system("midiffusion", TO_CT.recipe.config | {"size": "tiny"}).eval(), TO_CT)
+    assert found["flicker_shared_noise_1"] < 1e-3 < found["flicker_shared_noise_0"]

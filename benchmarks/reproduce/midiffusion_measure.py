@@ -120,7 +120,7 @@ def _asked(task: Task, system: MIDiffusion, tests: Slices) -> tuple[dict[str, Tr
     assert task.row is not None
 
     def ask(source: Pictures, *, samples: int = 1, **options: float) -> Translated:
-        return translated(system, source, places, samples=samples, seed=seed, **options)
+        return translated(system, source, places, samples=samples, seed=seed, options=options)
 
     if task.row.name == LARGER:
         return {LARGER: ask(tests.source, samples=several)}, {}
