@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -60,7 +60,7 @@ def sample(
 def sample_tiles(
     system: System,
     images: Mapping[str, Tensor],
-    places: list[tuple[int, int]],
+    places: Sequence[tuple[int, ...]],
     settings: SampleSettings,
     *,
     seed: int = 0,
@@ -73,7 +73,7 @@ def sample_tiles(
         In evaluation mode.
     images : mapping of str to Tensor
         By key of the inputs, (n, c, h, w).
-    places : list of (y, x)
+    places : sequence of (y, x) or (z, y, x)
         Of the tiles.
     settings : SampleSettings
     seed : int

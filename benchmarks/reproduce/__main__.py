@@ -1,4 +1,4 @@
-"""``python -m benchmarks.reproduce staindiffuser`` (or ``damm``): compute the cells that are missing, write the page.
+"""``python -m benchmarks.reproduce NAME`` (a paper's system): compute the cells that are missing, write the page.
 
 Several of these at once share the cells; networks this small train faster as two processes of one thread
 (OMP_NUM_THREADS=1) than as one of two.
@@ -12,7 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.reproduce import damm, damm_measure, damm_page, measure, page, staindiffuser
+from benchmarks.reproduce import (
+    damm,
+    damm_measure,
+    damm_page,
+    measure,
+    midiffusion,
+    midiffusion_measure,
+    midiffusion_page,
+    page,
+    staindiffuser,
+)
 from benchmarks.reproduce.fill import fill
 from benchmarks.reproduce.plan import plan
 from benchmarks.reproduce.strips import STRIPS, copied_strips
@@ -58,6 +68,7 @@ TABLES = {
     "damm": Table(
         damm.BUDGETS, lambda budget, quick: (damm.tasks(budget, quick=quick), []), damm_measure.measure, damm_page.page
     ),
+    "midiffusion": Table(midiffusion.BUDGETS, midiffusion.todo, midiffusion_measure.measure, midiffusion_page.page),
 }
 
 

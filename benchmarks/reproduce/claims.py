@@ -96,6 +96,12 @@ def table(rows: Mapping[str, Line], headings: Mapping[str, tuple[str, int]], wha
     return "\n".join(text)
 
 
+def known_mean(values: Sequence[float | None]) -> float | None:
+    """Return the mean of what is known."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
 def cell(values: Sequence[float], digits: int) -> str:
     """Return the mean of seeds, ± their standard deviation where there are several."""
     mean = f"{np.mean(values):.{digits}f}"

@@ -16,6 +16,7 @@ from scipy.ndimage import uniform_filter
 from benchmarks._cells import training_seconds
 from benchmarks._slide import sample_tiles
 from benchmarks.branches import forced, seams
+from benchmarks.reproduce.claims import known_mean
 from benchmarks.reproduce.damm import (
     ALWAYS_MULTI,
     ALWAYS_UNI,
@@ -181,18 +182,12 @@ def _scored(animals: Sequence[Animal], drawn: Mapping[str, Sampled]) -> dict[str
         guesses = drawn[animal.name].maps[KEYS[2]]
         rows = [_field(field, guess) for field, guess in zip(animal.images, guesses, strict=True)]
         tiles = {key: [row[key] for row in rows] for key in rows[0]}
-        means = {key: _mean(values) for key, values in tiles.items()}
+        means = {key: known_mean(values) for key, values in tiles.items()}
         for name, wanted in (("psnr_concordant", True), ("psnr_discordant", False)):
             both = zip(tiles["psnr_db"], animal.kinds, strict=True)
-            means[name] = _mean([value for value, kind in both if (kind == "concordant") == wanted])
+            means[name] = known_mean([value for value, kind in both if (kind == "concordant") == wanted])
         found[animal.name] = {"scores": {key: means[key] for key in COLUMNS}, "tiles": tiles}
     return found
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    """Return the mean of what is known."""
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
 
 
 def _field(field: NDArray[np.float32], guess: NDArray[np.float64]) -> dict[str, float | None]:
