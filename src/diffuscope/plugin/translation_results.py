@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QGroupBox, QPushButton, QVBoxLayout, QWidget
 
 from diffuscope.plugin.links import result_layers_of
-from diffuscope.plugin.rows import combo, fill, small_text
+from diffuscope.plugin.rows import combo, fill, quiet, small_text
 from diffuscope.plugin.translation_view import is_part, told, views, visible
 from diffuscope.tiling.result import Result
 
@@ -50,11 +50,11 @@ class TranslationResults(QGroupBox):
             return
         names, layers = views(result), result_layers_of(self._viewer, result)
         seen = [key for key in names if key in layers and layers[key].visible]
+        self.view.clear()  # the same keys may have other names: of two samples, of four
         fill(self.view, names, seen[-1] if seen else next(iter(names)))
         self.support.setVisible("support" in {port.key for port in result.ports})
-        self.support.blockSignals(True)
-        self.support.setChecked("support" in layers and layers["support"].visible)
-        self.support.blockSignals(False)
+        with quiet(self.support):
+            self.support.setChecked("support" in layers and layers["support"].visible)
         self.about.setText(told(result))
         self.whole.setVisible(result.complete and is_part(result))
 
