@@ -86,7 +86,7 @@ def export_dicom(
     Raises
     ------
     InputError
-        See `diffuscope.export.export`; or `source` is not the series that the run took in.
+        See `diffuscope.export.export`; or `source` is not the series that the run took in; or values are unknown.
     """
     path = Path(path)
     check_volume(result, path)
@@ -196,12 +196,19 @@ def _write(file: Path, template: Dataset, lattice: Lattice, z: int, number: int,
 
 def _rescaling(result: Result, port: Port) -> tuple[float, float]:
     """Return intercept and slope by which 16 bits hold the values of an output."""
-    if port.unit == "HU" or port.dtype == "uint8":
+    if port.dtype == "uint8":
         return 0.0, 1.0
     low, high = np.inf, -np.inf
     for number in range(result.window[3]):
         plane = read_slice(result, port, number)
+        if not np.isfinite(plane).all():
+            raise InputError(
+                f"{port.name} of {result.path.name} is unknown (NaN), which DICOM cannot say: "
+                "where it is a spread, run two samples or more."
+            )
         low, high = min(low, float(plane.min())), max(high, float(plane.max()))
+    if port.unit == "HU":
+        return 0.0, 1.0
     return low, (high - low) / np.iinfo(np.uint16).max if high > low else 1.0
 
 

@@ -20,11 +20,11 @@ from diffuscope.plugin.jobs import Child
 from diffuscope.plugin.kinds import STAINING, Kind, elsewhere
 from diffuscope.plugin.placement import layer_placement
 from diffuscope.plugin.record import open_record
-from diffuscope.plugin.regions import current_slice, layer_region, view_region
+from diffuscope.plugin.region_choice import check_drawable, chosen_region, chosen_slices, region_text
 from diffuscope.plugin.results_widget import ResultsWidget
 from diffuscope.plugin.resume import request_to_resume
 from diffuscope.plugin.session import Session
-from diffuscope.plugin.slides import InputList, add_region_layer, listed_name, region_layer
+from diffuscope.plugin.slides import InputList, add_region_layer, listed_name
 from diffuscope.tiling.plan import Region
 from diffuscope.tiling.result import Result, open_result
 
@@ -143,7 +143,7 @@ class RunDock(QWidget):
             self.session.load_models()
             return
         try:
-            request = self._request()
+            request = self._request(chosen_region(self.viewer, self.form, self.inputs.chosen))
         except InputError as error:
             self.session.state.complain(str(error))
             return
@@ -153,13 +153,11 @@ class RunDock(QWidget):
         if request is not None:
             self.session.run(request)
 
-    def _request(self) -> Request | None:
+    def _request(self, region: Region | None) -> Request | None:
         settings = self.form.settings()
         layer = self.inputs.chosen
-        region = self._region(layer)
-        if self.form.region == "slice":
-            at = current_slice(self.viewer, layer)
-            settings["slices"] = f"{at}:{at + 1}"
+        if slices := chosen_slices(self.viewer, self.form, layer):
+            settings["slices"] = slices
         out = settings["out"]
         # what another job was promised is not there to be replaced; the form keeps the name that both go by
         is_promised = self.session.is_promised(out)
@@ -193,22 +191,20 @@ class RunDock(QWidget):
             )
         return tuple(given)
 
-    def _region(self, layer: Any) -> Region | None:
-        if self.form.region == "view":
-            return view_region(self.viewer, layer)
-        if self.form.region == "shape":
-            shapes = region_layer(self.viewer)
-            if shapes is None:
-                raise InputError("Nothing is drawn yet: press Draw… and draw a rectangle, an ellipse or a polygon.")
-            return layer_region(shapes, layer)
-        return None
-
     def _draw(self) -> None:
         if self.inputs.chosen is None:
             self.session.state.complain(self.form.problem())
             return
+        try:
+            check_drawable(self.viewer, self.form)
+        except InputError as error:
+            self.session.state.complain(str(error))
+            return
         add_region_layer(self.viewer, self.inputs.chosen)
-        self.form.region = "shape"
+        if self.kind.takes_volumes:
+            self.form.within = True
+        else:
+            self.form.region = "shape"
 
     def _load_folder(self, folder: str) -> None:
         if not self.session.state.is_idle:
@@ -257,16 +253,7 @@ class RunDock(QWidget):
         self._show_state()
 
     def _show_region(self, _: Any = None) -> None:
-        text = ""
-        if self.form.region == "slice" and self.inputs.chosen is not None:
-            last = self.inputs.chosen.data.shape[0] - 1
-            text = f"Slice {current_slice(self.viewer, self.inputs.chosen)} of 0 to {last}"
-        if self.form.region == "shape" and self.inputs.chosen is not None:
-            try:
-                region = self._region(self.inputs.chosen)
-                text = f"{region.width:,} × {region.height:,} px at ({region.x:,}, {region.y:,})" if region else ""
-            except InputError as error:
-                text = str(error)
+        text = region_text(self.viewer, self.form, self.inputs.chosen)
         self.fields.region_text.setText(text)
         self.fields.region_text.setVisible(bool(text))
 

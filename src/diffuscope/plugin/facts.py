@@ -24,7 +24,7 @@ class ModelFacts:
     ----------
     name : str
         What `diffuscope.run.run` takes: a name of the zoo or the path of a model folder.
-    title, what_it_is, what_it_is_not : str
+    title, what_it_is, what_it_is_not, trained_on : str
         From the model's card.
     system : str
         Name in `diffuscope.systems.registry`.
@@ -47,6 +47,7 @@ class ModelFacts:
     system: str
     inputs: tuple[Port, ...]
     presets: dict[str, tuple[str, int]] = field(hash=False)
+    trained_on: str = ""
     samplers: tuple[str, ...] = ()
     options: tuple[Option, ...] = ()
     values: tuple[Value, ...] = ()

@@ -15,6 +15,7 @@ from psygnal import SignalGroupDescriptor
 from diffuscope.errors import InputError
 from diffuscope.plugin.facts import ModelFacts, SlideFacts
 from diffuscope.plugin.kinds import STAINING, Kind
+from diffuscope.plugin.planes import acquired_text
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import resampling_factor
 from diffuscope.scans.open_volume import FORMATS
@@ -41,6 +42,8 @@ class RunForm:
         What to compute, a key of the kind's regions.
     first, last : int
         First and last slice of a volume where the region is "slices", from 0.
+    within : bool
+        Of a volume, whether only a drawn rectangle of each slice is computed.
     options : dict of str to float
         Those of the system's own numbers that differ from their defaults.
     quality : str
@@ -68,6 +71,7 @@ class RunForm:
     region: str = ""
     first: int = 0
     last: int = 0
+    within: bool = False
     options: dict[str, float] = field(default_factory=dict)
     quality: str = ""
     sampler: str = ""
@@ -176,7 +180,8 @@ def _spacing_text(volume: SlideFacts, model: ModelFacts) -> str:
     found = " × ".join(f"{step:.3g}" for step in reversed(volume.spacing))
     z, y, x = (own if model is None else model for own, model in zip(volume.spacing, wanted, strict=True))
     fits = volume_factors(volume.spacing, (z, y, x)) == (1.0, 1.0, 1.0)
-    return f"Found: {found} mm (x, y, z), {volume.slices} slices; {needed}: {'used as it is' if fits else 'resampled'}."
+    text = f"Found: {found} mm (x, y, z), {volume.slices} slices; {needed}: {'used as it is' if fits else 'resampled'}."
+    return " ".join(filter(None, (text, acquired_text(volume.spacing))))
 
 
 def suggest_out(slide: SlideFacts, model_name: str) -> Path:

@@ -7,6 +7,7 @@ from typing import Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
+    QCheckBox,
     QDoubleSpinBox,
     QFileDialog,
     QLabel,
@@ -17,6 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from diffuscope.plugin.card_text import card_text
 from diffuscope.plugin.facts import ModelFacts, SlideFacts
 from diffuscope.plugin.form import DEVICES, RunForm, suggest_out
 from diffuscope.plugin.option_rows import OptionRows
@@ -63,6 +65,9 @@ class FormWidget(QWidget):
             self.region.addItem(name, key)
         self.draw = QPushButton("Draw…")
         self.draw.setToolTip("Add a shapes layer to draw a region in")
+        self.within = QCheckBox("Only within a drawn rectangle", self)
+        self.within.setToolTip("Compute that rectangle of every slice; in a fraction of the time")
+        self.within.setVisible(self.form.kind.takes_volumes)
         self.region_text = small_text()
         self.quality = combo()
         self.samples = spin(1, 64, "Samples per tile: with two or more, uncertainty is their spread")
@@ -95,11 +100,10 @@ class FormWidget(QWidget):
         rows.addRow("Model", self.model)
         rows.addRow(self.about)
         if is_volume:
-            self.draw.setParent(self)
-            self.draw.hide()
             self.slices = SliceRow(self.form)
             rows.addRow("Region", self.region)
             rows.addRow(self.slices)
+            rows.addRow(side_by_side(self.within, self.draw))
         else:
             rows.addRow("Region", side_by_side(self.region, self.draw))
         rows.addRow(self.region_text)
@@ -131,6 +135,7 @@ class FormWidget(QWidget):
         self.browse.clicked.connect(self._pick_out)
         self.fold.toggled.connect(self._unfold)
         self.region.activated.connect(lambda: setattr(self.form, "region", self.region.currentData()))
+        self.within.toggled.connect(lambda on: setattr(self.form, "within", on))
         self.quality.activated.connect(lambda: setattr(self.form, "quality", self.quality.currentData()))
         self.sampler.activated.connect(lambda: setattr(self.form, "sampler", self.sampler.currentData()))
         self.device.activated.connect(lambda: setattr(self.form, "device", self.device.currentData()))
@@ -228,11 +233,7 @@ class FormWidget(QWidget):
         is_stated = form.slide is None or form.slide.mpp is not None
         self.mpp.setSpecialValueText("as the file says" if is_stated else "not stated")
         self.resolution.setVisible(bool(self.resolution.text()))
-        self.about.setText(
-            f"{model.what_it_is} <b>What it is not:</b> {model.what_it_is_not} <b>Not for diagnosis.</b>"
-            if model
-            else ""
-        )
+        self.about.setText(card_text(model) if model else "")
         self.about.setVisible(model is not None)
         self.noun.setText(self._noun())
         if model:
@@ -245,6 +246,8 @@ class FormWidget(QWidget):
         for widget, value in choices:
             with quiet(widget):
                 widget.setCurrentIndex(widget.findData(value))
+        with quiet(self.within):
+            self.within.setChecked(form.within)
         for name in ("mpp", "samples", "seed", "steps"):
             with quiet(getattr(self, name)):
                 getattr(self, name).setValue(getattr(form, name))

@@ -9,6 +9,7 @@ import zarr
 from diffuscope.export.multiplex import multiplex_port, multiplexed
 from diffuscope.plugin.facts import KEY
 from diffuscope.plugin.level import Level, MultiplexLevel
+from diffuscope.plugin.looks import look
 from diffuscope.plugin.placement import Placement, result_place
 from diffuscope.plugin.volume_level import VolumeLevel
 from diffuscope.systems.ports import Port
@@ -57,7 +58,7 @@ def result_layers(result: Result, placement: Placement | None = None) -> list[La
 
 def _layer(result: Result, port: Port, levels: list[Any], place: dict[str, Any], *, visible: bool) -> LayerTuple:
     about = {
-        "name": port.name,
+        **look(port),
         "rgb": port.kind == "rgb",
         "contrast_limits": tuple(port.range),
         "visible": visible,
@@ -66,8 +67,6 @@ def _layer(result: Result, port: Port, levels: list[Any], place: dict[str, Any],
         "metadata": {KEY: layer_metadata(result, port.key)},
         **place,
     }
-    if port.kind == "map":
-        about["colormap"] = port.colormap
     return (levels if len(levels) > 1 else levels[0], about, "image")
 
 

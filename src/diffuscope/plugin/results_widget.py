@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QGroupBox, QPushButton, QVBoxLayout, QWidget
 
 from diffuscope.evaluation.table import readable
-from diffuscope.export.multiplex import MULTIPLEX, multiplex_port
+from diffuscope.export.multiplex import multiplex_port
+from diffuscope.plugin.export_choices import ALL, default_layer, formats, note, settled, suggested
 from diffuscope.plugin.pieces import FiguresTable
 from diffuscope.plugin.rows import combo, side_by_side, small_text
 from diffuscope.tiling.result import Result
-
-TIFF_FILTER = "OME-TIFF pyramid (*.ome.tif)"
-FILTERS = f"{TIFF_FILTER};;OME-Zarr (*.ome.zarr)"
 
 
 class ResultsWidget(QGroupBox):
@@ -31,12 +27,14 @@ class ResultsWidget(QGroupBox):
         self.table = FiguresTable()
         self.layer = combo()
         self.export = QPushButton("Export…")
-        self.export.setToolTip("Write a pyramidal OME-TIFF or OME-Zarr for QuPath and others")
+        self.note = small_text()
         self.record = QPushButton("Show run record")
         self.resume = QPushButton("Continue this run")
         layout = QVBoxLayout(self)
-        for widget in (self.heading, self.table, side_by_side(self.layer, self.export), self.record, self.resume):
+        export = side_by_side(self.layer, self.export)
+        for widget in (self.heading, self.table, export, self.note, self.record, self.resume):
             layout.addWidget(widget)
+        self.layer.currentIndexChanged.connect(self._show_formats)
         self.export.clicked.connect(self._ask_export)
         self.record.clicked.connect(self.record_asked)
         self.resume.clicked.connect(self.resume_asked)
@@ -52,32 +50,32 @@ class ResultsWidget(QGroupBox):
         self.heading.setText(f"<b>{result.path.name}</b>{state}")
         self.resume.setVisible(not result.complete)
         self.layer.clear()
-        self.layer.addItem("All layers", "all")
+        self.layer.addItem("All layers", ALL)
         for port in result.ports:
             self.layer.addItem(port.name, port.key)
         multiplex = multiplex_port(result.ports)
         if multiplex is not None:
             self.layer.addItem(multiplex.name, multiplex.key)
+        self.layer.setCurrentIndex(self.layer.findData(default_layer(result)))
         header, lines = readable(result.table)
         self.table.show_lines(["Region", *header], lines)
+
+    def _show_formats(self) -> None:
+        if self._result is None or self.layer.currentData() is None:  # while the list is filled
+            return
+        layer = self.layer.currentData()
+        names = [form.filter.partition(" (")[0] for form in formats(self._result, layer)]
+        self.export.setToolTip(f"Write a file for other programs: {', '.join(names)}")
+        self.note.setText(note(self._result, layer))
+        self.note.setVisible(bool(self.note.text()))
 
     def _ask_export(self) -> None:
         if self._result is None:
             return
         layer = self.layer.currentData()
-        name = self._result.path.name.removesuffix(".ome.zarr") + ("" if layer == "all" else f".{layer}")
+        offered, suggestion = formats(self._result, layer), suggested(self._result, layer)
         path, chosen = QFileDialog.getSaveFileName(
-            self,
-            "Export",
-            str(self._result.path.with_name(f"{name}.ome.tif")),
-            TIFF_FILTER if layer == MULTIPLEX else FILTERS,
+            self, "Export", str(suggestion), ";;".join(form.filter for form in offered)
         )
         if path:
-            self.export_asked.emit(str(with_ending(path, chosen)), layer)
-
-
-def with_ending(path: str, chosen: str) -> Path:
-    """Return the path with the ending of the chosen filter where the user typed none that is known."""
-    if path.lower().endswith((".tif", ".tiff", ".zarr")):
-        return Path(path)
-    return Path(path + (".ome.zarr" if "zarr" in chosen else ".ome.tif"))
+            self.export_asked.emit(str(settled(path, chosen, offered, suggestion)), layer)

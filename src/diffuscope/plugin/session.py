@@ -21,6 +21,7 @@ from diffuscope.plugin.child import Failed, Returned
 from diffuscope.plugin.facts import ModelFacts, own_metadata
 from diffuscope.plugin.jobs import Child, drive
 from diffuscope.plugin.live import LiveLayers, add_layers
+from diffuscope.plugin.patient_of import open_series
 from diffuscope.plugin.state import JobState
 from diffuscope.plugin.value_layers import value_layers
 from diffuscope.plugin.waiting import JobQueue, same_folder
@@ -113,7 +114,8 @@ class Session:
     def export(self, result: Result, path: Path, layer: str) -> None:
         """Write a result to a file in the background."""
         self.state.begin("busy", f"Exporting to {path.name}…")
-        self._work(partial(drive, self._child, "export", result=result.path, path=path, layer=layer), self._on_export)
+        asked = {"result": result.path, "path": path, "layer": layer, "series": open_series(self.viewer.layers)}
+        self._work(partial(drive, self._child, "export", **asked), self._on_export)
 
     def show_result(self, result: Result | None) -> None:
         """Make a result the one that the table shows and Export writes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -12,13 +12,16 @@ from typing import Any
 import diffuscope.evaluate
 import diffuscope.run
 import diffuscope.survey
+from diffuscope.export.dicom import ENDINGS as DICOM_ENDINGS
 from diffuscope.plugin.child import Wishes
 from diffuscope.plugin.facts import ModelFacts
+from diffuscope.plugin.patient_of import source_of, told
 from diffuscope.plugin.reported import Reported, reported
 from diffuscope.plugin.results import LayerTuple
 from diffuscope.plugin.worst import worst_layers
 from diffuscope.register import WRITING
 from diffuscope.tiling.events import Event, TileDone
+from diffuscope.tiling.result import open_result
 from diffuscope.training.events import TrainingEvent
 from diffuscope.zoo import load_model
 
@@ -47,6 +50,7 @@ def describe(*, model: str, cancelled: Cancelled) -> Generator[ModelFacts, None,
         title=loaded.card.title,
         what_it_is=loaded.card.what_it_is,
         what_it_is_not=loaded.card.what_it_is_not,
+        trained_on=loaded.card.trained_on,
         system=loaded.stated.system,
         inputs=loaded.system.inputs,
         presets={name: (preset.sampler, preset.steps) for name, preset in loaded.system.presets.items()},
@@ -137,8 +141,18 @@ def worst_case(*, cancelled: Cancelled, **arguments: Any) -> Generator[None, Non
     yield
 
 
-def export(*, result: Path, path: Path, layer: str, cancelled: Cancelled) -> Generator[None, None, str]:
-    """Write a result to a file that may exist (the file dialog has asked), and return its path."""
-    diffuscope.run.export(result, path, layer=layer, overwrite=True)
-    return str(path)
+def export(
+    *, result: Path, path: Path, layer: str, series: Sequence[Path] = (), cancelled: Cancelled
+) -> Generator[None, None, str]:
+    """Write a result to a file that may exist (the file dialog has asked), and say where, of DICOM also whose it is.
+
+    `series` are those that are open: the one that the run took in gives patient and study to a DICOM export.
+    """
+    if not path.name.lower().endswith(DICOM_ENDINGS):
+        diffuscope.run.export(result, path, layer=layer, overwrite=True)
+        return str(path)
+    opened = open_result(result)
+    source = source_of(opened, series)
+    diffuscope.run.export(result, path, layer=layer, overwrite=True, source=source)
+    return f"{path} ({told(opened, source)})"
     yield
