@@ -73,6 +73,11 @@ def write_scratch_volume(data: Any, *, name: str, spacing: tuple[float, float, f
     return path
 
 
-def _new_file(name: str, ending: str) -> Path:
+def scratch_name(name: str, ending: str = ".ome.tif") -> str:
+    """Return the name of the file that an image of a name is written to."""
     stem = "".join(c if c.isalnum() or c in "-_. " else "_" for c in name) or "image"
-    return Path(tempfile.mkdtemp(prefix="diffuscope-")) / f"{stem}{ending}"
+    return f"{stem}{ending}"
+
+
+def _new_file(name: str, ending: str) -> Path:
+    return Path(tempfile.mkdtemp(prefix="diffuscope-")) / scratch_name(name, ending)
