@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,7 @@ def decisions_of(result: Result | None, model: ModelFacts | None = None) -> Deci
     chosen = result.record.get("parameters", {})
     samples = int(chosen.get("samples") or 1)
     gamma = (chosen.get("options") or {}).get("gamma")
-    if gamma is None and model is not None and model.name.rpartition("/")[2] == result.record["model"]["name"]:
+    if gamma is None and model is not None and Path(model.name).name == result.record["model"]["name"]:
         gamma = next((option.default for option in model.options if option.key == "gamma"), None)
     if gamma is None:
         gamma = _explaining(d, taken)
@@ -143,7 +144,7 @@ def change_layer(result: Result, decisions: Decisions, gamma: float, place: dict
 
 def change_name(gamma: float) -> str:
     """Return the name of the layer of `change_layer`."""
-    return f"share of steps that γ = {gamma:.3f} turns over"
+    return f"γ = {gamma:.3f} turns over, share of steps"
 
 
 def _explaining(d: NDArray[np.float32], taken: NDArray[np.bool_]) -> float:
@@ -151,6 +152,4 @@ def _explaining(d: NDArray[np.float32], taken: NDArray[np.bool_]) -> float:
     made = np.isfinite(d)
     low = float(d[taken & made].max()) if (taken & made).any() else 0.0
     high = float(d[~taken & made].min()) if (~taken & made).any() else 1.0
-    if not (taken & made).any():
-        return 0.0
-    return 1.0 if high == 1.0 and (taken & made).sum() == made.sum() else (low + high) / 2
+    return (low + high) / 2
