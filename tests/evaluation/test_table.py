@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from diffuscope.evaluation.table import readable
+from diffuscope.evaluation.table import as_text, readable
 
 
 def test_numbers_get_names_units_and_sensible_digits():
@@ -35,3 +35,13 @@ def test_each_stain_has_a_column():
     )
     assert header == ["a · CD3", "a · CK8/18"]
     assert lines == [["Positive objects", "1", "2"]]
+
+
+def test_the_bins_of_a_penetration_curve_are_named():
+    row = {"load_0_10_um": 3.14159, "load_10_12.5_um": None, "load_from_100_um": 0.0, "load_distance_um": 21.0}
+    assert readable(as_text([{"region": "a", **row}]))[1] == [
+        ["Load at 0 to 10 µm", "3.14"],
+        ["Load at 10 to 12.5 µm", "–"],
+        ["Load from 100 µm on", "0.00"],
+        ["Load from vessel (µm)", "21.0"],
+    ]

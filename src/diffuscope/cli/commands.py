@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 import diffuscope
 from diffuscope.cli.data import data
 from diffuscope.cli.evaluate import evaluate
+from diffuscope.cli.measure import measure
 from diffuscope.cli.register import register
 from diffuscope.cli.train import train
 from diffuscope.errors import DiffuscopeError, InputError
@@ -260,6 +261,7 @@ app.command()(train)
 app.command()(register)
 app.command()(data)
 app.command()(evaluate)
+app.command()(measure)
 
 
 def _follow(events: Generator[Event, None, None], cancelled: threading.Event) -> None:

@@ -6,7 +6,7 @@ from the nearest one: the curve describes the section, and is not a diffusion le
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -30,7 +30,28 @@ _SMALLEST = 10.0
 _GAP = 3.0
 
 
-def find_vessels(cd31: NDArray[np.generic], *, mpp: float) -> NDArray[np.bool_]:
+def vessel_threshold(parts: Iterable[NDArray[np.generic]], *, mpp: float, every: int = 1) -> float | None:
+    """Return the value above which a smoothed vessel channel is vessel (see `find_vessels`).
+
+    Parameters
+    ----------
+    parts : iterable of ndarray (h, w)
+        The channel, or parts of it one after the other.
+    mpp : float
+        µm per pixel.
+    every : int
+        Only every n-th row and column of the smoothed parts is looked at.
+
+    Returns
+    -------
+    float or None
+        None where the channel is even.
+    """
+    smooth = np.concatenate([_smoothed(part, mpp)[::every, ::every].ravel() for part in parts])
+    return float(threshold_li(smooth)) if _varies(smooth) else None
+
+
+def find_vessels(cd31: NDArray[np.generic], *, mpp: float, threshold: float | None = None) -> NDArray[np.bool_]:
     """Find vessel profiles: what is brighter than Li's threshold, with the lumen that it encloses.
 
     Li's minimum cross-entropy (Li & Lee, Pattern Recognit 26, 617, 1993) keeps faint walls beside bright ones, which
@@ -42,17 +63,19 @@ def find_vessels(cd31: NDArray[np.generic], *, mpp: float) -> NDArray[np.bool_]:
         Vessel channel, any unit.
     mpp : float
         µm per pixel.
+    threshold : float, optional
+        That of a larger image which this is a part of, from `vessel_threshold`; default: its own.
 
     Returns
     -------
     ndarray of bool
-        Of that shape; nothing where the channel is even.
+        Of that shape; nothing where the channel is even and no threshold was given.
     """
-    channel = np.asarray(cd31, dtype=np.float64)
-    if np.ptp(channel) == 0:
-        return np.zeros(channel.shape, np.bool_)
-    smooth = ndimage.gaussian_filter(channel, 0.5 / mpp)
-    walls = smooth > threshold_li(smooth)
+    if threshold is None:
+        threshold = vessel_threshold([cd31], mpp=mpp)
+    if threshold is None:
+        return np.zeros(cd31.shape, np.bool_)
+    walls = _smoothed(cd31, mpp) > threshold
     closed = ndimage.binary_closing(np.pad(walls, 8), iterations=max(round(_GAP / mpp / 2), 1))[8:-8, 8:-8]
     filled = ndimage.binary_fill_holes(closed | walls)
     smallest = int(np.ceil(_SMALLEST / mpp**2))
@@ -128,32 +151,82 @@ def measure_penetration(
         if image.shape != load.shape:
             raise InputError(f"{name} is {image.shape} px and the load {load.shape} px: give both on one grid.")
     distance = vessel_distance(vessels, mpp=mpp)
-    edges = np.arange(0.0, furthest_um + bin_um / 2, bin_um)
-    names = [f"load_{low:g}_{high:g}_um" for low, high in pairwise(edges)]
-    names.append(f"load_from_{edges[-1]:g}_um")
     rows = []
     for name, region in regions.items():
+        sums = PenetrationSums(bin_um=bin_um, furthest_um=furthest_um)
+        sums.add(load, vessels, distance, region)
+        rows.append({"region": name, **sums.row(mpp=mpp)})
+    return rows
+
+
+class PenetrationSums:
+    """What `measure_penetration` adds up of one region, part by part of a large image.
+
+    Parameters
+    ----------
+    bin_um, furthest_um : float
+        As of `measure_penetration`.
+
+    Raises
+    ------
+    InputError
+        The bins are none.
+    """
+
+    def __init__(self, *, bin_um: float = BIN_UM, furthest_um: float = FURTHEST_UM) -> None:
+        if bin_um <= 0 or furthest_um < bin_um:
+            raise InputError(f"Bins of {bin_um:g} µm up to {furthest_um:g} µm are none: give 0 < width ≤ end.")
+        self._edges = np.arange(0.0, furthest_um + bin_um / 2, bin_um)
+        self._names = [f"load_{low:g}_{high:g}_um" for low, high in pairwise(self._edges)]
+        self._names.append(f"load_from_{self._edges[-1]:g}_um")
+        self._pixels = self._in_vessels = 0
+        self._total = self._tissue = self._far = self._weighted = 0.0
+        self._count, self._summed = np.zeros(len(self._names), np.int64), np.zeros(len(self._names))
+
+    def add(
+        self,
+        load: NDArray[np.floating],
+        vessels: NDArray[np.bool_],
+        distance: NDArray[np.float64],
+        region: NDArray[np.bool_],
+    ) -> None:
+        """Add a part of the image: four arrays of one shape, the distance as `vessel_distance` gives it."""
         inside = region & np.isfinite(load)
         tissue = inside & ~vessels
         here, far = load[tissue].astype(np.float64), distance[tissue]
-        near = np.isfinite(far).all()
-        bins = np.clip(np.searchsorted(edges, far, side="right") - 1, 0, len(names) - 1)
-        count = np.bincount(bins, minlength=len(names))
-        summed = np.bincount(bins, weights=here, minlength=len(names))
-        pixels, total = int(inside.sum()), float(load[inside].sum(dtype=np.float64))
-        rows.append(
-            {
-                "region": name,
-                "area_um2": pixels * mpp**2,
-                "vessel_area_percent": 100.0 * int((inside & vessels).sum()) / pixels if pixels else None,
-                "total_load": total * mpp**2,
-                "mean_load": total / pixels if pixels else None,
-                "mean_distance_um": float(far.mean()) if far.size and near else None,
-                "load_distance_um": float((here * far).sum() / here.sum()) if near and here.sum() > 0 else None,
-                **{
-                    key: float(value / number) if number and near else None
-                    for key, value, number in zip(names, summed, count, strict=True)
-                },
-            }
-        )
-    return rows
+        bins = np.clip(np.searchsorted(self._edges, far, side="right") - 1, 0, len(self._names) - 1)
+        self._count += np.bincount(bins, minlength=len(self._names))
+        self._summed += np.bincount(bins, weights=here, minlength=len(self._names))
+        self._pixels += int(inside.sum())
+        self._in_vessels += int((inside & vessels).sum())
+        self._total += float(load[inside].sum(dtype=np.float64))
+        self._tissue += float(here.sum())
+        self._far += float(far.sum())
+        # without a vessel it is not finite, also where the load is 0
+        self._weighted += float((here * far).sum()) if np.isfinite(far).all() else np.inf
+
+    def row(self, *, mpp: float) -> dict[str, Any]:
+        """Return the row of `measure_penetration`, without the region's name."""
+        pixels, near = self._pixels, np.isfinite(self._far)
+        outside = int(self._count.sum())
+        return {
+            "area_um2": pixels * mpp**2,
+            "vessel_area_percent": 100.0 * self._in_vessels / pixels if pixels else None,
+            "total_load": self._total * mpp**2,
+            "mean_load": self._total / pixels if pixels else None,
+            "mean_distance_um": self._far / outside if outside and near else None,
+            "load_distance_um": self._weighted / self._tissue if near and self._tissue > 0 else None,
+            **{
+                key: float(value / number) if number and near else None
+                for key, value, number in zip(self._names, self._summed, self._count, strict=True)
+            },
+        }
+
+
+def _varies(smooth: NDArray[np.float64]) -> bool:
+    # smoothing an even image leaves differences in the last bits
+    return bool(np.ptp(smooth) > 1e-9 * max(1.0, float(np.abs(smooth).max())))
+
+
+def _smoothed(channel: NDArray[np.generic], mpp: float) -> NDArray[np.float64]:
+    return np.asarray(ndimage.gaussian_filter(np.asarray(channel, dtype=np.float64), 0.5 / mpp))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from math import isnan
+from typing import Any
 
 #: Column of the CSV file to (what people call it, digits after the point).
 COLUMNS: dict[str, tuple[str, int | None]] = {
@@ -13,6 +15,13 @@ COLUMNS: dict[str, tuple[str, int | None]] = {
     "threshold_od": ("Threshold (OD)", 3),
     "min_object_um2": ("Smallest object (µm²)", 1),
     "um_per_px": ("µm/px", 4),
+    "area_um2": ("Area (µm²)", 0),
+    "vessel_area_percent": ("Vessel area (%)", 1),
+    "total_load": ("Total load (load · µm²)", 0),
+    "mean_load": ("Mean load", 2),
+    "mean_distance_um": ("Tissue from vessel (µm)", 1),
+    "load_distance_um": ("Load from vessel (µm)", 1),
+    "vessel_threshold": ("Vessel above", 1),
     "complete": ("Complete", None),
 }
 
@@ -43,9 +52,23 @@ def readable(table: list[dict[str, str]]) -> tuple[list[str], list[list[str]]]:
     for column in table[0]:
         if column in {"region", "stain"}:
             continue
-        name, digits = COLUMNS.get(column, (column.replace("_", " "), None))
+        name, digits = COLUMNS.get(column) or _of_curve(column) or (column.replace("_", " "), None)
         lines.append([name, *(_number(row[column], digits) for row in table)])
     return header, lines
+
+
+def as_text(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Return measured rows as the text of a CSV file that `readable` takes."""
+    return [{column: "" if value is None else str(value) for column, value in row.items()} for row in rows]
+
+
+def _of_curve(column: str) -> tuple[str, int] | None:
+    """Return what people call a bin of the penetration curve, ``load_0_10_um`` or ``load_from_100_um``."""
+    found = re.fullmatch(r"load_(from_)?([\d.]+)(?:_([\d.]+))?_um", column)
+    if found is None:
+        return None
+    beyond, low, high = found.groups()
+    return (f"Load from {low} µm on" if beyond else f"Load at {low} to {high} µm", 2)
 
 
 def _number(text: str, digits: int | None) -> str:

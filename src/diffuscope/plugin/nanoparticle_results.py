@@ -1,42 +1,69 @@
-"""What DAMM-Diffusion decided in a result: divergence and branch."""
+"""What DAMM-Diffusion decided in a result: divergence and branch, and what another γ would have decided."""
 
 from __future__ import annotations
 
-import numpy as np
-from qtpy.QtWidgets import QGroupBox, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QGroupBox, QPushButton, QSlider, QVBoxLayout, QWidget
 
-from diffuscope.plugin.rows import small_text
-from diffuscope.tiling.result import Result
+from diffuscope.plugin.decisions import Decisions, summary, what_changes
+from diffuscope.plugin.divergence_plot import DivergencePlot
+from diffuscope.plugin.rows import quiet, side_by_side, small_text
+
+# Steps of the slider from 0 to 1: d of one result often differs by hundredths only.
+_STEPS = 1000
 
 
 class NanoparticleResults(QGroupBox):
-    """Shows the decisions of one result; hidden where there are none."""
+    """Shows the decisions of one result; hidden where there are none.
+
+    Attributes
+    ----------
+    decisions : Decisions or None
+        Those that are shown.
+    """
+
+    gamma_moved = Signal(float)
+    gamma_wanted = Signal(float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Divergence", parent)
-        self.summary = small_text()
+        self.decisions: Decisions | None = None
+        self.summary, self.told = small_text(), small_text()
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(0, _STEPS)
+        self.slider.setToolTip("γ from 0 (never multi-modal) to 1 (always): what it would have decided in this result")
+        self.use = QPushButton("Use this γ")
+        self.use.setToolTip("Put γ into the form above, for the next Run")
+        self.plot = DivergencePlot()
         layout = QVBoxLayout(self)
-        layout.addWidget(self.summary)
+        for widget in (self.summary, side_by_side(self.slider, self.use), self.told, self.plot):
+            layout.addWidget(widget)
+        self.slider.valueChanged.connect(self._on_slider)
+        self.use.clicked.connect(lambda: self.gamma_wanted.emit(self.gamma))
         self.hide()
 
-    def show_result(self, result: Result | None) -> None:
-        """Fill in everything from a result."""
-        text = decisions(result) if result is not None else ""
-        self.summary.setText(text)
-        self.setVisible(bool(text))
+    @property
+    def gamma(self) -> float:
+        """Where the slider stands."""
+        return self.slider.value() / _STEPS
 
+    def show_decisions(self, decisions: Decisions | None) -> None:
+        """Fill in everything from the decisions of a result; the slider begins at the run's γ."""
+        self.decisions = decisions
+        self.setVisible(decisions is not None)
+        self.plot.show_decisions(decisions)
+        if decisions is None:
+            return
+        self.summary.setText(summary(decisions))
+        with quiet(self.slider):
+            self.slider.setValue(round(decisions.gamma * _STEPS))
+        self._show_gamma(decisions.gamma)
 
-def decisions(result: Result) -> str:
-    """Say how often the multi-modal branch was taken, and at which divergences; empty where nothing is told of it."""
-    arrays = result.values.arrays if result.values is not None else {}
-    if not {"divergence", "multimodal"} <= arrays.keys():
-        return ""
-    taken = arrays["multimodal"][np.isfinite(arrays["multimodal"])]
-    d = arrays["divergence"][np.isfinite(arrays["divergence"])]
-    if not d.size:
-        return ""
-    low, middle, high = np.percentile(d, (5, 50, 95))
-    return (
-        f"The multi-modal branch was taken in {taken.mean():.0%} of {taken.size:,} decisions, one a tile and step. "
-        f"d: {middle:.3f} in the median, {low:.3f} to {high:.3f} in nine of ten."
-    )
+    def _on_slider(self, _: int) -> None:
+        self._show_gamma(self.gamma)
+        self.gamma_moved.emit(self.gamma)
+
+    def _show_gamma(self, gamma: float) -> None:
+        self.plot.show_gamma(gamma)
+        if self.decisions is not None:
+            self.told.setText(what_changes(self.decisions, gamma))

@@ -63,7 +63,8 @@ def _label(option: Option) -> str:
 def _field(option: Option) -> QDoubleSpinBox:
     low, high = option.range
     box = QDoubleSpinBox()
-    box.setDecimals(2)
+    # γ is set to the width of what d differs by
+    box.setDecimals(3 if high - low <= 1 else 2)
     box.setRange(low, high)
     box.setSingleStep(0.05 if high - low <= 1 else 0.25)
     box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)

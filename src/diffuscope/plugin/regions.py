@@ -49,8 +49,12 @@ def layer_region(shapes: Any, image: Any) -> Region:
     chosen = sorted(shapes.selected_data) or [len(shapes.data) - 1]
     if len(chosen) > 1:
         raise InputError(f"{len(chosen)} shapes are selected in “{shapes.name}”: select one of them.")
-    vertices = [image.world_to_data(shapes.data_to_world(vertex))[-2:] for vertex in shapes.data[chosen[0]]]
-    return shape_region(vertices, str(shapes.shape_type[chosen[0]]))
+    return _region(shapes, image, chosen[0])
+
+
+def layer_regions(shapes: Any, image: Any) -> dict[str, Region]:
+    """Return every region that a Shapes layer marks on an image layer, by names as they are listed."""
+    return {f"region {number + 1}": _region(shapes, image, number) for number in range(len(shapes.data))}
 
 
 def view_region(viewer: Any, image: Any) -> Region:
@@ -77,6 +81,11 @@ def current_slice(viewer: Any, layer: Any) -> int:
     """Return the slice of a volume's layer that the slider stands at, or the nearest that it has."""
     at = layer.world_to_data(viewer.dims.point)[-3]
     return int(np.clip(round(float(at)), 0, layer.data.shape[-3] - 1))
+
+
+def _region(shapes: Any, image: Any, number: int) -> Region:
+    vertices = [image.world_to_data(shapes.data_to_world(vertex))[-2:] for vertex in shapes.data[number]]
+    return shape_region(vertices, str(shapes.shape_type[number]))
 
 
 def _box(corners: NDArray[np.float64]) -> Region:

@@ -33,7 +33,7 @@ def request_to_resume(result: Result, layers: list[Any], model: ModelFacts | Non
     """
     inputs, layer = [], None
     for key, asked in result.record["inputs"].items():
-        found, facts = _find(asked, layers, result)
+        found, facts = find_layer(asked, layers, f"to go on with {result.path.name}")
         layer = layer or found
         inputs.append(Given(key=key, facts=facts, channel=asked.get("channel_number")))
     first = next(iter(result.record["inputs"].values()))
@@ -55,11 +55,26 @@ def request_to_resume(result: Result, layers: list[Any], model: ModelFacts | Non
     )
 
 
-def _find(asked: dict[str, Any], layers: list[Any], result: Result) -> tuple[Any, SlideFacts]:
-    """Return the layer of the file of an input, of its channel where one was taken."""
+def find_layer(asked: dict[str, Any], layers: list[Any], why: str) -> tuple[Any, SlideFacts]:
+    """Return the layer of the file of an input, of its channel where one was taken.
+
+    Parameters
+    ----------
+    asked : dict
+        What the run record tells of the input.
+    layers : list of napari layers
+        Among which to look.
+    why : str
+        What it is needed for, as an error says it.
+
+    Raises
+    ------
+    InputError
+        It is not among them.
+    """
     for layer in layers:
         facts = slide_facts(layer)
         is_file = facts.path is not None and facts.path.name == asked["name"]
         if is_file and facts.channel in (None, asked.get("channel_number", facts.channel)):
             return layer, facts
-    raise InputError(f"Open {asked['name']} to go on with {result.path.name}.")
+    raise InputError(f"Open {asked['name']} {why}.")

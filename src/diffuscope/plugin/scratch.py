@@ -73,9 +73,10 @@ def write_scratch_volume(data: Any, *, name: str, spacing: tuple[float, float, f
     return path
 
 
-def scratch_name(name: str, ending: str) -> str:
-    """Return the name of the file that a layer without one is written to."""
-    return ("".join(c if c.isalnum() or c in "-_. " else "_" for c in name) or "image") + ending
+def scratch_name(name: str, ending: str = ".ome.tif") -> str:
+    """Return the name of the file that an image of a name is written to."""
+    stem = "".join(c if c.isalnum() or c in "-_. " else "_" for c in name) or "image"
+    return f"{stem}{ending}"
 
 
 def _new_file(name: str, ending: str) -> Path:

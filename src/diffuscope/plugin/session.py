@@ -113,9 +113,37 @@ class Session:
 
     def export(self, result: Result, path: Path, layer: str) -> None:
         """Write a result to a file in the background."""
-        self.state.begin("busy", f"Exporting to {path.name}…")
-        asked = {"result": result.path, "path": path, "layer": layer, "series": open_series(self.viewer.layers)}
-        self._work(partial(drive, self._child, "export", **asked), self._on_export)
+        asked: dict[str, Any] = {
+            "result": result.path,
+            "path": path,
+            "layer": layer,
+            "series": open_series(self.viewer.layers),
+        }
+        job = partial(drive, command="export", **asked)
+        self.work(f"Exporting to {path.name}…", job, lambda written: f"Exported to {written}.")
+
+    def work(self, doing: str, job: Callable[[Child], Any], done: Callable[[Any], str]) -> None:
+        """Do something else in the background while no job is at work.
+
+        Parameters
+        ----------
+        doing : str
+            What is said meanwhile.
+        job : callable
+            Takes the child process and makes the generator of messages; the last is a `Returned` or a `Failed`.
+        done : callable
+            Takes what was returned, and returns what is said then.
+        """
+
+        def told(message: Any) -> None:
+            if isinstance(message, Failed):
+                self.state.fail(message.sentence)
+            elif isinstance(message, Returned):
+                self.state.say(done(message.value))
+                self.state.phase = "idle"
+
+        self.state.begin("busy", doing)
+        self._work(partial(job, self._child), told)
 
     def show_result(self, result: Result | None) -> None:
         """Make a result the one that the table shows and Export writes."""
@@ -158,13 +186,6 @@ class Session:
             # who heard of a model may have had something to say about it
             if not self.state.failed:
                 self.state.say("")
-            self.state.phase = "idle"
-
-    def _on_export(self, message: Any) -> None:
-        if isinstance(message, Failed):
-            self.state.fail(message.sentence)
-        elif isinstance(message, Returned):
-            self.state.say(f"Exported to {message.value}.")
             self.state.phase = "idle"
 
     def _on_run(self, message: Any) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from diffuscope.plugin.facts import KEY
 from diffuscope.plugin.placement import Placement, canvas_place, result_place
 from diffuscope.plugin.results import LayerTuple
 from diffuscope.tiling.result import Result
+from diffuscope.tiling.values import TileValues
 
 
 def value_layers(result: Result, placement: Placement | None = None) -> list[LayerTuple]:
@@ -26,10 +29,7 @@ def value_layers(result: Result, placement: Placement | None = None) -> list[Lay
     values = result.values
     if values is None:
         return []
-    canvas = Placement(**result_place(result, placement))
-    stride, tile = np.array(values.stride), np.array(values.tile)
-    # canvas_place takes the px's first corner
-    place = canvas_place(canvas, stride, (np.array(values.corner) + (tile - stride) / 2).tolist())
+    place = tile_place(result, values, placement)
     arrays = values.arrays
     layers: list[LayerTuple] = []
     for value in values.values:
@@ -55,3 +55,11 @@ def value_layers(result: Result, placement: Placement | None = None) -> list[Lay
         # of a tile that was not computed every evaluation is NaN, of one that was none
         layers.append((arrays[value.key].mean(axis=-1), about, "image"))
     return layers
+
+
+def tile_place(result: Result, values: TileValues, placement: Placement | None = None) -> dict[str, Any]:
+    """Return scale, translate and units of an image with a px a tile (parameters as of `value_layers`)."""
+    canvas = Placement(**result_place(result, placement))
+    stride, tile = np.array(values.stride), np.array(values.tile)
+    # canvas_place takes the px's first corner
+    return canvas_place(canvas, stride, (np.array(values.corner) + (tile - stride) / 2).tolist())

@@ -12,6 +12,8 @@ from typing import Any
 import diffuscope.evaluate
 import diffuscope.run
 import diffuscope.survey
+from diffuscope.evaluation.regions import measure_regions as measure
+from diffuscope.evaluation.regions import open_vessels
 from diffuscope.export.dicom import ENDINGS as DICOM_ENDINGS
 from diffuscope.plugin.child import Wishes
 from diffuscope.plugin.facts import ModelFacts
@@ -20,7 +22,9 @@ from diffuscope.plugin.reported import Reported, reported
 from diffuscope.plugin.results import LayerTuple
 from diffuscope.plugin.worst import worst_layers
 from diffuscope.register import WRITING
+from diffuscope.scans import open_scan
 from diffuscope.tiling.events import Event, TileDone
+from diffuscope.tiling.plan import Region
 from diffuscope.tiling.result import open_result
 from diffuscope.training.events import TrainingEvent
 from diffuscope.zoo import load_model
@@ -138,6 +142,16 @@ def evaluate(
 def worst_case(*, cancelled: Cancelled, **arguments: Any) -> Generator[None, None, list[LayerTuple]]:
     """Return the layers of `diffuscope.plugin.worst.worst_layers`."""
     return worst_layers(**arguments)
+    yield
+
+
+def measure_regions(
+    *, result: Path, vessels: str, is_copy: bool, regions: dict[str, Region], cancelled: Cancelled
+) -> Generator[None, None, list[dict[str, Any]]]:
+    """Return the rows of `diffuscope.evaluation.regions.measure_regions`; a layer's copy is no file of the record."""
+    opened = open_result(result)
+    scan = open_scan(vessels) if is_copy else open_vessels(opened, vessels)
+    return measure(opened, scan, regions)
     yield
 
 

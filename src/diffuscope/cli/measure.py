@@ -1,0 +1,57 @@
+"""`diffuscope measure`: load and penetration of regions of a predicted distribution, as CSV."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def measure(
+    result: Annotated[Path, typer.Argument(metavar="RESULT", help="Result folder of a finished run on a slide.")],
+    vessels: Annotated[
+        str,
+        typer.Argument(
+            metavar="VESSELS", help="The slide that the run took in; FILE#CHANNEL is another channel of it."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.csv", help="Table to write, a row a region.")],
+    *,
+    region: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="X,Y,W,H",
+            help='Rectangle, or polygon "x,y x,y x,y", in pixels of the finest level; may be repeated. '
+            "[default: all tissue]",
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="Value above which the channel is vessel. [default: Li's]")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file in the way.")] = False,
+) -> None:
+    """Measure the predicted load of regions, and how it falls with the distance from vessels."""
+    from diffuscope.errors import InputError
+    from diffuscope.evaluation.measurements import write_csv
+    from diffuscope.evaluation.regions import measure_regions, open_vessels
+    from diffuscope.evaluation.table import as_text, readable
+    from diffuscope.tiling.plan import parse_region
+    from diffuscope.tiling.result import open_result
+
+    if out.exists() and not overwrite:
+        raise InputError(f"{out} exists already: choose another name or say --overwrite.")
+    if not out.parent.is_dir():
+        raise InputError(f"{out.parent} is no folder: make it first, or choose another place for {out.name}.")
+    opened = open_result(result)
+    regions = {text: parse_region(text) for text in region or ()}
+    rows = measure_regions(opened, open_vessels(opened, vessels), regions, threshold=threshold)
+    write_csv(rows, out)
+    header, lines = readable(as_text(rows))
+    cells = [["", *header], *lines]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    for name, *values in cells:
+        typer.echo(
+            "  ".join([name.ljust(widths[0]), *(v.rjust(w) for v, w in zip(values, widths[1:], strict=True))]).rstrip()
+        )
+    typer.echo(f"\nWrote {out}")

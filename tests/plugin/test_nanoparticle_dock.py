@@ -1,0 +1,88 @@
+"""The dock's own part of a result, in a real viewer: γ, the plot, regions, colours."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("napari")
+pytest.importorskip("pytestqt")
+
+from nano_result import write_nano
+
+from diffuscope.evaluation.penetration import find_vessels, measure_penetration
+from diffuscope.plugin.facts import own_metadata
+from diffuscope.plugin.jobs import Child
+from diffuscope.plugin.nanoparticle_dock import NanoparticleDock
+from diffuscope.plugin.reader import read_layers
+
+pytestmark = pytest.mark.gui
+PATIENCE = 240_000
+
+
+def test_gamma_the_plot_and_the_region_table(
+    make_napari_viewer: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from nano_result import vessels
+
+    slide, result = write_nano(tmp_path)
+    viewer = make_napari_viewer(show=True)
+    viewer.window._qt_window.resize(1280, 1000)
+    dock = NanoparticleDock(viewer, Child("nano_verbs"))
+    viewer.window.add_dock_widget(dock, name="Nanoparticle distribution", area="right")
+    state = dock.session.state
+    qtbot.waitUntil(lambda: state.is_idle, timeout=PATIENCE)
+    for path in (slide, result.path):
+        for data, about, _ in read_layers(str(path)):
+            viewer.add_image(data, **about)
+    colours = {own_metadata(one).get("channel_name"): one.colormap.name for one in dock.inputs.layers}
+    assert colours == {"CD31": "red", "DAPI": "blue"}
+    dock.inputs.choices[0].colormap = "gray"  # a choice of the user's, which stays
+    dock._inputs_changed()
+    assert dock.inputs.choices[0].colormap.name == "gray"
+
+    dock.session.show_result(result)
+    told = dock.particles
+    assert told.isVisibleTo(dock) and told.slider.value() == 450 and "as this run did" in told.told.text()
+    told.slider.setValue(470)
+    [overlay] = [one for one in viewer.layers if own_metadata(one).get("value") == "changes"]
+    np.testing.assert_array_equal(overlay.data, told.decisions.share_changed(0.47))
+    assert "0.470" in overlay.name and "needs a new Run" in told.told.text()
+    told.use.click()
+    assert dock.form.options == {"gamma": 0.47} and dock.fields.options.fields["gamma"].value() == 0.47
+
+    heat = next(one for one in viewer.layers if own_metadata(one).get("value") == "divergence")
+    viewer.cursor.position = tuple(heat.data_to_world((2, 3)))
+    assert told.plot.slot == (2, 3)
+
+    dock._draw()
+    shapes = viewer.layers.selection.active
+    shapes.add_rectangles(np.array([[19.5, 29.5], [99.5, 149.5]]))
+    shapes.add_rectangles(np.array([[119.5, 9.5], [199.5, 109.5]]))
+    shapes.mode = "pan_zoom"
+    dock.regions.measure.click()
+    assert not dock.regions.measure.isEnabled()
+    qtbot.waitUntil(lambda: state.is_idle, timeout=PATIENCE)
+    assert state.message == "Measured 2 regions.", state.message
+    masks = {name: np.zeros(vessels().shape, np.bool_) for name in ("region 1", "region 2")}
+    masks["region 1"][20:100, 30:150] = masks["region 2"][120:200, 10:110] = True
+    expected = measure_penetration(np.full(vessels().shape, 7.0), find_vessels(vessels(), mpp=1.0), masks, mpp=1.0)
+    for row, truth in zip(dock.regions.rows, expected, strict=True):
+        for key, value in truth.items():
+            assert row[key] == (value if value is None or key == "region" else pytest.approx(value)), key
+    monkeypatch.setattr(
+        "diffuscope.plugin.region_widget.QFileDialog.getSaveFileName", lambda *_: (str(tmp_path / "rows"), "")
+    )
+    dock.regions.export.click()
+    with (tmp_path / "rows.csv").open(newline="", encoding="utf-8") as file:
+        assert [row["region"] for row in csv.DictReader(file)] == ["region 1", "region 2"]
+
+    dock.session.show_result(None)
+    assert overlay not in viewer.layers and not told.isVisibleTo(dock)
+    child = dock.session._child
+    viewer.close()
+    qtbot.waitUntil(lambda: child.pid is None, timeout=PATIENCE)
