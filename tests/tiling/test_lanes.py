@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Generator
@@ -85,3 +87,23 @@ def test_each_lane_begins_in_its_own_thread():
     list(side_by_side([numbered(0), numbered(1)], begin=begin))
     assert len(set(began)) == 2
     assert threading.get_ident() not in began
+
+
+@pytest.mark.parametrize("thread", ["main", "other"])
+def test_python_ends_though_nobody_closes_the_generator(thread):
+    code = """
+import threading
+from diffuscope.tiling.lanes import side_by_side
+def endless():
+    while True:
+        yield 1
+def hear(number):
+    for _ in range(number):
+        next(items)
+    print("heard", flush=True)
+items = side_by_side([endless(), endless()])
+"""
+    # Another thread still listens when the main one has ended.
+    code += "hear(3)" if thread == "main" else "threading.Thread(target=hear, args=(5000,)).start()"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "heard\n", "")

@@ -35,7 +35,7 @@ def side_by_side(
     BaseException
         The first that a lane raises. The others end where they yield next, as they do when this generator is closed.
     """
-    talk = _Talk[T](Queue(_UNHEARD * len(lanes)), threading.Event())
+    talk = _Talk[T](Queue(_UNHEARD * len(lanes)), threading.Event(), threading.current_thread())
     threads = [threading.Thread(target=talk.run, args=(lane, begin), name="diffuscope-lane") for lane in lanes]
     for thread in threads:
         thread.start()
@@ -68,6 +68,7 @@ class _Talk(Generic[T]):
 
     said: Queue[T | _Ended]
     stop: threading.Event
+    hearer: threading.Thread
 
     def run(self, lane: Generator[T, None, None], begin: Callable[[], object]) -> None:
         """Say what a lane yields, to its end."""
@@ -82,10 +83,17 @@ class _Talk(Generic[T]):
             self._say(_Ended(error))
 
     def _say(self, item: T | _Ended) -> bool:
-        while not self.stop.is_set():
+        while not self.stop.is_set() and not self._is_abandoned():
             try:
                 self.said.put(item, timeout=_LOOK_SECONDS)
             except Full:
                 continue
             return True
         return False
+
+    def _is_abandoned(self) -> bool:
+        """Whether Python ends with the generator unclosed, as a script does that failed while it took items.
+
+        Python waits for the lanes before it closes the generator: they have to end by themselves.
+        """
+        return not threading.main_thread().is_alive() and not self.hearer.is_alive()
