@@ -38,7 +38,8 @@ _HEAD = f"""# Where the error of StainDiffuser's rows lies
 Made by `python -m benchmarks.error_parts` from the models of [the table](staindiffuser.md) (seed 0) and the shipped
 weights, on every third test tile of {SLIDE}, which none of them saw; {SAMPLES} samples a tile. The truth is
 simulated. "Spread" is what samples of one tile differ by, "cast" a constant error of colour in a tile, "rest" what is
-wrong in place: parts of the squared error of one sample. Dice is of DAB from {THRESHOLD} OD.
+wrong in place: parts of the squared error of one sample. Dice is of DAB from {THRESHOLD} OD. The shipped weights had
+larger crops (128 px, not 64) and one slide more.
 
 """
 _SCORES = ("PSNR, one sample", f"PSNR, mean of {SAMPLES}", "spread, %", "cast, %", "rest, %")
