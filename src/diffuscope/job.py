@@ -174,7 +174,7 @@ def prepare(
             "tile": plan.tile,
             "overlap": plan.overlap,
             **ground.to_json(),
-            **({"options": dict(settings.options)} if settings.options else {}),
+            **_options(system, settings),
             **_measuring(system),
         },
         compute=asdict(where),
@@ -238,6 +238,12 @@ def _ranges(begun: Mapping[str, Any] | None) -> dict[str, Values]:
     """Return the ranges by port key that a result was begun with: it is gone on with by the same."""
     stated = begun["inputs"].items() if begun else ()
     return {key: (one["values"][0], one["values"][1]) for key, one in stated if "values" in one}
+
+
+def _options(system: System, settings: SampleSettings) -> dict[str, Any]:
+    """Return every number of the system's own, also those that nobody chose."""
+    options = {option.key: option.default for option in system.options} | dict(settings.options)
+    return {"options": options} if options else {}
 
 
 def _measuring(system: System) -> dict[str, float]:

@@ -352,4 +352,4 @@ def test_a_volume_s_file_becomes_another_modality(tmp_path: Path, shared: Path):
     image, held = (np.asarray(result.images[key][0])[..., 0] for key in ("ct", "support"))
     assert image.shape == held.shape == (2, 40, 40)
     assert image.min() >= -200 and image.max() <= 300 and image.std() > 0 and 0 <= held.min() < held.max() <= 1
-    assert result.record["parameters"]["options"] == {"along_z": 0.5}
+    assert result.record["parameters"]["options"] == {"guidance": 1.0, "t0": 1.0, "along_z": 0.5}

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffuscope.plugin.facts import KEY, ModelFacts
+from diffuscope.plugin.facts import KEY
 from diffuscope.plugin.results import LayerTuple
 from diffuscope.tiling.result import Result
 
@@ -30,14 +29,14 @@ class Decisions:
         Whether the multi-modal branch was taken; False where nothing was computed.
     samples : int
         The evaluations are the denoising steps of so many samples, one sample after the other.
-    gamma : float
-        That of the run.
+    gamma : float or None
+        That of the run; None where the model does not decide by it (always multi-modal).
     """
 
     d: NDArray[np.float32]
     multimodal: NDArray[np.bool_]
     samples: int
-    gamma: float
+    gamma: float | None
 
     @property
     def computed(self) -> NDArray[np.bool_]:
@@ -62,16 +61,8 @@ class Decisions:
         return self.multimodal[slot].reshape(self.samples, -1)
 
 
-def decisions_of(result: Result | None, model: ModelFacts | None = None) -> Decisions | None:
-    """Read the decisions of a slide's result; None where it tells nothing of them.
-
-    Parameters
-    ----------
-    result : Result or None
-        Complete or not.
-    model : ModelFacts, optional
-        Its default γ is the run's where the run was given none. Without it, a γ that explains the decisions.
-    """
+def decisions_of(result: Result | None) -> Decisions | None:
+    """Read the decisions of a slide's result, complete or not; None where it tells nothing of them."""
     arrays = result.values.arrays if result is not None and result.values is not None else {}
     if result is None or not {"divergence", "multimodal"} <= arrays.keys():
         return None
@@ -80,12 +71,8 @@ def decisions_of(result: Result | None, model: ModelFacts | None = None) -> Deci
         return None
     chosen = result.record.get("parameters", {})
     samples = int(chosen.get("samples") or 1)
-    gamma = (chosen.get("options") or {}).get("gamma")
-    if gamma is None and model is not None and Path(model.name).name == result.record["model"]["name"]:
-        gamma = next((option.default for option in model.options if option.key == "gamma"), None)
-    if gamma is None:
-        gamma = _explaining(d, taken)
-    return Decisions(d, taken, samples if d.shape[-1] % samples == 0 else 1, float(gamma))
+    gamma = chosen.get("options", {}).get("gamma")
+    return Decisions(d, taken, samples if d.shape[-1] % samples == 0 else 1, gamma)
 
 
 def summary(decisions: Decisions) -> str:
@@ -145,11 +132,3 @@ def change_layer(result: Result, decisions: Decisions, gamma: float, place: dict
 def change_name(gamma: float) -> str:
     """Return the name of the layer of `change_layer`."""
     return f"γ = {gamma:.3f} turns over, share of steps"
-
-
-def _explaining(d: NDArray[np.float32], taken: NDArray[np.bool_]) -> float:
-    """Return a γ between the divergences at which the multi-modal branch was taken and those at which it was not."""
-    made = np.isfinite(d)
-    low = float(d[taken & made].max()) if (taken & made).any() else 0.0
-    high = float(d[~taken & made].min()) if (~taken & made).any() else 1.0
-    return (low + high) / 2

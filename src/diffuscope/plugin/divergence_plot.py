@@ -34,15 +34,15 @@ class DivergencePlot(QWidget):
         )
         self.slot: tuple[int, ...] | None = None
         self._decisions: Decisions | None = None
-        self._gamma = 0.0
+        self._gamma: float | None = None
 
     def show_decisions(self, decisions: Decisions | None) -> None:
         """Forget what is shown and take the decisions of another result."""
         self._decisions, self.slot = decisions, None
         self.update()
 
-    def show_gamma(self, gamma: float) -> None:
-        """Move the line."""
+    def show_gamma(self, gamma: float | None) -> None:
+        """Move the line; None removes it."""
         self._gamma = gamma
         self.update()
 
@@ -81,10 +81,11 @@ class DivergencePlot(QWidget):
         foot = QRectF(4, area.bottom(), area.width(), _MARGIN)
         painter.drawText(foot, Qt.AlignmentFlag.AlignLeft, f"d {low:.3f}")
         painter.drawText(foot, Qt.AlignmentFlag.AlignRight, f"step {steps}")
-        line = place(0, self._gamma).y()
-        painter.setPen(QPen(QColor(200, 60, 60), 1.5, Qt.PenStyle.DashLine))
-        painter.drawLine(QPointF(area.left(), line), QPointF(area.right(), line))
-        painter.drawText(QPointF(area.left() + 4, line - 3), "γ")
+        if self._gamma is not None:
+            line = place(0, self._gamma).y()
+            painter.setPen(QPen(QColor(200, 60, 60), 1.5, Qt.PenStyle.DashLine))
+            painter.drawLine(QPointF(area.left(), line), QPointF(area.right(), line))
+            painter.drawText(QPointF(area.left() + 4, line - 3), "γ")
         for curve, branch in zip(curves, taken, strict=True):
             points = [place(step, float(d)) for step, d in enumerate(curve) if np.isfinite(d)]
             painter.setPen(QPen(_LINE, 1.2))
@@ -95,8 +96,9 @@ class DivergencePlot(QWidget):
                 painter.drawEllipse(point, 2.5, 2.5)
 
 
-def axis_of(d: NDArray[np.float32], gamma: float) -> tuple[float, float]:
+def axis_of(d: NDArray[np.float32], gamma: float | None) -> tuple[float, float]:
     """Return the ends of the axis, the same for all tiles of a result: its divergences and γ, with some room."""
-    low, high = min(float(np.nanmin(d)), gamma), max(float(np.nanmax(d)), gamma)
+    shown = [float(np.nanmin(d)), float(np.nanmax(d)), *([] if gamma is None else [gamma])]
+    low, high = min(shown), max(shown)
     room = max(_FREE * (high - low), 1e-3)
     return low - room, high + room

@@ -69,7 +69,7 @@ class NanoparticleDock(RunDock):
     def _show_decisions(self, result: Result | None) -> None:
         self._drop_changes()
         self.regions.show_result(result)
-        self.particles.show_decisions(decisions_of(result, self.form.model))
+        self.particles.show_decisions(decisions_of(result))
 
     def _show_changes(self, gamma: float) -> None:
         result, decisions = self.session.result, self.particles.decisions

@@ -36,7 +36,8 @@ class NanoparticleResults(QGroupBox):
         self.use.setToolTip("Put γ into the form above, for the next Run")
         self.plot = DivergencePlot()
         layout = QVBoxLayout(self)
-        for widget in (self.summary, side_by_side(self.slider, self.use), self.told, self.plot):
+        self.exploring = side_by_side(self.slider, self.use)
+        for widget in (self.summary, self.exploring, self.told, self.plot):
             layout.addWidget(widget)
         self.slider.valueChanged.connect(self._on_slider)
         self.use.clicked.connect(lambda: self.gamma_wanted.emit(self.gamma))
@@ -48,16 +49,20 @@ class NanoparticleResults(QGroupBox):
         return self.slider.value() / _STEPS
 
     def show_decisions(self, decisions: Decisions | None) -> None:
-        """Fill in everything from the decisions of a result; the slider begins at the run's γ."""
+        """Fill in everything from the decisions of a result; the slider begins at the run's γ, if that decided."""
         self.decisions = decisions
         self.setVisible(decisions is not None)
         self.plot.show_decisions(decisions)
         if decisions is None:
             return
         self.summary.setText(summary(decisions))
-        with quiet(self.slider):
-            self.slider.setValue(round(decisions.gamma * _STEPS))
-        self._show_gamma(decisions.gamma)
+        self.plot.show_gamma(decisions.gamma)
+        for widget in (self.exploring, self.told):
+            widget.setVisible(decisions.gamma is not None)
+        if decisions.gamma is not None:
+            with quiet(self.slider):
+                self.slider.setValue(round(decisions.gamma * _STEPS))
+            self._show_gamma(decisions.gamma)
 
     def _on_slider(self, _: int) -> None:
         self._show_gamma(self.gamma)
