@@ -12,19 +12,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks._cells import Cell
-from benchmarks._scores import SAMPLED_AT_ONCE, THRESHOLD, Tiles, stain_word
+from benchmarks._scores import SAMPLED_AT_ONCE, THRESHOLD, Tiles, shipped_recipe, stain_word
 from benchmarks._slide import sample
 from benchmarks.reproduce.restained import Restained
 from benchmarks.reproduce.staindiffuser import BUDGETS, Task, tasks
 from diffuscope.evaluation.dab import dice
 from diffuscope.run import load_model
 from diffuscope.stains import dab_density
+from diffuscope.training.teacher import Stain
 from diffuscope.zoo import Model
 
 ROOT = Path(__file__).parents[1]
@@ -94,7 +95,7 @@ def measured(model: Model, tiles: Tiles, *, key: str, samples: int) -> dict[str,
     return found
 
 
-def models(root: Path) -> Iterator[tuple[str, str, int, str | Path, str]]:
+def models(root: Path) -> Iterator[tuple[Stain, str, int, str | Path, str]]:
     """Yield stain, name, steps, model and its output's key: what is trained so far, and the shipped weights."""
     for task in tasks(quick=False, budget=BUDGETS["standard"]):
         if not _is_told(task) or task.cell.found(root) is None:
@@ -104,9 +105,9 @@ def models(root: Path) -> Iterator[tuple[str, str, int, str | Path, str]]:
             key = f"ihc_{stain_word(stain)}" if task.row.several else "ihc"
             steps = task.training.optimisation.steps // len(task.study.stains)
             yield stain, task.row.name, steps, root / task.cell.key / "model", key
-    for stain in ("CK8/18", "CD3"):
-        name = f"stain-{stain_word(stain)}-demo"  # type: ignore[arg-type]
-        yield stain, f"{name} (shipped)", 5000, name, "ihc"
+    for stain in get_args(Stain):
+        name = f"stain-{stain_word(stain)}-demo"
+        yield stain, f"{name} (shipped)", shipped_recipe(name).optimisation.steps, name, "ihc"
 
 
 def _is_told(task: Task) -> bool:
@@ -119,7 +120,7 @@ def main() -> None:
     lines = []
     for stain, name, steps, place, key in models(root):
         model = load_model(place)
-        [whole] = [tiles for tiles in Restained((stain,)).tests(stain) if tiles.name == SLIDE]  # type: ignore[arg-type]
+        [whole] = [tiles for tiles in Restained((stain,)).tests(stain) if tiles.name == SLIDE]
         tiles = Tiles(
             name=whole.name,
             places=whole.places[::EVERY],
@@ -129,7 +130,7 @@ def main() -> None:
         )
         samples = 1 if name in _CERTAIN else SAMPLES
         facts = {"model": model.hash, "slide": SLIDE, "every": EVERY, "samples": samples, "stain": stain}
-        cell = Cell(f"error-{stain_word(stain)}-{name.split()[0]}", facts)  # type: ignore[arg-type]
+        cell = Cell(f"error-{stain_word(stain)}-{name.split()[0]}", facts)
         found = cell.compute(root, lambda _, m=model, t=tiles, k=key, n=samples: measured(m, t, key=k, samples=n))
         print(f"{stain} {name}: {found}", flush=True)
         lines.append(_line(stain, name, steps, found))

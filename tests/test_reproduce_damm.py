@@ -12,7 +12,7 @@ import torch
 
 from benchmarks.reproduce import damm, damm_measure, tumours
 from benchmarks.reproduce.damm_measure import measure, sampled
-from benchmarks.reproduce.damm_page import _separation, lines, page
+from benchmarks.reproduce.damm_page import lines, page, separation
 from benchmarks.reproduce.tumours import EXTERNAL, INTERNAL, KEYS, Cohort, Fold
 from diffuscope.phantoms.tumour import BREAST, draw_animal, simulate_field
 from diffuscope.systems.registry import build_system
@@ -174,10 +174,10 @@ def test_a_seed_counts_once_all_its_folds_are_there_and_an_external_animal_is_th
 def test_separation_is_the_chance_that_a_discordant_field_has_the_larger_d():
     d, kinds = [0.1, 0.4, 0.3, 0.9], ["concordant", "shifted", "concordant", "faded"]
     told = {"divergence": {INTERNAL: {"a": d}}, "multimodal": {INTERNAL: {"a": [1, 0, 0.5, 0]}}, "kinds": {"a": kinds}}
-    area, *means = _separation(told, INTERNAL)
+    area, *means = separation(told, INTERNAL)
     assert area == 1.0 and means == pytest.approx([0.2, 0.65, 0.75, 0.0])
     told["divergence"][INTERNAL]["a"] = [0.1, 0.2, 0.3, 0.9]
-    assert _separation(told, INTERNAL)[0] == 0.75
+    assert separation(told, INTERNAL)[0] == 0.75
 
 
 @pytest.mark.parametrize("row", [damm.DAMMP, "hrpn-like"])

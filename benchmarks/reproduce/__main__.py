@@ -16,6 +16,7 @@ from benchmarks.reproduce import (
     damm,
     damm_measure,
     damm_page,
+    heads,
     measure,
     midiffusion,
     midiffusion_measure,
@@ -63,11 +64,22 @@ def _staindiffuser(budget: staindiffuser.Budget, quick: bool) -> tuple[list[stai
     return todo, notices
 
 
+def _damm(budget: damm.Budget, quick: bool) -> tuple[list[damm.Task | heads.HeadTask], list[str]]:
+    """Real MR comes after the first seed of what is simulated."""
+    simulated = damm.tasks(budget, quick=quick)
+    refused = heads.missing()
+    real = [] if refused else heads.tasks(budget, quick=quick)
+    first = [task for task in simulated if task.seed == 0]
+    return [*first, *real, *simulated[len(first) :]], [refused] if refused else []
+
+
+def _measure_damm(task: damm.Task | heads.HeadTask, folder: Path) -> Mapping[str, Any]:
+    return heads.measure(task, folder) if isinstance(task, heads.HeadTask) else damm_measure.measure(task, folder)
+
+
 TABLES = {
     "staindiffuser": Table(staindiffuser.BUDGETS, _staindiffuser, measure.measure, page.page),
-    "damm": Table(
-        damm.BUDGETS, lambda budget, quick: (damm.tasks(budget, quick=quick), []), damm_measure.measure, damm_page.page
-    ),
+    "damm": Table(damm.BUDGETS, _damm, _measure_damm, damm_page.page),
     "midiffusion": Table(midiffusion.BUDGETS, midiffusion.todo, midiffusion_measure.measure, midiffusion_page.page),
 }
 

@@ -87,17 +87,17 @@ def measure(task: Task, folder: Path) -> dict[str, Any]:
     for cohort, animals in tests.items():
         found["kinds"] |= {animal.name: list(animal.kinds) for animal in animals}
         drawn = {animal.name: sampled(task, system, animal) for animal in animals}
-        found["cohorts"][cohort][task.row.name] = _scored(animals, drawn)
+        found["cohorts"][cohort][task.row.name] = scored(animals, drawn)
         for key in ("divergence", "multimodal"):
             found[key][cohort] = {name: getattr(one, key) for name, one in drawn.items() if getattr(one, key)}
     for method, options in _others(task).items():
         drawn = {animal.name: sampled(task, system, animal, **options) for animal in tests[INTERNAL]}
-        found["cohorts"][INTERNAL][method] = _scored(tests[INTERNAL], drawn)
+        found["cohorts"][INTERNAL][method] = scored(tests[INTERNAL], drawn)
     if task.row.name == DAMMP:
         assert isinstance(system, Damm)
-        found["calibration"] = _calibration(task, system, tests[INTERNAL][0])
+        found["calibration"] = calibration(task, system, tests[INTERNAL][0])
         if task.seed == 0:
-            found["seams"] = seams(system, _large_field(task))
+            found["seams"] = seams(system, large_field(task))
     return found
 
 
@@ -175,7 +175,7 @@ def _others(task: Task) -> dict[str, dict[str, Any]]:
     return asked
 
 
-def _scored(animals: Sequence[Animal], drawn: Mapping[str, Sampled]) -> dict[str, Any]:
+def scored(animals: Sequence[Animal], drawn: Mapping[str, Sampled]) -> dict[str, Any]:
     """Return {animal: {"scores": means over fields, "tiles": values of each field}}."""
     found = {}
     for animal in animals:
@@ -205,7 +205,7 @@ def _field(field: NDArray[np.float32], guess: NDArray[np.float64]) -> dict[str, 
     }
 
 
-def _calibration(task: Task, system: Damm, animal: Animal) -> dict[str, float]:
+def calibration(task: Task, system: Damm, animal: Animal) -> dict[str, float]:
     """Return areas under the sparsification error: of U, of the deviation over K samples, and of what needs neither."""
     drawn = sampled(task, system, animal, samples=task.budget.samples)
     guess = drawn.maps[KEYS[2]]
@@ -221,7 +221,7 @@ def _calibration(task: Task, system: Damm, animal: Animal) -> dict[str, float]:
     return {name: ause(error, way) for name, way in ways.items()}
 
 
-def _large_field(task: Task) -> dict[str, NDArray[np.float32]]:
+def large_field(task: Task) -> dict[str, NDArray[np.float32]]:
     """Simulate a field of many tiles, of an animal that is held out: its inputs (h, w, 1)."""
     size = 2 * task.fold.cohort.size
     field = simulate_field(draw_animal(BREAST, seed=0, number=task.fold.held[0]), _SEAM_FIELD, size=size)

@@ -113,7 +113,7 @@ def test_the_whole_way(at: Driver, tiny_model: Path, tmp_path: Path, monkeypatch
     at.dock.cancel.click()
     assert at.dock.cancel.text() == "Cancelling…" and not at.dock.cancel.isEnabled()
     at.until(lambda: at.state.is_idle)
-    assert at.state.message.startswith("Cancelled after 0 of 1 tiles") and not at.state.failed
+    assert at.state.message.startswith("Cancelled after 0 of 1 tile") and not at.state.failed
     assert PREVIEW not in at.names
     assert not open_result(at.out).complete
 
@@ -125,14 +125,14 @@ def test_the_whole_way(at: Driver, tiny_model: Path, tmp_path: Path, monkeypatch
     assert at.state.steps > 500
     at.dock.cancel.click()
     at.until(lambda: at.state.is_idle)
-    assert at.state.message.startswith("Cancelled after 0 of 1 tiles") and not at.state.failed
+    assert at.state.message.startswith("Cancelled after 0 of 1 tile") and not at.state.failed
     assert open_result(at.out).record["parameters"]["steps"] == 500
 
     # run to the end, in the place of what was cancelled
     monkeypatch.setattr(dock_module, "ask_overwrite", lambda *_: "replace")
     at.fill(steps=2)
     at.run()
-    assert at.state.message.startswith("Done: 1 tiles"), at.state.message
+    assert at.state.message.startswith("Done: 1 tile"), at.state.message
     result = open_result(at.out)
     assert result.complete
     shown = [layer for layer in at.viewer.layers if is_result(layer)]
@@ -366,7 +366,7 @@ def test_several_stains_come_as_layers_and_as_columns(at: Driver, two_stain_mode
     at.draw()
     at.fill()
     at.run()
-    assert at.state.message.startswith("Done: 1 tiles"), at.state.message
+    assert at.state.message.startswith("Done: 1 tile"), at.state.message
     shown = [layer for layer in at.viewer.layers if is_result(layer)]
     assert [layer.name for layer in shown if layer.visible] == [
         "virtual CD3", "virtual multiplex (CD3 brown, CK8/18 green)",

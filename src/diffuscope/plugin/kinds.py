@@ -13,7 +13,7 @@ from diffuscope.plugin.facts import ModelFacts, is_result
 _OF_A_SLIDE = {"tissue": "All tissue", "view": "Current view", "shape": "Drawn shape"}
 # A slice first: it tells in seconds what the volume will look like in minutes.
 _OF_A_VOLUME = {"slice": "This slice", "slices": "Slices from … to …", "volume": "Whole volume"}
-_HOW = 'train one (dock "Train", or diffuscope train), or choose a model folder under Model.'
+_CHOOSE = "or choose a model folder under Model."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,7 @@ STAINING = Kind(
     greys=False,
     regions=_OF_A_SLIDE,
     empty="Open a slide first: drop a file on the window, or File → Open Sample → Diffuscope.",
-    missing=f"No model that stains was found: {_HOW}",
+    missing=f'No model that stains was found: train one (dock "Train", or diffuscope train), {_CHOOSE}',
 )
 NANOPARTICLES = Kind(
     title="Nanoparticle distribution",
@@ -85,7 +85,7 @@ NANOPARTICLES = Kind(
     slides=("damm",),
     regions=_OF_A_SLIDE,
     empty="Open a fluorescence slide first: drop a file on the window, or File → Open Sample → Diffuscope.",
-    missing=f"No DAMM-Diffusion model for slides was found, and none ships yet: {_HOW}",
+    missing=f"No DAMM-Diffusion model for slides was found: train one (diffuscope train), {_CHOOSE}",
 )
 TRANSLATION = Kind(
     title="Modality translation",
@@ -93,7 +93,7 @@ TRANSLATION = Kind(
     volumes=("midiffusion", "damm"),
     regions=_OF_A_VOLUME,
     empty="Open a volume first: drop a NIfTI file or the folder of a DICOM series on the window.",
-    missing=f"No model that translates volumes was found, and none ships yet: {_HOW}",
+    missing=f"No model that translates volumes was found: train one (diffuscope train), {_CHOOSE}",
 )
 KINDS = (STAINING, NANOPARTICLES, TRANSLATION)
 

@@ -11,6 +11,8 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QSizePol
 
 #: Label of a row, px.
 _WIDEST = 110
+# What a style may put around a label's text, px: napari's fonts are wider than those that a new label is measured with.
+_ROOM = 12
 
 
 def combo() -> QComboBox:
@@ -85,7 +87,7 @@ def narrow_label(text: str) -> QLabel:
     # no capital Γ for a γ
     label = QLabel(text[0].upper() + text[1:] if text[0].isascii() else text)
     label.setWordWrap(True)
-    label.setFixedWidth(min(label.fontMetrics().horizontalAdvance(label.text()) + 4, _WIDEST))
+    label.setFixedWidth(min(label.fontMetrics().horizontalAdvance(label.text()) + _ROOM, _WIDEST))
     return label
 
 

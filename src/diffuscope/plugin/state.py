@@ -135,7 +135,8 @@ def duration(seconds: float) -> str:
 
 def _ending(event: Finished) -> str:
     if event.complete:
-        return f"Done: {event.tiles} tiles in {duration(event.seconds)}. A model's guess, not for diagnosis."
+        count = "1 tile" if event.tiles == 1 else f"{event.tiles} tiles"
+        return f"Done: {count} in {duration(event.seconds)}. A model's guess, not for diagnosis."
     if event.unread:
         return (
             f"{event.unread} of {event.tiles} tiles could not be read; the others are kept, marked incomplete. "

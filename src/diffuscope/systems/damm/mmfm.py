@@ -116,11 +116,14 @@ class Concatenation(nn.Module):
 
 def _begin_at_half(layers: nn.Sequential) -> None:
     """Let weights σ(B(…)) begin as σ(0), whatever the batch."""
-    nn.init.zeros_(layers[-2].weight)  # type: ignore[arg-type]
+    norm = layers[-2]
+    assert isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d)
+    nn.init.zeros_(norm.weight)
 
 
 def _begin_as_mean(convolution: nn.Conv2d, gain: float) -> None:
     """Let a 1×1 convolution 2C → C begin as `gain` times the sum of its two halves."""
     identity = torch.eye(convolution.out_channels)
     convolution.weight.data.copy_(gain * torch.cat([identity, identity], dim=1)[:, :, None, None])
-    nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
+    assert convolution.bias is not None
+    nn.init.zeros_(convolution.bias)

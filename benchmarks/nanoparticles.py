@@ -1,0 +1,138 @@
+"""``python -m benchmarks.nanoparticles WHAT MODEL``: a DAMM-Diffusion of the simulated tumours, a folder or a name.
+
+The animals are those of `benchmarks.reproduce.tumours` (seed 0), which the shipped recipe (seed 1) never saw: six of
+the tumour model that it trained on, and two of another one. All of it is simulated.
+
+- ``quality``: the prediction as d decides, and always uni- and always multi-modal, beside one number for every px;
+  whether d tells fields whose nuclei mislead. One sample, default quality. This goes on the model's card.
+- ``calibration``: whether U, and the deviation over samples, tell where errors are.
+- ``seconds``: of a region of 1024 px at default quality through the engine, as a run computes it.
+- ``seams``: steps across tiles' borders, with branches forced and by d.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks._report import Goal, report
+from benchmarks.branches import seams
+from benchmarks.reproduce.damm import BUDGETS, DAMMP, ROWS, Task
+from benchmarks.reproduce.damm_measure import calibration, large_field, sampled, scored
+from benchmarks.reproduce.damm_page import separation
+from benchmarks.reproduce.tumours import EXTERNAL, INTERNAL, KEYS, Cohort, Fold
+from diffuscope.errors import InputError
+from diffuscope.evaluation.paired import psnr
+from diffuscope.run import load_model, run
+from diffuscope.systems.damm import Damm
+from diffuscope.tiling.engine import Finished
+from diffuscope.tiling.plan import Region
+from diffuscope.training.tumours import CHANNELS, write_image
+
+SIDE = 1024
+_WAYS = {"": None, "_unimodal": 0.0, "_multimodal": 1.0}
+
+
+def main() -> None:
+    """Measure one property of a model, and print it with its goal."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.nanoparticles", description=main.__doc__)
+    parser.add_argument("what", choices=list(MEASURES))
+    parser.add_argument("model", help="a model folder, or a name")
+    parser.add_argument("--json", type=Path, metavar="FILE", help='write {"figures": {key: number}}')
+    arguments = parser.parse_args()
+    measure, goals = MEASURES[arguments.what]
+    report(measure(arguments.model), goals, arguments.json)
+
+
+def loaded(name: str) -> tuple[Damm, Task]:
+    """Return a model's system, and how it is asked: tiles of its own patch, every animal held out."""
+    try:
+        system = load_model(name).system
+    except InputError as error:
+        raise SystemExit(str(error)) from error
+    keys = [port.key for port in (*system.inputs, *system.outputs[:1])]
+    if not isinstance(system, Damm) or keys != list(KEYS):
+        raise SystemExit(f"{name} does not predict nanoparticles from vessels and nuclei: give one that does.")
+    [row] = [one for one in ROWS if one.name == DAMMP]
+    budget = BUDGETS["standard"]
+    if system.config.patch != budget.patch:
+        raise SystemExit(f"{name} has patches of {system.config.patch} px: these fields need {budget.patch}.")
+    return system, Task(Fold(0, Cohort(folds=1)), row, budget)
+
+
+def quality(name: str) -> dict[str, float]:
+    """Score the model on both cohorts."""
+    system, task = loaded(name)
+    figures: dict[str, float] = {}
+    tests = task.fold.tests()
+    known = np.concatenate([animal.images[:, 2] for animal in tests[INTERNAL]])
+    for cohort, animals in tests.items():
+        told: dict[str, dict[str, list[float]]] = {"divergence": {}, "multimodal": {}}
+        for way, gamma in _WAYS.items():
+            drawn = {animal.name: sampled(task, system, animal, gamma=gamma) for animal in animals}
+            scores = [one["scores"] for one in scored(animals, drawn).values()]
+            columns = scores[0] if not way else ("psnr_db", "psnr_concordant", "psnr_discordant")
+            for key in columns:
+                # an animal may have no field whose nuclei mislead
+                values = [one[key] for one in scores if one[key] is not None]
+                figures[f"{cohort}_{key}{way}"] = float(np.mean(values))
+            if not way:
+                told = {key: {name: getattr(one, key) for name, one in drawn.items()} for key in told}
+        kinds = {animal.name: list(animal.kinds) for animal in animals}
+        found = separation({"kinds": kinds} | {key: {cohort: value} for key, value in told.items()}, cohort)
+        names = ("auroc_of_d", "d_concordant", "d_discordant", "multimodal_concordant", "multimodal_discordant")
+        figures |= {f"{cohort}_{name}": value for name, value in zip(names, found, strict=True)}
+        # the best single number for every px, known from the animals of the model's own kind
+        even = [np.mean([psnr(one, np.full_like(one, known.mean()), data_range=255) for one in animal.images[:, 2]])
+                for animal in animals]  # fmt: skip
+        figures[f"{cohort}_psnr_db_of_one_number"] = float(np.mean(even))
+    return figures
+
+
+def uncertainty(name: str) -> dict[str, float]:
+    """Return the areas under the sparsification error, mean over two animals."""
+    system, task = loaded(name)
+    found = [calibration(task, system, animal) for animal in task.fold.tests()[INTERNAL][:2]]
+    return {f"ause: {name}": float(np.mean([one[name] for one in found])) for name in found[0]}
+
+
+def seconds(name: str) -> dict[str, float]:
+    """Time a run over a region of 1024 px: one large field, side by side, in a file of half of the model's µm/px."""
+    _, task = loaded(name)
+    field = large_field(task)
+    planes = [np.tile(field[key][..., 0], [-(-SIDE // length) for length in field[key].shape[:2]]) for key in KEYS[:2]]
+    fine = np.stack([plane[:SIDE, :SIDE].round().astype(np.uint8).repeat(2, 0).repeat(2, 1) for plane in planes])
+    with tempfile.TemporaryDirectory() as folder:
+        slide = Path(folder) / "slide.ome.tif"
+        write_image(slide, fine, [CHANNELS[key] for key in KEYS[:2]])
+        start = time.perf_counter()
+        *_, done = run(name, slide, Path(folder) / "out.ome.zarr", region=Region(0, 0, 2 * SIDE, 2 * SIDE))
+        taken = time.perf_counter() - start
+    assert isinstance(done, Finished)
+    return {"seconds_1024px": taken, "tiles": done.tiles, "threads": torch.get_num_threads()}
+
+
+def branches(name: str) -> dict[str, float]:
+    """Return how steps across borders compare with those beside them."""
+    system, task = loaded(name)
+    return seams(system, large_field(task))
+
+
+MEASURES = {
+    "quality": (
+        quality,
+        {f"{cohort}_auroc_of_d": Goal(low=0.9) for cohort in (INTERNAL, EXTERNAL)},
+    ),
+    "calibration": (uncertainty, {}),
+    "seconds": (seconds, {"seconds_1024px": Goal(high=90.0)}),
+    "seams": (branches, {f"border_ratio_{way}": Goal(high=1.1) for way in ("by_d", "checkerboard")}),
+}
+
+
+if __name__ == "__main__":
+    main()
