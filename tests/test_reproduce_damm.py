@@ -92,7 +92,7 @@ def test_every_row_can_be_built_and_has_a_key_of_its_own():
 
 
 def test_ablations_switch_off_one_part_after_the_other():
-    configs = {row.name: task(row.name).training.config for row in damm.ROWS[:7]}
+    configs = {row.name: task(row.name).training.config for row in damm.ROWS[:8]}
     parts = {
         name: (c.get("mmfm", True), c.get("attention", "uncertain"), c.get("dammp", True), c["lambda_dfl"] > 0)
         for name, c in configs.items()
@@ -105,7 +105,9 @@ def test_ablations_switch_off_one_part_after_the_other():
         damm.DAMMP: (True, "uncertain", True, True),
         damm.PLAIN: (True, "plain", False, False),
         damm.NO_DFL: (True, "uncertain", True, False),
+        damm.AGREED: (True, "uncertain", True, True),
     }
+    assert [row.name for row in damm.ROWS if task(row.name).training.config.get("agreement")] == [damm.AGREED]
 
 
 def test_rows_that_a_claim_compares_have_three_seeds_and_the_first_comes_first():
@@ -115,7 +117,10 @@ def test_rows_that_a_claim_compares_have_three_seeds_and_the_first_comes_first()
         seeds.setdefault(one.row.name, set()).add(one.seed)
     assert seeds["ldm"] == {0} and seeds[damm.DAMMP] == seeds[damm.BASELINE] == seeds["bbdm"] == {0, 1, 2}
     assert [one.seed for one in todo] == sorted(one.seed for one in todo)
-    beside = {damm.UNIMODAL, *(damm.at_gamma(row, g) for row in (damm.DAMMP, damm.NO_DFL) for g in (0, 0.3, 0.7, 1))}
+    beside = {
+        damm.UNIMODAL,
+        *(damm.at_gamma(row, g) for row in (damm.DAMMP, damm.NO_DFL, damm.AGREED) for g in (0, 0.3, 0.7, 1)),
+    }
     assert {name for claim in damm.CLAIMS for name in (claim.first, claim.second)} <= seeds.keys() | beside
 
 

@@ -94,7 +94,7 @@ class Row:
 
 _NO_GATE = {"dammp": False, "lambda_dfl": 0.0}
 BASELINE, MMFM, UAFM, BOTH, DAMMP = "concatenation", "mmfm", "uafm", "mmfm-uafm", "dammp"
-PLAIN, NO_DFL = "cross-attention", "no-dfl"
+PLAIN, NO_DFL, AGREED = "cross-attention", "no-dfl", "dammp-agreement"
 ROWS = (
     Row(
         BASELINE, "both branches, fused by concatenation alone", config={"mmfm": False, "attention": "none"} | _NO_GATE
@@ -105,6 +105,7 @@ ROWS = (
     Row(DAMMP, "+ MMFM, UAFM, DAMMP: DAMM-Diffusion"),
     Row(PLAIN, "MMFM, and cross-attention for UAFM", config={"attention": "plain"} | _NO_GATE),
     Row(NO_DFL, "DAMM-Diffusion without DFL", config={"lambda_dfl": 0.0}),
+    Row(AGREED, "DAMM-Diffusion, U also from the inputs alone (ours)", config={"agreement": True}),
     Row("ldm", "conditional DDPM by concatenation, vessels and nuclei", "palette", {"T": 1000}),
     Row("ldm-vessels", "conditional DDPM by concatenation, vessels alone", "palette", {"T": 1000}, KEYS[:1]),
     Row("bbdm", "Brownian bridge, vessels alone", "bbdm", {"T": 1000}, KEYS[:1]),
@@ -141,6 +142,9 @@ _PAPER = {
         (DAMMP, "hrpn-like", "+3.56 dB (table 1)"),
         (DAMMP, ALWAYS_UNI, "gating better (§3.4)"),
         (DAMMP, ALWAYS_MULTI, "gating better (§3.4)"),
+        (AGREED, DAMMP, "not in the paper"),
+        (AGREED, at_gamma(AGREED, 0.0), "not in the paper"),
+        (AGREED, at_gamma(AGREED, 1.0), "not in the paper"),
     ],
     EXTERNAL: [(DAMMP, PLAIN, "+1.03 dB (table 6)"), (DAMMP, "hrpn-like", "+2.14 dB (table 2)")],
 }
@@ -204,7 +208,7 @@ class Task:
         field = cohort.tested * (cohort.size // 2 // side) ** 2
         internal, external = field * len(self.fold.held), field * cohort.external
         # other γ, branches; K samples of one animal
-        again = {BASELINE: 1, NO_DFL: 2, DAMMP: 4}.get(self.row.name, 0)
+        again = {BASELINE: 1, NO_DFL: 2, DAMMP: 4, AGREED: 2}.get(self.row.name, 0)
         return internal * (1 + again) + external + (self.row.name == DAMMP) * field * self.budget.samples, side
 
     def batch(self, images: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -18,8 +18,7 @@ from benchmarks._slide import sample_tiles
 from benchmarks.branches import forced, seams
 from benchmarks.reproduce.claims import known_mean
 from benchmarks.reproduce.damm import (
-    ALWAYS_MULTI,
-    ALWAYS_UNI,
+    AGREED,
     BASELINE,
     COLUMNS,
     DAMMP,
@@ -167,12 +166,9 @@ def _others(task: Task) -> dict[str, dict[str, Any]]:
     """Return what a cell is asked besides, by what it is called: other γ, branches."""
     if task.row.name == BASELINE:
         return {UNIMODAL: {"unimodal": True}}
-    if task.row.name not in {DAMMP, NO_DFL}:
-        return {}
-    asked = {at_gamma(task.row.name, gamma): {"gamma": gamma} for gamma in OTHER_GAMMAS}
-    if task.row.name == DAMMP:
-        asked |= {ALWAYS_UNI: {"gamma": 0.0}, ALWAYS_MULTI: {"gamma": 1.0}}
-    return asked
+    always = (0.0, 1.0)
+    asked = {DAMMP: (*OTHER_GAMMAS, *always), NO_DFL: OTHER_GAMMAS, AGREED: always}.get(task.row.name, ())
+    return {at_gamma(task.row.name, gamma): {"gamma": gamma} for gamma in asked}
 
 
 def scored(animals: Sequence[Animal], drawn: Mapping[str, Sampled]) -> dict[str, Any]:

@@ -115,6 +115,8 @@ class DammConfig(BaseModel):
         At the bottleneck: uncertainty-aware cross-attention, plain cross-attention, or none.
     uncertainty : {"auxiliary", "main"}
         Whose feature U is computed from: the multi-modal stream's (paper), or the main one's (official code).
+    agreement : bool
+        Whether U also hangs on one logit a tile that a small network finds in the inputs alone; not in the paper.
     dammp : bool
         False: both losses are always summed and the multi-modal branch always counts.
     error : {"l2", "l1"}
@@ -152,6 +154,7 @@ class DammConfig(BaseModel):
     mmfm: bool = True
     attention: Literal["uncertain", "plain", "none"] = "uncertain"
     uncertainty: Literal["auxiliary", "main"] = "auxiliary"
+    agreement: bool = False
     dammp: bool = True
     error: Literal["l2", "l1"] = "l2"
     loss_weighting: Literal["epsilon", "velocity"] = "velocity"
@@ -176,6 +179,8 @@ class DammConfig(BaseModel):
             raise ValueError(f"uni must be one of the inputs {', '.join(keys[:-1])}, not {self.uni}")
         if self.attention != "uncertain" and (self.dammp or self.lambda_dfl):
             raise ValueError("without uncertainty there is no divergence to decide by: set dammp: false, lambda_dfl: 0")
+        if self.agreement and self.attention != "uncertain":
+            raise ValueError("agreement is a part of the uncertainty: leave it out, or set attention: uncertain")
         if self.stage == "autoencoder" and self.space == "pixel":
             raise ValueError("there are no autoencoders in pixel space: set space: latent")
         if self.spacing is not None and abs(self.mpp - 1000.0 * self.spacing[-1]) > 1e-6 * self.mpp:

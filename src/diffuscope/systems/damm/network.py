@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from diffuscope.networks.blocks import ChannelNorm, ResidualBlock, TimeEmbedding, Upsample, downsample, silu
+from diffuscope.systems.damm.agreement import Agreement
 from diffuscope.systems.damm.loss import divergence
 from diffuscope.systems.damm.mmfm import MMFM, Concatenation
 from diffuscope.systems.damm.uafm import UAFM
@@ -125,6 +126,8 @@ class UMMNetwork(nn.Module):
         At the bottleneck.
     uncertainty : {"auxiliary", "main"}
         As of `UAFM`.
+    agreement : bool
+        Whether U also hangs on an `Agreement` of y_v and y_n.
     """
 
     def __init__(
@@ -138,6 +141,7 @@ class UMMNetwork(nn.Module):
         mmfm: bool = True,
         attention: Literal["uncertain", "plain", "none"] = "uncertain",
         uncertainty: Literal["auxiliary", "main"] = "auxiliary",
+        agreement: bool = False,
     ) -> None:
         super().__init__()
         time_width = 4 * widths[0]
@@ -152,8 +156,15 @@ class UMMNetwork(nn.Module):
             if attention == "none"
             else UAFM(widths[-1], uncertainty=uncertainty if attention == "uncertain" else "none")
         )
+        self.agreement = Agreement(main + auxiliary, widths[:-1]) if agreement else None
 
-    def encode(self, x: Tensor, main: Tensor, auxiliary: Tensor, time: Tensor) -> Encoded:
+    def agree(self, main: Tensor, auxiliary: Tensor) -> Tensor | None:
+        """Return what `encode` takes as agreement, of y_v and y_n (n, c, h, w): the same for every x_t."""
+        return None if self.agreement is None else self.agreement(main, auxiliary)
+
+    def encode(
+        self, x: Tensor, main: Tensor, auxiliary: Tensor, time: Tensor, agreement: Tensor | None = None
+    ) -> Encoded:
         """Evaluate both encoders.
 
         Parameters
@@ -162,6 +173,8 @@ class UMMNetwork(nn.Module):
             x_t, y_v, y_n.
         time : Tensor of shape (n,) or (1,)
             t / T.
+        agreement : Tensor of shape (n, 1, 1, 1), optional
+            From `agree`.
         """
         embedding = self.embed(time)
         u = self.unimodal.stem(torch.cat([x, main], dim=1))
@@ -175,7 +188,7 @@ class UMMNetwork(nn.Module):
         if self.attention is None:
             uncertainty = torch.zeros_like(m[:, :1], dtype=torch.promote_types(m.dtype, torch.float32))
         else:
-            uncertainty = self.attention.uncertain(u, m)
+            uncertainty = self.attention.uncertain(u, m, agreement)
         return Encoded(features, fused, uncertainty, embedding)
 
     def decode_unimodal(self, encoded: Encoded) -> Tensor:

@@ -48,6 +48,7 @@ class Damm(System):
             mmfm=config.mmfm,
             attention=config.attention,
             uncertainty=config.uncertainty,
+            agreement=config.agreement,
         )
         modalities = (self.alone, *self.others, config.output) if config.space == "latent" else ()
         self.autoencoders = nn.ModuleDict(
@@ -97,7 +98,7 @@ class Damm(System):
             main, auxiliary = self._conditions(batch)
             clean = self._latents(config.output, batch[config.output.key])
         noisy, noise, time, a = corrupt(clean, self.get_buffer("alpha_bar"), generator)
-        encoded = self.network.encode(noisy, main, auxiliary, time)
+        encoded = self.network.encode(noisy, main, auxiliary, time, self.network.agree(main, auxiliary))
         raw = (self.network.decode_unimodal(encoded), self.network.decode_multimodal(encoded, plain=warm))
         wrong = [read_velocity(one, noisy, a) - noise for one in raw]
         unimodal, multimodal = (self._error(one, a) for one in wrong)
@@ -125,11 +126,12 @@ class Damm(System):
         """
         config = self.config
         main, auxiliary = self._conditions(inputs)
+        agreement = self.network.agree(main, auxiliary)
         gamma = settings.options.get("gamma", config.gamma)
         evaluated: list[tuple[Encoded, Tensor]] = []
 
         def predict(x: Tensor, time: Tensor, alpha_bar: Tensor) -> Tensor:
-            encoded = self.network.encode(x, main, auxiliary, time)
+            encoded = self.network.encode(x, main, auxiliary, time, agreement)
             multimodal = self.choose(encoded.divergence, gamma)
             evaluated[:] = [(encoded, multimodal)]
             return read_velocity(self.network.decode(encoded, multimodal), x, alpha_bar)

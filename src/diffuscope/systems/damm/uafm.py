@@ -59,13 +59,17 @@ class UAFM(nn.Module):
         nn.init.zeros_(self.project.weight)
         nn.init.zeros_(self.project.bias)  # type: ignore[arg-type]
 
-    def uncertain(self, main: Tensor, auxiliary: Tensor) -> Tensor:
-        """Return U (n, 1, h, w), strictly inside (0, 1), of features (n, C, h, w); 0 of plain cross-attention."""
+    def uncertain(self, main: Tensor, auxiliary: Tensor, agreement: Tensor | None = None) -> Tensor:
+        """Return U (n, 1, h, w), strictly inside (0, 1), of features (n, C, h, w); 0 of plain cross-attention.
+
+        `agreement` (n, 1, 1, 1), where given, is added to the logits.
+        """
         if self.uncertainty is None:
             return torch.zeros_like(auxiliary[:, :1], dtype=_full(auxiliary))
         source = auxiliary if self.source == "auxiliary" else main
         with torch.autocast(source.device.type, enabled=False):
             logits = self.uncertainty(self.norm(source.to(_full(source))))
+            logits = logits if agreement is None else logits + agreement
         return _EPS + (1.0 - 2.0 * _EPS) * torch.sigmoid(logits)
 
     def forward(self, main: Tensor, auxiliary: Tensor, uncertainty: Tensor) -> Tensor:
