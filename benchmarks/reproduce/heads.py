@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ from torch import Tensor
 from benchmarks._cells import Cell, Training, training_seconds
 from benchmarks._scores import RECIPES
 from benchmarks._slide import sample_tiles
-from benchmarks.reproduce.damm import Budget
+from benchmarks.reproduce.damm import WARM, Budget
 from benchmarks.reproduce.scans import DATA
 from diffuscope.cases import Case
 from diffuscope.evaluation.paired import psnr, ssim
 from diffuscope.run import load_model
+from diffuscope.systems.base import System
 from diffuscope.systems.registry import build_system
 from diffuscope.training.batches import laid_out
 from diffuscope.training.crops import batch_at, ports_of
@@ -83,7 +84,7 @@ class HeadTask:
         steps, system = self.budget.steps, METHODS[self.method]
         plan = Optimisation(steps=steps, batch=self.budget.batch, learning_rate=1e-3, warmup=steps // 10, ema=0.998)
         if system == "damm":
-            own = {"size": self.budget.size, "patch": self.budget.patch, "warmup": steps // 10}
+            own = {"size": self.budget.size, "patch": self.budget.patch, "warmup": round(WARM * steps)}
             return Training(system, modalities(self.target) | own, plan)
         config: dict[str, Any] = {"stain": self.target, "mpp": 1000.0, "size": self.budget.size}
         config |= {"patch": self.budget.patch} | ({"T": 1000} if system == "palette" else {})
@@ -173,29 +174,38 @@ def measure(task: HeadTask, folder: Path) -> dict[str, Any]:
     """
     model = task.training.run(folder, task.batches(), _card(task))
     system = load_model(model).system
-    tests, side = task.tests(), task.budget.patch
-    truth, found = tests[task.target], np.empty_like(tests[task.target])
+    tests = task.tests()
+    truth, found = tests[task.target], made(task, system, tests)
+    [trained] = [one for one in PATIENTS if one != task.held]
+    level = replace(task, held=trained).tests()[task.target].mean()
+    return {
+        "scores": scored(truth, found), "constant": scored(truth, np.full_like(truth, level)),
+        "seconds": training_seconds(folder), "parameters": sum(p.numel() for p in system.parameters()),
+    }  # fmt: skip
+
+
+def made(
+    task: HeadTask, system: System, tests: Mapping[str, NDArray[np.float32]], **options: float
+) -> NDArray[np.float32]:
+    """Return what a system makes of the two scans, (n, side, side) in 0 … 1, from tiles that lie side by side."""
+    side, truth = task.budget.patch, tests[task.target]
+    found = np.empty_like(truth)
     corners = [(y, x) for y in range(0, SIDE, side) for x in range(0, SIDE, side)]
+    settings = replace(next(iter(system.presets.values())), options=options)
     for number in range(len(truth)):
         tiles = {
             key: torch.from_numpy(np.stack([tests[key][number, None, y : y + side, x : x + side] for y, x in corners]))
             for key in TASKS[task.target]
         }
-        places = [(y, x + 10_000 * number) for y, x in corners]
         inputs = {key: laid_out(one) for key, one in task.batch(tiles).items()}
-        if task.method == "dammp":
-            places = [(number, y, x) for y, x in corners]
-        preset = next(iter(system.presets.values()))
-        outputs, _ = sample_tiles(system, inputs, places, preset)
-        guess = outputs[task.target][:, 0] if task.method == "dammp" else outputs["ihc"].mean(dim=1) / 255.0
+        is_damm = task.method == "dammp"
+        # A slide has no third axis: its slices lie far from each other.
+        places = [(number, y, x) if is_damm else (y, x + 10_000 * number) for y, x in corners]
+        outputs, _ = sample_tiles(system, inputs, places, settings)
+        guess = outputs[task.target][:, 0] if is_damm else outputs["ihc"].mean(dim=1) / 255.0
         for (y, x), one in zip(corners, guess.numpy(), strict=True):
             found[number, y : y + side, x : x + side] = one
-    [trained] = [one for one in PATIENTS if one != task.held]
-    level = HeadTask(task.target, trained, task.method, task.budget).tests()[task.target].mean()
-    return {
-        "scores": scored(truth, found), "constant": scored(truth, np.full_like(truth, level)),
-        "seconds": training_seconds(folder), "parameters": sum(p.numel() for p in system.parameters()),
-    }  # fmt: skip
+    return found
 
 
 def scored(truth: NDArray[np.float32], found: NDArray[np.float32]) -> dict[str, list[float]]:

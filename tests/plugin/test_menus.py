@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from diffuscope.errors import InputError
@@ -52,6 +53,16 @@ def test_samples_open_from_the_menu(viewer: Any, sample: str):
 def test_the_channels_of_a_sample_open_as_layers(viewer: Any):
     viewer.open_sample("diffuscope", "tumour")
     assert [layer.name.rpartition(" · ")[2] for layer in viewer.layers] == ["CD31", "DAPI", "nanoparticles"]
+
+
+@pytest.mark.parametrize(("sample", "names"), [("head", ["T1", "T2", "FLAIR"]), ("sarcoma", ["MR", "CT"])])
+def test_the_scans_of_a_sample_lie_on_each_other(viewer: Any, sample: str, names: list[str]):
+    viewer.open_sample("diffuscope", sample)
+    assert [layer.name.removesuffix(".nii.gz").rpartition("-")[2] for layer in viewer.layers] == names
+    first, *others = viewer.layers
+    for layer in others:
+        assert layer.ndim == 3 and layer.data.shape == first.data.shape
+        np.testing.assert_allclose(layer.extent.world, first.extent.world)
 
 
 @pytest.mark.parametrize("title", ["Nanoparticle distribution", "Modality translation"])

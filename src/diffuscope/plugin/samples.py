@@ -1,4 +1,4 @@
-"""File → Open Sample → Diffuscope: four pictures that came with the package."""
+"""File → Open Sample → Diffuscope: pictures and scans that came with the package."""
 
 from __future__ import annotations
 
@@ -25,3 +25,13 @@ def os_1() -> list[LayerTuple]:
 def tumour() -> list[LayerTuple]:
     """Simulated: tumour section, OME-TIFF, 1024² px at 1 µm/px, CD31, DAPI and the nanoparticles that were there."""
     return read_layers(str(sample_path("tumour-simulated.ome.tif")))
+
+
+def head() -> list[LayerTuple]:
+    """T1, T2 and FLAIR of 24 slices of a head with multiple sclerosis (Lesjak et al. 2017, CC BY)."""
+    return read_layers([str(sample_path(f"head-patient19-{name}.nii.gz")) for name in ("T1", "T2", "FLAIR")])
+
+
+def sarcoma() -> list[LayerTuple]:
+    """MR (T1-weighted) and CT around a soft-tissue sarcoma, on one lattice (TCIA, IBSI; CC BY 3.0)."""
+    return read_layers([str(sample_path(f"sarcoma-STS_010-{name}.nii.gz")) for name in ("MR", "CT")])

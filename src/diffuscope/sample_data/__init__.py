@@ -1,4 +1,4 @@
-"""Small real slides, and a simulated one, that ship; README.md beside them names source and licence of each."""
+"""Small real slides and scans, and a simulated one, that ship; README.md beside them names source and licence of each."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ def sample_path(name: str | None = None) -> Path:
         return folder
     path = folder / name
     if not path.is_file():
-        names = ", ".join(sorted(file.name for file in folder.iterdir() if file.suffix in (".svs", ".tif")))
+        names = ", ".join(sorted(file.name for file in folder.iterdir() if file.suffix in (".svs", ".tif", ".gz")))
         raise InputError(f"there is no sample file {name}; there are {names}.")
     return path
