@@ -70,10 +70,13 @@ def translated(
     seed : int
         Of the noise.
     options : mapping, optional
-        Of a run: ``guidance``, ``t0``, ``along_z``.
+        Of a run: ``guidance``, ``t0``, ``along_z``. Here every slice has noise of its own by default, so that scores
+        are over as many draws as slices.
     """
     config = system.config
-    chosen = replace(settings or next(iter(system.presets.values())), samples=samples, options=options or {})
+    chosen = replace(
+        settings or next(iter(system.presets.values())), samples=samples, options={"along_z": 0.0} | dict(options or {})
+    )
     keys = (config.target.key, "mean", "support")
     parts: dict[str, list[NDArray[np.float32]]] = {key: [] for key in keys}
     for first in range(0, len(source), _AT_ONCE):

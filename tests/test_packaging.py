@@ -81,7 +81,7 @@ def test_the_wheel_has_weights_samples_and_manifest(tmp_path: Path):
         "diffuscope/sample_data/README.md",
         *(
             f"diffuscope/zoo/weights/{model}/{file}"
-            for model in ("stain-cd3-demo", "stain-ck818-demo")
+            for model in ("stain-cd3-demo", "stain-ck818-demo", "nanoparticles-demo", "mr-to-ct-sarcoma")
             for file in ("model.safetensors", "config.json", "README.md")
         ),
         "diffuscope/training/recipes/stain-cd3-demo.yaml",

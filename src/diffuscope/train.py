@@ -140,6 +140,7 @@ def train(
     start = make_start(made)
     base = Path(data) if data is not None else path.parent if made.data is not None else sample_path()
     lessons, parts = make_data(made, start, base)
+    given = ["--data", str(data)] if data is not None else []
     work = Work(
         recipe=made,
         start=start,
@@ -151,7 +152,7 @@ def train(
         devices=devices,
         threads=threads or torch.get_num_threads(),
         resume=resume,
-        command=shlex.join(["diffuscope", "train", str(recipe), "-o", str(out)]),
+        command=shlex.join(["diffuscope", "train", str(recipe), *given, "-o", str(out)]),
     )
     asked = cancelled or (lambda: False)
     return events_of(lambda tell, closed: _work(work, tell, lambda: closed() or asked()))

@@ -92,7 +92,7 @@ TRANSLATION = Kind(
     noun="Volume",
     volumes=("midiffusion", "damm"),
     regions=_OF_A_VOLUME,
-    empty="Open a volume first: drop a NIfTI file or the folder of a DICOM series on the window.",
+    empty="Open a volume first: drop a NIfTI file or a DICOM folder on the window, or File → Open Sample → Diffuscope.",
     missing=f"No model that translates volumes was found: train one (diffuscope train), {_CHOOSE}",
 )
 KINDS = (STAINING, NANOPARTICLES, TRANSLATION)

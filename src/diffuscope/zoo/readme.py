@@ -41,5 +41,5 @@ def readme(name: str, config: ModelConfig, size: int) -> str:
         lines.append("")
     if config.recipe:
         lines += ["Made by:", "", "```sh", config.recipe, "```", ""]
-    lines += ["Research use only; not for diagnosis.", "", f"`diffuscope run {name} SLIDE -o OUT.ome.zarr`", ""]
+    lines += ["Research use only; not for diagnosis.", "", f"`diffuscope run {name} FILE -o OUT.ome.zarr`", ""]
     return "\n".join(lines)
