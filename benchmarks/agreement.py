@@ -25,7 +25,7 @@ from diffuscope.networks.blocks import ChannelNorm
 from diffuscope.systems.damm.agreement import Agreement
 from diffuscope.systems.damm.config import WIDTHS
 
-_STEPS, _BATCH, _SIDE = 600, 16, 64
+_STEPS, _BATCH, _SIDE = 1200, 16, 64
 
 
 def measure() -> dict[str, float]:

@@ -71,3 +71,43 @@ def test_it_finds_what_is_rare_and_small():
 def test_it_is_a_part_of_the_uncertainty():
     with pytest.raises(ValidationError, match="agreement is a part of the uncertainty"):
         DammConfig(agreement=True, attention="plain", dammp=False, lambda_dfl=0.0)
+
+
+def trained_alone() -> tuple[Damm, dict[str, torch.Tensor]]:
+    torch.manual_seed(0)
+    system = Damm(DammConfig(size="tiny", patch=32, agreement=True, stage="divergence")).train()
+    # A branch that begins with zeros has no gradient anywhere: this one has been trained.
+    for decoder in (system.network.unimodal.decoder, system.network.multimodal.decoder):
+        torch.nn.init.normal_(decoder.head.weight, std=0.1)
+    return system, {key: torch.rand(2, 1, 32, 32) * 255 for key in ("vessels", "nuclei", "nanoparticles")}
+
+
+def test_of_a_network_whose_divergence_is_trained_nothing_else_changes():
+    system, batch = trained_alone()
+    before = {key: value.clone() for key, value in system.state_dict().items()}
+    moving = [one for one in system.parameters() if one.requires_grad]
+    optimiser = torch.optim.Adam(moving, 1e-2)
+    for step in range(2):
+        terms = system.loss(batch, torch.Generator().manual_seed(step))
+        torch.testing.assert_close(terms["loss"], terms["feedback"])
+        optimiser.zero_grad()
+        terms["loss"].backward()
+        optimiser.step()
+    changed = {key.split(".")[1] for key, value in system.state_dict().items() if not torch.equal(value, before[key])}
+    assert changed == {"agreement", "attention"}
+    kept = {key for key in before if key.startswith("network.attention") and "uncertainty" not in key}
+    assert kept and all(torch.equal(system.state_dict()[key], before[key]) for key in kept)
+
+
+def test_its_feedback_is_that_of_the_branches_as_they_are_used():
+    """The batch norms of the fusion take their kept statistics, in training as in use."""
+    system, batch = trained_alone()
+    told = system.loss(batch, torch.Generator().manual_seed(0))
+    used = system.eval().loss(batch, torch.Generator().manual_seed(0))
+    for key in ("unimodal", "multimodal", "feedback"):
+        torch.testing.assert_close(told[key], used[key])
+
+
+def test_without_uncertainty_there_is_no_divergence_to_train():
+    with pytest.raises(ValidationError, match="no divergence to train"):
+        DammConfig(stage="divergence", attention="plain", dammp=False, lambda_dfl=0.0)

@@ -158,6 +158,11 @@ class UMMNetwork(nn.Module):
         )
         self.agreement = Agreement(main + auxiliary, widths[:-1]) if agreement else None
 
+    def tells_divergence(self) -> nn.ModuleList:
+        """Return what U hangs on and the branches do not: W_n, and the agreement."""
+        uncertainty = None if self.attention is None else self.attention.uncertainty
+        return nn.ModuleList(one for one in (uncertainty, self.agreement) if one is not None)
+
     def agree(self, main: Tensor, auxiliary: Tensor) -> Tensor | None:
         """Return what `encode` takes as agreement, of y_v and y_n (n, c, h, w): the same for every x_t."""
         return None if self.agreement is None else self.agreement(main, auxiliary)

@@ -54,9 +54,10 @@ class Damm(System):
         self.autoencoders = nn.ModuleDict(
             {one.key: Autoencoder(1, LATENT_CHANNELS[config.size], ENCODER_WIDTHS[config.size]) for one in modalities}
         )
-        trains_network = config.stage == "diffusion"
-        self.network.requires_grad_(trains_network)
-        self.autoencoders.requires_grad_(not trains_network)
+        self.network.requires_grad_(config.stage == "diffusion")
+        self.autoencoders.requires_grad_(config.stage == "autoencoder")
+        if config.stage == "divergence":
+            self.network.tells_divergence().requires_grad_(True)
         self.schedule = linear_schedule(config.T)
         alpha_bar = torch.as_tensor(self.schedule.alphas_cumprod, dtype=torch.float32)
         self.register_buffer("alpha_bar", alpha_bar, persistent=False)
@@ -72,8 +73,18 @@ class Damm(System):
             self.values = (outputs.DIVERGENCE, outputs.BRANCH)
             self.options = (outputs.gamma(config),) if config.dammp else ()
 
+    def train(self, mode: bool = True) -> Damm:
+        """Set the mode; where the divergence alone is trained, the rest of the network stays as it is used."""
+        super().train(mode)
+        if self.config.stage == "divergence":
+            # Batch norms would take the statistics of the batch, and go on learning them.
+            self.network.eval()
+        return self
+
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """L + λ·L_dfl (paper Eqs. 11 to 14), one t and ε an example; of the autoencoders their reconstruction.
+
+        Where the divergence alone is trained, ``loss`` is L_dfl.
 
         In evaluation mode ``loss`` is the error of what a sampler would take, ε_o of Eq. 15: by Eq. 11 a model would
         seem better for never using its multi-modal branch.
@@ -93,13 +104,15 @@ class Damm(System):
         """
         if self.config.stage == "autoencoder":
             return self._reconstruction(batch)
-        config, warm = self.config, self._warms_up()
+        config, alone = self.config, self.config.stage == "divergence"
+        warm = not alone and self._warms_up()
         with torch.no_grad():
             main, auxiliary = self._conditions(batch)
             clean = self._latents(config.output, batch[config.output.key])
         noisy, noise, time, a = corrupt(clean, self.get_buffer("alpha_bar"), generator)
         encoded = self.network.encode(noisy, main, auxiliary, time, self.network.agree(main, auxiliary))
-        raw = (self.network.decode_unimodal(encoded), self.network.decode_multimodal(encoded, plain=warm))
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not alone):
+            raw = (self.network.decode_unimodal(encoded), self.network.decode_multimodal(encoded, plain=warm))
         wrong = [read_velocity(one, noisy, a) - noise for one in raw]
         unimodal, multimodal = (self._error(one, a) for one in wrong)
         gates = config.dammp and not warm
@@ -114,7 +127,7 @@ class Damm(System):
             feedback = divergence_feedback(l1[0], l1[1], d, gamma=config.gamma, alpha=config.alpha)
             terms |= {"feedback": feedback.mean(), "divergence": d.mean()}
             if self.training:
-                total = total + config.lambda_dfl * feedback
+                total = feedback if alone else total + config.lambda_dfl * feedback
         return {"loss": total.mean(), **terms}
 
     def sample(
