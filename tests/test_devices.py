@@ -5,12 +5,17 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from diffuscope import where
 from diffuscope.devices import flushed_denormals, pick_device, pick_precision
 from diffuscope.errors import InputError
+from diffuscope.systems.base import SampleSettings
+
+CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(("cuda", "mps", "found"), [(False, False, "cpu"), (False, True, "mps"), (True, True, "cuda")])
@@ -40,6 +45,7 @@ def test_bf16_only_where_the_processor_computes_it(monkeypatch, has: dict[str, b
 
 _FAULTS = """
 import resource, torch
+from diffuscope import where
 from diffuscope.devices import kept_memory
 
 def faults():
@@ -74,3 +80,10 @@ def test_denormals_are_zero_only_inside():
     with flushed_denormals():
         assert (small * 1.0 == 0).all()
     assert (small * 1.0 > 0).all()
+
+
+@pytest.mark.parametrize(("tile", "batch"), [(32, 4), (64, 4), (128, 1), (288, 1)])
+def test_small_tiles_go_through_a_cpu_together(tile: int, batch: int):
+    system = SimpleNamespace(tile=tile)
+    found = where._batch(SimpleNamespace(system=system), SampleSettings(sampler="ddim", steps=1), CPU, "fp32")
+    assert found == batch

@@ -18,7 +18,7 @@ from diffuscope.tiling.result import open_result
 from diffuscope.zoo import save_model
 
 CARD = dict.fromkeys(("title", "what_it_is", "what_it_is_not", "data", "licence", "trained_on"), "a test")
-OPTIONS = {"device": "cpu", "threads": 1, "precision": "fp32", "steps": 3}
+OPTIONS = {"batch": 1, "device": "cpu", "threads": 1, "precision": "fp32", "steps": 3}
 
 
 def model(folder: Path, **changes) -> Path:

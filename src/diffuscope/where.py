@@ -22,6 +22,9 @@ PRECISIONS = ("fp32", "bf16")
 # Tiles that this process computes side by side on a CPU: on two cores, two by one thread each take 5–9 % less time than
 # one after the other by two. More would only cost memory.
 LANES = 2
+# Side of a tile that keeps a CPU busy by itself, px; and most tiles at once where they are smaller.
+_FULL_SIDE = 128
+_MOST_ON_A_CPU = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,8 +169,9 @@ def _choose_there(model: str, settings: SampleSettings, *, threads: int | None, 
 
 
 def _batch(model: Model, settings: SampleSettings, device: torch.device, precision: str) -> int:
-    # On a CPU a larger batch is no faster (benchmarks.efficiency), and the first pixels come later.
+    # On a CPU a larger batch is no faster (benchmarks.efficiency), and the first pixels come later; but for tiles so
+    # small that what is not arithmetic takes the time (benchmarks.nanoparticles seconds).
     if device.type == "cpu":
-        return 1
+        return max(1, min(_MOST_ON_A_CPU, (_FULL_SIDE // model.system.tile) ** 2))
     system = model.system.to(device)
     return find_batch(seconds_a_tile(system, settings, device=device, precision=precision))
