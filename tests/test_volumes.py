@@ -126,7 +126,9 @@ def test_resumed_sent_to_a_worker_or_repeated_by_its_command_it_is_the_same(tmp_
     folder = model("brain")
     whole = go(folder, files, tmp_path / "whole", "flair")
     done: list[object] = []
-    done.extend(verbs.run(folder, files, tmp_path / "out", device="cpu", threads=1, batch=1, cancelled=lambda: len(done) > 9))
+    done.extend(
+        verbs.run(folder, files, tmp_path / "out", device="cpu", threads=1, batch=1, cancelled=lambda: len(done) > 9)
+    )
     assert not open_result(tmp_path / "out").complete
     np.testing.assert_array_equal(go(folder, files, tmp_path / "out", "flair", resume=True), whole)
     words = shlex.split(open_result(tmp_path / "whole").record["command"])

@@ -74,6 +74,10 @@ def test_gamma_the_plot_and_the_region_table(
     for row, truth in zip(dock.regions.rows, expected, strict=True):
         for key, value in truth.items():
             assert row[key] == (value if value is None or key == "region" else pytest.approx(value)), key
+    dock.regions.above.setValue(40.0)
+    dock.regions.measure.click()
+    qtbot.waitUntil(lambda: state.is_idle, timeout=PATIENCE)
+    assert [row["vessel_threshold"] for row in dock.regions.rows] == [40.0, 40.0]
     monkeypatch.setattr(
         "diffuscope.plugin.region_widget.QFileDialog.getSaveFileName", lambda *_: (str(tmp_path / "rows"), "")
     )

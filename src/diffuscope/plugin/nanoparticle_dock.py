@@ -125,7 +125,7 @@ class NanoparticleDock(RunDock):
         if result is None or not state.is_idle:
             return
         try:
-            asked = measurement_of(result, self.viewer, self.inputs.layers)
+            asked = measurement_of(result, self.viewer, self.inputs.layers, threshold=self.regions.threshold)
         except InputError as error:
             state.complain(str(error))
             return

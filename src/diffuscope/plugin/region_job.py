@@ -34,15 +34,18 @@ class Asked:
         Its finest level where it has no file.
     regions : dict of str to Region
         Drawn ones by name; none: all tissue.
+    threshold : float or None
+        What is brighter is vessel; None: found by itself.
     """
 
     result: Path
     facts: SlideFacts
     pixels: Any = None
     regions: dict[str, Region]
+    threshold: float | None
 
 
-def measurement_of(result: Result, viewer: Any, layers: list[Any]) -> Asked:
+def measurement_of(result: Result, viewer: Any, layers: list[Any], *, threshold: float | None) -> Asked:
     """Bind what is to be measured: every shape of the regions layer, or all tissue where nothing is drawn.
 
     Parameters
@@ -53,6 +56,8 @@ def measurement_of(result: Result, viewer: Any, layers: list[Any]) -> Asked:
         With the shapes.
     layers : list of napari layers
         The open inputs.
+    threshold : float or None
+        As of `Asked`.
 
     Raises
     ------
@@ -69,6 +74,7 @@ def measurement_of(result: Result, viewer: Any, layers: list[Any]) -> Asked:
         facts=facts,
         pixels=None if facts.path else layer.data[0] if layer.multiscale else layer.data,
         regions=layer_regions(shapes, layer) if shapes is not None and len(shapes.data) else {},
+        threshold=threshold,
     )
 
 
@@ -90,6 +96,7 @@ def measure_in(child: Child, asked: Asked) -> Generator[Any, None, None]:
             vessels=str(path),
             is_copy=copy is not None,
             regions=asked.regions,
+            threshold=asked.threshold,
         )
     finally:
         if copy is not None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QGroupBox, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QFileDialog, QGroupBox, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from diffuscope.evaluation.table import as_text, readable
 from diffuscope.plugin.pieces import FiguresTable
@@ -35,13 +35,23 @@ class RegionWidget(QGroupBox):
         self.measure, self.export = QPushButton("Measure regions"), QPushButton("CSV…")
         self.measure.setToolTip("Vessels are found in the vessel channel, whose layer must be open")
         self.export.setToolTip("Write the table: a row a region, the penetration curve in columns of 10 µm")
+        self.above = QDoubleSpinBox()
+        self.above.setRange(0.0, 65_535.0)
+        self.above.setSpecialValueText("automatic")
+        self.above.setToolTip("What is brighter in the vessel channel, in its own values, is vessel; 0: Li's threshold")
         self.table = FiguresTable()
         layout = QVBoxLayout(self)
-        for widget in (self.hint, side_by_side(self.measure, self.export), self.table):
+        threshold = side_by_side(QLabel("Vessels above"), self.above)
+        for widget in (self.hint, threshold, side_by_side(self.measure, self.export), self.table):
             layout.addWidget(widget)
         self.measure.clicked.connect(self.measure_asked)
         self.export.clicked.connect(self._ask_export)
         self.hide()
+
+    @property
+    def threshold(self) -> float | None:
+        """What is brighter is vessel; None: found by itself."""
+        return self.above.value() or None
 
     def show_result(self, result: Result | None) -> None:
         """Begin anew with another result."""

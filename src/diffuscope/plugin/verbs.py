@@ -146,12 +146,18 @@ def worst_case(*, cancelled: Cancelled, **arguments: Any) -> Generator[None, Non
 
 
 def measure_regions(
-    *, result: Path, vessels: str, is_copy: bool, regions: dict[str, Region], cancelled: Cancelled
+    *,
+    result: Path,
+    vessels: str,
+    is_copy: bool,
+    regions: dict[str, Region],
+    threshold: float | None,
+    cancelled: Cancelled,
 ) -> Generator[None, None, list[dict[str, Any]]]:
     """Return the rows of `diffuscope.evaluation.regions.measure_regions`; a layer's copy is no file of the record."""
     opened = open_result(result)
     scan = open_scan(vessels) if is_copy else open_vessels(opened, vessels)
-    return measure(opened, scan, regions)
+    return measure(opened, scan, regions, threshold=threshold)
     yield
 
 
