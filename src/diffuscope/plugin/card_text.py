@@ -6,6 +6,8 @@ from html import escape
 
 from diffuscope.plugin.facts import ModelFacts
 
+_NOT = "Not for diagnosis."
+
 
 def card_text(model: ModelFacts) -> str:
     """Return what a user must know of a model before a run, as rich text.
@@ -15,8 +17,8 @@ def card_text(model: ModelFacts) -> str:
     """
     trained = f" <b>Trained on:</b> {_sentence(model.trained_on)}" if model.trained_on and model.takes_volumes else ""
     return (
-        f"{escape(model.what_it_is)}{trained} <b>What it is not:</b> {escape(model.what_it_is_not)} "
-        "<b>Not for diagnosis.</b>"
+        f"{escape(model.what_it_is)}{trained} <b>What it is not:</b> "
+        f"{escape(model.what_it_is_not.removesuffix(_NOT).rstrip())} <b>{_NOT}</b>"
     )
 
 
