@@ -115,7 +115,7 @@ def test_a_model_on_cases_to_a_report_and_its_worst_field(
 ):
     driver = Driver(make_napari_viewer(), qtbot)
     widget, fields, out = driver.cases, driver.cases.fields, tmp_path / "report"
-    assert widget.form.model == "stain-cd3-demo" and fields.model.count() == 2
+    assert widget.form.model == "stain-cd3-demo" and fields.model.count() == 3
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tiny_model))
     fields.browse_model.click()
     driver.until(lambda: widget.phase == "idle")

@@ -90,7 +90,7 @@ def dock(make_napari_viewer: Callable[..., Any], qtbot: Any, pairs: Path, tmp_pa
 def test_from_pairs_to_a_model_stopped_and_gone_on_with(dock: Any, tmp_path: Path):
     from diffuscope.zoo import load_model
 
-    assert dock.form.model == "stain-cd3-demo" and dock.fields.model.count() == 3
+    assert dock.form.model == "stain-cd3-demo" and dock.fields.model.count() == 9
     dock.look.click()
     dock.until(lambda: dock.phase == "idle")
     assert "4" in dock.report.toPlainText() and "he" in dock.report.toPlainText()

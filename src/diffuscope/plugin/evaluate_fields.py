@@ -6,6 +6,7 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QLineEdit, QToolButton, QWidg
 
 from diffuscope.plugin.evaluate_form import EvaluateForm
 from diffuscope.plugin.facts import ModelFacts
+from diffuscope.plugin.kinds import STAINING
 from diffuscope.plugin.pieces import mpp_spin
 from diffuscope.plugin.rows import combo, fill, form_layout, side_by_side, spin
 
@@ -52,11 +53,12 @@ class EvaluateFields(QWidget):
         self._read()
 
     def add_model(self, model: ModelFacts, *, choose: bool) -> None:
-        """List a model."""
+        """List a model; without a choice the first one that stains stands there."""
         if model.name not in self._models:
             self.model.addItem(model.title, model.name)
         self._models[model.name] = model
-        if choose:
+        shown = self._models.get(self.model.currentData() or "")
+        if choose or (STAINING.lists(model) and shown is not None and not STAINING.lists(shown)):
             self.model.setCurrentIndex(self.model.findData(model.name))
         self._show_presets()
 

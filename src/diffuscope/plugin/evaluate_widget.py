@@ -121,7 +121,9 @@ class EvaluateWidget(QWidget):
         follow(self._child, command, told, **arguments)
 
     def _on_model(self, model: ModelFacts, *, choose: bool) -> None:
-        self.fields.add_model(model, choose=choose)
+        # Cases of pictures are what is evaluated; a model for volumes is only taken where it was asked for.
+        if choose or not model.takes_volumes:
+            self.fields.add_model(model, choose=choose)
 
     def _on_progress(self, what: str | TileDone) -> None:
         if isinstance(what, str):

@@ -25,6 +25,7 @@ from diffuscope.plugin.child import Failed, Returned
 from diffuscope.plugin.curve import LossCurve
 from diffuscope.plugin.facts import ModelFacts
 from diffuscope.plugin.jobs import Child
+from diffuscope.plugin.kinds import STAINING
 from diffuscope.plugin.pieces import follow, scrolling
 from diffuscope.plugin.rows import side_by_side, small_text
 from diffuscope.plugin.train_fields import TrainFields
@@ -146,7 +147,7 @@ class TrainDock(QWidget):
         follow(self._child, command, told, **arguments)
 
     def _on_model(self, model: ModelFacts) -> None:
-        self.fields.add_model(model.name, model.title)
+        self.fields.add_model(model.name, model.title, is_usual=STAINING.lists(model))
 
     def _on_line(self, line: str) -> None:
         self.report.appendPlainText(line)

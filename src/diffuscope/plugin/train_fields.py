@@ -55,11 +55,11 @@ class TrainFields(QWidget):
         """Whether to go on with an unfinished training."""
         return self.resume.isVisibleTo(self) and self.resume.isChecked()
 
-    def add_model(self, name: str, title: str) -> None:
-        """Offer a model of the shelf; the first one is chosen, since few have pairs enough to begin anew."""
+    def add_model(self, name: str, title: str, *, is_usual: bool) -> None:
+        """Offer a model of the shelf; the first usual one is chosen, since few have pairs enough to begin anew."""
         self.model.addItem(f"Fine-tune: {title}", name)
-        if self.model.count() == 2:
-            self.model.setCurrentIndex(1)
+        if is_usual and self.model.currentIndex() == 0:
+            self.model.setCurrentIndex(self.model.count() - 1)
 
     def show_resume(self) -> None:
         """Offer to go on where there is something to go on with."""
