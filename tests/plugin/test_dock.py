@@ -214,6 +214,7 @@ def test_closing_the_window_ends_a_run(at: Driver, tiny_model: Path):
     at.fill(steps=500)
     at.dock.run.click()
     at.until(lambda: PREVIEW in at.names)
+    assert not at.state.is_idle and at.dock.session._child.pid is not None
     # the fixture closes the window now, and waits for the process to be gone
 
 
