@@ -16,6 +16,7 @@ from filelock import FileLock
 from torch import Tensor
 
 from diffuscope.devices import pick_device
+from diffuscope.run import load_model
 from diffuscope.systems.registry import build_system
 from diffuscope.training.batches import TrainingData
 from diffuscope.training.events import StepDone
@@ -106,7 +107,12 @@ class Training:
         return {"system": self.system, "config": dict(self.config), "optimisation": self.optimisation.model_dump()}
 
     def run(
-        self, folder: Path, batches: Callable[[int], Mapping[str, Tensor]], card: ModelCard | Mapping[str, Any]
+        self,
+        folder: Path,
+        batches: Callable[[int], Mapping[str, Tensor]],
+        card: ModelCard | Mapping[str, Any],
+        *,
+        begun: Path | None = None,
     ) -> Path:
         """Train, or finish a training that was stopped; return the model folder.
 
@@ -118,12 +124,17 @@ class Training:
             Batch of a step, from 0.
         card : ModelCard or mapping
             Of the model folder.
+        begun : Path, optional
+            Model folder whose weights it goes on from; parts that it lacks begin as they are built.
         """
         out, clock = folder / "model", folder / "seconds.json"
         if (out / "config.json").exists():
             return out
         torch.manual_seed(self.optimisation.seed)
         system = build_system(self.system, self.config)
+        if begun is not None:
+            others = system.load_state_dict(load_model(begun).system.state_dict(), strict=False).unexpected_keys
+            assert not others, f"{begun} has weights that this configuration lacks: {others}"
         every = min(250, max(self.optimisation.steps // 4, 1))
         before = float(json.loads(clock.read_text())) if clock.exists() else 0.0
 

@@ -65,12 +65,9 @@ def _staindiffuser(budget: staindiffuser.Budget, quick: bool) -> tuple[list[stai
 
 
 def _damm(budget: damm.Budget, quick: bool) -> tuple[list[damm.Task | heads.HeadTask], list[str]]:
-    """Real MR comes after the first seed of what is simulated."""
-    simulated = damm.tasks(budget, quick=quick)
     refused = heads.missing()
     real = [] if refused else heads.tasks(budget, quick=quick)
-    first = [task for task in simulated if task.seed == 0]
-    return [*first, *real, *simulated[len(first) :]], [refused] if refused else []
+    return [*damm.tasks(budget), *real], [refused] if refused else []
 
 
 def _measure_damm(task: damm.Task | heads.HeadTask, folder: Path) -> Mapping[str, Any]:

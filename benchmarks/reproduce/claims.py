@@ -59,9 +59,10 @@ class Line:
         return [float(np.mean(seed)) if seed else np.nan for seed in known]
 
     def tiles(self, column: str) -> list[float]:
-        """Mean over seeds, tile by tile, slide after slide."""
-        rows = [[value for slide in sorted(seed) for value in seed[slide]["tiles"][column]] for seed in self.seeds]
-        return list(np.mean(rows, axis=0))
+        """Mean over the seeds that have the slide, tile by tile, slide after slide."""
+        slides = sorted({slide for seed in self.seeds for slide in seed})
+        known = [[seed[slide]["tiles"][column] for seed in self.seeds if slide in seed] for slide in slides]
+        return [float(value) for same in known for value in np.mean(same, axis=0)]
 
 
 def budget_text(training: Training, results: Sequence[Mapping[str, Any]]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -15,8 +15,6 @@ from benchmarks.reproduce.claims import Claim
 from benchmarks.reproduce.tumours import EXTERNAL, INTERNAL, KEYS, MPP, Cohort, Fold
 from diffuscope.training.recipe import Optimisation
 
-#: Of rows that a claim compares.
-SEEDS = 3
 #: γ of training, and those that a trained model is asked with besides; 0 and 1 are always uni- and multi-modal.
 GAMMA, OTHER_GAMMAS = 0.5, (0.3, 0.7)
 #: Part of the steps with plain cross-attention and no gate, and λ where there is a feedback: see docs/damm.md.
@@ -57,7 +55,7 @@ class Budget:
 
 _TRIAL = Cohort(animals=2, folds=2, external=1, fields=3, tested=3, size=128)
 BUDGETS = {
-    "standard": Budget(steps=800, batch=4, patch=64, size="small", cohort=Cohort(folds=2), samples=4),
+    "standard": Budget(steps=800, batch=4, patch=64, size="small", cohort=Cohort(), samples=4),
     "quick": Budget(steps=4, batch=2, patch=32, size="tiny", cohort=_TRIAL, samples=2),
     # The paper's six folds; epochs, batch and widths that it does not state are guesses.
     "full": Budget(steps=200_000, batch=16, patch=64, size="paper", cohort=Cohort(folds=6, fields=200), samples=8),
@@ -78,6 +76,8 @@ class Row:
         What is its own; modalities, size, patch and µm/px are the table's.
     inputs : tuple of str
         Of a baseline: what it sees.
+    begins : str
+        Row whose trained weights it goes on from, for as many steps again; empty: none.
     """
 
     name: str
@@ -85,6 +85,7 @@ class Row:
     system: str = "damm"
     config: Mapping[str, Any] = field(default_factory=dict)
     inputs: tuple[str, ...] = KEYS[:2]
+    begins: str = ""
 
     @property
     def is_damm(self) -> bool:
@@ -105,13 +106,19 @@ ROWS = (
     Row(DAMMP, "+ MMFM, UAFM, DAMMP: DAMM-Diffusion"),
     Row(PLAIN, "MMFM, and cross-attention for UAFM", config={"attention": "plain"} | _NO_GATE),
     Row(NO_DFL, "DAMM-Diffusion without DFL", config={"lambda_dfl": 0.0}),
-    Row(AGREED, "DAMM-Diffusion, U also from the inputs alone (ours)", config={"agreement": True}),
+    Row(
+        AGREED,
+        "that model, and its divergence alone as long again, from the inputs, too (ours)",
+        config={"agreement": True, "stage": "divergence"},
+        begins=DAMMP,
+    ),
     Row("ldm", "conditional DDPM by concatenation, vessels and nuclei", "palette", {"T": 1000}),
     Row("ldm-vessels", "conditional DDPM by concatenation, vessels alone", "palette", {"T": 1000}, KEYS[:1]),
     Row("bbdm", "Brownian bridge, vessels alone", "bbdm", {"T": 1000}, KEYS[:1]),
     Row("pix2pix", "U-Net, PatchGAN and L1, vessels alone", "pix2pix", {}, KEYS[:1]),
     Row("hrpn-like", "U-Net regression (MSE), vessels and nuclei", "unet-regression"),
 )
+ROW = {row.name: row for row in ROWS}
 #: Found in a cell beside its row: the uni-modal branch of the row `BASELINE`, and the other γ.
 UNIMODAL = "uni-modal"
 
@@ -160,13 +167,21 @@ class Task:
     fold : Fold
     row : Row
     budget : Budget
-    seed : int
     """
 
     fold: Fold
     row: Row
     budget: Budget
-    seed: int = 0
+
+    @property
+    def seed(self) -> int:
+        """Seed of weights, batches and noise: every fold has its own."""
+        return self.fold.number
+
+    @property
+    def begun(self) -> Task | None:
+        """The cell whose trained weights it goes on from."""
+        return replace(self, row=ROW[self.row.begins]) if self.row.begins else None
 
     @cached_property
     def training(self) -> Training:
@@ -194,7 +209,9 @@ class Task:
             "study": self.fold.facts(), "columns": list(COLUMNS), "inputs": list(self.row.inputs),
             "samples": self.budget.samples, "measure": _MEASURE,
         }  # fmt: skip
-        return Cell(f"{self.row.name}-{self.fold.name}-seed{self.seed}", facts | self.training.facts())
+        if self.begun is not None:
+            facts["begun"] = self.begun.cell.key
+        return Cell(f"{self.row.name}-{self.fold.name}", facts | self.training.facts())
 
     def noise_batch(self) -> dict[str, Tensor]:
         """Return a batch of noise, as the system takes it: to time a step."""
@@ -231,18 +248,6 @@ def as_counts(ihc: Tensor) -> Tensor:
     return ihc.mean(dim=1, keepdim=True) * (_TOP / 255.0)
 
 
-def tasks(budget: Budget, *, quick: bool) -> list[Task]:
-    """Return all cells: seed after seed, and of a seed fold after fold, so that what is there can be read early."""
-    return [
-        Task(Fold(fold, budget.cohort), row, budget, seed)
-        for seed in range(1 if quick else SEEDS)
-        for fold in range(budget.cohort.folds)
-        for row in ROWS
-        if seed == 0 or is_compared(row.name)
-    ]
-
-
-def is_compared(row: str) -> bool:
-    """Whether a claim compares the row or what is found beside it: it then has `SEEDS` seeds, and one otherwise."""
-    named = {name for claim in CLAIMS for name in (claim.first, claim.second)}
-    return row in named or (row == BASELINE and UNIMODAL in named)
+def tasks(budget: Budget) -> list[Task]:
+    """Return all cells, fold after fold; a row comes after the one that it goes on from."""
+    return [Task(Fold(fold, budget.cohort), row, budget) for fold in range(budget.cohort.folds) for row in ROWS]

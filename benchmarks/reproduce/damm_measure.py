@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,7 +77,11 @@ def measure(task: Task, folder: Path) -> dict[str, Any]:
     """
     budget = task.budget
     batches = task.fold.batches(seed=task.seed, batch=budget.batch, patch=budget.patch)
-    model = task.training.run(folder, lambda step: task.batch(batches(step)), _card(task))
+    begun = task.begun
+    if begun is not None:
+        begun.cell.compute(folder.parent, partial(measure, begun))
+    origin = None if begun is None else folder.parent / begun.cell.key / "model"
+    model = task.training.run(folder, lambda step: task.batch(batches(step)), _card(task), begun=origin)
     system = load_model(model).system
     tests = task.fold.tests()
     found: dict[str, Any] = {
@@ -95,7 +100,7 @@ def measure(task: Task, folder: Path) -> dict[str, Any]:
     if task.row.name == DAMMP:
         assert isinstance(system, Damm)
         found["calibration"] = calibration(task, system, tests[INTERNAL][0])
-        if task.seed == 0:
+        if task.fold.number == 0:
             found["seams"] = seams(system, large_field(task))
     return found
 

@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks.reproduce.claims import Line, budget_text, cell, claims, table
 from benchmarks.reproduce.damm import (
+    AGREED,
     BASELINE,
     CLAIMS,
     DAMMP,
@@ -55,7 +56,8 @@ _READING = """## How to read it
 
 {animals} animals with {fields} fields of {size} µm at {mpp:g} µm/px, held out in {folds} folds; {tested} fields of each
 animal that is held out test, and as many of each of {external} animals of another tumour model. Of all fields
-{discordant:.0%} have a nuclei channel that misleads.
+{discordant:.0%} have a nuclei channel that misleads. A row is {folds} cells: each fold is trained once, with a seed of
+its own (its number), so that what varies between cells is animals, training set and seed together.
 
 Every row trains {steps} steps of {batch} crops of {patch} px with the same optimiser (AdamW, 1e-3, cosine, averaged
 weights) and networks of one set of widths ("{widths}"), in pixel space; the paper's are latent and train for days.
@@ -65,11 +67,13 @@ was chosen for DAMM-Diffusion, not for the baselines. {warm:.0%} of the steps ar
 
 One sample at the default quality, tiles of {patch} px side by side. `{unimodal}` is the branch of `{baseline}` that
 sees vessels alone. PSNR is over 0–255; the load is the sum over a field; penetration is the mean distance of the load
-from the nearest vessel profile. Scores are means over animals, then over seeds, ± standard deviation over seeds.
+from the nearest vessel profile. Scores are means over the animals of a cell, then over cells, ± standard deviation
+over cells. `{agreed}` goes on from the trained `{whole}` of its fold for as many steps again, in which both branches
+stand still: beside always taking one of its branches it stands fairly, beside rows of half its steps it does not.
 """
-_CLAIMS = """The interval is over fields, averaged over seeds: it tells how sure a difference is on these fields. p is a
-paired permutation test over the same fields, corrected for all rows of this table. The last column counts the (seed,
-animal) pairs in which the first row is ahead.
+_CLAIMS = """The interval is over fields, those of another tumour model averaged over cells: it tells how sure a
+difference is on these fields. p is a paired permutation test over the same fields, corrected for all rows of this
+table. The last column counts the (cell, animal) pairs in which the first row is ahead.
 """
 _HEADS = """## Real MR
 
@@ -107,7 +111,14 @@ def page(
     tables = {cohort: lines(found, cohort, budget) for cohort in (INTERNAL, EXTERNAL)}
     flag = "" if kind == "standard" else f" --{kind}"
     facts = asdict(budget) | asdict(budget.cohort) | {"mpp": MPP, "discordant": DISCORDANT, "unimodal": UNIMODAL}
-    facts |= {"widths": budget.size, "warm": WARM, "weight": LAMBDA, "baseline": BASELINE}
+    facts |= {
+        "widths": budget.size,
+        "warm": WARM,
+        "weight": LAMBDA,
+        "baseline": BASELINE,
+        "agreed": AGREED,
+        "whole": DAMMP,
+    }
     what = {row.name: row.what for row in ROWS} | dict.fromkeys(
         (name for rows in tables.values() for name in rows if name not in {row.name for row in ROWS}), ""
     )
@@ -127,43 +138,20 @@ def page(
 
 
 def lines(found: Found, cohort: str, budget: Budget) -> dict[str, Line]:
-    """Gather the complete cells of one cohort; a seed counts once all its folds are there.
-
-    An animal of the other tumour model is tested by the models of all folds: of each field the mean counts.
-    """
-    gathered: dict[str, dict[int, list[tuple[Task, Mapping[str, Any], Mapping[str, Any]]]]] = {}
-    for task, result in found:
+    """Gather the complete cells of one cohort; a row counts once all its folds are there."""
+    gathered: dict[str, list[tuple[Task, Mapping[str, Any], Mapping[str, Any]]]] = {}
+    for task, result in sorted(found, key=lambda one: one[0].fold.number):
         for method, animals in result["cohorts"][cohort].items():
-            gathered.setdefault(method, {}).setdefault(task.seed, []).append((task, result, animals))
+            gathered.setdefault(method, []).append((task, result, animals))
     order = [row.name for row in ROWS]
     folds = budget.cohort.folds
     whole = {}
     for method in sorted(gathered, key=lambda name: order.index(name.split(", γ")[0]) if name != UNIMODAL else -1):
-        seeds = [some for _, some in sorted(gathered[method].items()) if len(some) == folds]
-        if seeds:
-            cells_ = [one for some in seeds for one in some]
+        cells_ = gathered[method]
+        if len(cells_) == folds:
             spent = budget_text(cells_[0][0].training, [result for _, result, _ in cells_])
-            whole[method] = Line(method, [_merged([animals for *_, animals in some]) for some in seeds], spent, folds)
+            whole[method] = Line(method, [dict(animals) for *_, animals in cells_], spent, folds)
     return whole
-
-
-def _merged(folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return {animal: {"scores", "tiles"}}, the mean over the folds that tested the animal."""
-    merged = {}
-    for name in sorted({name for fold in folds for name in fold}):
-        some = [fold[name] for fold in folds if name in fold]
-        merged[name] = {
-            part: {key: _mean([one[part][key] for one in some]) for key in some[0][part]}
-            for part in ("scores", "tiles")
-        }
-    return merged
-
-
-def _mean(values: Sequence[Any]) -> Any:
-    """Return the mean of scores, or of lists of them field by field; None where one is unknown."""
-    if isinstance(values[0], list):
-        return [_mean(some) for some in zip(*values, strict=True)]
-    return None if None in values else float(np.mean(values))
 
 
 def _gammas(rows: Mapping[str, Line]) -> str:
@@ -180,13 +168,13 @@ def _gammas(rows: Mapping[str, Line]) -> str:
         if None in asked:
             return ""
         values = [one.values("psnr_db") for one in asked if one is not None]
-        spread = [max(seed) - min(seed) for seed in zip(*values, strict=True)]
+        spread = [max(one) - min(one) for one in zip(*values, strict=True)]
         text.append(f"| {name} | {' | '.join(cell(one, 2) for one in values)} | {cell(spread, 2)} | {paper} |")
     return "\n".join(text) + "\n"
 
 
 def _divergence(found: Found) -> str:
-    """Return how well d tells discordant fields, by row and cohort; all folds and seeds that there are."""
+    """Return how well d tells discordant fields, by row and cohort; all cells that there are."""
     text = [
         "## Does d tell discordant fields?\n",
         "AUROC of a field's d (mean over tiles and steps), averaged over cells ± standard deviation, beside mean d and",

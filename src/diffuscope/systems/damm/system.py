@@ -72,6 +72,8 @@ class Damm(System):
         if config.attention == "uncertain":
             self.values = (outputs.DIVERGENCE, outputs.BRANCH)
             self.options = (outputs.gamma(config),) if config.dammp else ()
+        # Trainers take a new system as it is: the mode of what stands still is set here, too.
+        self.train()
 
     def train(self, mode: bool = True) -> Damm:
         """Set the mode; where the divergence alone is trained, the rest of the network stays as it is used."""
