@@ -29,6 +29,7 @@ from diffuscope.training.checkpoints import Cancelled, Keep, WholeCheckpoints, n
 from diffuscope.training.events import TrainingEvent, TrainingStarted
 from diffuscope.training.log import Log
 from diffuscope.training.module import Training
+from diffuscope.training.norms import settle_norms
 from diffuscope.training.recipe import Optimisation
 
 CHECKPOINTS = "checkpoints"
@@ -143,12 +144,14 @@ def fit(
             with suppress(Cancelled), _interrupts():
                 trainer.fit(module, ckpt_path=found[0] if found else None, weights_only=True)
             step = trainer.global_step
-    if plan.keep == "best" and keep.best_step:
-        system.load_state_dict(keep.best)
-        kept = keep.best_step
-    else:
-        system.load_state_dict(module.average.state_dict())
-        kept = step if keep.finished else 0
+        if plan.keep == "best" and keep.best_step:
+            system.load_state_dict(keep.best)
+            kept = keep.best_step
+        else:
+            system.load_state_dict(module.average.state_dict())
+            kept = step if keep.finished else 0
+        if keep.finished:
+            settle_norms(system, data, seed=plan.seed, device=device, precision=precision or pick_precision(device))
     system.cpu().eval()
     return Fitted(complete=keep.finished, step=step, kept=kept, first=trainer.is_global_zero)
 
