@@ -59,8 +59,8 @@ def translated(
     ----------
     system : MIDiffusion
         Trained.
-    source : ndarray of shape (n, h, w)
-        In the source's range as 0 … 1.
+    source : ndarray of shape (n, h, w) or (n, 3, h, w)
+        In the source's range as 0 … 1: slices alone, as the paper knows them, or with those before and after.
     places : sequence of (z, y, x)
         Of the noise.
     settings : SampleSettings, optional
@@ -75,13 +75,16 @@ def translated(
     """
     config = system.config
     chosen = replace(
-        settings or next(iter(system.presets.values())), samples=samples, options={"along_z": 0.0} | dict(options or {})
+        settings or next(iter(system.presets.values())),
+        samples=samples,
+        options={"along_z": 0.0} | ({"neighbours": 0.0} if source.ndim == 3 else {}) | dict(options or {}),
     )
+    stacks = source[:, None].repeat(3, axis=1) if source.ndim == 3 else source
     keys = (config.target.key, "mean", "support")
     parts: dict[str, list[NDArray[np.float32]]] = {key: [] for key in keys}
     for first in range(0, len(source), _AT_ONCE):
         some = slice(first, first + _AT_ONCE)
-        images = torch.from_numpy(physical(source[some], config.source))[:, None]
+        images = torch.from_numpy(physical(stacks[some], config.source))
         found, _ = sample_tiles(system, {config.source.key: images}, places[some], chosen, seed=seed)
         for key in keys:
             parts[key].append(found[key][:, 0].numpy())

@@ -111,17 +111,25 @@ class Slices:
         Of each crop.
     places : tuple of (z, y, x)
         Of each crop, px of the model.
-    source, target : ndarray of shape (n, side, side)
-        float32, as a run reads them: beside a scan lies its darkest.
+    around : ndarray of shape (n, 3, side, side)
+        float32, the source, between the slices before and after it, as a run reads them: beside a scan lies its
+        darkest.
+    target : ndarray of shape (n, side, side)
+        float32.
     inside : tuple of (slice, slice)
         The part of each crop that lies in the scan.
     """
 
     patients: tuple[str, ...]
     places: tuple[tuple[int, int, int], ...]
-    source: Pictures
+    around: Pictures
     target: Pictures
     inside: tuple[tuple[slice, slice], ...]
+
+    @property
+    def source(self) -> Pictures:
+        """The source alone, (n, side, side)."""
+        return self.around[:, 1]
 
 
 @cache
@@ -146,12 +154,12 @@ def consecutive(direction: Direction, patient: str, number: int, side: int) -> S
     both = [_opened(direction, patient, (which,), side) for which in (0, 1)]
     z, y, x = (int(v) for v in both[0].few(1)[0])
     places = tuple((z - number // 2 + i, y, x) for i in range(number))
-    source, target = (
+    around, target = (
         np.stack([_picture(direction, ground, np.array(place), side, which) for place in places])
         for which, ground in enumerate(both)
     )
     inside = tuple(_inside(both[0], place, side) for place in places)
-    return Slices((patient,) * number, places, source, target, inside)
+    return Slices((patient,) * number, places, around, target, inside)
 
 
 def strangers(direction: Direction, number: int, side: int) -> Pictures:
@@ -205,7 +213,14 @@ def few_pairs(direction: Direction, *, seed: int, batch: int, patch: int) -> Cal
         if len(few):
             grounds.append(replace(ground, corners=few))
     system = _system(direction)
-    return lambda step: batch_at(grounds, system, step, seed=seed, size=batch, side=patch)
+    source = direction.modalities[0].key
+
+    def at(step: int) -> Mapping[str, Tensor]:
+        images = batch_at(grounds, system, step, seed=seed, size=batch, side=patch)
+        # The slice itself, of those that a run of MIDiffusion sees.
+        return {**images, source: images[source][:, 1:2]}
+
+    return at
 
 
 def registration_auc(direction: Direction, patient: str) -> float:
@@ -250,8 +265,10 @@ def _opened(direction: Direction, patient: str, which: Sequence[int], side: int)
 
 
 def _picture(direction: Direction, ground: VolumeGround, corner: NDArray[np.int64], side: int, which: int) -> Pictures:
+    """Return a slice of the target (side, side), or of the source with its neighbours (3, side, side)."""
     modality = direction.modalities[which]
-    return unit(ground.read(corner, side)[modality.key][..., 0].astype(np.float64), modality)
+    found = unit(ground.read(corner, side)[modality.key].astype(np.float64), modality)
+    return found[..., 0] if which else np.moveaxis(found, -1, 0)
 
 
 def _inside(ground: VolumeGround, place: tuple[int, int, int], side: int) -> tuple[slice, slice]:

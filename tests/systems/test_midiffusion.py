@@ -61,6 +61,8 @@ def slices(seed: int, n: int = 2, side: int = SIDE) -> torch.Tensor:
 
 
 def drain(system: MIDiffusion, source: torch.Tensor, *, seed: int = 0, places=((3, 0, 0), (4, 0, 0)), **settings):
+    """Of slices alone, (n, 1, h, w): neighbours are as they are."""
+    source = source if source.shape[1] == 3 else source.repeat(1, 3, 1, 1)
     asked = SampleSettings(**{"sampler": "sde-dpmsolver++", "steps": 4} | settings)
     run = system.sample({"t1mr": source}, TileNoise(seed, places, *source.shape[2:]), asked)
     estimates = []
@@ -136,7 +138,9 @@ def test_mean_and_uncertainty_are_those_of_the_samples():
     for k in range(3):
         noise = TileNoise(0, [(3, 0, 0), (4, 0, 0)], SIDE, SIDE)
         moved = lambda port, *, sample, k=k, noise=noise, **key: noise(port, sample=k, **key)  # noqa: E731
-        run = system.sample({"t1mr": source}, moved, SampleSettings(sampler="sde-dpmsolver++", steps=4))
+        run = system.sample(
+            {"t1mr": source.repeat(1, 3, 1, 1)}, moved, SampleSettings(sampler="sde-dpmsolver++", steps=4)
+        )
         with torch.inference_mode():
             drawn.append([one.clean["ct"] for one in run][-1].double().numpy())
     np.testing.assert_allclose(found["mean"], np.mean(drawn, axis=0), atol=1e-3)
@@ -171,8 +175,36 @@ def test_what_of_lmi_is_the_source_s_is_computed_once(monkeypatch: pytest.Monkey
     original = Condition.__init__, Condition.__call__
     monkeypatch.setattr(Condition, "__init__", lambda *a: made.append(1) or original[0](*a))
     monkeypatch.setattr(Condition, "__call__", lambda *a: asked.append(1) or original[1](*a))
-    drain(make(), slices(8), samples=2)
+    drain(make(), slices(8), samples=2, options={"neighbours": 0.0})
     assert (len(made), len(asked)) == (1, 8)
+
+
+@pytest.mark.parametrize("w", [1.0, 2.5])
+def test_neighbours_guide_as_much_as_they_are_let(w: float):
+    """One step from pure noise with an unbounded network: the mean of what each slice guides to, weighted 1 : v : v."""
+    system = make()
+    system.network.forward = lambda x, time, condition: 0.1 * condition[:, :1] + 0.01 * condition[:, 1:]
+    stack = torch.cat([slices(seed) for seed in (20, 21, 22)], dim=1)
+
+    def asked(source: torch.Tensor, near: float) -> torch.Tensor:
+        return drain(system, source, steps=1, options={"guidance": w, "neighbours": near})[1]["ct"].double()
+
+    before, own, after = (asked(one, 0.0) for one in stack.split(1, dim=1))
+    assert torch.equal(asked(stack, 0.0), own)
+    for near in (0.5, 1.0):
+        expected = (own + near * (before + after)) / (1 + 2 * near)
+        torch.testing.assert_close(asked(stack, near), expected, atol=1e-3, rtol=0)
+
+
+def test_a_slice_s_details_are_its_own():
+    """Begun at the source, under the noise that neighbours are heard above."""
+    system, one = make(), slices(23)
+    other = torch.cat([slices(24), one, slices(25)], dim=1)
+    low = {"t0": 0.3}
+    assert float(system.levels.sigma(0.3)) < 0.3 < float(system.levels.sigma(0.5))
+    assert torch.equal(drain(system, one, options=low)[1]["ct"], drain(system, other, options=low)[1]["ct"])
+    high = {"t0": 0.5}
+    assert not torch.equal(drain(system, one, options=high)[1]["ct"], drain(system, other, options=high)[1]["ct"])
 
 
 def test_the_condition_keeps_theorem_1():
@@ -259,7 +291,7 @@ def run_volume(system: MIDiffusion, volume: np.ndarray, path: Path, region=None)
     )
 
     def read(tile):
-        place = {"z": tile.z, "y": tile.y, "x": tile.x, "depth": 1, "height": plan.tile, "width": plan.tile}
+        place = {"z": tile.z - 1, "y": tile.y, "x": tile.x, "depth": 3, "height": plan.tile, "width": plan.tile}
         return {"t1mr": read_volume(volume, **place, factors=(1.0, 1.0, 1.0), fill=0)}
 
     canvas = Canvas(path, plan=plan, ports=system.outputs, record={})
@@ -352,4 +384,9 @@ def test_a_volume_s_file_becomes_another_modality(tmp_path: Path, shared: Path):
     image, held = (np.asarray(result.images[key][0])[..., 0] for key in ("ct", "support"))
     assert image.shape == held.shape == (2, 40, 40)
     assert image.min() >= -200 and image.max() <= 300 and image.std() > 0 and 0 <= held.min() < held.max() <= 1
-    assert result.record["parameters"]["options"] == {"guidance": 1.0, "t0": 1.0, "along_z": 0.5}
+    assert result.record["parameters"]["options"] == {
+        "guidance": 1.0,
+        "t0": 1.0,
+        "along_z": 0.5,
+        "neighbours": 1.0,
+    }
