@@ -69,6 +69,7 @@ def test_training_draws_t_evenly(levels: NoiseLevels):
         ("dpmsolver++", 40, VE),
         ("dpmsolver++", 40, VP),
         ("sde-dpmsolver++", 400, VE),
+        ("ancestral", 1000, VE),
         ("ddpm", 1000, VP_1000),
     ],
 )
@@ -131,7 +132,8 @@ def test_the_ode_is_solved_and_by_the_order_of_its_method(sampler: str, order: i
         assert math.log2(errors[coarse] / errors[fine]) == pytest.approx(order, abs=0.35)
 
 
-def test_the_ancestral_step_has_the_posterior_s_variance():
+@pytest.mark.parametrize(("sampler", "v"), [("sde-dpmsolver++", 0.0), ("ancestral", 0.2)])
+def test_the_ancestral_step_has_the_posterior_s_variance_or_one_between_it_and_algorithm_1_s(sampler: str, v: float):
     """q(x_u | x_σ, x_0) of x_u = x_0 + u z: a Gaussian's product rule."""
     x, clean = torch.full((1,), 3.0, dtype=torch.float64), torch.full((1,), 0.4, dtype=torch.float64)
     seen: list[torch.Tensor] = []
@@ -141,11 +143,12 @@ def test_the_ancestral_step_has_the_posterior_s_variance():
         return clean
 
     noises = {0: x / 100.0, 1: torch.ones(1, dtype=torch.float64), 2: torch.zeros(1, dtype=torch.float64)}
-    list(draw_sample(constant, VE, noises.__getitem__, sampler="sde-dpmsolver++", steps=3))
-    sigma, to = levels_of("sde-dpmsolver++", VE, 3)[:2]
+    list(draw_sample(constant, VE, noises.__getitem__, sampler=sampler, steps=3))
+    sigma, to = levels_of(sampler, VE, 3)[:2]
     precision = 1 / to**2 + 1 / (sigma**2 - to**2)
     mean = (0.4 / to**2 + 3.0 / (sigma**2 - to**2)) / precision
-    assert float(seen[1]) == pytest.approx(mean + precision**-0.5, rel=1e-9)
+    variance = math.exp(v * math.log(sigma**2 - to**2) + (1 - v) * math.log(1 / precision))
+    assert float(seen[1]) == pytest.approx(mean + variance**0.5, rel=1e-9)
 
 
 def test_ddpm_over_vp_levels_is_ddpm_in_its_own_coordinates():

@@ -8,7 +8,10 @@ pixel at a time, so that overlapping tiles agree.
 - ``"predictor-corrector"``: that, and a step of Langevin dynamics at every level (Song et al. 2021, Algorithm 2).
 - ``"probability-flow"``: the ODE dx/dσ = (x − D) / σ by Heun's method (Karras et al. 2022, Algorithm 1).
 - ``"dpmsolver++"``: the ODE by DPM-Solver++(2M) (Lu et al. 2022, Algorithm 2), for few evaluations.
-- ``"sde-dpmsolver++"``: SDE-DPM-Solver++ of first order, for few evaluations with fresh noise.
+- ``"ancestral"``: draws from q(x_to | x_σ, x_0 = D), whose variance β̃ leaves out how unsure D is, with a little more
+  noise for that: of variance β^v β̃^(1 − v) with v = 0.2, where β, that of Algorithm 1, is right for data of unbounded
+  variance (Nichol and Dhariwal 2021, Eq. 15, where v is learned). For few evaluations.
+- ``"sde-dpmsolver++"``: SDE-DPM-Solver++ of first order, for few evaluations with fresh noise; the noise is that of β̃.
 - ``"ddpm"``: ancestral sampling over every level of training, of discrete levels only (Ho et al. 2020, Algorithm 2).
 """
 
@@ -16,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 
 from torch import Tensor
@@ -24,6 +28,7 @@ from diffuscope.diffusion.ve_sde import NoiseLevels
 from diffuscope.errors import InputError
 
 SCORE_SAMPLERS = (
+    "ancestral",
     "sde-dpmsolver++",
     "dpmsolver++",
     "probability-flow",
@@ -37,6 +42,9 @@ Denoise = Callable[[Tensor, float], Tensor]
 #: Standard normal noise by number; 0 is where sampling begins.
 Draw = Callable[[int], Tensor]
 
+# v of the ancestral sampler. With 0, results of 25 evaluations have 67 to 91 % of the fine energy of 1000 evaluations,
+# with 0.2 they have 92 to 100 % (benchmarks.translation steps).
+_EXTRA = 0.2
 # r of Song et al.'s corrector, as they chose it for VE.
 _SIGNAL_TO_NOISE = 0.16
 
@@ -84,6 +92,7 @@ def draw_sample(
         "predictor-corrector": _predictor_corrector,
         "probability-flow": _probability_flow,
         "dpmsolver++": _multistep,
+        "ancestral": partial(_ancestral, extra=_EXTRA),
     }.get(sampler, _ancestral)
     return run(denoise, x, sigmas, draw, steps)
 
@@ -178,11 +187,17 @@ def _multistep(denoise: Denoise, x: Tensor, sigmas: list[float], draw: Draw, ste
             before = clean, width
 
 
-def _ancestral(denoise: Denoise, x: Tensor, sigmas: list[float], draw: Draw, steps: int) -> Iterator[Tensor]:
-    """Draw from q(x_to | x_σ, x_0 = D): mean as in Algorithm 1, variance to² (σ² − to²) / σ²."""
+def _ancestral(
+    denoise: Denoise, x: Tensor, sigmas: list[float], draw: Draw, steps: int, *, extra: float = 0.0
+) -> Iterator[Tensor]:
+    """Draw from q(x_to | x_σ, x_0 = D): mean as in Algorithm 1, variance β̃ = to² (σ² − to²) / σ².
+
+    With `extra` = v it is β^v β̃^(1 − v) where β = σ² − to², that of Algorithm 1.
+    """
     del steps
     for number, (sigma, to) in enumerate(pairwise([*sigmas, 0.0]), start=1):
         clean = denoise(x, sigma)
         yield clean
         if to:
-            x = _reverse(x, clean, sigma, to) + to * math.sqrt(1.0 - (to / sigma) ** 2) * draw(number)
+            deviation = math.sqrt(sigma**2 - to**2) * (to / sigma) ** (1.0 - extra)
+            x = _reverse(x, clean, sigma, to) + deviation * draw(number)

@@ -132,8 +132,8 @@ class MIDiffusion(System):
         vp = config.process == "vp"
         self.levels = variance_preserving(linear_schedule(config.T)) if vp else variance_exploding()
         self.presets = {
-            "fast": SampleSettings(sampler="sde-dpmsolver++", steps=25),
-            "best": SampleSettings(sampler="sde-dpmsolver++", steps=50, samples=4),
+            "fast": SampleSettings(sampler="ancestral", steps=25),
+            "best": SampleSettings(sampler="ancestral", steps=50, samples=4),
             "reference": SampleSettings(
                 sampler="ddpm" if vp else "euler-maruyama", steps=config.T if vp else _REFERENCE_STEPS
             ),
