@@ -240,7 +240,7 @@ def test_support_is_low_where_something_was_painted_in_or_left_out():
     result[..., 40:56, 40:56] = result[..., 40:56, 40:56].mean()
     found = support(source, result)[0, 0]
     assert found[8:14, 8:14].max() < 0.3
-    assert found[46:50, 46:50].mean() < 0.3
+    assert found[46:50, 46:50].mean() < 0.35
     # Flat in both, and translated with the contrast turned over.
     assert found[17:20, 3:20].min() > 0.99
     assert found[30:36, 30:60].mean() > 0.7
