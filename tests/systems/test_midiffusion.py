@@ -233,17 +233,17 @@ def test_smoothing_is_a_gaussian_filter():
 
 
 def test_support_is_low_where_something_was_painted_in_or_left_out():
-    source = 2 * slices(12, n=1, side=64) - 1
-    source[..., :24, :24] = 0.2
+    source = 2 * slices(12, n=1, side=96) - 1
+    source[..., :40, :40] = 0.2
     result = -0.7 * source
     result[..., 8:14, 8:14] = 1.0
-    result[..., 40:56, 40:56] = result[..., 40:56, 40:56].mean()
+    result[..., 64:80, 64:80] = result[..., 64:80, 64:80].mean()
     found = support(source, result)[0, 0]
     assert found[8:14, 8:14].max() < 0.3
-    assert found[46:50, 46:50].mean() < 0.35
+    assert found[70:74, 70:74].mean() < 0.4
     # Flat in both, and translated with the contrast turned over.
-    assert found[17:20, 3:20].min() > 0.99
-    assert found[30:36, 30:60].mean() > 0.7
+    assert found[24:30, 3:30].min() > 0.99
+    assert found[48:56, 48:90].mean() > 0.7
 
 
 @pytest.mark.parametrize("sampler", SCORE_SAMPLERS)

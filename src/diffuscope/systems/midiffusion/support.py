@@ -8,7 +8,7 @@ from torch import Tensor
 from diffuscope.systems.midiffusion.condition import smooth
 from diffuscope.systems.midiffusion.lmi import LMI, Guide
 
-#: Larger patches than guidance has, for there is no time to save; a kernel wide enough for an MR's noise to be flat. One
+#: Larger patches than guidance has, for there is no time to save; a kernel wide enough for MR's noise to be flat. One
 #: window, for a result lies exactly on its source: windows that slide find something alike beside what was planted.
 SUPPORT = LMI(patch=7, windows=1, bandwidth=0.2)
 #: Standard deviation, px, of the local means that the quotient is of.
