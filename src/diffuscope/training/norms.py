@@ -21,9 +21,9 @@ def settle_norms(
     """Give batch norms the statistics that the system's present weights make (Izmailov et al. 2018, §3.2).
 
     What training leaves are those of the last few batches under weights that were not averaged yet: an accident, which
-    of the shipped DAMM-Diffusion cost 0.2 dB on data of the kind that it was trained on, and won as much on another kind
-    (docs/damm.md). Norms that a stage of training leaves alone stay as they are, and
-    a system without batch norms is not touched.
+    cost the shipped DAMM-Diffusion 0.2 dB on data of the kind that it was trained on, and won as much on another kind
+    (docs/damm.md). Norms that a stage of training leaves alone stay as they are, and a system without batch norms
+    is not touched.
 
     Parameters
     ----------
