@@ -188,7 +188,7 @@ def test_the_curve_rises_to_two_thirds_and_falls():
 
 def test_every_cell_has_a_key_of_its_own_and_what_claims_compare_has_three_seeds(data: Path):
     todo, notices = midiffusion.todo(midiffusion.BUDGETS["standard"], False)
-    assert not notices and len({one.cell.key for one in todo}) == len(todo) == 4 * (4 + 2)
+    assert not notices and len({one.cell.key for one in todo}) == len(todo) == 4 * (5 + 2)
     assert [one.seed for one in todo] == sorted(one.seed for one in todo)
     of = {LMI: 0, UNET: 0}
     for one in todo:

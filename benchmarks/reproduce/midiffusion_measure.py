@@ -18,11 +18,11 @@ from benchmarks.reproduce.midiffusion import (
     IDENTITY,
     INVERTED,
     ITSELF,
-    LARGER,
     LMI,
     MATCHED,
     MEAN_IMAGE,
     MEAN_VALUE,
+    NEAR,
     NOTHING,
     REMAPPED,
     SDEDIT,
@@ -65,7 +65,8 @@ def measure(task: Task, folder: Path) -> dict[str, Any]:
     tests = slices_of(task.direction, task.direction.held, task.slices, task.budget.side)
     if task.row is None:
         return _untrained(task, tests)
-    own = {"seed": task.seed, "batch": task.budget.batch, "patch": task.budget.patch}
+    training = task.training
+    own = {"seed": task.seed, "batch": training.optimisation.batch, "patch": training.config["patch"]}
     if task.row.system == "midiffusion":
         batches = target_batches(task.direction, folder.parent / "data", **own)
     else:
@@ -122,10 +123,11 @@ def _asked(task: Task, system: MIDiffusion, tests: Slices) -> tuple[dict[str, Tr
     def ask(source: Pictures, *, samples: int = 1, **options: float) -> Translated:
         return translated(system, source, places, samples=samples, seed=seed, options=options)
 
-    if task.row.name == LARGER:
-        return {LARGER: ask(tests.source, samples=several)}, {}
+    if task.row.name != LMI:
+        return {task.row.name: ask(tests.source, samples=several)}, {}
     drawn = {
         LMI: ask(tests.source, samples=several),
+        NEAR: ask(tests.around, samples=several),
         SHUFFLED: ask(strangers(task.direction, task.slices, task.budget.side), samples=several),
         NOTHING: ask(tests.source, samples=several, guidance=0.0),
         ITSELF: ask(tests.target),

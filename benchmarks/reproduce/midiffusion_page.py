@@ -55,10 +55,10 @@ _READING = """## How to read it
 Real scans: T1 and FLAIR of two patients (`ms-brain`: one trains, one tests), CT and T1-weighted MR of 22 patients
 (`sarcoma-ct-mr`, of whom the shipped recipes hold five out, and two more do not train). MIDiffusion trains from a
 folder that holds the target's files and no others, by the shipped recipe's configuration, but for its length: every
-row trains {steps} steps of {batch} crops of {patch} px with the same optimiser (AdamW, 4e-4, cosine, averaged
-weights) and networks of one set of widths ("{size}"). Equal steps are not equal time, which stands beside them (by
-the clock: also what the machine did meanwhile). The rate was chosen for MIDiffusion, not for the U-Net. The paper
-trains on hundreds of slices of more patients, for longer.
+row trains {steps} steps of {batch} crops of {patch} px ("wider crops": as many px) with the same optimiser (AdamW,
+4e-4, cosine, averaged weights) and networks of one set of widths ("{size}"). Equal steps are not equal time, which
+stands beside them (by the clock: also what the machine did meanwhile). The rate was chosen for MIDiffusion, not for
+the U-Net. The paper trains on hundreds of slices of more patients, for longer.
 
 Scored are crops of {side} px in the middle of slices spread evenly over the patients that test, {slices} or a few
 less in all, at the same places for every row, and of each what lies in the scan. PSNR, SSIM and MSE are over the
@@ -67,11 +67,12 @@ MI is from 32 bins of each image's range. Bone is above {bone:g} HU, air below {
 count. KID compares quarters of all crops with the truth's, by {features}.
 
 One sample at the default quality, or, where it says so, the mean of {samples}: sample is to be compared with sample
-and mean with mean. A mean is smoother and so nearer in PSNR, whatever the method. `shuffled source` is another
-patient's slice, of `ms-brain` the one's who trained (whose source was not trained on). SDEdit is the same network
-without LMI; its t0 is the one that gives the best PSNR **on these very slices**, which favours SDEdit. The mean image
-and the histogram that is matched are those of slices of the target that trained. The U-Net sees every {few}th slice
-of both modalities of the patients that train.
+and mean with mean. A mean is smoother and so nearer in PSNR, whatever the method. But for "neighbours", slices are
+translated alone, as the paper does it. `shuffled source` is another patient's slice, of `ms-brain` the one's who
+trained (whose source was not trained on). SDEdit is the same network without LMI; its t0 is the one that gives the
+best PSNR **on these very slices**, which favours SDEdit. The mean image and the histogram that is matched are those
+of slices of the target that trained. The U-Net sees every {few}th slice of both modalities of the patients that
+train.
 
 Scores are means over patients, then over seeds, ± standard deviation over seeds.
 """
