@@ -93,6 +93,7 @@ class Row:
         return self.system == "damm"
 
 
+_GREY = {"T": 1000, "grey": True}
 _NO_GATE = {"dammp": False, "lambda_dfl": 0.0}
 BASELINE, MMFM, UAFM, BOTH, DAMMP = "concatenation", "mmfm", "uafm", "mmfm-uafm", "dammp"
 PLAIN, NO_DFL, AGREED = "cross-attention", "no-dfl", "dammp-agreement"
@@ -112,8 +113,8 @@ ROWS = (
         config={"agreement": True, "stage": "divergence"},
         begins=DAMMP,
     ),
-    Row("ldm", "conditional DDPM by concatenation, vessels and nuclei", "palette", {"T": 1000}),
-    Row("ldm-vessels", "conditional DDPM by concatenation, vessels alone", "palette", {"T": 1000}, KEYS[:1]),
+    Row("ldm", "conditional DDPM by concatenation, vessels and nuclei", "palette", _GREY),
+    Row("ldm-vessels", "conditional DDPM by concatenation, vessels alone", "palette", _GREY, KEYS[:1]),
     Row("bbdm", "Brownian bridge, vessels alone", "bbdm", {"T": 1000}, KEYS[:1]),
     Row("pix2pix", "U-Net, PatchGAN and L1, vessels alone", "pix2pix", {}, KEYS[:1]),
     Row("hrpn-like", "U-Net regression (MSE), vessels and nuclei", "unet-regression"),

@@ -87,7 +87,7 @@ class HeadTask:
             own = {"size": self.budget.size, "patch": self.budget.patch, "warmup": round(WARM * steps)}
             return Training(system, modalities(self.target) | own, plan)
         config: dict[str, Any] = {"stain": self.target, "mpp": 1000.0, "size": self.budget.size}
-        config |= {"patch": self.budget.patch} | ({"T": 1000} if system == "palette" else {})
+        config |= {"patch": self.budget.patch} | ({"T": 1000, "grey": True} if system == "palette" else {})
         return Training(system, config, plan)
 
     @cached_property

@@ -205,6 +205,21 @@ def test_palette_sees_the_he_in_three_further_channels():
     assert calls == {(2, 6, SIDE, SIDE): 6}
 
 
+def test_a_grey_palette_removes_one_channel_of_noise_and_paints_grey():
+    system = build_system("palette", {"stain": "CD3", "size": "tiny", "T": 50, "grey": True}).eval()
+    calls: Counter[tuple[int, ...]] = Counter()
+    system.network.register_forward_pre_hook(lambda _, args: calls.update([tuple(args[0].shape)]))
+    found = drain(system, steps=3)[1]["ihc"]
+    assert calls == {(2, 4, SIDE, SIDE): 3} and found.shape == (2, 3, SIDE, SIDE)
+    assert torch.equal(found[:, 0], found[:, 1]) and torch.equal(found[:, 0], found[:, 2])
+    # The truth's mean over colours is what is learned.
+    coloured = batch()
+    grey = coloured | {"ihc": coloured["ihc"].mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)}
+    with torch.no_grad():
+        both = [system.loss(one, torch.Generator().manual_seed(1))["loss"] for one in (coloured, grey)]
+    torch.testing.assert_close(*both)
+
+
 def fresh(name: str) -> System:
     with torch.random.fork_rng():
         torch.manual_seed(0)

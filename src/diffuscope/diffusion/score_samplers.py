@@ -87,13 +87,14 @@ def draw_sample(
     x = sigmas[0] * draw(0)
     if source is not None:
         x = x + source
-    run = {
+    ways: dict[str, Callable[..., Iterator[Tensor]]] = {
         "euler-maruyama": _euler_maruyama,
         "predictor-corrector": _predictor_corrector,
         "probability-flow": _probability_flow,
         "dpmsolver++": _multistep,
         "ancestral": partial(_ancestral, extra=_EXTRA),
-    }.get(sampler, _ancestral)
+    }
+    run = ways.get(sampler, _ancestral)
     return run(denoise, x, sigmas, draw, steps)
 
 

@@ -40,9 +40,9 @@ def _pix2pix(config: Mapping[str, Any]) -> System:
 
 
 def _palette(config: Mapping[str, Any]) -> System:
-    from diffuscope.systems.baselines import DiffusionBaselineConfig, Palette
+    from diffuscope.systems.baselines import Palette, PaletteConfig
 
-    return Palette(DiffusionBaselineConfig(**config))
+    return Palette(PaletteConfig(**config))
 
 
 def _bbdm(config: Mapping[str, Any]) -> System:

@@ -43,3 +43,16 @@ class DiffusionBaselineConfig(BaselineConfig):
     """
 
     T: int = Field(default=1000, ge=2)
+
+
+class PaletteConfig(DiffusionBaselineConfig):
+    """Of the conditional DDPM.
+
+    Attributes
+    ----------
+    grey : bool
+        Whether the target has no colour: one channel of noise is removed instead of three. As briefly as tables train,
+        three of one and the same image are not learned (docs/baselines.md).
+    """
+
+    grey: bool = False

@@ -12,7 +12,7 @@ from diffuscope.diffusion.epsilon import denoise, epsilon_errors, read_velocity
 from diffuscope.diffusion.schedule import linear_schedule
 from diffuscope.networks.unet import ModulatedUNet
 from diffuscope.systems.base import Estimate, Noise, SampleSettings
-from diffuscope.systems.baselines.config import DiffusionBaselineConfig
+from diffuscope.systems.baselines.config import PaletteConfig
 from diffuscope.systems.baselines.staining import Staining, colours, outcome, signed
 from diffuscope.systems.staindiffuser.config import WIDTHS
 
@@ -25,13 +25,14 @@ class Palette(Staining):
 
     Parameters
     ----------
-    config : DiffusionBaselineConfig
+    config : PaletteConfig
         See there.
     """
 
-    def __init__(self, config: DiffusionBaselineConfig) -> None:
+    def __init__(self, config: PaletteConfig) -> None:
         super().__init__(config, uncertain=True)
-        self.network = ModulatedUNet(3, WIDTHS[config.size], inputs=6)
+        self.channels = 1 if config.grey else 3
+        self.network = ModulatedUNet(self.channels, WIDTHS[config.size], inputs=self.channels + 3)
         self.schedule = linear_schedule(config.T)
         alpha_bar = torch.as_tensor(self.schedule.alphas_cumprod, dtype=torch.float32)
         self.register_buffer("alpha_bar", alpha_bar, persistent=False)
@@ -43,7 +44,9 @@ class Palette(Staining):
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """MSE of ε over ᾱ_t, one t and ε an example (see `System.loss`); ``he`` and ``ihc`` are read."""
         predict = partial(self._predict, signed(batch["he"]))
-        errors, a = epsilon_errors(predict, signed(batch["ihc"]), self.get_buffer("alpha_bar"), generator)
+        clean = signed(batch["ihc"])
+        clean = clean.mean(dim=1, keepdim=True) if self.channels == 1 else clean
+        errors, a = epsilon_errors(predict, clean, self.get_buffer("alpha_bar"), generator)
         return {"loss": (errors / a).mean()}
 
     def sample(
@@ -53,10 +56,10 @@ class Palette(Staining):
         predict = partial(self._predict, signed(inputs["he"]))
         done, pictures = 0, []
         for k in range(settings.samples):
-            draw = partial(_draw, noise, k)
+            draw = partial(_draw, noise, k, self.channels)
             for clean in denoise(predict, self.schedule, draw, sampler=settings.sampler, steps=settings.steps):
                 done += 1
-                picture = colours(clean)
+                picture = colours(clean).expand(-1, 3, -1, -1)
                 yield Estimate(done, settings.samples * settings.steps, {"ihc": picture} if k == 0 else {})
             pictures.append(picture)
         return outcome(pictures, uncertain=True)
@@ -65,5 +68,5 @@ class Palette(Staining):
         return read_velocity(self.network(torch.cat([x, he], dim=1), time), x, alpha_bar)
 
 
-def _draw(noise: Noise, sample: int, step: int) -> Tensor:
-    return noise("ihc", sample=sample, step=step, channels=3)
+def _draw(noise: Noise, sample: int, channels: int, step: int) -> Tensor:
+    return noise("ihc", sample=sample, step=step, channels=channels)
