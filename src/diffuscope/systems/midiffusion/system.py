@@ -21,9 +21,9 @@ from diffuscope.systems.ports import Option, Port
 
 # The paper's hundreds.
 _REFERENCE_STEPS = 1000
-# Noise, of the image's unit size, above which neighbouring slices guide, too: what is decided there are levels of whole
-# regions, which flicker; what is decided below are a slice's own edges and texture.
-_NEIGHBOURS_ABOVE = 0.3
+# σ, of images in [−1, 1], above which neighbouring slices guide, too: what is decided there are the levels of regions,
+# which flicker; what is decided below are a slice's own edges and texture. From 0.3 on they blur those of a brain.
+_NEIGHBOURS_ABOVE = 1.0
 
 
 class MIDiffusion(System):
@@ -40,7 +40,7 @@ class MIDiffusion(System):
       the source. Other values than 0 and 1 take twice the time.
     - ``t0``: below 1 sampling begins at the source itself, noised to t_0, as SDEdit's; with w = 0 it is SDEdit.
     - ``along_z``: part of the noise's variance that all slices of a volume share.
-    - ``neighbours``, v: as long as the noise is above 0.3, s_LMI is the mean of those that the slice, the one before
+    - ``neighbours``, v: as long as the noise is above 1, s_LMI is the mean of those that the slice, the one before
       and the one after guide to, weighted 1 : v : v. It is ours; 0 is the paper, which knows slices only.
 
     Parameters
