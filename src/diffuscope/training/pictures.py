@@ -74,7 +74,8 @@ def draw(system: System, batch: Mapping[str, Tensor], path: Path, *, device: tor
     shown = [(port, few[port.key]) for port in system.inputs if port.key in few]
     for port in system.inputs:
         if port.key not in few:
-            few[port.key] = _rescaled(few[main.key], main, port)
+            # Each slice stands for its neighbours, too.
+            few[port.key] = _rescaled(few[main.key], main, port).repeat_interleave(2 * system.context + 1, dim=1)
     shown += [(main, few[main.key])] if main.key in few else []
     shown += [(main, sample(system, few, device=device)[main.key])]
     rows = [
@@ -86,13 +87,16 @@ def draw(system: System, batch: Mapping[str, Tensor], path: Path, *, device: tor
 
 
 def _picture(values: Tensor, port: Port) -> NDArray[np.uint8]:
-    """Return (c, h, w) or (c, d, h, w), then its middle slice, as 8-bit RGB over the port's range."""
+    """Return (c, h, w) or (c, d, h, w), then its middle slice, as 8-bit RGB over the port's range.
+
+    Of a slice with its neighbours, as of several channels that are no colours, it is the middle one.
+    """
     values = values.float().cpu()
     if values.ndim == 4:
         values = values[:, values.shape[1] // 2]
     low, high = port.range
     grey = ((values.permute(1, 2, 0) - low) / (high - low)).clamp(0, 1).mul(255).round().numpy().astype(np.uint8)
-    return grey if port.kind == "rgb" and grey.shape[2] == 3 else np.repeat(grey[..., :1], 3, axis=2)
+    return grey if port.kind == "rgb" and grey.shape[2] == 3 else np.repeat(grey[..., [grey.shape[2] // 2]], 3, axis=2)
 
 
 def _rescaled(values: Tensor, own: Port, other: Port) -> Tensor:
