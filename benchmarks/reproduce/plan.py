@@ -100,7 +100,8 @@ def _seconds(task: Planned) -> tuple[float, float]:
 
 
 def _sample(system: System, side: int, device: torch.device, *, bf16: bool) -> None:
-    shape = {port.key: (1, 3 if port.kind == "rgb" else 1, side, side) for port in system.inputs}
+    planes = 2 * system.context + 1
+    shape = {port.key: (1, 3 if port.kind == "rgb" else planes, side, side) for port in system.inputs}
     inputs = {key: laid_out(255 * torch.rand(*one, device=device)) for key, one in shape.items()}
     noise = TileNoise(0, [(0, 0)], side, side, device)
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):

@@ -37,7 +37,7 @@ class MIDiffusion(System):
     Options of a run:
 
     - ``guidance``, w of s = s_0 + w (s_LMI − s_0): 0 is realism without the source, 1 the paper, more holds faster to
-      the source. Other values than 0 and 1 take twice the time.
+      the source. Other values than 0 and 1 cost one more evaluation a step.
     - ``t0``: below 1 sampling begins at the source itself, noised to t_0, as SDEdit's; with w = 0 it is SDEdit.
     - ``along_z``: part of the noise's variance that all slices of a volume share.
     - ``neighbours``, v: as long as the noise is above 1, s_LMI is the mean of those that the slice, the one before
@@ -58,7 +58,7 @@ class MIDiffusion(System):
             range=(0.0, 10.0),
             about=(
                 "0: a realistic image whatever the source; 1: as trained; above: nearer to the source, less realistic. "
-                "Other values than 0 and 1 take twice the time."
+                "Other values than 0 and 1 cost one more evaluation a step."
             ),
         ),
         Option(
