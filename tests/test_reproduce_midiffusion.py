@@ -18,6 +18,7 @@ from benchmarks.reproduce import midiffusion, scans
 from benchmarks.reproduce.midiffusion import LMI, METHODS, SDEDIT, SHUFFLED, UNET, mean_of, remapped
 from benchmarks.reproduce.midiffusion_measure import measure
 from benchmarks.reproduce.midiffusion_page import lines, page
+from benchmarks.reproduce.plan import plan
 from benchmarks.reproduce.scans import DIRECTIONS, Slices
 from diffuscope.errors import InputError
 from diffuscope.systems.midiffusion import ModalityConfig
@@ -202,6 +203,12 @@ def test_every_cell_has_a_key_of_its_own_and_what_claims_compare_has_three_seeds
     assert whole.optimisation.learning_rate == TO_CT.recipe.optimisation.learning_rate
     for one in (task(row.name) for row in midiffusion.ROWS):
         build_system(one.training.system, one.training.config)
+
+
+def test_every_row_can_be_timed_before_it_is_run(tmp_path: Path):
+    rows = [task(row.name) for row in midiffusion.ROWS]
+    text = plan([*rows, task(None)], root=tmp_path)
+    assert all(text.count(one.cell.name) == 1 for one in rows) and "together" in text
 
 
 def test_data_that_are_not_there_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
