@@ -183,7 +183,7 @@ def test_a_row_counts_once_all_its_folds_are_there_and_an_external_animal_is_the
     assert external["bbdm"].values("psnr_db") == [10.0, 14.0] and external["bbdm"].tiles("psnr_db") == [12.0, 13.0]
     assert np.isnan(internal["bbdm"].values("psnr_discordant")).all()
     told = page(found, budget=BUDGET, kind="quick", notices=[], cells=24)
-    assert "from 3 of 24 cells" in told and "All data are simulated" in told and "figures mean nothing" in told
+    assert "from 3 of 24 cells" in told and "All animals are simulated" in told and "figures mean nothing" in told
     assert "| 2 | 2 | 21.00 ± 1.41 |" in told
 
 

@@ -51,7 +51,8 @@ _HEAD = """# DAMM-Diffusion: the paper's comparison at the size of two cores
 
 Made by `python -m benchmarks.reproduce damm{flag}` from {done} of {cells} cells; `--plan` tells what is missing.
 
-**All data are simulated** (`docs/phantoms-tumour.md`): no figure says how a model does on an animal.
+**All animals are simulated** (`docs/phantoms-tumour.md`): no figure says how a model does on a real one. The section on
+real MR, where there is one, is of real scans.
 
 """
 _READING = """## How to read it

@@ -17,10 +17,44 @@ pytest.importorskip("SimpleITK")
 import SimpleITK as sitk
 from qtpy.QtWidgets import QFileDialog
 
+from diffuscope.plugin.facts import ModelFacts, SlideFacts
+from diffuscope.plugin.form import RunForm
+from diffuscope.plugin.form_widget import FormWidget
+from diffuscope.plugin.kinds import TRANSLATION
 from diffuscope.plugin.translation_dock import TranslationDock
+from diffuscope.systems.ports import Port
 from tests.plugin.test_docks import PATIENCE, Driver, save, volume
 
 pytestmark = pytest.mark.gui
+
+
+def test_until_one_is_chosen_the_model_is_the_one_for_what_the_layer_s_name_says(qtbot: Any):
+    fields = FormWidget(RunForm(kind=TRANSLATION))
+    qtbot.addWidget(fields)
+
+    def taking(*names: str) -> ModelFacts:
+        each = {"kind": "map", "mpp": 1e3, "range": (0.0, 1.0), "dtype": "float32", "spacing": (None, 1.0, 1.0)}
+        ports = [Port(name=name, key=name.lower(), channels=(name,), **each) for name in names]
+        name = f"from {' and '.join(names)}"
+        facts = {"title": name, "what_it_is": "", "what_it_is_not": "", "system": "damm"}
+        return ModelFacts(name=name, inputs=tuple(ports), presets={"fast": ("ddim", 1)}, **facts)
+
+    def model_for(layer: str) -> str:
+        fields.set_inputs([SlideFacts(name=layer, path=None, mpp=None, spacing=(1.0, 1.0, 1.0), slices=4)])
+        assert fields.form.model is not None and fields.model.currentData() == fields.form.model.name
+        return fields.form.model.name
+
+    fields.add_model(taking("CT"), choose=False)
+    assert model_for("patient19-FLAIR.nii.gz") == "from CT"
+    # several inputs are for layers to be found, not for one layer's name
+    fields.add_model(taking("T1", "FLAIR"), choose=False)
+    assert fields.form.model == taking("CT")
+    fields.add_model(taking("FLAIR"), choose=False)
+    assert fields.form.model == taking("FLAIR")
+    fields.add_model(taking("T1"), choose=False)
+    assert [model_for(name) for name in ("t1w.nii", "abc.nii", "ct.nrrd")] == ["from T1", "from T1", "from CT"]
+    fields.model.activated.emit(2)
+    assert fields.form.model == taking("FLAIR") and model_for("ct.nrrd") == model_for("t1w.nii") == "from FLAIR"
 
 
 def test_a_rectangle_of_a_slice_then_of_the_volume_then_a_nifti(

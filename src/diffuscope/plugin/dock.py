@@ -151,6 +151,7 @@ class RunDock(QWidget):
             self.session.state.complain(f"{self.form.out} cannot be written: {error.strerror}.")
             return
         if request is not None:
+            self.fields.model_is_chosen = True
             self.session.run(request)
 
     def _request(self, region: Region | None) -> Request | None:

@@ -24,13 +24,20 @@ from diffuscope.plugin.form import DEVICES, RunForm, suggest_out
 from diffuscope.plugin.option_rows import OptionRows
 from diffuscope.plugin.rows import RowBlock, combo, fill, form_layout, quiet, side_by_side, small_text, spin
 from diffuscope.plugin.slice_row import SliceRow
+from diffuscope.systems.guess import guess_channels
 
 OTHER_MODEL = "Choose a model folder…"
 DEVICE_NAMES = {"auto": "Automatic", "cpu": "CPU", "cuda": "CUDA (NVIDIA)", "mps": "MPS (Apple)"}
 
 
 class FormWidget(QWidget):
-    """Shows a `RunForm` and writes what the user changes into it."""
+    """Shows a `RunForm` and writes what the user changes into it.
+
+    Attributes
+    ----------
+    model_is_chosen : bool
+        Whether the user has chosen or run a model. As long as not, it goes by the name of the layer.
+    """
 
     #: Places of the input among the model's and of the layer among those listed.
     layer_chosen = Signal(int, int)
@@ -40,6 +47,7 @@ class FormWidget(QWidget):
     def __init__(self, form: RunForm, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.form = form
+        self.model_is_chosen = False
         self._models: list[ModelFacts] = []
         self._last_suggestion = ""
         self._build()
@@ -163,6 +171,7 @@ class FormWidget(QWidget):
             self.form.mpp = 0.0
             self.form.first, self.form.last = 0, (inputs[0].slices or 1) - 1 if inputs[0] else 0
             self.suggest()
+            self._go_by_name()
         self.form.others = tuple(inputs[1:])
 
     def _show_inputs(self, number: int) -> None:
@@ -181,14 +190,26 @@ class FormWidget(QWidget):
             for known in self._models:
                 self.model.addItem(known.title, known.name)
             self.model.addItem(OTHER_MODEL, OTHER_MODEL)
+        self.model_is_chosen |= choose
         if choose or self.form.model is None:
             self._choose(model)
+        self._go_by_name()
         self._refresh()
 
     def suggest(self) -> None:
         """Propose a result folder, unless the user has typed one."""
         if self.form.slide and self.form.model and self.form.out in ("", self._last_suggestion):
             self.form.out = self._last_suggestion = str(suggest_out(self.form.slide, self.form.model.name))
+
+    def _go_by_name(self) -> None:
+        """Choose the first model whose only input is what the layer's name says, unless the user has chosen one."""
+        if self.model_is_chosen or self.form.slide is None:
+            return
+        name = self.form.slide.name
+        alone = (model for model in self._models if len(model.inputs) == 1 and model.inputs[0].kind == "map")
+        told = next((model for model in alone if guess_channels([name], model.inputs)), None)
+        if told is not None and told != self.form.model:
+            self._choose(told)
 
     def _choose(self, model: ModelFacts) -> None:
         self.form.options = {}
@@ -199,6 +220,7 @@ class FormWidget(QWidget):
 
     def _pick_model(self, index: int) -> None:
         if index < len(self._models):
+            self.model_is_chosen = True
             self._choose(self._models[index])
             return
         self._refresh()
