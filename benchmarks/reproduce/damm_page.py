@@ -30,6 +30,7 @@ from benchmarks.reproduce.damm import (
     at_gamma,
 )  # fmt: skip
 from benchmarks.reproduce.heads import METHODS, PATIENTS, SIDE, SLICES, HeadTask
+from benchmarks.reproduce.sheet import sheet
 from benchmarks.reproduce.tumours import DISCORDANT, EXTERNAL, INTERNAL, MPP
 
 Found = Sequence[tuple[Task, Mapping[str, Any]]]
@@ -42,18 +43,8 @@ _HEADINGS = {
     "psnr_concordant": ("PSNR concordant, dB", 2),
     "psnr_discordant": ("PSNR discordant, dB", 2),
 }
-_KIND = {
-    "standard": "",
-    "quick": "**A few steps of tiny networks: this checks the machinery, and the figures mean nothing.**\n",
-    "full": "Made by `--full`.\n",
-}
-_HEAD = """# DAMM-Diffusion: the paper's comparison at the size of two cores
-
-Made by `python -m benchmarks.reproduce damm{flag}` from {done} of {cells} cells; `--plan` tells what is missing.
-
-**All animals are simulated** (`docs/phantoms-tumour.md`): no figure says how a model does on a real one. The section on
-real MR, where there is one, is of real scans.
-
+_SIMULATED = """**All animals are simulated** (`docs/phantoms-tumour.md`): no figure says how a model does on a real
+one. The section on real MR, where there is one, is of real scans.
 """
 _READING = """## How to read it
 
@@ -130,7 +121,6 @@ def page(
     heads_ = [(task, result) for task, result in every if isinstance(task, HeadTask)]
     found = [(task, result) for task, result in every if isinstance(task, Task)]
     tables = {cohort: lines(found, cohort, budget) for cohort in (INTERNAL, EXTERNAL)}
-    flag = "" if kind == "standard" else f" --{kind}"
     facts = asdict(budget) | asdict(budget.cohort) | {"mpp": MPP, "discordant": DISCORDANT, "unimodal": UNIMODAL}
     facts |= {
         "widths": budget.size,
@@ -143,27 +133,20 @@ def page(
     what = {row.name: row.what for row in ROWS} | dict.fromkeys(
         (name for rows in tables.values() for name in rows if name not in {row.name for row in ROWS}), ""
     )
-    parts = [_HEAD.format(flag=flag, done=len(every), cells=cells) + _KIND[kind]]
-    parts.append(_READING.format(**facts))
+    parts = [_SIMULATED, _READING.format(**facts)]
     parts.append(f"## Claims\n\n{_CLAIMS}\n{claims(tables, CLAIMS, heading='cohort', units=('animal', 'field'))}\n")
     for cohort, rows in tables.items():
         if rows:
             parts.append(f"## {cohort.capitalize()} animals\n\n{table(rows, _HEADINGS, what)}\n")
     parts += [
-        part
-        for part in (
-            _nuclei(tables[INTERNAL]),
-            _gammas(tables[INTERNAL]),
-            _divergence(found),
-            _calibration(found),
-            _seams(found),
-        )
-        if part
+        _nuclei(tables[INTERNAL]),
+        _gammas(tables[INTERNAL]),
+        _divergence(found),
+        _calibration(found),
+        _seams(found),
+        _real(heads_, budget),
     ]
-    parts.append(_real(heads_, budget))
-    if notices:
-        parts.append("## Left out\n\n" + "\n".join(f"- {notice}" for notice in notices) + "\n")
-    return "\n".join(parts)
+    return sheet("DAMM-Diffusion", parts, kind=kind, done=len(every), cells=cells, notices=notices)
 
 
 def lines(found: Found, cohort: str, budget: Budget) -> dict[str, Line]:

@@ -25,6 +25,7 @@ from benchmarks.reproduce.midiffusion import (
     registered,
 )  # fmt: skip
 from benchmarks.reproduce.scans import DIRECTIONS, FEW, Direction
+from benchmarks.reproduce.sheet import sheet
 from diffuscope.evaluation.features import RandomConvFeatures
 
 Found = Sequence[tuple[Task, Mapping[str, Any]]]
@@ -40,16 +41,6 @@ _HEADINGS = {
     "dice_air": ("Dice air", 3),
     "kid": ("KID", 4),
 }
-_KIND = {
-    "standard": "",
-    "quick": "**A few steps of tiny networks: this checks the machinery, and the figures mean nothing.**\n",
-    "full": "Made by `--full`.\n",
-}
-_HEAD = """# MIDiffusion: the paper's comparison at the size of two cores
-
-Made by `python -m benchmarks.reproduce midiffusion{flag}` from {done} of {cells} cells; `--plan` tells what is missing.
-
-"""
 _READING = """## How to read it
 
 Real scans: T1 and FLAIR of two patients (`ms-brain`: one trains, one tests), CT and T1-weighted MR of 22 patients
@@ -127,7 +118,6 @@ def page(found: Found, *, budget: Budget, kind: str, notices: Sequence[str], cel
     cells : int
         How many there are to be.
     """
-    flag = "" if kind == "standard" else f" --{kind}"
     there = [one for one in DIRECTIONS if any(task.direction is one for task, _ in found)]
     auc = registration(found)
     tables = {one.name: lines(found, one) for one in there}
@@ -136,15 +126,13 @@ def page(found: Found, *, budget: Budget, kind: str, notices: Sequence[str], cel
             good = frozenset(patient for patient, value in auc.items() if value >= REGISTERED)
             tables[registered(one.name)] = lines(found, one, only=good)
     facts = asdict(budget) | {"bone": BONE, "air": AIR, "features": RandomConvFeatures.name, "few": FEW}
-    parts = [_HEAD.format(flag=flag, done=len(found), cells=cells) + _KIND[kind], _READING.format(**facts)]
+    parts = [_READING.format(**facts)]
     parts.append(f"## Claims\n\n{_CLAIMS}\n{claims(tables, CLAIMS, heading='direction', units=('patient', 'slice'))}\n")
     for name, rows in tables.items():
         if rows:
             parts.append(f"## {name}\n\n{table(rows, headings(rows), METHODS)}\n")
-    parts += [part for part in (_gate(auc), _third(tables), _sweep(found, budget)) if part]
-    if notices:
-        parts.append("## Left out\n\n" + "\n".join(f"- {notice}" for notice in notices) + "\n")
-    return "\n".join(parts)
+    parts += [_gate(auc), _third(tables), _sweep(found, budget)]
+    return sheet("MIDiffusion", parts, kind=kind, done=len(found), cells=cells, notices=notices)
 
 
 def lines(found: Found, direction: Direction, *, only: frozenset[str] | None = None) -> dict[str, Line]:

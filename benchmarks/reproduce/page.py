@@ -8,19 +8,9 @@ from typing import Any
 
 from benchmarks.reproduce.claims import claims, table
 from benchmarks.reproduce.report import HEADINGS, lines
+from benchmarks.reproduce.sheet import sheet
 from benchmarks.reproduce.staindiffuser import CLAIMS, ROWS, Budget, Task
 
-_KIND = {
-    "standard": "",
-    "quick": "**A few steps of tiny networks: this checks the machinery, and the figures mean nothing.**\n",
-    "full": "Made by `--full`, the paper's protocol.\n",
-}
-_HEAD = """# StainDiffuser: the paper's comparison at the size of two cores
-
-Made by `python -m benchmarks.reproduce staindiffuser{flag}` from {done} of {cells} cells; `--plan` tells what is
-missing.
-
-"""
 _READING = """## How to read it
 
 Every row trains the same number of steps on the same crops with the same optimiser (AdamW, 6e-4, cosine, averaged
@@ -70,17 +60,10 @@ def page(
         How many there are to be.
     """
     tables = {stain: lines(found, stain) for stain in _TABLES}
-    flag = "" if kind == "standard" else f" --{kind}"
     against = claims(tables, CLAIMS, heading="stain", units=("slide", "tile"))
-    parts = [_HEAD.format(flag=flag, done=len(found), cells=cells) + _KIND[kind]]
-    parts += [
-        _READING.format(**asdict(budget)),
-        f"## Claims\n\n{_CLAIMS}\n{against}\n",
-    ]
+    parts = [_READING.format(**asdict(budget)), f"## Claims\n\n{_CLAIMS}\n{against}\n"]
     for stain, rows in tables.items():
         if rows:
             title, under = _TABLES[stain]
             parts.append(f"## {title}\n\n{under}\n\n{table(rows, HEADINGS, {row.name: row.what for row in ROWS})}\n")
-    if notices:
-        parts.append("## Left out\n\n" + "\n".join(f"- {notice}" for notice in notices) + "\n")
-    return "\n".join(parts)
+    return sheet("StainDiffuser", parts, kind=kind, done=len(found), cells=cells, notices=notices)
