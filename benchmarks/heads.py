@@ -11,8 +11,8 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from skimage.exposure import match_histograms
 
+from benchmarks._histogram import with_histogram
 from benchmarks._report import report
 from benchmarks.reproduce.damm import BUDGETS
 from benchmarks.reproduce.heads import PATIENTS, TASKS, HeadTask, made, missing, scored
@@ -52,7 +52,7 @@ def measure(system: Damm, task: HeadTask) -> dict[str, float]:
         "_unimodal": made(task, system, tests, gamma=0.0),
         "_multimodal": made(task, system, tests, gamma=1.0),
         "_one_number": np.full_like(truth, known.mean()),
-    } | {f"_{key}_with_its_histogram": match_histograms(tests[key], known) for key in TASKS[task.target]}
+    } | {f"_{key}_with_its_histogram": with_histogram(tests[key], known) for key in TASKS[task.target]}
     found = {name: scored(truth, image) for name, image in results.items()}
     return {key + name: float(np.mean(one[key])) for name, one in found.items() for key in one}
 

@@ -11,8 +11,10 @@ import pytest
 import SimpleITK as sitk
 import torch
 from scipy.ndimage import gaussian_filter
+from skimage.exposure import match_histograms
 
 from benchmarks import translation
+from benchmarks._histogram import with_histogram
 from benchmarks._translation import gradient_correlation, scores
 from benchmarks.reproduce import midiffusion, scans
 from benchmarks.reproduce.midiffusion import LMI, METHODS, SDEDIT, SHUFFLED, UNET, mean_of, remapped
@@ -152,6 +154,17 @@ def test_matching_gives_each_patient_the_target_s_histogram():
         )
         order = np.argsort(source[some], axis=None)
         assert (np.diff(found[some].ravel()[order]) >= 0).all()
+
+
+def test_a_background_of_zeros_stays_one_and_other_images_are_matched_as_by_scikit_image():
+    rng = np.random.default_rng(0)
+    image, wanted = rng.random((2, 64, 64))
+    np.testing.assert_allclose(with_histogram(image, wanted**2), match_histograms(image, wanted**2), atol=2e-3)
+    image[:33], wanted[:32] = 0.0, 0.0
+    found = with_histogram(image, wanted)
+    assert found[:33].max() < 0.001 and found[33:].mean() > 0.45
+    # what the house had before, and why it has its own
+    assert match_histograms(image, wanted)[:33].min() > 0.01
 
 
 def test_scores_count_what_lies_in_the_scan():

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
-from skimage.exposure import match_histograms
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
+from benchmarks._histogram import with_histogram
 from benchmarks._scores import RECIPES
 from diffuscope.cases import Case
 from diffuscope.inputs import check_lattice
@@ -186,7 +186,7 @@ def matched(tests: Slices, wanted: Pictures) -> Pictures:
     found = np.empty_like(tests.source)
     for patient in dict.fromkeys(tests.patients):
         mine = np.array([one == patient for one in tests.patients])
-        found[mine] = match_histograms(tests.source[mine], wanted)
+        found[mine] = with_histogram(tests.source[mine], wanted)
     return found
 
 
