@@ -2,7 +2,7 @@
 
 Crops of 128 px of 16 axial slices of patient19, whom the shipped recipe never reads, one sample at default quality; the
 data must lie beside the repository. Beside the model stand its two branches alone, the other patient's mean value, and
-T1 and T2 with the histogram of the other patient's FLAIR.
+T1 and T2 as they are and with the histogram of the other patient's FLAIR.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ def measure(system: Damm, task: HeadTask) -> dict[str, float]:
         "_unimodal": made(task, system, tests, gamma=0.0),
         "_multimodal": made(task, system, tests, gamma=1.0),
         "_one_number": np.full_like(truth, known.mean()),
-    } | {f"_{key}_with_its_histogram": with_histogram(tests[key], known) for key in TASKS[task.target]}
+    }
+    for key in TASKS[task.target]:
+        results |= {f"_{key}_as_it_is": tests[key], f"_{key}_with_its_histogram": with_histogram(tests[key], known)}
     found = {name: scored(truth, image) for name, image in results.items()}
     return {key + name: float(np.mean(one[key])) for name, one in found.items() for key in one}
 
