@@ -158,6 +158,7 @@ def _claims(direction: Direction) -> list[Claim]:
         (mean_of(LMI), mean_of(SDEDIT_MATCHED), says),
         (mean_of(LMI), mean_of(SHUFFLED), "control: above 0"),
         (mean_of(LMI), MEAN_IMAGE, "control: above 0"),
+        (mean_of(LMI), IDENTITY, "control: above 0"),
         (NEAR, LMI, "not in the paper"),
     ]
     tables = [direction.name, *([registered(direction.name)] if is_gated(direction) else [])]

@@ -45,11 +45,12 @@ _READING = """## How to read it
 
 Real scans: T1 and FLAIR of two patients (`ms-brain`: one trains, one tests), CT and T1-weighted MR of 22 patients
 (`sarcoma-ct-mr`, of whom the shipped recipes hold five out, and two more do not train). MIDiffusion trains from a
-folder that holds the target's files and no others, by the shipped recipe's configuration, but for its length: every
-row trains {steps} steps of {batch} crops of {patch} px ("wider crops": as many px) with the same optimiser (AdamW,
-4e-4, cosine, averaged weights) and networks of one set of widths ("{size}"). Equal steps are not equal time, which
-stands beside them (by the clock: also what the machine did meanwhile). The rate was chosen for MIDiffusion, not for
-the U-Net. The paper trains on hundreds of slices of more patients, for longer.
+folder that holds the target's files and no others, by the shipped recipe's configuration, but for its length and its
+crops: every row trains {steps} steps of {batch} crops of {patch} px ("wider crops": as many px) with the same
+optimiser (AdamW, 4e-4, cosine, averaged weights) and networks of one set of widths ("{size}"). Equal steps are not
+equal time, which stands beside them (by the clock: also what the machine did meanwhile). The rate was chosen for
+MIDiffusion, not for the U-Net. The paper trains on hundreds of slices of more patients, for longer; so do, by two to
+five times, the models that ship (`docs/midiffusion.md`).
 
 Scored are crops of {side} px in the middle of slices spread evenly over the patients that test, {slices} or a few
 less in all, at the same places for every row, and of each what lies in the scan. PSNR, SSIM and MSE are over the
