@@ -38,7 +38,7 @@ class Budget:
     side, slices : int
         Side of the crops that test, px, and about how many of them all patients have together.
     t0 : tuple of float
-        Where SDEdit is tried to begin.
+        Where SDEdit is tried to begin; and on from there, as long as the last one is the best.
     samples : int
         K of a mean.
     """

@@ -62,9 +62,9 @@ One sample at the default quality, or, where it says so, the mean of {samples}: 
 and mean with mean. A mean is smoother and so nearer in PSNR, whatever the method. But for "neighbours", slices are
 translated alone, as the paper does it. `shuffled source` is another patient's slice, of `ms-brain` the one's who
 trained (whose source was not trained on). SDEdit is the same network without LMI; its t0 is the one that gives the
-best PSNR **on these very slices**, which favours SDEdit. The mean image and the histogram that is matched are those
-of slices of the target that trained. The U-Net sees every {few}th slice of both modalities of the patients that
-train.
+best PSNR **on these very slices**, which favours SDEdit; below the least that is tried its results come to be the
+source, which has a row of its own. The mean image and the histogram that is matched are those of slices of the target
+that trained. The U-Net sees every {few}th slice of both modalities of the patients that train.
 
 Scores are means over patients, then over seeds, ± standard deviation over seeds.
 """
@@ -97,7 +97,8 @@ intensities within an image alone and does not know their sign, so dark for brig
 """
 _SWEEP = """## Where SDEdit begins
 
-PSNR of one sample, dB; mean over slices and seeds.
+PSNR of one sample, dB; mean over slices and over the seeds that came so far: a sweep goes on as long as its last t0 is
+its best one.
 
 | direction | source | {t0} |
 |{lines}|
@@ -132,7 +133,7 @@ def page(found: Found, *, budget: Budget, kind: str, notices: Sequence[str], cel
     for name, rows in tables.items():
         if rows:
             parts.append(f"## {name}\n\n{table(rows, headings(rows), METHODS)}\n")
-    parts += [_gate(auc), _third(tables), _sweep(found, budget)]
+    parts += [_gate(auc), _third(tables), _sweep(found)]
     return sheet("MIDiffusion", parts, kind=kind, done=len(found), cells=cells, notices=notices)
 
 
@@ -202,13 +203,15 @@ def _third(tables: Mapping[str, Mapping[str, Line]]) -> str:
     return _THIRD + "\n".join(text) + "\n" if text else ""
 
 
-def _sweep(found: Found, budget: Budget) -> str:
-    t0 = [f"{one:g}" for one in budget.t0]
+def _sweep(found: Found) -> str:
     text = []
+    known = [(task.direction, result["sweep"]) for task, result in found if "sweep" in result]
+    every = sorted({t0 for _, sweeps in known for one in sweeps.values() for t0 in one}, key=float)
     for direction in DIRECTIONS:
-        known = [result["sweep"] for task, result in found if task.direction is direction and "sweep" in result]
-        for method in known[0] if known else ():
-            values = [cell([one[method][at] for one in known], 2) for at in t0]
-            text.append(f"| {direction.name} | {method} | {' | '.join(values)} |")
-    head = _SWEEP.format(t0=" | ".join(f"t0 = {at}" for at in t0), lines="---|" * (1 + len(t0)) + "---")
+        mine = [sweeps for one, sweeps in known if one is direction]
+        for method in mine[0] if mine else ():
+            tried = [[one[method][at] for one in mine if at in one[method]] for at in every]
+            cells = " | ".join(cell(values, 2) if values else "–" for values in tried)
+            text.append(f"| {direction.name} | {method} | {cells} |")
+    head = _SWEEP.format(t0=" | ".join(f"t0 = {at}" for at in every), lines="---|" * (1 + len(every)) + "---")
     return head + "\n".join(text) + "\n" if text else ""
