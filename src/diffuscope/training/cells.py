@@ -18,8 +18,6 @@ from skimage.measure import regionprops_table
 from skimage.morphology import disk, remove_small_objects
 from skimage.segmentation import watershed
 
-from diffuscope.stains.deconvolution import optical_density, stain_matrix
-
 #: Radius in which nuclei are each other's neighbours, µm: about two epithelial cells.
 NEIGHBOURHOOD = 20.0
 
@@ -48,35 +46,6 @@ class Cells:
     darkness: NDArray[np.float64]
     lymphocyte: NDArray[np.float64]
     epithelial: NDArray[np.float64]
-
-
-def estimate_stains(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Haematoxylin, eosin and residual vectors of a slide (Macenko et al. 2009).
-
-    The two stains are the 1st and 99th percentile of the angle in the plane of the two main directions of
-    optical density. Slides differ too much for one fixed matrix: on an eosin-rich slide the textbook
-    vectors leave almost no haematoxylin contrast.
-
-    Parameters
-    ----------
-    rgb : ndarray of shape (h, w, 3)
-        uint8 H&E.
-
-    Returns
-    -------
-    ndarray of shape (3, 3)
-        Unit rows.
-    """
-    density = optical_density(rgb).reshape(-1, 3)
-    density = density[(density.min(axis=1) > 0.03) & (density.sum(axis=1) > 0.45)][::7].astype(np.float64)
-    plane = np.linalg.eigh(np.cov(density.T))[1][:, 1:]
-    plane *= np.where(plane.sum(axis=0) < 0, -1.0, 1.0)
-    angle = np.arctan2(density @ plane[:, 0], density @ plane[:, 1])
-    low, high = np.percentile(angle, [1, 99])
-    ends = [np.abs(plane @ np.array([np.sin(a), np.cos(a)])) for a in (low, high)]
-    # Haematoxylin absorbs more red, relative to its length, than eosin.
-    haematoxylin, eosin = sorted(ends, key=lambda v: -v[0] / np.linalg.norm(v))
-    return stain_matrix(haematoxylin, eosin)
 
 
 def find_nuclei(haematoxylin: NDArray[np.floating], *, mpp: float) -> NDArray[np.int32]:
@@ -115,8 +84,9 @@ def find_nuclei(haematoxylin: NDArray[np.floating], *, mpp: float) -> NDArray[np
 def describe(labels: NDArray[np.int32], haematoxylin: NDArray[np.floating], *, mpp: float) -> Cells:
     """Measure nuclei, and how much each looks like a lymphocyte's or an epithelial cell's.
 
-    Lymphocyte-like: 4–8.5 µm, round, smooth in outline, dark, and even inside. Epithelial-like: larger or paler, not
-    spindle-shaped, and among others of its kind. What is neither (spindle nuclei, debris) has both near 0.
+    Lymphocyte-like: 4–8.5 µm, round, smooth in outline, dark, and even inside. Epithelial-like: larger or paler
+    (small nuclei count as well: in many tumours they are no larger than a lymphocyte's), not spindle-shaped, and among
+    others of its kind. What is neither (spindle nuclei, debris) has both near 0.
 
     Parameters
     ----------
@@ -153,7 +123,7 @@ def describe(labels: NDArray[np.int32], haematoxylin: NDArray[np.floating], *, m
     )
     candidate = np.minimum.reduce(
         [
-            _ramp(diameter, 5.5, 6.5),
+            _ramp(diameter, 3.2, 4.2),
             _ramp(table["eccentricity"], 0.95, 0.88),
             _ramp(table["solidity"], 0.78, 0.86),
             1.0 - lymphocyte,
