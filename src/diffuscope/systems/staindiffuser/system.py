@@ -44,9 +44,11 @@ class StainDiffuser(BranchSystem):
 
     def __init__(self, config: StainDiffuserConfig) -> None:
         super().__init__(config)
-        self.network = StainDiffuserNetwork(WIDTHS[config.size], segmentation=config.lambda_seg > 0)
+        self.network = StainDiffuserNetwork(
+            WIDTHS[config.size], config.segmentation_widths, features=config.feature_widths
+        )
         mpp = config.mpp
-        self.inputs = (outputs.colour("H&E", "he", mpp),)
+        self.inputs = (outputs.colour("H&E", "he", mpp, scale="stain" if config.normalise else "stored"),)
         second = [outputs.segmentation(mpp)]
         if config.auxiliary == "distance":
             second.append(outputs.distance(mpp, config.distance_um))
