@@ -52,7 +52,7 @@ class BidirectionalStainDiffuser(BranchSystem):
         batch : mapping
             ``he`` and ``ihc``: (n, 3, h, w) in [0, 255].
         generator : torch.Generator
-            CPU generator that t and ε are drawn from.
+            That t and ε are drawn from, on its own device.
 
         Returns
         -------

@@ -68,7 +68,7 @@ class StainDiffuser(BranchSystem):
             ``he`` and ``ihc``: (n, 3, h, w) in [0, 255]; ``mask``: (n, 1, h, w) in {0, 1}, or with the distance as
             auxiliary task ``distance``: (n, 1, h, w) in µm, positive in cells.
         generator : torch.Generator
-            CPU generator that t and ε are drawn from.
+            That t and ε are drawn from, on its own device.
 
         Returns
         -------
