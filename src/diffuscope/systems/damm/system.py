@@ -83,6 +83,10 @@ class Damm(System):
             self.network.eval()
         return self
 
+    def compiled_parts(self) -> tuple[nn.Module, ...]:
+        """Both encoders, woven into one, either decoder, and the attention between them."""
+        return self.network.compiled_parts()
+
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """L + λ·L_dfl (paper Eqs. 11 to 14), one t and ε an example; of the autoencoders their reconstruction.
 
