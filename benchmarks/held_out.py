@@ -70,8 +70,9 @@ def _of_model(model: Model, tiles: HeldOut, threshold: float) -> Iterator[tuple[
     yield from scores(picture, dab_density(picture), tiles.ihc, tiles.dab).items()
     yield "psnr_db_mean", float(psnr(tiles.ihc, mean.astype(np.uint8), data_range=255))
     yield "dice_p", _dice(tiles, p > threshold)
-    yield "area_error_percent_p", area_error_percent(
-        (tiles.dab > THRESHOLD).astype(float), (p > threshold).astype(float), threshold=0.5
+    yield (
+        "area_error_percent_p",
+        area_error_percent((tiles.dab > THRESHOLD).astype(float), (p > threshold).astype(float), threshold=0.5),
     )
     yield "correlation_p", float(np.corrcoef(tiles.probability.ravel(), p.ravel())[0, 1])
     # Over tiles: is a probability of 0.3 painted three times in ten?

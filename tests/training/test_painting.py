@@ -98,7 +98,7 @@ def test_augmented_he_stays_near_the_normalised_one(lessons: list[Lesson]):
     place = torch.tensor([[0, 100, 37, 0]]).repeat(32, 1)
     he = painter(lessons, size=32).paint({"place": place}, generator())["he"]
     assert he.shape == (32, 3, PATCH, PATCH) and he.dtype == torch.float32
-    assert 0 <= he.min() and he.max() <= 255
+    assert he.min() >= 0 and he.max() <= 255
     window = lessons[0].normalised[100 : 100 + PATCH, 37 : 37 + PATCH].astype(float).transpose(2, 0, 1)
     apart = np.abs(he.numpy() - window).mean(axis=(1, 2, 3))
     assert apart.max() < 30 and apart.min() > 0.5

@@ -109,7 +109,7 @@ class Ahead:
 
 
 def laid_out(value: Tensor) -> Tensor:
-    """Return floating-point numbers: of images (n, c, h, w) in channels-last order, which convolutions are fastest in."""
+    """Return floating-point numbers, images (n, c, h, w) in channels-last order, which convolutions are fastest in."""
     value = value if value.is_floating_point() else value.float()
     return _channels_last(value)
 

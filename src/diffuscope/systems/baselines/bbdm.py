@@ -6,7 +6,7 @@ from collections.abc import Generator, Mapping
 from itertools import pairwise
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from diffuscope.diffusion.bridge import bridge_at, bridge_step
@@ -37,6 +37,10 @@ class BBDM(Staining):
             "fast": SampleSettings(sampler="bridge", steps=min(10, config.T)),
             "reference": SampleSettings(sampler="bridge", steps=min(_REFERENCE_STEPS, config.T)),
         }
+
+    def compiled_parts(self) -> tuple[nn.Module, ...]:
+        """The U-Net."""
+        return (self.network,)
 
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """Mean squared error of x_t − x_0, one t of 1 … T and ε an example (see `System.loss`)."""

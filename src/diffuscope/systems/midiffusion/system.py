@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from diffuscope.diffusion.schedule import linear_schedule
 from diffuscope.diffusion.score_samplers import SCORE_SAMPLERS, draw_sample
@@ -138,6 +138,10 @@ class MIDiffusion(System):
                 sampler="ddpm" if vp else "euler-maruyama", steps=config.T if vp else _REFERENCE_STEPS
             ),
         }
+
+    def compiled_parts(self) -> tuple[nn.Module, ...]:
+        """The score network."""
+        return (self.network,)
 
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """Denoising score matching with LMI(F; F, F_t), one t and z an example (Eq. 12).

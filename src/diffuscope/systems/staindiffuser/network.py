@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from diffuscope.diffusion.epsilon import read_velocity
-from diffuscope.networks.blocks import ChannelNorm, silu
+from diffuscope.networks.blocks import ChannelNorm
 from diffuscope.networks.encoder import ResidualEncoder
 from diffuscope.networks.unet import Encoder, ModulatedUNet
 
@@ -43,7 +43,7 @@ class AttentionBlock(nn.Module):
 
     def forward(self, feature: Tensor) -> tuple[Tensor, Tensor]:
         """Map F_i (n, inputs, h, w) to gain and offset, each (n, width, h, w)."""
-        given = feature if self.norm is None else silu(self.norm(feature))
+        given = feature if self.norm is None else self.norm(feature, activate=True)
         gain, offset = self.project(given).chunk(2, dim=1)
         # Contiguous in channels_last, so that each later step reads them in one pass.
         return (1.0 + gain).contiguous(memory_format=torch.channels_last), offset.contiguous(

@@ -8,7 +8,7 @@ from itertools import count
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from diffuscope.stains import coarse_mask, dab_density, fill_rims
 from diffuscope.systems.base import Estimate, Noise, SampleSettings
@@ -61,6 +61,12 @@ class StainDiffuser(BranchSystem):
             *(second if config.lambda_seg > 0 else ()),
             outputs.uncertainty(mpp),
         )
+
+    def compiled_parts(self) -> tuple[nn.Module, ...]:
+        """The encoder, which training evaluates at every step, and the branches."""
+        network = self.network
+        second = () if network.segmentation is None else (network.segmentation,)
+        return network.encoder, network.generation, *second
 
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """L = L_gen + λ·L_seg, MSE of ε, one t and ε per example and task (paper Eq. 9).
