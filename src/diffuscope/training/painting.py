@@ -77,7 +77,7 @@ class Painter:
         sources = self._sources[device]
         index = sources.index(batch["place"], self._patch)
         return {
-            "he": _augmented(sources.he[index].movedim(-1, 1), generator),
+            "he": _augmented(sources.he[index].movedim(-1, 1), sources, generator),
             self._key: sources.ihc(index, batch["place"][:, 0], generator),
             "probability": sources.chance[sources.cell[_inner(index)]][:, None],
         }
@@ -106,6 +106,9 @@ class _Sources:
         self.chance = torch.from_numpy(np.concatenate(chances).astype(np.float32)).to(device)
         self._blur = _gaussian(torch.tensor([BLUR_UM / lessons[0].mpp], device=device))
         self._colours = torch.from_numpy(HDAB[:2].astype(np.float32)).to(device)
+        # Here once: a copy from the CPU, and an inversion on a GPU, make each step wait for the one before.
+        self.reference = torch.from_numpy(REFERENCE.astype(np.float32)).to(device)
+        self.separation = torch.from_numpy(np.linalg.inv(REFERENCE).astype(np.float32)).to(device)
 
     def index(self, place: Tensor, patch: int) -> Tensor:
         """Return the numbers of the pixels (n, patch + 2·reach, patch + 2·reach) of crops with a margin."""
@@ -140,18 +143,17 @@ class _Sources:
         return _picture(densities @ self._colours)
 
 
-def _augmented(he: Tensor, generator: torch.Generator) -> Tensor:
+def _augmented(he: Tensor, sources: _Sources, generator: torch.Generator) -> Tensor:
     """Change normalised H&E (n, 3, h + 2·reach, w + 2·reach) as laboratories and scanners do; return (n, 3, h, w)."""
     number, drawn = len(he), {"generator": generator, "device": generator.device}
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:
         return low + (high - low) * torch.rand(number, *shape, **drawn)
 
-    reference = torch.from_numpy(REFERENCE.astype(np.float32)).to(he.device)
     density = -torch.log10((he.movedim(1, -1).float() + 1.0) / 256.0)
-    amounts = (density.flatten(1, 2) @ torch.linalg.inv(reference)) * uniform(*_STRENGTH, 1, 3)
+    amounts = (density.flatten(1, 2) @ sources.separation) * uniform(*_STRENGTH, 1, 3)
     amounts = amounts + _SHIFT * torch.randn(number, 1, 3, **drawn)
-    turned = reference * torch.cat([uniform(*_TURN, 2, 3), torch.ones(number, 1, 3, device=he.device)], dim=1)
+    turned = sources.reference * torch.cat([uniform(*_TURN, 2, 3), torch.ones(number, 1, 3, device=he.device)], dim=1)
     turned = turned / turned.norm(dim=-1, keepdim=True)
     image = _picture((amounts @ turned).unflatten(1, he.shape[2:])) * uniform(*_LIGHT, 1, 1, 1)
     sharp = torch.rand(number, **drawn) < 0.5
