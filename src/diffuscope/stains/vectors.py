@@ -14,8 +14,8 @@ REFERENCE = stain_matrix((0.65, 0.70, 0.29), (0.15, 0.87, 0.47))
 #: apart; what lies closer divides by nearly nothing, and eosin's noise becomes nuclei.
 APART = 25.0
 
-# Optical densities that count as stained: no channel next to white, some colour in all, and not black, for no mixture of
-# haematoxylin and eosin keeps red and blue from passing alike (black borders of tiles, ink, pigment).
+# Optical densities that count as stained: no channel next to white, some colour in all, and not black, for no mixture
+# of haematoxylin and eosin keeps red and blue from passing alike (black borders of tiles, ink, pigment).
 _CHANNEL, _SUM, _BLACK = 0.03, 0.3, 0.9
 _EVERY = 7
 _PERCENTILES = (1, 99)

@@ -32,8 +32,8 @@ def learning_rate(step: int, plan: Optimisation, peak: float) -> float:
 class Training(pl.LightningModule):
     """A system in training.
 
-    Batch, noise and all other randomness of a step are functions of (seed, step); with N processes, process r
-    at a step has batch number step · N + r.
+    Batch, noise and all other randomness of a step are functions of (seed, step) on one kind of device, which draws them
+    itself; with N processes, process r at a step has batch number step · N + r.
 
     Parameters
     ----------
@@ -87,7 +87,8 @@ class Training(pl.LightningModule):
         seed = self.plan.seed * 1_000_003 + number
         # What a system draws by itself, such as dropout, is a function of (seed, step) as well.
         torch.manual_seed(seed)
-        terms = self.system.loss(batch, torch.Generator().manual_seed(seed))
+        generator = torch.Generator(self.device).manual_seed(seed)
+        terms = self.system.loss(self.data.finished(batch, generator), generator)
         self.terms = {key: value.detach() for key, value in terms.items()}
         return torch.stack([terms[name] for name in self._objectives]).sum()
 
@@ -115,7 +116,7 @@ class Training(pl.LightningModule):
         """Log the loss of the averaged weights on one batch, the same draws at every validation."""
         seed = self.plan.seed * 1_000_003 + index
         torch.manual_seed(seed)
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator(self.device).manual_seed(seed)
         draws = [self.average.loss(batch, generator) for _ in range(_DRAWS)]
         size = len(next(iter(batch.values())))
         for key in draws[0]:

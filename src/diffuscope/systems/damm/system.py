@@ -96,7 +96,7 @@ class Damm(System):
         batch : mapping
             By key of each input and of the output, (n, 1, h, w) in physical values.
         generator : torch.Generator
-            CPU generator that t and ε are drawn from.
+            That t and ε are drawn from, on its own device.
 
         Returns
         -------

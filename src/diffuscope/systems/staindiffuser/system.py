@@ -44,9 +44,11 @@ class StainDiffuser(BranchSystem):
 
     def __init__(self, config: StainDiffuserConfig) -> None:
         super().__init__(config)
-        self.network = StainDiffuserNetwork(WIDTHS[config.size], segmentation=config.lambda_seg > 0)
+        self.network = StainDiffuserNetwork(
+            WIDTHS[config.size], config.segmentation_widths, features=config.feature_widths
+        )
         mpp = config.mpp
-        self.inputs = (outputs.colour("H&E", "he", mpp),)
+        self.inputs = (outputs.colour("H&E", "he", mpp, scale="stain" if config.normalise else "stored"),)
         second = [outputs.segmentation(mpp)]
         if config.auxiliary == "distance":
             second.append(outputs.distance(mpp, config.distance_um))
@@ -66,7 +68,7 @@ class StainDiffuser(BranchSystem):
             ``he`` and ``ihc``: (n, 3, h, w) in [0, 255]; ``mask``: (n, 1, h, w) in {0, 1}, or with the distance as
             auxiliary task ``distance``: (n, 1, h, w) in µm, positive in cells.
         generator : torch.Generator
-            CPU generator that t and ε are drawn from.
+            That t and ε are drawn from, on its own device.
 
         Returns
         -------
