@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.stains.drawn import apart, densities, draw
 
 from diffuscope.stains import REFERENCE, StainStatistics, measure_stains, normalise
 from diffuscope.stains.deconvolution import combine, separate
 from diffuscope.stains.normalisation import NUCLEUS, TISSUE
+from tests.stains.drawn import apart, densities, draw
 
 MPP = 0.5
 OWN = StainStatistics(haematoxylin=tuple(REFERENCE[0]), eosin=tuple(REFERENCE[1]), nucleus=NUCLEUS, tissue=TISSUE)

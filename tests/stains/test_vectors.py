@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.stains.drawn import angle, apart, densities, draw
 
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import open_scan, read_region
 from diffuscope.stains import REFERENCE, estimate_stains
 from diffuscope.stains.vectors import APART
+from tests.stains.drawn import angle, apart, densities, draw
 
 
 def test_vectors_that_lie_far_enough_apart_are_found_again():
