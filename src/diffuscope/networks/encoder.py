@@ -1,6 +1,6 @@
-"""A residual encoder with batch norms, for a condition image that is encoded once whatever the number of steps.
+"""A residual encoder with batch norms, for a condition image that is encoded once, whatever the number of steps.
 
-Where it runs, a batch norm is a fixed affine map: what one pixel becomes depends on no other pixel of its tile, so there
+Where it runs, a batch norm is a fixed affine map: what one pixel becomes depends on no pixel far away, so there
 are no seams, and how dark a pixel is survives, which a norm over channels divides away.
 """
 
@@ -67,5 +67,5 @@ class ResidualEncoder(nn.Module):
         features = []
         for level, (blocks, norm) in enumerate(zip(self.levels, self.norms, strict=True)):
             h = blocks(self.down[level - 1](h) if level else h)
-            features.append(norm(h))
+            features.append(silu(norm(h)))
         return features

@@ -4,7 +4,7 @@ from diffuscope.stains.deconvolution import HDAB, HED, combine, dab_density, opt
 from diffuscope.stains.masks import coarse_mask, fill_rims, mean_plus_two_sigma, signed_distance
 from diffuscope.stains.multiplex import CHROMOGENS, multiplex
 from diffuscope.stains.normalisation import StainStatistics, measure_stains, normalise
-from diffuscope.stains.vectors import REFERENCE, estimate_stains
+from diffuscope.stains.vectors import REFERENCE, estimate_stains, is_black
 
 __all__ = [
     "CHROMOGENS",
@@ -17,6 +17,7 @@ __all__ = [
     "dab_density",
     "estimate_stains",
     "fill_rims",
+    "is_black",
     "mean_plus_two_sigma",
     "measure_stains",
     "multiplex",

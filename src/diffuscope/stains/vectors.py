@@ -21,10 +21,14 @@ _EVERY = 7
 _PERCENTILES = (1, 99)
 
 
+def is_black(density: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Whether pixels of optical density (..., 3) are darker than any stain: borders of tiles, ink, pigment."""
+    return np.asarray(density.min(axis=-1) >= _BLACK)
+
+
 def is_stained(density: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Whether pixels of optical density (..., 3) hold stain, and not glass."""
-    least = density.min(axis=-1)
-    return np.asarray((least > _CHANNEL) & (least < _BLACK) & (density.sum(axis=-1) > _SUM))
+    return np.asarray((density.min(axis=-1) > _CHANNEL) & (density.sum(axis=-1) > _SUM)) & ~is_black(density)
 
 
 def estimate_stains(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:

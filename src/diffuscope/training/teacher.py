@@ -20,7 +20,17 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.segmentation import expand_labels, find_boundaries
 
-from diffuscope.stains import HDAB, REFERENCE, StainStatistics, combine, measure_stains, normalise, separate
+from diffuscope.stains import (
+    HDAB,
+    REFERENCE,
+    StainStatistics,
+    combine,
+    is_black,
+    measure_stains,
+    normalise,
+    optical_density,
+    separate,
+)
 from diffuscope.training.cells import Cells, describe, find_nuclei
 
 Stain = Literal["CD3", "CK8/18"]
@@ -28,11 +38,13 @@ Stain = Literal["CD3", "CK8/18"]
 #: Probability that the cell that the rule is surest of is positive.
 CERTAINTY = {"CD3": 0.7, "CK8/18": 0.9}
 #: Median DAB of a positive cell, OD; spread (sd of the logarithm) between cells and between slides.
-_DAB, _CELL_SPREAD, _SLIDE_SPREAD = 0.6, 0.25, 0.15
+DAB, CELL_SPREAD, SLIDE_SPREAD = 0.6, 0.25, 0.15
+#: Least and most of it, OD.
+DAB_RANGE = (0.25, 1.3)
 # What the counterstain keeps of the haematoxylin.
 _COUNTERSTAIN = 0.8
-# Stain is not sharper than the optics, µm.
-_BLUR = 0.4
+#: Stain is not sharper than the optics, µm.
+BLUR_UM = 0.4
 
 
 @dataclass(frozen=True)
@@ -116,6 +128,7 @@ def prepare(he: NDArray[np.uint8], stain: Stain, *, mpp: float, labels: NDArray[
     statistics = measure_stains([he], mpp=mpp)
     normalised = he if statistics is None else normalise(he, statistics)
     haematoxylin = np.maximum(separate(normalised, REFERENCE)[..., 0], 0.0)
+    haematoxylin[is_black(optical_density(he))] = 0.0
     if labels is None:
         labels = find_nuclei(haematoxylin, mpp=mpp)
     cells = describe(labels, haematoxylin, mpp=mpp)
@@ -151,9 +164,9 @@ def paint(lesson: Lesson, rng: np.random.Generator, window: tuple[slice, slice] 
     Painted
     """
     positive = rng.random(len(lesson.chance)) < lesson.chance
-    spread = _CELL_SPREAD * rng.standard_normal(len(positive)) + _SLIDE_SPREAD * rng.standard_normal()
-    density = np.concatenate([[0.0], np.where(positive, np.clip(_DAB * np.exp(spread), 0.25, 1.3), 0.0)])
-    sigma = _BLUR / lesson.mpp
+    spread = CELL_SPREAD * rng.standard_normal(len(positive)) + SLIDE_SPREAD * rng.standard_normal()
+    density = np.concatenate([[0.0], np.where(positive, np.clip(DAB * np.exp(spread), *DAB_RANGE), 0.0)])
+    sigma = BLUR_UM / lesson.mpp
     # The blur reaches beyond the window: paint its margin too, so that a crop is a part of the whole.
     margin = int(4 * sigma + 0.5)
     rows, columns = (s.indices(n) for s, n in zip(window, lesson.cell.shape, strict=True))

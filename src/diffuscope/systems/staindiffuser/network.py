@@ -31,19 +31,20 @@ class AttentionBlock(nn.Module):
     inputs : int
         Channels of F_i.
     normalised : bool
-        Whether F_i comes normalised; each pixel is normalised over its channels otherwise.
+        Whether F_i comes normalised and through a SiLU; otherwise each pixel is normalised over its channels here.
     """
 
     def __init__(self, width: int, inputs: int, *, normalised: bool = False) -> None:
         super().__init__()
-        self.norm = nn.Identity() if normalised else ChannelNorm()
+        self.norm = None if normalised else ChannelNorm()
         self.project = nn.Conv2d(inputs, 2 * width, 1)
         nn.init.zeros_(self.project.weight)
         nn.init.zeros_(self.project.bias)  # type: ignore[arg-type]
 
     def forward(self, feature: Tensor) -> tuple[Tensor, Tensor]:
         """Map F_i (n, inputs, h, w) to gain and offset, each (n, width, h, w)."""
-        gain, offset = self.project(silu(self.norm(feature))).chunk(2, dim=1)
+        given = feature if self.norm is None else silu(self.norm(feature))
+        gain, offset = self.project(given).chunk(2, dim=1)
         # Contiguous in channels_last, so that each later step reads them in one pass.
         return (1.0 + gain).contiguous(memory_format=torch.channels_last), offset.contiguous(
             memory_format=torch.channels_last
