@@ -51,13 +51,14 @@ def test_glass_has_no_stain_vectors():
         estimate_stains(np.full((16, 16, 3), 250, np.uint8))
 
 
-TILES = sorted(f"he-tiles/{path.name}" for path in (sample_path() / "he-tiles").glob("*.png"))
+SAMPLES = sample_path()
+TILES = sorted(str(path.relative_to(SAMPLES)) for path in [*SAMPLES.glob("he-tiles/*.png"), *SAMPLES.glob("he-*.jpg")])
 SHIPPED = ("CMU-1-Small-Region.svs", "OS-1-detail.ome.tif", "TCGA-CR-7395.svs", *TILES)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_no_shipped_slide_has_vectors_that_nearly_coincide(name: str):
-    scan = open_scan(sample_path() / name)
+    scan = open_scan(SAMPLES / name)
     factor = 4.0
     height, width = (int(side / factor) for side in scan.shape)
     found = estimate_stains(read_region(scan, y=0, x=0, height=height, width=width, factor=factor))
