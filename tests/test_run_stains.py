@@ -197,4 +197,4 @@ def test_a_range_of_an_h_and_e_is_refused(tmp_path, echo, small_slide):
 
 def test_a_slide_says_what_would_become_of_its_stains(small_slide, statistics):
     found = CliRunner().invoke(app, ["info", str(small_slide)])
-    assert f"taken as H&E {statistics.summary} OD" in found.output
+    assert f"as H&E: {statistics.summary} OD" in found.output

@@ -123,7 +123,7 @@ def _stains(scan: Scan, tissue: TissueMask) -> Iterator[tuple[str, str]]:
         return
     stains = slide_stains(scan, tissue, factor=1.0)
     if stains is not None:
-        yield "stains", f"taken as H&E {stains.summary} OD where a model normalises"
+        yield "stains", f"as H&E: {stains.summary} OD where a model normalises"
 
 
 def _result(result: Result) -> Iterator[str]:
