@@ -46,7 +46,7 @@ class Channel:
 CD31 = Channel(scale=150.0, background=9.0)
 DAPI = Channel(scale=125.0)
 #: A signal of 1 is the plasma's concentration at injection. Exposure is the same for all animals: loads are compared.
-NANOPARTICLES = Channel(scale=400.0, background=3.0, haze=0.05)
+NANOPARTICLES = Channel(scale=500.0, background=3.0, haze=0.05)
 
 
 def record(
