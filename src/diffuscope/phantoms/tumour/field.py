@@ -145,7 +145,7 @@ def _transport(animal: Animal, profiles: Profiles, cells: Cells) -> Distribution
 
 
 def _load(found: Distribution, profiles: Profiles, cells: Cells) -> NDArray[np.float64]:
-    """Bring the solution onto the pixels: free particles around nuclei, bound ones in cells, others in blood's plasma."""
+    """Bring the solution onto the pixels: free particles around nuclei, bound ones in cells, others in plasma."""
     wall = np.where(profiles.lumen, 0.0, np.where(profiles.vessels, 0.5, 1.0))
     free = _spread(found.load - found.bound, profiles, (1 - cells.nuclear) * wall)
     bound = _spread(found.bound, profiles, cells.endosomes)

@@ -44,9 +44,7 @@ class Stream(nn.Module):
     def __init__(self, inputs: int, outputs: int, widths: Sequence[int], time_width: int, norm: Norm) -> None:
         super().__init__()
         self.stem = nn.Conv2d(inputs, widths[0], 3, padding=1)
-        self.blocks = nn.ModuleList(
-            ResidualBlock(width, width, time_width, make_norm(norm, width)) for width in widths
-        )
+        self.blocks = nn.ModuleList(ResidualBlock(width, width, time_width, make_norm(norm, width)) for width in widths)
         self.down = nn.ModuleList(downsample(a, b) for a, b in pairwise(widths))
         self.decoder = Decoder(outputs, widths, time_width, norm)
 
