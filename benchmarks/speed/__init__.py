@@ -1,0 +1,1 @@
+"""How fast the product is, where there is a GPU."""
