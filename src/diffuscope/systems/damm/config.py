@@ -118,8 +118,9 @@ class DammConfig(BaseModel):
     mmfm : bool
         False: the features are concatenated and brought to C channels, without attention weights.
     norm : {"channel", "group"}
-        In the U-Nets' blocks: each px over its channels, or a whole tile in groups of channels. What is rare and bright
-        in a tile, and tells that two channels do not belong together, is seen by the second alone.
+        In the U-Nets' blocks: each px over its channels, or a whole tile in groups of channels, and what U is computed
+        from by a batch norm. What is rare and bright in a tile, and tells that two channels do not belong together, is
+        seen by the second alone.
     attention : {"uncertain", "plain", "none"}
         At the bottleneck: uncertainty-aware cross-attention, plain cross-attention, or none.
     uncertainty : {"auxiliary", "main"}

@@ -142,7 +142,7 @@ class UMMNetwork(nn.Module):
     agreement : bool
         Whether U also hangs on an `Agreement` of y_v and y_n.
     norm : {"channel", "group"}
-        In the blocks of both U-Nets (see `make_norm`).
+        In the blocks of both U-Nets (see `make_norm`); with ``"group"`` U has a batch norm of its own (see `UAFM`).
     """
 
     def __init__(
@@ -170,14 +170,18 @@ class UMMNetwork(nn.Module):
         self.attention = (
             None
             if attention == "none"
-            else UAFM(widths[-1], uncertainty=uncertainty if attention == "uncertain" else "none")
+            else UAFM(
+                widths[-1],
+                uncertainty=uncertainty if attention == "uncertain" else "none",
+                batch_norm=norm == "group",
+            )
         )
         self.agreement = Agreement(main + auxiliary, widths[:-1]) if agreement else None
 
     def tells_divergence(self) -> nn.ModuleList:
-        """Return what U hangs on and the branches do not: W_n, and the agreement."""
-        uncertainty = None if self.attention is None else self.attention.uncertainty
-        return nn.ModuleList(one for one in (uncertainty, self.agreement) if one is not None)
+        """Return what U hangs on and the branches do not: W_n with its norm, and the agreement."""
+        own = () if self.attention is None else (self.attention.source_norm, self.attention.uncertainty)
+        return nn.ModuleList(one for one in (*own, self.agreement) if one is not None)
 
     def compiled_parts(self) -> tuple[nn.Module, ...]:
         """Return the modules that are called at every evaluation (see `System.compiled_parts`)."""
