@@ -1,1 +1,1 @@
-"""How fast the product is, where there is a GPU."""
+"""How fast it is, and where the time goes."""

@@ -57,7 +57,7 @@ class Port:
     unit: str = ""
     colormap: str = "gray"
     spacing: tuple[float | None, float, float] | None = None
-    scale: Literal["stored", "percentile"] = "stored"
+    scale: Literal["stored", "percentile", "stain"] = "stored"
     synonyms: tuple[str, ...] = ()
 
 

@@ -14,9 +14,9 @@ from diffuscope.errors import InputError
 from diffuscope.ground import slide_mask, with_ranges
 from diffuscope.inputs import PortInput
 from diffuscope.scans.intensity import to_range
+from diffuscope.stains import estimate_stains
 from diffuscope.systems.base import System
 from diffuscope.systems.ports import Port
-from diffuscope.training.cells import estimate_stains
 from diffuscope.training.pairs import augment_stain
 from diffuscope.training.recipe import Cases
 

@@ -64,6 +64,8 @@ class Damm(System):
         self.register_buffer("alpha_bar", alpha_bar, persistent=False)
         # Steps of training so far: in checkpoints and weights, so that a resumed warm-up ends where it would have.
         self.register_buffer("trained", torch.zeros((), dtype=torch.int64))
+        self._warm: bool | None = None
+        self.register_load_state_dict_post_hook(_forget_warmth)
         self.inputs = tuple(outputs.taken(one, config) for one in (config.main, *config.auxiliaries))
         self.outputs = outputs.made(config)
         self.presets = {
@@ -197,9 +199,11 @@ class Damm(System):
         if not self.training:
             return False
         trained = self.get_buffer("trained")
-        warm = int(trained) < self.config.warmup
+        # To read the number is to wait for a GPU: not once the warm-up is over.
+        if self._warm is not False:
+            self._warm = int(trained) < self.config.warmup
         trained += 1
-        return warm
+        return self._warm
 
     def _error(self, wrong: Tensor, alpha_bar: Tensor) -> Tensor:
         """Return the (weighted) error of ε of each example (n,)."""
@@ -244,6 +248,11 @@ class Damm(System):
     def _draw(self, noise: Noise, sample: int, step: int) -> Tensor:
         config = self.config
         return noise(config.output.key, sample=sample, step=step, channels=config.channels, every=config.factor)
+
+
+def _forget_warmth(system: nn.Module, _keys: object) -> None:
+    """Have the number of steps read anew: other weights have been trained for another number."""
+    system._warm = None  # noqa: SLF001
 
 
 def normalised(image: Tensor, modality: Modality) -> Tensor:

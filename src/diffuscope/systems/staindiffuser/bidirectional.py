@@ -34,7 +34,7 @@ class BidirectionalStainDiffuser(BranchSystem):
 
     def __init__(self, config: BidirectionalConfig) -> None:
         super().__init__(config)
-        self.network = StainDiffuserNetwork(WIDTHS[config.size], segmentation=False)
+        self.network = StainDiffuserNetwork(WIDTHS[config.size])
         mpp = config.mpp
         if config.direction == "he-to-ihc":
             self.inputs = (outputs.colour("H&E", "he", mpp),)
