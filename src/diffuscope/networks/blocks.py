@@ -70,11 +70,13 @@ class ResidualBlock(nn.Module):
         Channels.
     time_width : int
         Channels of the time embedding; 0 for a block without time.
+    norm : Module, optional
+        Of its input, (n, inputs, h, w); default `ChannelNorm`.
     """
 
-    def __init__(self, inputs: int, outputs: int, time_width: int = 0) -> None:
+    def __init__(self, inputs: int, outputs: int, time_width: int = 0, norm: nn.Module | None = None) -> None:
         super().__init__()
-        self.norm = ChannelNorm()
+        self.norm = ChannelNorm() if norm is None else norm
         self.first = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.second = nn.Conv2d(outputs, outputs, 3, padding=1)
         # Each block begins as the identity, so that depth does not slow the first steps of training.
