@@ -124,6 +124,8 @@ class MIDiffusionConfig(_Strict):
         Of a run, px. A tile that holds whole slices has no seams.
     patch : int
         Side of a training patch, px.
+    consistency : float
+        Default of a run's option of that name, in [0, 1].
     """
 
     target: ModalityConfig
@@ -138,6 +140,7 @@ class MIDiffusionConfig(_Strict):
     tile: int = Field(default=224, ge=16, multiple_of=8)
     overlap: int = Field(default=32, ge=0, multiple_of=8)
     patch: int = Field(default=128, ge=16, multiple_of=8)
+    consistency: float = Field(default=0.0, ge=0.0, le=1.0)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
