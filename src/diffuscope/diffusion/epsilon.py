@@ -42,7 +42,7 @@ def corrupt(clean: Tensor, alpha_bar: Tensor, generator: torch.Generator) -> tup
     alpha_bar : Tensor of shape (T,)
         ᾱ_t of the schedule.
     generator : torch.Generator
-        CPU generator that t and ε are drawn from.
+        That t and ε are drawn from, on its own device.
 
     Returns
     -------
@@ -51,8 +51,9 @@ def corrupt(clean: Tensor, alpha_bar: Tensor, generator: torch.Generator) -> tup
     time, alpha_bar : Tensor of shape (n,)
         t / T, and ᾱ_t.
     """
-    t = torch.randint(0, len(alpha_bar), (len(clean),), generator=generator).to(clean.device)
-    noise = torch.randn(clean.shape, generator=generator).to(clean.device)
+    where = generator.device
+    t = torch.randint(0, len(alpha_bar), (len(clean),), generator=generator, device=where).to(clean.device)
+    noise = torch.randn(clean.shape, generator=generator, device=where).to(clean.device)
     a = alpha_bar[t]
     root = a[:, None, None, None]
     noisy = root.sqrt() * clean + (1.0 - root).sqrt() * noise

@@ -151,7 +151,7 @@ class System(nn.Module, ABC):
         batch : mapping of str to Tensor
             What the recipe's data set yields, physical ranges, (n, c, h, w).
         generator : torch.Generator
-            Source of t and ε, so that a step is a function of (seed, step).
+            Source of t and ε, so that a step is a function of (seed, step); numbers are drawn on its own device.
         """
 
     def objectives(self) -> dict[str, list[nn.Parameter]]:
@@ -167,6 +167,19 @@ class System(nn.Module, ABC):
             Keys that `loss` returns; every parameter that trains, in exactly one list. ``"loss"`` is the first.
         """
         return {"loss": [parameter for parameter in self.parameters() if parameter.requires_grad]}
+
+    def compiled_parts(self) -> tuple[nn.Module, ...]:
+        """Modules that `sample` calls at every evaluation, or `loss` at every step, and so are worth compiling.
+
+        Each is called as a module (``part(…)``) with tensors of shapes that do not change from step to step, and none
+        calls another. `diffuscope.networks.compiled.compile_parts` compiles them in place. The default is none,
+        which is right for every system: it then runs plain.
+
+        Returns
+        -------
+        tuple of Module
+        """
+        return ()
 
     def training_keys(self) -> tuple[list[str], list[str]]:
         """Keys of the pictures that a case must have to be trained on, and of those that are taken where there are any.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -138,7 +138,7 @@ def _targets(data: TrainingData, recipe: Recipe, start: Start) -> TrainingData:
         lambda number: data.batch_at(number) if number >= 0 else data.validation[-1 - number],
         recipe.model_copy(update={"config": start.config}),
     )
-    return TrainingData(every, [every(-1 - index) for index in range(len(data.validation))])
+    return replace(data, batch_at=every, validation=[every(-1 - index) for index in range(len(data.validation))])
 
 
 def make_card(recipe: Recipe, start: Start, parts: dict[str, str]) -> ModelCard:

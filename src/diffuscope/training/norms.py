@@ -6,7 +6,8 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from diffuscope.systems.base import System
-from diffuscope.training.batches import TrainingData, laid_out
+from diffuscope.training.batches import TrainingData
+from diffuscope.training.module import seeded
 
 #: Batches that statistics are taken from.
 BATCHES = 150
@@ -52,10 +53,10 @@ def settle_norms(
         # The plain mean over batches.
         norm.momentum = None
     for number in range(batches if norms else 0):
-        batch = {key: laid_out(value.to(device)) for key, value in data.batch_at(number).items()}
-        torch.manual_seed(seed * 1_000_003 + _SEED + number)
+        generator = seeded(seed * 1_000_003 + _SEED + number, device)
+        batch = data.finished({key: value.to(device) for key, value in data.batch_at(number).items()}, generator)
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-            system.loss(batch, torch.Generator().manual_seed(seed * 1_000_003 + _SEED + number))
+            system.loss(batch, generator)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     system.eval()

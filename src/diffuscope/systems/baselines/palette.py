@@ -6,7 +6,7 @@ from collections.abc import Generator, Mapping
 from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from diffuscope.diffusion.epsilon import denoise, epsilon_errors, read_velocity
 from diffuscope.diffusion.schedule import linear_schedule
@@ -40,6 +40,10 @@ class Palette(Staining):
             "fast": SampleSettings(sampler="sde-dpmsolver++", steps=min(10, config.T)),
             "reference": SampleSettings(sampler="ddpm", steps=config.T),
         }
+
+    def compiled_parts(self) -> tuple[nn.Module, ...]:
+        """The U-Net."""
+        return (self.network,)
 
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """MSE of ε over ᾱ_t, one t and ε an example (see `System.loss`); ``he`` and ``ihc`` are read."""

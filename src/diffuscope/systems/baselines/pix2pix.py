@@ -42,6 +42,10 @@ class Pix2Pix(Staining):
         """G follows ``loss``, D ``discriminator`` (see `System.objectives`)."""
         return {"loss": list(self.generator.parameters()), "discriminator": list(self.discriminator.parameters())}
 
+    def compiled_parts(self) -> tuple[nn.Module, ...]:
+        """G. Not D, which `loss` calls with weights of its own choice."""
+        return (self.generator,)
+
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:  # noqa: ARG002
         """Return the losses of both players (see `System.loss`); ``he`` and ``ihc`` are read. Nothing is drawn.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from diffuscope.networks.unet import ModulatedUNet
@@ -31,6 +31,10 @@ class UNetRegression(Staining):
         super().__init__(config, uncertain=False)
         self.network = ModulatedUNet(3, WIDTHS[config.size], timed=False)
         self.presets = {"fast": SampleSettings(sampler="direct", steps=1)}
+
+    def compiled_parts(self) -> tuple[nn.Module, ...]:
+        """The U-Net."""
+        return (self.network,)
 
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:  # noqa: ARG002
         """Mean squared error in [−1, 1] (see `System.loss`); ``he`` and ``ihc`` are read. Nothing is drawn."""

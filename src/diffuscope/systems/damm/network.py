@@ -163,6 +163,11 @@ class UMMNetwork(nn.Module):
         uncertainty = None if self.attention is None else self.attention.uncertainty
         return nn.ModuleList(one for one in (uncertainty, self.agreement) if one is not None)
 
+    def compiled_parts(self) -> tuple[nn.Module, ...]:
+        """Return the modules that are called at every evaluation (see `System.compiled_parts`)."""
+        attention = () if self.attention is None else (self.attention,)
+        return self, self.unimodal.decoder, self.multimodal.decoder, *attention
+
     def agree(self, main: Tensor, auxiliary: Tensor) -> Tensor | None:
         """Return what `encode` takes as agreement, of y_v and y_n (n, c, h, w): the same for every x_t."""
         return None if self.agreement is None else self.agreement(main, auxiliary)
@@ -181,6 +186,12 @@ class UMMNetwork(nn.Module):
         agreement : Tensor of shape (n, 1, 1, 1), optional
             From `agree`.
         """
+        return Encoded(*self(x, main, auxiliary, time, agreement))
+
+    def forward(
+        self, x: Tensor, main: Tensor, auxiliary: Tensor, time: Tensor, agreement: Tensor | None = None
+    ) -> tuple[list[Tensor], list[Tensor], Tensor, Tensor]:
+        """Return what `encode` returns as plain tensors: a module's call is what can be compiled."""
         embedding = self.embed(time)
         u = self.unimodal.stem(torch.cat([x, main], dim=1))
         m = self.fusion[0](u, self.multimodal.stem(torch.cat([x, auxiliary], dim=1)))
@@ -194,7 +205,7 @@ class UMMNetwork(nn.Module):
             uncertainty = torch.zeros_like(m[:, :1], dtype=torch.promote_types(m.dtype, torch.float32))
         else:
             uncertainty = self.attention.uncertain(u, m, agreement)
-        return Encoded(features, fused, uncertainty, embedding)
+        return features, fused, uncertainty, embedding
 
     def decode_unimodal(self, encoded: Encoded) -> Tensor:
         """Return the raw output (n, outputs, h, w) of the uni-modal branch."""

@@ -83,6 +83,10 @@ class Damm(System):
             self.network.eval()
         return self
 
+    def compiled_parts(self) -> tuple[nn.Module, ...]:
+        """Both encoders, woven into one, either decoder, and the attention between them."""
+        return self.network.compiled_parts()
+
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """L + λ·L_dfl (paper Eqs. 11 to 14), one t and ε an example; of the autoencoders their reconstruction.
 
@@ -96,7 +100,7 @@ class Damm(System):
         batch : mapping
             By key of each input and of the output, (n, 1, h, w) in physical values.
         generator : torch.Generator
-            CPU generator that t and ε are drawn from.
+            That t and ε are drawn from, on its own device.
 
         Returns
         -------

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from diffuscope.diffusion.schedule import linear_schedule
 from diffuscope.diffusion.score_samplers import SCORE_SAMPLERS, draw_sample
@@ -165,6 +165,10 @@ class MIDiffusion(System):
             "mean": SampleSettings(sampler="ancestral", steps=1),
         }
 
+    def compiled_parts(self) -> tuple[nn.Module, ...]:
+        """The score network."""
+        return (self.network,)
+
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """Denoising score matching with LMI(F; F, F_t), one t and z an example (Eq. 12).
 
@@ -173,7 +177,7 @@ class MIDiffusion(System):
         batch : mapping
             The target's key: (n, 1, h, w) in its physical range. Nothing else is read.
         generator : torch.Generator
-            CPU generator that t, z and the examples without LMI are drawn from.
+            That t, z and the examples without LMI are drawn from, on its own device.
 
         Returns
         -------
@@ -181,14 +185,15 @@ class MIDiffusion(System):
             ``loss``: scalar.
         """
         clean = _signed(batch[self.config.target.key], self.config.target)
+        where = generator.device
         time, sigma = (drawn.to(clean.device) for drawn in self.levels.draw(len(clean), generator))
-        noise = torch.randn(clean.shape, generator=generator).to(clean.device)
-        dropped = (torch.rand(len(clean), generator=generator) < self.config.drop).to(clean.device)
+        noise = torch.randn(clean.shape, generator=generator, device=where).to(clean.device)
+        dropped = (torch.rand(len(clean), generator=generator, device=where) < self.config.drop).to(clean.device)
         kept = (1.0 / (1.0 + sigma.square()))[:, None, None, None]
         noisy = kept.sqrt() * clean + (1.0 - kept).sqrt() * noise
         with torch.no_grad():
             condition = Condition(clean, self.config.lmi)(noisy)
-            condition[dropped] = DROPPED
+            condition = condition.masked_fill(dropped[:, None, None, None], DROPPED)
         velocity = kept.sqrt() * noise - (1.0 - kept).sqrt() * clean
         errors = (self.network(noisy, time, condition) - velocity).square()
         return {"loss": (errors * kept if self.config.loss_weighting == "epsilon" else errors).mean()}

@@ -6,7 +6,7 @@ from collections.abc import Generator, Mapping
 from itertools import count
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from diffuscope.stains import optical_density
 from diffuscope.systems.base import Estimate, Noise, SampleSettings
@@ -44,6 +44,10 @@ class BidirectionalStainDiffuser(BranchSystem):
             made = [outputs.colour("virtual H&E", "he", mpp)]
         self.outputs = (*made, outputs.uncertainty(mpp))
 
+    def compiled_parts(self) -> tuple[nn.Module, ...]:
+        """The encoder, which training evaluates at every step, and the branch."""
+        return self.network.encoder, self.network.generation
+
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """L = L_H&E→IHC + L_IHC→H&E, MSE of ε, one t and ε per example and direction.
 
@@ -52,7 +56,7 @@ class BidirectionalStainDiffuser(BranchSystem):
         batch : mapping
             ``he`` and ``ihc``: (n, 3, h, w) in [0, 255].
         generator : torch.Generator
-            CPU generator that t and ε are drawn from.
+            That t and ε are drawn from, on its own device.
 
         Returns
         -------

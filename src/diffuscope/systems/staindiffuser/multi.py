@@ -8,7 +8,7 @@ from itertools import count
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from diffuscope.errors import InputError
 from diffuscope.systems.base import Estimate, Noise, SampleSettings
@@ -49,6 +49,10 @@ class MultiStainDiffuser(BranchSystem):
             )
         )
 
+    def compiled_parts(self) -> tuple[nn.Module, ...]:
+        """The encoder, which training evaluates at every step, and the branches."""
+        return self.network.encoder, *self.network.branches.values()
+
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """L = Σ λ_i·L_i over the stains that the batch holds, MSE of ε (StainDiffuser §4, L_multi-stain).
 
@@ -59,7 +63,7 @@ class MultiStainDiffuser(BranchSystem):
         batch : mapping
             ``he`` and at least one of ``ihc_s``: (n, 3, h, w) in [0, 255].
         generator : torch.Generator
-            CPU generator that t and ε are drawn from.
+            That t and ε are drawn from, on its own device.
 
         Returns
         -------

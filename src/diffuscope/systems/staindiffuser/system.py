@@ -8,7 +8,7 @@ from itertools import count
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from diffuscope.stains import coarse_mask, dab_density, fill_rims
 from diffuscope.systems.base import Estimate, Noise, SampleSettings
@@ -57,6 +57,12 @@ class StainDiffuser(BranchSystem):
             outputs.uncertainty(mpp),
         )
 
+    def compiled_parts(self) -> tuple[nn.Module, ...]:
+        """The encoder, which training evaluates at every step, and the branches."""
+        network = self.network
+        second = () if network.segmentation is None else (network.segmentation,)
+        return network.encoder, network.generation, *second
+
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """L = L_gen + λ·L_seg, MSE of ε, one t and ε per example and task (paper Eq. 9).
 
@@ -66,7 +72,7 @@ class StainDiffuser(BranchSystem):
             ``he`` and ``ihc``: (n, 3, h, w) in [0, 255]; ``mask``: (n, 1, h, w) in {0, 1}, or with the distance as
             auxiliary task ``distance``: (n, 1, h, w) in µm, positive in cells.
         generator : torch.Generator
-            CPU generator that t and ε are drawn from.
+            That t and ε are drawn from, on its own device.
 
         Returns
         -------

@@ -1,0 +1,63 @@
+"""Networks compiled in place by `torch.compile`, where that is possible here; the same network, plain, where it is not.
+
+Compiling takes seconds a network and is worth it for many evaluations. Inductor keeps what it made on disk
+(`torch._inductor.config`: ``TORCHINDUCTOR_CACHE_DIR``), so that the next process takes it from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def compile_parts(parts: Iterable[nn.Module], *, tell: Callable[[str], None]) -> None:
+    """Compile modules in place, each at its first call; names of weights stay, and a module's copy is plain.
+
+    Last bits of a compiled module differ from those of the plain one. A part is compiled once more for each shape,
+    dtype and mode (gradient, autocast) that it meets.
+
+    Parameters
+    ----------
+    parts : iterable of Module
+        See `diffuscope.systems.base.System.compiled_parts`.
+    tell : callable
+        Gets one sentence, once, where compiling fails: no compiler for this device, or an operation that it does not
+        know. The parts then run plain. It is called by the thread that evaluates the network.
+    """
+    backend = _Inductor(tell)
+    for part in parts:
+        try:
+            # One compilation a shape: a run has one batch size, and kernels of fixed sizes are the faster ones.
+            part.compile(backend=backend, dynamic=False)
+        except RuntimeError as error:
+            backend.fail(error)
+
+
+class _Inductor:
+    """Inductor as a backend of `torch.compile` that gives the graph back as it is where Inductor fails."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell, self._failed = tell, False
+
+    def __call__(self, graph: torch.fx.GraphModule, inputs: Sequence[Any]) -> Callable[..., Any]:
+        """Compile a graph of one module's call."""
+        if self._failed:
+            return graph.forward
+        # Here, not above: it takes a second that those who never compile need not wait for.
+        from torch._dynamo import lookup_backend
+
+        try:
+            return lookup_backend("inductor")(graph, inputs)  # type: ignore[arg-type]
+        except Exception as error:  # noqa: BLE001  whatever is missing here, the plain network still runs
+            self.fail(error)
+            return graph.forward
+
+    def fail(self, error: Exception) -> None:
+        """Tell once why networks run plain."""
+        if not self._failed:
+            self._failed = True
+            lines = str(error).strip().splitlines() or [""]
+            self._tell(f"The network could not be compiled and runs plain ({type(error).__name__}: {lines[0]}).")
