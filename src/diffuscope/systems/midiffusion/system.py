@@ -6,7 +6,9 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from diffuscope.diffusion.schedule import linear_schedule
@@ -14,30 +16,21 @@ from diffuscope.diffusion.score_samplers import SCORE_SAMPLERS, draw_sample
 from diffuscope.diffusion.ve_sde import variance_exploding, variance_preserving
 from diffuscope.systems.base import Estimate, Noise, SampleSettings, System
 from diffuscope.systems.midiffusion.condition import DROPPED, Condition
-from diffuscope.systems.midiffusion.config import WIDTHS, MIDiffusionConfig, ModalityConfig
+from diffuscope.systems.midiffusion.config import ATTENDS, WIDTHS, MIDiffusionConfig, ModalityConfig
 from diffuscope.systems.midiffusion.consistency import Consistency
+from diffuscope.systems.midiffusion.guide import random_guide
 from diffuscope.systems.midiffusion.network import ScoreNetwork
+from diffuscope.systems.midiffusion.options import PAPER, options
+from diffuscope.systems.midiffusion.place import CHANNELS, bodies, body_mask, place_maps
 from diffuscope.systems.midiffusion.support import support
-from diffuscope.systems.ports import Option, Port
+from diffuscope.systems.ports import Port
 
 # The paper's hundreds, of slices one by one.
 _REFERENCE_STEPS = 1000
-_PAPER = {"along_z": 0.0, "neighbours": 0.0, "consistency": 0.0}
 # σ, of images in [−1, 1], above which the levels of regions are decided, which flicker from slice to slice: neighbours
 # guide, too, and levels are made consistent. What is decided below are a slice's own edges and texture. From 0.3 on
 # neighbours blur those of a brain.
 _LEVELS_ABOVE = 1.0
-
-_CONSISTENCY = Option(
-    name="consistent levels",
-    key="consistency",
-    default=0.0,
-    range=(0.0, 1.0),
-    about=(
-        "How far a result is drawn, while its levels are decided, to one level for each intensity of the source: "
-        "0 is the paper; 1 keeps regions of one tissue alike, and may lose what the source does not tell apart."
-    ),
-)
 
 
 class MIDiffusion(System):
@@ -71,55 +64,15 @@ class MIDiffusion(System):
     """
 
     samplers = SCORE_SAMPLERS
-    options = (
-        Option(
-            name="faithfulness",
-            key="guidance",
-            default=1.0,
-            range=(0.0, 10.0),
-            about=(
-                "0: a realistic image whatever the source; 1: as trained; above: nearer to the source, less realistic. "
-                "Other values than 0 and 1 cost one more evaluation a step."
-            ),
-        ),
-        Option(
-            name="start from the source (t0)",
-            key="t0",
-            default=1.0,
-            range=(0.01, 1.0),
-            about=(
-                "1: sampling begins with noise. Below: with the source itself, in its own intensities, noised to t0; "
-                "the lower, the more of them remains."
-            ),
-        ),
-        Option(
-            name="noise shared along z",
-            key="along_z",
-            # With noise of their own slices flicker up to five times as much as the target's own, with shared noise
-            # up to 1.4 times (benchmarks.translation flicker).
-            default=1.0,
-            range=(0.0, 1.0),
-            about="Part of the noise that all slices of a volume share: 1 makes equal slices equal; less flickers.",
-        ),
-        Option(
-            name="guidance by neighbouring slices",
-            key="neighbours",
-            default=1.0,
-            range=(0.0, 1.0),
-            about=(
-                "How much the slices before and after guide while a slice's levels are decided, over the slice itself: "
-                "0 flickers more and takes half the time."
-            ),
-        ),
-    )
     context = 1
 
     def __init__(self, config: MIDiffusionConfig) -> None:
         super().__init__()
         self.config = config
-        self.network = ScoreNetwork(WIDTHS[config.size], attention=config.size == "paper")
+        self._maps = 2 + CHANNELS * config.place
+        self.network = ScoreNetwork(WIDTHS[config.size], condition=self._maps, attention=config.size in ATTENDS)
         self.tile, self.overlap = config.tile, config.overlap
-        self.options = (*self.options, replace(_CONSISTENCY, default=config.consistency))
+        self.options = options(config.consistency)
         source = _image(config.source, config.source.name, config.source.key, config.mpp)
         # Slice by slice.
         spacing = (None, config.mpp / 1000.0, config.mpp / 1000.0)
@@ -159,7 +112,7 @@ class MIDiffusion(System):
             "reference": SampleSettings(
                 sampler="ddpm" if vp else "euler-maruyama",
                 steps=config.T if vp else _REFERENCE_STEPS,
-                options=_PAPER,
+                options=PAPER,
             ),
             # The first evaluation of any sampler, and no more: x holds nothing but noise, and D is the posterior mean.
             "mean": SampleSettings(sampler="ancestral", steps=1),
@@ -170,12 +123,13 @@ class MIDiffusion(System):
         return (self.network,)
 
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
-        """Denoising score matching with LMI(F; F, F_t), one t and z an example (Eq. 12).
+        """Denoising score matching with LMI(F; F, F_t), or LMI(φ(F); φ(F), F_t), one t and z an example (Eq. 12).
 
         Parameters
         ----------
         batch : mapping
-            The target's key: (n, 1, h, w) in its physical range. Nothing else is read.
+            The target's key: (n, 1, h, w) in its physical range; ``body``, its mask (n, 1, h, w) in [0, 1], is found
+            where it is needed and not there. Nothing else is read.
         generator : torch.Generator
             That t, z and the examples without LMI are drawn from, on its own device.
 
@@ -184,42 +138,63 @@ class MIDiffusion(System):
         dict of str to Tensor
             ``loss``: scalar.
         """
-        clean = _signed(batch[self.config.target.key], self.config.target)
+        config = self.config
+        clean = _signed(batch[config.target.key], config.target)
         where = generator.device
-        time, sigma = (drawn.to(clean.device) for drawn in self.levels.draw(len(clean), generator))
+        draw = self.levels.draw_normal if config.noise == "normal" else self.levels.draw
+        time, sigma = (drawn.to(clean.device) for drawn in draw(len(clean), generator))
         noise = torch.randn(clean.shape, generator=generator, device=where).to(clean.device)
-        dropped = (torch.rand(len(clean), generator=generator, device=where) < self.config.drop).to(clean.device)
+        dropped = (torch.rand(len(clean), generator=generator, device=where) < config.drop).to(clean.device)
         kept = (1.0 / (1.0 + sigma.square()))[:, None, None, None]
         noisy = kept.sqrt() * clean + (1.0 - kept).sqrt() * noise
         with torch.no_grad():
-            condition = Condition(clean, self.config.lmi)(noisy)
+            guide, place = self._guide_of(clean, batch, generator)
+            condition = Condition(guide, config.lmi, place)(noisy)
             condition = condition.masked_fill(dropped[:, None, None, None], DROPPED)
         velocity = kept.sqrt() * noise - (1.0 - kept).sqrt() * clean
         errors = (self.network(noisy, time, condition) - velocity).square()
-        return {"loss": (errors * kept if self.config.loss_weighting == "epsilon" else errors).mean()}
+        return {"loss": (errors * kept if config.loss_weighting == "epsilon" else errors).mean()}
+
+    def _guide_of(
+        self, clean: Tensor, batch: Mapping[str, Tensor], generator: torch.Generator
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return what guides in training, and where in the body it lies."""
+        if not self.config.place and self.config.guide == "itself":
+            return clean, None
+        body = (batch["body"] > 0.5).float() if "body" in batch else bodies(clean)
+        guide = random_guide(clean, body, generator) if self.config.guide == "random" else clean
+        return guide, place_maps(body) if self.config.place else None
 
     def training_keys(self) -> tuple[list[str], list[str]]:
         """The target, and nothing of the source."""
         return [self.config.target.key], []
 
+    def complete(self, crops: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+        """Add the body's mask where training needs it: to find it takes longer than to read a slice."""
+        if not self.config.place and self.config.guide == "itself":
+            return dict(crops)
+        target = self.config.target
+        image = (crops[target.key][..., 0] - target.low) / (target.high - target.low)
+        return {**crops, "body": body_mask(image)[..., None].astype(np.float32)}
+
     def sample(
         self, inputs: Mapping[str, Tensor], noise: Noise, settings: SampleSettings
     ) -> Generator[Estimate, None, dict[str, Tensor]]:
         """Sample one batch of slices (see `System.sample`); what LMI needs of the source is computed once a batch."""
-        options = {option.key: option.default for option in self.options} | dict(settings.options)
+        chosen = {option.key: option.default for option in self.options} | dict(settings.options)
         config, key = self.config, self.config.target.key
         before, source, after = _signed(inputs[config.source.key], config.source).split(1, dim=1)
-        weight, start, near = options["guidance"], options["t0"], options["neighbours"]
+        weight, start, near = chosen["guidance"], chosen["t0"], chosen["neighbours"]
         guiding = [(1.0, source), *([(near, before), (near, after)] if near else [])] if weight else []
-        guides = [(share, Condition(one, config.lmi)) for share, one in guiding]
-        levels = partial(Consistency(source), share=options["consistency"]) if options["consistency"] else None
+        guides = [(share, Condition(one, config.lmi, self._place_of(one))) for share, one in guiding]
+        levels = partial(Consistency(source), share=chosen["consistency"]) if chosen["consistency"] else None
         denoise = partial(self._denoise, guides=guides, weight=weight, levels=levels)
         done, total, pictures = 0, settings.samples * settings.steps, []
         for k in range(settings.samples):
             run = draw_sample(
                 denoise,
                 self.levels,
-                partial(_draw, noise, key, k, options["along_z"]),
+                partial(_draw, noise, key, k, chosen["along_z"]),
                 sampler=settings.sampler,
                 steps=settings.steps,
                 source=source if start < 1.0 else None,
@@ -241,6 +216,9 @@ class MIDiffusion(System):
             "support": supported,
         }
 
+    def _place_of(self, source: Tensor) -> Tensor | None:
+        return place_maps(bodies(source)) if self.config.place else None
+
     def _denoise(
         self,
         x: Tensor,
@@ -261,7 +239,7 @@ class MIDiffusion(System):
         whole = sum(share for share, _ in heard)
         terms = [(weight * share / whole, guide(scaled)) for share, guide in heard]
         if weight != 1.0:
-            terms.append((1.0 - weight, x.new_full((len(x), 2, *x.shape[2:]), DROPPED)))
+            terms.append((1.0 - weight, x.new_full((len(x), self._maps, *x.shape[2:]), DROPPED)))
         found = self.network(torch.cat([scaled] * len(terms)), time, torch.cat([maps for _, maps in terms]))
         velocity = sum(part * one for (part, _), one in zip(terms, found.chunk(len(terms)), strict=True))
         clean = (kept**0.5 * scaled - (1.0 - kept) ** 0.5 * velocity).clamp(-1.0, 1.0)
