@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from diffuscope.networks.blocks import ChannelNorm, ResidualBlock, TimeEmbedding, Upsample, downsample, silu
+from diffuscope.networks.blocks import ChannelNorm, ResidualBlock, TimeEmbedding, Upsample, downsample
 from diffuscope.systems.damm.agreement import Agreement
 from diffuscope.systems.damm.loss import divergence
 from diffuscope.systems.damm.mmfm import MMFM, Concatenation
@@ -63,12 +63,12 @@ class Decoder(nn.Module):
 
     def forward(self, bottleneck: Tensor, skips: Sequence[Tensor], embedding: Tensor) -> Tensor:
         """Return (n, outputs, h, w) of the encoder's features, finest first, and what enters the middle block."""
-        h = self.middle(bottleneck, embedding)
+        h = torch.cat([self.middle(bottleneck, embedding), skips[-1]], dim=1)
         for level in reversed(range(len(skips))):
-            h = self.blocks[level](torch.cat([h, skips[level]], dim=1), embedding)
+            h = self.blocks[level](h, embedding)
             if level:
-                h = self.up[level - 1](h)
-        return self.head(silu(self.norm(h)))
+                h = self.up[level - 1].joined(h, skips[level - 1])
+        return self.head(self.norm(h, activate=True))
 
 
 @dataclass(frozen=True)

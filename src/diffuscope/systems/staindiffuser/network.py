@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from diffuscope.diffusion.epsilon import read_velocity
-from diffuscope.networks.blocks import ChannelNorm, silu
+from diffuscope.networks.blocks import ChannelNorm
 from diffuscope.networks.unet import Encoder, ModulatedUNet
 
 Attention = list[tuple[Tensor, Tensor]]
@@ -38,7 +38,7 @@ class AttentionBlock(nn.Module):
 
     def forward(self, feature: Tensor) -> tuple[Tensor, Tensor]:
         """Map F_i (n, width, h, w) to gain and offset of the same shape."""
-        gain, offset = self.project(silu(self.norm(feature))).chunk(2, dim=1)
+        gain, offset = self.project(self.norm(feature, activate=True)).chunk(2, dim=1)
         # Contiguous in channels_last, so that each later step reads them in one pass.
         return (1.0 + gain).contiguous(memory_format=torch.channels_last), offset.contiguous(
             memory_format=torch.channels_last
