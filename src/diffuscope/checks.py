@@ -68,8 +68,11 @@ def check_resumed(out: Path, begun: Mapping[str, Any], asked: Mapping[str, Any])
         Run records: of the result, and of the run that wants to go on with it.
     """
     for part, what in (("model", "hash"), ("inputs", None), ("parameters", None), ("compute", None)):
-        # What is only in `begun` under "compute" tells what happened to that run, not what it was asked for.
-        keys = {what} if what else {*asked[part]} if part == "compute" else {*begun[part], *asked[part]}
+        # What is only in `begun` under "compute" tells what happened to that run, not what it was asked for; what is
+        # only in `asked` is a choice that the Diffuscope that began it did not have.
+        keys = (
+            {what} if what else {*asked[part]} & {*begun[part]} if part == "compute" else {*begun[part], *asked[part]}
+        )
         for key in sorted(keys):
             old, new = (_plain(record[part].get(key)) for record in (begun, asked))
             if old != new:

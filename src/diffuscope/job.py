@@ -22,7 +22,7 @@ from diffuscope.systems.base import SampleSettings, System
 from diffuscope.tiling.plan import Plan, Region, Tile, parse_region
 from diffuscope.tiling.result import open_result
 from diffuscope.tiling.tissue import TissueMap
-from diffuscope.where import Asked, Where, address, choose, lanes
+from diffuscope.where import Asked, Where, address, choose, io_threads, lanes
 from diffuscope.zoo import Model, load_model
 
 
@@ -52,6 +52,8 @@ class Job:
         Where to compute: what the user said, and what came of it.
     lanes : int
         Batches that this process computes side by side.
+    io_threads : int
+        Threads that read tiles, and as many that write them.
     notices : tuple of str
         What to tell the user.
     record : dict
@@ -69,6 +71,7 @@ class Job:
     asked: Asked
     where: Where
     lanes: int
+    io_threads: int
     notices: tuple[str, ...]
     record: dict[str, Any]
 
@@ -158,7 +161,7 @@ def prepare(
     ground = find_ground(opened, system, region=region, slices=slices, ranges=_ranges(begun) | ranges, stains=stains)
     inputs, plan = ground.inputs, ground.plan
     check_room(out, plan, system.outputs)
-    where = choose(asked, begun, loaded, settings)
+    where = choose(asked, begun, loaded, settings, plan)
     if not asked.elsewhere:
         system.to(where.device)
 
@@ -213,6 +216,7 @@ def prepare(
         asked=asked,
         where=where,
         lanes=lanes(asked, where),
+        io_threads=io_threads(asked, where),
         notices=notices,
         record=record,
     )
