@@ -74,11 +74,10 @@ def translated(
         are over as many draws as slices.
     """
     config = system.config
-    chosen = replace(
-        settings or next(iter(system.presets.values())),
-        samples=samples,
-        options={"along_z": 0.0} | ({"neighbours": 0.0} if source.ndim == 3 else {}) | dict(options or {}),
-    )
+    preset = settings or next(iter(system.presets.values()))
+    alone = {"neighbours": 0.0} if source.ndim == 3 else {}
+    wanted = {"along_z": 0.0} | alone | dict(preset.options) | dict(options or {})
+    chosen = replace(preset, samples=samples, options=wanted)
     stacks = source[:, None].repeat(3, axis=1) if source.ndim == 3 else source
     keys = (config.target.key, "mean", "support")
     parts: dict[str, list[NDArray[np.float32]]] = {key: [] for key in keys}

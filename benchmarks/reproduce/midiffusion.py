@@ -13,7 +13,7 @@ from torch import Tensor
 from benchmarks._cells import Cell, Training
 from benchmarks._translation import COLUMNS
 from benchmarks.reproduce.claims import Claim
-from benchmarks.reproduce.scans import DIRECTIONS, FEW, Direction, Pictures
+from benchmarks.reproduce.scans import DIRECTIONS, FEW, PAPER, Direction, Pictures
 
 #: Of rows that a claim compares.
 SEEDS = 3
@@ -198,7 +198,7 @@ class Task:
         budget, recipe = self.budget, self.direction.recipe
         own = {"size": budget.size, "patch": budget.patch * self.row.wider}
         if self.row.system == "midiffusion":
-            config = recipe.config | own | dict(self.row.config)
+            config = recipe.config | PAPER | own | dict(self.row.config)
         else:
             config = {"stain": self.direction.modalities[1].name, "mpp": recipe.config["mpp"]} | own
         batch = max(budget.batch // self.row.wider**2, 1)
