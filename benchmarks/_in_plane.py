@@ -74,7 +74,7 @@ def _found(source: Pictures, target: Pictures) -> list[list[float]]:
 
 
 def _finer(image: Pictures, mask: NDArray[np.bool_]) -> Density:
-    """Return a slice as the registration takes slides, of which its coarsest level sees an eighth: in px of a quarter."""
+    """Return a slice in px of a quarter: the registration's coarsest level sees an eighth of what it is given."""
     fine = ndimage.zoom(image, _FINER, order=1, mode="nearest", grid_mode=True)
     return Density(fine, mask.repeat(_FINER, 0).repeat(_FINER, 1), 1.0 / _FINER)
 

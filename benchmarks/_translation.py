@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks._slide import sample_tiles
 from benchmarks.reproduce.scans import Pictures, Slices, physical, unit
+from diffuscope.devices import pick_device
 from diffuscope.evaluation.dab import dice
 from diffuscope.evaluation.distributions import kid
 from diffuscope.evaluation.features import RandomConvFeatures
@@ -25,8 +26,8 @@ COLUMNS = (
 #: HU above which is bone, and below which is air.
 BONE, AIR = 150.0, -150.0
 _BINS = 32
-# Slices that are sampled at once.
-_AT_ONCE = 4
+# Slices that are sampled at once, on a CPU and on anything else.
+_AT_ONCE, _AT_ONCE_GPU = 4, 32
 
 
 class Translated(NamedTuple):
@@ -81,8 +82,9 @@ def translated(
     stacks = source[:, None].repeat(3, axis=1) if source.ndim == 3 else source
     keys = (config.target.key, "mean", "support")
     parts: dict[str, list[NDArray[np.float32]]] = {key: [] for key in keys}
-    for first in range(0, len(source), _AT_ONCE):
-        some = slice(first, first + _AT_ONCE)
+    at_once = _AT_ONCE if pick_device("auto").type == "cpu" else _AT_ONCE_GPU
+    for first in range(0, len(source), at_once):
+        some = slice(first, first + at_once)
         images = torch.from_numpy(physical(stacks[some], config.source))
         found, _ = sample_tiles(system, {config.source.key: images}, places[some], chosen, seed=seed)
         for key in keys:
