@@ -35,12 +35,13 @@ class Translated(NamedTuple):
 
     Attributes
     ----------
-    sample, mean, support : ndarray
-        The first sample, the mean of all, and the support of the first by its source.
+    sample, mean, uncertainty, support : ndarray
+        The first sample, the mean of all and their standard deviation, and the support of the first by its source.
     """
 
     sample: Pictures
     mean: Pictures
+    uncertainty: Pictures
     support: Pictures
 
 
@@ -80,7 +81,7 @@ def translated(
     wanted = {"along_z": 0.0} | alone | dict(preset.options) | dict(options or {})
     chosen = replace(preset, samples=samples, options=wanted)
     stacks = source[:, None].repeat(3, axis=1) if source.ndim == 3 else source
-    keys = (config.target.key, "mean", "support")
+    keys = (config.target.key, "mean", "uncertainty", "support")
     parts: dict[str, list[NDArray[np.float32]]] = {key: [] for key in keys}
     at_once = _AT_ONCE if pick_device("auto").type == "cpu" else _AT_ONCE_GPU
     for first in range(0, len(source), at_once):
@@ -89,8 +90,9 @@ def translated(
         found, _ = sample_tiles(system, {config.source.key: images}, places[some], chosen, seed=seed)
         for key in keys:
             parts[key].append(found[key][:, 0].numpy())
-    sample, mean, support = (np.concatenate(parts[key]) for key in keys)
-    return Translated(unit(sample, config.target), unit(mean, config.target), support)
+    sample, mean, uncertainty, support = (np.concatenate(parts[key]) for key in keys)
+    spread = uncertainty / np.float32(config.target.high - config.target.low)
+    return Translated(unit(sample, config.target), unit(mean, config.target), spread, support)
 
 
 def scores(tests: Slices, found: Pictures, target: ModalityConfig) -> list[dict[str, float | None]]:

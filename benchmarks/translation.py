@@ -12,6 +12,7 @@ a model folder by ``python -m benchmarks.translation card MODEL FILE …``.
 - ``support``: whether the map of support finds structures that were painted into results, or left out of them: AUROC of
   1 - support over px, those of the structure against those of the scan farther away than LMI sees. Beside the model's
   results the truth is taken for one, which holds nothing made up but what was planted.
+- ``trust``: whether that map is low where the level of a region flips (see `benchmarks.translation_trust`).
 - ``flicker``: the mean step from slice to slice of a result over that of the target itself: with noise of its own in
   every slice, with noise that all share, and with both that and the guidance of neighbouring slices, the default.
 """
@@ -34,6 +35,7 @@ from benchmarks._report import Goal, report
 from benchmarks._translation import mean_psnr, translated
 from benchmarks.reproduce.scans import DIRECTIONS, Direction, Pictures, Slices, consecutive, slices_of
 from benchmarks.translation_quality import quality
+from benchmarks.translation_trust import trust
 from diffuscope.errors import InputError
 from diffuscope.run import load_model
 from diffuscope.systems.midiffusion import MIDiffusion
@@ -235,7 +237,13 @@ def _step(tests: Slices, pictures: Pictures) -> float:
 
 _AUROC = Goal(low=0.85)
 MEASURES: dict[str, tuple[Callable[[MIDiffusion, Direction], dict[str, float]], dict[str, Goal]]] = {
-    "quality": (quality, {}),
+    "quality": (
+        quality,
+        {
+            "registered_margin_db_mean_over_constant": Goal(low=0.5),
+            "registered_margin_db_sample_over_controls": Goal(low=0.0),
+        },
+    ),
     "steps": (
         steps,
         {f"psnr_lost_db_{name}": Goal(high=0.2) for name in ("fast", "best")}
@@ -245,6 +253,10 @@ MEASURES: dict[str, tuple[Callable[[MIDiffusion, Direction], dict[str, float]], 
     "support": (
         planted,
         {f"auroc_{how}_{name}": _AUROC for name in ("truth", "results") for how in ("painted_in", "left_out")},
+    ),
+    "trust": (
+        trust,
+        {"auroc_flipped": _AUROC, "correlation_worst": Goal(low=0.3), "support_turned_tumours": Goal(high=0.5)},
     ),
     "flicker": (flicker, {"flicker_default": Goal(high=1.1)}),
 }

@@ -13,7 +13,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 from skimage.exposure import match_histograms
 
-from benchmarks import _in_plane, translation, translation_quality
+from benchmarks import _in_plane, translation, translation_quality, translation_trust
 from benchmarks._histogram import with_histogram
 from benchmarks._translation import gradient_correlation, mean_psnr, scores
 from benchmarks.reproduce import midiffusion, scans
@@ -63,6 +63,10 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 image = sitk.GetImageFromArray(voxels.astype(np.int16))
                 image.SetSpacing((1.0, 1.0, 3.0))
                 sitk.WriteImage(image, own / file)
+            if "sarcoma" in where:
+                tumour = np.zeros(SHAPE, np.uint8)
+                tumour[:, 18:26, 16:24] = 1
+                sitk.WriteImage(sitk.GetImageFromArray(tumour), own / "gtv.nii.gz")
     monkeypatch.setattr(scans, "DATA", folder)
     for cached in (scans.slices_of, scans.learned):
         cached.cache_clear()
@@ -333,6 +337,7 @@ def test_every_measure_of_a_model_tells_what_its_goals_are_of(
         monkeypatch.setattr(translation, name, value)
     monkeypatch.setattr(scans.Direction, "side", 48)
     monkeypatch.setattr(translation_quality, "_JUDGED", 5)
+    monkeypatch.setattr(translation_trust, "_JUDGED", 5)
     monkeypatch.setattr(_in_plane, "RUNS", tmp_path / "in-plane")
     torch.manual_seed(0)
     system = build_system("midiffusion", TO_CT.recipe.config | {"size": "tiny"}).eval()
@@ -340,7 +345,9 @@ def test_every_measure_of_a_model_tells_what_its_goals_are_of(
     system.presets = {name: replace(preset, steps=3) for name, preset in system.presets.items()}
     for measure_, goals in translation.MEASURES.values():
         figures = measure_(system, TO_CT)
-        assert goals.keys() <= figures.keys() and np.isfinite(list(figures.values())).all()
+        # Nothing may have flipped.
+        always = goals.keys() - {"auroc_flipped", "support_turned_tumours"}
+        assert always <= figures.keys() and np.isfinite(list(figures.values())).all()
 
 
 def test_whole_slices_begin_where_a_run_s_tile_does(data: Path, monkeypatch: pytest.MonkeyPatch):
@@ -398,6 +405,17 @@ def test_no_map_of_levels_beats_the_oracle(data: Path, monkeypatch: pytest.Monke
     assert set(np.unique(constant)) == {0.0, constant.max()}
     # (which is wider by the px that smoothing moves its edge)
     assert constant.max() == pytest.approx(inside[inside > 0.05].mean(), rel=0.15)
+
+
+def test_flips_are_regions_and_no_edges():
+    error, body = np.zeros((40, 40)), np.ones((40, 40), bool)
+    error[5:20, 5:20] = 0.6
+    # An edge that is out of place by 4 px, and a region beside the body.
+    error[30:34, :] = 0.9
+    error[5:20, 26:38] = 0.9
+    body[:, 25:] = False
+    found = translation_trust.flips(error, body)
+    assert found[8:17, 8:17].all() and not found[:, 21:].any() and not found[22:].any()
 
 
 def test_figures_of_files_go_on_a_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
