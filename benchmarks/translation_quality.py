@@ -57,7 +57,8 @@ def quality(system: MIDiffusion, direction: Direction) -> dict[str, float]:
     each = max(_JUDGED // len(direction.held), 1)
     tests = slices_of(direction, direction.held, each, direction.side)
     found = model_results(system, direction, tests, each) | controls(direction, tests)
-    target, figures = direction.modalities[1], {}
+    target = direction.modalities[1]
+    figures: dict[str, float] = {}
     for prefix, some in (("", tests), ("registered_", registered(direction, tests))):
         figures |= {prefix + key: value for key, value in _figures(some, found, target).items()}
         oracle = {"_oracle": levels_of_truth(some)}

@@ -174,7 +174,7 @@ class MIDiffusion(System):
         if not self.config.place and self.config.guide == "itself":
             return dict(crops)
         target = self.config.target
-        image = (crops[target.key][..., 0] - target.low) / (target.high - target.low)
+        image = (crops[target.key][..., 0].astype(np.float32) - target.low) / (target.high - target.low)
         return {**crops, "body": body_mask(image)[..., None].astype(np.float32)}
 
     def sample(
