@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -153,3 +157,34 @@ def test_noise_of_a_coarser_grid_is_keyed_by_its_own_places():
     assert torch.equal(coarse[0, :, 2:], coarse[1, :, :2])
     with pytest.raises(ValueError, match="do not lie on a grid of 5 px"):
         tiles("ihc", sample=0, step=0, channels=1, every=5)
+
+
+def test_torch_accepts_the_registration():
+    places = torch.tensor([[0, 0, 0], [5, -3, 70_000]])
+    arguments = (places, 7, "ihc", 1, 3, 3, 2, 8, 8)
+    torch.library.opcheck(torch.ops.diffuscope.tile_normal, arguments, test_utils=("test_schema", "test_faketensor"))
+
+
+_IN_THE_INTERPRETER = """
+import torch
+from diffuscope.diffusion.noise import key_of, normal, words
+from diffuscope.diffusion.noise_kernel import draw
+stream = dict(seed=7, port="ihc", sample=1, step=3)
+places = [(0, 0, 0), (5, -3, 70_000), (2**32 - 1, 8, 16)]
+for channels in (1, 2, 3, 4, 6, 7):
+    for depth in (1, 3):
+        window = stream | dict(channels=channels, depth=depth, height=8, width=11)
+        there = [dict(z=z, y=y, x=x) for z, y, x in places]
+        size = torch.tensor(places), key_of(**stream), depth, 8, 11
+        bits = draw(size[0], size[1], 4 * (-(-channels // 4)), *size[2:], normal=False)
+        assert torch.equal(bits, torch.stack([words(**window, **at).flatten(0, 1) for at in there]))
+        found = draw(size[0], size[1], channels, *size[2:])
+        expected = torch.stack([normal(**window, **at) for at in there])
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+"""
+
+
+@pytest.mark.skipif(find_spec("triton") is None, reason="there is no Triton")
+def test_the_kernel_has_the_same_words_and_normals_in_triton_s_interpreter():
+    # In a process of its own: Triton reads the variable when it is imported.
+    subprocess.run([sys.executable, "-c", _IN_THE_INTERPRETER], check=True, env=os.environ | {"TRITON_INTERPRET": "1"})

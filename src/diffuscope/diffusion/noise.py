@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor
@@ -48,6 +49,12 @@ def philox(counter: Sequence[Tensor], key: tuple[int, int]) -> tuple[Tensor, Ten
     return c0, c1 & _MASK, c2, c3 & _MASK
 
 
+def key_of(seed: int, port: str, sample: int, step: int) -> tuple[int, int]:
+    """Return the two 32-bit words of a stream's key: its parts, hashed to 64 bits by BLAKE2b."""
+    digest = hashlib.blake2b(repr((int(seed), str(port), int(sample), int(step))).encode(), digest_size=8).digest()
+    return int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:], "little")
+
+
 def words(
     *,
     seed: int,
@@ -68,7 +75,7 @@ def words(
     Parameters
     ----------
     seed, port, sample, step
-        Key of the stream: hashed to 64 bits by BLAKE2b.
+        Key of the stream, see `key_of`.
     channels : int
         Channels wanted; four share one counter.
     y, x, z : int
@@ -85,8 +92,7 @@ def words(
     Tensor
         int64 (ceil(channels / 4), 4, height, width) or (…, depth, height, width), values in [0, 2^32).
     """
-    digest = hashlib.blake2b(repr((int(seed), str(port), int(sample), int(step))).encode(), digest_size=8).digest()
-    key = int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:], "little")
+    key = key_of(seed, port, sample, step)
     rows = (torch.arange(y, y + height, dtype=torch.int64, device=device) & _MASK)[:, None]
     columns = (torch.arange(x, x + width, dtype=torch.int64, device=device) & _MASK)[None, :]
     first = torch.tensor(z, dtype=torch.int64, device=device)
@@ -145,6 +151,54 @@ def normal(
     return drawn
 
 
+def tile_normal(
+    places: Tensor, *, seed: int, port: str, sample: int, step: int, channels: int, depth: int, height: int, width: int
+) -> Tensor:
+    """Noise of a batch of tiles (see `normal`): on CUDA one kernel, elsewhere tile by tile.
+
+    Parameters
+    ----------
+    places : Tensor of shape (n, 3)
+        int64, z, y and x of each tile's first pixel; computed is where it lies.
+    seed, port, sample, step, channels
+        As of `words`.
+    depth, height, width : int
+        Of a tile.
+
+    Returns
+    -------
+    Tensor of shape (n, channels, depth, height, width)
+        float32.
+    """
+    return torch.ops.diffuscope.tile_normal(places, seed, port, sample, step, channels, depth, height, width)
+
+
+def _tile_normal(
+    places: Tensor, seed: int, port: str, sample: int, step: int, channels: int, depth: int, height: int, width: int
+) -> Tensor:
+    if places.is_cuda and find_spec("triton") is not None:
+        from diffuscope.diffusion.noise_kernel import draw
+
+        return draw(places, key_of(seed, port, sample, step), channels, depth, height, width)
+    stream = {"seed": seed, "port": port, "sample": sample, "step": step, "channels": channels}
+    size = {"depth": depth, "height": height, "width": width, "device": places.device}
+    return torch.stack([normal(**stream, **size, z=z, y=y, x=x) for z, y, x in places.tolist()])
+
+
+def _drawn_shape(places: Tensor, _seed: int, _port: str, _sample: int, _step: int, channels: int, *size: int) -> Tensor:
+    return torch.empty((len(places), channels, *size), dtype=torch.float32, device=places.device)
+
+
+# Known to PyTorch as one operation, so that a dispatch mode counts it as the one kernel that it is on CUDA.
+torch.library.define(
+    "diffuscope::tile_normal",
+    "(Tensor places, int seed, str port, int sample, int step, int channels, int depth, int height, int width)"
+    " -> Tensor",
+)
+torch.library.impl("diffuscope::tile_normal", "CompositeExplicitAutograd")(_tile_normal)
+torch.library.register_fake("diffuscope::tile_normal")(_drawn_shape)
+
+
 class TileNoise:
     """Noise for a batch of tiles: the `diffuscope.systems.base.Noise` that the engine hands to a system.
 
@@ -157,9 +211,9 @@ class TileNoise:
     height, width : int
         Size of a tile, px.
     device : torch.device or str
-        Where the system runs. On CUDA the noise is computed there, for it would take longer on the CPU than the
-        network does: the words are the same bits, the normals agree to the rounding of float32. For other devices
-        it is computed on the CPU.
+        Where the system runs. On CUDA the noise is computed there, in one kernel, for it would take longer on the CPU
+        than the network does: the words are the same bits, the normals agree to the rounding of float32. For other
+        devices it is computed on the CPU.
     depth : int, optional
         Slices of a tile; default one, without an axis of its own.
     """
@@ -175,6 +229,7 @@ class TileNoise:
     ) -> None:
         self._seed, self._places, self._device = seed, list(places), device
         self._size, self._depth = (height, width), depth
+        self._tables: dict[tuple[int, bool], Tensor] = {}
 
     def __call__(
         self, port: str, *, sample: int, step: int, channels: int, every: int = 1, along_z: bool = False
@@ -189,25 +244,28 @@ class TileNoise:
         ValueError
             Tiles do not lie on the coarser grid.
         """
-        height, width = self._size
+        (height, width), depth = self._size, self._depth
         if any(at % every for at in (height, width, *(at for *_, y, x in self._places for at in (y, x)))):
             raise ValueError(f"tiles of {height} x {width} px at {self._places} do not lie on a grid of {every} px")
-        tiles = [
-            normal(
-                seed=self._seed,
-                port=port,
-                sample=sample,
-                step=step,
-                channels=channels,
-                y=y // every,
-                x=x // every,
-                height=height // every,
-                width=width // every,
-                z=z[0] if z and not along_z else 0,
-                depth=1 if along_z and self._depth else self._depth,
-                device=self._device if torch.device(self._device).type == "cuda" else "cpu",
-            )
-            for *z, y, x in self._places
-        ]
-        drawn = torch.stack(tiles).to(self._device)
-        return drawn.repeat_interleave(self._depth, dim=2) if along_z and self._depth else drawn
+        drawn = tile_normal(
+            self._on_device(every, flat=along_z),
+            seed=self._seed,
+            port=port,
+            sample=sample,
+            step=step,
+            channels=channels,
+            depth=1 if along_z or not depth else depth,
+            height=height // every,
+            width=width // every,
+        ).to(self._device)
+        if not depth:
+            return drawn[:, :, 0]
+        return drawn.repeat_interleave(depth, dim=2) if along_z else drawn
+
+    def _on_device(self, every: int, *, flat: bool) -> Tensor:
+        """Return the places on a grid as a tensor where noise is computed, the same one at every step."""
+        if (every, flat) not in self._tables:
+            table = [(z[0] if z and not flat else 0, y // every, x // every) for *z, y, x in self._places]
+            device = self._device if torch.device(self._device).type == "cuda" else "cpu"
+            self._tables[every, flat] = torch.tensor(table, dtype=torch.int64, device=device)
+        return self._tables[every, flat]

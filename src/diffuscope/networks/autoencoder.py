@@ -51,7 +51,7 @@ class Autoencoder(nn.Module):
         h = self.stem(image)
         for level, block in enumerate(self.encoder):
             h = block(self.down[level - 1](h) if level else h)
-        return torch.tanh(self.squeeze(silu(self.norm(h))).float())
+        return torch.tanh(self.squeeze(self.norm(h, activate=True)).float())
 
     def quantise(self, latents: Tensor) -> Tensor:
         """Round to the levels k / largest; the gradient goes through as if nothing had happened."""

@@ -13,6 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from diffuscope.networks import fused, twins
+from diffuscope.networks.twins import silu
+
+__all__ = ["ChannelNorm", "ResidualBlock", "TimeEmbedding", "Upsample", "downsample", "silu"]
+
 
 class ChannelNorm(nn.Module):
     """Layer normalisation of each pixel over its channels, without an affine part.
@@ -27,14 +32,9 @@ class ChannelNorm(nn.Module):
         super().__init__()
         self.eps = eps
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise x of shape (n, c, h, w) over c; channels_last memory makes it one pass."""
-        return F.layer_norm(x.permute(0, 2, 3, 1), (x.shape[1],), eps=self.eps).permute(0, 3, 1, 2)
-
-
-def silu(x: Tensor) -> Tensor:
-    """SiLU, written over its input where no gradient will be asked for: memory traffic is what it costs."""
-    return F.silu(x, inplace=not torch.is_grad_enabled())
+    def forward(self, x: Tensor, modulation: tuple[Tensor, Tensor] | None = None, *, activate: bool = False) -> Tensor:
+        """Normalise x of shape (n, c, h, w) over c, modulate and activate it (see `fused.channel_norm`)."""
+        return fused.channel_norm(x, self.eps, modulation=modulation, activate=activate)
 
 
 class TimeEmbedding(nn.Module):
@@ -70,11 +70,13 @@ class ResidualBlock(nn.Module):
         Channels.
     time_width : int
         Channels of the time embedding; 0 for a block without time.
+    norm : Module, optional
+        Of its input, (n, inputs, h, w); default `ChannelNorm`.
     """
 
-    def __init__(self, inputs: int, outputs: int, time_width: int = 0) -> None:
+    def __init__(self, inputs: int, outputs: int, time_width: int = 0, norm: nn.Module | None = None) -> None:
         super().__init__()
-        self.norm = ChannelNorm()
+        self.norm = ChannelNorm() if norm is None else norm
         self.first = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.second = nn.Conv2d(outputs, outputs, 3, padding=1)
         # Each block begins as the identity, so that depth does not slow the first steps of training.
@@ -97,21 +99,42 @@ class ResidualBlock(nn.Module):
         modulation : (scale, shift), optional
             Each (n, inputs, h, w): the normalised feature becomes feature · scale + shift.
         """
-        h = self.norm(x)
-        if modulation is not None:
-            scale, shift = modulation
-            h = torch.addcmul(shift, h, scale)
-        h = self._first(silu(h), embedding)
-        return self.second(silu(h)) + self.skip(x)
+        return self._rest(x, self.norm(x, modulation, activate=True), embedding)
+
+    def joined(self, up: Upsample, x: Tensor, skip: Tensor, embedding: Tensor | None = None) -> Tensor:
+        """Map x (n, c, h, w), upsampled, and beside it the skip (n, inputs / 2, 2h, 2w) to (n, outputs, 2h, 2w)."""
+        if fused.plain(x) or torch.is_grad_enabled():
+            return self(torch.cat([up(x), skip], dim=1), embedding)
+        x, h = fused.interleave_join(up.four(x), up.conv.get_parameter("bias"), skip, self.norm.eps)
+        return self._rest(x, h, embedding)
+
+    def _rest(self, x: Tensor, h: Tensor, embedding: Tensor | None) -> Tensor:
+        """Go on from the feature, and from what norm, modulation and SiLU have made of it."""
+        if fused.plain(x) or torch.is_grad_enabled():
+            return self.second(silu(self._first(h, embedding))) + self.skip(x)
+        # A convolution on CUDA adds its bias in a pass of its own: here the pass that comes next anyway adds it.
+        bias = self.second.get_parameter("bias")
+        if isinstance(self.skip, nn.Conv2d):
+            x, bias = F.conv2d(x, self.skip.weight), bias + self.skip.get_parameter("bias")
+        h = F.conv2d(h, self.first.weight, padding=1)
+        h = fused.bias_silu(h, self.first.get_parameter("bias"), self._time(embedding))
+        return fused.add_bias(F.conv2d(h, self.second.weight, padding=1), x, bias)
+
+    def _time(self, embedding: Tensor | None) -> Tensor | None:
+        """Return scale − 1 and shift of each channel by time, (n, 2 · outputs) or (1, 2 · outputs)."""
+        if self.time is None or embedding is None:
+            return None
+        with torch.autocast(embedding.device.type, enabled=False):
+            return self.time(embedding)
 
     def _first(self, h: Tensor, embedding: Tensor | None) -> Tensor:
         """Convolve, then scale and shift by time."""
-        if self.time is None or embedding is None:
+        time = self._time(embedding)
+        if time is None:
             return self.first(h)
-        with torch.autocast(h.device.type, enabled=False):
-            gain, shift = self.time(embedding).chunk(2, dim=1)
-            gain = 1.0 + gain
-        if len(embedding) > 1:
+        gain, shift = time.chunk(2, dim=1)
+        gain = 1.0 + gain
+        if len(time) > 1:
             return torch.addcmul(shift[:, :, None, None], self.first(h), gain[:, :, None, None])
         # One time for all: the weights take the scale, and a pass over the feature is saved.
         bias = torch.addcmul(shift[0], self.first.get_parameter("bias"), gain[0])
@@ -131,16 +154,16 @@ class Upsample(nn.Module):
         self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (n, inputs, h, w) to (n, outputs, 2h, 2w).
+        """Map (n, inputs, h, w) to (n, outputs, 2h, 2w)."""
+        return twins.interleave(self.four(x, self.conv.bias))
+
+    def four(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Return the pixels of each of the four places that a pixel becomes, (n, 4 · outputs, h + 1, w + 1).
 
         Of the nine pixels that the convolution sees after the doubling at most four differ: one convolution with four
         2×2 kernels, sums over parts of the 3×3 kernel, makes the four pixels that each pixel becomes with 4/9 of the
         products. (As a transposed convolution it takes as long, but its last bits depend on the number of threads.)
         """
-        height, width = x.shape[-2:]
         sums = F.avg_pool2d(self.conv.weight, 2, stride=1, padding=1, divisor_override=1)
         kernels = torch.cat([sums[:, :, a::2, b::2] for a in (0, 1) for b in (0, 1)])
-        bias = None if self.conv.bias is None else self.conv.bias.repeat(4)
-        four = F.conv2d(x, kernels, bias, padding=1).permute(0, 2, 3, 1).unflatten(-1, (2, 2, -1))
-        rows = [torch.stack([four[:, a : a + height, b : b + width, a, b] for b in (0, 1)], 3) for a in (0, 1)]
-        return torch.stack(rows, 2).flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
+        return F.conv2d(x, kernels, None if bias is None else bias.repeat(4), padding=1)

@@ -36,6 +36,13 @@ def compile_parts(parts: Iterable[nn.Module], *, tell: Callable[[str], None]) ->
             backend.fail(error)
 
 
+def run_plain(parts: Iterable[nn.Module]) -> None:
+    """Undo `compile_parts`: for evaluations too few, or of too many shapes, to compile for."""
+    for part in parts:
+        # What `nn.Module.compile` sets, and copies leave out; PyTorch has no call that takes it back.
+        part._compiled_call_impl = None  # noqa: SLF001
+
+
 class _Inductor:
     """Inductor as a backend of `torch.compile` that gives the graph back as it is where Inductor fails."""
 

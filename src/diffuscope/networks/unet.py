@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from diffuscope.networks.blocks import ChannelNorm, ResidualBlock, TimeEmbedding, Upsample, downsample, silu
+from diffuscope.networks.blocks import ChannelNorm, ResidualBlock, TimeEmbedding, Upsample, downsample
 
 
 class Encoder(nn.Module):
@@ -61,8 +61,8 @@ class UNet(nn.Module):
         """Map (n, inputs, h, w) to (n, outputs, h, w)."""
         *skips, h = self.encoder(image)
         for level in reversed(range(len(skips))):
-            h = self.decoder[level](torch.cat([self.up[level](h), skips[level]], dim=1))
-        return self.head(silu(self.norm(h)))
+            h = self.decoder[level].joined(self.up[level], h, skips[level])
+        return self.head(self.norm(h, activate=True))
 
 
 class ModulatedUNet(nn.Module):
@@ -117,9 +117,7 @@ class ModulatedUNet(nn.Module):
             h = self.down[level - 1](h) if level else h
             h = block(h, embedding, modulation[level] if modulation is not None else None)
             skips.append(h)
-        h = self.middle(h, embedding)
-        for level in reversed(range(len(skips))):
-            h = self.decoder[level](torch.cat([h, skips[level]], dim=1), embedding)
-            if level:
-                h = self.up[level - 1](h)
-        return self.head(silu(self.norm(h)))
+        h = self.decoder[-1](torch.cat([self.middle(h, embedding), skips[-1]], dim=1), embedding)
+        for level in reversed(range(len(skips) - 1)):
+            h = self.decoder[level].joined(self.up[level], h, skips[level], embedding)
+        return self.head(self.norm(h, activate=True))

@@ -15,6 +15,7 @@ from diffuscope.systems.base import System
 from diffuscope.systems.registry import build_system
 from diffuscope.training.batches import TrainingData
 from diffuscope.training.crops import batches_of, crops_of, read_cases, whole_slices_of
+from diffuscope.training.painting import Painter
 from diffuscope.training.pairs import batch_at, held_crops, make_pairs
 from diffuscope.training.recipe import Recipe
 from diffuscope.training.targets import with_targets
@@ -118,20 +119,21 @@ def make_data(recipe: Recipe, start: Start, folder: Path) -> tuple[TrainingData,
         else:
             data = crops_of(parts, recipe.data, start.system, side=start.side, **common)
         return _targets(data, recipe, start), {case.name: part for part, cases in parts.items() for case in cases}
-    pairs = make_pairs(recipe, folder, mpp=start.system.inputs[0].mpp)
+    port = start.system.inputs[0]
+    pairs = make_pairs(recipe, folder, mpp=port.mpp)
     threshold = start.config.get("dab_threshold", 0.15)
-    held = held_crops(pairs, seed=plan.seed, patch=start.side, dab_threshold=threshold, number=_HELD)
+    crop = {"patch": start.side, "normalised": port.scale == "stain"}
+    held = held_crops(pairs, seed=plan.seed, dab_threshold=threshold, number=_HELD, **crop)
     if not held:
         raise InputError("no held-out block of the recipe's sources has a cell: add a larger source.")
+    validation = batches_of(held, plan.batch)
+    if start.config.get("auxiliary") == "probability":
+        painter = Painter(pairs, size=plan.batch, patch=start.side, positive_share=recipe.positive_share)
+        return TrainingData(lambda number: painter.places(number, seed=plan.seed), validation, painter.paint), {}
     batches = partial(
-        batch_at,
-        pairs,
-        size=plan.batch,
-        patch=start.side,
-        positive_share=recipe.positive_share,
-        dab_threshold=threshold,
+        batch_at, pairs, size=plan.batch, positive_share=recipe.positive_share, dab_threshold=threshold, **crop
     )
-    data = TrainingData(lambda number: batches(number, seed=plan.seed), batches_of(held, plan.batch))
+    data = TrainingData(lambda number: batches(number, seed=plan.seed), validation)
     return _targets(data, recipe, start), {}
 
 

@@ -94,9 +94,11 @@ class Training(pl.LightningModule):
 
     def training_step(self, batch: Batch, _index: int) -> Tensor:
         """Loss of one batch."""
-        number = self.trainer.global_step * self.trainer.world_size + self.trainer.global_rank
-        seed = self.plan.seed * 1_000_003 + number
-        generator = seeded(seed, self.device)
+        return self.loss_of(batch, self.trainer.global_step * self.trainer.world_size + self.trainer.global_rank)
+
+    def loss_of(self, batch: Batch, number: int) -> Tensor:
+        """Return the sum of all objectives of the batch of a number, on this module's device."""
+        generator = seeded(self.plan.seed * 1_000_003 + number, self.device)
         terms = self.system.loss(self.data.finished(batch, generator), generator)
         self.terms = {key: value.detach() for key, value in terms.items()}
         return torch.stack([terms[name] for name in self._objectives]).sum()

@@ -104,6 +104,8 @@ class Optimisation(_Strict):
         Which averaged weights the model gets: those with the lowest validation loss, or those of the last step.
     checkpoint_every : int
         Steps between checkpoints.
+    compile : bool, optional
+        Whether to compile the networks (`torch.compile`); default where it pays: many steps on one CUDA device.
     """
 
     steps: int = Field(gt=0)
@@ -116,6 +118,7 @@ class Optimisation(_Strict):
     patience: int | None = Field(default=None, gt=0)
     keep: Literal["best", "last"] = "best"
     checkpoint_every: int = Field(default=500, gt=0)
+    compile: bool | None = None
 
     @field_validator("learning_rate")
     @classmethod

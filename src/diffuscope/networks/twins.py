@@ -1,0 +1,82 @@
+"""The operations of `diffuscope.networks.fused` in plain PyTorch: on the CPU, under Inductor, and without Triton."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def channel_norm(x: Tensor, scale: Tensor | None, shift: Tensor | None, eps: float, activate: bool) -> Tensor:
+    """Normalise, modulate and activate, in whatever dtype x is and autocast asks for."""
+    h = F.layer_norm(x.permute(0, 2, 3, 1), (x.shape[1],), eps=eps).permute(0, 3, 1, 2)
+    if scale is not None and shift is not None:
+        h = torch.addcmul(shift, h, scale)
+    return silu(h) if activate else h
+
+
+def silu(x: Tensor) -> Tensor:
+    """SiLU, written over its input where no gradient will be asked for: memory traffic is what it costs."""
+    return F.silu(x, inplace=not torch.is_grad_enabled())
+
+
+def interleave(four: Tensor) -> Tensor:
+    """Return the one image (n, c, h, w) of four interleaved ones (n, 4c, h / 2 + 1, w / 2 + 1)."""
+    height, width = (side - 1 for side in four.shape[-2:])
+    four = four.permute(0, 2, 3, 1).unflatten(-1, (2, 2, -1))
+    rows = [torch.stack([four[:, a : a + height, b : b + width, a, b] for b in (0, 1)], 3) for a in (0, 1)]
+    return torch.stack(rows, 2).flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
+
+
+def norm(
+    x: Tensor, scale: Tensor | None, shift: Tensor | None, eps: float, activate: bool, dtype: torch.dtype
+) -> Tensor:
+    """As the kernel: in float32 throughout, rounded once."""
+    modulation = (None, None) if scale is None or shift is None else (_full(scale), _full(shift))
+    return channel_norm(_full(x), *modulation, eps, activate).to(dtype)
+
+
+def norm_backward(
+    grad: Tensor, x: Tensor, scale: Tensor | None, shift: Tensor | None, eps: float, activate: bool
+) -> list[Tensor]:
+    """Return the gradients of x and, where there is a modulation, of scale and shift."""
+    full, grad = _full(x), _full(grad)
+    away = full - full.mean(1, keepdim=True)
+    inverse = (away.square().mean(1, keepdim=True) + eps).rsqrt()
+    normal = away * inverse
+    modulated = scale is not None and shift is not None
+    h = torch.addcmul(_full(shift), normal, _full(scale)) if modulated else normal
+    if activate:
+        part = h.sigmoid()
+        grad = grad * part * (1.0 + h * (1.0 - part))
+    of_modulation = [(grad * normal).to(scale.dtype), grad.to(shift.dtype)] if modulated else []
+    grad = grad * _full(scale) if modulated else grad
+    along = (grad * normal).mean(1, keepdim=True)
+    of_x = (grad - grad.mean(1, keepdim=True) - normal * along) * inverse
+    return [of_x.to(x.dtype), *of_modulation]
+
+
+def bias_silu(x: Tensor, bias: Tensor, time: Tensor | None) -> Tensor:
+    """SiLU((1 + g) · (x + bias) + s)."""
+    h = _full(x) + bias[:, None, None]
+    if time is not None:
+        gain, shift = time[:, :, None, None].chunk(2, dim=1)
+        h = torch.addcmul(shift, h, 1.0 + gain)
+    return F.silu(h).to(x.dtype)
+
+
+def add_bias(x: Tensor, other: Tensor, bias: Tensor) -> Tensor:
+    """Return x + other + bias."""
+    return (_full(x) + other + bias[:, None, None]).to(x.dtype)
+
+
+def interleave_join(four: Tensor, bias: Tensor, skip: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """Interleave, add the bias, join with the skip's channels; and that normalised and activated."""
+    image = (_full(interleave(four)) + bias[:, None, None]).to(four.dtype)
+    joined = torch.cat([image, skip.to(four.dtype)], dim=1).contiguous(memory_format=torch.channels_last)
+    return joined, norm(joined, None, None, eps, activate=True, dtype=four.dtype)
+
+
+def _full(x: Tensor) -> Tensor:
+    """Return x in float32, or in float64 where it has that."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
