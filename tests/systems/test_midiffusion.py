@@ -20,7 +20,7 @@ from diffuscope.systems.midiffusion import MIDiffusion, MIDiffusionConfig
 from diffuscope.systems.midiffusion.condition import DROPPED, Condition, smooth
 from diffuscope.systems.midiffusion.config import GuidanceConfig
 from diffuscope.systems.midiffusion.consistency import BINS, Consistency
-from diffuscope.systems.midiffusion.support import support
+from diffuscope.systems.midiffusion.support import level_support, support
 from diffuscope.systems.registry import build_system
 from diffuscope.tiling.canvas import Canvas
 from diffuscope.tiling.compute import LocalCompute
@@ -290,6 +290,24 @@ def test_support_is_low_where_something_was_painted_in_or_left_out():
     assert found[48:56, 48:90].mean() > 0.7
 
 
+def test_support_of_levels_falls_where_a_region_was_turned_over():
+    """Two regions of one level in the source: the result has one of them as air, and the other as it should be."""
+    source = torch.full((1, 1, 64, 96), -1.0)
+    source[..., 10:54, 10:40] = source[..., 10:54, 56:86] = 0.3
+    expected = torch.where(source > -1, 0.1, -1.0)
+    result = expected.clone()
+    assert level_support(source, result, expected).min() > 0.9
+    result[..., 10:54, 10:40] = -1.0
+    flipped, kept = (np.s_[0, 0, 20:44, 18:32], np.s_[0, 0, 20:44, 64:78])
+    by_mean, by_source = level_support(source, result, expected), level_support(source, result)
+    assert by_mean[flipped].max() < 0.1 and by_source[flipped].max() < 0.5
+    # Which of the two is wrong the source alone does not tell.
+    assert by_source[kept].max() < 0.5
+    # Both regions turned over: nothing but the posterior mean tells.
+    torch.testing.assert_close(level_support(source, -source), torch.ones_like(source))
+    assert level_support(source, torch.full_like(source, -1.0), expected)[flipped].max() < 0.1
+
+
 @pytest.mark.parametrize("sampler", SCORE_SAMPLERS)
 @pytest.mark.parametrize("process", ["ve", "vp"])
 def test_every_sampler_runs_both_processes(sampler: str, process: str):
@@ -358,6 +376,17 @@ def test_a_volume_is_translated_slice_by_slice_and_a_region_of_it_the_same(tmp_p
     assert whole.shape == (3, 48, 48) and whole.min() >= -200 and whole.std() > 0
     part = run_volume(system, volume, tmp_path / "part", region=(1, 20, 4, 2, 20, 30))
     np.testing.assert_array_equal(part, whole[1:3, 20:40, 4:34])
+
+
+def test_a_slice_that_one_tile_holds_is_the_same_in_a_region(tmp_path: Path):
+    """Body, place, means over levels and attention are those of the whole slice, whatever part is wanted."""
+    volume = slices(35, n=3, side=48)[:, 0].numpy()
+    system = make(size="medium", place=True, consistency=0.7, tile=64, overlap=16)
+    whole = run_volume(system, volume, tmp_path / "whole")
+    part = run_volume(system, volume, tmp_path / "part", region=(1, 20, 4, 2, 20, 30))
+    np.testing.assert_array_equal(part, whole[1:3, 20:40, 4:34])
+    plain = run_volume(make(size="medium", tile=64, overlap=16), volume, tmp_path / "plain")
+    assert np.abs(whole - plain).max() > 1.0
 
 
 def test_training_learns_and_a_folder_holds_the_model(tmp_path: Path):

@@ -111,7 +111,9 @@ def stack_slices(
     ports = {one.port.key: one.port for one in grounds[0].volumes}
     beside = {key: ports[key].range[0] if key in ports else 0.0 for key in slices[0]}
     pictures = {
-        key: torch.from_numpy(np.stack([np.moveaxis(one[key] - np.float32(low), -1, 0) for one in slices])).half()
+        key: torch.from_numpy(
+            np.stack([np.moveaxis(one[key].astype(np.float32) - np.float32(low), -1, 0) for one in slices])
+        ).half()
         for key, low in beside.items()
     }
     first = next(iter(ports.values()))

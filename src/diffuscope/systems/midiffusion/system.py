@@ -22,7 +22,7 @@ from diffuscope.systems.midiffusion.guide import random_guide
 from diffuscope.systems.midiffusion.network import ScoreNetwork
 from diffuscope.systems.midiffusion.options import PAPER, options
 from diffuscope.systems.midiffusion.place import CHANNELS, bodies, body_mask, place_maps
-from diffuscope.systems.midiffusion.support import support
+from diffuscope.systems.midiffusion.support import level_support, support
 from diffuscope.systems.ports import Port
 
 # The paper's hundreds, of slices one by one.
@@ -38,8 +38,8 @@ class MIDiffusion(System):
 
     Inputs: the source, slice by slice, with the slice before and the one after; nothing of it was seen in training.
     Outputs: the target (sample 0), ``mean`` of K samples, ``uncertainty``, their standard deviation (ddof 1; NaN,
-    unknown, at K = 1), and ``support`` of sample 0 by the source in [0, 1] (see
-    `diffuscope.systems.midiffusion.support`).
+    unknown, at K = 1), and ``support`` of sample 0 by the source in [0, 1]: of its structure times that of its levels
+    (see `diffuscope.systems.midiffusion.support`).
 
     Options of a run:
 
@@ -174,7 +174,7 @@ class MIDiffusion(System):
         if not self.config.place and self.config.guide == "itself":
             return dict(crops)
         target = self.config.target
-        image = (crops[target.key][..., 0] - target.low) / (target.high - target.low)
+        image = (crops[target.key][..., 0].astype(np.float32) - target.low) / (target.high - target.low)
         return {**crops, "body": body_mask(image)[..., None].astype(np.float32)}
 
     def sample(
@@ -200,13 +200,17 @@ class MIDiffusion(System):
                 source=source if start < 1.0 else None,
                 start=start,
             )
-            for clean in run:
+            for number, clean in enumerate(run):
                 done += 1
                 picture = _physical(clean, config.target)
                 yield Estimate(done, total, {key: picture} if k == 0 else {})
+                if number == 0:
+                    expected = clean
             pictures.append(picture.cpu())
             if k == 0:
-                supported = support(source, clean).cpu()
+                # Begun at the source, no evaluation is the posterior mean.
+                levels_held = level_support(source, clean, expected if start == 1.0 else None)
+                supported = (support(source, clean) * levels_held).cpu()
         samples = torch.stack(pictures)
         several = len(samples) > 1
         return {
