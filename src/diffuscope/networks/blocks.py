@@ -125,14 +125,14 @@ class ResidualBlock(nn.Module):
     def joined(self, up: Upsample, x: Tensor, skip: Tensor, embedding: Tensor | None = None) -> Tensor:
         """Map x (n, c, h, w), upsampled, and beside it the skip (n, inputs / 2, 2h, 2w) to (n, outputs, 2h, 2w)."""
         if fused.plain(x) or torch.is_grad_enabled():
-            return self(torch.cat([up(x), skip], dim=1), embedding)
+            return self(twins.join(up.four(x, up.conv.bias), skip), embedding)
         x, h = fused.interleave_join(up.four(x), up.conv.get_parameter("bias"), skip, self.norm.eps)
         return self._rest(x, h, embedding)
 
     def _rest(self, x: Tensor, h: Tensor, embedding: Tensor | None) -> Tensor:
         """Go on from the feature, and from what norm, modulation and SiLU have made of it."""
         if fused.plain(x) or torch.is_grad_enabled():
-            return self.second(silu(self._first(h, embedding))) + self.skip(x)
+            return twins.add(self.second(silu(self._first(h, embedding))), self.skip(x))
         # A convolution on CUDA adds its bias in a pass of its own: here the pass that comes next anyway adds it.
         bias = self.second.get_parameter("bias")
         if isinstance(self.skip, nn.Conv2d):
