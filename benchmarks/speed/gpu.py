@@ -26,8 +26,11 @@ from benchmarks._report import Goal, report
 from benchmarks.speed._large_slide import MPP, write_large_slide
 from benchmarks.speed._watch import Kernels, budget, clock, stacks
 from diffuscope.networks.compiled import compile_parts
-from diffuscope.run import DEMO_MODEL, DEMO_SLIDE, load_model, open_result, run
+from diffuscope.run import DEMO_MODEL, DEMO_SLIDE, load_model, open_result, open_scan, run
 from diffuscope.sample_data import sample_path
+from diffuscope.scans import read_region
+from diffuscope.stains import dab_density, fill_rims
+from diffuscope.systems.staindiffuser.density import fill_rims_in_parallel, filled
 from diffuscope.tiling.events import Finished, Preview, Started, TileDone
 
 SIDE = 8192
@@ -164,6 +167,23 @@ def against_cpu(folder: Path) -> Figures:
     }
 
 
+def rims() -> Figures:
+    """Return the time that filling the rims of a batch takes on the device, and whether it gives the CPU's bits."""
+    scan = open_scan(sample_path(DEMO_SLIDE))
+    tiles = [read_region(scan, y=1536 + 40 * i, x=512, height=272, width=272, factor=1.0) for i in range(32)]
+    density = np.stack([dab_density(tile) for tile in tiles])
+    there = torch.from_numpy(density)[:, None].cuda()
+    figures: Figures = {}
+    for name, fill in (("kernel", filled), ("steps", fill_rims_in_parallel)):
+        fill(there)
+        start = clock()
+        found = fill(there)
+        figures[f"rims_{name}_ms"] = 1e3 * (clock() - start)
+        right = [np.array_equal(fill_rims(a), b) for a, b in zip(density, found[:, 0].cpu().numpy(), strict=True)]
+        figures[f"rims_{name}_right"] = float(np.mean(right))
+    return figures
+
+
 def first_pixels(folder: Path) -> Figures:
     """Return the seconds from the call of a run to its first tile on disk, where the libraries are loaded already."""
     begin, preview = time.perf_counter(), float("nan")
@@ -218,6 +238,7 @@ def measure(keep: Path) -> Figures:
         part("whole path, compiled", 60, lambda: whole_path(slide, folder, "compiled", compile="on"))
         part("busy share", 30, lambda: busy_share(slide, folder, keep, compile="on"))
         part("profile", 40, lambda: profiled(slide, folder, keep, compile="on"))
+        part("rims", 20, rims)
         part("two runs", 30, lambda: equal_runs(slide, folder, compile="on"))
         part("first pixels", 20, lambda: first_pixels(folder))
         part("against the CPU", 40, lambda: against_cpu(folder))

@@ -163,14 +163,15 @@ class _Writer:
             group, self._group = self._group, []
         if not group:
             return
+        told: list[TileDone] = []
         try:
-            if self._failed is not None:
-                raise self._failed
-            told = self._write_group([item for item, _ in group])
+            if self._failed is None:
+                told = self._write_group([item for item, _ in group])
         except BaseException as error:  # noqa: BLE001  it is the one's to raise who waits
             self._failed = error
+        if self._failed is not None:
             for _, written in group:
-                written.set_exception(error)
+                written.set_exception(self._failed)
             return
         for (_, written), event in zip(group, told, strict=True):
             written.set_result(event)
