@@ -15,6 +15,8 @@ import importlib.util
 import tempfile
 import time
 import traceback
+import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -132,6 +134,25 @@ def busy_share(slide: Path, folder: Path, keep: Path, **options: object) -> Figu
     return {"gpu_busy": kernels.busy}
 
 
+def waits(slide: Path, folder: Path) -> Figures:
+    """Return how often a run of four batches makes the host wait for the device where it need not, and tell where."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            whole_path(slide, folder, "waits", region="0,0,4096,2048", compile="off")
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    places = Counter(
+        f"{Path(one.filename).parent.name}/{Path(one.filename).name}:{one.lineno}"
+        for one in caught
+        if "synchronizing CUDA operation" in str(one.message)
+    )
+    for place, number in places.most_common(15):
+        say(f"  {number} × {place}")
+    return {"synchronising_calls_in_four_batches": float(sum(places.values()))}
+
+
 def digest(path: Path) -> str:
     """Return one hash of all pixels of a complete result."""
     result, found = open_result(path), hashlib.sha256()
@@ -234,6 +255,7 @@ def measure(keep: Path) -> Figures:
         part("large slide", 30, lambda: write_large_slide(slide, SIDE) or {})
         part("bare loop", 30, lambda: bare_loop(compiled=False))
         part("whole path, plain", 40, lambda: whole_path(slide, folder, "plain", compile="off"))
+        part("waits", 20, lambda: waits(slide, folder))
         part("bare loop, compiled", 70, lambda: bare_loop(compiled=True))
         part("whole path, compiled", 60, lambda: whole_path(slide, folder, "compiled", compile="on"))
         part("busy share", 30, lambda: busy_share(slide, folder, keep, compile="on"))
