@@ -40,7 +40,9 @@ class Fetch(Generic[T]):
         From the arrays, float32 by key, to items.
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor], make: Callable[[dict[str, NDArray[np.float32]]], Sequence[T]]):
+    def __init__(
+        self, tensors: Mapping[str, Tensor], make: Callable[[dict[str, NDArray[np.float32]]], Sequence[T]]
+    ) -> None:
         self._make, self._event = make, None
         device = next((value.device for value in tensors.values() if value.device.type == "cuda"), None)
         if device is None:
