@@ -49,6 +49,34 @@ def pick_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
+def pick_devices(number: int | str) -> list[torch.device]:
+    """Return several GPUs of this machine.
+
+    Parameters
+    ----------
+    number : int or "all"
+        How many.
+
+    Raises
+    ------
+    InputError
+        There are not so many, or it is no number.
+    """
+    import torch
+
+    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    try:
+        wanted = there if number == "all" else int(number)
+    except ValueError:
+        raise InputError(f'devices must be a number or "all", got {number}.') from None
+    if not 1 <= wanted <= there:
+        found = "no GPU" if not there else f"{there} GPU{'s' if there > 1 else ''}"
+        raise InputError(
+            f"{number} GPUs were asked for, but PyTorch finds {found} here: ask for fewer, or leave it out."
+        )
+    return [torch.device("cuda", index) for index in range(wanted)]
+
+
 def pick_precision(device: torch.device) -> Literal["bf16", "fp32"]:
     """Return ``"bf16"`` where the device computes it in hardware (autocast is then faster), else ``"fp32"``.
 

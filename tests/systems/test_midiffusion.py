@@ -19,6 +19,7 @@ from diffuscope.systems.base import SampleSettings
 from diffuscope.systems.midiffusion import MIDiffusion, MIDiffusionConfig
 from diffuscope.systems.midiffusion.condition import DROPPED, Condition, smooth
 from diffuscope.systems.midiffusion.config import GuidanceConfig
+from diffuscope.systems.midiffusion.consistency import BINS, Consistency
 from diffuscope.systems.midiffusion.support import support
 from diffuscope.systems.registry import build_system
 from diffuscope.tiling.canvas import Canvas
@@ -205,6 +206,49 @@ def test_a_slice_s_details_are_its_own():
     assert not torch.equal(drain(system, one, options=high)[1]["ct"], drain(system, other, options=high)[1]["ct"])
 
 
+def test_consistent_levels_are_means_over_pixels_of_like_intensity():
+    """Against a loop in float64, and as a projection: what is consistent already stays as it is."""
+    source = torch.tensor([-1.0, 1.0])[:, None, None, None] * slices(30)
+    clean = 2 * slices(31) - 1
+    found = Consistency(source)(clean, 0.7)
+    for image, picture, made in zip(source.double(), clean.double(), found, strict=True):
+        bins = np.clip(np.floor((image.numpy() + 1) * BINS / 2), 0, BINS - 1)
+        expected = picture.numpy().copy()
+        for level in np.unique(bins):
+            expected[bins == level] += 0.7 * (expected[bins == level].mean() - expected[bins == level])
+        np.testing.assert_allclose(made.numpy(), expected, atol=1e-5)
+    whole = Consistency(source)(clean, 1.0)
+    torch.testing.assert_close(Consistency(source)(whole, 1.0), whole, atol=1e-5, rtol=0)
+
+
+def test_levels_are_made_consistent_above_the_noise_that_decides_them_and_never_below():
+    system, source = make(), slices(32)
+    plain, drawn = (drain(system, source, steps=1, options={"consistency": c})[1]["ct"] for c in (0.0, 1.0))
+    torch.testing.assert_close(drawn, 250 * Consistency(2 * source - 1)((plain + 200) / 250 - 1, 1.0) + 50)
+    low = [drain(system, source, options={"consistency": c, "t0": 0.45})[1]["ct"] for c in (0.0, 1.0)]
+    assert torch.equal(*low)
+
+
+def test_a_model_says_how_consistent_its_levels_are_made():
+    system, source = make(consistency=0.5), slices(33)
+    assert {option.key: option.default for option in system.options}["consistency"] == 0.5
+    told = drain(make(), source, options={"consistency": 0.5})[1]["ct"]
+    assert torch.equal(drain(system, source)[1]["ct"], told)
+
+
+def test_the_reference_is_the_paper_s_algorithm_and_the_mean_one_evaluation():
+    system = make(consistency=0.5)
+    reference = choose_settings(system, "reference", None, None, None)
+    assert (reference.sampler, reference.steps) == ("euler-maruyama", 1000)
+    assert reference.options == {"along_z": 0.0, "neighbours": 0.0, "consistency": 0.0}
+    assert choose_settings(system, "reference", None, None, None, {"neighbours": 1.0}).options["neighbours"] == 1.0
+    source = slices(34)
+    mean = choose_settings(system, "mean", None, None, None)
+    estimates, found = drain(system, source, sampler=mean.sampler, steps=mean.steps)
+    assert len(estimates) == 1
+    torch.testing.assert_close(drain(system, source, steps=25)[0][0].clean["ct"], found["ct"], atol=0, rtol=0)
+
+
 def test_the_condition_keeps_theorem_1():
     guide, noisy = 2 * slices(9) - 1, torch.randn(2, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     for config in (
@@ -387,4 +431,5 @@ def test_a_volume_s_file_becomes_another_modality(tmp_path: Path, shared: Path):
         "t0": 1.0,
         "along_z": 0.5,
         "neighbours": 1.0,
+        "consistency": 0.0,
     }

@@ -70,10 +70,11 @@ def add_bias(x: Tensor, other: Tensor, bias: Tensor) -> Tensor:
     return (_full(x) + other + bias[:, None, None]).to(x.dtype)
 
 
-def interleave_join(four: Tensor, bias: Tensor, skip: Tensor) -> Tensor:
-    """Interleave, add the bias, and join with the skip's channels."""
-    image = _full(interleave(four)) + bias[:, None, None]
-    return torch.cat([image.to(four.dtype), skip.to(four.dtype)], dim=1).contiguous(memory_format=torch.channels_last)
+def interleave_join(four: Tensor, bias: Tensor, skip: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """Interleave, add the bias, join with the skip's channels; and that normalised and activated."""
+    image = (_full(interleave(four)) + bias[:, None, None]).to(four.dtype)
+    joined = torch.cat([image, skip.to(four.dtype)], dim=1).contiguous(memory_format=torch.channels_last)
+    return joined, norm(joined, None, None, eps, activate=True, dtype=four.dtype)
 
 
 def _full(x: Tensor) -> Tensor:

@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
+import pytorch_lightning as pl
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from diffuscope.systems.base import System
 from diffuscope.training.batches import Ahead, TrainingData
-from diffuscope.training.module import seeded
+from diffuscope.training.module import Training, seeded
 
-#: Batches that statistics are taken from.
-BATCHES = 150
+#: Batches that statistics are taken from: those of the weights that are kept, and those of a validation.
+BATCHES, BATCHES_TO_VALIDATE = 150, 8
 # Another stream than those of training and of validation.
 _SEED = 7_000_003
+
+
+class Settle(pl.Callback):
+    """Settles the averaged weights' norms before each validation: what it compares, and keeps, are those weights.
+
+    Parameters
+    ----------
+    precision : {"fp32", "bf16"}
+        Of training.
+    """
+
+    def __init__(self, precision: str) -> None:
+        self._precision = precision
+
+    def on_validation_start(self, _trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Take statistics of the weights that will be validated."""
+        assert isinstance(module, Training)
+        settle_norms(
+            module.average,
+            module.data,
+            seed=module.plan.seed,
+            device=module.device,
+            precision=self._precision,
+            threads=module.threads,
+            batches=BATCHES_TO_VALIDATE,
+        )
 
 
 @torch.no_grad()

@@ -49,6 +49,7 @@ class Damm(System):
             attention=config.attention,
             uncertainty=config.uncertainty,
             agreement=config.agreement,
+            norm=config.norm,
         )
         modalities = (self.alone, *self.others, config.output) if config.space == "latent" else ()
         self.autoencoders = nn.ModuleDict(
@@ -90,7 +91,7 @@ class Damm(System):
         return self.network.compiled_parts()
 
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
-        """L + λ·L_dfl (paper Eqs. 11 to 14), one t and ε an example; of the autoencoders their reconstruction.
+        """L + λ·L_dfl (paper Eqs. 11 to 14) over all draws of (t, ε); of the autoencoders their reconstruction.
 
         Where the divergence alone is trained, ``loss`` is L_dfl.
 
@@ -117,6 +118,7 @@ class Damm(System):
         with torch.no_grad():
             main, auxiliary = self._conditions(batch)
             clean = self._latents(config.output, batch[config.output.key])
+        main, auxiliary, clean = (one.repeat_interleave(config.draws, dim=0) for one in (main, auxiliary, clean))
         noisy, noise, time, a = corrupt(clean, self.get_buffer("alpha_bar"), generator)
         encoded = self.network.encode(noisy, main, auxiliary, time, self.network.agree(main, auxiliary))
         with torch.set_grad_enabled(torch.is_grad_enabled() and not alone):
@@ -131,8 +133,9 @@ class Damm(System):
             total = torch.where(d <= config.gamma, multimodal, unimodal) if gates else multimodal
         terms = {"unimodal": unimodal.mean(), "multimodal": multimodal.mean()}
         if config.attention == "uncertain" and (config.early_feedback or not warm):
-            l1 = [one.abs().mean(dim=(1, 2, 3)) for one in wrong]
-            feedback = divergence_feedback(l1[0], l1[1], d, gamma=config.gamma, alpha=config.alpha)
+            l1 = [self._weighted(one.abs().mean(dim=(1, 2, 3)), a.sqrt()) for one in wrong]
+            drawn = (one.reshape(-1, config.draws) for one in (*l1, d))
+            feedback = divergence_feedback(*drawn, gamma=config.gamma, alpha=config.alpha).flatten()
             terms |= {"feedback": feedback.mean(), "divergence": d.mean()}
             if self.training:
                 total = feedback if alone else total + config.lambda_dfl * feedback
@@ -205,9 +208,11 @@ class Damm(System):
     def _error(self, wrong: Tensor, alpha_bar: Tensor) -> Tensor:
         """Return the (weighted) error of ε of each example (n,)."""
         if self.config.error == "l2":
-            error, scale = wrong.square().mean(dim=(1, 2, 3)), alpha_bar
-        else:
-            error, scale = wrong.abs().mean(dim=(1, 2, 3)), alpha_bar.sqrt()
+            return self._weighted(wrong.square().mean(dim=(1, 2, 3)), alpha_bar)
+        return self._weighted(wrong.abs().mean(dim=(1, 2, 3)), alpha_bar.sqrt())
+
+    def _weighted(self, error: Tensor, scale: Tensor) -> Tensor:
+        """Return an error of ε (n,), or that of the velocity, which is larger by 1 / scale."""
         return error / scale if self.config.loss_weighting == "velocity" else error
 
     def _reconstruction(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
