@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from diffuscope.networks import fused, twins
 from diffuscope.networks.twins import silu
 
-__all__ = ["ChannelNorm", "ResidualBlock", "TimeEmbedding", "Upsample", "downsample", "silu"]
+__all__ = ["ChannelNorm", "GroupNorm", "ResidualBlock", "TimeEmbedding", "Upsample", "downsample", "silu"]
 
 
 class ChannelNorm(nn.Module):
@@ -35,6 +35,27 @@ class ChannelNorm(nn.Module):
     def forward(self, x: Tensor, modulation: tuple[Tensor, Tensor] | None = None, *, activate: bool = False) -> Tensor:
         """Normalise x of shape (n, c, h, w) over c, modulate and activate it (see `fused.channel_norm`)."""
         return fused.channel_norm(x, self.eps, modulation=modulation, activate=activate)
+
+
+class GroupNorm(nn.GroupNorm):
+    """Group normalisation (Wu & He 2018), called as `ChannelNorm` is: its statistics are of the whole tile.
+
+    For systems whose tiles are seen as a whole anyway: what is rare and bright stands out against a tile, where
+    normalised px by px it weighs no more than the background.
+
+    Parameters
+    ----------
+    groups, channels : int
+        The second a multiple of the first.
+    """
+
+    def forward(self, x: Tensor, modulation: tuple[Tensor, Tensor] | None = None, *, activate: bool = False) -> Tensor:
+        """Normalise x of shape (n, c, h, w), modulate and activate it."""
+        h = super().forward(x)
+        if modulation is not None:
+            scale, shift = modulation
+            h = torch.addcmul(shift, h, scale)
+        return silu(h) if activate else h
 
 
 class TimeEmbedding(nn.Module):
