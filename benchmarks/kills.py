@@ -27,7 +27,7 @@ from benchmarks._report import Goal, main
 from diffuscope.run import DEMO_MODEL, DEMO_SLIDE, open_result, run
 from diffuscope.sample_data import sample_path
 from diffuscope.tiling import engine
-from diffuscope.tiling.compute import Computed
+from diffuscope.tiling.computed import Computed
 from diffuscope.tiling.ledger import Ledger
 
 RUNS, KILLS, TILES = 20, 3, 9

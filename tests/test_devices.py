@@ -35,9 +35,17 @@ def test_a_device_that_is_not_there_is_said(monkeypatch):
 
 @pytest.mark.parametrize(
     ("has", "precision"),
-    [({"avx512_bf16": True}, "bf16"), ({"amx_bf16": True}, "bf16"), ({"avx512_bf16": False}, "fp32"), ({}, "fp32")],
+    [
+        ({"avx512_bf16": True, "cpu_name": "AMD EPYC 9R14"}, "bf16"),
+        ({"avx512_bf16": True, "cpu_name": "Intel Xeon"}, "fp32"),
+        ({"avx512_bf16": True, "amx_bf16": True, "cpu_name": "Intel Xeon"}, "bf16"),
+        ({"avx512_bf16": True}, "bf16"),
+        ({"amx_bf16": True}, "bf16"),
+        ({"avx512_bf16": False}, "fp32"),
+        ({}, "fp32"),
+    ],
 )
-def test_bf16_only_where_the_processor_computes_it(monkeypatch, has: dict[str, bool], precision: str):
+def test_bf16_only_where_the_processor_computes_it(monkeypatch, has: dict[str, bool | str], precision: str):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has)
     assert pick_precision(torch.device("cpu")) == precision
     assert pick_precision(torch.device("mps")) == "fp32"

@@ -253,20 +253,20 @@ def test_a_disk_that_is_too_small_is_refused_before_and_told_in_words_later(tmp_
         patch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9, 10**5))
         refused(tmp_path, "GB", model, slide, tmp_path / "out")
 
-    write = Canvas.write_tile
+    write = Canvas.write_tiles
 
     def full_at(number: int):
-        def write_tile(self, tile, outputs, told=None):
+        def write_tiles(self, group):
             if self.count == number:
                 raise OSError(errno.ENOSPC, "No space left on device")
-            return write(self, tile, outputs, told)
+            return write(self, group)
 
-        return write_tile
+        return write_tiles
 
     for number in (0, 1):
         out = tmp_path / f"out{number}"
         with monkeypatch.context() as patch:
-            patch.setattr(Canvas, "write_tile", full_at(number))
+            patch.setattr(Canvas, "write_tiles", full_at(number))
             with pytest.raises(InputError, match="disk is full"):
                 go(model, slide, out, region="500,900,700,300")
         assert out.exists() == bool(number)

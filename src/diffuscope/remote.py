@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,13 +13,16 @@ from diffuscope import __version__
 from diffuscope.devices import kept_memory, threads
 from diffuscope.errors import InputError
 from diffuscope.inputs import Frame, Input, PortInput, open_again, read_tile
+from diffuscope.networks.compiled import compile_parts
 from diffuscope.systems.base import SampleSettings
 from diffuscope.tiling.batch import load, sample_tiles
 from diffuscope.tiling.cluster import Answer
-from diffuscope.tiling.compute import Told, autocast, is_out_of_memory
+from diffuscope.tiling.compute import autocast, is_out_of_memory
+from diffuscope.tiling.fetch import Told
 from diffuscope.tiling.plan import Tile
 from diffuscope.zoo import Model, load_model
 
+_log = logging.getLogger(__name__)
 # A worker may have several threads; its model and its cores are for one batch at a time.
 _one_at_a_time = threading.Lock()
 
@@ -45,6 +49,8 @@ class RemoteWork:
         Where.
     precision : {"fp32", "bf16"}
         How exact.
+    compile : {"on", "off"}
+        Whether the network is compiled.
     version : str
         Of Diffuscope, here.
     """
@@ -59,6 +65,7 @@ class RemoteWork:
     threads: int
     device: str
     precision: str
+    compile: str
     version: str = __version__
 
     def __call__(self, tiles: Sequence[Tile]) -> Answer:
@@ -76,7 +83,7 @@ class RemoteWork:
                 f"a worker has Diffuscope {__version__} and this machine {self.version}: install the same."
             )
         with _one_at_a_time, threads(self.threads), kept_memory():
-            model, inputs = _open(self.model, self.model_hash, self.inputs, self.device)
+            model, inputs = _open(self.model, self.model_hash, self.inputs, self.device, self.compile)
             loaded = load(partial(self._read, inputs), tiles)
             if not loaded.tiles:
                 return Answer(unread=loaded.unread)
@@ -88,7 +95,7 @@ class RemoteWork:
                     with torch.inference_mode(), autocast(device, self.precision):
                         told.hear(next(steps))
             except StopIteration as end:
-                return Answer(told.finished(loaded.tiles, end.value), loaded.unread)
+                return Answer(told.finished(loaded.tiles, end.value, self.batch), loaded.unread)
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
@@ -115,11 +122,17 @@ class RemoteWork:
 
 @lru_cache(maxsize=1)
 def _open(
-    model: str, model_hash: str, inputs: tuple[tuple[str, Input], ...], device: str
+    model: str,
+    model_hash: str,
+    inputs: tuple[tuple[str, Input], ...],
+    device: str,
+    compile: str,  # noqa: A002  the word of the option
 ) -> tuple[Model, list[PortInput]]:
     """Open model and inputs; the last ones stay open for the next batch."""
     loaded = load_model(model, device=device)
     if loaded.hash != model_hash:
         raise InputError(f"a worker has another model under the name {model}: put the same folder there.")
+    if compile == "on":
+        compile_parts(loaded.system.compiled_parts(), tell=_log.warning)
     ports = {port.key: port for port in loaded.system.inputs}
     return loaded, [open_again(given, ports[key]) for key, given in inputs]

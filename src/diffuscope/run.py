@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import shutil
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
-
-import torch
 
 from diffuscope.devices import kept_memory
 from diffuscope.devices import threads as limit_threads
@@ -17,6 +18,7 @@ from diffuscope.evaluation.measurements import measure, write_csv
 from diffuscope.export import export as write_export
 from diffuscope.inputs import Source
 from diffuscope.job import Job, prepare
+from diffuscope.networks.compiled import compile_parts
 from diffuscope.register import register
 from diffuscope.scans import Scan, Volume, open_input, open_scan, open_volume
 from diffuscope.tiling.canvas import Canvas
@@ -25,11 +27,12 @@ from diffuscope.tiling.compute import Compute, LocalCompute
 from diffuscope.tiling.engine import run_tiles
 from diffuscope.tiling.events import Event, Finished
 from diffuscope.tiling.plan import Region
+from diffuscope.tiling.pyramid import Each
 from diffuscope.tiling.queue import Focus
 from diffuscope.tiling.result import TABLE, Result, is_result, open_result
 from diffuscope.tiling.tissue import save_tissue
 from diffuscope.train import train
-from diffuscope.where import Asked
+from diffuscope.where import Asked, computing_devices
 from diffuscope.zoo import ModelInfo, list_models, load_model
 
 __all__ = [
@@ -78,6 +81,7 @@ def run(
     region: Region | str | None = None,
     slices: str | None = None,
     ranges: Mapping[str, tuple[float, float]] | None = None,
+    normalise: bool = True,
     mpp: float | None = None,
     quality: str | None = None,
     sampler: str | None = None,
@@ -91,6 +95,8 @@ def run(
     threads: int | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
+    devices: int | str | None = None,
+    compile: str = "auto",  # noqa: A002  the word of the option
     overwrite: bool = False,
     resume: bool = False,
     cancelled: Callable[[], bool] | None = None,
@@ -119,6 +125,9 @@ def run(
     ranges : mapping of str to (float, float), optional
         By port key, the values of the file that become the ends of the port's range, where files have a scale of
         their own (fluorescence, MR); default: percentiles of the whole slide's or volume's foreground.
+    normalise : bool
+        Whether an H&E is brought to the reference by the stains of the whole slide, where the model's port asks for it
+        (`Port.scale` "stain"). Without, it goes in with the colours that it has.
     mpp : float, optional
         µm per level-0 px; overrides what the slide says.
     quality : str, optional
@@ -132,7 +141,8 @@ def run(
     device : {"auto", "cpu", "cuda", "mps"}
         Where to compute.
     batch : int, optional
-        Tiles at once; default 1 on the CPU, on a GPU found by trying. Where memory turns out too small it is halved.
+        Tiles at once; default 1 on the CPU, on a GPU what keeps it busy and its memory holds. Where memory turns out
+        too small it is halved.
     precision : {"fp32", "bf16"}, optional
         Default: bf16 where the device is made for it.
     threads : int, optional
@@ -144,6 +154,11 @@ def run(
     scheduler : str, optional
         Compute on the workers of a dask.distributed cluster, e.g. ``"tcp://10.0.0.1:8786"``. They must have the
         same Diffuscope, and find model and slide under the same paths; this process alone writes.
+    devices : int or "all", optional
+        GPUs of this machine that compute side by side, of one kind; default one.
+    compile : {"auto", "on", "off"}
+        Whether the network is compiled for the device, which takes seconds at the start; by default on a GPU, for runs
+        that are long enough to pay for it. Last bits differ.
     overwrite : bool
         Replace a Diffuscope result in the way. Nothing else is ever deleted.
     resume : bool
@@ -172,6 +187,7 @@ def run(
         region=region,
         slices=slices,
         ranges=ranges,
+        normalise=normalise,
         mpp=mpp,
         quality=quality,
         sampler=sampler,
@@ -179,7 +195,14 @@ def run(
         samples=samples,
         seed=seed,
         asked=Asked(
-            device=device, precision=precision, batch=batch, threads=threads, workers=workers, scheduler=scheduler
+            device=device,
+            precision=precision,
+            batch=batch,
+            threads=threads,
+            workers=workers,
+            scheduler=scheduler,
+            devices=devices,
+            compile=compile,
         ),
         overwrite=overwrite,
         resume=resume,
@@ -232,6 +255,7 @@ def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Ev
             _full_disk_in_words(job.out),
             limit_threads(job.where.threads),
             kept_memory(),
+            _each(job.io_threads) as each,
             _compute(job, cancelled) as compute,
         ):
             job.out.parent.mkdir(parents=True, exist_ok=True)
@@ -240,7 +264,14 @@ def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Ev
             ports = job.model.system.outputs
             values = job.model.system.values
             canvas = Canvas(
-                job.out, plan=job.plan, ports=ports, mpp=job.mpp, record=job.record, values=values, resume=job.resumes
+                job.out,
+                plan=job.plan,
+                ports=ports,
+                mpp=job.mpp,
+                record=job.record,
+                values=values,
+                resume=job.resumes,
+                each=each,
             )
             if not job.resumes and job.tissue is not None:
                 save_tissue(canvas.root, job.tissue)
@@ -264,6 +295,12 @@ def _compute(job: Job, cancelled: Callable[[], bool]) -> Iterator[Compute]:
         with connect(job.asked.scheduler, job.asked.workers) as client:
             yield ClusterCompute(client=client, work=job.work, cancelled=cancelled)
         return
+    first, *others = computing_devices(job.asked, job.where)
+    copies = [(copy.deepcopy(job.model.system).to(device), device) for device in others]
+    said: deque[str] = deque()
+    if job.where.compile == "on":
+        for system in (job.model.system, *(system for system, _ in copies)):
+            compile_parts(system.compiled_parts(), tell=said.append)
     yield LocalCompute(
         system=job.model.system,
         read=job.read,
@@ -271,11 +308,24 @@ def _compute(job: Job, cancelled: Callable[[], bool]) -> Iterator[Compute]:
         settings=job.settings,
         seed=job.seed,
         batch=job.where.batch,
-        device=torch.device(job.where.device),
+        device=first,
         precision=job.where.precision,
         lanes=job.lanes,
+        others=tuple(copies),
+        readers=job.io_threads,
+        said=said,
         cancelled=cancelled,
     )
+
+
+@contextmanager
+def _each(threads: int) -> Iterator[Each]:
+    """Yield `map`, or that of a pool of threads."""
+    if threads == 1:
+        yield map
+        return
+    with ThreadPoolExecutor(threads, "diffuscope-code") as pool:
+        yield pool.map
 
 
 @contextmanager

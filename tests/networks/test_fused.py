@@ -71,7 +71,7 @@ def test_bias_time_and_silu_are_those_by_the_book(times):
 
 def test_a_join_is_the_upsampled_image_with_its_bias_beside_the_skip():
     four, bias, skip = drawn(2, 12, 4, 5), drawn(3, seed=2), drawn(2, 3, 6, 8, seed=3)
-    found = fused.interleave_join(four, bias, skip)
+    found, normal = fused.interleave_join(four, bias, skip, 1e-5)
     assert found.shape == (2, 6, 6, 8) and found.is_contiguous(memory_format=torch.channels_last)
     for y in range(6):
         for x in range(8):
@@ -79,6 +79,8 @@ def test_a_join_is_the_upsampled_image_with_its_bias_beside_the_skip():
             pixel = four[:, (2 * a + b) * 3 : (2 * a + b + 1) * 3, y // 2 + a, x // 2 + b]
             assert torch.equal(found[:, :3, y, x], pixel + bias)
     assert torch.equal(found[:, 3:], skip)
+    expected = by_the_book(found.double(), None, None, activate=True)
+    torch.testing.assert_close(normal.double(), expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["channel_norm", "bias_silu", "add_bias", "interleave_join"])
@@ -88,7 +90,7 @@ def test_torch_accepts_the_registration(name):
         "channel_norm": (x, x, x, 1e-5, True, torch.float32),
         "bias_silu": (x, bias, drawn(1, 16, seed=3)),
         "add_bias": (x, x, bias),
-        "interleave_join": (drawn(2, 8, 3, 3), bias[:2], drawn(2, 2, 4, 4)),
+        "interleave_join": (drawn(2, 8, 3, 3), bias[:2], drawn(2, 2, 4, 4), 1e-5),
     }[name]
     tests = ("test_schema", "test_faketensor", "test_autograd_registration")
     torch.library.opcheck(getattr(torch.ops.diffuscope, name), arguments, test_utils=tests)
@@ -108,16 +110,17 @@ def test_a_block_of_fused_operations_is_the_plain_block(inputs, outputs, times, 
         torch.testing.assert_close(block(x, embedding), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_joined_is_upsampling_and_concatenation(monkeypatch):
+def test_a_joined_block_is_upsampling_concatenation_and_the_block(monkeypatch):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        up = Upsample(6, 4)
+        up, block = Upsample(6, 4), ResidualBlock(8, 4)
+        torch.nn.init.normal_(block.second.weight)
     x, skip = drawn(2, 6, 3, 4), drawn(2, 4, 6, 8, seed=2)
-    expected = torch.cat([up.conv(F.interpolate(x, scale_factor=2.0, mode="nearest")), skip], dim=1)
+    expected = block(torch.cat([up.conv(F.interpolate(x, scale_factor=2.0, mode="nearest")), skip], dim=1))
     with torch.inference_mode():
-        torch.testing.assert_close(up.joined(x, skip), expected)
+        torch.testing.assert_close(block.joined(up, x, skip), expected)
         monkeypatch.setattr(fused, "plain", lambda x: False)
-        torch.testing.assert_close(up.joined(x, skip), expected)
+        torch.testing.assert_close(block.joined(up, x, skip), expected)
 
 
 _IN_THE_INTERPRETER = """
@@ -140,7 +143,8 @@ for n, c, h, w in ((2, 5, 3, 4), (1, 48, 6, 5), (3, 32, 8, 8)):
         torch.testing.assert_close(kernels.bias_silu(x, bias, time), twins.bias_silu(x, bias, time))
     torch.testing.assert_close(kernels.add_bias(x, grad, bias), twins.add_bias(x, grad, bias))
     four, skip = drawn(n, 4 * c, h + 1, w + 1), drawn(n, c, 2 * h, 2 * w)
-    torch.testing.assert_close(kernels.interleave_join(four, bias, skip), twins.interleave_join(four, bias, skip))
+    join = four, bias, skip, 1e-5
+    torch.testing.assert_close(kernels.interleave_join(*join), twins.interleave_join(*join))
 """
 
 

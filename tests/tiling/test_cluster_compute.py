@@ -13,7 +13,7 @@ import pytest
 from diffuscope.errors import InputError
 from diffuscope.tiling import cluster as module
 from diffuscope.tiling.cluster import Answer, ClusterCompute, connect
-from diffuscope.tiling.compute import Computed, Halved
+from diffuscope.tiling.computed import Computed, Halved
 from diffuscope.tiling.events import Notice
 from diffuscope.tiling.plan import make_plan
 from diffuscope.tiling.queue import TileQueue

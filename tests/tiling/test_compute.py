@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from diffuscope.errors import InputError
-from diffuscope.tiling.batching import find_batch, seconds_a_tile
+from diffuscope.tiling import batching
 from diffuscope.tiling.compute import is_out_of_memory
 from diffuscope.tiling.engine import GONE
 from diffuscope.tiling.events import Finished, Notice, TileDone
@@ -147,25 +148,26 @@ def test_a_drive_that_is_gone_ends_the_run(tmp_path, slide, make_toy, run):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "fits", "expected"),
+    ("tile", "a_tile", "memory", "expected"),
     [
-        ({1: 8, 2: 5, 4: 3, 8: 2.9, 16: 1}, 64, 4),  # 8 is no more than 5 % faster than 4
-        ({1: 8, 2: 9}, 64, 1),
-        ({1: 8, 2: 5, 4: 3, 8: 2}, 4, 4),
-        ({2**i: 0.9**i for i in range(9)}, 256, 64),
+        (272, 0.2, 80, 32),  # 2^21 px, rounded up to a power of two
+        (272, 0.2, 8, 16),  # of half of 8 GB
+        (272, 5.0, 8, 1),
+        (32, 0.001, 80, 64),  # never more
+        (2048, 0.2, 80, 1),
     ],
 )
-def test_the_batch_is_doubled_while_that_pays_and_memory_holds(seconds, fits, expected):
-    def measure(batch: int) -> float:
-        if batch > fits:
-            raise torch.OutOfMemoryError
-        return seconds[batch]
-
-    assert find_batch(measure) == expected
-
-
-def test_a_batch_is_measured_on_the_system_itself(make_toy):
+def test_a_gpus_batch_follows_from_the_tile_and_the_memory(make_toy, monkeypatch, tile, a_tile, memory, expected):
     toy = make_toy()
-    measure = seconds_a_tile(toy, toy.presets["fast"], device=torch.device("cpu"), precision="fp32")
-    assert measure(2) > 0
+    toy.tile = tile
+    card = SimpleNamespace(total_memory=memory * 1e9)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: card)
+    monkeypatch.setattr(batching, "bytes_a_tile", lambda *_, **__: a_tile * 1e9)
+    found = batching.find_batch(toy, toy.presets["fast"], device=torch.device("cuda"), precision="fp32")
+    assert found == expected
+
+
+def test_memory_is_measured_on_the_system_itself(make_toy):
+    toy = make_toy()
+    batching.evaluate_empty(toy, toy.presets["fast"], 2, device=torch.device("cpu"), precision="fp32")
     assert toy.shapes == {(2, 3, 32, 32)}

@@ -151,19 +151,19 @@ def test_an_entry_cut_short_is_no_entry(tmp_path):
     ledger = Ledger(tmp_path / "ledger")
     assert list(ledger) == []
     for place in ((0, 1), (-3, 70000)):
-        ledger.enter(*place)
+        ledger.enter(place)
     with (tmp_path / "ledger").open("ab") as file:
         file.write(b"\x01\x02\x03")
     assert list(Ledger(tmp_path / "ledger")) == [(0, 1), (-3, 70000)]
-    Ledger(tmp_path / "ledger").enter(5, 6)
+    Ledger(tmp_path / "ledger").enter((5, 6))
     assert list(Ledger(tmp_path / "ledger")) == [(0, 1), (-3, 70000), (5, 6)]
 
 
 def test_the_ledger_of_a_volume_has_three_numbers_an_entry(tmp_path):
     ledger = Ledger(tmp_path / "ledger", axes=3)
-    ledger.enter(7, 0, 1)
+    ledger.enter((7, 0, 1))
     with (tmp_path / "ledger").open("ab") as file:
         file.write(bytes(11))
     again = Ledger(tmp_path / "ledger", axes=3)
-    again.enter(8, 5, 70000)
+    again.enter((8, 5, 70000))
     assert list(again) == [(7, 0, 1), (8, 5, 70000)]

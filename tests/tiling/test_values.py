@@ -17,8 +17,8 @@ from diffuscope.systems.ports import Value
 from diffuscope.tiling.batch import load, sample_tiles
 from diffuscope.tiling.canvas import Canvas
 from diffuscope.tiling.cluster import Answer, ClusterCompute
-from diffuscope.tiling.compute import Told
 from diffuscope.tiling.engine import run_tiles
+from diffuscope.tiling.fetch import Told
 from diffuscope.tiling.ledger import Ledger
 from diffuscope.tiling.plan import Region, make_plan
 from diffuscope.tiling.result import open_result

@@ -202,9 +202,10 @@ def test_in_any_order_twice_or_after_a_break_the_bits_are_the_same(tmp_path, vol
     outputs = {}
 
     class Tap(Canvas):
-        def write_tile(self, tile, values, told=None):
-            outputs[tile] = {key: value.copy() for key, value in values.items()}
-            return super().write_tile(tile, values, told)
+        def write_tiles(self, group):
+            for item in group:
+                outputs[item.tile] = {key: value.copy() for key, value in item.outputs.items()}
+            return super().write_tiles(group)
 
     tap = Tap(tmp_path / "rows", plan=plan, ports=system.outputs, record={})
     run(system, volume, plan, tap.path, canvas=tap)
@@ -263,10 +264,10 @@ def test_events_say_where_on_the_volume_work_goes_on(tmp_path, volume, kind, mon
 def test_channels_and_slices_go_in_as_the_contract_says():
     tile = np.random.default_rng(0).random((3, 4, 5, 2)).astype(np.float32)  # (slices, h, w, c)
     device = torch.device("cpu")
-    slices = to_input([tile, tile + 1], device)
+    slices = to_input(torch.from_numpy(np.stack([tile, tile + 1])), device)
     assert slices.shape == (2, 6, 4, 5)
     for channel in range(2):
         for number in range(3):
             np.testing.assert_array_equal(slices[1, 3 * channel + number], tile[number, ..., channel] + 1)
-    patches = to_input([tile, tile + 1], device, patches=True)
+    patches = to_input(torch.from_numpy(np.stack([tile, tile + 1])), device, patches=True)
     np.testing.assert_array_equal(patches[0], np.moveaxis(tile, -1, 0))

@@ -138,6 +138,13 @@ def run(
             help="Values that are the ends of an input's range. [default: percentiles of the whole slide or volume]",
         ),
     ] = None,
+    normalise: Annotated[
+        bool,
+        typer.Option(
+            "--normalise/--no-normalise",
+            help="Bring the stains of an H&E to one reference, by the whole slide, for models that are made for it.",
+        ),
+    ] = True,
     slices: Annotated[
         str | None, typer.Option(metavar="FIRST:END", help="Only these slices of a volume, counted from the feet.")
     ] = None,
@@ -166,7 +173,7 @@ def run(
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     batch: Annotated[
-        int | None, typer.Option(help="Tiles at once. [default: 1 on a CPU; on a GPU found by trying]")
+        int | None, typer.Option(help="Tiles at once. [default: 1 on a CPU; on a GPU what keeps it busy]")
     ] = None,
     precision: Annotated[str | None, typer.Option(help="fp32 or bf16. [default: what the device is made for]")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads a batch. [default: cores shared out]")] = None,
@@ -175,6 +182,13 @@ def run(
         str | None,
         typer.Option(metavar="tcp://…", help="Compute on a dask cluster that sees model and slide under these paths."),
     ] = None,
+    devices: Annotated[
+        str | None, typer.Option(metavar="N|all", help="GPUs of this machine that compute side by side. [default: one]")
+    ] = None,
+    compile: Annotated[  # noqa: A002  the word of the option
+        str,
+        typer.Option(metavar="auto|on|off", help="Compile the network; auto: on a GPU, for long runs."),
+    ] = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a Diffuscope result in the way.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an unfinished result; begin it where there is none.")
@@ -199,6 +213,7 @@ def run(
         region=region,
         slices=slices,
         ranges=parse_ranges(ranges or ()),
+        normalise=normalise,
         mpp=mpp,
         quality=quality,
         sampler=sampler,
@@ -212,6 +227,8 @@ def run(
         threads=threads,
         workers=workers,
         scheduler=scheduler,
+        devices=devices,
+        compile=compile,
         overwrite=overwrite,
         resume=resume,
         cancelled=cancelled.is_set,

@@ -266,6 +266,9 @@ class TileNoise:
         """Return the places on a grid as a tensor where noise is computed, the same one at every step."""
         if (every, flat) not in self._tables:
             table = [(z[0] if z and not flat else 0, y // every, x // every) for *z, y, x in self._places]
-            device = self._device if torch.device(self._device).type == "cuda" else "cpu"
-            self._tables[every, flat] = torch.tensor(table, dtype=torch.int64, device=device)
+            places = torch.tensor(table, dtype=torch.int64)
+            if torch.device(self._device).type == "cuda":
+                # From pinned memory: else it would wait until the device has done all that it was given before.
+                places = places.pin_memory().to(self._device, non_blocking=True)
+            self._tables[every, flat] = places
         return self._tables[every, flat]

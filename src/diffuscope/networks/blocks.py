@@ -120,9 +120,19 @@ class ResidualBlock(nn.Module):
         modulation : (scale, shift), optional
             Each (n, inputs, h, w): the normalised feature becomes feature · scale + shift.
         """
-        h = self.norm(x, modulation, activate=True)
+        return self._rest(x, self.norm(x, modulation, activate=True), embedding)
+
+    def joined(self, up: Upsample, x: Tensor, skip: Tensor, embedding: Tensor | None = None) -> Tensor:
+        """Map x (n, c, h, w), upsampled, and beside it the skip (n, inputs / 2, 2h, 2w) to (n, outputs, 2h, 2w)."""
         if fused.plain(x) or torch.is_grad_enabled():
-            return self.second(silu(self._first(h, embedding))) + self.skip(x)
+            return self(twins.join(up.four(x, up.conv.bias), skip), embedding)
+        x, h = fused.interleave_join(up.four(x), up.conv.get_parameter("bias"), skip, self.norm.eps)
+        return self._rest(x, h, embedding)
+
+    def _rest(self, x: Tensor, h: Tensor, embedding: Tensor | None) -> Tensor:
+        """Go on from the feature, and from what norm, modulation and SiLU have made of it."""
+        if fused.plain(x) or torch.is_grad_enabled():
+            return twins.add(self.second(silu(self._first(h, embedding))), self.skip(x))
         # A convolution on CUDA adds its bias in a pass of its own: here the pass that comes next anyway adds it.
         bias = self.second.get_parameter("bias")
         if isinstance(self.skip, nn.Conv2d):
@@ -166,15 +176,9 @@ class Upsample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, inputs, h, w) to (n, outputs, 2h, 2w)."""
-        return twins.interleave(self._four(x, self.conv.bias))
+        return twins.interleave(self.four(x, self.conv.bias))
 
-    def joined(self, x: Tensor, skip: Tensor) -> Tensor:
-        """Map (n, inputs, h, w) to (n, 2 · outputs, 2h, 2w), the last channels of which are those of the skip."""
-        if fused.plain(x) or torch.is_grad_enabled():
-            return torch.cat([self(x), skip], dim=1)
-        return fused.interleave_join(self._four(x, None), self.conv.get_parameter("bias"), skip)
-
-    def _four(self, x: Tensor, bias: Tensor | None) -> Tensor:
+    def four(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         """Return the pixels of each of the four places that a pixel becomes, (n, 4 · outputs, h + 1, w + 1).
 
         Of the nine pixels that the convolution sees after the doubling at most four differ: one convolution with four

@@ -78,7 +78,7 @@ def add_bias(x: Tensor, other: Tensor, bias: Tensor) -> Tensor:
     return torch.ops.diffuscope.add_bias(x, other, bias)
 
 
-def interleave_join(four: Tensor, bias: Tensor, skip: Tensor) -> Tensor:
+def interleave_join(four: Tensor, bias: Tensor, skip: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     """Make one image of four interleaved ones, add a bias, and put another image's channels after its own.
 
     For inference; it has no gradient.
@@ -86,19 +86,23 @@ def interleave_join(four: Tensor, bias: Tensor, skip: Tensor) -> Tensor:
     Parameters
     ----------
     four : Tensor of shape (n, 4c, h / 2 + 1, w / 2 + 1)
-        As the convolution of `diffuscope.networks.blocks.Upsample` makes it: the result's pixel (2y + a, 2x + b) is
-        four's pixel (y + a, x + b), of channels (2a + b)·c to (2a + b + 1)·c.
+        As `diffuscope.networks.blocks.Upsample.four` makes it: the result's pixel (2y + a, 2x + b) is four's pixel
+        (y + a, x + b), of channels (2a + b)·c to (2a + b + 1)·c.
     bias : Tensor of shape (c,)
         Added to the first c channels.
     skip : Tensor of shape (n, c, h, w)
         The last c channels.
+    eps : float
+        Of the norm.
 
     Returns
     -------
-    Tensor of shape (n, 2c, h, w)
+    joined : Tensor of shape (n, 2c, h, w)
         Of the dtype of `four`, in channels_last memory.
+    normal : Tensor of shape (n, 2c, h, w)
+        `channel_norm` of it, activated.
     """
-    return torch.ops.diffuscope.interleave_join(four, bias, skip)
+    return torch.ops.diffuscope.interleave_join(four, bias, skip, eps)
 
 
 def plain(x: Tensor) -> bool:
@@ -144,8 +148,13 @@ def _add_bias(x: Tensor, other: Tensor, bias: Tensor) -> Tensor:
     return _on(x).add_bias(*_nhwc(x, other), bias)
 
 
-def _interleave_join(four: Tensor, bias: Tensor, skip: Tensor) -> Tensor:
-    return _on(four).interleave_join(*_nhwc(four), bias, *_nhwc(skip))
+def _interleave_join(four: Tensor, bias: Tensor, skip: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    return _on(four).interleave_join(*_nhwc(four), bias, *_nhwc(skip), eps)
+
+
+def _two(four: Tensor, _bias: Tensor, skip: Tensor, _eps: float) -> tuple[Tensor, Tensor]:
+    joined = _empty(torch.cat([skip, skip], dim=1), four.dtype)
+    return joined, _empty(joined)
 
 
 def _empty(x: Tensor, dtype: torch.dtype | None = None) -> Tensor:
@@ -181,9 +190,9 @@ _OPERATIONS = (
     ("add_bias", "(Tensor x, Tensor other, Tensor bias) -> Tensor", _add_bias, lambda x, _other, _bias: _empty(x)),
     (
         "interleave_join",
-        "(Tensor four, Tensor bias, Tensor skip) -> Tensor",
+        "(Tensor four, Tensor bias, Tensor skip, float eps) -> (Tensor, Tensor)",
         _interleave_join,
-        lambda four, _bias, skip: _empty(torch.cat([skip, skip], 1), four.dtype),
+        _two,
     ),
 )
 

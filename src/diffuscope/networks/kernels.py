@@ -139,11 +139,13 @@ def _interleave_join(
     four_at,
     bias_at,
     skip_at,
-    y_at,
+    joined_at,
+    normal_at,
     rows,
     channels,
     height,
     width,
+    eps,
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
@@ -158,10 +160,19 @@ def _interleave_join(
     source = (source * 4 + (y % 2) * 2 + x % 2) * channels
     h = tl.load(four_at + source[:, None] + column[None, :], mask, 0.0).to(tl.float32)
     h += tl.load(bias_at + column, inside, 0.0).to(tl.float32)[None, :]
-    to = row[:, None] * 2 * channels + column[None, :]
-    tl.store(y_at + to, h.to(y_at.dtype.element_ty), mask)
-    skip = tl.load(skip_at + row[:, None] * channels + column[None, :], mask, 0.0)
-    tl.store(y_at + to + channels, skip.to(y_at.dtype.element_ty), mask)
+    # What is normalised is what is written, rounded.
+    h = tl.where(mask, h, 0.0).to(joined_at.dtype.element_ty)
+    skip = tl.load(skip_at + row[:, None] * channels + column[None, :], mask, 0.0).to(joined_at.dtype.element_ty)
+    at = row[:, None] * 2 * channels + column[None, :]
+    tl.store(joined_at + at, h, mask)
+    tl.store(joined_at + at + channels, skip, mask)
+    h, skip = h.to(tl.float32), skip.to(tl.float32)
+    mean = ((tl.sum(h, 1) + tl.sum(skip, 1)) / (2 * channels))[:, None]
+    h, skip = tl.where(mask, h - mean, 0.0), tl.where(mask, skip - mean, 0.0)
+    scale = 1.0 / tl.sqrt_rn((tl.sum(h * h, 1) + tl.sum(skip * skip, 1)) / (2 * channels) + eps)[:, None]
+    h, skip = h * scale, skip * scale
+    tl.store(normal_at + at, (h / (1.0 + tl.exp(-h))).to(normal_at.dtype.element_ty), mask)
+    tl.store(normal_at + at + channels, (skip / (1.0 + tl.exp(-skip))).to(normal_at.dtype.element_ty), mask)
 
 
 def norm(
@@ -201,14 +212,15 @@ def add_bias(x: Tensor, other: Tensor, bias: Tensor) -> Tensor:
     return y
 
 
-def interleave_join(four: Tensor, bias: Tensor, skip: Tensor) -> Tensor:
+def interleave_join(four: Tensor, bias: Tensor, skip: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     """See `diffuscope.networks.fused.interleave_join`; four and skip in channels_last memory."""
     n, channels, height, width = skip.shape
     shape = (n, 2 * channels, height, width)
-    y = torch.empty(shape, dtype=four.dtype, device=four.device, memory_format=torch.channels_last)
+    joined = torch.empty(shape, dtype=four.dtype, device=four.device, memory_format=torch.channels_last)
+    normal = torch.empty_like(joined)
     rows, _, grid, block = _launch(skip)
-    _interleave_join[grid](four, bias, skip, y, rows, channels, height, width, **block)
-    return y
+    _interleave_join[grid](four, bias, skip, joined, normal, rows, channels, height, width, eps, **block)
+    return joined, normal
 
 
 def _launch(x: Tensor):

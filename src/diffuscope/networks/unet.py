@@ -61,7 +61,7 @@ class UNet(nn.Module):
         """Map (n, inputs, h, w) to (n, outputs, h, w)."""
         *skips, h = self.encoder(image)
         for level in reversed(range(len(skips))):
-            h = self.decoder[level](self.up[level].joined(h, skips[level]))
+            h = self.decoder[level].joined(self.up[level], h, skips[level])
         return self.head(self.norm(h, activate=True))
 
 
@@ -117,9 +117,7 @@ class ModulatedUNet(nn.Module):
             h = self.down[level - 1](h) if level else h
             h = block(h, embedding, modulation[level] if modulation is not None else None)
             skips.append(h)
-        h = torch.cat([self.middle(h, embedding), skips[-1]], dim=1)
-        for level in reversed(range(len(skips))):
-            h = self.decoder[level](h, embedding)
-            if level:
-                h = self.up[level - 1].joined(h, skips[level - 1])
+        h = self.decoder[-1](torch.cat([self.middle(h, embedding), skips[-1]], dim=1), embedding)
+        for level in reversed(range(len(skips) - 1)):
+            h = self.decoder[level].joined(self.up[level], h, skips[level], embedding)
         return self.head(self.norm(h, activate=True))

@@ -56,8 +56,8 @@ def estimate_stains(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
     ValueError
         No pixel is stained.
     """
-    density = optical_density(rgb).reshape(-1, 3)
-    density = density[is_stained(density)][::_EVERY].astype(np.float64)
+    every = optical_density(rgb).reshape(-1, 3)
+    density = every[is_stained(every)][::_EVERY].astype(np.float64)
     if len(density) < 3:
         raise ValueError("no pixel is stained: there are no stain vectors to find")
     plane = np.linalg.eigh(np.cov(density.T))[1][:, 1:]

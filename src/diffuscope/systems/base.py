@@ -138,7 +138,7 @@ class System(nn.Module, ABC):
         -------
         dict of str to Tensor
             By output key, float32 (n, c, h, w), or (n, c, depth, h, w) of 3D patches, in the port's physical
-            range, on the CPU (the generator's return value). The caller may close the generator between any two
+            range, on any device (the generator's return value). The caller may close the generator between any two
             evaluations; nothing is kept then.
         """
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -43,19 +44,39 @@ class Loaded:
     images: tuple[Mapping[str, NDArray[np.generic]], ...]
     unread: tuple[Unread, ...]
 
+    def stacked(self, batch: int, *, pinned: bool = False) -> dict[str, Tensor]:
+        """Return the inputs by port key as one tensor each, as they are stored, padded to `batch` by the last tile.
 
-def load(read: Read, group: Sequence[Tile]) -> Loaded:
-    """Read the inputs of tiles; a tile that cannot be read does not keep the others from being computed."""
+        Pinned memory is what a CUDA device fetches from while the host goes on.
+        """
+        if not self.images:
+            return {}
+        images = [*self.images, *[self.images[-1]] * (batch - len(self.images))]
+        return {key: _stack([np.asarray(image[key]) for image in images], pinned) for key in images[0]}
+
+
+def load(read: Read, group: Sequence[Tile], each: Callable[..., Iterable[Any]] = map) -> Loaded:
+    """Read the inputs of tiles; a tile that cannot be read does not keep the others from being computed.
+
+    `each` is `map`, or that of an executor whose threads read.
+    """
     tiles, images, unread = [], [], []
-    for tile in group:
-        try:
-            images.append(read(tile))
+    for tile, found in zip(group, each(partial(_try, read), group), strict=True):
+        if isinstance(found, Unread):
+            unread.append(found)
+        else:
             tiles.append(tile)
-        except MemoryError:
-            raise
-        except Exception as error:  # noqa: BLE001  a damaged file makes every decoder fail in a way of its own
-            unread.append(Unread(tile, _first_line(error)))
+            images.append(found)
     return Loaded(tuple(tiles), tuple(images), tuple(unread))
+
+
+def _try(read: Read, tile: Tile) -> Mapping[str, NDArray[np.generic]] | Unread:
+    try:
+        return read(tile)
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001  a damaged file makes every decoder fail in a way of its own
+        return Unread(tile, _first_line(error))
 
 
 def sample_tiles(
@@ -66,31 +87,40 @@ def sample_tiles(
     seed: int,
     batch: int,
     device: torch.device,
+    stacked: Mapping[str, Tensor] | None = None,
 ) -> Sampling:
-    """Begin to sample loaded tiles of a shape (h, w) or (d, h, w), padded to `batch` (see `System.sample`)."""
-    padding = batch - len(loaded.tiles)
-    images = [*loaded.images, *[loaded.images[-1]] * padding]
-    patches = len(shape) == 3 and shape[0] > 1
-    inputs = {
-        port.key: to_input([image[port.key] for image in images], device, patches=patches) for port in system.inputs
-    }
-    places = [tile.corner for tile in (*loaded.tiles, *[loaded.tiles[-1]] * padding)]
-    height, width = shape[-2:]
-    noise = TileNoise(seed, places, height, width, device, depth=shape[0] if patches else None)
+    """Begin to sample loaded tiles of a shape (h, w) or (d, h, w), padded to `batch` (see `System.sample`).
+
+    `stacked` are the tiles' inputs, where `Loaded.stacked` was asked for them before.
+    """
+    stacked = loaded.stacked(batch) if stacked is None else stacked
+    depth = shape[0] if len(shape) == 3 and shape[0] > 1 else None
+    inputs = {port.key: to_input(stacked[port.key], device, patches=depth is not None) for port in system.inputs}
+    places = [tile.corner for tile in (*loaded.tiles, *[loaded.tiles[-1]] * (batch - len(loaded.tiles)))]
+    noise = TileNoise(seed, places, *shape[-2:], device, depth=depth)
     return system.sample(inputs, noise, settings)
 
 
-def to_input(images: Sequence[NDArray[np.generic]], device: torch.device, *, patches: bool = False) -> Tensor:
+def to_input(stacked: Tensor, device: torch.device, *, patches: bool = False) -> Tensor:
     """Return images as one float32 batch, channels last in memory, on `device`.
 
-    (h, w, c) become (n, c, h, w); `patches` (d, h, w, c) become (n, c, d, h, w), and without it slices
-    (2k + 1, h, w, c) become (n, c·(2k + 1), h, w): of the first channel all slices, then of the next.
+    (n, h, w, c) become (n, c, h, w); `patches` (n, d, h, w, c) become (n, c, d, h, w), and without it slices
+    (n, 2k + 1, h, w, c) become (n, c·(2k + 1), h, w): of the first channel all slices, then of the next. They go to the
+    device as they are stored; from pinned memory nothing waits for their arrival.
     """
-    stacked = torch.from_numpy(np.stack([np.asarray(image, np.float32) for image in images])).movedim(-1, 1)
+    there = stacked.to(device, non_blocking=True).float().movedim(-1, 1)
     if patches:
-        return stacked.to(device).contiguous(memory_format=torch.channels_last_3d)
-    planes = stacked.flatten(1, -3)
-    return planes.to(device).contiguous(memory_format=torch.channels_last)
+        return there.contiguous(memory_format=torch.channels_last_3d)
+    return there.flatten(1, -3).contiguous(memory_format=torch.channels_last)
+
+
+def _stack(images: Sequence[NDArray[np.generic]], pinned: bool) -> Tensor:
+    if not pinned:
+        return torch.from_numpy(np.stack(images))
+    dtype = torch.from_numpy(np.empty(0, images[0].dtype)).dtype
+    there = torch.empty((len(images), *images[0].shape), dtype=dtype, pin_memory=True)
+    np.stack(images, out=there.numpy())
+    return there
 
 
 def _first_line(error: Exception) -> str:

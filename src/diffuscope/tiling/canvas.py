@@ -2,46 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import shapely
 import zarr
 from numpy.typing import NDArray
 
 from diffuscope.systems.ports import state_port
-from diffuscope.tiling.blending import cell_weights
+from diffuscope.tiling.blending import Blend, blend, part_of
 from diffuscope.tiling.boxes import Box, box_slices, chunks, halves, union
-from diffuscope.tiling.chunks import write_box
+from diffuscope.tiling.chunks import Patch, write_chunk
+from diffuscope.tiling.computed import Computed
 from diffuscope.tiling.damage import damaged_chunks
-from diffuscope.tiling.durable import to_disk
-from diffuscope.tiling.kept import KeptTiles
+from diffuscope.tiling.durable import names_to_disk
+from diffuscope.tiling.kept import Cell, KeptParts
 from diffuscope.tiling.layout import ATTRS, SLIDE_FORMAT, VOLUME_FORMAT, chunk_file, create_images, open_images
 from diffuscope.tiling.place import Place
 from diffuscope.tiling.plan import Plan, Tile
-from diffuscope.tiling.pyramid import update_pyramid
+from diffuscope.tiling.pyramid import Each, update_pyramid
 from diffuscope.tiling.values import ValueStore
 
 if TYPE_CHECKING:
     from diffuscope.systems.ports import Port, Value
 
-Cell = tuple[int, ...]
-
 
 class Canvas:
     """An OME-Zarr result folder being filled, of a slide or of a volume.
 
-    A finished tile is first kept whole, in float32, in the folder ``tiles``. A grid cell is composed
-    from the tiles that reach into it (at most four, of a volume eight) once the last of them is there, summed
-    in tile order and rounded once; nothing is ever added to pixels on disk, so that neither the order of
-    tiles nor doing one twice changes a bit.
+    A grid cell is composed from the tiles that reach into it (at most four, of a volume eight) once the last of them
+    is there, summed in tile order and rounded once; nothing is ever added to pixels on disk, so that neither the order
+    of tiles nor doing one twice changes a bit. Until then the parts of its tiles that lie in it are kept, in float32,
+    in the folder ``tiles``.
 
-    A run may end at any moment. A tile is in the ledger once it is kept, and is let go only when all its
-    cells are composed and on disk; so whoever opens the folder again knows what is done, and composes
-    again what may not have been.
+    A run may end at any moment. A tile is in the ledger only once everything of it is on disk: the cells that it
+    completed, and its parts in the others. So whoever opens the folder again knows what is done: a cell all of whose
+    tiles are in the ledger is composed. Of tiles that are written together all files are waited for at once.
 
     Parameters
     ----------
@@ -60,6 +60,8 @@ class Canvas:
     resume : bool
         Go on with the unfinished result in `path`, which was begun with the same plan and ports; what is
         done stays done.
+    each : callable
+        `map`, or that of an executor whose threads compose, code and write: nothing of a result depends on it.
     """
 
     def __init__(
@@ -72,11 +74,13 @@ class Canvas:
         record: Mapping[str, Any],
         values: Sequence[Value] = (),
         resume: bool = False,
+        each: Each = map,
     ) -> None:
-        self.path, self.plan, self.ports = path, plan, tuple(ports)
-        self._kept = KeptTiles(path / "tiles", len(plan.axes))
+        self.path, self.plan, self.ports, self.each = path, plan, tuple(ports), each
+        self._kept = KeptParts(path / "tiles", len(plan.axes))
         self.done = np.zeros_like(plan.wanted)
         self._stale: set[tuple[int, ...]] = set()
+        self._lock = threading.Lock()
         if resume:
             self.root = zarr.open_group(path, mode="r+", zarr_format=2)
             self.images = open_images(self.root, self.ports)
@@ -112,41 +116,62 @@ class Canvas:
         outputs: Mapping[str, NDArray[np.float32]],
         values: Mapping[str, NDArray[np.float32]] | None = None,
     ) -> Box:
-        """Keep a finished tile and compose every cell that waited for it.
+        """Write one tile (see `write_tiles`, and `Computed` for what is given)."""
+        return self.write_tiles([Computed(tile, outputs, values or {})])[0]
+
+    def write_tiles(self, group: Sequence[Computed]) -> list[Box]:
+        """Compose every cell that waited for these tiles, and keep what they have in cells that still wait.
 
         Parameters
         ----------
-        tile : Tile
-            Its place in the plan.
-        outputs : mapping of str to ndarray (c, tile, tile)
-            By port key, float32, in the port's physical range; of a volume (c, depth, tile, tile), where a depth
-            of 1 may be left out.
-        values : mapping of str to ndarray (evaluations,), optional
-            By key of the values that the canvas was made with; required where there are any.
+        group : sequence of Computed
+            In any order; one that is finished already is passed over.
 
         Returns
         -------
-        tuple of int
-            (*starts, *lengths) on the canvas of what was written; zero size if nothing could be yet.
+        list of tuple of int
+            For each tile (*starts, *lengths) on the canvas of what was written once it was there; zero size if nothing
+            could be yet.
+
+        Raises
+        ------
+        OSError
+            The disk is full. None of the tiles is finished then.
         """
-        if self.is_done(tile) and tile.index not in self._kept:
-            return union([], len(self.plan.axes))  # done before, composed and let go
-        stacked = np.concatenate([np.asarray(outputs[port.key], np.float32) for port in self.ports])
-        # Before the ledger knows the tile: what is finished has its values.
-        self._values.write(self.plan.slot(*tile.index), values or {})
-        self._kept.keep(tile.index, stacked.reshape(-1, *self.plan.shape))
-        self._set_done(tile)
-        # A cell whose tiles are not all kept any more is composed already, and this tile is being done again.
-        ready = [cell for cell in self.plan.cells(tile) if self._is_whole(cell) and self._is_kept(cell)]
-        boxes = [self._compose(cell) for cell in ready]
-        self._let_go({near for cell in self.plan.cells(tile) for near in self.plan.covering(cell)})
-        return union(boxes, len(self.plan.axes))
+        fresh = {item.tile.index: item for item in group if not self.is_done(item.tile)}
+        done = self.done.copy()
+        last: dict[Cell, Tile] = {}
+        for item in fresh.values():
+            done[self.plan.slot(*item.tile.index)] = True
+            last |= dict.fromkeys(self._cells(item.tile), item.tile)
+        whole = {cell for cell in last if self._is_whole(cell, done)}
+        # Before the ledger knows the tiles: what is finished has its values, and its parts where they still matter.
+        self._values.write([(self.plan.slot(*index), item.values) for index, item in fresh.items()])
+        waiting = {
+            index: {cell: self._stacked(item, cell) for cell in self._cells(item.tile) if cell not in whole}
+            for index, item in fresh.items()
+        }
+        self._kept.keep({index: parts for index, parts in waiting.items() if parts}, self.each)
+        # A cell of which a part is neither here nor kept is composed already, and a tile of it is being done again.
+        blends = [one for one in (self._blend(cell, fresh) for cell in sorted(whole)) if one is not None]
+        self._compose(blends, durable=True)
+        if fresh:
+            self._kept.enter(list(fresh))
+        for index in fresh:
+            self.done[self.plan.slot(*index)] = True
+        self._let_go({near.index for cell in whole for near in self.plan.covering(cell)})
+        boxes: dict[tuple[int, ...], list[Box]] = defaultdict(list)
+        for one in blends:
+            boxes[last[one.cell].index].append(one.box)
+        # A tile that comes twice in one group is told of once.
+        return [union(boxes.pop(item.tile.index, []), len(self.plan.axes)) for item in group]
 
     def refresh(self) -> None:
-        """Bring coarser levels and the count of finished tiles up to date on disk."""
+        """Bring coarser levels and the count of finished tiles up to date on disk; tiles may be written meanwhile."""
+        with self._lock:
+            stale, self._stale = self._stale, set()
         for levels in self.images.values():
-            update_pyramid(levels, self._stale)
-        self._stale.clear()
+            update_pyramid(levels, stale, self.each)
         self._mark(complete=False)
 
     def amend_batch(self, batch: int) -> None:
@@ -154,13 +179,13 @@ class Canvas:
         record = self._about["record"]
         compute = record["compute"]
         sizes = [*compute.get("batches", [compute["batch"]]), batch]
-        self._about["record"] = {**record, "compute": {**compute, "batch": batch, "batches": sizes}}
+        self._about = self._about | {"record": {**record, "compute": {**compute, "batch": batch, "batches": sizes}}}
         self._mark(complete=False)
 
     def finish(self) -> bool:
         """Finish the pyramid and the metadata; where tiles are missing, compose what waits for them without.
 
-        The kept tiles of an incomplete result stay, for `resume`.
+        What is kept of the tiles of an incomplete result stays, for `resume`.
 
         Returns
         -------
@@ -168,13 +193,12 @@ class Canvas:
             Whether every planned tile is there.
         """
         complete = self.count == self.plan.count
-        kept = self._kept_tiles()
+        kept = list(self._kept)
         if complete and kept:
             raise AssertionError(f"every tile is finished, but not every cell of {kept[0]} is composed")
-        for cell in sorted({cell for tile in kept for cell in self.plan.cells(tile)}):
-            # A tile that was done again may have neighbours that were let go: their cell is composed as it was.
-            if not self._is_whole(cell) and self._is_kept(cell):
-                self._compose(cell)
+        waiting = sorted({cell for index in kept for cell in self._cells(self.plan.at(*index))})
+        waiting = [cell for cell in waiting if not self._is_whole(cell, self.done)]
+        self._compose([one for one in (self._blend(cell, {}) for cell in waiting) if one is not None], durable=False)
         self.refresh()
         self._mark(complete=complete)
         if complete:
@@ -182,32 +206,27 @@ class Canvas:
         return complete
 
     def _recover(self) -> None:
-        """Learn what is done from the disk, and do again what may have been under way when the run ended."""
+        """Learn what is done from the disk."""
+        struck = set(self._kept.load())
         for index in self._kept.finished():
             if self.plan.is_wanted(*index):
-                self._set_done(self.plan.at(*index))
-        self._strike_damaged()
-        kept = self._kept_tiles()
-        for tile in kept:
-            # kept, but not entered any more
-            if not self.is_done(tile):
-                self._kept.enter(tile.index)
-                self._set_done(tile)
-        cells = {cell for tile in kept for cell in self.plan.cells(tile)}
-        for cell in sorted(cells):
-            if self._is_whole(cell) and self._is_kept(cell):
-                self._compose(cell)
-        self._let_go(kept)
+                self.done[self.plan.slot(*index)] = True
+        self._strike(struck | self._damaged())
+        # Kept by a run that ended before it entered them, or before it let them go.
+        for index in self._kept:
+            if not self.is_done(self.plan.at(*index)):
+                self._kept.let_go(index)
+        self._let_go(set(self._kept))
         # Which coarser pixels were stale is forgotten: all are made again, a row of tiles at a time.
         for _, row in groupby(self.plan.tiles(), key=lambda tile: tile.index[:-1]):
             for tile in row:
-                for cell in self.plan.cells(tile) if self.is_done(tile) else ():
+                for cell in self._cells(tile) if self.is_done(tile) else ():
                     self._stale.update(chunks(self._canvas_box(cell)))
             self.refresh()
 
-    def _strike_damaged(self) -> None:
-        """Take out of the ledger every tile of which something on disk can no longer be read, to be done again."""
-        struck = {tile.index for tile in self._kept_tiles() if not self._kept.is_sound(tile.index)}
+    def _damaged(self) -> set[tuple[int, ...]]:
+        """Return the tiles of which something on the canvas can no longer be read."""
+        struck: set[tuple[int, ...]] = set()
         if not self._values.is_sound():
             struck.update(tile.index for tile in self.plan.tiles() if self.is_done(tile))
         levels = [levels[0] for levels in self.images.values()]
@@ -215,94 +234,105 @@ class Canvas:
             for array in levels:
                 chunk_file(array, chunk).unlink(missing_ok=True)
             for tile in self.plan.tiles():
-                for cell in self.plan.cells(tile):
+                for cell in self._cells(tile):
                     if chunk in chunks(self._canvas_box(cell)):
                         # All of them, also those that were let go: a cell is composed from all its tiles at once.
                         struck.update(near.index for near in self.plan.covering(cell))
-        if struck:
-            self._kept.strike(struck)
-            for index in struck:
-                self.done[self.plan.slot(*index)] = False
+        return struck
 
-    def _let_go(self, tiles: Iterable[Tile]) -> None:
-        """Delete kept tiles whose cells are all composed, after those are safe on disk."""
-        kept = [tile for tile in tiles if tile.index in self._kept]
-        free = [tile for tile in kept if all(self._is_whole(cell) for cell in self.plan.cells(tile))]
-        cells = {cell for tile in free for cell in self.plan.cells(tile)}
-        for chunk in {chunk for cell in cells for chunk in chunks(self._canvas_box(cell))}:
-            for levels in self.images.values():
-                to_disk(chunk_file(levels[0], chunk))
-        for tile in free:
-            self._kept.let_go(tile.index)
+    def _strike(self, tiles: set[tuple[int, ...]]) -> None:
+        """Take tiles out of the ledger, to be done again."""
+        if tiles:
+            self._kept.strike(tiles)
+            for index in tiles:
+                if self.plan.is_wanted(*index):
+                    self.done[self.plan.slot(*index)] = False
 
-    def _kept_tiles(self) -> list[Tile]:
-        return [self.plan.at(*index) for index in self._kept]
+    def _let_go(self, tiles: set[tuple[int, ...]]) -> None:
+        """Delete what is kept of tiles whose cells are all composed."""
+        for index in tiles:
+            if all(self._is_whole(cell, self.done) for cell in self._cells(self.plan.at(*index))):
+                self._kept.let_go(index)
 
-    def _compose(self, cell: Cell) -> Box:
-        """Blend the finished tiles of a cell, write its pixels, return its box on the canvas."""
-        near = [tile for tile in self.plan.covering(cell) if self.is_done(tile)]
-        canvas_box = self._canvas_box(cell)
-        starts, lengths = halves(canvas_box)
-        if not near or not all(lengths):
-            return (*starts, *(0 for _ in lengths))
-        axes = self.plan.axes
-        strides, overlaps = tuple(axis.stride for axis in axes), tuple(axis.overlap for axis in axes)
-        # By how many cells each tile begins before this one, along each axis.
-        before = tuple(tuple(i - j for i, j in zip(cell, tile.index, strict=True)) for tile in near)
-        weights, covered = cell_weights(strides, overlaps, before)
-        total = np.zeros((sum(len(port.channels) for port in self.ports), *strides), np.float32)
-        for tile, offset, weight in zip(near, before, weights, strict=True):
-            # A tile before this cell reaches into it by the overlap only.
-            reach = tuple(axis.overlap if d else axis.stride for d, axis in zip(offset, axes, strict=True))
-            there = box_slices((*(d * stride for d, stride in zip(offset, strides, strict=True)), *reach))
-            here = box_slices((*(0 for _ in reach), *reach))
-            total[:, *here] += weight[here] * self._kept.read(tile.index)[:, *there]
-        inner_starts = (start + axis.start - i * axis.stride for start, axis, i in zip(starts, axes, cell, strict=True))
-        inner = box_slices((*inner_starts, *lengths))
-        self._write(total[:, *inner], covered[inner] & self._inside(canvas_box), canvas_box)
-        return canvas_box
+    def _blend(self, cell: Cell, fresh: Mapping[tuple[int, ...], Computed]) -> Blend | None:
+        """Return what a cell is composed from; None where a part of a finished tile is neither fresh nor kept."""
+        near = [tile for tile in self.plan.covering(cell) if tile.index in fresh or self.is_done(tile)]
+        if not near or not all(tile.index in fresh or self._kept.has(tile.index, cell) for tile in near):
+            return None
+        return Blend(cell=cell, box=self._canvas_box(cell), tiles=tuple(near), fresh=fresh)
 
-    def _inside(self, box: Box) -> NDArray[np.bool_] | np.bool_:
-        """Return which pixels of a box on the canvas have their centre inside the drawn outline."""
-        if self.plan.polygon is None:
-            return np.True_
-        (y, x), (height, width) = halves(box)
-        top, left = self.plan.window[:2]
-        columns, rows = np.meshgrid(left + x + np.arange(width) + 0.5, top + y + np.arange(height) + 0.5)
-        inside: NDArray[np.bool_] = shapely.contains_xy(self.plan.polygon, columns, rows)
-        return inside
+    def _compose(self, blends: Sequence[Blend], *, durable: bool) -> None:
+        """Blend cells and write their pixels, rounded once, chunk by chunk; what nothing covers is filled."""
+        patches: dict[tuple[str, tuple[int, ...]], list[Patch]] = defaultdict(list)
+        for one, blocks in zip(blends, self.each(self._blocks, blends), strict=True):
+            for chunk in chunks(one.box):
+                for key, block in blocks.items():
+                    patches[key, chunk].append((one.box, block))
 
-    def _write(self, total: NDArray[np.float32], keep: NDArray[np.bool_], box: Box) -> None:
-        """Round once, fill what nothing covers, write one box of every output."""
-        start = 0
-        for port in self.ports:
-            stop = start + len(port.channels)
-            block = np.where(keep, to_stored(total[start:stop], port), np.asarray(port.fill, port.dtype))
-            write_box(self.images[port.key][0], box, block)
-            start = stop
-        self._stale.update(chunks(box))
+        def write(item: tuple[tuple[str, tuple[int, ...]], list[Patch]]) -> None:
+            (key, chunk), found = item
+            write_chunk(self.images[key][0], chunk, found, durable=durable)
+
+        for _ in self.each(write, patches.items()):
+            pass
+        with self._lock:
+            self._stale.update(chunk for _, chunk in patches)
+        if durable:
+            for folder in {chunk_file(self.images[key][0], chunk).parent for key, chunk in patches}:
+                names_to_disk(folder)
+
+    def _blocks(self, one: Blend) -> dict[str, NDArray[np.generic]]:
+        """Return the stored pixels of a cell by port key."""
+        parts = [
+            self._parts(one.fresh[tile.index], one.cell)
+            if tile.index in one.fresh
+            else self._split(self._kept.read(tile.index, one.cell))
+            for tile in one.tiles
+        ]
+        totals, covered = blend(self.plan.axes, one, parts)
+        starts, lengths = halves(one.box)
+        axes = zip(starts, self.plan.axes, one.cell, strict=True)
+        inner = box_slices((*(start + axis.start - i * axis.stride for start, axis, i in axes), *lengths))
+        keep = self.plan.inside(one.box)
+        keep = covered[inner] if keep is None else covered[inner] & keep
+        blocks: dict[str, NDArray[np.generic]] = {}
+        for port, total in zip(self.ports, totals, strict=True):
+            block = to_stored(total[:, *inner], port)
+            if not keep.all():
+                block = np.where(keep, block, np.asarray(port.fill, port.dtype))
+            blocks[port.key] = block
+        return blocks
+
+    def _parts(self, item: Computed, cell: Cell) -> list[NDArray[np.float32]]:
+        """Return the part of a tile in a cell, (c, …) of each port."""
+        cut = part_of(self.plan.axes, item.tile, cell)
+        outputs = (np.asarray(item.outputs[port.key], np.float32) for port in self.ports)
+        return [output.reshape(-1, *self.plan.shape)[:, *cut] for output in outputs]
+
+    def _stacked(self, item: Computed, cell: Cell) -> NDArray[np.float32]:
+        return np.concatenate(self._parts(item, cell))
+
+    def _split(self, stacked: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        return np.split(stacked, np.cumsum([len(port.channels) for port in self.ports])[:-1])
+
+    def _cells(self, tile: Tile) -> list[Cell]:
+        """Return the cells that a tile reaches into, without those outside the canvas."""
+        return [cell for cell in self.plan.cells(tile) if all(halves(self.plan.cell_box(cell))[1])]
 
     def _canvas_box(self, cell: Cell) -> Box:
         starts, lengths = halves(self.plan.cell_box(cell))
         return (*(start - axis.start for start, axis in zip(starts, self.plan.axes, strict=True)), *lengths)
 
     def _mark(self, *, complete: bool) -> None:
-        about: dict[str, Any] = {**self._about, "complete": complete, "done": self.count}
-        self.root.attrs[ATTRS] = about
+        with self._lock:
+            self.root.attrs[ATTRS] = {**self._about, "complete": complete, "done": self.count}
 
-    def _is_whole(self, cell: Cell) -> bool:
-        return all(self.is_done(tile) for tile in self.plan.covering(cell))
-
-    def _is_kept(self, cell: Cell) -> bool:
-        """Whether every finished tile that reaches into a cell still lies in the folder."""
-        return all(tile.index in self._kept for tile in self.plan.covering(cell) if self.is_done(tile))
+    def _is_whole(self, cell: Cell, done: NDArray[np.bool_]) -> bool:
+        return all(done[self.plan.slot(*tile.index)] for tile in self.plan.covering(cell))
 
     def is_done(self, tile: Tile) -> bool:
         """Whether a tile of the plan is finished."""
         return bool(self.done[self.plan.slot(*tile.index)])
-
-    def _set_done(self, tile: Tile) -> None:
-        self.done[self.plan.slot(*tile.index)] = True
 
 
 def to_stored(values: NDArray[np.floating], port: Port) -> NDArray[np.generic]:
@@ -310,4 +340,5 @@ def to_stored(values: NDArray[np.floating], port: Port) -> NDArray[np.generic]:
     if port.dtype == "float32":
         return np.asarray(values, np.float32)
     limits = np.iinfo(port.dtype)
-    return np.asarray(np.clip(np.rint(values), limits.min, limits.max), port.dtype)
+    rounded = np.rint(values)
+    return np.clip(rounded, limits.min, limits.max, out=rounded).astype(port.dtype)

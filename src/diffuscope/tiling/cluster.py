@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 from diffuscope import __version__
 from diffuscope.errors import InputError
 from diffuscope.tiling.batch import Unread
-from diffuscope.tiling.compute import Computed, Halved
+from diffuscope.tiling.computed import Computed, Halved
 from diffuscope.tiling.events import Notice
 from diffuscope.tiling.plan import Tile
 from diffuscope.tiling.queue import TileQueue

@@ -1,27 +1,30 @@
-"""Tiles through a system on this machine, batch by batch in lanes side by side; the next are read meanwhile."""
+"""Tiles through a system on this machine, batch by batch in lanes side by side; the next are read meanwhile.
+
+On a CUDA device nothing waits for a step: a batch's steps are handed to the device while it is at work on those of the
+batch before, whose outputs meanwhile come back.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from diffuscope.errors import InputError
 from diffuscope.systems.base import Estimate
 from diffuscope.tiling.batch import Loaded, Read, Sampling, Unread, load, sample_tiles
-from diffuscope.tiling.canvas import to_stored
+from diffuscope.tiling.computed import Computed, Halved
 from diffuscope.tiling.events import Notice, Preview
+from diffuscope.tiling.fetch import Fetch, Pace, Told, fetch_preview
 from diffuscope.tiling.lanes import side_by_side
 from diffuscope.tiling.plan import Plan, Tile
 from diffuscope.tiling.queue import TileQueue
@@ -32,32 +35,6 @@ if TYPE_CHECKING:
 PREVIEW_SECONDS = 0.1
 # Batches that are read ahead: one is waited for, one may be slow.
 AHEAD = 2
-
-
-@dataclass(frozen=True, eq=False)
-class Computed:
-    """A finished tile.
-
-    Attributes
-    ----------
-    tile : Tile
-        Its place.
-    outputs : dict of str to ndarray
-        By port key, float32 (c, tile, tile) or (c, depth, tile, tile) in the ports' physical ranges.
-    values : dict of str to ndarray
-        By key of `System.values`, float32 (evaluations,); NaN where an evaluation told nothing.
-    """
-
-    tile: Tile
-    outputs: dict[str, NDArray[np.float32]]
-    values: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Halved:
-    """The memory was too small for the batch; from now on it has this many tiles."""
-
-    batch: int
 
 
 #: What computes the tiles of a queue, here or elsewhere. None tells that time went by; cancelled, it just ends.
@@ -88,6 +65,12 @@ class LocalCompute:
         busier as two lanes of one thread than as one of two. Nothing of a result depends on it.
     device : torch.device
         Where the network runs.
+    others : tuple of (System, torch.device)
+        Copies of the system on further devices, each of which computes in a lane of its own.
+    readers : int
+        Threads that read, and decode, tiles.
+    said : deque of str
+        Sentences for the user, put there by whatever runs in the lanes.
     precision : {"fp32", "bf16"}
         bf16: the network's evaluations run under autocast.
     cancelled : callable
@@ -103,9 +86,12 @@ class LocalCompute:
     device: torch.device
     precision: str
     lanes: int = 1
+    others: tuple[tuple[System, torch.device], ...] = ()
+    readers: int = 1
+    said: deque[str] = field(default_factory=deque)
     cancelled: Callable[[], bool] = lambda: False
 
-    def __call__(self, queue: TileQueue) -> Generator[Preview | Computed | Unread | Halved | None, None, None]:
+    def __call__(self, queue: TileQueue) -> Generator[Preview | Computed | Unread | Halved | Notice | None, None, None]:
         """Compute until the queue is empty.
 
         Raises
@@ -113,82 +99,114 @@ class LocalCompute:
         InputError
             Not even one tile fits into memory.
         """
-        with ThreadPoolExecutor(1, "diffuscope-read") as reader:
-            supply = _Supply(
-                queue, self.batch, ahead=AHEAD * self.lanes, load=lambda tiles: reader.submit(load, self.read, tiles)
-            )
+        places = [*[(self.system, self.device)] * self.lanes, *self.others]
+        with (
+            ThreadPoolExecutor(self.readers, "diffuscope-read") as readers,
+            ThreadPoolExecutor(1, "diffuscope-load") as loader,
+        ):
+
+            def read(tiles: tuple[Tile, ...], batch: int) -> tuple[Loaded, Mapping[str, Tensor]]:
+                loaded = load(self.read, tiles, readers.map if self.readers > 1 else map)
+                return loaded, loaded.stacked(batch, pinned=self.device.type == "cuda")
+
+            supply = _Supply(queue, self.batch, ahead=AHEAD * len(places), load=partial(loader.submit, read))
             stop = _Stop(self.cancelled)
-            lanes = [self._lane(supply, stop, shows=number == 0) for number in range(self.lanes)]
+            lanes = [
+                self._lane(system, device, supply, stop, shows=number == 0)
+                for number, (system, device) in enumerate(places)
+            ]
             # As many CPU threads each as here.
             begin = partial(torch.set_num_threads, torch.get_num_threads())
             try:
                 with closing(side_by_side(lanes, begin=begin)) as items:
                     yield from items
             finally:
-                reader.shutdown(wait=False, cancel_futures=True)
+                loader.shutdown(wait=False, cancel_futures=True)
 
     def _lane(
-        self, supply: _Supply, stop: _Stop, *, shows: bool
-    ) -> Generator[Preview | Computed | Unread | Halved | None, None, None]:
+        self, system: System, device: torch.device, supply: _Supply, stop: _Stop, *, shows: bool
+    ) -> Generator[Preview | Computed | Unread | Halved | Notice | None, None, None]:
         """Compute batches until there are none; with `shows`, yield previews, of a batch's first tile."""
-        while not stop.said and (taken := supply.take()) is not None:
-            try:
-                loaded = taken.loading.result()
-                yield from loaded.unread
-                computed = (yield from self._sample(loaded, taken.batch, stop, shows=shows)) if loaded.tiles else ()
-            except Exception as error:
-                if not is_out_of_memory(error):
-                    raise
-                if taken.batch == 1:
-                    raise self._too_little() from error
-                if self.device.type == "cuda":
-                    torch.cuda.empty_cache()
-                if (batch := supply.halve(taken)) is not None:
-                    yield Halved(batch)
-                continue
-            yield from computed
+        under_way: deque[Fetch] = deque()
+        with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
+            while not stop.said and (taken := supply.take()) is not None:
+                try:
+                    loaded, stacked = taken.loading.result()
+                    yield from loaded.unread
+                    if loaded.tiles:
+                        yield from self._sample(
+                            system, device, loaded, stacked, taken.batch, stop, under_way, shows=shows
+                        )
+                except Exception as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    if taken.batch == 1:
+                        raise self._too_little(device) from error
+                    if device.type == "cuda":
+                        torch.cuda.empty_cache()
+                    if (batch := supply.halve(taken)) is not None:
+                        yield Halved(batch)
+            while under_way:
+                yield from under_way.popleft().wait()
 
     def _sample(
-        self, loaded: Loaded, batch: int, stop: _Stop, *, shows: bool
-    ) -> Generator[Preview | None, None, tuple[Computed, ...]]:
-        """Sample a batch, one evaluation at a time; return nothing when cancelled."""
-        first, main, shown = loaded.tiles[0], self.system.outputs[0], 0.0
-        told = Told()
+        self,
+        system: System,
+        device: torch.device,
+        loaded: Loaded,
+        stacked: Mapping[str, Tensor],
+        batch: int,
+        stop: _Stop,
+        under_way: deque[Fetch],
+        *,
+        shows: bool,
+    ) -> Generator[Preview | Computed | Notice | None, None, None]:
+        """Sample a batch, one evaluation at a time, and yield what came back of the batches before it.
+
+        Its own outputs are added to `under_way`; where nothing runs behind the caller's back they are yielded at once.
+        When cancelled it is dropped.
+        """
+        first, main, shown = loaded.tiles[0], system.outputs[0], 0.0
+        told, pace = Told(), Pace(device)
+        preview: Fetch[Preview] | None = None
         with closing(
-            sample_tiles(self.system, loaded, self.plan.shape, self.settings, self.seed, batch, self.device)
+            sample_tiles(system, loaded, self.plan.shape, self.settings, self.seed, batch, device, stacked)
         ) as steps:
             while not stop():
-                estimate = self._evaluate(steps)
+                estimate = self._evaluate(device, steps)
                 if not isinstance(estimate, Estimate):
-                    return told.finished(loaded.tiles, estimate)
+                    under_way.append(told.fetch(loaded.tiles, estimate, batch))
+                    # Of two batches one is computed while the other comes back.
+                    while under_way and (len(under_way) > pace.behind or under_way[0].is_there()):
+                        yield from under_way.popleft().wait()
+                    return
                 told.hear(estimate)
+                while self.said:
+                    yield Notice(self.said.popleft())
                 if shows and main.key in estimate.clean and time.perf_counter() - shown >= PREVIEW_SECONDS:
                     shown = time.perf_counter()
-                    clean = np.moveaxis(estimate.clean[main.key][0].float().cpu().numpy(), 0, -1)
                     *z, y, x = (place - start for place, start in zip(first.corner, self.plan.window, strict=False))
-                    yield Preview(
-                        y=y,
-                        x=x,
-                        z=z[0] if z else 0,
-                        image=to_stored(clean, main),
-                        step=estimate.step,
-                        steps=estimate.steps,
-                    )
+                    preview = fetch_preview(estimate, main, y=y, x=x, z=z[0] if z else 0)
+                pace.keep()
+                if preview is not None and preview.is_there():
+                    yield from preview.wait()
+                    preview = None
                 else:
                     yield None
-        return ()
+                while under_way and under_way[0].is_there():
+                    yield from under_way.popleft().wait()
 
-    def _evaluate(self, steps: Sampling) -> Estimate | dict[str, Tensor]:
+    def _evaluate(self, device: torch.device, steps: Sampling) -> Estimate | dict[str, Tensor]:
         """Go on by one evaluation of the network; at the end return the outputs."""
         try:
-            with torch.inference_mode(), autocast(self.device, self.precision):
+            with torch.inference_mode(), autocast(device, self.precision):
                 return next(steps)
         except StopIteration as end:
             return end.value
 
-    def _too_little(self) -> InputError:
+    def _too_little(self, device: torch.device) -> InputError:
         return InputError(
-            f"there is not enough memory on {self.device} for one tile: close what else uses it, draw fewer "
+            f"there is not enough memory on {device} for one tile: close what else uses it, draw fewer "
             "samples, or choose --device cpu. Finished tiles are kept; --resume goes on."
         )
 
@@ -198,7 +216,7 @@ class _Taken:
     """Tiles that one lane computes, at most `batch`, and their inputs."""
 
     tiles: tuple[Tile, ...]
-    loading: Future[Loaded]
+    loading: Future[tuple[Loaded, Mapping[str, Tensor]]]
     batch: int
 
 
@@ -206,7 +224,12 @@ class _Supply:
     """Batches for several lanes, read ahead of them."""
 
     def __init__(
-        self, queue: TileQueue, batch: int, *, ahead: int, load: Callable[[tuple[Tile, ...]], Future[Loaded]]
+        self,
+        queue: TileQueue,
+        batch: int,
+        *,
+        ahead: int,
+        load: Callable[[tuple[Tile, ...], int], Future[tuple[Loaded, Mapping[str, Tensor]]]],
     ) -> None:
         self._queue, self._batch, self._most, self._load = queue, batch, ahead, load
         self._ahead: deque[_Taken] = deque()
@@ -216,7 +239,7 @@ class _Supply:
         """Return the next batch; None when there is none."""
         with self._lock:
             while len(self._ahead) < self._most and (tiles := self._queue.take(self._batch)):
-                self._ahead.append(_Taken(tiles, self._load(tiles), self._batch))
+                self._ahead.append(_Taken(tiles, self._load(tiles, self._batch), self._batch))
             return self._ahead.popleft() if self._ahead else None
 
     def halve(self, failed: _Taken) -> int | None:
@@ -242,31 +265,6 @@ class _Stop:
         with self._lock:
             self.said = self.said or self._cancelled()
             return self.said
-
-
-class Told:
-    """What the evaluations of a batch tell of its tiles."""
-
-    def __init__(self) -> None:
-        self._values: dict[str, NDArray[np.float32]] = {}
-
-    def hear(self, estimate: Estimate) -> None:
-        """Take the values of an evaluation."""
-        for key, value in estimate.values.items():
-            empty = np.full((len(value), estimate.steps), np.nan, np.float32)
-            self._values.setdefault(key, empty)[:, estimate.step - 1] = value.float().cpu().numpy()
-
-    def finished(self, tiles: Sequence[Tile], outputs: Mapping[str, Tensor]) -> tuple[Computed, ...]:
-        """Return the tiles of a batch, without its padding, with outputs and values of each."""
-        arrays = {key: value.float().cpu().numpy() for key, value in outputs.items()}
-        return tuple(
-            Computed(
-                tile,
-                {key: array[index] for key, array in arrays.items()},
-                {key: array[index] for key, array in self._values.items()},
-            )
-            for index, tile in enumerate(tiles)
-        )
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Generator, Sequence
@@ -12,14 +13,17 @@ from contextlib import closing, suppress
 from diffuscope.errors import InputError
 from diffuscope.tiling.batch import Unread
 from diffuscope.tiling.canvas import Canvas
-from diffuscope.tiling.compute import Compute, Computed, Halved
+from diffuscope.tiling.compute import Compute
+from diffuscope.tiling.computed import Computed, Halved
 from diffuscope.tiling.events import Event, Finished, Notice, Preview, Started, TileDone
 from diffuscope.tiling.plan import Tile
 from diffuscope.tiling.queue import Focus, TileQueue
 
-# Coarser levels follow every two seconds, or later where that would take more than so much of the time.
+# Coarser levels follow every two seconds, or later where that would take more than so much of the time of cores that
+# also compute.
 REFRESH_SECONDS, REFRESH_SHARE = 2.0, 0.02
-# Finished tiles that may wait to be written: more would hide a disk that is too slow, and fill the memory.
+# Finished tiles that may wait to be written, or two batches where these are larger: more would hide a disk that is too
+# slow, and fill the memory.
 BEHIND = 4
 # So many tiles in a row that cannot be read are a drive that is gone, not a damaged spot.
 GONE = 20
@@ -54,7 +58,7 @@ def run_tiles(
     InputError
         Not even one tile fits into memory, or no tile can be read any more. What is done is kept.
     """
-    tiles, unread, in_a_row = canvas.plan.count, 0, 0
+    tiles, unread, in_a_row, behind = canvas.plan.count, 0, 0, BEHIND
     writer = _Writer(canvas)
     finished = False
     try:
@@ -64,7 +68,7 @@ def run_tiles(
                 match item:
                     case Computed():
                         writer.put(item)
-                        in_a_row = 0
+                        in_a_row, behind = 0, max(BEHIND, 2 * item.batch)
                     case Unread():
                         unread, in_a_row = unread + 1, in_a_row + 1
                         if in_a_row == GONE:
@@ -85,7 +89,7 @@ def run_tiles(
                         )
                     case Preview() | Notice():
                         yield item
-                yield from writer.done(wait_beyond=BEHIND)
+                yield from writer.done(wait_beyond=behind)
         yield from writer.done(wait_beyond=0)
         writer.close()
         complete = canvas.finish()
@@ -113,17 +117,26 @@ def _where(tile: Tile) -> str:
 
 
 class _Writer:
-    """Writes finished tiles in the background, in order, and says when each is on disk."""
+    """Writes finished tiles in the background, all that wait at once, and says when each is on disk."""
 
     def __init__(self, canvas: Canvas) -> None:
         self._canvas = canvas
         self._thread = ThreadPoolExecutor(1, "diffuscope-write")
+        self._pyramid = ThreadPoolExecutor(1, "diffuscope-pyramid")
+        self._refreshed: Future[None] | None = None
+        self._lock = threading.Lock()
+        self._group: list[tuple[Computed, Future[TileDone]]] = []
         self._waiting: deque[Future[TileDone]] = deque()
+        self._failed: BaseException | None = None
         self._start = time.perf_counter()
         self._due = self._start + REFRESH_SECONDS
 
     def put(self, item: Computed) -> None:
-        self._waiting.append(self._thread.submit(self._write, item))
+        written: Future[TileDone] = Future()
+        self._waiting.append(written)
+        with self._lock:
+            self._group.append((item, written))
+        self._thread.submit(self._write)
 
     def amend_batch(self, batch: int) -> None:
         """Enter another batch size in the record, after what was computed with the last one."""
@@ -146,12 +159,46 @@ class _Writer:
         finally:
             self._waiting.clear()
             self._thread.shutdown(cancel_futures=True)
+            self._pyramid.shutdown()
+        if self._refreshed is not None:
+            self._refreshed.result()
 
-    def _write(self, item: Computed) -> TileDone:
-        box = self._canvas.write_tile(item.tile, item.outputs, item.values)
+    def _write(self) -> None:
+        """Write the tiles that came since the last call, none or several."""
+        with self._lock:
+            group, self._group = self._group, []
+        if not group:
+            return
+        told: list[TileDone] = []
+        try:
+            if self._failed is None:
+                told = self._write_group([item for item, _ in group])
+        except BaseException as error:  # noqa: BLE001  it is the one's to raise who waits
+            self._failed = error
+        if self._failed is not None:
+            for _, written in group:
+                written.set_exception(self._failed)
+            return
+        for (_, written), event in zip(group, told, strict=True):
+            written.set_result(event)
+
+    def _write_group(self, group: Sequence[Computed]) -> list[TileDone]:
+        before = self._canvas.count
+        boxes = self._canvas.write_tiles(group)
+        if time.perf_counter() > self._due and (self._refreshed is None or self._refreshed.done()):
+            if self._refreshed is not None:
+                self._refreshed.result()
+            self._refreshed = self._pyramid.submit(self._refresh)
+        tiles, seconds = self._canvas.plan.count, self.seconds()
+        return [
+            TileDone(done=before + number, tiles=tiles, box=box, seconds=seconds)
+            for number, box in enumerate(boxes, start=1)
+        ]
+
+    def _refresh(self) -> None:
         start = time.perf_counter()
-        if start > self._due:
-            self._canvas.refresh()
-            end = time.perf_counter()
-            self._due = end + max(REFRESH_SECONDS, (end - start) / REFRESH_SHARE)
-        return TileDone(done=self._canvas.count, tiles=self._canvas.plan.count, box=box, seconds=self.seconds())
+        self._canvas.refresh()
+        end = time.perf_counter()
+        # Threads of an executor are there where cores are free beside what computes.
+        share = REFRESH_SHARE if self._canvas.each is map else 1.0
+        self._due = end + max(REFRESH_SECONDS, (end - start) / share)

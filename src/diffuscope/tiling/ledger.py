@@ -29,10 +29,10 @@ class Ledger:
         if path.exists() and (torn := path.stat().st_size % self._entry.size):
             os.truncate(path, path.stat().st_size - torn)
 
-    def enter(self, *index: int) -> None:
-        """Enter a tile; on disk, not only on its way there, when this returns."""
+    def enter(self, *indices: tuple[int, ...]) -> None:
+        """Enter tiles; on disk, not only on their way there, when this returns."""
         with self._path.open("ab") as file:
-            file.write(self._entry.pack(*index))
+            file.write(b"".join(self._entry.pack(*index) for index in indices))
             file.flush()
             os.fsync(file.fileno())
 

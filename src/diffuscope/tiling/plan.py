@@ -220,6 +220,19 @@ class Plan:
         starts, lengths = zip(*(axis.cell(i) for i, axis in zip(cell, self.axes, strict=True)), strict=True)
         return (*starts, *lengths)
 
+    def inside(self, box: tuple[int, ...]) -> NDArray[np.bool_] | None:
+        """Return which pixels of a box (y, x, height, width) on the canvas have their centre inside the drawn outline.
+
+        None where there is no outline.
+        """
+        if self.polygon is None:
+            return None
+        y, x, height, width = box
+        top, left = self.window[:2]
+        columns, rows = np.meshgrid(left + x + np.arange(width) + 0.5, top + y + np.arange(height) + 0.5)
+        found: NDArray[np.bool_] = shapely.contains_xy(self.polygon, columns, rows)
+        return found
+
 
 def make_plan(
     *,

@@ -98,14 +98,14 @@ class ValueStore:
             }
         )
 
-    def write(self, slot: tuple[int, ...], told: Mapping[str, NDArray[np.float32]]) -> None:
-        """Write a tile's values, (evaluations,) by key; they are on disk when this returns."""
-        for value in self._values:
-            row = np.ascontiguousarray(told[value.key], "<f4")
-            file = self._file(value.key, len(row))
-            with file.open("r+b") as opened:
-                opened.seek(int(np.ravel_multi_index(slot, self._grid)) * row.nbytes)
-                opened.write(row.tobytes())
+    def write(self, told: Sequence[tuple[tuple[int, ...], Mapping[str, NDArray[np.float32]]]]) -> None:
+        """Write the values of tiles, by slot, (evaluations,) by key; they are on disk when this returns."""
+        for value in self._values if told else ():
+            rows = [(slot, np.ascontiguousarray(of_tile[value.key], "<f4")) for slot, of_tile in told]
+            with self._file(value.key, len(rows[0][1])).open("r+b") as opened:
+                for slot, row in rows:
+                    opened.seek(int(np.ravel_multi_index(slot, self._grid)) * row.nbytes)
+                    opened.write(row.tobytes())
                 opened.flush()
                 os.fsync(opened.fileno())
 

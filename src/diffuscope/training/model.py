@@ -14,7 +14,7 @@ from diffuscope.errors import InputError
 from diffuscope.systems.base import System
 from diffuscope.systems.registry import build_system
 from diffuscope.training.batches import TrainingData
-from diffuscope.training.crops import batches_of, crops_of, read_cases
+from diffuscope.training.crops import batches_of, crops_of, read_cases, whole_slices_of
 from diffuscope.training.painting import Painter
 from diffuscope.training.pairs import batch_at, held_crops, make_pairs
 from diffuscope.training.recipe import Recipe
@@ -113,7 +113,11 @@ def make_data(recipe: Recipe, start: Start, folder: Path) -> tuple[TrainingData,
     plan = recipe.optimisation
     if recipe.data is not None:
         parts = read_cases(recipe, recipe.data, start.system, folder)
-        data = crops_of(parts, recipe.data, start.system, seed=plan.seed, batch=plan.batch, side=start.side)
+        common = {"seed": plan.seed, "batch": plan.batch}
+        if recipe.data.whole_slices:
+            data = whole_slices_of(parts, recipe.data, start.system, canvas=start.side, **common)
+        else:
+            data = crops_of(parts, recipe.data, start.system, side=start.side, **common)
         return _targets(data, recipe, start), {case.name: part for part, cases in parts.items() for case in cases}
     port = start.system.inputs[0]
     pairs = make_pairs(recipe, folder, mpp=port.mpp)

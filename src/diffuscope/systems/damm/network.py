@@ -76,11 +76,9 @@ class Decoder(nn.Module):
 
     def forward(self, bottleneck: Tensor, skips: Sequence[Tensor], embedding: Tensor) -> Tensor:
         """Return (n, outputs, h, w) of the encoder's features, finest first, and what enters the middle block."""
-        h = torch.cat([self.middle(bottleneck, embedding), skips[-1]], dim=1)
-        for level in reversed(range(len(skips))):
-            h = self.blocks[level](h, embedding)
-            if level:
-                h = self.up[level - 1].joined(h, skips[level - 1])
+        h = self.blocks[-1](torch.cat([self.middle(bottleneck, embedding), skips[-1]], dim=1), embedding)
+        for level in reversed(range(len(skips) - 1)):
+            h = self.blocks[level].joined(self.up[level], h, skips[level], embedding)
         return self.head(self.norm(h, activate=True))
 
 

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from diffuscope.diffusion.epsilon import denoise, epsilon_errors
 from diffuscope.diffusion.schedule import linear_schedule
-from diffuscope.stains import dab_density
 from diffuscope.systems.base import Estimate, Noise, SampleSettings, System
 from diffuscope.systems.staindiffuser.config import CommonConfig
 from diffuscope.systems.staindiffuser.network import Attention, Branch
@@ -87,7 +86,7 @@ class BranchSystem(System):
         port : str
             Key of the colour image: of its noise and of its previews.
         density : callable
-            Image (n, 3, h, w) in [0, 255] on the CPU to the density (n, 1, h, w) that is kept of each sample.
+            Image (n, 3, h, w) in [0, 255] to the density (n, 1, h, w) that is kept of each sample.
         done, total : iterator of int, int
             Numbers of the evaluations to come, and how many there will be in all.
 
@@ -104,9 +103,8 @@ class BranchSystem(System):
                 image = (clean + 1.0) * 127.5
                 # From the second sample on the picture stays: samples differ, and a flickering preview misleads.
                 yield Estimate(next(done), total, {port: image} if k == 0 else {})
-            rgb = image.float().cpu()
-            first = rgb if first is None else first
-            densities.append(density(rgb))
+            first = image.float() if first is None else first
+            densities.append(density(image.float()))
         assert first is not None
         return first, torch.stack(densities)
 
@@ -114,11 +112,6 @@ class BranchSystem(System):
 def normalised(image: Tensor) -> Tensor:
     """Return a colour image in [0, 255] as the networks take it, in [−1, 1]."""
     return image / 127.5 - 1.0
-
-
-def dab_of(rgb: Tensor) -> Tensor:
-    """Return the DAB optical density (n, 1, h, w) of images (n, 3, h, w) in [0, 255], rounded as they are stored."""
-    return torch.from_numpy(dab_density(rgb.permute(0, 2, 3, 1).round().numpy()))[:, None]
 
 
 def spread(densities: Tensor) -> Tensor:

@@ -8,11 +8,11 @@ from itertools import count
 import torch
 from torch import Tensor, nn
 
-from diffuscope.stains import optical_density
 from diffuscope.systems.base import Estimate, Noise, SampleSettings
 from diffuscope.systems.staindiffuser import outputs
-from diffuscope.systems.staindiffuser.base import BranchSystem, dab_of, normalised, spread
+from diffuscope.systems.staindiffuser.base import BranchSystem, normalised, spread
 from diffuscope.systems.staindiffuser.config import WIDTHS, BidirectionalConfig
+from diffuscope.systems.staindiffuser.density import dab_of, mean_density
 from diffuscope.systems.staindiffuser.network import StainDiffuserNetwork
 
 
@@ -84,7 +84,7 @@ class BidirectionalStainDiffuser(BranchSystem):
             noise,
             settings,
             port=made,
-            density=dab_of if made == "ihc" else _mean_density,
+            density=dab_of if made == "ihc" else mean_density,
             done=count(1),
             total=settings.samples * settings.steps,
         )
@@ -92,8 +92,3 @@ class BidirectionalStainDiffuser(BranchSystem):
         if made == "ihc":
             result["dab"] = densities.mean(dim=0)
         return result
-
-
-def _mean_density(rgb: Tensor) -> Tensor:
-    """Return the optical density, mean of the three colours, (n, 1, h, w) of images in [0, 255]."""
-    return torch.from_numpy(optical_density(rgb.round().numpy())).mean(dim=1, keepdim=True)

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from diffuscope.errors import InputError
 from diffuscope.systems.base import Estimate, Noise, SampleSettings
 from diffuscope.systems.staindiffuser import outputs
-from diffuscope.systems.staindiffuser.base import BranchSystem, dab_of, normalised, spread
+from diffuscope.systems.staindiffuser.base import BranchSystem, normalised, spread
 from diffuscope.systems.staindiffuser.config import WIDTHS, MultiStainDiffuserConfig, stain_key
+from diffuscope.systems.staindiffuser.density import dab_of
 from diffuscope.systems.staindiffuser.network import MultiStainNetwork
 
 

@@ -10,17 +10,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from diffuscope.stains import coarse_mask, dab_density, fill_rims
+from diffuscope.stains import coarse_mask, dab_density
 from diffuscope.systems.base import Estimate, Noise, SampleSettings
 from diffuscope.systems.staindiffuser import outputs
-from diffuscope.systems.staindiffuser.base import BranchSystem, dab_of, normalised, spread
+from diffuscope.systems.staindiffuser.base import BranchSystem, normalised, spread
 from diffuscope.systems.staindiffuser.config import WIDTHS, StainDiffuserConfig
+from diffuscope.systems.staindiffuser.density import dab_of, filled
 from diffuscope.systems.staindiffuser.network import StainDiffuserNetwork
 
-# The segmentation branch is a second opinion, not the product: few steps are enough. A probability is the posterior
-# mean: one evaluation at t = T.
+# How the second branch is read. The probability of a mask is its posterior mean: one evaluation at t = T, where a sample
+# would be one draw. The mean of distances is no distance: that one is drawn, as a second opinion in few steps.
 _SEGMENTATION_SAMPLER = "sde-dpmsolver++"
-_SEGMENTATION_STEPS = {"segmentation": 5, "distance": 5, "probability": 1}
+_SEGMENTATION_STEPS = {"segmentation": 1, "distance": 5, "probability": 1}
 
 
 class StainDiffuser(BranchSystem):
@@ -146,7 +147,7 @@ class StainDiffuser(BranchSystem):
             drawn = self._denoise(segmented, attention, noise, cheap, port="segmentation", sample=0)
             for clean in drawn:  # noqa: B007  the last one is the sample
                 yield Estimate(next(done), total, {})
-            result |= self._segmentation(clean.float().cpu())
+            result |= self._segmentation(clean.float())
         result["uncertainty"] = self._uncertainty(densities, result.get("segmentation"))
         return result
 
@@ -162,8 +163,7 @@ class StainDiffuser(BranchSystem):
         if len(densities) > 1 or probability is None:
             return spread(densities)
         full = 2.0 * self.config.dab_threshold
-        filled = torch.from_numpy(np.stack([fill_rims(density[0].numpy()) for density in densities[0]]))[:, None]
-        return ((filled / full).clamp(max=1.0) - probability).abs() * full
+        return ((filled(densities[0]) / full).clamp(max=1.0) - probability).abs() * full
 
 
 def covered_share(distance: Tensor, mpp: float) -> Tensor:
