@@ -84,7 +84,12 @@ class ResidualBlock(nn.Module):
         self.time = nn.Linear(time_width, 2 * outputs) if time_width else None
 
     def forward(
-        self, x: Tensor, embedding: Tensor | None = None, modulation: tuple[Tensor, Tensor] | None = None
+        self,
+        x: Tensor,
+        embedding: Tensor | None = None,
+        modulation: tuple[Tensor, Tensor] | None = None,
+        *,
+        beside: tuple[Upsample, Tensor] | None = None,
     ) -> Tensor:
         """Map (n, inputs, h, w) to (n, outputs, h, w).
 
@@ -96,22 +101,24 @@ class ResidualBlock(nn.Module):
             Time embedding, for a block with time.
         modulation : (scale, shift), optional
             Each (n, inputs, h, w): the normalised feature becomes feature · scale + shift.
+        beside : (up, skip), optional
+            x is the feature of the coarser level: it is upsampled first, and joined with the skip, each then of
+            (n, inputs / 2, h, w).
         """
+        if beside is not None:
+            up, skip = beside
+            if modulation is None and not fused.plain(x) and not torch.is_grad_enabled():
+                x, h = fused.interleave_join(up.four(x), up.conv.get_parameter("bias"), skip, self.norm.eps)
+                return self._rest(x, h, embedding)
+            x = twins.join(up.four(x, up.conv.bias), skip)
         return self._rest(x, self.norm(x, modulation, activate=True), embedding)
-
-    def joined(self, up: Upsample, x: Tensor, skip: Tensor, embedding: Tensor | None = None) -> Tensor:
-        """Map x (n, c, h, w), upsampled, and beside it the skip (n, inputs / 2, 2h, 2w) to (n, outputs, 2h, 2w)."""
-        if fused.plain(x) or torch.is_grad_enabled():
-            return self(twins.join(up.four(x, up.conv.bias), skip), embedding)
-        x, h = fused.interleave_join(up.four(x), up.conv.get_parameter("bias"), skip, self.norm.eps)
-        return self._rest(x, h, embedding)
 
     def _rest(self, x: Tensor, h: Tensor, embedding: Tensor | None) -> Tensor:
         """Go on from the feature, and from what norm, modulation and SiLU have made of it."""
         if fused.plain(x) or torch.is_grad_enabled():
             return twins.add(self.second(silu(self._first(h, embedding))), self.skip(x))
         # A convolution on CUDA adds its bias in a pass of its own: here the pass that comes next anyway adds it.
-        bias = self.second.get_parameter("bias")
+        bias: Tensor = self.second.get_parameter("bias")
         if isinstance(self.skip, nn.Conv2d):
             x, bias = F.conv2d(x, self.skip.weight), bias + self.skip.get_parameter("bias")
         h = F.conv2d(h, self.first.weight, padding=1)
