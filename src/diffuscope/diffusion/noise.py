@@ -180,7 +180,9 @@ def _tile_normal(
     if places.is_cuda and find_spec("triton") is not None:
         from diffuscope.diffusion.noise_kernel import draw
 
-        return draw(places, key_of(seed, port, sample, step), channels, depth, height, width)
+        # Of several devices that of the places need not be the current one.
+        with torch.cuda.device_of(places):
+            return draw(places, key_of(seed, port, sample, step), channels, depth, height, width)
     tile = partial(normal, seed=seed, port=port, sample=sample, step=step, channels=channels, device=places.device)
     tile = partial(tile, depth=depth, height=height, width=width)
     return torch.stack([tile(z=z, y=y, x=x) for z, y, x in places.tolist()])

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from diffuscope.networks import fused, twins
+from diffuscope.networks.prepared import prepared
 from diffuscope.networks.twins import silu
 
 __all__ = ["ChannelNorm", "ResidualBlock", "TimeEmbedding", "Upsample", "downsample", "silu"]
@@ -120,10 +121,11 @@ class ResidualBlock(nn.Module):
         # A convolution on CUDA adds its bias in a pass of its own: here the pass that comes next anyway adds it.
         bias: Tensor = self.second.get_parameter("bias")
         if isinstance(self.skip, nn.Conv2d):
-            x, bias = F.conv2d(x, self.skip.weight), bias + self.skip.get_parameter("bias")
-        h = F.conv2d(h, self.first.weight, padding=1)
+            x = F.conv2d(x, prepared(self.skip.weight, x.dtype))
+            bias = bias + self.skip.get_parameter("bias")
+        h = F.conv2d(h, prepared(self.first.weight, h.dtype), padding=1)
         h = fused.bias_silu(h, self.first.get_parameter("bias"), self._time(embedding))
-        return fused.add_bias(F.conv2d(h, self.second.weight, padding=1), x, bias)
+        return fused.add_bias(F.conv2d(h, prepared(self.second.weight, h.dtype), padding=1), x, bias)
 
     def _time(self, embedding: Tensor | None) -> Tensor | None:
         """Return scale − 1 and shift of each channel by time, (n, 2 · outputs) or (1, 2 · outputs)."""
@@ -169,6 +171,10 @@ class Upsample(nn.Module):
         2×2 kernels, sums over parts of the 3×3 kernel, makes the four pixels that each pixel becomes with 4/9 of the
         products. (As a transposed convolution it takes as long, but its last bits depend on the number of threads.)
         """
-        sums = F.avg_pool2d(self.conv.weight, 2, stride=1, padding=1, divisor_override=1)
-        kernels = torch.cat([sums[:, :, a::2, b::2] for a in (0, 1) for b in (0, 1)])
+        kernels = prepared(self.conv.weight, x.dtype, _four_kernels)
         return F.conv2d(x, kernels, None if bias is None else bias.repeat(4), padding=1)
+
+
+def _four_kernels(weight: Tensor) -> Tensor:
+    sums = F.avg_pool2d(weight, 2, stride=1, padding=1, divisor_override=1)
+    return torch.cat([sums[:, :, a::2, b::2] for a in (0, 1) for b in (0, 1)])
