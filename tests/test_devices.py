@@ -83,8 +83,8 @@ def test_where_to_compute_is_refused_in_a_sentence(monkeypatch, asked, words):
 def test_a_long_run_on_a_gpu_is_compiled(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(where, "_batch", lambda *_: 32)
-    # 272² px in ten steps: 2703 tiles make 2e9 px.
-    for tiles, asked, found in ((2702, "auto", "off"), (2703, "auto", "on"), (1, "on", "on"), (9999, "off", "off")):
+    # 272² px in ten steps: 2704 tiles make 2e9 px.
+    for tiles, asked, found in ((2703, "auto", "off"), (2704, "auto", "on"), (1, "on", "on"), (9999, "off", "off")):
         asks = where.Asked(device="cuda", precision="bf16", compile=asked)
         assert where.choose(asks, None, MODEL, SETTINGS, plan_of(tiles)).compile == found
     cpu = where.Asked(device="cpu", precision="fp32")
