@@ -18,7 +18,7 @@ from diffuscope.systems.base import SampleSettings
 from diffuscope.tiling.plan import Plan, make_plan
 
 CPU = torch.device("cpu")
-MODEL = SimpleNamespace(system=SimpleNamespace(tile=272))
+MODEL = SimpleNamespace(system=SimpleNamespace(tile=272, recordable=False))
 SETTINGS = SampleSettings(sampler="ddim", steps=10)
 
 
@@ -87,6 +87,9 @@ def test_a_long_run_on_a_gpu_is_compiled(monkeypatch):
     for tiles, asked, found in ((2703, "auto", "off"), (2704, "auto", "on"), (1, "on", "on"), (9999, "off", "off")):
         asks = where.Asked(device="cuda", precision="bf16", compile=asked)
         assert where.choose(asks, None, MODEL, SETTINGS, plan_of(tiles)).compile == found
+    recordable = SimpleNamespace(system=SimpleNamespace(tile=272, recordable=True))
+    asks = where.Asked(device="cuda", precision="bf16")
+    assert where.choose(asks, None, recordable, SETTINGS, plan_of(9999)).compile == "off"
     cpu = where.Asked(device="cpu", precision="fp32")
     assert where.choose(cpu, None, MODEL, SETTINGS, plan_of(9999)).compile == "off"
     # A result that was begun without the choice is gone on with as it was begun.
