@@ -265,13 +265,22 @@ class TileNoise:
             return drawn[:, :, 0]
         return drawn.repeat_interleave(depth, dim=2) if along_z else drawn
 
+    def move(self, places: Sequence[tuple[int, ...]]) -> None:
+        """Be the noise of other places, as many as before, told by the same memory: a CUDA graph then draws it."""
+        self._places = list(places)
+        for (every, flat), table in self._tables.items():
+            table.copy_(self._table(every, flat=flat), non_blocking=True)
+
     def _on_device(self, every: int, *, flat: bool) -> Tensor:
         """Return the places on a grid as a tensor where noise is computed, the same one at every step."""
         if (every, flat) not in self._tables:
-            table = [(z[0] if z and not flat else 0, y // every, x // every) for *z, y, x in self._places]
-            places = torch.tensor(table, dtype=torch.int64)
-            if torch.device(self._device).type == "cuda":
-                # From pinned memory: else it would wait until the device has done all that it was given before.
-                places = places.pin_memory().to(self._device, non_blocking=True)
-            self._tables[every, flat] = places
+            places = self._table(every, flat=flat)
+            on_cuda = torch.device(self._device).type == "cuda"
+            self._tables[every, flat] = places.to(self._device, non_blocking=True) if on_cuda else places
         return self._tables[every, flat]
+
+    def _table(self, every: int, *, flat: bool) -> Tensor:
+        table = [(z[0] if z and not flat else 0, y // every, x // every) for *z, y, x in self._places]
+        places = torch.tensor(table, dtype=torch.int64)
+        # From other memory it would only be copied once the device has done all that it was given before.
+        return places.pin_memory() if torch.device(self._device).type == "cuda" else places
