@@ -12,10 +12,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import partial
-from importlib.util import find_spec
 
 import torch
 from torch import Tensor
+
+from diffuscope.devices import by_kernel
 
 _MASK = 0xFFFFFFFF
 _M0, _M1 = 0xD2511F53, 0xCD9E8D57
@@ -177,15 +178,15 @@ def tile_normal(
 def _tile_normal(
     places: Tensor, seed: int, port: str, sample: int, step: int, channels: int, depth: int, height: int, width: int
 ) -> Tensor:
-    if places.is_cuda and find_spec("triton") is not None:
-        from diffuscope.diffusion.noise_kernel import draw
+    key = key_of(seed, port, sample, step)
 
-        # Of several devices that of the places need not be the current one.
-        with torch.cuda.device_of(places):
-            return draw(places, key_of(seed, port, sample, step), channels, depth, height, width)
-    tile = partial(normal, seed=seed, port=port, sample=sample, step=step, channels=channels, device=places.device)
-    tile = partial(tile, depth=depth, height=height, width=width)
-    return torch.stack([tile(z=z, y=y, x=x) for z, y, x in places.tolist()])
+    def tile_by_tile(places: Tensor, *_: object) -> Tensor:
+        tile = partial(normal, seed=seed, port=port, sample=sample, step=step, channels=channels, device=places.device)
+        tile = partial(tile, depth=depth, height=height, width=width)
+        return torch.stack([tile(z=z, y=y, x=x) for z, y, x in places.tolist()])
+
+    kernel = "diffuscope.diffusion.noise_kernel", "draw"
+    return by_kernel(*kernel, tile_by_tile, places, key, channels, depth, height, width)
 
 
 def _drawn_shape(places: Tensor, _seed: int, _port: str, _sample: int, _step: int, channels: int, *size: int) -> Tensor:

@@ -9,14 +9,12 @@ Inductor fuses with whatever lies around them. Without Triton the twins are what
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.util import find_spec
-from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from diffuscope.devices import by_kernel
 from diffuscope.networks import twins
 
 
@@ -110,20 +108,8 @@ def plain(x: Tensor) -> bool:
     return x.device.type != "cuda" or torch.compiler.is_compiling()
 
 
-@cache
-def _kernels() -> ModuleType:
-    """Return the module of kernels, or that of their twins."""
-    if find_spec("triton") is None:
-        return twins
-    from diffuscope.networks import kernels
-
-    return kernels
-
-
 def _on_device(name: str, x: Tensor, *given: Any) -> Any:
-    """Run a kernel, or its twin, on the device of x, which need not be the current one of several."""
-    with torch.cuda.device_of(x):
-        return getattr(_kernels() if x.is_cuda else twins, name)(x, *given)
+    return by_kernel("diffuscope.networks.kernels", name, getattr(twins, name), x, *given)
 
 
 def _nhwc(*tensors: Tensor | None) -> list[Any]:
