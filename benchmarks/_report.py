@@ -38,7 +38,13 @@ class Goal:
         return " and ".join(bound for bound in bounds if bound)
 
 
-def main(measure: Callable[..., Mapping[str, float]], goals: Mapping[str, Goal], *, models: Sequence[str] = ()) -> None:
+def main(
+    measure: Callable[..., Mapping[str, float]],
+    goals: Mapping[str, Goal],
+    *,
+    models: Sequence[str] = (),
+    of_model: Mapping[str, Mapping[str, Goal]] | None = None,
+) -> None:
     """Measure, write the figures where ``--json`` says, and print them with their goals last.
 
     Parameters
@@ -49,13 +55,19 @@ def main(measure: Callable[..., Mapping[str, float]], goals: Mapping[str, Goal],
         By key; a figure without one is only told.
     models : sequence of str, optional
         Where given, ``--model`` chooses one (the first by default), and `measure` gets its name.
+    of_model : mapping, optional
+        Goals of one model, by its name, besides those of all.
     """
     parser = argparse.ArgumentParser()
     parser.add_argument("--json", type=Path, metavar="FILE", help='write {"figures": {key: number}}')
     if models:
         parser.add_argument("--model", choices=models, default=models[0])
     arguments = parser.parse_args()
-    report(measure(arguments.model) if models else measure(), goals, arguments.json)
+    if not models:
+        report(measure(), goals, arguments.json)
+        return
+    own = (of_model or {}).get(arguments.model, {})
+    report(measure(arguments.model), {**goals, **own}, arguments.json)
 
 
 def report(figures: Mapping[str, float], goals: Mapping[str, Goal], target: Path | None) -> None:

@@ -42,7 +42,7 @@ class Tiles:
     places : list of (y, x)
         Upper left corners, px.
     he, ihc : ndarray of shape (n, h, w, 3)
-        uint8 input and truth.
+        uint8 input, as it was scanned, and truth.
     dab : ndarray of shape (n, h, w)
         DAB of the truth, OD.
     """
@@ -56,9 +56,27 @@ class Tiles:
 
 @dataclass(frozen=True, kw_only=True)
 class HeldOut(Tiles):
-    """Tiles (n, 256, 256) with one draw of the teacher, which can be asked again."""
+    """Tiles (n, 256, 256) with one draw of the teacher, which can be asked again.
+
+    Attributes
+    ----------
+    lessons : list of Lesson
+        One a tile.
+    """
 
     lessons: list[Lesson]
+
+    @property
+    def normalised(self) -> NDArray[np.uint8]:
+        """H&E (n, h, w, 3) as a model takes it whose input is normalised."""
+        pairs = zip(self.lessons, self.places, strict=True)
+        return np.stack([taught.normalised[_window(place)] for taught, place in pairs])
+
+    @property
+    def probability(self) -> NDArray[np.float32]:
+        """Probability (n, h, w) that a pixel is painted."""
+        pairs = zip(self.lessons, self.places, strict=True)
+        return np.stack([taught.probability()[_window(place)] for taught, place in pairs])
 
     @classmethod
     def of(cls, name: str, tiles: list[tuple[Lesson, tuple[int, int]]]) -> HeldOut:
@@ -94,10 +112,20 @@ def shipped_recipe(model: str) -> Recipe:
 
 def held_out_sets(recipe: Recipe) -> tuple[HeldOut, HeldOut, NDArray[np.uint8]]:
     """Return the held-out slide's tiles, the sources' held-out blocks, and IHC colours (1, n, 3) of the sources."""
-    pairs = [pair for pair in make_pairs(recipe, sample_path(), mpp=MPP) if "phantom" not in pair.name]
+    pairs = source_pairs(recipe)
     colours = [paint(pair.lesson, np.random.default_rng(9)).ihc.reshape(-1, 3)[::97] for pair in pairs]
     slide = HeldOut.of("held-out slide", slide_tiles(lesson(recipe.stain)))
     return slide, HeldOut.of("held-out blocks", _block_tiles(pairs)), np.concatenate(colours)[None]
+
+
+def source_pairs(recipe: Recipe) -> list[Pair]:
+    """Return the teacher's lessons on a recipe's real sources."""
+    return make_pairs(recipe.model_copy(update={"phantoms": 0}), sample_path(), mpp=MPP)
+
+
+def trained_tiles(pairs: list[Pair]) -> HeldOut:
+    """Return tiles that training saw, evenly picked, on which thresholds are chosen."""
+    return HeldOut.of("training blocks", _block_tiles(pairs, held=False))
 
 
 def scores(
@@ -121,14 +149,31 @@ def scores(
     return {key: float(value) for key, value in values.items()}
 
 
+def stain_all(model: Model, tiles: Tiles, *, quality: str | None = None) -> dict[str, NDArray[np.float32]]:
+    """Sample the tiles, one sample at a quality or at the default one: all outputs (n, h, w, c) by key.
+
+    Raises
+    ------
+    ValueError
+        The model takes normalised H&E, and of these tiles only the scanned one is known.
+    """
+    presets = model.system.presets
+    settings = presets[quality] if quality else next(iter(presets.values()))
+    he = tiles.he
+    if model.system.inputs[0].scale == "stain":
+        if not isinstance(tiles, HeldOut):
+            raise ValueError(f"{model.name} takes normalised H&E, which {tiles.name} does not hold")
+        he = tiles.normalised
+    parts = [
+        sample(model, he[i : i + SAMPLED_AT_ONCE], tiles.places[i : i + SAMPLED_AT_ONCE], settings)
+        for i in range(0, len(he), SAMPLED_AT_ONCE)
+    ]
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+
 def stain(model: Model, tiles: Tiles, *, key: str = "ihc") -> NDArray[np.uint8]:
     """Sample the tiles at default quality, one sample: pictures (n, h, w, 3) of the output `key`."""
-    fast = next(iter(model.system.presets.values()))
-    parts = [
-        sample(model, tiles.he[i : i + SAMPLED_AT_ONCE], tiles.places[i : i + SAMPLED_AT_ONCE], fast)[key]
-        for i in range(0, len(tiles.he), SAMPLED_AT_ONCE)
-    ]
-    return np.concatenate(parts).round().astype(np.uint8)
+    return stain_all(model, tiles)[key].round().astype(np.uint8)
 
 
 def score_model(model: Model, tiles: Tiles) -> dict[str, float]:
@@ -166,12 +211,12 @@ def slide_tiles(taught: Lesson) -> list[tuple[Lesson, tuple[int, int]]]:
     return [(taught, place) for place in places[:: max(len(places) // TILES, 1)][:TILES]]
 
 
-def _block_tiles(pairs: list[Pair]) -> list[tuple[Lesson, tuple[int, int]]]:
-    """Return held-out blocks of the training sources, evenly picked."""
+def _block_tiles(pairs: list[Pair], *, held: bool = True) -> list[tuple[Lesson, tuple[int, int]]]:
+    """Return blocks of the training sources, held out or not, evenly picked."""
     places = [
         (pair.lesson, (int(row) * BLOCK, int(column) * BLOCK))
         for pair in pairs
-        for row, column in np.argwhere(held_out(pair.lesson.he.shape[:2]))
+        for row, column in np.argwhere(held_out(pair.lesson.he.shape[:2]) == held)
     ]
     return places[:: max(len(places) // TILES, 1)][:TILES]
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks._slide import sample_tiles
 from benchmarks.reproduce.scans import Pictures, Slices, physical, unit
+from diffuscope.devices import pick_device
 from diffuscope.evaluation.dab import dice
 from diffuscope.evaluation.distributions import kid
 from diffuscope.evaluation.features import RandomConvFeatures
@@ -25,8 +26,8 @@ COLUMNS = (
 #: HU above which is bone, and below which is air.
 BONE, AIR = 150.0, -150.0
 _BINS = 32
-# Slices that are sampled at once.
-_AT_ONCE = 4
+# Slices that are sampled at once, on a CPU and on anything else.
+_AT_ONCE, _AT_ONCE_GPU = 4, 32
 
 
 class Translated(NamedTuple):
@@ -34,12 +35,13 @@ class Translated(NamedTuple):
 
     Attributes
     ----------
-    sample, mean, support : ndarray
-        The first sample, the mean of all, and the support of the first by its source.
+    sample, mean, uncertainty, support : ndarray
+        The first sample, the mean of all and their standard deviation, and the support of the first by its source.
     """
 
     sample: Pictures
     mean: Pictures
+    uncertainty: Pictures
     support: Pictures
 
 
@@ -74,22 +76,23 @@ def translated(
         are over as many draws as slices.
     """
     config = system.config
-    chosen = replace(
-        settings or next(iter(system.presets.values())),
-        samples=samples,
-        options={"along_z": 0.0} | ({"neighbours": 0.0} if source.ndim == 3 else {}) | dict(options or {}),
-    )
+    preset = settings or next(iter(system.presets.values()))
+    alone = {"neighbours": 0.0} if source.ndim == 3 else {}
+    wanted = {"along_z": 0.0} | alone | dict(preset.options) | dict(options or {})
+    chosen = replace(preset, samples=samples, options=wanted)
     stacks = source[:, None].repeat(3, axis=1) if source.ndim == 3 else source
-    keys = (config.target.key, "mean", "support")
+    keys = (config.target.key, "mean", "uncertainty", "support")
     parts: dict[str, list[NDArray[np.float32]]] = {key: [] for key in keys}
-    for first in range(0, len(source), _AT_ONCE):
-        some = slice(first, first + _AT_ONCE)
+    at_once = _AT_ONCE if pick_device("auto").type == "cpu" else _AT_ONCE_GPU
+    for first in range(0, len(source), at_once):
+        some = slice(first, first + at_once)
         images = torch.from_numpy(physical(stacks[some], config.source))
         found, _ = sample_tiles(system, {config.source.key: images}, places[some], chosen, seed=seed)
         for key in keys:
             parts[key].append(found[key][:, 0].numpy())
-    sample, mean, support = (np.concatenate(parts[key]) for key in keys)
-    return Translated(unit(sample, config.target), unit(mean, config.target), support)
+    sample, mean, uncertainty, support = (np.concatenate(parts[key]) for key in keys)
+    spread = uncertainty / np.float32(config.target.high - config.target.low)
+    return Translated(unit(sample, config.target), unit(mean, config.target), spread, support)
 
 
 def scores(tests: Slices, found: Pictures, target: ModalityConfig) -> list[dict[str, float | None]]:

@@ -1,17 +1,20 @@
 """``python -m benchmarks.translation WHAT MODEL``: one property of a trained MIDiffusion, a model folder or a name.
 
 The slices are those of patients that the shipped recipe of the same source and target holds out
-(`benchmarks.reproduce.scans`), crops of 128 px; the data must lie beside the repository.
+(`benchmarks.reproduce.scans`); the data must lie beside the repository. Figures that ``--json`` wrote go on the card of
+a model folder by ``python -m benchmarks.translation card MODEL FILE …``.
 
-- ``quality``: of patients that were held out, one sample and the mean of three, beside one that its slice alone guides,
-  as the paper does it, and what needs no network or no guidance: the mean image of the target, the source as it is and
-  with the target's histogram, the guidance of another patient's scan, and none. This goes on the model's card.
+- ``quality``: of all patients that were held out, whole slices: the mean and one sample, beside controls (see
+  `benchmarks.translation_quality`).
+- ``consistency``: PSNR by how consistent levels are made; with ``--tune`` what a recipe's `consistency` is chosen by.
 - ``steps``: what the fast and the best preset lose in PSNR against the reference (1000 evaluations of Algorithm 1), one
   sample each, of slices alone, and the energy of their results above a quarter of a cycle a px over the reference's.
 - ``seconds``: of one slice at default quality, the least of several.
 - ``support``: whether the map of support finds structures that were painted into results, or left out of them: AUROC of
   1 - support over px, those of the structure against those of the scan farther away than LMI sees. Beside the model's
   results the truth is taken for one, which holds nothing made up but what was planted.
+- ``trust``: whether that map is low where the level of a region flips (see `benchmarks.translation_trust`).
+- ``pictures``: of each patient the worst slice, in a PNG: ``pictures MODEL FILE.png``.
 - ``flicker``: the mean step from slice to slice of a result over that of the target itself: with noise of its own in
   every slice, with noise that all share, and with both that and the guidance of neighbouring slices, the default.
 """
@@ -19,8 +22,10 @@ The slices are those of patients that the shipped recipe of the same source and 
 from __future__ import annotations
 
 import argparse
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 
@@ -30,28 +35,19 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from benchmarks._report import Goal, report
-from benchmarks._translation import mean_psnr, scores, translated
-from benchmarks.reproduce.scans import (
-    DIRECTIONS,
-    Direction,
-    Pictures,
-    Slices,
-    consecutive,
-    learned,
-    matched,
-    slices_of,
-    strangers,
-)
+from benchmarks._translation import mean_psnr, translated
+from benchmarks.reproduce.scans import DIRECTIONS, Direction, Pictures, Slices, consecutive, slices_of
+from benchmarks.translation_pictures import worst_slices
+from benchmarks.translation_quality import consistencies, quality
+from benchmarks.translation_trust import trust
 from diffuscope.errors import InputError
 from diffuscope.run import load_model
 from diffuscope.systems.midiffusion import MIDiffusion
 from diffuscope.systems.midiffusion.support import BLUR, SUPPORT, support
+from diffuscope.zoo import set_figures
 
-SIDE = 128
 # Slices in all for presets and for planted structures, slices one after the other, and takings of time.
 _SLICES, _PLANTED, _RUN, _ROUNDS = 4, 10, 12, 5
-# Slices in all that quality is measured on, and samples of each.
-_JUDGED, _SAMPLES = 10, 3
 # Cycles a px: finer than this is high frequency.
 _FINE = 0.25
 # A structure is a Gaussian blob of this standard deviation, px, and contrast, of the range, in 0 … 1; its px are those
@@ -64,18 +60,34 @@ _TRIED = 64
 def main() -> None:
     """Measure one property of a model, and print it with its goal."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.translation", description=main.__doc__)
-    parser.add_argument("what", choices=list(MEASURES))
+    parser.add_argument("what", choices=[*MEASURES, "pictures", "card"])
     parser.add_argument("model", help="a model folder, or a name")
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="of card: figures; of pictures: the PNG")
+    parser.add_argument("--tune", action="store_true", help="on patients that do not test: to choose constants")
     parser.add_argument("--json", type=Path, metavar="FILE", help='write {"figures": {key: number}}')
     arguments = parser.parse_args()
+    if arguments.what == "card":
+        put_on_card(Path(arguments.model), arguments.files)
+        return
     try:
         system = load_model(arguments.model).system
-        direction = direction_of(system, arguments.model)
+        direction = replace(direction_of(system, arguments.model), tune=arguments.tune)
     except InputError as error:
         raise SystemExit(str(error)) from error
     assert isinstance(system, MIDiffusion)
+    if arguments.what == "pictures":
+        report(worst_slices(system, direction, arguments.files[0]), {}, arguments.json)
+        return
     measure, goals = MEASURES[arguments.what]
     report(measure(system, direction), goals, arguments.json)
+
+
+def put_on_card(model: Path, files: Sequence[Path]) -> None:
+    """Put the figures of files on a model's card, in place of those there."""
+    figures: dict[str, float] = {}
+    for file in files:
+        figures |= json.loads(file.read_text(encoding="utf-8"))["figures"]
+    set_figures(model, figures)
 
 
 def direction_of(system: object, name: str) -> Direction:
@@ -95,33 +107,6 @@ def direction_of(system: object, name: str) -> Direction:
                 raise InputError(f"there is no folder ../shared/data/{direction.folder} beside the repository.")
             return direction
     raise InputError(f"{name} translates {keys[0]} to {keys[1]}: there are no scans of these to test on.")
-
-
-def quality(system: MIDiffusion, direction: Direction) -> dict[str, float]:
-    """Score the model on slices of the patients that were held out."""
-    tests = _spread(direction, _JUDGED)
-    known = learned(direction, SIDE)
-    drawn = translated(system, tests.around, tests.places, samples=_SAMPLES)
-    other = strangers(direction, len(tests.places) // len(direction.held), SIDE)
-    results = {
-        "": drawn.sample,
-        "_mean_of_3": drawn.mean,
-        "_slice_alone": translated(system, tests.source, tests.places).sample,
-        "_another_patient's_source": translated(system, other, tests.places).sample,
-        "_no_guidance": translated(system, tests.source, tests.places, options={"guidance": 0.0}).sample,
-        "_mean_image": np.broadcast_to(known.mean(axis=0), tests.target.shape),
-        "_source_as_it_is": tests.source,
-        "_source_with_its_histogram": matched(tests, known),
-    }
-    figures: dict[str, float] = {}
-    for name, pictures in results.items():
-        rows = scores(tests, pictures, direction.modalities[1])
-        for key in ("psnr_db", "ssim", "gradient_correlation"):
-            values = [row[key] for row in rows if row[key] is not None]
-            # an even picture has no gradients
-            if values:
-                figures[key + name] = float(np.mean(values))
-    return figures
 
 
 def steps(system: MIDiffusion, direction: Direction) -> dict[str, float]:
@@ -168,7 +153,7 @@ def planted(system: MIDiffusion, direction: Direction) -> dict[str, float]:
 
 def flicker(system: MIDiffusion, direction: Direction) -> dict[str, float]:
     """Compare steps from slice to slice with the target's."""
-    tests = consecutive(direction, direction.held[0], _RUN, SIDE)
+    tests = consecutive(direction, direction.held[0], _RUN, direction.side)
     true = _step(tests, tests.target)
     ways = {"own_noise": (tests.source, 0.0), "shared_noise": (tests.source, 1.0), "default": (tests.around, 1.0)}
     figures = {}
@@ -248,9 +233,9 @@ def _near(where: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _spread(direction: Direction, number: int) -> Slices:
-    """Return so many slices of the patients that test, or a few less; of one patient at least one."""
+    """Return so many whole slices of the patients that test, or a few less; of one patient at least one."""
     patients = direction.held[:number]
-    return slices_of(direction, patients, max(number // len(patients), 1), SIDE)
+    return slices_of(direction, patients, max(number // len(patients), 1), direction.side)
 
 
 def _step(tests: Slices, pictures: Pictures) -> float:
@@ -260,7 +245,14 @@ def _step(tests: Slices, pictures: Pictures) -> float:
 
 _AUROC = Goal(low=0.85)
 MEASURES: dict[str, tuple[Callable[[MIDiffusion, Direction], dict[str, float]], dict[str, Goal]]] = {
-    "quality": (quality, {}),
+    "quality": (
+        quality,
+        {
+            "registered_margin_db_mean_over_constant": Goal(low=0.5),
+            "registered_margin_db_sample_over_controls": Goal(low=0.0),
+        },
+    ),
+    "consistency": (consistencies, {}),
     "steps": (
         steps,
         {f"psnr_lost_db_{name}": Goal(high=0.2) for name in ("fast", "best")}
@@ -270,6 +262,10 @@ MEASURES: dict[str, tuple[Callable[[MIDiffusion, Direction], dict[str, float]], 
     "support": (
         planted,
         {f"auroc_{how}_{name}": _AUROC for name in ("truth", "results") for how in ("painted_in", "left_out")},
+    ),
+    "trust": (
+        trust,
+        {"auroc_flipped": _AUROC, "correlation_worst": Goal(low=0.3), "support_turned_tumours": Goal(high=0.5)},
     ),
     "flicker": (flicker, {"flicker_default": Goal(high=1.1)}),
 }

@@ -24,10 +24,13 @@ from diffuscope.training.crops import batch_at, crops_of, ports_of, read_cases
 from diffuscope.training.patients import lay_out
 from diffuscope.training.recipe import Cases, Recipe, load_recipe
 from diffuscope.training.volumes import VolumeGround, open_volumes
+from diffuscope.training.whole_slices import whole
 
 DATA = Path(__file__).resolve().parents[2] / "../shared/data"
 #: Of the pairs every so manieth slice is the few-shot baseline's: 5 %.
 FEW = 20
+#: What of a shipped configuration is not the paper's.
+PAPER = {"place": False, "guide": "itself", "noise": "even", "consistency": 0.0}
 #: HU of fat and of muscle, which T1-weighted MR shows bright and dark.
 FAT, MUSCLE = (-150.0, -30.0), (10.0, 100.0)
 # Slices of each patient that trained which the mean image and the target's histogram are taken from.
@@ -50,12 +53,16 @@ class Direction:
         In `DATA`, with a folder a patient.
     files : tuple of str
         The source's and the target's, in each of those.
+    tune : bool
+        Stand patients in for those that test on which constants may be chosen: those that validate, or, where these
+        test, those that train.
     """
 
     name: str
     shipped: str
     folder: str
     files: tuple[str, str]
+    tune: bool = False
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -77,13 +84,26 @@ class Direction:
     @property
     def held(self) -> tuple[str, ...]:
         """Patients that test: those that the recipe never reads, or, where there are none, those that validate."""
-        return self.settings.test_on or self.settings.validate_on
+        settings = self.settings
+        if self.tune:
+            return settings.validate_on if settings.test_on else self.trained
+        return settings.test_on or settings.validate_on
 
     @property
     def trained(self) -> tuple[str, ...]:
         """Patients that train."""
         out = {*self.settings.test_on, *self.settings.validate_on}
         return tuple(sorted(path.name for path in (DATA / self.folder).iterdir() if path.name not in out))
+
+    @property
+    def side(self) -> int:
+        """Side of a run's tile, px, which holds whole slices."""
+        return int(self.recipe.config["tile"])
+
+    @property
+    def crops(self) -> Cases:
+        """Its data, of crops and not of whole slices."""
+        return self.settings.model_copy(update={"whole_slices": False, "tissue": None})
 
     @property
     def is_there(self) -> bool:
@@ -103,7 +123,7 @@ DIRECTIONS = (
 
 @dataclass(frozen=True, eq=False)
 class Slices:
-    """Crops of slices at fixed places, both modalities, each in its port's range as 0 … 1.
+    """Crops of slices, or whole ones, at fixed places, both modalities, each in its port's range as 0 … 1.
 
     Attributes
     ----------
@@ -134,7 +154,10 @@ class Slices:
 
 @cache
 def slices_of(direction: Direction, patients: tuple[str, ...], number: int, side: int) -> Slices:
-    """Return crops in the middle of so many slices of each patient, spread evenly over the source's foreground."""
+    """Return crops in the middle of so many slices of each patient, spread evenly over the source's foreground.
+
+    With the side of a run's tile they are the whole slices, as a run reads them.
+    """
     names, places, inside = [], [], []
     pictures: tuple[list[Pictures], list[Pictures]] = ([], [])
     for patient in patients:
@@ -168,7 +191,7 @@ def strangers(direction: Direction, number: int, side: int) -> Pictures:
     Of the next one that tests; where one alone tests, of one that trained, whose source the model never saw.
     """
     held = direction.held
-    others = (*held[1:], held[0]) if len(held) > 1 else direction.trained[:1]
+    others = (*held[1:], held[0]) if len(held) > 1 else replace(direction, tune=not direction.tune).held[:1]
     return slices_of(direction, others, number, side).source
 
 
@@ -200,8 +223,8 @@ def target_batches(
         if not folder.exists():
             lay_out(DATA / direction.folder, folder, {direction.modalities[1].key: direction.files[1]})
     system = _system(direction)
-    parts = read_cases(direction.recipe, direction.settings, system, root) | {"validation": []}
-    return crops_of(parts, direction.settings, system, seed=seed, batch=batch, side=patch).batch_at
+    parts = read_cases(direction.recipe, direction.crops, system, root) | {"validation": []}
+    return crops_of(parts, direction.crops, system, seed=seed, batch=batch, side=patch).batch_at
 
 
 def few_pairs(direction: Direction, *, seed: int, batch: int, patch: int) -> Callable[[int], Mapping[str, Tensor]]:
@@ -252,7 +275,7 @@ def unit(picture: NDArray[np.floating], modality: ModalityConfig) -> Pictures:
 @cache
 def _system(direction: Direction) -> MIDiffusion:
     """Return a system that says what the scans are to it; its weights do not matter."""
-    system = build_system("midiffusion", direction.recipe.config | {"size": "tiny"})
+    system = build_system("midiffusion", direction.recipe.config | PAPER | {"size": "tiny"})
     assert isinstance(system, MIDiffusion)
     return system
 
@@ -261,7 +284,10 @@ def _opened(direction: Direction, patient: str, which: Sequence[int], side: int)
     """Open the source (0), the target (1) or both of a patient; foreground and range are those of what is opened."""
     system, folder = _system(direction), DATA / direction.folder / patient
     files = {direction.modalities[i].key: folder / direction.files[i] for i in which}
-    return open_volumes(Case(patient, patient, files), ports_of(system), system, direction.settings, side=side)
+    case, ports = Case(patient, patient, files), ports_of(system)
+    if side < direction.side:
+        return open_volumes(case, ports, system, direction.crops, side=side)
+    return whole(open_volumes(case, ports, system, direction.settings, side=side))
 
 
 def _picture(direction: Direction, ground: VolumeGround, corner: NDArray[np.int64], side: int, which: int) -> Pictures:

@@ -17,6 +17,7 @@ from diffuscope.diffusion.samplers import make_sampler
 from diffuscope.diffusion.schedule import Schedule
 from diffuscope.errors import InputError
 from diffuscope.scans import Scan, Volume
+from diffuscope.stains import StainStatistics
 from diffuscope.systems.base import SampleSettings, System
 from diffuscope.systems.ports import Port
 from diffuscope.tiling.boxes import halves
@@ -88,11 +89,12 @@ def _plain(value: Any) -> Any:
 
 
 def _short(value: Any) -> str:
-    """Return what tells two values of a record apart: of an input its name, fingerprint, channel and range."""
+    """Return what tells two values of a record apart: of an input its name, fingerprint and how it was taken."""
     if isinstance(value, dict):
         told = [str(value["fingerprint"])[:8], f"{value['mpp']:.4g} µm/px"]
         told += [f"channel {value['channel']}"] if "channel" in value else []
         told += ["range {:g}:{:g}".format(*value["values"])] if "values" in value else []
+        told += [f"normalised from {StainStatistics.from_json(value['stains']).summary}"] if "stains" in value else []
         return f"{value['name']} ({', '.join(told)})"
     text = str(value)
     return text[:8] if len(text) == 64 else text

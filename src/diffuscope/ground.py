@@ -9,10 +9,10 @@ from typing import Any
 
 from diffuscope.checks import check_mpp
 from diffuscope.errors import InputError
-from diffuscope.inputs import PortInput, Values, with_values
+from diffuscope.inputs import PortInput, Values
+from diffuscope.scaling import Stains, with_statistics
 from diffuscope.scans import Scan, Volume, resampling_factor, tissue_mask
 from diffuscope.scans.foreground import VolumeMask, slide_foreground, volume_foreground
-from diffuscope.scans.intensity import slide_range, volume_range
 from diffuscope.scans.tissue import TissueMask
 from diffuscope.scans.volume import volume_factors
 from diffuscope.systems.base import System
@@ -28,7 +28,7 @@ class Ground:
     Attributes
     ----------
     inputs : tuple of PortInput
-        With the values that become their ports' ranges.
+        With the values that become their ports' ranges, and the stains that are normalised.
     plan : Plan
         Tiles.
     mpp : float or None
@@ -68,8 +68,9 @@ def find_ground(
     region: Region | None,
     slices: str | None,
     ranges: Mapping[str, Values],
+    stains: Stains | None = None,
 ) -> Ground:
-    """Find foreground, ranges and plan of opened inputs, which lie on one lattice.
+    """Find foreground, ranges, stains and plan of opened inputs, which lie on one lattice.
 
     Parameters
     ----------
@@ -83,6 +84,8 @@ def find_ground(
         ``"first:end"`` of a volume, from 0, the end not computed.
     ranges : mapping
         By port key, values that are given and not measured.
+    stains : mapping, optional
+        By port key, stains that are given and not measured.
 
     Raises
     ------
@@ -94,7 +97,7 @@ def find_ground(
         return _in_volume(scan, inputs, system, region, slices, ranges)
     if slices is not None:
         raise InputError(f"{scan.name} is no volume and has no slices: leave out --slices.")
-    return _on_slide(scan, inputs, system, region, ranges)
+    return _on_slide(scan, inputs, system, region, ranges, stains or {})
 
 
 def parse_slices(text: str, count: int, name: str) -> tuple[int, int]:
@@ -118,7 +121,12 @@ def parse_slices(text: str, count: int, name: str) -> tuple[int, int]:
 
 
 def _on_slide(
-    scan: Scan, inputs: Sequence[PortInput], system: System, region: Region | None, ranges: Mapping[str, Values]
+    scan: Scan,
+    inputs: Sequence[PortInput],
+    system: System,
+    region: Region | None,
+    ranges: Mapping[str, Values],
+    stains: Stains,
 ) -> Ground:
     factor = resampling_factor(scan, inputs[0].port.mpp)
     assert scan.mpp is not None  # resampling_factor refuses a scan without
@@ -145,7 +153,7 @@ def _on_slide(
         *_region_notice(scan.name, scan.shape, region),
     )
     return Ground(
-        inputs=with_ranges(inputs, mask, ranges, factor=factor),
+        inputs=with_statistics(inputs, mask, ranges, stains, factor=factor),
         plan=plan,
         mpp=scan.mpp * factor,
         tissue=tissue,
@@ -186,7 +194,7 @@ def _in_volume(
         name=scan.name,
     )
     return Ground(
-        inputs=with_ranges(inputs, mask, ranges),
+        inputs=with_statistics(inputs, mask, ranges),
         plan=plan,
         mpp=None,
         tissue=None,
@@ -211,38 +219,6 @@ def volume_mask(inputs: Sequence[PortInput]) -> VolumeMask:
         [one.scan for one in inputs if isinstance(one.scan, Volume)],
         [None if one.port.scale == "percentile" else one.port.range for one in inputs],
     )
-
-
-def with_ranges(
-    inputs: Sequence[PortInput], mask: TissueMask | VolumeMask, ranges: Mapping[str, Values], *, factor: float = 1.0
-) -> tuple[PortInput, ...]:
-    """Return the inputs with the values that become their ports' ranges, where these have no fixed scale.
-
-    Parameters
-    ----------
-    inputs : sequence of PortInput
-        All of one lattice.
-    mask : TissueMask or VolumeMask
-        Their foreground, of which percentiles are taken.
-    ranges : mapping
-        By port key, values that are given and not measured.
-    factor : float
-        Of a slide, level-0 px per px of the model.
-    """
-    found = []
-    for one in inputs:
-        if one.port.scale == "percentile":
-            values = ranges.get(one.port.key)
-            if values is None and isinstance(mask, TissueMask):
-                assert isinstance(one.scan, Scan)
-                values = slide_range(one.scan, mask, factor=factor)
-            elif values is None:
-                assert isinstance(one.scan, Volume) and isinstance(mask, VolumeMask)
-                values = volume_range(one.scan, mask)
-            assert values is not None
-            one = with_values(one, values)
-        found.append(one)
-    return tuple(found)
 
 
 def _resampling_notice(slide: float, model: float, factor: float) -> tuple[str, ...]:

@@ -52,14 +52,15 @@ def check_ranges(ranges: Mapping[str, Values], ports: Sequence[Port]) -> None:
     for key, (low, high) in ranges.items():
         if key not in by_key:
             raise InputError(f"there is no input “{key}” to give a range for: choose among {', '.join(by_key)}.")
-        if by_key[key].scale == "stored":
-            raise InputError(f"the values of {by_key[key].name} are taken as they are stored: leave out its range.")
+        if by_key[key].scale != "percentile":
+            how = "taken as they are stored" if by_key[key].scale == "stored" else "brought to one reference by stain"
+            raise InputError(f"the values of {by_key[key].name} are {how}: leave out its range.")
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
             raise InputError(f"the range {low:g}:{high:g} of {by_key[key].name} is empty: give low:high.")
 
 
-def said(inputs: Sequence[PortInput], given: Mapping[str, Values]) -> list[str]:
-    """Return what a user should know of how files were taken: channels and ranges that were not given."""
+def said(inputs: Sequence[PortInput], given: Mapping[str, Values], *, normalise: bool = True) -> list[str]:
+    """Return what a user should know of how files were taken: channels, ranges and stains that were not given."""
     told = []
     for one in inputs:
         parts = []
@@ -68,6 +69,10 @@ def said(inputs: Sequence[PortInput], given: Mapping[str, Values]) -> list[str]:
         if one.values is not None:
             how = "as given" if one.port.key in given else "percentiles of the foreground"
             parts.append(f"{one.values[0]:g} to {one.values[1]:g} are its range ({how})")
+        if one.stains is not None:
+            parts.append(f"normalised by the stains of the whole slide ({one.stains.summary} OD)")
+        elif one.port.scale == "stain" and normalise:
+            parts.append("no nucleus was found to measure its stains by, so it goes in as it is")
         if parts:
             told.append(f"{one.port.name}: {'; '.join(parts)}.")
     return told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from diffuscope.scans import Scan, Volume, open_input, read_region
 from diffuscope.scans.channels import find_channel, one_channel
 from diffuscope.scans.intensity import to_range
 from diffuscope.scans.volume import read_volume
+from diffuscope.stains import StainStatistics, normalise
 from diffuscope.systems.guess import guess_channels
 from diffuscope.systems.ports import Port
 from diffuscope.tiling.plan import Tile
@@ -37,6 +38,7 @@ class Input:
     mpp: float | None
     channel: int | None = None
     values: Values | None = None
+    stains: StainStatistics | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,18 +74,21 @@ class PortInput:
         Its number in the file; None where the file is taken whole.
     values : tuple of float or None
         Values of the file that become the ends of the port's range; None where they are taken as stored.
+    stains : StainStatistics or None
+        Of an H&E that is normalised, those of the whole slide; None where it is taken as stored.
     """
 
     port: Port
     scan: Scan | Volume
     channel: int | None = None
     values: Values | None = None
+    stains: StainStatistics | None = None
 
     @property
     def address(self) -> Input:
         """What a worker opens it by."""
         mpp = self.scan.mpp if isinstance(self.scan, Scan) else None
-        return Input(self.scan.path.resolve(), self.scan.fingerprint, mpp, self.channel, self.values)
+        return Input(self.scan.path.resolve(), self.scan.fingerprint, mpp, self.channel, self.values, self.stains)
 
     @property
     def is_float(self) -> bool:
@@ -92,9 +97,8 @@ class PortInput:
 
     def read(self, tile: Tile, frame: Frame) -> NDArray[np.generic]:
         """Return what a tile is computed from, (h, w, c) or (depth + 2·context, h, w, c), in the port's range."""
-        given = self.values or self.port.range
         # Beside the input is what its darkest counts as; beside a picture is white.
-        fill = _floor(given[0], self.scan.dtype) if self.is_float else 255
+        fill = _floor((self.values or self.port.range)[0], self.scan.dtype) if self.is_float else 255
         height, width = frame.shape[-2:]
         if isinstance(self.scan, Volume):
             z, y, x = frame.factors
@@ -112,7 +116,13 @@ class PortInput:
         else:
             factor = frame.factors[-1]
             block = read_region(self.scan, y=tile.y, x=tile.x, height=height, width=width, factor=factor, fill=fill)
-        return to_range(block, given, self.port.range) if self.is_float else block
+        return self.scaled(block)
+
+    def scaled(self, pixels: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Return pixels of the file as those of the port."""
+        if self.stains is not None:
+            return normalise(pixels, self.stains)
+        return to_range(pixels, self.values or self.port.range, self.port.range) if self.is_float else pixels
 
     def to_json(self) -> dict[str, Any]:
         """Return what the run record tells of it."""
@@ -132,7 +142,8 @@ class PortInput:
             about |= {"series": scan.series.uid} if scan.series else {}
         if self.channel is not None:
             about |= {"channel": scan.channels[0], "channel_number": self.channel}
-        return about | ({"values": list(self.values)} if self.values else {})
+        about |= {"values": list(self.values)} if self.values else {}
+        return about | ({"stains": self.stains.to_json()} if self.stains else {})
 
 
 def open_inputs(source: Source, ports: Sequence[Port], model: str, *, mpp: float | None) -> list[PortInput]:
@@ -153,7 +164,7 @@ def open_inputs(source: Source, ports: Sequence[Port], model: str, *, mpp: float
     Returns
     -------
     list of PortInput
-        In the order of the ports, without `values`.
+        In the order of the ports, without `values` and `stains`.
 
     Raises
     ------
@@ -188,7 +199,7 @@ def open_again(given: Input, port: Port) -> PortInput:
         raise InputError(f"a worker finds another file under {given.path}: give one that all workers share.")
     if given.channel is not None and isinstance(scan, Scan):
         scan = one_channel(scan, given.channel)
-    return PortInput(port=port, scan=scan, channel=given.channel, values=given.values)
+    return PortInput(port=port, scan=scan, channel=given.channel, values=given.values, stains=given.stains)
 
 
 def read_tile(inputs: Sequence[PortInput], tile: Tile, frame: Frame) -> dict[str, NDArray[np.generic]]:
@@ -208,11 +219,6 @@ def split_channel(text: str | Path) -> tuple[Path, str | None]:
     if not mark or Path(text).exists():
         return Path(text), None
     return Path(head), tail
-
-
-def with_values(one: PortInput, values: Values) -> PortInput:
-    """Return an input whose `values` become the ends of the port's range."""
-    return replace(one, values=values)
 
 
 def _by_key(source: Source, ports: Sequence[Port], model: str) -> list[tuple[Path, str | None]]:

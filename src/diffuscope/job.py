@@ -17,6 +17,7 @@ from diffuscope.input_text import check_ranges, command_inputs, said
 from diffuscope.inputs import Frame, PortInput, Source, Values, open_inputs, paths_of, read_tile
 from diffuscope.record import command_line, make_record
 from diffuscope.remote import RemoteWork
+from diffuscope.stains import StainStatistics
 from diffuscope.systems.base import SampleSettings, System
 from diffuscope.tiling.plan import Plan, Region, Tile, parse_region
 from diffuscope.tiling.result import open_result
@@ -132,6 +133,7 @@ def prepare(
     options: Mapping[str, float] | None = None,
     slices: str | None = None,
     ranges: Mapping[str, Values] | None = None,
+    normalise: bool = True,
 ) -> Job:
     """Check and open everything (parameters as in `diffuscope.run.run`).
 
@@ -154,7 +156,9 @@ def prepare(
     ranges = dict(ranges or {})
     check_ranges(ranges, system.inputs)
     opened = open_inputs(source, system.inputs, loaded.name, mpp=mpp)
-    ground = find_ground(opened, system, region=region, slices=slices, ranges=_ranges(begun) | ranges)
+    stained = [port.key for port in system.inputs if port.scale == "stain"]
+    stains = _stains(begun) if normalise else dict.fromkeys(stained)
+    ground = find_ground(opened, system, region=region, slices=slices, ranges=_ranges(begun) | ranges, stains=stains)
     inputs, plan = ground.inputs, ground.plan
     check_room(out, plan, system.outputs)
     where = choose(asked, begun, loaded, settings, plan)
@@ -162,7 +166,7 @@ def prepare(
         system.to(where.device)
 
     own = dict.fromkeys(notice for one in inputs for notice in one.scan.notices)
-    notices = (*own, *said(inputs, ranges), *ground.notices)
+    notices = (*own, *said(inputs, ranges, normalise=normalise), *ground.notices)
     chosen = {"sampler": settings.sampler, "steps": settings.steps, "samples": settings.samples, "seed": seed}
     # What the machine would choose by itself is spelt out: another machine must not choose otherwise.
     flags = {**chosen, **asdict(where), "device": where.device.partition(":")[0]}
@@ -177,6 +181,7 @@ def prepare(
             "tile": plan.tile,
             "overlap": plan.overlap,
             **ground.to_json(),
+            **({"normalise": normalise} if stained else {}),
             **_options(system, settings),
             **_measuring(system),
         },
@@ -190,6 +195,7 @@ def prepare(
             mpp=mpp,
             options=settings.options,
             inputs=[*flags_of_inputs, *([("slices", slices)] if slices else [])],
+            switches=["no-normalise"] if stained and not normalise else [],
         ),
         notices=notices,
     )
@@ -242,6 +248,14 @@ def _ranges(begun: Mapping[str, Any] | None) -> dict[str, Values]:
     """Return the ranges by port key that a result was begun with: it is gone on with by the same."""
     stated = begun["inputs"].items() if begun else ()
     return {key: (one["values"][0], one["values"][1]) for key, one in stated if "values" in one}
+
+
+def _stains(begun: Mapping[str, Any] | None) -> dict[str, StainStatistics | None]:
+    """Return the stains by port key that a result was begun with, None where they could not be measured."""
+    if begun is None or not begun["parameters"].get("normalise"):
+        return {}
+    stated = {key: one.get("stains") for key, one in begun["inputs"].items()}
+    return {key: StainStatistics.from_json(one) if one else None for key, one in stated.items()}
 
 
 def _options(system: System, settings: SampleSettings) -> dict[str, Any]:

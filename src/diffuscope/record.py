@@ -24,6 +24,7 @@ def command_line(
     mpp: float | None,
     options: Mapping[str, float] | None = None,
     inputs: Sequence[tuple[str, str]] = (),
+    switches: Sequence[str] = (),
 ) -> str:
     """Return the shell line that makes a run again in the folder of the slide.
 
@@ -41,6 +42,8 @@ def command_line(
         The system's own numbers that the user set.
     inputs : sequence of (str, str)
         Long options without dashes, and their values, that may be there more than once.
+    switches : sequence of str
+        Long options without dashes that take no value.
     """
     words = ["diffuscope", "run", model, *([source] if source else []), "-o", out]
     for flag, file in inputs:
@@ -53,7 +56,7 @@ def command_line(
         words += [f"--{flag}", str(value)]
     for key, number in (options or {}).items():
         words += ["--option", f"{key}={number!r}"]
-    return shlex.join(words)
+    return shlex.join([*words, *(f"--{switch}" for switch in switches)])
 
 
 def make_record(

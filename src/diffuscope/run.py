@@ -81,6 +81,7 @@ def run(
     region: Region | str | None = None,
     slices: str | None = None,
     ranges: Mapping[str, tuple[float, float]] | None = None,
+    normalise: bool = True,
     mpp: float | None = None,
     quality: str | None = None,
     sampler: str | None = None,
@@ -124,6 +125,9 @@ def run(
     ranges : mapping of str to (float, float), optional
         By port key, the values of the file that become the ends of the port's range, where files have a scale of
         their own (fluorescence, MR); default: percentiles of the whole slide's or volume's foreground.
+    normalise : bool
+        Whether an H&E is brought to the reference by the stains of the whole slide, where the model's port asks for it
+        (`Port.scale` "stain"). Without, it goes in with the colours that it has.
     mpp : float, optional
         µm per level-0 px; overrides what the slide says.
     quality : str, optional
@@ -183,6 +187,7 @@ def run(
         region=region,
         slices=slices,
         ranges=ranges,
+        normalise=normalise,
         mpp=mpp,
         quality=quality,
         sampler=sampler,

@@ -211,6 +211,21 @@ def test_what_is_computed_of_a_pixel_does_not_depend_on_its_tile(sampler: str):
     np.testing.assert_allclose(results[12][0, 0], results[24][0, 0, 8:20, 5:17], atol=1e-5)
 
 
+def test_normal_draws_are_those_of_the_mixture_they_are_stratified_over():
+    from scipy import stats
+
+    times, sigmas = (one.double().numpy() for one in VE.draw_normal(400, torch.Generator().manual_seed(0)))
+    logs = np.sort(np.log(sigmas))
+
+    def mixture(x: np.ndarray) -> np.ndarray:
+        return 0.85 * stats.norm.cdf(x, scale=1.6) + 0.15 * np.clip(x / np.log(100.0), 0, 1)
+
+    # Of 400 independent draws the largest distance is about 0.06; here each 400th of either part has one.
+    assert stats.kstest(logs, mixture).statistic < 0.01
+    np.testing.assert_allclose(times, [VE.time(one) for one in sigmas], atol=1e-6)
+    assert times.min() >= 0 and times.max() <= 1
+
+
 def test_noise_shared_along_z_is_one_slice_s_everywhere():
     noise = TileNoise(1, [(5, 0, 0), (9, 0, 0)], 8, 8)
     shared, own = (noise("ct", sample=0, step=2, channels=1, along_z=flag) for flag in (True, False))

@@ -380,3 +380,37 @@ def test_several_stains_come_as_layers_and_as_columns(at: Driver, two_stain_mode
     assert (pixels[..., 3] == 255).mean() > 0.9 and pixels[..., :3].std() > 0
     header = [at.dock.results.table.horizontalHeaderItem(column).text() for column in range(3)]
     assert [text.rpartition(" · ")[2] for text in header[1:]] == ["CD3", "CK8/18"]
+
+
+def test_an_h_and_e_is_normalised_unless_the_box_is_cleared(at: Driver, tiny_model: Path, tmp_path: Path):
+    config = {"stain": "CD3", "size": "tiny", "T": 20, "normalise": True}
+    system, card = build_system("staindiffuser", config), load_model(tiny_model).card
+    model = save_model(tmp_path / "normalising", system, "staindiffuser", config, card)
+    box, heading = at.dock.fields.normalise, at.dock.results.heading
+    at.open(sample_path("CMU-1-Small-Region.svs"))
+    at.use(tiny_model)
+    assert not box.isVisibleTo(at.dock)
+    at.use(model)
+    assert box.isVisibleTo(at.dock) and box.isChecked()
+    at.draw()
+    at.fill(steps=1)
+    at.run()
+    stains = open_result(at.out).record["inputs"]["he"]["stains"]
+    assert f"H&amp;E normalised: haematoxylin {stains['nucleus']:.2f} → 0.50" in heading.text()
+
+    # cleared, cancelled and gone on with: it is still the run that it was begun as
+    box.click()
+    at.out = tmp_path / "as-it-is.ome.zarr"
+    at.fill(steps=20)
+    at.dock.run.click()
+    at.until(lambda: PREVIEW in at.names)
+    at.dock.cancel.click()
+    at.until(lambda: at.state.is_idle)
+    assert not open_result(at.out).complete
+    box.click()
+    at.dock.results.resume.click()
+    at.until(lambda: at.state.is_idle)
+    assert not at.state.failed, at.state.message
+    record = open_result(at.out).record
+    assert record["parameters"]["normalise"] is False and "stains" not in record["inputs"]["he"]
+    assert "normalised" not in heading.text()

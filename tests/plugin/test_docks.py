@@ -196,7 +196,7 @@ def test_this_slice_comes_to_lie_on_its_volume_and_then_the_others(at: Any, mr_t
     at.run()
     at.finish()
     assert open_result(at.out).record["parameters"]["slices"] == "3:4"
-    left = {"t0": 1.0, "along_z": 1.0, "neighbours": 1.0}
+    left = {"t0": 1.0, "along_z": 1.0, "neighbours": 1.0, "consistency": 0.0}
     assert open_result(at.out).record["parameters"]["options"] == {"guidance": 2.0} | left
     shown = at.results()
     assert list(shown) == ["ct", "mean", "uncertainty", "support"] and shown["ct"].data.shape == (1, 40, 36)

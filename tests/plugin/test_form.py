@@ -79,6 +79,14 @@ def test_settings_are_the_run_s_arguments_and_nothing_is_overridden_unasked():
     assert (advanced["sampler"], advanced["steps"]) == ("ddim", 50)
 
 
+def test_normalisation_is_switched_off_for_a_model_that_normalises_alone():
+    normalising = replace(MODEL, inputs=(replace(MODEL.inputs[0], scale="stain"),))
+    assert normalising.normalises and not MODEL.normalises
+    assert "normalise" not in form(model=normalising).settings()
+    assert form(model=normalising, normalise=False).settings()["normalise"] is False
+    assert "normalise" not in form(normalise=False).settings()
+
+
 def test_a_result_goes_beside_the_slide_under_a_name_of_its_own(tmp_path: Path):
     slide = replace(SLIDE, path=tmp_path / "A 1.ome.tif")
     first = suggest_out(slide, "stain-cd3")

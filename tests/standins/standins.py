@@ -52,6 +52,21 @@ class Fluorescence(Standin):
     inputs, outputs = (VESSELS, NUCLEI), (LOAD,)
 
 
+class Echo(Standin):
+    """An H&E of one reference, given back as it came in."""
+
+    inputs = (
+        Port(name="H&E", key="he", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0), scale="stain"),
+    )
+    outputs = (Port(name="echo", key="echo", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0)),)
+
+    def sample(
+        self, inputs: Mapping[str, Tensor], noise: Noise, settings: SampleSettings
+    ) -> Generator[Estimate, None, dict[str, Tensor]]:
+        yield Estimate(1, 1, {})
+        return {"echo": inputs["he"] + self.nothing}
+
+
 def mr(key: str, spacing: tuple[float | None, float, float] | None, **options: object) -> Port:
     about = {"name": key.upper(), "key": key, "kind": "map", "channels": (key,), "mpp": 1000.0, "range": (0.0, 1.0)}
     return Port(**{**about, "dtype": "float32", "fill": -1.0, "spacing": spacing, **options})
@@ -72,4 +87,4 @@ class Hounsfield(Standin):
     outputs = (mr("copy", None, range=(-200.0, 300.0), fill=-1000.0, unit="HU"),)
 
 
-SYSTEMS = {"fluorescence": Fluorescence, "brain": Brain, "hounsfield": Hounsfield}
+SYSTEMS = {"fluorescence": Fluorescence, "brain": Brain, "hounsfield": Hounsfield, "echo": Echo}

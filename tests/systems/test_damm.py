@@ -100,7 +100,20 @@ def test_u_stays_inside_0_and_1_and_so_does_its_loss(scale):
     assert u.dtype == torch.float32 and u.min().item() > 0 and u.max().item() < 1
     d = torch.stack([u.min(), u.max()])
     e = torch.tensor([0.0, 1.0])  # each the worst for its d
-    assert divergence_feedback(e, 1 - e, d, gamma=0.5, alpha=0.1).isfinite().all()
+    assert divergence_feedback(e[:, None], 1 - e[:, None], d[:, None], gamma=0.5, alpha=0.1).isfinite().all()
+
+
+def test_with_a_batch_norm_u_is_the_sigmoid_of_what_differs_from_the_batch():
+    """X_n that is far from 0 everywhere says nothing; what differs from node to node does."""
+    module = UAFM(5, uncertainty="auxiliary", batch_norm=True).double().train()
+    module.uncertainty.weight.data = normal(1, 1, 5, 1, 1)
+    auxiliary = normal(2, 3, 5, 4, 2)
+    centred = auxiliary - auxiliary.mean(dim=(0, 2, 3), keepdim=True)
+    scaled = centred / (centred.square().mean(dim=(0, 2, 3), keepdim=True) + 1e-5).sqrt()
+    logits = (scaled * module.uncertainty.weight.data).sum(dim=1, keepdim=True)
+    for far in (0.0, 1e3):
+        u = module.uncertain(auxiliary, auxiliary + far)
+        torch.testing.assert_close(u, torch.sigmoid(logits), rtol=1e-5, atol=1e-5)
 
 
 def test_u_does_not_know_autocast():
@@ -203,16 +216,27 @@ def feedback_by_hand(l_u, l_m, d, *, gamma, alpha):
 def test_the_feedback_is_equation_13_with_its_minus():
     l_u, l_m = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([1.0, 1.5, 3.5])  # a tie counts for the multi-modal branch
     d = torch.tensor([0.3, 0.7, 0.6], dtype=torch.float64, requires_grad=True)
-    found = divergence_feedback(l_u, l_m, d, gamma=0.5, alpha=0.1)
+    drawn = [one[:, None] for one in (l_u, l_m, d)]
+    found = divergence_feedback(*drawn, gamma=0.5, alpha=0.1)[:, 0]
     same_gradients(found, feedback_by_hand(l_u, l_m, d, gamma=0.5, alpha=0.1), d)
-    assert torch.autograd.gradcheck(lambda x: divergence_feedback(l_u, l_m, x, gamma=0.5, alpha=0.1), (d,))
+    told = lambda x: divergence_feedback(*drawn[:2], x[:, None], gamma=0.5, alpha=0.1)  # noqa: E731
+    assert torch.autograd.gradcheck(told, (d,))
+
+
+def test_the_draws_of_an_example_have_one_label():
+    """Of the first example two draws of three say uni-modal, their mean multi-modal; of the second the other way."""
+    l_u = torch.tensor([[1.0, 1.0, 3.0], [1.0, 1.0, 1.0]])
+    l_m = torch.tensor([[1.1, 1.1, 1.0], [0.9, 0.9, 3.0]])
+    d = torch.tensor([[0.2, 0.4, 0.6], [0.2, 0.4, 0.6]])
+    found = divergence_feedback(l_u, l_m, d, gamma=0.5, alpha=0.0)
+    torch.testing.assert_close(found, torch.stack([-torch.log(1 - d[0]), -torch.log(d[1])]))
 
 
 @pytest.mark.parametrize(("better", "sign"), [("multimodal", -1), ("unimodal", 1)])
 def test_d_falls_where_the_multimodal_branch_is_better(better, sign):
     """From γ itself, where nothing pulls but the cross-entropy."""
-    d = torch.tensor([0.5], requires_grad=True)
-    l_u, l_m = (torch.tensor([1.0]), torch.tensor([0.5]))
+    d = torch.tensor([[0.5]], requires_grad=True)
+    l_u, l_m = (torch.tensor([[1.0]]), torch.tensor([[0.5]]))
     if better == "unimodal":
         l_u, l_m = l_m, l_u
     for _ in range(5):

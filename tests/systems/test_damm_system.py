@@ -191,7 +191,7 @@ def test_samples_are_averaged_and_their_spread_told():
 @pytest.mark.parametrize("error", ["l2", "l1"])
 @pytest.mark.parametrize("weighting", ["epsilon", "velocity"])
 def test_the_loss_is_equations_11_to_14(error, weighting):
-    system = make(error=error, loss_weighting=weighting, lambda_dfl=0.25, alpha=0.4)
+    system = make(error=error, loss_weighting=weighting, lambda_dfl=0.25, alpha=0.4, draws=1)
     batch = images(system)
     network = system.network
     u = torch.linspace(0.3, 0.7, 4)[:, None, None, None].expand(4, 1, 4, 4)
@@ -201,7 +201,8 @@ def test_the_loss_is_equations_11_to_14(error, weighting):
     system.train()
     found = system.loss(batch, torch.Generator().manual_seed(9))
     generator = torch.Generator().manual_seed(9)
-    t = torch.randint(0, 50, (4,), generator=generator).numpy()
+    part = torch.randperm(4, generator=generator)
+    t = ((part + torch.rand(4, generator=generator)) * (50 / 4)).long().numpy()
     eps = torch.randn(4, 1, 32, 32, generator=generator).double().numpy()
     clean = batch["nanoparticles"].double().numpy() / 127.5 - 1
     rows = []
@@ -209,10 +210,8 @@ def test_the_loss_is_equations_11_to_14(error, weighting):
         a = system.schedule.alphas_cumprod[t[i]]
         x = np.sqrt(a) * clean[i] + np.sqrt(1 - a) * eps[i]
         wrong = [np.sqrt(a) * one[i].double().numpy() + np.sqrt(1 - a) * x - eps[i] for one in raw]
-        l1 = [np.abs(one).mean() for one in wrong]
-        losses = [(one**2).mean() / a ** (weighting == "velocity") for one in wrong]
-        if error == "l1":
-            losses = [one / np.sqrt(a) ** (weighting == "velocity") for one in l1]
+        l1 = [np.abs(one).mean() / np.sqrt(a) ** (weighting == "velocity") for one in wrong]
+        losses = [(one**2).mean() / a ** (weighting == "velocity") for one in wrong] if error == "l2" else l1
         d = 0.3 + 0.4 * i / 3
         entropy = -np.log(1 - d) if l1[1] <= l1[0] else -np.log(d)
         feedback = entropy + 0.4 * (d - 0.5) ** 2
@@ -223,6 +222,35 @@ def test_the_loss_is_equations_11_to_14(error, weighting):
     # What validates is the error of the branch that a sampler would take.
     chosen = np.mean([losses[1] if d <= 0.5 else losses[0] for *_, losses, d in rows])
     assert float(system.eval().loss(batch, torch.Generator().manual_seed(9))["loss"]) == pytest.approx(chosen, rel=1e-4)
+
+
+def test_draws_are_examples_that_share_their_label():
+    """As a batch in which each example lies as often: but for the label, which is that of all of an example's draws."""
+    system = make(lambda_dfl=0.25, draws=3).eval()
+    alone = make(lambda_dfl=0.25, draws=1).eval()
+    batch = images(system)
+    repeated = {key: value.repeat_interleave(3, dim=0) for key, value in batch.items()}
+    terms, other = (
+        one.loss(given, torch.Generator().manual_seed(2)) for one, given in ((system, batch), (alone, repeated))
+    )
+    for key in ("loss", "unimodal", "multimodal", "divergence"):
+        assert float(terms[key]) == pytest.approx(float(other[key]), rel=1e-5)
+    assert float(terms["feedback"]) != pytest.approx(float(other["feedback"]), rel=1e-3)
+
+
+def test_group_norms_see_the_whole_tile_and_channel_norms_a_pixel():
+    """A bright px at one end of a tile changes what lies at the other end, out of reach of the convolutions."""
+    reached = {}
+    for norm in ("channel", "group"):
+        system = make(norm=norm, mmfm=False, attention="none", dammp=False, lambda_dfl=0.0, patch=256)
+        x, time = torch.randn(1, 1, 256, 256, generator=torch.Generator().manual_seed(0)), torch.tensor([0.5])
+        spotted = x.clone()
+        spotted[..., 0, 0] += 50.0
+        with torch.inference_mode():
+            one, other = (system.network.unimodal.encode(system.network.unimodal.stem(torch.cat([given, x], 1)), 0,
+                          system.network.embed(time)) for given in (x, spotted))  # fmt: skip
+        reached[norm] = not torch.equal(one[..., -1, -1], other[..., -1, -1])
+    assert reached == {"channel": False, "group": True}
 
 
 def test_only_the_branches_that_count_are_trained():

@@ -19,7 +19,8 @@ from diffuscope.systems.base import SampleSettings
 from diffuscope.systems.midiffusion import MIDiffusion, MIDiffusionConfig
 from diffuscope.systems.midiffusion.condition import DROPPED, Condition, smooth
 from diffuscope.systems.midiffusion.config import GuidanceConfig
-from diffuscope.systems.midiffusion.support import support
+from diffuscope.systems.midiffusion.consistency import BINS, Consistency
+from diffuscope.systems.midiffusion.support import level_support, support
 from diffuscope.systems.registry import build_system
 from diffuscope.tiling.canvas import Canvas
 from diffuscope.tiling.compute import LocalCompute
@@ -205,6 +206,49 @@ def test_a_slice_s_details_are_its_own():
     assert not torch.equal(drain(system, one, options=high)[1]["ct"], drain(system, other, options=high)[1]["ct"])
 
 
+def test_consistent_levels_are_means_over_pixels_of_like_intensity():
+    """Against a loop in float64, and as a projection: what is consistent already stays as it is."""
+    source = torch.tensor([-1.0, 1.0])[:, None, None, None] * slices(30)
+    clean = 2 * slices(31) - 1
+    found = Consistency(source)(clean, 0.7)
+    for image, picture, made in zip(source.double(), clean.double(), found, strict=True):
+        bins = np.clip(np.floor((image.numpy() + 1) * BINS / 2), 0, BINS - 1)
+        expected = picture.numpy().copy()
+        for level in np.unique(bins):
+            expected[bins == level] += 0.7 * (expected[bins == level].mean() - expected[bins == level])
+        np.testing.assert_allclose(made.numpy(), expected, atol=1e-5)
+    whole = Consistency(source)(clean, 1.0)
+    torch.testing.assert_close(Consistency(source)(whole, 1.0), whole, atol=1e-5, rtol=0)
+
+
+def test_levels_are_made_consistent_above_the_noise_that_decides_them_and_never_below():
+    system, source = make(), slices(32)
+    plain, drawn = (drain(system, source, steps=1, options={"consistency": c})[1]["ct"] for c in (0.0, 1.0))
+    torch.testing.assert_close(drawn, 250 * Consistency(2 * source - 1)((plain + 200) / 250 - 1, 1.0) + 50)
+    low = [drain(system, source, options={"consistency": c, "t0": 0.45})[1]["ct"] for c in (0.0, 1.0)]
+    assert torch.equal(*low)
+
+
+def test_a_model_says_how_consistent_its_levels_are_made():
+    system, source = make(consistency=0.5), slices(33)
+    assert {option.key: option.default for option in system.options}["consistency"] == 0.5
+    told = drain(make(), source, options={"consistency": 0.5})[1]["ct"]
+    assert torch.equal(drain(system, source)[1]["ct"], told)
+
+
+def test_the_reference_is_the_paper_s_algorithm_and_the_mean_one_evaluation():
+    system = make(consistency=0.5)
+    reference = choose_settings(system, "reference", None, None, None)
+    assert (reference.sampler, reference.steps) == ("euler-maruyama", 1000)
+    assert reference.options == {"along_z": 0.0, "neighbours": 0.0, "consistency": 0.0}
+    assert choose_settings(system, "reference", None, None, None, {"neighbours": 1.0}).options["neighbours"] == 1.0
+    source = slices(34)
+    mean = choose_settings(system, "mean", None, None, None)
+    estimates, found = drain(system, source, sampler=mean.sampler, steps=mean.steps)
+    assert len(estimates) == 1
+    torch.testing.assert_close(drain(system, source, steps=25)[0][0].clean["ct"], found["ct"], atol=0, rtol=0)
+
+
 def test_the_condition_keeps_theorem_1():
     guide, noisy = 2 * slices(9) - 1, torch.randn(2, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     for config in (
@@ -244,6 +288,24 @@ def test_support_is_low_where_something_was_painted_in_or_left_out():
     # Flat in both, and translated with the contrast turned over.
     assert found[24:30, 3:30].min() > 0.99
     assert found[48:56, 48:90].mean() > 0.7
+
+
+def test_support_of_levels_falls_where_a_region_was_turned_over():
+    """Two regions of one level in the source: the result has one of them as air, and the other as it should be."""
+    source = torch.full((1, 1, 64, 96), -1.0)
+    source[..., 10:54, 10:40] = source[..., 10:54, 56:86] = 0.3
+    expected = torch.where(source > -1, 0.1, -1.0)
+    result = expected.clone()
+    assert level_support(source, result, expected).min() > 0.9
+    result[..., 10:54, 10:40] = -1.0
+    flipped, kept = (np.s_[0, 0, 20:44, 18:32], np.s_[0, 0, 20:44, 64:78])
+    by_mean, by_source = level_support(source, result, expected), level_support(source, result)
+    assert by_mean[flipped].max() < 0.1 and by_source[flipped].max() < 0.5
+    # Which of the two is wrong the source alone does not tell.
+    assert by_source[kept].max() < 0.5
+    # Both regions turned over: nothing but the posterior mean tells.
+    torch.testing.assert_close(level_support(source, -source), torch.ones_like(source))
+    assert level_support(source, torch.full_like(source, -1.0), expected)[flipped].max() < 0.1
 
 
 @pytest.mark.parametrize("sampler", SCORE_SAMPLERS)
@@ -314,6 +376,17 @@ def test_a_volume_is_translated_slice_by_slice_and_a_region_of_it_the_same(tmp_p
     assert whole.shape == (3, 48, 48) and whole.min() >= -200 and whole.std() > 0
     part = run_volume(system, volume, tmp_path / "part", region=(1, 20, 4, 2, 20, 30))
     np.testing.assert_array_equal(part, whole[1:3, 20:40, 4:34])
+
+
+def test_a_slice_that_one_tile_holds_is_the_same_in_a_region(tmp_path: Path):
+    """Body, place, means over levels and attention are those of the whole slice, whatever part is wanted."""
+    volume = slices(35, n=3, side=48)[:, 0].numpy()
+    system = make(size="medium", place=True, consistency=0.7, tile=64, overlap=16)
+    whole = run_volume(system, volume, tmp_path / "whole")
+    part = run_volume(system, volume, tmp_path / "part", region=(1, 20, 4, 2, 20, 30))
+    np.testing.assert_array_equal(part, whole[1:3, 20:40, 4:34])
+    plain = run_volume(make(size="medium", tile=64, overlap=16), volume, tmp_path / "plain")
+    assert np.abs(whole - plain).max() > 1.0
 
 
 def test_training_learns_and_a_folder_holds_the_model(tmp_path: Path):
@@ -387,4 +460,5 @@ def test_a_volume_s_file_becomes_another_modality(tmp_path: Path, shared: Path):
         "t0": 1.0,
         "along_z": 0.5,
         "neighbours": 1.0,
+        "consistency": 0.0,
     }

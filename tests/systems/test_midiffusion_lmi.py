@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffuscope.errors import InputError
+from diffuscope.systems.midiffusion import densities
 from diffuscope.systems.midiffusion import lmi as module
 from diffuscope.systems.midiffusion.lmi import FLOOR, LMI, Guide, local_information, most_information
 from tests.systems.literal_lmi import by_bins, by_samples, literal_lmi
@@ -164,17 +165,26 @@ def test_memory_does_not_grow_with_the_joint_histograms():
     for side in (64, 96):
         guide = Guide(picture(16, side, side).float(), asked)
         alive: list[int] = []
-        original = module.BinDensities.joint_entropy
+        original = module.BinDensities.joint_entropies
 
-        def counted(self, other, shift, original=original, alive=alive):
+        def counted(self, other, shifts, original=original, alive=alive):
             alive.append(self._samples((0,) * self._axes).numel())
-            return original(self, other, shift)
+            return original(self, other, shifts)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(module.BinDensities, "joint_entropy", counted)
+            patch.setattr(module.BinDensities, "joint_entropies", counted)
             guide.itself()
         peaks.append(max(alive))
     assert peaks[1] <= peaks[0] * 1.1
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 20, 24), (1, 1, 7, 9, 8)])
+def test_windows_together_as_on_a_gpu_are_windows_one_by_one(shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch):
+    x, y = (torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) for seed in (23, 24))
+    alone = local_information(x, y, how("samples", 3))
+    monkeypatch.setattr(densities, "_windows_at_once", lambda _kernels, windows: windows)
+    together = local_information(x, y, how("samples", 3))
+    torch.testing.assert_close(together.raw, alone.raw, rtol=0, atol=0)
 
 
 def test_what_is_half_precision_is_computed_in_float32():

@@ -178,3 +178,29 @@ def test_fluorescence_is_scaled_as_a_run_scales_it(tmp_path: Path):
     low, high = np.percentile(pixels["nanoparticles"][inside], PERCENTILES)
     expected = np.clip((pixels["nanoparticles"][118:, 138:] - low) / (high - low), 0, 1)
     np.testing.assert_allclose(crop["nanoparticles"][..., 0], expected, atol=1e-4)
+
+
+def test_h_and_e_of_one_reference_is_normalised_as_a_run_normalises_it(user_pairs: Path):
+    from diffuscope.ground import find_ground
+    from diffuscope.inputs import Frame, open_inputs
+    from diffuscope.stains import REFERENCE
+    from diffuscope.tiling.plan import Tile
+    from diffuscope.training.crops import open_ground
+
+    system = build_system("staindiffuser", {"stain": "CD3", "size": "tiny", "T": 20, "normalise": True})
+    recipe = Recipe(name="x", system="x", data=Cases(path="pairs", mpp=0.5), optimisation=Optimisation(steps=1))
+    case = read_cases(recipe, recipe.data, system, user_pairs)["train"][0]
+    ground = open_ground(case, recipe.data, system, side=64, augment=True)
+    inputs = open_inputs(case.files["he"], system.inputs, "m", mpp=0.5)
+    [run] = find_ground(inputs, system, region=None, slices=None, ranges={}).inputs
+    assert run.stains is not None
+    crop = ground.read(np.array([10, 20]), 64)
+    seen = run.read(Tile((0, 0), (10, 20)), Frame(shape=(64, 64), factors=(1.0, 1.0)))
+    np.testing.assert_array_equal(crop["he"], seen)
+    with Image.open(case.files["he"]) as he, Image.open(case.files["ihc"]) as ihc:
+        assert np.abs(seen.astype(int) - np.asarray(he.convert("RGB"))[10:74, 20:84]).mean() > 1
+        np.testing.assert_array_equal(crop["ihc"], np.asarray(ihc.convert("RGB"))[10:74, 20:84])
+    # What is augmented afterwards has the stains of the reference, not those of the slide.
+    np.testing.assert_array_equal(ground.stains, REFERENCE)
+    varied = ground.vary({"he": crop["he"]}, np.random.default_rng(0))["he"]
+    assert varied.shape == (64, 64, 3) and not np.array_equal(np.sort(varied, axis=None), np.sort(seen, axis=None))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from copy import deepcopy
 from pathlib import Path
 
 import torch
 
+from diffuscope.training import norms
+from diffuscope.training.module import Training
 from diffuscope.training.norms import settle_norms
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -58,6 +61,25 @@ def test_a_norm_that_training_leaves_alone_stays(monkeypatch):
     before = system.net[1].running_mean.clone()
     settle(system)
     assert torch.equal(system.net[1].running_mean, before)
+
+
+def test_what_validates_is_settled(tmp_path: Path, monkeypatch):
+    """Otherwise the statistics of other weights would choose which are kept."""
+    torch.set_num_threads(1)
+    validate, apart = Training.validation_step, []
+
+    def look(self: Training, batch, index: int) -> None:
+        again = deepcopy(self.average)
+        settle_norms(
+            again, toy.DATA, seed=toy.PLAN.seed, device=CPU, precision="fp32", batches=norms.BATCHES_TO_VALIDATE
+        )
+        now, expected = self.average.state_dict(), again.state_dict()
+        apart.append([key for key in now if not torch.equal(now[key], expected[key])])
+        validate(self, batch, index)
+
+    monkeypatch.setattr(Training, "validation_step", look)
+    toy.train(tmp_path, toy.PLAN.model_copy(update={"patience": None}))
+    assert len(apart) > 1 and not any(apart)
 
 
 def test_a_training_ends_with_settled_norms(tmp_path: Path):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from skimage.measure import regionprops_table
 
 from diffuscope.phantoms.tissue import simulate_tissue
 from diffuscope.stains import dab_density
+from diffuscope.training import cells
 from diffuscope.training.teacher import CERTAINTY, Lesson, paint, prepare
 
 
@@ -68,3 +70,20 @@ def test_eosin_is_gone(lesson: Lesson):
     pink = (lesson.he[..., 1] < 150) & (lesson.counterstain < 0.05) & (lesson.cell == 0)
     assert pink.sum() > 1000
     assert paint(lesson, np.random.default_rng(0)).ihc[pink].mean() > 225
+
+
+def test_nuclei_are_measured_as_scikit_image_does():
+    """All labels at once against one by one; a label may be missing, or a single pixel."""
+    tissue = simulate_tissue(3, mpp=0.5)
+    labels = tissue.labels.copy()
+    labels[labels == 7] = 0
+    labels[tuple(np.argwhere(labels == 9)[1:].T)] = 0
+    image = tissue.he[..., 0].astype(np.float32)
+    names = ("area", "centroid", "eccentricity", "intensity_mean", "intensity_std")
+    table = regionprops_table(labels, image, properties=names)
+    area, centre, *rest = cells._moments(labels, image)
+    np.testing.assert_array_equal(area, table["area"])
+    assert (area == 1).sum() == 1 and len(area) == labels.max() - 1
+    np.testing.assert_allclose(centre, np.stack([table["centroid-0"], table["centroid-1"]], axis=1))
+    for found, name in zip(rest, names[2:], strict=True):
+        np.testing.assert_allclose(found, table[name], rtol=1e-5, atol=1e-5)

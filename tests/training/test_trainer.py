@@ -102,6 +102,37 @@ def test_the_weights_are_those_of_a_bare_loop(tmp_path: Path):
     assert same(mine, bare(toy.fresh(), toy.batch_at, LONG))
 
 
+def test_the_second_half_of_a_batch_is_made_where_it_is_trained(tmp_path: Path):
+    """8-bit batches that are noised on the device, against a bare loop over batches that were noised before."""
+
+    def eight_bits(number: int):
+        return {key: value.round().to(torch.uint8) for key, value in toy.batch_at(number).items()}
+
+    def finish(batch, generator):
+        assert batch["he"].dtype == torch.uint8 and not torch.is_grad_enabled()
+        shift = torch.randint(0, 9, (len(batch["he"]), 1, 1, 1), generator=generator, device=generator.device)
+        return {**batch, "he": batch["he"] + shift}
+
+    class Loop(toy.Toy):
+        """Finishes its batches by itself, from the same generator."""
+
+        def loss(self, batch, generator):
+            shift = torch.randint(0, 9, (4, 1, 1, 1), generator=generator)
+            return super().loss({**batch, "he": batch["he"] + shift}, generator)
+
+    def rounded(number: int):
+        return {key: value.float() for key, value in eight_bits(number).items()}
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        loop = Loop()
+    plan = LONG.model_copy(update={"steps": 8, "validations": 1})
+    system = toy.fresh()
+    data = TrainingData(eight_bits, toy.DATA.validation, finish)
+    fit(system, data, plan, folder=tmp_path, device=torch.device("cpu"), precision="fp32")
+    assert same(system, bare(loop, rounded, plan))
+
+
 def stain_batch(number: int) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(number)
     images = [torch.rand(2, 3, 32, 32, generator=generator) * 255 for _ in range(2)]

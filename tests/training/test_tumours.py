@@ -62,6 +62,15 @@ def test_it_says_that_it_is_simulated(folder: Path):
         assert "SIMULATED" in file.ome_metadata
 
 
+def test_more_processes_write_the_same(folder: Path, tmp_path: Path):
+    assert write_cohort(tmp_path / "again", PLAN, workers=2) == 16
+    assert (tmp_path / "again" / "cases.csv").read_bytes() == (folder / "cases.csv").read_bytes()
+    for picture in folder.rglob("*.tif"):
+        np.testing.assert_array_equal(
+            tifffile.imread(tmp_path / "again" / picture.relative_to(folder)), tifffile.imread(picture)
+        )
+
+
 def test_what_is_there_stays_and_nothing_half_written_is_left(folder: Path, tmp_path: Path):
     with pytest.raises(InputError, match="exists already"):
         write_cohort(folder, PLAN)

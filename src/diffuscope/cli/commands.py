@@ -138,6 +138,13 @@ def run(
             help="Values that are the ends of an input's range. [default: percentiles of the whole slide or volume]",
         ),
     ] = None,
+    normalise: Annotated[
+        bool,
+        typer.Option(
+            "--normalise/--no-normalise",
+            help="Bring the stains of an H&E to one reference, by the whole slide, for models that are made for it.",
+        ),
+    ] = True,
     slices: Annotated[
         str | None, typer.Option(metavar="FIRST:END", help="Only these slices of a volume, counted from the feet.")
     ] = None,
@@ -206,6 +213,7 @@ def run(
         region=region,
         slices=slices,
         ranges=parse_ranges(ranges or ()),
+        normalise=normalise,
         mpp=mpp,
         quality=quality,
         sampler=sampler,

@@ -9,7 +9,8 @@ import numpy as np
 import yaml
 
 from diffuscope.evaluation.table import readable
-from diffuscope.scans import Scan, Volume, tissue_mask
+from diffuscope.scaling import slide_stains
+from diffuscope.scans import Scan, TissueMask, Volume, tissue_mask
 from diffuscope.scans.channels import one_channel
 from diffuscope.scans.foreground import slide_foreground, volume_foreground
 from diffuscope.scans.intensity import PERCENTILES, slide_range, volume_range
@@ -68,6 +69,7 @@ def _scan(scan: Scan) -> Iterator[str]:
         ("µm/px", "unknown: give --mpp to run a model" if scan.mpp is None else f"{scan.mpp:.4g}"),
         ("channels", f"{', '.join(scan.channels)} ({scan.dtype})"),
         *(() if scan.rgb else (_values(one, slide_range(one, tissue, factor=1.0)) for one in one_each)),
+        *(_stains(scan, tissue) if scan.rgb else ()),
         ("tissue", f"{100 * tissue.fraction_in(0, 0, height, width):.1f} %"),
         ("fingerprint", scan.fingerprint),
     ]
@@ -113,6 +115,15 @@ def _values(scan: Scan | Volume, values: tuple[float, float]) -> tuple[str, str]
         "range",
         f"{scan.channels[0]}: {values[0]:g} to {values[1]:g} (percentiles {low:g} and {high:g} of the foreground)",
     )
+
+
+def _stains(scan: Scan, tissue: TissueMask) -> Iterator[tuple[str, str]]:
+    """Say what a model that normalises H&E would make of an 8-bit slide; nothing where it cannot be measured."""
+    if scan.mpp is None or scan.dtype != np.uint8:
+        return
+    stains = slide_stains(scan, tissue, factor=1.0)
+    if stains is not None:
+        yield "stains", f"as H&E: {stains.summary} OD where a model normalises"
 
 
 def _result(result: Result) -> Iterator[str]:

@@ -86,6 +86,7 @@ def follow(events: Generator[TrainingEvent, None, None]) -> TrainingFinished | N
     TrainingFinished or None
         Its last event; None in a process that serves a further GPU.
     """
+    from diffuscope.tiling.events import Notice
     from diffuscope.training.events import StepDone, TrainingFinished, TrainingStarted, Validated
 
     last, done = monotonic(), 0
@@ -97,6 +98,8 @@ def follow(events: Generator[TrainingEvent, None, None]) -> TrainingFinished | N
                     _say(f"Training, {event.steps} steps" + (f", {done} of them done before" if done else ""))
                     for notice in event.notices:
                         _say(notice)
+                case Notice():
+                    _say(event.sentence)
                 case StepDone():
                     if monotonic() - last >= EVERY:
                         last = monotonic()
@@ -121,8 +124,7 @@ def line(event: StepDone, before: int) -> str:
     """
     pace = (event.step - before) / event.seconds if event.seconds > 0 else 0.0
     left = f", {timedelta(seconds=round((event.steps - event.step) / pace))} left" if pace else ""
-    starved = event.waited / event.seconds if event.seconds > 0 else 0.0
-    waits = f", {starved:.0%} of the time spent waiting for data" if starved > 0.1 else ""
+    waits = f", {event.waited / event.seconds:.0%} of the time spent waiting for data" if event.seconds > 0 else ""
     return f"step {event.step} of {event.steps}, loss {event.terms['loss']:.4g}, {pace:.2g} steps/s{left}{waits}"
 
 

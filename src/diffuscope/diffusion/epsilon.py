@@ -32,8 +32,13 @@ def read_velocity(raw: Tensor, x: Tensor, alpha_bar: Tensor) -> Tensor:
     return a.sqrt() * raw.float() + (1.0 - a).sqrt() * x
 
 
-def corrupt(clean: Tensor, alpha_bar: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def corrupt(
+    clean: Tensor, alpha_bar: Tensor, generator: torch.Generator, *, last: int = 0
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Draw one t and one ε for each example.
+
+    The n times are stratified: each n-th part of 1 … T has one of them. As a set they are uniform, and a batch's loss
+    tells less of which t it happened to draw.
 
     Parameters
     ----------
@@ -42,7 +47,9 @@ def corrupt(clean: Tensor, alpha_bar: Tensor, generator: torch.Generator) -> tup
     alpha_bar : Tensor of shape (T,)
         ᾱ_t of the schedule.
     generator : torch.Generator
-        CPU generator that t and ε are drawn from.
+        That t and ε are drawn from, on its own device.
+    last : int
+        So many examples, the first ones, have t = T instead.
 
     Returns
     -------
@@ -51,8 +58,13 @@ def corrupt(clean: Tensor, alpha_bar: Tensor, generator: torch.Generator) -> tup
     time, alpha_bar : Tensor of shape (n,)
         t / T, and ᾱ_t.
     """
-    t = torch.randint(0, len(alpha_bar), (len(clean),), generator=generator).to(clean.device)
-    noise = torch.randn(clean.shape, generator=generator).to(clean.device)
+    where = generator.device
+    number = len(clean)
+    part = torch.randperm(number, generator=generator, device=where)
+    t = (part + torch.rand(number, generator=generator, device=where)) * (len(alpha_bar) / number)
+    t = t.long().clamp_(max=len(alpha_bar) - 1).to(clean.device)
+    t[:last] = len(alpha_bar) - 1
+    noise = torch.randn(clean.shape, generator=generator, device=where).to(clean.device)
     a = alpha_bar[t]
     root = a[:, None, None, None]
     noisy = root.sqrt() * clean + (1.0 - root).sqrt() * noise
@@ -60,7 +72,7 @@ def corrupt(clean: Tensor, alpha_bar: Tensor, generator: torch.Generator) -> tup
 
 
 def epsilon_errors(
-    predict: Predict, clean: Tensor, alpha_bar: Tensor, generator: torch.Generator
+    predict: Predict, clean: Tensor, alpha_bar: Tensor, generator: torch.Generator, *, last: int = 0
 ) -> tuple[Tensor, Tensor]:
     """Return the mean squared error of ε of each example, for one t and one ε each, and ᾱ_t of each.
 
@@ -72,14 +84,14 @@ def epsilon_errors(
         The network.
     clean : Tensor of shape (n, c, h, w)
         x_0 in [−1, 1].
-    alpha_bar, generator
+    alpha_bar, generator, last
         As in `corrupt`.
 
     Returns
     -------
     errors, alpha_bar : Tensor of shape (n,)
     """
-    noisy, noise, time, a = corrupt(clean, alpha_bar, generator)
+    noisy, noise, time, a = corrupt(clean, alpha_bar, generator, last=last)
     predicted = predict(noisy, time, a)
     return F.mse_loss(predicted, noise, reduction="none").mean(dim=(1, 2, 3)), a
 

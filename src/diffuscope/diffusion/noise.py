@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 from importlib.util import find_spec
 
 import torch
@@ -179,10 +180,12 @@ def _tile_normal(
     if places.is_cuda and find_spec("triton") is not None:
         from diffuscope.diffusion.noise_kernel import draw
 
-        return draw(places, key_of(seed, port, sample, step), channels, depth, height, width)
-    stream = {"seed": seed, "port": port, "sample": sample, "step": step, "channels": channels}
-    size = {"depth": depth, "height": height, "width": width, "device": places.device}
-    return torch.stack([normal(**stream, **size, z=z, y=y, x=x) for z, y, x in places.tolist()])
+        # Of several devices that of the places need not be the current one.
+        with torch.cuda.device_of(places):
+            return draw(places, key_of(seed, port, sample, step), channels, depth, height, width)
+    tile = partial(normal, seed=seed, port=port, sample=sample, step=step, channels=channels, device=places.device)
+    tile = partial(tile, depth=depth, height=height, width=width)
+    return torch.stack([tile(z=z, y=y, x=x) for z, y, x in places.tolist()])
 
 
 def _drawn_shape(places: Tensor, _seed: int, _port: str, _sample: int, _step: int, channels: int, *size: int) -> Tensor:

@@ -17,7 +17,8 @@ def compile_parts(parts: Iterable[nn.Module], *, tell: Callable[[str], None]) ->
     """Compile modules in place, each at its first call; names of weights stay, and a module's copy is plain.
 
     Last bits of a compiled module differ from those of the plain one. A part is compiled once more for each shape,
-    dtype and mode (gradient, autocast) that it meets.
+    dtype and mode (gradient, autocast) that it meets. It is meant for CUDA: on a CPU it takes minutes, and a U-Net
+    gained 17 % by it in fp32 and 4 % in bf16.
 
     Parameters
     ----------
@@ -35,6 +36,13 @@ def compile_parts(parts: Iterable[nn.Module], *, tell: Callable[[str], None]) ->
             part.compile(backend=backend, dynamic=False)
         except RuntimeError as error:
             backend.fail(error)
+
+
+def run_plain(parts: Iterable[nn.Module]) -> None:
+    """Undo `compile_parts`: for evaluations too few, or of too many shapes, to compile for."""
+    for part in parts:
+        # What `nn.Module.compile` sets, and copies leave out; PyTorch has no call that takes it back.
+        part._compiled_call_impl = None  # noqa: SLF001
 
 
 class _Inductor:

@@ -62,6 +62,11 @@ class ModelFacts:
         """Whether its inputs are volumes, not slides."""
         return self.inputs[0].spacing is not None
 
+    @property
+    def normalises(self) -> bool:
+        """Whether it takes H&E that is brought to one reference."""
+        return any(port.scale == "stain" for port in self.inputs)
+
 
 @dataclass(frozen=True, kw_only=True)
 class SlideFacts:

@@ -46,6 +46,8 @@ class RunForm:
         Of a volume, whether only a drawn rectangle of each slice is computed.
     options : dict of str to float
         Those of the system's own numbers that differ from their defaults.
+    normalise : bool
+        Whether an H&E is brought to the model's reference, where the model is made for that.
     quality : str
         Name of one of the model's presets.
     sampler : str
@@ -73,6 +75,7 @@ class RunForm:
     last: int = 0
     within: bool = False
     options: dict[str, float] = field(default_factory=dict)
+    normalise: bool = True
     quality: str = ""
     sampler: str = ""
     steps: int = 0
@@ -141,7 +144,8 @@ class RunForm:
     def settings(self) -> dict[str, Any]:
         """Return the keyword arguments of `diffuscope.run.run`, all but source, region and overwrite.
 
-        ``slices`` are there where a range of them was chosen, ``options`` where one differs from its default.
+        ``slices`` are there where a range of them was chosen, ``options`` and ``normalise`` where they are not the
+        defaults.
 
         Raises
         ------
@@ -164,6 +168,7 @@ class RunForm:
             "scheduler": self.scheduler.strip() or None,
             **({"slices": f"{self.first}:{self.last + 1}"} if self.region == "slices" else {}),
             **({"options": dict(self.options)} if self.options else {}),
+            **({"normalise": False} if self.model.normalises and not self.normalise else {}),
         }
 
 

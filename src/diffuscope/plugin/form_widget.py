@@ -77,6 +77,11 @@ class FormWidget(QWidget):
         self.within.setToolTip("Compute that rectangle of every slice; in a fraction of the time")
         self.within.setVisible(self.form.kind.takes_volumes)
         self.region_text = small_text()
+        self.normalise = QCheckBox("Normalise the H&&E", self)
+        self.normalise.setToolTip(
+            "Bring its stains to the model's reference, by the colours of the whole slide. Without, a slide that is "
+            "stained otherwise than those of the training is seen as it is"
+        )
         self.quality = combo()
         self.samples = spin(1, 64, "Samples per tile: with two or more, uncertainty is their spread")
         self.out = QLineEdit()
@@ -115,6 +120,7 @@ class FormWidget(QWidget):
         else:
             rows.addRow("Region", side_by_side(self.region, self.draw))
         rows.addRow(self.region_text)
+        rows.addRow(self.normalise)
         rows.addRow("Quality", self.quality)
         rows.addRow("Samples", self.samples)
         self.options = OptionRows(self.form, rows, self.samples)
@@ -143,7 +149,8 @@ class FormWidget(QWidget):
         self.browse.clicked.connect(self._pick_out)
         self.fold.toggled.connect(self._unfold)
         self.region.activated.connect(lambda: setattr(self.form, "region", self.region.currentData()))
-        self.within.toggled.connect(lambda on: setattr(self.form, "within", on))
+        for name in ("within", "normalise"):
+            getattr(self, name).toggled.connect(lambda on, name=name: setattr(self.form, name, on))
         self.quality.activated.connect(lambda: setattr(self.form, "quality", self.quality.currentData()))
         self.sampler.activated.connect(lambda: setattr(self.form, "sampler", self.sampler.currentData()))
         self.device.activated.connect(lambda: setattr(self.form, "device", self.device.currentData()))
@@ -268,8 +275,10 @@ class FormWidget(QWidget):
         for widget, value in choices:
             with quiet(widget):
                 widget.setCurrentIndex(widget.findData(value))
-        with quiet(self.within):
-            self.within.setChecked(form.within)
+        self.normalise.setVisible(model is not None and model.normalises)
+        for name in ("within", "normalise"):
+            with quiet(getattr(self, name)):
+                getattr(self, name).setChecked(getattr(form, name))
         for name in ("mpp", "samples", "seed", "steps"):
             with quiet(getattr(self, name)):
                 getattr(self, name).setValue(getattr(form, name))

@@ -10,6 +10,7 @@ from diffuscope.export.multiplex import multiplex_port
 from diffuscope.plugin.export_choices import ALL, default_layer, formats, note, settled, suggested
 from diffuscope.plugin.pieces import FiguresTable
 from diffuscope.plugin.rows import combo, side_by_side, small_text
+from diffuscope.stains import StainStatistics
 from diffuscope.tiling.result import Result
 
 
@@ -47,7 +48,7 @@ class ResultsWidget(QGroupBox):
         if result is None:
             return
         state = "" if result.complete else f" (incomplete: {result.done} of {result.tiles} tiles)"
-        self.heading.setText(f"<b>{result.path.name}</b>{state}")
+        self.heading.setText("<br>".join([f"<b>{result.path.name}</b>{state}", *_taken(result)]))
         self.resume.setVisible(not result.complete)
         self.layer.clear()
         self.layer.addItem("All layers", ALL)
@@ -79,3 +80,9 @@ class ResultsWidget(QGroupBox):
         )
         if path:
             self.export_asked.emit(str(settled(path, chosen, offered, suggestion)), layer)
+
+
+def _taken(result: Result) -> list[str]:
+    """Say of inputs that were normalised what became of their stains."""
+    stains = [one["stains"] for one in result.record["inputs"].values() if "stains" in one]
+    return [f"H&amp;E normalised: {StainStatistics.from_json(one).summary} OD" for one in stains]

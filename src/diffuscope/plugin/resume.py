@@ -49,6 +49,7 @@ def request_to_resume(result: Result, layers: list[Any], model: ModelFacts | Non
             "mpp": first["mpp"] if first["mpp"] != first["mpp_stated"] else None,
             **{key: chosen[key] for key in ("quality", "sampler", "steps", "samples", "seed")},
             **{key: chosen[key] for key in ("slices", "options") if chosen.get(key)},
+            **({"normalise": False} if chosen.get("normalise") is False else {}),
             "resume": True,
         },
         overwrite=False,

@@ -11,17 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.scans.foreground import VolumeMask
-from diffuscope.scans.region import read_region
 from diffuscope.scans.scan import Scan, Volume
 from diffuscope.scans.tissue import TissueMask
+from diffuscope.scans.windows import foreground_windows
 
 #: Percentiles of the foreground that become the ends of the port's range. Not the extremes: one hot pixel, or one
 #: bright vessel in a volume, would make everything else dark.
 PERCENTILES = (0.5, 99.5)
 
-# A slide is sampled by so many windows of this side at the model's resolution (4 million px), a volume by so many
-# voxels.
-_WINDOWS, _SIDE, _VOXELS = 64, 256, 2**24
+# A volume is sampled by so many voxels.
+_VOXELS = 2**24
 # What six digits cannot tell apart no percentile does; and the numbers are short enough for a command line.
 _DIGITS = 6
 
@@ -29,8 +28,8 @@ _DIGITS = 6
 def slide_range(scan: Scan, mask: TissueMask, *, factor: float) -> tuple[float, float]:
     """Return the low and high percentile of a one-channel slide's foreground.
 
-    Taken from windows at the model's resolution spread evenly over the foreground, not from a coarse level: its
-    means would have lost what is small and bright. The same slide gives the same numbers always.
+    Taken from windows at the model's resolution spread evenly over the foreground (see
+    `diffuscope.scans.windows.foreground_windows`). The same slide gives the same numbers always.
 
     Parameters
     ----------
@@ -41,24 +40,7 @@ def slide_range(scan: Scan, mask: TissueMask, *, factor: float) -> tuple[float, 
     factor : float
         Level-0 px per px of the model.
     """
-    found = []
-    side = _SIDE * factor
-    corners = [
-        (y, x)
-        for y in range(ceil(scan.shape[0] / side))
-        for x in range(ceil(scan.shape[1] / side))
-        if mask.any_in(y * side, x * side, side, side)
-    ]
-    step = max(1, ceil(len(corners) / _WINDOWS))
-    for y, x in corners[step // 2 :: step]:
-        height = min(_SIDE, ceil(scan.shape[0] / factor) - y * _SIDE)
-        width = min(_SIDE, ceil(scan.shape[1] / factor) - x * _SIDE)
-        if height < 1 or width < 1:
-            continue
-        pixels = read_region(scan, y=y * _SIDE, x=x * _SIDE, height=height, width=width, factor=factor, fill=0)[..., 0]
-        rows = _index((np.arange(height) + y * _SIDE + 0.5) * factor, mask, 0)
-        columns = _index((np.arange(width) + x * _SIDE + 0.5) * factor, mask, 1)
-        found.append(pixels[mask.mask[np.ix_(rows, columns)]])
+    found = [pixels[..., 0][inside] for pixels, inside in foreground_windows(scan, mask, factor=factor, fill=0)]
     return percentile_range(np.concatenate(found) if found else np.zeros(0))
 
 
@@ -97,7 +79,3 @@ def to_range(
     if given == wanted:
         return clipped
     return np.clip((clipped - low) * np.float32((top - bottom) / (high - low)) + np.float32(bottom), bottom, top)
-
-
-def _index(centres: NDArray[np.floating], mask: TissueMask, axis: int) -> NDArray[np.intp]:
-    return np.clip((centres / mask.downsample).astype(np.intp), 0, mask.mask.shape[axis] - 1)

@@ -1,19 +1,27 @@
-"""Optical density, colour deconvolution and coarse masks of positive cells (no torch, no Qt)."""
+"""Optical density, colour deconvolution, stain vectors and normalisation, coarse masks (no torch, no Qt)."""
 
 from diffuscope.stains.deconvolution import HDAB, HED, combine, dab_density, optical_density, separate
 from diffuscope.stains.masks import coarse_mask, fill_rims, mean_plus_two_sigma, signed_distance
 from diffuscope.stains.multiplex import CHROMOGENS, multiplex
+from diffuscope.stains.normalisation import StainStatistics, measure_stains, normalise
+from diffuscope.stains.vectors import REFERENCE, estimate_stains, is_black
 
 __all__ = [
     "CHROMOGENS",
     "HDAB",
     "HED",
+    "REFERENCE",
+    "StainStatistics",
     "coarse_mask",
     "combine",
     "dab_density",
+    "estimate_stains",
     "fill_rims",
+    "is_black",
     "mean_plus_two_sigma",
+    "measure_stains",
     "multiplex",
+    "normalise",
     "optical_density",
     "separate",
     "signed_distance",

@@ -155,7 +155,7 @@ class System(nn.Module, ABC):
         batch : mapping of str to Tensor
             What the recipe's data set yields, physical ranges, (n, c, h, w).
         generator : torch.Generator
-            Source of t and ε, so that a step is a function of (seed, step).
+            Source of t and ε, so that a step is a function of (seed, step); numbers are drawn on its own device.
         """
 
     def objectives(self) -> dict[str, list[nn.Parameter]]:

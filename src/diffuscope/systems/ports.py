@@ -26,11 +26,13 @@ class Port:
     spacing : tuple of (float or None, float, float), optional
         (z, y, x) mm per voxel at which the system works on volumes; z None takes the slices as they come. None: the
         system works on slides.
-    scale : {"stored", "percentile"}
+    scale : {"stored", "percentile", "stain"}
         How the values of an input file become those of the port. ``"stored"``: as they are (colours, HU), clipped to
         `range` where the port is float32. ``"percentile"``: files have a scale of their own (fluorescence, MR), of
         which two percentiles of the whole slide's or volume's foreground become the ends of `range` (see
-        `diffuscope.scans.intensity`). Of an output: how the truths were brought to `range` that it was trained on.
+        `diffuscope.scans.intensity`). ``"stain"``: an H&E (8-bit RGB), whose stain vectors and strengths, measured on
+        the whole slide, are replaced by those of one reference (see `diffuscope.stains.normalisation`). Of an output:
+        how the truths were brought to `range` that it was trained on.
     synonyms : tuple of str
         Other names that a channel may have which fits an input, lower case, e.g. ``("cd31",)``, the likeliest first.
     range : tuple of float
@@ -57,7 +59,7 @@ class Port:
     unit: str = ""
     colormap: str = "gray"
     spacing: tuple[float | None, float, float] | None = None
-    scale: Literal["stored", "percentile"] = "stored"
+    scale: Literal["stored", "percentile", "stain"] = "stored"
     synonyms: tuple[str, ...] = ()
 
 

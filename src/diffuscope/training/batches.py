@@ -13,21 +13,50 @@ from torch import Tensor
 
 Batch = Mapping[str, Tensor]
 
+#: What is left to do to a training batch on the device that trains: the batch there and a generator there, to what
+#: `System.loss` takes.
+Finish = Callable[[dict[str, Tensor], torch.Generator], Mapping[str, Tensor]]
+
 
 @dataclass(frozen=True)
 class TrainingData:
     """What a system is trained on.
 
+    A batch is made in two halves: `batch_at` on the CPU, ahead of time, and `finish` on the device that trains, where
+    arithmetic on pixels costs a GPU next to nothing. What is copied between them may be small: 8-bit pixels, labels.
+
     Attributes
     ----------
     batch_at : callable
-        Training batch of a number, a function of it alone; may be called by several threads at once.
+        Training batch of a number, a function of it alone; may be called by several threads at once. Of any dtype:
+        what is still no floating-point number after `finish` becomes float32 on the device.
     validation : sequence of Batch
-        The same at every validation; never trained on. Without any, nothing validates and the last weights are kept.
+        The same at every validation; never trained on, and never given to `finish`. Without any, nothing validates and
+        the last weights are kept.
+    finish : callable, optional
+        Second half of a training batch, a function of its two arguments alone, which draws from the generator only
+        (seeded by seed and number of the batch; `System.loss` draws from it next). Without gradients, in float32.
     """
 
     batch_at: Callable[[int], Batch]
     validation: Sequence[Batch]
+    finish: Finish | None = None
+
+    @torch.no_grad()
+    def finished(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+        """Return a training batch as `System.loss` takes it.
+
+        Parameters
+        ----------
+        batch : mapping of str to Tensor
+            From `batch_at`, on the generator's device.
+        generator : torch.Generator
+            Of this batch.
+        """
+        if self.finish is not None:
+            with torch.autocast(generator.device.type, enabled=False):
+                batch = self.finish(dict(batch), generator)
+        return {key: laid_out(value) for key, value in batch.items()}
 
 
 class Ahead:
@@ -75,10 +104,15 @@ class Ahead:
             pool.shutdown(cancel_futures=True)
 
     def _make(self, number: int) -> dict[str, Tensor]:
-        batch = {key: laid_out(value) for key, value in self._batch_at(number).items()}
+        batch = {key: _channels_last(value) for key, value in self._batch_at(number).items()}
         return {key: value.pin_memory() for key, value in batch.items()} if self._pin else batch
 
 
 def laid_out(value: Tensor) -> Tensor:
-    """Return images (n, c, h, w) in channels-last order, which convolutions are fastest in; others as they are."""
+    """Return floating-point numbers, images (n, c, h, w) in channels-last order, which convolutions are fastest in."""
+    value = value if value.is_floating_point() else value.float()
+    return _channels_last(value)
+
+
+def _channels_last(value: Tensor) -> Tensor:
     return value.contiguous(memory_format=torch.channels_last) if value.ndim == 4 else value

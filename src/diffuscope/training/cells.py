@@ -14,11 +14,9 @@ from scipy import ndimage
 from scipy.spatial import KDTree
 from skimage.feature import peak_local_max
 from skimage.filters import threshold_otsu
-from skimage.measure import regionprops_table
+from skimage.measure import regionprops
 from skimage.morphology import disk, remove_small_objects
 from skimage.segmentation import watershed
-
-from diffuscope.stains.deconvolution import optical_density, stain_matrix
 
 #: Radius in which nuclei are each other's neighbours, µm: about two epithelial cells.
 NEIGHBOURHOOD = 20.0
@@ -48,35 +46,6 @@ class Cells:
     darkness: NDArray[np.float64]
     lymphocyte: NDArray[np.float64]
     epithelial: NDArray[np.float64]
-
-
-def estimate_stains(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Haematoxylin, eosin and residual vectors of a slide (Macenko et al. 2009).
-
-    The two stains are the 1st and 99th percentile of the angle in the plane of the two main directions of
-    optical density. Slides differ too much for one fixed matrix: on an eosin-rich slide the textbook
-    vectors leave almost no haematoxylin contrast.
-
-    Parameters
-    ----------
-    rgb : ndarray of shape (h, w, 3)
-        uint8 H&E.
-
-    Returns
-    -------
-    ndarray of shape (3, 3)
-        Unit rows.
-    """
-    density = optical_density(rgb).reshape(-1, 3)
-    density = density[(density.min(axis=1) > 0.03) & (density.sum(axis=1) > 0.45)][::7].astype(np.float64)
-    plane = np.linalg.eigh(np.cov(density.T))[1][:, 1:]
-    plane *= np.where(plane.sum(axis=0) < 0, -1.0, 1.0)
-    angle = np.arctan2(density @ plane[:, 0], density @ plane[:, 1])
-    low, high = np.percentile(angle, [1, 99])
-    ends = [np.abs(plane @ np.array([np.sin(a), np.cos(a)])) for a in (low, high)]
-    # Haematoxylin absorbs more red, relative to its length, than eosin.
-    haematoxylin, eosin = sorted(ends, key=lambda v: -v[0] / np.linalg.norm(v))
-    return stain_matrix(haematoxylin, eosin)
 
 
 def find_nuclei(haematoxylin: NDArray[np.floating], *, mpp: float) -> NDArray[np.int32]:
@@ -115,8 +84,9 @@ def find_nuclei(haematoxylin: NDArray[np.floating], *, mpp: float) -> NDArray[np
 def describe(labels: NDArray[np.int32], haematoxylin: NDArray[np.floating], *, mpp: float) -> Cells:
     """Measure nuclei, and how much each looks like a lymphocyte's or an epithelial cell's.
 
-    Lymphocyte-like: 4–8.5 µm, round, smooth in outline, dark, and even inside. Epithelial-like: larger or paler, not
-    spindle-shaped, and among others of its kind. What is neither (spindle nuclei, debris) has both near 0.
+    Lymphocyte-like: 4–8.5 µm, round, smooth in outline, dark, and even inside. Epithelial-like: larger or paler
+    (small nuclei count as well: in many tumours they are no larger than a lymphocyte's), not spindle-shaped, and among
+    others of its kind. What is neither (spindle nuclei, debris) has both near 0.
 
     Parameters
     ----------
@@ -131,40 +101,64 @@ def describe(labels: NDArray[np.int32], haematoxylin: NDArray[np.floating], *, m
     -------
     Cells
     """
-    properties = ("area", "centroid", "eccentricity", "solidity", "intensity_mean", "intensity_std")
-    table = regionprops_table(labels, haematoxylin, properties=properties)
-    centre = np.stack([table["centroid-0"], table["centroid-1"]], axis=1)
-    diameter = 2.0 * np.sqrt(table["area"] / np.pi) * mpp
-    mean = table["intensity_mean"]
+    area, centre, eccentricity, mean, spread = _moments(labels, haematoxylin)
+    diameter = 2.0 * np.sqrt(area / np.pi) * mpp
     darkness = mean / np.median(mean) if len(mean) else mean
     # Relative to the slide as well: a sharp scanner makes every nucleus uneven.
-    variation = table["intensity_std"] / np.maximum(mean, 1e-6)
+    variation = spread / np.maximum(mean, 1e-6)
     unevenness = variation / max(float(np.median(variation)), 1e-6) if len(mean) else variation
     # A nucleus is as lymphocyte-like as its least lymphocyte-like feature.
     lymphocyte = np.minimum.reduce(
         [
             _ramp(diameter, 3.6, 4.2),
             _ramp(diameter, 9.0, 8.2),
-            _ramp(table["eccentricity"], 0.92, 0.84),
-            _ramp(table["solidity"], 0.80, 0.88),
+            _ramp(eccentricity, 0.92, 0.84),
             _ramp(darkness, 0.88, 1.02),
             _ramp(unevenness, 1.6, 1.3),
         ]
     )
-    candidate = np.minimum.reduce(
-        [
-            _ramp(diameter, 5.5, 6.5),
-            _ramp(table["eccentricity"], 0.95, 0.88),
-            _ramp(table["solidity"], 0.78, 0.86),
-            1.0 - lymphocyte,
-        ]
-    )
+    candidate = np.minimum(_ramp(diameter, 3.2, 4.2), _ramp(eccentricity, 0.95, 0.88))
+    solidity = _solidity(labels, np.maximum(lymphocyte, candidate) > 0)
+    lymphocyte = np.minimum(lymphocyte, _ramp(solidity, 0.80, 0.88))
+    candidate = np.minimum.reduce([candidate, _ramp(solidity, 0.78, 0.86), 1.0 - lymphocyte])
     company = np.zeros(len(diameter))
     if len(diameter):
         near = KDTree(centre).query_ball_point(centre, NEIGHBOURHOOD / mpp)
         company = np.array([candidate[list(others)].sum() - own for others, own in zip(near, candidate, strict=True)])
     epithelial = np.minimum(candidate, _ramp(company, 0.5, 2.5))
     return Cells(labels, centre, diameter, darkness, lymphocyte, epithelial)
+
+
+def _moments(labels: NDArray[np.int32], image: NDArray[np.floating]) -> tuple[NDArray[np.float64], ...]:
+    """Return of each label area (px), centroid (n, 2), eccentricity, and mean and sd of the image.
+
+    Those of `skimage.measure.regionprops`, for all labels at once: a slide has ten thousand, and training waits for it.
+    """
+    y, x = np.nonzero(labels)
+    label, values = labels[y, x], image[y, x].astype(np.float64)
+    area = np.bincount(label).astype(np.float64)
+    there = np.flatnonzero(area)
+
+    def mean(of: NDArray[np.floating | np.integer]) -> NDArray[np.float64]:
+        return np.bincount(label, of) / np.maximum(area, 1.0)
+
+    centre, level = (mean(y), mean(x)), mean(values)
+    down, across = y - centre[0][label], x - centre[1][label]
+    yy, xx, yx = (mean(product)[there] for product in (down * down, across * across, down * across))
+    root = np.hypot((yy - xx) / 2.0, yx)
+    long, short = (yy + xx) / 2.0 + root, np.maximum((yy + xx) / 2.0 - root, 0.0)
+    eccentricity = np.sqrt(1.0 - np.divide(short, long, out=np.ones_like(long), where=long > 0))
+    spread = np.sqrt(mean((values - level[label]) ** 2))
+    return area[there], np.stack(centre, axis=1)[there], eccentricity, level[there], spread[there]
+
+
+def _solidity(labels: NDArray[np.int32], wanted: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return area over that of the convex hull of the wanted ones; 0 of the others, whose hull is not looked for."""
+    found = np.zeros(len(wanted))
+    for index, region in enumerate(regionprops(labels)):
+        if wanted[index]:
+            found[index] = region.solidity
+    return found
 
 
 def _ramp(value: NDArray[np.floating], zero: float, one: float) -> NDArray[np.float64]:

@@ -21,6 +21,7 @@ from diffuscope.training.batches import TrainingData
 from diffuscope.training.recipe import Cases, Recipe
 from diffuscope.training.slides import HE, SlideGround, open_slides
 from diffuscope.training.volumes import VolumeGround, open_volumes
+from diffuscope.training.whole_slices import stack_slices, whole
 
 # Validation crops in all.
 _VALIDATION = 32
@@ -131,6 +132,36 @@ def crops_of(
         batch_at=partial(batch_at, train, system, seed=seed, size=batch, side=side),
         validation=batches_of(crops, batch),
     )
+
+
+def whole_slices_of(
+    parts: Mapping[str, Sequence[Case]], settings: Cases, system: System, *, seed: int, batch: int, canvas: int
+) -> TrainingData:
+    """Return training batches of whole slices, warped on the device that trains, and slices as they are that validate.
+
+    Parameters
+    ----------
+    parts, settings, system, seed, batch
+        As of `crops_of`.
+    canvas : int
+        Side of a training example, px.
+
+    Raises
+    ------
+    InputError
+        As `crops_of`; the system is none of volumes, or a slice is larger than its tile.
+    """
+    if system.inputs[0].spacing is None:
+        raise InputError(f"{type(system).__name__} works on slides, which have no slices: leave out data.whole_slices.")
+
+    def ready(case: Case) -> VolumeGround:
+        return whole(open_volumes(case, ports_of(system), system, settings, side=system.tile))
+
+    train, held = ([ready(case) for case in parts[part]] for part in ("train", "validation"))
+    slices = stack_slices(train, system, side=system.tile, canvas=canvas, elastic=settings.elastic)
+    share = max(_VALIDATION // len(held), 1) if held else 0
+    crops = [system.complete(ground.read(corner, system.tile)) for ground in held for corner in ground.few(share)]
+    return TrainingData(partial(slices.batch_at, seed=seed, size=batch), batches_of(crops, batch), slices.finish)
 
 
 def batch_at(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from diffuscope.errors import InputError
 from diffuscope.systems.base import System
 from diffuscope.systems.registry import build_system
 from diffuscope.training.batches import TrainingData
-from diffuscope.training.crops import batches_of, crops_of, read_cases
+from diffuscope.training.crops import batches_of, crops_of, read_cases, whole_slices_of
+from diffuscope.training.painting import Painter
 from diffuscope.training.pairs import batch_at, held_crops, make_pairs
 from diffuscope.training.recipe import Recipe
 from diffuscope.training.targets import with_targets
@@ -112,22 +113,27 @@ def make_data(recipe: Recipe, start: Start, folder: Path) -> tuple[TrainingData,
     plan = recipe.optimisation
     if recipe.data is not None:
         parts = read_cases(recipe, recipe.data, start.system, folder)
-        data = crops_of(parts, recipe.data, start.system, seed=plan.seed, batch=plan.batch, side=start.side)
+        common = {"seed": plan.seed, "batch": plan.batch}
+        if recipe.data.whole_slices:
+            data = whole_slices_of(parts, recipe.data, start.system, canvas=start.side, **common)
+        else:
+            data = crops_of(parts, recipe.data, start.system, side=start.side, **common)
         return _targets(data, recipe, start), {case.name: part for part, cases in parts.items() for case in cases}
-    pairs = make_pairs(recipe, folder, mpp=start.system.inputs[0].mpp)
+    port = start.system.inputs[0]
+    pairs = make_pairs(recipe, folder, mpp=port.mpp)
     threshold = start.config.get("dab_threshold", 0.15)
-    held = held_crops(pairs, seed=plan.seed, patch=start.side, dab_threshold=threshold, number=_HELD)
+    crop = {"patch": start.side, "normalised": port.scale == "stain"}
+    held = held_crops(pairs, seed=plan.seed, dab_threshold=threshold, number=_HELD, **crop)
     if not held:
         raise InputError("no held-out block of the recipe's sources has a cell: add a larger source.")
+    validation = batches_of(held, plan.batch)
+    if start.config.get("auxiliary") == "probability":
+        painter = Painter(pairs, size=plan.batch, patch=start.side, positive_share=recipe.positive_share)
+        return TrainingData(lambda number: painter.places(number, seed=plan.seed), validation, painter.paint), {}
     batches = partial(
-        batch_at,
-        pairs,
-        size=plan.batch,
-        patch=start.side,
-        positive_share=recipe.positive_share,
-        dab_threshold=threshold,
+        batch_at, pairs, size=plan.batch, positive_share=recipe.positive_share, dab_threshold=threshold, **crop
     )
-    data = TrainingData(lambda number: batches(number, seed=plan.seed), batches_of(held, plan.batch))
+    data = TrainingData(lambda number: batches(number, seed=plan.seed), validation)
     return _targets(data, recipe, start), {}
 
 
@@ -138,7 +144,7 @@ def _targets(data: TrainingData, recipe: Recipe, start: Start) -> TrainingData:
         lambda number: data.batch_at(number) if number >= 0 else data.validation[-1 - number],
         recipe.model_copy(update={"config": start.config}),
     )
-    return TrainingData(every, [every(-1 - index) for index in range(len(data.validation))])
+    return replace(data, batch_at=every, validation=[every(-1 - index) for index in range(len(data.validation))])
 
 
 def make_card(recipe: Recipe, start: Start, parts: dict[str, str]) -> ModelCard:

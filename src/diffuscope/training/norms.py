@@ -2,21 +2,56 @@
 
 from __future__ import annotations
 
+import pytorch_lightning as pl
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from diffuscope.systems.base import System
-from diffuscope.training.batches import TrainingData, laid_out
+from diffuscope.training.batches import Ahead, TrainingData
+from diffuscope.training.module import Training, seeded
 
-#: Batches that statistics are taken from.
-BATCHES = 150
+#: Batches that statistics are taken from: those of the weights that are kept, and those of a validation.
+BATCHES, BATCHES_TO_VALIDATE = 150, 8
 # Another stream than those of training and of validation.
 _SEED = 7_000_003
 
 
+class Settle(pl.Callback):
+    """Settles the averaged weights' norms before each validation: what it compares, and keeps, are those weights.
+
+    Parameters
+    ----------
+    precision : {"fp32", "bf16"}
+        Of training.
+    """
+
+    def __init__(self, precision: str) -> None:
+        self._precision = precision
+
+    def on_validation_start(self, _trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Take statistics of the weights that will be validated."""
+        assert isinstance(module, Training)
+        settle_norms(
+            module.average,
+            module.data,
+            seed=module.plan.seed,
+            device=module.device,
+            precision=self._precision,
+            threads=module.threads,
+            batches=BATCHES_TO_VALIDATE,
+        )
+
+
 @torch.no_grad()
 def settle_norms(
-    system: System, data: TrainingData, *, seed: int, device: torch.device, precision: str, batches: int = BATCHES
+    system: System,
+    data: TrainingData,
+    *,
+    seed: int,
+    device: torch.device,
+    precision: str,
+    threads: int = 1,
+    batches: int = BATCHES,
 ) -> None:
     """Give batch norms the statistics that the system's present weights make (Izmailov et al. 2018, §3.2).
 
@@ -37,6 +72,8 @@ def settle_norms(
         Where to compute.
     precision : {"fp32", "bf16"}
         Of training.
+    threads : int
+        Batches that are made at once.
     batches : int
         How many batches are averaged.
     """
@@ -51,11 +88,13 @@ def settle_norms(
     for norm in norms:
         # The plain mean over batches.
         norm.momentum = None
-    for number in range(batches if norms else 0):
-        batch = {key: laid_out(value.to(device)) for key, value in data.batch_at(number).items()}
-        torch.manual_seed(seed * 1_000_003 + _SEED + number)
+    numbers = range(batches if norms else 0)
+    ahead = Ahead(data.batch_at, numbers, length=len(numbers), threads=threads)
+    for number, made in zip(numbers, ahead, strict=True):
+        generator = seeded(seed * 1_000_003 + _SEED + number, device)
+        batch = data.finished({key: value.to(device) for key, value in made.items()}, generator)
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-            system.loss(batch, torch.Generator().manual_seed(seed * 1_000_003 + _SEED + number))
+            system.loss(batch, generator)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     system.eval()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from torch import Tensor
 from diffuscope.errors import InputError
 from diffuscope.phantoms.tissue import simulate_tissue
 from diffuscope.scans import open_scan, read_region, resampling_factor
-from diffuscope.stains import coarse_mask, combine, separate
+from diffuscope.stains import REFERENCE, coarse_mask, combine, separate
 from diffuscope.systems.staindiffuser.config import stain_key
 from diffuscope.training.recipe import Recipe, Source
 from diffuscope.training.teacher import Lesson, Stain, paint, prepare
@@ -101,16 +102,22 @@ def make_pairs(recipe: Recipe, folder: Path, *, mpp: float) -> list[Pair]:
         stains: dict[Stain, str] = {recipe.stain: "ihc"}
     else:
         stains = {stain: f"ihc_{stain_key(stain)}" for stain in recipe.stains}
-    slides = [(source, read_source(source, folder, mpp)) for source in recipe.sources]
-    tissues = [simulate_tissue(seed, mpp=mpp) for seed in range(recipe.phantoms)]
-    pairs = []
-    for stain, key in stains.items():
-        for source, he in slides:
-            pairs.append(Pair(source.file, prepare(he, stain, mpp=mpp), source.weight, key))
-        for seed, tissue in enumerate(tissues):
-            lesson = prepare(tissue.he, stain, mpp=mpp, labels=tissue.labels)
-            pairs.append(Pair(f"phantom {seed}", lesson, recipe.phantom_weight / recipe.phantoms, key))
-    return pairs
+
+    def of_source(source: Source) -> list[Pair]:
+        he = read_source(source, folder, mpp)
+        return [Pair(source.file, prepare(he, stain, mpp=mpp), source.weight, key) for stain, key in stains.items()]
+
+    def of_phantom(seed: int) -> list[Pair]:
+        tissue, weight = simulate_tissue(seed, mpp=mpp), recipe.phantom_weight / recipe.phantoms
+        return [
+            Pair(f"phantom {seed}", prepare(tissue.he, stain, mpp=mpp, labels=tissue.labels), weight, key)
+            for stain, key in stains.items()
+        ]
+
+    # Side by side: a whole slide takes half a minute, and what takes it lets go of the interpreter.
+    with ThreadPoolExecutor() as pool:
+        found = [*pool.map(of_source, recipe.sources), *pool.map(of_phantom, range(recipe.phantoms))]
+    return [pair for key in stains.values() for pairs in found for pair in pairs if pair.key == key]
 
 
 def augment_stain(rgb: NDArray[np.uint8], stains: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -130,7 +137,15 @@ def augment_stain(rgb: NDArray[np.uint8], stains: NDArray[np.float64], rng: np.r
 
 
 def batch_at(
-    pairs: Sequence[Pair], step: int, *, seed: int, size: int, patch: int, positive_share: float, dab_threshold: float
+    pairs: Sequence[Pair],
+    step: int,
+    *,
+    seed: int,
+    size: int,
+    patch: int,
+    positive_share: float,
+    dab_threshold: float,
+    normalised: bool = False,
 ) -> dict[str, Tensor]:
     """Batch of one training step, a function of (seed, step) alone, so that a resumed run sees the same.
 
@@ -149,6 +164,8 @@ def batch_at(
         Share of crops centred (± a quarter patch) on a cell that may be positive.
     dab_threshold : float
         OD from which the mask counts a pixel as positive.
+    normalised : bool
+        Whether the H&E is the normalised one.
 
     Returns
     -------
@@ -164,9 +181,13 @@ def batch_at(
     crops = []
     for index in rng.choice(len(pairs), size, p=weights / weights.sum()):
         lesson = pairs[index].lesson
-        y, x = _corner(lesson, patch, positive_share, rng)
+        y, x = draw_corner(lesson, patch, positive_share, rng)
         window = (slice(y, y + patch), slice(x, x + patch))
-        he = augment_stain(lesson.he[window], lesson.stains, rng)
+        he = (
+            augment_stain(lesson.normalised[window], REFERENCE, rng)
+            if normalised
+            else augment_stain(lesson.he[window], lesson.stains, rng)
+        )
         painted = paint(lesson, rng, window)
         mask = coarse_mask(painted.dab, mpp=lesson.mpp, threshold=dab_threshold)[..., None]
         turn, flip = int(rng.integers(4)), bool(rng.integers(2))
@@ -178,7 +199,7 @@ def batch_at(
 
 
 def held_crops(
-    pairs: Sequence[Pair], *, seed: int, patch: int, dab_threshold: float, number: int
+    pairs: Sequence[Pair], *, seed: int, patch: int, dab_threshold: float, number: int, normalised: bool = False
 ) -> list[dict[str, NDArray[np.generic]]]:
     """Crops in the middle of held-out blocks that have cells, evenly spread over all sources, as they are.
 
@@ -194,11 +215,14 @@ def held_crops(
         As in `batch_at`.
     number : int
         How many crops at most.
+    normalised : bool
+        As in `batch_at`.
 
     Returns
     -------
     list of dict
-        ``he`` and ``ihc`` (or ``ihc_…``) (patch, patch, 3) uint8, ``mask`` (patch, patch, 1) bool.
+        ``he`` and ``ihc`` (or ``ihc_…``) (patch, patch, 3) uint8, ``mask`` (patch, patch, 1) bool, ``probability`` that
+        a pixel is painted (patch, patch, 1) float32.
     """
     places = [
         (pair.lesson, pair.key, (slice(y, y + patch), slice(x, x + patch)))
@@ -211,12 +235,14 @@ def held_crops(
     for index, (lesson, key, window) in enumerate(chosen):
         painted = paint(lesson, np.random.default_rng([seed, index]), window)
         mask = coarse_mask(painted.dab, mpp=lesson.mpp, threshold=dab_threshold)[..., None]
-        crops.append({"he": lesson.he[window], key: painted.ihc, "mask": mask})
+        he = (lesson.normalised if normalised else lesson.he)[window]
+        probability = lesson.probability()[window][..., None]
+        crops.append({"he": he, key: painted.ihc, "mask": mask, "probability": probability})
     return crops
 
 
-def _corner(lesson: Lesson, patch: int, positive_share: float, rng: np.random.Generator) -> tuple[int, int]:
-    """Draw a crop that touches no held-out block."""
+def draw_corner(lesson: Lesson, patch: int, positive_share: float, rng: np.random.Generator) -> tuple[int, int]:
+    """Draw the first row and column of a crop that touches no held-out block (parameters as in `batch_at`)."""
     limit = np.array(lesson.he.shape[:2]) - patch
     held = held_out(lesson.he.shape[:2])
     likely = np.flatnonzero(lesson.chance > 0.2)

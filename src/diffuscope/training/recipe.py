@@ -57,6 +57,11 @@ class Cases(_Strict):
         Least part of a crop that must be tissue, of a volume foreground; default 0.5, of volumes 0.1.
     stain_augmentation : bool
         Whether the H&E's stain is changed at random, as laboratories and scanners do.
+    whole_slices : bool
+        Of volumes: train on whole slices instead of crops, each warped at random into the system's patch (see
+        `diffuscope.training.warp`). A run's tile must hold them.
+    elastic : float
+        Of whole slices, how strongly they are bent: standard deviation in px of a field of nodes 32 px apart.
     """
 
     path: str
@@ -66,6 +71,8 @@ class Cases(_Strict):
     test_on: tuple[str, ...] = ()
     tissue: float | None = Field(default=None, ge=0, le=1)
     stain_augmentation: bool = True
+    whole_slices: bool = False
+    elastic: float = Field(default=4.0, ge=0)
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
@@ -97,6 +104,8 @@ class Optimisation(_Strict):
         Which averaged weights the model gets: those with the lowest validation loss, or those of the last step.
     checkpoint_every : int
         Steps between checkpoints.
+    compile : bool, optional
+        Whether to compile the networks (`torch.compile`); default where it pays: many steps on one CUDA device.
     """
 
     steps: int = Field(gt=0)
@@ -109,6 +118,7 @@ class Optimisation(_Strict):
     patience: int | None = Field(default=None, gt=0)
     keep: Literal["best", "last"] = "best"
     checkpoint_every: int = Field(default=500, gt=0)
+    compile: bool | None = None
 
     @field_validator("learning_rate")
     @classmethod

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from diffuscope.cases import Case, OpenCase, open_case, tissue_corners
 from diffuscope.checks import check_port
 from diffuscope.errors import InputError
-from diffuscope.ground import slide_mask, with_ranges
+from diffuscope.ground import slide_mask
 from diffuscope.inputs import PortInput
-from diffuscope.scans.intensity import to_range
+from diffuscope.scaling import with_statistics
+from diffuscope.stains import REFERENCE, estimate_stains
 from diffuscope.systems.base import System
 from diffuscope.systems.ports import Port
-from diffuscope.training.cells import estimate_stains
 from diffuscope.training.pairs import augment_stain
 from diffuscope.training.recipe import Cases
 
@@ -37,7 +37,7 @@ class SlideGround:
     opened : OpenCase
         Its pictures.
     scaled : dict of str to PortInput
-        Those that a run brings to their ports' ranges, with the values that become these.
+        Those that a run brings to their ports, with the numbers of the whole slide by which it does.
     corners : ndarray of shape (n, 2)
         (y, x) of crops with enough tissue, px at the model's µm/px.
     stains : ndarray of shape (3, 3) or None
@@ -74,7 +74,7 @@ class SlideGround:
 
     def _scale(self, key: str, window: NDArray[np.generic]) -> NDArray[np.generic]:
         one = self.scaled.get(key)
-        return window if one is None else to_range(window, one.values or one.port.range, one.port.range)
+        return window if one is None else one.scaled(window)
 
 
 def open_slides(
@@ -113,23 +113,26 @@ def open_slides(
             f"case {case.name} ({width} × {height} px at {port.mpp:g} µm/px) has no crop of {side} px of which "
             f"{least:.0%} is tissue: leave it out, or lower data.tissue."
         )
+    scaled = _scaled(opened, ports, system)
     stains = None
-    if augment:
+    if augment and HE in scaled and scaled[HE].stains is not None:
+        stains = REFERENCE  # which every normalised crop has
+    elif augment:
         seen = [opened.read(HE, int(y), int(x), side, side) for y, x in _spread(corners, _LOOK)]
         stains = estimate_stains(np.concatenate(seen).astype(np.uint8))
-    return SlideGround(opened, _scaled(opened, ports, system), corners, stains)
+    return SlideGround(opened, scaled, corners, stains)
 
 
 def _scaled(opened: OpenCase, ports: Mapping[str, Port], system: System) -> dict[str, PortInput]:
-    """Find the values of what is brought to its port's range, once for the whole slide."""
+    """Find the numbers that bring pictures to their ports, once for the whole slide."""
     pictures = [PortInput(port=ports[key], scan=scan) for key, scan in opened.scans.items() if key in ports]
-    wanted = [one for one in pictures if one.is_float]
+    wanted = [one for one in pictures if one.is_float or one.port.scale == "stain"]
     for one in wanted:
         check_port(one.scan, one.port, type(system).__name__)
-    if any(one.port.scale == "percentile" for one in wanted):
+    if any(one.port.scale != "stored" for one in wanted):
         inputs = {port.key for port in system.inputs}
         mask = slide_mask([one for one in pictures if one.port.key in inputs] or pictures)
-        wanted = [with_ranges([one], mask, {}, factor=opened.factors[one.port.key])[0] for one in wanted]
+        wanted = [with_statistics([one], mask, factor=opened.factors[one.port.key])[0] for one in wanted]
     return {one.port.key: one for one in wanted}
 
 

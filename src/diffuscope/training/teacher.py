@@ -20,19 +20,31 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.segmentation import expand_labels, find_boundaries
 
-from diffuscope.stains.deconvolution import HDAB, combine, separate
-from diffuscope.training.cells import Cells, describe, estimate_stains, find_nuclei
+from diffuscope.stains import (
+    HDAB,
+    REFERENCE,
+    StainStatistics,
+    combine,
+    is_black,
+    measure_stains,
+    normalise,
+    optical_density,
+    separate,
+)
+from diffuscope.training.cells import Cells, describe, find_nuclei
 
 Stain = Literal["CD3", "CK8/18"]
 
 #: Probability that the cell that the rule is surest of is positive.
 CERTAINTY = {"CD3": 0.7, "CK8/18": 0.9}
 #: Median DAB of a positive cell, OD; spread (sd of the logarithm) between cells and between slides.
-_DAB, _CELL_SPREAD, _SLIDE_SPREAD = 0.6, 0.25, 0.15
-# Median haematoxylin of the nuclei, OD, and what of it the counterstain keeps.
-_NUCLEUS, _COUNTERSTAIN = 0.5, 0.8
-# Stain is not sharper than the optics, µm.
-_BLUR = 0.4
+DAB, CELL_SPREAD, SLIDE_SPREAD = 0.6, 0.25, 0.15
+#: Least and most of it, OD.
+DAB_RANGE = (0.25, 1.3)
+# What the counterstain keeps of the haematoxylin.
+_COUNTERSTAIN = 0.8
+#: Stain is not sharper than the optics, µm.
+BLUR_UM = 0.4
 
 
 @dataclass(frozen=True)
@@ -42,9 +54,11 @@ class Lesson:
     Attributes
     ----------
     he : ndarray of shape (h, w, 3)
-        uint8.
-    stains : ndarray of shape (3, 3)
-        Stain vectors of the H&E.
+        uint8, as it was scanned.
+    normalised : ndarray of shape (h, w, 3)
+        uint8, brought to the reference (see `diffuscope.stains.normalise`).
+    statistics : StainStatistics or None
+        Of the H&E; None where it shows no nucleus, and is taken as it is.
     counterstain : ndarray of shape (h, w)
         float32 haematoxylin of the IHC, OD.
     cell : ndarray of shape (h, w)
@@ -58,12 +72,18 @@ class Lesson:
     """
 
     he: NDArray[np.uint8]
-    stains: NDArray[np.float64]
+    normalised: NDArray[np.uint8]
+    statistics: StainStatistics | None
     counterstain: NDArray[np.float32]
     cell: NDArray[np.int32]
     centre: NDArray[np.float64]
     chance: NDArray[np.float64]
     mpp: float
+
+    @property
+    def stains(self) -> NDArray[np.float64]:
+        """Stain vectors of `he`, (3, 3) unit rows."""
+        return REFERENCE if self.statistics is None else self.statistics.vectors
 
     def probability(self) -> NDArray[np.float32]:
         """Probability that a pixel is painted, float32 (h, w)."""
@@ -104,20 +124,20 @@ def prepare(he: NDArray[np.uint8], stain: Stain, *, mpp: float, labels: NDArray[
     -------
     Lesson
     """
-    stains = estimate_stains(he)
-    haematoxylin = np.maximum(separate(he, stains)[..., 0], 0.0)
+    # One slide's haematoxylin is another's half. What is judged is the normalised slide, for that is what a model sees.
+    statistics = measure_stains([he], mpp=mpp)
+    normalised = he if statistics is None else normalise(he, statistics)
+    haematoxylin = np.maximum(separate(normalised, REFERENCE)[..., 0], 0.0)
+    haematoxylin[is_black(optical_density(he))] = 0.0
     if labels is None:
         labels = find_nuclei(haematoxylin, mpp=mpp)
-    # One slide's haematoxylin is another's half: give the nuclei of all a common median. A percentile of the tissue
-    # would be set by keratin and folds, which a model that sees a crop knows nothing of.
-    inside = haematoxylin[labels > 0]
-    common = haematoxylin * (_NUCLEUS / max(float(np.median(inside)), 0.1) if inside.size else 1.0)
-    cells = describe(labels, common, mpp=mpp)
+    cells = describe(labels, haematoxylin, mpp=mpp)
     score = cells.lymphocyte if stain == "CD3" else cells.epithelial
     return Lesson(
         he=he,
-        stains=stains,
-        counterstain=(_COUNTERSTAIN * ndimage.gaussian_filter(common, 0.25 / mpp)).astype(np.float32),
+        normalised=normalised,
+        statistics=statistics,
+        counterstain=(_COUNTERSTAIN * ndimage.gaussian_filter(haematoxylin, 0.25 / mpp)).astype(np.float32),
         cell=_rim(cells, mpp) if stain == "CD3" else _cytoplasm(cells, mpp),
         centre=cells.centre,
         chance=CERTAINTY[stain] * score,
@@ -144,9 +164,9 @@ def paint(lesson: Lesson, rng: np.random.Generator, window: tuple[slice, slice] 
     Painted
     """
     positive = rng.random(len(lesson.chance)) < lesson.chance
-    spread = _CELL_SPREAD * rng.standard_normal(len(positive)) + _SLIDE_SPREAD * rng.standard_normal()
-    density = np.concatenate([[0.0], np.where(positive, np.clip(_DAB * np.exp(spread), 0.25, 1.3), 0.0)])
-    sigma = _BLUR / lesson.mpp
+    spread = CELL_SPREAD * rng.standard_normal(len(positive)) + SLIDE_SPREAD * rng.standard_normal()
+    density = np.concatenate([[0.0], np.where(positive, np.clip(DAB * np.exp(spread), *DAB_RANGE), 0.0)])
+    sigma = BLUR_UM / lesson.mpp
     # The blur reaches beyond the window: paint its margin too, so that a crop is a part of the whole.
     margin = int(4 * sigma + 0.5)
     rows, columns = (s.indices(n) for s, n in zip(window, lesson.cell.shape, strict=True))

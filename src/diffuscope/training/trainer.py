@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import threading
 import warnings
@@ -24,17 +23,21 @@ from pytorch_lightning.tuner.tuning import Tuner
 from diffuscope.devices import flushed_denormals, pick_precision
 from diffuscope.errors import InputError
 from diffuscope.systems.base import System
+from diffuscope.tiling.events import Notice
 from diffuscope.training.batches import TrainingData
 from diffuscope.training.checkpoints import Cancelled, Keep, WholeCheckpoints, newest
+from diffuscope.training.compiling import Compile, pays
 from diffuscope.training.events import TrainingEvent, TrainingStarted
 from diffuscope.training.log import Log
 from diffuscope.training.module import Training
-from diffuscope.training.norms import settle_norms
+from diffuscope.training.norms import Settle, settle_norms
 from diffuscope.training.recipe import Optimisation
 
 CHECKPOINTS = "checkpoints"
 # Lines in log.csv, about.
 _LINES = 200
+# Batches that are made at once for a GPU, at most: more would wait for each other's Python.
+_LANES = 8
 
 
 @dataclass(frozen=True)
@@ -113,19 +116,23 @@ def fit(
     """
     found = newest(folder / CHECKPOINTS) if resume else None
     cuda = device.type == "cuda"
-    threads = min(8, os.cpu_count() or 1) if cuda else 1
+    # On a CPU the network needs the cores.
+    threads = min(_LANES, torch.get_num_threads()) if cuda else 1
     with torch.random.fork_rng(devices=[device] if cuda else []), flushed_denormals(), _quiet():
-        options = _options(device, precision or pick_precision(device), devices, folder)
+        precision = precision or pick_precision(device)
+        options = _options(device, precision, devices, folder)
         peak = found[1]["peak"] if found else _peak(system, data, plan, options, threads)
         first = found[1]["global_step"] if found else 0
         module = Training(system, data, plan, peak=peak, first=first, threads=threads)
         keep = Keep(module, folder / CHECKPOINTS, every=plan.checkpoint_every, cancelled=cancelled)
         log = Log(module, folder, every=max(1, min(50, plan.steps // _LINES)), tell=tell, keep=keep)
-        callbacks: list[pl.Callback] = [log, keep]
+        callbacks: list[pl.Callback] = [Settle(precision), log, keep]
         if plan.patience is not None:
             callbacks.append(
                 EarlyStopping("validation loss", patience=plan.patience, verbose=False, check_on_train_epoch_end=False)
             )
+        if pays(plan, done=first, device=device, devices=options["devices"]):
+            callbacks.append(Compile(module, threads=torch.get_num_threads(), tell=lambda said: tell(Notice(said))))
         trainer = pl.Trainer(
             **options,
             max_steps=plan.steps,
@@ -151,7 +158,7 @@ def fit(
             system.load_state_dict(module.average.state_dict())
             kept = step if keep.finished else 0
         if keep.finished:
-            settle_norms(system, data, seed=plan.seed, device=device, precision=precision or pick_precision(device))
+            settle_norms(system, data, seed=plan.seed, device=device, precision=precision, threads=threads)
     system.cpu().eval()
     return Fitted(complete=keep.finished, step=step, kept=kept, first=trainer.is_global_zero)
 

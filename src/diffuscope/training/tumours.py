@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import argparse
 import csv
+import os
 import shutil
-from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +24,16 @@ from numpy.typing import NDArray
 
 from diffuscope.cases.find import SIMULATED, TABLE
 from diffuscope.errors import InputError
-from diffuscope.phantoms.tumour import BREAST, MELANOMA, MPP, Field, cohort, draw_animal, simulate_field
+from diffuscope.phantoms.tumour import (
+    BREAST,
+    MELANOMA,
+    MPP,
+    Animal,
+    Kind,
+    draw_animal,
+    draw_fields,
+    simulate_field,
+)
 
 #: Channel names by port key.
 CHANNELS = {"vessels": "CD31", "nuclei": "DAPI", "nanoparticles": "nanoparticles"}
@@ -64,20 +76,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m diffuscope.training.tumours", description=main.__doc__)
     parser.add_argument("folder", type=Path, help="a folder that is made; with --sample the file, .ome.tif")
     parser.add_argument("--sample", action="store_true", help="write one large field with three channels instead")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes; default one a core")
     for name, default in vars(Plan()).items():
         parser.add_argument(f"--{name}", type=type(default), default=default, help=f"default {default}")
     options = vars(parser.parse_args())
-    folder, sample = options.pop("folder"), options.pop("sample")
+    folder, sample, workers = (options.pop(name) for name in ("folder", "sample", "workers"))
     try:
         if sample:
             write_sample(folder)
         else:
-            print(f"wrote {write_cohort(folder, Plan(**options))} cases into {folder}")
+            print(f"wrote {write_cohort(folder, Plan(**options), workers=workers)} cases into {folder}")
     except InputError as error:
         raise SystemExit(str(error)) from error
 
 
-def write_cohort(folder: Path, plan: Plan) -> int:
+def write_cohort(folder: Path, plan: Plan, *, workers: int = 1) -> int:
     """Simulate a cohort and write it as cases.
 
     Parameters
@@ -88,6 +101,8 @@ def write_cohort(folder: Path, plan: Plan) -> int:
         an OME-TIFF a case, uint8, 1 µm/px.
     plan : Plan
         How many of what.
+    workers : int
+        Processes that simulate; what they write is the same whatever their number.
 
     Returns
     -------
@@ -106,7 +121,13 @@ def write_cohort(folder: Path, plan: Plan) -> int:
     try:
         for key in CHANNELS:
             (part / key).mkdir(parents=True)
-        rows = [_write_case(part, field) for field in _fields(plan)]
+        drawn = _drawn(plan)
+        if workers > 1:
+            # Not forked: a process with threads, as torch starts them, must not be.
+            with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+                rows = list(pool.map(partial(_write_case, part, plan.size), drawn, chunksize=4))
+        else:
+            rows = [_write_case(part, plan.size, one) for one in drawn]
         with (part / TABLE).open("w", newline="", encoding="utf-8") as file:
             table = csv.DictWriter(file, fieldnames=list(rows[0]))
             table.writeheader()
@@ -156,21 +177,22 @@ def write_image(path: Path, planes: NDArray[np.uint8], channels: list[str]) -> N
     )
 
 
-def _fields(plan: Plan) -> Iterator[Field]:
-    for model, animals in ((BREAST, plan.animals), (MELANOMA, plan.external)):
-        if animals:
-            yield from cohort(
-                seed=plan.seed,
-                model=model,
-                animals=animals,
-                fields=plan.fields,
-                size=plan.size,
-                discordant=plan.discordant,
-            )
+def _drawn(plan: Plan) -> list[tuple[Animal, int, Kind]]:
+    """Return what is to be simulated."""
+    models = [(model, animals) for model, animals in ((BREAST, plan.animals), (MELANOMA, plan.external)) if animals]
+    return [
+        one
+        for model, animals in models
+        for one in draw_fields(
+            seed=plan.seed, model=model, animals=animals, fields=plan.fields, discordant=plan.discordant
+        )
+    ]
 
 
-def _write_case(folder: Path, field: Field) -> dict[str, str | int]:
-    """Write the pictures of a field, and return its line of the table."""
+def _write_case(folder: Path, size: int, drawn: tuple[Animal, int, Kind]) -> dict[str, str | int]:
+    """Simulate a field, write its pictures, and return its line of the table."""
+    animal, number, kind = drawn
+    field = simulate_field(animal, number, size=size, kind=kind)
     group = f"{field.animal.model.name}-{field.animal.number}"
     name = f"{group}-{field.number:03d}"
     for key, channel in CHANNELS.items():
@@ -178,7 +200,7 @@ def _write_case(folder: Path, field: Field) -> dict[str, str | int]:
     return {
         "case": name,
         "group": group,
-        "part": "test" if field.animal.model is MELANOMA else "",
+        "part": "test" if field.animal.model == MELANOMA else "",
         **{key: f"{key}/{name}.ome.tif" for key in CHANNELS},
         "model": field.animal.model.name,
         "number": field.number,

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from diffuscope.cases import Case
 from diffuscope.checks import check_port
 from diffuscope.errors import InputError
-from diffuscope.ground import volume_mask, with_ranges
+from diffuscope.ground import volume_mask
 from diffuscope.inputs import Frame, PortInput, check_lattice
+from diffuscope.scaling import with_statistics
 from diffuscope.scans import TissueMask, Volume, open_input
 from diffuscope.scans.foreground import VolumeMask
 from diffuscope.scans.volume import volume_factors
@@ -128,7 +129,7 @@ def open_volumes(case: Case, ports: Mapping[str, Port], system: System, settings
             "foreground: leave it out, or lower data.tissue."
         )
     context = {key: system.context if key in inputs else 0 for key in case.files}
-    return VolumeGround(with_ranges(opened, mask, {}), factors, context, corners)
+    return VolumeGround(with_statistics(opened, mask), factors, context, corners)
 
 
 def _corners(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from diffuscope.errors import InputError
 from diffuscope.phantoms.tumour.field import DISCORDANT, Field, Kind, simulate_field
-from diffuscope.phantoms.tumour.parameters import BREAST, TumourModel, draw_animal, generator
+from diffuscope.phantoms.tumour.parameters import BREAST, Animal, TumourModel, draw_animal, generator
 
 
 def cohort(
@@ -36,9 +36,24 @@ def cohort(
     discordant : float
         Share of fields with a nuclei channel that misleads, 0–1; as many of each kind.
 
-    Yields
+    Returns
+    -------
+    iterator of Field
+        Simulated one by one, as they are asked for.
+
+    Raises
     ------
-    Field
+    InputError
+        A number is out of its range.
+    """
+    drawn = draw_fields(seed=seed, model=model, animals=animals, fields=fields, discordant=discordant)
+    return (simulate_field(animal, number, size=size, kind=kind) for animal, number, kind in drawn)
+
+
+def draw_fields(
+    *, seed: int, model: TumourModel, animals: int, fields: int, discordant: float
+) -> list[tuple[Animal, int, Kind]]:
+    """Return what `simulate_field` makes the fields of a `cohort` from: animal, number, and kind of each.
 
     Raises
     ------
@@ -50,11 +65,11 @@ def cohort(
             f"{animals} animals with {fields} fields, {discordant:g} of them discordant, are no cohort: "
             "give at least one of each, and a share between 0 and 1."
         )
-    for number in range(animals):
-        animal = draw_animal(model, seed=seed, number=number)
-        for field in range(fields):
-            kind = kind_of(model, seed, number, field, discordant=discordant)
-            yield simulate_field(animal, field, size=size, kind=kind)
+    return [
+        (animal, field, kind_of(model, seed, animal.number, field, discordant=discordant))
+        for animal in (draw_animal(model, seed=seed, number=number) for number in range(animals))
+        for field in range(fields)
+    ]
 
 
 def kind_of(model: TumourModel, seed: int, animal: int, field: int, *, discordant: float) -> Kind:

@@ -28,6 +28,8 @@ _MARGIN = 64
 _COARSE = 2
 # How far a shifted channel is shifted, µm: beyond the length over which crowding varies, within the margin.
 _SHIFT = (48.0, 62.0)
+# Least part of what is around that counts as a place for particles: far from all cells none are bound.
+_LEAST = 0.02
 # Part of the blood that is plasma.
 _PLASMA = 0.55
 
@@ -143,18 +145,30 @@ def _transport(animal: Animal, profiles: Profiles, cells: Cells) -> Distribution
 
 
 def _load(found: Distribution, profiles: Profiles, cells: Cells) -> NDArray[np.float64]:
-    """Bring the solution onto the pixels: particles are around nuclei, never in them, and in the plasma of blood."""
-    tissue = found.load > 0
-    if tissue.any():
-        nearest = ndimage.distance_transform_edt(~tissue, return_distances=False, return_indices=True)
-        coarse = found.load[tuple(nearest)]
-    else:
-        coarse = found.load
-    fine = ndimage.zoom(coarse, _COARSE, order=1, mode="nearest", grid_mode=True)
-    around = ndimage.gaussian_filter(cells.nuclear, AROUND)
-    fine *= (1 - cells.nuclear) / (1 - around)
+    """Bring the solution onto the pixels: free particles around nuclei, bound ones in cells, others in plasma."""
+    wall = np.where(profiles.lumen, 0.0, np.where(profiles.vessels, 0.5, 1.0))
+    free = _spread(found.load - found.bound, profiles, (1 - cells.nuclear) * wall)
+    bound = _spread(found.bound, profiles, cells.endosomes)
     blood = profiles.permeability > 0
-    return np.where(profiles.lumen, _PLASMA * found.plasma * blood, np.where(profiles.vessels, 0.5, 1.0) * fine)
+    return np.where(profiles.lumen, _PLASMA * found.plasma * blood, free + bound)
+
+
+def _spread(coarse: NDArray[np.float64], profiles: Profiles, places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Bring a part of the load from the grid, which averages over cells, to where it lies within `AROUND`.
+
+    Every place gives all that it has to those around it, in proportion: none is made or lost.
+    """
+    tissue = _means(profiles.vessels) < 0.5
+    if tissue.any():
+        # The cells of the grid that vessels cut take after their neighbours.
+        nearest = ndimage.distance_transform_edt(~tissue, return_distances=False, return_indices=True)
+        coarse = coarse[tuple(nearest)]
+    fine = ndimage.zoom(coarse, _COARSE, order=1, mode="nearest", grid_mode=True) * ~profiles.vessels
+    return places * _around(fine / np.maximum(_around(places), _LEAST))
+
+
+def _around(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(ndimage.gaussian_filter(values, AROUND))
 
 
 def _cd31(profiles: Profiles, rng: np.random.Generator) -> NDArray[np.float64]:

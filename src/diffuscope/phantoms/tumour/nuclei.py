@@ -23,6 +23,8 @@ _EDGE = 10.0
 _DEBRIS = 0.25
 # Part of the section's thickness that a nucleus takes: sections of 8 µm cut most nuclei above or below their middle.
 _CUT = (0.25, 0.75)
+# Way over which what a cell has taken up thins out around its nucleus, µm: endosomes are carried towards it.
+_PERINUCLEAR = 2.0
 # Most and least that cells can fill.
 _FULLEST, _EMPTIEST = 0.85, 0.03
 
@@ -41,6 +43,9 @@ class Cells:
         Part of the tissue around a place that is living cells, averaged over `AROUND`.
     filled : ndarray of shape (h, w)
         That, with debris: what hinders.
+    endosomes : ndarray of shape (h, w)
+        How what cells take up lies within them: 1 at the border of a living nucleus, less with the distance from the
+        nearest one, and less where a nucleus takes part of the section's thickness.
     number : int
         Nuclei, living and dead.
     """
@@ -49,6 +54,7 @@ class Cells:
     nuclear: NDArray[np.float64]
     living: NDArray[np.float64]
     filled: NDArray[np.float64]
+    endosomes: NDArray[np.float64]
     number: int
 
 
@@ -81,6 +87,7 @@ def place_cells(animal: Animal, profiles: Profiles, rng: np.random.Generator) ->
     dead = rng.random(len(centres)) > alive[tuple(centres.astype(int).T)]
 
     dapi, nuclear, weight = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    takes_up = np.zeros(shape, np.bool_)
     sizes = animal.nucleus * np.exp(rng.normal(0.0, 0.12, len(centres))) * np.where(dead, 0.55, 1.0)
     for (y, x), size, is_dead in zip(centres, sizes, dead, strict=True):
         stretch = np.sqrt(rng.uniform(1.0, 1.6))
@@ -90,12 +97,19 @@ def place_cells(animal: Animal, profiles: Profiles, rng: np.random.Generator) ->
         nuclear[where] = share
         if not is_dead:
             weight[int(y), int(x)] += animal.cell_area
+            takes_up[where] = True
     dapi *= 1 + 0.25 * ndimage.gaussian_filter(rng.standard_normal(shape), 1.2) * 2 * np.sqrt(np.pi) * 1.2
     tissue = ndimage.gaussian_filter((~profiles.vessels).astype(np.float64), AROUND)
     living = np.clip(ndimage.gaussian_filter(weight, AROUND) / np.maximum(tissue, 0.05), 0.0, _FULLEST)
     filled = np.clip(living + _DEBRIS * (1 - alive), _EMPTIEST, _FULLEST)
     haze = 0.08 * (1 - alive) * ~profiles.vessels
-    return Cells(np.maximum(dapi, 0.0) + haze, nuclear, living, filled, len(centres))
+    endosomes = np.exp(-_from(takes_up) / _PERINUCLEAR) * (1 - nuclear) * ~profiles.vessels
+    return Cells(np.maximum(dapi, 0.0) + haze, nuclear, living, filled, endosomes, len(centres))
+
+
+def _from(places: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the distance of each pixel from the nearest of some, µm; infinite where there is none."""
+    return np.asarray(ndimage.distance_transform_edt(~places)) if places.any() else np.full(places.shape, np.inf)
 
 
 def _distance(blood: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float64]:

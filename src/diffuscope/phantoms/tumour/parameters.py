@@ -121,13 +121,13 @@ BREAST = TumourModel(
     permeability=(0.9e-3, 1.3e-3),
     permeability_spread=0.35,
     perfused=(0.90, 0.98),
-    cell_density=(4800.0, 6000.0),
+    cell_density=(5600.0, 7000.0),
     cell_area=(100.0, 115.0),
     nucleus=(8.0, 9.0),
-    crowding=(0.5, 0.7),
+    crowding=(0.7, 0.9),
     necrosis=(110.0, 140.0),
     diffusivity=(0.2, 0.35),
-    uptake=(2.0e-4, 3.0e-4),
+    uptake=(3.0e-4, 4.5e-4),
 )
 
 #: Like B16 (mouse melanoma, the paper's external cohort) in kind: more, wider and leakier vessels, larger cells that
@@ -139,13 +139,13 @@ MELANOMA = TumourModel(
     permeability=(1.2e-3, 2.0e-3),
     permeability_spread=0.5,
     perfused=(0.85, 0.95),
-    cell_density=(2800.0, 3600.0),
+    cell_density=(2500.0, 3200.0),
     cell_area=(130.0, 160.0),
     nucleus=(9.0, 10.5),
     crowding=(0.35, 0.6),
     necrosis=(90.0, 120.0),
     diffusivity=(0.3, 0.5),
-    uptake=(1.0e-4, 1.8e-4),
+    uptake=(1.5e-4, 2.7e-4),
 )
 
 MODELS = {model.name: model for model in (BREAST, MELANOMA)}

@@ -45,8 +45,9 @@ class BBDM(Staining):
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """Mean squared error of x_t − x_0, one t of 1 … T and ε an example (see `System.loss`)."""
         source, target = signed(batch["he"]), signed(batch["ihc"])
-        t = torch.randint(1, self.T + 1, (len(target),), generator=generator).to(target.device)
-        noise = torch.randn(target.shape, generator=generator).to(target.device)
+        where = generator.device
+        t = torch.randint(1, self.T + 1, (len(target),), generator=generator, device=where).to(target.device)
+        noise = torch.randn(target.shape, generator=generator, device=where).to(target.device)
         m = t.float() / self.T
         x = bridge_at(m[:, None, None, None], target, source, noise)
         return {"loss": F.mse_loss(self.network(x, m).float(), x - target)}

@@ -107,12 +107,20 @@ class DammConfig(BaseModel):
         λ of L + λ·L_dfl; 0 is without feedback.
     warmup : int
         Training steps with plain cross-attention, both losses and no feedback (official code: 80 of 200 epochs).
+    draws : int
+        Draws of (t, ε) of each example in a step of training: the label e of the feedback compares the branches' errors
+        over all of them. Not in the paper, whose one draw (1) says little of which branch is better for an example.
+        A step costs as much as one of `draws` times as many examples.
     early_feedback : bool
         Whether the feedback trains U during the warm-up, too, though attention does not use it yet.
     reduction : int
         r of the fusion's channel attention (official code: 16).
     mmfm : bool
         False: the features are concatenated and brought to C channels, without attention weights.
+    norm : {"channel", "group"}
+        In the U-Nets' blocks: each px over its channels, or a whole tile in groups of channels, and what U is computed
+        from by a batch norm. What is rare and bright in a tile, and tells that two channels do not belong together, is
+        seen by the second alone.
     attention : {"uncertain", "plain", "none"}
         At the bottleneck: uncertainty-aware cross-attention, plain cross-attention, or none.
     uncertainty : {"auxiliary", "main"}
@@ -151,9 +159,11 @@ class DammConfig(BaseModel):
     alpha: float = Field(default=0.1, ge=0.0)
     lambda_dfl: float = Field(default=1e-4, ge=0.0)
     warmup: int = Field(default=0, ge=0)
+    draws: int = Field(default=4, ge=1)
     early_feedback: bool = False
     reduction: int = Field(default=16, ge=1)
     mmfm: bool = True
+    norm: Literal["channel", "group"] = "channel"
     attention: Literal["uncertain", "plain", "none"] = "uncertain"
     uncertainty: Literal["auxiliary", "main"] = "auxiliary"
     agreement: bool = False

@@ -37,20 +37,21 @@ def gated_loss(unimodal: Tensor, multimodal: Tensor, d: Tensor, gamma: float) ->
 
 
 def divergence_feedback(unimodal: Tensor, multimodal: Tensor, d: Tensor, *, gamma: float, alpha: float) -> Tensor:
-    """L_dfl = −[e log(1 − d) + (1 − e) log d] + α (d − γ)² of each example (paper Eqs. 12 and 13).
+    """L_dfl = −[e log(1 − d) + (1 − e) log d] + α (d − γ)² of each draw (paper Eqs. 12 and 13).
 
-    e = 1 where the multi-modal branch is no worse. The cross-entropy has a leading minus that Eq. 13 lacks: without it,
+    e = 1 where the multi-modal branch is no worse: ours is told by the means over all draws of an example, since one
+    draw's is nearly a coin. The cross-entropy has a leading minus that Eq. 13 lacks: without it,
     d would rise where the multi-modal branch is the better one.
 
     Parameters
     ----------
-    unimodal, multimodal : Tensor of shape (n,)
-        L_1^(u), L_1^(m): mean absolute errors of ε.
-    d : Tensor of shape (n,)
+    unimodal, multimodal : Tensor of shape (n, draws)
+        L_1^(u), L_1^(m): mean absolute errors of ε, of each draw of (t, ε) of an example.
+    d : Tensor of shape (n, draws)
         Divergence, in (0, 1).
     gamma, alpha : float
         γ, and the weight of the pull towards it.
     """
-    e = (multimodal <= unimodal).to(d.dtype)
+    e = (multimodal.mean(dim=1, keepdim=True) <= unimodal.mean(dim=1, keepdim=True)).to(d.dtype)
     entropy = -(e * torch.log1p(-d) + (1.0 - e) * torch.log(d))
     return entropy + alpha * (d - gamma).square()

@@ -10,11 +10,20 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from diffuscope.networks.blocks import ChannelNorm, ResidualBlock, TimeEmbedding, Upsample, downsample
+from diffuscope.networks.blocks import ChannelNorm, GroupNorm, ResidualBlock, TimeEmbedding, Upsample, downsample
 from diffuscope.systems.damm.agreement import Agreement
 from diffuscope.systems.damm.loss import divergence
 from diffuscope.systems.damm.mmfm import MMFM, Concatenation
 from diffuscope.systems.damm.uafm import UAFM
+
+Norm = Literal["channel", "group"]
+# As many as the narrowest level of the smallest network has channels.
+_GROUPS = 8
+
+
+def make_norm(kind: Norm, width: int) -> nn.Module:
+    """Return the norm of a feature (n, width, h, w): of each px over its channels, or of a tile in groups of them."""
+    return ChannelNorm() if kind == "channel" else GroupNorm(_GROUPS, width)
 
 
 class Stream(nn.Module):
@@ -28,14 +37,16 @@ class Stream(nn.Module):
         Channels of each level, finest first.
     time_width : int
         Channels of the time embedding, which both streams share.
+    norm : {"channel", "group"}
+        See `make_norm`.
     """
 
-    def __init__(self, inputs: int, outputs: int, widths: Sequence[int], time_width: int) -> None:
+    def __init__(self, inputs: int, outputs: int, widths: Sequence[int], time_width: int, norm: Norm) -> None:
         super().__init__()
         self.stem = nn.Conv2d(inputs, widths[0], 3, padding=1)
-        self.blocks = nn.ModuleList(ResidualBlock(width, width, time_width) for width in widths)
+        self.blocks = nn.ModuleList(ResidualBlock(width, width, time_width, make_norm(norm, width)) for width in widths)
         self.down = nn.ModuleList(downsample(a, b) for a, b in pairwise(widths))
-        self.decoder = Decoder(outputs, widths, time_width)
+        self.decoder = Decoder(outputs, widths, time_width, norm)
 
     def encode(self, feature: Tensor, level: int, embedding: Tensor) -> Tensor:
         """Go from the stem's feature, or that of the level before, to the feature of a level."""
@@ -47,16 +58,18 @@ class Decoder(nn.Module):
 
     Parameters
     ----------
-    outputs, widths, time_width
+    outputs, widths, time_width, norm
         As of `Stream`.
     """
 
-    def __init__(self, outputs: int, widths: Sequence[int], time_width: int) -> None:
+    def __init__(self, outputs: int, widths: Sequence[int], time_width: int, norm: Norm) -> None:
         super().__init__()
-        self.middle = ResidualBlock(widths[-1], widths[-1], time_width)
+        self.middle = ResidualBlock(widths[-1], widths[-1], time_width, make_norm(norm, widths[-1]))
         self.up = nn.ModuleList(Upsample(b, a) for a, b in pairwise(widths))
-        self.blocks = nn.ModuleList(ResidualBlock(2 * width, width, time_width) for width in widths)
-        self.norm = ChannelNorm()
+        self.blocks = nn.ModuleList(
+            ResidualBlock(2 * width, width, time_width, make_norm(norm, 2 * width)) for width in widths
+        )
+        self.norm = make_norm(norm, widths[0])
         self.head = nn.Conv2d(widths[0], outputs, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
@@ -65,7 +78,7 @@ class Decoder(nn.Module):
         """Return (n, outputs, h, w) of the encoder's features, finest first, and what enters the middle block."""
         h = self.blocks[-1](torch.cat([self.middle(bottleneck, embedding), skips[-1]], dim=1), embedding)
         for level in reversed(range(len(skips) - 1)):
-            h = self.blocks[level].joined(self.up[level], h, skips[level], embedding)
+            h = self.blocks[level](h, embedding, beside=(self.up[level], skips[level]))
         return self.head(self.norm(h, activate=True))
 
 
@@ -126,6 +139,8 @@ class UMMNetwork(nn.Module):
         As of `UAFM`.
     agreement : bool
         Whether U also hangs on an `Agreement` of y_v and y_n.
+    norm : {"channel", "group"}
+        In the blocks of both U-Nets (see `make_norm`); with ``"group"`` U has a batch norm of its own (see `UAFM`).
     """
 
     def __init__(
@@ -140,26 +155,31 @@ class UMMNetwork(nn.Module):
         attention: Literal["uncertain", "plain", "none"] = "uncertain",
         uncertainty: Literal["auxiliary", "main"] = "auxiliary",
         agreement: bool = False,
+        norm: Norm = "channel",
     ) -> None:
         super().__init__()
         time_width = 4 * widths[0]
         self.embed = TimeEmbedding(time_width)
-        self.unimodal = Stream(outputs + main, outputs, widths, time_width)
-        self.multimodal = Stream(outputs + auxiliary, outputs, widths, time_width)
+        self.unimodal = Stream(outputs + main, outputs, widths, time_width, norm)
+        self.multimodal = Stream(outputs + auxiliary, outputs, widths, time_width, norm)
         self.fusion = nn.ModuleList(
             MMFM(width, reduction) if mmfm else Concatenation(width) for width in (widths[0], *widths)
         )
         self.attention = (
             None
             if attention == "none"
-            else UAFM(widths[-1], uncertainty=uncertainty if attention == "uncertain" else "none")
+            else UAFM(
+                widths[-1],
+                uncertainty=uncertainty if attention == "uncertain" else "none",
+                batch_norm=norm == "group",
+            )
         )
         self.agreement = Agreement(main + auxiliary, widths[:-1]) if agreement else None
 
     def tells_divergence(self) -> nn.ModuleList:
-        """Return what U hangs on and the branches do not: W_n, and the agreement."""
-        uncertainty = None if self.attention is None else self.attention.uncertainty
-        return nn.ModuleList(one for one in (uncertainty, self.agreement) if one is not None)
+        """Return what U hangs on and the branches do not: W_n with its norm, and the agreement."""
+        own = () if self.attention is None else (self.attention.source_norm, self.attention.uncertainty)
+        return nn.ModuleList(one for one in (*own, self.agreement) if one is not None)
 
     def compiled_parts(self) -> tuple[nn.Module, ...]:
         """Return the modules that are called at every evaluation (see `System.compiled_parts`)."""

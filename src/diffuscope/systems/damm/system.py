@@ -49,6 +49,7 @@ class Damm(System):
             attention=config.attention,
             uncertainty=config.uncertainty,
             agreement=config.agreement,
+            norm=config.norm,
         )
         modalities = (self.alone, *self.others, config.output) if config.space == "latent" else ()
         self.autoencoders = nn.ModuleDict(
@@ -63,6 +64,8 @@ class Damm(System):
         self.register_buffer("alpha_bar", alpha_bar, persistent=False)
         # Steps of training so far: in checkpoints and weights, so that a resumed warm-up ends where it would have.
         self.register_buffer("trained", torch.zeros((), dtype=torch.int64))
+        self._warm: bool | None = None
+        self.register_load_state_dict_post_hook(_forget_warmth)  # type: ignore[no-untyped-call]
         self.inputs = tuple(outputs.taken(one, config) for one in (config.main, *config.auxiliaries))
         self.outputs = outputs.made(config)
         self.presets = {
@@ -88,7 +91,7 @@ class Damm(System):
         return self.network.compiled_parts()
 
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
-        """L + λ·L_dfl (paper Eqs. 11 to 14), one t and ε an example; of the autoencoders their reconstruction.
+        """L + λ·L_dfl (paper Eqs. 11 to 14) over all draws of (t, ε); of the autoencoders their reconstruction.
 
         Where the divergence alone is trained, ``loss`` is L_dfl.
 
@@ -100,7 +103,7 @@ class Damm(System):
         batch : mapping
             By key of each input and of the output, (n, 1, h, w) in physical values.
         generator : torch.Generator
-            CPU generator that t and ε are drawn from.
+            That t and ε are drawn from, on its own device.
 
         Returns
         -------
@@ -115,6 +118,7 @@ class Damm(System):
         with torch.no_grad():
             main, auxiliary = self._conditions(batch)
             clean = self._latents(config.output, batch[config.output.key])
+        main, auxiliary, clean = (one.repeat_interleave(config.draws, dim=0) for one in (main, auxiliary, clean))
         noisy, noise, time, a = corrupt(clean, self.get_buffer("alpha_bar"), generator)
         encoded = self.network.encode(noisy, main, auxiliary, time, self.network.agree(main, auxiliary))
         with torch.set_grad_enabled(torch.is_grad_enabled() and not alone):
@@ -129,8 +133,9 @@ class Damm(System):
             total = torch.where(d <= config.gamma, multimodal, unimodal) if gates else multimodal
         terms = {"unimodal": unimodal.mean(), "multimodal": multimodal.mean()}
         if config.attention == "uncertain" and (config.early_feedback or not warm):
-            l1 = [one.abs().mean(dim=(1, 2, 3)) for one in wrong]
-            feedback = divergence_feedback(l1[0], l1[1], d, gamma=config.gamma, alpha=config.alpha)
+            l1 = [self._weighted(one.abs().mean(dim=(1, 2, 3)), a.sqrt()) for one in wrong]
+            drawn = (one.reshape(-1, config.draws) for one in (*l1, d))
+            feedback = divergence_feedback(*drawn, gamma=config.gamma, alpha=config.alpha).flatten()
             terms |= {"feedback": feedback.mean(), "divergence": d.mean()}
             if self.training:
                 total = feedback if alone else total + config.lambda_dfl * feedback
@@ -194,16 +199,20 @@ class Damm(System):
         if not self.training:
             return False
         trained = self.get_buffer("trained")
-        warm = int(trained) < self.config.warmup
+        # To read the number is to wait for a GPU: not once the warm-up is over.
+        if self._warm is not False:
+            self._warm = int(trained) < self.config.warmup
         trained += 1
-        return warm
+        return self._warm
 
     def _error(self, wrong: Tensor, alpha_bar: Tensor) -> Tensor:
         """Return the (weighted) error of ε of each example (n,)."""
         if self.config.error == "l2":
-            error, scale = wrong.square().mean(dim=(1, 2, 3)), alpha_bar
-        else:
-            error, scale = wrong.abs().mean(dim=(1, 2, 3)), alpha_bar.sqrt()
+            return self._weighted(wrong.square().mean(dim=(1, 2, 3)), alpha_bar)
+        return self._weighted(wrong.abs().mean(dim=(1, 2, 3)), alpha_bar.sqrt())
+
+    def _weighted(self, error: Tensor, scale: Tensor) -> Tensor:
+        """Return an error of ε (n,), or that of the velocity, which is larger by 1 / scale."""
         return error / scale if self.config.loss_weighting == "velocity" else error
 
     def _reconstruction(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -239,6 +248,11 @@ class Damm(System):
     def _draw(self, noise: Noise, sample: int, step: int) -> Tensor:
         config = self.config
         return noise(config.output.key, sample=sample, step=step, channels=config.channels, every=config.factor)
+
+
+def _forget_warmth(system: Damm, _keys: object) -> None:
+    """Have the number of steps read anew: other weights have been trained for another number."""
+    system._warm = None  # noqa: SLF001
 
 
 def normalised(image: Tensor, modality: Modality) -> Tensor:

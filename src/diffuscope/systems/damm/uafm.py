@@ -45,12 +45,18 @@ class UAFM(nn.Module):
     uncertainty : {"auxiliary", "main", "none"}
         What U is computed from: X_n (paper); X_v, as in the official code, whose confidence σ(W x) is 1 − σ(−W x);
         or nothing, plain cross-attention.
+    batch_norm : bool
+        U = σ(W_n B(X_n)), B batch norm, instead of channels normalised node by node. Most of X_n is the same in all
+        tiles, so that logits of it are, too, and W_n learns slowly; B takes that away and leaves what differs.
     """
 
-    def __init__(self, width: int, *, uncertainty: Literal["auxiliary", "main", "none"]) -> None:
+    def __init__(
+        self, width: int, *, uncertainty: Literal["auxiliary", "main", "none"], batch_norm: bool = False
+    ) -> None:
         super().__init__()
         self.source = uncertainty
         self.norm = ChannelNorm()
+        self.source_norm = nn.BatchNorm2d(width) if batch_norm and uncertainty != "none" else ChannelNorm()
         self.query = nn.Conv2d(width, width, 1, bias=False)
         self.key = nn.Conv2d(width, width, 1, bias=False)
         self.value = nn.Conv2d(width, width, 1, bias=False)
@@ -68,7 +74,7 @@ class UAFM(nn.Module):
             return torch.zeros_like(auxiliary[:, :1], dtype=_full(auxiliary))
         source = auxiliary if self.source == "auxiliary" else main
         with torch.autocast(source.device.type, enabled=False):
-            logits = self.uncertainty(self.norm(source.to(_full(source))))
+            logits = self.uncertainty(self.source_norm(source.to(_full(source))))
             logits = logits if agreement is None else logits + agreement
         return _EPS + (1.0 - 2.0 * _EPS) * torch.sigmoid(logits)
 

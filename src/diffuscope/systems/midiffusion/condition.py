@@ -1,4 +1,4 @@
-"""What the network sees of a source: LMI(G; G, F_t), two maps at the network's resolution."""
+"""What the network sees of a source: LMI(G; G, F_t), two maps at the network's resolution, and the place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from diffuscope.systems.midiffusion.config import GuidanceConfig
 from diffuscope.systems.midiffusion.lmi import Guide, Information, most_information
 
-#: Value of both maps where LMI is dropped; LMI itself is never below 0.
+#: Value of all maps where LMI is dropped; LMI itself is never below 0.
 DROPPED = -1.0
 
 
@@ -26,16 +26,18 @@ class Condition:
         G in [−1, 1]; h and w multiples of `config.reduce`.
     config : GuidanceConfig
         See there.
+    place : Tensor of shape (n, 3, h, w), optional
+        Of `diffuscope.systems.midiffusion.place.place_maps`, for a network that sees them.
     """
 
-    def __init__(self, guide: Tensor, config: GuidanceConfig) -> None:
-        self._config = config
+    def __init__(self, guide: Tensor, config: GuidanceConfig, place: Tensor | None = None) -> None:
+        self._config, self._place = config, () if place is None else (place,)
         self._guide = Guide(prepare(guide, config), config.lmi)
         self._itself = self._map(self._guide.itself())
         self._shown = self._enlarged(self._itself)
 
     def __call__(self, noisy: Tensor) -> Tensor:
-        """Return both maps, (n, 2, h, w) in [0, 1].
+        """Return both maps of LMI in [0, 1], and the place where there is one: (n, 2 or 5, h, w).
 
         Parameters
         ----------
@@ -43,7 +45,7 @@ class Condition:
             √ᾱ_t x_0 + √(1 − ᾱ_t) z, which is of unit size at every t.
         """
         found = torch.minimum(self._map(self._guide(prepare(noisy, self._config))), self._itself)
-        return torch.cat([self._enlarged(found), self._shown], dim=1)
+        return torch.cat([self._enlarged(found), self._shown, *self._place], dim=1)
 
     def _map(self, found: Information) -> Tensor:
         if self._config.measure == "normalised":

@@ -13,9 +13,13 @@ WIDTHS: dict[str, tuple[int, ...]] = {
     # The official code: 64 channels, multipliers (1, 2, 2, 2).
     "paper": (64, 128, 128, 128),
     "small": (32, 48, 64, 96),
+    # For whole slices.
+    "medium": (32, 48, 96, 160),
     # For tests and for trying the machinery.
     "tiny": (8, 8, 16, 16),
 }
+#: Sizes whose coarsest level attends to itself.
+ATTENDS = ("paper", "medium")
 #: Ports that every model has beside its source and its target.
 MAPS = ("mean", "uncertainty", "support")
 
@@ -105,11 +109,19 @@ class MIDiffusionConfig(_Strict):
         What the model was trained on, and makes.
     source : ModalityConfig
         What is translated. Nothing was trained on it: another one may be declared for the same weights.
-    size : {"paper", "small", "tiny"}
-        Channels of the four levels, see `WIDTHS`; ``"paper"`` has attention at the coarsest.
+    size : {"paper", "medium", "small", "tiny"}
+        Channels of the four levels, see `WIDTHS`; ``"paper"`` and ``"medium"`` have attention at the coarsest.
+    place : bool
+        Whether the network also sees the body's mask, found in the source (in training in the target) by one rule for
+        all modalities, and where in the body's box a pixel lies. For slices that a tile holds as a whole.
+    guide : {"itself", "random"}
+        What LMI compares F_t with in training: F, as in the paper, or F in another contrast, φ(F), drawn for each
+        example (see `diffuscope.systems.midiffusion.guide`).
     process : {"ve", "vp"}
-        σ that training draws: those of the paper's VE-SDE, evenly in ln σ, or those of the official code's linear β
-        schedule of `T` steps.
+        Noise levels: those of the paper's VE-SDE, or those of the official code's linear β schedule of `T` steps.
+    noise : {"even", "normal"}
+        σ that training draws: evenly in t, which is ln σ in ``"ve"``, or, of ``"ve"``, most of them around 1 (see
+        `NoiseLevels.draw_normal`).
     T : int
         Of ``"vp"``.
     loss_weighting : {"epsilon", "velocity"}
@@ -124,12 +136,17 @@ class MIDiffusionConfig(_Strict):
         Of a run, px. A tile that holds whole slices has no seams.
     patch : int
         Side of a training patch, px.
+    consistency : float
+        Default of a run's option of that name, in [0, 1].
     """
 
     target: ModalityConfig
     source: ModalityConfig
-    size: Literal["paper", "small", "tiny"] = "small"
+    size: Literal["paper", "medium", "small", "tiny"] = "small"
+    place: bool = False
+    guide: Literal["itself", "random"] = "itself"
     process: Literal["ve", "vp"] = "ve"
+    noise: Literal["even", "normal"] = "even"
     T: int = Field(default=1000, ge=2)
     loss_weighting: Literal["epsilon", "velocity"] = "velocity"
     drop: float = Field(default=0.1, ge=0.0, lt=1.0)
@@ -138,6 +155,7 @@ class MIDiffusionConfig(_Strict):
     tile: int = Field(default=224, ge=16, multiple_of=8)
     overlap: int = Field(default=32, ge=0, multiple_of=8)
     patch: int = Field(default=128, ge=16, multiple_of=8)
+    consistency: float = Field(default=0.0, ge=0.0, le=1.0)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -146,6 +164,8 @@ class MIDiffusionConfig(_Strict):
             raise ValueError(f"source and target need names that differ, and none of {', '.join(MAPS)}")
         if self.overlap > self.tile / 2:
             raise ValueError(f"the overlap, {self.overlap} px, is at most half a tile of {self.tile} px")
+        if self.noise == "normal" and self.process == "vp":
+            raise ValueError("noise is drawn normally of the process ve alone: vp has levels of its own")
         if self.lmi.reduce not in {1, 2, 4, 8}:
             raise ValueError(f"lmi.reduce is 1, 2, 4 or 8, not {self.lmi.reduce}")
         _ = self.lmi.lmi

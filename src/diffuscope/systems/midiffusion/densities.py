@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from functools import reduce
 from typing import Protocol, Self
 
@@ -23,8 +24,8 @@ class Densities(Protocol):
         """H of the patch around each pixel of the block, moved by a shift: nats, (n, *block)."""
         ...
 
-    def joint_entropy(self, other: Self, shift: tuple[int, ...]) -> Tensor:
-        """H of each patch together with another image's, moved by a shift: nats, (n, *block)."""
+    def joint_entropies(self, other: Self, shifts: Sequence[tuple[int, ...]]) -> Tensor:
+        """H of each patch together with another image's, moved by each shift: nats, (shifts, n, *block)."""
         ...
 
 
@@ -67,15 +68,25 @@ class SampleDensities:
         """H of the marginal (see `Densities`)."""
         return _moved(self._entropy, shift, around=self._reach, keep=0)
 
-    def joint_entropy(self, other: Self, shift: tuple[int, ...]) -> Tensor:
-        """H of the joint density (see `Densities`)."""
+    def joint_entropies(self, other: Self, shifts: Sequence[tuple[int, ...]]) -> Tensor:
+        """H of the joint densities (see `Densities`)."""
         mine = _moved(self._kernels, (0,) * self._axes, around=2 * self._reach, keep=self._reach)
+        at_once = _windows_at_once(mine, len(shifts))
+        found = []
+        for first in range(0, len(shifts), at_once):
+            some = [self._joint(mine, other, shift) for shift in shifts[first : first + at_once]]
+            together = some[0] if at_once == 1 else torch.cat(some, dim=self._axes)
+            found.append(self._mean_log(together).unflatten(0, (len(some), -1)))
+        return torch.cat(found)
+
+    def _joint(self, mine: Tensor, other: Self, shift: tuple[int, ...]) -> Tensor:
+        """Return the products of the kernels of both images, summed along the first axis of the offsets."""
         theirs = _moved(other._kernels, shift, around=2 * self._reach, keep=self._reach)
         summed = mine[: self._patch] * theirs[: self._patch]
         for start in range(1, self._patch):
             # Multiplied and added in one pass.
             summed.addcmul_(mine.narrow(0, start, self._patch), theirs.narrow(0, start, self._patch))
-        return self._mean_log(summed)
+        return summed
 
     def _mean_log(self, sums: Tensor) -> Tensor:
         """Return ln S − 1/S Σ_s ln Σ_t K of each patch, of kernels summed along the first axis of the offsets."""
@@ -123,12 +134,15 @@ class BinDensities:
         """H of the marginal (see `Densities`)."""
         return _plogp(self._samples(shift).mean(dim=-2)).sum(dim=-1)
 
-    def joint_entropy(self, other: Self, shift: tuple[int, ...]) -> Tensor:
-        """H of the joint histogram (see `Densities`)."""
-        mine, theirs = self._samples((0,) * self._axes), other._samples(shift)
-        with torch.autocast(mine.device.type, enabled=False):
-            joint = mine.flatten(0, -3).transpose(1, 2) @ theirs.flatten(0, -3) / mine.shape[-2]
-        return _plogp(joint).sum(dim=(1, 2)).reshape(mine.shape[:-2])
+    def joint_entropies(self, other: Self, shifts: Sequence[tuple[int, ...]]) -> Tensor:
+        """H of the joint histograms (see `Densities`)."""
+        mine, found = self._samples((0,) * self._axes), []
+        for shift in shifts:
+            theirs = other._samples(shift)
+            with torch.autocast(mine.device.type, enabled=False):
+                joint = mine.flatten(0, -3).transpose(1, 2) @ theirs.flatten(0, -3) / mine.shape[-2]
+            found.append(_plogp(joint).sum(dim=(1, 2)).reshape(mine.shape[:-2]))
+        return torch.stack(found)
 
     def _samples(self, shift: tuple[int, ...]) -> Tensor:
         """Return the weights (n, *block, S, bins) of the samples of each patch."""
@@ -137,6 +151,11 @@ class BinDensities:
         for axis in range(1, self._axes + 1):
             found = found.unfold(axis, self._patch, 1)
         return found.flatten(-self._axes).transpose(-1, -2)
+
+
+def _windows_at_once(kernels: Tensor, windows: int) -> int:
+    """A GPU pays for each operation, a CPU for what its cache does not hold."""
+    return 1 if kernels.device.type == "cpu" else windows
 
 
 def _moved(maps: Tensor, shift: tuple[int, ...], *, around: int, keep: int) -> Tensor:

@@ -22,8 +22,10 @@ from torch.nn import functional as F
 from diffuscope.errors import InputError
 from diffuscope.systems.midiffusion.densities import BinDensities, Densities, SampleDensities
 
-# Pixels that are computed at once: memory is bounded, and on a CPU what belongs to them stays in a core's cache.
+# Pixels that are computed at once: memory is bounded, and on a CPU what belongs to them stays in a core's cache. A GPU
+# has memory (2^22 pixels of patches of 3 by 3 take some gigabytes), and pays for each of a block's many operations.
 _PIXELS = {"samples": 2**14, "histogram": 2**11}
+_PIXELS_GPU = {"samples": 2**22, "histogram": 2**17}
 
 
 #: Nats: two patches that have less together count as flat (see `Information.normalised`).
@@ -109,6 +111,7 @@ class Guide:
         if reference.ndim not in {4, 5} or reference.shape[1] != 1:
             raise ValueError(f"LMI takes (n, 1, h, w) or (n, 1, d, h, w), not {tuple(reference.shape)}")
         self._settings, self._shape = settings, reference.shape
+        self._room = (_PIXELS_GPU if reference.is_cuda else _PIXELS)[settings.estimator]
         self._own = list(self._prepare(reference))
 
     def __call__(self, other: Tensor) -> Information:
@@ -140,7 +143,7 @@ class Guide:
         windows = list(itertools.product(self._settings.steps, repeat=len(self._still)))
         for own, other in zip(self._own, others, strict=True):
             both = own.entropy(self._still) + torch.stack([other.entropy(window) for window in windows])
-            mutual = both - torch.stack([own.joint_entropy(other, window) for window in windows])
+            mutual = both - own.joint_entropies(other, windows)
             raw.append(mutual.amax(dim=0).clamp_min(0.0))
             normalised.append(((2.0 * mutual + FLOOR) / (both + FLOOR)).amax(dim=0).clamp(0.0, 1.0))
         return Information(self._assemble(raw), self._assemble(normalised))
@@ -163,7 +166,7 @@ class Guide:
 
     def _blocks(self) -> list[tuple[tuple[int, int], ...]]:
         """Half-open ranges of images, and along each axis, of the blocks that are computed one after the other."""
-        room, axes = _PIXELS[self._settings.estimator], []
+        room, axes = self._room, []
         for extent in (*reversed(self._shape[2:]), self._shape[0]):
             side = min(extent, room)
             room = max(room // side, 1)

@@ -1,4 +1,4 @@
-"""MIDiffusion's score network: a diffusion U-Net that sees the noisy target and two LMI maps."""
+"""MIDiffusion's score network: a diffusion U-Net that sees the noisy target and the maps of its condition."""
 
 from __future__ import annotations
 
@@ -56,13 +56,15 @@ class ScoreNetwork(nn.Module):
     ----------
     widths : sequence of int
         Channels of each level, finest first.
+    condition : int
+        Channels of the condition: the two maps of LMI, and those of the place where it is told.
     attention : bool
         Whether the coarsest level attends to itself, at 16 px of a 128 px patch as the official code.
     """
 
-    def __init__(self, widths: Sequence[int], *, attention: bool) -> None:
+    def __init__(self, widths: Sequence[int], *, condition: int = 2, attention: bool) -> None:
         super().__init__()
-        self.unet = ModulatedUNet(1, widths, inputs=3)
+        self.unet = ModulatedUNet(1, widths, inputs=1 + condition)
         if attention:
             self.unet.middle = AttendedBlock(self.unet.middle, widths[-1])  # type: ignore[assignment]
 
@@ -75,8 +77,8 @@ class ScoreNetwork(nn.Module):
             √ᾱ (x_0 + σ z), float32.
         time : Tensor of shape (n,) or (1,)
             t in [0, 1].
-        condition : Tensor of shape (n, 2, h, w)
-            LMI maps, or `DROPPED`.
+        condition : Tensor of shape (n, condition, h, w)
+            See `diffuscope.systems.midiffusion.condition`; `DROPPED` where there is none.
 
         Returns
         -------

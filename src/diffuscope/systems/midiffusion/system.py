@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from diffuscope.diffusion.schedule import linear_schedule
@@ -14,16 +16,21 @@ from diffuscope.diffusion.score_samplers import SCORE_SAMPLERS, draw_sample
 from diffuscope.diffusion.ve_sde import variance_exploding, variance_preserving
 from diffuscope.systems.base import Estimate, Noise, SampleSettings, System
 from diffuscope.systems.midiffusion.condition import DROPPED, Condition
-from diffuscope.systems.midiffusion.config import WIDTHS, MIDiffusionConfig, ModalityConfig
+from diffuscope.systems.midiffusion.config import ATTENDS, WIDTHS, MIDiffusionConfig, ModalityConfig
+from diffuscope.systems.midiffusion.consistency import Consistency
+from diffuscope.systems.midiffusion.guide import random_guide
 from diffuscope.systems.midiffusion.network import ScoreNetwork
-from diffuscope.systems.midiffusion.support import support
-from diffuscope.systems.ports import Option, Port
+from diffuscope.systems.midiffusion.options import PAPER, options
+from diffuscope.systems.midiffusion.place import CHANNELS, bodies, body_mask, place_maps
+from diffuscope.systems.midiffusion.support import level_support, support
+from diffuscope.systems.ports import Port
 
-# The paper's hundreds.
+# The paper's hundreds, of slices one by one.
 _REFERENCE_STEPS = 1000
-# σ, of images in [−1, 1], above which neighbouring slices guide, too: what is decided there are the levels of regions,
-# which flicker; what is decided below are a slice's own edges and texture. From 0.3 on they blur those of a brain.
-_NEIGHBOURS_ABOVE = 1.0
+# σ, of images in [−1, 1], above which the levels of regions are decided, which flicker from slice to slice: neighbours
+# guide, too, and levels are made consistent. What is decided below are a slice's own edges and texture. From 0.3 on
+# neighbours blur those of a brain.
+_LEVELS_ABOVE = 1.0
 
 
 class MIDiffusion(System):
@@ -31,8 +38,8 @@ class MIDiffusion(System):
 
     Inputs: the source, slice by slice, with the slice before and the one after; nothing of it was seen in training.
     Outputs: the target (sample 0), ``mean`` of K samples, ``uncertainty``, their standard deviation (ddof 1; NaN,
-    unknown, at K = 1), and ``support`` of sample 0 by the source in [0, 1] (see
-    `diffuscope.systems.midiffusion.support`).
+    unknown, at K = 1), and ``support`` of sample 0 by the source in [0, 1]: of its structure times that of its levels
+    (see `diffuscope.systems.midiffusion.support`).
 
     Options of a run:
 
@@ -42,6 +49,13 @@ class MIDiffusion(System):
     - ``along_z``: part of the noise's variance that all slices of a volume share.
     - ``neighbours``, v: as long as the noise is above 1, s_LMI is the mean of those that the slice, the one before
       and the one after guide to, weighted 1 : v : v. It is ours; 0 is the paper, which knows slices only.
+    - ``consistency``: as long as the noise is above 1, the part by which the clean estimate is drawn to its mean over
+      pixels of like intensity in the source (see `diffuscope.systems.midiffusion.consistency`). It is ours; 0 is the
+      paper.
+
+    Presets: ``fast`` and ``best`` are samples, ``mean`` is one evaluation at the highest noise, the posterior mean,
+    which is smoother and nearer to the truth px by px, and ``reference`` is Algorithm 1 as the paper has it: 1000
+    evaluations, slice by slice, each with noise of its own.
 
     Parameters
     ----------
@@ -50,54 +64,15 @@ class MIDiffusion(System):
     """
 
     samplers = SCORE_SAMPLERS
-    options = (
-        Option(
-            name="faithfulness",
-            key="guidance",
-            default=1.0,
-            range=(0.0, 10.0),
-            about=(
-                "0: a realistic image whatever the source; 1: as trained; above: nearer to the source, less realistic. "
-                "Other values than 0 and 1 cost one more evaluation a step."
-            ),
-        ),
-        Option(
-            name="start from the source (t0)",
-            key="t0",
-            default=1.0,
-            range=(0.01, 1.0),
-            about=(
-                "1: sampling begins with noise. Below: with the source itself, in its own intensities, noised to t0; "
-                "the lower, the more of them remains."
-            ),
-        ),
-        Option(
-            name="noise shared along z",
-            key="along_z",
-            # With noise of their own slices flicker up to five times as much as the target's own, with shared noise
-            # up to 1.4 times (benchmarks.translation flicker).
-            default=1.0,
-            range=(0.0, 1.0),
-            about="Part of the noise that all slices of a volume share: 1 makes equal slices equal; less flickers.",
-        ),
-        Option(
-            name="guidance by neighbouring slices",
-            key="neighbours",
-            default=1.0,
-            range=(0.0, 1.0),
-            about=(
-                "How much the slices before and after guide while a slice's levels are decided, over the slice itself: "
-                "0 flickers more and takes half the time."
-            ),
-        ),
-    )
     context = 1
 
     def __init__(self, config: MIDiffusionConfig) -> None:
         super().__init__()
         self.config = config
-        self.network = ScoreNetwork(WIDTHS[config.size], attention=config.size == "paper")
+        self._maps = 2 + CHANNELS * config.place
+        self.network = ScoreNetwork(WIDTHS[config.size], condition=self._maps, attention=config.size in ATTENDS)
         self.tile, self.overlap = config.tile, config.overlap
+        self.options = options(config.consistency)
         source = _image(config.source, config.source.name, config.source.key, config.mpp)
         # Slice by slice.
         spacing = (None, config.mpp / 1000.0, config.mpp / 1000.0)
@@ -135,8 +110,12 @@ class MIDiffusion(System):
             "fast": SampleSettings(sampler="ancestral", steps=25),
             "best": SampleSettings(sampler="ancestral", steps=50, samples=4),
             "reference": SampleSettings(
-                sampler="ddpm" if vp else "euler-maruyama", steps=config.T if vp else _REFERENCE_STEPS
+                sampler="ddpm" if vp else "euler-maruyama",
+                steps=config.T if vp else _REFERENCE_STEPS,
+                options=PAPER,
             ),
+            # The first evaluation of any sampler, and no more: x holds nothing but noise, and D is the posterior mean.
+            "mean": SampleSettings(sampler="ancestral", steps=1),
         }
 
     def compiled_parts(self) -> tuple[nn.Module, ...]:
@@ -144,66 +123,94 @@ class MIDiffusion(System):
         return (self.network,)
 
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
-        """Denoising score matching with LMI(F; F, F_t), one t and z an example (Eq. 12).
+        """Denoising score matching with LMI(F; F, F_t), or LMI(φ(F); φ(F), F_t), one t and z an example (Eq. 12).
 
         Parameters
         ----------
         batch : mapping
-            The target's key: (n, 1, h, w) in its physical range. Nothing else is read.
+            The target's key: (n, 1, h, w) in its physical range; ``body``, its mask (n, 1, h, w) in [0, 1], is found
+            where it is needed and not there. Nothing else is read.
         generator : torch.Generator
-            CPU generator that t, z and the examples without LMI are drawn from.
+            That t, z and the examples without LMI are drawn from, on its own device.
 
         Returns
         -------
         dict of str to Tensor
             ``loss``: scalar.
         """
-        clean = _signed(batch[self.config.target.key], self.config.target)
-        time, sigma = (drawn.to(clean.device) for drawn in self.levels.draw(len(clean), generator))
-        noise = torch.randn(clean.shape, generator=generator).to(clean.device)
-        dropped = (torch.rand(len(clean), generator=generator) < self.config.drop).to(clean.device)
+        config = self.config
+        clean = _signed(batch[config.target.key], config.target)
+        where = generator.device
+        draw = self.levels.draw_normal if config.noise == "normal" else self.levels.draw
+        time, sigma = (drawn.to(clean.device) for drawn in draw(len(clean), generator))
+        noise = torch.randn(clean.shape, generator=generator, device=where).to(clean.device)
+        dropped = (torch.rand(len(clean), generator=generator, device=where) < config.drop).to(clean.device)
         kept = (1.0 / (1.0 + sigma.square()))[:, None, None, None]
         noisy = kept.sqrt() * clean + (1.0 - kept).sqrt() * noise
         with torch.no_grad():
-            condition = Condition(clean, self.config.lmi)(noisy)
-            condition[dropped] = DROPPED
+            guide, place = self._guide_of(clean, batch, generator)
+            condition = Condition(guide, config.lmi, place)(noisy)
+            condition = condition.masked_fill(dropped[:, None, None, None], DROPPED)
         velocity = kept.sqrt() * noise - (1.0 - kept).sqrt() * clean
         errors = (self.network(noisy, time, condition) - velocity).square()
-        return {"loss": (errors * kept if self.config.loss_weighting == "epsilon" else errors).mean()}
+        return {"loss": (errors * kept if config.loss_weighting == "epsilon" else errors).mean()}
+
+    def _guide_of(
+        self, clean: Tensor, batch: Mapping[str, Tensor], generator: torch.Generator
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return what guides in training, and where in the body it lies."""
+        if not self.config.place and self.config.guide == "itself":
+            return clean, None
+        body = (batch["body"] > 0.5).float() if "body" in batch else bodies(clean)
+        guide = random_guide(clean, body, generator) if self.config.guide == "random" else clean
+        return guide, place_maps(body) if self.config.place else None
 
     def training_keys(self) -> tuple[list[str], list[str]]:
         """The target, and nothing of the source."""
         return [self.config.target.key], []
 
+    def complete(self, crops: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+        """Add the body's mask where training needs it: to find it takes longer than to read a slice."""
+        if not self.config.place and self.config.guide == "itself":
+            return dict(crops)
+        target = self.config.target
+        image = (crops[target.key][..., 0].astype(np.float32) - target.low) / (target.high - target.low)
+        return {**crops, "body": body_mask(image)[..., None].astype(np.float32)}
+
     def sample(
         self, inputs: Mapping[str, Tensor], noise: Noise, settings: SampleSettings
     ) -> Generator[Estimate, None, dict[str, Tensor]]:
         """Sample one batch of slices (see `System.sample`); what LMI needs of the source is computed once a batch."""
-        options = {option.key: option.default for option in self.options} | dict(settings.options)
+        chosen = {option.key: option.default for option in self.options} | dict(settings.options)
         config, key = self.config, self.config.target.key
         before, source, after = _signed(inputs[config.source.key], config.source).split(1, dim=1)
-        weight, start, near = options["guidance"], options["t0"], options["neighbours"]
+        weight, start, near = chosen["guidance"], chosen["t0"], chosen["neighbours"]
         guiding = [(1.0, source), *([(near, before), (near, after)] if near else [])] if weight else []
-        guides = [(share, Condition(one, config.lmi)) for share, one in guiding]
-        denoise = partial(self._denoise, guides=guides, weight=weight)
+        guides = [(share, Condition(one, config.lmi, self._place_of(one))) for share, one in guiding]
+        levels = partial(Consistency(source), share=chosen["consistency"]) if chosen["consistency"] else None
+        denoise = partial(self._denoise, guides=guides, weight=weight, levels=levels)
         done, total, pictures = 0, settings.samples * settings.steps, []
         for k in range(settings.samples):
             run = draw_sample(
                 denoise,
                 self.levels,
-                partial(_draw, noise, key, k, options["along_z"]),
+                partial(_draw, noise, key, k, chosen["along_z"]),
                 sampler=settings.sampler,
                 steps=settings.steps,
                 source=source if start < 1.0 else None,
                 start=start,
             )
-            for clean in run:
+            for number, clean in enumerate(run):
                 done += 1
                 picture = _physical(clean, config.target)
                 yield Estimate(done, total, {key: picture} if k == 0 else {})
+                if number == 0:
+                    expected = clean
             pictures.append(picture.cpu())
             if k == 0:
-                supported = support(source, clean).cpu()
+                # Begun at the source, no evaluation is the posterior mean.
+                levels_held = level_support(source, clean, expected if start == 1.0 else None)
+                supported = (support(source, clean) * levels_held).cpu()
         samples = torch.stack(pictures)
         several = len(samples) > 1
         return {
@@ -213,22 +220,34 @@ class MIDiffusion(System):
             "support": supported,
         }
 
-    def _denoise(self, x: Tensor, sigma: float, *, guides: Sequence[tuple[float, Condition]], weight: float) -> Tensor:
+    def _place_of(self, source: Tensor) -> Tensor | None:
+        return place_maps(bodies(source)) if self.config.place else None
+
+    def _denoise(
+        self,
+        x: Tensor,
+        sigma: float,
+        *,
+        guides: Sequence[tuple[float, Condition]],
+        weight: float,
+        levels: Callable[[Tensor], Tensor] | None,
+    ) -> Tensor:
         """Return D(x; σ) in [−1, 1] by s_0 + w (s_LMI − s_0), to which velocities are added up alike.
 
-        Of the guides, (share, LMI), the first is the slice's own.
+        Of the guides, (share, LMI), the first is the slice's own. `levels` makes those of regions consistent.
         """
         kept = 1.0 / (1.0 + sigma**2)
         scaled = x * kept**0.5
         time = torch.full((1,), self.levels.time(sigma), device=x.device)
-        heard = guides if sigma > _NEIGHBOURS_ABOVE else guides[:1]
+        heard = guides if sigma > _LEVELS_ABOVE else guides[:1]
         whole = sum(share for share, _ in heard)
         terms = [(weight * share / whole, guide(scaled)) for share, guide in heard]
         if weight != 1.0:
-            terms.append((1.0 - weight, x.new_full((len(x), 2, *x.shape[2:]), DROPPED)))
+            terms.append((1.0 - weight, x.new_full((len(x), self._maps, *x.shape[2:]), DROPPED)))
         found = self.network(torch.cat([scaled] * len(terms)), time, torch.cat([maps for _, maps in terms]))
         velocity = sum(part * one for (part, _), one in zip(terms, found.chunk(len(terms)), strict=True))
-        return (kept**0.5 * scaled - (1.0 - kept) ** 0.5 * velocity).clamp(-1.0, 1.0)
+        clean = (kept**0.5 * scaled - (1.0 - kept) ** 0.5 * velocity).clamp(-1.0, 1.0)
+        return levels(clean) if levels is not None and sigma > _LEVELS_ABOVE else clean
 
 
 def _image(modality: ModalityConfig, name: str, key: str, mpp: float) -> Port:

@@ -37,15 +37,22 @@ class BranchSystem(System):
         self.schedule = linear_schedule(config.T)
         alpha_bar = torch.as_tensor(self.schedule.alphas_cumprod, dtype=torch.float32)
         self.register_buffer("alpha_bar", alpha_bar, persistent=False)
+        # One evaluation at t = T is the posterior mean of the image, as far as it was learned.
         self.presets = {
             "fast": SampleSettings(sampler="sde-dpmsolver++", steps=10),
+            "mean": SampleSettings(sampler="sde-dpmsolver++", steps=1),
             "reference": SampleSettings(sampler="ddpm", steps=config.T),
         }
 
-    def _errors(self, branch: Branch, clean: Tensor, features: Sequence[Tensor], generator: torch.Generator) -> Tensor:
-        """Return the (weighted) MSE of ε of each example (n,), for one t and one ε each; `clean` in [−1, 1]."""
+    def _errors(
+        self, branch: Branch, clean: Tensor, features: Sequence[Tensor], generator: torch.Generator, *, last: int = 0
+    ) -> Tensor:
+        """Return the (weighted) MSE of ε of each example (n,), for one t and one ε each, the first `last` at t = T.
+
+        `clean` in [−1, 1].
+        """
         predict = partial(branch, attention=branch.attend(features))
-        errors, a = epsilon_errors(predict, clean, self.get_buffer("alpha_bar"), generator)
+        errors, a = epsilon_errors(predict, clean, self.get_buffer("alpha_bar"), generator, last=last)
         return errors / a if self.config.loss_weighting == "velocity" else errors
 
     def _denoise(

@@ -34,7 +34,7 @@ class BidirectionalStainDiffuser(BranchSystem):
 
     def __init__(self, config: BidirectionalConfig) -> None:
         super().__init__(config)
-        self.network = StainDiffuserNetwork(WIDTHS[config.size], segmentation=False)
+        self.network = StainDiffuserNetwork(WIDTHS[config.size])
         mpp = config.mpp
         if config.direction == "he-to-ihc":
             self.inputs = (outputs.colour("H&E", "he", mpp),)
@@ -56,7 +56,7 @@ class BidirectionalStainDiffuser(BranchSystem):
         batch : mapping
             ``he`` and ``ihc``: (n, 3, h, w) in [0, 255].
         generator : torch.Generator
-            CPU generator that t and ε are drawn from.
+            That t and ε are drawn from, on its own device.
 
         Returns
         -------

@@ -16,6 +16,11 @@ WIDTHS: dict[str, tuple[int, ...]] = {
     "tiny": (8, 8, 16, 16),
 }
 
+#: Channels of the encoder with batch norms, and of the segmentation branch beside it, by size. The encoder runs once a
+#: tile and that branch is evaluated once: width costs little in the first and is not needed in the second.
+ENCODER_WIDTHS = WIDTHS | {"small": (48, 96, 128, 152)}
+SEGMENTATION_WIDTHS = WIDTHS | {"small": (16, 32, 48, 64)}
+
 
 class CommonConfig(BaseModel):
     """What every variant states.
@@ -58,16 +63,35 @@ class StainDiffuserConfig(CommonConfig):
     lambda_seg : float
         λ of L = L_gen + λ·L_seg (paper: 1 or 3 win); 0 trains the generation branch alone, and the
         system then has no segmentation output.
-    auxiliary : {"segmentation", "distance"}
-        What the second branch learns: the coarse mask, or the signed distance to its outline (paper, table 4).
+    encoder : {"channel-norm", "batch-norm"}
+        Of the H&E: one block a level, each pixel normalised over its channels; or two blocks a level with batch norms,
+        wider, with a narrower segmentation branch beside it (see `ENCODER_WIDTHS`).
+    normalise : bool
+        Whether the H&E is brought to one reference by the statistics of its slide (see `diffuscope.stains.normalise`).
+    auxiliary : {"segmentation", "distance", "probability"}
+        What the second branch learns: the coarse mask, or the signed distance to its outline (paper, table 4); or the
+        probability that a pixel lies in the mask, which is read out as the posterior mean: one evaluation at t = T.
     distance_um : float
         Distance at which the signed distance is cut off, µm; it is divided by this to lie in [−1, 1].
     """
 
     stain: str
     lambda_seg: float = Field(default=1.0, ge=0.0)
-    auxiliary: Literal["segmentation", "distance"] = "segmentation"
+    encoder: Literal["channel-norm", "batch-norm"] = "channel-norm"
+    normalise: bool = False
+    auxiliary: Literal["segmentation", "distance", "probability"] = "segmentation"
     distance_um: float = Field(default=5.0, gt=0.0)
+
+    @property
+    def segmentation_widths(self) -> tuple[int, ...]:
+        """Channels of the segmentation branch; none without one."""
+        widths = SEGMENTATION_WIDTHS if self.encoder == "batch-norm" else WIDTHS
+        return widths[self.size] if self.lambda_seg > 0 else ()
+
+    @property
+    def feature_widths(self) -> tuple[int, ...] | None:
+        """Channels of the encoder with batch norms."""
+        return ENCODER_WIDTHS[self.size] if self.encoder == "batch-norm" else None
 
 
 class MultiStainDiffuserConfig(CommonConfig):

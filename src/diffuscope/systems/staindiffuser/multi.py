@@ -64,7 +64,7 @@ class MultiStainDiffuser(BranchSystem):
         batch : mapping
             ``he`` and at least one of ``ihc_s``: (n, 3, h, w) in [0, 255].
         generator : torch.Generator
-            CPU generator that t and ε are drawn from.
+            That t and ε are drawn from, on its own device.
 
         Returns
         -------

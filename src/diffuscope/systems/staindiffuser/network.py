@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from diffuscope.diffusion.epsilon import read_velocity
 from diffuscope.networks.blocks import ChannelNorm
+from diffuscope.networks.encoder import ResidualEncoder
 from diffuscope.networks.unet import Encoder, ModulatedUNet
 
 Attention = list[tuple[Tensor, Tensor]]
@@ -26,19 +27,24 @@ class AttentionBlock(nn.Module):
     Parameters
     ----------
     width : int
-        Channels of the level.
+        Channels of the level in the diffusion U-Net.
+    inputs : int
+        Channels of F_i.
+    normalised : bool
+        Whether F_i comes normalised and through a SiLU; otherwise each pixel is normalised over its channels here.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, inputs: int, *, normalised: bool = False) -> None:
         super().__init__()
-        self.norm = ChannelNorm()
-        self.project = nn.Conv2d(width, 2 * width, 1)
+        self.norm = None if normalised else ChannelNorm()
+        self.project = nn.Conv2d(inputs, 2 * width, 1)
         nn.init.zeros_(self.project.weight)
         nn.init.zeros_(self.project.bias)  # type: ignore[arg-type]
 
     def forward(self, feature: Tensor) -> tuple[Tensor, Tensor]:
-        """Map F_i (n, width, h, w) to gain and offset of the same shape."""
-        gain, offset = self.project(self.norm(feature, activate=True)).chunk(2, dim=1)
+        """Map F_i (n, inputs, h, w) to gain and offset, each (n, width, h, w)."""
+        given = feature if self.norm is None else self.norm(feature, activate=True)
+        gain, offset = self.project(given).chunk(2, dim=1)
         # Contiguous in channels_last, so that each later step reads them in one pass.
         return (1.0 + gain).contiguous(memory_format=torch.channels_last), offset.contiguous(
             memory_format=torch.channels_last
@@ -54,12 +60,21 @@ class Branch(nn.Module):
         Channels of what the branch denoises (3 for IHC, 1 for a mask).
     widths : sequence of int
         Channels of each level, finest first.
+    features : sequence of int, optional
+        Channels of the encoder's features; default `widths`.
+    normalised : bool
+        As in `AttentionBlock`.
     """
 
-    def __init__(self, channels: int, widths: Sequence[int]) -> None:
+    def __init__(
+        self, channels: int, widths: Sequence[int], features: Sequence[int] | None = None, *, normalised: bool = False
+    ) -> None:
         super().__init__()
         self.channels = channels
-        self.attention = nn.ModuleList(AttentionBlock(width) for width in widths)
+        self.attention = nn.ModuleList(
+            AttentionBlock(width, given, normalised=normalised)
+            for width, given in zip(widths, features or widths, strict=True)
+        )
         self.unet = ModulatedUNet(channels, widths)
 
     def attend(self, features: Sequence[Tensor]) -> Attention:
@@ -89,21 +104,26 @@ class Branch(nn.Module):
 
 
 class StainDiffuserNetwork(nn.Module):
-    """Shared H&E encoder, generation branch and, with λ > 0, segmentation branch.
+    """Shared H&E encoder, generation branch and segmentation branch.
 
     Parameters
     ----------
     widths : sequence of int
-        Channels of each level, finest first.
-    segmentation : bool
-        Whether there is a segmentation branch.
+        Channels of each level of the generation branch, finest first.
+    segmentation : sequence of int
+        Of the segmentation branch; empty for none.
+    features : sequence of int, optional
+        Of a residual encoder with batch norms; default an encoder of `widths` with norms over channels.
     """
 
-    def __init__(self, widths: Sequence[int], *, segmentation: bool) -> None:
+    def __init__(
+        self, widths: Sequence[int], segmentation: Sequence[int] = (), *, features: Sequence[int] | None = None
+    ) -> None:
         super().__init__()
-        self.encoder = Encoder(3, widths)
-        self.generation = Branch(3, widths)
-        self.segmentation = Branch(1, widths) if segmentation else None
+        normalised = features is not None
+        self.encoder = Encoder(3, widths) if features is None else ResidualEncoder(3, features)
+        self.generation = Branch(3, widths, features, normalised=normalised)
+        self.segmentation = Branch(1, segmentation, features, normalised=normalised) if segmentation else None
 
 
 class MultiStainNetwork(nn.Module):

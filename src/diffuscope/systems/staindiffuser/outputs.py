@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from diffuscope.systems.ports import Port
 
 
-def colour(name: str, key: str, mpp: float) -> Port:
+def colour(name: str, key: str, mpp: float, *, scale: Literal["stored", "stain"] = "stored") -> Port:
     """Return the port of a colour image."""
-    return Port(name=name, key=key, kind="rgb", channels=("R", "G", "B"), mpp=mpp, range=(0.0, 255.0))
+    return Port(name=name, key=key, kind="rgb", channels=("R", "G", "B"), mpp=mpp, range=(0.0, 255.0), scale=scale)
 
 
 def dab(mpp: float, *, name: str = "DAB", key: str = "dab") -> Port:

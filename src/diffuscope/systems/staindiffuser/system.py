@@ -18,8 +18,10 @@ from diffuscope.systems.staindiffuser.config import WIDTHS, StainDiffuserConfig
 from diffuscope.systems.staindiffuser.density import dab_of, filled
 from diffuscope.systems.staindiffuser.network import StainDiffuserNetwork
 
-# The segmentation branch is a second opinion, not the product: few steps are enough.
-_SEGMENTATION_SAMPLER, _SEGMENTATION_STEPS = "sde-dpmsolver++", 5
+# How the second branch is read. The probability of a mask is its posterior mean: one evaluation at t = T, where a sample
+# would be one draw. The mean of distances is no distance: that one is drawn, as a second opinion in few steps.
+_SEGMENTATION_SAMPLER = "sde-dpmsolver++"
+_SEGMENTATION_STEPS = {"segmentation": 1, "distance": 5, "probability": 1}
 
 
 class StainDiffuser(BranchSystem):
@@ -33,7 +35,8 @@ class StainDiffuser(BranchSystem):
     segmentation port is absent, and at K = 1 the uncertainty is unknown (NaN).
 
     With ``auxiliary="distance"`` the second branch learns the signed distance to the outline of positive cells, which
-    is one more output, in µm; p then follows from it (see `covered_share`).
+    is one more output, in µm; p then follows from it (see `covered_share`). With ``"probability"`` it learns how
+    probable a positive cell is, where that is known, and p is its posterior mean and no draw.
 
     Parameters
     ----------
@@ -45,9 +48,11 @@ class StainDiffuser(BranchSystem):
 
     def __init__(self, config: StainDiffuserConfig) -> None:
         super().__init__(config)
-        self.network = StainDiffuserNetwork(WIDTHS[config.size], segmentation=config.lambda_seg > 0)
+        self.network = StainDiffuserNetwork(
+            WIDTHS[config.size], config.segmentation_widths, features=config.feature_widths
+        )
         mpp = config.mpp
-        self.inputs = (outputs.colour("H&E", "he", mpp),)
+        self.inputs = (outputs.colour("H&E", "he", mpp, scale="stain" if config.normalise else "stored"),)
         second = [outputs.segmentation(mpp)]
         if config.auxiliary == "distance":
             second.append(outputs.distance(mpp, config.distance_um))
@@ -71,14 +76,15 @@ class StainDiffuser(BranchSystem):
         ----------
         batch : mapping
             ``he`` and ``ihc``: (n, 3, h, w) in [0, 255]; ``mask``: (n, 1, h, w) in {0, 1}, or with the distance as
-            auxiliary task ``distance``: (n, 1, h, w) in µm, positive in cells.
+            auxiliary task ``distance``: (n, 1, h, w) in µm, positive in cells. With the probability as auxiliary task
+            ``probability``: (n, 1, h, w) in [0, 1] where it is known, of which ``mask`` is one draw otherwise.
         generator : torch.Generator
-            CPU generator that t and ε are drawn from.
+            That t and ε are drawn from, on its own device.
 
         Returns
         -------
         dict of str to Tensor
-            ``loss``, ``generation``, and with λ > 0 ``segmentation`` or ``distance``: scalars.
+            ``loss``, ``generation``, and with λ > 0 ``segmentation``, ``distance`` or ``probability``: scalars.
         """
         features = self.network.encoder(normalised(batch["he"]))
         terms = {
@@ -86,14 +92,20 @@ class StainDiffuser(BranchSystem):
         }
         total = terms["generation"]
         if self.network.segmentation is not None:
-            if self.config.auxiliary == "distance":
-                target = (batch["distance"] / self.config.distance_um).clamp(-1.0, 1.0)
-            else:
-                target = 2.0 * batch["mask"] - 1.0
-            error = self._errors(self.network.segmentation, target, features, generator).mean()
+            target, last = self._target(batch)
+            error = self._errors(self.network.segmentation, target, features, generator, last=last).mean()
             terms[self.config.auxiliary] = error
             total = total + self.config.lambda_seg * error
         return {"loss": total, **terms}
+
+    def _target(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, int]:
+        """Return what the second branch learns, in [−1, 1], and of how many examples at t = T, where it is read."""
+        if self.config.auxiliary == "distance":
+            return (batch["distance"] / self.config.distance_um).clamp(-1.0, 1.0), 0
+        if self.config.auxiliary == "segmentation":
+            return 2.0 * batch["mask"] - 1.0, 0
+        known = batch["probability"] if "probability" in batch else batch["mask"]
+        return 2.0 * known - 1.0, len(known) // 2
 
     def training_keys(self) -> tuple[list[str], list[str]]:
         """H&E and IHC; the mask of positive cells where a case brings one."""
@@ -121,7 +133,8 @@ class StainDiffuser(BranchSystem):
         """
         features = self.network.encoder(normalised(inputs["he"]))
         segmented = self.network.segmentation
-        total = settings.samples * settings.steps + (_SEGMENTATION_STEPS if segmented is not None else 0)
+        second = min(_SEGMENTATION_STEPS[self.config.auxiliary], self.config.T)
+        total = settings.samples * settings.steps + (second if segmented is not None else 0)
         done = count(1)
         branch = self.network.generation
         first, densities = yield from self._images(
@@ -129,7 +142,7 @@ class StainDiffuser(BranchSystem):
         )
         result = {"ihc": first, "dab": densities.mean(dim=0)}
         if segmented is not None:
-            cheap = SampleSettings(sampler=_SEGMENTATION_SAMPLER, steps=min(_SEGMENTATION_STEPS, self.config.T))
+            cheap = SampleSettings(sampler=_SEGMENTATION_SAMPLER, steps=second)
             attention = segmented.attend(features)
             drawn = self._denoise(segmented, attention, noise, cheap, port="segmentation", sample=0)
             for clean in drawn:  # noqa: B007  the last one is the sample
@@ -140,7 +153,7 @@ class StainDiffuser(BranchSystem):
 
     def _segmentation(self, sample: Tensor) -> dict[str, Tensor]:
         """Return what the second branch's sample in [−1, 1] means, by output key."""
-        if self.config.auxiliary == "segmentation":
+        if self.config.auxiliary != "distance":
             return {"segmentation": (sample + 1.0) / 2.0}
         distance = sample * self.config.distance_um
         return {"segmentation": covered_share(distance, self.config.mpp), "distance": distance}
