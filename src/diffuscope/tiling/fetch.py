@@ -18,7 +18,7 @@ from torch import Tensor
 
 from diffuscope.systems.base import Estimate
 from diffuscope.systems.ports import Port
-from diffuscope.tiling.canvas import to_stored
+from diffuscope.tiling.cells import to_stored
 from diffuscope.tiling.computed import Computed
 from diffuscope.tiling.events import Preview
 from diffuscope.tiling.plan import Tile
