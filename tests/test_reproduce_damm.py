@@ -74,8 +74,8 @@ def test_crops_stay_together_and_are_functions_of_seed_and_step():
 
 
 def test_every_row_can_be_built_and_has_a_key_of_its_own():
-    cells = [task(row.name) for row in damm.ROWS]
-    assert len({one.cell.key for one in cells}) == len(damm.ROWS)
+    cells = [task(name) for name in damm.ROW]
+    assert len({one.cell.key for one in cells}) == len(damm.ROW)
     for one in cells:
         build_system(one.training.system, one.training.config)
     whole = task(damm.DAMMP)
@@ -92,7 +92,7 @@ def test_every_row_can_be_built_and_has_a_key_of_its_own():
 
 
 def test_ablations_switch_off_one_part_after_the_other():
-    configs = {row.name: task(row.name).training.config for row in damm.ROWS[:8]}
+    configs = {row.name: task(row.name).training.config for row in damm.ROWS[:10]}
     parts = {
         name: (c.get("mmfm", True), c.get("attention", "uncertain"), c.get("dammp", True), c["lambda_dfl"] > 0)
         for name, c in configs.items()
@@ -105,33 +105,57 @@ def test_ablations_switch_off_one_part_after_the_other():
         damm.DAMMP: (True, "uncertain", True, True),
         damm.PLAIN: (True, "plain", False, False),
         damm.NO_DFL: (True, "uncertain", True, False),
+        damm.NUCLEI: (True, "uncertain", True, True),
+        damm.ROUNDS: (True, "uncertain", True, True),
         damm.AGREED: (True, "uncertain", True, True),
     }
+    assert [name for name in damm.ROW if task(name).training.config.get("uni")] == [damm.NUCLEI]
     assert [row.name for row in damm.ROWS if task(row.name).training.config.get("agreement")] == [damm.AGREED]
 
 
 def test_every_fold_has_every_row_and_a_seed_of_its_own():
     todo = damm.tasks(damm.BUDGETS["standard"])
-    assert [(one.seed, one.row.name) for one in todo] == [(fold, row.name) for fold in range(3) for row in damm.ROWS]
+    whole = [one for one in todo if not one.row.first_fold]
+    assert [(one.seed, one.row.name) for one in whole] == [(fold, row.name) for fold in range(3) for row in damm.ROWS]
+    assert [(one.seed, one.row) for one in todo if one.row.first_fold] == [(0, row) for row in damm.SWEEPS]
     assert all(one.seed == one.fold.number == one.training.optimisation.seed for one in todo)
     beside = {
         damm.UNIMODAL,
-        *(damm.at_gamma(row, g) for row in (damm.DAMMP, damm.NO_DFL, damm.AGREED) for g in (0, 0.3, 0.7, 1)),
+        *(
+            damm.at_gamma(row, g)
+            for row in (damm.DAMMP, damm.NO_DFL, damm.ROUNDS, damm.AGREED)
+            for g in (0, 0.3, 0.7, 1)
+        ),
     }
     assert {name for claim in damm.CLAIMS for name in (claim.first, claim.second)} <= damm.ROW.keys() | beside
+
+
+def test_two_rounds_are_together_as_long_as_one_and_a_crop_is_evaluated_for_each_draw():
+    for name in damm.ROW:
+        one = task(name)
+        rounds = [one.training, *([one.begun.training] if one.begun is not None else [])]
+        assert sum(each.optimisation.steps for each in rounds) == BUDGET.steps
+        for each in rounds:
+            draws = each.config["draws"] if one.row.is_damm else 1
+            assert each.optimisation.batch * draws == BUDGET.batch
+    first = task(damm.ROUNDS).begun
+    assert first == task(damm.AGREED).begun and first.begun is None
+    assert first.training.config == {**task(damm.DAMMP).training.config, "warmup": first.training.config["warmup"]}
+    assert first.cell.key != replace(task(damm.DAMMP), budget=first.budget).cell.key
 
 
 def test_a_row_that_goes_on_from_another_keeps_its_branches_to_the_bit(tmp_path: Path):
     agreed = task(damm.AGREED, fold=1)
     begun = agreed.begun
-    assert begun == task(damm.DAMMP, fold=1) and begun.begun is None
     longer = replace(agreed, budget=replace(BUDGET, samples=3))
     assert agreed.cell.facts["begun"] == begun.cell.key != longer.cell.facts["begun"]
     agreed.cell.compute(tmp_path, lambda folder: measure(agreed, folder))
     assert begun.cell.found(tmp_path) is not None
     before, after = (load_model(tmp_path / one.cell.key / "model").system.state_dict() for one in (begun, agreed))
     moved = {key for key, value in before.items() if not torch.equal(value, after[key])}
-    assert moved == {"network.attention.uncertainty.weight"}
+    assert moved == {
+        f"network.attention.{key}" for key in ("uncertainty.weight", "source_norm.weight", "source_norm.bias")
+    }
     assert all(key.startswith("network.agreement.") for key in after.keys() - before.keys())
 
 
@@ -211,3 +235,11 @@ def test_a_cell_end_to_end(tmp_path: Path, row: str):
         assert found["calibration"].keys() >= {"attention uncertainty U", "plain variance", "random"}
         assert found["seams"] and all(0 < d < 1 for d in found["divergence"][INTERNAL]["breast-0"])
         assert "Does uncertainty tell errors?" in page([(one, found)], budget=BUDGET, kind="quick", notices=[], cells=1)
+
+
+def test_the_sweeps_are_a_table_once_all_of_them_are_there():
+    rows = (damm.DAMMP, *(row.name for row in damm.SWEEPS))
+    found = [result(task(row), 20.0 + number) for number, row in enumerate(rows)]
+    told = page(found, budget=BUDGET, kind="quick", notices=[], cells=24)
+    assert "| dammp, λ = 0.0001 | 21.00 |" in told and "| dammp, α = 1 | 26.00 |" in told
+    assert "Other λ and α" not in page(found[:-1], budget=BUDGET, kind="quick", notices=[], cells=24)

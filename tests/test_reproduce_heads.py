@@ -18,11 +18,21 @@ BUDGET = damm.BUDGETS["quick"]
 
 def test_every_cell_has_a_key_of_its_own_and_can_be_built():
     todo = heads.tasks(damm.BUDGETS["standard"], quick=False)
-    assert len({one.cell.key for one in todo}) == len(todo) == 18
+    assert len({one.cell.key for one in todo}) == len(todo) == 24
     for one in heads.tasks(BUDGET, quick=True):
         build_system(one.training.system, one.training.config)
     longer = replace(todo[0], budget=replace(todo[0].budget, steps=9))
     assert longer.cell.key != todo[0].cell.key
+
+
+def test_the_branches_change_places():
+    """Its uni-modal branch sees the second input, which the other way about is the auxiliary one."""
+    for target, (first, second) in heads.TASKS.items():
+        alone = {
+            method: build_system("damm", heads.HeadTask(target, "patient19", method, BUDGET).training.config).alone.key
+            for method in ("dammp", "dammp-second")
+        }
+        assert alone == {"dammp": first, "dammp-second": second}
 
 
 def test_a_baseline_gets_the_same_two_scans_as_red_and_green():
@@ -60,4 +70,4 @@ def test_a_cell_end_to_end_and_its_line(shared: Path, tmp_path: Path, monkeypatc
     found = task.cell.compute(tmp_path, lambda folder: heads.measure(task, folder))
     assert len(found["scores"]["psnr_db"]) == 2 and np.isfinite(found["scores"]["psnr_db"]).all()
     told = page([(task, found)], budget=BUDGET, kind="quick", notices=[], cells=1)
-    assert f"| T2, FLAIR to T1 | – | – | – | – | {np.mean(found['scores']['psnr_db']):.2f} / " in told
+    assert f"| T2, FLAIR to T1 | – | – | – | – | – | – | {np.mean(found['scores']['psnr_db']):.2f} / " in told

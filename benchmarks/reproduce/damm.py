@@ -19,9 +19,11 @@ from diffuscope.training.recipe import Optimisation
 GAMMA, OTHER_GAMMAS = 0.5, (0.3, 0.7)
 #: Part of the steps with plain cross-attention and no gate, and λ where there is a feedback: see docs/damm.md.
 WARM, LAMBDA = 0.6, 0.01
+#: Draws of (t, ε) of each crop, by which the feedback tells the better branch; a step has as many fewer crops.
+DRAWS = 2
 COLUMNS = ("psnr_db", "ssim", "load_error_percent", "distance_error_um", "psnr_concordant", "psnr_discordant")
 # Raise it when what a cell measures changes.
-_MEASURE = 2
+_MEASURE = 3
 # 0.2 % of the cohort's pixels are brighter.
 _TOP = 192.0
 _MODALITIES: dict[str, Any] = {
@@ -37,7 +39,7 @@ class Budget:
     Attributes
     ----------
     steps, batch, patch : int
-        Optimiser steps of a cell, crops a step, and their side in px.
+        Optimiser steps of a cell, evaluations of the network a step, and their side in px.
     size : {"paper", "small", "tiny"}
         Widths of every network.
     cohort : Cohort
@@ -77,7 +79,10 @@ class Row:
     inputs : tuple of str
         Of a baseline: what it sees.
     begins : str
-        Row whose trained weights it goes on from, for as many steps again; empty: none.
+        Row whose configuration the first half of its steps trains; the second half goes on from there, with its own.
+        Empty: there is one round.
+    first_fold : bool
+        Whether it is trained in the first fold alone.
     """
 
     name: str
@@ -86,6 +91,7 @@ class Row:
     config: Mapping[str, Any] = field(default_factory=dict)
     inputs: tuple[str, ...] = KEYS[:2]
     begins: str = ""
+    first_fold: bool = False
 
     @property
     def is_damm(self) -> bool:
@@ -97,6 +103,7 @@ _GREY = {"T": 1000, "grey": True}
 _NO_GATE = {"dammp": False, "lambda_dfl": 0.0}
 BASELINE, MMFM, UAFM, BOTH, DAMMP = "concatenation", "mmfm", "uafm", "mmfm-uafm", "dammp"
 PLAIN, NO_DFL, AGREED = "cross-attention", "no-dfl", "dammp-agreement"
+NUCLEI, ROUNDS = "dammp-nuclei", "dammp-rounds"
 ROWS = (
     Row(
         BASELINE, "both branches, fused by concatenation alone", config={"mmfm": False, "attention": "none"} | _NO_GATE
@@ -107,9 +114,16 @@ ROWS = (
     Row(DAMMP, "+ MMFM, UAFM, DAMMP: DAMM-Diffusion"),
     Row(PLAIN, "MMFM, and cross-attention for UAFM", config={"attention": "plain"} | _NO_GATE),
     Row(NO_DFL, "DAMM-Diffusion without DFL", config={"lambda_dfl": 0.0}),
+    Row(NUCLEI, "DAMM-Diffusion whose uni-modal branch sees nuclei", config={"uni": "nuclei"}),
+    Row(
+        ROUNDS,
+        "DAMM-Diffusion for half of the steps, its divergence alone for the others (ours)",
+        config={"stage": "divergence"},
+        begins=DAMMP,
+    ),
     Row(
         AGREED,
-        "that model, and its divergence alone as long again, from the inputs, too (ours)",
+        "that, with an agreement of the inputs (ours)",
         config={"agreement": True, "stage": "divergence"},
         begins=DAMMP,
     ),
@@ -119,7 +133,13 @@ ROWS = (
     Row("pix2pix", "U-Net, PatchGAN and L1, vessels alone", "pix2pix", {}, KEYS[:1]),
     Row("hrpn-like", "U-Net regression (MSE), vessels and nuclei", "unet-regression"),
 )
-ROW = {row.name: row for row in ROWS}
+#: The paper's figures 6 and 7: another λ or α, in the first fold.
+SWEEPS = tuple(
+    Row(f"{DAMMP}, {sign} = {value:g}", "", config={key: value}, first_fold=True)
+    for key, sign, values in (("lambda_dfl", "λ", (1e-4, 0.1, 1.0)), ("alpha", "α", (0.0, 0.01, 1.0)))
+    for value in values
+)
+ROW = {row.name: row for row in (*ROWS, *SWEEPS)}
 #: Found in a cell beside its row: the uni-modal branch of the row `BASELINE`, and the other γ.
 UNIMODAL = "uni-modal"
 
@@ -142,6 +162,7 @@ _PAPER = {
         (DAMMP, PLAIN, "+1.89 dB (table 6)"),
         (BOTH, PLAIN, "better (§4.5)"),
         (DAMMP, NO_DFL, "+0.57 dB (table 7)"),
+        (DAMMP, NUCLEI, "+1.66 dB (table 4)"),
         (at_gamma(DAMMP, 0.3), at_gamma(NO_DFL, 0.3), "+2.80 dB (table 7)"),
         (at_gamma(DAMMP, 0.7), at_gamma(NO_DFL, 0.7), "+1.95 dB (table 7)"),
         (DAMMP, "ldm-vessels", "+4.21 dB (table 1)"),
@@ -150,11 +171,18 @@ _PAPER = {
         (DAMMP, "hrpn-like", "+3.56 dB (table 1)"),
         (DAMMP, ALWAYS_UNI, "gating better (§3.4)"),
         (DAMMP, ALWAYS_MULTI, "gating better (§3.4)"),
-        (AGREED, DAMMP, "not in the paper"),
+        (ROUNDS, DAMMP, "not in the paper"),
+        (ROUNDS, at_gamma(ROUNDS, 0.0), "not in the paper"),
+        (ROUNDS, at_gamma(ROUNDS, 1.0), "not in the paper"),
+        (AGREED, ROUNDS, "not in the paper"),
         (AGREED, at_gamma(AGREED, 0.0), "not in the paper"),
         (AGREED, at_gamma(AGREED, 1.0), "not in the paper"),
     ],
-    EXTERNAL: [(DAMMP, PLAIN, "+1.03 dB (table 6)"), (DAMMP, "hrpn-like", "+2.14 dB (table 2)")],
+    EXTERNAL: [
+        (DAMMP, PLAIN, "+1.03 dB (table 6)"),
+        (DAMMP, "hrpn-like", "+2.14 dB (table 2)"),
+        (DAMMP, NUCLEI, "+1.15 dB (table 4)"),
+    ],
 }
 CLAIMS = tuple(Claim(cohort, *stated) for cohort, claims in _PAPER.items() for stated in claims)
 
@@ -181,16 +209,27 @@ class Task:
 
     @property
     def begun(self) -> Task | None:
-        """The cell whose trained weights it goes on from."""
-        return replace(self, row=ROW[self.row.begins]) if self.row.begins else None
+        """The cell of its first round, whose weights it goes on from."""
+        if not self.row.begins:
+            return None
+        row = replace(ROW[self.row.begins], name=f"{self.row.begins}-first-round")
+        return replace(self, row=row, budget=replace(self.budget, steps=self.budget.steps // 2))
+
+    @property
+    def crops(self) -> int:
+        """Crops of a step."""
+        return max(self.budget.batch // DRAWS, 1) if self.row.is_damm else self.budget.batch
 
     @cached_property
     def training(self) -> Training:
         """What is trained."""
-        budget, steps = self.budget, self.budget.steps
+        budget, begun = self.budget, self.begun
+        steps = budget.steps - (begun.budget.steps if begun is not None else 0)
         config: dict[str, Any] = {"mpp": MPP, "size": budget.size, "patch": budget.patch}
         if self.row.is_damm:
             config |= _MODALITIES | {
+                "norm": "group",
+                "draws": DRAWS,
                 "gamma": GAMMA,
                 "lambda_dfl": LAMBDA,
                 "early_feedback": True,
@@ -199,7 +238,7 @@ class Task:
         else:
             config |= {"stain": "nanoparticles"}
         plan = Optimisation(
-            steps=steps, batch=budget.batch, learning_rate=1e-3, warmup=steps // 10, ema=0.998, seed=self.seed
+            steps=steps, batch=self.crops, learning_rate=1e-3, warmup=steps // 10, ema=0.998, seed=self.seed
         )
         return Training(self.row.system, config | dict(self.row.config), plan)
 
@@ -216,7 +255,7 @@ class Task:
 
     def noise_batch(self) -> dict[str, Tensor]:
         """Return a batch of noise, as the system takes it: to time a step."""
-        size, side = self.budget.batch, self.budget.patch
+        size, side = self.crops, self.budget.patch
         noise = 255 * torch.rand(len(KEYS), size, 1, side, side, generator=torch.Generator().manual_seed(0))
         return self.batch(dict(zip(KEYS, noise, strict=True)))
 
@@ -226,7 +265,7 @@ class Task:
         field = cohort.tested * (cohort.size // 2 // side) ** 2
         internal, external = field * len(self.fold.held), field * cohort.external
         # other γ, branches; K samples of one animal
-        again = {BASELINE: 1, NO_DFL: 2, DAMMP: 4, AGREED: 2}.get(self.row.name, 0)
+        again = {BASELINE: 1, NO_DFL: 2, DAMMP: 4, ROUNDS: 2, AGREED: 2}.get(self.row.name, 0)
         return internal * (1 + again) + external + (self.row.name == DAMMP) * field * self.budget.samples, side
 
     def batch(self, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -250,5 +289,6 @@ def as_counts(ihc: Tensor) -> Tensor:
 
 
 def tasks(budget: Budget) -> list[Task]:
-    """Return all cells, fold after fold; a row comes after the one that it goes on from."""
-    return [Task(Fold(fold, budget.cohort), row, budget) for fold in range(budget.cohort.folds) for row in ROWS]
+    """Return all cells, fold after fold."""
+    folds = [Fold(number, budget.cohort) for number in range(budget.cohort.folds)]
+    return [Task(fold, row, budget) for fold in folds for row in ROW.values() if not (row.first_fold and fold.number)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +24,7 @@ from benchmarks.reproduce.damm import (
     DAMMP,
     NO_DFL,
     OTHER_GAMMAS,
+    ROUNDS,
     UNIMODAL,
     Task,
     as_counts,
@@ -75,14 +75,7 @@ def measure(task: Task, folder: Path) -> dict[str, Any]:
         what the nuclei channel of each field is}; ``divergence``, ``multimodal``: {cohort: {animal: [of each field]}};
         ``calibration`` and ``seams`` of the whole model; ``seconds`` of training and ``parameters``.
     """
-    budget = task.budget
-    batches = task.fold.batches(seed=task.seed, batch=budget.batch, patch=budget.patch)
-    begun = task.begun
-    if begun is not None:
-        begun.cell.compute(folder.parent, partial(measure, begun))
-    origin = None if begun is None else folder.parent / begun.cell.key / "model"
-    model = task.training.run(folder, lambda step: task.batch(batches(step)), _card(task), begun=origin)
-    system = load_model(model).system
+    system = load_model(_train(task, folder)).system
     tests = task.fold.tests()
     found: dict[str, Any] = {
         "cohorts": {INTERNAL: {}, EXTERNAL: {}}, "kinds": {}, "divergence": {}, "multimodal": {},
@@ -103,6 +96,17 @@ def measure(task: Task, folder: Path) -> dict[str, Any]:
         if task.fold.number == 0:
             found["seams"] = seams(system, large_field(task))
     return found
+
+
+def _train(task: Task, folder: Path) -> Path:
+    """Train a task, or finish its training, both rounds where there are two; return the model folder."""
+    batches = task.fold.batches(seed=task.seed, batch=task.crops, patch=task.budget.patch)
+    begun, origin = task.begun, None
+    if begun is not None:
+        # Shared by rows that differ in their second round.
+        begun.cell.compute(folder.parent, lambda first: {"seconds": training_seconds(_train(begun, first).parent)})
+        origin = folder.parent / begun.cell.key / "model"
+    return task.training.run(folder, lambda step: task.batch(batches(step)), _card(task), begun=origin)
 
 
 def sampled(
@@ -172,7 +176,8 @@ def _others(task: Task) -> dict[str, dict[str, Any]]:
     if task.row.name == BASELINE:
         return {UNIMODAL: {"unimodal": True}}
     always = (0.0, 1.0)
-    asked = {DAMMP: (*OTHER_GAMMAS, *always), NO_DFL: OTHER_GAMMAS, AGREED: always}.get(task.row.name, ())
+    rows = {DAMMP: (*OTHER_GAMMAS, *always), NO_DFL: OTHER_GAMMAS, ROUNDS: always, AGREED: always}
+    asked = rows.get(task.row.name, ())
     return {at_gamma(task.row.name, gamma): {"gamma": gamma} for gamma in asked}
 
 

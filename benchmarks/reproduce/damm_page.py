@@ -18,20 +18,26 @@ from benchmarks.reproduce.damm import (
     BASELINE,
     CLAIMS,
     DAMMP,
+    DRAWS,
     GAMMA,
     LAMBDA,
     NO_DFL,
     OTHER_GAMMAS,
+    ROUNDS,
+    ROW,
     ROWS,
+    SWEEPS,
     UNIMODAL,
     WARM,
     Budget,
     Task,
     at_gamma,
 )  # fmt: skip
-from benchmarks.reproduce.heads import METHODS, PATIENTS, SIDE, SLICES, HeadTask
+from benchmarks.reproduce.heads import COLUMNS as HEAD_COLUMNS
+from benchmarks.reproduce.heads import PATIENTS, SIDE, SLICES, HeadTask
 from benchmarks.reproduce.sheet import sheet
 from benchmarks.reproduce.tumours import DISCORDANT, EXTERNAL, INTERNAL, MPP
+from diffuscope.systems.damm import DammConfig
 
 Found = Sequence[tuple[Task, Mapping[str, Any]]]
 
@@ -53,8 +59,9 @@ animal that is held out test, and as many of each of {external} animals of anoth
 {discordant:.0%} have a nuclei channel that misleads. A row is {folds} cells: each fold is trained once, with a seed of
 its own (its number), so that what varies between cells is animals, training set and seed together.
 
-Every row trains {steps} steps of {batch} crops of {patch} px with the same optimiser (AdamW, 1e-3, cosine, averaged
-weights) and networks of one set of widths ("{widths}"), in pixel space; the paper's are latent and train for days.
+Every row trains {steps} steps of {batch} evaluations of {patch} px with the same optimiser (AdamW, 1e-3, cosine,
+averaged weights) and networks of one set of widths ("{widths}"), in pixel space; the paper's are latent and train for
+days. The DAMM rows evaluate each crop at {draws} draws of (t, ε), of which they so have fewer, and have group norms.
 Equal steps are not equal time, which stands beside them (by the clock: also what the machine did meanwhile). The rate
 was chosen for DAMM-Diffusion, not for the baselines. {warm:.0%} of the steps are warm-up for the DAMM rows; λ is
 {weight:g} where there is a feedback, which trains U in the warm-up, too (see `docs/damm.md`, departures).
@@ -62,8 +69,8 @@ was chosen for DAMM-Diffusion, not for the baselines. {warm:.0%} of the steps ar
 One sample at the default quality, tiles of {patch} px side by side. `{unimodal}` is the branch of `{baseline}` that
 sees vessels alone. PSNR is over 0–255; the load is the sum over a field; penetration is the mean distance of the load
 from the nearest vessel profile. Scores are means over the animals of a cell, then over cells, ± standard deviation
-over cells. `{agreed}` goes on from the trained `{whole}` of its fold for as many steps again, in which both branches
-stand still: beside always taking one of its branches it stands fairly, beside rows of half its steps it does not.
+over cells. `{rounds}` and `{agreed}` train `{whole}` for half of their steps; in the other half both branches stand
+still.
 """
 _CLAIMS = """The interval is over fields, those of another tumour model averaged over cells: it tells how sure a
 difference is on these fields. p is a paired permutation test over the same fields, corrected for all rows of this
@@ -92,7 +99,9 @@ _HEADS = """## Real MR
 T1, T2 and FLAIR of a brain, one from the other two, leave one of two patients out (MS data of Lesjak et al. 2017,
 CC BY): crops of {side} px of {slices} axial slices of the patient that was held out, put together from tiles of {patch}
 px; the same steps, batch and networks as above, one seed. PSNR is over the range of a run (percentiles of the scan).
-`constant` is the mean of the patient that trained: what a picture of nothing scores. Two patients are few.
+`constant` is the mean of the patient that trained: what a picture of nothing scores. Two patients are few. The
+uni-modal branch of `damm` sees the first of the two inputs, that of the column beside it the second (the paper's table
+9: 24.13 and 24.23 dB, 25.07 and 25.25, 25.61 and 25.29 in the order of the rows).
 """
 
 
@@ -128,6 +137,8 @@ def page(
         "weight": LAMBDA,
         "baseline": BASELINE,
         "agreed": AGREED,
+        "rounds": ROUNDS,
+        "draws": DRAWS,
         "whole": DAMMP,
     }
     what = {row.name: row.what for row in ROWS} | dict.fromkeys(
@@ -141,6 +152,7 @@ def page(
     parts += [
         _nuclei(tables[INTERNAL]),
         _gammas(tables[INTERNAL]),
+        _sweeps(found),
         _divergence(found),
         _calibration(found),
         _seams(found),
@@ -155,7 +167,7 @@ def lines(found: Found, cohort: str, budget: Budget) -> dict[str, Line]:
     for task, result in sorted(found, key=lambda one: one[0].fold.number):
         for method, animals in result["cohorts"][cohort].items():
             gathered.setdefault(method, []).append((task, result, animals))
-    order = [row.name for row in ROWS]
+    order = list(ROW)
     folds = budget.cohort.folds
     whole = {}
     for method in sorted(gathered, key=lambda name: order.index(name.split(", γ")[0]) if name != UNIMODAL else -1):
@@ -182,6 +194,26 @@ def _gammas(rows: Mapping[str, Line]) -> str:
         values = [one.values("psnr_db") for one in asked if one is not None]
         spread = [max(one) - min(one) for one in zip(*values, strict=True)]
         text.append(f"| {name} | {' | '.join(cell(one, 2) for one in values)} | {cell(spread, 2)} | {paper} |")
+    return "\n".join(text) + "\n"
+
+
+def _sweeps(found: Found) -> str:
+    """Return the table of λ and of α, one fold: the paper's figures 6 and 7, which have no numbers."""
+    known = {
+        task.row.name: [one["scores"]["psnr_db"] for one in result["cohorts"][INTERNAL][task.row.name].values()]
+        for task, result in found
+        if task.fold.number == 0 and task.row.name in {DAMMP, *(row.name for row in SWEEPS)}
+    }
+    if len(known) <= len(SWEEPS):
+        return ""
+    alpha = DammConfig.model_fields["alpha"].default
+    text = [
+        "## Other λ and α\n",
+        f"PSNR of the first fold's animals; `{DAMMP}` has λ = {LAMBDA:g} and α = {alpha:g} (paper: 1e-4, 0.1).\n",
+        "| | PSNR, dB |",
+        "|---|---|",
+    ]
+    text += [f"| {name} | {cell(known[name], 2)} |" for name in ROW if name in known]
     return "\n".join(text) + "\n"
 
 
@@ -213,7 +245,7 @@ def _divergence(found: Found) -> str:
         for cohort in (INTERNAL, EXTERNAL)
         if result["divergence"].get(cohort)
     ]
-    order = [row.name for row in ROWS]
+    order = list(ROW)
     told.sort(key=lambda one: (order.index(one[0]), one[1] != INTERNAL))
     for (name, cohort), group in groupby(told, key=lambda one: one[:2]):
         columns = list(zip(*(one[2:] for one in group), strict=True))
@@ -261,9 +293,9 @@ def _real(found: Sequence[tuple[HeadTask, Mapping[str, Any]]], budget: Budget) -
     by_task: dict[str, dict[str, dict[str, Mapping[str, Any]]]] = {}
     for task, result in found:
         row = by_task.setdefault(task.name, {})
-        row.setdefault(METHODS[task.method], {})[task.held] = result["scores"]
+        row.setdefault(task.column, {})[task.held] = result["scores"]
         row.setdefault("constant", {})[task.held] = result["constant"]
-    columns = (*METHODS.values(), "constant")
+    columns = (*HEAD_COLUMNS.values(), "constant")
     heads = [f"{name}, {held}" for name in columns for held in PATIENTS]
     text = [f"| PSNR, dB / SSIM | {' | '.join(heads)} |", f"|{'---|' * (1 + len(heads))}"]
     for name, row in by_task.items():

@@ -32,7 +32,9 @@ FOLDER = "ms-brain"
 PATIENTS = ("patient07", "patient19")
 #: What is made, of which two.
 TASKS = {"flair": ("t1", "t2"), "t2": ("t1", "flair"), "t1": ("t2", "flair")}
-METHODS = {"dammp": "damm", "ldm": "palette", "hrpn-like": "unet-regression"}
+METHODS = {"dammp": "damm", "dammp-second": "damm", "ldm": "palette", "hrpn-like": "unet-regression"}
+#: What the page calls them.
+COLUMNS = {"dammp": "damm", "dammp-second": "damm, other way about", "ldm": "palette", "hrpn-like": "unet-regression"}
 #: Slices of the patient that tests, and the side of the crop of each, px.
 SLICES, SIDE = 16, 128
 # Raise it when what a cell measures changes.
@@ -57,8 +59,9 @@ class HeadTask:
         What is made.
     held : str
         Patient that tests; the other one trains.
-    method : {"dammp", "ldm", "hrpn-like"}
-        DAMM-Diffusion, conditional DDPM, U-Net regression.
+    method : {"dammp", "dammp-second", "ldm", "hrpn-like"}
+        DAMM-Diffusion, with its uni-modal branch on the first and on the second input; conditional DDPM; U-Net
+        regression.
     budget : Budget
         Steps, batch, patch and widths are those of the simulated rows.
     """
@@ -74,6 +77,16 @@ class HeadTask:
         return Method(f"mr-{self.method}")
 
     @property
+    def column(self) -> str:
+        """What the page calls its method."""
+        return COLUMNS[self.method]
+
+    @property
+    def is_damm(self) -> bool:
+        """Whether it is a DAMM-Diffusion."""
+        return METHODS[self.method] == "damm"
+
+    @property
     def name(self) -> str:
         """In words."""
         return f"{', '.join(TASKS[self.target])} to {self.target}".upper().replace(" TO ", " to ")
@@ -85,6 +98,8 @@ class HeadTask:
         plan = Optimisation(steps=steps, batch=self.budget.batch, learning_rate=1e-3, warmup=steps // 10, ema=0.998)
         if system == "damm":
             own = {"size": self.budget.size, "patch": self.budget.patch, "warmup": round(WARM * steps)}
+            if self.method == "dammp-second":
+                own["uni"] = TASKS[self.target][1]
             return Training(system, modalities(self.target) | own, plan)
         config: dict[str, Any] = {"stain": self.target, "mpp": 1000.0, "size": self.budget.size}
         config |= {"patch": self.budget.patch} | ({"T": 1000, "grey": True} if system == "palette" else {})
@@ -109,7 +124,7 @@ class HeadTask:
 
     def batch(self, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return images in 0 … 1, by key, as the method's system takes them."""
-        if self.method == "dammp":
+        if self.is_damm:
             return dict(images)
         first, second = (images[key] for key in TASKS[self.target])
         found = {"he": 255.0 * torch.cat([first, second, torch.zeros_like(first)], dim=1)}
@@ -198,7 +213,7 @@ def made(
             for key in TASKS[task.target]
         }
         inputs = {key: laid_out(one) for key, one in task.batch(tiles).items()}
-        is_damm = task.method == "dammp"
+        is_damm = task.is_damm
         # A slide has no third axis: its slices lie far from each other.
         places = [(number, y, x) if is_damm else (y, x + 10_000 * number) for y, x in corners]
         outputs, _ = sample_tiles(system, inputs, places, settings)

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 
 _LOOK_SECONDS, _DEEP = 0.005, 6
+# A pool's thread that has nothing to do, and an event loop's.
+_IDLE = ("_worker", "select")
 
 
 @contextmanager
@@ -25,8 +27,8 @@ def stacks(lines: list[str], most: int = 12) -> Iterator[None]:
     def look() -> None:
         while not stop.wait(_LOOK_SECONDS):
             names = {thread.ident: thread.name.rstrip("0123456789_") for thread in threading.enumerate()}
-            for ident, frame in sys._current_frames().items():  # noqa: SLF001  Python's own sampler
-                if ident != threading.get_ident():
+            for ident, frame in sys._current_frames().items():
+                if ident != threading.get_ident() and frame.f_code.co_name not in _IDLE:
                     seen.setdefault(names.get(ident, "?"), Counter())[_where(frame)] += 1
 
     watcher = threading.Thread(target=look, daemon=True)

@@ -15,6 +15,8 @@ import importlib.util
 import tempfile
 import time
 import traceback
+import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -26,11 +28,16 @@ from benchmarks._report import Goal, report
 from benchmarks.speed._large_slide import MPP, write_large_slide
 from benchmarks.speed._watch import Kernels, budget, clock, stacks
 from diffuscope.networks.compiled import compile_parts
-from diffuscope.run import DEMO_MODEL, DEMO_SLIDE, load_model, open_result, run
+from diffuscope.run import DEMO_MODEL, DEMO_SLIDE, load_model, open_result, open_scan, run
 from diffuscope.sample_data import sample_path
+from diffuscope.scans import read_region
+from diffuscope.stains import dab_density, fill_rims
+from diffuscope.systems.staindiffuser.density import fill_rims_in_parallel, filled
 from diffuscope.tiling.events import Finished, Preview, Started, TileDone
 
 SIDE = 8192
+# For everything, s; what has no time left is left out, and told.
+SECONDS = 225
 BATCHES = (32, 16, 64)
 # First tiles that do not count for the rate: the first batches wait for the device to be made ready.
 STARTING = 0.15
@@ -129,6 +136,25 @@ def busy_share(slide: Path, folder: Path, keep: Path, **options: object) -> Figu
     return {"gpu_busy": kernels.busy}
 
 
+def waits(slide: Path, folder: Path) -> Figures:
+    """Return how often a run of four batches makes the host wait for the device where it need not, and tell where."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            whole_path(slide, folder, "waits", region="0,0,4096,2048", compile="off")
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    places = Counter(
+        f"{Path(one.filename).parent.name}/{Path(one.filename).name}:{one.lineno}"
+        for one in caught
+        if "synchronizing CUDA operation" in str(one.message)
+    )
+    for place, number in places.most_common(15):
+        say(f"  {number} × {place}")
+    return {"synchronising_calls_in_four_batches": float(sum(places.values()))}
+
+
 def digest(path: Path) -> str:
     """Return one hash of all pixels of a complete result."""
     result, found = open_result(path), hashlib.sha256()
@@ -164,6 +190,23 @@ def against_cpu(folder: Path) -> Figures:
     }
 
 
+def rims() -> Figures:
+    """Return the time that filling the rims of a batch takes on the device, and whether it gives the CPU's bits."""
+    scan = open_scan(sample_path(DEMO_SLIDE))
+    tiles = [read_region(scan, y=1536 + 40 * i, x=512, height=272, width=272, factor=1.0) for i in range(32)]
+    density = np.stack([dab_density(tile) for tile in tiles])
+    there = torch.from_numpy(density)[:, None].cuda()
+    figures: Figures = {}
+    for name, fill in (("kernel", filled), ("steps", fill_rims_in_parallel)):
+        fill(there)
+        start = clock()
+        found = fill(there)
+        figures[f"rims_{name}_ms"] = 1e3 * (clock() - start)
+        right = [np.array_equal(fill_rims(a), b) for a, b in zip(density, found[:, 0].cpu().numpy(), strict=True)]
+        figures[f"rims_{name}_right"] = float(np.mean(right))
+    return figures
+
+
 def first_pixels(folder: Path) -> Figures:
     """Return the seconds from the call of a run to its first tile on disk, where the libraries are loaded already."""
     begin, preview = time.perf_counter(), float("nan")
@@ -193,12 +236,17 @@ def say(text: str) -> None:
 def measure(keep: Path) -> Figures:
     """Measure part by part."""
     figures: Figures = {}
+    begin = time.perf_counter()
 
     def part(name: str, seconds: float, what: Callable[[], Mapping[str, float]]) -> None:
         say(f"{name} …")
         start = time.perf_counter()
+        left = begin + SECONDS - start
+        if left < 5:
+            say("  left out: no time is left")
+            return
         try:
-            with budget(seconds):
+            with budget(min(seconds, left)):
                 found = what()
         except Exception:  # noqa: BLE001  the other parts are still worth measuring
             say(traceback.format_exc(limit=-8))
@@ -214,10 +262,12 @@ def measure(keep: Path) -> Figures:
         part("large slide", 30, lambda: write_large_slide(slide, SIDE) or {})
         part("bare loop", 30, lambda: bare_loop(compiled=False))
         part("whole path, plain", 40, lambda: whole_path(slide, folder, "plain", compile="off"))
+        part("waits", 20, lambda: waits(slide, folder))
         part("bare loop, compiled", 70, lambda: bare_loop(compiled=True))
         part("whole path, compiled", 60, lambda: whole_path(slide, folder, "compiled", compile="on"))
         part("busy share", 30, lambda: busy_share(slide, folder, keep, compile="on"))
         part("profile", 40, lambda: profiled(slide, folder, keep, compile="on"))
+        part("rims", 20, rims)
         part("two runs", 30, lambda: equal_runs(slide, folder, compile="on"))
         part("first pixels", 20, lambda: first_pixels(folder))
         part("against the CPU", 40, lambda: against_cpu(folder))

@@ -249,11 +249,12 @@ def _write(work: Work, *, stopped: int | None) -> dict[str, float]:
     work.out.parent.mkdir(parents=True, exist_ok=True)
     with in_place_of(work.out) as part:
         save_model(part, work.start.system, work.start.name, work.start.config, card, recipe=work.command)
-        figures = measure(load_model(part).system, work.data, device=work.device)
-        if figures and work.start.origin is not None:
-            before = measure(work.start.origin.system, work.data, device=work.device)
-            figures["validation PSNR before fine-tuning (dB)"] = before["validation PSNR (dB)"]
-        set_figures(part, figures)
+    # Only then measured: what fails here must not cost the weights.
+    figures = measure(load_model(work.out).system, work.data, device=work.device)
+    if figures and work.start.origin is not None:
+        before = measure(work.start.origin.system, work.data, device=work.device)
+        figures["validation PSNR before fine-tuning (dB)"] = before["validation PSNR (dB)"]
+    set_figures(work.out, figures)
     return figures
 
 

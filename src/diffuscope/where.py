@@ -189,7 +189,9 @@ def _choose_here(
     place = pick_device(device)
     precision = precision or pick_precision(place)
     if compile == "auto":
-        compile = "on" if place.type == "cuda" and work >= COMPILED_FROM else "off"  # noqa: A001
+        # What is recorded is faster as it is: 2.7 ms an evaluation of 16 tiles against 3.5 (3.1, recorded too).
+        pays = place.type == "cuda" and work >= COMPILED_FROM and not model.system.recordable
+        compile = "on" if pays else "off"  # noqa: A001
     return Where(
         device=str(place),
         precision=precision,

@@ -49,3 +49,19 @@ def test_a_compiled_network_agrees_and_keeps_its_names(unet):
     assert list(unet.state_dict()) == names
     # the averaged weights of a training are a copy
     assert torch.equal(evaluated(deepcopy(unet)), expected)
+
+
+def test_one_network_after_the_other_is_compiled_and_not_only_the_first_eight(unet, monkeypatch):
+    compiled = []
+
+    def backend(graph, inputs):
+        compiled.append(graph)
+        return lambda *given: [one + 1 for one in graph(*given)]
+
+    monkeypatch.setattr(torch._dynamo, "lookup_backend", lambda _: backend)
+    expected = evaluated(unet) + 1
+    for _ in range(12):
+        network = deepcopy(unet)
+        compile_parts([network], tell=print)
+        assert torch.equal(evaluated(network), expected)
+    assert len(compiled) == 1

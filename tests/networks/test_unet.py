@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from diffuscope.networks.blocks import ChannelNorm, ResidualBlock, TimeEmbedding, Upsample
+from diffuscope.networks.blocks import ChannelNorm, GroupNorm, ResidualBlock, TimeEmbedding, Upsample
 from diffuscope.networks.unet import Encoder, ModulatedUNet
 
 WIDTHS = (8, 8, 16, 16)
@@ -90,3 +90,16 @@ def test_one_time_for_all_is_that_time_for_each(parts):
         given = x.clone(), [(gain.clone(), offset.clone()) for gain, offset in modulation]
         torch.testing.assert_close(unet(x, each, modulation), expected, rtol=1e-4, atol=1e-4)
         torch.testing.assert_close((x, modulation), given, rtol=0, atol=0)
+
+
+def test_a_group_norm_is_called_as_a_channel_norm_is():
+    x, scale, shift = (torch.randn(2, 16, 5, 7, generator=torch.Generator().manual_seed(k)) for k in range(3))
+    norm = GroupNorm(8, 16)
+    torch.nn.init.normal_(norm.weight, generator=torch.Generator().manual_seed(3))
+    groups = x.double().reshape(2, 8, -1)
+    mean, variance = groups.mean(-1, keepdim=True), groups.var(-1, keepdim=True, correction=0)
+    expected = ((groups - mean) / (variance + 1e-5).sqrt()).reshape(x.shape) * norm.weight.double()[:, None, None]
+    torch.testing.assert_close(norm(x).double(), expected, rtol=1e-4, atol=1e-5)
+    modulated = expected * scale.double() + shift.double()
+    found = norm(x, (scale, shift), activate=True).double()
+    torch.testing.assert_close(found, modulated * torch.sigmoid(modulated), rtol=1e-4, atol=1e-5)

@@ -73,17 +73,18 @@ def test_it_is_a_part_of_the_uncertainty():
         DammConfig(agreement=True, attention="plain", dammp=False, lambda_dfl=0.0)
 
 
-def trained_alone() -> tuple[Damm, dict[str, torch.Tensor]]:
+def trained_alone(**changes: str) -> tuple[Damm, dict[str, torch.Tensor]]:
     torch.manual_seed(0)
-    system = Damm(DammConfig(size="tiny", patch=32, agreement=True, stage="divergence")).train()
+    system = Damm(DammConfig(size="tiny", patch=32, agreement=True, stage="divergence", **changes)).train()
     # A branch that begins with zeros has no gradient anywhere: this one has been trained.
     for decoder in (system.network.unimodal.decoder, system.network.multimodal.decoder):
         torch.nn.init.normal_(decoder.head.weight, std=0.1)
     return system, {key: torch.rand(2, 1, 32, 32) * 255 for key in ("vessels", "nuclei", "nanoparticles")}
 
 
-def test_of_a_network_whose_divergence_is_trained_nothing_else_changes():
-    system, batch = trained_alone()
+@pytest.mark.parametrize("norm", ["channel", "group"])
+def test_of_a_network_whose_divergence_is_trained_nothing_else_changes(norm):
+    system, batch = trained_alone(norm=norm)
     before = {key: value.clone() for key, value in system.state_dict().items()}
     moving = [one for one in system.parameters() if one.requires_grad]
     optimiser = torch.optim.Adam(moving, 1e-2)
@@ -95,7 +96,9 @@ def test_of_a_network_whose_divergence_is_trained_nothing_else_changes():
         optimiser.step()
     changed = {key.split(".")[1] for key, value in system.state_dict().items() if not torch.equal(value, before[key])}
     assert changed == {"agreement", "attention"}
-    kept = {key for key in before if key.startswith("network.attention") and "uncertainty" not in key}
+    own = ("network.attention.uncertainty.weight", "network.attention.source_norm.weight",
+           "network.attention.source_norm.bias")  # fmt: skip
+    kept = {key for key in before if key.startswith("network.attention") and key not in own}
     assert kept and all(torch.equal(system.state_dict()[key], before[key]) for key in kept)
 
 

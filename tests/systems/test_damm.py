@@ -103,6 +103,19 @@ def test_u_stays_inside_0_and_1_and_so_does_its_loss(scale):
     assert divergence_feedback(e[:, None], 1 - e[:, None], d[:, None], gamma=0.5, alpha=0.1).isfinite().all()
 
 
+def test_with_a_batch_norm_u_is_the_sigmoid_of_what_differs_from_the_batch():
+    """X_n that is far from 0 everywhere says nothing; what differs from node to node does."""
+    module = UAFM(5, uncertainty="auxiliary", batch_norm=True).double().train()
+    module.uncertainty.weight.data = normal(1, 1, 5, 1, 1)
+    auxiliary = normal(2, 3, 5, 4, 2)
+    centred = auxiliary - auxiliary.mean(dim=(0, 2, 3), keepdim=True)
+    scaled = centred / (centred.square().mean(dim=(0, 2, 3), keepdim=True) + 1e-5).sqrt()
+    logits = (scaled * module.uncertainty.weight.data).sum(dim=1, keepdim=True)
+    for far in (0.0, 1e3):
+        u = module.uncertain(auxiliary, auxiliary + far)
+        torch.testing.assert_close(u, torch.sigmoid(logits), rtol=1e-5, atol=1e-5)
+
+
 def test_u_does_not_know_autocast():
     module = uafm().float()
     main, auxiliary = torch.randn(2, 5, 4, 4), torch.randn(2, 5, 4, 4)

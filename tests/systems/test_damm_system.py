@@ -201,7 +201,8 @@ def test_the_loss_is_equations_11_to_14(error, weighting):
     system.train()
     found = system.loss(batch, torch.Generator().manual_seed(9))
     generator = torch.Generator().manual_seed(9)
-    t = torch.randint(0, 50, (4,), generator=generator).numpy()
+    part = torch.randperm(4, generator=generator)
+    t = ((part + torch.rand(4, generator=generator)) * (50 / 4)).long().numpy()
     eps = torch.randn(4, 1, 32, 32, generator=generator).double().numpy()
     clean = batch["nanoparticles"].double().numpy() / 127.5 - 1
     rows = []

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 from importlib.util import find_spec
 
 import torch
@@ -179,10 +180,12 @@ def _tile_normal(
     if places.is_cuda and find_spec("triton") is not None:
         from diffuscope.diffusion.noise_kernel import draw
 
-        return draw(places, key_of(seed, port, sample, step), channels, depth, height, width)
-    stream = {"seed": seed, "port": port, "sample": sample, "step": step, "channels": channels}
-    size = {"depth": depth, "height": height, "width": width, "device": places.device}
-    return torch.stack([normal(**stream, **size, z=z, y=y, x=x) for z, y, x in places.tolist()])
+        # Of several devices that of the places need not be the current one.
+        with torch.cuda.device_of(places):
+            return draw(places, key_of(seed, port, sample, step), channels, depth, height, width)
+    tile = partial(normal, seed=seed, port=port, sample=sample, step=step, channels=channels, device=places.device)
+    tile = partial(tile, depth=depth, height=height, width=width)
+    return torch.stack([tile(z=z, y=y, x=x) for z, y, x in places.tolist()])
 
 
 def _drawn_shape(places: Tensor, _seed: int, _port: str, _sample: int, _step: int, channels: int, *size: int) -> Tensor:
@@ -262,10 +265,22 @@ class TileNoise:
             return drawn[:, :, 0]
         return drawn.repeat_interleave(depth, dim=2) if along_z else drawn
 
+    def move(self, places: Sequence[tuple[int, ...]]) -> None:
+        """Be the noise of other places, as many as before, told by the same memory: a CUDA graph then draws it."""
+        self._places = list(places)
+        for (every, flat), table in self._tables.items():
+            table.copy_(self._table(every, flat=flat), non_blocking=True)
+
     def _on_device(self, every: int, *, flat: bool) -> Tensor:
         """Return the places on a grid as a tensor where noise is computed, the same one at every step."""
         if (every, flat) not in self._tables:
-            table = [(z[0] if z and not flat else 0, y // every, x // every) for *z, y, x in self._places]
-            device = self._device if torch.device(self._device).type == "cuda" else "cpu"
-            self._tables[every, flat] = torch.tensor(table, dtype=torch.int64, device=device)
+            places = self._table(every, flat=flat)
+            on_cuda = torch.device(self._device).type == "cuda"
+            self._tables[every, flat] = places.to(self._device, non_blocking=True) if on_cuda else places
         return self._tables[every, flat]
+
+    def _table(self, every: int, *, flat: bool) -> Tensor:
+        table = [(z[0] if z and not flat else 0, y // every, x // every) for *z, y, x in self._places]
+        places = torch.tensor(table, dtype=torch.int64)
+        # From other memory it would only be copied once the device has done all that it was given before.
+        return places.pin_memory() if torch.device(self._device).type == "cuda" else places

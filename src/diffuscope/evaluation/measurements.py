@@ -1,28 +1,32 @@
 """The pathologist's numbers of a result: tissue area, DAB-positive area, mean OD, positive objects.
 
 Read in bands of one row of chunks, a few chunks at a time: of a whole band only which px are positive is kept,
-so that memory hardly grows with the width of a result, and not with its area.
+so that memory hardly grows with the width of a result, and not with its area. Several bands are worked on at once.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+import os
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+import zarr
 
 from diffuscope.errors import InputError
-from diffuscope.evaluation.objects import ObjectCounter
+from diffuscope.evaluation.objects import Labelled, ObjectCounter, label_strip
 from diffuscope.stains.deconvolution import dab_density
 from diffuscope.systems.ports import Stain, find_stains
+from diffuscope.tiling.chunks import read_box
+from diffuscope.tiling.layout import open_images
 
 if TYPE_CHECKING:
-    import dask.array as da
-
     from diffuscope.tiling.result import Result
     from diffuscope.tiling.tissue import TissueMap
 
@@ -34,6 +38,8 @@ MIN_OBJECT_UM2 = 8.0
 
 # Rows of a band, which is one row of chunks; columns that are read at once; rows whose labels are made at once.
 _BAND, _COLUMNS, _STRIP = 256, 4096, 32
+# Bands that are worked on at once, at most: each holds a byte for every px of it.
+_AT_ONCE = 8
 
 
 def measure(result: Result, *, min_object_um2: float = MIN_OBJECT_UM2) -> list[dict[str, Any]]:
@@ -83,21 +89,16 @@ def _measure_stain(result: Result, mask: TissueMap, stain: Stain, *, min_object_
     threshold = float(result.record.get("parameters", {}).get("dab_threshold", DAB_THRESHOLD))
     port = stain.dab or stain.colour
     assert port is not None
-    finest = result.images[port.key][0]
-    width = finest.shape[1]
-    counter = ObjectCounter(width, min_pixels=max(1, ceil(min_object_um2 / result.mpp**2 - 1e-9)))
+    root = zarr.open_group(result.path, mode="r", zarr_format=2)
+    finest = open_images(root, result.ports)[port.key][0]
+    counter = ObjectCounter(finest.shape[2], min_pixels=max(1, ceil(min_object_um2 / result.mpp**2 - 1e-9)))
     tissue_pixels, positive_pixels, total = 0, 0, 0.0
-    for y in range(0, finest.shape[0], _BAND):
-        positive = np.zeros((min(_BAND, finest.shape[0] - y), width), np.bool_)
-        for x in range(0, width, _COLUMNS):
-            dab = _density(finest[y : y + _BAND, x : x + _COLUMNS], is_rgb=port.kind == "rgb")
-            tissue = mask.read(y, x, *dab.shape)
-            here = np.logical_and(tissue, dab > threshold, out=positive[:, x : x + _COLUMNS])
-            tissue_pixels += int(np.count_nonzero(tissue))
-            positive_pixels += int(np.count_nonzero(here))
-            total += float(dab[tissue].sum(dtype=np.float64))
-        for top in range(0, len(positive), _STRIP):
-            counter.add(positive[top : top + _STRIP])
+    for band in _bands(finest, mask, threshold, is_rgb=port.kind == "rgb"):
+        tissue_pixels += band.tissue_pixels
+        positive_pixels += band.positive_pixels
+        total += band.total
+        for strip in band.strips:
+            counter.join(strip)
     return {
         "complete": result.complete,
         "tissue_area_mm2": tissue_pixels * result.mpp**2 / 1e6,
@@ -108,6 +109,43 @@ def _measure_stain(result: Result, mask: TissueMap, stain: Stain, *, min_object_
         "min_object_um2": min_object_um2,
         "um_per_px": result.mpp,
     }
+
+
+@dataclass(frozen=True, eq=False)
+class _Band:
+    """What is counted in a band, and the components of its strips."""
+
+    tissue_pixels: int
+    positive_pixels: int
+    total: float
+    strips: list[Labelled]
+
+
+def _bands(finest: zarr.Array[Any], mask: TissueMap, threshold: float, *, is_rgb: bool) -> Iterator[_Band]:
+    """Yield the bands of an image from top to bottom."""
+    threads, under_way = min(_AT_ONCE, os.cpu_count() or 1), deque[Future[_Band]]()
+    with ThreadPoolExecutor(threads, "diffuscope-measure") as pool:
+        for y in range(0, finest.shape[1], _BAND):
+            under_way.append(pool.submit(_band, finest, mask, y, threshold, is_rgb=is_rgb))
+            if len(under_way) == threads:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+
+
+def _band(finest: zarr.Array[Any], mask: TissueMap, y: int, threshold: float, *, is_rgb: bool) -> _Band:
+    height, width = min(_BAND, finest.shape[1] - y), finest.shape[2]
+    positive = np.zeros((height, width), np.bool_)
+    tissue_pixels, total = 0, 0.0
+    for x in range(0, width, _COLUMNS):
+        read = read_box(finest, (y, x, height, min(_COLUMNS, width - x)))
+        dab = dab_density(np.moveaxis(read, 0, -1)) if is_rgb else read[0]
+        tissue = mask.read(y, x, *dab.shape)
+        np.logical_and(tissue, dab > threshold, out=positive[:, x : x + _COLUMNS])
+        tissue_pixels += int(np.count_nonzero(tissue))
+        total += float(dab[tissue].sum(dtype=np.float64))
+    strips = [label_strip(positive[top : top + _STRIP]) for top in range(0, height, _STRIP)]
+    return _Band(tissue_pixels, int(np.count_nonzero(positive)), total, strips)
 
 
 def write_csv(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
@@ -132,9 +170,3 @@ def write_csv(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
 def _text(value: Any) -> Any:
     """Six digits are more than any of these numbers deserves; whole numbers and words stay."""
     return f"{value:.6g}" if isinstance(value, float) else value
-
-
-def _density(part: da.Array, *, is_rgb: bool) -> NDArray[np.float32]:
-    """Read a part of the finest level as DAB density (h, w)."""
-    read = np.asarray(part.compute(scheduler="synchronous"))
-    return dab_density(read) if is_rgb else read[..., 0]

@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
 from scipy.sparse import csgraph
 
 _TOUCHING = np.ones((3, 3), dtype=np.bool_)
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """The components of a strip by themselves.
+
+    Attributes
+    ----------
+    top, bottom : ndarray of int (width,)
+        Numbers of the components in the first and in the last row; 0 is background.
+    pixels : ndarray of int
+        Pixels of each component, in the order of the numbers, from 1.
+    """
+
+    top: NDArray[np.integer]
+    bottom: NDArray[np.integer]
+    pixels: NDArray[np.integer]
+
+
+def label_strip(strip: NDArray[np.bool_]) -> Labelled:
+    """Find the components of a strip of at least one row; what takes the time, and knows of no other strip."""
+    labels, found = ndimage.label(strip, structure=_TOUCHING)
+    pixels = np.bincount(labels.ravel(), minlength=found + 1)[1:]
+    # Copies, so that the labels of the whole strip go.
+    return Labelled(labels[0].copy(), labels[-1].copy(), pixels)
 
 
 class ObjectCounter:
@@ -33,17 +60,19 @@ class ObjectCounter:
 
     def add(self, strip: NDArray[np.bool_]) -> None:
         """Take in the next rows, shape (any number of rows, width)."""
-        if not len(strip):
-            return
-        labels, found = ndimage.label(strip, structure=_TOUCHING)
-        open_before = len(self._pixels) - 1
-        pixels = np.concatenate([self._pixels[1:], np.bincount(labels.ravel(), minlength=found + 1)[1:]])
-        group = self._merge(labels[0], open_before, found)
+        if len(strip):
+            self.join(label_strip(strip))
+
+    def join(self, strip: Labelled) -> None:
+        """Take in the next rows, whose components are known."""
+        open_before, found = len(self._pixels) - 1, len(strip.pixels)
+        pixels = np.concatenate([self._pixels[1:], strip.pixels])
+        group = self._merge(strip.top, open_before, found)
         merged = np.bincount(group, weights=pixels).astype(np.int64) if len(group) else np.zeros(0, np.int64)
 
         # Number of the merged component (from 1) under every px of the new last row.
         names = np.concatenate([[0], group[open_before:] + 1])
-        bottom = names[labels[-1]]
+        bottom = names[strip.bottom]
         still_open = np.unique(bottom[bottom > 0])
         closed = np.ones(len(merged), dtype=np.bool_)
         closed[still_open - 1] = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -75,10 +76,11 @@ class Canvas:
         resume: bool = False,
         each: Each = map,
     ) -> None:
-        self.path, self.plan, self.ports, self._each = path, plan, tuple(ports), each
+        self.path, self.plan, self.ports, self.each = path, plan, tuple(ports), each
         self._kept = KeptParts(path / "tiles", len(plan.axes))
         self.done = np.zeros_like(plan.wanted)
         self._stale: set[tuple[int, ...]] = set()
+        self._lock = threading.Lock()
         if resume:
             self.root = zarr.open_group(path, mode="r+", zarr_format=2)
             self.images = open_images(self.root, self.ports)
@@ -149,7 +151,7 @@ class Canvas:
             index: {cell: self._stacked(item, cell) for cell in self._cells(item.tile) if cell not in whole}
             for index, item in fresh.items()
         }
-        self._kept.keep({index: parts for index, parts in waiting.items() if parts}, self._each)
+        self._kept.keep({index: parts for index, parts in waiting.items() if parts}, self.each)
         # A cell of which a part is neither here nor kept is composed already, and a tile of it is being done again.
         blends = [one for one in (self._blend(cell, fresh) for cell in sorted(whole)) if one is not None]
         self._compose(blends, durable=True)
@@ -165,10 +167,11 @@ class Canvas:
         return [union(boxes.pop(item.tile.index, []), len(self.plan.axes)) for item in group]
 
     def refresh(self) -> None:
-        """Bring coarser levels and the count of finished tiles up to date on disk."""
+        """Bring coarser levels and the count of finished tiles up to date on disk; tiles may be written meanwhile."""
+        with self._lock:
+            stale, self._stale = self._stale, set()
         for levels in self.images.values():
-            update_pyramid(levels, self._stale, self._each)
-        self._stale.clear()
+            update_pyramid(levels, stale, self.each)
         self._mark(complete=False)
 
     def amend_batch(self, batch: int) -> None:
@@ -176,7 +179,7 @@ class Canvas:
         record = self._about["record"]
         compute = record["compute"]
         sizes = [*compute.get("batches", [compute["batch"]]), batch]
-        self._about["record"] = {**record, "compute": {**compute, "batch": batch, "batches": sizes}}
+        self._about = self._about | {"record": {**record, "compute": {**compute, "batch": batch, "batches": sizes}}}
         self._mark(complete=False)
 
     def finish(self) -> bool:
@@ -261,7 +264,7 @@ class Canvas:
     def _compose(self, blends: Sequence[Blend], *, durable: bool) -> None:
         """Blend cells and write their pixels, rounded once, chunk by chunk; what nothing covers is filled."""
         patches: dict[tuple[str, tuple[int, ...]], list[Patch]] = defaultdict(list)
-        for one, blocks in zip(blends, self._each(self._blocks, blends), strict=True):
+        for one, blocks in zip(blends, self.each(self._blocks, blends), strict=True):
             for chunk in chunks(one.box):
                 for key, block in blocks.items():
                     patches[key, chunk].append((one.box, block))
@@ -270,9 +273,10 @@ class Canvas:
             (key, chunk), found = item
             write_chunk(self.images[key][0], chunk, found, durable=durable)
 
-        for _ in self._each(write, patches.items()):
+        for _ in self.each(write, patches.items()):
             pass
-        self._stale.update(chunk for _, chunk in patches)
+        with self._lock:
+            self._stale.update(chunk for _, chunk in patches)
         if durable:
             for folder in {chunk_file(self.images[key][0], chunk).parent for key, chunk in patches}:
                 names_to_disk(folder)
@@ -320,8 +324,8 @@ class Canvas:
         return (*(start - axis.start for start, axis in zip(starts, self.plan.axes, strict=True)), *lengths)
 
     def _mark(self, *, complete: bool) -> None:
-        about: dict[str, Any] = {**self._about, "complete": complete, "done": self.count}
-        self.root.attrs[ATTRS] = about
+        with self._lock:
+            self.root.attrs[ATTRS] = {**self._about, "complete": complete, "done": self.count}
 
     def _is_whole(self, cell: Cell, done: NDArray[np.bool_]) -> bool:
         return all(done[self.plan.slot(*tile.index)] for tile in self.plan.covering(cell))

@@ -98,6 +98,18 @@ def read_chunk(array: zarr.Array[Any], chunk: tuple[int, ...]) -> NDArray[np.gen
     return content
 
 
+def read_box(array: zarr.Array[Any], box: Box) -> NDArray[np.generic]:
+    """Return a box of an array (see `write_box`), (c, …)."""
+    starts, lengths = halves(box)
+    block = np.empty((array.shape[0], *lengths), array.dtype)
+    for chunk in chunks(box):
+        first = [i * side for i, side in zip(chunk, array.chunks[1:], strict=True)]
+        begin = [max(start, at) for start, at in zip(starts, first, strict=True)]
+        end = [min(s + n, at + side) for s, n, at, side in zip(starts, lengths, first, array.chunks[1:], strict=True)]
+        block[:, *_cut(begin, end, starts)] = read_chunk(array, chunk)[:, *_cut(begin, end, first)]
+    return block
+
+
 def _empty(array: zarr.Array[Any]) -> NDArray[np.generic]:
     return np.full(array.chunks, array.fill_value, array.dtype)
 

@@ -19,7 +19,8 @@ from diffuscope.tiling.events import Event, Finished, Notice, Preview, Started, 
 from diffuscope.tiling.plan import Tile
 from diffuscope.tiling.queue import Focus, TileQueue
 
-# Coarser levels follow every two seconds, or later where that would take more than so much of the time.
+# Coarser levels follow every two seconds, or later where that would take more than so much of the time of cores that
+# also compute.
 REFRESH_SECONDS, REFRESH_SHARE = 2.0, 0.02
 # Finished tiles that may wait to be written, or two batches where these are larger: more would hide a disk that is too
 # slow, and fill the memory.
@@ -121,6 +122,8 @@ class _Writer:
     def __init__(self, canvas: Canvas) -> None:
         self._canvas = canvas
         self._thread = ThreadPoolExecutor(1, "diffuscope-write")
+        self._pyramid = ThreadPoolExecutor(1, "diffuscope-pyramid")
+        self._refreshed: Future[None] | None = None
         self._lock = threading.Lock()
         self._group: list[tuple[Computed, Future[TileDone]]] = []
         self._waiting: deque[Future[TileDone]] = deque()
@@ -156,6 +159,9 @@ class _Writer:
         finally:
             self._waiting.clear()
             self._thread.shutdown(cancel_futures=True)
+            self._pyramid.shutdown()
+        if self._refreshed is not None:
+            self._refreshed.result()
 
     def _write(self) -> None:
         """Write the tiles that came since the last call, none or several."""
@@ -163,14 +169,15 @@ class _Writer:
             group, self._group = self._group, []
         if not group:
             return
+        told: list[TileDone] = []
         try:
-            if self._failed is not None:
-                raise self._failed
-            told = self._write_group([item for item, _ in group])
+            if self._failed is None:
+                told = self._write_group([item for item, _ in group])
         except BaseException as error:  # noqa: BLE001  it is the one's to raise who waits
             self._failed = error
+        if self._failed is not None:
             for _, written in group:
-                written.set_exception(error)
+                written.set_exception(self._failed)
             return
         for (_, written), event in zip(group, told, strict=True):
             written.set_result(event)
@@ -178,13 +185,20 @@ class _Writer:
     def _write_group(self, group: Sequence[Computed]) -> list[TileDone]:
         before = self._canvas.count
         boxes = self._canvas.write_tiles(group)
-        start = time.perf_counter()
-        if start > self._due:
-            self._canvas.refresh()
-            end = time.perf_counter()
-            self._due = end + max(REFRESH_SECONDS, (end - start) / REFRESH_SHARE)
+        if time.perf_counter() > self._due and (self._refreshed is None or self._refreshed.done()):
+            if self._refreshed is not None:
+                self._refreshed.result()
+            self._refreshed = self._pyramid.submit(self._refresh)
         tiles, seconds = self._canvas.plan.count, self.seconds()
         return [
             TileDone(done=before + number, tiles=tiles, box=box, seconds=seconds)
             for number, box in enumerate(boxes, start=1)
         ]
+
+    def _refresh(self) -> None:
+        start = time.perf_counter()
+        self._canvas.refresh()
+        end = time.perf_counter()
+        # Threads of an executor are there where cores are free beside what computes.
+        share = REFRESH_SHARE if self._canvas.each is map else 1.0
+        self._due = end + max(REFRESH_SECONDS, (end - start) / share)

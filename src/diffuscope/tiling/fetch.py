@@ -40,7 +40,9 @@ class Fetch(Generic[T]):
         From the arrays, float32 by key, to items.
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor], make: Callable[[dict[str, NDArray[np.float32]]], Sequence[T]]):
+    def __init__(
+        self, tensors: Mapping[str, Tensor], make: Callable[[dict[str, NDArray[np.float32]]], Sequence[T]]
+    ) -> None:
         self._make, self._event = make, None
         device = next((value.device for value in tensors.values() if value.device.type == "cuda"), None)
         if device is None:
@@ -138,7 +140,8 @@ def fetch_preview(estimate: Estimate, port: Port, *, y: int, x: int, z: int) -> 
         image = to_stored(np.moveaxis(arrays["image"], 0, -1), port)
         return [Preview(y=y, x=x, z=z, image=image, step=estimate.step, steps=estimate.steps)]
 
-    return Fetch({"image": estimate.clean[port.key][0]}, make)
+    # A copy: a recorded batch leaves its estimates where the next one will.
+    return Fetch({"image": estimate.clean[port.key][0].clone()}, make)
 
 
 @cache

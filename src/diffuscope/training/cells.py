@@ -139,7 +139,7 @@ def _moments(labels: NDArray[np.int32], image: NDArray[np.floating]) -> tuple[ND
     area = np.bincount(label).astype(np.float64)
     there = np.flatnonzero(area)
 
-    def mean(of: NDArray[np.floating]) -> NDArray[np.float64]:
+    def mean(of: NDArray[np.floating | np.integer]) -> NDArray[np.float64]:
         return np.bincount(label, of) / np.maximum(area, 1.0)
 
     centre, level = (mean(y), mean(x)), mean(values)

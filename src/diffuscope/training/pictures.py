@@ -37,7 +37,7 @@ def sample(system: System, batch: Mapping[str, Tensor], *, device: torch.device,
     Returns
     -------
     dict of str to Tensor
-        As `System.sample` returns.
+        As `System.sample` returns, on the CPU.
     """
     inputs = {port.key: laid_out(batch[port.key].to(device)) for port in system.inputs}
     first = next(iter(inputs.values()))
@@ -51,7 +51,7 @@ def sample(system: System, batch: Mapping[str, Tensor], *, device: torch.device,
         try:
             next(steps)
         except StopIteration as end:
-            return end.value
+            return {key: value.cpu() for key, value in end.value.items()}
 
 
 def draw(system: System, batch: Mapping[str, Tensor], path: Path, *, device: torch.device) -> None:

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from diffuscope.networks.blocks import ChannelNorm, ResidualBlock, TimeEmbedding, Upsample, downsample
+from diffuscope.networks.blocks import ChannelNorm, GroupNorm, ResidualBlock, TimeEmbedding, Upsample, downsample
 from diffuscope.systems.damm.agreement import Agreement
 from diffuscope.systems.damm.loss import divergence
 from diffuscope.systems.damm.mmfm import MMFM, Concatenation
@@ -23,7 +23,7 @@ _GROUPS = 8
 
 def make_norm(kind: Norm, width: int) -> nn.Module:
     """Return the norm of a feature (n, width, h, w): of each px over its channels, or of a tile in groups of them."""
-    return ChannelNorm() if kind == "channel" else nn.GroupNorm(_GROUPS, width)
+    return ChannelNorm() if kind == "channel" else GroupNorm(_GROUPS, width)
 
 
 class Stream(nn.Module):
@@ -78,7 +78,7 @@ class Decoder(nn.Module):
         """Return (n, outputs, h, w) of the encoder's features, finest first, and what enters the middle block."""
         h = self.blocks[-1](torch.cat([self.middle(bottleneck, embedding), skips[-1]], dim=1), embedding)
         for level in reversed(range(len(skips) - 1)):
-            h = self.blocks[level].joined(self.up[level], h, skips[level], embedding)
+            h = self.blocks[level](h, embedding, beside=(self.up[level], skips[level]))
         return self.head(self.norm(h, activate=True))
 
 

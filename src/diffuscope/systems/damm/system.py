@@ -65,7 +65,7 @@ class Damm(System):
         # Steps of training so far: in checkpoints and weights, so that a resumed warm-up ends where it would have.
         self.register_buffer("trained", torch.zeros((), dtype=torch.int64))
         self._warm: bool | None = None
-        self.register_load_state_dict_post_hook(_forget_warmth)
+        self.register_load_state_dict_post_hook(_forget_warmth)  # type: ignore[no-untyped-call]
         self.inputs = tuple(outputs.taken(one, config) for one in (config.main, *config.auxiliaries))
         self.outputs = outputs.made(config)
         self.presets = {
@@ -250,7 +250,7 @@ class Damm(System):
         return noise(config.output.key, sample=sample, step=step, channels=config.channels, every=config.factor)
 
 
-def _forget_warmth(system: nn.Module, _keys: object) -> None:
+def _forget_warmth(system: Damm, _keys: object) -> None:
     """Have the number of steps read anew: other weights have been trained for another number."""
     system._warm = None  # noqa: SLF001
 

@@ -5,6 +5,8 @@ A GPU would wait for the CPU to do it, and the CPU could not keep up.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -52,6 +54,11 @@ def filled(density: Tensor) -> Tensor:
     if density.device.type == "cpu":
         one_by_one = [fill_rims(image) for image in density[:, 0].numpy()]
         return torch.from_numpy(np.stack(one_by_one))[:, None]
+    if density.device.type == "cuda" and find_spec("triton") is not None:
+        # Here, not above: who has no such device need not have it.
+        from diffuscope.systems.staindiffuser.rims_kernel import fill
+
+        return fill(density)
     return fill_rims_in_parallel(density)
 
 

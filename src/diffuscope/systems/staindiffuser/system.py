@@ -18,10 +18,10 @@ from diffuscope.systems.staindiffuser.config import WIDTHS, StainDiffuserConfig
 from diffuscope.systems.staindiffuser.density import dab_of, filled
 from diffuscope.systems.staindiffuser.network import StainDiffuserNetwork
 
-# The segmentation branch is a second opinion, not the product: few steps are enough. A probability is the posterior
-# mean: one evaluation at t = T.
+# How the second branch is read. The probability of a mask is its posterior mean: one evaluation at t = T, where a sample
+# would be one draw. The mean of distances is no distance: that one is drawn, as a second opinion in few steps.
 _SEGMENTATION_SAMPLER = "sde-dpmsolver++"
-_SEGMENTATION_STEPS = {"segmentation": 5, "distance": 5, "probability": 1}
+_SEGMENTATION_STEPS = {"segmentation": 1, "distance": 5, "probability": 1}
 
 
 class StainDiffuser(BranchSystem):
