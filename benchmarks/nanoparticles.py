@@ -31,6 +31,7 @@ from benchmarks.reproduce.tumours import EXTERNAL, INTERNAL, KEYS, MPP, Cohort, 
 from diffuscope.errors import InputError
 from diffuscope.evaluation.paired import psnr
 from diffuscope.evaluation.statistics import bootstrap_interval
+from diffuscope.phantoms.tumour import PHANTOMS
 from diffuscope.run import load_model, run
 from diffuscope.systems.damm import Damm
 from diffuscope.tiling.engine import Finished
@@ -49,12 +50,13 @@ def main() -> None:
     parser.add_argument("what", choices=list(MEASURES))
     parser.add_argument("model", help="a model folder, or a name")
     parser.add_argument("--json", type=Path, metavar="FILE", help='write {"figures": {key: number}}')
+    parser.add_argument("--phantom", choices=list(PHANTOMS), default="even", help="what it was trained on")
     arguments = parser.parse_args()
     measure, goals = MEASURES[arguments.what]
-    report(measure(arguments.model), goals, arguments.json)
+    report(measure(arguments.model, *loaded(arguments.model, arguments.phantom)), goals, arguments.json)
 
 
-def loaded(name: str) -> tuple[Damm, Task]:
+def loaded(name: str, phantom: str) -> tuple[Damm, Task]:
     """Return a model's system, and how it is asked: tiles of its own patch, every animal held out."""
     try:
         system = load_model(name).system
@@ -65,15 +67,14 @@ def loaded(name: str) -> tuple[Damm, Task]:
         raise SystemExit(f"{name} does not predict nanoparticles from vessels and nuclei: give one that does.")
     [row] = [one for one in ROWS if one.name == DAMMP]
     # No animal trains here: of each there are as many fields as test.
-    cohort, patch = Cohort(folds=1, fields=Cohort.tested), system.config.patch
+    cohort, patch = Cohort(folds=1, fields=Cohort.tested, phantom=phantom), system.config.patch
     if round(cohort.size / MPP) % patch:
         raise SystemExit(f"{name} has patches of {patch} px, which do not fill fields of {cohort.size / MPP:g} px.")
     return system, Task(Fold(0, cohort), row, replace(BUDGETS["standard"], patch=patch, cohort=cohort))
 
 
-def quality(name: str) -> dict[str, float]:
+def quality(_name: str, system: Damm, task: Task) -> dict[str, float]:
     """Score the model on both cohorts."""
-    system, task = loaded(name)
     figures: dict[str, float] = {}
     tests = task.fold.tests()
     known = np.concatenate([animal.images[:, 2] for animal in tests[INTERNAL]])
@@ -107,16 +108,14 @@ def quality(name: str) -> dict[str, float]:
     return figures
 
 
-def uncertainty(name: str) -> dict[str, float]:
+def uncertainty(_name: str, system: Damm, task: Task) -> dict[str, float]:
     """Return the areas under the sparsification error, mean over two animals."""
-    system, task = loaded(name)
     found = [calibration(task, system, animal) for animal in task.fold.tests()[INTERNAL][:2]]
     return {f"ause: {name}": float(np.mean([one[name] for one in found])) for name in found[0]}
 
 
-def seconds(name: str) -> dict[str, float]:
+def seconds(name: str, _system: Damm, task: Task) -> dict[str, float]:
     """Time a run over a region of 1024 px: one large field, side by side, in a file of half of the model's µm/px."""
-    _, task = loaded(name)
     field = large_field(task)
     planes = [np.tile(field[key][..., 0], [-(-SIDE // length) for length in field[key].shape[:2]]) for key in KEYS[:2]]
     fine = np.stack([plane[:SIDE, :SIDE].round().astype(np.uint8).repeat(2, 0).repeat(2, 1) for plane in planes])
@@ -130,9 +129,8 @@ def seconds(name: str) -> dict[str, float]:
     return {"seconds_1024px": taken, "tiles": done.tiles, "threads": torch.get_num_threads()}
 
 
-def branches(name: str) -> dict[str, float]:
+def branches(_name: str, system: Damm, task: Task) -> dict[str, float]:
     """Return how steps across borders compare with those beside them."""
-    system, task = loaded(name)
     return seams(system, large_field(task))
 
 
