@@ -6,6 +6,7 @@ the tumour model that it trained on, and two of another one. All of it is simula
 - ``quality``: the prediction as d decides, and always uni- and always multi-modal, beside one number for every px;
   what nuclei are worth, and what deciding by d is, each with its 95 % interval over animals; whether d tells fields
   whose nuclei mislead. One sample, default quality. This goes on the model's card.
+- ``label``: how well the feedback's label can tell fields whose nuclei mislead, by the number of draws of (t, ε).
 - ``calibration``: whether U, and the deviation over samples, tell where errors are.
 - ``seconds``: of a region of 1024 px at default quality through the engine, as a run computes it.
 - ``seams``: steps across tiles' borders, with branches forced and by d.
@@ -16,11 +17,15 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
 
 from benchmarks._report import Goal, report
 from benchmarks.branches import seams
@@ -40,6 +45,7 @@ from diffuscope.training.tumours import CHANNELS, write_image
 
 SIDE = 1024
 _WAYS = {"": None, "_unimodal": 0.0, "_multimodal": 1.0}
+_DRAWS = (1, 2, 4, 8)
 _OF_FIELDS = ("psnr_db", "psnr_concordant", "psnr_discordant")
 _GAINS = {"gain_of_nuclei": ("_multimodal", "_unimodal"), "gain_of_d": ("", "_multimodal")}
 
@@ -108,6 +114,38 @@ def quality(_name: str, system: Damm, task: Task) -> dict[str, float]:
     return figures
 
 
+@torch.inference_mode()
+def label(_name: str, system: Damm, task: Task) -> dict[str, float]:
+    """Return how well the difference of the branches' errors tells what a tile's nuclei are, by the number of draws."""
+    side = system.config.patch
+    differences: list[NDArray[np.float64]] = []
+    misleads: list[bool] = []
+    for animal in task.fold.tests()[INTERNAL]:
+        for field, kind in zip(animal.images, animal.kinds, strict=True):
+            starts = range(0, field.shape[1] - side + 1, side)
+            tiles = torch.from_numpy(np.stack([field[:, y : y + side, x : x + side] for y in starts for x in starts]))
+            images = {key: tiles[:, i : i + 1] for i, key in enumerate(KEYS)}
+            differences.append(_differences(system, images).double().numpy())
+            misleads += [kind != "concordant"] * len(tiles)
+    found, wrong = np.concatenate(differences), np.array(misleads)
+    figures: dict[str, float] = {}
+    for draws in _DRAWS:
+        told = found[:, :draws].mean(axis=1)
+        figures |= {
+            f"auroc_of_{draws}_draws": float(roc_auc_score(wrong, told)),
+            f"multimodal_better_concordant_{draws}_draws": float((told[~wrong] <= 0).mean()),
+            f"multimodal_better_discordant_{draws}_draws": float((told[wrong] <= 0).mean()),
+        }
+    return figures
+
+
+def _differences(system: Damm, images: Mapping[str, Tensor]) -> Tensor:
+    """Return the multi-modal less the uni-modal branch's error of each tile and draw, (n, draws)."""
+    calls = -(-max(_DRAWS) // system.config.draws)
+    found = [system.distances(images, torch.Generator().manual_seed(seed)) for seed in range(calls)]
+    return torch.cat([multimodal - unimodal for unimodal, multimodal in found], dim=1)
+
+
 def uncertainty(_name: str, system: Damm, task: Task) -> dict[str, float]:
     """Return the areas under the sparsification error, mean over two animals."""
     found = [calibration(task, system, animal) for animal in task.fold.tests()[INTERNAL][:2]]
@@ -140,6 +178,7 @@ MEASURES = {
         {f"{cohort}_auroc_of_d": Goal(low=0.9) for cohort in (INTERNAL, EXTERNAL)}
         | {"gain_of_nuclei_psnr_concordant": Goal(low=3.0), "gain_of_d_psnr_db_low": Goal(low=0.0)},
     ),
+    "label": (label, {}),
     "calibration": (uncertainty, {}),
     "seconds": (seconds, {"seconds_1024px": Goal(high=90.0)}),
     "seams": (branches, {f"border_ratio_{way}": Goal(high=1.1) for way in ("by_d", "checkerboard")}),
