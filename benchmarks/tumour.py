@@ -1,6 +1,6 @@
 """What the simulated nuclei tell about nanoparticles beyond the vessels, by regression on local features.
 
-    python -m benchmarks.tumour [--fields 6] [--size 256]
+    python -m benchmarks.tumour [--fields 6] [--size 256] [--phantom endosomal]
 
 Gradient boosting on what a few filters see of CD31, and of CD31 and DAPI; animals held out one at a time, and a cohort
 of another tumour model. No network is trained: this says that the information is there, not that a model finds it.
@@ -17,7 +17,7 @@ from scipy import ndimage
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from diffuscope.evaluation.penetration import find_vessels, vessel_distance
-from diffuscope.phantoms.tumour import BREAST, MELANOMA, Field, cohort
+from diffuscope.phantoms.tumour import PHANTOMS, Field, TumourModel, cohort
 from diffuscope.phantoms.tumour.imaging import FULL
 
 ANIMALS = 6
@@ -75,7 +75,11 @@ def error(model: HistGradientBoostingRegressor, field: Field, seen: NDArray[np.f
 
 
 def measure(
-    fields: Sequence[Field], features: Callable[[Field], NDArray[np.float32]]
+    fields: Sequence[Field],
+    features: Callable[[Field], NDArray[np.float32]],
+    *,
+    trained: TumourModel,
+    other: TumourModel,
 ) -> dict[str, list[tuple[float, float]]]:
     """Predict every animal from the others, and the other tumour model from all: errors by kind of field."""
     seen = [features(field) for field in fields]
@@ -86,18 +90,17 @@ def measure(
         return [field for field, _ in pairs], [one for _, one in pairs]
 
     def learns(field: Field) -> bool:
-        return field.kind == "concordant" and field.animal.model is BREAST
+        return field.kind == "concordant" and field.animal.model is trained
 
-    for held in (*range(ANIMALS), MELANOMA.name):
+    def group(field: Field) -> int | str:
+        return field.animal.number if field.animal.model is trained else other.name
+
+    for held in (*range(ANIMALS), other.name):
         model = fit(*told(lambda field, held=held: learns(field) and field.animal.number != held))
-        for field, one in zip(*told(lambda field, held=held: _group(field) == held), strict=True):
-            kind = field.kind if field.animal.model is BREAST else f"{MELANOMA.name}, {field.kind}"
+        for field, one in zip(*told(lambda field, held=held: group(field) == held), strict=True):
+            kind = field.kind if field.animal.model is trained else f"{other.name}, {field.kind}"
             found.setdefault(kind, []).append(error(model, field, one))
     return found
-
-
-def _group(field: Field) -> int | str:
-    return field.animal.number if field.animal.model is BREAST else field.animal.model.name
 
 
 def main() -> None:
@@ -105,12 +108,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tumour", description=main.__doc__)
     parser.add_argument("--fields", type=int, default=6, help="of each animal")
     parser.add_argument("--size", type=int, default=256, help="px")
+    parser.add_argument("--phantom", choices=list(PHANTOMS), default="even", help="where cells keep particles")
     options = parser.parse_args()
+    trained, other = PHANTOMS[options.phantom]
     fields = [
-        *cohort(model=BREAST, animals=ANIMALS, fields=options.fields, size=options.size),
-        *cohort(model=MELANOMA, animals=2, fields=options.fields, size=options.size),
+        *cohort(model=trained, animals=ANIMALS, fields=options.fields, size=options.size),
+        *cohort(model=other, animals=2, fields=options.fields, size=options.size),
     ]
-    found = {name: measure(fields, features) for name, features in FEATURES.items()}
+    found = {name: measure(fields, features, trained=trained, other=other) for name, features in FEATURES.items()}
     print("| fields | n | vessels: R² · PSNR | vessels + nuclei: R² · PSNR | nuclei add | better in |")
     print("| --- | --- | --- | --- | --- | --- |")
     for kind in found["vessels"]:

@@ -18,7 +18,7 @@ from diffuscope.phantoms.tumour import BREAST, draw_animal, simulate_field
 from diffuscope.run import load_model
 from diffuscope.systems.registry import build_system
 
-SMALL = Cohort(animals=2, folds=2, external=1, fields=2, tested=2, size=64)
+SMALL = Cohort(animals=2, folds=2, external=1, fields=2, tested=2, size=64, phantom="even")
 BUDGET = replace(damm.BUDGETS["quick"], cohort=SMALL)
 
 
@@ -84,9 +84,10 @@ def test_every_row_can_be_built_and_has_a_key_of_its_own():
         replace(whole, budget=replace(BUDGET, steps=5)),
         replace(whole, budget=replace(BUDGET, samples=3)),
         replace(whole, fold=Fold(0, replace(SMALL, fields=3))),
+        replace(whole, fold=Fold(0, replace(SMALL, phantom="endosomal"))),
         replace(whole, row=replace(whole.row, config={"alpha": 0.2})),
     )
-    assert len({one.cell.key for one in (whole, *changed)}) == 6
+    assert len({one.cell.key for one in (whole, *changed)}) == 7
     seen = task("ldm")
     assert replace(seen, row=replace(seen.row, inputs=KEYS[:1])).cell.key != seen.cell.key
 

@@ -35,7 +35,7 @@ from benchmarks.reproduce.tumours import EXTERNAL, INTERNAL, KEYS, MPP, Animal, 
 from diffuscope.evaluation.calibration import ause
 from diffuscope.evaluation.paired import psnr, ssim
 from diffuscope.evaluation.penetration import find_vessels, measure_penetration
-from diffuscope.phantoms.tumour import BREAST, draw_animal, simulate_field
+from diffuscope.phantoms.tumour import PHANTOMS, draw_animal, simulate_field
 from diffuscope.run import load_model
 from diffuscope.systems.base import SampleSettings, System
 from diffuscope.systems.damm import Damm, outputs
@@ -229,8 +229,9 @@ def calibration(task: Task, system: Damm, animal: Animal) -> dict[str, float]:
 
 def large_field(task: Task) -> dict[str, NDArray[np.float32]]:
     """Simulate a field of many tiles, of an animal that is held out: its inputs (h, w, 1)."""
-    size = 2 * task.fold.cohort.size
-    field = simulate_field(draw_animal(BREAST, seed=0, number=task.fold.held[0]), _SEAM_FIELD, size=size)
+    cohort = task.fold.cohort
+    animal = draw_animal(PHANTOMS[cohort.phantom][0], seed=0, number=task.fold.held[0])
+    field = simulate_field(animal, _SEAM_FIELD, size=2 * cohort.size)
     return {key: halved(getattr(field, key))[..., None] for key in KEYS[:2]}
 
 

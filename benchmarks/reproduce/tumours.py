@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.reproduce.study import Batches
-from diffuscope.phantoms.tumour import BREAST, MELANOMA, TumourModel, draw_animal, kind_of, simulate_field
+from diffuscope.phantoms.tumour import PHANTOMS, TumourModel, draw_animal, kind_of, simulate_field
 
 KEYS = ("vessels", "nuclei", "nanoparticles")
 #: µm per px: the transport equation is solved on 2 µm, and fields are simulated with half of that.
@@ -34,6 +34,8 @@ class Cohort:
         Fields of each animal, and how many of them test where it is held out.
     size : int
         Side of a field, px of 1 µm.
+    phantom : {"even", "endosomal"}
+        Key of the two tumour models in `PHANTOMS`.
     """
 
     animals: int = 6
@@ -42,6 +44,7 @@ class Cohort:
     fields: int = 24
     tested: int = 8
     size: int = 256
+    phantom: str = "endosomal"
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +104,7 @@ class Fold:
             rng = np.random.default_rng([seed, step])
             crops = []
             for _ in range(batch):
-                fields = self._animal(BREAST, numbers[rng.integers(len(numbers))]).images
+                fields = self._animal(numbers[rng.integers(len(numbers))]).images
                 index = int(rng.integers(len(fields)))
                 y, x = rng.integers(0, np.array(fields.shape[2:]) - patch + 1)
                 turned = np.rot90(fields[index, :, y : y + patch, x : x + patch], int(rng.integers(4)), (1, 2))
@@ -113,17 +116,18 @@ class Fold:
 
     def tests(self) -> dict[str, list[Animal]]:
         """Return the animals of each cohort, with the fields that test."""
-        internal = [self._animal(BREAST, number) for number in self.held]
-        external = [self._animal(MELANOMA, number) for number in range(self.cohort.external)]
+        internal = [self._animal(number) for number in self.held]
+        external = [self._animal(number, external=True) for number in range(self.cohort.external)]
         first = slice(self.cohort.tested)
         return {
             name: [Animal(one.name, one.images[first], one.kinds[first]) for one in animals]
             for name, animals in ((INTERNAL, internal), (EXTERNAL, external))
         }
 
-    def _animal(self, model: TumourModel, number: int) -> Animal:
-        fields = self.cohort.tested if model is MELANOMA else self.cohort.fields
-        return _animal(model, number, self.cohort.size, fields)
+    def _animal(self, number: int, *, external: bool = False) -> Animal:
+        cohort = self.cohort
+        fields = cohort.tested if external else cohort.fields
+        return _animal(PHANTOMS[cohort.phantom][external], number, cohort.size, fields)
 
 
 @cache

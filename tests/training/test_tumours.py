@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,14 @@ def test_it_says_that_it_is_simulated(folder: Path):
     assert (folder / SIMULATED).read_text().startswith("SIMULATED by")
     with tifffile.TiffFile(next((folder / "nuclei").iterdir())) as file:
         assert "SIMULATED" in file.ome_metadata
+
+
+def test_a_phantom_is_told_by_its_groups_and_holds_out_its_own_other_tumour(tmp_path: Path):
+    write_cohort(tmp_path / "cohort", replace(PLAN, animals=1, fields=1, phantom="endosomal"))
+    cases = find_cases(tmp_path / "cohort", list(CHANNELS))
+    assert {case.group: case.part for case in cases} == {"breast-endosomal-0": None, "melanoma-endosomal-0": "test"}
+    with pytest.raises(InputError, match="no phantom 'endosome': choose one of even, endosomal"):
+        write_cohort(tmp_path / "none", replace(PLAN, phantom="endosome"))
 
 
 def test_more_processes_write_the_same(folder: Path, tmp_path: Path):

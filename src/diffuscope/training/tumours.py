@@ -26,8 +26,8 @@ from diffuscope.cases.find import SIMULATED, TABLE
 from diffuscope.errors import InputError
 from diffuscope.phantoms.tumour import (
     BREAST,
-    MELANOMA,
     MPP,
+    PHANTOMS,
     Animal,
     Kind,
     draw_animal,
@@ -61,6 +61,8 @@ class Plan:
         Share of fields whose nuclei channel misleads.
     seed : int
         Of everything.
+    phantom : {"even", "endosomal"}
+        Where cells keep particles: which two tumour models (see `diffuscope.phantoms.tumour.PHANTOMS`).
     """
 
     animals: int = 6
@@ -69,6 +71,7 @@ class Plan:
     size: int = 256
     discordant: float = 0.25
     seed: int = 0
+    phantom: str = "even"
 
 
 def main() -> None:
@@ -179,10 +182,13 @@ def write_image(path: Path, planes: NDArray[np.uint8], channels: list[str]) -> N
 
 def _drawn(plan: Plan) -> list[tuple[Animal, int, Kind]]:
     """Return what is to be simulated."""
-    models = [(model, animals) for model, animals in ((BREAST, plan.animals), (MELANOMA, plan.external)) if animals]
+    if plan.phantom not in PHANTOMS:
+        raise InputError(f"There is no phantom {plan.phantom!r}: choose one of {', '.join(PHANTOMS)}.")
+    numbers = zip(PHANTOMS[plan.phantom], (plan.animals, plan.external), strict=True)
     return [
         one
-        for model, animals in models
+        for model, animals in numbers
+        if animals
         for one in draw_fields(
             seed=plan.seed, model=model, animals=animals, fields=plan.fields, discordant=plan.discordant
         )
@@ -200,7 +206,7 @@ def _write_case(folder: Path, size: int, drawn: tuple[Animal, int, Kind]) -> dic
     return {
         "case": name,
         "group": group,
-        "part": "test" if field.animal.model == MELANOMA else "",
+        "part": "test" if animal.model in (external for _, external in PHANTOMS.values()) else "",
         **{key: f"{key}/{name}.ome.tif" for key in CHANNELS},
         "model": field.animal.model.name,
         "number": field.number,

@@ -2,14 +2,27 @@
 
 from diffuscope.phantoms.tumour.cohort import cohort, draw_fields, kind_of
 from diffuscope.phantoms.tumour.field import DISCORDANT, MPP, Field, Kind, simulate_field
-from diffuscope.phantoms.tumour.parameters import BREAST, MELANOMA, MODELS, Animal, TumourModel, draw_animal
+from diffuscope.phantoms.tumour.parameters import (
+    BREAST,
+    BREAST_ENDOSOMAL,
+    MELANOMA,
+    MELANOMA_ENDOSOMAL,
+    MODELS,
+    PHANTOMS,
+    Animal,
+    TumourModel,
+    draw_animal,
+)
 
 __all__ = [
     "BREAST",
+    "BREAST_ENDOSOMAL",
     "DISCORDANT",
     "MELANOMA",
+    "MELANOMA_ENDOSOMAL",
     "MODELS",
     "MPP",
+    "PHANTOMS",
     "Animal",
     "Field",
     "Kind",

@@ -145,12 +145,16 @@ def _transport(animal: Animal, profiles: Profiles, cells: Cells) -> Distribution
 
 
 def _load(found: Distribution, profiles: Profiles, cells: Cells) -> NDArray[np.float64]:
-    """Bring the solution onto the pixels: free particles around nuclei, bound ones in cells, others in plasma."""
-    wall = np.where(profiles.lumen, 0.0, np.where(profiles.vessels, 0.5, 1.0))
-    free = _spread(found.load - found.bound, profiles, (1 - cells.nuclear) * wall)
-    bound = _spread(found.bound, profiles, cells.endosomes)
+    """Bring the solution onto the pixels: particles are around nuclei, never in them, and in the plasma of blood."""
+    if cells.endosomes is None:
+        evenly = (1 - cells.nuclear) / (1 - _around(cells.nuclear))
+        tissue = _on_pixels(found.load, found.load > 0) * evenly * np.where(profiles.vessels, 0.5, 1.0)
+    else:
+        wall = np.where(profiles.lumen, 0.0, np.where(profiles.vessels, 0.5, 1.0))
+        tissue = _spread(found.load - found.bound, profiles, (1 - cells.nuclear) * wall)
+        tissue += _spread(found.bound, profiles, cells.endosomes)
     blood = profiles.permeability > 0
-    return np.where(profiles.lumen, _PLASMA * found.plasma * blood, free + bound)
+    return np.where(profiles.lumen, _PLASMA * found.plasma * blood, tissue)
 
 
 def _spread(coarse: NDArray[np.float64], profiles: Profiles, places: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -158,13 +162,16 @@ def _spread(coarse: NDArray[np.float64], profiles: Profiles, places: NDArray[np.
 
     Every place gives all that it has to those around it, in proportion: none is made or lost.
     """
-    tissue = _means(profiles.vessels) < 0.5
+    fine = _on_pixels(coarse, _means(profiles.vessels) < 0.5) * ~profiles.vessels
+    return places * _around(fine / np.maximum(_around(places), _LEAST))
+
+
+def _on_pixels(coarse: NDArray[np.float64], tissue: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Interpolate from the grid; its cells that are no tissue take after their nearest neighbours."""
     if tissue.any():
-        # The cells of the grid that vessels cut take after their neighbours.
         nearest = ndimage.distance_transform_edt(~tissue, return_distances=False, return_indices=True)
         coarse = coarse[tuple(nearest)]
-    fine = ndimage.zoom(coarse, _COARSE, order=1, mode="nearest", grid_mode=True) * ~profiles.vessels
-    return places * _around(fine / np.maximum(_around(places), _LEAST))
+    return np.asarray(ndimage.zoom(coarse, _COARSE, order=1, mode="nearest", grid_mode=True))
 
 
 def _around(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -23,8 +23,6 @@ _EDGE = 10.0
 _DEBRIS = 0.25
 # Part of the section's thickness that a nucleus takes: sections of 8 µm cut most nuclei above or below their middle.
 _CUT = (0.25, 0.75)
-# Way over which what a cell has taken up thins out around its nucleus, µm: endosomes are carried towards it.
-_PERINUCLEAR = 2.0
 # Most and least that cells can fill.
 _FULLEST, _EMPTIEST = 0.85, 0.03
 
@@ -43,9 +41,9 @@ class Cells:
         Part of the tissue around a place that is living cells, averaged over `AROUND`.
     filled : ndarray of shape (h, w)
         That, with debris: what hinders.
-    endosomes : ndarray of shape (h, w)
+    endosomes : ndarray of shape (h, w) or None
         How what cells take up lies within them: 1 at the border of a living nucleus, less with the distance from the
-        nearest one, and less where a nucleus takes part of the section's thickness.
+        nearest one, and less where a nucleus takes part of the section's thickness. None where the model has it evenly.
     number : int
         Nuclei, living and dead.
     """
@@ -54,7 +52,7 @@ class Cells:
     nuclear: NDArray[np.float64]
     living: NDArray[np.float64]
     filled: NDArray[np.float64]
-    endosomes: NDArray[np.float64]
+    endosomes: NDArray[np.float64] | None
     number: int
 
 
@@ -103,7 +101,9 @@ def place_cells(animal: Animal, profiles: Profiles, rng: np.random.Generator) ->
     living = np.clip(ndimage.gaussian_filter(weight, AROUND) / np.maximum(tissue, 0.05), 0.0, _FULLEST)
     filled = np.clip(living + _DEBRIS * (1 - alive), _EMPTIEST, _FULLEST)
     haze = 0.08 * (1 - alive) * ~profiles.vessels
-    endosomes = np.exp(-_from(takes_up) / _PERINUCLEAR) * (1 - nuclear) * ~profiles.vessels
+    endosomes, way = None, animal.model.endosomes
+    if way is not None:
+        endosomes = np.exp(-_from(takes_up) / way) * (1 - nuclear) * ~profiles.vessels
     return Cells(np.maximum(dapi, 0.0) + haze, nuclear, living, filled, endosomes, len(centres))
 
 

@@ -115,31 +115,27 @@ class Damm(System):
             return self._reconstruction(batch)
         config, alone = self.config, self.config.stage == "divergence"
         warm = not alone and self._warms_up()
-        with torch.no_grad():
-            main, auxiliary = self._conditions(batch)
-            clean = self._latents(config.output, batch[config.output.key])
-        main, auxiliary, clean = (one.repeat_interleave(config.draws, dim=0) for one in (main, auxiliary, clean))
-        noisy, noise, time, a = corrupt(clean, self.get_buffer("alpha_bar"), generator)
-        encoded = self.network.encode(noisy, main, auxiliary, time, self.network.agree(main, auxiliary))
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not alone):
-            raw = (self.network.decode_unimodal(encoded), self.network.decode_multimodal(encoded, plain=warm))
-        wrong = [read_velocity(one, noisy, a) - noise for one in raw]
+        d, wrong, a = self._evaluated(batch, generator, plain=warm)
         unimodal, multimodal = (self._error(one, a) for one in wrong)
         gates = config.dammp and not warm
-        d = encoded.divergence
         if self.training:
             total = gated_loss(unimodal, multimodal, d, config.gamma) if gates else unimodal + multimodal
         else:
             total = torch.where(d <= config.gamma, multimodal, unimodal) if gates else multimodal
         terms = {"unimodal": unimodal.mean(), "multimodal": multimodal.mean()}
         if config.attention == "uncertain" and (config.early_feedback or not warm):
-            l1 = [self._weighted(one.abs().mean(dim=(1, 2, 3)), a.sqrt()) for one in wrong]
-            drawn = (one.reshape(-1, config.draws) for one in (*l1, d))
+            drawn = (*self._distances(wrong, a), d.reshape(-1, config.draws))
             feedback = divergence_feedback(*drawn, gamma=config.gamma, alpha=config.alpha).flatten()
             terms |= {"feedback": feedback.mean(), "divergence": d.mean()}
             if self.training:
                 total = feedback if alone else total + config.lambda_dfl * feedback
         return {"loss": total.mean(), **terms}
+
+    def distances(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return L_1^(u) and L_1^(m), each (n, draws), by which the feedback tells the better branch (see `loss`)."""
+        _, wrong, a = self._evaluated(batch, generator, plain=False)
+        unimodal, multimodal = self._distances(wrong, a)
+        return unimodal, multimodal
 
     def sample(
         self, inputs: Mapping[str, Tensor], noise: Noise, settings: SampleSettings
@@ -193,6 +189,26 @@ class Damm(System):
             γ.
         """
         return d <= gamma if self.config.dammp else torch.ones_like(d, dtype=torch.bool)
+
+    def _evaluated(
+        self, batch: Mapping[str, Tensor], generator: torch.Generator, *, plain: bool
+    ) -> tuple[Tensor, list[Tensor], Tensor]:
+        """Evaluate both branches at all draws: d (n · draws,), their errors of ε (n · draws, c, h, w), and ᾱ_t."""
+        config, network = self.config, self.network
+        with torch.no_grad():
+            main, auxiliary = self._conditions(batch)
+            clean = self._latents(config.output, batch[config.output.key])
+        main, auxiliary, clean = (one.repeat_interleave(config.draws, dim=0) for one in (main, auxiliary, clean))
+        noisy, noise, time, a = corrupt(clean, self.get_buffer("alpha_bar"), generator)
+        encoded = network.encode(noisy, main, auxiliary, time, network.agree(main, auxiliary))
+        with torch.set_grad_enabled(torch.is_grad_enabled() and config.stage == "diffusion"):
+            raw = (network.decode_unimodal(encoded), network.decode_multimodal(encoded, plain=plain))
+        return encoded.divergence, [read_velocity(one, noisy, a) - noise for one in raw], a
+
+    def _distances(self, wrong: list[Tensor], alpha_bar: Tensor) -> list[Tensor]:
+        """Return the mean absolute error (n, draws) of each branch, weighted as the loss is."""
+        means = [self._weighted(one.abs().mean(dim=(1, 2, 3)), alpha_bar.sqrt()) for one in wrong]
+        return [one.reshape(-1, self.config.draws) for one in means]
 
     def _warms_up(self) -> bool:
         """Count a step of training; return whether it is one of the warm-up."""
