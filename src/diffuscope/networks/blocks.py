@@ -131,7 +131,9 @@ class ResidualBlock(nn.Module):
         """
         if beside is not None:
             up, skip = beside
-            if modulation is None and not fused.plain(x) and not torch.is_grad_enabled():
+            plain = fused.plain(x) or torch.is_grad_enabled() or modulation is not None
+            # The kernel's norm is one of each pixel over its channels.
+            if isinstance(self.norm, ChannelNorm) and not plain:
                 x, h = fused.interleave_join(up.four(x), up.conv.get_parameter("bias"), skip, self.norm.eps)
                 return self._rest(x, h, embedding)
             x = twins.join(up.four(x, up.conv.bias), skip)
