@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch._inductor import config as inductor_config
 
+from diffuscope.networks import compiled as compiled_networks
 from diffuscope.networks.compiled import compile_parts
 from diffuscope.networks.unet import ModulatedUNet
 
@@ -59,6 +60,8 @@ def test_one_network_after_the_other_is_compiled_and_not_only_the_first_eight(un
         return lambda *given: [one + 1 for one in graph(*given)]
 
     monkeypatch.setattr(torch._dynamo, "lookup_backend", lambda _: backend)
+    # Not what another test had compiled in this process.
+    monkeypatch.setattr(compiled_networks, "_used", [])
     expected = evaluated(unet) + 1
     for _ in range(12):
         network = deepcopy(unet)

@@ -129,8 +129,8 @@ def test_encoder_and_attention_are_evaluated_once_a_tile():
     assert calls == {
         "encoder": 1, "attention": 1, "attention, segmentation": 1, "generation": 12, "segmentation": 1,
     }  # fmt: skip
-    assert [e.step for e in estimates] == list(range(1, 18))
-    assert {e.steps for e in estimates} == {17}
+    assert [e.step for e in estimates] == list(range(1, 14))
+    assert {e.steps for e in estimates} == {13}
 
 
 def test_the_default_quality_takes_at_most_15_evaluations():
