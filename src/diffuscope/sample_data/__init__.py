@@ -29,6 +29,6 @@ def sample_path(name: str | None = None) -> Path:
         return folder
     path = folder / name
     if not path.is_file():
-        names = ", ".join(sorted(file.name for file in folder.iterdir() if file.suffix in (".svs", ".tif", ".gz")))
+        names = ", ".join(sorted(file.name for file in folder.iterdir() if file.suffix in (".svs", ".tif", ".jpg", ".gz")))
         raise InputError(f"there is no sample file {name}; there are {names}.")
     return path
