@@ -25,7 +25,9 @@ def with_histogram(image: NDArray[np.floating], wanted: NDArray[np.floating]) ->
     _, place, number = np.unique(image.ravel(), return_inverse=True, return_counts=True)
     # As np.quantile, which takes hours for a million of them.
     ordered = np.sort(wanted, axis=None)
-    fallen = np.interp((np.arange(image.size) + 0.5) / image.size * (ordered.size - 1), np.arange(ordered.size), ordered)
+    fallen = np.interp(
+        (np.arange(image.size) + 0.5) / image.size * (ordered.size - 1), np.arange(ordered.size), ordered
+    )
     means = np.add.reduceat(fallen, np.cumsum(number) - number) / number
     found: NDArray[np.float32] = means[place].astype(np.float32).reshape(image.shape)
     return found

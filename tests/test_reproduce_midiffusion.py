@@ -30,6 +30,8 @@ from diffuscope.zoo import load_model, save_model
 from tests.conftest import CARD
 
 BRAIN, BRAIN_BACK, TO_CT, TO_MR = DIRECTIONS
+# Of which 48 px hold a slice of the volumes here.
+SMALL_CT, SMALL_MR = (replace(direction, side=48) for direction in (TO_CT, TO_MR))
 BUDGET = replace(midiffusion.BUDGETS["quick"], side=32, slices=2)
 CT = ModalityConfig(name="CT", low=-200.0, high=300.0, unit="HU")
 # Voxels of the volumes here, and the slices of those that show a patient.
@@ -336,7 +338,6 @@ def test_every_measure_of_a_model_tells_what_its_goals_are_of(
 ):
     for name, value in {"_SLICES": 1, "_PLANTED": 1, "_RUN": 3, "_ROUNDS": 1}.items():
         monkeypatch.setattr(translation, name, value)
-    monkeypatch.setattr(scans.Direction, "side", 48)
     monkeypatch.setattr(translation_quality, "_JUDGED", 5)
     monkeypatch.setattr(translation_trust, "_JUDGED", 5)
     monkeypatch.setattr(_in_plane, "RUNS", tmp_path / "in-plane")
@@ -345,15 +346,14 @@ def test_every_measure_of_a_model_tells_what_its_goals_are_of(
     assert translation.direction_of(system, "x") is TO_CT
     system.presets = {name: replace(preset, steps=3) for name, preset in system.presets.items()}
     for measure_, goals in translation.MEASURES.values():
-        figures = measure_(system, TO_CT)
+        figures = measure_(system, SMALL_CT)
         # Nothing may have flipped.
         always = goals.keys() - {"auroc_flipped", "support_turned_tumours"}
         assert always <= figures.keys() and np.isfinite(list(figures.values())).all()
 
 
-def test_whole_slices_begin_where_a_run_s_tile_does(data: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(scans.Direction, "side", 48)
-    tests = scans.slices_of(TO_MR, TO_MR.held, 2, 48)
+def test_whole_slices_begin_where_a_run_s_tile_does(data: Path):
+    tests = scans.slices_of(SMALL_MR, TO_MR.held, 2, 48)
     assert {place[1:] for place in tests.places} == {(0, 0)}
     assert all(inside == np.s_[0 : SHAPE[1], 0 : SHAPE[2]] for inside in tests.inside)
     file = sitk.GetArrayFromImage(sitk.ReadImage(data / "sarcoma-ct-mr" / tests.patients[2] / "ct.nii.gz"))
@@ -389,11 +389,10 @@ def test_pairs_are_brought_onto_each_other_in_their_plane(tmp_path: Path, monkey
     np.testing.assert_array_equal(_in_plane.registered(TO_CT, apart).target, apart.target)
 
 
-def test_no_map_of_levels_beats_the_oracle(data: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(scans.Direction, "side", 48)
-    tests = scans.slices_of(TO_CT, TO_CT.held, 1, 48)
+def test_no_map_of_levels_beats_the_oracle(data: Path):
+    tests = scans.slices_of(SMALL_CT, TO_CT.held, 1, 48)
     oracle = translation_quality.levels_of_truth(tests)
-    found = translation_quality.controls(TO_CT, tests)
+    found = translation_quality.controls(SMALL_CT, tests)
     best = mean_psnr(tests, oracle)
     for name, pictures in found.items():
         assert pictures.shape == tests.target.shape and mean_psnr(tests, pictures) < best, name
@@ -402,7 +401,7 @@ def test_no_map_of_levels_beats_the_oracle(data: Path, monkeypatch: pytest.Monke
         assert mean_psnr(tests, levels[bins.astype(int)].astype(np.float32)) < best
     # The constant is the target's mean inside the body of those that train, and air beside the source's.
     constant = found["_constant"]
-    inside = scans.learned(TO_CT, 48)
+    inside = scans.learned(SMALL_CT, 48)
     assert set(np.unique(constant)) == {0.0, constant.max()}
     # (which is wider by the px that smoothing moves its edge)
     assert constant.max() == pytest.approx(inside[inside > 0.05].mean(), rel=0.15)
@@ -430,17 +429,16 @@ def test_figures_of_files_go_on_a_card(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_the_worst_slice_of_each_patient_is_drawn(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(scans.Direction, "side", 48)
     monkeypatch.setattr(translation_pictures, "_JUDGED", 10)
     monkeypatch.setattr(translation_pictures, "registered", lambda _, tests: tests)
-    tests = scans.slices_of(TO_CT, TO_CT.held, 2, 48)
+    tests = scans.slices_of(SMALL_CT, TO_CT.held, 2, 48)
     # The model would be perfect in one slice of each patient and never in the other.
     perfect = np.array([number % 2 == 0 for number in range(10)])
     guess = np.where(perfect[:, None, None], tests.target + 0.01, 1.0 - tests.target).astype(np.float32)
     drawn = Translated(guess, guess, guess, guess)
     monkeypatch.setattr(translation_pictures, "translated", lambda *_, **__: drawn)
     system = build_system("midiffusion", TO_CT.recipe.config | {"size": "tiny"})
-    found = translation_pictures.worst_slices(system, TO_CT, tmp_path / "worst.png")
+    found = translation_pictures.worst_slices(system, SMALL_CT, tmp_path / "worst.png")
     assert list(found) == [f"psnr_db_{patient}" for patient in TO_CT.held] and max(found.values()) < 20
     picture = np.asarray(Image.open(tmp_path / "worst.png"))
     assert picture.shape == (5 * (48 + 14), 5 * 48)
@@ -449,7 +447,6 @@ def test_the_worst_slice_of_each_patient_is_drawn(data: Path, tmp_path: Path, mo
 
 def test_noise_that_all_slices_share_flickers_less(data: Path, monkeypatch: pytest.MonkeyPatch):
     """Of a source that is the same in every slice, so that all that differs is noise."""
-    monkeypatch.setattr(scans.Direction, "side", 48)
     tests = scans.consecutive(TO_CT, TO_CT.held[0], 3, 32)
     still = replace(tests, around=np.broadcast_to(tests.source[0], tests.around.shape))
     monkeypatch.setattr(translation, "consecutive", lambda *_: still)

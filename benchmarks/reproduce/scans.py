@@ -35,6 +35,8 @@ PAPER = {"place": False, "guide": "itself", "noise": "even", "consistency": 0.0}
 FAT, MUSCLE = (-150.0, -30.0), (10.0, 100.0)
 # Slices of each patient that trained which the mean image and the target's histogram are taken from.
 _LEARNED = 24
+# Least part of a whole slice, and what lies beside it, that is foreground.
+_SHOWN = 0.02
 
 Pictures = NDArray[np.float32]
 
@@ -53,6 +55,8 @@ class Direction:
         In `DATA`, with a folder a patient.
     files : tuple of str
         The source's and the target's, in each of those.
+    side : int
+        Px that hold any slice.
     tune : bool
         Stand patients in for those that test on which constants may be chosen: those that validate, or, where these
         test, those that train.
@@ -62,6 +66,7 @@ class Direction:
     shipped: str
     folder: str
     files: tuple[str, str]
+    side: int
     tune: bool = False
 
     @cached_property
@@ -96,11 +101,6 @@ class Direction:
         return tuple(sorted(path.name for path in (DATA / self.folder).iterdir() if path.name not in out))
 
     @property
-    def side(self) -> int:
-        """Side of a run's tile, px, which holds whole slices."""
-        return int(self.recipe.config["tile"])
-
-    @property
     def crops(self) -> Cases:
         """Its data, of crops and not of whole slices."""
         return self.settings.model_copy(update={"whole_slices": False, "tissue": None})
@@ -114,10 +114,10 @@ class Direction:
 _MS, _SARCOMA = "ms-brain", "sarcoma-ct-mr"
 _T1, _FLAIR, _CT, _MR = "T1.nii.gz", "FLAIR.nii.gz", "ct.nii.gz", "mr_t1.nii.gz"
 DIRECTIONS = (
-    Direction("T1 to FLAIR", "t1-to-flair-ms", _MS, (_T1, _FLAIR)),
-    Direction("FLAIR to T1", "flair-to-t1-ms", _MS, (_FLAIR, _T1)),
-    Direction("MR to CT", "mr-to-ct-sarcoma", _SARCOMA, (_MR, _CT)),
-    Direction("CT to MR", "ct-to-mr-sarcoma", _SARCOMA, (_CT, _MR)),
+    Direction("T1 to FLAIR", "t1-to-flair-ms", _MS, (_T1, _FLAIR), 224),
+    Direction("FLAIR to T1", "flair-to-t1-ms", _MS, (_FLAIR, _T1), 224),
+    Direction("MR to CT", "mr-to-ct-sarcoma", _SARCOMA, (_MR, _CT), 208),
+    Direction("CT to MR", "ct-to-mr-sarcoma", _SARCOMA, (_CT, _MR), 208),
 )
 
 
@@ -287,7 +287,8 @@ def _opened(direction: Direction, patient: str, which: Sequence[int], side: int)
     case, ports = Case(patient, patient, files), ports_of(system)
     if side < direction.side:
         return open_volumes(case, ports, system, direction.crops, side=side)
-    return whole(open_volumes(case, ports, system, direction.settings, side=side))
+    settings = direction.crops.model_copy(update={"tissue": _SHOWN})
+    return whole(open_volumes(case, ports, system, settings, side=side))
 
 
 def _picture(direction: Direction, ground: VolumeGround, corner: NDArray[np.int64], side: int, which: int) -> Pictures:
