@@ -23,7 +23,9 @@ def with_histogram(image: NDArray[np.floating], wanted: NDArray[np.floating]) ->
         float32, shape of `image`.
     """
     _, place, number = np.unique(image.ravel(), return_inverse=True, return_counts=True)
-    fallen = np.quantile(wanted, (np.arange(image.size) + 0.5) / image.size)
+    # As np.quantile, which takes hours for a million of them.
+    ordered = np.sort(wanted, axis=None)
+    fallen = np.interp((np.arange(image.size) + 0.5) / image.size * (ordered.size - 1), np.arange(ordered.size), ordered)
     means = np.add.reduceat(fallen, np.cumsum(number) - number) / number
     found: NDArray[np.float32] = means[place].astype(np.float32).reshape(image.shape)
     return found

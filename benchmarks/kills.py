@@ -106,9 +106,7 @@ def killed_run(folder: Path, chance: np.random.Generator, seconds: float) -> tup
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         kills += 1
-        entered = set(Ledger(out / "tiles" / "ledger"))
-        kept = {tuple(map(int, file.stem.split("_"))) for file in (out / "tiles").glob("*_*.npy")}
-        again = max(again, len(set(tiles(log)) - entered - kept))
+        again = max(again, len(set(tiles(log)) - set(Ledger(out / "tiles" / "ledger"))))
     return result_hash(out), kills, again
 
 

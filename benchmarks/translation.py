@@ -6,6 +6,7 @@ a model folder by ``python -m benchmarks.translation card MODEL FILE …``.
 
 - ``quality``: of all patients that were held out, whole slices: the mean and one sample, beside controls (see
   `benchmarks.translation_quality`).
+- ``consistency``: PSNR by how consistent levels are made; with ``--tune`` what a recipe's `consistency` is chosen by.
 - ``steps``: what the fast and the best preset lose in PSNR against the reference (1000 evaluations of Algorithm 1), one
   sample each, of slices alone, and the energy of their results above a quarter of a cycle a px over the reference's.
 - ``seconds``: of one slice at default quality, the least of several.
@@ -13,6 +14,7 @@ a model folder by ``python -m benchmarks.translation card MODEL FILE …``.
   1 - support over px, those of the structure against those of the scan farther away than LMI sees. Beside the model's
   results the truth is taken for one, which holds nothing made up but what was planted.
 - ``trust``: whether that map is low where the level of a region flips (see `benchmarks.translation_trust`).
+- ``pictures``: of each patient the worst slice, in a PNG: ``pictures MODEL FILE.png``.
 - ``flicker``: the mean step from slice to slice of a result over that of the target itself: with noise of its own in
   every slice, with noise that all share, and with both that and the guidance of neighbouring slices, the default.
 """
@@ -23,6 +25,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 
@@ -34,7 +37,8 @@ from sklearn.metrics import roc_auc_score
 from benchmarks._report import Goal, report
 from benchmarks._translation import mean_psnr, translated
 from benchmarks.reproduce.scans import DIRECTIONS, Direction, Pictures, Slices, consecutive, slices_of
-from benchmarks.translation_quality import quality
+from benchmarks.translation_pictures import worst_slices
+from benchmarks.translation_quality import consistencies, quality
 from benchmarks.translation_trust import trust
 from diffuscope.errors import InputError
 from diffuscope.run import load_model
@@ -56,9 +60,10 @@ _TRIED = 64
 def main() -> None:
     """Measure one property of a model, and print it with its goal."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.translation", description=main.__doc__)
-    parser.add_argument("what", choices=[*MEASURES, "card"])
+    parser.add_argument("what", choices=[*MEASURES, "pictures", "card"])
     parser.add_argument("model", help="a model folder, or a name")
-    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="of card: figures to put on it")
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="of card: figures; of pictures: the PNG")
+    parser.add_argument("--tune", action="store_true", help="on patients that do not test: to choose constants")
     parser.add_argument("--json", type=Path, metavar="FILE", help='write {"figures": {key: number}}')
     arguments = parser.parse_args()
     if arguments.what == "card":
@@ -66,10 +71,13 @@ def main() -> None:
         return
     try:
         system = load_model(arguments.model).system
-        direction = direction_of(system, arguments.model)
+        direction = replace(direction_of(system, arguments.model), tune=arguments.tune)
     except InputError as error:
         raise SystemExit(str(error)) from error
     assert isinstance(system, MIDiffusion)
+    if arguments.what == "pictures":
+        report(worst_slices(system, direction, arguments.files[0]), {}, arguments.json)
+        return
     measure, goals = MEASURES[arguments.what]
     report(measure(system, direction), goals, arguments.json)
 
@@ -244,6 +252,7 @@ MEASURES: dict[str, tuple[Callable[[MIDiffusion, Direction], dict[str, float]], 
             "registered_margin_db_sample_over_controls": Goal(low=0.0),
         },
     ),
+    "consistency": (consistencies, {}),
     "steps": (
         steps,
         {f"psnr_lost_db_{name}": Goal(high=0.2) for name in ("fast", "best")}

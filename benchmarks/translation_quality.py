@@ -35,6 +35,7 @@ from diffuscope.systems.midiffusion.place import body_mask
 
 # Slices in all, of each patient as many; SDEdit's beginnings.
 _JUDGED, _T0 = 20, (0.3, 0.4, 0.5, 0.6)
+_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 #: The methods that controls are held against.
 MEAN, SAMPLE = "_mean", ""
 #: What a sample is to be better than.
@@ -64,6 +65,24 @@ def quality(system: MIDiffusion, direction: Direction) -> dict[str, float]:
         oracle = {"_oracle": levels_of_truth(some)}
         figures |= {prefix + key: value for key, value in _figures(some, oracle, target).items()}
     return figures | margins(figures)
+
+
+def consistencies(system: MIDiffusion, direction: Direction) -> dict[str, float]:
+    """Return PSNR of the mean and of a sample by how consistent levels are made, pairs registered, and Dice of bone."""
+    each = max(_JUDGED // (2 * len(direction.held)), 1)
+    tests = registered(direction, slices_of(direction, direction.held, each, direction.side))
+    figures: dict[str, float] = {}
+    for share in _SHARES:
+        options = {"consistency": share}
+        found = {
+            f"_mean_{share:g}": translated(
+                system, tests.around, tests.places, settings=system.presets["mean"], options=options
+            ).sample,
+            f"_{share:g}": translated(system, tests.around, tests.places, options=options).sample,
+        }
+        every = _figures(tests, found, direction.modalities[1])
+        figures |= {key: value for key, value in every.items() if key.startswith(("psnr", "dice_bone"))}
+    return figures
 
 
 def model_results(system: MIDiffusion, direction: Direction, tests: Slices, each: int) -> dict[str, Pictures]:

@@ -114,7 +114,7 @@ def bad_files(folder: Path, slide: Path) -> dict[str, Path]:
         ("slide", ["--mpp", "4000"], "4000 µm/px, which no slide has"),
         ("slide", ["--device", "mps"], "MPS was asked for"),
         ("slide", ["--sampler", "euler"], 'no sampler "euler"'),
-        ("slide", ["--quality", "best"], 'no quality "best": choose one of fast, reference'),
+        ("slide", ["--quality", "best"], 'no quality "best": choose one of fast, mean, reference'),
         ("slide", ["--steps", "0"], "steps must be at least 1"),
         ("slide", ["--samples", "0"], "samples must be at least 1"),
         ("slide", ["--seed", "-1"], "seed must not be negative"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -11,11 +12,18 @@ import pytest
 import torch
 
 from diffuscope import where
-from diffuscope.devices import flushed_denormals, pick_device, pick_precision
+from diffuscope.devices import flushed_denormals, pick_device, pick_devices, pick_precision
 from diffuscope.errors import InputError
 from diffuscope.systems.base import SampleSettings
+from diffuscope.tiling.plan import Plan, make_plan
 
 CPU = torch.device("cpu")
+MODEL = SimpleNamespace(system=SimpleNamespace(tile=272, recordable=False))
+SETTINGS = SampleSettings(sampler="ddim", steps=10)
+
+
+def plan_of(tiles: int) -> Plan:
+    return make_plan(slide_shape=(256, 256 * tiles), factor=1.0, tile=272, overlap=16)
 
 
 @pytest.mark.parametrize(("cuda", "mps", "found"), [(False, False, "cpu"), (False, True, "mps"), (True, True, "cuda")])
@@ -31,6 +39,72 @@ def test_a_device_that_is_not_there_is_said(monkeypatch):
         pick_device("cuda")
     with pytest.raises(InputError, match='no device "gpu": choose one of auto, cpu'):
         pick_device("gpu")
+
+
+@pytest.mark.parametrize(("number", "found"), [("all", [0, 1, 2]), (2, [0, 1]), ("1", [0])])
+def test_several_gpus_by_number(monkeypatch, number, found):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    assert [(device.type, device.index) for device in pick_devices(number)] == [("cuda", index) for index in found]
+
+
+@pytest.mark.parametrize(
+    ("there", "number", "words"),
+    [
+        (3, 4, "4 GPUs were asked for, but PyTorch finds 3 GPUs here"),
+        (1, 2, "finds 1 GPU here"),
+        (0, "all", "finds no GPU here"),
+        (3, 0, "0 GPUs were asked for"),
+        (3, "two", 'a number or "all", got two'),
+    ],
+)
+def test_gpus_that_are_not_there_are_said(monkeypatch, there, number, words):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: there)
+    with pytest.raises(InputError, match=words):
+        pick_devices(number)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"devices": "all", "workers": 2}, "choose one"),
+        ({"devices": 2, "device": "cpu"}, "cpu is none"),
+        ({"devices": 2}, "finds no GPU here"),
+        ({"compile": "yes"}, "no compile"),
+    ],
+)
+def test_where_to_compute_is_refused_in_a_sentence(monkeypatch, asked, words):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match=words):
+        where.choose(where.Asked(**asked), None, MODEL, SETTINGS, plan_of(1))
+
+
+def test_a_long_run_on_a_gpu_is_compiled(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(where, "_batch", lambda *_: 32)
+    # 272² px in ten steps: 2704 tiles make 2e9 px.
+    for tiles, asked, found in ((2703, "auto", "off"), (2704, "auto", "on"), (1, "on", "on"), (9999, "off", "off")):
+        asks = where.Asked(device="cuda", precision="bf16", compile=asked)
+        assert where.choose(asks, None, MODEL, SETTINGS, plan_of(tiles)).compile == found
+    recordable = SimpleNamespace(system=SimpleNamespace(tile=272, recordable=True))
+    asks = where.Asked(device="cuda", precision="bf16")
+    assert where.choose(asks, None, recordable, SETTINGS, plan_of(9999)).compile == "off"
+    cpu = where.Asked(device="cpu", precision="fp32")
+    assert where.choose(cpu, None, MODEL, SETTINGS, plan_of(9999)).compile == "off"
+    # A result that was begun without the choice is gone on with as it was begun.
+    begun = {"compute": {"device": "cuda", "precision": "bf16", "batch": 8, "threads": 1}}
+    assert where.choose(where.Asked(), begun, MODEL, SETTINGS, plan_of(9999)).compile == "off"
+
+
+@pytest.mark.parametrize(
+    ("asked", "device", "more"),
+    [({}, "cpu", False), ({"workers": 2}, "cpu", True), ({}, "cuda", True), ({"scheduler": "tcp://x"}, "cuda", True)],
+)
+def test_threads_that_read_and_write_are_for_cores_that_do_not_compute(monkeypatch, asked, device, more):
+    monkeypatch.setattr(os, "cpu_count", lambda: 16)
+    chosen = where.Where(device=device, precision="bf16", batch=1, threads=1, compile="off")
+    assert (where.io_threads(where.Asked(**asked), chosen) > 1) is more
 
 
 @pytest.mark.parametrize(

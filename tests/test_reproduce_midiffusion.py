@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage.exposure import match_histograms
 
-from benchmarks import _in_plane, translation, translation_quality, translation_trust
+from benchmarks import _in_plane, translation, translation_pictures, translation_quality, translation_trust
 from benchmarks._histogram import with_histogram
-from benchmarks._translation import gradient_correlation, mean_psnr, scores
+from benchmarks._translation import Translated, gradient_correlation, mean_psnr, scores
 from benchmarks.reproduce import midiffusion, scans
 from benchmarks.reproduce.midiffusion import LMI, METHODS, SDEDIT, SHUFFLED, UNET, mean_of, remapped
 from benchmarks.reproduce.midiffusion_measure import measure
@@ -426,6 +427,24 @@ def test_figures_of_files_go_on_a_card(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("sys.argv", ["x", "card", str(folder), str(tmp_path / "a"), str(tmp_path / "b")])
     translation.main()
     assert load_model(folder).card.figures == {"psnr_db": 15.68, "ssim": 0.4, "flicker_default": 0.9}
+
+
+def test_the_worst_slice_of_each_patient_is_drawn(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(scans.Direction, "side", 48)
+    monkeypatch.setattr(translation_pictures, "_JUDGED", 10)
+    monkeypatch.setattr(translation_pictures, "registered", lambda _, tests: tests)
+    tests = scans.slices_of(TO_CT, TO_CT.held, 2, 48)
+    # The model would be perfect in one slice of each patient and never in the other.
+    perfect = np.array([number % 2 == 0 for number in range(10)])
+    guess = np.where(perfect[:, None, None], tests.target + 0.01, 1.0 - tests.target).astype(np.float32)
+    drawn = Translated(guess, guess, guess, guess)
+    monkeypatch.setattr(translation_pictures, "translated", lambda *_, **__: drawn)
+    system = build_system("midiffusion", TO_CT.recipe.config | {"size": "tiny"})
+    found = translation_pictures.worst_slices(system, TO_CT, tmp_path / "worst.png")
+    assert list(found) == [f"psnr_db_{patient}" for patient in TO_CT.held] and max(found.values()) < 20
+    picture = np.asarray(Image.open(tmp_path / "worst.png"))
+    assert picture.shape == (5 * (48 + 14), 5 * 48)
+    np.testing.assert_allclose(picture[14:62, 48:96] / 255, tests.target[1].clip(0, 1), atol=0.01)
 
 
 def test_noise_that_all_slices_share_flickers_less(data: Path, monkeypatch: pytest.MonkeyPatch):

@@ -2,11 +2,11 @@
 
     python tools/train_side_by_side.py OUT [--archive FOLDER] RECIPE[@DATA][+RECIPE[@DATA]…] …
 
-DATA is the folder that a recipe's paths are relative to, where it is not the recipe's own. RECIPE+RECIPE are rounds of
-one model, one after the other: the second goes on from what the first made in runs/NAME. Small networks leave a GPU idle
-between their kernels, and processes alone take turns at it; where NVIDIA's MPS can be started they share it. A line a
-minute tells where each training is. Where a machine is lent for minutes, give --archive a folder that outlives it: what
-is whole lies there even if the machine is taken back before the slowest has ended.
+DATA is the folder that a recipe's paths are relative to, where it is not the recipe's own. RECIPE+RECIPE are rounds
+of one model, one after the other: the second goes on from what the first made in runs/NAME. Small networks leave a GPU
+idle between their kernels, and processes alone take turns at it; where NVIDIA's MPS can be started they share it. A
+line a minute tells where each training is. Where a machine is lent for minutes, give --archive a folder that outlives
+it: what is whole lies there even if the machine is taken back before the slowest has ended.
 """
 
 from __future__ import annotations

@@ -53,12 +53,16 @@ class Direction:
         In `DATA`, with a folder a patient.
     files : tuple of str
         The source's and the target's, in each of those.
+    tune : bool
+        Stand patients in for those that test on which constants may be chosen: those that validate, or, where these
+        test, those that train.
     """
 
     name: str
     shipped: str
     folder: str
     files: tuple[str, str]
+    tune: bool = False
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -80,7 +84,10 @@ class Direction:
     @property
     def held(self) -> tuple[str, ...]:
         """Patients that test: those that the recipe never reads, or, where there are none, those that validate."""
-        return self.settings.test_on or self.settings.validate_on
+        settings = self.settings
+        if self.tune:
+            return settings.validate_on if settings.test_on else self.trained
+        return settings.test_on or settings.validate_on
 
     @property
     def trained(self) -> tuple[str, ...]:
@@ -184,7 +191,7 @@ def strangers(direction: Direction, number: int, side: int) -> Pictures:
     Of the next one that tests; where one alone tests, of one that trained, whose source the model never saw.
     """
     held = direction.held
-    others = (*held[1:], held[0]) if len(held) > 1 else direction.trained[:1]
+    others = (*held[1:], held[0]) if len(held) > 1 else replace(direction, tune=not direction.tune).held[:1]
     return slices_of(direction, others, number, side).source
 
 

@@ -121,3 +121,8 @@ def clock() -> float:
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter()
+
+
+def say(text: str) -> None:
+    """Print at once: what comes later may fail."""
+    print(text, flush=True)

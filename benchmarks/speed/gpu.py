@@ -10,14 +10,11 @@ profile.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import importlib.util
 import tempfile
 import time
 import traceback
-import warnings
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -25,20 +22,35 @@ import torch
 
 from benchmarks import efficiency
 from benchmarks._report import Goal, report
-from benchmarks.speed._large_slide import MPP, write_large_slide
-from benchmarks.speed._watch import Kernels, budget, clock, stacks
+from benchmarks.speed._large_slide import write_large_slide
+from benchmarks.speed._path import (
+    SIDE,
+    Figures,
+    against_cpu,
+    busy_share,
+    equal_runs,
+    first_pixels,
+    profiled,
+    waits,
+    whole_path,
+)
+from benchmarks.speed._watch import budget, clock, say
+from diffuscope.devices import pick_precision
 from diffuscope.networks.compiled import compile_parts
-from diffuscope.run import DEMO_MODEL, DEMO_SLIDE, load_model, open_result, open_scan, run
+from diffuscope.run import DEMO_MODEL, DEMO_SLIDE, load_model, open_scan
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import read_region
 from diffuscope.stains import dab_density, fill_rims
+from diffuscope.systems.base import Estimate
 from diffuscope.systems.staindiffuser.density import fill_rims_in_parallel, filled
-from diffuscope.tiling.events import Finished, Preview, Started, TileDone
+from diffuscope.tiling.batch import Loaded, Sampling
+from diffuscope.tiling.compute import autocast
+from diffuscope.tiling.plan import Tile
+from diffuscope.tiling.recorded import RecordedSampling
 
-SIDE = 8192
+# For everything, s; what has no time left is left out, and told.
+SECONDS = 225
 BATCHES = (32, 16, 64)
-# First tiles that do not count for the rate: the first batches wait for the device to be made ready.
-STARTING = 0.15
 GOALS = {
     "ratio": Goal(low=0.90),
     "megapixels_per_second": Goal(low=15),
@@ -48,7 +60,6 @@ GOALS = {
     "within_one_grey_level_of_the_cpu": Goal(low=0.999),
     "trainer_ratio": Goal(low=0.90),
 }
-Figures = dict[str, float]
 
 
 def bare_loop(*, compiled: bool) -> Figures:
@@ -68,124 +79,39 @@ def bare_loop(*, compiled: bool) -> Figures:
     return figures
 
 
-def whole_path(slide: Path, folder: Path, name: str, **options: object) -> Figures:
-    """Return how fast a run is, from its call, and once it is under way."""
-    torch.cuda.reset_peak_memory_stats()
-    begin, stamps, first, tiles = time.perf_counter(), [], float("nan"), 0
-    started, finished, before = 0.0, 0.0, ""
-    for event in run(DEMO_MODEL, slide, folder / f"{name}.ome.zarr", mpp=MPP, **options):  # type: ignore[arg-type]
-        now = time.perf_counter()
-        if isinstance(event, Started):
-            started, tiles = now, event.tiles
-        elif isinstance(event, TileDone):
-            stamps.append(now)
-            first = now - begin if len(stamps) == 1 else first
-        elif isinstance(event, Finished):
-            finished = now
-        elif not isinstance(event, Preview):
-            before = str(event)
-    if before:
-        say(f"  {before}")
-    skipped = max(int(STARTING * tiles), 1)
-    rate = (tiles - skipped) / (stamps[-1] - stamps[skipped - 1])
-    record = open_result(folder / f"{name}.ome.zarr").record["compute"]
-    say(f"  {record}, {tiles} tiles")
-    side = load_model(DEMO_MODEL).system
-    return {
-        f"{name}_tiles_per_second": rate,
-        f"{name}_megapixels_per_second": rate * (side.tile - side.overlap) ** 2 / 1e6,
-        f"{name}_whole_tiles_per_second": tiles / (finished - begin),
-        f"{name}_checks_seconds": started - begin,
-        f"{name}_first_tile_seconds": first,
-        f"{name}_end_seconds": finished - stamps[-1],
-        f"{name}_batch": record["batch"],
-        f"{name}_peak_memory_gb": torch.cuda.max_memory_allocated() / 1e9,
-    }
+def bare_recorded() -> Figures:
+    """Return tiles a second of the bare loop whose batches replay what one of them recorded, by batch."""
+    figures: Figures = {}
+    device, system = torch.device("cuda"), load_model(DEMO_MODEL, "cuda").system
+    settings, shape = next(iter(system.presets.values())), (system.tile, system.tile)
+    image = {"he": np.random.default_rng(0).integers(0, 255, (*shape, 3), np.uint8)}
+    for batch in BATCHES:
+        sampler = RecordedSampling(system, shape, settings, 0, batch, device)
+        tiles = tuple(Tile((0, i), (0, 256 * i)) for i in range(batch))
+        loaded = Loaded(tiles, (image,) * batch, ())
+        stacked = loaded.stacked(batch, pinned=True)
+        start = 0.0
+        for number in range(10):
+            if number == 2:
+                start = clock()
+            steps = sampler.sample(loaded, stacked)
+            # Each is let go at its end, with what it holds.
+            for _ in evaluated(steps, device):
+                pass
+        figures[f"bare_recorded_at_{batch}"] = 8 * batch / (clock() - start)
+        say(f"  batch {batch}: {figures[f'bare_recorded_at_{batch}']:.1f} tiles/s")
+    return figures
 
 
-def profiled(slide: Path, folder: Path, keep: Path, **options: object) -> Figures:
-    """Profile a run of sixteen rows of a quarter: kernels, busy share, and the stacks of all threads."""
-    kernels, looked = Kernels(), list[str]()
-    with stacks(looked):
-        whole_path(slide, folder, "watched", region=f"0,0,{SIDE},4096", **options)
-    with kernels.watch(keep / "trace.json.gz"):
-        whole_path(slide, folder, "profiled", region="0,0,4096,2048", **options)
-    for line in [*kernels.lines, *looked]:
-        say(f"  {line}")
-    return {"gpu_busy_with_start_and_end": kernels.busy}
-
-
-def busy_share(slide: Path, folder: Path, keep: Path, **options: object) -> Figures:
-    """Return the part of the time in which the device computes, in the middle of a run."""
-    kernels, done, tiles = Kernels(), 0, 0
-    events = run(DEMO_MODEL, slide, folder / "busy.ome.zarr", mpp=MPP, region=f"0,0,{SIDE},4096", **options)  # type: ignore[arg-type]
-    for event in events:
-        if isinstance(event, Started):
-            tiles = event.tiles
-        done += isinstance(event, TileDone)
-        if tiles and done >= 0.3 * tiles:
-            break
-    with kernels.watch(keep / "trace-middle.json.gz"):
-        for event in events:
-            done += isinstance(event, TileDone)
-            if done >= 0.7 * tiles:
-                break
-    events.close()
-    return {"gpu_busy": kernels.busy}
-
-
-def waits(slide: Path, folder: Path) -> Figures:
-    """Return how often a run of four batches makes the host wait for the device where it need not, and tell where."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        torch.cuda.set_sync_debug_mode("warn")
+def evaluated(steps: Sampling, device: torch.device) -> Iterator[Estimate]:
+    """Yield the estimates of a batch, evaluated as the engine does."""
+    while True:
         try:
-            whole_path(slide, folder, "waits", region="0,0,4096,2048", compile="off")
-        finally:
-            torch.cuda.set_sync_debug_mode("default")
-    places = Counter(
-        f"{Path(one.filename).parent.name}/{Path(one.filename).name}:{one.lineno}"
-        for one in caught
-        if "synchronizing CUDA operation" in str(one.message)
-    )
-    for place, number in places.most_common(15):
-        say(f"  {number} × {place}")
-    return {"synchronising_calls_in_four_batches": float(sum(places.values()))}
-
-
-def digest(path: Path) -> str:
-    """Return one hash of all pixels of a complete result."""
-    result, found = open_result(path), hashlib.sha256()
-    for key in sorted(result.images):
-        for level in result.images[key]:
-            found.update(np.asarray(level).tobytes())
-    return found.hexdigest() if result.complete else "incomplete"
-
-
-def equal_runs(slide: Path, folder: Path, **options: object) -> Figures:
-    """Return 1 where two runs give the same bits."""
-    for name in ("one", "two"):
-        whole_path(slide, folder, name, region="0,0,2048,2048", **options)
-    return {"equal_in_two_runs": float(digest(folder / "one.ome.zarr") == digest(folder / "two.ome.zarr"))}
-
-
-def against_cpu(folder: Path) -> Figures:
-    """Return how far the virtual stain of a small region is from the CPU's, both in float32."""
-    images = []
-    for device in ("cpu", "cuda"):
-        out = folder / f"{device}.ome.zarr"
-        for _ in run(
-            DEMO_MODEL, sample_path(DEMO_SLIDE), out, region="1024,1024,496,496", device=device, precision="fp32"
-        ):
-            pass
-        images.append({key: np.asarray(levels[0]) for key, levels in open_result(out).images.items()})
-    grey = np.abs(images[0]["ihc"].astype(int) - images[1]["ihc"])
-    return {
-        "within_one_grey_level_of_the_cpu": float((grey <= 1).mean()),
-        "grey_levels_from_the_cpu_at_most": float(grey.max()),
-        "mean_dab_on_the_cpu": float(images[0]["dab"].mean()),
-        "mean_dab_on_the_gpu": float(images[1]["dab"].mean()),
-    }
+            with torch.inference_mode(), autocast(device, pick_precision(device)):
+                estimate = next(steps)
+        except StopIteration:
+            return
+        yield estimate
 
 
 def rims() -> Figures:
@@ -205,17 +131,6 @@ def rims() -> Figures:
     return figures
 
 
-def first_pixels(folder: Path) -> Figures:
-    """Return the seconds from the call of a run to its first tile on disk, where the libraries are loaded already."""
-    begin, preview = time.perf_counter(), float("nan")
-    for event in run(DEMO_MODEL, sample_path(DEMO_SLIDE), folder / "first.ome.zarr"):
-        if isinstance(event, Preview) and np.isnan(preview):
-            preview = time.perf_counter() - begin
-        if isinstance(event, TileDone):
-            break
-    return {"first_preview_seconds": preview, "first_pixels_seconds": time.perf_counter() - begin}
-
-
 def training() -> Figures:
     """Return the figures of `benchmarks.speed.trainer`."""
     if importlib.util.find_spec("benchmarks.speed.trainer") is None:
@@ -226,20 +141,20 @@ def training() -> Figures:
     return {f"trainer_{key}": value for key, value in trainer.measure().items()}
 
 
-def say(text: str) -> None:
-    """Print at once: what comes later may fail."""
-    print(text, flush=True)
-
-
 def measure(keep: Path) -> Figures:
     """Measure part by part."""
     figures: Figures = {}
+    begin = time.perf_counter()
 
     def part(name: str, seconds: float, what: Callable[[], Mapping[str, float]]) -> None:
         say(f"{name} …")
         start = time.perf_counter()
+        left = begin + SECONDS - start
+        if left < 5:
+            say("  left out: no time is left")
+            return
         try:
-            with budget(seconds):
+            with budget(min(seconds, left)):
                 found = what()
         except Exception:  # noqa: BLE001  the other parts are still worth measuring
             say(traceback.format_exc(limit=-8))
@@ -254,25 +169,22 @@ def measure(keep: Path) -> Figures:
         folder, slide = Path(name), Path(name) / "large.tif"
         part("large slide", 30, lambda: write_large_slide(slide, SIDE) or {})
         part("bare loop", 30, lambda: bare_loop(compiled=False))
-        part("whole path, plain", 40, lambda: whole_path(slide, folder, "plain", compile="off"))
-        part("waits", 20, lambda: waits(slide, folder))
+        part("bare loop, recorded", 30, bare_recorded)
+        part("whole path", 40, lambda: whole_path(slide, folder, "path"))
         part("bare loop, compiled", 70, lambda: bare_loop(compiled=True))
-        part("whole path, compiled", 60, lambda: whole_path(slide, folder, "compiled", compile="on"))
-        part("busy share", 30, lambda: busy_share(slide, folder, keep, compile="on"))
-        part("profile", 40, lambda: profiled(slide, folder, keep, compile="on"))
+        part("whole path, compiled", 40, lambda: whole_path(slide, folder, "compiled", compile="on"))
+        part("waits", 20, lambda: waits(slide, folder))
+        part("busy share", 30, lambda: busy_share(slide, folder, keep))
+        part("profile", 40, lambda: profiled(slide, folder, keep))
         part("rims", 20, rims)
-        part("two runs", 30, lambda: equal_runs(slide, folder, compile="on"))
+        part("two runs", 30, lambda: equal_runs(slide, folder))
         part("first pixels", 20, lambda: first_pixels(folder))
         part("against the CPU", 40, lambda: against_cpu(folder))
     part("trainer", 60, training)
-    batch = figures.get("compiled_batch")
-    figures["ratio"] = figures.get("compiled_tiles_per_second", np.nan) / figures.get(
-        f"bare_compiled_at_{batch}", np.nan
-    )
-    figures["ratio_plain"] = figures.get("plain_tiles_per_second", np.nan) / figures.get(
-        f"bare_plain_at_{figures.get('plain_batch')}", np.nan
-    )
-    figures["megapixels_per_second"] = figures.get("compiled_megapixels_per_second", np.nan)
+    batch, rate = figures.get("path_batch"), figures.get("path_tiles_per_second", np.nan)
+    figures["ratio"] = rate / figures.get(f"bare_compiled_at_{batch}", np.nan)
+    figures["ratio_recorded"] = rate / figures.get(f"bare_recorded_at_{batch}", np.nan)
+    figures["megapixels_per_second"] = figures.get("path_megapixels_per_second", np.nan)
     return figures
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Generator
+import warnings
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
 
 from diffuscope.errors import InputError
 
@@ -18,6 +20,9 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 # malloc.h of glibc: results up to this size come from memory that is kept.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT, _GLIBC_DEFAULT = 2**30, 2**17
+
+# The first kernel that failed, see `by_kernel`.
+_BROKEN: list[str] = []
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -95,6 +100,40 @@ def pick_precision(device: torch.device) -> Literal["bf16", "fp32"]:
     else:
         fast = False
     return "bf16" if fast else "fp32"
+
+
+def by_kernel(module: str, name: str, twin: Callable[..., Any], x: torch.Tensor, *given: Any) -> Any:
+    """Run a Triton kernel where x lies on CUDA; elsewhere, and where kernels do not run here, its twin in PyTorch.
+
+    Triton may be missing, or lack a C compiler, or not know the GPU: that is warned of once, and no result hangs on it.
+
+    Parameters
+    ----------
+    module, name : str
+        Of the function that launches the kernel; imported where it is needed.
+    twin : callable
+        Computes the same.
+    x : Tensor
+        First argument of both, of the device to compute on, which need not be the current one.
+    *given
+        Their other arguments.
+    """
+    import torch
+
+    if x.is_cuda and not _BROKEN:
+        try:
+            with torch.cuda.device_of(x):
+                return getattr(import_module(module), name)(x, *given)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever is missing, PyTorch alone can do it
+            _BROKEN.append(name)
+            lines = str(error).strip().splitlines() or [""]
+            warnings.warn(
+                f"Triton's kernels do not run here, PyTorch's do, more slowly ({type(error).__name__}: {lines[0]}).",
+                stacklevel=2,
+            )
+    return twin(x, *given)
 
 
 @contextmanager

@@ -36,7 +36,9 @@ def test_the_loss_is_the_error_of_the_velocity():
         torch.Generator().manual_seed(7),
     )
     generator = torch.Generator().manual_seed(7)
-    t = torch.randint(0, 100, (4,), generator=generator).numpy()
+    # A quarter of 100 steps each.
+    part = torch.randperm(4, generator=generator).numpy()
+    t = np.floor((part + torch.rand(4, generator=generator).numpy()) * 25.0).astype(int)
     noise = torch.randn(clean.shape, generator=generator).double().numpy()
     a = SCHEDULE.alphas_cumprod[t][:, None, None, None]
     velocity = np.sqrt(a) * noise - np.sqrt(1 - a) * clean.double().numpy()

@@ -118,9 +118,9 @@ def test_a_joined_block_is_upsampling_concatenation_and_the_block(monkeypatch):
     x, skip = drawn(2, 6, 3, 4), drawn(2, 4, 6, 8, seed=2)
     expected = block(torch.cat([up.conv(F.interpolate(x, scale_factor=2.0, mode="nearest")), skip], dim=1))
     with torch.inference_mode():
-        torch.testing.assert_close(block.joined(up, x, skip), expected)
+        torch.testing.assert_close(block(x, beside=(up, skip)), expected)
         monkeypatch.setattr(fused, "plain", lambda x: False)
-        torch.testing.assert_close(block.joined(up, x, skip), expected)
+        torch.testing.assert_close(block(x, beside=(up, skip)), expected)
 
 
 _IN_THE_INTERPRETER = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from types import SimpleNamespace
 
 import numpy as np
@@ -84,6 +85,44 @@ def test_lanes_compute_at_the_same_time_and_halve_together(tmp_path, slide, make
     assert events[-1].complete
     assert failed == [2, 2]
     assert sum(isinstance(event, Notice) for event in events) == 1
+
+
+def test_a_copy_on_a_further_device_computes_its_share_and_changes_no_bit(tmp_path, slide, make_toy, run):
+    meeting = threading.Barrier(2, timeout=10)
+
+    class Meeting(make_toy):
+        def sample(self, inputs, noise, settings):
+            # Neither goes on before the other has a batch, too.
+            meeting.wait()
+            return (yield from super().sample(inputs, noise, settings))
+
+    plan = make_plan(slide_shape=(56, 80), **GRID)
+    assert plan.count % 4 == 0
+    run(make_toy(), slide[:56, :80], plan, tmp_path / "one", batch=2)
+    first, second = Meeting(), Meeting()
+    others = ((second, torch.device("cpu")),)
+    events = run(first, slide[:56, :80], plan, tmp_path / "two", batch=2, others=others)
+    assert events[-1].complete
+    assert first.shapes == second.shapes == {(2, 3, 32, 32)}
+    one, two = open_result(tmp_path / "one"), open_result(tmp_path / "two")
+    for key, levels in one.images.items():
+        np.testing.assert_array_equal(np.asarray(levels[0]), np.asarray(two.images[key][0]))
+
+
+def test_several_readers_change_no_bit_and_lose_no_order(tmp_path, slide, make_toy, run):
+    plan = make_plan(slide_shape=slide.shape[:2], **GRID)
+    run(make_toy(), slide, plan, tmp_path / "one", batch=4)
+    run(make_toy(), slide, plan, tmp_path / "four", batch=4, readers=4)
+    one, four = open_result(tmp_path / "one"), open_result(tmp_path / "four")
+    for key, levels in one.images.items():
+        np.testing.assert_array_equal(np.asarray(levels[0]), np.asarray(four.images[key][0]))
+
+
+def test_what_is_said_on_the_way_is_a_notice(tmp_path, slide, make_toy, run):
+    plan = make_plan(slide_shape=(56, 80), **GRID)
+    said = deque(["The network could not be compiled."])
+    events = run(make_toy(), slide[:56, :80], plan, tmp_path / "out", said=said)
+    assert [event.sentence for event in events if isinstance(event, Notice)] == ["The network could not be compiled."]
 
 
 def test_not_even_one_tile_fits(tmp_path, slide, make_toy, run):

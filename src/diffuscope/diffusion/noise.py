@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from importlib.util import find_spec
+from functools import partial
 
 import torch
 from torch import Tensor
+
+from diffuscope.devices import by_kernel
 
 _MASK = 0xFFFFFFFF
 _M0, _M1 = 0xD2511F53, 0xCD9E8D57
@@ -176,13 +178,15 @@ def tile_normal(
 def _tile_normal(
     places: Tensor, seed: int, port: str, sample: int, step: int, channels: int, depth: int, height: int, width: int
 ) -> Tensor:
-    if places.is_cuda and find_spec("triton") is not None:
-        from diffuscope.diffusion.noise_kernel import draw
+    key = key_of(seed, port, sample, step)
 
-        return draw(places, key_of(seed, port, sample, step), channels, depth, height, width)
-    stream = {"seed": seed, "port": port, "sample": sample, "step": step, "channels": channels}
-    size = {"depth": depth, "height": height, "width": width, "device": places.device}
-    return torch.stack([normal(**stream, **size, z=z, y=y, x=x) for z, y, x in places.tolist()])
+    def tile_by_tile(places: Tensor, *_: object) -> Tensor:
+        tile = partial(normal, seed=seed, port=port, sample=sample, step=step, channels=channels, device=places.device)
+        tile = partial(tile, depth=depth, height=height, width=width)
+        return torch.stack([tile(z=z, y=y, x=x) for z, y, x in places.tolist()])
+
+    kernel = "diffuscope.diffusion.noise_kernel", "draw"
+    return by_kernel(*kernel, tile_by_tile, places, key, channels, depth, height, width)
 
 
 def _drawn_shape(places: Tensor, _seed: int, _port: str, _sample: int, _step: int, channels: int, *size: int) -> Tensor:
@@ -262,13 +266,22 @@ class TileNoise:
             return drawn[:, :, 0]
         return drawn.repeat_interleave(depth, dim=2) if along_z else drawn
 
+    def move(self, places: Sequence[tuple[int, ...]]) -> None:
+        """Be the noise of other places, as many as before, told by the same memory: a CUDA graph then draws it."""
+        self._places = list(places)
+        for (every, flat), table in self._tables.items():
+            table.copy_(self._table(every, flat=flat), non_blocking=True)
+
     def _on_device(self, every: int, *, flat: bool) -> Tensor:
         """Return the places on a grid as a tensor where noise is computed, the same one at every step."""
         if (every, flat) not in self._tables:
-            table = [(z[0] if z and not flat else 0, y // every, x // every) for *z, y, x in self._places]
-            places = torch.tensor(table, dtype=torch.int64)
-            if torch.device(self._device).type == "cuda":
-                # From pinned memory: else it would wait until the device has done all that it was given before.
-                places = places.pin_memory().to(self._device, non_blocking=True)
-            self._tables[every, flat] = places
+            places = self._table(every, flat=flat)
+            on_cuda = torch.device(self._device).type == "cuda"
+            self._tables[every, flat] = places.to(self._device, non_blocking=True) if on_cuda else places
         return self._tables[every, flat]
+
+    def _table(self, every: int, *, flat: bool) -> Tensor:
+        table = [(z[0] if z and not flat else 0, y // every, x // every) for *z, y, x in self._places]
+        places = torch.tensor(table, dtype=torch.int64)
+        # From other memory it would only be copied once the device has done all that it was given before.
+        return places.pin_memory() if torch.device(self._device).type == "cuda" else places

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from diffuscope.networks import fused, twins
+from diffuscope.networks.prepared import prepared
 from diffuscope.networks.twins import silu
 
 __all__ = ["ChannelNorm", "GroupNorm", "ResidualBlock", "TimeEmbedding", "Upsample", "downsample", "silu"]
@@ -107,7 +108,12 @@ class ResidualBlock(nn.Module):
         self.time = nn.Linear(time_width, 2 * outputs) if time_width else None
 
     def forward(
-        self, x: Tensor, embedding: Tensor | None = None, modulation: tuple[Tensor, Tensor] | None = None
+        self,
+        x: Tensor,
+        embedding: Tensor | None = None,
+        modulation: tuple[Tensor, Tensor] | None = None,
+        *,
+        beside: tuple[Upsample, Tensor] | None = None,
     ) -> Tensor:
         """Map (n, inputs, h, w) to (n, outputs, h, w).
 
@@ -119,27 +125,32 @@ class ResidualBlock(nn.Module):
             Time embedding, for a block with time.
         modulation : (scale, shift), optional
             Each (n, inputs, h, w): the normalised feature becomes feature · scale + shift.
+        beside : (up, skip), optional
+            x is the feature of the coarser level: it is upsampled first, and joined with the skip, each then of
+            (n, inputs / 2, h, w).
         """
+        if beside is not None:
+            up, skip = beside
+            plain = fused.plain(x) or torch.is_grad_enabled() or modulation is not None
+            # The kernel's norm is one of each pixel over its channels.
+            if isinstance(self.norm, ChannelNorm) and not plain:
+                x, h = fused.interleave_join(up.four(x), up.conv.get_parameter("bias"), skip, self.norm.eps)
+                return self._rest(x, h, embedding)
+            x = twins.join(up.four(x, up.conv.bias), skip)
         return self._rest(x, self.norm(x, modulation, activate=True), embedding)
-
-    def joined(self, up: Upsample, x: Tensor, skip: Tensor, embedding: Tensor | None = None) -> Tensor:
-        """Map x (n, c, h, w), upsampled, and beside it the skip (n, inputs / 2, 2h, 2w) to (n, outputs, 2h, 2w)."""
-        if fused.plain(x) or torch.is_grad_enabled():
-            return self(twins.join(up.four(x, up.conv.bias), skip), embedding)
-        x, h = fused.interleave_join(up.four(x), up.conv.get_parameter("bias"), skip, self.norm.eps)
-        return self._rest(x, h, embedding)
 
     def _rest(self, x: Tensor, h: Tensor, embedding: Tensor | None) -> Tensor:
         """Go on from the feature, and from what norm, modulation and SiLU have made of it."""
         if fused.plain(x) or torch.is_grad_enabled():
             return twins.add(self.second(silu(self._first(h, embedding))), self.skip(x))
         # A convolution on CUDA adds its bias in a pass of its own: here the pass that comes next anyway adds it.
-        bias = self.second.get_parameter("bias")
+        bias: Tensor = self.second.get_parameter("bias")
         if isinstance(self.skip, nn.Conv2d):
-            x, bias = F.conv2d(x, self.skip.weight), bias + self.skip.get_parameter("bias")
-        h = F.conv2d(h, self.first.weight, padding=1)
+            x = F.conv2d(x, prepared(self.skip.weight, x.dtype))
+            bias = bias + self.skip.get_parameter("bias")
+        h = F.conv2d(h, prepared(self.first.weight, h.dtype), padding=1)
         h = fused.bias_silu(h, self.first.get_parameter("bias"), self._time(embedding))
-        return fused.add_bias(F.conv2d(h, self.second.weight, padding=1), x, bias)
+        return fused.add_bias(F.conv2d(h, prepared(self.second.weight, h.dtype), padding=1), x, bias)
 
     def _time(self, embedding: Tensor | None) -> Tensor | None:
         """Return scale − 1 and shift of each channel by time, (n, 2 · outputs) or (1, 2 · outputs)."""
@@ -185,6 +196,10 @@ class Upsample(nn.Module):
         2×2 kernels, sums over parts of the 3×3 kernel, makes the four pixels that each pixel becomes with 4/9 of the
         products. (As a transposed convolution it takes as long, but its last bits depend on the number of threads.)
         """
-        sums = F.avg_pool2d(self.conv.weight, 2, stride=1, padding=1, divisor_override=1)
-        kernels = torch.cat([sums[:, :, a::2, b::2] for a in (0, 1) for b in (0, 1)])
+        kernels = prepared(self.conv.weight, x.dtype, _four_kernels)
         return F.conv2d(x, kernels, None if bias is None else bias.repeat(4), padding=1)
+
+
+def _four_kernels(weight: Tensor) -> Tensor:
+    sums = F.avg_pool2d(weight, 2, stride=1, padding=1, divisor_override=1)
+    return torch.cat([sums[:, :, a::2, b::2] for a in (0, 1) for b in (0, 1)])

@@ -48,9 +48,8 @@ def run_plain(parts: Iterable[nn.Module]) -> None:
 class _Inductor:
     """Inductor as a backend of `torch.compile` that gives the graph back as it is where Inductor fails."""
 
-    def __init__(self) -> None:
-        self.tell: Callable[[str], None] = str
-        self.failed = False
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self.tell, self.failed = tell, False
 
     def __call__(self, graph: torch.fx.GraphModule, inputs: Sequence[Any]) -> Callable[..., Any]:
         """Compile a graph of one module's call."""
@@ -84,6 +83,6 @@ def _backend(tell: Callable[[str], None]) -> _Inductor:
     what it has, also for another network of the same kind.
     """
     if not _used or _used[-1].failed:
-        _used.append(_Inductor())
+        _used.append(_Inductor(tell))
     _used[-1].tell = tell
     return _used[-1]

@@ -9,14 +9,12 @@ Inductor fuses with whatever lies around them. Without Triton the twins are what
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.util import find_spec
-from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from diffuscope.devices import by_kernel
 from diffuscope.networks import twins
 
 
@@ -110,18 +108,8 @@ def plain(x: Tensor) -> bool:
     return x.device.type != "cuda" or torch.compiler.is_compiling()
 
 
-@cache
-def _kernels() -> ModuleType:
-    """Return the module of kernels, or that of their twins."""
-    if find_spec("triton") is None:
-        return twins
-    from diffuscope.networks import kernels
-
-    return kernels
-
-
-def _on(x: Tensor) -> Any:
-    return _kernels() if x.is_cuda else twins
+def _on_device(name: str, x: Tensor, *given: Any) -> Any:
+    return by_kernel("diffuscope.networks.kernels", name, getattr(twins, name), x, *given)
 
 
 def _nhwc(*tensors: Tensor | None) -> list[Any]:
@@ -131,25 +119,25 @@ def _nhwc(*tensors: Tensor | None) -> list[Any]:
 def _norm(
     x: Tensor, scale: Tensor | None, shift: Tensor | None, eps: float, activate: bool, dtype: torch.dtype
 ) -> Tensor:
-    return _on(x).norm(*_nhwc(x, scale, shift), eps, activate, dtype)
+    return _on_device("norm", *_nhwc(x, scale, shift), eps, activate, dtype)
 
 
 def _norm_backward(
     grad: Tensor, x: Tensor, scale: Tensor | None, shift: Tensor | None, eps: float, activate: bool
 ) -> list[Tensor]:
-    return _on(x).norm_backward(*_nhwc(grad, x, scale, shift), eps, activate)
+    return _on_device("norm_backward", *_nhwc(grad, x, scale, shift), eps, activate)
 
 
 def _bias_silu(x: Tensor, bias: Tensor, time: Tensor | None) -> Tensor:
-    return _on(x).bias_silu(*_nhwc(x), bias, time)
+    return _on_device("bias_silu", *_nhwc(x), bias, time)
 
 
 def _add_bias(x: Tensor, other: Tensor, bias: Tensor) -> Tensor:
-    return _on(x).add_bias(*_nhwc(x, other), bias)
+    return _on_device("add_bias", *_nhwc(x, other), bias)
 
 
 def _interleave_join(four: Tensor, bias: Tensor, skip: Tensor, eps: float) -> tuple[Tensor, Tensor]:
-    return _on(four).interleave_join(*_nhwc(four), bias, *_nhwc(skip), eps)
+    return _on_device("interleave_join", *_nhwc(four), bias, *_nhwc(skip), eps)
 
 
 def _two(four: Tensor, _bias: Tensor, skip: Tensor, _eps: float) -> tuple[Tensor, Tensor]:

@@ -66,8 +66,8 @@ def norm(
     x: Tensor, scale: Tensor | None, shift: Tensor | None, eps: float, activate: bool, dtype: torch.dtype
 ) -> Tensor:
     """As the kernel: in float32 throughout, rounded once."""
-    modulation = (None, None) if scale is None or shift is None else (_full(scale), _full(shift))
-    return channel_norm(_full(x), *modulation, eps, activate).to(dtype)
+    scale, shift = (None if one is None else _full(one) for one in (scale, shift))
+    return channel_norm(_full(x), scale, shift, eps, activate).to(dtype)
 
 
 def norm_backward(
@@ -78,13 +78,15 @@ def norm_backward(
     away = full - full.mean(1, keepdim=True)
     inverse = (away.square().mean(1, keepdim=True) + eps).rsqrt()
     normal = away * inverse
-    modulated = scale is not None and shift is not None
-    h = torch.addcmul(_full(shift), normal, _full(scale)) if modulated else normal
+    h, of_modulation = normal, []
+    if scale is not None and shift is not None:
+        h = torch.addcmul(_full(shift), normal, _full(scale))
     if activate:
         part = h.sigmoid()
         grad = grad * part * (1.0 + h * (1.0 - part))
-    of_modulation = [(grad * normal).to(scale.dtype), grad.to(shift.dtype)] if modulated else []
-    grad = grad * _full(scale) if modulated else grad
+    if scale is not None and shift is not None:
+        of_modulation = [(grad * normal).to(scale.dtype), grad.to(shift.dtype)]
+        grad = grad * _full(scale)
     along = (grad * normal).mean(1, keepdim=True)
     of_x = (grad - grad.mean(1, keepdim=True) - normal * along) * inverse
     return [of_x.to(x.dtype), *of_modulation]

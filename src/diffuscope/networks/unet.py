@@ -61,7 +61,7 @@ class UNet(nn.Module):
         """Map (n, inputs, h, w) to (n, outputs, h, w)."""
         *skips, h = self.encoder(image)
         for level in reversed(range(len(skips))):
-            h = self.decoder[level].joined(self.up[level], h, skips[level])
+            h = self.decoder[level](h, beside=(self.up[level], skips[level]))
         return self.head(self.norm(h, activate=True))
 
 
@@ -119,5 +119,5 @@ class ModulatedUNet(nn.Module):
             skips.append(h)
         h = self.decoder[-1](torch.cat([self.middle(h, embedding), skips[-1]], dim=1), embedding)
         for level in reversed(range(len(skips) - 1)):
-            h = self.decoder[level].joined(self.up[level], h, skips[level], embedding)
+            h = self.decoder[level](h, embedding, beside=(self.up[level], skips[level]))
         return self.head(self.norm(h, activate=True))

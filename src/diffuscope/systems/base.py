@@ -104,6 +104,9 @@ class System(nn.Module, ABC):
         What it tells of each tile at each network evaluation, in `Estimate.values`.
     options : tuple of Option
         Numbers of its own that a run may set, in `SampleSettings.options`.
+    recordable : bool
+        Whether `sample` does the same operations for every batch of one shape, on one device, and never looks at what
+        comes of them: a CUDA graph may then stand for it.
     """
 
     inputs: tuple[Port, ...]
@@ -117,6 +120,7 @@ class System(nn.Module, ABC):
     samplers: tuple[str, ...] = SAMPLERS
     values: tuple[Value, ...] = ()
     options: tuple[Option, ...] = ()
+    recordable: bool = False
 
     @abstractmethod
     def sample(

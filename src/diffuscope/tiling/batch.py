@@ -97,7 +97,8 @@ def sample_tiles(
     depth = shape[0] if len(shape) == 3 and shape[0] > 1 else None
     inputs = {port.key: to_input(stacked[port.key], device, patches=depth is not None) for port in system.inputs}
     places = [tile.corner for tile in (*loaded.tiles, *[loaded.tiles[-1]] * (batch - len(loaded.tiles)))]
-    noise = TileNoise(seed, places, *shape[-2:], device, depth=depth)
+    height, width = shape[-2:]
+    noise = TileNoise(seed, places, height, width, device, depth=depth)
     return system.sample(inputs, noise, settings)
 
 

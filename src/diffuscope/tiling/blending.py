@@ -2,83 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import lru_cache, reduce
 
 import numpy as np
 from numpy.typing import NDArray
-
-from diffuscope.tiling.axis import Axis
-from diffuscope.tiling.boxes import Box, box_slices
-from diffuscope.tiling.computed import Computed
-from diffuscope.tiling.plan import Tile
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Blend:
-    """A cell, and what it is composed from.
-
-    Attributes
-    ----------
-    cell : tuple of int
-        Its index.
-    box : tuple of int
-        (*starts, *lengths) of it on the canvas.
-    tiles : tuple of Tile
-        The finished tiles that reach into it, in tile order.
-    fresh : mapping of tuple of int to Computed
-        By index, those tiles that are at hand; the others are kept on disk.
-    """
-
-    cell: tuple[int, ...]
-    box: Box
-    tiles: tuple[Tile, ...]
-    fresh: Mapping[tuple[int, ...], Computed]
-
-
-def part_of(axes: Sequence[Axis], tile: Tile, cell: tuple[int, ...]) -> tuple[slice, ...]:
-    """Return the slices of a tile that lie in a cell: its first `stride` px, or in the cells after it its overlap."""
-    before = [i - j for i, j in zip(cell, tile.index, strict=True)]
-    return box_slices((*(d * axis.stride for d, axis in zip(before, axes, strict=True)), *_reach(axes, before)))
-
-
-def blend(
-    axes: Sequence[Axis], one: Blend, parts: Sequence[Sequence[NDArray[np.float32]]]
-) -> tuple[list[NDArray[np.float32]], NDArray[np.bool_]]:
-    """Return the weighted sum of the tiles' parts over a cell.
-
-    Parameters
-    ----------
-    axes : sequence of Axis
-        The grid.
-    one : Blend
-        The cell.
-    parts : sequence of sequence of ndarray (c, …)
-        For each of its tiles, for each image, the pixels that `part_of` cuts out.
-
-    Returns
-    -------
-    totals : list of ndarray of float32 (c, *strides)
-        For each image.
-    covered : ndarray of bool (*strides)
-        Where at least one of the tiles reaches.
-    """
-    strides, overlaps = tuple(axis.stride for axis in axes), tuple(axis.overlap for axis in axes)
-    # By how many cells each tile begins before this one, along each axis.
-    before = tuple(tuple(i - j for i, j in zip(one.cell, tile.index, strict=True)) for tile in one.tiles)
-    weights, covered = cell_weights(strides, overlaps, before)
-    totals = [np.zeros((len(part), *strides), np.float32) for part in parts[0]]
-    for offset, weight, of_tile in zip(before, weights, parts, strict=True):
-        here = box_slices((*(0 for _ in strides), *_reach(axes, offset)))
-        for total, part in zip(totals, of_tile, strict=True):
-            total[:, *here] += weight[here] * part
-    return totals, covered
-
-
-def _reach(axes: Sequence[Axis], before: Sequence[int]) -> list[int]:
-    """Return how far a tile reaches into a cell; into one that it begins before, by the overlap only."""
-    return [axis.overlap if d else axis.stride for d, axis in zip(before, axes, strict=True)]
 
 
 def ramp(overlap: int) -> NDArray[np.float64]:

@@ -14,8 +14,8 @@ import zarr
 from numpy.typing import NDArray
 
 from diffuscope.systems.ports import state_port
-from diffuscope.tiling.blending import Blend, blend, part_of
-from diffuscope.tiling.boxes import Box, box_slices, chunks, halves, union
+from diffuscope.tiling.boxes import Box, chunks, halves, union
+from diffuscope.tiling.cells import Blend, Cells
 from diffuscope.tiling.chunks import Patch, write_chunk
 from diffuscope.tiling.computed import Computed
 from diffuscope.tiling.damage import damaged_chunks
@@ -78,6 +78,7 @@ class Canvas:
     ) -> None:
         self.path, self.plan, self.ports, self.each = path, plan, tuple(ports), each
         self._kept = KeptParts(path / "tiles", len(plan.axes))
+        self._cells = Cells(plan, self.ports, self._kept)
         self.done = np.zeros_like(plan.wanted)
         self._stale: set[tuple[int, ...]] = set()
         self._lock = threading.Lock()
@@ -143,17 +144,23 @@ class Canvas:
         last: dict[Cell, Tile] = {}
         for item in fresh.values():
             done[self.plan.slot(*item.tile.index)] = True
-            last |= dict.fromkeys(self._cells(item.tile), item.tile)
-        whole = {cell for cell in last if self._is_whole(cell, done)}
+            last |= dict.fromkeys(self._cells.of(item.tile), item.tile)
+        whole = {cell for cell in last if self._cells.is_whole(cell, done)}
         # Before the ledger knows the tiles: what is finished has its values, and its parts where they still matter.
         self._values.write([(self.plan.slot(*index), item.values) for index, item in fresh.items()])
         waiting = {
-            index: {cell: self._stacked(item, cell) for cell in self._cells(item.tile) if cell not in whole}
+            index: {
+                cell: np.concatenate(self._cells.parts(item, cell))
+                for cell in self._cells.of(item.tile)
+                if cell not in whole
+            }
             for index, item in fresh.items()
         }
         self._kept.keep({index: parts for index, parts in waiting.items() if parts}, self.each)
         # A cell of which a part is neither here nor kept is composed already, and a tile of it is being done again.
-        blends = [one for one in (self._blend(cell, fresh) for cell in sorted(whole)) if one is not None]
+        blends = [
+            one for one in (self._cells.blend(cell, fresh, self.done) for cell in sorted(whole)) if one is not None
+        ]
         self._compose(blends, durable=True)
         if fresh:
             self._kept.enter(list(fresh))
@@ -196,9 +203,12 @@ class Canvas:
         kept = list(self._kept)
         if complete and kept:
             raise AssertionError(f"every tile is finished, but not every cell of {kept[0]} is composed")
-        waiting = sorted({cell for index in kept for cell in self._cells(self.plan.at(*index))})
-        waiting = [cell for cell in waiting if not self._is_whole(cell, self.done)]
-        self._compose([one for one in (self._blend(cell, {}) for cell in waiting) if one is not None], durable=False)
+        waiting = sorted({cell for index in kept for cell in self._cells.of(self.plan.at(*index))})
+        waiting = [cell for cell in waiting if not self._cells.is_whole(cell, self.done)]
+        self._compose(
+            [one for one in (self._cells.blend(cell, {}, self.done) for cell in waiting) if one is not None],
+            durable=False,
+        )
         self.refresh()
         self._mark(complete=complete)
         if complete:
@@ -220,8 +230,8 @@ class Canvas:
         # Which coarser pixels were stale is forgotten: all are made again, a row of tiles at a time.
         for _, row in groupby(self.plan.tiles(), key=lambda tile: tile.index[:-1]):
             for tile in row:
-                for cell in self._cells(tile) if self.is_done(tile) else ():
-                    self._stale.update(chunks(self._canvas_box(cell)))
+                for cell in self._cells.of(tile) if self.is_done(tile) else ():
+                    self._stale.update(chunks(self._cells.box(cell)))
             self.refresh()
 
     def _damaged(self) -> set[tuple[int, ...]]:
@@ -234,8 +244,8 @@ class Canvas:
             for array in levels:
                 chunk_file(array, chunk).unlink(missing_ok=True)
             for tile in self.plan.tiles():
-                for cell in self._cells(tile):
-                    if chunk in chunks(self._canvas_box(cell)):
+                for cell in self._cells.of(tile):
+                    if chunk in chunks(self._cells.box(cell)):
                         # All of them, also those that were let go: a cell is composed from all its tiles at once.
                         struck.update(near.index for near in self.plan.covering(cell))
         return struck
@@ -251,20 +261,13 @@ class Canvas:
     def _let_go(self, tiles: set[tuple[int, ...]]) -> None:
         """Delete what is kept of tiles whose cells are all composed."""
         for index in tiles:
-            if all(self._is_whole(cell, self.done) for cell in self._cells(self.plan.at(*index))):
+            if all(self._cells.is_whole(cell, self.done) for cell in self._cells.of(self.plan.at(*index))):
                 self._kept.let_go(index)
-
-    def _blend(self, cell: Cell, fresh: Mapping[tuple[int, ...], Computed]) -> Blend | None:
-        """Return what a cell is composed from; None where a part of a finished tile is neither fresh nor kept."""
-        near = [tile for tile in self.plan.covering(cell) if tile.index in fresh or self.is_done(tile)]
-        if not near or not all(tile.index in fresh or self._kept.has(tile.index, cell) for tile in near):
-            return None
-        return Blend(cell=cell, box=self._canvas_box(cell), tiles=tuple(near), fresh=fresh)
 
     def _compose(self, blends: Sequence[Blend], *, durable: bool) -> None:
         """Blend cells and write their pixels, rounded once, chunk by chunk; what nothing covers is filled."""
         patches: dict[tuple[str, tuple[int, ...]], list[Patch]] = defaultdict(list)
-        for one, blocks in zip(blends, self.each(self._blocks, blends), strict=True):
+        for one, blocks in zip(blends, self.each(self._cells.blocks, blends), strict=True):
             for chunk in chunks(one.box):
                 for key, block in blocks.items():
                     patches[key, chunk].append((one.box, block))
@@ -278,67 +281,15 @@ class Canvas:
         with self._lock:
             self._stale.update(chunk for _, chunk in patches)
         if durable:
-            for folder in {chunk_file(self.images[key][0], chunk).parent for key, chunk in patches}:
-                names_to_disk(folder)
-
-    def _blocks(self, one: Blend) -> dict[str, NDArray[np.generic]]:
-        """Return the stored pixels of a cell by port key."""
-        parts = [
-            self._parts(one.fresh[tile.index], one.cell)
-            if tile.index in one.fresh
-            else self._split(self._kept.read(tile.index, one.cell))
-            for tile in one.tiles
-        ]
-        totals, covered = blend(self.plan.axes, one, parts)
-        starts, lengths = halves(one.box)
-        axes = zip(starts, self.plan.axes, one.cell, strict=True)
-        inner = box_slices((*(start + axis.start - i * axis.stride for start, axis, i in axes), *lengths))
-        keep = self.plan.inside(one.box)
-        keep = covered[inner] if keep is None else covered[inner] & keep
-        blocks: dict[str, NDArray[np.generic]] = {}
-        for port, total in zip(self.ports, totals, strict=True):
-            block = to_stored(total[:, *inner], port)
-            if not keep.all():
-                block = np.where(keep, block, np.asarray(port.fill, port.dtype))
-            blocks[port.key] = block
-        return blocks
-
-    def _parts(self, item: Computed, cell: Cell) -> list[NDArray[np.float32]]:
-        """Return the part of a tile in a cell, (c, …) of each port."""
-        cut = part_of(self.plan.axes, item.tile, cell)
-        outputs = (np.asarray(item.outputs[port.key], np.float32) for port in self.ports)
-        return [output.reshape(-1, *self.plan.shape)[:, *cut] for output in outputs]
-
-    def _stacked(self, item: Computed, cell: Cell) -> NDArray[np.float32]:
-        return np.concatenate(self._parts(item, cell))
-
-    def _split(self, stacked: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        return np.split(stacked, np.cumsum([len(port.channels) for port in self.ports])[:-1])
-
-    def _cells(self, tile: Tile) -> list[Cell]:
-        """Return the cells that a tile reaches into, without those outside the canvas."""
-        return [cell for cell in self.plan.cells(tile) if all(halves(self.plan.cell_box(cell))[1])]
-
-    def _canvas_box(self, cell: Cell) -> Box:
-        starts, lengths = halves(self.plan.cell_box(cell))
-        return (*(start - axis.start for start, axis in zip(starts, self.plan.axes, strict=True)), *lengths)
+            for _ in self.each(
+                names_to_disk, {chunk_file(self.images[key][0], chunk).parent for key, chunk in patches}
+            ):
+                pass
 
     def _mark(self, *, complete: bool) -> None:
         with self._lock:
             self.root.attrs[ATTRS] = {**self._about, "complete": complete, "done": self.count}
 
-    def _is_whole(self, cell: Cell, done: NDArray[np.bool_]) -> bool:
-        return all(done[self.plan.slot(*tile.index)] for tile in self.plan.covering(cell))
-
     def is_done(self, tile: Tile) -> bool:
         """Whether a tile of the plan is finished."""
         return bool(self.done[self.plan.slot(*tile.index)])
-
-
-def to_stored(values: NDArray[np.floating], port: Port) -> NDArray[np.generic]:
-    """Return physical values in the port's stored type, integers rounded to nearest and clipped."""
-    if port.dtype == "float32":
-        return np.asarray(values, np.float32)
-    limits = np.iinfo(port.dtype)
-    rounded = np.rint(values)
-    return np.clip(rounded, limits.min, limits.max, out=rounded).astype(port.dtype)

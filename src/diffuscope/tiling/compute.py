@@ -1,7 +1,7 @@
 """Tiles through a system on this machine, batch by batch in lanes side by side; the next are read meanwhile.
 
 On a CUDA device nothing waits for a step: a batch's steps are handed to the device while it is at work on those of the
-batch before, whose outputs meanwhile come back.
+batch before, whose outputs meanwhile come back; recorded once, they are handed over at once.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from diffuscope.tiling.fetch import Fetch, Pace, Told, fetch_preview
 from diffuscope.tiling.lanes import side_by_side
 from diffuscope.tiling.plan import Plan, Tile
 from diffuscope.tiling.queue import TileQueue
+from diffuscope.tiling.recorded import RecordedSampling
 
 if TYPE_CHECKING:
     from diffuscope.systems.base import SampleSettings, System
@@ -109,7 +110,12 @@ class LocalCompute:
                 loaded = load(self.read, tiles, readers.map if self.readers > 1 else map)
                 return loaded, loaded.stacked(batch, pinned=self.device.type == "cuda")
 
-            supply = _Supply(queue, self.batch, ahead=AHEAD * len(places), load=partial(loader.submit, read))
+            supply = _Supply(
+                queue,
+                self.batch,
+                ahead=AHEAD * len(places),
+                load=lambda tiles, batch: loader.submit(read, tiles, batch),
+            )
             stop = _Stop(self.cancelled)
             lanes = [
                 self._lane(system, device, supply, stop, shows=number == 0)
@@ -127,15 +133,17 @@ class LocalCompute:
         self, system: System, device: torch.device, supply: _Supply, stop: _Stop, *, shows: bool
     ) -> Generator[Preview | Computed | Unread | Halved | Notice | None, None, None]:
         """Compute batches until there are none; with `shows`, yield previews, of a batch's first tile."""
-        under_way: deque[Fetch] = deque()
+        under_way: deque[Fetch[Computed]] = deque()
+        begin = self._begin(system, device)
         with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
             while not stop.said and (taken := supply.take()) is not None:
                 try:
                     loaded, stacked = taken.loading.result()
                     yield from loaded.unread
                     if loaded.tiles:
+                        steps = begin(loaded, stacked, taken.batch)
                         yield from self._sample(
-                            system, device, loaded, stacked, taken.batch, stop, under_way, shows=shows
+                            system, device, loaded, steps, taken.batch, stop, under_way, shows=shows
                         )
                 except Exception as error:
                     if not is_out_of_memory(error):
@@ -143,6 +151,7 @@ class LocalCompute:
                     if taken.batch == 1:
                         raise self._too_little(device) from error
                     if device.type == "cuda":
+                        begin = self._begin(system, device)
                         torch.cuda.empty_cache()
                     if (batch := supply.halve(taken)) is not None:
                         yield Halved(batch)
@@ -154,10 +163,10 @@ class LocalCompute:
         system: System,
         device: torch.device,
         loaded: Loaded,
-        stacked: Mapping[str, Tensor],
+        steps: Sampling,
         batch: int,
         stop: _Stop,
-        under_way: deque[Fetch],
+        under_way: deque[Fetch[Computed]],
         *,
         shows: bool,
     ) -> Generator[Preview | Computed | Notice | None, None, None]:
@@ -169,9 +178,7 @@ class LocalCompute:
         first, main, shown = loaded.tiles[0], system.outputs[0], 0.0
         told, pace = Told(), Pace(device)
         preview: Fetch[Preview] | None = None
-        with closing(
-            sample_tiles(system, loaded, self.plan.shape, self.settings, self.seed, batch, device, stacked)
-        ) as steps:
+        with closing(steps):
             while not stop():
                 estimate = self._evaluate(device, steps)
                 if not isinstance(estimate, Estimate):
@@ -195,6 +202,19 @@ class LocalCompute:
                     yield None
                 while under_way and under_way[0].is_there():
                     yield from under_way.popleft().wait()
+
+    def _begin(self, system: System, device: torch.device) -> Callable[[Loaded, Mapping[str, Tensor], int], Sampling]:
+        """Return what begins to sample a batch, of its inputs and number of tiles."""
+        recorded: list[RecordedSampling] = []
+
+        def begin(loaded: Loaded, stacked: Mapping[str, Tensor], batch: int) -> Sampling:
+            if not system.recordable or device.type != "cuda":
+                return sample_tiles(system, loaded, self.plan.shape, self.settings, self.seed, batch, device, stacked)
+            if not recorded or recorded[-1].batch != batch:
+                recorded[:] = [RecordedSampling(system, self.plan.shape, self.settings, self.seed, batch, device)]
+            return recorded[-1].sample(loaded, stacked)
+
+        return begin
 
     def _evaluate(self, device: torch.device, steps: Sampling) -> Estimate | dict[str, Tensor]:
         """Go on by one evaluation of the network; at the end return the outputs."""

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from diffuscope.systems.base import Estimate
 from diffuscope.systems.ports import Port
-from diffuscope.tiling.canvas import to_stored
+from diffuscope.tiling.cells import to_stored
 from diffuscope.tiling.computed import Computed
 from diffuscope.tiling.events import Preview
 from diffuscope.tiling.plan import Tile
@@ -140,7 +140,8 @@ def fetch_preview(estimate: Estimate, port: Port, *, y: int, x: int, z: int) -> 
         image = to_stored(np.moveaxis(arrays["image"], 0, -1), port)
         return [Preview(y=y, x=x, z=z, image=image, step=estimate.step, steps=estimate.steps)]
 
-    return Fetch({"image": estimate.clean[port.key][0]}, make)
+    # A copy: a recorded batch leaves its estimates where the next one will.
+    return Fetch({"image": estimate.clean[port.key][0].clone()}, make)
 
 
 @cache

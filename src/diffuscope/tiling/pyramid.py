@@ -34,8 +34,8 @@ def halve(block: NDArray[np.generic]) -> NDArray[np.generic]:
     *others, height, width = block.shape
     # Repeating an odd last row gives it the weight of the missing one, which is the mean of what exists.
     odd = (*((0, 0) for _ in others), (0, height % 2), (0, width % 2))
-    even = np.pad(block, odd, mode="edge") if height % 2 or width % 2 else block
-    even = even.astype(np.float32, copy=False)
+    padded = np.pad(block, odd, mode="edge") if height % 2 or width % 2 else block
+    even: NDArray[np.float32] = padded.astype(np.float32, copy=False)
     mean = even[..., ::2, ::2] + even[..., 1::2, ::2]
     mean += even[..., ::2, 1::2]
     mean += even[..., 1::2, 1::2]

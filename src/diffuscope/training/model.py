@@ -122,8 +122,10 @@ def make_data(recipe: Recipe, start: Start, folder: Path) -> tuple[TrainingData,
     port = start.system.inputs[0]
     pairs = make_pairs(recipe, folder, mpp=port.mpp)
     threshold = start.config.get("dab_threshold", 0.15)
-    crop = {"patch": start.side, "normalised": port.scale == "stain"}
-    held = held_crops(pairs, seed=plan.seed, dab_threshold=threshold, number=_HELD, **crop)
+    normalised = port.scale == "stain"
+    held = held_crops(
+        pairs, seed=plan.seed, patch=start.side, dab_threshold=threshold, number=_HELD, normalised=normalised
+    )
     if not held:
         raise InputError("no held-out block of the recipe's sources has a cell: add a larger source.")
     validation = batches_of(held, plan.batch)
@@ -131,7 +133,13 @@ def make_data(recipe: Recipe, start: Start, folder: Path) -> tuple[TrainingData,
         painter = Painter(pairs, size=plan.batch, patch=start.side, positive_share=recipe.positive_share)
         return TrainingData(lambda number: painter.places(number, seed=plan.seed), validation, painter.paint), {}
     batches = partial(
-        batch_at, pairs, size=plan.batch, positive_share=recipe.positive_share, dab_threshold=threshold, **crop
+        batch_at,
+        pairs,
+        size=plan.batch,
+        patch=start.side,
+        positive_share=recipe.positive_share,
+        dab_threshold=threshold,
+        normalised=normalised,
     )
     data = TrainingData(lambda number: batches(number, seed=plan.seed), validation)
     return _targets(data, recipe, start), {}

@@ -128,13 +128,13 @@ class _Sources:
 
     def ihc(self, index: Tensor, source: Tensor, generator: torch.Generator) -> Tensor:
         """Draw which cells are positive and how strongly, and paint: (n, 3, patch, patch) in [0, 255]."""
-        number = len(index)
-        drawn = {"generator": generator, "device": generator.device}
+        number, device = len(index), generator.device
         cell = self.cell[index] - self._first_cell[source][:, None, None]
         flat = cell.flatten(1).long()
-        even = torch.rand(number, self._cells, **drawn).gather(1, flat).view_as(cell)
-        spread = CELL_SPREAD * torch.randn(number, self._cells, **drawn).gather(1, flat).view_as(cell)
-        spread = spread + SLIDE_SPREAD * torch.randn(number, 1, 1, **drawn)
+        even = torch.rand(number, self._cells, generator=generator, device=device).gather(1, flat).view_as(cell)
+        cells = torch.randn(number, self._cells, generator=generator, device=device)
+        slides = torch.randn(number, 1, 1, generator=generator, device=device)
+        spread = CELL_SPREAD * cells.gather(1, flat).view_as(cell) + SLIDE_SPREAD * slides
         dab = torch.where(
             even < self.chance[self.cell[index]], (DAB * spread.exp()).clamp(*DAB_RANGE), torch.zeros_like(even)
         )
@@ -145,18 +145,18 @@ class _Sources:
 
 def _augmented(he: Tensor, sources: _Sources, generator: torch.Generator) -> Tensor:
     """Change normalised H&E (n, 3, h + 2·reach, w + 2·reach) as laboratories and scanners do; return (n, 3, h, w)."""
-    number, drawn = len(he), {"generator": generator, "device": generator.device}
+    number, device = len(he), generator.device
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:
-        return low + (high - low) * torch.rand(number, *shape, **drawn)
+        return low + (high - low) * torch.rand((number, *shape), generator=generator, device=device)
 
     density = -torch.log10((he.movedim(1, -1).float() + 1.0) / 256.0)
     amounts = (density.flatten(1, 2) @ sources.separation) * uniform(*_STRENGTH, 1, 3)
-    amounts = amounts + _SHIFT * torch.randn(number, 1, 3, **drawn)
+    amounts = amounts + _SHIFT * torch.randn(number, 1, 3, generator=generator, device=device)
     turned = sources.reference * torch.cat([uniform(*_TURN, 2, 3), torch.ones(number, 1, 3, device=he.device)], dim=1)
     turned = turned / turned.norm(dim=-1, keepdim=True)
     image = _picture((amounts @ turned).unflatten(1, he.shape[2:])) * uniform(*_LIGHT, 1, 1, 1)
-    sharp = torch.rand(number, **drawn) < 0.5
+    sharp = uniform(0.0, 1.0) < 0.5
     sigma = torch.where(sharp, torch.full_like(sharp, 1e-3, dtype=torch.float32), uniform(0.2, _BLUR))
     return _blurred(image, _gaussian(sigma)).round().clamp(0.0, 255.0)
 

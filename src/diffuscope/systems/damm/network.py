@@ -78,7 +78,7 @@ class Decoder(nn.Module):
         """Return (n, outputs, h, w) of the encoder's features, finest first, and what enters the middle block."""
         h = self.blocks[-1](torch.cat([self.middle(bottleneck, embedding), skips[-1]], dim=1), embedding)
         for level in reversed(range(len(skips) - 1)):
-            h = self.blocks[level].joined(self.up[level], h, skips[level], embedding)
+            h = self.blocks[level](h, embedding, beside=(self.up[level], skips[level]))
         return self.head(self.norm(h, activate=True))
 
 

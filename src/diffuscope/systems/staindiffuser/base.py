@@ -28,6 +28,7 @@ class BranchSystem(System):
     # (benchmarks.seams) and are a ninth less to compute.
     tile = 272
     overlap = 16
+    recordable = True
     config: CommonConfig
 
     def __init__(self, config: CommonConfig) -> None:

@@ -18,8 +18,8 @@ from diffuscope.systems.staindiffuser.config import WIDTHS, StainDiffuserConfig
 from diffuscope.systems.staindiffuser.density import dab_of, filled
 from diffuscope.systems.staindiffuser.network import StainDiffuserNetwork
 
-# How the second branch is read. The probability of a mask is its posterior mean: one evaluation at t = T, where a sample
-# would be one draw. The mean of distances is no distance: that one is drawn, as a second opinion in few steps.
+# How the second branch is read. A mask's probability is its posterior mean: one evaluation at t = T; a sample would be
+# one draw. The mean of distances is no distance: that one is drawn, as a second opinion in few steps.
 _SEGMENTATION_SAMPLER = "sde-dpmsolver++"
 _SEGMENTATION_STEPS = {"segmentation": 1, "distance": 5, "probability": 1}
 
