@@ -23,7 +23,8 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks._in_plane import registered
 from benchmarks._translation import AIR, translated
-from benchmarks.reproduce.scans import DATA, Direction, Pictures, Slices, slices_of, unit
+from benchmarks.reproduce import scans
+from benchmarks.reproduce.scans import Direction, Pictures, Slices, slices_of, unit
 from diffuscope.scans import Volume, open_input
 from diffuscope.systems.midiffusion import MIDiffusion
 from diffuscope.systems.midiffusion.place import body_mask
@@ -100,7 +101,7 @@ def _tumours(direction: Direction, tests: Slices, results: Pictures, distrust: P
     air = float(unit(np.array(AIR), target))
     seen, held = 0, []
     for number, (patient, (z, _, _)) in enumerate(zip(tests.patients, tests.places, strict=True)):
-        scan = open_input(DATA / direction.folder / patient / _GTV)
+        scan = open_input(scans.DATA / direction.folder / patient / _GTV)
         assert isinstance(scan, Volume)
         there = np.asarray(scan.voxels[z : z + 1, :, :])[0] > 0
         if not there.any():
