@@ -46,9 +46,9 @@ def measure() -> dict[str, float]:
     for name, norm in (("group_norm", None), ("norm_over_channels", ChannelNorm)):
         module = _agreement(norm)
         figures[f"auroc_{name}"] = _auroc(tested, _fitted(trained, module, partial(_agreed, module), *_SMALL))
-    for norm in ("group", "channel"):
-        system = _damm(norm)
-        figures[f"auroc_of_d_{norm}"] = _auroc(tested, _fitted(trained, system, partial(_diverged, system), *_ENCODERS))
+    for kind in ("group", "channel"):
+        system = _damm(kind)
+        figures[f"auroc_of_d_{kind}"] = _auroc(tested, _fitted(trained, system, partial(_diverged, system), *_ENCODERS))
     return figures
 
 
