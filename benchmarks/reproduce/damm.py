@@ -18,7 +18,7 @@ from diffuscope.training.recipe import Optimisation
 #: γ of training, and those that a trained model is asked with besides; 0 and 1 are always uni- and multi-modal.
 GAMMA, OTHER_GAMMAS = 0.5, (0.3, 0.7)
 #: Part of the steps with plain cross-attention and no gate, and λ where there is a feedback: see docs/damm.md.
-WARM, LAMBDA = 0.6, 0.01
+WARM, LAMBDA = 0.6, 1.0
 #: Draws of (t, ε) of each crop, by which the feedback tells the better branch; a step has as many fewer crops.
 DRAWS = 2
 COLUMNS = ("psnr_db", "ssim", "load_error_percent", "distance_error_um", "psnr_concordant", "psnr_discordant")
@@ -136,7 +136,7 @@ ROWS = (
 #: The paper's figures 6 and 7: another λ or α, in the first fold.
 SWEEPS = tuple(
     Row(f"{DAMMP}, {sign} = {value:g}", "", config={key: value}, first_fold=True)
-    for key, sign, values in (("lambda_dfl", "λ", (1e-4, 0.1, 1.0)), ("alpha", "α", (0.0, 0.01, 1.0)))
+    for key, sign, values in (("lambda_dfl", "λ", (1e-4, 0.01, 0.1)), ("alpha", "α", (0.0, 0.01, 1.0)))
     for value in values
 )
 ROW = {row.name: row for row in (*ROWS, *SWEEPS)}
