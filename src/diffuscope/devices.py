@@ -183,3 +183,16 @@ def kept_memory() -> Generator[None, None, None]:
         libc.mallopt(_M_MMAP_THRESHOLD, _GLIBC_DEFAULT)
         libc.mallopt(_M_TRIM_THRESHOLD, _GLIBC_DEFAULT)
         libc.malloc_trim(0)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory, of any device, was too small."""
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    # PyTorch's CPU and MPS allocators raise plain RuntimeErrors.
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(
+        words in text for words in ("can't allocate memory", "not enough memory", "out of memory")
+    )

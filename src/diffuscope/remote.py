@@ -10,14 +10,14 @@ from functools import lru_cache, partial
 from typing import Any, Self
 
 from diffuscope import __version__
-from diffuscope.devices import kept_memory, threads
+from diffuscope.devices import is_out_of_memory, kept_memory, threads
 from diffuscope.errors import InputError
 from diffuscope.inputs import Frame, Input, PortInput, open_again, read_tile
 from diffuscope.networks.compiled import compile_parts
 from diffuscope.systems.base import SampleSettings
 from diffuscope.tiling.batch import load, sample_tiles
 from diffuscope.tiling.cluster import Answer
-from diffuscope.tiling.compute import autocast, is_out_of_memory
+from diffuscope.tiling.compute import autocast
 from diffuscope.tiling.fetch import Told
 from diffuscope.tiling.plan import Tile
 from diffuscope.zoo import Model, load_model

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from diffuscope.devices import is_out_of_memory
 from diffuscope.errors import InputError
 from diffuscope.tiling import batching
-from diffuscope.tiling.compute import is_out_of_memory
 from diffuscope.tiling.engine import GONE
 from diffuscope.tiling.events import Finished, Notice, TileDone
 from diffuscope.tiling.plan import make_plan

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from diffuscope.devices import is_out_of_memory
 from diffuscope.errors import InputError
 from diffuscope.systems.base import Estimate
 from diffuscope.tiling.batch import Loaded, Read, Sampling, Unread, load, sample_tiles
@@ -211,7 +212,11 @@ class LocalCompute:
             if not system.recordable or device.type != "cuda":
                 return sample_tiles(system, loaded, self.plan.shape, self.settings, self.seed, batch, device, stacked)
             if not recorded or recorded[-1].batch != batch:
-                recorded[:] = [RecordedSampling(system, self.plan.shape, self.settings, self.seed, batch, device)]
+                recorded[:] = [
+                    RecordedSampling(
+                        system, self.plan.shape, self.settings, self.seed, batch, device, tell=self.said.append
+                    )
+                ]
             return recorded[-1].sample(loaded, stacked)
 
         return begin
@@ -290,14 +295,3 @@ class _Stop:
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
     """Return the context in which the network runs at a precision, ``"fp32"`` or ``"bf16"``."""
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory, of any device, was too small."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    # PyTorch's CPU and MPS allocators raise plain RuntimeErrors.
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and any(
-        words in text for words in ("can't allocate memory", "not enough memory", "out of memory")
-    )

@@ -7,12 +7,13 @@ handed over at once. The kernels are the same, and so are the bits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from diffuscope.devices import is_out_of_memory
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.systems.base import Estimate
 from diffuscope.tiling.batch import Loaded, Sampling, to_input
@@ -42,6 +43,8 @@ class RecordedSampling:
         Tiles at once.
     device : torch.device
         CUDA.
+    tell : callable
+        Gets one sentence where a batch cannot be recorded: this one and all that follow are then sampled plainly.
     """
 
     def __init__(
@@ -52,8 +55,11 @@ class RecordedSampling:
         seed: int,
         batch: int,
         device: torch.device,
+        *,
+        tell: Callable[[str], None],
     ) -> None:
         self._system, self._settings, self._device, self.batch = system, settings, device, batch
+        self._tell, self._fails = tell, False
         self._patches = len(shape) == 3 and shape[0] > 1
         depth = shape[0] if self._patches else None
         # Places come with each batch.
@@ -76,10 +82,21 @@ class RecordedSampling:
                 self._inputs[port.key] = there
             else:
                 self._inputs[port.key].copy_(there)
-        if first or self._evaluations > MOST:
+        if first or self._fails or self._evaluations > MOST:
             # Kernels are chosen and loaded, and the noise's places are put where they stay.
             return (yield from self._plain())
-        return (yield from self._replay() if self._parts else self._record())
+        if self._parts:
+            return (yield from self._replay())
+        try:
+            return (yield from self._record())
+        except Exception as error:
+            # Too little memory is for a smaller batch to mend.
+            if is_out_of_memory(error):
+                raise
+            self._fails = True
+            lines = str(error).strip().splitlines() or [""]
+            self._tell(f"Batches cannot be recorded here and are computed step by step ({lines[0]}).")
+        return (yield from self._plain())
 
     def _plain(self) -> Sampling:
         steps = self._system.sample(self._inputs, self._noise, self._settings)
