@@ -99,6 +99,9 @@ class Pretence(TorchFunctionMode):
         kwargs = kwargs or {}
         if args and isinstance(args[0], FakeTensor) and call in _BY_OTHER_MEANS:
             return _BY_OTHER_MEANS[call](*args, **kwargs)
+        if call is Tensor.pin_memory:
+            # Memory of the host, and no device to fetch from it.
+            return args[0]
         named = [one for one in (*args, kwargs.get("device")) if isinstance(one, str | torch.device)]
         if any(str(one).startswith("cuda") for one in named):
             with self.fake:
@@ -173,6 +176,14 @@ def _autocast() -> Generator[None]:
         yield
 
 
+def _filled(density: Tensor) -> Tensor:
+    """Stand in for the kernel that fills rims, which needs Triton: its levels are laid out, then it reads and writes."""
+    level = torch.full_like(density, torch.inf)
+    for edge in ((..., 0, slice(None)), (..., -1, slice(None)), (..., 0), (..., -1)):
+        level[edge] = density[edge]
+    return torch.minimum(level, density)
+
+
 def count(system: System, settings: SampleSettings, batch: int = BATCH) -> Counting:
     """Count what a batch of tiles asks for.
 
@@ -196,7 +207,8 @@ def count(system: System, settings: SampleSettings, batch: int = BATCH) -> Count
         }
         noise = TileNoise(0, [(0, number * (side - system.overlap)) for number in range(batch)], side, side, CUDA)
         # Not inference mode: operations would reach the counting before they are taken apart.
-        with torch.no_grad(), _autocast(), counting:
+        rims = patch("diffuscope.systems.staindiffuser.system.filled", _filled)
+        with torch.no_grad(), _autocast(), rims, counting:
             for _ in system.sample(inputs, noise, settings):
                 pass
     return counting
