@@ -177,7 +177,7 @@ def _autocast() -> Generator[None]:
 
 
 def _filled(density: Tensor) -> Tensor:
-    """Stand in for the kernel that fills rims, which needs Triton: its levels are laid out, then it reads and writes."""
+    """Stand in for the kernel that fills rims, which needs Triton: levels are laid out, then it reads and writes."""
     level = torch.full_like(density, torch.inf)
     for edge in ((..., 0, slice(None)), (..., -1, slice(None)), (..., 0), (..., -1)):
         level[edge] = density[edge]
