@@ -124,6 +124,7 @@ def main() -> int:
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     archive = given.archive or given.out
+    archive.mkdir(parents=True, exist_ok=True)
     trainings = []
     for one in given.recipes:
         rounds = [round_of(part) for part in one.split("+")]
