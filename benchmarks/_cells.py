@@ -15,14 +15,14 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
+from diffuscope.api.run import load_model
 from diffuscope.devices import pick_device
-from diffuscope.run import load_model
+from diffuscope.model import ModelCard, save_model
 from diffuscope.systems.registry import build_system
-from diffuscope.training.batches import TrainingData
+from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.events import StepDone
 from diffuscope.training.recipe import Optimisation
 from diffuscope.training.trainer import fit
-from diffuscope.zoo import ModelCard, save_model
 
 #: Part of every cell's key: raise it when code changes what a cell would find, which no key can see by itself.
 PROTOCOL = 1

@@ -12,14 +12,14 @@ from scipy import ndimage
 from skimage.color import lab2rgb, rgb2lab
 
 from benchmarks._slide import lesson, sample
-from diffuscope.evaluation.dab import area_error_percent, dice
-from diffuscope.evaluation.paired import psnr, ssim
+from diffuscope.evaluation.metrics.paired import psnr, ssim
+from diffuscope.measurement.dab import area_error_percent, dice
+from diffuscope.model import Model
 from diffuscope.sample_data import sample_path
+from diffuscope.simulation.restaining.teacher import Lesson, Stain, paint
 from diffuscope.stains import dab_density
-from diffuscope.training.pairs import BLOCK, Pair, held_out, make_pairs
+from diffuscope.training.data.pairs import BLOCK, Pair, held_out, make_pairs
 from diffuscope.training.recipe import Recipe, load_recipe
-from diffuscope.training.teacher import Lesson, Stain, paint
-from diffuscope.zoo import Model
 
 #: OD above which a pixel counts as positive, for the teacher and for every method: fixed on the training slides.
 THRESHOLD = 0.2

@@ -10,15 +10,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from diffuscope.api.run import DEMO_SLIDE, open_scan
 from diffuscope.devices import pick_device, pick_precision
 from diffuscope.diffusion.noise import TileNoise
-from diffuscope.run import DEMO_SLIDE, open_scan
+from diffuscope.model import Model
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import read_region
+from diffuscope.simulation.restaining.teacher import Lesson, Stain, prepare
 from diffuscope.systems.base import SampleSettings, System
-from diffuscope.training.batches import laid_out
-from diffuscope.training.teacher import Lesson, Stain, prepare
-from diffuscope.zoo import Model
+from diffuscope.training.data.batches import laid_out
 
 
 @cache

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from benchmarks._slide import sample_tiles
 from benchmarks.reproduce.scans import Pictures, Slices, physical, unit
 from diffuscope.devices import pick_device
-from diffuscope.evaluation.dab import dice
-from diffuscope.evaluation.distributions import kid
-from diffuscope.evaluation.features import RandomConvFeatures
-from diffuscope.evaluation.paired import mse, mutual_information, psnr, ssim
+from diffuscope.evaluation.metrics.distributions import kid
+from diffuscope.evaluation.metrics.features import RandomConvFeatures
+from diffuscope.evaluation.metrics.paired import mse, mutual_information, psnr, ssim
+from diffuscope.measurement.dab import dice
 from diffuscope.systems.base import SampleSettings
 from diffuscope.systems.midiffusion import MIDiffusion, ModalityConfig
 

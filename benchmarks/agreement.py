@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from benchmarks._report import Goal, main
 from benchmarks.reproduce.tumours import INTERNAL, KEYS, MPP, Animal, Cohort, Fold
 from diffuscope.diffusion.epsilon import corrupt
-from diffuscope.evaluation.penetration import find_vessels
+from diffuscope.measurement.penetration import find_vessels
 from diffuscope.networks.blocks import ChannelNorm
 from diffuscope.systems.damm import Damm, DammConfig
 from diffuscope.systems.damm.agreement import Agreement

@@ -25,13 +25,13 @@ from benchmarks._report import Goal, main
 from benchmarks.seams import border_ratio
 from diffuscope.devices import pick_device, pick_precision
 from diffuscope.diffusion.noise import TileNoise
+from diffuscope.engine.compute import LocalCompute, autocast
+from diffuscope.engine.tiles import run_tiles
+from diffuscope.results.canvas import Canvas
+from diffuscope.results.result import Result, open_result
 from diffuscope.systems.base import SampleSettings
 from diffuscope.systems.damm import Damm, DammConfig
-from diffuscope.tiling.canvas import Canvas
-from diffuscope.tiling.compute import LocalCompute, autocast
-from diffuscope.tiling.engine import run_tiles
 from diffuscope.tiling.plan import Region, Tile, make_plan
-from diffuscope.tiling.result import Result, open_result
 
 Decide = Callable[[tuple[int, ...]], bool]
 _ROUNDS = 5

@@ -11,10 +11,10 @@ import numpy as np
 
 from benchmarks._report import Goal, main
 from benchmarks._slide import lesson, places_with_cells, sample
-from diffuscope.evaluation.calibration import ause, correlation
-from diffuscope.run import DEMO_MODEL, load_model
+from diffuscope.api.run import DEMO_MODEL, load_model
+from diffuscope.evaluation.metrics.calibration import ause, correlation
+from diffuscope.simulation.restaining.teacher import paint
 from diffuscope.systems.base import SampleSettings
-from diffuscope.training.teacher import paint
 
 SIDE, TILES, DRAWS = 128, 16, 200
 

@@ -24,11 +24,11 @@ from benchmarks._scores import (
     shipped_recipe,
     stain_word,
 )
-from diffuscope.run import load_model
+from diffuscope.api.run import load_model
 from diffuscope.sample_data import sample_path
-from diffuscope.training.pairs import batch_at, make_pairs
+from diffuscope.simulation.restaining.teacher import Stain
+from diffuscope.training.data.pairs import batch_at, make_pairs
 from diffuscope.training.recipe import Recipe
-from diffuscope.training.teacher import Stain
 
 RUNS = Path(__file__).parents[1] / "runs/demo-weights"
 STEPS, QUICK_STEPS = 1000, 20

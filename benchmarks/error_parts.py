@@ -22,11 +22,11 @@ from benchmarks._scores import SAMPLED_AT_ONCE, THRESHOLD, Tiles, shipped_recipe
 from benchmarks._slide import sample
 from benchmarks.reproduce.restained import Restained
 from benchmarks.reproduce.staindiffuser import BUDGETS, Task, tasks
-from diffuscope.evaluation.dab import dice
-from diffuscope.run import load_model
+from diffuscope.api.run import load_model
+from diffuscope.measurement.dab import dice
+from diffuscope.model import Model
+from diffuscope.simulation.restaining.teacher import Stain
 from diffuscope.stains import dab_density
-from diffuscope.training.teacher import Stain
-from diffuscope.zoo import Model
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/reproduce/staindiffuser-error.md"

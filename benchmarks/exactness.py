@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks._report import Goal, main
+from diffuscope.api.run import DEMO_MODEL, DEMO_SLIDE, load_model, open_scan
 from diffuscope.devices import pick_device, pick_precision, threads
-from diffuscope.run import DEMO_MODEL, DEMO_SLIDE, load_model, open_scan
+from diffuscope.engine.batch import Loaded, sample_tiles
+from diffuscope.engine.compute import autocast
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import read_region
-from diffuscope.tiling.batch import Loaded, sample_tiles
-from diffuscope.tiling.compute import autocast
 from diffuscope.tiling.plan import Tile
 
 PLACES = ((768, 1024), (1024, 1024), (1280, 1024))

@@ -13,11 +13,11 @@ from pathlib import Path
 from time import monotonic
 
 from benchmarks._report import Goal, report
+from diffuscope.api.run import load_model, train
+from diffuscope.api.train import measure as score
 from diffuscope.devices import pick_device
-from diffuscope.run import load_model, train
-from diffuscope.train import measure as score
 from diffuscope.training import example
-from diffuscope.training.crops import crops_of, read_cases
+from diffuscope.training.data.crops import crops_of, read_cases
 from diffuscope.training.events import TrainingFinished
 from diffuscope.training.recipe import load_recipe
 

@@ -16,8 +16,8 @@ from benchmarks._histogram import with_histogram
 from benchmarks._report import report
 from benchmarks.reproduce.damm import BUDGETS
 from benchmarks.reproduce.heads import PATIENTS, TASKS, HeadTask, made, missing, scored
+from diffuscope.api.run import load_model
 from diffuscope.errors import InputError
-from diffuscope.run import load_model
 from diffuscope.systems.damm import Damm
 
 _TRAINED, _HELD = PATIENTS

@@ -29,15 +29,15 @@ from benchmarks._scores import (
     stain_all,
     trained_tiles,
 )
-from diffuscope.evaluation.dab import area_error_percent, dice
-from diffuscope.evaluation.paired import psnr
-from diffuscope.run import load_model
+from diffuscope.api.run import load_model
+from diffuscope.evaluation.metrics.paired import psnr
+from diffuscope.measurement.dab import area_error_percent, dice
+from diffuscope.model import Model
 from diffuscope.sample_data import sample_path
+from diffuscope.simulation.restaining.teacher import prepare
 from diffuscope.stains import dab_density
-from diffuscope.training.pairs import read_source
+from diffuscope.training.data.pairs import read_source
 from diffuscope.training.recipe import Recipe, Source
-from diffuscope.training.teacher import prepare
-from diffuscope.zoo import Model
 
 MODELS = ("stain-cd3-demo", "stain-ck818-demo")
 #: A second slide that no training saw, of a scanner that training did see.

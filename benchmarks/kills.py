@@ -24,11 +24,11 @@ import numpy as np
 import psutil
 
 from benchmarks._report import Goal, main
-from diffuscope.run import DEMO_MODEL, DEMO_SLIDE, open_result, run
+from diffuscope.api.run import DEMO_MODEL, DEMO_SLIDE, open_result, run
+from diffuscope.results.computed import Computed
+from diffuscope.results.ledger import Ledger
 from diffuscope.sample_data import sample_path
 from diffuscope.tiling import engine
-from diffuscope.tiling.computed import Computed
-from diffuscope.tiling.ledger import Ledger
 
 RUNS, KILLS, TILES = 20, 3, 9
 REGION = "640,1856,700,700"

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from benchmarks._report import Goal, main
 from diffuscope.devices import pick_device, pick_precision
+from diffuscope.engine.compute import autocast
 from diffuscope.scans import open_volume
 from diffuscope.scans.foreground import volume_foreground
 from diffuscope.scans.intensity import to_range, volume_range
@@ -32,7 +33,6 @@ from diffuscope.systems.midiffusion.condition import Condition, prepare
 from diffuscope.systems.midiffusion.config import WIDTHS, GuidanceConfig
 from diffuscope.systems.midiffusion.lmi import LMI, Guide
 from diffuscope.systems.midiffusion.network import ScoreNetwork
-from diffuscope.tiling.compute import autocast
 
 DATA = Path(__file__).resolve().parents[1] / "../shared/data/ms-brain"
 SIDE, ROUNDS = 128, 30

@@ -25,12 +25,13 @@ import zarr
 from torch import Tensor
 
 from benchmarks._report import Goal, main
-from diffuscope.run import run
+from diffuscope.api.run import run
+from diffuscope.engine.events import Finished, Started
+from diffuscope.ports import Port
+from diffuscope.results.layout import create_images
+from diffuscope.results.pyramid import update_pyramid
 from diffuscope.systems.base import Estimate, Noise, SampleSettings, System
-from diffuscope.systems.ports import Port
-from diffuscope.tiling.events import Finished, Started
-from diffuscope.tiling.layout import CHUNK, create_images
-from diffuscope.tiling.pyramid import update_pyramid
+from diffuscope.tiling.boxes import CHUNK
 
 SIDES = (4096, 16384, 65536)
 BLOB = 1024
@@ -80,7 +81,7 @@ def child(slide: Path, out: Path) -> None:
     """Run the stand-in over a slide; print the seconds of planning and of running."""
     card = SimpleNamespace(title="copy")
     model = SimpleNamespace(name="copy", system=Copy(), path=slide, hash="", card=card)
-    with patch("diffuscope.job.load_model", lambda _: model):
+    with patch("diffuscope.jobs.prepare.load_model", lambda _: model):
         start = time.perf_counter()
         events = run("copy", slide, out)
         planned = time.perf_counter() - start

@@ -17,13 +17,13 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks._report import Goal, main
-from diffuscope.run import DEMO_SLIDE, run
+from diffuscope.api.run import DEMO_SLIDE, run
+from diffuscope.engine.events import Finished
+from diffuscope.model import save_model
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.base import System
 from diffuscope.systems.registry import build_system
-from diffuscope.tiling.events import Finished
 from diffuscope.tiling.plan import Region
-from diffuscope.zoo import save_model
 
 # All tissue, a few tiles.
 REGION = Region(800, 1920, 400, 400)

@@ -33,13 +33,13 @@ from benchmarks.reproduce.damm import BUDGETS, DAMMP, ROWS, Task
 from benchmarks.reproduce.damm_measure import calibration, large_field, sampled, scored
 from benchmarks.reproduce.damm_page import separation
 from benchmarks.reproduce.tumours import EXTERNAL, INTERNAL, KEYS, MPP, Cohort, Fold
+from diffuscope.api.run import load_model, run
+from diffuscope.engine.tiles import Finished
 from diffuscope.errors import InputError
-from diffuscope.evaluation.paired import psnr
-from diffuscope.evaluation.statistics import bootstrap_interval
-from diffuscope.phantoms.tumour import PHANTOMS
-from diffuscope.run import load_model, run
+from diffuscope.evaluation.metrics.paired import psnr
+from diffuscope.evaluation.metrics.statistics import bootstrap_interval
+from diffuscope.simulation.tumour import PHANTOMS
 from diffuscope.systems.damm import Damm
-from diffuscope.tiling.engine import Finished
 from diffuscope.tiling.plan import Region
 from diffuscope.training.tumours import CHANNELS, write_image
 

@@ -30,14 +30,14 @@ from torch import Tensor
 from benchmarks._report import Goal, main
 from benchmarks._slide import lesson, sample
 from benchmarks.seams import border_ratio, texture_ratio
+from diffuscope.api.run import DEMO_MODEL, DEMO_SLIDE, load_model, open_result, run
 from diffuscope.devices import kept_memory, threads
-from diffuscope.run import DEMO_MODEL, DEMO_SLIDE, load_model, open_result, run
+from diffuscope.engine.compute import LocalCompute, autocast
+from diffuscope.engine.tiles import run_tiles
+from diffuscope.jobs.compute import LANES
+from diffuscope.results.canvas import Canvas
 from diffuscope.sample_data import sample_path
-from diffuscope.tiling.canvas import Canvas
-from diffuscope.tiling.compute import LocalCompute, autocast
-from diffuscope.tiling.engine import run_tiles
 from diffuscope.tiling.plan import Region, Tile, make_plan
-from diffuscope.where import LANES
 
 # 18 × 18 windows of MONAI's (18·96 + 32 px); within the engine's grid 7 × 7 tiles (7·256 - 32 px of its 7·256 - 16).
 REGION = Region(288, 1056, 1760, 1760)

@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 
 from benchmarks._report import Goal, main
-from diffuscope.run import DEMO_MODEL, DEMO_SLIDE, run
+from diffuscope.api.run import DEMO_MODEL, DEMO_SLIDE, run
+from diffuscope.engine.events import Finished, Preview, Started
 from diffuscope.sample_data import sample_path
-from diffuscope.tiling.events import Finished, Preview, Started
 from diffuscope.tiling.plan import Region
 
 # The most tissue that fits: no tile is skipped. The slide's 0.499 µm/px count as 0.5, so that 1 px is 1 px.

@@ -16,8 +16,8 @@ from scipy.ndimage import uniform_filter
 
 from benchmarks._report import Goal, main
 from benchmarks._slide import lesson, sample
+from diffuscope.api.run import DEMO_SLIDE, load_model, open_result, run
 from diffuscope.diffusion.noise import TileNoise
-from diffuscope.run import DEMO_SLIDE, load_model, open_result, run
 from diffuscope.sample_data import sample_path
 from diffuscope.tiling import batch
 from diffuscope.tiling.plan import Region

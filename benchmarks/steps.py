@@ -13,10 +13,10 @@ from scipy.stats import wasserstein_distance
 
 from benchmarks._report import Goal, main
 from benchmarks._slide import lesson, places_with_cells, sample
-from diffuscope.evaluation.paired import psnr
-from diffuscope.run import DEMO_MODEL, load_model
+from diffuscope.api.run import DEMO_MODEL, load_model
+from diffuscope.evaluation.metrics.paired import psnr
+from diffuscope.simulation.restaining.teacher import paint
 from diffuscope.systems.base import SampleSettings
-from diffuscope.training.teacher import paint
 
 SIDE, TILES, SEEDS = 64, 8, 3
 

@@ -40,11 +40,11 @@ from benchmarks.reproduce.scans import DIRECTIONS, Direction, Pictures, Slices, 
 from benchmarks.translation_pictures import worst_slices
 from benchmarks.translation_quality import consistencies, quality
 from benchmarks.translation_trust import trust
+from diffuscope.api.run import load_model
 from diffuscope.errors import InputError
-from diffuscope.run import load_model
+from diffuscope.model import set_figures
 from diffuscope.systems.midiffusion import MIDiffusion
 from diffuscope.systems.midiffusion.support import BLUR, SUPPORT, support
-from diffuscope.zoo import set_figures
 
 # Slices in all for presets and for planted structures, slices one after the other, and takings of time.
 _SLICES, _PLANTED, _RUN, _ROUNDS = 4, 10, 12, 5

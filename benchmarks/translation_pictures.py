@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from benchmarks._in_plane import registered
 from benchmarks._translation import translated
 from benchmarks.reproduce.scans import Direction, Pictures, slices_of
-from diffuscope.evaluation.paired import psnr
+from diffuscope.evaluation.metrics.paired import psnr
 from diffuscope.systems.midiffusion import MIDiffusion
 
 # Slices in all, of each patient as many; rows of text above the pictures, px.

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from sklearn.ensemble import HistGradientBoostingRegressor
 
-from diffuscope.evaluation.penetration import find_vessels, vessel_distance
-from diffuscope.phantoms.tumour import PHANTOMS, Field, TumourModel, cohort
-from diffuscope.phantoms.tumour.imaging import FULL
+from diffuscope.measurement.penetration import find_vessels, vessel_distance
+from diffuscope.simulation.tumour import PHANTOMS, Field, TumourModel, cohort
+from diffuscope.simulation.tumour.imaging import FULL
 
 ANIMALS = 6
 # Pixels of a field that train; all are predicted.

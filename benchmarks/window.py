@@ -18,9 +18,9 @@ import numpy as np
 from qtpy.QtCore import QEventLoop, Qt, QTimer
 
 from benchmarks._report import Goal, main
-from diffuscope.plugin.live import PREVIEW
+from diffuscope.plugin.layers.live import PREVIEW
 
-#: Not imported from `diffuscope.run`, which would bring torch into napari's process.
+#: Not imported from `diffuscope.api.run`, which would bring torch into napari's process.
 MODEL = "stain-cd3-demo"
 PAN_HZ = 30
 BEAT_SECONDS = 0.005

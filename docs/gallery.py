@@ -16,12 +16,12 @@ from skimage.segmentation import find_boundaries
 
 from benchmarks._scores import MPP, shipped_recipe
 from benchmarks._slide import sample
-from diffuscope.run import DEMO_SLIDE, load_model
+from diffuscope.api.run import DEMO_SLIDE, load_model
 from diffuscope.sample_data import sample_path
-from diffuscope.training.cells import describe, find_nuclei
-from diffuscope.training.pairs import read_source
+from diffuscope.simulation.restaining.cells import describe, find_nuclei
+from diffuscope.simulation.restaining.teacher import Stain, paint, prepare
+from diffuscope.training.data.pairs import read_source
 from diffuscope.training.recipe import Source
-from diffuscope.training.teacher import Stain, paint, prepare
 
 IMAGES = Path(__file__).parent / "images" / "weights"
 SIDE = 448  # px of 0.5 µm

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from diffuscope.evaluation.penetration import measure_penetration
-from diffuscope.phantoms.tumour import BREAST, MODELS, Kind, draw_animal, simulate_field
+from diffuscope.measurement.penetration import measure_penetration
+from diffuscope.simulation.tumour import BREAST, MODELS, Kind, draw_animal, simulate_field
 from docs.gallery import sheet
 from tests.phantoms.test_tumour_transport import deviation
 

@@ -22,7 +22,7 @@ from diffuscope.registration.find import find_transform
 from diffuscope.registration.views import picture
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import open_scan
-from diffuscope.training.teacher import paint, prepare
+from diffuscope.simulation.restaining.teacher import paint, prepare
 from tests.registration.known import Known, bent, turned, warp, write_slide
 
 IMAGES = Path(__file__).parent / "images"

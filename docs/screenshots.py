@@ -16,11 +16,11 @@ import napari
 import numpy as np
 from qtpy.QtWidgets import QApplication
 
-from diffuscope.plugin.dock import StainDock
-from diffuscope.plugin.facts import is_result
-from diffuscope.plugin.jobs import Child
-from diffuscope.plugin.samples import cmu_1
-from diffuscope.plugin.slides import add_region_layer
+from diffuscope.plugin.docks.run import StainDock
+from diffuscope.plugin.jobs.child import Child
+from diffuscope.plugin.layers.facts import is_result
+from diffuscope.plugin.layers.samples import cmu_1
+from diffuscope.plugin.layers.slides import add_region_layer
 
 IMAGES = Path(__file__).parent / "images"
 #: Upper left and lower right corner (y, x) of the drawn region, level-0 px of the sample slide.

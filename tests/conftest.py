@@ -40,8 +40,8 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a model folder of an untrained StainDiffuser, the smallest there is; the same weights each time."""
     import torch
 
+    from diffuscope.model import save_model
     from diffuscope.systems.registry import build_system
-    from diffuscope.zoo import save_model
 
     folder = tmp_path_factory.mktemp("models") / "untrained"
     config = {"stain": "CD3", "size": "tiny", "T": 1000}
@@ -75,7 +75,7 @@ def assert_same() -> Callable[[Path, Path], None]:
     """Return what compares two finished results: every level of every image, and the table of figures."""
     import numpy as np
 
-    from diffuscope.tiling.result import open_result
+    from diffuscope.results.result import open_result
 
     def compare(out: Path, expected: Path) -> None:
         got, want = open_result(out), open_result(expected)

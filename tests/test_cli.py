@@ -16,7 +16,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from diffuscope.cli import app
-from diffuscope.tiling.result import open_result
+from diffuscope.results.result import open_result
 
 REGION = "60,40,300,200"
 

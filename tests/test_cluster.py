@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from diffuscope.api.run import open_result, run
+from diffuscope.engine.events import TileDone
 from diffuscope.errors import InputError
-from diffuscope.run import open_result, run
-from diffuscope.tiling.events import TileDone
 
 distributed = pytest.importorskip("distributed")
 STEPS = 6
@@ -104,8 +104,8 @@ def test_cancelling_a_cluster_keeps_what_came(tmp_path, tiny_model, small_slide,
 def test_another_file_under_the_same_path_is_refused(tiny_model, small_slide, cluster):
     from dataclasses import replace
 
-    from diffuscope.job import prepare
-    from diffuscope.where import Asked
+    from diffuscope.jobs.compute import Asked
+    from diffuscope.jobs.prepare import prepare
 
     job = prepare(
         tiny_model,

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from diffuscope import where
 from diffuscope.devices import flushed_denormals, pick_device, pick_devices, pick_precision
 from diffuscope.errors import InputError
+from diffuscope.jobs import compute as where
 from diffuscope.systems.base import SampleSettings
 from diffuscope.tiling.plan import Plan, make_plan
 
@@ -127,7 +127,7 @@ def test_bf16_only_where_the_processor_computes_it(monkeypatch, has: dict[str, b
 
 _FAULTS = """
 import resource, torch
-from diffuscope import where
+from diffuscope.jobs import compute as where
 from diffuscope.devices import kept_memory
 
 def faults():

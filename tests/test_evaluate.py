@@ -13,19 +13,19 @@ from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 from typer.testing import CliRunner
 
+from diffuscope.api.evaluate import Settings, evaluate
+from diffuscope.api.run import run
 from diffuscope.cases import Case, open_case
 from diffuscope.cli import app
 from diffuscope.errors import InputError
-from diffuscope.evaluate import Settings, evaluate
-from diffuscope.evaluation.features import RandomConvFeatures
 from diffuscope.evaluation.fields import FIELD, fields
 from diffuscope.evaluation.found import of_result
-from diffuscope.evaluation.sets import set_figures
-from diffuscope.run import run
+from diffuscope.evaluation.metrics.features import RandomConvFeatures
+from diffuscope.evaluation.metrics.sets import set_figures
+from diffuscope.results.result import open_result
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import open_scan, read_region, tissue_mask
 from diffuscope.stains import dab_density
-from diffuscope.tiling.result import open_result
 
 SIDE = 192
 QUICK = Settings(steps=2, threads=1, seed=5)

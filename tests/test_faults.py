@@ -13,11 +13,11 @@ import pytest
 import tifffile
 import torch
 
+from diffuscope.api.run import open_result, run
 from diffuscope.cli import app
+from diffuscope.engine.events import Notice, TileDone
 from diffuscope.errors import InputError
-from diffuscope.run import open_result, run
 from diffuscope.sample_data import sample_path
-from diffuscope.tiling.events import Notice, TileDone
 
 STEPS = 2
 

@@ -11,17 +11,17 @@ import tifffile
 from standins import NUCLEI, SYSTEMS, VESSELS
 from typer.testing import CliRunner
 
-from diffuscope import run as verbs
+import diffuscope as verbs
 from diffuscope.cli import app
 from diffuscope.errors import InputError
-from diffuscope.input_text import parse_inputs, parse_ranges
-from diffuscope.inputs import open_inputs
-from diffuscope.job import prepare
+from diffuscope.jobs.compute import Asked
+from diffuscope.jobs.input_text import parse_inputs, parse_ranges
+from diffuscope.jobs.inputs import open_inputs
+from diffuscope.jobs.prepare import prepare
+from diffuscope.model import save_model
+from diffuscope.results.result import open_result
 from diffuscope.scans.intensity import PERCENTILES
 from diffuscope.systems import registry
-from diffuscope.tiling.result import open_result
-from diffuscope.where import Asked
-from diffuscope.zoo import save_model
 
 CARD = {
     "title": "a stand-in",
@@ -140,7 +140,7 @@ def test_a_resumed_run_keeps_the_ranges_it_was_begun_with(tmp_path, model, slide
     def never(*_, **__):
         raise AssertionError("measured again")
 
-    monkeypatch.setattr("diffuscope.scaling.slide_range", never)
+    monkeypatch.setattr("diffuscope.jobs.scaling.slide_range", never)
     np.testing.assert_array_equal(go(model, slide, tmp_path / "out", resume=True), whole)
     with pytest.raises(InputError, match="complete"):
         go(model, slide, tmp_path / "out", resume=True)

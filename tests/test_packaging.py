@@ -28,8 +28,8 @@ def imports(statement: str) -> set[str]:
     [
         "import diffuscope",
         "import diffuscope.scans, diffuscope.stains, diffuscope.sample_data",
-        "import diffuscope.tiling.result, diffuscope.plugin.reader, diffuscope.plugin.samples",
-        "import diffuscope.plugin.facts, diffuscope.plugin.jobs",
+        "import diffuscope.results.result, diffuscope.plugin.layers.reader, diffuscope.plugin.layers.samples",
+        "import diffuscope.plugin.layers.facts, diffuscope.plugin.jobs.child",
     ],
 )
 def test_what_reads_and_shows_does_not_load_torch(statement: str):
@@ -37,7 +37,7 @@ def test_what_reads_and_shows_does_not_load_torch(statement: str):
 
 
 def test_the_engine_knows_no_qt():
-    assert not imports("import diffuscope.run, diffuscope.cli") & {"napari", "qtpy", "PySide6", "PyQt6"}
+    assert not imports("import diffuscope.api.run, diffuscope.cli") & {"napari", "qtpy", "PySide6", "PyQt6"}
 
 
 def test_the_base_has_no_qt_binding_and_no_napari():
@@ -80,7 +80,7 @@ def test_the_wheel_has_weights_samples_and_manifest(tmp_path: Path):
         "diffuscope/sample_data/CMU-1-Small-Region.svs",
         "diffuscope/sample_data/README.md",
         *(
-            f"diffuscope/zoo/weights/{model}/{file}"
+            f"diffuscope/model/weights/{model}/{file}"
             for model in ("stain-cd3-demo", "stain-ck818-demo", "nanoparticles-demo", "mr-to-ct-sarcoma")
             for file in ("model.safetensors", "config.json", "README.md")
         ),

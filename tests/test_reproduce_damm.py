@@ -14,8 +14,8 @@ from benchmarks.reproduce import damm, damm_measure, tumours
 from benchmarks.reproduce.damm_measure import measure, sampled
 from benchmarks.reproduce.damm_page import lines, page, separation
 from benchmarks.reproduce.tumours import EXTERNAL, INTERNAL, KEYS, Cohort, Fold
-from diffuscope.phantoms.tumour import BREAST, draw_animal, simulate_field
-from diffuscope.run import load_model
+from diffuscope.api.run import load_model
+from diffuscope.simulation.tumour import BREAST, draw_animal, simulate_field
 from diffuscope.systems.registry import build_system
 
 SMALL = Cohort(animals=2, folds=2, external=1, fields=2, tested=2, size=64, phantom="even")

@@ -24,9 +24,9 @@ from benchmarks.reproduce.midiffusion_page import lines, page
 from benchmarks.reproduce.plan import plan
 from benchmarks.reproduce.scans import DIRECTIONS, Slices
 from diffuscope.errors import InputError
+from diffuscope.model import load_model, save_model
 from diffuscope.systems.midiffusion import ModalityConfig
 from diffuscope.systems.registry import build_system
-from diffuscope.zoo import load_model, save_model
 from tests.conftest import CARD
 
 BRAIN, BRAIN_BACK, TO_CT, TO_MR = DIRECTIONS

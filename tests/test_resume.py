@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from diffuscope.api.run import open_result, run
+from diffuscope.engine.events import Finished, Started, TileDone
 from diffuscope.errors import InputError
-from diffuscope.run import open_result, run
-from diffuscope.tiling.events import Finished, Started, TileDone
-from diffuscope.tiling.ledger import Ledger
+from diffuscope.results.ledger import Ledger
 
 STEPS = 40
 
@@ -76,7 +76,7 @@ def test_a_script_that_fails_in_the_middle_of_a_run_ends_and_can_go_on(
 ):
     out = tmp_path / "out.ome.zarr"
     script = f"""
-from diffuscope.run import run
+from diffuscope.api.run import run
 events = run({str(tiny_model)!r}, {str(small_slide)!r}, {str(out)!r}, steps={STEPS}, threads=1)
 for event in events:
     if type(event).__name__ == "TileDone":

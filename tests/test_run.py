@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 import tifffile
 
-from diffuscope import run as verbs
+import diffuscope as verbs
+from diffuscope.engine.events import Finished, Preview, Started, TileDone
 from diffuscope.errors import InputError
+from diffuscope.model import save_model
+from diffuscope.results.canvas import Canvas
+from diffuscope.results.result import is_result, open_result
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.registry import build_system
 from diffuscope.systems.staindiffuser import StainDiffuserConfig
-from diffuscope.tiling.canvas import Canvas
-from diffuscope.tiling.events import Finished, Preview, Started, TileDone
 from diffuscope.tiling.plan import Region, parse_region
-from diffuscope.tiling.result import is_result, open_result
-from diffuscope.zoo import save_model
 
 CARD = {
     "title": "untrained",

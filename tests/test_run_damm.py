@@ -11,11 +11,11 @@ import tifffile
 import torch
 from typer.testing import CliRunner
 
-from diffuscope import run as verbs
+import diffuscope as verbs
 from diffuscope.cli import app
+from diffuscope.model import save_model
+from diffuscope.results.result import open_result
 from diffuscope.systems.registry import build_system
-from diffuscope.tiling.result import open_result
-from diffuscope.zoo import save_model
 
 CARD = dict.fromkeys(("title", "what_it_is", "what_it_is_not", "data", "licence", "trained_on"), "a test")
 OPTIONS = {"batch": 1, "device": "cpu", "threads": 1, "precision": "fp32", "steps": 3}

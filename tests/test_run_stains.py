@@ -13,17 +13,17 @@ import torch
 from standins import SYSTEMS
 from typer.testing import CliRunner
 
-from diffuscope import run as verbs
+import diffuscope as verbs
 from diffuscope.cli import app
 from diffuscope.errors import InputError
-from diffuscope.job import prepare
+from diffuscope.jobs.compute import Asked
+from diffuscope.jobs.prepare import prepare
+from diffuscope.model import save_model
+from diffuscope.results.result import open_result
 from diffuscope.stains import StainStatistics, measure_stains, normalise, separate
 from diffuscope.stains.deconvolution import combine, stain_matrix
 from diffuscope.systems import registry
 from diffuscope.systems.registry import build_system
-from diffuscope.tiling.result import open_result
-from diffuscope.where import Asked
-from diffuscope.zoo import save_model
 from tests.conftest import CARD, MPP
 
 
@@ -137,13 +137,13 @@ def test_a_resumed_run_keeps_the_statistics_it_was_begun_with(tmp_path, echo, sm
     def never(*_, **__):
         raise AssertionError("measured again")
 
-    monkeypatch.setattr("diffuscope.scaling.slide_stains", never)
+    monkeypatch.setattr("diffuscope.jobs.scaling.slide_stains", never)
     np.testing.assert_array_equal(go(echo, small_slide, tmp_path / "out", resume=True), whole)
 
 
 def test_a_worker_normalises_by_what_it_is_sent(tmp_path, echo, small_slide, pixels, statistics, monkeypatch):
     job = prepared(echo, small_slide, tmp_path / "out")
-    monkeypatch.delattr("diffuscope.scaling.measure_stains")
+    monkeypatch.delattr("diffuscope.jobs.scaling.measure_stains")
     work = pickle.loads(pickle.dumps(job.work))
     tile = job.plan.at(4, 5)
     [answer] = work((tile,)).computed

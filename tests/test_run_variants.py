@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from diffuscope import run as verbs
-from diffuscope.evaluation.measurements import measure
+import diffuscope as verbs
+from diffuscope.engine.events import Preview
+from diffuscope.measurement.measurements import measure
+from diffuscope.model import load_model, save_model
+from diffuscope.results.result import TABLE, open_result
 from diffuscope.stains import dab_density
 from diffuscope.systems.registry import build_system
-from diffuscope.tiling.events import Preview
 from diffuscope.tiling.plan import Region
-from diffuscope.tiling.result import TABLE, open_result
-from diffuscope.zoo import load_model, save_model
 
 CARD = {
     "title": "Untrained",

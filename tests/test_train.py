@@ -14,9 +14,9 @@ import yaml
 from PIL import Image
 from typer.testing import CliRunner
 
+from diffuscope.api.run import load_model, train
 from diffuscope.cli import app
 from diffuscope.errors import InputError
-from diffuscope.run import load_model, train
 from diffuscope.training.events import StepDone, TrainingFinished, TrainingStarted, Validated
 
 sys.path.insert(0, str(Path(__file__).parent / "training"))
@@ -57,7 +57,7 @@ def test_a_recipe_becomes_a_model_that_is_measured_and_says_what_it_is(user: Pat
 def test_the_figures_are_those_of_scikit_image_on_the_stored_model(user: Path, tmp_path: Path):
     from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-    from diffuscope.training.crops import crops_of, read_cases
+    from diffuscope.training.data.crops import crops_of, read_cases
     from diffuscope.training.pictures import sample
     from diffuscope.training.recipe import load_recipe
 

@@ -14,17 +14,17 @@ from scipy.spatial.transform import Rotation
 from standins import SYSTEMS
 from typer.testing import CliRunner
 
-from diffuscope import run as verbs
+import diffuscope as verbs
 from diffuscope.cli import app
 from diffuscope.errors import InputError
-from diffuscope.export import export
-from diffuscope.job import prepare
+from diffuscope.exports import export
+from diffuscope.jobs.compute import Asked
+from diffuscope.jobs.prepare import prepare
+from diffuscope.model import save_model
+from diffuscope.results.result import open_result
 from diffuscope.scans import open_volume
 from diffuscope.scans.volume import read_volume
 from diffuscope.systems import registry
-from diffuscope.tiling.result import open_result
-from diffuscope.where import Asked
-from diffuscope.zoo import save_model
 
 sitk = pytest.importorskip("SimpleITK")
 pydicom = pytest.importorskip("pydicom")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks._cells import Training
-from diffuscope.evaluation.statistics import compare, holm
+from diffuscope.evaluation.metrics.statistics import compare, holm
 
 
 @dataclass(frozen=True)

@@ -32,14 +32,14 @@ from benchmarks.reproduce.damm import (
     at_gamma,
 )  # fmt: skip
 from benchmarks.reproduce.tumours import EXTERNAL, INTERNAL, KEYS, MPP, Animal, halved
-from diffuscope.evaluation.calibration import ause
-from diffuscope.evaluation.paired import psnr, ssim
-from diffuscope.evaluation.penetration import find_vessels, measure_penetration
-from diffuscope.phantoms.tumour import PHANTOMS, draw_animal, simulate_field
-from diffuscope.run import load_model
+from diffuscope.api.run import load_model
+from diffuscope.evaluation.metrics.calibration import ause
+from diffuscope.evaluation.metrics.paired import psnr, ssim
+from diffuscope.measurement.penetration import find_vessels, measure_penetration
+from diffuscope.simulation.tumour import PHANTOMS, draw_animal, simulate_field
 from diffuscope.systems.base import SampleSettings, System
 from diffuscope.systems.damm import Damm, outputs
-from diffuscope.training.batches import laid_out
+from diffuscope.training.data.batches import laid_out
 
 # Fields that are sampled at once.
 _AT_ONCE = 4

@@ -18,15 +18,15 @@ from benchmarks._scores import RECIPES
 from benchmarks._slide import sample_tiles
 from benchmarks.reproduce.damm import WARM, Budget
 from benchmarks.reproduce.scans import DATA
+from diffuscope.api.run import load_model
 from diffuscope.cases import Case
-from diffuscope.evaluation.paired import psnr, ssim
-from diffuscope.run import load_model
+from diffuscope.evaluation.metrics.paired import psnr, ssim
 from diffuscope.systems.base import System
 from diffuscope.systems.registry import build_system
-from diffuscope.training.batches import laid_out
-from diffuscope.training.crops import batch_at, ports_of
+from diffuscope.training.data.batches import laid_out
+from diffuscope.training.data.crops import batch_at, ports_of
+from diffuscope.training.data.volumes import VolumeGround, open_volumes
 from diffuscope.training.recipe import Optimisation, load_recipe
-from diffuscope.training.volumes import VolumeGround, open_volumes
 
 FOLDER = "ms-brain"
 PATIENTS = ("patient07", "patient19")

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from benchmarks._cells import training_seconds
 from benchmarks._scores import Tiles, scores, stain, stain_word
 from benchmarks.reproduce.staindiffuser import Task
-from diffuscope.evaluation.paired import psnr, ssim
-from diffuscope.run import load_model
+from diffuscope.api.run import load_model
+from diffuscope.evaluation.metrics.paired import psnr, ssim
 from diffuscope.stains import dab_density
-from diffuscope.training.targets import with_distance
+from diffuscope.training.data.targets import with_distance
 
 
 def measure(task: Task, folder: Path) -> dict[str, Any]:

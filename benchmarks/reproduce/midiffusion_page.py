@@ -26,7 +26,7 @@ from benchmarks.reproduce.midiffusion import (
 )  # fmt: skip
 from benchmarks.reproduce.scans import DIRECTIONS, FEW, Direction
 from benchmarks.reproduce.sheet import sheet
-from diffuscope.evaluation.features import RandomConvFeatures
+from diffuscope.evaluation.metrics.features import RandomConvFeatures
 
 Found = Sequence[tuple[Task, Mapping[str, Any]]]
 

@@ -17,7 +17,7 @@ from diffuscope.devices import pick_device, pick_precision
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.systems.base import System
 from diffuscope.systems.registry import build_system
-from diffuscope.training.batches import laid_out
+from diffuscope.training.data.batches import laid_out
 
 _WARM, _TIMED, _SAMPLED = 2, 7, 3
 

@@ -13,9 +13,9 @@ from torch import Tensor
 from benchmarks._scores import MPP, THRESHOLD, HeldOut, Tiles, colour_transfer, shipped_recipe, slide_tiles, stain_word
 from benchmarks.reproduce.study import Batches, digest, sampled
 from diffuscope.sample_data import sample_path
-from diffuscope.training.pairs import Pair, batch_at, make_pairs, read_source
+from diffuscope.simulation.restaining.teacher import Stain, paint, prepare
+from diffuscope.training.data.pairs import Pair, batch_at, make_pairs, read_source
 from diffuscope.training.recipe import Source
-from diffuscope.training.teacher import Stain, paint, prepare
 
 #: The slides that are tested on, from another source than those that are trained on.
 TEST_SLIDES = (Source(file="CMU-1-Small-Region.svs"), Source(file="OS-1-detail.ome.tif"))

@@ -16,15 +16,15 @@ from torch import Tensor
 from benchmarks._histogram import with_histogram
 from benchmarks._scores import RECIPES
 from diffuscope.cases import Case
-from diffuscope.inputs import check_lattice
+from diffuscope.jobs.inputs import check_lattice
 from diffuscope.scans import Volume
 from diffuscope.systems.midiffusion import MIDiffusion, MIDiffusionConfig, ModalityConfig
 from diffuscope.systems.registry import build_system
-from diffuscope.training.crops import batch_at, crops_of, ports_of, read_cases
+from diffuscope.training.data.crops import batch_at, crops_of, ports_of, read_cases
+from diffuscope.training.data.volumes import VolumeGround, open_volumes
+from diffuscope.training.data.whole_slices import whole
 from diffuscope.training.patients import lay_out
 from diffuscope.training.recipe import Cases, Recipe, load_recipe
-from diffuscope.training.volumes import VolumeGround, open_volumes
-from diffuscope.training.whole_slices import whole
 
 DATA = Path(__file__).resolve().parents[2] / "../shared/data"
 #: Of the pairs every so manieth slice is the few-shot baseline's: 5 %.

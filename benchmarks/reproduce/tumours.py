@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.reproduce.study import Batches
-from diffuscope.phantoms.tumour import PHANTOMS, TumourModel, draw_animal, kind_of, simulate_field
+from diffuscope.simulation.tumour import PHANTOMS, TumourModel, draw_animal, kind_of, simulate_field
 
 KEYS = ("vessels", "nuclei", "nanoparticles")
 #: µm per px: the transport equation is solved on 2 µm, and fields are simulated with half of that.

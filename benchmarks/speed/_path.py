@@ -14,10 +14,10 @@ import torch
 
 from benchmarks.speed._large_slide import MPP
 from benchmarks.speed._watch import Kernels, say, stacks
-from diffuscope.run import DEMO_MODEL, DEMO_SLIDE, load_model, open_result, run
+from diffuscope.api.run import DEMO_MODEL, DEMO_SLIDE, load_model, open_result, run
+from diffuscope.engine.events import Finished, Preview, Started, TileDone
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.staindiffuser.base import BranchSystem
-from diffuscope.tiling.events import Finished, Preview, Started, TileDone
 
 # Of the large slide, px.
 SIDE = 8192

@@ -25,7 +25,7 @@ from benchmarks._scores import shipped_recipe
 from diffuscope.devices import pick_precision
 from diffuscope.networks.compiled import compile_parts
 from diffuscope.sample_data import sample_path
-from diffuscope.training.batches import TrainingData
+from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.events import StepDone
 from diffuscope.training.model import make_data, make_start
 from diffuscope.training.recipe import Optimisation, Recipe

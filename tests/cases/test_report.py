@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from diffuscope.api.check_data import survey
 from diffuscope.cases import Case, find_cases, split
 from diffuscope.cases.likeness import alike, hashes
 from diffuscope.cases.report import data_report
@@ -14,8 +15,7 @@ from diffuscope.cases.shift import find_shift, structure
 from diffuscope.errors import InputError
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import open_scan, read_region, tissue_mask
-from diffuscope.survey import survey
-from diffuscope.training.teacher import paint, prepare
+from diffuscope.simulation.restaining.teacher import paint, prepare
 
 MPP = 0.5
 SIDE = 256

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import stats
 
 from diffuscope.errors import InputError
-from diffuscope.evaluation.calibration import FRACTIONS, ause, correlation, sparsification
+from diffuscope.evaluation.metrics.calibration import FRACTIONS, ause, correlation, sparsification
 
 ERRORS = hnp.arrays(np.float64, st.integers(1, 60), elements=st.floats(0, 1, width=16)).filter(np.any)
 

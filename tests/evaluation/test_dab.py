@@ -13,7 +13,7 @@ from scipy.spatial import distance
 from sklearn.metrics import f1_score
 
 from diffuscope.errors import InputError
-from diffuscope.evaluation.dab import area_error_percent, dice
+from diffuscope.measurement.dab import area_error_percent, dice
 
 DAB = hnp.arrays(np.float32, (8, 8), elements=st.floats(0, 1, width=32))
 

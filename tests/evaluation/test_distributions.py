@@ -13,7 +13,7 @@ from sklearn.metrics.pairwise import polynomial_kernel
 from sklearn.neighbors import NearestNeighbors
 
 from diffuscope.errors import InputError
-from diffuscope.evaluation.distributions import Moments, fid, frechet_distance, kid, mmd2, precision_recall
+from diffuscope.evaluation.metrics.distributions import Moments, fid, frechet_distance, kid, mmd2, precision_recall
 
 
 def moments(rng: np.random.Generator, dimension: int, *, rank: int | None = None) -> Moments:

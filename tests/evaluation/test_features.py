@@ -11,9 +11,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from diffuscope.errors import InputError
-from diffuscope.evaluation.distributions import fid
-from diffuscope.evaluation.features import InceptionFeatures, RandomConvFeatures
-from diffuscope.evaluation.inception import InceptionV3
+from diffuscope.evaluation.metrics.distributions import fid
+from diffuscope.evaluation.metrics.features import InceptionFeatures, RandomConvFeatures
+from diffuscope.evaluation.metrics.inception import InceptionV3
 
 IMAGES = np.random.default_rng(12).integers(0, 256, (2, 32, 40, 3)).astype(np.uint8)
 

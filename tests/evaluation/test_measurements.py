@@ -13,10 +13,10 @@ from skimage.color import rgb2hed
 from skimage.measure import label, regionprops
 
 from diffuscope.errors import InputError
-from diffuscope.evaluation import measurements
-from diffuscope.evaluation.measurements import measure, write_csv
+from diffuscope.measurement import measurements
+from diffuscope.measurement.measurements import measure, write_csv
+from diffuscope.results.result import Result, open_result
 from diffuscope.tiling.plan import Region
-from diffuscope.tiling.result import Result, open_result
 
 RNG = np.random.default_rng(5)
 # 300 rows: two reads, the last strip short.

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from skimage.measure import label, regionprops
 
-from diffuscope.evaluation.objects import ObjectCounter
+from diffuscope.measurement.objects import ObjectCounter
 
 
 def whole(mask: np.ndarray, smallest: int) -> int:

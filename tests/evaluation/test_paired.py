@@ -14,7 +14,7 @@ from skimage.measure import block_reduce
 from sklearn.metrics import mutual_info_score
 
 from diffuscope.errors import InputError
-from diffuscope.evaluation.paired import ms_ssim, mse, mutual_information, psnr, ssim
+from diffuscope.evaluation.metrics.paired import ms_ssim, mse, mutual_information, psnr, ssim
 
 GAUSSIAN = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
 IMAGES = hnp.arrays(np.uint8, st.tuples(st.integers(11, 16), st.integers(11, 16), st.integers(1, 3)))

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from diffuscope.errors import InputError
-from diffuscope.evaluation.measurements import write_csv
-from diffuscope.evaluation.penetration import find_vessels, measure_penetration, vessel_distance
-from diffuscope.phantoms.tumour import BREAST, draw_animal, simulate_field
+from diffuscope.measurement.measurements import write_csv
+from diffuscope.measurement.penetration import find_vessels, measure_penetration, vessel_distance
+from diffuscope.simulation.tumour import BREAST, draw_animal, simulate_field
 
 
 def radii(side: int, mpp: float) -> np.ndarray:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from diffuscope.errors import InputError
-from diffuscope.evaluation.features import RandomConvFeatures
-from diffuscope.evaluation.perceptual import PerceptualDistance
+from diffuscope.evaluation.metrics.features import RandomConvFeatures
+from diffuscope.evaluation.metrics.perceptual import PerceptualDistance
 
 A, B = np.random.default_rng(14).integers(0, 256, (2, 3, 16, 24, 3)).astype(np.uint8)
 

@@ -12,15 +12,15 @@ from typer.testing import CliRunner
 
 from diffuscope.cli import app
 from diffuscope.errors import InputError
-from diffuscope.evaluation import regions as bands
-from diffuscope.evaluation.penetration import find_vessels, measure_penetration, vessel_threshold
-from diffuscope.evaluation.regions import measure_regions, open_vessels
+from diffuscope.measurement import regions as bands
+from diffuscope.measurement.penetration import find_vessels, measure_penetration, vessel_threshold
+from diffuscope.measurement.regions import measure_regions, open_vessels
+from diffuscope.ports import Port
+from diffuscope.results.canvas import Canvas
+from diffuscope.results.result import Result, open_result
+from diffuscope.results.tissue import crop_tissue, save_tissue
 from diffuscope.scans import open_scan
-from diffuscope.systems.ports import Port
-from diffuscope.tiling.canvas import Canvas
 from diffuscope.tiling.plan import Region, make_plan
-from diffuscope.tiling.result import Result, open_result
-from diffuscope.tiling.tissue import crop_tissue, save_tissue
 
 SIDE, TILE = 600, 100
 PORT = Port(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from diffuscope.errors import InputError
-from diffuscope.evaluation.statistics import bootstrap_interval, compare, holm, permutation_test, wilcoxon
+from diffuscope.evaluation.metrics.statistics import bootstrap_interval, compare, holm, permutation_test, wilcoxon
 
 
 @pytest.mark.parametrize("method", ["BCa", "percentile"])

@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 from diffuscope.errors import InputError
-from diffuscope.evaluation.notices import caveats
-from diffuscope.evaluation.summary import against, by_group, summarise
+from diffuscope.evaluation.report.notices import caveats
+from diffuscope.evaluation.report.summary import against, by_group, summarise
 
 
 def rows(values: list[float | None], groups: list[str] | None = None, **more: float) -> list[dict]:

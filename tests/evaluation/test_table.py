@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from diffuscope.evaluation.table import as_text, readable
+from diffuscope.measurement.table import as_text, readable
 
 
 def test_numbers_get_names_units_and_sensible_digits():

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from diffuscope.systems.ports import Port
-from diffuscope.tiling.canvas import Canvas
+from diffuscope.ports import Port
+from diffuscope.results.canvas import Canvas
+from diffuscope.results.result import Result, open_result
+from diffuscope.results.tissue import crop_tissue, save_tissue
 from diffuscope.tiling.plan import Region, make_plan
-from diffuscope.tiling.result import Result, open_result
-from diffuscope.tiling.tissue import crop_tissue, save_tissue
 
 MPP = 0.4992
 FACTOR = 2.0

@@ -11,8 +11,8 @@ import pytest
 import tifffile
 
 from diffuscope.errors import InputError
-from diffuscope.export import export
-from diffuscope.tiling.result import Result, open_result
+from diffuscope.exports import export
+from diffuscope.results.result import Result, open_result
 
 
 class Usage(NamedTuple):

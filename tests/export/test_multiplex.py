@@ -10,12 +10,12 @@ import pytest
 import tifffile
 
 from diffuscope.errors import InputError
-from diffuscope.export import export
+from diffuscope.exports import export
+from diffuscope.results.canvas import Canvas
+from diffuscope.results.result import Result, open_result
 from diffuscope.stains import HDAB, combine, dab_density, multiplex
 from diffuscope.systems.staindiffuser import MultiStainDiffuser, MultiStainDiffuserConfig
-from diffuscope.tiling.canvas import Canvas
 from diffuscope.tiling.plan import make_plan
-from diffuscope.tiling.result import Result, open_result
 
 
 @pytest.fixture

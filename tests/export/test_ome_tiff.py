@@ -15,9 +15,9 @@ import pytest
 import tifffile
 
 from diffuscope.errors import InputError
-from diffuscope.export import export_ome_tiff
-from diffuscope.export.ome_tiff import tiles
-from diffuscope.tiling.result import Result
+from diffuscope.exports import export_ome_tiff
+from diffuscope.exports.ome_tiff import tiles
+from diffuscope.results.result import Result
 
 NS = {"o": "http://www.openmicroscopy.org/Schemas/OME/2016-06"}
 

@@ -14,8 +14,8 @@ from ome_zarr.reader import Reader
 from ome_zarr_models.v04 import Image
 
 from diffuscope.errors import InputError
-from diffuscope.export import export_ome_zarr
-from diffuscope.tiling.result import Result, open_result
+from diffuscope.exports import export_ome_zarr
+from diffuscope.results.result import Result, open_result
 
 
 def read(path: Path) -> tuple[list, dict]:

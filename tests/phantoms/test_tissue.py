@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from skimage.measure import regionprops
 
-from diffuscope.phantoms.tissue import KINDS, Tissue, simulate_tissue
-from diffuscope.training.cells import describe, find_nuclei
-from diffuscope.training.teacher import prepare
+from diffuscope.simulation.restaining.cells import describe, find_nuclei
+from diffuscope.simulation.restaining.teacher import prepare
+from diffuscope.simulation.tissue import KINDS, Tissue, simulate_tissue
 
 
 @pytest.fixture(scope="module")

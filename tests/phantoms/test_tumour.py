@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from diffuscope.errors import InputError
-from diffuscope.phantoms.tumour import (
+from diffuscope.simulation.tumour import (
     BREAST,
     BREAST_ENDOSOMAL,
     DISCORDANT,
@@ -19,9 +19,9 @@ from diffuscope.phantoms.tumour import (
     kind_of,
     simulate_field,
 )
-from diffuscope.phantoms.tumour.field import _anatomy, _load, _transport
-from diffuscope.phantoms.tumour.imaging import DAPI, FULL, Channel, blur, record
-from diffuscope.phantoms.tumour.vessels import DEPTH, cut_vessels
+from diffuscope.simulation.tumour.field import _anatomy, _load, _transport
+from diffuscope.simulation.tumour.imaging import DAPI, FULL, Channel, blur, record
+from diffuscope.simulation.tumour.vessels import DEPTH, cut_vessels
 
 SIZE = 128
 

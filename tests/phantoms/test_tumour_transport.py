@@ -10,7 +10,7 @@ from scipy.integrate import solve_ivp
 from scipy.special import k0, k1
 
 from diffuscope.errors import InputError
-from diffuscope.phantoms.tumour.transport import Medium, hindered, solve, wall_exchange
+from diffuscope.simulation.tumour.transport import Medium, hindered, solve, wall_exchange
 
 RADIUS, PERMEABILITY, DIFFUSIVITY, UPTAKE = 6.0, 2e-2, 0.3, 3e-4
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import diffuscope.errors
-from diffuscope.systems.ports import Port
-from diffuscope.tiling.canvas import Canvas
+from diffuscope.ports import Port
+from diffuscope.results.canvas import Canvas
 from diffuscope.tiling.plan import Region, make_plan
 
 SLIDE_MPP, FACTOR = 0.25, 2.0

@@ -8,11 +8,11 @@ import time
 
 import numpy as np
 
+from diffuscope.engine.events import Finished, Started, TileDone
 from diffuscope.errors import InputError
-from diffuscope.plugin.facts import ModelFacts
-from diffuscope.systems.ports import Port
-from diffuscope.tiling.canvas import Canvas
-from diffuscope.tiling.events import Finished, Started, TileDone
+from diffuscope.plugin.layers.facts import ModelFacts
+from diffuscope.ports import Port
+from diffuscope.results.canvas import Canvas
 from diffuscope.tiling.plan import make_plan
 
 

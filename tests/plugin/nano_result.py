@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
+from diffuscope.ports import Port, Value
+from diffuscope.results.canvas import Canvas
+from diffuscope.results.result import Result, open_result
+from diffuscope.results.tissue import crop_tissue, save_tissue
 from diffuscope.scans import open_scan
-from diffuscope.systems.ports import Port, Value
-from diffuscope.tiling.canvas import Canvas
 from diffuscope.tiling.plan import make_plan
-from diffuscope.tiling.result import Result, open_result
-from diffuscope.tiling.tissue import crop_tissue, save_tissue
 
 SIDE, TILE, OVERLAP, STEPS, SAMPLES, GAMMA = 256, 64, 16, 3, 2, 0.45
 LOAD = Port(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from diffuscope.plugin.facts import ModelFacts
-from diffuscope.systems.ports import Option, Port
+from diffuscope.plugin.layers.facts import ModelFacts
+from diffuscope.ports import Option, Port
 
 COLOURS = {"vessels": "red", "nuclei": "blue"}
 SYNONYMS = {"vessels": ("cd31",), "nuclei": ("dapi",)}

@@ -7,8 +7,8 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from diffuscope.errors import InputError
-from diffuscope.plugin.compare import Picture, compare
-from diffuscope.plugin.placement import Placement
+from diffuscope.plugin.layers.compare import Picture, compare
+from diffuscope.plugin.layers.placement import Placement
 
 PLACE = Placement(scale=np.array([0.5, 0.25]), translate=np.array([10.0, 20.0]), units=("micrometer",) * 2)
 

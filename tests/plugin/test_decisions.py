@@ -12,9 +12,9 @@ pytest.importorskip("napari")
 
 from nano_result import GAMMA, SAMPLES, STEPS, write_nano
 
-from diffuscope.plugin.decisions import decisions_of, slot_at, summary, what_changes
-from diffuscope.plugin.divergence_plot import axis_of
-from diffuscope.plugin.value_layers import tile_place
+from diffuscope.plugin.layers.decisions import decisions_of, slot_at, summary, what_changes
+from diffuscope.plugin.layers.values import tile_place
+from diffuscope.plugin.panels.divergence_plot import axis_of
 
 
 def test_another_gamma_turns_over_what_lies_between(tmp_path: Path):

@@ -13,9 +13,9 @@ import pytest
 import tifffile
 import zarr
 
+from diffuscope.model import load_model, save_model
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.registry import build_system
-from diffuscope.zoo import load_model, save_model
 
 pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
@@ -24,12 +24,12 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
 
 from diffuscope.plugin import dock as dock_module
-from diffuscope.plugin.dock import StainDock
-from diffuscope.plugin.facts import KEY, is_result, own_metadata
-from diffuscope.plugin.jobs import Child
-from diffuscope.plugin.live import PREVIEW
-from diffuscope.plugin.reader import read_layers
-from diffuscope.tiling.result import open_result
+from diffuscope.plugin.docks.run import StainDock
+from diffuscope.plugin.jobs.child import Child
+from diffuscope.plugin.layers.facts import KEY, is_result, own_metadata
+from diffuscope.plugin.layers.live import PREVIEW
+from diffuscope.plugin.layers.reader import read_layers
+from diffuscope.results.result import open_result
 
 pytestmark = pytest.mark.gui
 

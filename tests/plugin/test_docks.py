@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from diffuscope.model import load_model, save_model
+from diffuscope.results.result import open_result
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.registry import build_system
-from diffuscope.tiling.result import open_result
-from diffuscope.zoo import load_model, save_model
 
 pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
@@ -21,13 +21,13 @@ pytest.importorskip("SimpleITK")
 
 import SimpleITK as sitk
 
-from diffuscope.plugin.dock import RunDock
-from diffuscope.plugin.facts import own_metadata
-from diffuscope.plugin.kinds import NANOPARTICLES
-from diffuscope.plugin.live import PREVIEW
-from diffuscope.plugin.nanoparticle_dock import NanoparticleDock
-from diffuscope.plugin.reader import read_layers
-from diffuscope.plugin.translation_dock import TranslationDock
+from diffuscope.plugin.docks.kinds import NANOPARTICLES
+from diffuscope.plugin.docks.nanoparticle import NanoparticleDock
+from diffuscope.plugin.docks.run import RunDock
+from diffuscope.plugin.docks.translation import TranslationDock
+from diffuscope.plugin.layers.facts import own_metadata
+from diffuscope.plugin.layers.live import PREVIEW
+from diffuscope.plugin.layers.reader import read_layers
 
 pytestmark = pytest.mark.gui
 PATIENCE = 120_000

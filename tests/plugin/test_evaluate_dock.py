@@ -21,9 +21,9 @@ pytest.importorskip("pytestqt")
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog
 
-from diffuscope.plugin.evaluate_dock import EvaluateDock
-from diffuscope.plugin.facts import is_result
-from diffuscope.plugin.jobs import Child
+from diffuscope.plugin.docks.evaluate import EvaluateDock
+from diffuscope.plugin.jobs.child import Child
+from diffuscope.plugin.layers.facts import is_result
 
 pytestmark = pytest.mark.gui
 
@@ -173,7 +173,7 @@ def test_the_menu_has_it_and_closing_it_ends_its_process(
     make_napari_viewer: Callable[..., Any], qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ):
     child, viewer = Child("fake_verbs"), make_napari_viewer()
-    monkeypatch.setattr("diffuscope.plugin.evaluate_dock.Child", lambda: child)
+    monkeypatch.setattr("diffuscope.plugin.docks.evaluate.Child", lambda: child)
     area, dock = viewer.window.add_plugin_dock_widget("diffuscope", "Evaluate")
     assert isinstance(dock, EvaluateDock)
     qtbot.waitUntil(lambda: child.pid is not None, timeout=PATIENCE)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from diffuscope.errors import InputError
-from diffuscope.plugin.facts import ModelFacts, SlideFacts
-from diffuscope.plugin.form import RunForm, suggest_out, unused
+from diffuscope.plugin.forms.run import RunForm, suggest_out, unused
+from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts
+from diffuscope.ports import Port
 from diffuscope.sample_data import sample_path
-from diffuscope.systems.ports import Port
 
 MODEL = ModelFacts(
     name="stain",

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from diffuscope.plugin.child import Failed, Returned
-from diffuscope.plugin.jobs import Child, drive
+from diffuscope.plugin.jobs.child import Child, drive
+from diffuscope.plugin.jobs.process import Failed, Returned
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_the_parent_script_is_not_run_again_and_the_child_dies_with_its_parent(t
             import os, sys
             sys.path.insert(0, {str(Path(__file__).parent)!r})
             print("run", flush=True)
-            from diffuscope.plugin.jobs import Child, drive
+            from diffuscope.plugin.jobs.child import Child, drive
             child = Child("fake_verbs")
             facts = next(m for m in drive(child, "about") if m is not None)
             print(facts["pid"], facts["main"], "torch" in facts["modules"], "torch" in sys.modules, flush=True)

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import zarr
 
-from diffuscope.plugin.level import Level
+from diffuscope.plugin.layers.level import Level
 
 
 @pytest.fixture
 def array(tmp_path: Path) -> Any:
-    """A level of 600 × 700 px as `diffuscope.tiling.layout` makes it, nothing written yet."""
+    """A level of 600 × 700 px as `diffuscope.results.layout` makes it, nothing written yet."""
     return zarr.create_array(
         tmp_path / "level",
         shape=(3, 600, 700),

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from diffuscope.errors import InputError
-from diffuscope.plugin.record import show_record
+from diffuscope.plugin.panels.record import show_record
 from diffuscope.sample_data import sample_path
 
 pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
 
-from diffuscope.plugin.dock import StainDock
+from diffuscope.plugin.docks.run import StainDock
 
 pytestmark = pytest.mark.gui
 

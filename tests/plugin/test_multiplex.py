@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from diffuscope.plugin.facts import own_metadata
-from diffuscope.plugin.live import LiveLayers
-from diffuscope.plugin.reader import read_layers
-from diffuscope.plugin.results import result_layers
+from diffuscope.plugin.layers.facts import own_metadata
+from diffuscope.plugin.layers.live import LiveLayers
+from diffuscope.plugin.layers.reader import read_layers
+from diffuscope.plugin.layers.results import result_layers
+from diffuscope.ports import Port
+from diffuscope.results.canvas import Canvas
+from diffuscope.results.result import open_result
 from diffuscope.stains import HDAB, combine, dab_density, multiplex
-from diffuscope.systems.ports import Port
-from diffuscope.tiling.canvas import Canvas
 from diffuscope.tiling.plan import make_plan
-from diffuscope.tiling.result import open_result
 
 napari = pytest.importorskip("napari")
 
@@ -143,7 +143,7 @@ def test_one_stain_has_no_multiplex(result_folder: Path):
 def test_the_dock_offers_the_multiplex_for_export_as_tiff(folder: Path, qtbot, monkeypatch, tmp_path: Path):
     from qtpy.QtWidgets import QFileDialog
 
-    from diffuscope.plugin.results_widget import ResultsWidget
+    from diffuscope.plugin.panels.results import ResultsWidget
 
     widget = ResultsWidget()
     qtbot.addWidget(widget)

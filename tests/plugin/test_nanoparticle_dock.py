@@ -14,11 +14,11 @@ pytest.importorskip("pytestqt")
 
 from nano_result import write_nano
 
-from diffuscope.evaluation.penetration import find_vessels, measure_penetration
-from diffuscope.plugin.facts import own_metadata
-from diffuscope.plugin.jobs import Child
-from diffuscope.plugin.nanoparticle_dock import NanoparticleDock
-from diffuscope.plugin.reader import read_layers
+from diffuscope.measurement.penetration import find_vessels, measure_penetration
+from diffuscope.plugin.docks.nanoparticle import NanoparticleDock
+from diffuscope.plugin.jobs.child import Child
+from diffuscope.plugin.layers.facts import own_metadata
+from diffuscope.plugin.layers.reader import read_layers
 
 pytestmark = pytest.mark.gui
 PATIENCE = 240_000
@@ -79,7 +79,7 @@ def test_gamma_the_plot_and_the_region_table(
     qtbot.waitUntil(lambda: state.is_idle, timeout=PATIENCE)
     assert [row["vessel_threshold"] for row in dock.regions.rows] == [40.0, 40.0]
     monkeypatch.setattr(
-        "diffuscope.plugin.region_widget.QFileDialog.getSaveFileName", lambda *_: (str(tmp_path / "rows"), "")
+        "diffuscope.plugin.panels.regions.QFileDialog.getSaveFileName", lambda *_: (str(tmp_path / "rows"), "")
     )
     dock.regions.export.click()
     with (tmp_path / "rows.csv").open(newline="", encoding="utf-8") as file:

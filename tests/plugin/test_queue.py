@@ -13,11 +13,11 @@ from diffuscope.sample_data import sample_path
 pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
 
-from diffuscope.plugin.dock import StainDock
-from diffuscope.plugin.jobs import Child
-from diffuscope.plugin.reader import read_layers
-from diffuscope.plugin.waiting import same_folder
-from diffuscope.tiling.result import open_result
+from diffuscope.plugin.docks.run import StainDock
+from diffuscope.plugin.jobs.child import Child
+from diffuscope.plugin.jobs.queue import same_folder
+from diffuscope.plugin.layers.reader import read_layers
+from diffuscope.results.result import open_result
 
 pytestmark = pytest.mark.gui
 PATIENCE = 120_000

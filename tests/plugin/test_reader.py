@@ -13,8 +13,8 @@ import tifffile
 
 from diffuscope.errors import InputError
 from diffuscope.plugin import samples
-from diffuscope.plugin.facts import SlideFacts, own_metadata, slide_facts
-from diffuscope.plugin.reader import get_reader, read_layers
+from diffuscope.plugin.layers.facts import SlideFacts, own_metadata, slide_facts
+from diffuscope.plugin.layers.reader import get_reader, read_layers
 from diffuscope.sample_data import sample_path
 
 napari = pytest.importorskip("napari")
@@ -103,8 +103,8 @@ def test_the_manifest_is_valid_and_everything_it_names_exists():
 
 def test_the_plugin_does_not_bring_torch_into_napari():
     code = (
-        "import sys; import diffuscope.plugin.nanoparticle_dock, diffuscope.plugin.translation_dock;"
-        "import diffuscope.plugin.samples as s; s.cmu_1();"
+        "import sys; import diffuscope.plugin.docks.nanoparticle, diffuscope.plugin.docks.translation;"
+        "import diffuscope.plugin.layers.samples as s; s.cmu_1();"
         "print([m for m in ('torch', 'diffusers', 'monai') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)

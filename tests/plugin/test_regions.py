@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diffuscope.errors import InputError
-from diffuscope.plugin.regions import layer_region, shape_region, view_region
+from diffuscope.plugin.forms.regions import layer_region, shape_region, view_region
 from diffuscope.tiling.plan import Region
 
 napari = pytest.importorskip("napari")

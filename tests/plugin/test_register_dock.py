@@ -14,10 +14,10 @@ import zarr
 
 from diffuscope.errors import InputError
 from diffuscope.registration import load_transform
+from diffuscope.results.layout import chunk_file
+from diffuscope.results.result import open_result
 from diffuscope.sample_data import sample_path
-from diffuscope.tiling.layout import chunk_file
-from diffuscope.tiling.result import open_result
-from diffuscope.training.teacher import paint, prepare
+from diffuscope.simulation.restaining.teacher import paint, prepare
 from tests.registration.known import MPP, turned, warp, write_slide
 
 pytest.importorskip("napari")
@@ -25,11 +25,11 @@ pytest.importorskip("pytestqt")
 
 from napari.layers import Image, Points
 
-from diffuscope.plugin.marks import clicked_pairs, write_pairs
-from diffuscope.plugin.placement import scan_placement
-from diffuscope.plugin.register_dock import RegisterDock
-from diffuscope.plugin.register_form import POINTS, RegisterForm
-from diffuscope.plugin.veil import CURTAIN, SQUARES, WHOLE, Veil, VeiledSlide
+from diffuscope.plugin.docks.register import RegisterDock
+from diffuscope.plugin.forms.register import POINTS, RegisterForm
+from diffuscope.plugin.layers.marks import clicked_pairs, write_pairs
+from diffuscope.plugin.layers.placement import scan_placement
+from diffuscope.plugin.layers.veil import CURTAIN, SQUARES, WHOLE, Veil, VeiledSlide
 
 PATIENCE = 120_000
 # Epidermis and dermis, 349 µm a side.
@@ -124,7 +124,7 @@ def test_from_two_slides_to_a_curtain(dock: Any, tmp_path: Path, monkeypatch: py
     assert dock.fields.minimumSizeHint().width() <= dock.area.viewport().width()  # nothing is cut off
 
     # What is there already is asked about, and kept.
-    monkeypatch.setattr("diffuscope.plugin.register_dock.ask_overwrite", lambda *_: "both")
+    monkeypatch.setattr("diffuscope.plugin.docks.register.ask_overwrite", lambda *_: "both")
     dock.run.click()
     dock.cancel.click()
     assert dock.phase == "cancelling"

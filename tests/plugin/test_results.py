@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import zarr
 
-from diffuscope.plugin.facts import is_result, own_metadata
-from diffuscope.plugin.live import LiveLayers
-from diffuscope.plugin.placement import layer_placement
-from diffuscope.plugin.reader import get_reader, read_layers
-from diffuscope.plugin.results import result_layers
-from diffuscope.tiling.events import Preview
-from diffuscope.tiling.result import open_result
+from diffuscope.engine.events import Preview
+from diffuscope.plugin.layers.facts import is_result, own_metadata
+from diffuscope.plugin.layers.live import LiveLayers
+from diffuscope.plugin.layers.placement import layer_placement
+from diffuscope.plugin.layers.reader import get_reader, read_layers
+from diffuscope.plugin.layers.results import result_layers
+from diffuscope.results.result import open_result
 
 napari = pytest.importorskip("napari")
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from diffuscope.plugin.scratch import write_scratch
+from diffuscope.plugin.jobs.scratch import write_scratch
 from diffuscope.scans import open_scan
 
 

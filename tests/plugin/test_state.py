@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from diffuscope.plugin.state import JobState, duration
-from diffuscope.tiling.events import Finished, Notice, Preview, Started, TileDone
+from diffuscope.engine.events import Finished, Notice, Preview, Started, TileDone
+from diffuscope.plugin.jobs.state import JobState, duration
 
 
 def running(tiles: int = 40) -> JobState:

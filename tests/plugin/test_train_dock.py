@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from diffuscope.errors import InputError
-from diffuscope.plugin.train_form import SCRATCH, TrainForm
+from diffuscope.plugin.forms.train import SCRATCH, TrainForm
 from diffuscope.training.recipe import Recipe
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
@@ -64,7 +64,7 @@ class TestForm:
 
 @pytest.fixture
 def dock(make_napari_viewer: Callable[..., Any], qtbot: Any, pairs: Path, tmp_path: Path, monkeypatch) -> Any:
-    from diffuscope.plugin.train_dock import TrainDock
+    from diffuscope.plugin.docks.train import TrainDock
 
     # The child has little time: a network that is as small as there is.
     small = {"system": "staindiffuser", "config": {"stain": "CD3", "size": "tiny", "T": 20, "patch": 32}}
@@ -88,7 +88,7 @@ def dock(make_napari_viewer: Callable[..., Any], qtbot: Any, pairs: Path, tmp_pa
 
 @pytest.mark.gui
 def test_from_pairs_to_a_model_stopped_and_gone_on_with(dock: Any, tmp_path: Path):
-    from diffuscope.zoo import load_model
+    from diffuscope.model import load_model
 
     assert dock.form.model == "stain-cd3-demo" and dock.fields.model.count() == 9
     dock.look.click()

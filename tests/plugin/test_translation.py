@@ -10,9 +10,15 @@ import numpy as np
 import pytest
 
 from diffuscope.errors import InputError
-from diffuscope.export import export
-from diffuscope.plugin.card_text import card_text
-from diffuscope.plugin.export_choices import (
+from diffuscope.exports import export
+from diffuscope.plugin.docks.kinds import TRANSLATION
+from diffuscope.plugin.forms.card_text import card_text
+from diffuscope.plugin.forms.planes import acquired_text
+from diffuscope.plugin.forms.run import RunForm
+from diffuscope.plugin.jobs.patient import open_series, source_of, told
+from diffuscope.plugin.jobs.whole_volume import open_inputs, take_settings
+from diffuscope.plugin.layers.facts import KEY, ModelFacts, SlideFacts
+from diffuscope.plugin.panels.export_choices import (
     ALL,
     DICOM,
     NIFTI,
@@ -25,19 +31,13 @@ from diffuscope.plugin.export_choices import (
     settled,
     suggested,
 )
-from diffuscope.plugin.facts import KEY, ModelFacts, SlideFacts
-from diffuscope.plugin.form import RunForm
-from diffuscope.plugin.kinds import TRANSLATION
-from diffuscope.plugin.patient_of import open_series, source_of, told
-from diffuscope.plugin.planes import acquired_text
-from diffuscope.plugin.translation_view import is_part, views, visible
-from diffuscope.plugin.translation_view import told as told_of
-from diffuscope.plugin.whole_volume import open_inputs, take_settings
+from diffuscope.plugin.panels.translation_view import is_part, views, visible
+from diffuscope.plugin.panels.translation_view import told as told_of
+from diffuscope.ports import Port
+from diffuscope.results.canvas import Canvas
+from diffuscope.results.result import Result, open_result
 from diffuscope.scans import open_volume
 from diffuscope.scans.lattice import Lattice
-from diffuscope.systems.ports import Port
-from diffuscope.tiling.canvas import Canvas
-from diffuscope.tiling.result import Result, open_result
 from diffuscope.tiling.volume import make_volume_plan
 
 pytest.importorskip("napari")
@@ -45,10 +45,10 @@ pytest.importorskip("napari")
 import napari
 from napari.components import ViewerModel
 
-from diffuscope.plugin.links import LayerLinks, alike
-from diffuscope.plugin.region_choice import check_drawable, chosen_region, chosen_slices, region_text
-from diffuscope.plugin.results import result_layers
-from diffuscope.plugin.slides import add_region_layer
+from diffuscope.plugin.forms.region_choice import check_drawable, chosen_region, chosen_slices, region_text
+from diffuscope.plugin.layers.links import LayerLinks, alike
+from diffuscope.plugin.layers.results import result_layers
+from diffuscope.plugin.layers.slides import add_region_layer
 
 SHAPE, SPACING = (6, 12, 10), (3.0, 1.0, 0.5)
 LATTICE = Lattice(SHAPE, SPACING, (5.0, 7.0, -9.0), ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0)))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from diffuscope.tiling.result import open_result
+from diffuscope.results.result import open_result
 
 pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
@@ -17,12 +17,12 @@ pytest.importorskip("SimpleITK")
 import SimpleITK as sitk
 from qtpy.QtWidgets import QFileDialog
 
-from diffuscope.plugin.facts import ModelFacts, SlideFacts
-from diffuscope.plugin.form import RunForm
-from diffuscope.plugin.form_widget import FormWidget
-from diffuscope.plugin.kinds import TRANSLATION
-from diffuscope.plugin.translation_dock import TranslationDock
-from diffuscope.systems.ports import Port
+from diffuscope.plugin.docks.kinds import TRANSLATION
+from diffuscope.plugin.docks.translation import TranslationDock
+from diffuscope.plugin.forms.run import RunForm
+from diffuscope.plugin.forms.run_widget import FormWidget
+from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts
+from diffuscope.ports import Port
 from tests.plugin.test_docks import PATIENCE, Driver, save, volume
 
 pytestmark = pytest.mark.gui

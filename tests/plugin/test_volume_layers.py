@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from diffuscope.errors import InputError
-from diffuscope.plugin.reader import get_reader, read_layers
-from diffuscope.plugin.results import result_layers
+from diffuscope.plugin.layers.reader import get_reader, read_layers
+from diffuscope.plugin.layers.results import result_layers
+from diffuscope.ports import Port
+from diffuscope.results.canvas import Canvas
+from diffuscope.results.result import open_result
 from diffuscope.scans import open_volume
-from diffuscope.systems.ports import Port
-from diffuscope.tiling.canvas import Canvas
-from diffuscope.tiling.result import open_result
 from diffuscope.tiling.volume import make_volume_plan
 
 napari = pytest.importorskip("napari")

@@ -12,7 +12,7 @@ import tifffile
 from diffuscope.registration.find import Found, find_transform
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import open_scan
-from diffuscope.training.teacher import paint, prepare
+from diffuscope.simulation.restaining.teacher import paint, prepare
 from tests.registration.known import MPP, Known, bent, turned, warp, write_slide
 
 # Epidermis, dermis and glass, 599 µm a side.

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-import diffuscope.run as verbs
+import diffuscope.api.run as verbs
 from diffuscope.cli import app
 from diffuscope.errors import InputError
 from diffuscope.registration import load_transform, read_warped
-from diffuscope.tiling.result import open_result
+from diffuscope.results.result import open_result
 from tests.registration.known import MPP, write_slide
 
 

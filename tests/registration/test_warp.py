@@ -10,8 +10,8 @@ import pytest
 from diffuscope.registration import Transform, read_warped, write_warped
 from diffuscope.registration import warp as module
 from diffuscope.registration.transform import Bend
+from diffuscope.results.result import open_result
 from diffuscope.scans import open_scan, read_region
-from diffuscope.tiling.result import open_result
 from tests.registration.known import MPP, write_slide
 
 SAME = Transform(np.eye(2), np.zeros(2))

@@ -12,8 +12,8 @@ import zarr
 from diffuscope.errors import InputError
 from diffuscope.scans import open_scan, read_region
 from diffuscope.scans.channels import find_channel, one_channel
+from diffuscope.scans.formats.tiff_level import TiffLevel
 from diffuscope.scans.source import Source
-from diffuscope.scans.tiff_level import TiffLevel
 
 NAMES = ("CD3", "DAPI", "CD31")
 

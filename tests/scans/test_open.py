@@ -12,7 +12,7 @@ import tifffile
 from diffuscope.errors import InputError
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import open_scan, read_region
-from diffuscope.scans.tiff_level import TiffLevel
+from diffuscope.scans.formats.tiff_level import TiffLevel
 
 CMU, OS1, TCGA = "CMU-1-Small-Region.svs", "OS-1-detail.ome.tif", "TCGA-CR-7395.svs"
 

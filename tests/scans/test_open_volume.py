@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from diffuscope.errors import InputError
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import Scan, Volume, open_input, open_scan, open_volume
-from diffuscope.scans.rtstruct import find_rtstructs, read_rtstruct
+from diffuscope.scans.formats.rtstruct import find_rtstructs, read_rtstruct
 
 sitk = pytest.importorskip("SimpleITK")
 pydicom = pytest.importorskip("pydicom")

@@ -8,8 +8,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from diffuscope.ports import Port
 from diffuscope.systems.base import Estimate, Noise, SampleSettings, System
-from diffuscope.systems.ports import Port
 
 VESSELS = Port(
     name="Vessels", key="vessels", kind="map", channels=("CD31",), mpp=0.5, range=(0.0, 1.0), dtype="float32",

@@ -12,14 +12,14 @@ from torch.nn import functional as F
 
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.errors import InputError
+from diffuscope.model import load_model, save_model
 from diffuscope.stains import dab_density
 from diffuscope.systems.base import SampleSettings, System
 from diffuscope.systems.registry import build_system
-from diffuscope.training.batches import TrainingData
+from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.module import learning_rate
 from diffuscope.training.recipe import Optimisation
 from diffuscope.training.trainer import fit
-from diffuscope.zoo import load_model, save_model
 
 NAMES = ("unet-regression", "pix2pix", "palette", "bbdm")
 SIDE = 32

@@ -10,15 +10,15 @@ import torch
 from pydantic import ValidationError
 
 from diffuscope.diffusion.noise import TileNoise
+from diffuscope.engine.compute import LocalCompute
+from diffuscope.engine.tiles import run_tiles
 from diffuscope.errors import InputError
+from diffuscope.results.canvas import Canvas
+from diffuscope.results.result import open_result
 from diffuscope.systems.base import SampleSettings
 from diffuscope.systems.damm import Damm, DammConfig
 from diffuscope.systems.registry import build_system
-from diffuscope.tiling.canvas import Canvas
-from diffuscope.tiling.compute import LocalCompute
-from diffuscope.tiling.engine import run_tiles
 from diffuscope.tiling.plan import make_plan
-from diffuscope.tiling.result import open_result
 
 CONFIG = {"size": "tiny", "T": 50, "patch": 32}
 LATENT = CONFIG | {"space": "latent"}
@@ -335,7 +335,7 @@ def test_the_autoencoders_are_trained_first_and_the_diffusion_on_them():
 
 
 def test_a_sampler_is_refused_an_option_that_there_is_not():
-    from diffuscope.checks import choose_settings
+    from diffuscope.jobs.checks import choose_settings
 
     system = make()
     assert choose_settings(system, "fast", None, None, None, {"gamma": 0.3}).options == {"gamma": 0.3}
@@ -377,7 +377,7 @@ def test_the_engine_keeps_d_and_branch_of_every_tile(tmp_path, space):
 
 
 def test_a_model_folder_gives_the_same_system_again(tmp_path):
-    from diffuscope.zoo import load_model, save_model
+    from diffuscope.model import load_model, save_model
 
     config = CONFIG | {"main": "t1", "auxiliaries": ["t2"], "output": "flair", "warmup": 3}
     system = build_system("damm", config).train()

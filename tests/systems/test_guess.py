@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from diffuscope.systems.guess import guess_channels
-from diffuscope.systems.ports import Port
+from diffuscope.ports import Port
+from diffuscope.ports.matching import guess_channels
 
 
 def port(name: str, key: str, *synonyms: str) -> Port:

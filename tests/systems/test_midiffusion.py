@@ -9,11 +9,16 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from diffuscope.checks import choose_settings
+from diffuscope.api.run import run
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.diffusion.score_samplers import SCORE_SAMPLERS
+from diffuscope.engine.compute import LocalCompute
+from diffuscope.engine.tiles import run_tiles
 from diffuscope.errors import InputError
-from diffuscope.run import run
+from diffuscope.jobs.checks import choose_settings
+from diffuscope.model import load_model, save_model
+from diffuscope.results.canvas import Canvas
+from diffuscope.results.result import open_result
 from diffuscope.scans.volume import read_volume
 from diffuscope.systems.base import SampleSettings
 from diffuscope.systems.midiffusion import MIDiffusion, MIDiffusionConfig
@@ -22,15 +27,10 @@ from diffuscope.systems.midiffusion.config import GuidanceConfig
 from diffuscope.systems.midiffusion.consistency import BINS, Consistency
 from diffuscope.systems.midiffusion.support import level_support, support
 from diffuscope.systems.registry import build_system
-from diffuscope.tiling.canvas import Canvas
-from diffuscope.tiling.compute import LocalCompute
-from diffuscope.tiling.engine import run_tiles
-from diffuscope.tiling.result import open_result
 from diffuscope.tiling.volume import make_volume_plan
-from diffuscope.training.batches import TrainingData
+from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.recipe import Optimisation
 from diffuscope.training.trainer import fit
-from diffuscope.zoo import load_model, save_model
 from tests.conftest import CARD
 
 SIDE = 32

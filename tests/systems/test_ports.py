@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from diffuscope.systems.ports import Port, find_stains
+from diffuscope.ports import Port, find_stains
 
 
 def port(key: str, name: str, kind="map") -> Port:

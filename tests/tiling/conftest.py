@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from diffuscope.engine.compute import LocalCompute
+from diffuscope.engine.tiles import run_tiles
+from diffuscope.ports import Port, Value
+from diffuscope.results.canvas import Canvas
 from diffuscope.systems.base import Estimate, Noise, SampleSettings, System
-from diffuscope.systems.ports import Port, Value
-from diffuscope.tiling.canvas import Canvas
-from diffuscope.tiling.compute import LocalCompute
-from diffuscope.tiling.engine import run_tiles
 from diffuscope.tiling.plan import Plan, Tile
 
 HE = Port(name="H&E", key="he", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0))

@@ -16,11 +16,11 @@ from skimage.draw import polygon2mask
 from skimage.transform import downscale_local_mean
 
 from diffuscope.errors import InputError
-from diffuscope.tiling.canvas import Canvas
+from diffuscope.results.canvas import Canvas
+from diffuscope.results.pyramid import halve
+from diffuscope.results.result import is_result, open_result
+from diffuscope.results.tissue import crop_tissue, save_tissue
 from diffuscope.tiling.plan import Region, make_plan
-from diffuscope.tiling.pyramid import halve
-from diffuscope.tiling.result import is_result, open_result
-from diffuscope.tiling.tissue import crop_tissue, save_tissue
 
 
 def fill(canvas: Canvas, *, seed: int = 0) -> None:

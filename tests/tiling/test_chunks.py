@@ -11,10 +11,10 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diffuscope.systems.ports import Port
+from diffuscope.ports import Port
+from diffuscope.results.chunks import write_box
+from diffuscope.results.layout import create_images
 from diffuscope.tiling.boxes import box_slices
-from diffuscope.tiling.chunks import write_box
-from diffuscope.tiling.layout import create_images
 
 PORTS = {
     "uint8": Port(name="a", key="a", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0)),

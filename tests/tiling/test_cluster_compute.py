@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from diffuscope.engine.cluster import Answer, ClusterCompute, connect
+from diffuscope.engine.events import Notice
+from diffuscope.engine.queue import TileQueue
 from diffuscope.errors import InputError
+from diffuscope.results.computed import Computed, Halved
 from diffuscope.tiling import cluster as module
-from diffuscope.tiling.cluster import Answer, ClusterCompute, connect
-from diffuscope.tiling.computed import Computed, Halved
-from diffuscope.tiling.events import Notice
 from diffuscope.tiling.plan import make_plan
-from diffuscope.tiling.queue import TileQueue
 
 distributed = pytest.importorskip("distributed")
 PLAN = make_plan(slide_shape=(100, 130), factor=1.0, tile=32, overlap=8)

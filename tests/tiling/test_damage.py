@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffuscope.tiling.canvas import Canvas
-from diffuscope.tiling.layout import chunk_file
+from diffuscope.results.canvas import Canvas
+from diffuscope.results.layout import chunk_file
+from diffuscope.results.result import open_result
 from diffuscope.tiling.plan import Plan, Region, Tile, make_plan
-from diffuscope.tiling.result import open_result
 
 
 @pytest.fixture

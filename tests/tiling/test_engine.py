@@ -12,13 +12,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from diffuscope.engine.compute import LocalCompute
+from diffuscope.engine.events import Finished, Preview, Started, TileDone
+from diffuscope.engine.tiles import BEHIND, run_tiles
+from diffuscope.results.canvas import Canvas
+from diffuscope.results.result import open_result
 from diffuscope.systems.base import SampleSettings
-from diffuscope.tiling.canvas import Canvas
-from diffuscope.tiling.compute import LocalCompute
-from diffuscope.tiling.engine import BEHIND, run_tiles
-from diffuscope.tiling.events import Finished, Preview, Started, TileDone
 from diffuscope.tiling.plan import Region, make_plan
-from diffuscope.tiling.result import open_result
 
 GRID = {"factor": 1.0, "tile": 32, "overlap": 8}
 
@@ -166,7 +166,7 @@ def test_one_batch_shape_and_padding_changes_nothing(tmp_path, slide, make_toy, 
 
 
 def test_events_tell_the_story_in_order(tmp_path, slide, make_toy, run, monkeypatch):
-    monkeypatch.setattr("diffuscope.tiling.compute.PREVIEW_SECONDS", 0.0)
+    monkeypatch.setattr("diffuscope.engine.compute.PREVIEW_SECONDS", 0.0)
     plan = make_plan(slide_shape=slide.shape[:2], **GRID, region=Region(10, 20, 50, 40))
     events = run(make_toy(), slide, plan, tmp_path / "out", notices=("a notice",))
     assert events[0] == Started(out=str(tmp_path / "out"), tiles=plan.count, notices=("a notice",))

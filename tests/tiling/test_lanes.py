@@ -11,7 +11,7 @@ from contextlib import closing
 
 import pytest
 
-from diffuscope.tiling.lanes import side_by_side
+from diffuscope.engine.lanes import side_by_side
 
 
 def numbered(lane: int, number: int = 50) -> Generator[tuple[int, int], None, None]:
@@ -93,7 +93,7 @@ def test_each_lane_begins_in_its_own_thread():
 def test_python_ends_though_nobody_closes_the_generator(thread):
     code = """
 import threading
-from diffuscope.tiling.lanes import side_by_side
+from diffuscope.engine.lanes import side_by_side
 def endless():
     while True:
         yield 1

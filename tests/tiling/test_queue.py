@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from diffuscope.engine.queue import TileQueue
 from diffuscope.tiling.plan import make_plan
-from diffuscope.tiling.queue import TileQueue
 
 
 def plan_of(tissue: np.ndarray, factor: float = 1.0):

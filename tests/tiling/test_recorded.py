@@ -10,15 +10,15 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from diffuscope.engine.batch import Loaded, sample_tiles
+from diffuscope.engine.recorded import RecordedSampling
 from diffuscope.systems.base import SampleSettings
 from diffuscope.systems.staindiffuser.bidirectional import BidirectionalStainDiffuser
 from diffuscope.systems.staindiffuser.config import BidirectionalConfig, MultiStainDiffuserConfig, StainDiffuserConfig
 from diffuscope.systems.staindiffuser.multi import MultiStainDiffuser
 from diffuscope.systems.staindiffuser.system import StainDiffuser
 from diffuscope.tiling import recorded
-from diffuscope.tiling.batch import Loaded, sample_tiles
 from diffuscope.tiling.plan import Tile
-from diffuscope.tiling.recorded import RecordedSampling
 
 CPU = torch.device("cpu")
 

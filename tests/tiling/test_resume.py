@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import zarr
 
-from diffuscope.tiling.canvas import Canvas
-from diffuscope.tiling.ledger import Ledger
+from diffuscope.results.canvas import Canvas
+from diffuscope.results.ledger import Ledger
+from diffuscope.results.result import open_result
 from diffuscope.tiling.plan import Plan, Region, Tile, make_plan
-from diffuscope.tiling.result import open_result
 from diffuscope.tiling.volume import make_volume_plan
 
 

@@ -13,15 +13,15 @@ import pytest
 import torch
 import zarr
 
-from diffuscope.systems.ports import Value
-from diffuscope.tiling.batch import load, sample_tiles
-from diffuscope.tiling.canvas import Canvas
-from diffuscope.tiling.cluster import Answer, ClusterCompute
-from diffuscope.tiling.engine import run_tiles
-from diffuscope.tiling.fetch import Told
-from diffuscope.tiling.ledger import Ledger
+from diffuscope.engine.batch import load, sample_tiles
+from diffuscope.engine.cluster import Answer, ClusterCompute
+from diffuscope.engine.fetch import Told
+from diffuscope.engine.tiles import run_tiles
+from diffuscope.ports import Value
+from diffuscope.results.canvas import Canvas
+from diffuscope.results.ledger import Ledger
+from diffuscope.results.result import open_result
 from diffuscope.tiling.plan import Region, make_plan
-from diffuscope.tiling.result import open_result
 from diffuscope.tiling.volume import make_volume_plan
 
 # Off the grid: the first tile begins before the canvas. One corner of the grid is not computed.
@@ -181,13 +181,13 @@ def test_a_system_that_tells_nothing_leaves_nothing(tmp_path, make_toy, run, sli
 
 
 def test_results_are_opened_without_torch():
-    code = "import sys, diffuscope.tiling.result; sys.exit('torch' in sys.modules)"
+    code = "import sys, diffuscope.results.result; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @dataclass(frozen=True)
 class Work:
-    """Computes as `diffuscope.remote` does, with what it needs at hand."""
+    """Computes as `diffuscope.jobs.worker` does, with what it needs at hand."""
 
     system: object
     slide: np.ndarray

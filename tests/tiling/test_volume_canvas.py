@@ -13,11 +13,11 @@ from ome_zarr.reader import Reader
 from ome_zarr_models.v04 import Image
 from skimage.transform import downscale_local_mean
 
-from diffuscope.checks import disk_need
-from diffuscope.export import export
-from diffuscope.tiling.canvas import Canvas
+from diffuscope.exports import export
+from diffuscope.jobs.checks import disk_need
+from diffuscope.results.canvas import Canvas
+from diffuscope.results.result import open_result
 from diffuscope.tiling.plan import Region, make_plan
-from diffuscope.tiling.result import open_result
 from diffuscope.tiling.volume import make_volume_plan
 
 SPACING = (2.5, 0.4, 0.5)

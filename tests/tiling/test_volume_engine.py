@@ -17,16 +17,16 @@ from scipy.ndimage import uniform_filter
 from torch import Tensor
 
 from diffuscope.diffusion.noise import normal
+from diffuscope.engine.batch import to_input
+from diffuscope.engine.compute import LocalCompute
+from diffuscope.engine.events import Preview, TileDone
+from diffuscope.engine.tiles import run_tiles
+from diffuscope.ports import Port
+from diffuscope.results.canvas import Canvas
+from diffuscope.results.result import open_result
 from diffuscope.scans.volume import read_volume
 from diffuscope.systems.base import Estimate, Noise, SampleSettings, System
-from diffuscope.systems.ports import Port
-from diffuscope.tiling.batch import to_input
-from diffuscope.tiling.canvas import Canvas
-from diffuscope.tiling.compute import LocalCompute
-from diffuscope.tiling.engine import run_tiles
-from diffuscope.tiling.events import Preview, TileDone
 from diffuscope.tiling.plan import Plan
-from diffuscope.tiling.result import open_result
 from diffuscope.tiling.volume import make_volume_plan
 
 SPACING = (3.0, 1.0, 1.0)
@@ -246,7 +246,7 @@ def test_a_cancelled_run_is_marked_and_goes_on_to_the_same_bits(tmp_path, volume
 
 @KINDS
 def test_events_say_where_on_the_volume_work_goes_on(tmp_path, volume, kind, monkeypatch):
-    monkeypatch.setattr("diffuscope.tiling.compute.PREVIEW_SECONDS", 0.0)
+    monkeypatch.setattr("diffuscope.engine.compute.PREVIEW_SECONDS", 0.0)
     region = (2, 7, 3, 8, 20, 21)
     plan = plan_of(kind, volume.shape, region=region)
     events = run(kind(), volume, plan, tmp_path / "out")

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffuscope.errors import InputError
+from diffuscope.results.canvas import Canvas
 from diffuscope.tiling.blending import cell_weights
 from diffuscope.tiling.boxes import box_slices, halves
-from diffuscope.tiling.canvas import Canvas
 from diffuscope.tiling.plan import make_plan
 from diffuscope.tiling.volume import make_volume_plan
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from diffuscope.engine.events import Notice
 from diffuscope.systems.registry import build_system
-from diffuscope.tiling.events import Notice
 from diffuscope.training import compiling
-from diffuscope.training.batches import TrainingData
 from diffuscope.training.compiling import pays
+from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.recipe import Optimisation
 from diffuscope.training.trainer import fit
 

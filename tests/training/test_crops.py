@@ -12,7 +12,7 @@ from PIL import Image
 from diffuscope.cases import Case
 from diffuscope.errors import InputError
 from diffuscope.systems.registry import build_system
-from diffuscope.training.crops import batches_of, crops_of, read_cases
+from diffuscope.training.data.crops import batches_of, crops_of, read_cases
 from diffuscope.training.recipe import Cases, Optimisation, Recipe
 
 SIDE = 16
@@ -148,11 +148,11 @@ def test_fluorescence_is_scaled_as_a_run_scales_it(tmp_path: Path):
     """16-bit channels of an own scale each, and a target: all by percentiles of the inputs' foreground."""
     import tifffile
 
-    from diffuscope.ground import find_ground, slide_mask
-    from diffuscope.inputs import Frame, open_inputs
+    from diffuscope.jobs.extent import find_ground, slide_mask
+    from diffuscope.jobs.inputs import Frame, open_inputs
     from diffuscope.scans.intensity import PERCENTILES
     from diffuscope.tiling.plan import Tile
-    from diffuscope.training.crops import open_ground
+    from diffuscope.training.data.crops import open_ground
 
     rng = np.random.default_rng(0)
     files, pixels = {}, {}
@@ -181,11 +181,11 @@ def test_fluorescence_is_scaled_as_a_run_scales_it(tmp_path: Path):
 
 
 def test_h_and_e_of_one_reference_is_normalised_as_a_run_normalises_it(user_pairs: Path):
-    from diffuscope.ground import find_ground
-    from diffuscope.inputs import Frame, open_inputs
+    from diffuscope.jobs.extent import find_ground
+    from diffuscope.jobs.inputs import Frame, open_inputs
     from diffuscope.stains import REFERENCE
     from diffuscope.tiling.plan import Tile
-    from diffuscope.training.crops import open_ground
+    from diffuscope.training.data.crops import open_ground
 
     system = build_system("staindiffuser", {"stain": "CD3", "size": "tiny", "T": 20, "normalise": True})
     recipe = Recipe(name="x", system="x", data=Cases(path="pairs", mpp=0.5), optimisation=Optimisation(steps=1))

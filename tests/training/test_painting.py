@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from diffuscope.phantoms.tissue import simulate_tissue
+from diffuscope.simulation.restaining import teacher
+from diffuscope.simulation.restaining.teacher import Lesson, paint, prepare
+from diffuscope.simulation.tissue import simulate_tissue
 from diffuscope.stains import dab_density
-from diffuscope.training import painting, teacher
-from diffuscope.training.painting import Painter
-from diffuscope.training.pairs import Pair
-from diffuscope.training.teacher import Lesson, paint, prepare
+from diffuscope.training.data import painting
+from diffuscope.training.data.painting import Painter
+from diffuscope.training.data.pairs import Pair
 
 PATCH = 64
 

@@ -12,15 +12,15 @@ import yaml
 from scipy import ndimage
 
 from diffuscope.errors import InputError
-from diffuscope.phantoms.tissue import simulate_tissue
 from diffuscope.sample_data import sample_path
+from diffuscope.simulation.restaining.teacher import prepare
+from diffuscope.simulation.tissue import simulate_tissue
 from diffuscope.stains import HDAB, combine, signed_distance
 from diffuscope.systems.registry import build_system
-from diffuscope.training.masks import learn_masks
-from diffuscope.training.pairs import Pair, batch_at, make_pairs
+from diffuscope.training.data.masks import learn_masks
+from diffuscope.training.data.pairs import Pair, batch_at, make_pairs
+from diffuscope.training.data.targets import with_distance, with_learned_masks, with_targets
 from diffuscope.training.recipe import Recipe, load_recipe
-from diffuscope.training.targets import with_distance, with_learned_masks, with_targets
-from diffuscope.training.teacher import prepare
 
 RECIPES = Path(__file__).parents[2] / "src/diffuscope/training/recipes"
 CROPS = {"patch": 64, "positive_share": 0.5, "dab_threshold": 0.15, "seed": 0, "size": 2}
@@ -119,7 +119,7 @@ def test_learned_masks_are_the_same_each_time_and_take_the_place_of_the_others()
 
 
 def test_a_recipe_that_asks_for_learned_masks_gets_them(monkeypatch: pytest.MonkeyPatch):
-    from diffuscope.training import targets
+    from diffuscope.training.data import targets
 
     recipe = load_recipe(RECIPES / "stain-cd3-learned-masks.yaml")
     monkeypatch.setattr(targets, "learn_masks", lambda batches, *, seed: lambda ihc: torch.ones(len(ihc), 1, 64, 64))

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from skimage.measure import regionprops_table
 
-from diffuscope.phantoms.tissue import simulate_tissue
+from diffuscope.simulation.restaining import cells
+from diffuscope.simulation.restaining.teacher import CERTAINTY, Lesson, paint, prepare
+from diffuscope.simulation.tissue import simulate_tissue
 from diffuscope.stains import dab_density
-from diffuscope.training import cells
-from diffuscope.training.teacher import CERTAINTY, Lesson, paint, prepare
 
 
 @pytest.fixture(scope="module", params=["CD3", "CK8/18"])

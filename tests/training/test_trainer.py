@@ -20,7 +20,7 @@ from torch.optim.swa_utils import update_bn
 from diffuscope.errors import InputError
 from diffuscope.systems.registry import build_system
 from diffuscope.training import trainer
-from diffuscope.training.batches import Ahead, TrainingData
+from diffuscope.training.data.batches import Ahead, TrainingData
 from diffuscope.training.events import StepDone, TrainingStarted, Validated
 from diffuscope.training.norms import BATCHES
 from diffuscope.training.recipe import Optimisation

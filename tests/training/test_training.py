@@ -13,9 +13,9 @@ import yaml
 from diffuscope.errors import InputError
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.registry import build_system
-from diffuscope.training.batches import TrainingData
+from diffuscope.training.data.batches import TrainingData
+from diffuscope.training.data.pairs import BLOCK, Pair, batch_at, held_crops, held_out, make_pairs
 from diffuscope.training.module import learning_rate
-from diffuscope.training.pairs import BLOCK, Pair, batch_at, held_crops, held_out, make_pairs
 from diffuscope.training.recipe import Optimisation, Recipe, Source, load_recipe
 from diffuscope.training.trainer import fit
 
@@ -44,7 +44,7 @@ def test_the_demo_s_slide_is_no_training_slide(recipe: Recipe):
 
 @pytest.mark.parametrize("name", ["stain-cd3-demo", "stain-ck818-demo"])
 def test_the_shipped_models_were_made_by_the_shipped_recipes(name: str):
-    from diffuscope.zoo import load_model
+    from diffuscope.model import load_model
 
     recipe = load_recipe(RECIPES / f"{name}.yaml")
     model = load_model(recipe.name)
@@ -105,7 +105,7 @@ def test_crops_are_registered_and_brown_only_where_the_mask_is(pairs: list[Pair]
 
 
 def test_no_crop_touches_a_held_out_block(pairs: list[Pair], monkeypatch: pytest.MonkeyPatch):
-    from diffuscope.training import pairs as module
+    from diffuscope.training.data import pairs as module
 
     windows = []
     paint = module.paint

@@ -14,9 +14,9 @@ import tifffile
 from diffuscope.cases import find_cases, folds, open_case
 from diffuscope.cases.find import SIMULATED
 from diffuscope.errors import InputError
-from diffuscope.phantoms.tumour import BREAST, cohort
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import open_scan
+from diffuscope.simulation.tumour import BREAST, cohort
 from diffuscope.training.tumours import CHANNELS, Plan, write_cohort
 
 PLAN = Plan(animals=3, external=1, fields=4, size=64, seed=9)

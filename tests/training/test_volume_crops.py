@@ -11,24 +11,24 @@ import yaml
 from scipy import ndimage
 from standins import SYSTEMS
 
-from diffuscope import run as verbs
+import diffuscope as verbs
+from diffuscope.api.check_data import survey
 from diffuscope.cases import Case, find_cases, split
 from diffuscope.cases.volumes import volume_report
 from diffuscope.errors import InputError
-from diffuscope.ground import find_ground, volume_mask
-from diffuscope.inputs import Frame, open_inputs
+from diffuscope.jobs.extent import find_ground, volume_mask
+from diffuscope.jobs.inputs import Frame, open_inputs
+from diffuscope.model import save_model
+from diffuscope.results.result import open_result
 from diffuscope.scans import open_volume
 from diffuscope.scans.intensity import PERCENTILES
-from diffuscope.survey import survey
 from diffuscope.systems import registry
 from diffuscope.systems.registry import build_system
 from diffuscope.tiling.plan import Tile
-from diffuscope.tiling.result import open_result
-from diffuscope.training.crops import crops_of, open_ground, read_cases
+from diffuscope.training.data.crops import crops_of, open_ground, read_cases
 from diffuscope.training.events import TrainingFinished
 from diffuscope.training.patients import lay_out
 from diffuscope.training.recipe import Cases, Optimisation, Recipe, load_recipe
-from diffuscope.zoo import save_model
 
 sitk = pytest.importorskip("SimpleITK")
 

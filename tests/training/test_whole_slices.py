@@ -12,10 +12,10 @@ from scipy import ndimage
 from diffuscope.cases import Case
 from diffuscope.errors import InputError
 from diffuscope.systems.registry import build_system
-from diffuscope.training import warp
-from diffuscope.training.crops import whole_slices_of
+from diffuscope.training.data import warp
+from diffuscope.training.data.crops import whole_slices_of
+from diffuscope.training.data.warp import warped
 from diffuscope.training.recipe import Cases
-from diffuscope.training.warp import warped
 
 SIDE, CANVAS = 48, 32
 CONFIG = {

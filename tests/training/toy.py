@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from diffuscope.ports import Port
 from diffuscope.systems.base import Estimate, SampleSettings, System
-from diffuscope.systems.ports import Port
-from diffuscope.training.batches import TrainingData
+from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.recipe import Optimisation
 from diffuscope.training.trainer import fit
 

@@ -9,9 +9,9 @@ import yaml
 from PIL import Image
 
 from diffuscope.sample_data import sample_path
-from diffuscope.training.pairs import read_source
+from diffuscope.simulation.restaining.teacher import paint, prepare
+from diffuscope.training.data.pairs import read_source
 from diffuscope.training.recipe import Source
-from diffuscope.training.teacher import paint, prepare
 
 
 def write_pairs(folder: Path) -> Path:

@@ -14,9 +14,9 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from diffuscope.errors import InputError
+from diffuscope.model import load_model, save_model, set_figures
+from diffuscope.model.folder import WEIGHTS
 from diffuscope.systems.registry import build_system
-from diffuscope.zoo import load_model, save_model, set_figures
-from diffuscope.zoo.folder import WEIGHTS
 
 CONFIG = {"stain": "CD3", "size": "tiny", "T": 1000}
 
@@ -66,7 +66,7 @@ def test_saving_again_replaces_a_model_and_nothing_else(folder: Path, tmp_path: 
 
 def test_a_save_that_fails_leaves_the_old_model(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     before = load_model(folder)
-    monkeypatch.setattr("diffuscope.zoo.folder.readme", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr("diffuscope.model.folder.readme", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         save_model(folder, build_system("staindiffuser", CONFIG), "staindiffuser", CONFIG, before.card)
     assert load_model(folder).hash == before.hash

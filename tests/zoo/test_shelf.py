@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from diffuscope.errors import InputError
+from diffuscope.model import list_models, load_model, shelf
 from diffuscope.systems.registry import build_system
 from diffuscope.training.recipe import load_recipe
-from diffuscope.zoo import list_models, load_model, shelf
 
 
 @pytest.fixture

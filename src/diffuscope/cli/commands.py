@@ -19,7 +19,7 @@ from diffuscope.cli.train import train
 from diffuscope.errors import DiffuscopeError, InputError
 
 if TYPE_CHECKING:
-    from diffuscope.tiling.events import Event
+    from diffuscope.engine.events import Event
 
 BAD_INPUT = 2
 CANCELLED = 130
@@ -91,7 +91,7 @@ def demo(
 @app.command()
 def info(path: Annotated[Path, typer.Argument(metavar="PATH", help="A slide, a volume, or a result folder.")]) -> None:
     """Tell what a slide, a volume or a result is."""
-    import diffuscope.run as verbs
+    import diffuscope.api.run as verbs
     from diffuscope.cli.describe import describe
 
     for line in describe(verbs.info(path)):
@@ -101,7 +101,7 @@ def info(path: Annotated[Path, typer.Argument(metavar="PATH", help="A slide, a v
 @app.command()
 def models() -> None:
     """List the models that ship and those in the user's folder."""
-    import diffuscope.run as verbs
+    import diffuscope.api.run as verbs
     from diffuscope.cli.describe import describe_model
 
     for number, model in enumerate(verbs.models()):
@@ -199,9 +199,9 @@ def run(
     Ctrl-C ends the run after the current step; what is done is kept and marked incomplete. The same line
     with --resume goes on from there, also after a crash.
     """
-    import diffuscope.run as verbs
+    import diffuscope.api.run as verbs
     from diffuscope.cli.describe import table
-    from diffuscope.input_text import parse_inputs, parse_ranges
+    from diffuscope.jobs.input_text import parse_inputs, parse_ranges
 
     if (source is None) == (not inputs):
         raise InputError("give one INPUT, or say --input KEY=FILE for each of the model's inputs.")
@@ -269,7 +269,7 @@ def export(
     ] = None,
 ) -> None:
     """Write a result as a file that QuPath and others open."""
-    import diffuscope.run as verbs
+    import diffuscope.api.run as verbs
 
     typer.echo(f"Wrote {verbs.export(result, out, layer=layer, overwrite=overwrite, source=source)}")
 

@@ -40,7 +40,7 @@ def data(
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all of it here.")] = None,
 ) -> None:
     """Look a data set over before training: counts, µm/px, values, misregistered pairs, leaks between parts."""
-    from diffuscope.survey import survey
+    from diffuscope.api.check_data import survey
 
     report = survey(
         folder,

@@ -10,12 +10,12 @@ import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
-import diffuscope.run as verbs
+import diffuscope.api.run as verbs
 from diffuscope.cli.describe import table
 from diffuscope.cli.picture import compose
+from diffuscope.engine.events import Event
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import open_scan, read_region
-from diffuscope.tiling.events import Event
 
 NOTE = "Demonstration: the truth it learned is a written rule, not an antibody; not for diagnosis."
 RESULT, EXPORT, PICTURE = "virtual-stain.ome.zarr", "virtual-stain.ome.tif", "demo.png"

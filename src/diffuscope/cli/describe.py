@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import yaml
 
-from diffuscope.evaluation.table import readable
-from diffuscope.scaling import slide_stains
+from diffuscope.jobs.scaling import slide_stains
+from diffuscope.measurement.table import readable
 from diffuscope.scans import Scan, TissueMask, Volume, tissue_mask
 from diffuscope.scans.channels import one_channel
 from diffuscope.scans.foreground import slide_foreground, volume_foreground
 from diffuscope.scans.intensity import PERCENTILES, slide_range, volume_range
 
 if TYPE_CHECKING:
-    from diffuscope.tiling.result import Result
-    from diffuscope.zoo import ModelInfo
+    from diffuscope.model import ModelInfo
+    from diffuscope.results.result import Result
 
 
 def describe(found: Scan | Volume | Result) -> Iterator[str]:

@@ -13,7 +13,7 @@ import typer
 from diffuscope.cli.progress import EVERY
 
 if TYPE_CHECKING:
-    from diffuscope.tiling.events import Event
+    from diffuscope.engine.events import Event
 
 
 def evaluate(
@@ -58,11 +58,11 @@ def evaluate(
     ] = False,
 ) -> None:
     """Run a model over test cases and report how near it comes to their truth."""
-    from diffuscope.evaluate import Settings
-    from diffuscope.evaluate import evaluate as verb
+    from diffuscope.api.evaluate import Settings
+    from diffuscope.api.evaluate import evaluate as verb
     from diffuscope.evaluation.figures import METRICS
-    from diffuscope.evaluation.folder import HTML
-    from diffuscope.evaluation.html import interval
+    from diffuscope.evaluation.report.folder import HTML
+    from diffuscope.evaluation.report.html import interval
 
     settings = Settings(
         quality=quality,
@@ -103,7 +103,7 @@ def evaluate(
 
 def _follower() -> Callable[[Event], None]:
     """Return what tells, every ten seconds, how many tiles of a run are done."""
-    from diffuscope.tiling.events import TileDone
+    from diffuscope.engine.events import TileDone
 
     last = monotonic()
 

@@ -33,11 +33,11 @@ def measure(
 ) -> None:
     """Measure the predicted load of regions, and how it falls with the distance from vessels."""
     from diffuscope.errors import InputError
-    from diffuscope.evaluation.measurements import write_csv
-    from diffuscope.evaluation.regions import measure_regions, open_vessels
-    from diffuscope.evaluation.table import as_text, readable
+    from diffuscope.measurement.measurements import write_csv
+    from diffuscope.measurement.regions import measure_regions, open_vessels
+    from diffuscope.measurement.table import as_text, readable
+    from diffuscope.results.result import open_result
     from diffuscope.tiling.plan import parse_region
-    from diffuscope.tiling.result import open_result
 
     if out.exists() and not overwrite:
         raise InputError(f"{out} exists already: choose another name or say --overwrite.")

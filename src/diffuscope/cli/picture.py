@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 if TYPE_CHECKING:
-    from diffuscope.systems.ports import Port
-    from diffuscope.tiling.result import Result
+    from diffuscope.ports import Port
+    from diffuscope.results.result import Result
 
 PANEL = 640
 _MARGIN, _CAPTION, _TITLE = 20, 34, 74

@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from datetime import timedelta
 from time import monotonic
 
-from diffuscope.tiling.events import Event, Finished, Notice, Preview, Started, TileDone
+from diffuscope.engine.events import Event, Finished, Notice, Preview, Started, TileDone
 
 # Seconds between two lines where there is no terminal.
 EVERY = 10.0
@@ -25,7 +25,7 @@ def follow(events: Generator[Event, None, None]) -> Finished:
     Parameters
     ----------
     events : generator of Event
-        From `diffuscope.run.run`.
+        From `diffuscope.api.run.run`.
 
     Returns
     -------

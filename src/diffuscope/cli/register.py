@@ -13,7 +13,7 @@ import typer
 from diffuscope.cli.progress import EVERY
 
 if TYPE_CHECKING:
-    from diffuscope.register import Registered
+    from diffuscope.api.register import Registered
 
 
 def register(
@@ -49,7 +49,7 @@ def register(
 
     The transform is kept in the result folder as transform.json, with a record of how it was found.
     """
-    import diffuscope.run as verbs
+    import diffuscope.api.run as verbs
 
     done = verbs.register(
         fixed,

@@ -44,7 +44,7 @@ def train(
     Checkpoints, a log and pictures of validation go to MODEL.training. Ctrl-C ends after the current step and keeps the
     best weights so far; the same line with --resume goes on from there, also after a crash.
     """
-    import diffuscope.run as verbs
+    import diffuscope.api.run as verbs
     from diffuscope.cli.interrupt import set_on_interrupt
 
     cancelled = threading.Event()
@@ -79,14 +79,14 @@ def follow(events: Generator[TrainingEvent, None, None]) -> TrainingFinished | N
     Parameters
     ----------
     events : generator of TrainingEvent
-        From `diffuscope.run.train`.
+        From `diffuscope.api.run.train`.
 
     Returns
     -------
     TrainingFinished or None
         Its last event; None in a process that serves a further GPU.
     """
-    from diffuscope.tiling.events import Notice
+    from diffuscope.engine.events import Notice
     from diffuscope.training.events import StepDone, TrainingFinished, TrainingStarted, Validated
 
     last, done = monotonic(), 0

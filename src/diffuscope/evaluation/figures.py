@@ -10,9 +10,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from diffuscope.evaluation.calibration import FRACTIONS, ause, correlation, sparsification
-from diffuscope.evaluation.dab import Overlap, overlap
-from diffuscope.evaluation.paired import ms_ssim, mse, mutual_information, ssim
+from diffuscope.evaluation.metrics.calibration import FRACTIONS, ause, correlation, sparsification
+from diffuscope.evaluation.metrics.paired import ms_ssim, mse, mutual_information, ssim
+from diffuscope.measurement.dab import Overlap, overlap
 
 TILE = 256
 """Side of the tiles that features are taken of, px: FID's Inception sees about 299, larger ones alias."""

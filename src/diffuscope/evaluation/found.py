@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from diffuscope.cases import Case, OpenCase, open_case
 from diffuscope.cases.find import pictures_in
 from diffuscope.errors import InputError
-from diffuscope.systems.ports import Port
-from diffuscope.tiling.result import Result
+from diffuscope.ports import Port
+from diffuscope.results.result import Result
 
 _PREFIX = "found "
 

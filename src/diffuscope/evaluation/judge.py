@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from diffuscope.cases import OpenCase
 from diffuscope.errors import InputError
-from diffuscope.evaluation.features import FeatureExtractor
 from diffuscope.evaluation.fields import FIELD, Window, fields
 from diffuscope.evaluation.figures import Field, Tally, tiles
 from diffuscope.evaluation.found import Found
-from diffuscope.evaluation.measurements import DAB_THRESHOLD
-from diffuscope.evaluation.perceptual import PerceptualDistance
-from diffuscope.evaluation.pictures import Shown, colour, heat
+from diffuscope.evaluation.metrics.features import FeatureExtractor
+from diffuscope.evaluation.metrics.perceptual import PerceptualDistance
+from diffuscope.evaluation.report.pictures import Shown, colour, heat
+from diffuscope.measurement.measurements import DAB_THRESHOLD
+from diffuscope.ports import Port
 from diffuscope.stains import dab_density, fill_rims
 from diffuscope.systems.base import System
-from diffuscope.systems.ports import Port
 
 MASK = "mask"
 

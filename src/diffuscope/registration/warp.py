@@ -13,14 +13,14 @@ import zarr
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from diffuscope.ports import Port
 from diffuscope.registration.transform import Transform
+from diffuscope.results.layout import ATTRS, SLIDE_FORMAT, create_images
+from diffuscope.results.place import Place
+from diffuscope.results.pyramid import update_pyramid
 from diffuscope.scans import Scan, read_region
 from diffuscope.scans.region import settled
-from diffuscope.systems.ports import Port
 from diffuscope.tiling.boxes import chunks
-from diffuscope.tiling.layout import ATTRS, SLIDE_FORMAT, create_images
-from diffuscope.tiling.place import Place
-from diffuscope.tiling.pyramid import update_pyramid
 
 KEY = "registered"
 # Side of a block that is warped at once, px: a whole number of chunks.

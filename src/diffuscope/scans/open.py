@@ -7,12 +7,12 @@ from pathlib import Path
 
 from diffuscope.errors import InputError
 from diffuscope.scans.fingerprint import fingerprint
-from diffuscope.scans.ome_zarr import is_zarr, read_ome_zarr
+from diffuscope.scans.formats.ome_zarr import is_zarr, read_ome_zarr
+from diffuscope.scans.formats.picture import read_picture
+from diffuscope.scans.formats.tiff import read_tiff
 from diffuscope.scans.physical import isotropic
-from diffuscope.scans.picture import read_picture
 from diffuscope.scans.scan import Contents, Scan
 from diffuscope.scans.source import COARSEST_SIDE, Cache, Halved, Source
-from diffuscope.scans.tiff import read_tiff
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 

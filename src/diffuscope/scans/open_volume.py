@@ -6,10 +6,10 @@ import hashlib
 from pathlib import Path
 
 from diffuscope.errors import InputError
-from diffuscope.scans import dicom, itk
 from diffuscope.scans.fingerprint import add, fingerprint
+from diffuscope.scans.formats import dicom, itk
+from diffuscope.scans.formats.ome_zarr import is_zarr
 from diffuscope.scans.lattice import upright
-from diffuscope.scans.ome_zarr import is_zarr
 from diffuscope.scans.open import open_scan
 from diffuscope.scans.scan import Scan, Volume
 

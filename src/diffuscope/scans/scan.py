@@ -13,8 +13,8 @@ from diffuscope.scans.lattice import Lattice, Storage
 from diffuscope.scans.source import Source
 
 if TYPE_CHECKING:
-    from diffuscope.scans.dicom import Series
-    from diffuscope.scans.itk import Voxels
+    from diffuscope.scans.formats.dicom import Series
+    from diffuscope.scans.formats.itk import Voxels
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from diffuscope.diffusion.samplers import SAMPLERS
-from diffuscope.systems.ports import Option, Port, Value
+from diffuscope.ports import Option, Port, Value
 
 
 class Noise(Protocol):

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-from diffuscope.tiling.layout import chunk_shape
-
 Box = tuple[int, ...]
+#: Side of the squares in which images are written, px: a box is worked on chunk by chunk.
+CHUNK = 256
+
+
+def chunk_shape(axes: int) -> tuple[int, ...]:
+    """Return the shape of a chunk along the axes of an image but c: (256, 256) or (1, 256, 256)."""
+    return (1, CHUNK, CHUNK)[-axes:]
 
 
 def halves(box: Box) -> tuple[tuple[int, ...], tuple[int, ...]]:

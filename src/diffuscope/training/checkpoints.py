@@ -13,7 +13,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
 from diffuscope.errors import InputError
-from diffuscope.tiling.durable import to_disk
+from diffuscope.files.durable import to_disk
 from diffuscope.training.module import Training, weights_of
 
 # The one before the newest stays: a disk may fail in the middle of a file that was whole.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from diffuscope.tiling.events import Notice
+from diffuscope.engine.events import Notice
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,11 +18,11 @@ from PIL import Image
 from diffuscope.cases.find import SIMULATED
 from diffuscope.errors import InputError
 from diffuscope.sample_data import sample_path
+from diffuscope.simulation.restaining.teacher import paint, prepare
 from diffuscope.stains import combine, separate
 from diffuscope.stains.deconvolution import HDAB, stain_matrix
-from diffuscope.training.pairs import read_source
+from diffuscope.training.data.pairs import read_source
 from diffuscope.training.recipe import Source
-from diffuscope.training.teacher import paint, prepare
 
 MPP = 0.5
 SLIDE = "CMU-1-Small-Region.svs"
@@ -100,7 +100,8 @@ def write(folder: Path) -> None:
                 Image.fromarray(image[window]).save(folder / "pairs" / key / f"{name}.png")
             table.writerow([name, name, part, f"he/{name}.png", f"ihc/{name}.png"])
     (folder / "pairs" / SIMULATED).write_text(
-        f"CD3 painted on {SLIDE} by a written rule (diffuscope.training.teacher), in another laboratory's colours.\n",
+        f"CD3 painted on {SLIDE} by a written rule ("
+        "diffuscope.simulation.restaining.teacher), in another laboratory's colours.\n",
         encoding="utf-8",
     )
     (folder / "finetune.yaml").write_text(RECIPE, encoding="utf-8")

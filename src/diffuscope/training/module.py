@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from diffuscope.errors import InputError
 from diffuscope.systems.base import System
-from diffuscope.training.batches import Ahead, Batch, TrainingData, laid_out
+from diffuscope.training.data.batches import Ahead, Batch, TrainingData, laid_out
 from diffuscope.training.recipe import Optimisation
 
 # Draws of t and ε for each validation example: one alone tells more of its t than of the weights.

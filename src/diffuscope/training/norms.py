@@ -7,7 +7,7 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from diffuscope.systems.base import System
-from diffuscope.training.batches import Ahead, TrainingData
+from diffuscope.training.data.batches import Ahead, TrainingData
 from diffuscope.training.module import Training, seeded
 
 #: Batches that statistics are taken from: those of the weights that are kept, and those of a validation.

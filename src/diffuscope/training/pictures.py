@@ -12,9 +12,9 @@ from PIL import Image
 from torch import Tensor
 
 from diffuscope.diffusion.noise import TileNoise
+from diffuscope.ports import Port
 from diffuscope.systems.base import System
-from diffuscope.systems.ports import Port
-from diffuscope.training.batches import laid_out
+from diffuscope.training.data.batches import laid_out
 
 _EXAMPLES, _GAP = 4, 4
 

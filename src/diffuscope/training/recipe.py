@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from diffuscope.errors import InputError
-from diffuscope.zoo.card import ModelCard
+from diffuscope.model.card import ModelCard
 
 
 class _Strict(BaseModel):
@@ -59,7 +59,7 @@ class Cases(_Strict):
         Whether the H&E's stain is changed at random, as laboratories and scanners do.
     whole_slices : bool
         Of volumes: train on whole slices instead of crops, each warped at random into the system's patch (see
-        `diffuscope.training.warp`). A run's tile must hold them.
+        `diffuscope.training.data.warp`). A run's tile must hold them.
     elastic : float
         Of whole slices, how strongly they are bent: standard deviation in px of a field of nodes 32 px apart.
     """
@@ -151,7 +151,7 @@ class Recipe(_Strict):
         What it paints in turns, one stain a batch, for a system of several stains.
     masks : {"threshold", "learned"}
         Where the coarse masks come from: the DAB threshold, or a segmentation network that learned from those masks
-        and is then asked instead (see `diffuscope.training.masks`).
+        and is then asked instead (see `diffuscope.training.data.masks`).
     sources : tuple of Source
         H&E files for the teacher.
     positive_share : float

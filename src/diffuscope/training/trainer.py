@@ -21,12 +21,12 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.tuner.tuning import Tuner
 
 from diffuscope.devices import flushed_denormals, pick_precision
+from diffuscope.engine.events import Notice
 from diffuscope.errors import InputError
 from diffuscope.systems.base import System
-from diffuscope.tiling.events import Notice
-from diffuscope.training.batches import TrainingData
 from diffuscope.training.checkpoints import Cancelled, Keep, WholeCheckpoints, newest
 from diffuscope.training.compiling import Compile, pays
+from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.events import TrainingEvent, TrainingStarted
 from diffuscope.training.log import Log
 from diffuscope.training.module import Training

@@ -2,8 +2,8 @@
 
 A case is a field, with the pictures ``vessels`` (CD31), ``nuclei`` (DAPI) and ``nanoparticles``; its group is the
 animal, so that splits and folds go by animal. Animals of the other tumour model are the part ``test``: no training
-reads them. **Simulated**, with a known physics (`diffuscope.phantoms.tumour`): no figure from it says how a model does
-on an animal.
+reads them. **Simulated**, with a known physics (`diffuscope.simulation.tumour`): no figure from it says how a model
+does on an animal.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from diffuscope.cases.find import SIMULATED, TABLE
 from diffuscope.errors import InputError
-from diffuscope.phantoms.tumour import (
+from diffuscope.simulation.tumour import (
     BREAST,
     MPP,
     PHANTOMS,
@@ -41,7 +41,8 @@ CHANNELS = {"vessels": "CD31", "nuclei": "DAPI", "nanoparticles": "nanoparticles
 SAMPLE_SIDE, SAMPLE_SEED = 1024, 2024
 
 _NOTE = (
-    "SIMULATED by diffuscope.phantoms.tumour: vessels, nuclei, and nanoparticles from a diffusion equation. No animal."
+    "SIMULATED by diffuscope.simulation.tumour: vessels, nuclei, and nanoparticles from a diffusion equation. "
+    "No animal."
 )
 
 
@@ -62,7 +63,7 @@ class Plan:
     seed : int
         Of everything.
     phantom : {"even", "endosomal"}
-        Where cells keep particles: which two tumour models (see `diffuscope.phantoms.tumour.PHANTOMS`).
+        Where cells keep particles: which two tumour models (see `diffuscope.simulation.tumour.PHANTOMS`).
     """
 
     animals: int = 6

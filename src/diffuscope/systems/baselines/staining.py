@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from diffuscope.errors import InputError
+from diffuscope.ports import Port
 from diffuscope.stains import dab_density
 from diffuscope.systems.base import SampleSettings, System
 from diffuscope.systems.baselines.config import BaselineConfig
-from diffuscope.systems.ports import Port
 
 
 class Staining(System):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from diffuscope.ports import Option, Port, Value
 from diffuscope.systems.damm.config import DammConfig, Modality
-from diffuscope.systems.ports import Option, Port, Value
 
 MEAN_U = "attention_uncertainty"
 SPREAD = "uncertainty"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from diffuscope.systems.ports import Option
+from diffuscope.ports import Option
 
 _OPTIONS = (
     Option(

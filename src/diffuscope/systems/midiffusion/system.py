@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from diffuscope.diffusion.schedule import linear_schedule
 from diffuscope.diffusion.score_samplers import SCORE_SAMPLERS, draw_sample
 from diffuscope.diffusion.ve_sde import variance_exploding, variance_preserving
+from diffuscope.ports import Port
 from diffuscope.systems.base import Estimate, Noise, SampleSettings, System
 from diffuscope.systems.midiffusion.condition import DROPPED, Condition
 from diffuscope.systems.midiffusion.config import ATTENDS, WIDTHS, MIDiffusionConfig, ModalityConfig
@@ -23,7 +24,6 @@ from diffuscope.systems.midiffusion.network import ScoreNetwork
 from diffuscope.systems.midiffusion.options import PAPER, options
 from diffuscope.systems.midiffusion.place import CHANNELS, bodies, body_mask, place_maps
 from diffuscope.systems.midiffusion.support import level_support, support
-from diffuscope.systems.ports import Port
 
 # The paper's hundreds, of slices one by one.
 _REFERENCE_STEPS = 1000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from diffuscope.systems.ports import Port
+from diffuscope.ports import Port
 
 
 def colour(name: str, key: str, mpp: float, *, scale: Literal["stored", "stain"] = "stored") -> Port:

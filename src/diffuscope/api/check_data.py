@@ -1,0 +1,86 @@
+"""The verb `survey`: a data set looked over before hours are spent on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from diffuscope.cases import PARTS, find_cases, split
+from diffuscope.cases.report import SHIFT_LIMIT_UM, DataReport, data_report
+from diffuscope.cases.volumes import VolumeReport, volume_report
+from diffuscope.errors import InputError
+from diffuscope.model import load_model
+from diffuscope.scans.open_volume import is_volume
+
+MASK = "mask"
+
+
+def survey(
+    data: str | Path,
+    *,
+    model: str | Path | None = None,
+    keys: Sequence[str] = (),
+    mpp: float | None = None,
+    assumed_mpp: float | None = None,
+    validation: float = 0.2,
+    test: float = 0.0,
+    seed: int = 0,
+    patch: int | None = None,
+    shift_limit_um: float = SHIFT_LIMIT_UM,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> DataReport | VolumeReport:
+    """Find a data set's cases, split them unless all state their part, and report on them.
+
+    Parameters
+    ----------
+    data : str or Path
+        As in `diffuscope.cases.find_cases`.
+    model : str or Path, optional
+        Whose ports and µm/px count: what it is trained on must be there, masks and its other outputs may be.
+    keys : sequence of str, optional
+        Port keys, instead of a model's; those must be there, masks may be.
+    mpp : float, optional
+        µm/px to compare at; default the model's, else `assumed_mpp`, else every picture as it is.
+    assumed_mpp : float, optional
+        µm/px of the files that do not say it.
+    validation, test, seed : optional
+        As in `diffuscope.cases.split`.
+    patch, shift_limit_um, progress : optional
+        As in `diffuscope.cases.report.data_report`.
+
+    Returns
+    -------
+    DataReport or VolumeReport
+        The latter where the first case is one of volumes.
+
+    Raises
+    ------
+    InputError
+        Neither model nor keys are given, or the data cannot be found or split. Files that cannot be read are problems
+        in the report.
+    """
+    optional: tuple[str, ...] = (MASK,)
+    if model is not None:
+        system = load_model(model).system
+        needed, more = system.training_keys()
+        keys = keys or needed
+        optional = tuple(dict.fromkeys((MASK, *more, *(port.key for port in system.outputs[1:]))))
+        mpp = mpp or system.inputs[0].mpp
+    if not keys:
+        raise InputError("say what the data is for: --model, or --keys such as he,ihc.")
+    cases = find_cases(data, keys, optional=[key for key in optional if key not in keys])
+    if all(case.part for case in cases):  # perhaps all for testing: there is nothing to be split
+        parts = {part: [case for case in cases if case.part == part] for part in PARTS}
+    else:
+        parts = split(cases, validation=validation, test=test, seed=seed)
+    parts = {part: chosen for part, chosen in parts.items() if chosen}
+    if is_volume(next(iter(cases[0].files.values()))):
+        return volume_report(parts, progress=progress)
+    return data_report(
+        parts,
+        mpp=mpp or assumed_mpp,
+        assumed_mpp=assumed_mpp,
+        patch=patch,
+        shift_limit_um=shift_limit_um,
+        progress=progress,
+    )

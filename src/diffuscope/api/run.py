@@ -1,0 +1,341 @@
+"""The verbs that every face calls: look, pick, run, train, register, export. The public API of Diffuscope."""
+
+from __future__ import annotations
+
+import copy
+import errno
+import shutil
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from diffuscope.api.register import register
+from diffuscope.api.train import train
+from diffuscope.devices import kept_memory
+from diffuscope.devices import threads as limit_threads
+from diffuscope.engine.cluster import ClusterCompute, connect
+from diffuscope.engine.compute import Compute, LocalCompute
+from diffuscope.engine.events import Event, Finished
+from diffuscope.engine.queue import Focus
+from diffuscope.engine.tiles import run_tiles
+from diffuscope.errors import InputError
+from diffuscope.exports import export as write_export
+from diffuscope.jobs.compute import Asked, computing_devices
+from diffuscope.jobs.inputs import Source
+from diffuscope.jobs.prepare import Job, prepare
+from diffuscope.measurement.measurements import measure, write_csv
+from diffuscope.model import ModelInfo, list_models, load_model
+from diffuscope.networks.compiled import compile_parts
+from diffuscope.results.canvas import Canvas
+from diffuscope.results.pyramid import Each
+from diffuscope.results.result import TABLE, Result, is_result, open_result
+from diffuscope.results.tissue import save_tissue
+from diffuscope.scans import Scan, Volume, open_input, open_scan, open_volume
+from diffuscope.tiling.plan import Region
+
+__all__ = [
+    "DEMO_MODEL",
+    "DEMO_REGION",
+    "DEMO_SLIDE",
+    "export",
+    "info",
+    "load_model",
+    "models",
+    "open_result",
+    "open_scan",
+    "open_volume",
+    "register",
+    "run",
+    "train",
+]
+
+DEMO_MODEL = "stain-cd3-demo"
+DEMO_SLIDE = "CMU-1-Small-Region.svs"
+# The infiltrate along the border of dermis and epidermis, where a CD3 stain has something to show.
+DEMO_REGION = Region(800, 640, 1024, 1024)
+
+
+def models() -> list[ModelInfo]:
+    """Return the models that ship and those in the user's folder."""
+    return list_models()
+
+
+def info(path: str | Path) -> Scan | Volume | Result:
+    """Open a slide, a volume or a result to look at it.
+
+    Raises
+    ------
+    InputError
+        It is none of these.
+    """
+    return open_result(path) if is_result(path) else open_input(path)
+
+
+def run(
+    model: str | Path,
+    source: Source,
+    out: str | Path,
+    *,
+    region: Region | str | None = None,
+    slices: str | None = None,
+    ranges: Mapping[str, tuple[float, float]] | None = None,
+    normalise: bool = True,
+    mpp: float | None = None,
+    quality: str | None = None,
+    sampler: str | None = None,
+    steps: int | None = None,
+    samples: int | None = None,
+    options: Mapping[str, float] | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    batch: int | None = None,
+    precision: str | None = None,
+    threads: int | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    devices: int | str | None = None,
+    compile: str = "auto",  # noqa: A002  the word of the option
+    overwrite: bool = False,
+    resume: bool = False,
+    cancelled: Callable[[], bool] | None = None,
+    focus: Focus | None = None,
+) -> Generator[Event, None, None]:
+    """Run a model over a slide or a volume, or over a region of it, into a result folder.
+
+    Everything is checked when this is called, before anything is written; the work is done while the
+    returned generator is iterated. Cancelling keeps what is done, as a result marked incomplete.
+
+    Parameters
+    ----------
+    model : str or Path
+        Name of a model of the zoo, or a model folder.
+    source : str, Path, or mapping of str to str or Path
+        The slide or volume; of a model with several inputs one multi-channel file whose channels are told by their
+        names, or a file by port key. ``"slide.ome.tif#CD31"`` is one channel of a file, by name or number from 0. All
+        inputs lie on one lattice.
+    out : str or Path
+        Result folder to write, e.g. ``"out.ome.zarr"``.
+    region : Region or str, optional
+        What to compute, level-0 px, or the text that `parse_region` reads; default: all tissue, of a volume every
+        slice that shows more than background. Of a volume the rectangle in its slices.
+    slices : str, optional
+        Of a volume: ``"first:end"``, counted from 0 at the feet, the end not computed.
+    ranges : mapping of str to (float, float), optional
+        By port key, the values of the file that become the ends of the port's range, where files have a scale of
+        their own (fluorescence, MR); default: percentiles of the whole slide's or volume's foreground.
+    normalise : bool
+        Whether an H&E is brought to the reference by the stains of the whole slide, where the model's port asks for it
+        (`Port.scale` "stain"). Without, it goes in with the colours that it has.
+    mpp : float, optional
+        µm per level-0 px; overrides what the slide says.
+    quality : str, optional
+        One of the system's presets; default its first.
+    sampler, steps, samples : optional
+        Instead of the preset's.
+    options : mapping of str to float, optional
+        The system's own numbers by key, e.g. ``{"gamma": 0.4}`` (see `System.options`).
+    seed : int
+        Key of the noise, ≥ 0.
+    device : {"auto", "cpu", "cuda", "mps"}
+        Where to compute.
+    batch : int, optional
+        Tiles at once; default 1 on the CPU, on a GPU what keeps it busy and its memory holds. Where memory turns out
+        too small it is halved.
+    precision : {"fp32", "bf16"}, optional
+        Default: bf16 where the device is made for it.
+    threads : int, optional
+        CPU threads that compute a batch; default: the cores shared out evenly among `workers`, or between two
+        batches that are computed side by side. Results are the same bit for bit where device, batch, precision and
+        threads are.
+    workers : int, optional
+        Compute in so many processes on this machine.
+    scheduler : str, optional
+        Compute on the workers of a dask.distributed cluster, e.g. ``"tcp://10.0.0.1:8786"``. They must have the
+        same Diffuscope, and find model and slide under the same paths; this process alone writes.
+    devices : int or "all", optional
+        GPUs of this machine that compute side by side, of one kind; default one.
+    compile : {"auto", "on", "off"}
+        Whether the network is compiled for the device, which takes seconds at the start; by default on a GPU, for runs
+        that are long enough to pay for it. Last bits differ.
+    overwrite : bool
+        Replace a Diffuscope result in the way. Nothing else is ever deleted.
+    resume : bool
+        Go on with the unfinished result in `out`, which a cancelled or killed run left; begin it where there is
+        none. Device, batch, precision and threads are those it was begun with. The result is the one that the
+        run would have given without the break, bit for bit where the versions of the libraries are the same.
+    cancelled : callable, optional
+        Looked at before every denoising step.
+    focus : callable, optional
+        Where the user looks, level-0 px (y, x), or None: tiles near there are computed first.
+
+    Returns
+    -------
+    generator of Event
+        Started; Preview (not from other processes), TileDone and Notice in turns; Finished.
+
+    Raises
+    ------
+    InputError
+        What was given cannot be used; nothing was written. While iterating: the disk is full.
+    """
+    job = prepare(
+        model,
+        source,
+        Path(out),
+        region=region,
+        slices=slices,
+        ranges=ranges,
+        normalise=normalise,
+        mpp=mpp,
+        quality=quality,
+        sampler=sampler,
+        steps=steps,
+        samples=samples,
+        seed=seed,
+        asked=Asked(
+            device=device,
+            precision=precision,
+            batch=batch,
+            threads=threads,
+            workers=workers,
+            scheduler=scheduler,
+            devices=devices,
+            compile=compile,
+        ),
+        overwrite=overwrite,
+        resume=resume,
+        options=options,
+    )
+    return _work(job, cancelled or (lambda: False), focus or (lambda: None))
+
+
+def export(
+    result: str | Path,
+    path: str | Path,
+    layer: str = "all",
+    overwrite: bool = False,
+    source: str | Path | None = None,
+) -> Path:
+    """Write a finished result as OME-TIFF or OME-Zarr, of a volume also as NIfTI or DICOM, by the ending of `path`.
+
+    Parameters
+    ----------
+    result : str or Path
+        Result folder.
+    path : str or Path
+        ``….ome.tif`` or ``….ome.zarr``; of a volume also ``….nii.gz``, ``….nii``, ``….nrrd``, ``….mha``, ``….dicom``.
+    layer : str
+        Key or name of one image, or ``"all"``.
+    overwrite : bool
+        Replace what is in the way.
+    source : str or Path, optional
+        For DICOM: the series that the run took in, whose patient, study and frame of reference are kept.
+
+    Returns
+    -------
+    Path
+        What was written.
+
+    Raises
+    ------
+    InputError
+        No such result, layer, format or place to write; the result is incomplete; the disk is full.
+    """
+    with _full_disk_in_words(Path(path)):
+        return write_export(open_result(result), path, layer=layer, overwrite=overwrite, source=source)
+
+
+def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Event, None, None]:
+    """Write the result folder; remove it if a new run fails before its first tile is finished."""
+    canvas = None
+    try:
+        with (
+            _full_disk_in_words(job.out),
+            limit_threads(job.where.threads),
+            kept_memory(),
+            _each(job.io_threads) as each,
+            _compute(job, cancelled) as compute,
+        ):
+            job.out.parent.mkdir(parents=True, exist_ok=True)
+            if job.replaces:
+                shutil.rmtree(job.out)
+            ports = job.model.system.outputs
+            values = job.model.system.values
+            canvas = Canvas(
+                job.out,
+                plan=job.plan,
+                ports=ports,
+                mpp=job.mpp,
+                record=job.record,
+                values=values,
+                resume=job.resumes,
+                each=each,
+            )
+            if not job.resumes and job.tissue is not None:
+                save_tissue(canvas.root, job.tissue)
+            with closing(run_tiles(compute, canvas, notices=job.notices, focus=focus)) as events:
+                for event in events:
+                    if isinstance(event, Finished) and event.complete and (rows := measure(open_result(job.out))):
+                        write_csv(rows, job.out / TABLE)
+                    yield event
+    except GeneratorExit:
+        raise
+    except BaseException:
+        if canvas is not None and not canvas.count and not job.resumes:
+            shutil.rmtree(job.out, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def _compute(job: Job, cancelled: Callable[[], bool]) -> Iterator[Compute]:
+    """Yield what computes the tiles of a job, here or on a cluster."""
+    if job.asked.elsewhere:
+        with connect(job.asked.scheduler, job.asked.workers) as client:
+            yield ClusterCompute(client=client, work=job.work, cancelled=cancelled)
+        return
+    first, *others = computing_devices(job.asked, job.where)
+    copies = [(copy.deepcopy(job.model.system).to(device), device) for device in others]
+    said: deque[str] = deque()
+    if job.where.compile == "on":
+        for system in (job.model.system, *(system for system, _ in copies)):
+            compile_parts(system.compiled_parts(), tell=said.append)
+    yield LocalCompute(
+        system=job.model.system,
+        read=job.read,
+        plan=job.plan,
+        settings=job.settings,
+        seed=job.seed,
+        batch=job.where.batch,
+        device=first,
+        precision=job.where.precision,
+        lanes=job.lanes,
+        others=tuple(copies),
+        readers=job.io_threads,
+        said=said,
+        cancelled=cancelled,
+    )
+
+
+@contextmanager
+def _each(threads: int) -> Iterator[Each]:
+    """Yield `map`, or that of a pool of threads."""
+    if threads == 1:
+        yield map
+        return
+    with ThreadPoolExecutor(threads, "diffuscope-code") as pool:
+        yield pool.map
+
+
+@contextmanager
+def _full_disk_in_words(path: Path) -> Iterator[None]:
+    """Turn the error of a full disk into a sentence."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise InputError(
+            f"the disk is full: {path} could not be written to the end; make room and say --resume to go on."
+        ) from error

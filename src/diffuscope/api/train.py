@@ -1,0 +1,293 @@
+"""The verb `train`: a recipe in, a model folder out."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shlex
+import shutil
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+from time import monotonic
+
+import torch
+
+from diffuscope.devices import kept_memory, pick_device
+from diffuscope.devices import threads as limit_threads
+from diffuscope.errors import InputError
+from diffuscope.evaluation.metrics.paired import psnr, ssim
+from diffuscope.exports.target import in_place_of
+from diffuscope.model import ModelCard, load_model, save_model, set_figures
+from diffuscope.model.card import CONFIG
+from diffuscope.sample_data import sample_path
+from diffuscope.systems.base import System
+from diffuscope.training.data.batches import TrainingData
+from diffuscope.training.events import TrainingEvent, TrainingFinished
+from diffuscope.training.follow import events_of
+from diffuscope.training.model import Start, make_card, make_data, make_start
+from diffuscope.training.pictures import sample
+from diffuscope.training.recipe import Recipe, load_recipe
+
+RUN = ".training"
+RECIPE = "recipe.json"
+
+
+@dataclass(frozen=True)
+class Work:
+    """A training that was checked and may begin.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        What is done.
+    start : Start
+        What it begins from.
+    data : TrainingData
+        What it is trained on.
+    card : ModelCard
+        Of the model.
+    out, folder : Path
+        Model folder and run folder to write.
+    device : torch.device
+        Where to train.
+    devices : int or None
+        How many GPUs; None: all.
+    threads : int
+        CPU threads.
+    resume : bool
+        Whether to go on from the run folder's checkpoint.
+    command : str
+        What makes the model again.
+    """
+
+    recipe: Recipe
+    start: Start
+    data: TrainingData
+    card: ModelCard
+    out: Path
+    folder: Path
+    device: torch.device
+    devices: int | None
+    threads: int
+    resume: bool
+    command: str
+
+
+def train(
+    recipe: str | Path,
+    out: str | Path,
+    *,
+    data: str | Path | None = None,
+    device: str = "auto",
+    devices: int | None = 1,
+    threads: int | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    cancelled: Callable[[], bool] | None = None,
+) -> Generator[TrainingEvent, None, None]:
+    """Train a model by a recipe, and write its folder.
+
+    Everything is checked when this is called, before anything is written; the work is done while the returned
+    generator is iterated. Checkpoints, log and pictures go to a run folder beside the model, ``OUT.training``.
+    Cancelling writes a checkpoint, and the model with the best weights so far where the recipe keeps the best.
+
+    Parameters
+    ----------
+    recipe : str or Path
+        YAML file, see `diffuscope.training.recipe.Recipe`.
+    out : str or Path
+        Model folder to write.
+    data : str or Path, optional
+        Folder that the paths in the recipe are relative to; default the recipe's own, for a recipe with `sources` the
+        shipped samples.
+    device : {"auto", "cpu", "cuda", "mps"}
+        Where to train.
+    devices : int or None
+        How many GPUs; None: all. Each but the first is a process that runs this program's command line again, so more
+        than one is for scripts and the command line.
+    threads : int, optional
+        CPU threads; default all cores.
+    overwrite : bool
+        Replace a model in the way, and begin an unfinished training again.
+    resume : bool
+        Go on with an unfinished training; begin it where there is none. The weights are those that it would have given
+        without the break: bit for bit on a CPU with as many threads.
+    cancelled : callable, optional
+        Looked at before every step.
+
+    Returns
+    -------
+    generator of TrainingEvent
+        TrainingStarted; StepDone and Validated in turns; TrainingFinished.
+
+    Raises
+    ------
+    InputError
+        What was given cannot be used; nothing was written. While iterating: training diverges, a file cannot be read,
+        the disk is full.
+    """
+    if importlib.util.find_spec("pytorch_lightning") is None:
+        raise InputError('training needs Lightning: pip install "diffuscope[train]".')
+    path, out = Path(recipe), Path(out)
+    made = load_recipe(path)
+    folder = out.with_name(out.name + RUN)
+    where = pick_device(device)
+    if _writes():
+        _check_places(out, folder, made, overwrite=overwrite, resume=resume)
+    start = make_start(made)
+    base = Path(data) if data is not None else path.parent if made.data is not None else sample_path()
+    lessons, parts = make_data(made, start, base)
+    given = ["--data", str(data)] if data is not None else []
+    work = Work(
+        recipe=made,
+        start=start,
+        data=lessons,
+        card=make_card(made, start, parts),
+        out=out,
+        folder=folder,
+        device=where,
+        devices=devices,
+        threads=threads or torch.get_num_threads(),
+        resume=resume,
+        command=shlex.join(["diffuscope", "train", str(recipe), *given, "-o", str(out)]),
+    )
+    asked = cancelled or (lambda: False)
+    return events_of(lambda tell, closed: _work(work, tell, lambda: closed() or asked()))
+
+
+def _writes() -> bool:
+    """Whether this process is the one that writes: Lightning gives those that it starts for other GPUs a rank."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
+def _check_places(out: Path, folder: Path, recipe: Recipe, *, overwrite: bool, resume: bool) -> None:
+    """Refuse what is in the way, and to go on with what another recipe began."""
+    if (out.exists() or out.is_symlink()) and (out.is_symlink() or not (out / CONFIG).is_file()):
+        raise InputError(f"{out} is not a model folder and is never overwritten: choose another name.")
+    begun = folder / RECIPE
+    if folder.exists() and not begun.is_file():
+        raise InputError(f"{folder} is in the way and no training of Diffuscope: choose another name.")
+    if resume and begun.is_file():
+        _check_same(json.loads(begun.read_text(encoding="utf-8")), _plain(recipe), folder)
+    elif folder.exists() and not overwrite:
+        raise InputError(f"{folder} holds a training: say --resume to go on with it, or --overwrite to begin again.")
+    elif out.exists() and not overwrite:
+        raise InputError(f"{out} exists already: choose another name, or say --overwrite.")
+
+
+def _check_same(begun: dict[str, object], asked: dict[str, object], folder: Path) -> None:
+    flat = [
+        {f"{key}.{sub}" if sub else key: v for key, value in one.items() for sub, v in _items(value)}
+        for one in (begun, asked)
+    ]
+    for key in sorted(flat[0].keys() | flat[1].keys()):
+        old, new = flat[0].get(key), flat[1].get(key)
+        if old != new:
+            raise InputError(
+                f"{folder.name} was begun with {key} {old} and the recipe now says {new}: "
+                "put it back to resume, or say --overwrite to begin again."
+            )
+
+
+def _items(value: object) -> list[tuple[str, object]]:
+    return list(value.items()) if isinstance(value, dict) else [("", value)]
+
+
+def _plain(recipe: Recipe) -> dict[str, object]:
+    """Return what weights depend on, as JSON gives it back."""
+    return json.loads(recipe.model_dump_json(exclude={"card", "name"}))
+
+
+def _work(work: Work, tell: Callable[[TrainingEvent], None], cancelled: Callable[[], bool]) -> None:
+    """Train, then write the model."""
+    from diffuscope.training.trainer import fit
+
+    begin = monotonic()
+    if _writes():
+        if work.folder.exists() and not work.resume:
+            shutil.rmtree(work.folder)
+        work.folder.mkdir(parents=True, exist_ok=True)
+        (work.folder / RECIPE).write_text(json.dumps(_plain(work.recipe), indent=1), encoding="utf-8")
+    system, plan = work.start.system, work.recipe.optimisation
+    with limit_threads(work.threads), kept_memory():
+        done = fit(
+            system,
+            work.data,
+            plan,
+            folder=work.folder,
+            device=work.device,
+            devices=work.devices,
+            resume=work.resume,
+            tell=tell,
+            cancelled=cancelled,
+        )
+        if not done.first:
+            return
+        figures = _write(work, stopped=None if done.complete else done.step) if done.kept else {}
+    tell(
+        TrainingFinished(
+            out=str(work.out) if done.kept else "",
+            complete=done.complete,
+            step=done.step,
+            steps=plan.steps,
+            kept=done.kept,
+            seconds=monotonic() - begin,
+            figures=figures,
+        )
+    )
+
+
+def _write(work: Work, *, stopped: int | None) -> dict[str, float]:
+    """Write the model folder, measure it as it is stored, and put the figures on its card."""
+    card, steps = work.card, work.recipe.optimisation.steps
+    if stopped is not None:
+        note = f"{card.what_it_is} Training was stopped at step {stopped} of {steps}."
+        card = card.model_copy(update={"what_it_is": note})
+    work.out.parent.mkdir(parents=True, exist_ok=True)
+    with in_place_of(work.out) as part:
+        save_model(part, work.start.system, work.start.name, work.start.config, card, recipe=work.command)
+    # Only then measured: what fails here must not cost the weights.
+    figures = measure(load_model(work.out).system, work.data, device=work.device)
+    if figures and work.start.origin is not None:
+        before = measure(work.start.origin.system, work.data, device=work.device)
+        figures["validation PSNR before fine-tuning (dB)"] = before["validation PSNR (dB)"]
+    set_figures(work.out, figures)
+    return figures
+
+
+def measure(system: System, data: TrainingData, *, device: torch.device) -> dict[str, float]:
+    """Score a system's main output on the validation crops.
+
+    Parameters
+    ----------
+    system : System
+        In evaluation mode.
+    data : TrainingData
+        For its validation batches.
+    device : torch.device
+        Where to sample.
+
+    Returns
+    -------
+    dict of str to float
+        Mean PSNR over crops, SSIM of pictures, and the number of crops; empty where the batches have no truth of the
+        main output, or, of a system that is trained on its target alone, no input.
+    """
+    port = system.outputs[0]
+    told = [batch for batch in data.validation if {port.key, *(one.key for one in system.inputs)} <= batch.keys()]
+    if not told:
+        return {}
+    system.to(device)
+    extent = port.range[1] - port.range[0]
+    peaks, structures = [], []
+    for batch in told:
+        found = sample(system, batch, device=device)[port.key].clamp(*port.range)
+        for truth, image in zip(batch[port.key].numpy(), found.numpy(), strict=True):
+            peaks.append(psnr(truth, image, data_range=extent))
+            if truth.ndim == 3:
+                structures.append(ssim(truth.transpose(1, 2, 0), image.transpose(1, 2, 0), data_range=extent))
+    figures = {"validation PSNR (dB)": mean(peaks), "validation crops": float(len(peaks))}
+    return figures | ({"validation SSIM": mean(structures)} if structures else {})

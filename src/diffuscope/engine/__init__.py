@@ -1,0 +1,1 @@
+"""Who computes: tiles in batches, here or elsewhere, as events."""

@@ -1,0 +1,99 @@
+"""A result of a volume as OME-TIFF: one stack of slices per output, with the size of a voxel along all axes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from diffuscope.exports.ome_tiff import ENDINGS, record_annotation, software
+from diffuscope.exports.target import check_complete, check_room, check_target, choose_ports, in_place_of
+
+if TYPE_CHECKING:
+    import dask.array as da
+
+    from diffuscope.ports import Port
+    from diffuscope.results.result import Result
+
+
+def export_ome_stack(
+    result: Result, path: str | Path, layer: str = "all", *, overwrite: bool = False, allow_incomplete: bool = False
+) -> Path:
+    """Write the part of a volume that was computed, slice by slice; sizes in mm, places from the input's first voxel.
+
+    OME knows no direction in the patient: for that see `diffuscope.exports.itk_volume.export_itk`.
+
+    Parameters
+    ----------
+    result : Result
+        Of a volume.
+    path : str or Path
+        ``….ome.tif`` or ``….ome.tiff``.
+    layer : str
+        Key or name of one output port, or ``"all"``: an image (series) each.
+    overwrite, allow_incomplete : bool
+        As in `diffuscope.exports.export`.
+
+    Returns
+    -------
+    Path
+        What was written.
+
+    Raises
+    ------
+    InputError
+        See `diffuscope.exports.export`.
+    """
+    path = Path(path)
+    ports = choose_ports(result, layer)
+    check_complete(result, allow_incomplete=allow_incomplete)
+    check_target(result, path, ENDINGS, overwrite=overwrite, folder=False)
+    check_room(path, sum(int(result.images[port.key][0].nbytes) for port in ports))
+    with in_place_of(path) as part, tifffile.TiffWriter(part, bigtiff=True, ome=True) as file:
+        for index, port in enumerate(ports):
+            level = result.images[port.key][0]
+            depth, height, width, channels = level.shape
+            metadata = _ome(result, port)
+            if index == 0:
+                metadata |= record_annotation(result.record)
+            file.write(
+                _planes(level),
+                shape=(channels, depth, height, width),
+                dtype=port.dtype,
+                photometric="minisblack",
+                compression="adobe_deflate",
+                software=software(),
+                metadata=metadata,
+            )
+    return path
+
+
+def _planes(level: da.Array) -> Iterator[NDArray[np.generic]]:
+    """Yield (y, x), all slices of the first channel, then of the next."""
+    for channel in range(level.shape[-1]):
+        for z in range(level.shape[0]):
+            yield np.ascontiguousarray(level[z, :, :, channel].compute(scheduler="synchronous"))
+
+
+def _ome(result: Result, port: Port) -> dict[str, Any]:
+    """Return the OME metadata of one stack, as tifffile names them."""
+    unit = f" ({port.unit})" if port.unit else ""
+    about: dict[str, Any] = {
+        "axes": "CZYX",
+        "Name": port.name,
+        "Description": f"{port.name}{unit}, computed by a diffusion model (Diffuscope). "
+        "Synthetic; research use only; not for diagnosis.",
+        "Channel": {"Name": [f"{channel}{unit}" for channel in port.channels]},
+    }
+    planes = result.images[port.key][0].shape[0] * len(port.channels)
+    plane: dict[str, Any] = {}
+    for axis, size, first in zip("ZYX", result.place.spacing, result.place.origin, strict=True):
+        about |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": "mm"}
+        steps = range(planes // len(port.channels)) if axis == "Z" else [0] * (planes // len(port.channels))
+        places = [first + size * step for step in steps] * len(port.channels)
+        plane |= {f"Position{axis}": places, f"Position{axis}Unit": ["mm"] * planes}
+    return about | {"Plane": plane}

@@ -1,0 +1,75 @@
+"""Results of volumes in the patient: the whole grid that a canvas is a part of, and what a file of it is made from."""
+
+from __future__ import annotations
+
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffuscope.errors import InputError
+from diffuscope.scans.lattice import Lattice, Storage
+from diffuscope.tiling.boxes import box_slices, halves
+
+if TYPE_CHECKING:
+    from diffuscope.ports import Port
+    from diffuscope.results.result import Result
+
+
+def is_volume(result: Result) -> bool:
+    """Whether a result is of a volume."""
+    return result.place.unit == "mm"
+
+
+def check_volume(result: Result, path: Path) -> None:
+    """Refuse to write a slide's result as a volume."""
+    if not is_volume(result):
+        raise InputError(f"{path.name} would be a volume, but {result.path.name} is of a slide: export it as .ome.tif.")
+
+
+def one_port(result: Result, ports: tuple[Port, ...], path: Path) -> Port:
+    """Return the only output that is asked for; refuse several, and one of several channels."""
+    if len(ports) > 1:
+        there = ", ".join(port.key for port in ports)
+        raise InputError(f"{path.name} holds one image, and {result.path.name} has several: say which, of {there}.")
+    if len(ports[0].channels) > 1:
+        raise InputError(f"{ports[0].name} has {len(ports[0].channels)} channels: export it as .ome.tif or .ome.zarr.")
+    return ports[0]
+
+
+def whole_lattice(result: Result) -> tuple[Lattice, Storage]:
+    """Return the lattice of the whole input at the model's spacing, and in which order the input's file kept it.
+
+    It is the input's own lattice where the model works at its spacing.
+    """
+    about: dict[str, Any] = next(iter(result.record["inputs"].values()))
+    lattice = Lattice.from_json(about["lattice"])
+    z, y, x = result.place.factors
+    # As in `diffuscope.tiling.axis`: a voxel counts as touched only beyond a millionth of its side.
+    counts = (max(1, ceil(side / by - 1e-6)) for side, by in zip(lattice.shape, (z, y, x), strict=True))
+    depth, height, width = counts
+    order, flipped = about["storage"]["order"], about["storage"]["flipped"]
+    storage = Storage((order[0], order[1], order[2]), (flipped[0], flipped[1], flipped[2]))
+    if (z, y, x) == (1.0, 1.0, 1.0):
+        return lattice, storage
+    return lattice.resampled((z, y, x), (depth, height, width)), storage
+
+
+def whole_voxels(result: Result, port: Port) -> NDArray[np.generic]:
+    """Return an output of one channel on the whole lattice, (z, y, x), its fill value where nothing was computed."""
+    lattice, _ = whole_lattice(result)
+    out = np.full(lattice.shape, port.fill, np.dtype(port.dtype))
+    out[box_slices(result.window)] = result.images[port.key][0][..., 0].compute(scheduler="synchronous")
+    return out
+
+
+def read_slice(result: Result, port: Port, number: int) -> NDArray[np.generic]:
+    """Return slice `number` of the canvas, (y, x) of the whole lattice."""
+    lattice, _ = whole_lattice(result)
+    out = np.full(lattice.shape[1:], port.fill, np.dtype(port.dtype))
+    plane = result.images[port.key][0][number, :, :, 0].compute(scheduler="synchronous")
+    starts, lengths = halves(result.window)
+    out[box_slices((*starts[1:], *lengths[1:]))] = plane
+    return out

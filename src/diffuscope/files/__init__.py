@@ -1,0 +1,1 @@
+"""Files that are on disk, whole, where they may be."""

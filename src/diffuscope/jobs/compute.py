@@ -1,0 +1,226 @@
+"""Where and how exactly a run computes: as the user says, as the result was begun, or as the machine is made for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from diffuscope.devices import pick_device, pick_devices, pick_precision
+from diffuscope.engine.batch_size import find_batch
+from diffuscope.engine.cluster import ask, connect
+from diffuscope.errors import InputError
+from diffuscope.jobs.checks import pick
+from diffuscope.model import Model, find_model, load_model
+from diffuscope.systems.base import SampleSettings
+from diffuscope.tiling.plan import Plan
+
+if TYPE_CHECKING:
+    import torch
+
+PRECISIONS = ("fp32", "bf16")
+COMPILE = ("auto", "on", "off")
+# Px times network evaluations from which compiling the network pays on a GPU: it takes about 17 s, and saves about
+# 0.6 ms of each evaluation of a tile of 272² px (H200).
+COMPILED_FROM = 2e9
+# Threads that read, and as many that write, beside a GPU: decoding, coding and the disk must keep up with it.
+_IO_THREADS = 16
+# Tiles that this process computes side by side on a CPU: on two cores, two by one thread each take 5–9 % less time than
+# one after the other by two. More would only cost memory.
+LANES = 2
+# Side of a tile that keeps a CPU busy by itself, px; and most tiles at once where they are smaller.
+_FULL_SIDE = 128
+_MOST_ON_A_CPU = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the user said of it; None, and the device ``"auto"``, leave the choice.
+
+    Attributes
+    ----------
+    device : {"auto", "cpu", "cuda", "mps"}
+        Where.
+    precision : {"fp32", "bf16"} or None
+        How exact.
+    batch, threads : int or None
+        Tiles at once; CPU threads that compute a batch.
+    workers : int or None
+        Processes on this machine; None computes in this one.
+    scheduler : str or None
+        Address of a dask scheduler, whose workers compute.
+    devices : int, "all" or None
+        GPUs of this machine that compute side by side; None takes one.
+    compile : {"auto", "on", "off"}
+        Whether the network is compiled; auto: on a GPU, where the run is long enough to pay for it.
+    """
+
+    device: str = "auto"
+    precision: str | None = None
+    batch: int | None = None
+    threads: int | None = None
+    workers: int | None = None
+    scheduler: str | None = None
+    devices: int | str | None = None
+    compile: str = "auto"
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether other processes compute."""
+        return self.workers is not None or self.scheduler is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Where:
+    """On what the last bits of a result depend; all of it stands in the run record, under ``compute``."""
+
+    device: str
+    precision: str
+    batch: int
+    threads: int
+    compile: str
+
+
+def io_threads(asked: Asked, where: Where) -> int:
+    """Return how many threads read tiles, and how many write them: one where the same cores compute."""
+    if where.device == "cpu" and not asked.elsewhere:
+        return 1
+    return min(_IO_THREADS, os.cpu_count() or 1)
+
+
+def computing_devices(asked: Asked, where: Where) -> list[torch.device]:
+    """Return the devices on which this process computes."""
+    import torch
+
+    return [torch.device(where.device)] if asked.devices is None else pick_devices(asked.devices)
+
+
+def lanes(asked: Asked, where: Where) -> int:
+    """Return how many batches this process computes side by side: one where the user gave a number of threads."""
+    import torch
+
+    if asked.threads is not None or torch.device(where.device).type != "cpu":
+        return 1
+    return max(1, min(LANES, torch.get_num_threads() // where.threads))
+
+
+def choose(asked: Asked, begun: Mapping[str, Any] | None, model: Model, settings: SampleSettings, plan: Plan) -> Where:
+    """Decide where a run computes.
+
+    Parameters
+    ----------
+    asked : Asked
+        By the user.
+    begun : mapping or None
+        The record of the result to be gone on with: it is gone on with as it was begun, unless told otherwise.
+    model : Model
+        Loaded on this machine.
+    settings : SampleSettings
+        How it samples.
+    plan : Plan
+        What is computed.
+
+    Returns
+    -------
+    Where
+
+    Raises
+    ------
+    InputError
+        What was asked for is not there, or makes no sense; the cluster does not answer.
+    """
+    for name in ("batch", "threads", "workers"):
+        number = getattr(asked, name)
+        if number is not None and number < 1:
+            raise InputError(f"{name} must be at least 1, got {number}.")
+    if asked.workers is not None and asked.scheduler is not None:
+        raise InputError("--workers starts processes here and --scheduler asks those of a cluster: choose one.")
+    if asked.devices is not None and asked.elsewhere:
+        raise InputError(
+            "--devices computes on the GPUs of this process, --workers and --scheduler elsewhere: choose one."
+        )
+    if asked.precision is not None:
+        pick(asked.precision, PRECISIONS, "precision")
+    pick(asked.compile, COMPILE, "compile")
+    compute = {"compile": "off"} | dict(begun["compute"]) if begun else {}
+    device = compute.get("device", "auto") if asked.device == "auto" else asked.device
+    if asked.devices is not None and device in ("auto", "cuda"):
+        pick_devices(asked.devices)
+        device = "cuda"
+    elif asked.devices is not None:
+        raise InputError(f"--devices asks for GPUs, and {device} is none: leave one of the two out.")
+    wanted: dict[str, Any] = {
+        name: compute.get(name) if getattr(asked, name) is None else getattr(asked, name)
+        for name in ("precision", "batch", "threads")
+    }
+    wanted["compile"] = compute.get("compile", "auto") if asked.compile == "auto" else asked.compile
+    wanted["work"] = plan.count * prod(plan.shape) * settings.samples * settings.steps
+    if asked.scheduler is None:
+        return _choose_here(model, settings, device=device, workers=asked.workers, **wanted)
+    with connect(asked.scheduler, None) as client:
+        future = ask(client.submit, _choose_there, address(model), settings, device=device, **wanted, pure=False)
+        found: dict[str, Any] = ask(future.result)
+    return Where(**found)
+
+
+def address(model: Model) -> str:
+    """Return what finds a model on another machine: its name on a shelf or hub, or the absolute path of its folder."""
+    try:
+        _, folder = find_model(model.name)
+    except InputError:
+        return str(model.path.resolve())
+    return model.name if folder == model.path else str(model.path.resolve())
+
+
+def _choose_here(
+    model: Model,
+    settings: SampleSettings,
+    *,
+    device: str,
+    precision: str | None,
+    batch: int | None,
+    threads: int | None,
+    compile: str,  # noqa: A002  the word of the option
+    work: float,
+    workers: int | None = None,
+) -> Where:
+    place = pick_device(device)
+    precision = precision or pick_precision(place)
+    if compile == "auto":
+        # What is recorded is faster as it is: 2.7 ms an evaluation of 16 tiles against 3.5 (3.1, recorded too).
+        pays = place.type == "cuda" and work >= COMPILED_FROM and not model.system.recordable
+        compile = "on" if pays else "off"  # noqa: A001
+    return Where(
+        device=str(place),
+        precision=precision,
+        batch=batch or _batch(model, settings, place, precision),
+        threads=threads or _threads(place, workers),
+        compile=compile,
+    )
+
+
+def _threads(device: torch.device, workers: int | None) -> int:
+    """Return the CPU threads of a batch: the cores shared out evenly among workers, or among lanes."""
+    import torch
+
+    if workers is None:
+        return max(torch.get_num_threads() // (LANES if device.type == "cpu" else 1), 1)
+    return max((os.cpu_count() or 1) // workers, 1)
+
+
+def _choose_there(model: str, settings: SampleSettings, *, threads: int | None, **wanted: Any) -> dict[str, Any]:
+    """Choose on a worker, which has as many threads as dask was told."""
+    from distributed import get_worker
+
+    threads = threads or int(get_worker().state.nthreads)
+    return asdict(_choose_here(load_model(model), settings, threads=threads, **wanted))
+
+
+def _batch(model: Model, settings: SampleSettings, device: torch.device, precision: str) -> int:
+    # On a CPU a larger batch is no faster (benchmarks.efficiency), and the first pixels come later; but for tiles so
+    # small that what is not arithmetic takes the time (benchmarks.nanoparticles seconds).
+    if device.type == "cpu":
+        return max(1, min(_MOST_ON_A_CPU, (_FULL_SIDE // model.system.tile) ** 2))
+    return find_batch(model.system.to(device), settings, device=device, precision=precision)

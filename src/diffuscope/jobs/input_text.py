@@ -1,0 +1,99 @@
+"""How inputs are written: on a command line, in the run record, and to the user."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from diffuscope.errors import InputError
+from diffuscope.jobs.inputs import PortInput, Values
+from diffuscope.ports import Port
+
+
+def parse_inputs(given: Sequence[str]) -> dict[str, str]:
+    """Read ``KEY=FILE#CHANNEL`` of a command line.
+
+    Raises
+    ------
+    InputError
+        One has another form, or names a port twice.
+    """
+    return dict(_pair(one, "input", "vessels=slide.ome.tif#CD31", given) for one in given)
+
+
+def parse_ranges(given: Sequence[str]) -> dict[str, Values]:
+    """Read ``KEY=LOW:HIGH`` of a command line.
+
+    Raises
+    ------
+    InputError
+        One has another form, or names a port twice.
+    """
+    found = {}
+    for one in given:
+        key, text = _pair(one, "range", "vessels=0:4000", given)
+        try:
+            low, high = (float(number) for number in text.split(":"))
+        except ValueError:
+            raise InputError(f"range “{one}” is not understood: give it as vessels=0:4000.") from None
+        found[key] = (low, high)
+    return found
+
+
+def check_ranges(ranges: Mapping[str, Values], ports: Sequence[Port]) -> None:
+    """Refuse ranges that no port has a use for.
+
+    Raises
+    ------
+    InputError
+        One names no port, or one whose values are taken as stored, or is empty.
+    """
+    by_key = {port.key: port for port in ports}
+    for key, (low, high) in ranges.items():
+        if key not in by_key:
+            raise InputError(f"there is no input “{key}” to give a range for: choose among {', '.join(by_key)}.")
+        if by_key[key].scale != "percentile":
+            how = "taken as they are stored" if by_key[key].scale == "stored" else "brought to one reference by stain"
+            raise InputError(f"the values of {by_key[key].name} are {how}: leave out its range.")
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise InputError(f"the range {low:g}:{high:g} of {by_key[key].name} is empty: give low:high.")
+
+
+def said(inputs: Sequence[PortInput], given: Mapping[str, Values], *, normalise: bool = True) -> list[str]:
+    """Return what a user should know of how files were taken: channels, ranges and stains that were not given."""
+    told = []
+    for one in inputs:
+        parts = []
+        if one.channel is not None:
+            parts.append(f"channel {one.scan.channels[0]} of {one.scan.name}")
+        if one.values is not None:
+            how = "as given" if one.port.key in given else "percentiles of the foreground"
+            parts.append(f"{one.values[0]:g} to {one.values[1]:g} are its range ({how})")
+        if one.stains is not None:
+            parts.append(f"normalised by the stains of the whole slide ({one.stains.summary} OD)")
+        elif one.port.scale == "stain" and normalise:
+            parts.append("no nucleus was found to measure its stains by, so it goes in as it is")
+        if parts:
+            told.append(f"{one.port.name}: {'; '.join(parts)}.")
+    return told
+
+
+def command_inputs(inputs: Sequence[PortInput]) -> tuple[str | None, list[tuple[str, str]]]:
+    """Return the source and the flags by which a command line names the inputs again, without folders."""
+    plain = len(inputs) == 1 and inputs[0].channel is None
+    flags = [] if plain else [("input", f"{one.port.key}={_named(one)}") for one in inputs]
+    ranges = [("range", f"{one.port.key}={one.values[0]!r}:{one.values[1]!r}") for one in inputs if one.values]
+    return (inputs[0].scan.name if plain else None), [*flags, *ranges]
+
+
+def _named(one: PortInput) -> str:
+    return one.scan.name if one.channel is None else f"{one.scan.name}#{one.channel}"
+
+
+def _pair(text: str, what: str, example: str, among: Sequence[str]) -> tuple[str, str]:
+    key, mark, value = text.partition("=")
+    if not (mark and key and value):
+        raise InputError(f"{what} “{text}” is not understood: give it as {example}.")
+    if sum(other.partition("=")[0] == key for other in among) > 1:
+        raise InputError(f"{what} {key} is given twice: give it once.")
+    return key, value

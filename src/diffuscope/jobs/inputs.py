@@ -1,0 +1,308 @@
+"""What goes into the ports of a model: which file, which channel of it, which of its values are the port's range."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffuscope.errors import InputError
+from diffuscope.jobs.checks import check_port
+from diffuscope.ports import Port
+from diffuscope.ports.matching import guess_channels
+from diffuscope.scans import Scan, Volume, open_input, read_region
+from diffuscope.scans.channels import find_channel, one_channel
+from diffuscope.scans.intensity import to_range
+from diffuscope.scans.volume import read_volume
+from diffuscope.stains import StainStatistics, normalise
+from diffuscope.tiling.plan import Tile
+
+#: One file for all ports, or by port key a file each, ``"path"`` or ``"path#channel"`` (name or number from 0).
+Source = str | Path | Mapping[str, str | Path]
+Values = tuple[float, float]
+
+_HOW = "say --input {key}=FILE#CHANNEL for each"
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file as a worker must find it: under the same path, with the same content; and what of it is taken."""
+
+    path: Path
+    fingerprint: str
+    mpp: float | None
+    channel: int | None = None
+    values: Values | None = None
+    stains: StainStatistics | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """The part of an input that a tile is computed from.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of a tile, model px: (y, x) or (z, y, x).
+    factors : tuple of float
+        Input px per model px along the same axes.
+    context : int
+        Slices read before and after those of a volume's tile.
+    """
+
+    shape: tuple[int, ...]
+    factors: tuple[float, ...]
+    context: int = 0
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PortInput:
+    """An opened file at a port.
+
+    Attributes
+    ----------
+    port : Port
+        Which.
+    scan : Scan or Volume
+        What is read; where a channel was chosen, this channel alone.
+    channel : int or None
+        Its number in the file; None where the file is taken whole.
+    values : tuple of float or None
+        Values of the file that become the ends of the port's range; None where they are taken as stored.
+    stains : StainStatistics or None
+        Of an H&E that is normalised, those of the whole slide; None where it is taken as stored.
+    """
+
+    port: Port
+    scan: Scan | Volume
+    channel: int | None = None
+    values: Values | None = None
+    stains: StainStatistics | None = None
+
+    @property
+    def address(self) -> Input:
+        """What a worker opens it by."""
+        mpp = self.scan.mpp if isinstance(self.scan, Scan) else None
+        return Input(self.scan.path.resolve(), self.scan.fingerprint, mpp, self.channel, self.values, self.stains)
+
+    @property
+    def is_float(self) -> bool:
+        """Whether values are brought to the port's range; else pixels go in as they are stored."""
+        return self.port.dtype == "float32" or self.port.scale == "percentile"
+
+    def read(self, tile: Tile, frame: Frame) -> NDArray[np.generic]:
+        """Return what a tile is computed from, (h, w, c) or (depth + 2·context, h, w, c), in the port's range."""
+        # Beside the input is what its darkest counts as; beside a picture is white.
+        fill = _floor((self.values or self.port.range)[0], self.scan.dtype) if self.is_float else 255
+        height, width = frame.shape[-2:]
+        if isinstance(self.scan, Volume):
+            z, y, x = frame.factors
+            block = read_volume(
+                self.scan.voxels,
+                z=tile.z - frame.context,
+                y=tile.y,
+                x=tile.x,
+                depth=frame.shape[0] + 2 * frame.context,
+                height=height,
+                width=width,
+                factors=(z, y, x),
+                fill=fill,
+            )
+        else:
+            factor = frame.factors[-1]
+            block = read_region(self.scan, y=tile.y, x=tile.x, height=height, width=width, factor=factor, fill=fill)
+        return self.scaled(block)
+
+    def scaled(self, pixels: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Return pixels of the file as those of the port."""
+        if self.stains is not None:
+            return normalise(pixels, self.stains)
+        return to_range(pixels, self.values or self.port.range, self.port.range) if self.is_float else pixels
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the run record tells of it."""
+        scan = self.scan
+        about: dict[str, Any] = {
+            "name": scan.name,
+            "fingerprint": scan.fingerprint,
+            "format": scan.format,
+            "shape": list(scan.shape),
+        }
+        if isinstance(scan, Scan):
+            about |= {"mpp": scan.mpp, "mpp_stated": scan.stated_mpp}
+        else:
+            in_plane = 1000 * scan.spacing[-1]
+            about |= {"mpp": in_plane, "mpp_stated": in_plane, "lattice": scan.lattice.to_json()}
+            about["storage"] = {"order": list(scan.storage.order), "flipped": list(scan.storage.flipped)}
+            about |= {"series": scan.series.uid} if scan.series else {}
+        if self.channel is not None:
+            about |= {"channel": scan.channels[0], "channel_number": self.channel}
+        about |= {"values": list(self.values)} if self.values else {}
+        return about | ({"stains": self.stains.to_json()} if self.stains else {})
+
+
+def open_inputs(source: Source, ports: Sequence[Port], model: str, *, mpp: float | None) -> list[PortInput]:
+    """Open what goes into every port, and see that it fits the port and lies where the others lie.
+
+    Parameters
+    ----------
+    source : str, Path or mapping
+        One file, whose channels are matched to the ports by their names where there are several; or a file by port
+        key. After ``#`` stands a channel's name or number.
+    ports : sequence of Port
+        The system's inputs.
+    model : str
+        Its name, for messages.
+    mpp : float or None
+        µm/px that the user gave.
+
+    Returns
+    -------
+    list of PortInput
+        In the order of the ports, without `values` and `stains`.
+
+    Raises
+    ------
+    InputError
+        A port has no file or no channel, a file does not fit, or two do not lie on one lattice.
+    """
+    by_key = _by_key(source, ports, model)
+    opened = {path: open_input(path, mpp=mpp) for path in dict.fromkeys(path for path, _ in by_key)}
+    if len(ports) > 1 and not isinstance(source, Mapping):
+        [scan] = opened.values()
+        found = _guessed(scan, ports, model)
+    else:
+        pairs = zip(ports, by_key, strict=True)
+        found = [_at_port(opened[path], port, wanted) for port, (path, wanted) in pairs]
+    for one in found:
+        check_port(one.scan, one.port, model)
+    for one in found[1:]:
+        check_lattice(found[0], one)
+    return found
+
+
+def open_again(given: Input, port: Port) -> PortInput:
+    """Open on a worker what `PortInput.address` names.
+
+    Raises
+    ------
+    InputError
+        Another file, or none, lies there.
+    """
+    scan = open_input(given.path, mpp=given.mpp)
+    if scan.fingerprint != given.fingerprint:
+        raise InputError(f"a worker finds another file under {given.path}: give one that all workers share.")
+    if given.channel is not None and isinstance(scan, Scan):
+        scan = one_channel(scan, given.channel)
+    return PortInput(port=port, scan=scan, channel=given.channel, values=given.values, stains=given.stains)
+
+
+def read_tile(inputs: Sequence[PortInput], tile: Tile, frame: Frame) -> dict[str, NDArray[np.generic]]:
+    """Return the inputs of a tile by port key."""
+    return {one.port.key: one.read(tile, frame) for one in inputs}
+
+
+def paths_of(source: Source) -> list[Path]:
+    """Return the files that a source names."""
+    files = source.values() if isinstance(source, Mapping) else [source]
+    return [split_channel(one)[0] for one in files]
+
+
+def split_channel(text: str | Path) -> tuple[Path, str | None]:
+    """Return path and channel of ``"path#channel"``; a file whose own name has a # is taken whole."""
+    head, mark, tail = str(text).rpartition("#")
+    if not mark or Path(text).exists():
+        return Path(text), None
+    return Path(head), tail
+
+
+def _by_key(source: Source, ports: Sequence[Port], model: str) -> list[tuple[Path, str | None]]:
+    """Return path and channel for every port."""
+    names = ", ".join(f"{port.key} ({port.name})" for port in ports)
+    if isinstance(source, Mapping):
+        if unknown := [key for key in source if key not in {port.key for port in ports}]:
+            raise InputError(f"model {model} has no input “{unknown[0]}”: its inputs are {names}.")
+        if missing := [port for port in ports if port.key not in source]:
+            raise InputError(
+                f"model {model} needs {names}, but {missing[0].key} is not given: say --input {missing[0].key}=FILE."
+            )
+        return [split_channel(source[port.key]) for port in ports]
+    path, channel = split_channel(source)
+    if channel is not None and len(ports) > 1:
+        raise InputError(f"model {model} needs {len(ports)} inputs ({names}): {_HOW.format(key=ports[0].key)}.")
+    return [(path, channel)] * len(ports)
+
+
+def _at_port(scan: Scan | Volume, port: Port, wanted: str | None) -> PortInput:
+    """Put a file, or the channel of it that was asked for or that its name tells, at a port."""
+    if isinstance(scan, Volume):
+        if wanted is not None:
+            raise InputError(f"{scan.name} is a volume and has no channels to choose: leave out #{wanted}.")
+        return PortInput(port=port, scan=scan)
+    if port.kind == "rgb" or len(port.channels) > 1:
+        if wanted is not None:
+            raise InputError(f"{port.name} takes a picture with all its channels: leave out #{wanted}.")
+        return PortInput(port=port, scan=scan)
+    if wanted is not None:
+        number = find_channel(scan.channels, wanted, scan.name)
+    elif len(scan.channels) == 1 or scan.rgb:
+        return PortInput(port=port, scan=scan)
+    else:
+        guessed = guess_channels(scan.channels, [port])
+        if guessed is None:
+            # Perhaps all ports together tell more; if not, this is asked then.
+            return PortInput(port=port, scan=scan)
+        number = guessed[port.key]
+    if len(scan.channels) == 1:
+        return PortInput(port=port, scan=scan)
+    return PortInput(port=port, scan=one_channel(scan, number), channel=number)
+
+
+def _guessed(scan: Scan | Volume, ports: Sequence[Port], model: str) -> list[PortInput]:
+    """Match the channels of one file to several ports."""
+    names = ", ".join(port.name for port in ports)
+    how = f"say --input {ports[0].key}=FILE#CHANNEL and so on, the channel by name or number"
+    if isinstance(scan, Volume) or scan.rgb or len(scan.channels) < len(ports):
+        what = "a volume" if isinstance(scan, Volume) else f"an image of {len(scan.channels)} channel(s)"
+        raise InputError(f"model {model} needs {len(ports)} inputs ({names}), but {scan.name} is {what}: {how}.")
+    found = guess_channels(scan.channels, ports)
+    if found is None:
+        listed = ", ".join(f"{number} {channel}" for number, channel in enumerate(scan.channels))
+        raise InputError(f"which channels of {scan.name} ({listed}) are {names} cannot be told by their names: {how}.")
+    return [PortInput(port=port, scan=one_channel(scan, found[port.key]), channel=found[port.key]) for port in ports]
+
+
+def check_lattice(first: PortInput, other: PortInput) -> None:
+    """Refuse two inputs whose pixels are not at the same places."""
+    a, b = first.scan, other.scan
+    if isinstance(a, Scan) and isinstance(b, Scan):
+        same = a.shape == b.shape and (a.mpp == b.mpp or math.isclose(a.mpp or 0, b.mpp or 0, rel_tol=1e-3))
+    else:
+        same = isinstance(a, Volume) and isinstance(b, Volume) and a.lattice.is_same(b.lattice)
+    if not same:
+        raise InputError(
+            f"{first.port.name} ({_size(a)}) and {other.port.name} ({_size(b)}) do not lie on one lattice: "
+            "bring them to the same pixels first."
+        )
+
+
+def _size(scan: Scan | Volume) -> str:
+    if isinstance(scan, Volume):
+        spacing = " x ".join(f"{step:.4g}" for step in reversed(scan.spacing))
+        at = ", ".join(f"{place:.4g}" for place in scan.lattice.origin)
+        return f"{scan.name}, {' x '.join(map(str, reversed(scan.shape)))} voxels of {spacing} mm from {at}"
+    scale = "µm/px unknown" if scan.mpp is None else f"{scan.mpp:.4g} µm/px"
+    return f"{scan.name}, {scan.shape[1]} x {scan.shape[0]} px, {scale}"
+
+
+def _floor(value: float, dtype: np.dtype[Any]) -> float:
+    """Return a value that a type holds, not above the wanted one unless it must be."""
+    if dtype.kind not in "ui":
+        return value
+    limits = np.iinfo(dtype)
+    return float(min(max(math.floor(value), limits.min), limits.max))

@@ -1,0 +1,270 @@
+"""A run before its first pixel: every check made, everything opened, nothing written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffuscope.errors import InputError
+from diffuscope.jobs.checks import check_out, check_resumed, check_room, choose_settings, pick
+from diffuscope.jobs.compute import Asked, Where, address, choose, io_threads, lanes
+from diffuscope.jobs.extent import Ground, find_ground
+from diffuscope.jobs.input_text import check_ranges, command_inputs, said
+from diffuscope.jobs.inputs import Frame, PortInput, Source, Values, open_inputs, paths_of, read_tile
+from diffuscope.jobs.provenance import command_line, make_record
+from diffuscope.jobs.worker import RemoteWork
+from diffuscope.model import Model, load_model
+from diffuscope.results.result import open_result
+from diffuscope.results.tissue import TissueMap
+from diffuscope.stains import StainStatistics
+from diffuscope.systems.base import SampleSettings, System
+from diffuscope.tiling.plan import Plan, Region, Tile, parse_region
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """All that a run needs, bound to its input.
+
+    Attributes
+    ----------
+    out : Path
+        Result folder.
+    replaces : bool
+        Whether a Diffuscope result stands there now, to be removed when the run begins.
+    resumes : bool
+        Whether an unfinished result stands there now, to be gone on with.
+    model : Model
+        As loaded.
+    inputs : tuple of PortInput
+        In the order of the system's inputs.
+    ground : Ground
+        The plan, and how the canvas lies in the inputs.
+    settings : SampleSettings
+        How to sample.
+    seed : int
+        Key of the noise.
+    asked, where : Asked, Where
+        Where to compute: what the user said, and what came of it.
+    lanes : int
+        Batches that this process computes side by side.
+    io_threads : int
+        Threads that read tiles, and as many that write them.
+    notices : tuple of str
+        What to tell the user.
+    record : dict
+        The run record.
+    """
+
+    out: Path
+    replaces: bool
+    resumes: bool
+    model: Model
+    inputs: tuple[PortInput, ...]
+    ground: Ground
+    settings: SampleSettings
+    seed: int
+    asked: Asked
+    where: Where
+    lanes: int
+    io_threads: int
+    notices: tuple[str, ...]
+    record: dict[str, Any]
+
+    @property
+    def plan(self) -> Plan:
+        """Tiles."""
+        return self.ground.plan
+
+    @property
+    def mpp(self) -> float | None:
+        """µm per canvas px of a slide; None of a volume, whose plan knows its spacing."""
+        return self.ground.mpp
+
+    @property
+    def tissue(self) -> TissueMap | None:
+        """For measuring; None of a volume."""
+        return self.ground.tissue
+
+    @property
+    def frame(self) -> Frame:
+        """What of the inputs a tile is computed from."""
+        factors = tuple(axis.factor for axis in self.plan.axes)
+        context = self.model.system.context if len(factors) == 3 else 0
+        return Frame(shape=self.plan.shape, factors=factors, context=context)
+
+    @property
+    def work(self) -> RemoteWork:
+        """What a worker elsewhere needs to compute tiles of this job."""
+        return RemoteWork(
+            model=address(self.model),
+            model_hash=self.model.hash,
+            inputs=tuple((one.port.key, one.address) for one in self.inputs),
+            frame=self.frame,
+            settings=self.settings,
+            seed=self.seed,
+            **asdict(self.where),
+        )
+
+    def read(self, tile: Tile) -> dict[str, NDArray[np.generic]]:
+        """Return the inputs of a tile by port key, each (tile, tile, c) or (depth + 2·context, tile, tile, c)."""
+        return read_tile(self.inputs, tile, self.frame)
+
+
+def prepare(
+    model: str | Path,
+    source: Source,
+    out: Path,
+    *,
+    region: Region | str | None,
+    mpp: float | None,
+    quality: str | None,
+    sampler: str | None,
+    steps: int | None,
+    samples: int | None,
+    seed: int,
+    asked: Asked,
+    overwrite: bool,
+    resume: bool,
+    options: Mapping[str, float] | None = None,
+    slices: str | None = None,
+    ranges: Mapping[str, Values] | None = None,
+    normalise: bool = True,
+) -> Job:
+    """Check and open everything (parameters as in `diffuscope.api.run.run`).
+
+    Raises
+    ------
+    InputError
+        One sentence on the first thing that cannot be used.
+    """
+    begun = _begun(out, overwrite=overwrite) if resume else None
+    replaces = begun is None and check_out(out, *paths_of(source), overwrite=overwrite)
+    if isinstance(region, str):
+        region = parse_region(region)
+    if seed < 0:
+        raise InputError(f"the seed must not be negative, got {seed}.")
+    loaded = load_model(model)
+    system = loaded.system
+    quality = pick(quality, tuple(system.presets), "quality") if quality else next(iter(system.presets))
+    settings = choose_settings(system, quality, sampler, steps, samples, options)
+
+    ranges = dict(ranges or {})
+    check_ranges(ranges, system.inputs)
+    opened = open_inputs(source, system.inputs, loaded.name, mpp=mpp)
+    stained = [port.key for port in system.inputs if port.scale == "stain"]
+    stains = _stains(begun) if normalise else dict.fromkeys(stained)
+    ground = find_ground(opened, system, region=region, slices=slices, ranges=_ranges(begun) | ranges, stains=stains)
+    inputs, plan = ground.inputs, ground.plan
+    check_room(out, plan, system.outputs)
+    where = choose(asked, begun, loaded, settings, plan)
+    if not asked.elsewhere:
+        system.to(where.device)
+
+    own = dict.fromkeys(notice for one in inputs for notice in one.scan.notices)
+    notices = (*own, *said(inputs, ranges, normalise=normalise), *ground.notices)
+    chosen = {"sampler": settings.sampler, "steps": settings.steps, "samples": settings.samples, "seed": seed}
+    # What the machine would choose by itself is spelt out: another machine must not choose otherwise.
+    flags = {**chosen, **asdict(where), "device": where.device.partition(":")[0]}
+    named, flags_of_inputs = command_inputs(inputs)
+    record = make_record(
+        model={"name": loaded.name, "hash": loaded.hash, "title": loaded.card.title},
+        inputs={one.port.key: one.to_json() for one in inputs},
+        parameters={
+            **chosen,
+            "quality": quality,
+            "region": str(region) if region else None,
+            "tile": plan.tile,
+            "overlap": plan.overlap,
+            **ground.to_json(),
+            **({"normalise": normalise} if stained else {}),
+            **_options(system, settings),
+            **_measuring(system),
+        },
+        compute=asdict(where),
+        command=command_line(
+            model=loaded.name,
+            source=named,
+            out=out.name,
+            flags=flags,
+            shape=str(region) if region else None,
+            mpp=mpp,
+            options=settings.options,
+            inputs=[*flags_of_inputs, *([("slices", slices)] if slices else [])],
+            switches=["no-normalise"] if stained and not normalise else [],
+        ),
+        notices=notices,
+    )
+    if begun is not None:
+        check_resumed(out, begun, record)
+        notices = (*notices, *_version_notice(begun, record))
+        again = {"started": record["started"], "versions": record["versions"]}
+        record = begun | {"resumed": [*begun.get("resumed", []), again]}
+    return Job(
+        out=out,
+        replaces=replaces,
+        resumes=begun is not None,
+        model=loaded,
+        inputs=inputs,
+        ground=ground,
+        settings=settings,
+        seed=seed,
+        asked=asked,
+        where=where,
+        lanes=lanes(asked, where),
+        io_threads=io_threads(asked, where),
+        notices=notices,
+        record=record,
+    )
+
+
+def _begun(out: Path, *, overwrite: bool) -> dict[str, Any] | None:
+    """Return the record of the result to be gone on with; None where there is none yet."""
+    if overwrite:
+        raise InputError("--resume goes on with a result and --overwrite begins it again: choose one.")
+    if not out.exists():
+        return None
+    result = open_result(out)
+    if result.complete:
+        raise InputError(f"{out.name} is complete: there is nothing to resume.")
+    return result.record
+
+
+def _version_notice(begun: Mapping[str, Any], asked: Mapping[str, Any]) -> tuple[str, ...]:
+    """Tell of libraries that changed since the result was begun."""
+    changed = [
+        f"{name} {old} → {asked['versions'].get(name)}"
+        for name, old in begun["versions"].items()
+        if asked["versions"].get(name) != old
+    ]
+    return (f"Begun with other versions ({', '.join(changed)}): the last bits may differ.",) if changed else ()
+
+
+def _ranges(begun: Mapping[str, Any] | None) -> dict[str, Values]:
+    """Return the ranges by port key that a result was begun with: it is gone on with by the same."""
+    stated = begun["inputs"].items() if begun else ()
+    return {key: (one["values"][0], one["values"][1]) for key, one in stated if "values" in one}
+
+
+def _stains(begun: Mapping[str, Any] | None) -> dict[str, StainStatistics | None]:
+    """Return the stains by port key that a result was begun with, None where they could not be measured."""
+    if begun is None or not begun["parameters"].get("normalise"):
+        return {}
+    stated = {key: one.get("stains") for key, one in begun["inputs"].items()}
+    return {key: StainStatistics.from_json(one) if one else None for key, one in stated.items()}
+
+
+def _options(system: System, settings: SampleSettings) -> dict[str, Any]:
+    """Return every number of the system's own, also those that nobody chose."""
+    options = {option.key: option.default for option in system.options} | dict(settings.options)
+    return {"options": options} if options else {}
+
+
+def _measuring(system: System) -> dict[str, float]:
+    """Return the DAB threshold that a stain system was trained with: its results are measured by the same one."""
+    threshold = getattr(getattr(system, "config", None), "dab_threshold", None)
+    return {} if threshold is None else {"dab_threshold": threshold}

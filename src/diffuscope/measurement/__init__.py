@@ -1,0 +1,1 @@
+"""Numbers of a result without a truth: the pathologist's."""

@@ -1,0 +1,127 @@
+"""Where models are: bundled with the package, in the user's folder, anywhere on disk, or on the Hugging Face Hub."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from diffuscope.errors import InputError
+from diffuscope.model.card import CONFIG, ModelCard, read_config
+
+BUNDLED = Path(__file__).parent / "weights"
+HUB = "hub:"
+WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model on the shelf, not loaded.
+
+    Attributes
+    ----------
+    name : str
+        What `load_model` takes.
+    title : str
+        From the card.
+    path : Path
+        The folder.
+    card : ModelCard
+        What it is and is not.
+    """
+
+    name: str
+    title: str
+    path: Path
+    card: ModelCard
+
+
+def user_folder() -> Path:
+    """Return the folder where a user's own models are found by name."""
+    return platformdirs.user_data_path("diffuscope") / "models"
+
+
+def list_models() -> list[ModelInfo]:
+    """Return the bundled models and those in the user's folder, by name; a bundled name wins.
+
+    A folder there whose config.json cannot be read is not listed; `load_model` says what is wrong with it.
+    """
+    found: dict[str, ModelInfo] = {}
+    for shelf in (BUNDLED, user_folder()):
+        for config in sorted(shelf.glob(f"*/{CONFIG}")):
+            folder = config.parent
+            if folder.name in found:
+                continue
+            try:
+                card = read_config(folder).card
+            except InputError:
+                continue
+            found[folder.name] = ModelInfo(folder.name, card.title, folder, card)
+    return [found[name] for name in sorted(found)]
+
+
+def find_model(model: str | Path) -> tuple[str, Path]:
+    """Return the name and the folder of a model.
+
+    Parameters
+    ----------
+    model : str or Path
+        A name of the shelf, a folder, or ``"hub:owner/name"``.
+
+    Raises
+    ------
+    InputError
+        There is none; the sentence names the nearest.
+    """
+    text = str(model)
+    if text.startswith(HUB):
+        return text, fetch(text.removeprefix(HUB), [WEIGHTS, CONFIG, "README.md"])
+    if isinstance(model, str) and Path(text).name == text:
+        for shelf in (BUNDLED, user_folder()):
+            if (shelf / text / CONFIG).is_file():
+                return text, shelf / text
+    folder = Path(model)
+    if folder.is_dir():
+        return folder.resolve().name, folder
+    if folder.exists():
+        raise InputError(f"{folder} is a file, not a model folder: name the folder that holds {CONFIG}.")
+    names = [info.name for info in list_models()]
+    near = difflib.get_close_matches(text, names, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names) or 'none'} (diffuscope models)."
+    raise InputError(f'there is no model "{text}": {hint}')
+
+
+def fetch(address: str, files: list[str]) -> Path:
+    """Fetch files of a repository from the hub, or take them from its cache; only those named are ever downloaded.
+
+    Parameters
+    ----------
+    address : str
+        ``"owner/name"``.
+    files : list of str
+        Names in the repository; one that is not there is no error.
+
+    Returns
+    -------
+    Path
+        The folder they lie in.
+
+    Raises
+    ------
+    InputError
+        The address is none, or it could not be reached and is not in the cache.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(address, allow_patterns=files))
+    except HFValidationError as error:
+        raise InputError(f'"{HUB}{address}" is no address of the hub: write {HUB}owner/name.') from error
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise InputError(
+            f"the model {address} could not be fetched from the hub and is not in its cache: "
+            "check the name and the connection."
+        ) from error

@@ -1,0 +1,106 @@
+"""The docks that run models: which models each lists, which layers it takes, which parts of them it can compute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from napari.layers import Image
+
+from diffuscope.plugin.layers.facts import ModelFacts, is_result
+
+_OF_A_SLIDE = {"tissue": "All tissue", "view": "Current view", "shape": "Drawn shape"}
+# A slice first: it tells in seconds what the volume will look like in minutes.
+_OF_A_VOLUME = {"slice": "This slice", "slices": "Slices from … to …", "volume": "Whole volume"}
+_CHOOSE = "or choose a model folder under Model."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """What sets one dock apart from the others.
+
+    Attributes
+    ----------
+    title : str
+        Of the dock.
+    noun : str
+        What it calls its main input.
+    slides, volumes : tuple of str
+        Systems whose models it lists, by name, where these work on slides, and where they work on volumes. One of the
+        two is empty.
+    greys : bool
+        Whether it takes layers of one channel only.
+    regions : mapping of str to str
+        Key and name of what can be computed of an input, the default first.
+    empty, missing : str
+        What to do where no input is open, and where there is no model.
+    """
+
+    title: str
+    noun: str
+    slides: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+    greys: bool = True
+    regions: Mapping[str, str]
+    empty: str
+    missing: str
+
+    @property
+    def takes_volumes(self) -> bool:
+        """Whether its inputs are volumes, not slides."""
+        return bool(self.volumes)
+
+    def lists(self, model: ModelFacts) -> bool:
+        """Whether a model belongs here."""
+        return model.system in (self.volumes if model.takes_volumes else self.slides)
+
+    def takes(self, layer: Any) -> bool:
+        """Whether a layer can be an input."""
+        if not isinstance(layer, Image) or is_result(layer):
+            return False
+        return layer.ndim == (3 if self.takes_volumes else 2) and not (layer.rgb and self.greys)
+
+
+STAINING = Kind(
+    title="Virtual staining",
+    noun="Slide",
+    slides=(
+        "staindiffuser",
+        "multi-staindiffuser",
+        "bidirectional-staindiffuser",
+        "unet-regression",
+        "pix2pix",
+        "palette",
+        "bbdm",
+    ),
+    greys=False,
+    regions=_OF_A_SLIDE,
+    empty="Open a slide first: drop a file on the window, or File → Open Sample → Diffuscope.",
+    missing=f'No model that stains was found: train one (dock "Train", or diffuscope train), {_CHOOSE}',
+)
+NANOPARTICLES = Kind(
+    title="Nanoparticle distribution",
+    noun="Channel",
+    slides=("damm",),
+    regions=_OF_A_SLIDE,
+    empty="Open a fluorescence slide first: drop a file on the window, or File → Open Sample → Diffuscope.",
+    missing=f"No DAMM-Diffusion model for slides was found: train one (diffuscope train), {_CHOOSE}",
+)
+TRANSLATION = Kind(
+    title="Modality translation",
+    noun="Volume",
+    volumes=("midiffusion", "damm"),
+    regions=_OF_A_VOLUME,
+    empty="Open a volume first: drop a NIfTI file or a DICOM folder on the window, or File → Open Sample → Diffuscope.",
+    missing=f"No model that translates volumes was found: train one (diffuscope train), {_CHOOSE}",
+)
+KINDS = (STAINING, NANOPARTICLES, TRANSLATION)
+
+
+def elsewhere(model: ModelFacts) -> str:
+    """Say where a model belongs that a dock does not list."""
+    for kind in KINDS:
+        if kind.lists(model):
+            return f"{model.title} is a model of the dock “{kind.title}”: open it there."
+    return f"{model.title} is a model that no dock runs: use diffuscope run."

@@ -1,0 +1,289 @@
+"""The docks that run models: form, result, what goes on and what waits. Here the one for virtual staining."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import napari
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QFrame, QMessageBox, QScrollArea, QVBoxLayout, QWidget
+
+from diffuscope.errors import InputError
+from diffuscope.plugin.docks.kinds import STAINING, Kind, elsewhere
+from diffuscope.plugin.forms.region_choice import check_drawable, chosen_region, chosen_slices, region_text
+from diffuscope.plugin.forms.run import RunForm, unused
+from diffuscope.plugin.forms.run_widget import FormWidget
+from diffuscope.plugin.jobs.carry_out import Given, Request
+from diffuscope.plugin.jobs.child import Child
+from diffuscope.plugin.jobs.resume import request_to_resume
+from diffuscope.plugin.jobs.session import Session
+from diffuscope.plugin.layers.facts import ModelFacts, is_result, own_metadata, slide_facts
+from diffuscope.plugin.layers.placement import layer_placement
+from diffuscope.plugin.layers.slides import InputList, add_region_layer, listed_name
+from diffuscope.plugin.panels.jobs import JobWidget
+from diffuscope.plugin.panels.record import open_record
+from diffuscope.plugin.panels.results import ResultsWidget
+from diffuscope.results.result import Result, open_result
+from diffuscope.tiling.plan import Region
+
+
+class RunDock(QWidget):
+    """Runs models on the layers of a viewer: which models and layers, its `kind` says.
+
+    Attributes
+    ----------
+    kind : Kind
+        What sets one dock apart from the others.
+    below : QVBoxLayout
+        Under the result, for what a dock tells of a result besides; `session.result_changed` says of which.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        The viewer that the dock belongs to.
+    child : Child, optional
+        Where models run; default: a process of the dock's own, started at once so that it is warm at Run.
+    """
+
+    kind: ClassVar[Kind]
+
+    def __init__(self, napari_viewer: napari.Viewer, child: Child | None = None) -> None:
+        super().__init__()
+        child = child or Child()
+        self.viewer = napari_viewer
+        self.form = RunForm(kind=self.kind)
+        self.session = Session(napari_viewer, child, self.kind.title)
+        self.inputs = InputList(napari_viewer, self.kind)
+        self._asked_folder = ""
+        self._build()
+        self._connect()
+        # a partial of the session, not a method of this widget, which is gone by then
+        self.destroyed.connect(partial(_close, self.session))
+        self._inputs_changed()
+        self.session.load_models()
+
+    def _build(self) -> None:
+        self.fields = FormWidget(self.form)
+        self.results = ResultsWidget()
+        inner = QWidget()
+        stack = QVBoxLayout(inner)
+        stack.setContentsMargins(0, 0, 4, 0)
+        stack.addWidget(self.fields)
+        stack.addWidget(self.results)
+        self.below = QVBoxLayout()
+        stack.addLayout(self.below)
+        stack.addStretch(1)
+        self.form_area = QScrollArea()
+        self.form_area.setWidget(inner)
+        self.form_area.setWidgetResizable(True)
+        self.form_area.setFrameShape(QFrame.Shape.NoFrame)
+        self.form_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.jobs = JobWidget(self.session.state, self.session.queue)
+        self.run, self.cancel = self.jobs.run, self.jobs.cancel
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(4, 4, 4, 4)
+        whole.addWidget(self.form_area, 1)
+        whole.addWidget(self.jobs)
+        self.setMinimumWidth(340)
+
+    def _connect(self) -> None:
+        self.inputs.changed.connect(self._inputs_changed)
+        self.inputs.shapes_changed.connect(self._show_region)
+        self.form.events.connect(self._form_changed)
+        self.form.events.model.connect(self._model_changed)
+        self.session.state.events.connect(self._show_state)
+        self.session.model_found.connect(self._model_found)
+        self.session.result_changed.connect(self._show_result)
+        self.fields.layer_chosen.connect(self._choose_layer)
+        self.fields.draw_asked.connect(self._draw)
+        self.fields.folder_asked.connect(self._load_folder)
+        self.results.export_asked.connect(self._export)
+        self.results.record_asked.connect(self._show_record)
+        self.results.resume_asked.connect(self._resume)
+        self.run.clicked.connect(self._run)
+        self.cancel.clicked.connect(self.session.cancel)
+        self.viewer.layers.selection.events.active.connect(self._active_changed)
+        self.viewer.dims.events.current_step.connect(self._show_region)
+
+    # --- what the viewer tells ---
+
+    def _inputs_changed(self) -> None:
+        self.fields.set_layers([listed_name(layer) for layer in self.inputs.layers], self.inputs.indices)
+        facts = [slide_facts(layer) if layer is not None else None for layer in self.inputs.choices]
+        if facts != list(self.form.inputs):
+            self.fields.set_inputs(facts)
+        self._show_region()
+        self._show_state()
+
+    def _choose_layer(self, number: int, index: int) -> None:
+        self.inputs.choose(number, index)
+        self._inputs_changed()
+
+    def _model_changed(self, model: ModelFacts | None) -> None:
+        if model is not None:
+            self.inputs.set_ports(model.inputs)
+
+    def _active_changed(self) -> None:
+        layer = self.viewer.layers.selection.active
+        folder = own_metadata(layer).get("result") if layer is not None and is_result(layer) else None
+        shown = self.session.result
+        if folder is None or not self.session.state.is_idle or (shown is not None and str(shown.path) == folder):
+            return
+        try:
+            self.session.show_result(open_result(folder))
+        except InputError as error:
+            self.session.state.complain(str(error))
+
+    # --- what the user does ---
+
+    def _run(self) -> None:
+        if self.form.model is None:
+            self.session.load_models()
+            return
+        try:
+            request = self._request(chosen_region(self.viewer, self.form, self.inputs.chosen))
+        except InputError as error:
+            self.session.state.complain(str(error))
+            return
+        except OSError as error:
+            self.session.state.complain(f"{self.form.out} cannot be written: {error.strerror}.")
+            return
+        if request is not None:
+            self.fields.model_is_chosen = True
+            self.session.run(request)
+
+    def _request(self, region: Region | None) -> Request | None:
+        settings = self.form.settings()
+        layer = self.inputs.chosen
+        if slices := chosen_slices(self.viewer, self.form, layer):
+            settings["slices"] = slices
+        out = settings["out"]
+        # what another job was promised is not there to be replaced; the form keeps the name that both go by
+        is_promised = self.session.is_promised(out)
+        answer = ask_overwrite(self, out) if out.exists() and not is_promised else ""
+        if answer == "cancel":
+            return None
+        if answer == "both" or is_promised:
+            settings["out"] = unused(out, lambda path: path.exists() or self.session.is_promised(path))
+        if answer == "both":
+            self.form.out = str(settings["out"])
+        return Request(
+            inputs=self._given(),
+            placement=layer_placement(layer, layer.ndim),
+            region=region,
+            settings=settings,
+            overwrite=answer == "replace",
+        )
+
+    def _given(self) -> tuple[Given, ...]:
+        assert self.form.model is not None
+        given = []
+        for port, layer, facts in zip(self.form.model.inputs, self.inputs.choices, self.form.inputs, strict=True):
+            assert facts is not None  # the form refuses to run without
+            given.append(
+                Given(
+                    key=port.key,
+                    facts=facts,
+                    pixels=None if facts.path else layer.data[0] if layer.multiscale else layer.data,
+                    channel=facts.channel if port.kind == "map" else None,
+                )
+            )
+        return tuple(given)
+
+    def _draw(self) -> None:
+        if self.inputs.chosen is None:
+            self.session.state.complain(self.form.problem())
+            return
+        try:
+            check_drawable(self.viewer, self.form)
+        except InputError as error:
+            self.session.state.complain(str(error))
+            return
+        add_region_layer(self.viewer, self.inputs.chosen)
+        if self.kind.takes_volumes:
+            self.form.within = True
+        else:
+            self.form.region = "shape"
+
+    def _load_folder(self, folder: str) -> None:
+        if not self.session.state.is_idle:
+            self.session.state.complain("A model folder can be opened when no job is at work.")
+            return
+        self._asked_folder = folder
+        self.session.load_folder(folder)
+
+    def _export(self, path: str, layer: str) -> None:
+        if self.session.result is not None and self.session.state.is_idle:
+            self.session.export(self.session.result, Path(path), layer)
+
+    def _resume(self) -> None:
+        result = self.session.result
+        if result is None or not self.session.state.is_idle:
+            return
+        try:
+            request = request_to_resume(result, self.inputs.layers, self.form.model)
+            request.settings["scheduler"] = self.form.scheduler.strip() or None
+            self.session.run(request)
+        except InputError as error:
+            self.session.state.complain(str(error))
+
+    def _show_record(self) -> None:
+        if self.session.result is not None:
+            open_record(self.session.result.record, self)
+
+    # --- what is shown ---
+
+    def _show_result(self, result: Result | None) -> None:
+        self.results.show_result(result)
+        # once the layout knows its new height
+        QTimer.singleShot(0, self, lambda: self.form_area.ensureWidgetVisible(self.results))
+
+    def _model_found(self, model: ModelFacts) -> None:
+        is_asked = model.name == self._asked_folder
+        if self.kind.lists(model):
+            self.fields.add_model(model, choose=is_asked)
+        elif is_asked:
+            self.session.state.complain(elsewhere(model))
+
+    def _form_changed(self, _: Any = None) -> None:
+        if self.session.state.failed:
+            self.session.state.say("")  # the error was about the form as it was
+        self._show_region()
+        self._show_state()
+
+    def _show_region(self, _: Any = None) -> None:
+        text = region_text(self.viewer, self.form, self.inputs.chosen)
+        self.fields.region_text.setText(text)
+        self.fields.region_text.setVisible(bool(text))
+
+    def _show_state(self, _: Any = None) -> None:
+        state = self.session.state
+        self.results.export.setEnabled(state.is_idle)
+        self.results.resume.setEnabled(state.is_idle)
+        hint = self.form.problem() if self.form.model else self.kind.missing
+        self.jobs.show_state(hint if state.is_idle else "")
+
+
+class StainDock(RunDock):
+    """Virtual staining of the slides in a viewer."""
+
+    kind = STAINING
+
+
+def ask_overwrite(parent: QWidget, out: Path) -> str:
+    """Ask what to do about a result in the way: "replace", "both" or "cancel"."""
+    box = QMessageBox(parent)
+    box.setText(f"{out.name} exists already.")
+    replace = box.addButton("Replace it", QMessageBox.ButtonRole.DestructiveRole)
+    both = box.addButton("Keep both", QMessageBox.ButtonRole.AcceptRole)
+    box.addButton(QMessageBox.StandardButton.Cancel)
+    box.setDefaultButton(both)
+    box.exec()
+    pressed = box.clickedButton()
+    return "replace" if pressed is replace else "both" if pressed is both else "cancel"
+
+
+def _close(session: Session, _: Any = None) -> None:
+    session.close()

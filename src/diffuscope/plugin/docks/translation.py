@@ -1,0 +1,69 @@
+"""The dock "Modality translation": one scan made into another, slice by slice."""
+
+from __future__ import annotations
+
+import napari
+
+from diffuscope.errors import InputError
+from diffuscope.exports.patient import is_volume
+from diffuscope.plugin.docks.kinds import TRANSLATION
+from diffuscope.plugin.docks.run import RunDock
+from diffuscope.plugin.forms.run import unused
+from diffuscope.plugin.jobs.child import Child
+from diffuscope.plugin.jobs.whole_volume import layers_of, open_inputs, take_settings
+from diffuscope.plugin.layers.links import LayerLinks
+from diffuscope.plugin.panels.translation import TranslationResults
+from diffuscope.results.result import Result
+from diffuscope.tiling.plan import parse_region
+
+
+class TranslationDock(RunDock):
+    """Turns volumes that a viewer shows as layers into another modality.
+
+    Parameters
+    ----------
+    napari_viewer, child
+        As of `RunDock`.
+    """
+
+    kind = TRANSLATION
+
+    def __init__(self, napari_viewer: napari.Viewer, child: Child | None = None) -> None:
+        super().__init__(napari_viewer, child)
+        self.translation = TranslationResults(napari_viewer)
+        self.below.addWidget(self.translation)
+        self._links = LayerLinks()
+        self.session.result_changed.connect(self._show_translation)
+        self.translation.whole_asked.connect(self._whole)
+        for changed in (self.viewer.dims.events.order, self.viewer.dims.events.ndisplay):
+            changed.connect(self._show_region)
+
+    def _show_translation(self, result: Result | None) -> None:
+        # another dock's results are selected in the same viewer
+        if result is None or not is_volume(result):
+            self.translation.show_result(None)
+            return
+        first, model = layers_of(result, self.inputs.layers, self.inputs.choices)[0], self.form.model
+        port = next((port for port in model.inputs if port.key in result.record["inputs"]), None) if model else None
+        self._links.tie(self.viewer, result, first, port)
+        self.translation.show_result(result)
+
+    def _whole(self) -> None:
+        result = self.session.result
+        if result is None:
+            return
+        try:
+            layers = open_inputs(result, self.inputs.layers, self.inputs.choices)
+            take_settings(self.form, result)
+            for number, layer in enumerate(layers):
+                self.inputs.choose(number, self.inputs.layers.index(layer))
+            self._inputs_changed()
+            self.form.out = str(unused(result.path, lambda path: path.exists() or self.session.is_promised(path)))
+            # the rectangle that it was made in, whatever is drawn now
+            stated = result.record["parameters"]["region"]
+            request = self._request(parse_region(stated) if stated else None)
+        except InputError as error:
+            self.session.state.complain(str(error))
+            return
+        if request is not None:
+            self.session.run(request)

@@ -1,0 +1,1 @@
+"""What is chosen: forms without widgets, and their widgets."""

@@ -1,0 +1,26 @@
+"""A model's card as the dock shows it."""
+
+from __future__ import annotations
+
+from html import escape
+
+from diffuscope.plugin.layers.facts import ModelFacts
+
+_NOT = "Not for diagnosis."
+
+
+def card_text(model: ModelFacts) -> str:
+    """Return what a user must know of a model before a run, as rich text.
+
+    Of a model for volumes also what it was trained on: another scanner, sequence or part of the body is where it fails
+    first.
+    """
+    trained = f" <b>Trained on:</b> {_sentence(model.trained_on)}" if model.trained_on and model.takes_volumes else ""
+    return (
+        f"{escape(model.what_it_is)}{trained} <b>What it is not:</b> "
+        f"{escape(model.what_it_is_not.removesuffix(_NOT).rstrip())} <b>{_NOT}</b>"
+    )
+
+
+def _sentence(text: str) -> str:
+    return escape(text if text.endswith(".") else f"{text}.")

@@ -1,0 +1,93 @@
+"""The fields of the dock "Evaluate", bound to an `EvaluateForm`."""
+
+from __future__ import annotations
+
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QLineEdit, QToolButton, QWidget
+
+from diffuscope.plugin.docks.kinds import STAINING
+from diffuscope.plugin.forms.evaluate import EvaluateForm
+from diffuscope.plugin.layers.facts import ModelFacts
+from diffuscope.plugin.widgets.pieces import mpp_spin
+from diffuscope.plugin.widgets.rows import combo, fill, form_layout, side_by_side, spin
+
+
+class EvaluateFields(QWidget):
+    """Model, cases, how to run, place to write.
+
+    Attributes
+    ----------
+    form : EvaluateForm
+        What is chosen.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.form = EvaluateForm()
+        self._models: dict[str, ModelFacts] = {}
+        self.model, self.quality = combo(), combo()
+        self.browse_model = _dots("Choose a model folder")
+        self.data, self.out = QLineEdit(), QLineEdit()
+        self.data.setPlaceholderText("folder with he/ and ihc/, or cases.csv")
+        self.out.setPlaceholderText("folder of the report to write")
+        self.browse_data, self.browse_out = _dots("Choose the folder of cases"), _dots("Choose a folder")
+        self.mpp = mpp_spin()
+        self.samples = spin(1, 64, "Samples per tile: with two or more, uncertainty is held against the error")
+        self.resume = QCheckBox("Go on with what is there")
+        self._rows = form_layout(self)
+        self._rows.addRow("Model", side_by_side(self.model, self.browse_model))
+        self._rows.addRow("Cases", side_by_side(self.data, self.browse_data))
+        self._rows.addRow("µm/px", self.mpp)
+        self._rows.addRow("Quality", self.quality)
+        self._rows.addRow("Samples", self.samples)
+        self._rows.addRow("Report", side_by_side(self.out, self.browse_out))
+        self._rows.addRow("", self.resume)
+        for edit in (self.data, self.out):
+            edit.textChanged.connect(self._read)
+        for box in (self.mpp, self.samples):
+            box.valueChanged.connect(self._read)
+        self.model.currentIndexChanged.connect(self._show_presets)
+        self.quality.currentIndexChanged.connect(self._read)
+        self.resume.toggled.connect(self._read)
+        self.browse_data.clicked.connect(lambda: self._browse(self.data, "Folder of cases"))
+        self.browse_out.clicked.connect(lambda: self._browse(self.out, "Folder of the report"))
+        self._read()
+
+    def add_model(self, model: ModelFacts, *, choose: bool) -> None:
+        """List a model; without a choice the first one that stains stands there."""
+        if model.name not in self._models:
+            self.model.addItem(model.title, model.name)
+        self._models[model.name] = model
+        shown = self._models.get(self.model.currentData() or "")
+        if choose or (STAINING.lists(model) and shown is not None and not STAINING.lists(shown)):
+            self.model.setCurrentIndex(self.model.findData(model.name))
+        self._show_presets()
+
+    def show_resume(self) -> None:
+        """Offer to go on where there is something to go on with."""
+        self._rows.setRowVisible(self.resume, self.form.is_taken)
+
+    def _show_presets(self) -> None:
+        model = self._models.get(self.model.currentData() or "")
+        if model is not None:
+            names = {key: f"{key.capitalize()} ({name}, {steps} steps)" for key, (name, steps) in model.presets.items()}
+            fill(self.quality, names, self.form.quality if self.form.quality in names else next(iter(names)))
+        self._read()
+
+    def _browse(self, edit: QLineEdit, title: str) -> None:
+        if folder := QFileDialog.getExistingDirectory(self, title, edit.text()):
+            edit.setText(folder)
+
+    def _read(self) -> None:
+        form = self.form
+        form.model, form.quality = self.model.currentData() or "", self.quality.currentData() or ""
+        form.data, form.out = self.data.text(), self.out.text()
+        form.mpp, form.samples = self.mpp.value(), self.samples.value()
+        form.resume = self.resume.isChecked()
+        self.show_resume()
+
+
+def _dots(tip: str) -> QToolButton:
+    button = QToolButton()
+    button.setText("…")
+    button.setToolTip(tip)
+    return button

@@ -1,0 +1,215 @@
+"""The form of a dock that runs models, without a widget: what is chosen, what that means, what is missing."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import chain, repeat
+from pathlib import Path
+from typing import Any, ClassVar
+
+from psygnal import SignalGroupDescriptor
+
+from diffuscope.errors import InputError
+from diffuscope.plugin.docks.kinds import STAINING, Kind
+from diffuscope.plugin.forms.planes import acquired_text
+from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts
+from diffuscope.sample_data import sample_path
+from diffuscope.scans import resampling_factor
+from diffuscope.scans.open_volume import FORMATS
+from diffuscope.scans.volume import volume_factors
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+@dataclass
+class RunForm:
+    """Everything that a user chooses before Run. Each field emits an event when it changes.
+
+    Attributes
+    ----------
+    kind : Kind
+        Of the dock.
+    slide : SlideFacts or None
+        The layer chosen for the model's first input.
+    others : tuple of SlideFacts or None
+        Those for its further inputs, in order.
+    model : ModelFacts or None
+        The chosen model.
+    region : str
+        What to compute, a key of the kind's regions.
+    first, last : int
+        First and last slice of a volume where the region is "slices", from 0.
+    within : bool
+        Of a volume, whether only a drawn rectangle of each slice is computed.
+    options : dict of str to float
+        Those of the system's own numbers that differ from their defaults.
+    normalise : bool
+        Whether an H&E is brought to the model's reference, where the model is made for that.
+    quality : str
+        Name of one of the model's presets.
+    sampler : str
+        Empty: as the quality says.
+    steps : int
+        0: as the quality says.
+    samples, seed : int
+        Number of samples per tile; seed of the noise.
+    device : str
+        One of `DEVICES`.
+    mpp : float
+        µm per pixel of the slide as given by the user; 0: as the file says.
+    out : str
+        Result folder.
+    scheduler : str
+        Address of a dask scheduler whose workers compute; empty: this machine.
+    """
+
+    kind: Kind = STAINING
+    slide: SlideFacts | None = None
+    others: tuple[SlideFacts | None, ...] = ()
+    model: ModelFacts | None = None
+    region: str = ""
+    first: int = 0
+    last: int = 0
+    within: bool = False
+    options: dict[str, float] = field(default_factory=dict)
+    normalise: bool = True
+    quality: str = ""
+    sampler: str = ""
+    steps: int = 0
+    samples: int = 1
+    seed: int = 0
+    device: str = "auto"
+    mpp: float = 0.0
+    out: str = ""
+    scheduler: str = ""
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+    def __post_init__(self) -> None:
+        self.region = self.region or next(iter(self.kind.regions))
+
+    @property
+    def inputs(self) -> tuple[SlideFacts | None, ...]:
+        """Chosen layers, one an input of the model."""
+        return (self.slide, *self.others)
+
+    @property
+    def used_mpp(self) -> float | None:
+        """µm per pixel that the run will take the slide to have."""
+        return self.mpp or (self.slide.mpp if self.slide else None)
+
+    def resolution_text(self) -> str:
+        """Say which µm/px or mm were found and are needed, and what follows from that."""
+        if self.slide is None or self.model is None:
+            return ""
+        if self.kind.takes_volumes:
+            return _spacing_text(self.slide, self.model)
+        needed = f"the model needs {self.model.mpp:.3g}"
+        if self.used_mpp is None:
+            return f"The slide does not state its µm/px; {needed}. Give it below (40x is about 0.25, 20x about 0.5)."
+        found = f"Given: {self.mpp:.3g} µm/px" if self.mpp else f"Found: {self.used_mpp:.3g} µm/px"
+        if self.mpp and self.slide.mpp is not None:
+            found += f" (the file says {self.slide.mpp:.3g})"
+        factor = resampling_factor(replace(self.slide, mpp=self.used_mpp), self.model.mpp)
+        if factor == 1.0:
+            return f"{found}; {needed}: used as it is."
+        if factor > 1.0:
+            return f"{found}; {needed}: reduced {factor:.2f}×."
+        return f"{found}; {needed}: enlarged {1 / factor:.2f}×, which adds no detail."
+
+    def problem(self) -> str:
+        """Return the first thing that stands in the way of Run as one sentence; empty when nothing does."""
+        if self.slide is None:
+            return self.kind.empty
+        if self.model is None:
+            return "Choose a model."
+        named = list(zip(self.model.inputs, chain(self.inputs, repeat(None)), strict=False))
+        for number, (port, layer) in enumerate(named):
+            if layer is None:
+                return f"Choose a layer for {port.name}."
+            if twin := next((other.name for other, same in named[:number] if same == layer), ""):
+                return f"“{layer.name}” is chosen for {twin} and for {port.name}: choose another layer for one of them."
+            if self.kind.takes_volumes and layer.spacing is None:
+                return f"“{layer.name}” does not state its mm: open its file, or give the layer a scale and units."
+        if not self.kind.takes_volumes and self.used_mpp is None:
+            return "Give the slide's µm/px: the file does not state it."
+        if self.region == "slices" and self.first > self.last:
+            return f"Slices from {self.first} to {self.last} are none: let the first come first."
+        if not self.out.strip():
+            return "Choose an output folder."
+        return ""
+
+    def settings(self) -> dict[str, Any]:
+        """Return the keyword arguments of `diffuscope.api.run.run`, all but source, region and overwrite.
+
+        ``slices`` are there where a range of them was chosen, ``options`` and ``normalise`` where they are not the
+        defaults.
+
+        Raises
+        ------
+        InputError
+            With the sentence of `problem`.
+        """
+        if problem := self.problem():
+            raise InputError(problem)
+        assert self.model is not None
+        return {
+            "model": self.model.name,
+            "out": Path(self.out.strip()).expanduser(),
+            "mpp": self.mpp or None,
+            "quality": self.quality or None,
+            "sampler": self.sampler or None,
+            "steps": self.steps or None,
+            "samples": self.samples,
+            "seed": self.seed,
+            "device": self.device,
+            "scheduler": self.scheduler.strip() or None,
+            **({"slices": f"{self.first}:{self.last + 1}"} if self.region == "slices" else {}),
+            **({"options": dict(self.options)} if self.options else {}),
+            **({"normalise": False} if self.model.normalises and not self.normalise else {}),
+        }
+
+
+def _spacing_text(volume: SlideFacts, model: ModelFacts) -> str:
+    """Say which mm were found and are needed."""
+    wanted = model.inputs[0].spacing
+    assert wanted is not None
+    plane = " × ".join(f"{step:.3g}" for step in reversed(wanted[1:]))
+    needed = f"the model needs {plane} mm in the plane of a slice"
+    if wanted[0] is not None:
+        needed = f"the model needs {plane} × {wanted[0]:.3g} mm"
+    if volume.spacing is None:
+        return f"The volume does not state its mm; {needed}."
+    found = " × ".join(f"{step:.3g}" for step in reversed(volume.spacing))
+    z, y, x = (own if model is None else model for own, model in zip(volume.spacing, wanted, strict=True))
+    fits = volume_factors(volume.spacing, (z, y, x)) == (1.0, 1.0, 1.0)
+    text = f"Found: {found} mm (x, y, z), {volume.slices} slices; {needed}: {'used as it is' if fits else 'resampled'}."
+    return " ".join(filter(None, (text, acquired_text(volume.spacing))))
+
+
+def suggest_out(slide: SlideFacts, model_name: str) -> Path:
+    """Return a result folder that does not exist yet: beside the slide, or in the temporary folder.
+
+    Samples that came with the package are never written beside.
+    """
+    stem = slide.path.name if slide.path else slide.name
+    for ending in (*sorted(FORMATS, key=len, reverse=True), ".zarr", ".tiff", ".tif", ".svs", ".ome"):
+        stem = stem.removesuffix(ending)
+    stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in stem) or "slide"
+    base = f"{stem}.{Path(model_name).name}"
+    folder = slide.path.parent if slide.path else None
+    if folder is None or folder == sample_path() or not os.access(folder, os.W_OK):
+        folder = Path(tempfile.gettempdir()) / "diffuscope"
+    return unused(folder / f"{base}.ome.zarr")
+
+
+def unused(path: Path, is_taken: Callable[[Path], bool] = Path.exists) -> Path:
+    """Return `path`, or the first of name-2, name-3, … that is not taken: does not exist, if not told otherwise."""
+    stem = path.name.removesuffix(".ome.zarr")
+    number, candidate = 1, path
+    while is_taken(candidate):
+        number += 1
+        candidate = path.with_name(f"{stem}-{number}.ome.zarr")
+    return candidate

@@ -1,0 +1,287 @@
+"""The form of a dock that runs models: widgets for `RunForm`, nothing else."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QWidget,
+)
+
+from diffuscope.plugin.forms.card_text import card_text
+from diffuscope.plugin.forms.option_rows import OptionRows
+from diffuscope.plugin.forms.run import DEVICES, RunForm, suggest_out
+from diffuscope.plugin.forms.slice_row import SliceRow
+from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts
+from diffuscope.plugin.widgets.rows import RowBlock, combo, fill, form_layout, quiet, side_by_side, small_text, spin
+from diffuscope.ports.matching import guess_channels
+
+OTHER_MODEL = "Choose a model folder…"
+DEVICE_NAMES = {"auto": "Automatic", "cpu": "CPU", "cuda": "CUDA (NVIDIA)", "mps": "MPS (Apple)"}
+
+
+class FormWidget(QWidget):
+    """Shows a `RunForm` and writes what the user changes into it.
+
+    Attributes
+    ----------
+    model_is_chosen : bool
+        Whether the user has chosen or run a model. As long as not, it goes by the name of the layer.
+    """
+
+    #: Places of the input among the model's and of the layer among those listed.
+    layer_chosen = Signal(int, int)
+    draw_asked = Signal()
+    folder_asked = Signal(str)
+
+    def __init__(self, form: RunForm, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.form = form
+        self.model_is_chosen = False
+        self._models: list[ModelFacts] = []
+        self._last_suggestion = ""
+        self._build()
+        self._connect()
+        form.events.connect(self._refresh)
+        self._refresh()
+
+    def _build(self) -> None:
+        self.slide = combo()
+        self.resolution = small_text()
+        self.mpp = QDoubleSpinBox(self)
+        self.mpp.setRange(0.0, 100.0)
+        self.mpp.setDecimals(4)
+        self.mpp.setSingleStep(0.05)
+        self.mpp.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.mpp.setToolTip("µm per pixel of the slide, where the file does not state it or is wrong")
+        self.model = combo()
+        self.model.addItem(OTHER_MODEL, OTHER_MODEL)
+        self.model.setPlaceholderText("choose a model")
+        self.about = small_text()
+        self.region = combo()
+        for key, name in self.form.kind.regions.items():
+            self.region.addItem(name, key)
+        self.draw = QPushButton("Draw…")
+        self.draw.setToolTip("Add a shapes layer to draw a region in")
+        self.within = QCheckBox("Only within a drawn rectangle", self)
+        self.within.setToolTip("Compute that rectangle of every slice; in a fraction of the time")
+        self.within.setVisible(self.form.kind.takes_volumes)
+        self.region_text = small_text()
+        self.normalise = QCheckBox("Normalise the H&&E", self)
+        self.normalise.setToolTip(
+            "Bring its stains to the model's reference, by the colours of the whole slide. Without, a slide that is "
+            "stained otherwise than those of the training is seen as it is"
+        )
+        self.quality = combo()
+        self.samples = spin(1, 64, "Samples per tile: with two or more, uncertainty is their spread")
+        self.out = QLineEdit()
+        self.out.setToolTip("Result folder (OME-Zarr)")
+        self.browse = QToolButton()
+        self.browse.setText("…")
+        self.browse.setToolTip("Choose where the result goes")
+        self.device = combo()
+        for device in DEVICES:
+            self.device.addItem(DEVICE_NAMES[device], device)
+        self.seed = spin(0, 2**31 - 1, "The same seed gives the same pixels")
+        self.sampler = combo()
+        self.steps = spin(0, 4000, "Denoising steps a sample")
+        self.steps.setSpecialValueText("as the quality says")
+        self.scheduler = QLineEdit()
+        self.scheduler.setPlaceholderText("this machine")
+        self.scheduler.setToolTip("Address of a dask scheduler whose workers compute, e.g. tcp://10.0.0.1:8786")
+
+        is_volume = self.form.kind.takes_volumes
+        rows = form_layout(self)
+        self.noun = QLabel()
+        rows.addRow(self.noun, self.slide)
+        self.inputs = [self.slide]
+        self._more_inputs = RowBlock(rows, self.slide)
+        rows.addRow(self.resolution)
+        self.mpp.setVisible(not is_volume)
+        if not is_volume:
+            rows.addRow("µm/px", self.mpp)
+        rows.addRow("Model", self.model)
+        rows.addRow(self.about)
+        if is_volume:
+            self.slices = SliceRow(self.form)
+            rows.addRow("Region", self.region)
+            rows.addRow(self.slices)
+            rows.addRow(side_by_side(self.within, self.draw))
+        else:
+            rows.addRow("Region", side_by_side(self.region, self.draw))
+        rows.addRow(self.region_text)
+        rows.addRow(self.normalise)
+        rows.addRow("Quality", self.quality)
+        rows.addRow("Samples", self.samples)
+        self.options = OptionRows(self.form, rows, self.samples)
+        rows.addRow("Seed", self.seed)
+        rows.addRow("Device", self.device)
+        rows.addRow("Result", side_by_side(self.out, self.browse))
+
+        self.advanced = QWidget()
+        folded = form_layout(self.advanced)
+        folded.addRow("Sampler", self.sampler)
+        folded.addRow("Steps", self.steps)
+        folded.addRow("Cluster", self.scheduler)
+        self.fold = QToolButton()
+        self.fold.setText("Advanced")
+        self.fold.setCheckable(True)
+        self.fold.setArrowType(Qt.ArrowType.RightArrow)
+        self.fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.advanced.hide()
+        rows.addRow(self.fold)
+        rows.addRow(self.advanced)
+
+    def _connect(self) -> None:
+        self.slide.activated.connect(partial(self.layer_chosen.emit, 0))
+        self.model.activated.connect(self._pick_model)
+        self.draw.clicked.connect(self.draw_asked)
+        self.browse.clicked.connect(self._pick_out)
+        self.fold.toggled.connect(self._unfold)
+        self.region.activated.connect(lambda: setattr(self.form, "region", self.region.currentData()))
+        for name in ("within", "normalise"):
+            getattr(self, name).toggled.connect(lambda on, name=name: setattr(self.form, name, on))
+        self.quality.activated.connect(lambda: setattr(self.form, "quality", self.quality.currentData()))
+        self.sampler.activated.connect(lambda: setattr(self.form, "sampler", self.sampler.currentData()))
+        self.device.activated.connect(lambda: setattr(self.form, "device", self.device.currentData()))
+        for name in ("mpp", "samples", "seed", "steps"):
+            getattr(self, name).valueChanged.connect(lambda value, name=name: setattr(self.form, name, value))
+        self.out.textEdited.connect(lambda text: setattr(self.form, "out", text))
+        self.scheduler.textEdited.connect(lambda text: setattr(self.form, "scheduler", text))
+
+    def set_layers(self, names: list[str], chosen: list[int]) -> None:
+        """List the layers that can be an input; `chosen` has a place in them for each input, -1 for none."""
+        if len(chosen) != len(self.inputs):
+            self._show_inputs(len(chosen))
+        for box, index in zip(self.inputs, chosen, strict=True):
+            with quiet(box):
+                box.clear()
+                box.addItems(names or [f"(no {self.form.kind.noun.lower()} is open)"])
+                box.setCurrentIndex(index if names else 0)
+                box.setPlaceholderText("choose a layer")
+                box.setEnabled(bool(names))
+
+    def set_inputs(self, inputs: list[SlideFacts | None]) -> None:
+        """Take over the chosen layers."""
+        if inputs[0] != self.form.slide:
+            self.form.slide = inputs[0]
+            self.form.mpp = 0.0
+            self.form.first, self.form.last = 0, (inputs[0].slices or 1) - 1 if inputs[0] else 0
+            self.suggest()
+            self._go_by_name()
+        self.form.others = tuple(inputs[1:])
+
+    def _show_inputs(self, number: int) -> None:
+        """Have a row for each input of the model."""
+        self.inputs = [self.slide, *(combo() for _ in range(number - 1))]
+        ports = self.form.model.inputs if self.form.model else ()
+        self._more_inputs.show([(port.name, box) for port, box in zip(ports[1:], self.inputs[1:], strict=False)])
+        for place, box in enumerate(self.inputs[1:], start=1):
+            box.activated.connect(partial(self.layer_chosen.emit, place))
+
+    def add_model(self, model: ModelFacts, *, choose: bool) -> None:
+        """List a model, and choose it if asked to or if it is the first."""
+        self._models = [known for known in self._models if known.name != model.name] + [model]
+        with quiet(self.model):
+            self.model.clear()
+            for known in self._models:
+                self.model.addItem(known.title, known.name)
+            self.model.addItem(OTHER_MODEL, OTHER_MODEL)
+        self.model_is_chosen |= choose
+        if choose or self.form.model is None:
+            self._choose(model)
+        self._go_by_name()
+        self._refresh()
+
+    def suggest(self) -> None:
+        """Propose a result folder, unless the user has typed one."""
+        if self.form.slide and self.form.model and self.form.out in ("", self._last_suggestion):
+            self.form.out = self._last_suggestion = str(suggest_out(self.form.slide, self.form.model.name))
+
+    def _go_by_name(self) -> None:
+        """Choose the first model whose only input is what the layer's name says, unless the user has chosen one."""
+        if self.model_is_chosen or self.form.slide is None:
+            return
+        name = self.form.slide.name
+        alone = (model for model in self._models if len(model.inputs) == 1 and model.inputs[0].kind == "map")
+        told = next((model for model in alone if guess_channels([name], model.inputs)), None)
+        if told is not None and told != self.form.model:
+            self._choose(told)
+
+    def _choose(self, model: ModelFacts) -> None:
+        self.form.options = {}
+        self.form.model = model
+        self.form.quality = next(iter(model.presets))
+        self.form.sampler = ""
+        self.suggest()
+
+    def _pick_model(self, index: int) -> None:
+        if index < len(self._models):
+            self.model_is_chosen = True
+            self._choose(self._models[index])
+            return
+        self._refresh()
+        if folder := QFileDialog.getExistingDirectory(self, "Model folder"):
+            self.folder_asked.emit(folder)
+
+    def _pick_out(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(
+            self,
+            "Result folder",
+            self.form.out,
+            "OME-Zarr (*.ome.zarr)",
+            options=QFileDialog.Option.DontConfirmOverwrite,
+        )
+        if path:
+            self.form.out = path if path.endswith(".zarr") else f"{path}.ome.zarr"
+
+    def _noun(self) -> str:
+        """What the first input is called: as the model has it where that tells more than the kind."""
+        model = self.form.model
+        if model is None or model.inputs[0].kind == "rgb":
+            return self.form.kind.noun
+        return model.inputs[0].name[0].upper() + model.inputs[0].name[1:]
+
+    def _unfold(self, shown: bool) -> None:
+        self.fold.setArrowType(Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow)
+        self.advanced.setVisible(shown)
+
+    def _refresh(self, _: Any = None) -> None:
+        form, model = self.form, self.form.model
+        self.resolution.setText(form.resolution_text())
+        is_stated = form.slide is None or form.slide.mpp is not None
+        self.mpp.setSpecialValueText("as the file says" if is_stated else "not stated")
+        self.resolution.setVisible(bool(self.resolution.text()))
+        self.about.setText(card_text(model) if model else "")
+        self.about.setVisible(model is not None)
+        self.noun.setText(self._noun())
+        if model:
+            presets = {
+                key: f"{key.capitalize()} ({name}, {steps} steps)" for key, (name, steps) in model.presets.items()
+            }
+            fill(self.quality, presets, form.quality)
+            fill(self.sampler, {"": "as the quality says", **{name: name for name in model.samplers}}, form.sampler)
+        choices = ((self.region, form.region), (self.device, form.device), (self.model, model.name if model else None))
+        for widget, value in choices:
+            with quiet(widget):
+                widget.setCurrentIndex(widget.findData(value))
+        self.normalise.setVisible(model is not None and model.normalises)
+        for name in ("within", "normalise"):
+            with quiet(getattr(self, name)):
+                getattr(self, name).setChecked(getattr(form, name))
+        for name in ("mpp", "samples", "seed", "steps"):
+            with quiet(getattr(self, name)):
+                getattr(self, name).setValue(getattr(form, name))
+        if self.out.text() != form.out:
+            self.out.setText(form.out)
+            self.out.setCursorPosition(len(form.out))

@@ -1,0 +1,74 @@
+"""The fields of the dock "Train", bound to a `TrainForm`."""
+
+from __future__ import annotations
+
+from qtpy.QtWidgets import QCheckBox, QLineEdit, QPushButton, QWidget
+
+from diffuscope.plugin.forms.train import SCRATCH, TrainForm
+from diffuscope.plugin.widgets.pieces import mpp_spin
+from diffuscope.plugin.widgets.rows import combo, form_layout, side_by_side, spin
+
+
+class TrainFields(QWidget):
+    """Data, model to begin with, steps, place to write.
+
+    Attributes
+    ----------
+    form : TrainForm
+        What is chosen.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.form = TrainForm()
+        self.data = QLineEdit()
+        self.data.setPlaceholderText("folder with he/ and ihc/, or cases.csv")
+        self.browse_data = QPushButton("…")
+        self.browse_data.setFixedWidth(32)
+        self.mpp = mpp_spin()
+        self.model = combo()
+        self.model.addItem(SCRATCH, SCRATCH)
+        self.stain = QLineEdit()
+        self.stain.setPlaceholderText("e.g. CD3")
+        self.steps = spin(1, 1_000_000, "Optimiser steps of 4 crops; 300 fine-tune, tens of thousands train anew")
+        self.steps.setValue(self.form.steps)
+        self.out = QLineEdit()
+        self.out.setPlaceholderText("model folder to write")
+        self.resume = QCheckBox("Go on with the unfinished training there")
+        self._form = form_layout(self)
+        self._form.addRow("Pairs", side_by_side(self.data, self.browse_data))
+        self._form.addRow("µm/px", self.mpp)
+        self._form.addRow("Begin with", self.model)
+        self._form.addRow("Stain", self.stain)
+        self._form.addRow("Steps", self.steps)
+        self._form.addRow("Model", self.out)
+        self._form.addRow("", self.resume)
+        for edit in (self.data, self.stain, self.out):
+            edit.textChanged.connect(self._read)
+        self.mpp.valueChanged.connect(self._read)
+        self.steps.valueChanged.connect(self._read)
+        self.model.currentIndexChanged.connect(self._read)
+        self._read()
+
+    @property
+    def resumes(self) -> bool:
+        """Whether to go on with an unfinished training."""
+        return self.resume.isVisibleTo(self) and self.resume.isChecked()
+
+    def add_model(self, name: str, title: str, *, is_usual: bool) -> None:
+        """Offer a model of the shelf; the first usual one is chosen, since few have pairs enough to begin anew."""
+        self.model.addItem(f"Fine-tune: {title}", name)
+        if is_usual and self.model.currentIndex() == 0:
+            self.model.setCurrentIndex(self.model.count() - 1)
+
+    def show_resume(self) -> None:
+        """Offer to go on where there is something to go on with."""
+        self.resume.setVisible(bool(self.form.out.strip()) and self.form.folder.is_dir())
+
+    def _read(self) -> None:
+        form = self.form
+        form.data, form.stain, form.out = self.data.text(), self.stain.text(), self.out.text()
+        form.mpp, form.steps = self.mpp.value(), self.steps.value()
+        form.model = self.model.currentData() or SCRATCH
+        self._form.setRowVisible(self.stain, form.model == SCRATCH)
+        self.show_resume()

@@ -1,0 +1,1 @@
+"""What a dock does, in a process of its own."""

@@ -1,0 +1,171 @@
+"""One job from press to end, as a generator for a worker thread: everything slow that is not the window's."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from diffuscope.engine.events import Finished, Started, TileDone
+from diffuscope.errors import InputError
+from diffuscope.plugin.jobs.child import Child, drive
+from diffuscope.plugin.jobs.process import Failed
+from diffuscope.plugin.jobs.scratch import write_scratch, write_scratch_volume
+from diffuscope.plugin.layers.facts import SlideFacts
+from diffuscope.plugin.layers.placement import Placement
+from diffuscope.plugin.layers.results import LayerTuple, result_layers
+from diffuscope.results.result import Result, is_result, open_result
+from diffuscope.tiling.plan import Region
+
+if TYPE_CHECKING:
+    from diffuscope.jobs.inputs import Source  # brings torch
+
+#: What a job has written is read for the window at most this often.
+_RENEW_SECONDS = 0.7
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What goes into one input of the model.
+
+    Attributes
+    ----------
+    key : str
+        Of the input's port.
+    facts : SlideFacts
+        The layer.
+    pixels : array-like or None
+        The finest level of a layer without a file.
+    channel : int or None
+        The channel to take of the file; None takes the file as it is.
+    """
+
+    key: str
+    facts: SlideFacts
+    pixels: Any = None
+    channel: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """All of a job, bound when Run was pressed: no layer is looked at afterwards.
+
+    Attributes
+    ----------
+    inputs : tuple of Given
+        In the order of the model's inputs.
+    placement : Placement
+        Where the first of them lay in the viewer.
+    region : Region or None
+        None: all tissue.
+    settings : dict
+        Further keyword arguments of `diffuscope.run`, among them ``out``.
+    overwrite : bool
+        Whether a result in the way may be replaced.
+    """
+
+    inputs: tuple[Given, ...]
+    placement: Placement
+    region: Region | None
+    settings: dict[str, Any]
+    overwrite: bool
+
+    @property
+    def slide(self) -> SlideFacts:
+        """The first input."""
+        return self.inputs[0].facts
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The canvas is there: its folder, and layers to show while it fills."""
+
+    out: str
+    layers: list[LayerTuple]
+
+
+@dataclass(frozen=True)
+class Renewed:
+    """What the job has written lies in memory, in the data of the opened layers."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The job is over; `result` is None where nothing was kept."""
+
+    result: Result | None
+
+
+def carry_out(child: Child, request: Request, stop: threading.Event) -> Generator[Any, None, None]:
+    """Yield the events of a run, an `Opened` after its `Started`, and an `Ended` last; None now and then.
+
+    A `Renewed` comes now and then after tiles. An error comes as a `Failed` before the `Ended`.
+    """
+    out = Path(request.settings["out"])
+    layers: list[LayerTuple] = []
+    scratch: list[Path] = []
+    renewed = time.monotonic()
+    try:
+        try:
+            source = _source(request, scratch)
+        except InputError as error:
+            yield Failed(str(error))
+            yield Ended(None)
+            return
+        ours, any_done = False, bool(request.settings.get("resume"))
+        if not stop.is_set():
+            for message in drive(
+                child, "run", source=source, region=request.region, overwrite=request.overwrite, **request.settings
+            ):
+                yield message
+                if isinstance(message, Started):
+                    ours = True
+                    layers = result_layers(open_result(out), request.placement)
+                    yield Opened(message.out, layers)
+                any_done = any_done or isinstance(message, TileDone)
+                if isinstance(message, TileDone) and time.monotonic() - renewed > _RENEW_SECONDS:
+                    _renew(layers)
+                    renewed = time.monotonic()
+                    yield Renewed()
+                if isinstance(message, Failed) and ours and not any_done:
+                    # run() tidies up after its own errors; a child that was killed could not
+                    shutil.rmtree(out, ignore_errors=True)
+                if stop.is_set() and not isinstance(message, Finished):
+                    child.cancel()
+        _renew(layers)
+        # a refused run leaves a folder that was there before untouched, and that is not this job's result
+        yield Ended(open_result(out) if ours and is_result(out) else None)
+    finally:
+        for path in scratch:
+            shutil.rmtree(path.parent, ignore_errors=True)
+
+
+def _source(request: Request, scratch: list[Path]) -> Source:
+    """Return what `diffuscope.run` takes; layers without a file are written to one, which is added to `scratch`."""
+    texts: dict[str, str | Path] = {}
+    for given in request.inputs:
+        facts, path = given.facts, given.facts.path
+        if path is None:
+            try:
+                if facts.spacing is not None:
+                    path = write_scratch_volume(given.pixels, name=facts.name, spacing=facts.spacing)
+                else:
+                    path = write_scratch(given.pixels, name=facts.name, mpp=facts.mpp)
+            # SimpleITK raises RuntimeError for whatever went wrong
+            except (OSError, RuntimeError) as error:
+                why = getattr(error, "strerror", None) or "the disk may be full"
+                raise InputError(f"“{facts.name}” could not be written to a temporary file: {why}.") from error
+            scratch.append(path)
+        texts[given.key] = path if given.channel is None else f"{path}#{given.channel}"
+    return next(iter(texts.values())) if len(texts) == 1 else texts
+
+
+def _renew(layers: list[LayerTuple]) -> None:
+    """Read what changed on disk, here and not on the main thread."""
+    for data, about, _ in layers:
+        for level in data if about["multiscale"] else [data]:
+            level.renew()

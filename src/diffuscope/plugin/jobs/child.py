@@ -1,0 +1,157 @@
+"""Jobs in the child process, seen from napari: start, follow, cancel, survive a crash."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import sys
+import threading
+import types
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from ctypes import c_double, c_longlong
+from math import nan
+from typing import Any
+
+from diffuscope.plugin.jobs.process import Failed, Returned, serve
+
+VERBS = "diffuscope.plugin.jobs.verbs"
+_EVERY_JOB = 2**62
+_log = logging.getLogger(__name__)
+_main_lock = threading.Lock()
+
+
+class Child:
+    """A child process that is started when first needed and kept for the next job.
+
+    One job at a time. `submit` and `receive` belong to the thread that drives the job; `cancel` and
+    `close` may be called from any thread at any time.
+
+    Parameters
+    ----------
+    verbs : str
+        Module that holds the commands.
+    """
+
+    def __init__(self, verbs: str = VERBS) -> None:
+        self._verbs = verbs
+        self._context = multiprocessing.get_context("spawn")
+        # a plain number, not an Event: its semaphore would stay locked by a child that is killed
+        self._cancelled_up_to: Any = self._context.Value(c_longlong, -1, lock=False)
+        self._place: Any = self._context.Array(c_double, [nan] * 3, lock=False)
+        self._last = -1
+        self._process: Any = None
+        self._connection: Any = None
+        self._closed = False
+
+    @property
+    def pid(self) -> int | None:
+        """Process id; None where no process is alive."""
+        process = self._process
+        return process.pid if process is not None and process.is_alive() else None
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    def submit(self, command: str, arguments: dict[str, Any]) -> int:
+        """Send a command, starting the process where there is none, and return the job's number."""
+        if self.pid is None and not self._closed:
+            self._start()
+        self._last += 1
+        with suppress(OSError):  # a child that died meanwhile is noticed by receive()
+            self._connection.send((self._last, command, arguments))
+        return self._last
+
+    def receive(self, job: int, *, timeout: float) -> Any:
+        """Return the job's next message, or None where none came within `timeout` seconds."""
+        try:
+            if self._closed:
+                return Failed("The compute process was closed.")
+            if not self._connection.poll(timeout):
+                return None
+            number, message = self._connection.recv()
+        except (EOFError, OSError):
+            return Failed("The compute process was closed." if self._closed else self._crashed())
+        return message if number == job else None
+
+    def cancel(self, job: int | None = None) -> None:
+        """Ask a job and those before it, or all that were sent so far, to stop before their next step.
+
+        Harmless where they are over.
+        """
+        self._cancelled_up_to.value = max(self._cancelled_up_to.value, self._last if job is None else job)
+
+    def look_at(self, *place: float) -> None:
+        """Say where the user looks on the input of the job at work, level-0 px: tiles near there come first.
+
+        (y, x) on a slide, (z, y, x) in a volume.
+        """
+        self._place[:] = (*[nan] * (3 - len(place)), *place)
+
+    def close(self, patience: float = 1.0) -> None:
+        """End the process: politely, then after `patience` seconds without asking."""
+        self._closed = True
+        self._cancelled_up_to.value = _EVERY_JOB
+        process = self._process
+        if process is None:
+            return
+        with suppress(OSError, ValueError):
+            self._connection.send(None)
+        for end in (lambda: None, process.terminate, process.kill):
+            end()
+            process.join(patience)
+            if not process.is_alive():
+                break
+
+    def _start(self) -> None:
+        self._connection, theirs = self._context.Pipe()
+        # daemon: Python ends it at exit even where nobody called close()
+        self._process = self._context.Process(
+            target=serve,
+            args=(theirs, self._cancelled_up_to, self._place, self._verbs),
+            name="diffuscope-compute",
+            daemon=True,
+        )
+        with _empty_main():
+            self._process.start()
+        theirs.close()
+
+    def _crashed(self) -> str:
+        self._process.join(1.0)
+        code = self._process.exitcode
+        why = "often: out of memory" if code == -9 else f"exit code {code}"
+        return f"The compute process ended unexpectedly ({why}); press Run to try again with a new one."
+
+
+def drive(child: Child, command: str, **arguments: Any) -> Generator[Any, None, None]:
+    """Run one command in the child and yield its messages.
+
+    The last message is a `Returned` or a `Failed`; None means "nothing yet" and gives a thread worker
+    the occasion to quit. Leaving early cancels the job.
+    """
+    job = child.submit(command, arguments)
+    try:
+        while True:
+            message = child.receive(job, timeout=0.1)
+            if isinstance(message, Failed) and message.trace:
+                _log.error("%s failed in the compute process:\n%s", command, message.trace)
+            yield message
+            if isinstance(message, Returned | Failed):
+                return
+    finally:
+        child.cancel(job)
+
+
+@contextmanager
+def _empty_main() -> Iterator[None]:
+    # A spawned child runs the parent's main script again. That script may be the user's own, without
+    # an ``if __name__ == "__main__"``, and would open a second napari: so the child is shown an empty one.
+    with _main_lock:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main

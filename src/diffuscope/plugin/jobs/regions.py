@@ -1,0 +1,112 @@
+"""Load and penetration of drawn regions: asked for when the button is pressed, measured in the child process."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from diffuscope.errors import InputError
+from diffuscope.plugin.forms.regions import layer_regions
+from diffuscope.plugin.jobs.child import Child, drive
+from diffuscope.plugin.jobs.process import Failed
+from diffuscope.plugin.jobs.resume import find_layer
+from diffuscope.plugin.jobs.scratch import scratch_name, write_scratch
+from diffuscope.plugin.layers.facts import SlideFacts, slide_facts
+from diffuscope.plugin.layers.slides import region_layer
+from diffuscope.results.result import Result
+from diffuscope.tiling.plan import Region
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """All of a measurement, bound when it was asked for.
+
+    Attributes
+    ----------
+    result : Path
+        Result folder.
+    facts : SlideFacts
+        The layer of the model's first input, in which vessels are found.
+    pixels : array-like or None
+        Its finest level where it has no file.
+    regions : dict of str to Region
+        Drawn ones by name; none: all tissue.
+    threshold : float or None
+        What is brighter is vessel; None: found by itself.
+    """
+
+    result: Path
+    facts: SlideFacts
+    pixels: Any = None
+    regions: dict[str, Region]
+    threshold: float | None
+
+
+def measurement_of(result: Result, viewer: Any, layers: list[Any], *, threshold: float | None) -> Asked:
+    """Bind what is to be measured: every shape of the regions layer, or all tissue where nothing is drawn.
+
+    Parameters
+    ----------
+    result : Result
+        Complete.
+    viewer : napari.Viewer
+        With the shapes.
+    layers : list of napari layers
+        The open inputs.
+    threshold : float or None
+        As of `Asked`.
+
+    Raises
+    ------
+    InputError
+        The vessels are not open, or a shape encloses nothing.
+    """
+    if not result.complete:
+        raise InputError(f"{result.path.name} is incomplete: continue its run first.")
+    asked = next(iter(result.record["inputs"].values()))
+    layer, facts = _vessels(asked, layers, f"to measure {result.path.name}: its vessels are found there")
+    shapes = region_layer(viewer)
+    return Asked(
+        result=result.path,
+        facts=facts,
+        pixels=None if facts.path else layer.data[0] if layer.multiscale else layer.data,
+        regions=layer_regions(shapes, layer) if shapes is not None and len(shapes.data) else {},
+        threshold=threshold,
+    )
+
+
+def measure_in(child: Child, asked: Asked) -> Generator[Any, None, None]:
+    """Yield the messages of the measurement; a layer without a file is written to one meanwhile."""
+    path, copy = asked.facts.path, None
+    try:
+        if path is None:
+            try:
+                path = copy = write_scratch(asked.pixels, name=asked.facts.name, mpp=asked.facts.mpp)
+            except OSError as error:
+                why = error.strerror or "the disk may be full"
+                yield Failed(f"“{asked.facts.name}” could not be written to a temporary file: {why}.")
+                return
+        yield from drive(
+            child,
+            "measure_regions",
+            result=asked.result,
+            vessels=str(path),
+            is_copy=copy is not None,
+            regions=asked.regions,
+            threshold=asked.threshold,
+        )
+    finally:
+        if copy is not None:
+            shutil.rmtree(copy.parent, ignore_errors=True)
+
+
+def _vessels(asked: dict[str, Any], layers: list[Any], why: str) -> tuple[Any, SlideFacts]:
+    """Return the layer of an input by its file, or that of the name which its copy had."""
+    for layer in layers:
+        facts = slide_facts(layer)
+        if facts.path is None and scratch_name(facts.name) == asked["name"]:
+            return layer, facts
+    return find_layer(asked, layers, why)

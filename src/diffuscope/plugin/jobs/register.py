@@ -1,0 +1,132 @@
+"""One registration from press to end, as a generator for a worker thread: everything slow that is not the window's."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+from collections.abc import Generator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffuscope.plugin.jobs.child import Child, drive
+from diffuscope.plugin.jobs.process import Failed, Returned
+from diffuscope.plugin.jobs.scratch import write_scratch
+from diffuscope.plugin.layers.facts import SlideFacts
+from diffuscope.plugin.layers.marks import write_pairs
+from diffuscope.plugin.layers.placement import Placement
+from diffuscope.results.result import Result, open_result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One of the two slides.
+
+    Attributes
+    ----------
+    facts : SlideFacts
+        The slide.
+    pixels : array-like or None
+        The finest level of a slide without a file.
+    mpp : float or None
+        µm per pixel given by the user.
+    """
+
+    facts: SlideFacts
+    pixels: Any
+    mpp: float | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Request:
+    """All of a registration, bound when Run was pressed: no layer is looked at afterwards.
+
+    Attributes
+    ----------
+    fixed, moving : Side
+        The slide that stays and the one that is moved.
+    placement : Placement
+        Where the slide that stays lay in the viewer.
+    landmarks : Path, ndarray of shape (n, 4) or None
+        A table, or pairs as of `marks.clicked_pairs`.
+    affine_only : bool
+        Leave the B-spline out.
+    out : Path
+        Result folder.
+    overwrite : bool
+        Whether a result in the way may be replaced.
+    """
+
+    fixed: Side
+    moving: Side
+    placement: Placement
+    landmarks: Path | NDArray[np.float64] | None
+    affine_only: bool
+    out: Path
+    overwrite: bool
+
+    @property
+    def kept_landmarks(self) -> Path:
+        """Where pairs that were clicked are kept, so that the run record's command finds them."""
+        return self.out.with_name(f"{self.out.name.removesuffix('.zarr').removesuffix('.ome')}.landmarks.csv")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The registration is over; `result` is None where it was cancelled."""
+
+    result: Result | None
+
+
+def register(child: Child, request: Request, stop: threading.Event) -> Generator[Any, None, None]:
+    """Yield what is being done, in words, then a `Failed` or an `Ended`; None now and then."""
+    with ExitStack() as stack:
+        try:
+            fixed, moving = (_file(side, stack) for side in (request.fixed, request.moving))
+            clicked = None
+            if isinstance(request.landmarks, np.ndarray):
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="diffuscope-")))
+                clicked = folder / request.kept_landmarks.name
+                write_pairs(clicked, request.landmarks)
+        except OSError as error:
+            yield Failed(f"{error.filename or 'A temporary file'} could not be written: {error.strerror}.")
+            return
+        if stop.is_set():
+            yield Ended(None)
+            return
+        for message in drive(
+            child,
+            "register",
+            fixed=fixed,
+            moving=moving,
+            out=request.out,
+            landmarks=clicked or request.landmarks,
+            affine_only=request.affine_only,
+            fixed_mpp=request.fixed.mpp,
+            moving_mpp=request.moving.mpp,
+            overwrite=request.overwrite,
+        ):
+            if stop.is_set():
+                child.cancel()
+            if not isinstance(message, Returned):
+                yield message
+            elif not message.value:
+                yield Ended(None)
+            else:
+                if clicked is not None:
+                    shutil.move(clicked, request.kept_landmarks)
+                yield Ended(open_result(message.value))
+
+
+def _file(side: Side, stack: ExitStack) -> Path:
+    """Return the file of a slide; of one without, a temporary one that goes with the stack."""
+    if side.facts.path is not None:
+        return side.facts.path
+    path = write_scratch(side.pixels, name=side.facts.name, mpp=side.facts.mpp)
+    stack.callback(shutil.rmtree, path.parent, ignore_errors=True)
+    return path

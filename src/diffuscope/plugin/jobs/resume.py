@@ -1,0 +1,81 @@
+"""An unfinished result gone on with from the dock: its record says how it was begun, an open slide is its input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from diffuscope.errors import InputError
+from diffuscope.plugin.jobs.carry_out import Given, Request
+from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts, slide_facts
+from diffuscope.plugin.layers.placement import layer_placement
+from diffuscope.results.result import Result
+from diffuscope.tiling.plan import parse_region
+
+
+def request_to_resume(result: Result, layers: list[Any], model: ModelFacts | None) -> Request:
+    """Ask for the rest of an unfinished result.
+
+    Parameters
+    ----------
+    result : Result
+        Incomplete.
+    layers : list of napari layers
+        The open slides; the one with the name of the result's input is taken. That it is the same file is checked
+        by its fingerprint when the run begins.
+    model : ModelFacts or None
+        The chosen model: a record holds names only, so a model from a folder must be chosen again.
+
+    Raises
+    ------
+    InputError
+        The slide is not open.
+    """
+    inputs, layer = [], None
+    for key, asked in result.record["inputs"].items():
+        found, facts = find_layer(asked, layers, f"to go on with {result.path.name}")
+        layer = layer or found
+        inputs.append(Given(key=key, facts=facts, channel=asked.get("channel_number")))
+    first = next(iter(result.record["inputs"].values()))
+    name = result.record["model"]["name"]
+    chosen = result.record["parameters"]
+    return Request(
+        inputs=tuple(inputs),
+        placement=layer_placement(layer, len(result.place.factors)),
+        region=parse_region(chosen["region"]) if chosen["region"] else None,
+        settings={
+            "model": model.name if model is not None and Path(model.name).name == name else name,
+            "out": result.path,
+            "mpp": first["mpp"] if first["mpp"] != first["mpp_stated"] else None,
+            **{key: chosen[key] for key in ("quality", "sampler", "steps", "samples", "seed")},
+            **{key: chosen[key] for key in ("slices", "options") if chosen.get(key)},
+            **({"normalise": False} if chosen.get("normalise") is False else {}),
+            "resume": True,
+        },
+        overwrite=False,
+    )
+
+
+def find_layer(asked: dict[str, Any], layers: list[Any], why: str) -> tuple[Any, SlideFacts]:
+    """Return the layer of the file of an input, of its channel where one was taken.
+
+    Parameters
+    ----------
+    asked : dict
+        What the run record tells of the input.
+    layers : list of napari layers
+        Among which to look.
+    why : str
+        What it is needed for, as an error says it.
+
+    Raises
+    ------
+    InputError
+        It is not among them.
+    """
+    for layer in layers:
+        facts = slide_facts(layer)
+        is_file = facts.path is not None and facts.path.name == asked["name"]
+        if is_file and facts.channel in (None, asked.get("channel_number", facts.channel)):
+            return layer, facts
+    raise InputError(f"Open {asked['name']} {why}.")

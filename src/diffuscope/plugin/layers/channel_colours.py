@@ -1,0 +1,22 @@
+"""Channels in the colours of the inputs that they are chosen for: vessels red, nuclei blue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from diffuscope.plugin.layers.facts import KEY, own_metadata
+from diffuscope.ports import Port
+
+
+def colour_channels(layers: Sequence[Any], ports: Sequence[Port]) -> None:
+    """Give layers the colormaps of their ports, unless a user has chosen one: then theirs is neither gray nor ours."""
+    for layer, port in zip(layers, ports, strict=False):
+        if layer is None or layer.rgb or port.colormap == "gray":
+            continue
+        given = own_metadata(layer).get("coloured")
+        # gray again after we coloured it is a choice, too
+        if layer.colormap.name == (given or "gray") and given != port.colormap:
+            layer.colormap = port.colormap
+            layer.blending = "additive"
+            layer.metadata[KEY] = {**own_metadata(layer), "coloured": port.colormap}

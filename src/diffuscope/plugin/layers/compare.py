@@ -1,0 +1,215 @@
+"""Two layers held against each other: figures, and a map of where they differ. No Qt; not for the main thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffuscope.errors import InputError
+from diffuscope.plugin.layers.facts import KEY, own_metadata
+from diffuscope.plugin.layers.placement import Placement, layer_placement
+from diffuscope.plugin.layers.results import LayerTuple
+
+MOST = 2**23
+"""Px of the largest level that is compared, in colour in about 0.8 GiB and 20 s: all measures compute in float64."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Picture:
+    """An image layer as it was when the comparison was asked for.
+
+    Attributes
+    ----------
+    name : str
+        Of the layer.
+    levels : sequence of array-like
+        Finest first, (h, w), or (h, w, 3 or 4) where `rgb`.
+    rgb : bool
+        Whether it is in colour.
+    placement : Placement
+        Where the finest level lies.
+    threshold : float or None
+        DAB above which a px is positive, OD, where the layer is a result whose record says it.
+    """
+
+    name: str
+    levels: Sequence[Any]
+    rgb: bool
+    placement: Placement
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """What two layers have in common.
+
+    Attributes
+    ----------
+    lines : list of list of str
+        Name of the measure with its unit, and the figure.
+    notes : str
+        What was compared, in a sentence or two.
+    layer : LayerTuple
+        The error map.
+    """
+
+    lines: list[list[str]]
+    notes: str
+    layer: LayerTuple
+
+
+def picture_of(layer: Any) -> Picture:
+    """Take a napari image layer as it is now."""
+    parameters = own_metadata(layer).get("record", {}).get("parameters", {})
+    return Picture(
+        name=layer.name,
+        levels=tuple(layer.data) if layer.multiscale else (layer.data,),
+        rgb=bool(layer.rgb),
+        placement=layer_placement(layer),
+        threshold=parameters.get("dab_threshold"),
+    )
+
+
+def compare(truth: Picture, found: Picture, *, most: int = MOST) -> Compared:
+    """Compute the measures of `diffuscope.evaluation` that need no more than two pictures, and the error map.
+
+    Colour is compared on the scale 0–255, whatever its type. PSNR and SSIM of anything else take the span of the
+    truth's values for the range, 255 where both are 8-bit.
+
+    Parameters
+    ----------
+    truth, found : Picture
+        Of one shape; of several levels that both have, the finest with at most `most` px is taken.
+    most : int
+        Px.
+
+    Returns
+    -------
+    Compared
+
+    Raises
+    ------
+    InputError
+        The two cannot be compared.
+    """
+    # Not before they are needed: these bring scipy.
+    from diffuscope.evaluation.figures import METRICS, Field, Tally
+    from diffuscope.measurement.measurements import DAB_THRESHOLD
+    from diffuscope.stains import dab_density
+
+    number, other = common_level(truth, found, most=most)
+    levels = np.asarray(truth.levels[number]), np.asarray(found.levels[other])
+    pixels = [_values(level, picture) for level, picture in zip(levels, (truth, found), strict=True)]
+    notes = [_level_note(truth, number, most)]
+    span = 255.0
+    if not truth.rgb and any(level.dtype != np.uint8 for level in levels):
+        span = float(np.ptp(pixels[0].astype(np.float64)))
+        if not span:
+            raise InputError(f"“{truth.name}” has one value everywhere, which gives PSNR and SSIM no range.")
+        notes.append(f"PSNR and SSIM take the range of the truth, {span:.4g}.")
+    threshold = found.threshold or truth.threshold or DAB_THRESHOLD
+    one = Field(pixels[0], pixels[1])
+    if truth.rgb:
+        one = Field(pixels[0], pixels[1], truth_dab=dab_density(pixels[0]), found_dab=dab_density(pixels[1]))
+        notes.append(f"DAB-positive is above {threshold:g} OD; these figures are of IHC only.")
+    for level, picture in zip(levels, (truth, found), strict=True):
+        if picture.rgb and level.shape[2] == 4 and (empty := np.mean(level[..., 3] == 0)):
+            notes.append(f"{empty:.1%} of “{picture.name}” is transparent, and counted in its colour.")
+    tally = Tally(data_range=span, threshold=threshold)
+    if not tally.add(one):
+        notes.append("The two are equal, so that PSNR is infinite.")
+    lines = [
+        # The unit of the MSE is the pictures' own, and digits that suit 0–255 suit no other range.
+        [METRICS[key].label, f"{value:.4g}" if key == "mse" else f"{value:.{METRICS[key].digits}f}"]
+        for key, value in tally.figures().items()
+    ]
+    place = level_place(truth.placement, truth.levels[0].shape, levels[0].shape)
+    about = f"{found.name} − {truth.name}"
+    return Compared(lines, " ".join(notes), error_layer(*pixels, name=about, place=place))
+
+
+def common_level(truth: Picture, found: Picture, *, most: int) -> tuple[int, int]:
+    """Return the numbers of the finest levels of one shape that have at most `most` px.
+
+    Raises
+    ------
+    InputError
+        The finest levels differ in shape, one is in colour and the other is not, or all levels are too large.
+    """
+    own, other = ([level.shape[:2] for level in picture.levels] for picture in (truth, found))
+    if own[0] != other[0]:
+        raise InputError(
+            f"“{truth.name}” has {_size(own[0])} and “{found.name}” {_size(other[0])}: choose two layers of one shape, "
+            "or register or crop one first."
+        )
+    if truth.rgb != found.rgb:
+        colour, grey = (truth, found) if truth.rgb else (found, truth)
+        raise InputError(f"“{colour.name}” is in colour and “{grey.name}” is not: choose two layers of one kind.")
+    for number, size in enumerate(own):
+        if size in other and prod(size) <= most:
+            return number, other.index(size)
+    raise InputError(
+        f"“{truth.name}” and “{found.name}” have {_size(own[0])} and no level of one shape within {most / 1e6:.1f} "
+        "million px: crop them, or save them as pyramids."
+    )
+
+
+def error_layer(
+    truth: NDArray[np.generic], found: NDArray[np.generic], *, name: str, place: dict[str, Any]
+) -> LayerTuple:
+    """Describe the absolute difference (mean over channels) of two pictures (h, w, c) as a layer.
+
+    The half per cent that is worst does not set the contrast: rare large errors must not darken all others.
+    """
+    error = np.abs(truth.astype(np.float32) - found.astype(np.float32)).mean(axis=2)
+    most = float(np.percentile(error, 99.5)) or float(error.max()) or 1.0
+    about = {
+        "name": f"error: {name}",
+        "rgb": False,
+        "colormap": "inferno",
+        "contrast_limits": (0.0, most),
+        "metadata": {KEY: {"evaluation": name}},
+        **place,
+    }
+    return error, about, "image"
+
+
+def level_place(placement: Placement, finest: Sequence[int], level: Sequence[int]) -> dict[str, Any]:
+    """Return scale, translate and units of a level, whose px may be larger by another factor along y than along x."""
+    factors = np.array(finest[:2], float) / np.array(level[:2], float)
+    return {
+        "scale": placement.scale * factors,
+        "translate": placement.translate + (factors - 1) / 2 * placement.scale,
+        "units": placement.units,
+    }
+
+
+def _values(level: NDArray[Any], picture: Picture) -> NDArray[Any]:
+    """Return (h, w, c): colour without its opacity on the scale 0–255, anything else as it is."""
+    values = level[..., :3] if picture.rgb else level[..., None]
+    if not np.isfinite(values).all():
+        raise InputError(f"“{picture.name}” holds values that are no finite numbers, and cannot be compared.")
+    if picture.rgb and values.dtype != np.uint8:
+        top = 1.0 if np.issubdtype(values.dtype, np.floating) else np.iinfo(values.dtype).max
+        return values * np.float32(255.0 / top)
+    return values
+
+
+def _level_note(truth: Picture, number: int, most: int) -> str:
+    size = _size(truth.levels[number].shape)
+    if number == 0:
+        return f"Compared at full resolution, {size}."
+    factor = truth.levels[0].shape[0] / truth.levels[number].shape[0]
+    return (
+        f"Compared at level {number + 1} of {len(truth.levels)}, {size}, reduced {factor:.3g}×: finer ones have more "
+        f"than {most / 1e6:.1f} million px, or are not in both."
+    )
+
+
+def _size(shape: Sequence[int]) -> str:
+    return f"{shape[1]:,} × {shape[0]:,} px"

@@ -1,0 +1,184 @@
+"""Images of a result as napari slices them, kept in memory piece by piece so that the window need not wait for them."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from diffuscope.results.layout import chunk_file
+from diffuscope.scans.source import paste
+from diffuscope.tiling.boxes import CHUNK
+
+#: Pieces kept of one level: what a 4K screen shows, or 128 MiB.
+_KEPT = 512
+
+
+class Level:
+    """One resolution level of one image of a result, read from disk a piece at a time.
+
+    A piece that was asked for stays in memory until its file changes. Reading goes past dask, whose threads would wait
+    for a core while a job is at work.
+
+    Parameters
+    ----------
+    array : zarr.Array
+        (c, y, x) on disk.
+    fill : float, optional
+        Given for RGB: the colour of what was not computed; it becomes transparent, the image RGBA.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (y, x), or (y, x, 4) for RGB.
+    dtype : numpy.dtype
+        As stored.
+    chunks : tuple of int
+        Size of a piece.
+    """
+
+    def __init__(self, array: zarr.Array[Any], fill: float | None = None) -> None:
+        colours = () if fill is None else (4,)
+        self.shape: tuple[int, ...] = (*array.shape[1:], *colours)
+        self.dtype = np.dtype(array.dtype)
+        self.chunks = (CHUNK, CHUNK, *colours)
+        self._array = array
+        self._fill = fill
+        # the stamp of the file that each was read from, and the pixels; (None, None) where there was no file
+        self._pieces: OrderedDict[tuple[int, int], tuple[Any, NDArray[np.generic] | None]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return int(np.prod(self.shape))
+
+    def __getitem__(self, key: Any) -> NDArray[np.generic]:
+        """Read a window: whole numbers and slices, as of any array."""
+        parts: tuple[Any, ...] = key if isinstance(key, tuple) else (key,)
+        rows, columns, *rest = (*parts, slice(None)) if len(parts) == 1 else parts
+        y, inside_y = _span(rows, self.shape[0])
+        x, inside_x = _span(columns, self.shape[1])
+        return np.asarray(self._window(y, x)[(inside_y, inside_x, *rest)])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.generic]:
+        """Read all of it."""
+        return np.asarray(self[:], dtype=dtype)
+
+    def renew(self) -> None:
+        """Read again every kept piece that changed on disk, so that the window will not have to. From any thread."""
+        with self._lock:
+            kept = list(self._pieces)
+        for piece in kept:
+            self._piece(piece)
+
+    def _window(self, rows: range, columns: range) -> NDArray[np.generic]:
+        background = 0 if self._fill is not None else self._array.fill_value
+        out = np.full((len(rows), len(columns), *self.shape[2:]), background, self.dtype)
+        for cy, cx in _pieces(rows, columns):
+            pixels = self._piece((cy, cx))
+            if pixels is not None:
+                paste(out, pixels, cy * CHUNK - rows.start, cx * CHUNK - columns.start)
+        return out
+
+    def _piece(self, piece: tuple[int, int]) -> NDArray[np.generic] | None:
+        stamp = self._stamp(piece)
+        with self._lock:
+            kept, pixels = self._pieces.get(piece, (None, None))
+        if kept != stamp:
+            pixels = self._read(piece)
+        with self._lock:
+            self._pieces[piece] = (stamp, pixels)
+            self._pieces.move_to_end(piece)
+            while len(self._pieces) > _KEPT:
+                self._pieces.popitem(last=False)
+        return pixels
+
+    def _stamp(self, piece: tuple[int, int]) -> Any:
+        return _file_stamp(chunk_file(self._array, piece))
+
+    def _read(self, piece: tuple[int, int]) -> NDArray[np.generic]:
+        block = _read_piece(self._array, piece)
+        return block[..., 0] if self._fill is None else _with_alpha(block, self._fill)
+
+
+class MultiplexLevel(Level):
+    """One resolution level of the virtual multiplex, computed from the stains' levels a piece at a time.
+
+    Parameters
+    ----------
+    stains : sequence of (zarr.Array, zarr.Array)
+        Of each stain its colour image (3, y, x) and its DAB (1, y, x), on disk.
+    fill : float
+        Colour of what was not computed; what the first stain does not have is transparent.
+    """
+
+    def __init__(self, stains: Sequence[tuple[zarr.Array[Any], zarr.Array[Any]]], fill: float) -> None:
+        super().__init__(stains[0][0], fill)
+        self._stains = stains
+
+    def _stamp(self, piece: tuple[int, int]) -> Any:
+        stamps = [_file_stamp(chunk_file(array, piece)) for stain in self._stains for array in stain]
+        # a map that is 0 throughout has no file either
+        return None if stamps[0] is None else stamps
+
+    def _read(self, piece: tuple[int, int]) -> NDArray[np.generic]:
+        from diffuscope.stains.multiplex import multiplex
+
+        images = [np.asarray(_read_piece(image, piece), np.uint8) for image, _ in self._stains]
+        dabs = [np.asarray(_read_piece(dab, piece)[..., 0], np.float32) for _, dab in self._stains]
+        alpha = _with_alpha(images[0], self._fill)[..., 3:]
+        return np.concatenate([multiplex(images, dabs), alpha], axis=-1)
+
+
+def _read_piece(array: zarr.Array[Any], piece: tuple[int, int]) -> NDArray[np.generic]:
+    """Read a piece (y, x, c) of a level (c, y, x)."""
+    y, x = piece[0] * CHUNK, piece[1] * CHUNK
+    return np.moveaxis(np.asarray(array[:, y : y + CHUNK, x : x + CHUNK]), 0, -1)
+
+
+def _with_alpha(block: NDArray[np.generic], fill: float | None) -> NDArray[np.generic]:
+    """Return RGB as RGBA, transparent where it has the colour of what was not computed."""
+    alpha = np.where((block != fill).any(axis=-1, keepdims=True), np.uint8(255), np.uint8(0))
+    return np.concatenate([block, alpha], axis=-1)
+
+
+def _file_stamp(file: Path) -> tuple[int, int] | None:
+    """Return what changes whenever a chunk is written (zarr puts a new file in its place); None where there is none."""
+    try:
+        about = file.stat()
+    except OSError:
+        return None
+    return about.st_mtime_ns, about.st_ino
+
+
+def _span(part: Any, side: int) -> tuple[range, Any]:
+    """Return the rows or columns to read for one index, and the index among them."""
+    if isinstance(part, slice):
+        start, stop, step = part.indices(side)
+        if step < 1:
+            raise IndexError("an image is read forwards only")
+        return range(start, max(start, stop)), slice(None, None, step)
+    at = range(side)[part]
+    return range(at, at + 1), 0
+
+
+def _pieces(rows: range, columns: range) -> Iterator[tuple[int, int]]:
+    """Return (cy, cx) of the pieces that a window touches."""
+    return product(_indices(rows), _indices(columns))
+
+
+def _indices(span: range) -> range:
+    return range(span.start // CHUNK, -(-span.stop // CHUNK)) if len(span) else range(0)

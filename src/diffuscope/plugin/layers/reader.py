@@ -1,0 +1,115 @@
+"""napari's reader: slides lazily at every resolution, volumes in mm, result folders with all their layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from diffuscope.errors import InputError
+from diffuscope.plugin.layers.facts import KEY
+from diffuscope.plugin.layers.placement import scan_placement
+from diffuscope.plugin.layers.results import LayerTuple, result_layers
+from diffuscope.plugin.layers.values import value_layers
+from diffuscope.plugin.layers.volumes import label_layer, volume_layer
+from diffuscope.results.result import is_result, open_result
+from diffuscope.scans import Volume, open_input
+from diffuscope.scans.formats.rtstruct import find_rtstructs, is_rtstruct
+from diffuscope.scans.open_volume import FORMATS, is_volume
+
+if TYPE_CHECKING:
+    from diffuscope.scans import Scan
+
+ENDINGS = (".svs", ".tif", ".tiff", ".zarr", ".dcm", *FORMATS)
+#: Side of the piece of an image from which the contrast of a 16-bit or float image is taken.
+_PROBE = 512
+
+
+def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], list[LayerTuple]] | None:
+    """Return `read_layers` for what it can open by its name, else None (npe2's reader contract)."""
+    paths = [path] if isinstance(path, str | Path) else list(path)
+    return read_layers if paths and all(_is_ours(str(p)) for p in paths) else None
+
+
+def read_layers(path: str | Sequence[str]) -> list[LayerTuple]:
+    """Open slides, volumes and result folders as napari layers; a DICOM folder with the outlines drawn on its series.
+
+    Raises
+    ------
+    InputError
+        One sentence; napari shows it.
+    """
+    paths = [path] if isinstance(path, str | Path) else path
+    layers: list[LayerTuple] = []
+    for one in map(Path, paths):
+        if is_result(one):
+            result = open_result(one)
+            layers += result_layers(result) + value_layers(result)
+        elif one.is_file() and is_rtstruct(one):
+            raise InputError(f"{one.name} holds outlines and no image: open the folder that has the series as well.")
+        else:
+            opened = open_input(one)
+            layers += _volume_layers(opened) if isinstance(opened, Volume) else scan_layers(opened)
+    return layers
+
+
+def _volume_layers(volume: Volume) -> list[LayerTuple]:
+    """Describe a volume as a layer, and as layers above it the structure sets that lie in its folder."""
+    drawn = find_rtstructs(volume.path, volume.series.uid) if volume.series and volume.path.is_dir() else []
+    return [volume_layer(volume), *(label_layer(volume, path) for path in drawn)]
+
+
+def _is_ours(path: str) -> bool:
+    """Whether a path ends as what is read does, or is a folder with DICOM files."""
+    ends = path.lower().rstrip("/\\").endswith(ENDINGS)
+    return ends or (Path(path).is_dir() and is_volume(Path(path)))
+
+
+def scan_layers(scan: Scan) -> list[LayerTuple]:
+    """Describe a slide as one RGB layer, or as one layer a channel. Label and macro images are left out."""
+    place = scan_placement(scan.mpp)
+    about: dict[str, Any] = {
+        "scale": place.scale,
+        "units": place.units,
+        "multiscale": len(scan.levels) > 1,
+        "metadata": {
+            KEY: {
+                "source": str(scan.path),
+                "mpp": scan.mpp,
+                "format": scan.format,
+                "notices": list(scan.notices),
+                "associated": sorted(scan.associated),
+            }
+        },
+    }
+    if scan.rgb:
+        data = list(scan.levels) if len(scan.levels) > 1 else scan.levels[0]
+        return [
+            (data, {**about, "name": scan.name, "rgb": True, "contrast_limits": _contrast(scan.levels[0])}, "image")
+        ]
+    layers: list[LayerTuple] = []
+    for number, channel in enumerate(scan.channels):
+        levels = [level[..., number] for level in scan.levels]
+        own = about["metadata"][KEY] | ({"channel": number, "channel_name": channel} if len(scan.channels) > 1 else {})
+        one = {
+            **about,
+            "metadata": {KEY: own},
+            "name": f"{scan.name} · {channel}" if len(scan.channels) > 1 else scan.name,
+            "rgb": False,
+            "contrast_limits": _contrast(levels[0]),
+            "blending": "translucent" if len(scan.channels) == 1 else "additive",
+        }
+        layers.append((levels if len(levels) > 1 else levels[0], one, "image"))
+    return layers
+
+
+def _contrast(level: Any) -> tuple[float, float]:
+    # napari would guess from the whole coarsest level, which for a one-level file means reading all of it
+    if level.dtype == np.uint8:
+        return 0.0, 255.0
+    middle = tuple(slice(max(0, n // 2 - _PROBE // 2), n // 2 + _PROBE // 2) for n in level.shape[:2])
+    probe = np.asarray(level[middle])
+    low, high = float(probe.min()), float(probe.max())
+    return (low, high) if high > low else (low, low + 1.0)

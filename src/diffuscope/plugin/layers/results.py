@@ -1,0 +1,80 @@
+"""A result folder as napari layers: names, contrast, colormaps, visibility, place on the slide, record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import zarr
+
+from diffuscope.exports.multiplex import multiplex_port, multiplexed
+from diffuscope.plugin.layers.facts import KEY
+from diffuscope.plugin.layers.level import Level, MultiplexLevel
+from diffuscope.plugin.layers.looks import look
+from diffuscope.plugin.layers.placement import Placement, result_place
+from diffuscope.plugin.layers.volume_level import VolumeLevel
+from diffuscope.ports import Port
+from diffuscope.results.layout import open_images
+from diffuscope.results.result import Result
+
+LayerTuple = tuple[Any, dict[str, Any], str]
+
+
+def result_layers(result: Result, placement: Placement | None = None) -> list[LayerTuple]:
+    """Describe every image of a result as a napari layer.
+
+    Parameters
+    ----------
+    result : Result
+        An opened result folder, complete or not.
+    placement : Placement, optional
+        Where its input lies; default: where the reader puts that input.
+
+    Returns
+    -------
+    list of (data, keyword arguments, "image")
+        The main image first and visible, as RGBA: what was not computed is transparent. The other images above it,
+        hidden. Where there are several stains, their virtual multiplex on top, visible. The data are `Level`, finest
+        first, or the `VolumeLevel` of a volume.
+    """
+    place = result_place(result, placement)
+    arrays = open_images(zarr.open_group(result.path, mode="r", zarr_format=2), result.ports)
+    is_volume = result.place.unit == "mm"
+    layers: list[LayerTuple] = []
+    for number, port in enumerate(result.ports):
+        levels: list[Any]
+        if is_volume:
+            # napari shows only the finest level of a volume in 3D, and levels of a few hundred px cost nothing in 2D
+            levels = [VolumeLevel(arrays[port.key][0])]
+        else:
+            levels = [Level(array, port.fill if port.kind == "rgb" else None) for array in arrays[port.key]]
+        layers.append(_layer(result, port, levels, place, visible=number == 0))
+    multiplex = multiplex_port(result.ports)
+    if multiplex is not None:
+        stains = [zip(arrays[image.key], arrays[dab.key], strict=True) for _, image, dab in multiplexed(result.ports)]
+        computed = [MultiplexLevel(level, multiplex.fill) for level in zip(*stains, strict=True)]
+        layers.append(_layer(result, multiplex, computed, place, visible=True))
+    return layers
+
+
+def _layer(result: Result, port: Port, levels: list[Any], place: dict[str, Any], *, visible: bool) -> LayerTuple:
+    about = {
+        **look(port),
+        "rgb": port.kind == "rgb",
+        "contrast_limits": tuple(port.range),
+        "visible": visible,
+        "blending": "translucent",
+        "multiscale": len(levels) > 1,
+        "metadata": {KEY: layer_metadata(result, port.key)},
+        **place,
+    }
+    return (levels if len(levels) > 1 else levels[0], about, "image")
+
+
+def layer_metadata(result: Result, key: str) -> dict[str, Any]:
+    """Return what a layer of a result carries in its metadata."""
+    return {
+        "result": str(result.path),
+        "port": key,
+        "complete": result.complete,
+        "record": result.record,
+    }

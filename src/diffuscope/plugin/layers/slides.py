@@ -1,0 +1,181 @@
+"""The layers of a viewer that matter to a dock: inputs to choose from, shapes that mark a region."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from napari.layers import Shapes
+from psygnal import Signal
+
+from diffuscope.plugin.docks.kinds import Kind
+from diffuscope.plugin.layers.facts import own_metadata
+from diffuscope.ports import Port
+from diffuscope.ports.matching import guess_channels
+
+REGIONS_LAYER = "regions"
+
+
+class InputList:
+    """Follows the layers of a viewer that can be an input, and which of them is chosen for each input of the model.
+
+    Of a model with one input the newest layer becomes the choice. Of one with several the layers' names tell, those of
+    the newest layer's file before others; what they do not tell is left open.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        The viewer to follow.
+    kind : Kind
+        What can be an input.
+    """
+
+    changed = Signal()
+    shapes_changed = Signal()
+
+    def __init__(self, viewer: Any, kind: Kind) -> None:
+        self._viewer = viewer
+        self._kind = kind
+        self._ports: tuple[Port, ...] = ()
+        self._choices: list[Any] = [None]
+        for layer in viewer.layers:
+            self._take(layer)
+        events = viewer.layers.events
+        events.inserted.connect(self._on_inserted)
+        events.removed.connect(self._on_removed)
+        viewer.layers.selection.events.active.connect(self._on_shapes)
+
+    @property
+    def layers(self) -> list[Any]:
+        """Input layers, in the viewer's order."""
+        return [layer for layer in self._viewer.layers if self._kind.takes(layer)]
+
+    @property
+    def choices(self) -> tuple[Any, ...]:
+        """The layer chosen for each input of the model, None where there is none; at least one."""
+        return tuple(self._choices)
+
+    @property
+    def chosen(self) -> Any:
+        """The layer chosen for the first input; None where there is none."""
+        return self._choices[0]
+
+    @property
+    def indices(self) -> list[int]:
+        """Places of `choices` in `layers`; -1 where there is none."""
+        layers = self.layers
+        return [layers.index(layer) if layer in layers else -1 for layer in self._choices]
+
+    def set_ports(self, ports: Sequence[Port]) -> None:
+        """Choose layers for the inputs of another model."""
+        self._ports = tuple(ports)
+        self._choose_for(self.chosen)
+        self.changed.emit()
+
+    def choose(self, number: int, index: int) -> None:
+        """Choose a layer for an input: their places in the model's inputs and in `layers`."""
+        self._choices[number] = self.layers[index] if 0 <= index < len(self.layers) else None
+
+    def _choose_for(self, newest: Any) -> None:
+        self._choices = [newest] if len(self._ports) < 2 else guess_layers(self.layers, newest, self._ports)
+
+    def _on_inserted(self, event: Any) -> None:
+        if self._take(event.value):
+            self.changed.emit()
+
+    def _on_removed(self, event: Any) -> None:
+        if event.value in self._choices:
+            self._choose_for(self.layers[-1] if self.layers else None)
+        if self._kind.takes(event.value):
+            self.changed.emit()
+        self.shapes_changed.emit()
+
+    def _take(self, layer: Any) -> bool:
+        if isinstance(layer, Shapes):
+            layer.events.data.connect(self._on_shapes)
+            layer.events.highlight.connect(self._on_shapes)
+        if not self._kind.takes(layer):
+            return False
+        layer.events.name.connect(self._on_name)
+        self._choose_for(layer)
+        return True
+
+    def _on_name(self, _: Any = None) -> None:
+        self.changed.emit()
+
+    def _on_shapes(self, _: Any = None) -> None:
+        self.shapes_changed.emit()
+
+
+def guess_layers(layers: list[Any], newest: Any, ports: Sequence[Port]) -> list[Any]:
+    """Match layers to the inputs of a model by their names: those of the newest layer's file, else all.
+
+    Where the names do not tell all inputs, those are matched that one layer alone fits.
+
+    Parameters
+    ----------
+    layers : list of layers
+        To choose from.
+    newest : layer or None
+        Whose file comes first.
+    ports : sequence of Port
+        The inputs.
+
+    Returns
+    -------
+    list
+        A layer or None for each port.
+    """
+    file = own_metadata(newest).get("source") if newest is not None else None
+    together = [layer for layer in layers if file is not None and own_metadata(layer).get("source") == file]
+    for among in (together, layers):
+        found = guess_channels([_channel_name(layer) for layer in among], ports)
+        if found is not None:
+            return [among[found[port.key]] for port in ports]
+    choices: list[Any] = []
+    for port in ports:
+        alone = guess_channels([_channel_name(layer) for layer in layers], [port])
+        layer = layers[alone[port.key]] if alone is not None else None
+        choices.append(None if layer in choices else layer)
+    return choices
+
+
+def listed_name(layer: Any) -> str:
+    """Return a layer's name as a narrow list shows it: a channel before its file, whose end it would cut off."""
+    file, mark, channel = layer.name.partition(" · ")
+    return f"{channel}{mark}{file}"
+
+
+def region_layer(viewer: Any) -> Any:
+    """Return the shapes layer that marks the region: the active one, else the topmost with something in it."""
+    active = viewer.layers.selection.active
+    if isinstance(active, Shapes):
+        return active
+    drawn = [layer for layer in viewer.layers if isinstance(layer, Shapes) and len(layer.data)]
+    return drawn[-1] if drawn else None
+
+
+def add_region_layer(viewer: Any, image: Any) -> Any:
+    """Add a shapes layer on a slide, ready to draw a rectangle in, or make the empty one that is there active."""
+    for layer in viewer.layers:
+        if isinstance(layer, Shapes) and not len(layer.data):
+            break
+    else:
+        size = (image.data[0] if image.multiscale else image.data).shape
+        layer = viewer.add_shapes(
+            name=REGIONS_LAYER,
+            ndim=2,
+            scale=image.scale[-2:],
+            translate=image.translate[-2:],
+            units=image.units[-2:],
+            edge_color="#ffb000",
+            face_color="transparent",
+            edge_width=max(1, max(size[:2]) // 400),
+        )
+    viewer.layers.selection.active = layer
+    layer.mode = "add_rectangle"
+    return layer
+
+
+def _channel_name(layer: Any) -> str:
+    return str(own_metadata(layer).get("channel_name", layer.name))

@@ -1,0 +1,60 @@
+"""Volumes, and the outlines drawn on them, as napari layers in mm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffuscope.plugin.layers.facts import KEY
+from diffuscope.plugin.layers.placement import volume_placement
+from diffuscope.scans import Volume
+from diffuscope.scans.formats.rtstruct import read_rtstruct
+from diffuscope.scans.intensity import PERCENTILES
+
+LayerTuple = tuple[Any, dict[str, Any], str]
+
+
+def volume_layer(volume: Volume) -> LayerTuple:
+    """Describe a volume as one image layer; its voxels are read now."""
+    voxels = volume.voxels[:]
+    about = {
+        "name": volume.name,
+        "contrast_limits": _contrast(voxels),
+        "colormap": "gray",
+        "metadata": {
+            KEY: {
+                "source": str(volume.path),
+                "format": volume.format,
+                "lattice": volume.lattice.to_json(),
+                "notices": list(volume.notices),
+            }
+        },
+        **volume_placement(volume.lattice).about,
+    }
+    return voxels, about, "image"
+
+
+def label_layer(volume: Volume, path: Path) -> LayerTuple:
+    """Describe the outlines of an RTSTRUCT file as one labels layer; the names are in its features."""
+    labels, names = read_rtstruct(path, volume.lattice)
+    about = {
+        "name": path.stem if len(names) != 1 else next(iter(names.values())),
+        "features": {"index": list(names), "name": list(names.values())},
+        "opacity": 0.4,
+        "metadata": {KEY: {"structures": str(path)}},
+        **volume_placement(volume.lattice).about,
+    }
+    return labels, about, "labels"
+
+
+def _contrast(voxels: NDArray[np.generic]) -> tuple[float, float]:
+    """Return the percentiles of what is above the lowest value, which is air or what was cut away."""
+    sample = voxels[::2, ::4, ::4] if voxels.size > 10**6 else voxels
+    shown = sample[sample != np.min(sample)]
+    if not shown.size:
+        return float(np.min(sample)), float(np.min(sample)) + 1.0
+    low, high = (float(value) for value in np.percentile(shown, PERCENTILES))
+    return (low, high) if high > low else (low, low + 1.0)

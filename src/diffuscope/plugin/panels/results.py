@@ -1,0 +1,88 @@
+"""The part of the dock that is about a result: numbers, record, export."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFileDialog, QGroupBox, QPushButton, QVBoxLayout, QWidget
+
+from diffuscope.exports.multiplex import multiplex_port
+from diffuscope.measurement.table import readable
+from diffuscope.plugin.panels.export_choices import ALL, default_layer, formats, note, settled, suggested
+from diffuscope.plugin.widgets.pieces import FiguresTable
+from diffuscope.plugin.widgets.rows import combo, side_by_side, small_text
+from diffuscope.results.result import Result
+from diffuscope.stains import StainStatistics
+
+
+class ResultsWidget(QGroupBox):
+    """Shows one result; hidden until there is one."""
+
+    export_asked = Signal(str, str)
+    record_asked = Signal()
+    resume_asked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Result", parent)
+        self._result: Result | None = None
+        self.heading = small_text()
+        self.table = FiguresTable()
+        self.layer = combo()
+        self.export = QPushButton("Export…")
+        self.note = small_text()
+        self.record = QPushButton("Show run record")
+        self.resume = QPushButton("Continue this run")
+        layout = QVBoxLayout(self)
+        export = side_by_side(self.layer, self.export)
+        for widget in (self.heading, self.table, export, self.note, self.record, self.resume):
+            layout.addWidget(widget)
+        self.layer.currentIndexChanged.connect(self._show_formats)
+        self.export.clicked.connect(self._ask_export)
+        self.record.clicked.connect(self.record_asked)
+        self.resume.clicked.connect(self.resume_asked)
+        self.hide()
+
+    def show_result(self, result: Result | None) -> None:
+        """Fill in everything from a result."""
+        self._result = result
+        self.setVisible(result is not None)
+        if result is None:
+            return
+        state = "" if result.complete else f" (incomplete: {result.done} of {result.tiles} tiles)"
+        self.heading.setText("<br>".join([f"<b>{result.path.name}</b>{state}", *_taken(result)]))
+        self.resume.setVisible(not result.complete)
+        self.layer.clear()
+        self.layer.addItem("All layers", ALL)
+        for port in result.ports:
+            self.layer.addItem(port.name, port.key)
+        multiplex = multiplex_port(result.ports)
+        if multiplex is not None:
+            self.layer.addItem(multiplex.name, multiplex.key)
+        self.layer.setCurrentIndex(self.layer.findData(default_layer(result)))
+        header, lines = readable(result.table)
+        self.table.show_lines(["Region", *header], lines)
+
+    def _show_formats(self) -> None:
+        if self._result is None or self.layer.currentData() is None:  # while the list is filled
+            return
+        layer = self.layer.currentData()
+        names = [form.filter.partition(" (")[0] for form in formats(self._result, layer)]
+        self.export.setToolTip(f"Write a file for other programs: {', '.join(names)}")
+        self.note.setText(note(self._result, layer))
+        self.note.setVisible(bool(self.note.text()))
+
+    def _ask_export(self) -> None:
+        if self._result is None:
+            return
+        layer = self.layer.currentData()
+        offered, suggestion = formats(self._result, layer), suggested(self._result, layer)
+        path, chosen = QFileDialog.getSaveFileName(
+            self, "Export", str(suggestion), ";;".join(form.filter for form in offered)
+        )
+        if path:
+            self.export_asked.emit(str(settled(path, chosen, offered, suggestion)), layer)
+
+
+def _taken(result: Result) -> list[str]:
+    """Say of inputs that were normalised what became of their stains."""
+    stains = [one["stains"] for one in result.record["inputs"].values() if "stains" in one]
+    return [f"H&amp;E normalised: {StainStatistics.from_json(one).summary} OD" for one in stains]

@@ -1,0 +1,52 @@
+"""What of a translated volume there is to look at, and what to know of it."""
+
+from __future__ import annotations
+
+from diffuscope.results.result import Result
+
+
+def samples_of(result: Result) -> int:
+    """Return how many samples a run drew."""
+    return int(result.record["parameters"]["samples"])
+
+
+def views(result: Result) -> dict[str, str]:
+    """Return the images that can be looked at one at a time, name by key of their port, the main one first.
+
+    Mean and spread of one sample are nothing to look at.
+    """
+    count = samples_of(result)
+    main, *others = result.ports
+    found = {main.key: f"{main.name}, one sample" if "mean" in {port.key for port in others} else main.name}
+    several = {"mean": f"mean of {count} samples", "uncertainty": f"spread of {count} samples"}
+    for port in others:
+        if port.key != "support" and not (port.key in several and count == 1):
+            found[port.key] = several.get(port.key, port.name)
+    return found
+
+
+def visible(result: Result, chosen: str, *, with_support: bool) -> dict[str, bool]:
+    """Return which images of a result are seen where one of `views` is chosen, by key of their port."""
+    return {port.key: with_support if port.key == "support" else port.key == chosen for port in result.ports}
+
+
+def is_part(result: Result) -> bool:
+    """Whether a result has some of its volume's slices only."""
+    first = next(iter(result.record["inputs"].values()))
+    return bool(result.window[3] * result.place.factors[0] < first["shape"][0] - 0.5)
+
+
+def told(result: Result) -> str:
+    """Say what the images of a result mean, as rich text."""
+    texts = []
+    keys = {port.key for port in result.ports}
+    if {"mean", "uncertainty"} <= keys and samples_of(result) == 1:
+        texts.append("Of one sample there is no mean, and its spread is unknown: set Samples to 2 or more for both.")
+    if "support" in keys:
+        source = next(iter(result.record["inputs"].values()))["name"]
+        texts.append(
+            f"Orange lies where {source} does not explain what the sample shows, or the sample leaves out what it "
+            "shows: a reason to look, not a proof."
+        )
+    texts.append("<b>A guess of what another scan might show, not a measurement.</b>")
+    return " ".join(texts)

@@ -1,0 +1,98 @@
+"""Pieces that several docks are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from napari.qt.threading import create_worker
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QDoubleSpinBox,
+    QFrame,
+    QHeaderView,
+    QScrollArea,
+    QTableWidget,
+    QTableWidgetItem,
+    QWidget,
+)
+
+from diffuscope.plugin.jobs.child import Child, drive
+
+
+def follow(child: Child, command: str, told: Callable[[Any], None], **arguments: Any) -> None:
+    """Have the child do a command; `told` hears its messages on the main thread, unless the child is closed by then."""
+
+    def job() -> Any:  # napari tells a generator worker from a function worker by the kind of function
+        yield from drive(child, command, **arguments)
+
+    def tell(message: Any) -> None:
+        if message is not None and not child.is_closed:
+            told(message)
+
+    worker = create_worker(job)
+    worker.yielded.connect(tell)
+    worker.start()
+
+
+def scrolling(inner: QWidget) -> QScrollArea:
+    """Return an area that scrolls up and down where a small screen has no room for all of a widget."""
+    area = QScrollArea()
+    area.setWidget(inner)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    return area
+
+
+def mpp_spin() -> QDoubleSpinBox:
+    """Return a box for the µm/px of files that do not say it; 0 where all do."""
+    box = QDoubleSpinBox()
+    box.setRange(0.0, 50.0)
+    box.setDecimals(4)
+    box.setSingleStep(0.05)
+    box.setSpecialValueText("as the files say")
+    box.setToolTip("µm per pixel of files that do not say it, as PNG and JPEG never do")
+    return box
+
+
+class FiguresTable(QTableWidget):
+    """A table to read: names at the left, figures at the right; hidden while it is empty."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(24)
+        self.hide()
+
+    def show_lines(self, header: list[str], lines: list[list[str]], *, wrap: bool = False) -> None:
+        """Fill in a text a column, and a line a row; `wrap` breaks long names, so that figures have all their room."""
+        self.setVisible(bool(lines))
+        self.setColumnCount(len(header))
+        for column, text in enumerate(header):
+            item = QTableWidgetItem(text)
+            item.setToolTip(text)
+            self.setHorizontalHeaderItem(column, item)
+        self.setRowCount(len(lines))
+        for row, line in enumerate(lines):
+            for column, text in enumerate(line):
+                item = QTableWidgetItem(text)
+                item.setToolTip(text)
+                if column:
+                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                self.setItem(row, column, item)
+        # A long name in the header may be cut short (its tip has all of it), a quantity and its unit never.
+        whole, rest = QHeaderView.ResizeMode.ResizeToContents, QHeaderView.ResizeMode.Stretch
+        self.horizontalHeader().setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.horizontalHeader().setSectionResizeMode(rest)
+        self.horizontalHeader().setSectionResizeMode(0, whole)
+        if wrap:
+            self.horizontalHeader().setSectionResizeMode(whole)
+            self.horizontalHeader().setSectionResizeMode(0, rest)
+            self.resizeRowsToContents()
+        # a table in a form that scrolls shows all its rows
+        rows = sum(self.rowHeight(row) for row in range(len(lines)))
+        self.setFixedHeight(rows + self.horizontalHeader().sizeHint().height() + 4)

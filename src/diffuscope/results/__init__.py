@@ -1,0 +1,1 @@
+"""What lies on disk of a run: images, values, table, ledger."""

@@ -1,0 +1,295 @@
+"""The canvas: finished tiles go in, blended pixels come out on disk, in any order and with the same result."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from diffuscope.files.durable import names_to_disk
+from diffuscope.ports import state_port
+from diffuscope.results.cells import Blend, Cells
+from diffuscope.results.chunks import Patch, write_chunk
+from diffuscope.results.computed import Computed
+from diffuscope.results.damage import damaged_chunks
+from diffuscope.results.kept import Cell, KeptParts
+from diffuscope.results.layout import ATTRS, SLIDE_FORMAT, VOLUME_FORMAT, chunk_file, create_images, open_images
+from diffuscope.results.place import Place
+from diffuscope.results.pyramid import Each, update_pyramid
+from diffuscope.results.values import ValueStore
+from diffuscope.tiling.boxes import Box, chunks, halves, union
+from diffuscope.tiling.plan import Plan, Tile
+
+if TYPE_CHECKING:
+    from diffuscope.ports import Port, Value
+
+
+class Canvas:
+    """An OME-Zarr result folder being filled, of a slide or of a volume.
+
+    A grid cell is composed from the tiles that reach into it (at most four, of a volume eight) once the last of them
+    is there, summed in tile order and rounded once; nothing is ever added to pixels on disk, so that neither the order
+    of tiles nor doing one twice changes a bit. Until then the parts of its tiles that lie in it are kept, in float32,
+    in the folder ``tiles``.
+
+    A run may end at any moment. A tile is in the ledger only once everything of it is on disk: the cells that it
+    completed, and its parts in the others. So whoever opens the folder again knows what is done: a cell all of whose
+    tiles are in the ledger is composed. Of tiles that are written together all files are waited for at once.
+
+    Parameters
+    ----------
+    path : Path
+        Result folder; must not exist, unless `resume`.
+    plan : Plan
+        What is computed.
+    ports : sequence of Port
+        Output ports, the main one first.
+    mpp : float, optional
+        µm per canvas px of a slide (its µm/px times the plan's factor); a volume's plan knows its spacing.
+    record : dict
+        Run record, JSON.
+    values : sequence of Value
+        What the system tells of each tile besides.
+    resume : bool
+        Go on with the unfinished result in `path`, which was begun with the same plan and ports; what is
+        done stays done.
+    each : callable
+        `map`, or that of an executor whose threads compose, code and write: nothing of a result depends on it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        plan: Plan,
+        ports: Sequence[Port],
+        mpp: float | None = None,
+        record: Mapping[str, Any],
+        values: Sequence[Value] = (),
+        resume: bool = False,
+        each: Each = map,
+    ) -> None:
+        self.path, self.plan, self.ports, self.each = path, plan, tuple(ports), each
+        self._kept = KeptParts(path / "tiles", len(plan.axes))
+        self._cells = Cells(plan, self.ports, self._kept)
+        self.done = np.zeros_like(plan.wanted)
+        self._stale: set[tuple[int, ...]] = set()
+        self._lock = threading.Lock()
+        if resume:
+            self.root = zarr.open_group(path, mode="r+", zarr_format=2)
+            self.images = open_images(self.root, self.ports)
+            begun: Any = self.root.attrs[ATTRS]
+            self._about: dict[str, Any] = {**begun, "record": dict(record)}
+            self._values = ValueStore(self.root, values, plan)
+            self._recover()
+            return
+        place = Place.of(plan, mpp)
+        path.mkdir()
+        self._kept.create()
+        self.root = zarr.create_group(store=path, zarr_format=2)
+        _, shape = halves(plan.window)
+        self.images = create_images(self.root, self.ports, shape=shape, spacing=place.spacing, origin=place.origin)
+        self._about = {
+            "version": SLIDE_FORMAT if plan.spacing is None else VOLUME_FORMAT,
+            "tiles": plan.count,
+            "ports": [state_port(port) for port in self.ports],
+            **place.to_json(),
+            "record": dict(record),
+        }
+        self._values = ValueStore(self.root, values, plan)
+        self._mark(complete=False)
+
+    @property
+    def count(self) -> int:
+        """Number of finished tiles."""
+        return int(self.done.sum())
+
+    def write_tile(
+        self,
+        tile: Tile,
+        outputs: Mapping[str, NDArray[np.float32]],
+        values: Mapping[str, NDArray[np.float32]] | None = None,
+    ) -> Box:
+        """Write one tile (see `write_tiles`, and `Computed` for what is given)."""
+        return self.write_tiles([Computed(tile, outputs, values or {})])[0]
+
+    def write_tiles(self, group: Sequence[Computed]) -> list[Box]:
+        """Compose every cell that waited for these tiles, and keep what they have in cells that still wait.
+
+        Parameters
+        ----------
+        group : sequence of Computed
+            In any order; one that is finished already is passed over.
+
+        Returns
+        -------
+        list of tuple of int
+            For each tile (*starts, *lengths) on the canvas of what was written once it was there; zero size if nothing
+            could be yet.
+
+        Raises
+        ------
+        OSError
+            The disk is full. None of the tiles is finished then.
+        """
+        fresh = {item.tile.index: item for item in group if not self.is_done(item.tile)}
+        done = self.done.copy()
+        last: dict[Cell, Tile] = {}
+        for item in fresh.values():
+            done[self.plan.slot(*item.tile.index)] = True
+            last |= dict.fromkeys(self._cells.of(item.tile), item.tile)
+        whole = {cell for cell in last if self._cells.is_whole(cell, done)}
+        # Before the ledger knows the tiles: what is finished has its values, and its parts where they still matter.
+        self._values.write([(self.plan.slot(*index), item.values) for index, item in fresh.items()])
+        waiting = {
+            index: {
+                cell: np.concatenate(self._cells.parts(item, cell))
+                for cell in self._cells.of(item.tile)
+                if cell not in whole
+            }
+            for index, item in fresh.items()
+        }
+        self._kept.keep({index: parts for index, parts in waiting.items() if parts}, self.each)
+        # A cell of which a part is neither here nor kept is composed already, and a tile of it is being done again.
+        blends = [
+            one for one in (self._cells.blend(cell, fresh, self.done) for cell in sorted(whole)) if one is not None
+        ]
+        self._compose(blends, durable=True)
+        if fresh:
+            self._kept.enter(list(fresh))
+        for index in fresh:
+            self.done[self.plan.slot(*index)] = True
+        self._let_go({near.index for cell in whole for near in self.plan.covering(cell)})
+        boxes: dict[tuple[int, ...], list[Box]] = defaultdict(list)
+        for one in blends:
+            boxes[last[one.cell].index].append(one.box)
+        # A tile that comes twice in one group is told of once.
+        return [union(boxes.pop(item.tile.index, []), len(self.plan.axes)) for item in group]
+
+    def refresh(self) -> None:
+        """Bring coarser levels and the count of finished tiles up to date on disk; tiles may be written meanwhile."""
+        with self._lock:
+            stale, self._stale = self._stale, set()
+        for levels in self.images.values():
+            update_pyramid(levels, stale, self.each)
+        self._mark(complete=False)
+
+    def amend_batch(self, batch: int) -> None:
+        """Note in the record, at once, that the batch has another size: such a result is not repeated to the bit."""
+        record = self._about["record"]
+        compute = record["compute"]
+        sizes = [*compute.get("batches", [compute["batch"]]), batch]
+        self._about = self._about | {"record": {**record, "compute": {**compute, "batch": batch, "batches": sizes}}}
+        self._mark(complete=False)
+
+    def finish(self) -> bool:
+        """Finish the pyramid and the metadata; where tiles are missing, compose what waits for them without.
+
+        What is kept of the tiles of an incomplete result stays, for `resume`.
+
+        Returns
+        -------
+        bool
+            Whether every planned tile is there.
+        """
+        complete = self.count == self.plan.count
+        kept = list(self._kept)
+        if complete and kept:
+            raise AssertionError(f"every tile is finished, but not every cell of {kept[0]} is composed")
+        waiting = sorted({cell for index in kept for cell in self._cells.of(self.plan.at(*index))})
+        waiting = [cell for cell in waiting if not self._cells.is_whole(cell, self.done)]
+        self._compose(
+            [one for one in (self._cells.blend(cell, {}, self.done) for cell in waiting) if one is not None],
+            durable=False,
+        )
+        self.refresh()
+        self._mark(complete=complete)
+        if complete:
+            self._kept.remove()
+        return complete
+
+    def _recover(self) -> None:
+        """Learn what is done from the disk."""
+        struck = set(self._kept.load())
+        for index in self._kept.finished():
+            if self.plan.is_wanted(*index):
+                self.done[self.plan.slot(*index)] = True
+        self._strike(struck | self._damaged())
+        # Kept by a run that ended before it entered them, or before it let them go.
+        for index in self._kept:
+            if not self.is_done(self.plan.at(*index)):
+                self._kept.let_go(index)
+        self._let_go(set(self._kept))
+        # Which coarser pixels were stale is forgotten: all are made again, a row of tiles at a time.
+        for _, row in groupby(self.plan.tiles(), key=lambda tile: tile.index[:-1]):
+            for tile in row:
+                for cell in self._cells.of(tile) if self.is_done(tile) else ():
+                    self._stale.update(chunks(self._cells.box(cell)))
+            self.refresh()
+
+    def _damaged(self) -> set[tuple[int, ...]]:
+        """Return the tiles of which something on the canvas can no longer be read."""
+        struck: set[tuple[int, ...]] = set()
+        if not self._values.is_sound():
+            struck.update(tile.index for tile in self.plan.tiles() if self.is_done(tile))
+        levels = [levels[0] for levels in self.images.values()]
+        for chunk in damaged_chunks(levels):
+            for array in levels:
+                chunk_file(array, chunk).unlink(missing_ok=True)
+            for tile in self.plan.tiles():
+                for cell in self._cells.of(tile):
+                    if chunk in chunks(self._cells.box(cell)):
+                        # All of them, also those that were let go: a cell is composed from all its tiles at once.
+                        struck.update(near.index for near in self.plan.covering(cell))
+        return struck
+
+    def _strike(self, tiles: set[tuple[int, ...]]) -> None:
+        """Take tiles out of the ledger, to be done again."""
+        if tiles:
+            self._kept.strike(tiles)
+            for index in tiles:
+                if self.plan.is_wanted(*index):
+                    self.done[self.plan.slot(*index)] = False
+
+    def _let_go(self, tiles: set[tuple[int, ...]]) -> None:
+        """Delete what is kept of tiles whose cells are all composed."""
+        for index in tiles:
+            if all(self._cells.is_whole(cell, self.done) for cell in self._cells.of(self.plan.at(*index))):
+                self._kept.let_go(index)
+
+    def _compose(self, blends: Sequence[Blend], *, durable: bool) -> None:
+        """Blend cells and write their pixels, rounded once, chunk by chunk; what nothing covers is filled."""
+        patches: dict[tuple[str, tuple[int, ...]], list[Patch]] = defaultdict(list)
+        for one, blocks in zip(blends, self.each(self._cells.blocks, blends), strict=True):
+            for chunk in chunks(one.box):
+                for key, block in blocks.items():
+                    patches[key, chunk].append((one.box, block))
+
+        def write(item: tuple[tuple[str, tuple[int, ...]], list[Patch]]) -> None:
+            (key, chunk), found = item
+            write_chunk(self.images[key][0], chunk, found, durable=durable)
+
+        for _ in self.each(write, patches.items()):
+            pass
+        with self._lock:
+            self._stale.update(chunk for _, chunk in patches)
+        if durable:
+            for _ in self.each(
+                names_to_disk, {chunk_file(self.images[key][0], chunk).parent for key, chunk in patches}
+            ):
+                pass
+
+    def _mark(self, *, complete: bool) -> None:
+        with self._lock:
+            self.root.attrs[ATTRS] = {**self._about, "complete": complete, "done": self.count}
+
+    def is_done(self, tile: Tile) -> bool:
+        """Whether a tile of the plan is finished."""
+        return bool(self.done[self.plan.slot(*tile.index)])

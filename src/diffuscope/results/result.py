@@ -1,0 +1,153 @@
+"""A result folder opened again: every image, its place, its record and its table."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dask.array as da
+import zarr
+
+from diffuscope.errors import InputError
+from diffuscope.results.layout import ATTRS, VOLUME_FORMAT, open_images
+from diffuscope.results.place import Place
+from diffuscope.results.tissue import TissueMap, load_tissue
+from diffuscope.results.values import TileValues, load_values
+
+if TYPE_CHECKING:
+    from diffuscope.ports import Port
+
+TABLE = "table.csv"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a run left behind, read lazily.
+
+    Attributes
+    ----------
+    path : Path
+        The OME-Zarr folder.
+    complete : bool
+        False while the run goes on, or where it was cancelled or killed.
+    done, tiles : int
+        Tiles finished (as of the last refresh) and planned.
+    ports : tuple of Port
+        Output ports, the main one first.
+    images : dict of str to list of dask array
+        Pyramid levels by port key, finest first, (y, x, c) of a slide and (z, y, x, c) of a volume; arrays read
+        from disk at each compute, so that a result being written is seen to grow.
+    place : Place
+        Window, factors, spacing and origin along (y, x) in µm, or along (z, y, x) in mm: the spacing is napari's
+        ``scale`` and the origin its ``translate``.
+    tissue : TissueMap or None
+        Where the tissue lies on the canvas; None where the result was written without.
+    values : TileValues or None
+        What the system told of each tile at each network evaluation; None where it tells nothing.
+    record : dict
+        The run record.
+    table : list of dict
+        Measurements per region as text by column; empty where the run did not end.
+    """
+
+    path: Path
+    complete: bool
+    done: int
+    tiles: int
+    ports: tuple[Port, ...]
+    images: dict[str, list[da.Array]]
+    place: Place
+    tissue: TissueMap | None
+    values: TileValues | None
+    record: dict[str, Any]
+    table: list[dict[str, str]]
+
+    @property
+    def mpp(self) -> float:
+        """µm per px of the finest level, along a row."""
+        return self.place.spacing[-1] * (1 if self.place.unit == "µm" else 1000)
+
+    @property
+    def factor(self) -> float:
+        """Input px (of level 0) per px of the finest level, along a row."""
+        return self.place.factors[-1]
+
+    @property
+    def window(self) -> tuple[int, ...]:
+        """(y, x, height, width) or (z, y, x, depth, height, width) of the canvas in px of the model's grid."""
+        return self.place.window
+
+    @property
+    def origin(self) -> tuple[float, ...]:
+        """Centre of the first px from the centre of the input's first px, in µm or, of a volume, in mm."""
+        return self.place.origin
+
+
+def is_result(path: str | Path) -> bool:
+    """Whether a folder is a Diffuscope result, complete or not; never raises."""
+    try:
+        return ATTRS in zarr.open_group(Path(path), mode="r", zarr_format=2).attrs
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def open_result(path: str | Path) -> Result:
+    """Open a result folder.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder that a run wrote.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    InputError
+        There is no such folder, it is not a Diffuscope result, or a newer version wrote it.
+    """
+    # Only here: a reader that asks `is_result` must not wait for torch.
+    from diffuscope.ports import read_port
+
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path} does not exist: give the folder that a run wrote.")
+    if not is_result(path):
+        raise InputError(f"{path.name} is not a Diffuscope result: give the .ome.zarr folder that a run wrote.")
+    root = zarr.open_group(path, mode="r", zarr_format=2)
+    about: Any = root.attrs[ATTRS]
+    if about["version"] > VOLUME_FORMAT:
+        raise InputError(f"{path.name} was written by a newer Diffuscope: update to open it.")
+    ports = tuple(read_port(port) for port in about["ports"])
+    try:
+        arrays = open_images(root, ports)
+    except (KeyError, OSError) as error:
+        raise InputError(f"{path.name} is damaged ({error}): run it again.") from error
+    images = {key: [_channels_last(array) for array in levels] for key, levels in arrays.items()}
+    table = path / TABLE
+    place = Place.from_json(about)
+    return Result(
+        path=path,
+        complete=about["complete"],
+        done=about["done"],
+        tiles=about["tiles"],
+        ports=ports,
+        images=images,
+        place=place,
+        tissue=load_tissue(root, factor=place.factors[-1], window=place.window),
+        values=load_values(root),
+        record=about["record"],
+        table=list(csv.DictReader(table.open(newline="", encoding="utf-8"))) if table.exists() else [],
+    )
+
+
+def _channels_last(array: zarr.Array[Any]) -> da.Array:
+    """Return (c, …, y, x) on disk as lazy (…, y, x, c)."""
+    # A name of its own each time: dask and napari must not take a canvas that grew for the one they know.
+    lazy = da.from_array(array, chunks=array.chunks, name=False, asarray=True)
+    moved: da.Array = da.moveaxis(lazy, 0, -1)
+    return moved

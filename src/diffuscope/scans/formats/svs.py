@@ -1,0 +1,34 @@
+"""Aperio SVS: a pyramid of JPEG or JPEG 2000 tiles, its µm/px in the description of the first page."""
+
+from __future__ import annotations
+
+import re
+
+import tifffile
+
+from diffuscope.scans.formats.tiff_level import is_rgb
+from diffuscope.scans.formats.tiff_series import associated, dropped_notice, largest, series_levels, tag_resolution
+from diffuscope.scans.physical import plausible
+from diffuscope.scans.scan import Contents
+from diffuscope.scans.source import Cache
+
+
+def read_svs(tif: tifffile.TiffFile, name: str) -> Contents:
+    """Contents of an Aperio file.
+
+    The objective's magnification (AppMag) is not turned into µm/px: scanners of one magnification differ by 10 %.
+    """
+    cache = Cache()
+    main = largest(tif, name)
+    levels = series_levels(tif.series[main], cache, name)
+    page = tif.series[main].keyframe
+    found = re.search(r"\|\s*MPP\s*=\s*([0-9.]+)", page.description)
+    mpp = float(found.group(1)) if found and re.fullmatch(r"\d*\.?\d+", found.group(1)) else 0.0
+    return Contents(
+        format="Aperio SVS",
+        levels=list(levels),
+        mpp=(mpp, mpp) if plausible(mpp) else tag_resolution(page),
+        rgb=is_rgb(page),
+        notices=dropped_notice(levels[0]),
+        associated=associated((one for i, one in enumerate(tif.series) if i != main), cache, name),
+    )

@@ -1,0 +1,42 @@
+"""What all TIFF-based formats share: opening the file, its levels, and its resolution tags."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import tifffile
+
+from diffuscope.errors import InputError
+from diffuscope.scans.formats.ome_tiff import read_ome
+from diffuscope.scans.formats.plain_tiff import read_plain
+from diffuscope.scans.formats.svs import read_svs
+from diffuscope.scans.formats.tiff_checks import check_directories
+from diffuscope.scans.scan import Contents
+
+# tifffile logs what is wrong with a damaged file; the user is told in one sentence. Handlers of the host still get it.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
+
+def read_tiff(path: Path) -> Contents:
+    """Open any TIFF-based file: Aperio SVS, OME-TIFF, other TIFF.
+
+    Raises
+    ------
+    InputError
+        When the file is truncated, damaged, or of a kind that cannot be read.
+    """
+    try:
+        with tifffile.TiffFile(path) as tif:
+            # Hamamatsu's directories beyond 4 GiB do not keep to the standard; tifffile mends them.
+            if not tif.is_ndpi:
+                check_directories(tif, path.name)
+            if tif.is_svs:
+                return read_svs(tif, path.name)
+            if tif.is_ome:
+                return read_ome(tif, path.name)
+            return read_plain(tif, path.name)
+    except InputError:
+        raise
+    except Exception as error:  # tifffile raises what it likes on a damaged file: struct.error, KeyError, ValueError …
+        raise InputError(f"{path.name} is damaged or no TIFF file that can be read ({error}).") from error

@@ -1,0 +1,87 @@
+"""From tifffile's series (an image and its reduced copies) to levels, and the resolution tags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import tifffile
+
+from diffuscope.errors import InputError
+from diffuscope.scans.formats.tiff_level import TiffLevel
+from diffuscope.scans.physical import MICROMETRES, plausible
+from diffuscope.scans.source import Cache, Source
+
+# ResolutionUnit: only these two are a length; 1 means "no absolute unit".
+_UNITS = {2: "inch", 3: "centimetre"}
+
+# Names under which a slide's other pictures are found.
+_ASSOCIATED = {"label": "label", "macro": "macro", "overview": "macro", "thumbnail": "thumbnail"}
+
+
+def series_levels(series: tifffile.TiffPageSeries, cache: Cache, name: str) -> list[TiffLevel]:
+    """Levels of an image, finest first.
+
+    Raises
+    ------
+    InputError
+        When the series has an axis that is neither y, x, nor channels, or when planes are missing.
+    """
+    for axis, size in zip(series.axes, series.shape, strict=True):
+        if axis not in "YXCS" and size > 1:
+            raise InputError(
+                f"{name} is a stack of {size} planes (axes {series.axes}) and not one slide; save one plane of it, or "
+                "save channels as OME-TIFF so that they are known to be channels."
+            )
+    levels: list[TiffLevel] = []
+    for level in series.levels:
+        pages = list(level)
+        planes = 1
+        for axis, size in zip(level.axes, level.shape, strict=True):
+            planes *= size if axis == "C" else 1
+        if len(pages) != planes or any(page is None for page in pages):
+            raise InputError(f"{name} has {planes} planes of which not all are there; it may be one file of several.")
+        one = TiffLevel([page for page in pages if page is not None], cache, name)
+        if not levels or (one.shape[0] < levels[-1].shape[0] and one.shape[2] == levels[0].shape[2]):
+            levels.append(one)
+    return levels
+
+
+def largest(tif: tifffile.TiffFile, name: str) -> int:
+    """Number of the series with the most pixels in its plane: the slide itself, whatever comes before it."""
+    if not tif.series:
+        raise InputError(f"{name} holds no image.")
+    pages = [series.keyframe for series in tif.series]
+    return max(range(len(pages)), key=lambda i: pages[i].imagelength * pages[i].imagewidth)
+
+
+def associated(series: Iterable[tifffile.TiffPageSeries], cache: Cache, name: str) -> dict[str, Source]:
+    """Label, macro and thumbnail among the series, told by their names."""
+    found: dict[str, Source] = {}
+    for one in series:
+        for word, key in _ASSOCIATED.items():
+            if word in one.name.lower() and key not in found:
+                found[key] = series_levels(one, cache, name)[0]
+    return found
+
+
+def dropped_notice(level: TiffLevel) -> tuple[str, ...]:
+    """One sentence where a colour image has samples that are neither colour nor alpha."""
+    if not level.dropped:
+        return ()
+    return (f"{level.dropped} sample(s) beside red, green and blue are left out: the file does not say what they are.",)
+
+
+def tag_resolution(page: tifffile.TiffPage) -> tuple[float, float] | None:
+    """(y, x) µm per pixel from the resolution tags, or None.
+
+    The tags count only when their unit is the inch or the centimetre and the value can be a microscope's: programs
+    write 72, 96 or 300 dpi into files of whose scale they know nothing, and that is not a pixel size.
+    """
+    unit = _UNITS.get(int(page.tags.valueof("ResolutionUnit", 1)))
+    sizes = []
+    for tag in ("YResolution", "XResolution"):
+        above, below = page.tags.valueof(tag, (0, 0))
+        if unit is None or not above or not below:
+            return None
+        sizes.append(MICROMETRES["inch" if unit == "inch" else "cm"] * below / above)
+    return (sizes[0], sizes[1]) if all(plausible(size) for size in sizes) else None

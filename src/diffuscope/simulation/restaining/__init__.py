@@ -1,0 +1,1 @@
+"""Real H&E restained by a written rule."""

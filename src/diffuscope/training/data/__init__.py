@@ -1,0 +1,1 @@
+"""What a training is given: batches as a function of (seed, step)."""

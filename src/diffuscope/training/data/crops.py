@@ -1,0 +1,227 @@
+"""Crops of a user's own cases: batches as a function of (seed, step), and what validates."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from diffuscope.cases import Case, find_cases, split
+from diffuscope.errors import InputError
+from diffuscope.ports import Port
+from diffuscope.systems.base import System
+from diffuscope.training.data.batches import TrainingData
+from diffuscope.training.data.slides import HE, SlideGround, open_slides
+from diffuscope.training.data.volumes import VolumeGround, open_volumes
+from diffuscope.training.data.whole_slices import stack_slices, whole
+from diffuscope.training.recipe import Cases, Recipe
+
+# Validation crops in all.
+_VALIDATION = 32
+
+Ground = SlideGround | VolumeGround
+
+
+def read_cases(recipe: Recipe, settings: Cases, system: System, folder: Path) -> dict[str, list[Case]]:
+    """Find a recipe's cases and split them by group.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        For its seed, on which the split depends.
+    settings : Cases
+        Its data.
+    system : System
+        Says which pictures a case must have.
+    folder : Path
+        Where the recipe lies.
+
+    Returns
+    -------
+    dict of str to list of Case
+        ``"train"``, ``"validation"``, ``"test"``.
+
+    Raises
+    ------
+    InputError
+        There are no cases, too few, one of them is not whole, or a group that the recipe names is not there.
+    """
+    keys, optional = system.training_keys()
+    cases = find_cases(folder / settings.path, keys, optional=optional)
+    if settings.validate_on or settings.test_on:
+        cases = _named(cases, settings)
+    # Where all is said nothing is left to choose.
+    share = 0.0 if all(case.part for case in cases) else settings.validation
+    return split(cases, validation=share, seed=recipe.optimisation.seed)
+
+
+def ports_of(system: System) -> dict[str, Port]:
+    """Return what a case's pictures are to a system, by key; at its inputs' spacing."""
+    spacing = system.inputs[0].spacing
+    return {port.key: replace(port, spacing=spacing) for port in (*system.outputs, *system.inputs)}
+
+
+def open_ground(case: Case, settings: Cases, system: System, *, side: int, augment: bool = False) -> Ground:
+    """Open a case: pictures for a system of slides, volumes for one of volumes.
+
+    Parameters
+    ----------
+    case : Case
+        From `read_cases`.
+    settings : Cases
+        µm/px, tissue.
+    system : System
+        Says what its pictures are.
+    side : int
+        Of a crop, px.
+    augment : bool
+        Whether the stain of an H&E is to be augmented.
+
+    Raises
+    ------
+    InputError
+        As `open_slides` and `open_volumes`.
+    """
+    if system.inputs[0].spacing is not None:
+        return open_volumes(case, ports_of(system), system, settings, side=side)
+    return open_slides(case, ports_of(system), system, settings, side=side, augment=augment)
+
+
+def crops_of(
+    parts: Mapping[str, Sequence[Case]], settings: Cases, system: System, *, seed: int, batch: int, side: int
+) -> TrainingData:
+    """Return training batches of the cases that train, and fixed ones of those that validate.
+
+    Parameters
+    ----------
+    parts : mapping of str to sequence of Case
+        From `read_cases`.
+    settings : Cases
+        µm/px, tissue, augmentation.
+    system : System
+        Says which pictures it takes, at which µm/px or spacing, and completes them.
+    seed : int
+        Key of the random numbers.
+    batch, side : int
+        Crops a batch, and their side in px.
+
+    Returns
+    -------
+    TrainingData
+
+    Raises
+    ------
+    InputError
+        A picture cannot be opened, pictures of one case do not fit, or a case has no crop with enough tissue.
+    """
+    # Where H&E is also generated its colours are a truth.
+    augment = settings.stain_augmentation and HE in {p.key for p in system.inputs} - {p.key for p in system.outputs}
+    ready = partial(open_ground, settings=settings, system=system, side=side)
+    train = [ready(case, augment=augment) for case in parts["train"]]
+    held = [ready(case) for case in parts["validation"]]
+    share = max(_VALIDATION // len(held), 1) if held else 0
+    crops = [system.complete(ground.read(corner, side)) for ground in held for corner in ground.few(share)]
+    return TrainingData(
+        batch_at=partial(batch_at, train, system, seed=seed, size=batch, side=side),
+        validation=batches_of(crops, batch),
+    )
+
+
+def whole_slices_of(
+    parts: Mapping[str, Sequence[Case]], settings: Cases, system: System, *, seed: int, batch: int, canvas: int
+) -> TrainingData:
+    """Return training batches of whole slices, warped on the device that trains, and slices as they are that validate.
+
+    Parameters
+    ----------
+    parts, settings, system, seed, batch
+        As of `crops_of`.
+    canvas : int
+        Side of a training example, px.
+
+    Raises
+    ------
+    InputError
+        As `crops_of`; the system is none of volumes, or a slice is larger than its tile.
+    """
+    if system.inputs[0].spacing is None:
+        raise InputError(f"{type(system).__name__} works on slides, which have no slices: leave out data.whole_slices.")
+
+    def ready(case: Case) -> VolumeGround:
+        return whole(open_volumes(case, ports_of(system), system, settings, side=system.tile))
+
+    train, held = ([ready(case) for case in parts[part]] for part in ("train", "validation"))
+    slices = stack_slices(train, system, side=system.tile, canvas=canvas, elastic=settings.elastic)
+    share = max(_VALIDATION // len(held), 1) if held else 0
+    crops = [system.complete(ground.read(corner, system.tile)) for ground in held for corner in ground.few(share)]
+    return TrainingData(partial(slices.batch_at, seed=seed, size=batch), batches_of(crops, batch), slices.finish)
+
+
+def batch_at(
+    grounds: Sequence[Ground], system: System, number: int, *, seed: int, size: int, side: int
+) -> dict[str, Tensor]:
+    """Batch of a number, a function of (seed, number) alone, so that a resumed run sees the same.
+
+    Every case is as likely as any other, whatever its size; a batch holds cases that have the same pictures. Pictures
+    of a case are turned and mirrored together, volumes only mirrored left to right; the H&E's stain is augmented alone.
+
+    Parameters
+    ----------
+    grounds : sequence of SlideGround or VolumeGround
+        Cases to train on.
+    system : System
+        Completes the crops.
+    number, seed : int
+        Key of the random numbers.
+    size, side : int
+        Crops, and their side in px.
+
+    Returns
+    -------
+    dict of str to Tensor
+        By key float32 (size, c, side, side), physical ranges.
+    """
+    rng = np.random.default_rng([seed, number])
+    keys = grounds[int(rng.integers(len(grounds)))].keys
+    alike = [ground for ground in grounds if ground.keys == keys]
+    crops = []
+    for index in rng.integers(len(alike), size=size):
+        ground = alike[index]
+        corner = ground.corners[rng.integers(len(ground.corners))]
+        crops.append(system.complete(ground.vary(ground.read(corner, side), rng)))
+    return stacked(crops)
+
+
+def stacked(crops: Sequence[Mapping[str, NDArray[np.generic]]]) -> dict[str, Tensor]:
+    """Stack crops (h, w, c) to float32 batches (n, c, h, w), channels last in memory."""
+    # Converted by numpy: torch would use all cores for it, which the network needs.
+    arrays = {key: np.stack([crop[key] for crop in crops]).astype(np.float32) for key in crops[0]}
+    return {key: torch.from_numpy(array).permute(0, 3, 1, 2) for key, array in arrays.items()}
+
+
+def batches_of(crops: Sequence[Mapping[str, NDArray[np.generic]]], size: int) -> list[dict[str, Tensor]]:
+    """Stack crops in batches of at most `size` that have the same keys."""
+    kinds = dict.fromkeys(tuple(sorted(crop)) for crop in crops)
+    alike = [[crop for crop in crops if tuple(sorted(crop)) == keys] for keys in kinds]
+    return [stacked(some[start : start + size]) for some in alike for start in range(0, len(some), size)]
+
+
+def _named(cases: Sequence[Case], settings: Cases) -> list[Case]:
+    """Put the groups that a recipe names into their parts; where it names some to validate, all others train."""
+    groups = {case.group for case in cases}
+    place: dict[str, str] = {}
+    for part, names in (("validation", settings.validate_on), ("test", settings.test_on)):
+        for name in names:
+            if name not in groups:
+                near = difflib.get_close_matches(name, sorted(groups), n=1) or sorted(groups)[:1]
+                raise InputError(f"the recipe holds {name} out, which is no group of the data: did you mean {near[0]}?")
+            place[name] = part
+    rest = "train" if settings.validate_on else None
+    return [replace(case, part=place.get(case.group) or case.part or rest) for case in cases]
