@@ -25,10 +25,10 @@ import psutil
 
 from benchmarks._report import Goal, main
 from diffuscope.api.run import DEMO_MODEL, DEMO_SLIDE, open_result, run
+from diffuscope.engine import tiles as engine
 from diffuscope.results.computed import Computed
 from diffuscope.results.ledger import Ledger
 from diffuscope.sample_data import sample_path
-from diffuscope.tiling import engine
 
 RUNS, KILLS, TILES = 20, 3, 9
 REGION = "640,1856,700,700"

@@ -18,8 +18,8 @@ from benchmarks._report import Goal, main
 from benchmarks._slide import lesson, sample
 from diffuscope.api.run import DEMO_SLIDE, load_model, open_result, run
 from diffuscope.diffusion.noise import TileNoise
+from diffuscope.engine import batch
 from diffuscope.sample_data import sample_path
-from diffuscope.tiling import batch
 from diffuscope.tiling.plan import Region
 
 # Grid lines of the plan lie inside, and all of it is tissue.

@@ -39,7 +39,7 @@ def models(*, cancelled):
 
 
 def measure_regions(**asked):
-    from diffuscope.plugin import verbs
+    from diffuscope.plugin.jobs import verbs
 
     rows = yield from verbs.measure_regions(**asked)
     return rows

@@ -23,7 +23,7 @@ pytest.importorskip("pytestqt")
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
 
-from diffuscope.plugin import dock as dock_module
+from diffuscope.plugin.docks import run as dock_module
 from diffuscope.plugin.docks.run import StainDock
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.layers.facts import KEY, is_result, own_metadata

@@ -12,7 +12,7 @@ import pytest
 import tifffile
 
 from diffuscope.errors import InputError
-from diffuscope.plugin import samples
+from diffuscope.plugin.layers import samples
 from diffuscope.plugin.layers.facts import SlideFacts, own_metadata, slide_facts
 from diffuscope.plugin.layers.reader import get_reader, read_layers
 from diffuscope.sample_data import sample_path

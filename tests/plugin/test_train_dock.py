@@ -41,7 +41,7 @@ class TestForm:
         assert recipe.init_from is None and recipe.config["stain"] == "CD8"
 
     def test_data_is_looked_at_for_the_model_that_it_is_to_train(self, pairs: Path):
-        from diffuscope.plugin import verbs
+        from diffuscope.plugin.jobs import verbs
 
         fresh, tuned = TrainForm(), TrainForm(model="stain-cd3-demo")
         assert (fresh.needs(), tuned.needs()) == ({"keys": ("he", "ihc")}, {"model": "stain-cd3-demo"})

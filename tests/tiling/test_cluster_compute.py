@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from diffuscope.engine import cluster as module
 from diffuscope.engine.cluster import Answer, ClusterCompute, connect
 from diffuscope.engine.events import Notice
 from diffuscope.engine.queue import TileQueue
 from diffuscope.errors import InputError
 from diffuscope.results.computed import Computed, Halved
-from diffuscope.tiling import cluster as module
 from diffuscope.tiling.plan import make_plan
 
 distributed = pytest.importorskip("distributed")

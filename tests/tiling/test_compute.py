@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from diffuscope.devices import is_out_of_memory
+from diffuscope.engine import batch_size as batching
 from diffuscope.engine.events import Finished, Notice, TileDone
 from diffuscope.engine.tiles import GONE
 from diffuscope.errors import InputError
 from diffuscope.results.result import open_result
-from diffuscope.tiling import batching
 from diffuscope.tiling.plan import make_plan
 
 GRID = {"factor": 1.0, "tile": 32, "overlap": 8}

@@ -10,6 +10,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from diffuscope.engine import recorded
 from diffuscope.engine.batch import Loaded, sample_tiles
 from diffuscope.engine.recorded import RecordedSampling
 from diffuscope.systems.base import SampleSettings
@@ -17,7 +18,6 @@ from diffuscope.systems.staindiffuser.bidirectional import BidirectionalStainDif
 from diffuscope.systems.staindiffuser.config import BidirectionalConfig, MultiStainDiffuserConfig, StainDiffuserConfig
 from diffuscope.systems.staindiffuser.multi import MultiStainDiffuser
 from diffuscope.systems.staindiffuser.system import StainDiffuser
-from diffuscope.tiling import recorded
 from diffuscope.tiling.plan import Tile
 
 CPU = torch.device("cpu")

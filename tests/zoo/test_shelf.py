@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from diffuscope.errors import InputError
-from diffuscope.model import list_models, load_model, shelf
+from diffuscope.model import find as shelf
+from diffuscope.model import list_models, load_model
 from diffuscope.systems.registry import build_system
 from diffuscope.training.recipe import load_recipe
 
