@@ -22,7 +22,7 @@ from benchmarks._scores import SAMPLED_AT_ONCE, THRESHOLD, Tiles, shipped_recipe
 from benchmarks._slide import sample
 from benchmarks.reproduce.restained import Restained
 from benchmarks.reproduce.staindiffuser import BUDGETS, Task, tasks
-from diffuscope.api.run import load_model
+from diffuscope import load_model
 from diffuscope.measurement.dab import dice
 from diffuscope.model import Model
 from diffuscope.simulation.restaining.teacher import Stain

@@ -16,7 +16,7 @@ from benchmarks._histogram import with_histogram
 from benchmarks._report import report
 from benchmarks.reproduce.damm import BUDGETS
 from benchmarks.reproduce.heads import PATIENTS, TASKS, HeadTask, made, missing, scored
-from diffuscope.api.run import load_model
+from diffuscope import load_model
 from diffuscope.errors import InputError
 from diffuscope.systems.damm import Damm
 

@@ -33,7 +33,7 @@ from benchmarks.reproduce.damm import BUDGETS, DAMMP, ROWS, Task
 from benchmarks.reproduce.damm_measure import calibration, large_field, sampled, scored
 from benchmarks.reproduce.damm_page import separation
 from benchmarks.reproduce.tumours import EXTERNAL, INTERNAL, KEYS, MPP, Cohort, Fold
-from diffuscope.api.run import load_model, run
+from diffuscope import load_model, run
 from diffuscope.engine.tiles import Finished
 from diffuscope.errors import InputError
 from diffuscope.evaluation.metrics.paired import psnr

@@ -30,7 +30,7 @@ from torch import Tensor
 from benchmarks._report import Goal, main
 from benchmarks._slide import lesson, sample
 from benchmarks.seams import border_ratio, texture_ratio
-from diffuscope.api.run import DEMO_MODEL, DEMO_SLIDE, load_model, open_result, run
+from diffuscope import DEMO_MODEL, DEMO_SLIDE, load_model, open_result, run
 from diffuscope.devices import kept_memory, threads
 from diffuscope.engine.compute import LocalCompute, autocast
 from diffuscope.engine.tiles import run_tiles

@@ -40,7 +40,7 @@ from benchmarks.reproduce.scans import DIRECTIONS, Direction, Pictures, Slices, 
 from benchmarks.translation_pictures import worst_slices
 from benchmarks.translation_quality import consistencies, quality
 from benchmarks.translation_trust import trust
-from diffuscope.api.run import load_model
+from diffuscope import load_model
 from diffuscope.errors import InputError
 from diffuscope.model import set_figures
 from diffuscope.systems.midiffusion import MIDiffusion

@@ -14,7 +14,7 @@ from benchmarks.reproduce import damm, damm_measure, tumours
 from benchmarks.reproduce.damm_measure import measure, sampled
 from benchmarks.reproduce.damm_page import lines, page, separation
 from benchmarks.reproduce.tumours import EXTERNAL, INTERNAL, KEYS, Cohort, Fold
-from diffuscope.api.run import load_model
+from diffuscope import load_model
 from diffuscope.simulation.tumour import BREAST, draw_animal, simulate_field
 from diffuscope.systems.registry import build_system
 

@@ -32,7 +32,7 @@ from benchmarks.reproduce.damm import (
     at_gamma,
 )  # fmt: skip
 from benchmarks.reproduce.tumours import EXTERNAL, INTERNAL, KEYS, MPP, Animal, halved
-from diffuscope.api.run import load_model
+from diffuscope import load_model
 from diffuscope.evaluation.metrics.calibration import ause
 from diffuscope.evaluation.metrics.paired import psnr, ssim
 from diffuscope.measurement.penetration import find_vessels, measure_penetration

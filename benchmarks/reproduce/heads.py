@@ -18,7 +18,7 @@ from benchmarks._scores import RECIPES
 from benchmarks._slide import sample_tiles
 from benchmarks.reproduce.damm import WARM, Budget
 from benchmarks.reproduce.scans import DATA
-from diffuscope.api.run import load_model
+from diffuscope import load_model
 from diffuscope.cases import Case
 from diffuscope.evaluation.metrics.paired import psnr, ssim
 from diffuscope.systems.base import System

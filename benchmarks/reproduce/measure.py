@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from benchmarks._cells import training_seconds
 from benchmarks._scores import Tiles, scores, stain, stain_word
 from benchmarks.reproduce.staindiffuser import Task
-from diffuscope.api.run import load_model
+from diffuscope import load_model
 from diffuscope.evaluation.metrics.paired import psnr, ssim
 from diffuscope.stains import dab_density
 from diffuscope.training.data.targets import with_distance

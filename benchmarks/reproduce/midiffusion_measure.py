@@ -47,7 +47,7 @@ from benchmarks.reproduce.scans import (
     strangers,
     target_batches,
 )  # fmt: skip
-from diffuscope.api.run import load_model
+from diffuscope import load_model
 from diffuscope.systems.base import System
 from diffuscope.systems.midiffusion import MIDiffusion
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-import diffuscope.api.run as verbs
+import diffuscope as verbs
 from diffuscope.cli import app
 from diffuscope.errors import InputError
 from diffuscope.registration import load_transform, read_warped
