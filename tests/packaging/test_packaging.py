@@ -13,7 +13,7 @@ import pytest
 
 import diffuscope
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def imports(statement: str) -> set[str]:
