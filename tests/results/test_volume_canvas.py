@@ -14,7 +14,7 @@ from ome_zarr_models.v04 import Image
 from skimage.transform import downscale_local_mean
 
 from diffuscope.exports import export
-from diffuscope.jobs.checks import disk_need
+from diffuscope.jobs.room import disk_need
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import open_result
 from diffuscope.tiling.plan import Region, make_plan

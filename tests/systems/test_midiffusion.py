@@ -16,7 +16,7 @@ from diffuscope.diffusion.score_samplers import SCORE_SAMPLERS
 from diffuscope.engine.compute import LocalCompute
 from diffuscope.engine.tiles import run_tiles
 from diffuscope.errors import InputError
-from diffuscope.jobs.checks import choose_settings
+from diffuscope.jobs.settings import choose_settings
 from diffuscope.model import load_model, save_model
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import open_result
