@@ -19,13 +19,14 @@ from diffuscope.evaluation.found import Found, finished, of_pictures, of_result
 from diffuscope.evaluation.judge import MASK, Judge, Judged, stain_threshold
 from diffuscope.evaluation.metrics.features import FeatureExtractor, InceptionFeatures, RandomConvFeatures
 from diffuscope.evaluation.metrics.sets import set_figures
-from diffuscope.evaluation.report.folder import HTML, JSON, PREDICTIONS, make_room, read_report, simulated_truth
+from diffuscope.evaluation.report.folder import HTML, JSON, PREDICTIONS, REPORT, read_report, simulated_truth
 from diffuscope.evaluation.report.html import render
 from diffuscope.evaluation.report.notices import caveats
 from diffuscope.evaluation.report.pictures import Shown
 from diffuscope.evaluation.report.summary import against as test_against
 from diffuscope.evaluation.report.summary import summarise
-from diffuscope.exports.target import in_place_of
+from diffuscope.files.place import check_place
+from diffuscope.files.put import in_place_of, put_text
 from diffuscope.jobs.compute import Asked
 from diffuscope.jobs.prepare import prepare
 from diffuscope.jobs.provenance import evaluation_command, make_evaluation_record
@@ -112,6 +113,8 @@ def evaluate(
         What was given cannot be used, or no case could be evaluated. Single cases that cannot are told in the report.
     """
     out, settings = Path(out), settings or Settings()
+    keep = [Path(one) for one in (data, predictions) if one is not None]
+    standing = check_place(out, REPORT, overwrite=overwrite, resume=resume, keep=keep)
     loaded = load_model(model)
     main = loaded.system.outputs[0]
     keys = [port.key for port in loaded.system.inputs]
@@ -134,7 +137,9 @@ def evaluate(
         quality = settings.quality or next(iter(loaded.system.presets))
         quality = pick(quality, tuple(loaded.system.presets), "quality")
         choose_settings(loaded.system, quality, settings.sampler, settings.steps, settings.samples)
-    make_room(out, Path(data), overwrite=overwrite, resume=resume)
+    if standing == "replaced":
+        with in_place_of(out, replace=True) as part:
+            part.mkdir()
 
     seen = _Seen()
     for number, case in enumerate(cases, start=1):
@@ -184,9 +189,8 @@ def evaluate(
         substitute=extractor is not None and inception is None,
     )
     page = render(report, [(_title(row), pictures_) for row, pictures_ in seen.shown])
-    out.mkdir(parents=True, exist_ok=True)
-    _write(out / JSON, json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-    _write(out / HTML, page)
+    put_text(out / JSON, json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n", replace=True)
+    put_text(out / HTML, page, replace=True)
     return report
 
 
@@ -295,8 +299,3 @@ def _title(row: Mapping[str, Any]) -> str:
         if key in figures
     ]
     return f"{row['case']}: {', '.join(told)}"
-
-
-def _write(path: Path, text: str) -> None:
-    with in_place_of(path) as part:
-        part.write_text(text, encoding="utf-8")

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diffuscope.errors import InputError
-from diffuscope.exports.target import in_place_of
+from diffuscope.files.place import FILE, check_place
+from diffuscope.files.put import in_place_of
 from diffuscope.jobs.provenance import make_registration_record, registration_command
-from diffuscope.jobs.room import check_out
+from diffuscope.results.result import RESULT
 from diffuscope.scans import open_scan, tissue_mask
 from diffuscope.tiling.plan import parse_region
 
@@ -105,9 +106,12 @@ def register(
     out, still, other = Path(out), open_scan(fixed, mpp=fixed_mpp), open_scan(moving, mpp=moving_mpp)
     for scan in (still, other):
         check_slide(scan)
-        check_out(out, scan.path, overwrite=overwrite)
+    read = [still.path, other.path, *([Path(landmarks)] if landmarks is not None else [])]
+    replace = check_place(out, RESULT, overwrite=overwrite, keep=read, outside=read) == "replaced"
     if picture is not None:
-        _check_picture(Path(picture), overwrite=overwrite)
+        if Path(picture).suffix.lower() != ".png":
+            raise InputError(f"{Path(picture).name} does not end in .png: name the picture so.")
+        check_place(Path(picture), FILE, overwrite=overwrite, keep=read, outside=[out])
     elif window is not None:
         raise InputError("a window is for the picture: say --checkerboard FILE.png as well.")
     shown = parse_region(window) if window is not None else None
@@ -142,8 +146,7 @@ def register(
         notices=still.notices + other.notices,
     )
     progress(WRITING)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with in_place_of(out) as part:
+    with in_place_of(out, replace=replace) as part:
         write_warped(
             part,
             other,
@@ -156,16 +159,6 @@ def register(
     if picture is not None:
         box = (shown.x, shown.y, shown.width, shown.height) if shown else densest(tissue_mask(still), still)
         drawn = draw(still, other, before=found.stages["before"], after=found.transform, window=box)
-        with in_place_of(Path(picture)) as part:
+        with in_place_of(Path(picture), replace=overwrite) as part:
             drawn.save(part)
     return Registered(path=out, transform=found.transform, figures=figures, correlation=found.correlation)
-
-
-def _check_picture(path: Path, *, overwrite: bool) -> None:
-    """Refuse a place where no picture can be written."""
-    if path.suffix.lower() != ".png":
-        raise InputError(f"{path.name} does not end in .png: name the picture so.")
-    if not path.absolute().parent.is_dir():
-        raise InputError(f"{path} cannot be written: there is no folder {path.absolute().parent}; make it first.")
-    if path.exists() and not (overwrite and path.is_file()):
-        raise InputError(f"{path} exists already: choose another name, or say --overwrite.")

@@ -41,6 +41,11 @@ def data(
 ) -> None:
     """Look a data set over before training: counts, µm/px, values, misregistered pairs, leaks between parts."""
     from diffuscope.api.check_data import survey
+    from diffuscope.files.place import FILE, check_place
+    from diffuscope.files.put import put_text
+
+    if json_file is not None:
+        check_place(json_file, FILE, overwrite=True)
 
     report = survey(
         folder,
@@ -57,12 +62,7 @@ def data(
     for line in report.lines():
         typer.echo(line)
     if json_file is not None:
-        try:
-            json_file.write_text(json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise InputError(
-                f"{json_file} could not be written ({error.strerror or error}): choose another place."
-            ) from error
+        put_text(json_file, json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n", replace=True)
 
 
 def teller(what: str) -> Callable[[int, int], None]:

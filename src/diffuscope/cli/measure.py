@@ -32,17 +32,14 @@ def measure(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file in the way.")] = False,
 ) -> None:
     """Measure the predicted load of regions, and how it falls with the distance from vessels."""
-    from diffuscope.errors import InputError
+    from diffuscope.files.place import FILE, check_place
     from diffuscope.measurement.measurements import write_csv
     from diffuscope.measurement.regions import measure_regions, open_vessels
     from diffuscope.measurement.table import as_text, readable
     from diffuscope.results.result import open_result
     from diffuscope.tiling.plan import parse_region
 
-    if out.exists() and not overwrite:
-        raise InputError(f"{out} exists already: choose another name or say --overwrite.")
-    if not out.parent.is_dir():
-        raise InputError(f"{out.parent} is no folder: make it first, or choose another place for {out.name}.")
+    check_place(out, FILE, overwrite=overwrite, outside=[result])
     opened = open_result(result)
     regions = {text: parse_region(text) for text in region or ()}
     rows = measure_regions(opened, open_vessels(opened, vessels), regions, threshold=threshold)

@@ -11,6 +11,7 @@ import dask.array as da
 import zarr
 
 from diffuscope.errors import InputError
+from diffuscope.files.place import Kind
 from diffuscope.results.layout import ATTRS, VOLUME_FORMAT, open_images
 from diffuscope.results.place import Place
 from diffuscope.results.tissue import TissueMap, load_tissue
@@ -91,6 +92,10 @@ def is_result(path: str | Path) -> bool:
         return ATTRS in zarr.open_group(Path(path), mode="r", zarr_format=2).attrs
     except (OSError, ValueError, KeyError):
         return False
+
+
+#: What a run, a registration and an export as OME-Zarr write.
+RESULT = Kind("a Diffuscope result", is_result)
 
 
 def open_result(path: str | Path) -> Result:
