@@ -26,8 +26,8 @@ from benchmarks._scores import (
 )
 from diffuscope.api.run import load_model
 from diffuscope.sample_data import sample_path
+from diffuscope.simulation.restaining.crops import batch_at, make_pairs
 from diffuscope.simulation.restaining.teacher import Stain
-from diffuscope.training.data.pairs import batch_at, make_pairs
 from diffuscope.training.recipe import Recipe
 
 RUNS = Path(__file__).parents[1] / "runs/demo-weights"

@@ -1,6 +1,6 @@
 """What fine-tuning a shelf model on 20 pairs of a user brings on pairs that stay apart: the tutorial of docs/train.md.
 
-The pairs are those of ``python -m diffuscope.training.example``: simulated, and of one slide. The recipe is the one it
+The pairs are those of ``python -m diffuscope.simulation.restaining.example``: simulated, and of one slide. The recipe is the one it
 writes; ``--steps`` shortens it to try the machinery.
 """
 

@@ -18,8 +18,8 @@ from benchmarks.reproduce.restained import Restained
 from benchmarks.reproduce.strips import Strips, usable_strips
 from benchmarks.reproduce.study import Study
 from diffuscope.errors import InputError
+from diffuscope.simulation.restaining.crops import BLOCK
 from diffuscope.systems.registry import build_system
-from diffuscope.training.data.pairs import BLOCK
 from diffuscope.training.recipe import Optimisation
 
 #: Diffusion steps of training by stain (paper, §5); BBDM has its own paper's.

@@ -13,12 +13,12 @@ from scipy import ndimage
 
 from diffuscope.errors import InputError
 from diffuscope.sample_data import sample_path
+from diffuscope.simulation.restaining.crops import Pair, batch_at, make_pairs
 from diffuscope.simulation.restaining.teacher import prepare
 from diffuscope.simulation.tissue import simulate_tissue
 from diffuscope.stains import HDAB, combine, signed_distance
 from diffuscope.systems.registry import build_system
 from diffuscope.training.data.masks import learn_masks
-from diffuscope.training.data.pairs import Pair, batch_at, make_pairs
 from diffuscope.training.data.targets import with_distance, with_learned_masks, with_targets
 from diffuscope.training.recipe import Recipe, load_recipe
 

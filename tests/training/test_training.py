@@ -12,9 +12,9 @@ import yaml
 
 from diffuscope.errors import InputError
 from diffuscope.sample_data import sample_path
+from diffuscope.simulation.restaining.crops import BLOCK, Pair, batch_at, held_crops, held_out, make_pairs
 from diffuscope.systems.registry import build_system
 from diffuscope.training.data.batches import TrainingData
-from diffuscope.training.data.pairs import BLOCK, Pair, batch_at, held_crops, held_out, make_pairs
 from diffuscope.training.module import learning_rate
 from diffuscope.training.recipe import Optimisation, Recipe, Source, load_recipe
 from diffuscope.training.trainer import fit
@@ -105,7 +105,7 @@ def test_crops_are_registered_and_brown_only_where_the_mask_is(pairs: list[Pair]
 
 
 def test_no_crop_touches_a_held_out_block(pairs: list[Pair], monkeypatch: pytest.MonkeyPatch):
-    from diffuscope.training.data import pairs as module
+    from diffuscope.simulation.restaining import crops as module
 
     windows = []
     paint = module.paint

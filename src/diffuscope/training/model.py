@@ -12,12 +12,12 @@ from pydantic import ValidationError
 
 from diffuscope.errors import InputError
 from diffuscope.model import Model, ModelCard, load_model
+from diffuscope.simulation.restaining.crops import batch_at, held_crops, make_pairs
+from diffuscope.simulation.restaining.painting import Painter
 from diffuscope.systems.base import System
 from diffuscope.systems.registry import build_system
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.data.crops import batches_of, crops_of, read_cases, whole_slices_of
-from diffuscope.training.data.painting import Painter
-from diffuscope.training.data.pairs import batch_at, held_crops, make_pairs
 from diffuscope.training.data.targets import with_targets
 from diffuscope.training.recipe import Recipe
 

@@ -1,4 +1,4 @@
-"""``python -m diffuscope.training.example FOLDER``: pairs of another laboratory, and a recipe that fine-tunes on them.
+"""``python -m diffuscope.simulation.restaining.example FOLDER``: pairs of another laboratory, and a recipe that fine-tunes on them.
 
 A stand-in for pairs of your own, to follow docs/train.md with. The H&E is cut from the shipped slide that no shipped
 model was trained on, stained as by another laboratory (more haematoxylin, less eosin); the IHC is the teacher's, with a
@@ -18,10 +18,10 @@ from PIL import Image
 from diffuscope.cases.find import SIMULATED
 from diffuscope.errors import InputError
 from diffuscope.sample_data import sample_path
+from diffuscope.simulation.restaining.crops import read_source
 from diffuscope.simulation.restaining.teacher import paint, prepare
 from diffuscope.stains import combine, separate
 from diffuscope.stains.deconvolution import HDAB, stain_matrix
-from diffuscope.training.data.pairs import read_source
 from diffuscope.training.recipe import Source
 
 MPP = 0.5
@@ -54,7 +54,9 @@ _IHC_DENSITY = (0.6, 1.5, 1.0)
 
 def main() -> None:
     """Write FOLDER/pairs and FOLDER/finetune.yaml."""
-    parser = argparse.ArgumentParser(prog="python -m diffuscope.training.example", description=main.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m diffuscope.simulation.restaining.example", description=main.__doc__
+    )
     parser.add_argument("folder", type=Path, help="an empty folder, or one that is made")
     folder = parser.parse_args().folder
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

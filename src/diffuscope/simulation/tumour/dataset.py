@@ -1,4 +1,4 @@
-"""``python -m diffuscope.training.tumours FOLDER``: a simulated cohort of tumours, as cases to train and measure on.
+"""``python -m diffuscope.simulation.tumour.dataset FOLDER``: a simulated cohort of tumours, as cases to train and measure on.
 
 A case is a field, with the pictures ``vessels`` (CD31), ``nuclei`` (DAPI) and ``nanoparticles``; its group is the
 animal, so that splits and folds go by animal. Animals of the other tumour model are the part ``test``: no training
@@ -77,7 +77,7 @@ class Plan:
 
 def main() -> None:
     """Write a cohort folder, or the sample that ships."""
-    parser = argparse.ArgumentParser(prog="python -m diffuscope.training.tumours", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m diffuscope.simulation.tumour.dataset", description=main.__doc__)
     parser.add_argument("folder", type=Path, help="a folder that is made; with --sample the file, .ome.tif")
     parser.add_argument("--sample", action="store_true", help="write one large field with three channels instead")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes; default one a core")

@@ -1,4 +1,4 @@
-"""``python -m diffuscope.training.patients SOURCE FOLDER KEY=FILE …``: one folder a patient, laid out as cases.
+"""``python -m diffuscope.cases.patients SOURCE FOLDER KEY=FILE …``: one folder a patient, laid out as cases.
 
 Scans often come as a folder a patient with files of the same names in each: ``SOURCE/patient07/FLAIR.nii.gz``. Training
 wants a folder a port key: ``FOLDER/flair/patient07.nii.gz``. What is named is copied and nothing else, so that a model
@@ -17,7 +17,7 @@ from diffuscope.errors import InputError
 
 def main() -> None:
     """Copy the scans of patients into a folder of cases."""
-    parser = argparse.ArgumentParser(prog="python -m diffuscope.training.patients", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m diffuscope.cases.patients", description=main.__doc__)
     parser.add_argument("source", type=Path, help="a folder with one folder a patient")
     parser.add_argument("folder", type=Path, help="a folder that is made")
     parser.add_argument("files", nargs="+", metavar="KEY=FILE", help="port key, and the file's name in each folder")
