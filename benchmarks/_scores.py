@@ -16,7 +16,7 @@ from diffuscope.evaluation.metrics.paired import psnr, ssim
 from diffuscope.measurement.dab import area_error_percent, dice
 from diffuscope.model import Model
 from diffuscope.sample_data import sample_path
-from diffuscope.simulation.restaining.crops import BLOCK, Pair, held_out, make_pairs
+from diffuscope.simulation.restaining.sources import BLOCK, Pair, held_out, make_pairs
 from diffuscope.simulation.restaining.teacher import Lesson, Stain, paint
 from diffuscope.stains import dab_density
 from diffuscope.training.recipe import Recipe, load_recipe

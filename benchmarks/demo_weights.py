@@ -26,7 +26,8 @@ from benchmarks._scores import (
 )
 from diffuscope.api.run import load_model
 from diffuscope.sample_data import sample_path
-from diffuscope.simulation.restaining.crops import batch_at, make_pairs
+from diffuscope.simulation.restaining.crops import batch_at
+from diffuscope.simulation.restaining.sources import make_pairs
 from diffuscope.simulation.restaining.teacher import Stain
 from diffuscope.training.recipe import Recipe
 

@@ -34,10 +34,10 @@ from diffuscope.evaluation.metrics.paired import psnr
 from diffuscope.measurement.dab import area_error_percent, dice
 from diffuscope.model import Model
 from diffuscope.sample_data import sample_path
-from diffuscope.simulation.restaining.crops import read_source
+from diffuscope.simulation.restaining.sources import Source, read_source
 from diffuscope.simulation.restaining.teacher import prepare
 from diffuscope.stains import dab_density
-from diffuscope.training.recipe import Recipe, Source
+from diffuscope.training.recipe import Recipe
 
 MODELS = ("stain-cd3-demo", "stain-ck818-demo")
 #: A second slide that no training saw, of a scanner that training did see.

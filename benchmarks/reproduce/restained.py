@@ -13,9 +13,9 @@ from torch import Tensor
 from benchmarks._scores import MPP, THRESHOLD, HeldOut, Tiles, colour_transfer, shipped_recipe, slide_tiles, stain_word
 from benchmarks.reproduce.study import Batches, digest, sampled
 from diffuscope.sample_data import sample_path
-from diffuscope.simulation.restaining.crops import Pair, batch_at, make_pairs, read_source
+from diffuscope.simulation.restaining.crops import batch_at
+from diffuscope.simulation.restaining.sources import Pair, Source, make_pairs, read_source
 from diffuscope.simulation.restaining.teacher import Stain, paint, prepare
-from diffuscope.training.recipe import Source
 
 #: The slides that are tested on, from another source than those that are trained on.
 TEST_SLIDES = (Source(file="CMU-1-Small-Region.svs"), Source(file="OS-1-detail.ome.tif"))

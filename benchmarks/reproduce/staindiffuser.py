@@ -18,7 +18,7 @@ from benchmarks.reproduce.restained import Restained
 from benchmarks.reproduce.strips import Strips, usable_strips
 from benchmarks.reproduce.study import Study
 from diffuscope.errors import InputError
-from diffuscope.simulation.restaining.crops import BLOCK
+from diffuscope.simulation.restaining.sources import BLOCK
 from diffuscope.systems.registry import build_system
 from diffuscope.training.recipe import Optimisation
 

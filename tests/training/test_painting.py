@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from diffuscope.simulation.restaining import teacher
-from diffuscope.simulation.restaining.crops import Pair
 from diffuscope.simulation.restaining.painting import Painter
+from diffuscope.simulation.restaining.sources import Pair
 from diffuscope.simulation.restaining.teacher import Lesson, paint, prepare
 from diffuscope.simulation.tissue import simulate_tissue
 from diffuscope.stains import dab_density

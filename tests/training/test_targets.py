@@ -13,7 +13,8 @@ from scipy import ndimage
 
 from diffuscope.errors import InputError
 from diffuscope.sample_data import sample_path
-from diffuscope.simulation.restaining.crops import Pair, batch_at, make_pairs
+from diffuscope.simulation.restaining.crops import batch_at
+from diffuscope.simulation.restaining.sources import Pair, make_pairs
 from diffuscope.simulation.restaining.teacher import prepare
 from diffuscope.simulation.tissue import simulate_tissue
 from diffuscope.stains import HDAB, combine, signed_distance

@@ -12,11 +12,12 @@ import yaml
 
 from diffuscope.errors import InputError
 from diffuscope.sample_data import sample_path
-from diffuscope.simulation.restaining.crops import BLOCK, Pair, batch_at, held_crops, held_out, make_pairs
+from diffuscope.simulation.restaining.crops import batch_at, held_crops
+from diffuscope.simulation.restaining.sources import BLOCK, Pair, Source, held_out, make_pairs
 from diffuscope.systems.registry import build_system
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.module import learning_rate
-from diffuscope.training.recipe import Optimisation, Recipe, Source, load_recipe
+from diffuscope.training.recipe import Optimisation, Recipe, load_recipe
 from diffuscope.training.trainer import fit
 
 RECIPES = Path(__file__).parents[2] / "src/diffuscope/training/recipes"

@@ -18,11 +18,10 @@ from PIL import Image
 from diffuscope.cases.find import SIMULATED
 from diffuscope.errors import InputError
 from diffuscope.sample_data import sample_path
-from diffuscope.simulation.restaining.crops import read_source
+from diffuscope.simulation.restaining.sources import Source, read_source
 from diffuscope.simulation.restaining.teacher import paint, prepare
 from diffuscope.stains import combine, separate
 from diffuscope.stains.deconvolution import HDAB, stain_matrix
-from diffuscope.training.recipe import Source
 
 MPP = 0.5
 SLIDE = "CMU-1-Small-Region.svs"
