@@ -22,7 +22,9 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_name_that_is_none_lists_those_that_are():
     refused = run("nonsense")
     assert refused.returncode == 1
-    assert {"gpu_proxy", "speed.kernels", "reproduce"} <= set(refused.stderr.split("one of ")[1].strip().split(", "))
+    assert {"speed.gpu_proxy", "speed.kernels", "reproduce"} <= set(
+        refused.stderr.split("one of ")[1].strip().split(", ")
+    )
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

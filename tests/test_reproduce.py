@@ -15,17 +15,17 @@ from filelock import FileLock
 from PIL import Image
 from scipy import stats
 
-from benchmarks import _cells
-from benchmarks._cells import Cell, Training
-from benchmarks.error_parts import parts
-from benchmarks.reproduce import staindiffuser as table
+from benchmarks.quality.error_parts import parts
 from benchmarks.reproduce.claims import Claim, Line, claims
 from benchmarks.reproduce.fill import fill
-from benchmarks.reproduce.measure import measure
-from benchmarks.reproduce.page import page
-from benchmarks.reproduce.report import lines
-from benchmarks.reproduce.restained import TEST_SLIDES, Restained
-from benchmarks.reproduce.strips import Strips, copied_strips, read_strip, usable_strips
+from benchmarks.reproduce.staindiffuser import tasks as table
+from benchmarks.reproduce.staindiffuser.measure import measure
+from benchmarks.reproduce.staindiffuser.page import page
+from benchmarks.reproduce.staindiffuser.report import lines
+from benchmarks.reproduce.staindiffuser.restained import TEST_SLIDES, Restained
+from benchmarks.reproduce.staindiffuser.strips import Strips, copied_strips, read_strip, usable_strips
+from benchmarks.shared import cells
+from benchmarks.shared.cells import Cell, Training
 from diffuscope.model import load_model
 from diffuscope.training.recipe import Optimisation
 
@@ -66,7 +66,7 @@ def test_a_key_changes_with_whatever_matters(change: Callable[[table.Task], tabl
 
 def test_a_key_changes_with_the_protocol_and_with_a_file_s_content(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     key = Cell("a", {}).key
-    monkeypatch.setattr(_cells, "PROTOCOL", _cells.PROTOCOL + 1)
+    monkeypatch.setattr(cells, "PROTOCOL", cells.PROTOCOL + 1)
     assert Cell("a", {}).key != key
     facts = []
     for name, shade in (("one", 10), ("other", 11)):
@@ -134,7 +134,7 @@ def test_a_training_that_was_killed_ends_as_one_that_was_not(tmp_path: Path):
         assert torch.equal(a, b)
     assert {path.name for path in (tmp_path / "cut").iterdir()} == {"model", "seconds.json"}
     TRAINING.run(tmp_path / "cut", killed, CARD)
-    assert _cells.training_seconds(tmp_path / "cut") > 0
+    assert cells.training_seconds(tmp_path / "cut") > 0
 
 
 def strip(path: Path, shade: int, *, copied: bool = False) -> None:

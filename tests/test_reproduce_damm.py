@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.reproduce import damm, damm_measure, tumours
-from benchmarks.reproduce.damm_measure import measure, sampled
-from benchmarks.reproduce.damm_page import lines, page, separation
-from benchmarks.reproduce.tumours import EXTERNAL, INTERNAL, KEYS, Cohort, Fold
+from benchmarks.reproduce.damm import measure as damm_measure
+from benchmarks.reproduce.damm import tasks as damm
+from benchmarks.reproduce.damm import tumours
+from benchmarks.reproduce.damm.measure import measure, sampled
+from benchmarks.reproduce.damm.page import lines, page, separation
+from benchmarks.reproduce.damm.tumours import EXTERNAL, INTERNAL, KEYS, Cohort, Fold
 from diffuscope.api.run import load_model
 from diffuscope.simulation.tumour import BREAST, draw_animal, simulate_field
 from diffuscope.systems.registry import build_system

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.reproduce import damm, heads
-from benchmarks.reproduce.damm_page import page
+from benchmarks.reproduce.damm import heads
+from benchmarks.reproduce.damm import tasks as damm
+from benchmarks.reproduce.damm.page import page
 from diffuscope.systems.registry import build_system
 
 BUDGET = damm.BUDGETS["quick"]

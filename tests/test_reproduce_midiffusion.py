@@ -14,15 +14,16 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage.exposure import match_histograms
 
-from benchmarks import _in_plane, translation, translation_pictures, translation_quality, translation_trust
-from benchmarks._histogram import with_histogram
-from benchmarks._translation import Translated, gradient_correlation, mean_psnr, scores
-from benchmarks.reproduce import midiffusion, scans
-from benchmarks.reproduce.midiffusion import LMI, METHODS, SDEDIT, SHUFFLED, UNET, mean_of, remapped
-from benchmarks.reproduce.midiffusion_measure import measure
-from benchmarks.reproduce.midiffusion_page import lines, page
+from benchmarks.quality import _translation_pictures, _translation_quality, _translation_trust, translation
+from benchmarks.reproduce.midiffusion import tasks as midiffusion
+from benchmarks.reproduce.midiffusion.measure import measure
+from benchmarks.reproduce.midiffusion.page import lines, page
+from benchmarks.reproduce.midiffusion.tasks import LMI, METHODS, SDEDIT, SHUFFLED, UNET, mean_of, remapped
 from benchmarks.reproduce.plan import plan
-from benchmarks.reproduce.scans import DIRECTIONS, Slices
+from benchmarks.shared import in_plane, scans
+from benchmarks.shared.histogram import with_histogram
+from benchmarks.shared.scans import DIRECTIONS, Slices
+from benchmarks.shared.translated import Translated, gradient_correlation, mean_psnr, scores
 from diffuscope.errors import InputError
 from diffuscope.model import load_model, save_model
 from diffuscope.systems.midiffusion import ModalityConfig
@@ -338,9 +339,9 @@ def test_every_measure_of_a_model_tells_what_its_goals_are_of(
 ):
     for name, value in {"_SLICES": 1, "_PLANTED": 1, "_RUN": 3, "_ROUNDS": 1}.items():
         monkeypatch.setattr(translation, name, value)
-    monkeypatch.setattr(translation_quality, "_JUDGED", 5)
-    monkeypatch.setattr(translation_trust, "_JUDGED", 5)
-    monkeypatch.setattr(_in_plane, "RUNS", tmp_path / "in-plane")
+    monkeypatch.setattr(_translation_quality, "_JUDGED", 5)
+    monkeypatch.setattr(_translation_trust, "_JUDGED", 5)
+    monkeypatch.setattr(in_plane, "RUNS", tmp_path / "in-plane")
     torch.manual_seed(0)
     system = build_system("midiffusion", TO_CT.recipe.config | {"size": "tiny"}).eval()
     assert translation.direction_of(system, "x") is TO_CT
@@ -372,27 +373,27 @@ def shifted(rows: int, columns: int) -> Slices:
 
 
 def test_pairs_are_brought_onto_each_other_in_their_plane(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(_in_plane, "RUNS", tmp_path)
+    monkeypatch.setattr(in_plane, "RUNS", tmp_path)
     lying, apart = shifted(0, 0), shifted(4, -3)
-    found = _in_plane.registered(TO_CT, apart)
+    found = in_plane.registered(TO_CT, apart)
     error = np.abs(found.target - lying.target)[0]
     assert error.mean() < 0.2 * np.abs(apart.target - lying.target).mean()
     rows, columns = found.inside[0]
     assert 3 <= rows.start <= 8 and 2 <= columns.start <= 8 and rows.stop < 72 and columns.stop < 64
     # Kept, and found there the next time, whatever would be found now.
-    monkeypatch.setattr(_in_plane, "_found", None)
-    np.testing.assert_array_equal(_in_plane.registered(TO_CT, apart).target, found.target)
+    monkeypatch.setattr(in_plane, "_found", None)
+    np.testing.assert_array_equal(in_plane.registered(TO_CT, apart).target, found.target)
     # Too far away it stays where it lies.
     monkeypatch.undo()
-    monkeypatch.setattr(_in_plane, "RUNS", tmp_path / "far")
-    monkeypatch.setattr(_in_plane, "_FARTHEST", 2.0)
-    np.testing.assert_array_equal(_in_plane.registered(TO_CT, apart).target, apart.target)
+    monkeypatch.setattr(in_plane, "RUNS", tmp_path / "far")
+    monkeypatch.setattr(in_plane, "_FARTHEST", 2.0)
+    np.testing.assert_array_equal(in_plane.registered(TO_CT, apart).target, apart.target)
 
 
 def test_no_map_of_levels_beats_the_oracle(data: Path):
     tests = scans.slices_of(SMALL_CT, TO_CT.held, 1, 48)
-    oracle = translation_quality.levels_of_truth(tests)
-    found = translation_quality.controls(SMALL_CT, tests)
+    oracle = _translation_quality.levels_of_truth(tests)
+    found = _translation_quality.controls(SMALL_CT, tests)
     best = mean_psnr(tests, oracle)
     for name, pictures in found.items():
         assert pictures.shape == tests.target.shape and mean_psnr(tests, pictures) < best, name
@@ -414,7 +415,7 @@ def test_flips_are_regions_and_no_edges():
     error[30:34, :] = 0.9
     error[5:20, 26:38] = 0.9
     body[:, 25:] = False
-    found = translation_trust.flips(error, body)
+    found = _translation_trust.flips(error, body)
     assert found[8:17, 8:17].all() and not found[:, 21:].any() and not found[22:].any()
 
 
@@ -429,16 +430,16 @@ def test_figures_of_files_go_on_a_card(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_the_worst_slice_of_each_patient_is_drawn(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(translation_pictures, "_JUDGED", 10)
-    monkeypatch.setattr(translation_pictures, "registered", lambda _, tests: tests)
+    monkeypatch.setattr(_translation_pictures, "_JUDGED", 10)
+    monkeypatch.setattr(_translation_pictures, "registered", lambda _, tests: tests)
     tests = scans.slices_of(SMALL_CT, TO_CT.held, 2, 48)
     # The model would be perfect in one slice of each patient and never in the other.
     perfect = np.array([number % 2 == 0 for number in range(10)])
     guess = np.where(perfect[:, None, None], tests.target + 0.01, 1.0 - tests.target).astype(np.float32)
     drawn = Translated(guess, guess, guess, guess)
-    monkeypatch.setattr(translation_pictures, "translated", lambda *_, **__: drawn)
+    monkeypatch.setattr(_translation_pictures, "translated", lambda *_, **__: drawn)
     system = build_system("midiffusion", TO_CT.recipe.config | {"size": "tiny"})
-    found = translation_pictures.worst_slices(system, SMALL_CT, tmp_path / "worst.png")
+    found = _translation_pictures.worst_slices(system, SMALL_CT, tmp_path / "worst.png")
     assert list(found) == [f"psnr_db_{patient}" for patient in TO_CT.held] and max(found.values()) < 20
     picture = np.asarray(Image.open(tmp_path / "worst.png"))
     assert picture.shape == (5 * (48 + 14), 5 * 48)
