@@ -19,6 +19,7 @@ from benchmarks.shared.scores import (
     MPP,
     THRESHOLD,
     held_out_sets,
+    restained_data,
     score_baselines,
     score_model,
     shipped_recipe,
@@ -67,11 +68,11 @@ def measure(model: Model, recipe: Recipe, folder: Path) -> dict[str, Any]:
     """Train a model, or finish its training, and score it on both sets: {set: scores}."""
     batches = partial(
         batch_at,
-        make_pairs(recipe, sample_path(), mpp=MPP),
+        make_pairs(restained_data(recipe), sample_path(), mpp=MPP),
         seed=model.seed,
         size=recipe.optimisation.batch,
         patch=recipe.config["patch"],
-        positive_share=recipe.positive_share,
+        positive_share=restained_data(recipe).positive_share,
         dab_threshold=THRESHOLD,
     )
     trained = Training(recipe.system, recipe.config, recipe.optimisation).run(folder, batches, recipe.card)

@@ -77,7 +77,7 @@ class Direction:
     @property
     def settings(self) -> Cases:
         """Its data."""
-        assert self.recipe.data is not None
+        assert isinstance(self.recipe.data, Cases)
         return self.recipe.data
 
     @cached_property
