@@ -25,7 +25,7 @@ from benchmarks.shared.scores import (
     shipped_recipe,
     stain_word,
 )
-from diffuscope.api.run import load_model
+from diffuscope import load_model
 from diffuscope.sample_data import sample_path
 from diffuscope.simulation.restaining.crops import batch_at
 from diffuscope.simulation.restaining.sources import make_pairs

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from model_card import CARD
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage.exposure import match_histograms
@@ -28,7 +29,6 @@ from diffuscope.errors import InputError
 from diffuscope.model import load_model, save_model
 from diffuscope.systems.midiffusion import ModalityConfig
 from diffuscope.systems.registry import build_system
-from tests.conftest import CARD
 
 BRAIN, BRAIN_BACK, TO_CT, TO_MR = DIRECTIONS
 # Of which 48 px hold a slice of the volumes here.
