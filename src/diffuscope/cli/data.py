@@ -12,7 +12,6 @@ from typing import Annotated
 import typer
 
 from diffuscope.cli.progress import EVERY
-from diffuscope.errors import InputError
 
 
 def data(

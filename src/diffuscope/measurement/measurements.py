@@ -20,6 +20,7 @@ import numpy as np
 import zarr
 
 from diffuscope.errors import InputError
+from diffuscope.files.put import in_place_of
 from diffuscope.measurement.objects import Labelled, ObjectCounter, label_strip
 from diffuscope.ports import Stain, find_stains
 from diffuscope.results.chunks import read_box

@@ -1,4 +1,4 @@
-"""``python -m diffuscope.training.tumours FOLDER``: a simulated cohort of tumours, as cases to train and measure on.
+"""A simulated cohort of tumours, as cases to train and measure on.
 
 A case is a field, with the pictures ``vessels`` (CD31), ``nuclei`` (DAPI) and ``nanoparticles``; its group is the
 animal, so that splits and folds go by animal. Animals of the other tumour model are the part ``test``: no training
@@ -8,10 +8,7 @@ does on an animal.
 
 from __future__ import annotations
 
-import argparse
 import csv
-import os
-import shutil
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +21,8 @@ from numpy.typing import NDArray
 
 from diffuscope.cases.find import SIMULATED, TABLE
 from diffuscope.errors import InputError
+from diffuscope.files.place import FILE, FOLDER, check_place
+from diffuscope.files.put import in_place_of
 from diffuscope.simulation.tumour import (
     BREAST,
     MPP,
@@ -75,25 +74,6 @@ class Plan:
     phantom: str = "even"
 
 
-def main() -> None:
-    """Write a cohort folder, or the sample that ships."""
-    parser = argparse.ArgumentParser(prog="python -m diffuscope.training.tumours", description=main.__doc__)
-    parser.add_argument("folder", type=Path, help="a folder that is made; with --sample the file, .ome.tif")
-    parser.add_argument("--sample", action="store_true", help="write one large field with three channels instead")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes; default one a core")
-    for name, default in vars(Plan()).items():
-        parser.add_argument(f"--{name}", type=type(default), default=default, help=f"default {default}")
-    options = vars(parser.parse_args())
-    folder, sample, workers = (options.pop(name) for name in ("folder", "sample", "workers"))
-    try:
-        if sample:
-            write_sample(folder)
-        else:
-            print(f"wrote {write_cohort(folder, Plan(**options), workers=workers)} cases into {folder}")
-    except InputError as error:
-        raise SystemExit(str(error)) from error
-
-
 def write_cohort(folder: Path, plan: Plan, *, workers: int = 1) -> int:
     """Simulate a cohort and write it as cases.
 
@@ -118,11 +98,8 @@ def write_cohort(folder: Path, plan: Plan, *, workers: int = 1) -> int:
     InputError
         The folder exists, or the plan cannot be simulated.
     """
-    if folder.exists():
-        raise InputError(f"{folder} exists already: choose another folder.")
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    try:
+    check_place(folder, FOLDER, way_out="choose another folder")
+    with in_place_of(folder, replace=False) as part:
         for key in CHANNELS:
             (part / key).mkdir(parents=True)
         drawn = _drawn(plan)
@@ -137,9 +114,6 @@ def write_cohort(folder: Path, plan: Plan, *, workers: int = 1) -> int:
             table.writeheader()
             table.writerows(rows)
         (part / SIMULATED).write_text(f"{_NOTE} {plan}\n", encoding="utf-8")
-        part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return len(rows)
 
 
@@ -149,10 +123,17 @@ def write_sample(path: Path) -> None:
     Parameters
     ----------
     path : Path
-        File, ``.ome.tif``; replaced where it exists.
+        File to make, ``.ome.tif``.
+
+    Raises
+    ------
+    InputError
+        It exists, or cannot be written.
     """
+    check_place(path, FILE, way_out="choose another name")
     field = simulate_field(draw_animal(BREAST, seed=SAMPLE_SEED, number=0), 0, size=SAMPLE_SIDE)
-    write_image(path, np.stack([getattr(field, key) for key in CHANNELS]), list(CHANNELS.values()))
+    with in_place_of(path, replace=False) as part:
+        write_image(part, np.stack([getattr(field, key) for key in CHANNELS]), list(CHANNELS.values()))
 
 
 def write_image(path: Path, planes: NDArray[np.uint8], channels: list[str]) -> None:
@@ -213,7 +194,3 @@ def _write_case(folder: Path, size: int, drawn: tuple[Animal, int, Kind]) -> dic
         "number": field.number,
         "kind": field.kind,
     }
-
-
-if __name__ == "__main__":
-    main()
