@@ -37,7 +37,9 @@ class WholeCheckpoints(TorchCheckpointIO):
                 torch.save(checkpoint, file)
             except RuntimeError as error:
                 # torch tells where in the file it was, and not what the disk said.
-                raise error.__context__ if isinstance(error.__context__, OSError) else error
+                if isinstance(error.__context__, OSError):
+                    raise error.__context__ from None
+                raise
         names_to_disk(path.parent)
 
 
