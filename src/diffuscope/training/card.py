@@ -1,4 +1,4 @@
-"""``python -m diffuscope.training.card MODEL FIGURES.json``: put what a benchmark measured on a model's card."""
+"""``python -m diffuscope.training.card MODEL FIGURES.json …``: put what benchmarks measured on a model's card."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from diffuscope.model import set_figures
 
 
 def main() -> None:
-    """Read the figures that a benchmark wrote with --json, and write the card anew."""
+    """Read the figures that benchmarks wrote with --json, and write the card anew with these and no others."""
     parser = argparse.ArgumentParser(prog="python -m diffuscope.training.card", description=main.__doc__)
     parser.add_argument("model", type=Path, help="model folder")
-    parser.add_argument("figures", type=Path, help='file of {"figures": {name: number}}')
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help='of {"figures": {name: number}}')
     arguments = parser.parse_args()
-    set_figures(arguments.model, json.loads(arguments.figures.read_text(encoding="utf-8"))["figures"])
+    figures: dict[str, float] = {}
+    for file in arguments.files:
+        figures |= json.loads(file.read_text(encoding="utf-8"))["figures"]
+    set_figures(arguments.model, figures)
 
 
 if __name__ == "__main__":
