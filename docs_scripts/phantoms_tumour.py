@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from diffuscope.measurement.penetration import measure_penetration
 from diffuscope.simulation.tumour import BREAST, MODELS, Kind, draw_animal, simulate_field
 from docs_scripts.gallery import sheet
-from tests.phantoms.test_tumour_transport import deviation
+from tests.simulation.test_tumour_transport import deviation
 
 IMAGE = Path(__file__).parents[1] / "docs/images" / "phantoms-tumour.jpg"
 SEED = 1

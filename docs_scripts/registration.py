@@ -23,7 +23,7 @@ from diffuscope.registration.views import picture
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import open_scan
 from diffuscope.simulation.restaining.teacher import paint, prepare
-from tests.registration.known import Known, bent, turned, warp, write_slide
+from tests.standins.known_pair import Known, bent, turned, warp, write_slide
 
 IMAGES = Path(__file__).parents[1] / "docs/images"
 # TCGA-CR-7395 does not say its µm/px; 0.25 is that of its objective (40x).

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from benchmarks.shared.borders import border_ratio, texture_ratio
 from benchmarks.shared.figures import Goal
 from benchmarks.shared.slide import lesson, sample
-from diffuscope.api.run import DEMO_SLIDE, load_model, open_result, run
+from diffuscope import DEMO_SLIDE, load_model, open_result, run
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.engine import batch
 from diffuscope.sample_data import sample_path

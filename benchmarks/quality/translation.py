@@ -39,7 +39,7 @@ from benchmarks.quality._translation_trust import trust
 from benchmarks.shared.figures import Goal
 from benchmarks.shared.scans import DIRECTIONS, Direction, Pictures, Slices, consecutive, slices_of
 from benchmarks.shared.translated import mean_psnr, translated
-from diffuscope.api.run import load_model
+from diffuscope import load_model
 from diffuscope.errors import InputError
 from diffuscope.systems.midiffusion import MIDiffusion
 from diffuscope.systems.midiffusion.support import BLUR, SUPPORT, support

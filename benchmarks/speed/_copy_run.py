@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 from torch import Tensor
 
-from diffuscope.api.run import run
+from diffuscope import run
 from diffuscope.engine.events import Finished, Started
 from diffuscope.ports import Port
 from diffuscope.systems.base import Estimate, Noise, SampleSettings, System

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from unittest.mock import patch
 
-from diffuscope.api.run import DEMO_MODEL, DEMO_SLIDE, run
+from diffuscope import DEMO_MODEL, DEMO_SLIDE, run
 from diffuscope.engine import tiles as engine
 from diffuscope.results.computed import Computed
 from diffuscope.sample_data import sample_path

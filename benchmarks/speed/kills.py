@@ -23,7 +23,7 @@ import numpy as np
 import psutil
 
 from benchmarks.shared.figures import Goal
-from diffuscope.api.run import open_result
+from diffuscope import open_result
 from diffuscope.engine.tiles import BEHIND
 from diffuscope.results.ledger import Ledger
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from model_card import CARD
 from pydantic import ValidationError
 
-from diffuscope.api.run import run
+from diffuscope import run
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.diffusion.score_samplers import SCORE_SAMPLERS
 from diffuscope.engine.compute import LocalCompute
@@ -31,7 +32,6 @@ from diffuscope.tiling.volume import make_volume_plan
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.recipe import Optimisation
 from diffuscope.training.trainer import fit
-from tests.conftest import CARD
 
 SIDE = 32
 CONFIG = {

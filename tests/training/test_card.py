@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from model_card import CARD
 
 from diffuscope.model import load_model, save_model
 from diffuscope.systems.registry import build_system
 from diffuscope.training import card
-from tests.conftest import CARD
 
 CONFIG = {"target": {"name": "PET"}, "source": {"name": "MR"}, "size": "tiny"}
 

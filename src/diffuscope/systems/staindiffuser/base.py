@@ -25,7 +25,7 @@ class BranchSystem(System):
     """
 
     # Stride 256 aligns with the canvas's chunks. 16 px of overlap, a cell's width, do for the seams as well as 32
-    # (benchmarks.seams) and are a ninth less to compute.
+    # (benchmarks seams) and are a ninth less to compute.
     tile = 272
     overlap = 16
     recordable = True

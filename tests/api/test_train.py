@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +12,12 @@ import torch
 import yaml
 from PIL import Image
 from typer.testing import CliRunner
+from user_pairs import write_pairs
 
-from diffuscope.api.run import load_model, train
+from diffuscope import load_model, train
 from diffuscope.cli import app
 from diffuscope.errors import InputError
 from diffuscope.training.events import StepDone, TrainingFinished, TrainingStarted, Validated
-
-sys.path.insert(0, str(Path(__file__).parent / "training"))
-from user import write_pairs
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from diffuscope.plugin.forms.run import RunForm
 from diffuscope.plugin.forms.run_widget import FormWidget
 from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts
 from diffuscope.ports import Port
-from tests.plugin.test_docks import PATIENCE, Driver, save, volume
+from tests.plugin.docks.test_docks import PATIENCE, Driver, save, volume
 
 pytestmark = pytest.mark.gui
 

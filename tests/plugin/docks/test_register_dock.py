@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from known_pair import MPP, turned, warp, write_slide
 
 from diffuscope.errors import InputError
 from diffuscope.registration import load_transform
@@ -18,7 +19,6 @@ from diffuscope.results.layout import chunk_file
 from diffuscope.results.result import open_result
 from diffuscope.sample_data import sample_path
 from diffuscope.simulation.restaining.teacher import paint, prepare
-from tests.registration.known import MPP, turned, warp, write_slide
 
 pytest.importorskip("napari")
 pytest.importorskip("pytestqt")

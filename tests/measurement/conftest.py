@@ -35,12 +35,6 @@ DAB = Port(
 
 
 @pytest.fixture
-def rng() -> np.random.Generator:
-    """Return draws that are the same whichever tests ran before."""
-    return np.random.default_rng(0)
-
-
-@pytest.fixture
 def make_result(tmp_path: Path) -> Callable[..., Result]:
     """Write a whole slide of model pixels (h, w[, 3]) as a result; the tissue mask has 8 level-0 px per px."""
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from user_pairs import write_pairs
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.forms.train import SCRATCH, TrainForm
 from diffuscope.training.recipe import Recipe
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
-from user import write_pairs
 
 pytest.importorskip("napari")
 pytest.importorskip("pytestqt")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from model_card import CARD
 from standins import SYSTEMS
 from typer.testing import CliRunner
 
@@ -24,7 +25,7 @@ from diffuscope.stains import StainStatistics, measure_stains, normalise, separa
 from diffuscope.stains.deconvolution import combine, stain_matrix
 from diffuscope.systems import registry
 from diffuscope.systems.registry import build_system
-from tests.conftest import CARD, MPP
+from tests.conftest import MPP
 
 
 @pytest.fixture

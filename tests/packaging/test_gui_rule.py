@@ -25,7 +25,7 @@ MODULE = "import pytest; pytest.importorskip('surely_not_installed')"
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A project with this one's conftest.py, and without the plugins that this rule does not need."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    pytester.makeconftest(Path(__file__).with_name("conftest.py").read_text(encoding="utf-8"))
+    pytester.makeconftest(Path(__file__).parents[1].joinpath("conftest.py").read_text(encoding="utf-8"))
     pytester.makeini("[pytest]\nmarkers =\n    gui: window")
     pytester.makepyfile(test_marked=TESTS, test_module=MODULE)
     return pytester

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import fake_verbs
 import pytest
 
 from diffuscope.plugin.jobs.child import Child, drive
@@ -112,7 +113,7 @@ def test_the_parent_script_is_not_run_again_and_the_child_dies_with_its_parent(t
         textwrap.dedent(
             f"""
             import os, sys
-            sys.path.insert(0, {str(Path(__file__).parent)!r})
+            sys.path.insert(0, {str(Path(fake_verbs.__file__).parent)!r})
             print("run", flush=True)
             from diffuscope.plugin.jobs.child import Child, drive
             child = Child("fake_verbs")
