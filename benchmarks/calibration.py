@@ -13,8 +13,8 @@ from benchmarks._report import Goal, main
 from benchmarks._slide import lesson, places_with_cells, sample
 from diffuscope.api.run import DEMO_MODEL, load_model
 from diffuscope.evaluation.metrics.calibration import ause, correlation
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.simulation.restaining.teacher import paint
-from diffuscope.systems.base import SampleSettings
 
 SIDE, TILES, DRAWS = 128, 16, 200
 

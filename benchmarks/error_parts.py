@@ -24,7 +24,7 @@ from benchmarks.reproduce.restained import Restained
 from benchmarks.reproduce.staindiffuser import BUDGETS, Task, tasks
 from diffuscope.api.run import load_model
 from diffuscope.measurement.dab import dice
-from diffuscope.model import Model
+from diffuscope.model.folder import Model
 from diffuscope.simulation.restaining.teacher import Stain
 from diffuscope.stains import dab_density
 

@@ -18,7 +18,7 @@ from benchmarks.reproduce.damm import BUDGETS
 from benchmarks.reproduce.heads import PATIENTS, TASKS, HeadTask, made, missing, scored
 from diffuscope.api.run import load_model
 from diffuscope.errors import InputError
-from diffuscope.systems.damm import Damm
+from diffuscope.systems.damm.system import Damm
 
 _TRAINED, _HELD = PATIENTS
 

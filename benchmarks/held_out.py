@@ -32,7 +32,7 @@ from benchmarks._scores import (
 from diffuscope.api.run import load_model
 from diffuscope.evaluation.metrics.paired import psnr
 from diffuscope.measurement.dab import area_error_percent, dice
-from diffuscope.model import Model
+from diffuscope.model.folder import Model
 from diffuscope.sample_data import sample_path
 from diffuscope.simulation.restaining.teacher import prepare
 from diffuscope.stains import dab_density

@@ -39,7 +39,7 @@ from diffuscope.errors import InputError
 from diffuscope.evaluation.metrics.paired import psnr
 from diffuscope.evaluation.metrics.statistics import bootstrap_interval
 from diffuscope.simulation.tumour import PHANTOMS
-from diffuscope.systems.damm import Damm
+from diffuscope.systems.damm.system import Damm
 from diffuscope.tiling.plan import Region
 from diffuscope.training.tumours import CHANNELS, write_image
 

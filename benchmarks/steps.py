@@ -15,8 +15,8 @@ from benchmarks._report import Goal, main
 from benchmarks._slide import lesson, places_with_cells, sample
 from diffuscope.api.run import DEMO_MODEL, load_model
 from diffuscope.evaluation.metrics.paired import psnr
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.simulation.restaining.teacher import paint
-from diffuscope.systems.base import SampleSettings
 
 SIDE, TILES, SEEDS = 64, 8, 3
 

@@ -40,7 +40,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a model folder of an untrained StainDiffuser, the smallest there is; the same weights each time."""
     import torch
 
-    from diffuscope.model import save_model
+    from diffuscope.model.folder import save_model
     from diffuscope.systems.registry import build_system
 
     folder = tmp_path_factory.mktemp("models") / "untrained"

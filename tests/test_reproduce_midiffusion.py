@@ -24,8 +24,8 @@ from benchmarks.reproduce.midiffusion_page import lines, page
 from benchmarks.reproduce.plan import plan
 from benchmarks.reproduce.scans import DIRECTIONS, Slices
 from diffuscope.errors import InputError
-from diffuscope.model import load_model, save_model
-from diffuscope.systems.midiffusion import ModalityConfig
+from diffuscope.model.folder import load_model, save_model
+from diffuscope.systems.midiffusion.config import ModalityConfig
 from diffuscope.systems.registry import build_system
 from tests.conftest import CARD
 

@@ -37,7 +37,7 @@ from benchmarks.reproduce.heads import COLUMNS as HEAD_COLUMNS
 from benchmarks.reproduce.heads import PATIENTS, SIDE, SLICES, HeadTask
 from benchmarks.reproduce.sheet import sheet
 from benchmarks.reproduce.tumours import DISCORDANT, EXTERNAL, INTERNAL, MPP
-from diffuscope.systems.damm import DammConfig
+from diffuscope.systems.damm.config import DammConfig
 
 Found = Sequence[tuple[Task, Mapping[str, Any]]]
 

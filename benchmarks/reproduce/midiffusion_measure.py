@@ -49,7 +49,7 @@ from benchmarks.reproduce.scans import (
 )  # fmt: skip
 from diffuscope.api.run import load_model
 from diffuscope.systems.base import System
-from diffuscope.systems.midiffusion import MIDiffusion
+from diffuscope.systems.midiffusion.system import MIDiffusion
 
 # Where SDEdit begins beyond the sweep of a budget.
 _FARTHER = (0.7, 0.8, 0.9)

@@ -26,7 +26,8 @@ from diffuscope.jobs.compute import Asked, computing_devices
 from diffuscope.jobs.inputs import Source
 from diffuscope.jobs.prepare import Job, prepare
 from diffuscope.measurement.measurements import measure, write_csv
-from diffuscope.model import ModelInfo, list_models, load_model
+from diffuscope.model.find import ModelInfo, list_models
+from diffuscope.model.folder import load_model
 from diffuscope.networks.compiled import compile_parts
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.pyramid import Each
@@ -127,7 +128,7 @@ def run(
         their own (fluorescence, MR); default: percentiles of the whole slide's or volume's foreground.
     normalise : bool
         Whether an H&E is brought to the reference by the stains of the whole slide, where the model's port asks for it
-        (`Port.scale` "stain"). Without, it goes in with the colours that it has.
+        (`Raster.scale` "stain"). Without, it goes in with the colours that it has.
     mpp : float, optional
         µm per level-0 px; overrides what the slide says.
     quality : str, optional
@@ -261,7 +262,7 @@ def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Ev
             job.out.parent.mkdir(parents=True, exist_ok=True)
             if job.replaces:
                 shutil.rmtree(job.out)
-            ports = job.model.system.outputs
+            ports = job.model.system.output_rasters
             values = job.model.system.values
             canvas = Canvas(
                 job.out,
@@ -296,13 +297,13 @@ def _compute(job: Job, cancelled: Callable[[], bool]) -> Iterator[Compute]:
             yield ClusterCompute(client=client, work=job.work, cancelled=cancelled)
         return
     first, *others = computing_devices(job.asked, job.where)
-    copies = [(copy.deepcopy(job.model.system).to(device), device) for device in others]
+    copies = [(copy.deepcopy(job.model.tiled).to(device), device) for device in others]
     said: deque[str] = deque()
     if job.where.compile == "on":
         for system in (job.model.system, *(system for system, _ in copies)):
             compile_parts(system.compiled_parts(), tell=said.append)
     yield LocalCompute(
-        system=job.model.system,
+        system=job.model.tiled,
         read=job.read,
         plan=job.plan,
         settings=job.settings,

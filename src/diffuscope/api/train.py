@@ -20,10 +20,10 @@ from diffuscope.devices import threads as limit_threads
 from diffuscope.errors import InputError
 from diffuscope.evaluation.metrics.paired import psnr, ssim
 from diffuscope.exports.target import in_place_of
-from diffuscope.model import ModelCard, load_model, save_model, set_figures
-from diffuscope.model.card import CONFIG
+from diffuscope.model.card import CONFIG, ModelCard
+from diffuscope.model.folder import load_model, save_model, set_figures
 from diffuscope.sample_data import sample_path
-from diffuscope.systems.base import System
+from diffuscope.systems.base import System, Tiled
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.events import TrainingEvent, TrainingFinished
 from diffuscope.training.follow import events_of
@@ -276,8 +276,12 @@ def measure(system: System, data: TrainingData, *, device: torch.device) -> dict
         Mean PSNR over crops, SSIM of pictures, and the number of crops; empty where the batches have no truth of the
         main output, or, of a system that is trained on its target alone, no input.
     """
-    port = system.outputs[0]
-    told = [batch for batch in data.validation if {port.key, *(one.key for one in system.inputs)} <= batch.keys()]
+    if not isinstance(system, Tiled):
+        return {}
+    port = system.output_rasters[0]
+    told = [
+        batch for batch in data.validation if {port.key, *(one.key for one in system.input_rasters)} <= batch.keys()
+    ]
     if not told:
         return {}
     system.to(device)

@@ -16,7 +16,7 @@ from diffuscope.scans.foreground import slide_foreground, volume_foreground
 from diffuscope.scans.intensity import PERCENTILES, slide_range, volume_range
 
 if TYPE_CHECKING:
-    from diffuscope.model import ModelInfo
+    from diffuscope.model.find import ModelInfo
     from diffuscope.results.result import Result
 
 

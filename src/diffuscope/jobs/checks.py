@@ -13,14 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from diffuscope.diffusion.samplers import make_sampler
-from diffuscope.diffusion.schedule import Schedule
 from diffuscope.errors import InputError
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.results.result import is_result
 from diffuscope.scans import Scan, Volume
 from diffuscope.stains import StainStatistics
-from diffuscope.systems.base import SampleSettings, System
+from diffuscope.systems.base import System
 from diffuscope.tiling.boxes import halves
 from diffuscope.tiling.plan import Plan
 
@@ -28,7 +27,7 @@ from diffuscope.tiling.plan import Plan
 PLAUSIBLE_MPP = (0.02, 50.0)
 
 
-def disk_need(plan: Plan, ports: tuple[Port, ...]) -> int:
+def disk_need(plan: Plan, ports: tuple[Raster, ...]) -> int:
     """Return an upper estimate of the bytes that a run writes: uncompressed pixels, pyramid, tiles in flight."""
     _, lengths = halves(plan.window)
     tile = prod(plan.shape)
@@ -104,7 +103,7 @@ def _existing_parent(out: Path) -> Path:
     return next(parent for parent in out.absolute().parents if parent.exists())
 
 
-def check_room(out: Path, plan: Plan, ports: tuple[Port, ...]) -> None:
+def check_room(out: Path, plan: Plan, ports: tuple[Raster, ...]) -> None:
     """Refuse a run that the disk may not have room for."""
     parent = _existing_parent(out)
     need, free = disk_need(plan, ports), shutil.disk_usage(parent).free
@@ -140,9 +139,7 @@ def choose_settings(
         preset = replace(preset, sampler=pick(sampler, system.samplers, "sampler"), steps=next(own, preset.steps))
     chosen = {**preset.options, **(options or {})}
     settings = replace(preset, steps=steps or preset.steps, samples=samples or preset.samples, options=chosen)
-    schedule = getattr(system, "schedule", None)
-    if isinstance(schedule, Schedule):
-        make_sampler(settings.sampler, schedule, settings.steps)  # refuses steps that the schedule has not
+    system.check(settings)
     return settings
 
 
@@ -155,7 +152,7 @@ def pick(value: str, among: tuple[str, ...], what: str) -> str:
     return value
 
 
-def check_port(scan: Scan | Volume, port: Port, model: str) -> None:
+def check_port(scan: Scan | Volume, port: Raster, model: str) -> None:
     """Refuse a scan whose pixels are not what the port declares."""
     if (port.spacing is not None) != isinstance(scan, Volume):
         kinds = ("a volume", "slides") if isinstance(scan, Volume) else ("no volume", "volumes")

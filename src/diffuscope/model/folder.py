@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
@@ -21,8 +21,8 @@ from diffuscope.errors import InputError
 from diffuscope.model.card import CONFIG, ModelCard, ModelConfig, read_config
 from diffuscope.model.find import WEIGHTS, find_model
 from diffuscope.model.readme import readme
-from diffuscope.systems.base import System
-from diffuscope.systems.registry import build_system
+from diffuscope.systems.base import System, Tiled
+from diffuscope.systems.registry import build_system, configure
 
 # Formats that run code when they are opened; torch, numpy and scikit-learn write pickles under these names.
 PICKLES = frozenset({".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".joblib", ".npy", ".npz"})
@@ -49,6 +49,19 @@ class Model:
     system: System
     path: Path
     stated: ModelConfig
+
+    @property
+    def tiled(self) -> Tiled:
+        """The system, of a model that runs tile by tile.
+
+        Raises
+        ------
+        InputError
+            It takes whole cases.
+        """
+        if not isinstance(self.system, Tiled):
+            raise InputError(f"{self.name} takes whole cases and does not run tile by tile.")
+        return self.system
 
     @property
     def card(self) -> ModelCard:
@@ -152,8 +165,7 @@ def save_model(
         for key, value in system.state_dict().items()
     }
     stored = save(half)
-    configured = getattr(system, "config", None)
-    defaults = configured.model_dump(mode="json") if isinstance(configured, BaseModel) else {}
+    defaults = configure(system_name, config).model_dump(mode="json")
     stated = ModelConfig(
         system=system_name,
         config=defaults | dict(config),

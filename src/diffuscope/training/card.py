@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from diffuscope.model import set_figures
+from diffuscope.model.folder import set_figures
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from diffuscope.engine.events import Event, TileDone
 from diffuscope.exports.dicom import ENDINGS as DICOM_ENDINGS
 from diffuscope.measurement.regions import measure_regions as measure
 from diffuscope.measurement.regions import open_vessels
-from diffuscope.model import load_model
+from diffuscope.model.folder import load_model
 from diffuscope.plugin.jobs.patient import source_of, told
 from diffuscope.plugin.jobs.process import Wishes
 from diffuscope.plugin.layers.facts import ModelFacts
@@ -56,7 +56,7 @@ def describe(*, model: str, cancelled: Cancelled) -> Generator[ModelFacts, None,
         what_it_is_not=loaded.card.what_it_is_not,
         trained_on=loaded.card.trained_on,
         system=loaded.stated.system,
-        inputs=loaded.system.inputs,
+        inputs=loaded.system.input_rasters,
         presets={name: (preset.sampler, preset.steps) for name, preset in loaded.system.presets.items()},
         samplers=loaded.system.samplers,
         options=loaded.system.options,

@@ -9,7 +9,8 @@ from typing import Any
 import pint
 
 from diffuscope.errors import InputError
-from diffuscope.ports import Option, Port, Value
+from diffuscope.ports.numbers import Option, Value
+from diffuscope.ports.raster import Raster
 from diffuscope.scans import Scan, open_scan
 
 #: Key of `layer.metadata` under which Diffuscope keeps what it knows about a layer.
@@ -28,7 +29,7 @@ class ModelFacts:
         From the model's card.
     system : str
         Name in `diffuscope.systems.registry`.
-    inputs : tuple of Port
+    inputs : tuple of Raster
         What goes in, the main one first.
     presets : dict of str to tuple
         Quality name to (sampler, steps); the first is the default.
@@ -45,7 +46,7 @@ class ModelFacts:
     what_it_is: str
     what_it_is_not: str
     system: str
-    inputs: tuple[Port, ...]
+    inputs: tuple[Raster, ...]
     presets: dict[str, tuple[str, int]] = field(hash=False)
     trained_on: str = ""
     samplers: tuple[str, ...] = ()
