@@ -7,15 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from model_card import CARD
 from pydantic import ValidationError
 
-from diffuscope.api.run import run
+from diffuscope import run
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.diffusion.score_samplers import SCORE_SAMPLERS
 from diffuscope.engine.compute import LocalCompute
 from diffuscope.engine.tiles import run_tiles
 from diffuscope.errors import InputError
-from diffuscope.jobs.checks import choose_settings
+from diffuscope.jobs.settings import choose_settings
 from diffuscope.model.folder import load_model, save_model
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.results.canvas import Canvas
@@ -31,7 +32,6 @@ from diffuscope.tiling.volume import make_volume_plan
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.recipe import Optimisation
 from diffuscope.training.trainer import fit
-from tests.conftest import CARD
 
 SIDE = 32
 CONFIG = {

@@ -26,10 +26,11 @@ from diffuscope.evaluation.report.pictures import Shown
 from diffuscope.evaluation.report.summary import against as test_against
 from diffuscope.evaluation.report.summary import summarise
 from diffuscope.exports.target import in_place_of
-from diffuscope.jobs.checks import check_resumed, choose_settings, pick
 from diffuscope.jobs.compute import Asked
 from diffuscope.jobs.prepare import prepare
 from diffuscope.jobs.provenance import evaluation_command, make_evaluation_record
+from diffuscope.jobs.resume import check_resumed
+from diffuscope.jobs.settings import choose_settings, pick
 from diffuscope.model.folder import Model, load_model
 from diffuscope.results.result import open_result
 from diffuscope.tiling.plan import Region

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from diffuscope.errors import InputError
 from diffuscope.exports.target import in_place_of
-from diffuscope.jobs.checks import check_out
 from diffuscope.jobs.provenance import make_registration_record, registration_command
+from diffuscope.jobs.room import check_out
 from diffuscope.scans import open_scan, tissue_mask
 from diffuscope.tiling.plan import parse_region
 

@@ -12,7 +12,7 @@ from diffuscope.devices import pick_device, pick_devices, pick_precision
 from diffuscope.engine.batch_size import find_batch
 from diffuscope.engine.cluster import ask, connect
 from diffuscope.errors import InputError
-from diffuscope.jobs.checks import pick
+from diffuscope.jobs.settings import pick
 from diffuscope.model.find import find_model
 from diffuscope.model.folder import Model, load_model
 from diffuscope.ports.settings import SampleSettings

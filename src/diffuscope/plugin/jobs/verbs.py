@@ -11,7 +11,11 @@ from typing import Any
 
 import diffuscope.api.check_data
 import diffuscope.api.evaluate
+import diffuscope.api.export
+import diffuscope.api.models
+import diffuscope.api.register
 import diffuscope.api.run
+import diffuscope.api.train
 from diffuscope.api.register import WRITING
 from diffuscope.engine.events import Event, TileDone
 from diffuscope.exports.dicom import ENDINGS as DICOM_ENDINGS
@@ -40,7 +44,7 @@ class _StoppedError(Exception):
 
 def models(*, cancelled: Cancelled) -> Generator[ModelFacts, None, None]:
     """Yield every model of the zoo."""
-    for info in diffuscope.api.run.models():
+    for info in diffuscope.api.models.models():
         if cancelled():
             return
         yield from describe(model=info.name, cancelled=cancelled)
@@ -77,12 +81,12 @@ def survey(
 
 
 def train(*, cancelled: Wishes, **arguments: Any) -> Generator[TrainingEvent, None, None]:
-    """Yield the events of `diffuscope.api.run.train`."""
-    yield from diffuscope.api.run.train(**arguments, cancelled=cancelled)
+    """Yield the events of `diffuscope.api.train.train`."""
+    yield from diffuscope.api.train.train(**arguments, cancelled=cancelled)
 
 
 def register(*, cancelled: Cancelled, **arguments: Any) -> Generator[str, None, str]:
-    """Yield what `diffuscope.api.run.register` is doing, and return the result folder; "" where it was cancelled.
+    """Yield what `diffuscope.api.register.register` is doing, and return the result folder; "" where it was cancelled.
 
     A step of the optimiser cannot be interrupted: a cancelled registration is left alone until its step ends, and
     ends there. One that writes already is waited for, until it has cleaned up or is done.
@@ -97,7 +101,7 @@ def register(*, cancelled: Cancelled, **arguments: Any) -> Generator[str, None, 
             writes.set()
         said.put(what)
 
-    work = _registrations.submit(diffuscope.api.run.register, **arguments, progress=tell)
+    work = _registrations.submit(diffuscope.api.register.register, **arguments, progress=tell)
     work.add_done_callback(lambda _: said.put(None))
     while not cancelled() or writes.is_set():
         try:
@@ -171,10 +175,10 @@ def export(
     `series` are those that are open: the one that the run took in gives patient and study to a DICOM export.
     """
     if not path.name.lower().endswith(DICOM_ENDINGS):
-        diffuscope.api.run.export(result, path, layer=layer, overwrite=True)
+        diffuscope.api.export.export(result, path, layer=layer, overwrite=True)
         return str(path)
     opened = open_result(result)
     source = source_of(opened, series)
-    diffuscope.api.run.export(result, path, layer=layer, overwrite=True, source=source)
+    diffuscope.api.export.export(result, path, layer=layer, overwrite=True, source=source)
     return f"{path} ({told(opened, source)})"
     yield
