@@ -14,6 +14,7 @@ from standins import SYSTEMS, row
 import diffuscope as verbs
 from diffuscope.api.check_data import survey
 from diffuscope.cases import Case, find_cases, split
+from diffuscope.cases.patients import lay_out
 from diffuscope.cases.volumes import volume_report
 from diffuscope.errors import InputError
 from diffuscope.jobs.extent import find_ground, volume_mask
@@ -27,7 +28,6 @@ from diffuscope.systems.registry import build_system
 from diffuscope.tiling.plan import Tile
 from diffuscope.training.data.crops import crops_of, open_ground, read_cases
 from diffuscope.training.events import TrainingFinished
-from diffuscope.training.patients import lay_out
 from diffuscope.training.recipe import Cases, Optimisation, Recipe, load_recipe
 
 sitk = pytest.importorskip("SimpleITK")

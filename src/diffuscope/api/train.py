@@ -29,7 +29,7 @@ from diffuscope.training.events import TrainingEvent, TrainingFinished
 from diffuscope.training.follow import events_of
 from diffuscope.training.model import Start, make_card, make_data, make_start
 from diffuscope.training.pictures import sample
-from diffuscope.training.recipe import Recipe, load_recipe
+from diffuscope.training.recipe import Cases, Recipe, load_recipe
 
 RUN = ".training"
 RECIPE = "recipe.json"
@@ -101,8 +101,8 @@ def train(
     out : str or Path
         Model folder to write.
     data : str or Path, optional
-        Folder that the paths in the recipe are relative to; default the recipe's own, for a recipe with `sources` the
-        shipped samples.
+        Folder that the paths in the recipe are relative to; default the recipe's own, for H&E that is restained
+        the shipped samples.
     device : {"auto", "cpu", "cuda", "mps"}
         Where to train.
     devices : int or None
@@ -138,7 +138,7 @@ def train(
     if _writes():
         _check_places(out, folder, made, overwrite=overwrite, resume=resume)
     start = make_start(made)
-    base = Path(data) if data is not None else path.parent if made.data is not None else sample_path()
+    base = Path(data) if data is not None else path.parent if isinstance(made.data, Cases) else sample_path()
     lessons, parts = make_data(made, start, base)
     given = ["--data", str(data)] if data is not None else []
     work = Work(

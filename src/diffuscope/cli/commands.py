@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 import diffuscope
 from diffuscope.cli.data import data
 from diffuscope.cli.evaluate import evaluate
+from diffuscope.cli.make import make
 from diffuscope.cli.measure import measure
 from diffuscope.cli.register import register
 from diffuscope.cli.train import train
@@ -280,6 +281,7 @@ app.command()(register)
 app.command()(data)
 app.command()(evaluate)
 app.command()(measure)
+app.add_typer(make, name="make")
 
 
 def _follow(events: Generator[Event, None, None], cancelled: threading.Event) -> None:

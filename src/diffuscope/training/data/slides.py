@@ -15,9 +15,8 @@ from diffuscope.jobs.inputs import PortInput
 from diffuscope.jobs.port_checks import check_port
 from diffuscope.jobs.scaling import with_statistics
 from diffuscope.ports.raster import Raster
-from diffuscope.stains import REFERENCE, estimate_stains
+from diffuscope.stains import REFERENCE, augment_stain, estimate_stains
 from diffuscope.systems.base import System
-from diffuscope.training.data.pairs import augment_stain
 from diffuscope.training.recipe import Cases
 
 #: Key of the picture whose stain may be augmented.
