@@ -22,8 +22,9 @@ from benchmarks.shared.forced import forced
 from diffuscope.devices import pick_device, pick_precision
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.engine.compute import autocast
-from diffuscope.systems.base import SampleSettings
-from diffuscope.systems.damm import Damm, DammConfig
+from diffuscope.ports.settings import SampleSettings
+from diffuscope.systems.damm.config import DammConfig
+from diffuscope.systems.damm.system import Damm
 
 _ROUNDS = 5
 GOALS = {"operations_saved_unimodal": Goal(low=0.15), "operations_saved_multimodal": Goal(low=0.15)}

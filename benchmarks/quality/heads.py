@@ -15,7 +15,7 @@ from benchmarks.shared.figures import Goals
 from benchmarks.shared.histogram import with_histogram
 from diffuscope import load_model
 from diffuscope.errors import InputError
-from diffuscope.systems.damm import Damm
+from diffuscope.systems.damm.system import Damm
 
 _TRAINED, _HELD = PATIENTS
 GOALS: Goals = {}

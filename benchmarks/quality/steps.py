@@ -15,8 +15,8 @@ from benchmarks.shared.figures import Goal
 from benchmarks.shared.slide import lesson, places_with_cells, sample
 from diffuscope import DEMO_MODEL, load_model
 from diffuscope.evaluation.metrics.paired import psnr
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.simulation.restaining.teacher import paint
-from diffuscope.systems.base import SampleSettings
 
 SIDE, TILES, SEEDS = 64, 8, 3
 GOALS = {"db_lost": Goal(high=0.2), "high_frequency_ratio": Goal(low=0.95, high=1.05)}

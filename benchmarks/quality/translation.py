@@ -2,7 +2,7 @@
 
 The slices are those of patients that the shipped recipe of the same source and target holds out
 (`benchmarks.shared.scans`); the data must lie beside the repository. Figures that ``--json`` wrote go on the card of a
-model folder by ``python -m diffuscope.training.card MODEL FILE …``.
+model folder by ``diffuscope make card MODEL FILE …``.
 
 - ``quality``: of all patients that were held out, whole slices: the mean and one sample, beside controls (see
   `benchmarks.quality._translation_quality`).
@@ -41,8 +41,8 @@ from benchmarks.shared.scans import DIRECTIONS, Direction, Pictures, Slices, con
 from benchmarks.shared.translated import mean_psnr, translated
 from diffuscope import load_model
 from diffuscope.errors import InputError
-from diffuscope.systems.midiffusion import MIDiffusion
 from diffuscope.systems.midiffusion.support import BLUR, SUPPORT, support
+from diffuscope.systems.midiffusion.system import MIDiffusion
 
 # Slices in all for presets and for planted structures, slices one after the other, and takings of time.
 _SLICES, _PLANTED, _RUN, _ROUNDS = 4, 10, 12, 5

@@ -17,10 +17,10 @@ from diffuscope.devices import pick_device, pick_precision
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.engine.compute import LocalCompute
 from diffuscope.engine.tiles import run_tiles
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import Result, open_result
-from diffuscope.systems.base import SampleSettings
-from diffuscope.systems.damm import Damm
+from diffuscope.systems.damm.system import Damm
 from diffuscope.tiling.plan import Region, Tile, make_plan
 
 Decide = Callable[[tuple[int, ...]], bool]

@@ -15,14 +15,15 @@ from torch import Tensor
 
 from diffuscope import run
 from diffuscope.engine.events import Finished, Started
-from diffuscope.ports import Port
-from diffuscope.systems.base import Estimate, Noise, SampleSettings, System
+from diffuscope.ports.raster import Raster
+from diffuscope.ports.settings import SampleSettings
+from diffuscope.systems.base import Estimate, Noise, Tiled
 
-SLIDE = Port(name="H&E", key="he", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0))
-COPY = Port(name="copy", key="copy", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0))
+SLIDE = Raster(name="H&E", key="he", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0))
+COPY = Raster(name="copy", key="copy", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0))
 
 
-class Copy(System):
+class Copy(Tiled):
     """Gives back what it gets."""
 
     inputs, outputs, tile, overlap = (SLIDE,), (COPY,), 288, 32

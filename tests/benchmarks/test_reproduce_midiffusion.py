@@ -25,7 +25,7 @@ from benchmarks.shared.histogram import with_histogram
 from benchmarks.shared.scans import DIRECTIONS, Slices
 from benchmarks.shared.translated import Translated, gradient_correlation, mean_psnr, scores
 from diffuscope.errors import InputError
-from diffuscope.systems.midiffusion import ModalityConfig
+from diffuscope.systems.midiffusion.config import ModalityConfig
 from diffuscope.systems.registry import build_system
 
 BRAIN, BRAIN_BACK, TO_CT, TO_MR = DIRECTIONS
