@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks import efficiency
-from benchmarks._report import Goal, report
+from benchmarks.shared.report import Goal, report
+from benchmarks.speed import efficiency
 from benchmarks.speed._large_slide import write_large_slide
 from benchmarks.speed._path import (
     SIDE,

@@ -19,9 +19,9 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from benchmarks import training
-from benchmarks._report import Goal, main
-from benchmarks._scores import shipped_recipe
+from benchmarks.shared.report import Goal, main
+from benchmarks.shared.scores import shipped_recipe
+from benchmarks.speed import training
 from diffuscope.devices import pick_precision
 from diffuscope.networks.compiled import compile_parts
 from diffuscope.sample_data import sample_path

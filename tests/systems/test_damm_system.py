@@ -335,7 +335,7 @@ def test_the_autoencoders_are_trained_first_and_the_diffusion_on_them():
 
 
 def test_a_sampler_is_refused_an_option_that_there_is_not():
-    from diffuscope.jobs.checks import choose_settings
+    from diffuscope.jobs.settings import choose_settings
 
     system = make()
     assert choose_settings(system, "fast", None, None, None, {"gamma": 0.3}).options == {"gamma": 0.3}

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from model_card import CARD
 from pydantic import ValidationError
 
 from diffuscope.api.run import run
@@ -15,7 +16,7 @@ from diffuscope.diffusion.score_samplers import SCORE_SAMPLERS
 from diffuscope.engine.compute import LocalCompute
 from diffuscope.engine.tiles import run_tiles
 from diffuscope.errors import InputError
-from diffuscope.jobs.checks import choose_settings
+from diffuscope.jobs.settings import choose_settings
 from diffuscope.model import load_model, save_model
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import open_result
@@ -31,7 +32,6 @@ from diffuscope.tiling.volume import make_volume_plan
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.recipe import Optimisation
 from diffuscope.training.trainer import fit
-from tests.conftest import CARD
 
 SIDE = 32
 CONFIG = {

@@ -26,10 +26,11 @@ from diffuscope.evaluation.report.summary import against as test_against
 from diffuscope.evaluation.seen import Seen, title
 from diffuscope.events import Notice, Pace, Progress
 from diffuscope.exports.target import in_place_of
-from diffuscope.jobs.checks import check_resumed, choose_settings, pick
 from diffuscope.jobs.compute import Asked
 from diffuscope.jobs.prepare import prepare
 from diffuscope.jobs.provenance import evaluation_command, make_evaluation_record
+from diffuscope.jobs.resume import check_resumed
+from diffuscope.jobs.settings import choose_settings, pick
 from diffuscope.model import Model, load_model
 from diffuscope.results.result import open_result
 from diffuscope.tiling.plan import Region

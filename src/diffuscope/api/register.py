@@ -11,8 +11,8 @@ from diffuscope.api.events import Registered
 from diffuscope.errors import InputError
 from diffuscope.events import Progress
 from diffuscope.exports.target import in_place_of
-from diffuscope.jobs.checks import check_out
 from diffuscope.jobs.provenance import make_registration_record, registration_command
+from diffuscope.jobs.room import check_out
 from diffuscope.scans import Scan, open_scan, tissue_mask
 from diffuscope.tiling.plan import parse_region
 

@@ -12,7 +12,7 @@ from diffuscope.devices import pick_device, pick_devices, pick_precision
 from diffuscope.engine.batch_size import find_batch
 from diffuscope.engine.cluster import ask, connect
 from diffuscope.errors import InputError
-from diffuscope.jobs.checks import pick
+from diffuscope.jobs.settings import pick
 from diffuscope.model import Model, find_model, load_model
 from diffuscope.systems.base import SampleSettings
 from diffuscope.tiling.plan import Plan

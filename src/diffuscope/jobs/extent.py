@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from diffuscope.errors import InputError
-from diffuscope.jobs.checks import check_mpp
 from diffuscope.jobs.inputs import PortInput, Values
+from diffuscope.jobs.port_checks import check_mpp
 from diffuscope.jobs.scaling import Stains, with_statistics
 from diffuscope.results.tissue import TissueMap, crop_tissue
 from diffuscope.scans import Scan, Volume, resampling_factor, tissue_mask

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
-from diffuscope.jobs.checks import check_port
+from diffuscope.jobs.port_checks import check_port
 from diffuscope.ports import Port
 from diffuscope.ports.matching import guess_channels
 from diffuscope.scans import Scan, Volume, open_input, read_region

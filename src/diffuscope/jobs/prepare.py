@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
-from diffuscope.jobs.checks import check_out, check_resumed, check_room, choose_settings, pick
 from diffuscope.jobs.compute import Asked, Where, address, choose, io_threads, lanes
 from diffuscope.jobs.extent import Ground, find_ground
 from diffuscope.jobs.input_text import check_ranges, command_inputs, said
 from diffuscope.jobs.inputs import Frame, PortInput, Source, Values, open_inputs, paths_of, read_tile
 from diffuscope.jobs.provenance import command_line, make_record
+from diffuscope.jobs.resume import check_resumed
+from diffuscope.jobs.room import check_out, check_room
+from diffuscope.jobs.settings import choose_settings, pick
 from diffuscope.jobs.worker import RemoteWork
 from diffuscope.model import Model, load_model
 from diffuscope.results.result import open_result

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from diffuscope.cases import Case, OpenCase, open_case, tissue_corners
 from diffuscope.errors import InputError
-from diffuscope.jobs.checks import check_port
 from diffuscope.jobs.extent import slide_mask
 from diffuscope.jobs.inputs import PortInput
+from diffuscope.jobs.port_checks import check_port
 from diffuscope.jobs.scaling import with_statistics
 from diffuscope.ports import Port
 from diffuscope.stains import REFERENCE, estimate_stains

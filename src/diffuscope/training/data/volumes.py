@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from diffuscope.cases import Case
 from diffuscope.errors import InputError
-from diffuscope.jobs.checks import check_port
 from diffuscope.jobs.extent import volume_mask
 from diffuscope.jobs.inputs import Frame, PortInput, check_lattice
+from diffuscope.jobs.port_checks import check_port
 from diffuscope.jobs.scaling import with_statistics
 from diffuscope.ports import Port
 from diffuscope.scans import TissueMask, Volume, open_input

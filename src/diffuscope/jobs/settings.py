@@ -1,0 +1,51 @@
+"""How to sample: a preset of the system, with what the user chose instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from diffuscope.diffusion.samplers import make_sampler
+from diffuscope.diffusion.schedule import Schedule
+from diffuscope.errors import InputError
+from diffuscope.systems.base import SampleSettings, System
+
+
+def choose_settings(
+    system: System,
+    quality: str,
+    sampler: str | None,
+    steps: int | None,
+    samples: int | None,
+    options: Mapping[str, float] | None = None,
+) -> SampleSettings:
+    """Return the preset with what the user chose instead.
+
+    A sampler chosen without steps takes those of the preset that uses it: ancestral sampling needs all T.
+    """
+    for name, number in (("steps", steps), ("samples", samples)):
+        if number is not None and number < 1:
+            raise InputError(f"{name} must be at least 1, got {number}.")
+    for key, value in (options or {}).items():
+        option = {one.key: one for one in system.options}[pick(key, tuple(one.key for one in system.options), "option")]
+        if not option.range[0] <= value <= option.range[1]:
+            raise InputError(f"{key} must lie between {option.range[0]:g} and {option.range[1]:g}, got {value:g}.")
+    preset = system.presets[quality]
+    if sampler is not None and sampler != preset.sampler:
+        own = (one.steps for one in system.presets.values() if one.sampler == sampler)
+        preset = replace(preset, sampler=pick(sampler, system.samplers, "sampler"), steps=next(own, preset.steps))
+    chosen = {**preset.options, **(options or {})}
+    settings = replace(preset, steps=steps or preset.steps, samples=samples or preset.samples, options=chosen)
+    schedule = getattr(system, "schedule", None)
+    if isinstance(schedule, Schedule):
+        make_sampler(settings.sampler, schedule, settings.steps)  # refuses steps that the schedule has not
+    return settings
+
+
+def pick(value: str, among: tuple[str, ...], what: str) -> str:
+    """Return `value` if it is one of the names there are."""
+    if not among:
+        raise InputError(f'there is no {what} "{value}": this model has none.')
+    if value not in among:
+        raise InputError(f'there is no {what} "{value}": choose one of {", ".join(among)}.')
+    return value
