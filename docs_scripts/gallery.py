@@ -16,7 +16,7 @@ from skimage.segmentation import find_boundaries
 
 from benchmarks.shared.scores import MPP, shipped_recipe
 from benchmarks.shared.slide import sample
-from diffuscope.api.run import DEMO_SLIDE, load_model
+from diffuscope import DEMO_SLIDE, load_model
 from diffuscope.sample_data import sample_path
 from diffuscope.simulation.restaining.cells import describe, find_nuclei
 from diffuscope.simulation.restaining.teacher import Stain, paint, prepare

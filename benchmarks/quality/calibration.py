@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.shared.report import Goal, main
 from benchmarks.shared.slide import lesson, places_with_cells, sample
-from diffuscope.api.run import DEMO_MODEL, load_model
+from diffuscope import DEMO_MODEL, load_model
 from diffuscope.evaluation.metrics.calibration import ause, correlation
 from diffuscope.simulation.restaining.teacher import paint
 from diffuscope.systems.base import SampleSettings

@@ -24,7 +24,7 @@ from benchmarks.shared.scores import (
     shipped_recipe,
     stain_word,
 )
-from diffuscope.api.run import load_model
+from diffuscope import load_model
 from diffuscope.sample_data import sample_path
 from diffuscope.simulation.restaining.teacher import Stain
 from diffuscope.training.data.pairs import batch_at, make_pairs

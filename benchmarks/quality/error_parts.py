@@ -22,7 +22,7 @@ from benchmarks.reproduce.staindiffuser.tasks import BUDGETS, Task, tasks
 from benchmarks.shared.cells import Cell
 from benchmarks.shared.scores import SAMPLED_AT_ONCE, THRESHOLD, Tiles, shipped_recipe, stain_word
 from benchmarks.shared.slide import sample
-from diffuscope.api.run import load_model
+from diffuscope import load_model
 from diffuscope.measurement.dab import dice
 from diffuscope.model import Model
 from diffuscope.simulation.restaining.teacher import Stain

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.shared.report import Goal, main
-from diffuscope.api.run import DEMO_MODEL, DEMO_SLIDE, load_model, open_scan
+from diffuscope import DEMO_MODEL, DEMO_SLIDE, load_model, open_scan
 from diffuscope.devices import pick_device, pick_precision, threads
 from diffuscope.engine.batch import Loaded, sample_tiles
 from diffuscope.engine.compute import autocast

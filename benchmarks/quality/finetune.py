@@ -13,7 +13,7 @@ from pathlib import Path
 from time import monotonic
 
 from benchmarks.shared.report import Goal, report
-from diffuscope.api.run import load_model, train
+from diffuscope import load_model, train
 from diffuscope.api.train import measure as score
 from diffuscope.devices import pick_device
 from diffuscope.training import example

@@ -16,7 +16,7 @@ from benchmarks.reproduce.damm.heads import PATIENTS, TASKS, HeadTask, made, mis
 from benchmarks.reproduce.damm.tasks import BUDGETS
 from benchmarks.shared.histogram import with_histogram
 from benchmarks.shared.report import report
-from diffuscope.api.run import load_model
+from diffuscope import load_model
 from diffuscope.errors import InputError
 from diffuscope.systems.damm import Damm
 

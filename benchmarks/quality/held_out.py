@@ -29,7 +29,7 @@ from benchmarks.shared.scores import (
     stain_all,
     trained_tiles,
 )
-from diffuscope.api.run import load_model
+from diffuscope import load_model
 from diffuscope.evaluation.metrics.paired import psnr
 from diffuscope.measurement.dab import area_error_percent, dice
 from diffuscope.model import Model

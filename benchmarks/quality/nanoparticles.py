@@ -33,7 +33,7 @@ from benchmarks.reproduce.damm.page import separation
 from benchmarks.reproduce.damm.tasks import BUDGETS, DAMMP, ROWS, Task
 from benchmarks.reproduce.damm.tumours import EXTERNAL, INTERNAL, KEYS, MPP, Cohort, Fold
 from benchmarks.shared.report import Goal, report
-from diffuscope.api.run import load_model, run
+from diffuscope import load_model, run
 from diffuscope.engine.tiles import Finished
 from diffuscope.errors import InputError
 from diffuscope.evaluation.metrics.paired import psnr

@@ -16,7 +16,7 @@ from scipy.ndimage import uniform_filter
 
 from benchmarks.shared.report import Goal, main
 from benchmarks.shared.slide import lesson, sample
-from diffuscope.api.run import DEMO_SLIDE, load_model, open_result, run
+from diffuscope import DEMO_SLIDE, load_model, open_result, run
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.engine import batch
 from diffuscope.sample_data import sample_path

@@ -13,7 +13,7 @@ from scipy.stats import wasserstein_distance
 
 from benchmarks.shared.report import Goal, main
 from benchmarks.shared.slide import lesson, places_with_cells, sample
-from diffuscope.api.run import DEMO_MODEL, load_model
+from diffuscope import DEMO_MODEL, load_model
 from diffuscope.evaluation.metrics.paired import psnr
 from diffuscope.simulation.restaining.teacher import paint
 from diffuscope.systems.base import SampleSettings

@@ -40,7 +40,7 @@ from benchmarks.quality._translation_trust import trust
 from benchmarks.shared.report import Goal, report
 from benchmarks.shared.scans import DIRECTIONS, Direction, Pictures, Slices, consecutive, slices_of
 from benchmarks.shared.translated import mean_psnr, translated
-from diffuscope.api.run import load_model
+from diffuscope import load_model
 from diffuscope.errors import InputError
 from diffuscope.model import set_figures
 from diffuscope.systems.midiffusion import MIDiffusion

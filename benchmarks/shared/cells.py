@@ -15,7 +15,7 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
-from diffuscope.api.run import load_model
+from diffuscope import load_model
 from diffuscope.devices import pick_device
 from diffuscope.model import ModelCard, save_model
 from diffuscope.systems.registry import build_system

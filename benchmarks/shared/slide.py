@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from diffuscope.api.run import DEMO_SLIDE, open_scan
+from diffuscope import DEMO_SLIDE, open_scan
 from diffuscope.devices import pick_device, pick_precision
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.model import Model

@@ -1,6 +1,6 @@
 """What the engine costs beside the network: tiles a second through the whole path over those of the bare loop.
 
-The path is `diffuscope.api.run.run` from its first event to its last: reading, noise, sampling, blending, ledger,
+The path is `diffuscope.run` from its first event to its last: reading, noise, sampling, blending, ledger,
 pyramid, table. The bare loop samples as many tiles of the same size with the same model, sampler, batch and
 precision, in as many lanes, from inputs that lie ready and noise from ``torch.randn``, and keeps freed memory as the
 path does. Both in turns, so that whatever else the machine does hits both, and both after a tile or two that do not
@@ -19,7 +19,7 @@ from statistics import median
 import torch
 
 from benchmarks.shared.report import Goal, main
-from diffuscope.api.run import DEMO_MODEL, DEMO_SLIDE, load_model, run
+from diffuscope import DEMO_MODEL, DEMO_SLIDE, load_model, run
 from diffuscope.devices import kept_memory, pick_device, pick_precision, threads
 from diffuscope.engine.compute import autocast
 from diffuscope.engine.events import Finished, Started

@@ -33,7 +33,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from benchmarks.shared.report import Goal, main
-from diffuscope.api.run import DEMO_MODEL, load_model
+from diffuscope import DEMO_MODEL, load_model
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.systems.base import SampleSettings, System
 

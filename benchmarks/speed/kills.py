@@ -24,7 +24,7 @@ import numpy as np
 import psutil
 
 from benchmarks.shared.report import Goal, main
-from diffuscope.api.run import DEMO_MODEL, DEMO_SLIDE, open_result, run
+from diffuscope import DEMO_MODEL, DEMO_SLIDE, open_result, run
 from diffuscope.engine import tiles as engine
 from diffuscope.results.computed import Computed
 from diffuscope.results.ledger import Ledger

@@ -25,7 +25,7 @@ import zarr
 from torch import Tensor
 
 from benchmarks.shared.report import Goal, main
-from diffuscope.api.run import run
+from diffuscope import run
 from diffuscope.engine.events import Finished, Started
 from diffuscope.ports import Port
 from diffuscope.results.layout import create_images

@@ -17,7 +17,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.shared.report import Goal, main
-from diffuscope.api.run import DEMO_SLIDE, run
+from diffuscope import DEMO_SLIDE, run
 from diffuscope.engine.events import Finished
 from diffuscope.model import save_model
 from diffuscope.sample_data import sample_path

@@ -30,7 +30,7 @@ from torch import Tensor
 from benchmarks.quality.seams import border_ratio, texture_ratio
 from benchmarks.shared.report import Goal, main
 from benchmarks.shared.slide import lesson, sample
-from diffuscope.api.run import DEMO_MODEL, DEMO_SLIDE, load_model, open_result, run
+from diffuscope import DEMO_MODEL, DEMO_SLIDE, load_model, open_result, run
 from diffuscope.devices import kept_memory, threads
 from diffuscope.engine.compute import LocalCompute, autocast
 from diffuscope.engine.tiles import run_tiles

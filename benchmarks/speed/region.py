@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.shared.report import Goal, main
-from diffuscope.api.run import DEMO_MODEL, DEMO_SLIDE, run
+from diffuscope import DEMO_MODEL, DEMO_SLIDE, run
 from diffuscope.engine.events import Finished, Preview, Started
 from diffuscope.sample_data import sample_path
 from diffuscope.tiling.plan import Region

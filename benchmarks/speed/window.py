@@ -18,10 +18,9 @@ import numpy as np
 from qtpy.QtCore import QEventLoop, Qt, QTimer
 
 from benchmarks.shared.report import Goal, main
+from diffuscope import DEMO_MODEL
 from diffuscope.plugin.layers.live import PREVIEW
 
-#: Not imported from `diffuscope.api.run`, which would bring torch into napari's process.
-MODEL = "stain-cd3-demo"
 PAN_HZ = 30
 BEAT_SECONDS = 0.005
 IDLE_SECONDS, RUN_SECONDS = 10.0, 30.0
@@ -38,7 +37,7 @@ def measure() -> dict[str, float]:
     state = dock.session.state
     with tempfile.TemporaryDirectory() as folder:
         until(lambda: state.is_idle)
-        dock.form.model = next(model for model in dock.fields._models if model.name == MODEL)
+        dock.form.model = next(model for model in dock.fields._models if model.name == DEMO_MODEL)
         dock.form.out = str(Path(folder) / "first.ome.zarr")
         until_pixels(viewer, dock)
         cancel(dock)

@@ -11,24 +11,19 @@ from diffuscope.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from diffuscope.api.check_data import check_data
+    from diffuscope.api.demo import DEMO_MODEL, DEMO_REGION, DEMO_SLIDE
     from diffuscope.api.evaluate import evaluate
+    from diffuscope.api.export import export
     from diffuscope.api.measure import measure
-    from diffuscope.api.run import (
-        DEMO_MODEL,
-        DEMO_REGION,
-        DEMO_SLIDE,
-        export,
-        info,
-        load_model,
-        models,
-        open_result,
-        open_scan,
-        open_volume,
-        register,
-        run,
-        train,
-    )
+    from diffuscope.api.models import models
+    from diffuscope.api.open import info, open  # noqa: A004  the word of the verb
+    from diffuscope.api.register import register
+    from diffuscope.api.run import run
+    from diffuscope.api.train import train
     from diffuscope.events import finish
+    from diffuscope.model import load_model
+    from diffuscope.results.result import open_result
+    from diffuscope.scans import open_scan, open_volume
 
 __all__ = [
     "DEMO_MODEL",
@@ -42,6 +37,7 @@ __all__ = [
     "load_model",
     "measure",
     "models",
+    "open",
     "open_result",
     "open_scan",
     "open_volume",
@@ -50,18 +46,21 @@ __all__ = [
     "train",
 ]
 
+# Where a name lies; a verb lies in the module of its name.
 _WHERE = {
-    "check_data": "diffuscope.api.check_data",
-    "evaluate": "diffuscope.api.evaluate",
+    **dict.fromkeys(("DEMO_MODEL", "DEMO_REGION", "DEMO_SLIDE"), "diffuscope.api.demo"),
     "finish": "diffuscope.events",
-    "measure": "diffuscope.api.measure",
+    "info": "diffuscope.api.open",
+    "load_model": "diffuscope.model",
+    "open_result": "diffuscope.results.result",
+    **dict.fromkeys(("open_scan", "open_volume"), "diffuscope.scans"),
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_WHERE.get(name, "diffuscope.api.run")), name)
+    return getattr(import_module(_WHERE.get(name, f"diffuscope.api.{name}")), name)
 
 
 def __dir__() -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from diffuscope.api.run import open_result, run
+from diffuscope import open_result, run
 from diffuscope.engine.events import TileDone
 from diffuscope.errors import InputError
 

@@ -13,8 +13,8 @@ from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 from typer.testing import CliRunner
 
+from diffuscope import run
 from diffuscope.api.evaluate import Settings, evaluate
-from diffuscope.api.run import run
 from diffuscope.cases import Case, open_case
 from diffuscope.cli import app
 from diffuscope.errors import InputError

@@ -13,7 +13,7 @@ import pytest
 import tifffile
 import torch
 
-from diffuscope.api.run import open_result, run
+from diffuscope import open_result, run
 from diffuscope.cli import app
 from diffuscope.engine.events import Notice, TileDone
 from diffuscope.errors import InputError

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from diffuscope.api.run import open_result, run
+from diffuscope import open_result, run
 from diffuscope.engine.events import Finished, Started, TileDone
 from diffuscope.errors import InputError
 from diffuscope.results.ledger import Ledger
@@ -76,7 +76,7 @@ def test_a_script_that_fails_in_the_middle_of_a_run_ends_and_can_go_on(
 ):
     out = tmp_path / "out.ome.zarr"
     script = f"""
-from diffuscope.api.run import run
+from diffuscope import run
 events = run({str(tiny_model)!r}, {str(small_slide)!r}, {str(out)!r}, steps={STEPS}, threads=1)
 for event in events:
     if type(event).__name__ == "TileDone":

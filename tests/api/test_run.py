@@ -274,10 +274,10 @@ def test_a_disk_that_is_too_small_is_refused_before_and_told_in_words_later(tmp_
     assert (kept.complete, kept.done) == (False, 1)
 
 
-def test_info_tells_slides_from_results(tmp_path, model, slide):
-    assert verbs.info(slide).name == slide.name
+def test_open_tells_slides_from_results(tmp_path, model, slide):
+    assert verbs.open(slide).name == slide.name
     go(model, slide, tmp_path / "out")
-    assert verbs.info(tmp_path / "out").complete
+    assert verbs.info(tmp_path / "out").complete  # the older name
     assert not is_result(slide)
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 from user_pairs import write_pairs
 
-from diffuscope.api.run import load_model, train
+from diffuscope import load_model, train
 from diffuscope.cli import app
 from diffuscope.errors import InputError
 from diffuscope.training.events import StepDone, TrainingFinished, TrainingStarted, Validated

@@ -16,7 +16,7 @@ from benchmarks.reproduce.damm import tumours
 from benchmarks.reproduce.damm.measure import measure, sampled
 from benchmarks.reproduce.damm.page import lines, page, separation
 from benchmarks.reproduce.damm.tumours import EXTERNAL, INTERNAL, KEYS, Cohort, Fold
-from diffuscope.api.run import load_model
+from diffuscope import load_model
 from diffuscope.simulation.tumour import BREAST, draw_animal, simulate_field
 from diffuscope.systems.registry import build_system
 

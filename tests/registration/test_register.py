@@ -11,7 +11,7 @@ from known_pair import MPP, write_slide
 from PIL import Image
 from typer.testing import CliRunner
 
-import diffuscope.api.run as verbs
+import diffuscope as verbs
 from diffuscope.cli import app
 from diffuscope.errors import InputError
 from diffuscope.events import finish

@@ -10,7 +10,7 @@ import torch
 from model_card import CARD
 from pydantic import ValidationError
 
-from diffuscope.api.run import run
+from diffuscope import run
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.diffusion.score_samplers import SCORE_SAMPLERS
 from diffuscope.engine.compute import LocalCompute

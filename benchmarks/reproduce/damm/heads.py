@@ -18,7 +18,7 @@ from benchmarks.shared.cells import Cell, Training, training_seconds
 from benchmarks.shared.scans import DATA
 from benchmarks.shared.scores import RECIPES
 from benchmarks.shared.slide import sample_tiles
-from diffuscope.api.run import load_model
+from diffuscope import load_model
 from diffuscope.cases import Case
 from diffuscope.evaluation.metrics.paired import psnr, ssim
 from diffuscope.systems.base import System

@@ -32,7 +32,7 @@ from benchmarks.reproduce.damm.tasks import (
 from benchmarks.reproduce.damm.tumours import EXTERNAL, INTERNAL, KEYS, MPP, Animal, halved
 from benchmarks.shared.cells import training_seconds
 from benchmarks.shared.slide import sample_tiles
-from diffuscope.api.run import load_model
+from diffuscope import load_model
 from diffuscope.evaluation.metrics.calibration import ause
 from diffuscope.evaluation.metrics.paired import psnr, ssim
 from diffuscope.measurement.penetration import find_vessels, measure_penetration

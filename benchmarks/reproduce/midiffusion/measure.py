@@ -47,7 +47,7 @@ from benchmarks.shared.scans import (
 )  # fmt: skip
 from benchmarks.shared.slide import sample_tiles
 from benchmarks.shared.translated import COLUMNS, Translated, kernel_distance, mean_psnr, scores, translated
-from diffuscope.api.run import load_model
+from diffuscope import load_model
 from diffuscope.systems.base import System
 from diffuscope.systems.midiffusion import MIDiffusion
 

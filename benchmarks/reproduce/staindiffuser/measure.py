@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from benchmarks.reproduce.staindiffuser.tasks import Task
 from benchmarks.shared.cells import training_seconds
 from benchmarks.shared.scores import Tiles, scores, stain, stain_word
-from diffuscope.api.run import load_model
+from diffuscope import load_model
 from diffuscope.evaluation.metrics.paired import psnr, ssim
 from diffuscope.stains import dab_density
 from diffuscope.training.data.targets import with_distance

@@ -9,9 +9,12 @@ from typing import Any
 
 import diffuscope.api.check_data
 import diffuscope.api.evaluate
+import diffuscope.api.export
 import diffuscope.api.measure
+import diffuscope.api.models
 import diffuscope.api.register
 import diffuscope.api.run
+import diffuscope.api.train
 from diffuscope.engine.events import Event
 from diffuscope.events import Notice, Progress
 from diffuscope.exports.dicom import ENDINGS as DICOM_ENDINGS
@@ -31,7 +34,7 @@ Cancelled = Callable[[], bool]
 
 def models(*, cancelled: Cancelled) -> Generator[ModelFacts, None, None]:
     """Yield every model of the zoo."""
-    for info in diffuscope.api.run.models():
+    for info in diffuscope.api.models.models():
         if cancelled():
             return
         yield from describe(model=info.name, cancelled=cancelled)
@@ -67,8 +70,8 @@ def check_data(*, data: Path, cancelled: Cancelled, **arguments: Any) -> Generat
 
 
 def train(*, cancelled: Wishes, **arguments: Any) -> Generator[TrainingEvent, None, None]:
-    """Yield the events of `diffuscope.api.run.train`."""
-    yield from diffuscope.api.run.train(**arguments, cancelled=cancelled)
+    """Yield the events of `diffuscope.api.train.train`."""
+    yield from diffuscope.api.train.train(**arguments, cancelled=cancelled)
 
 
 def register(*, cancelled: Cancelled, **arguments: Any) -> Generator[Progress | Notice, None, str]:
@@ -109,11 +112,11 @@ def export(
     `series` are those that are open: the one that the run took in gives patient and study to a DICOM export.
     """
     if not path.name.lower().endswith(DICOM_ENDINGS):
-        diffuscope.api.run.export(result, path, layer=layer, overwrite=True)
+        diffuscope.api.export.export(result, path, layer=layer, overwrite=True)
         return str(path)
     opened = open_result(result)
     source = source_of(opened, series)
-    diffuscope.api.run.export(result, path, layer=layer, overwrite=True, source=source)
+    diffuscope.api.export.export(result, path, layer=layer, overwrite=True, source=source)
     return f"{path} ({told(opened, source)})"
     yield
 
