@@ -30,6 +30,19 @@ class Evaluated:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Exported:
+    """`export` has written a file or folder.
+
+    Attributes
+    ----------
+    path : Path
+        It.
+    """
+
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True)
 class Registered:
     """What `register` wrote and how good it is.
 

@@ -106,19 +106,17 @@ def measure(
 
 def export(
     *, result: Path, path: Path, layer: str, series: Sequence[Path] = (), cancelled: Cancelled
-) -> Generator[None, None, str]:
+) -> Generator[Progress | Notice, None, str]:
     """Write a result to a file that may exist (the file dialog has asked), and say where, of DICOM also whose it is.
 
     `series` are those that are open: the one that the run took in gives patient and study to a DICOM export.
     """
-    if not path.name.lower().endswith(DICOM_ENDINGS):
-        diffuscope.api.export.export(result, path, layer=layer, overwrite=True)
-        return str(path)
+    is_dicom = path.name.lower().endswith(DICOM_ENDINGS)
     opened = open_result(result)
-    source = source_of(opened, series)
-    diffuscope.api.export.export(result, path, layer=layer, overwrite=True, source=source)
-    return f"{path} ({told(opened, source)})"
-    yield
+    source = source_of(opened, series) if is_dicom else None
+    events = diffuscope.api.export.export(result, path, layer=layer, overwrite=True, source=source)
+    done = yield from _until(cancelled, events)
+    return "" if done is None else f"{path} ({told(opened, source)})" if is_dicom else str(path)
 
 
 def _until(cancelled: Cancelled, events: Generator[Any, None, None]) -> Generator[Progress | Notice, None, Any]:
