@@ -26,9 +26,9 @@ from benchmarks.shared.in_plane import registered
 from benchmarks.shared.scans import Direction, Pictures, Slices, slices_of, unit
 from benchmarks.shared.translated import AIR, translated
 from diffuscope.scans import Volume, open_input
-from diffuscope.systems.midiffusion import MIDiffusion
 from diffuscope.systems.midiffusion.place import body_mask
 from diffuscope.systems.midiffusion.support import level_support, support
+from diffuscope.systems.midiffusion.system import MIDiffusion
 
 # Slices in all, of each patient as many; samples for the spread.
 _JUDGED, _SAMPLES = 20, 4

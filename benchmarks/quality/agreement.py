@@ -25,10 +25,9 @@ from benchmarks.shared.report import Goal, main
 from diffuscope.diffusion.epsilon import corrupt
 from diffuscope.measurement.penetration import find_vessels
 from diffuscope.networks.blocks import ChannelNorm
-from diffuscope.systems.damm import Damm, DammConfig
 from diffuscope.systems.damm.agreement import Agreement
-from diffuscope.systems.damm.config import WIDTHS
-from diffuscope.systems.damm.system import normalised
+from diffuscope.systems.damm.config import WIDTHS, DammConfig
+from diffuscope.systems.damm.system import Damm, normalised
 
 _SIDE = 64
 # Steps and crops of a step: of the small network, and of both encoders.

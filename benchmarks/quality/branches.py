@@ -27,10 +27,11 @@ from diffuscope.devices import pick_device, pick_precision
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.engine.compute import LocalCompute, autocast
 from diffuscope.engine.tiles import run_tiles
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import Result, open_result
-from diffuscope.systems.base import SampleSettings
-from diffuscope.systems.damm import Damm, DammConfig
+from diffuscope.systems.damm.config import DammConfig
+from diffuscope.systems.damm.system import Damm
 from diffuscope.tiling.plan import Region, Tile, make_plan
 
 Decide = Callable[[tuple[int, ...]], bool]

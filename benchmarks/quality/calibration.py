@@ -13,8 +13,8 @@ from benchmarks.shared.report import Goal, main
 from benchmarks.shared.slide import lesson, places_with_cells, sample
 from diffuscope import DEMO_MODEL, load_model
 from diffuscope.evaluation.metrics.calibration import ause, correlation
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.simulation.restaining.teacher import paint
-from diffuscope.systems.base import SampleSettings
 
 SIDE, TILES, DRAWS = 128, 16, 200
 

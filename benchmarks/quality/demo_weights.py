@@ -19,6 +19,7 @@ from benchmarks.shared.scores import (
     MPP,
     THRESHOLD,
     held_out_sets,
+    restained_data,
     score_baselines,
     score_model,
     shipped_recipe,
@@ -26,8 +27,9 @@ from benchmarks.shared.scores import (
 )
 from diffuscope import load_model
 from diffuscope.sample_data import sample_path
+from diffuscope.simulation.restaining.crops import batch_at
+from diffuscope.simulation.restaining.sources import make_pairs
 from diffuscope.simulation.restaining.teacher import Stain
-from diffuscope.training.data.pairs import batch_at, make_pairs
 from diffuscope.training.recipe import Recipe
 
 RUNS = Path(__file__).parents[2] / "runs/demo-weights"
@@ -66,11 +68,11 @@ def measure(model: Model, recipe: Recipe, folder: Path) -> dict[str, Any]:
     """Train a model, or finish its training, and score it on both sets: {set: scores}."""
     batches = partial(
         batch_at,
-        make_pairs(recipe, sample_path(), mpp=MPP),
+        make_pairs(restained_data(recipe), sample_path(), mpp=MPP),
         seed=model.seed,
         size=recipe.optimisation.batch,
         patch=recipe.config["patch"],
-        positive_share=recipe.positive_share,
+        positive_share=restained_data(recipe).positive_share,
         dab_threshold=THRESHOLD,
     )
     trained = Training(recipe.system, recipe.config, recipe.optimisation).run(folder, batches, recipe.card)

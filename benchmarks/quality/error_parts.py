@@ -24,7 +24,7 @@ from benchmarks.shared.scores import SAMPLED_AT_ONCE, THRESHOLD, Tiles, shipped_
 from benchmarks.shared.slide import sample
 from diffuscope import load_model
 from diffuscope.measurement.dab import dice
-from diffuscope.model import Model
+from diffuscope.model.folder import Model
 from diffuscope.simulation.restaining.teacher import Stain
 from diffuscope.stains import dab_density
 

@@ -1,6 +1,6 @@
 """What fine-tuning a shelf model on 20 pairs of a user brings on pairs that stay apart: the tutorial of docs/train.md.
 
-The pairs are those of ``python -m diffuscope.training.example``: simulated, and of one slide. The recipe is the one it
+The pairs are those of ``diffuscope make pairs``: simulated, and of one slide. The recipe is the one it
 writes; ``--steps`` shortens it to try the machinery.
 """
 
@@ -16,10 +16,10 @@ from benchmarks.shared.report import Goal, report
 from diffuscope import load_model, train
 from diffuscope.api.train import measure as score
 from diffuscope.devices import pick_device
-from diffuscope.training import example
+from diffuscope.simulation.restaining.example import write_example
 from diffuscope.training.data.crops import crops_of, read_cases
 from diffuscope.training.events import TrainingFinished
-from diffuscope.training.recipe import load_recipe
+from diffuscope.training.recipe import Cases, load_recipe
 
 GOALS = {"gain_db": Goal(low=0.0), "seconds": Goal(high=600.0)}
 
@@ -28,12 +28,12 @@ def measure(steps: int | None = None) -> Mapping[str, float]:
     """Make the pairs, fine-tune, and score both models on what stays apart."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        example.write(folder)
+        write_example(folder)
         path = folder / "finetune.yaml"
         if steps is not None:
             path.write_text(path.read_text().replace("steps: 300", f"steps: {steps}"))
         recipe = load_recipe(path)
-        assert recipe.data is not None and recipe.init_from is not None
+        assert isinstance(recipe.data, Cases) and recipe.init_from is not None
         begin = monotonic()
         *_, end = train(path, folder / "model")
         seconds = monotonic() - begin

@@ -18,7 +18,7 @@ from benchmarks.shared.histogram import with_histogram
 from benchmarks.shared.report import report
 from diffuscope import load_model
 from diffuscope.errors import InputError
-from diffuscope.systems.damm import Damm
+from diffuscope.systems.damm.system import Damm
 
 _TRAINED, _HELD = PATIENTS
 

@@ -1,7 +1,7 @@
 """How near a shipped model comes to its teacher where no training was: held-out slides and held-out blocks.
 
 The truth is simulated: the teacher's rule on the same pixels. The figures tell how well the rule was learned, not how
-well an antibody is predicted. They go on the model's card (`python -m diffuscope.training.card`).
+well an antibody is predicted. They go on the model's card (`diffuscope make card`).
 
 Of each set: one sample; the mean (one evaluation); and P, the probability of a positive cell, as a mask by a threshold
 that is chosen on blocks that training saw. Beside them what no model can beat: the teacher asked a second time (a draw
@@ -27,17 +27,18 @@ from benchmarks.shared.scores import (
     slide_tiles,
     source_pairs,
     stain_all,
+    taught_stain,
     trained_tiles,
 )
 from diffuscope import load_model
 from diffuscope.evaluation.metrics.paired import psnr
 from diffuscope.measurement.dab import area_error_percent, dice
-from diffuscope.model import Model
+from diffuscope.model.folder import Model
 from diffuscope.sample_data import sample_path
+from diffuscope.simulation.restaining.sources import Source, read_source
 from diffuscope.simulation.restaining.teacher import prepare
 from diffuscope.stains import dab_density
-from diffuscope.training.data.pairs import read_source
-from diffuscope.training.recipe import Recipe, Source
+from diffuscope.training.recipe import Recipe
 
 MODELS = ("stain-cd3-demo", "stain-ck818-demo")
 #: A second slide that no training saw, of a scanner that training did see.
@@ -92,8 +93,7 @@ def _dice(tiles: HeldOut, mask: NDArray[np.bool_]) -> float:
 
 
 def _other(recipe: Recipe) -> HeldOut:
-    assert recipe.stain is not None
-    taught = prepare(read_source(OTHER, sample_path(), MPP), recipe.stain, mpp=MPP)
+    taught = prepare(read_source(OTHER, sample_path(), MPP), taught_stain(recipe), mpp=MPP)
     return HeldOut.of("held-out slide of ORION", slide_tiles(taught))
 
 

@@ -31,7 +31,8 @@ from diffuscope.scans.foreground import volume_foreground
 from diffuscope.scans.intensity import to_range, volume_range
 from diffuscope.systems.midiffusion.condition import Condition, prepare
 from diffuscope.systems.midiffusion.config import WIDTHS, GuidanceConfig
-from diffuscope.systems.midiffusion.lmi import LMI, Guide
+from diffuscope.systems.midiffusion.estimator import LMI
+from diffuscope.systems.midiffusion.lmi import Guide
 from diffuscope.systems.midiffusion.network import ScoreNetwork
 
 DATA = Path(__file__).resolve().parents[2] / "../shared/data/ms-brain"

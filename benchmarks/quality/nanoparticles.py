@@ -39,9 +39,9 @@ from diffuscope.errors import InputError
 from diffuscope.evaluation.metrics.paired import psnr
 from diffuscope.evaluation.metrics.statistics import bootstrap_interval
 from diffuscope.simulation.tumour import PHANTOMS
-from diffuscope.systems.damm import Damm
+from diffuscope.simulation.tumour.dataset import CHANNELS, write_image
+from diffuscope.systems.damm.system import Damm
 from diffuscope.tiling.plan import Region
-from diffuscope.training.tumours import CHANNELS, write_image
 
 SIDE = 1024
 _WAYS = {"": None, "_unimodal": 0.0, "_multimodal": 1.0}

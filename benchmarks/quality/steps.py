@@ -15,8 +15,8 @@ from benchmarks.shared.report import Goal, main
 from benchmarks.shared.slide import lesson, places_with_cells, sample
 from diffuscope import DEMO_MODEL, load_model
 from diffuscope.evaluation.metrics.paired import psnr
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.simulation.restaining.teacher import paint
-from diffuscope.systems.base import SampleSettings
 
 SIDE, TILES, SEEDS = 64, 8, 3
 

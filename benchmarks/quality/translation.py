@@ -42,9 +42,9 @@ from benchmarks.shared.scans import DIRECTIONS, Direction, Pictures, Slices, con
 from benchmarks.shared.translated import mean_psnr, translated
 from diffuscope import load_model
 from diffuscope.errors import InputError
-from diffuscope.model import set_figures
-from diffuscope.systems.midiffusion import MIDiffusion
+from diffuscope.model.folder import set_figures
 from diffuscope.systems.midiffusion.support import BLUR, SUPPORT, support
+from diffuscope.systems.midiffusion.system import MIDiffusion
 
 # Slices in all for presets and for planted structures, slices one after the other, and takings of time.
 _SLICES, _PLANTED, _RUN, _ROUNDS = 4, 10, 12, 5

@@ -35,7 +35,8 @@ from torch.utils._pytree import tree_leaves
 from benchmarks.shared.report import Goal, main
 from diffuscope import DEMO_MODEL, load_model
 from diffuscope.diffusion.noise import TileNoise
-from diffuscope.systems.base import SampleSettings, System
+from diffuscope.ports.settings import SampleSettings
+from diffuscope.systems.base import System
 
 BATCH = 16
 CUDA = torch.device("cuda", 0)

@@ -27,19 +27,20 @@ from torch import Tensor
 from benchmarks.shared.report import Goal, main
 from diffuscope import run
 from diffuscope.engine.events import Finished, Started
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.results.layout import create_images
 from diffuscope.results.pyramid import update_pyramid
-from diffuscope.systems.base import Estimate, Noise, SampleSettings, System
+from diffuscope.systems.base import Estimate, Noise, Tiled
 from diffuscope.tiling.boxes import CHUNK
 
 SIDES = (4096, 16384, 65536)
 BLOB = 1024
-SLIDE = Port(name="H&E", key="he", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0))
-COPY = Port(name="copy", key="copy", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0))
+SLIDE = Raster(name="H&E", key="he", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0))
+COPY = Raster(name="copy", key="copy", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0))
 
 
-class Copy(System):
+class Copy(Tiled):
     """Gives back what it gets."""
 
     inputs, outputs, tile, overlap = (SLIDE,), (COPY,), 288, 32

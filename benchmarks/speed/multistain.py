@@ -19,7 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.shared.report import Goal, main
 from diffuscope import DEMO_SLIDE, run
 from diffuscope.engine.events import Finished
-from diffuscope.model import save_model
+from diffuscope.model.folder import save_model
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.base import System
 from diffuscope.systems.registry import build_system

@@ -24,7 +24,7 @@ from benchmarks.shared.report import Goal, main
 from benchmarks.shared.scores import shipped_recipe
 from diffuscope.devices import pick_device, pick_precision
 from diffuscope.sample_data import sample_path
-from diffuscope.training import example
+from diffuscope.simulation.restaining.example import write_example
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.events import StepDone
 from diffuscope.training.model import make_data, make_start
@@ -103,7 +103,7 @@ def measure() -> dict[str, float]:
     }
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        example.write(folder)
+        write_example(folder)
         tuning = load_recipe(folder / "finetune.yaml")
         pairs, _ = make_data(tuning, make_start(tuning), folder)
         _, wait = trainer(tuning, TrainingData(pairs.batch_at, pairs.validation[:1]))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from diffuscope.api.run import run
     from diffuscope.api.train import train
     from diffuscope.events import finish
-    from diffuscope.model import load_model
+    from diffuscope.model.folder import load_model
     from diffuscope.results.result import open_result
     from diffuscope.scans import open_scan, open_volume
 
@@ -51,7 +51,7 @@ _WHERE = {
     **dict.fromkeys(("DEMO_MODEL", "DEMO_REGION", "DEMO_SLIDE"), "diffuscope.api.demo"),
     "finish": "diffuscope.events",
     "info": "diffuscope.api.open",
-    "load_model": "diffuscope.model",
+    "load_model": "diffuscope.model.folder",
     "open_result": "diffuscope.results.result",
     **dict.fromkeys(("open_scan", "open_volume"), "diffuscope.scans"),
 }

@@ -15,12 +15,12 @@ import tifffile
 import diffuscope as verbs
 from diffuscope.engine.events import Finished, Preview, Started, TileDone
 from diffuscope.errors import InputError
-from diffuscope.model import save_model
+from diffuscope.model.folder import save_model
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import is_result, open_result
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.registry import build_system
-from diffuscope.systems.staindiffuser import StainDiffuserConfig
+from diffuscope.systems.staindiffuser.config import StainDiffuserConfig
 from diffuscope.tiling.plan import Region, parse_region
 
 CARD = {

@@ -11,7 +11,7 @@ import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
-from standins import SYSTEMS
+from standins import SYSTEMS, row
 from typer.testing import CliRunner
 
 import diffuscope as verbs
@@ -20,7 +20,7 @@ from diffuscope.errors import InputError
 from diffuscope.exports import export
 from diffuscope.jobs.compute import Asked
 from diffuscope.jobs.prepare import prepare
-from diffuscope.model import save_model
+from diffuscope.model.folder import save_model
 from diffuscope.results.result import open_result
 from diffuscope.scans import open_volume
 from diffuscope.scans.volume import read_volume
@@ -46,7 +46,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Write a stand-in's model folder by its name."""
 
     def make(name: str) -> Path:
-        monkeypatch.setitem(registry._SYSTEMS, name, lambda _: SYSTEMS[name]())
+        monkeypatch.setitem(registry._ROWS, name, row(SYSTEMS[name]))
         folder = tmp_path / name
         return folder if folder.exists() else save_model(folder, SYSTEMS[name](), name, {}, CARD)
 

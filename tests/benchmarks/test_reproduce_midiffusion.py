@@ -26,8 +26,8 @@ from benchmarks.shared.histogram import with_histogram
 from benchmarks.shared.scans import DIRECTIONS, Slices
 from benchmarks.shared.translated import Translated, gradient_correlation, mean_psnr, scores
 from diffuscope.errors import InputError
-from diffuscope.model import load_model, save_model
-from diffuscope.systems.midiffusion import ModalityConfig
+from diffuscope.model.folder import load_model, save_model
+from diffuscope.systems.midiffusion.config import ModalityConfig
 from diffuscope.systems.registry import build_system
 
 BRAIN, BRAIN_BACK, TO_CT, TO_MR = DIRECTIONS

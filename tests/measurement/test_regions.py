@@ -16,7 +16,7 @@ from diffuscope.events import finish
 from diffuscope.measurement import regions as bands
 from diffuscope.measurement.penetration import find_vessels, measure_penetration, vessel_threshold
 from diffuscope.measurement.regions import measure_regions, open_vessels
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import Result, open_result
 from diffuscope.results.tissue import crop_tissue, save_tissue
@@ -24,7 +24,7 @@ from diffuscope.scans import open_scan
 from diffuscope.tiling.plan import Region, make_plan
 
 SIDE, TILE = 600, 100
-PORT = Port(
+PORT = Raster(
     name="nanoparticles", key="load", kind="map", channels=("load",), mpp=1.0, range=(0.0, 1.0), dtype="float32", fill=0
 )  # fmt: skip
 

@@ -36,9 +36,11 @@ from diffuscope import load_model
 from diffuscope.evaluation.metrics.calibration import ause
 from diffuscope.evaluation.metrics.paired import psnr, ssim
 from diffuscope.measurement.penetration import find_vessels, measure_penetration
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.simulation.tumour import PHANTOMS, draw_animal, simulate_field
-from diffuscope.systems.base import SampleSettings, System
-from diffuscope.systems.damm import Damm, outputs
+from diffuscope.systems.base import System
+from diffuscope.systems.damm import outputs
+from diffuscope.systems.damm.system import Damm
 from diffuscope.training.data.batches import laid_out
 
 # Fields that are sampled at once.

@@ -1,13 +1,14 @@
-"""Slides, results and models as lines of text."""
+"""Slides, volumes and results as lines of text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 import yaml
 
+from diffuscope.cli.columns import aligned
 from diffuscope.jobs.scaling import slide_stains
 from diffuscope.measurement.table import readable
 from diffuscope.scans import Scan, TissueMask, Volume, tissue_mask
@@ -16,7 +17,6 @@ from diffuscope.scans.foreground import slide_foreground, volume_foreground
 from diffuscope.scans.intensity import PERCENTILES, slide_range, volume_range
 
 if TYPE_CHECKING:
-    from diffuscope.model import ModelInfo
     from diffuscope.results.result import Result
 
 
@@ -27,28 +27,11 @@ def describe(found: Scan | Volume | Result) -> Iterator[str]:
     return _scan(found) if isinstance(found, Scan) else _result(found)
 
 
-def describe_model(model: ModelInfo) -> Iterator[str]:
-    """Yield a model's name and what its card says first."""
-    card = model.card
-    yield f"{model.name}: {card.title}"
-    yield from _aligned(
-        [
-            ("what it is", card.what_it_is),
-            ("what it is not", card.what_it_is_not),
-            ("trained on", card.trained_on),
-            ("licence", card.licence),
-            *((name.replace("_", " "), f"{value:g}") for name, value in card.figures.items()),
-            ("folder", str(model.path)),
-        ],
-        indent=2,
-    )
-
-
 def table(result: Result) -> Iterator[str]:
     """Yield the measurements of a result, one line a quantity."""
     header, lines = readable(result.table)
     if header:
-        yield from _aligned([("Region", "  ".join(header)), *((name, "  ".join(values)) for name, *values in lines)])
+        yield from aligned([("Region", "  ".join(header)), *((name, "  ".join(values)) for name, *values in lines)])
 
 
 def _scan(scan: Scan) -> Iterator[str]:
@@ -77,7 +60,7 @@ def _scan(scan: Scan) -> Iterator[str]:
         lines.append(("other images", ", ".join(scan.associated)))
     lines += [("notice", notice) for notice in scan.notices]
     yield scan.name
-    yield from _aligned(lines, indent=2)
+    yield from aligned(lines, indent=2)
 
 
 def _volume(volume: Volume) -> Iterator[str]:
@@ -106,7 +89,7 @@ def _volume(volume: Volume) -> Iterator[str]:
     ]
     lines += [("notice", notice) for notice in volume.notices]
     yield volume.name
-    yield from _aligned(lines, indent=2)
+    yield from aligned(lines, indent=2)
 
 
 def _values(scan: Scan | Volume, values: tuple[float, float]) -> tuple[str, str]:
@@ -133,7 +116,7 @@ def _result(result: Result) -> Iterator[str]:
         scale = ("spacing", f"{' x '.join(f'{step:.4g}' for step in reversed(result.place.spacing))} mm (x, y, z)")
     state = "complete" if result.complete else "incomplete"
     yield f"{result.path.name}: a Diffuscope result"
-    yield from _aligned(
+    yield from aligned(
         [
             ("state", f"{state}, {result.done} of {result.tiles} tiles"),
             ("size", f"{' x '.join(map(str, reversed(shape)))} {'px' if len(shape) == 2 else 'voxels'}"),
@@ -146,11 +129,3 @@ def _result(result: Result) -> Iterator[str]:
     yield from table(result)
     yield ""
     yield yaml.safe_dump({"record": result.record}, sort_keys=False, allow_unicode=True, width=110).rstrip()
-
-
-def _aligned(lines: Iterable[tuple[str, str]], indent: int = 0) -> Iterator[str]:
-    """Yield two columns."""
-    lines = list(lines)
-    wide = max(len(name) for name, _ in lines)
-    for name, text in lines:
-        yield f"{' ' * indent}{name:<{wide}}  {text}".rstrip()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from diffuscope.errors import InputError
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 from diffuscope.scans import Scan, Volume
 
 # Outside these a slide's µm/px is a slip of unit or comma, not an objective.
 PLAUSIBLE_MPP = (0.02, 50.0)
 
 
-def check_port(scan: Scan | Volume, port: Port, model: str) -> None:
+def check_port(scan: Scan | Volume, port: Raster, model: str) -> None:
     """Refuse a scan whose pixels are not what the port declares."""
     if (port.spacing is not None) != isinstance(scan, Volume):
         kinds = ("a volume", "slides") if isinstance(scan, Volume) else ("no volume", "volumes")

@@ -87,7 +87,7 @@ def dock(make_napari_viewer: Callable[..., Any], qtbot: Any, pairs: Path, tmp_pa
 
 @pytest.mark.gui
 def test_from_pairs_to_a_model_stopped_and_gone_on_with(dock: Any, tmp_path: Path):
-    from diffuscope.model import load_model
+    from diffuscope.model.folder import load_model
 
     assert dock.form.model == "stain-cd3-demo" and dock.fields.model.count() == 9
     dock.look.click()

@@ -18,10 +18,10 @@ import diffuscope.api.train
 from diffuscope.engine.events import Event
 from diffuscope.events import Notice, Progress
 from diffuscope.exports.dicom import ENDINGS as DICOM_ENDINGS
-from diffuscope.model import load_model
+from diffuscope.model.find import model_info
 from diffuscope.plugin.jobs.patient import source_of, told
 from diffuscope.plugin.jobs.process import Wishes
-from diffuscope.plugin.layers.facts import ModelFacts
+from diffuscope.plugin.layers.facts import ModelFacts, model_facts
 from diffuscope.plugin.layers.results import LayerTuple
 from diffuscope.plugin.layers.worst import worst_layers
 from diffuscope.plugin.panels.reported import Reported, reported
@@ -42,20 +42,7 @@ def models(*, cancelled: Cancelled) -> Generator[ModelFacts, None, None]:
 
 def describe(*, model: str, cancelled: Cancelled) -> Generator[ModelFacts, None, None]:
     """Yield one model: a name of the zoo or the path of a model folder."""
-    loaded = load_model(model)
-    yield ModelFacts(
-        name=model,
-        title=loaded.card.title,
-        what_it_is=loaded.card.what_it_is,
-        what_it_is_not=loaded.card.what_it_is_not,
-        trained_on=loaded.card.trained_on,
-        system=loaded.stated.system,
-        inputs=loaded.system.inputs,
-        presets={name: (preset.sampler, preset.steps) for name, preset in loaded.system.presets.items()},
-        samplers=loaded.system.samplers,
-        options=loaded.system.options,
-        values=loaded.system.values,
-    )
+    yield model_facts(model_info(model), model)
 
 
 def run(*, cancelled: Wishes, **arguments: Any) -> Generator[Event, None, None]:

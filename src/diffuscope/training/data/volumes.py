@@ -15,7 +15,7 @@ from diffuscope.jobs.extent import volume_mask
 from diffuscope.jobs.inputs import Frame, PortInput, check_lattice
 from diffuscope.jobs.port_checks import check_port
 from diffuscope.jobs.scaling import with_statistics
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 from diffuscope.scans import TissueMask, Volume, open_input
 from diffuscope.scans.foreground import VolumeMask
 from diffuscope.scans.volume import volume_factors
@@ -80,7 +80,9 @@ class VolumeGround:
         return np.stack([some[len(some) // 2] for some in there])
 
 
-def open_volumes(case: Case, ports: Mapping[str, Port], system: System, settings: Cases, *, side: int) -> VolumeGround:
+def open_volumes(
+    case: Case, ports: Mapping[str, Raster], system: System, settings: Cases, *, side: int
+) -> VolumeGround:
     """Open a case of volumes and find foreground and ranges as a run does.
 
     The foreground is that of the inputs, as in a run; of a case that has none of them, that of all it has.
@@ -89,7 +91,7 @@ def open_volumes(case: Case, ports: Mapping[str, Port], system: System, settings
     ----------
     case : Case
         From `diffuscope.cases.find_cases`.
-    ports : mapping of str to Port
+    ports : mapping of str to Raster
         What its volumes are to the system, by key.
     system : System
         For its inputs, spacing and context.
@@ -103,7 +105,7 @@ def open_volumes(case: Case, ports: Mapping[str, Port], system: System, settings
     InputError
         A file cannot be opened or is no volume, two do not lie on one lattice, or no crop has enough foreground.
     """
-    wanted = system.inputs[0].spacing
+    wanted = system.input_rasters[0].spacing
     assert wanted is not None  # who works on slides has slides opened
     if system.depth > 1:
         raise InputError(f"{type(system).__name__} works on 3D patches, and training takes slices only.")
@@ -115,7 +117,7 @@ def open_volumes(case: Case, ports: Mapping[str, Port], system: System, settings
         opened.append(PortInput(port=port, scan=scan))
     for one in opened[1:]:
         check_lattice(opened[0], one)
-    inputs = {port.key for port in system.inputs}
+    inputs = {port.key for port in system.input_rasters}
     mask = volume_mask([one for one in opened if one.port.key in inputs] or opened)
     first = opened[0].scan
     assert isinstance(first, Volume)
