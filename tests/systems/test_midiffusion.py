@@ -19,7 +19,7 @@ from diffuscope.jobs.settings import choose_settings
 from diffuscope.model import load_model, save_model
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import open_result
-from diffuscope.scans.volume import read_volume
+from diffuscope.scans.box import read_volume
 from diffuscope.systems.base import SampleSettings
 from diffuscope.systems.midiffusion import MIDiffusion, MIDiffusionConfig
 from diffuscope.systems.midiffusion.condition import DROPPED, Condition, smooth

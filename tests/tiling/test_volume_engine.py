@@ -24,7 +24,7 @@ from diffuscope.engine.tiles import run_tiles
 from diffuscope.ports import Port
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import open_result
-from diffuscope.scans.volume import read_volume
+from diffuscope.scans.box import read_volume
 from diffuscope.systems.base import Estimate, Noise, SampleSettings, System
 from diffuscope.tiling.plan import Plan
 from diffuscope.tiling.volume import make_volume_plan
