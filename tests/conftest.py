@@ -8,22 +8,12 @@ import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 IN_CI = os.environ.get("CI", "").lower() == "true"
 MPP = 0.499
 """µm/px of the sample slide that `small_slide` is cut from."""
-
-CARD = {
-    "title": "Untrained",
-    "what_it_is": "Random weights for tests.",
-    "what_it_is_not": "A stain.",
-    "data": "none",
-    "licence": "CC0-1.0",
-    "trained_on": "nothing",
-    "simulated": True,
-    "figures": {},
-}
 
 
 @pytest.fixture(scope="session")
@@ -39,8 +29,9 @@ def shared() -> Path:
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a model folder of an untrained StainDiffuser, the smallest there is; the same weights each time."""
     import torch
+    from model_card import CARD
 
-    from diffuscope.model import save_model
+    from diffuscope.model.folder import save_model
     from diffuscope.systems.registry import build_system
 
     folder = tmp_path_factory.mktemp("models") / "untrained"
@@ -73,8 +64,6 @@ def small_slide(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def assert_same() -> Callable[[Path, Path], None]:
     """Return what compares two finished results: every level of every image, and the table of figures."""
-    import numpy as np
-
     from diffuscope.results.result import open_result
 
     def compare(out: Path, expected: Path) -> None:
@@ -86,6 +75,12 @@ def assert_same() -> Callable[[Path, Path], None]:
         assert got.table == want.table
 
     return compare
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Return draws that are the same whichever tests ran before."""
+    return np.random.default_rng(0)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

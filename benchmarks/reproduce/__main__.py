@@ -12,21 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.reproduce import (
-    damm,
-    damm_measure,
-    damm_page,
-    heads,
-    measure,
-    midiffusion,
-    midiffusion_measure,
-    midiffusion_page,
-    page,
-    staindiffuser,
-)
+from benchmarks.reproduce.damm import heads
+from benchmarks.reproduce.damm import measure as damm_measure
+from benchmarks.reproduce.damm import page as damm_page
+from benchmarks.reproduce.damm import tasks as damm
 from benchmarks.reproduce.fill import fill
+from benchmarks.reproduce.midiffusion import measure as midiffusion_measure
+from benchmarks.reproduce.midiffusion import page as midiffusion_page
+from benchmarks.reproduce.midiffusion import tasks as midiffusion
 from benchmarks.reproduce.plan import plan
-from benchmarks.reproduce.strips import STRIPS, copied_strips
+from benchmarks.reproduce.staindiffuser import measure, page
+from benchmarks.reproduce.staindiffuser import tasks as staindiffuser
+from benchmarks.reproduce.staindiffuser.strips import STRIPS, copied_strips
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._cells import Training
+from benchmarks.shared.cells import Training
 from diffuscope.evaluation.metrics.statistics import compare, holm
 
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from filelock import Timeout
 
-from benchmarks._cells import Cell
+from benchmarks.shared.cells import Cell
 
 
 class HasCell(Protocol):

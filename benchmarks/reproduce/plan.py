@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from benchmarks._cells import Training
 from benchmarks.reproduce.fill import HasCell
+from benchmarks.shared.cells import Training
 from diffuscope.devices import pick_device, pick_precision
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.systems.base import System

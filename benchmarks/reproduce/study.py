@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks._scores import Tiles
+from benchmarks.shared.scores import Tiles
 
 Batches = Callable[[int], dict[str, Tensor]]
 

@@ -1,1 +1,1 @@
-"""How fast it is, and where the time goes."""
+"""What Diffuscope costs, in time, memory, launches, and what it survives: `python -m benchmarks NAME`."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from diffuscope.api.run import DEMO_SLIDE, open_scan
+from diffuscope import DEMO_SLIDE, open_scan
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import read_region
 

@@ -14,7 +14,7 @@ import torch
 
 from benchmarks.speed._large_slide import MPP
 from benchmarks.speed._watch import Kernels, say, stacks
-from diffuscope.api.run import DEMO_MODEL, DEMO_SLIDE, load_model, open_result, run
+from diffuscope import DEMO_MODEL, DEMO_SLIDE, load_model, open_result, run
 from diffuscope.engine.events import Finished, Preview, Started, TileDone
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.staindiffuser.base import BranchSystem

@@ -1,7 +1,7 @@
 """How fast a GPU is through the whole path, what the path costs beside the bare loop, and whether it is right there.
 
 The bare loop is that of `benchmarks.efficiency`: it samples with inputs that lie ready. The path is
-`diffuscope.api.run.run` over a slide of 8192 px that is all tissue, so that its start tells little; the start is told
+`diffuscope.run` over a slide of 8192 px that is all tissue, so that its start tells little; the start is told
 apart. Each part has a time of its own, and one that fails is told and does not keep the others from being measured:
 less than four minutes on a machine without napari. Without a GPU it says so and ends. ``--out FOLDER`` keeps the
 profile.
@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks import efficiency
-from benchmarks._report import Goal, report
+from benchmarks.shared.report import Goal, report
+from benchmarks.speed import efficiency
 from benchmarks.speed._large_slide import write_large_slide
 from benchmarks.speed._path import (
     SIDE,
@@ -35,7 +35,7 @@ from benchmarks.speed._path import (
     whole_path,
 )
 from benchmarks.speed._watch import budget, clock, say
-from diffuscope.api.run import DEMO_MODEL, DEMO_SLIDE, load_model, open_scan
+from diffuscope import DEMO_MODEL, DEMO_SLIDE, load_model, open_scan
 from diffuscope.devices import pick_precision
 from diffuscope.engine.batch import Loaded, Sampling
 from diffuscope.engine.compute import autocast

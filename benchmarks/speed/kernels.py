@@ -16,7 +16,7 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from benchmarks._report import Goal, main
+from benchmarks.shared.report import Goal, main
 from diffuscope import devices
 from diffuscope.diffusion.noise import TileNoise, key_of, normal, words
 from diffuscope.networks import fused, twins

@@ -19,9 +19,9 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from benchmarks import training
-from benchmarks._report import Goal, main
-from benchmarks._scores import shipped_recipe
+from benchmarks.shared.report import Goal, main
+from benchmarks.shared.scores import restained_data, shipped_recipe
+from benchmarks.speed import training
 from diffuscope.devices import pick_precision
 from diffuscope.networks.compiled import compile_parts
 from diffuscope.sample_data import sample_path
@@ -138,7 +138,9 @@ def trainer(recipe: Recipe, data: TrainingData, device: torch.device) -> tuple[f
 def _recipe() -> Recipe:
     recipe = shipped_recipe("stain-cd3-demo")
     plan = recipe.optimisation.model_copy(update={"batch": BATCH})
-    return recipe.model_copy(update={"sources": recipe.sources[-SOURCES:], "phantoms": 0, "optimisation": plan})
+    whole = restained_data(recipe)
+    data = whole.model_copy(update={"sources": whole.sources[-SOURCES:], "phantoms": 0})
+    return recipe.model_copy(update={"data": data, "optimisation": plan})
 
 
 def _on(batch: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:

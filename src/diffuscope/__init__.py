@@ -11,22 +11,17 @@ from diffuscope.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from diffuscope.api.check_data import survey as check_data
+    from diffuscope.api.demo import DEMO_MODEL, DEMO_REGION, DEMO_SLIDE
     from diffuscope.api.evaluate import evaluate
-    from diffuscope.api.run import (
-        DEMO_MODEL,
-        DEMO_REGION,
-        DEMO_SLIDE,
-        export,
-        info,
-        load_model,
-        models,
-        open_result,
-        open_scan,
-        open_volume,
-        register,
-        run,
-        train,
-    )
+    from diffuscope.api.export import export
+    from diffuscope.api.models import models
+    from diffuscope.api.open import info, open  # noqa: A004  the word of the verb
+    from diffuscope.api.register import register
+    from diffuscope.api.run import run
+    from diffuscope.api.train import train
+    from diffuscope.model.folder import load_model
+    from diffuscope.results.result import open_result
+    from diffuscope.scans import open_scan, open_volume
 
 __all__ = [
     "DEMO_MODEL",
@@ -38,6 +33,7 @@ __all__ = [
     "info",
     "load_model",
     "models",
+    "open",
     "open_result",
     "open_scan",
     "open_volume",
@@ -46,14 +42,21 @@ __all__ = [
     "train",
 ]
 
-_WHERE = {"check_data": ("diffuscope.api.check_data", "survey"), "evaluate": ("diffuscope.api.evaluate", "evaluate")}
+# Where a name lies, and what it is called there; a verb lies in the module of its name.
+_WHERE = {
+    **dict.fromkeys(("DEMO_MODEL", "DEMO_REGION", "DEMO_SLIDE"), "diffuscope.api.demo"),
+    "info": "diffuscope.api.open",
+    "load_model": "diffuscope.model.folder",
+    "open_result": "diffuscope.results.result",
+    **dict.fromkeys(("open_scan", "open_volume"), "diffuscope.scans"),
+}
+_CALLED = {"check_data": "survey"}
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, attribute = _WHERE.get(name, ("diffuscope.api.run", name))
-    return getattr(import_module(module), attribute)
+    return getattr(import_module(_WHERE.get(name, f"diffuscope.api.{name}")), _CALLED.get(name, name))
 
 
 def __dir__() -> list[str]:

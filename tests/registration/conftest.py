@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from known_pair import MPP, Known, bent, turned, warp, write_slide
 
 from diffuscope.registration.find import Found, find_transform
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import open_scan
 from diffuscope.simulation.restaining.teacher import paint, prepare
-from tests.registration.known import MPP, Known, bent, turned, warp, write_slide
 
 # Epidermis, dermis and glass, 599 µm a side.
 PIECE = np.s_[700:1900, 400:1600]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from known_pair import turned, write_slide
 
 from diffuscope.errors import InputError
 from diffuscope.registration.density import find_tissue, haematoxylin
@@ -12,7 +13,6 @@ from diffuscope.registration.find import find_transform
 from diffuscope.registration.search import STEP_DEGREES, find_start
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import open_scan
-from tests.registration.known import turned, write_slide
 
 
 def test_an_affine_warp_is_found_to_less_than_a_micrometre(affine_pair):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from known_pair import MPP
 
 from diffuscope.errors import InputError
 from diffuscope.registration import Transform, read_landmarks
-from tests.registration.known import MPP
 
 HEADER = "x_fixed,y_fixed,x_moving,y_moving\n"
 

@@ -7,15 +7,15 @@ import shlex
 
 import numpy as np
 import pytest
+from known_pair import MPP, write_slide
 from PIL import Image
 from typer.testing import CliRunner
 
-import diffuscope.api.run as verbs
+import diffuscope as verbs
 from diffuscope.cli import app
 from diffuscope.errors import InputError
 from diffuscope.registration import load_transform, read_warped
 from diffuscope.results.result import open_result
-from tests.registration.known import MPP, write_slide
 
 
 def call(*words: object):

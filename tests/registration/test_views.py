@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from known_pair import write_slide
 
 from diffuscope.registration import Transform, checkerboard, curtain
 from diffuscope.registration.density import find_tissue
 from diffuscope.registration.views import densest, picture
 from diffuscope.scans import open_scan
-from tests.registration.known import write_slide
 
 A, B = np.zeros((6, 10, 3), np.uint8), np.ones((6, 10, 3), np.uint8)
 

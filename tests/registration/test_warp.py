@@ -6,13 +6,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from known_pair import MPP, write_slide
 
 from diffuscope.registration import Transform, read_warped, write_warped
 from diffuscope.registration import warp as module
 from diffuscope.registration.transform import Bend
 from diffuscope.results.result import open_result
 from diffuscope.scans import open_scan, read_region
-from tests.registration.known import MPP, write_slide
 
 SAME = Transform(np.eye(2), np.zeros(2))
 

@@ -7,31 +7,31 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from model_card import CARD
 from pydantic import ValidationError
 
-from diffuscope.api.run import run
+from diffuscope import run
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.diffusion.score_samplers import SCORE_SAMPLERS
 from diffuscope.engine.compute import LocalCompute
 from diffuscope.engine.tiles import run_tiles
 from diffuscope.errors import InputError
 from diffuscope.jobs.settings import choose_settings
-from diffuscope.model import load_model, save_model
+from diffuscope.model.folder import load_model, save_model
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import open_result
 from diffuscope.scans.box import read_volume
-from diffuscope.systems.base import SampleSettings
-from diffuscope.systems.midiffusion import MIDiffusion, MIDiffusionConfig
 from diffuscope.systems.midiffusion.condition import DROPPED, Condition, smooth
-from diffuscope.systems.midiffusion.config import GuidanceConfig
+from diffuscope.systems.midiffusion.config import GuidanceConfig, MIDiffusionConfig
 from diffuscope.systems.midiffusion.consistency import BINS, Consistency
 from diffuscope.systems.midiffusion.support import level_support, support
+from diffuscope.systems.midiffusion.system import MIDiffusion
 from diffuscope.systems.registry import build_system
 from diffuscope.tiling.volume import make_volume_plan
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.recipe import Optimisation
 from diffuscope.training.trainer import fit
-from tests.conftest import CARD
 
 SIDE = 32
 CONFIG = {

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from user import write_pairs
+from user_pairs import write_pairs
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+import toy_training as toy
 
 from diffuscope.engine.events import Notice
 from diffuscope.systems.registry import build_system
@@ -15,9 +15,6 @@ from diffuscope.training.compiling import pays
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.recipe import Optimisation
 from diffuscope.training.trainer import fit
-
-sys.path.insert(0, str(Path(__file__).parent))
-import toy
 
 PLAN = toy.PLAN.model_copy(update={"patience": None, "keep": "last", "steps": 12, "validations": 2})
 CPU = torch.device("cpu")

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from copy import deepcopy
 from pathlib import Path
 
 import torch
+import toy_training as toy
 
 from diffuscope.training import norms
 from diffuscope.training.module import Training
 from diffuscope.training.norms import settle_norms
-
-sys.path.insert(0, str(Path(__file__).parent))
-import toy
 
 CPU = torch.device("cpu")
 

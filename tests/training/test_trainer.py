@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import toy_training as toy
 from PIL import Image
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.swa_utils import update_bn
@@ -25,9 +26,6 @@ from diffuscope.training.events import StepDone, TrainingStarted, Validated
 from diffuscope.training.norms import BATCHES
 from diffuscope.training.recipe import Optimisation
 from diffuscope.training.trainer import CHECKPOINTS, fit
-
-sys.path.insert(0, str(Path(__file__).parent))
-import toy
 
 LONG = toy.PLAN.model_copy(update={"patience": None, "keep": "last"})
 
@@ -275,7 +273,7 @@ def test_two_processes_train_as_one_with_both_batches(tmp_path: Path):
     """DDP on two CPU processes: the mean of both gradients, batch 2·step + rank each."""
     program = (
         f"import sys; sys.path.insert(0, {str(Path(toy.__file__).parent)!r});"
-        "import toy, torch; from pathlib import Path; torch.set_num_threads(1);"
+        "import toy_training as toy, torch; from pathlib import Path; torch.set_num_threads(1);"
         f"plan = toy.PLAN.model_copy(update=dict(patience=None, keep='last', steps=6, warmup=2));"
         f"system, done = toy.train(Path({str(tmp_path)!r}), plan, devices=2);"
         f"done.first and torch.save(system.state_dict(), {str(tmp_path / 'weights.pt')!r})"

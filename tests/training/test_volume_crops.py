@@ -9,17 +9,18 @@ import pytest
 import torch
 import yaml
 from scipy import ndimage
-from standins import SYSTEMS
+from standins import SYSTEMS, row
 
 import diffuscope as verbs
 from diffuscope.api.check_data import survey
 from diffuscope.cases import Case, find_cases, split
+from diffuscope.cases.patients import lay_out
 from diffuscope.cases.volumes import volume_report
 from diffuscope.errors import InputError
 from diffuscope.jobs.extent import find_ground
 from diffuscope.jobs.inputs import Frame, open_inputs
 from diffuscope.jobs.scaling import find_foreground
-from diffuscope.model import save_model
+from diffuscope.model.folder import save_model
 from diffuscope.results.result import open_result
 from diffuscope.scans import open_volume
 from diffuscope.scans.intensity import PERCENTILES
@@ -28,7 +29,6 @@ from diffuscope.systems.registry import build_system
 from diffuscope.tiling.plan import Tile
 from diffuscope.training.data.crops import crops_of, open_ground, read_cases
 from diffuscope.training.events import TrainingFinished
-from diffuscope.training.patients import lay_out
 from diffuscope.training.recipe import Cases, Optimisation, Recipe, load_recipe
 
 sitk = pytest.importorskip("SimpleITK")
@@ -134,7 +134,7 @@ def test_inputs_are_what_a_run_reads_and_the_target_has_percentiles_of_the_same_
 
 def test_what_a_run_s_network_saw_is_what_training_gives(folder: Path, tmp_path: Path, monkeypatch):
     """Through a whole run: the stand-in's answer is the sum of its inputs' middle slices."""
-    monkeypatch.setitem(registry._SYSTEMS, "brain", lambda _: SYSTEMS["brain"]())
+    monkeypatch.setitem(registry._ROWS, "brain", row(SYSTEMS["brain"]))
     system = SYSTEMS["brain"]()
     model = save_model(tmp_path / "brain", system, "brain", {}, CARD)
     files = files_of(folder, "p1", "t1", "t2")

@@ -9,7 +9,7 @@ from diffuscope.cases import PARTS, find_cases, split
 from diffuscope.cases.report import SHIFT_LIMIT_UM, DataReport, data_report
 from diffuscope.cases.volumes import VolumeReport, volume_report
 from diffuscope.errors import InputError
-from diffuscope.model import load_model
+from diffuscope.model.folder import load_model
 from diffuscope.scans.open_volume import is_volume
 
 MASK = "mask"
@@ -38,7 +38,7 @@ def survey(
     model : str or Path, optional
         Whose ports and µm/px count: what it is trained on must be there, masks and its other outputs may be.
     keys : sequence of str, optional
-        Port keys, instead of a model's; those must be there, masks may be.
+        Raster keys, instead of a model's; those must be there, masks may be.
     mpp : float, optional
         µm/px to compare at; default the model's, else `assumed_mpp`, else every picture as it is.
     assumed_mpp : float, optional
@@ -64,8 +64,8 @@ def survey(
         system = load_model(model).system
         needed, more = system.training_keys()
         keys = keys or needed
-        optional = tuple(dict.fromkeys((MASK, *more, *(port.key for port in system.outputs[1:]))))
-        mpp = mpp or system.inputs[0].mpp
+        optional = tuple(dict.fromkeys((MASK, *more, *(port.key for port in system.output_rasters[1:]))))
+        mpp = mpp or system.input_rasters[0].mpp
     if not keys:
         raise InputError("say what the data is for: --model, or --keys such as he,ihc.")
     cases = find_cases(data, keys, optional=[key for key in optional if key not in keys])

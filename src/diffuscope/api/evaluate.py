@@ -31,7 +31,7 @@ from diffuscope.jobs.prepare import prepare
 from diffuscope.jobs.provenance import evaluation_command, make_evaluation_record
 from diffuscope.jobs.resume import check_resumed
 from diffuscope.jobs.settings import choose_settings, pick
-from diffuscope.model import Model, load_model
+from diffuscope.model.folder import Model, load_model
 from diffuscope.results.result import open_result
 from diffuscope.tiling.plan import Region
 
@@ -113,8 +113,8 @@ def evaluate(
     """
     out, settings = Path(out), settings or Settings()
     loaded = load_model(model)
-    main = loaded.system.outputs[0]
-    keys = [port.key for port in loaded.system.inputs]
+    main = loaded.system.output_rasters[0]
+    keys = [port.key for port in loaded.system.input_rasters]
     found = find_cases(data, [*keys, main.key], optional=[MASK])
     stated = any(case.part for case in found)
     cases = [case for case in found if case.part == "test"] if stated else found
@@ -122,14 +122,14 @@ def evaluate(
         raise InputError(f"no case of {data} states that it tests: write test into the column part of some.")
     other = read_report(Path(against)) if against is not None else None
     pictures = (
-        finished(Path(predictions), [case.name for case in cases], loaded.system.outputs)
+        finished(Path(predictions), [case.name for case in cases], loaded.system.output_rasters)
         if predictions is not None
         else None
     )
     extractor: FeatureExtractor | None = None
     if main.kind == "rgb":
         extractor = InceptionFeatures(inception) if inception is not None else RandomConvFeatures()
-    judge = Judge(loaded.system.inputs, main, stain_threshold(loaded.system), extractor)
+    judge = Judge(loaded.system.input_rasters, main, stain_threshold(loaded.system), extractor)
     if pictures is None:  # before a report in the way goes
         quality = settings.quality or next(iter(loaded.system.presets))
         quality = pick(quality, tuple(loaded.system.presets), "quality")
@@ -245,7 +245,7 @@ def _run(
     model: Model, opened: OpenCase, out: Path, settings: Settings, follow: Callable[[Event], None]
 ) -> tuple[Found, dict[str, Any]]:
     """Run a case, go on with its run, or take the result that is there."""
-    key = model.system.inputs[0].key
+    key = model.system.input_rasters[0].key
     scan = opened.scans[key]
     path = out / PREDICTIONS / f"{opened.case.name}.ome.zarr"
     height, width = scan.shape

@@ -1,9 +1,8 @@
-"""The verbs that every face calls: look, pick, run, train, register, export. The public API of Diffuscope."""
+"""The verb `run`: a model over a slide or a volume, into a result folder."""
 
 from __future__ import annotations
 
 import copy
-import errno
 import shutil
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -11,8 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from diffuscope.api.register import register
-from diffuscope.api.train import train
 from diffuscope.devices import kept_memory
 from diffuscope.devices import threads as limit_threads
 from diffuscope.engine.cluster import ClusterCompute, connect
@@ -20,57 +17,17 @@ from diffuscope.engine.compute import Compute, LocalCompute
 from diffuscope.engine.events import Event, Finished
 from diffuscope.engine.queue import Focus
 from diffuscope.engine.tiles import run_tiles
-from diffuscope.errors import InputError
-from diffuscope.exports import export as write_export
+from diffuscope.files.room import full_disk_in_words
 from diffuscope.jobs.compute import Asked, computing_devices
 from diffuscope.jobs.inputs import Source
 from diffuscope.jobs.prepare import Job, prepare
 from diffuscope.measurement.measurements import measure, write_csv
-from diffuscope.model import ModelInfo, list_models, load_model
 from diffuscope.networks.compiled import compile_parts
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.pyramid import Each
-from diffuscope.results.result import TABLE, Result, is_result, open_result
+from diffuscope.results.result import TABLE, open_result
 from diffuscope.results.tissue import save_tissue
-from diffuscope.scans import Scan, Volume, open_input, open_scan, open_volume
 from diffuscope.tiling.plan import Region
-
-__all__ = [
-    "DEMO_MODEL",
-    "DEMO_REGION",
-    "DEMO_SLIDE",
-    "export",
-    "info",
-    "load_model",
-    "models",
-    "open_result",
-    "open_scan",
-    "open_volume",
-    "register",
-    "run",
-    "train",
-]
-
-DEMO_MODEL = "stain-cd3-demo"
-DEMO_SLIDE = "CMU-1-Small-Region.svs"
-# The infiltrate along the border of dermis and epidermis, where a CD3 stain has something to show.
-DEMO_REGION = Region(800, 640, 1024, 1024)
-
-
-def models() -> list[ModelInfo]:
-    """Return the models that ship and those in the user's folder."""
-    return list_models()
-
-
-def info(path: str | Path) -> Scan | Volume | Result:
-    """Open a slide, a volume or a result to look at it.
-
-    Raises
-    ------
-    InputError
-        It is none of these.
-    """
-    return open_result(path) if is_result(path) else open_input(path)
 
 
 def run(
@@ -127,7 +84,7 @@ def run(
         their own (fluorescence, MR); default: percentiles of the whole slide's or volume's foreground.
     normalise : bool
         Whether an H&E is brought to the reference by the stains of the whole slide, where the model's port asks for it
-        (`Port.scale` "stain"). Without, it goes in with the colours that it has.
+        (`Raster.scale` "stain"). Without, it goes in with the colours that it has.
     mpp : float, optional
         µm per level-0 px; overrides what the slide says.
     quality : str, optional
@@ -211,48 +168,12 @@ def run(
     return _work(job, cancelled or (lambda: False), focus or (lambda: None))
 
 
-def export(
-    result: str | Path,
-    path: str | Path,
-    layer: str = "all",
-    overwrite: bool = False,
-    source: str | Path | None = None,
-) -> Path:
-    """Write a finished result as OME-TIFF or OME-Zarr, of a volume also as NIfTI or DICOM, by the ending of `path`.
-
-    Parameters
-    ----------
-    result : str or Path
-        Result folder.
-    path : str or Path
-        ``….ome.tif`` or ``….ome.zarr``; of a volume also ``….nii.gz``, ``….nii``, ``….nrrd``, ``….mha``, ``….dicom``.
-    layer : str
-        Key or name of one image, or ``"all"``.
-    overwrite : bool
-        Replace what is in the way.
-    source : str or Path, optional
-        For DICOM: the series that the run took in, whose patient, study and frame of reference are kept.
-
-    Returns
-    -------
-    Path
-        What was written.
-
-    Raises
-    ------
-    InputError
-        No such result, layer, format or place to write; the result is incomplete; the disk is full.
-    """
-    with _full_disk_in_words(Path(path)):
-        return write_export(open_result(result), path, layer=layer, overwrite=overwrite, source=source)
-
-
 def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Event, None, None]:
     """Write the result folder; remove it if a new run fails before its first tile is finished."""
     canvas = None
     try:
         with (
-            _full_disk_in_words(job.out),
+            full_disk_in_words(job.out, resume=True),
             limit_threads(job.where.threads),
             kept_memory(),
             _each(job.io_threads) as each,
@@ -261,7 +182,7 @@ def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Ev
             job.out.parent.mkdir(parents=True, exist_ok=True)
             if job.replaces:
                 shutil.rmtree(job.out)
-            ports = job.model.system.outputs
+            ports = job.model.system.output_rasters
             values = job.model.system.values
             canvas = Canvas(
                 job.out,
@@ -296,13 +217,13 @@ def _compute(job: Job, cancelled: Callable[[], bool]) -> Iterator[Compute]:
             yield ClusterCompute(client=client, work=job.work, cancelled=cancelled)
         return
     first, *others = computing_devices(job.asked, job.where)
-    copies = [(copy.deepcopy(job.model.system).to(device), device) for device in others]
+    copies = [(copy.deepcopy(job.model.tiled).to(device), device) for device in others]
     said: deque[str] = deque()
     if job.where.compile == "on":
         for system in (job.model.system, *(system for system, _ in copies)):
             compile_parts(system.compiled_parts(), tell=said.append)
     yield LocalCompute(
-        system=job.model.system,
+        system=job.model.tiled,
         read=job.read,
         plan=job.plan,
         settings=job.settings,
@@ -326,16 +247,3 @@ def _each(threads: int) -> Iterator[Each]:
         return
     with ThreadPoolExecutor(threads, "diffuscope-code") as pool:
         yield pool.map
-
-
-@contextmanager
-def _full_disk_in_words(path: Path) -> Iterator[None]:
-    """Turn the error of a full disk into a sentence."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise InputError(
-            f"the disk is full: {path} could not be written to the end; make room and say --resume to go on."
-        ) from error

@@ -35,9 +35,9 @@ def find_cases(data: str | Path, keys: Sequence[str], *, optional: Sequence[str]
     data : str or Path
         The folder, or the table.
     keys : sequence of str
-        Port keys that every case must have, e.g. ``["he", "ihc"]``.
+        Raster keys that every case must have, e.g. ``["he", "ihc"]``.
     optional : sequence of str
-        Port keys that are taken where there are any.
+        Raster keys that are taken where there are any.
 
     Returns
     -------

@@ -13,7 +13,9 @@ from typer.core import TyperGroup
 import diffuscope
 from diffuscope.cli.data import data
 from diffuscope.cli.evaluate import evaluate
+from diffuscope.cli.make import make
 from diffuscope.cli.measure import measure
+from diffuscope.cli.models import models
 from diffuscope.cli.register import register
 from diffuscope.cli.train import train
 from diffuscope.errors import DiffuscopeError, InputError
@@ -91,24 +93,11 @@ def demo(
 @app.command()
 def info(path: Annotated[Path, typer.Argument(metavar="PATH", help="A slide, a volume, or a result folder.")]) -> None:
     """Tell what a slide, a volume or a result is."""
-    import diffuscope.api.run as verbs
+    from diffuscope.api.open import open as opened
     from diffuscope.cli.describe import describe
 
-    for line in describe(verbs.info(path)):
+    for line in describe(opened(path)):
         typer.echo(line)
-
-
-@app.command()
-def models() -> None:
-    """List the models that ship and those in the user's folder."""
-    import diffuscope.api.run as verbs
-    from diffuscope.cli.describe import describe_model
-
-    for number, model in enumerate(verbs.models()):
-        if number:
-            typer.echo()
-        for line in describe_model(model):
-            typer.echo(line)
 
 
 @app.command()
@@ -199,14 +188,15 @@ def run(
     Ctrl-C ends the run after the current step; what is done is kept and marked incomplete. The same line
     with --resume goes on from there, also after a crash.
     """
-    import diffuscope.api.run as verbs
+    from diffuscope.api.run import run as begun
     from diffuscope.cli.describe import table
     from diffuscope.jobs.input_text import parse_inputs, parse_ranges
+    from diffuscope.results.result import open_result
 
     if (source is None) == (not inputs):
         raise InputError("give one INPUT, or say --input KEY=FILE for each of the model's inputs.")
     cancelled = threading.Event()
-    events = verbs.run(
+    events = begun(
         model,
         source if source is not None else parse_inputs(inputs or ()),
         out,
@@ -234,7 +224,7 @@ def run(
         cancelled=cancelled.is_set,
     )
     _follow(events, cancelled)
-    for line in table(verbs.open_result(out)):
+    for line in table(open_result(out)):
         typer.echo(line)
     typer.echo(f"\nWrote {out}")
 
@@ -269,16 +259,18 @@ def export(
     ] = None,
 ) -> None:
     """Write a result as a file that QuPath and others open."""
-    import diffuscope.api.run as verbs
+    from diffuscope.api.export import export as exported
 
-    typer.echo(f"Wrote {verbs.export(result, out, layer=layer, overwrite=overwrite, source=source)}")
+    typer.echo(f"Wrote {exported(result, out, layer=layer, overwrite=overwrite, source=source)}")
 
 
+app.command()(models)
 app.command()(train)
 app.command()(register)
 app.command()(data)
 app.command()(evaluate)
 app.command()(measure)
+app.add_typer(make, name="make")
 
 
 def _follow(events: Generator[Event, None, None], cancelled: threading.Event) -> None:

@@ -25,7 +25,7 @@ def data(
     *,
     model: Annotated[str | None, typer.Option(help="The model that it is for: its ports and µm/px.")] = None,
     keys: Annotated[
-        str | None, typer.Option(metavar="KEY,KEY", help="Port keys, instead of a model's, e.g. he,ihc.")
+        str | None, typer.Option(metavar="KEY,KEY", help="Raster keys, instead of a model's, e.g. he,ihc.")
     ] = None,
     mpp: Annotated[
         float | None, typer.Option(help="µm per pixel of the pictures that do not say it, as PNG and JPEG never do.")

@@ -10,10 +10,13 @@ import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
-import diffuscope.api.run as verbs
+from diffuscope.api.demo import DEMO_MODEL, DEMO_REGION, DEMO_SLIDE
+from diffuscope.api.export import export
+from diffuscope.api.run import run
 from diffuscope.cli.describe import table
 from diffuscope.cli.picture import compose
 from diffuscope.engine.events import Event
+from diffuscope.results.result import open_result
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import open_scan, read_region
 
@@ -31,11 +34,11 @@ def start(out: Path, cancelled: threading.Event) -> Generator[Event, None, None]
     cancelled : threading.Event
         Ends the run when set.
     """
-    return verbs.run(
-        verbs.DEMO_MODEL,
-        sample_path(verbs.DEMO_SLIDE),
+    return run(
+        DEMO_MODEL,
+        sample_path(DEMO_SLIDE),
         out / RESULT,
-        region=verbs.DEMO_REGION,
+        region=DEMO_REGION,
         overwrite=True,
         cancelled=cancelled.is_set,
     )
@@ -43,9 +46,9 @@ def start(out: Path, cancelled: threading.Event) -> Generator[Event, None, None]
 
 def finish(out: Path) -> Iterator[str]:
     """Export and picture a finished run; yield what to tell."""
-    verbs.export(out / RESULT, out / EXPORT, overwrite=True)
-    result = verbs.open_result(out / RESULT)
-    scan = open_scan(sample_path(verbs.DEMO_SLIDE))
+    export(out / RESULT, out / EXPORT, overwrite=True)
+    result = open_result(out / RESULT)
+    scan = open_scan(sample_path(DEMO_SLIDE))
     y, x, height, width = result.window
     he = read_region(scan, y=y, x=x, height=height, width=width, factor=result.factor)
     compose(he, result, title=f"{result.ports[0].name} from {scan.name}", note=NOTE).save(out / PICTURE)
@@ -70,7 +73,7 @@ def open_napari(out: Path, *, asked: bool | None) -> None:
         None: where there are a screen and napari.
     """
     if asked if asked is not None else _has_screen() and importlib.util.find_spec("napari") is not None:
-        files = [str(sample_path(verbs.DEMO_SLIDE)), str(out / RESULT)]
+        files = [str(sample_path(DEMO_SLIDE)), str(out / RESULT)]
         # Not imported: only the plugin knows napari.
         command = [
             sys.executable,

@@ -1,18 +1,15 @@
-"""Slides, results and models as lines of text."""
+"""Slides, volumes and results as lines of text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import yaml
 
+from diffuscope.cli.columns import aligned
 from diffuscope.measurement.table import readable
 from diffuscope.results.result import Result
 from diffuscope.scans import Image
-
-if TYPE_CHECKING:
-    from diffuscope.model import ModelInfo
 
 
 def describe(found: Image | Result) -> Iterator[str]:
@@ -21,31 +18,14 @@ def describe(found: Image | Result) -> Iterator[str]:
         yield from _result(found)
     else:
         yield found.name
-        yield from _aligned(found.describe(), indent=2)
-
-
-def describe_model(model: ModelInfo) -> Iterator[str]:
-    """Yield a model's name and what its card says first."""
-    card = model.card
-    yield f"{model.name}: {card.title}"
-    yield from _aligned(
-        [
-            ("what it is", card.what_it_is),
-            ("what it is not", card.what_it_is_not),
-            ("trained on", card.trained_on),
-            ("licence", card.licence),
-            *((name.replace("_", " "), f"{value:g}") for name, value in card.figures.items()),
-            ("folder", str(model.path)),
-        ],
-        indent=2,
-    )
+        yield from aligned(found.describe(), indent=2)
 
 
 def table(result: Result) -> Iterator[str]:
     """Yield the measurements of a result, one line a quantity."""
     header, lines = readable(result.table)
     if header:
-        yield from _aligned([("Region", "  ".join(header)), *((name, "  ".join(values)) for name, *values in lines)])
+        yield from aligned([("Region", "  ".join(header)), *((name, "  ".join(values)) for name, *values in lines)])
 
 
 def _result(result: Result) -> Iterator[str]:
@@ -55,7 +35,7 @@ def _result(result: Result) -> Iterator[str]:
         scale = ("spacing", f"{' x '.join(f'{step:.4g}' for step in reversed(result.place.spacing))} mm (x, y, z)")
     state = "complete" if result.complete else "incomplete"
     yield f"{result.path.name}: a Diffuscope result"
-    yield from _aligned(
+    yield from aligned(
         [
             ("state", f"{state}, {result.done} of {result.tiles} tiles"),
             ("size", f"{' x '.join(map(str, reversed(shape)))} {'px' if len(shape) == 2 else 'voxels'}"),
@@ -68,11 +48,3 @@ def _result(result: Result) -> Iterator[str]:
     yield from table(result)
     yield ""
     yield yaml.safe_dump({"record": result.record}, sort_keys=False, allow_unicode=True, width=110).rstrip()
-
-
-def _aligned(lines: Iterable[tuple[str, str]], indent: int = 0) -> Iterator[str]:
-    """Yield two columns."""
-    lines = list(lines)
-    wide = max(len(name) for name, _ in lines)
-    for name, text in lines:
-        yield f"{' ' * indent}{name:<{wide}}  {text}".rstrip()

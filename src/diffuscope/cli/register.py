@@ -49,9 +49,9 @@ def register(
 
     The transform is kept in the result folder as transform.json, with a record of how it was found.
     """
-    import diffuscope.api.run as verbs
+    from diffuscope.api.register import register as registration
 
-    done = verbs.register(
+    done = registration(
         fixed,
         moving,
         out,

@@ -44,11 +44,11 @@ def train(
     Checkpoints, a log and pictures of validation go to MODEL.training. Ctrl-C ends after the current step and keeps the
     best weights so far; the same line with --resume goes on from there, also after a crash.
     """
-    import diffuscope.api.run as verbs
+    from diffuscope.api.train import train as training
     from diffuscope.cli.interrupt import set_on_interrupt
 
     cancelled = threading.Event()
-    events = verbs.train(
+    events = training(
         recipe,
         out,
         data=data,
@@ -79,7 +79,7 @@ def follow(events: Generator[TrainingEvent, None, None]) -> TrainingFinished | N
     Parameters
     ----------
     events : generator of TrainingEvent
-        From `diffuscope.api.run.train`.
+        From `diffuscope.api.train.train`.
 
     Returns
     -------

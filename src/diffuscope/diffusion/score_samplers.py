@@ -24,18 +24,9 @@ from itertools import pairwise
 
 from torch import Tensor
 
+from diffuscope.diffusion.names import SCORE_SAMPLERS
 from diffuscope.diffusion.ve_sde import NoiseLevels
 from diffuscope.errors import InputError
-
-SCORE_SAMPLERS = (
-    "ancestral",
-    "sde-dpmsolver++",
-    "dpmsolver++",
-    "probability-flow",
-    "predictor-corrector",
-    "euler-maruyama",
-    "ddpm",
-)
 
 #: From x and σ to D(x; σ), the estimate of x_0.
 Denoise = Callable[[Tensor, float], Tensor]

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
 from diffuscope.jobs.port_checks import check_port
-from diffuscope.ports import Port
 from diffuscope.ports.matching import guess_channels
+from diffuscope.ports.raster import Raster
 from diffuscope.scans import Image, open_input
 from diffuscope.scans.intensity import to_range
 from diffuscope.stains import StainStatistics, normalise
@@ -64,7 +64,7 @@ class PortInput:
 
     Attributes
     ----------
-    port : Port
+    port : Raster
         Which.
     scan : Image
         What is read; where a channel was chosen, this channel alone.
@@ -76,7 +76,7 @@ class PortInput:
         Of an H&E that is normalised, those of the whole slide; None where it is taken as stored.
     """
 
-    port: Port
+    port: Raster
     scan: Image
     channel: int | None = None
     values: Values | None = None
@@ -118,7 +118,7 @@ class PortInput:
         return about | ({"stains": self.stains.to_json()} if self.stains else {})
 
 
-def open_inputs(source: Source, ports: Sequence[Port], model: str, *, mpp: float | None) -> list[PortInput]:
+def open_inputs(source: Source, ports: Sequence[Raster], model: str, *, mpp: float | None) -> list[PortInput]:
     """Open what goes into every port, and see that it fits the port and lies where the others lie.
 
     Parameters
@@ -126,7 +126,7 @@ def open_inputs(source: Source, ports: Sequence[Port], model: str, *, mpp: float
     source : str, Path or mapping
         One file, whose channels are matched to the ports by their names where there are several; or a file by port
         key. After ``#`` stands a channel's name or number.
-    ports : sequence of Port
+    ports : sequence of Raster
         The system's inputs.
     model : str
         Its name, for messages.
@@ -158,7 +158,7 @@ def open_inputs(source: Source, ports: Sequence[Port], model: str, *, mpp: float
     return found
 
 
-def open_again(given: Input, port: Port) -> PortInput:
+def open_again(given: Input, port: Raster) -> PortInput:
     """Open on a worker what `PortInput.address` names.
 
     Raises
@@ -193,7 +193,7 @@ def split_channel(text: str | Path) -> tuple[Path, str | None]:
     return Path(head), tail
 
 
-def _by_key(source: Source, ports: Sequence[Port], model: str) -> list[tuple[Path, str | None]]:
+def _by_key(source: Source, ports: Sequence[Raster], model: str) -> list[tuple[Path, str | None]]:
     """Return path and channel for every port."""
     names = ", ".join(f"{port.key} ({port.name})" for port in ports)
     if isinstance(source, Mapping):
@@ -210,7 +210,7 @@ def _by_key(source: Source, ports: Sequence[Port], model: str) -> list[tuple[Pat
     return [(path, channel)] * len(ports)
 
 
-def _at_port(scan: Image, port: Port, wanted: str | None) -> PortInput:
+def _at_port(scan: Image, port: Raster, wanted: str | None) -> PortInput:
     """Put a file, or the channel of it that was asked for or that its name tells, at a port."""
     if port.kind == "rgb" or len(port.channels) > 1:
         if wanted is not None:
@@ -231,7 +231,7 @@ def _at_port(scan: Image, port: Port, wanted: str | None) -> PortInput:
     return PortInput(port=port, scan=scan.channel(number), channel=number)
 
 
-def _guessed(scan: Image, ports: Sequence[Port], model: str) -> list[PortInput]:
+def _guessed(scan: Image, ports: Sequence[Raster], model: str) -> list[PortInput]:
     """Match the channels of one file to several ports."""
     names = ", ".join(port.name for port in ports)
     how = f"say --input {ports[0].key}=FILE#CHANNEL and so on, the channel by name or number"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from diffuscope.errors import InputError
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 from diffuscope.scans import Image
 
 
-def check_port(scan: Image, port: Port, model: str) -> None:
+def check_port(scan: Image, port: Raster, model: str) -> None:
     """Refuse a scan whose pixels are not what the port declares."""
     is_volume = scan.axes == "zyx"
     if (port.spacing is not None) != is_volume:

@@ -13,7 +13,7 @@ import zarr
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 from diffuscope.registration.transform import Transform
 from diffuscope.results.layout import ATTRS, SLIDE_FORMAT, create_images
 from diffuscope.results.place import Place
@@ -104,7 +104,7 @@ def write_warped(
     assert fixed.mpp is not None
     height, width = fixed.shape
     mpp = fixed.mpp
-    port = Port(
+    port = Raster(
         name=f"registered {moving.name}",
         key=KEY,
         kind="rgb",

@@ -16,7 +16,7 @@ Range = tuple[float, float]
 
 
 class Grid(Protocol):
-    """At which resolution a model works: `diffuscope.ports.Port`, or what stands for one."""
+    """At which resolution a model works: `diffuscope.ports.raster.Raster`, or what stands for one."""
 
     @property
     def mpp(self) -> float:

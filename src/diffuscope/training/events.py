@@ -67,7 +67,7 @@ class Validated:
     best : bool
         Whether the loss is the lowest so far.
     picture : str
-        PNG file: a row an example; inputs, truth, sample.
+        PNG file: a row an example; inputs, truth, sample. Empty where a system has no pictures to show.
     """
 
     step: int

@@ -11,16 +11,20 @@ from typing import Any
 
 import diffuscope.api.check_data
 import diffuscope.api.evaluate
+import diffuscope.api.export
+import diffuscope.api.models
+import diffuscope.api.register
 import diffuscope.api.run
+import diffuscope.api.train
 from diffuscope.api.register import WRITING
 from diffuscope.engine.events import Event, TileDone
 from diffuscope.exports.dicom import ENDINGS as DICOM_ENDINGS
 from diffuscope.measurement.regions import measure_regions as measure
 from diffuscope.measurement.regions import open_vessels
-from diffuscope.model import load_model
+from diffuscope.model.find import model_info
 from diffuscope.plugin.jobs.patient import source_of, told
 from diffuscope.plugin.jobs.process import Wishes
-from diffuscope.plugin.layers.facts import ModelFacts
+from diffuscope.plugin.layers.facts import ModelFacts, model_facts
 from diffuscope.plugin.layers.results import LayerTuple
 from diffuscope.plugin.layers.worst import worst_layers
 from diffuscope.plugin.panels.reported import Reported, reported
@@ -40,7 +44,7 @@ class _StoppedError(Exception):
 
 def models(*, cancelled: Cancelled) -> Generator[ModelFacts, None, None]:
     """Yield every model of the zoo."""
-    for info in diffuscope.api.run.models():
+    for info in diffuscope.api.models.models():
         if cancelled():
             return
         yield from describe(model=info.name, cancelled=cancelled)
@@ -48,20 +52,7 @@ def models(*, cancelled: Cancelled) -> Generator[ModelFacts, None, None]:
 
 def describe(*, model: str, cancelled: Cancelled) -> Generator[ModelFacts, None, None]:
     """Yield one model: a name of the zoo or the path of a model folder."""
-    loaded = load_model(model)
-    yield ModelFacts(
-        name=model,
-        title=loaded.card.title,
-        what_it_is=loaded.card.what_it_is,
-        what_it_is_not=loaded.card.what_it_is_not,
-        trained_on=loaded.card.trained_on,
-        system=loaded.stated.system,
-        inputs=loaded.system.inputs,
-        presets={name: (preset.sampler, preset.steps) for name, preset in loaded.system.presets.items()},
-        samplers=loaded.system.samplers,
-        options=loaded.system.options,
-        values=loaded.system.values,
-    )
+    yield model_facts(model_info(model), model)
 
 
 def run(*, cancelled: Wishes, **arguments: Any) -> Generator[Event, None, None]:
@@ -77,12 +68,12 @@ def survey(
 
 
 def train(*, cancelled: Wishes, **arguments: Any) -> Generator[TrainingEvent, None, None]:
-    """Yield the events of `diffuscope.api.run.train`."""
-    yield from diffuscope.api.run.train(**arguments, cancelled=cancelled)
+    """Yield the events of `diffuscope.api.train.train`."""
+    yield from diffuscope.api.train.train(**arguments, cancelled=cancelled)
 
 
 def register(*, cancelled: Cancelled, **arguments: Any) -> Generator[str, None, str]:
-    """Yield what `diffuscope.api.run.register` is doing, and return the result folder; "" where it was cancelled.
+    """Yield what `diffuscope.api.register.register` is doing, and return the result folder; "" where it was cancelled.
 
     A step of the optimiser cannot be interrupted: a cancelled registration is left alone until its step ends, and
     ends there. One that writes already is waited for, until it has cleaned up or is done.
@@ -97,7 +88,7 @@ def register(*, cancelled: Cancelled, **arguments: Any) -> Generator[str, None, 
             writes.set()
         said.put(what)
 
-    work = _registrations.submit(diffuscope.api.run.register, **arguments, progress=tell)
+    work = _registrations.submit(diffuscope.api.register.register, **arguments, progress=tell)
     work.add_done_callback(lambda _: said.put(None))
     while not cancelled() or writes.is_set():
         try:
@@ -171,10 +162,10 @@ def export(
     `series` are those that are open: the one that the run took in gives patient and study to a DICOM export.
     """
     if not path.name.lower().endswith(DICOM_ENDINGS):
-        diffuscope.api.run.export(result, path, layer=layer, overwrite=True)
+        diffuscope.api.export.export(result, path, layer=layer, overwrite=True)
         return str(path)
     opened = open_result(result)
     source = source_of(opened, series)
-    diffuscope.api.run.export(result, path, layer=layer, overwrite=True, source=source)
+    diffuscope.api.export.export(result, path, layer=layer, overwrite=True, source=source)
     return f"{path} ({told(opened, source)})"
     yield

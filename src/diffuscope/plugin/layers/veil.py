@@ -79,7 +79,7 @@ class VeiledSlide:
     Parameters
     ----------
     result : Result
-        What `diffuscope.api.run.register` wrote.
+        What `diffuscope.api.register.register` wrote.
     placement : Placement
         Where the slide that stayed lies.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from diffuscope.ports import Option
+from diffuscope.ports.numbers import Option
 
 _OPTIONS = (
     Option(

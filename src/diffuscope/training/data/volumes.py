@@ -14,7 +14,7 @@ from diffuscope.errors import InputError
 from diffuscope.jobs.inputs import Frame, PortInput, check_lattice
 from diffuscope.jobs.port_checks import check_port
 from diffuscope.jobs.scaling import find_foreground, with_statistics
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 from diffuscope.scans import Foreground, open_input
 from diffuscope.systems.base import System
 from diffuscope.tiling.plan import Tile
@@ -77,7 +77,9 @@ class VolumeGround:
         return np.stack([some[len(some) // 2] for some in there])
 
 
-def open_volumes(case: Case, ports: Mapping[str, Port], system: System, settings: Cases, *, side: int) -> VolumeGround:
+def open_volumes(
+    case: Case, ports: Mapping[str, Raster], system: System, settings: Cases, *, side: int
+) -> VolumeGround:
     """Open a case of volumes and find foreground and ranges as a run does.
 
     The foreground is that of the inputs, as in a run; of a case that has none of them, that of all it has.
@@ -86,7 +88,7 @@ def open_volumes(case: Case, ports: Mapping[str, Port], system: System, settings
     ----------
     case : Case
         From `diffuscope.cases.find_cases`.
-    ports : mapping of str to Port
+    ports : mapping of str to Raster
         What its volumes are to the system, by key.
     system : System
         For its inputs, spacing and context.
@@ -110,10 +112,10 @@ def open_volumes(case: Case, ports: Mapping[str, Port], system: System, settings
         opened.append(PortInput(port=port, scan=scan))
     for one in opened[1:]:
         check_lattice(opened[0], one)
-    inputs = {port.key for port in system.inputs}
+    inputs = {port.key for port in system.input_rasters}
     inside = find_foreground([one for one in opened if one.port.key in inputs] or opened)
     first = opened[0].scan
-    factors = first.factors(system.inputs[0])
+    factors = first.factors(system.input_rasters[0])
     least = _FOREGROUND if settings.tissue is None else settings.tissue
     corners = _corners(inside, first.shape, factors, side, least)
     if not len(corners):

@@ -1,0 +1,1 @@
+"""What results are worth, each by a number: `python -m benchmarks NAME`."""

@@ -1,0 +1,1 @@
+"""The tables of DAMM-Diffusion: simulated tumours, and MR of heads."""

@@ -1,0 +1,1 @@
+"""The table of MIDiffusion: scans of patients, trained on the target alone."""

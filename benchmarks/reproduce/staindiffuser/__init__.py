@@ -1,0 +1,1 @@
+"""The table of StainDiffuser: restained slides, and strips of restained tiles."""

@@ -1,0 +1,136 @@
+"""Whether the window stays alive: a real viewer, its camera panned all the time, while the dock stains a slide.
+
+A stall is by how much a beat of a 5 ms timer on the main thread came too late. Start it on a screen, or with
+``xvfb-run -a -s "-screen 0 1280x800x24"``.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from math import cos, pi, sin
+from pathlib import Path
+from typing import Any
+
+import napari
+import numpy as np
+from qtpy.QtCore import QEventLoop, Qt, QTimer
+
+from benchmarks.shared.report import Goal, main
+from diffuscope import DEMO_MODEL
+from diffuscope.plugin.layers.live import PREVIEW
+
+PAN_HZ = 30
+BEAT_SECONDS = 0.005
+IDLE_SECONDS, RUN_SECONDS = 10.0, 30.0
+#: A way around on the slide, in parts of its size.
+ORBIT = 0.15
+
+
+def measure() -> dict[str, float]:
+    """Run once so that the model is loaded, then measure a pan alone, a pan during a run, and the cancel of it."""
+    viewer = napari.Viewer()
+    viewer.window._qt_window.resize(1280, 800)
+    viewer.open_sample("diffuscope", "cmu-1")
+    _, dock = viewer.window.add_plugin_dock_widget("diffuscope", "Virtual staining")
+    state = dock.session.state
+    with tempfile.TemporaryDirectory() as folder:
+        until(lambda: state.is_idle)
+        dock.form.model = next(model for model in dock.fields._models if model.name == DEMO_MODEL)
+        dock.form.out = str(Path(folder) / "first.ome.zarr")
+        until_pixels(viewer, dock)
+        cancel(dock)
+        for layer in viewer.layers[1:]:
+            layer.visible = False
+
+        pan = QTimer(timerType=Qt.TimerType.PreciseTimer, interval=round(1000 / PAN_HZ))
+        pan.timeout.connect(panner(viewer))
+        pan.start()
+        idle = stalls(IDLE_SECONDS)
+        pan.stop()
+        dock.form.out = str(Path(folder) / "second.ome.zarr")
+        first_pixels = until_pixels(viewer, dock)
+        pan.start()
+        busy = stalls(RUN_SECONDS)
+        assert state.phase == "running", "the run ended before its stalls were measured"
+        pan.stop()
+        seconds = cancel(dock)
+        viewer.close()
+    return {
+        "first_pixels_s": first_pixels,
+        "cancel_s": seconds,
+        **told(busy, ""),
+        **told(idle, "idle_"),
+    }
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Let the window live until something is so."""
+    loop = QEventLoop()
+    clock = QTimer(timerType=Qt.TimerType.PreciseTimer, interval=5)
+    clock.timeout.connect(lambda: condition() and loop.quit())
+    clock.start()
+    loop.exec()
+
+
+def until_pixels(viewer: Any, dock: Any) -> float:
+    """Press Run and return the seconds until a preview has been drawn on the screen."""
+    start = time.perf_counter()
+    dock.run.click()
+    until(lambda: PREVIEW in viewer.layers or dock.session.state.is_idle)
+    assert PREVIEW in viewer.layers, dock.session.state.message
+    viewer.screenshot(flash=False)
+    return time.perf_counter() - start
+
+
+def cancel(dock: Any) -> float:
+    """Press Cancel and return the seconds until the dock is idle."""
+    start = time.perf_counter()
+    dock.cancel.click()
+    until(lambda: dock.session.state.is_idle)
+    return time.perf_counter() - start
+
+
+def panner(viewer: Any) -> Callable[[], None]:
+    """Return what moves the camera one step on a round trip of six seconds, at one screen px a slide px."""
+    slide = viewer.layers[0]
+    height, width = slide.extent.world[1]
+    viewer.camera.zoom = 1 / slide.scale[-1]
+    start = time.perf_counter()
+
+    def step() -> None:
+        angle = (time.perf_counter() - start) / 6 * 2 * pi
+        viewer.camera.center = (height * (0.5 + ORBIT * sin(angle)), width * (0.5 + ORBIT * cos(angle)))
+
+    return step
+
+
+def stalls(seconds: float) -> list[float]:
+    """Return by how many seconds each beat of the heart came too late."""
+    beats: list[float] = []
+    heart = QTimer(timerType=Qt.TimerType.PreciseTimer, interval=round(BEAT_SECONDS * 1000))
+    heart.timeout.connect(lambda: beats.append(time.perf_counter()))
+    heart.start()
+    end = time.perf_counter() + seconds
+    until(lambda: time.perf_counter() > end)
+    heart.stop()
+    return [max(0.0, gap - BEAT_SECONDS) for gap in np.diff(beats)]
+
+
+def told(late: list[float], when: str) -> dict[str, float]:
+    """Return the figures of stalls in ms."""
+    return {
+        f"stall_p99_{when}ms": 1000 * float(np.percentile(late, 99)),
+        f"stall_max_{when}ms": 1000 * max(late),
+    }
+
+
+if __name__ == "__main__":
+    goals = {
+        "first_pixels_s": Goal(high=2.0),
+        "cancel_s": Goal(high=1.0),
+        "stall_p99_ms": Goal(high=50.0),
+        "stall_max_ms": Goal(high=100.0),
+    }
+    main(measure, goals)

@@ -1,0 +1,144 @@
+"""A run on several processes: the same bits as on one, also when a worker is killed on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from diffuscope import open_result, run
+from diffuscope.engine.events import TileDone
+from diffuscope.errors import InputError
+
+distributed = pytest.importorskip("distributed")
+STEPS = 6
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, memory_limit=0, dashboard_address=None, silence_logs=50
+    ) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, small_slide: Path) -> Path:
+    """Return what one process comes to with one thread."""
+    out = tmp_path_factory.mktemp("alone") / "out.ome.zarr"
+    for _ in run(tiny_model, small_slide, out, steps=STEPS, threads=1):
+        pass
+    return out
+
+
+def test_two_workers_give_the_bits_of_one_process(tmp_path, tiny_model, small_slide, alone, assert_same):
+    out = tmp_path / "out.ome.zarr"
+    events = list(run(tiny_model, small_slide, out, steps=STEPS, threads=1, workers=2))
+    assert_same(out, alone)
+    assert sum(isinstance(event, TileDone) for event in events) == open_result(out).tiles
+    # What the bits depend on is alike in both records: each can be gone on with as the other.
+    assert open_result(out).record["compute"] == open_result(alone).record["compute"]
+
+
+def test_what_else_this_process_computes_stays_here(tmp_path, tiny_model, small_slide):
+    for _ in run(tiny_model, small_slide, tmp_path / "out.ome.zarr", steps=STEPS, threads=1, workers=1):
+        with pytest.raises(ValueError, match="No clients found"):
+            distributed.default_client()
+    with pytest.raises(InputError):
+        run(tiny_model, small_slide, tmp_path / "b.ome.zarr", scheduler="tcp://127.0.0.1:9")
+    with pytest.raises(ValueError, match="No clients found"):
+        distributed.default_client()
+
+
+def test_a_scheduler_is_asked_what_its_workers_have(tmp_path, tiny_model, small_slide, alone, cluster, assert_same):
+    out = tmp_path / "out.ome.zarr"
+    list(run(tiny_model, small_slide, out, steps=STEPS, scheduler=cluster.scheduler_address))
+    assert open_result(out).record["compute"]["threads"] == 1
+    assert_same(out, alone)
+
+
+def test_the_tiles_of_a_killed_worker_are_computed_by_another(
+    tmp_path, tiny_model, small_slide, alone, cluster, assert_same
+):
+    out = tmp_path / "out.ome.zarr"
+    killed = False
+    for event in run(tiny_model, small_slide, out, steps=STEPS, scheduler=cluster.scheduler_address):
+        if isinstance(event, TileDone) and not killed:
+            killed = True
+            with distributed.Client(cluster, set_as_default=False) as client:
+                victim = client.run(os.getpid)
+            os.kill(next(iter(victim.values())), signal.SIGKILL)
+    assert killed
+    assert_same(out, alone)
+
+
+def test_a_run_begun_here_goes_on_elsewhere(tmp_path, tiny_model, small_slide, alone, cluster, assert_same):
+    out = tmp_path / "out.ome.zarr"
+    done: list[TileDone] = []
+    events = run(tiny_model, small_slide, out, steps=STEPS, threads=1, cancelled=lambda: len(done) >= 2)
+    done.extend(event for event in events if isinstance(event, TileDone))
+    assert not open_result(out).complete
+    list(run(tiny_model, small_slide, out, steps=STEPS, resume=True, scheduler=cluster.scheduler_address))
+    assert_same(out, alone)
+
+
+def test_cancelling_a_cluster_keeps_what_came(tmp_path, tiny_model, small_slide, cluster):
+    out = tmp_path / "out.ome.zarr"
+    done: list[TileDone] = []
+    events = run(
+        tiny_model,
+        small_slide,
+        out,
+        steps=STEPS,
+        scheduler=cluster.scheduler_address,
+        cancelled=lambda: len(done) >= 1,
+    )
+    done.extend(event for event in events if isinstance(event, TileDone))
+    result = open_result(out)
+    assert not result.complete
+    assert 1 <= result.done < result.tiles
+
+
+def test_another_file_under_the_same_path_is_refused(tiny_model, small_slide, cluster):
+    from dataclasses import replace
+
+    from diffuscope.jobs.compute import Asked
+    from diffuscope.jobs.prepare import prepare
+
+    job = prepare(
+        tiny_model,
+        small_slide,
+        Path("nowhere.ome.zarr"),
+        asked=Asked(scheduler=cluster.scheduler_address),
+        **dict.fromkeys(("region", "mpp", "quality", "sampler", "samples")),
+        steps=STEPS,
+        seed=0,
+        overwrite=False,
+        resume=False,
+    )
+    [(key, given)] = job.work.inputs
+    tile = next(iter(job.plan.tiles()))
+    other_slide = replace(job.work, inputs=((key, replace(given, fingerprint="other")),))
+    other_model = replace(job.work, model_hash="other")
+    other_version = replace(job.work, version="0.0.0")
+    with distributed.Client(cluster, set_as_default=False) as client:
+        for work, words in ((other_slide, "another file"), (other_model, "another model"), (other_version, "0.0.0")):
+            with pytest.raises(InputError, match=words):
+                client.submit(work, (tile,), pure=False).result()
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"scheduler": "tcp://127.0.0.1:9"}, "no dask scheduler answers at tcp://127.0.0.1:9"),
+        ({"scheduler": "nonsense://x"}, "no dask scheduler answers at nonsense://x"),
+        ({"workers": 0}, "workers must be at least 1"),
+        ({"workers": 2, "scheduler": "tcp://127.0.0.1:9"}, "choose one"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_sentence(tmp_path, tiny_model, small_slide, asked, words, monkeypatch):
+    with pytest.raises(InputError, match=words):
+        run(tiny_model, small_slide, tmp_path / "out.ome.zarr", steps=STEPS, **asked)
+    assert not (tmp_path / "out.ome.zarr").exists()

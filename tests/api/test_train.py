@@ -1,0 +1,162 @@
+"""The verb `train`, from Python and from a shell."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+from typer.testing import CliRunner
+from user_pairs import write_pairs
+
+from diffuscope import load_model, train
+from diffuscope.cli import app
+from diffuscope.errors import InputError
+from diffuscope.training.events import StepDone, TrainingFinished, TrainingStarted, Validated
+
+
+@pytest.fixture(scope="module")
+def user(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_pairs(tmp_path_factory.mktemp("user"))
+
+
+def changed(user: Path, where: Path, **entries) -> Path:
+    recipe = yaml.safe_load((user / "recipe.yaml").read_text())
+    recipe = {**recipe, **entries}
+    recipe["data"] = {**recipe["data"], "path": str(user / "pairs")}
+    path = where / "recipe.yaml"
+    path.write_text(yaml.safe_dump({key: value for key, value in recipe.items() if value is not None}))
+    return path
+
+
+def test_a_recipe_becomes_a_model_that_is_measured_and_says_what_it_is(user: Path, tmp_path: Path):
+    events = list(train(user / "recipe.yaml", tmp_path / "mine", threads=1))
+    assert isinstance(events[0], TrainingStarted) and isinstance(events[-1], TrainingFinished)
+    assert [event.step for event in events if isinstance(event, Validated)] == [3, 6]
+    assert any(isinstance(event, StepDone) for event in events)
+    end = events[-1]
+    assert end.complete and end.step == end.steps == 6 and end.out == str(tmp_path / "mine")
+    model = load_model(tmp_path / "mine")
+    assert model.card.trained_on == "its user's own data" and "3 cases" in model.card.what_it_is
+    assert "1 in validation" in model.card.data and not model.card.simulated
+    assert model.stated.recipe == f"diffuscope train {user / 'recipe.yaml'} -o {tmp_path / 'mine'}"
+    # 1 case of 128 px; the card rounds to four digits
+    assert model.card.figures == pytest.approx(end.figures, rel=1e-3)
+    assert model.card.figures["validation crops"] >= 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["mine", "mine.training"]
+
+
+def test_the_figures_are_those_of_scikit_image_on_the_stored_model(user: Path, tmp_path: Path):
+    from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+    from diffuscope.training.data.crops import crops_of, read_cases
+    from diffuscope.training.pictures import sample
+    from diffuscope.training.recipe import load_recipe
+
+    *_, end = train(user / "recipe.yaml", tmp_path / "mine", threads=1)
+    recipe, system = load_recipe(user / "recipe.yaml"), load_model(tmp_path / "mine").system
+    parts = read_cases(recipe, recipe.data, system, user)
+    data = crops_of(parts, recipe.data, system, seed=0, batch=2, side=32)
+    pairs = [
+        (truth.permute(1, 2, 0).numpy(), found.clamp(0, 255).permute(1, 2, 0).numpy())
+        for batch in data.validation
+        for truth, found in zip(batch["ihc"], sample(system, batch, device=torch.device("cpu"))["ihc"], strict=True)
+    ]
+    psnr = np.mean([peak_signal_noise_ratio(a, b, data_range=255) for a, b in pairs])
+    options = {"data_range": 255, "channel_axis": 2, "gaussian_weights": True, "sigma": 1.5}
+    ssim = np.mean([structural_similarity(a, b, use_sample_covariance=False, **options) for a, b in pairs])
+    assert end.figures["validation PSNR (dB)"] == pytest.approx(psnr, rel=1e-4)
+    assert end.figures["validation SSIM"] == pytest.approx(ssim, abs=1e-3)
+
+
+def test_fine_tuning_begins_at_the_weights_and_tells_what_it_brought(user: Path, tmp_path: Path, tiny_model: Path):
+    still = {"steps": 1, "batch": 1, "learning_rate": 1e-12, "warmup": 0, "validations": 1}
+    recipe = changed(
+        user, tmp_path, system=None, config={"patch": 32}, init_from=str(tiny_model), optimisation=still
+    )  # fmt: skip
+    *_, end = train(recipe, tmp_path / "tuned", threads=1)
+    before, after = load_model(tiny_model), load_model(tmp_path / "tuned")
+    for a, b in zip(before.system.parameters(), after.system.parameters(), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-6, rtol=1e-3)
+    assert after.stated.config == before.stated.config | {"patch": 32}
+    assert after.card.simulated and str(tiny_model) in after.card.what_it_is
+    now, then = (end.figures[f"validation PSNR {when}(dB)"] for when in ("", "before fine-tuning "))
+    assert now == pytest.approx(then, abs=0.02)
+
+
+def test_weights_that_do_not_fit_are_said(user: Path, tmp_path: Path, tiny_model: Path):
+    recipe = changed(user, tmp_path, system=None, config={"size": "small"}, init_from=str(tiny_model))
+    with pytest.raises(InputError, match="do not fit this configuration: take size out"):
+        train(recipe, tmp_path / "tuned")
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        ({"config": {"stain": "CD3", "size": "huge"}}, r"wrong entry at 'config\.size'"),
+        ({"system": "no-such"}, "asks for the system 'no-such'"),
+        ({"init_from": "no-such", "system": None}, "no-such"),
+    ],
+)
+def test_a_wrong_recipe_is_said_before_anything_is_written(user: Path, tmp_path: Path, entries, words: str):
+    recipe = changed(user, tmp_path, **entries)
+    with pytest.raises(InputError, match=words):
+        train(recipe, tmp_path / "mine")
+    assert [p.name for p in tmp_path.iterdir()] == ["recipe.yaml"]
+
+
+def test_what_is_in_the_way_stays(user: Path, tmp_path: Path, tiny_model: Path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("mine")
+    with pytest.raises(InputError, match="is not a model folder and is never overwritten"):
+        train(user / "recipe.yaml", tmp_path / "mine", overwrite=True)
+    with pytest.raises(InputError, match="exists already"):
+        train(user / "recipe.yaml", tiny_model)
+    (tmp_path / "other.training").mkdir()
+    with pytest.raises(InputError, match="in the way and no training"):
+        train(user / "recipe.yaml", tmp_path / "other", overwrite=True)
+
+
+def test_a_training_that_is_closed_goes_on_and_one_of_another_recipe_does_not(user: Path, tmp_path: Path):
+    events = train(user / "recipe.yaml", tmp_path / "mine", threads=1)
+    for event in events:
+        if isinstance(event, Validated):
+            break
+    events.close()
+    with pytest.raises(InputError, match="say --resume to go on"):
+        train(user / "recipe.yaml", tmp_path / "mine", overwrite=False)
+    other = changed(user, tmp_path, optimisation={"steps": 7})
+    with pytest.raises(InputError, match=r"begun with .* put it back"):
+        train(other, tmp_path / "mine", resume=True)
+    first, *_, end = train(user / "recipe.yaml", tmp_path / "mine", resume=True, threads=1)
+    assert 0 < first.done <= 6 and end.complete
+    *_, straight = train(user / "recipe.yaml", tmp_path / "straight", threads=1)
+    one, two = (load_model(tmp_path / name).hash for name in ("mine", "straight"))
+    assert one == two and straight.figures == end.figures
+
+
+def test_a_cancelled_training_keeps_the_best(user: Path, tmp_path: Path):
+    asked = iter([False] * 4 + [True])
+    *_, end = train(user / "recipe.yaml", tmp_path / "mine", threads=1, cancelled=lambda: next(asked))
+    assert (end.complete, end.step, end.kept) == (False, 4, 3)
+    assert "stopped at step 4 of 6" in load_model(tmp_path / "mine").card.what_it_is
+    *_, end = train(user / "recipe.yaml", tmp_path / "early", threads=1, cancelled=lambda: True)
+    assert end.out == "" and not (tmp_path / "early").exists()
+
+
+def test_from_a_shell(user: Path, tmp_path: Path):
+    out = str(tmp_path / "mine")
+    done = CliRunner().invoke(app, ["train", str(user / "recipe.yaml"), "-o", out, "--threads", "1"])
+    assert done.exit_code == 0, done.output
+    assert re.search(r"validation PSNR \(dB\) +\d", done.stdout) and f"Wrote {out}" in done.stdout
+    assert "step 6: validation loss" in done.stderr
+    again = CliRunner().invoke(app, ["train", str(user / "recipe.yaml"), "-o", out])
+    assert again.exit_code == 2 and "holds a training: say --resume" in again.stderr
+    with Image.open(tmp_path / "mine.training/validation/step-00000006.png") as picture:
+        assert picture.width == 3 * 36
+    assert json.loads((tmp_path / "mine.training/recipe.json").read_text())["optimisation"]["steps"] == 6

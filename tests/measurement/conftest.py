@@ -1,0 +1,64 @@
+"""Result folders with known pixels, written by the canvas that runs use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from diffuscope.ports.raster import Raster
+from diffuscope.results.canvas import Canvas
+from diffuscope.results.result import Result, open_result
+from diffuscope.results.tissue import crop_tissue, save_tissue
+from diffuscope.tiling.plan import Region, make_plan
+
+MPP = 0.5
+FACTOR = 2.0
+TILE = 128
+
+IHC = Raster(name="virtual CD3", key="ihc", kind="rgb", channels=("R", "G", "B"), mpp=MPP, range=(0.0, 255.0))
+DAB = Raster(
+    name="DAB",
+    key="dab",
+    kind="map",
+    channels=("DAB",),
+    mpp=MPP,
+    range=(0.0, 1.0),
+    dtype="float32",
+    fill=0.0,
+    unit="OD",
+)
+
+
+@pytest.fixture
+def make_result(tmp_path: Path) -> Callable[..., Result]:
+    """Write a whole slide of model pixels (h, w[, 3]) as a result; the tissue mask has 8 level-0 px per px."""
+
+    def make(
+        image: NDArray[Any],
+        tissue: NDArray[np.bool_],
+        *,
+        region: Region | None = None,
+        record: dict[str, Any] | None = None,
+        tiles: int | None = None,
+    ) -> Result:
+        height, width = image.shape[:2]
+        port = IHC if image.ndim == 3 else DAB
+        shape = (int(height * FACTOR), int(width * FACTOR))
+        plan = make_plan(slide_shape=shape, factor=FACTOR, tile=TILE, overlap=0, region=region)
+        canvas = Canvas(tmp_path / "r.ome.zarr", plan=plan, ports=(port,), mpp=MPP, record=record or {})
+        polygon = region.polygon if region else None
+        save_tissue(canvas.root, crop_tissue(tissue, 8.0, factor=FACTOR, window=plan.window, polygon=polygon))
+        planes = np.moveaxis(np.atleast_3d(image), -1, 0).astype(np.float32)
+        padded = np.pad(planes, ((0, 0), (0, TILE), (0, TILE)))
+        for number, tile in enumerate(plan.tiles()):
+            if tiles is None or number < tiles:
+                canvas.write_tile(tile, {port.key: padded[:, tile.y : tile.y + TILE, tile.x : tile.x + TILE]})
+        canvas.finish()
+        return open_result(tmp_path / "r.ome.zarr")
+
+    return make

@@ -1,0 +1,146 @@
+"""Load and penetration of regions of a result: against the plain functions, whole and in bands."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from typer.testing import CliRunner
+
+from diffuscope.cli import app
+from diffuscope.errors import InputError
+from diffuscope.measurement import regions as bands
+from diffuscope.measurement.penetration import find_vessels, measure_penetration, vessel_threshold
+from diffuscope.measurement.regions import measure_regions, open_vessels
+from diffuscope.ports.raster import Raster
+from diffuscope.results.canvas import Canvas
+from diffuscope.results.result import Result, open_result
+from diffuscope.results.tissue import crop_tissue, save_tissue
+from diffuscope.scans import open_scan
+from diffuscope.tiling.plan import Region, make_plan
+
+SIDE, TILE = 600, 100
+PORT = Raster(
+    name="nanoparticles", key="load", kind="map", channels=("load",), mpp=1.0, range=(0.0, 1.0), dtype="float32", fill=0
+)  # fmt: skip
+
+
+def vessels_image() -> np.ndarray:
+    """Bright discs on dark, rare in the lower half: there the nearest vessel is far."""
+    y, x = np.mgrid[:SIDE, :SIDE]
+    image = np.abs(np.random.default_rng(0).normal(4, 1, (SIDE, SIDE)))
+    for cy, cx, r in ((40, 50, 8), (90, 400, 6), (150, 200, 10), (60, 560, 7), (580, 20, 5)):
+        image[(y - cy) ** 2 + (x - cx) ** 2 < r**2] = 180
+    return image.astype(np.uint16)
+
+
+def write(folder: Path, *, region: Region | None = None, finish: bool = True) -> tuple[Result, np.ndarray]:
+    """Return a result of known load, whose left 30 px are no tissue, and the load on the slide's px."""
+    slide = folder / "slide.ome.tif"
+    channels = np.stack([np.zeros((SIDE, SIDE), np.uint16), vessels_image()])
+    about = {"axes": "CYX", "Channel": {"Name": ["DAPI", "CD31"]}, "PhysicalSizeX": 1.0, "PhysicalSizeY": 1.0}
+    tifffile.imwrite(slide, channels, photometric="minisblack", tile=(64, 64), metadata=about)
+    scan = open_scan(slide)
+    stated = {
+        "name": slide.name, "fingerprint": scan.fingerprint, "shape": list(scan.shape), "mpp": 1.0, "mpp_stated": 1.0,
+        "channel": "CD31", "channel_number": 1,
+    }  # fmt: skip
+    mask = np.ones((SIDE // 10, SIDE // 10), np.bool_)
+    mask[:, :3] = False
+    load = np.random.default_rng(1).random((SIDE, SIDE)).astype(np.float32)
+    plan = make_plan(slide_shape=(SIDE, SIDE), factor=1.0, tile=TILE, overlap=0, region=region)
+    canvas = Canvas(folder / "out.ome.zarr", plan=plan, ports=(PORT,), mpp=1.0, record={"inputs": {"vessels": stated}})
+    save_tissue(canvas.root, crop_tissue(mask, 10.0, factor=1.0, window=plan.window, polygon=None))
+    padded = np.pad(load, TILE)
+    for tile in plan.tiles():
+        part = padded[tile.y + TILE : tile.y + 2 * TILE, tile.x + TILE : tile.x + 2 * TILE]
+        canvas.write_tile(tile, {"load": part[None]})
+    assert not finish or canvas.finish()
+    return open_result(folder / "out.ome.zarr"), load
+
+
+def test_regions_are_those_of_the_plain_functions_whole_and_in_bands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    result, load = write(tmp_path)
+    scan = open_vessels(result, tmp_path / "slide.ome.tif")
+    drawn = {
+        "box": Region(10, 380, 200, 150),
+        "triangle": Region.from_polygon([(100, 20), (500, 40), (300, 330)]),
+        "beyond": Region(5000, 5000, 10, 10),
+    }
+    y, x = np.mgrid[:SIDE, :SIDE] + 0.5
+    tissue = x >= 30
+    # a triangle by the signs of its edges
+    corners = np.array(drawn["triangle"].polygon)
+    sides = [
+        (bx - ax) * (y - ay) - (by - ay) * (x - ax)
+        for (ax, ay), (bx, by) in zip(corners, np.roll(corners, -1, 0), strict=True)
+    ]
+    masks = {
+        "box": (x > 10) & (x < 210) & (y > 380) & (y < 530) & tissue,
+        "triangle": np.min(sides, axis=0) > 0,
+        "beyond": np.zeros(tissue.shape, np.bool_),
+    }
+    vessels = find_vessels(vessels_image(), mpp=1.0)
+    expected = measure_penetration(load, vessels, masks, mpp=1.0)
+    assert expected[0]["mean_distance_um"] > 150  # so that small halos must grow
+    for band, halo in ((2**23, 300.0), (SIDE, 40.0)):
+        monkeypatch.setattr(bands, "_BAND_PX", band)
+        monkeypatch.setattr(bands, "_HALO_UM", halo)
+        found = measure_regions(result, scan, drawn)
+        threshold = found[0].pop("vessel_threshold")
+        assert threshold == pytest.approx(vessel_threshold([vessels_image()], mpp=1.0), rel=1e-3)
+        for row, truth in zip(found, expected, strict=True):
+            for key, value in truth.items():
+                assert row[key] == (value if value is None or key == "region" else pytest.approx(value, rel=1e-6)), key
+    [whole] = measure_regions(result, scan)
+    assert whole["region"] == "all tissue" and whole["area_um2"] == SIDE * (SIDE - 30)
+
+
+def test_vessels_beyond_a_run_s_region_count(tmp_path: Path):
+    result, load = write(tmp_path, region=Region(200, 200, 100, 100))
+    assert result.window[2:] < (SIDE, SIDE)
+    scan = open_vessels(result, f"{tmp_path / 'slide.ome.tif'}#CD31")
+    own = vessel_threshold([vessels_image()], mpp=1.0)
+    part = np.zeros(load.shape, np.bool_)
+    part[220:260, 220:280] = True
+    [row] = measure_regions(result, scan, {"part": Region(220, 220, 60, 40)}, threshold=own)
+    [truth] = measure_penetration(load, find_vessels(vessels_image(), mpp=1.0), {"part": part}, mpp=1.0)
+    assert row["mean_distance_um"] == pytest.approx(truth["mean_distance_um"])
+    assert row["total_load"] == pytest.approx(truth["total_load"], rel=1e-6)
+
+
+def test_what_cannot_be_measured_is_said(tmp_path: Path):
+    result, _ = write(tmp_path)
+    other = tmp_path / "other.ome.tif"
+    tifffile.imwrite(other, np.zeros((50, 60), np.uint8), photometric="minisblack")
+    with pytest.raises(InputError, match=r"not the file that out.ome.zarr was computed from: give slide.ome.tif"):
+        open_vessels(result, other)
+    with pytest.raises(InputError, match=r"60 x 50 px and the input of out.ome.zarr 600 x 600"):
+        measure_regions(result, open_scan(other))
+    with pytest.raises(InputError, match="2 channels: choose"):
+        measure_regions(result, open_scan(tmp_path / "slide.ome.tif"))
+    (tmp_path / "more").mkdir()
+    begun, _ = write(tmp_path / "more", finish=False)
+    with pytest.raises(InputError, match="incomplete"):
+        measure_regions(begun, open_vessels(begun, tmp_path / "more" / "slide.ome.tif"))
+
+
+def test_the_command_writes_a_row_a_region(tmp_path: Path):
+    write(tmp_path)
+    slide, out, table = (tmp_path / name for name in ("slide.ome.tif", "out.ome.zarr", "table.csv"))
+    words = ["measure", str(out), str(slide), "-o", str(table), "--region", "0,0,200,200", "--region", "0,0,50,9 50,99"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2 and "is not understood" in done.stderr and not table.exists()
+    words[-1] = "40,40 90,40 90,90"
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert "Total load" in done.stdout and f"Wrote {table}" in done.stdout
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["region"] for row in rows] == words[-3::2]
+    assert float(rows[0]["area_um2"]) == 200 * 170 and float(rows[1]["area_um2"]) == pytest.approx(1250, abs=30)
+    refused = CliRunner().invoke(app, words)
+    assert refused.exit_code == 2 and "exists already" in refused.stderr
