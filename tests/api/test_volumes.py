@@ -23,7 +23,7 @@ from diffuscope.jobs.prepare import prepare
 from diffuscope.model.folder import save_model
 from diffuscope.results.result import open_result
 from diffuscope.scans import open_volume
-from diffuscope.scans.volume import read_volume
+from diffuscope.scans.box import read_volume
 from diffuscope.systems import registry
 
 sitk = pytest.importorskip("SimpleITK")

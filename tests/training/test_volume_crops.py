@@ -18,8 +18,9 @@ from diffuscope.cases.patients import lay_out
 from diffuscope.cases.volumes import volume_report
 from diffuscope.errors import InputError
 from diffuscope.events import finish
-from diffuscope.jobs.extent import find_ground, volume_mask
+from diffuscope.jobs.extent import find_ground
 from diffuscope.jobs.inputs import Frame, open_inputs
+from diffuscope.jobs.scaling import find_foreground
 from diffuscope.model.folder import save_model
 from diffuscope.results.result import open_result
 from diffuscope.scans import open_volume
@@ -126,7 +127,7 @@ def test_inputs_are_what_a_run_reads_and_the_target_has_percentiles_of_the_same_
             np.testing.assert_array_equal(crop[one.port.key], one.read(tile, frame)[0])
     z, y, x = (int(v) for v in corner)
     voxels = open_volume(case.files["flair"]).voxels[:]
-    low, high = np.percentile(voxels[volume_mask(run.inputs).mask], PERCENTILES)
+    low, high = np.percentile(voxels[find_foreground(run.inputs).mask], PERCENTILES)
     expected = np.clip((voxels[z, y : y + SIDE, x : x + SIDE] - low) / (high - low), 0, 1)
     np.testing.assert_allclose(crop["flair"][..., 0], expected, atol=1e-4)
     assert crop["flair"].max() > 0.9  # not that of another patient, twice as bright
