@@ -19,7 +19,8 @@ from diffuscope.cases import Case
 from diffuscope.cases.patients import lay_out
 from diffuscope.jobs.inputs import check_lattice
 from diffuscope.scans import Volume
-from diffuscope.systems.midiffusion import MIDiffusion, MIDiffusionConfig, ModalityConfig
+from diffuscope.systems.midiffusion.config import MIDiffusionConfig, ModalityConfig
+from diffuscope.systems.midiffusion.system import MIDiffusion
 from diffuscope.systems.registry import build_system
 from diffuscope.training.data.crops import batch_at, crops_of, ports_of, read_cases
 from diffuscope.training.data.volumes import VolumeGround, open_volumes

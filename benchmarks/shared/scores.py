@@ -14,7 +14,7 @@ from skimage.color import lab2rgb, rgb2lab
 from benchmarks.shared.slide import lesson, sample
 from diffuscope.evaluation.metrics.paired import psnr, ssim
 from diffuscope.measurement.dab import area_error_percent, dice
-from diffuscope.model import Model
+from diffuscope.model.folder import Model
 from diffuscope.sample_data import sample_path
 from diffuscope.simulation.restaining.sources import BLOCK, Pair, Restaining, held_out, make_pairs
 from diffuscope.simulation.restaining.teacher import Lesson, Stain, paint

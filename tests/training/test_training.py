@@ -45,7 +45,7 @@ def test_the_demo_s_slide_is_no_training_slide(recipe: Recipe):
 
 @pytest.mark.parametrize("name", ["stain-cd3-demo", "stain-ck818-demo"])
 def test_the_shipped_models_were_made_by_the_shipped_recipes(name: str):
-    from diffuscope.model import load_model
+    from diffuscope.model.folder import load_model
 
     recipe = load_recipe(RECIPES / f"{name}.yaml")
     model = load_model(recipe.name)

@@ -21,10 +21,10 @@ from diffuscope.evaluation.metrics.paired import psnr, ssim
 from diffuscope.files.place import Kind, Standing, check_place
 from diffuscope.files.put import in_place_of
 from diffuscope.files.room import full_disk_in_words
-from diffuscope.model import ModelCard, load_model, save_model, set_figures
-from diffuscope.model.folder import MODEL
+from diffuscope.model.card import ModelCard
+from diffuscope.model.folder import MODEL, load_model, save_model, set_figures
 from diffuscope.sample_data import sample_path
-from diffuscope.systems.base import System
+from diffuscope.systems.base import System, Tiled
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.events import TrainingEvent, TrainingFinished
 from diffuscope.training.follow import events_of
@@ -272,8 +272,12 @@ def measure(system: System, data: TrainingData, *, device: torch.device) -> dict
         Mean PSNR over crops, SSIM of pictures, and the number of crops; empty where the batches have no truth of the
         main output, or, of a system that is trained on its target alone, no input.
     """
-    port = system.outputs[0]
-    told = [batch for batch in data.validation if {port.key, *(one.key for one in system.inputs)} <= batch.keys()]
+    if not isinstance(system, Tiled):
+        return {}
+    port = system.output_rasters[0]
+    told = [
+        batch for batch in data.validation if {port.key, *(one.key for one in system.input_rasters)} <= batch.keys()
+    ]
     if not told:
         return {}
     system.to(device)

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from diffuscope.files.room import check_room as check_disk
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 from diffuscope.tiling.boxes import halves
 from diffuscope.tiling.plan import Plan
 
 
-def disk_need(plan: Plan, ports: tuple[Port, ...]) -> int:
+def disk_need(plan: Plan, ports: tuple[Raster, ...]) -> int:
     """Return an upper estimate of the bytes that a run writes: uncompressed pixels, pyramid, tiles in flight."""
     _, lengths = halves(plan.window)
     tile = prod(plan.shape)
@@ -26,6 +26,6 @@ def disk_need(plan: Plan, ports: tuple[Port, ...]) -> int:
     return int(pixels * stored * 4 / 3) + kept
 
 
-def check_room(out: Path, plan: Plan, ports: tuple[Port, ...]) -> None:
+def check_room(out: Path, plan: Plan, ports: tuple[Raster, ...]) -> None:
     """Refuse a run that the disk may not have room for."""
     check_disk(out, disk_need(plan, ports))

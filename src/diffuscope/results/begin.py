@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import zarr
 
 from diffuscope.files.put import in_place_of
-from diffuscope.ports import state_port
+from diffuscope.ports.state import state_port
 from diffuscope.results.kept import FOLDER, KeptParts
 from diffuscope.results.layout import ATTRS, SLIDE_FORMAT, VOLUME_FORMAT, create_images
 from diffuscope.results.place import Place
@@ -19,14 +19,15 @@ from diffuscope.tiling.boxes import halves
 from diffuscope.tiling.plan import Plan
 
 if TYPE_CHECKING:
-    from diffuscope.ports import Port, Value
+    from diffuscope.ports.numbers import Value
+    from diffuscope.ports.raster import Raster
 
 
 def begin_result(
     path: Path,
     *,
     plan: Plan,
-    ports: Sequence[Port],
+    ports: Sequence[Raster],
     mpp: float | None,
     record: Mapping[str, Any],
     values: Sequence[Value],

@@ -28,7 +28,8 @@ from diffuscope.tiling.boxes import Box, chunks, union
 from diffuscope.tiling.plan import Plan, Tile
 
 if TYPE_CHECKING:
-    from diffuscope.ports import Port, Value
+    from diffuscope.ports.numbers import Value
+    from diffuscope.ports.raster import Raster
 
 
 class Canvas:
@@ -49,7 +50,7 @@ class Canvas:
         Result folder.
     plan : Plan
         What is computed.
-    ports : sequence of Port
+    ports : sequence of Raster
         Output ports, the main one first.
     mpp : float, optional
         µm per canvas px of a slide (its µm/px times the plan's factor); a volume's plan knows its spacing.
@@ -73,7 +74,7 @@ class Canvas:
         path: Path,
         *,
         plan: Plan,
-        ports: Sequence[Port],
+        ports: Sequence[Raster],
         mpp: float | None = None,
         record: Mapping[str, Any],
         values: Sequence[Value] = (),

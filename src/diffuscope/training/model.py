@@ -11,7 +11,8 @@ import torch
 from pydantic import ValidationError
 
 from diffuscope.errors import InputError
-from diffuscope.model import Model, ModelCard, load_model
+from diffuscope.model.card import ModelCard
+from diffuscope.model.folder import Model, load_model
 from diffuscope.simulation.restaining.crops import batch_at, held_crops
 from diffuscope.simulation.restaining.painting import Painter
 from diffuscope.simulation.restaining.sources import make_pairs
@@ -23,7 +24,6 @@ from diffuscope.training.data.targets import with_targets
 from diffuscope.training.recipe import Cases, Recipe
 
 # Side of a crop where the system's configuration does not say, px.
-_SIDE = 128
 _HELD = 32
 
 
@@ -51,7 +51,7 @@ class Start:
     @property
     def side(self) -> int:
         """Side of a training crop, px."""
-        return int(getattr(getattr(self.system, "config", None), "patch", _SIDE))
+        return self.system.patch
 
 
 def make_start(recipe: Recipe) -> Start:
@@ -120,7 +120,7 @@ def make_data(recipe: Recipe, start: Start, folder: Path) -> tuple[TrainingData,
         else:
             data = crops_of(parts, recipe.data, start.system, side=start.side, **common)
         return _targets(data, recipe, start), {case.name: part for part, cases in parts.items() for case in cases}
-    port = start.system.inputs[0]
+    port = start.system.input_rasters[0]
     pairs = make_pairs(recipe.data, folder, mpp=port.mpp)
     threshold = start.config.get("dab_threshold", 0.15)
     normalised = port.scale == "stain"
@@ -172,9 +172,9 @@ def make_card(recipe: Recipe, start: Start, parts: dict[str, str]) -> ModelCard:
         return recipe.card
     assert isinstance(recipe.data, Cases)
     names = [sum(1 for part in parts.values() if part == which) for which in ("train", "validation", "test")]
-    inputs = ", ".join(port.name for port in start.system.inputs)
-    main = start.system.outputs[0]
-    of_volumes = start.system.inputs[0].spacing is not None
+    inputs = ", ".join(port.name for port in start.system.input_rasters)
+    main = start.system.output_rasters[0]
+    of_volumes = start.system.input_rasters[0].spacing is not None
     scale = f"{main.mpp / 1000:g} mm per px" if of_volumes else f"{main.mpp:g} µm/px"
     begun = f", begun from the weights of {recipe.init_from}" if start.origin is not None else ""
     licence = f" The weights that it began from: {start.origin.card.licence}" if start.origin is not None else ""

@@ -13,7 +13,7 @@ import pytest
 import tifffile
 import zarr
 
-from diffuscope.model import load_model, save_model
+from diffuscope.model.folder import load_model, save_model
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.registry import build_system
 

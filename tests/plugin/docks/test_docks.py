@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from diffuscope.model import load_model, save_model
+from diffuscope.model.folder import load_model, save_model
 from diffuscope.results.result import open_result
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.registry import build_system
