@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ import tifffile
 
 from diffuscope.errors import InputError
 from diffuscope.exports import export
+from diffuscope.exports.table import FORMATS
 from diffuscope.results.result import Result, open_result
 
 
@@ -41,12 +43,13 @@ def test_other_endings_name_those_there_are(make_result: Callable[..., Result], 
     ("name", "options", "sentence"),
     [
         ("a.ome.tif", {"layer": "cd8"}, r'r\.ome\.zarr has no layer "cd8": choose one of ihc, dab, pair, or all'),
-        ("none/a.ome.tif", {}, r"there is no folder .*none"),
         ("taken.ome.tif", {}, r"taken\.ome\.tif exists already"),
-        ("folder.ome.tif", {"overwrite": True}, "is something else and is never overwritten"),
-        ("link.ome.tif", {"overwrite": True}, "is something else and is never overwritten"),
-        ("r.ome.zarr", {"overwrite": True}, "is the result itself or lies in it"),
-        ("r.ome.zarr/a.ome.tif", {}, "is the result itself or lies in it"),
+        ("folder.ome.tif", {"overwrite": True}, "is not a file and is never overwritten"),
+        ("link.ome.tif", {"overwrite": True}, "is a link and is never overwritten"),
+        ("r.ome.zarr", {"overwrite": True}, "is, or holds, .*r.ome.zarr, which is read for it"),
+        ("r.ome.zarr/a.ome.tif", {}, "lies in .*r.ome.zarr, which is only read"),
+        ("a.nii.gz", {}, "would be a volume, but the result is of a slide: end it with one of .ome.tif"),
+        ("a.ome.zarr", {"source": "series"}, "keeps nothing of a DICOM source"),
     ],
 )
 def test_one_sentence_and_nothing_left(
@@ -79,3 +82,13 @@ def test_a_file_is_replaced_when_told(make_result: Callable[..., Result], tmp_pa
     target.write_bytes(b"old")
     export(make_result(), target, layer="dab", overwrite=True)
     assert tifffile.TiffFile(target).is_bigtiff
+
+
+def test_folders_that_are_missing_are_made(make_result: Callable[..., Result], tmp_path: Path) -> None:
+    assert export(make_result(), tmp_path / "made" / "a.ome.tif", layer="dab").exists()
+
+
+def test_every_row_has_a_module_that_writes_it() -> None:
+    for form in FORMATS:
+        module = import_module(f"diffuscope.exports.{form.module}")
+        assert callable(module.need) and callable(module.write)
