@@ -44,7 +44,7 @@ def write(part: Path, request: Request) -> None:
     try:
         sitk.WriteImage(image, str(part), useCompression=True)
         # Of a disk that is full its writer of NIfTI tells the terminal, and nobody else.
-        written = np.array_equal(sitk.GetArrayViewFromImage(sitk.ReadImage(str(part))), voxels, equal_nan=True)
+        written = np.array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(part))), voxels, equal_nan=True)
     except RuntimeError:
         written = False
     if not written:
