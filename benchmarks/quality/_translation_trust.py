@@ -1,8 +1,8 @@
 """Whether the map of support knows where not to be believed: regions of held-out slices whose level flips.
 
 A px is flipped where the means over 3 px of a sample and of the truth, brought onto its source in the plane
-(`benchmarks._in_plane`), differ by more than 0.4 of the range, in regions at least 7 px wide, inside the source's body:
-tumour to air, brain to background, not an edge that is out of place. Keys:
+(`benchmarks.shared.in_plane`), differ by more than 0.4 of the range, in regions at least 7 px wide, inside the source's
+body: tumour to air, brain to background, not an edge that is out of place. Keys:
 
 - ``auroc_flipped``: of 1 − support, flipped px against the others; ``_structure``, ``_levels`` of its two factors
   alone, ``_spread`` of the standard deviation over four samples instead;

@@ -12,11 +12,12 @@ from scipy import ndimage
 from standins import SYSTEMS, row
 
 import diffuscope as verbs
-from diffuscope.api.check_data import survey
+from diffuscope.api.check_data import check_data
 from diffuscope.cases import Case, find_cases, split
 from diffuscope.cases.patients import lay_out
 from diffuscope.cases.volumes import volume_report
 from diffuscope.errors import InputError
+from diffuscope.events import finish
 from diffuscope.jobs.extent import find_ground
 from diffuscope.jobs.inputs import Frame, open_inputs
 from diffuscope.jobs.scaling import find_foreground
@@ -272,7 +273,7 @@ def test_recipes_of_volumes_take_a_step_on_what_they_name(name: str, tmp_path: P
 
 
 def test_the_report_tells_sizes_leaks_and_lattices(folder: Path, tmp_path: Path):
-    report = survey(folder / "cases", keys=["t1", "flair"], validation=0.34)
+    report = finish(check_data(folder / "cases", keys=["t1", "flair"], validation=0.34)).report
     assert sum(part.cases for part in report.parts.values()) == 3 and report.problems == ()
     voxels = [open_volume(path).voxels[:] for path in sorted((folder / "cases/t1").iterdir())]
     expected = [int((one > 0).any(axis=(1, 2)).sum()) for one in voxels]
@@ -290,7 +291,7 @@ def test_the_report_tells_sizes_leaks_and_lattices(folder: Path, tmp_path: Path)
     for name in ("p1", "copy", "blank"):
         write(tmp_path / f"flair/{name}.nii", head(seed=len(name) + 50), spacing=(3.0, 1.0, 1.0 + 0.1 * (name == "p1")))
     cases = {case.name: case for case in find_cases(tmp_path, ["t1", "flair"])}
-    found = volume_report({"train": [cases["p1"], cases["blank"]], "validation": [cases["copy"]]}).problems
+    found = finish(volume_report({"train": [cases["p1"], cases["blank"]], "validation": [cases["copy"]]})).problems
     assert {(one.kind, one.cases) for one in found} == {
         ("leak", ("p1", "copy")), ("lattice", ("p1",)), ("blank", ("blank",)),
     }  # fmt: skip
