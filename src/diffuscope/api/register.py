@@ -14,7 +14,7 @@ from diffuscope.exports.target import in_place_of
 from diffuscope.jobs.provenance import make_registration_record, registration_command
 from diffuscope.jobs.room import check_out
 from diffuscope.scans import Scan, open_scan, tissue_mask
-from diffuscope.tiling.plan import parse_region
+from diffuscope.tiling.region import parse_region
 
 if TYPE_CHECKING:
     from diffuscope.registration.landmarks import Landmarks

@@ -27,7 +27,7 @@ from diffuscope.results.canvas import Canvas
 from diffuscope.results.pyramid import Each
 from diffuscope.results.result import TABLE, open_result
 from diffuscope.results.tissue import save_tissue
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 
 def run(
