@@ -19,9 +19,8 @@ from benchmarks.shared.slide import sample
 from diffuscope import DEMO_SLIDE, load_model
 from diffuscope.sample_data import sample_path
 from diffuscope.simulation.restaining.cells import describe, find_nuclei
+from diffuscope.simulation.restaining.sources import Source, read_source
 from diffuscope.simulation.restaining.teacher import Stain, paint, prepare
-from diffuscope.training.data.pairs import read_source
-from diffuscope.training.recipe import Source
 
 IMAGES = Path(__file__).parents[1] / "docs/images" / "weights"
 SIDE = 448  # px of 0.5 µm

@@ -36,7 +36,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     from model_card import CARD
 
-    from diffuscope.model import save_model
+    from diffuscope.model.folder import save_model
     from diffuscope.systems.registry import build_system
 
     folder = tmp_path_factory.mktemp("models") / "untrained"

@@ -14,7 +14,7 @@ import torch
 from diffuscope.devices import flushed_denormals, pick_device, pick_devices, pick_precision
 from diffuscope.errors import InputError
 from diffuscope.jobs import compute as where
-from diffuscope.systems.base import SampleSettings
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.tiling.plan import Plan, make_plan
 
 CPU = torch.device("cpu")

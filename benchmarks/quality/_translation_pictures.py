@@ -11,7 +11,7 @@ from benchmarks.shared.in_plane import registered
 from benchmarks.shared.scans import Direction, Pictures, slices_of
 from benchmarks.shared.translated import translated
 from diffuscope.evaluation.metrics.paired import psnr
-from diffuscope.systems.midiffusion import MIDiffusion
+from diffuscope.systems.midiffusion.system import MIDiffusion
 
 # Slices in all, of each patient as many; rows of text above the pictures, px.
 _JUDGED, _TEXT = 20, 14

@@ -15,7 +15,7 @@ own: the mean, one evaluation at the highest noise, and one sample. Beside them 
 
 Keys end with the method; ``psnr_db``, ``ssim``, ``gradient_correlation`` and Dice of bone and air are means over
 patients of means over their slices. ``_spread`` is the standard deviation over patients, ``_worst`` the patient where
-it is least. ``registered_`` has the pairs brought onto each other in their plane before (`benchmarks._in_plane`).
+it is least. ``registered_`` has the pairs brought onto each other in their plane before (`benchmarks.shared.in_plane`).
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ from benchmarks.reproduce.claims import known_mean
 from benchmarks.shared.in_plane import registered
 from benchmarks.shared.scans import Direction, Pictures, Slices, learned, matched, slices_of, strangers
 from benchmarks.shared.translated import mean_psnr, scores, translated
-from diffuscope.systems.midiffusion import MIDiffusion, ModalityConfig
+from diffuscope.systems.midiffusion.config import ModalityConfig
 from diffuscope.systems.midiffusion.consistency import Consistency
 from diffuscope.systems.midiffusion.place import body_mask
+from diffuscope.systems.midiffusion.system import MIDiffusion
 
 # Slices in all, of each patient as many; SDEdit's beginnings.
 _JUDGED, _T0 = 20, (0.3, 0.4, 0.5, 0.6)

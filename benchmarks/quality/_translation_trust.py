@@ -1,8 +1,8 @@
 """Whether the map of support knows where not to be believed: regions of held-out slices whose level flips.
 
 A px is flipped where the means over 3 px of a sample and of the truth, brought onto its source in the plane
-(`benchmarks._in_plane`), differ by more than 0.4 of the range, in regions at least 7 px wide, inside the source's body:
-tumour to air, brain to background, not an edge that is out of place. Keys:
+(`benchmarks.shared.in_plane`), differ by more than 0.4 of the range, in regions at least 7 px wide, inside the source's
+body: tumour to air, brain to background, not an edge that is out of place. Keys:
 
 - ``auroc_flipped``: of 1 − support, flipped px against the others; ``_structure``, ``_levels`` of its two factors
   alone, ``_spread`` of the standard deviation over four samples instead;
@@ -26,9 +26,9 @@ from benchmarks.shared.in_plane import registered
 from benchmarks.shared.scans import Direction, Pictures, Slices, slices_of, unit
 from benchmarks.shared.translated import AIR, translated
 from diffuscope.scans import Volume, open_input
-from diffuscope.systems.midiffusion import MIDiffusion
 from diffuscope.systems.midiffusion.place import body_mask
 from diffuscope.systems.midiffusion.support import level_support, support
+from diffuscope.systems.midiffusion.system import MIDiffusion
 
 # Slices in all, of each patient as many; samples for the spread.
 _JUDGED, _SAMPLES = 20, 4

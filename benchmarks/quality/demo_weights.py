@@ -1,24 +1,25 @@
 """The demonstration models against their teacher, and against what needs no model: cells of one table.
 
 A cell is (stain, λ, seed), trained for the same number of steps as every other, resumed where it was stopped, and
-measured once: ``python -m benchmarks.demo_weights`` goes on where it was, and prints the table at the end. ``--quick``
+measured once: another call goes on where this one was stopped. ``--quick``
 trains 20 steps a cell to try the machinery; its figures mean nothing, and no other table takes them for its own.
 """
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks.shared.cells import Cell, Training
+from benchmarks.shared.figures import Goals
 from benchmarks.shared.scores import (
     COLUMNS,
     MPP,
     THRESHOLD,
     held_out_sets,
+    restained_data,
     score_baselines,
     score_model,
     shipped_recipe,
@@ -26,12 +27,14 @@ from benchmarks.shared.scores import (
 )
 from diffuscope import load_model
 from diffuscope.sample_data import sample_path
+from diffuscope.simulation.restaining.crops import batch_at
+from diffuscope.simulation.restaining.sources import make_pairs
 from diffuscope.simulation.restaining.teacher import Stain
-from diffuscope.training.data.pairs import batch_at, make_pairs
 from diffuscope.training.recipe import Recipe
 
 RUNS = Path(__file__).parents[2] / "runs/demo-weights"
 STEPS, QUICK_STEPS = 1000, 20
+GOALS: Goals = {}
 
 
 @dataclass(frozen=True)
@@ -62,15 +65,15 @@ MODELS = (
 )
 
 
-def measure(model: Model, recipe: Recipe, folder: Path) -> dict[str, Any]:
+def measure_model(model: Model, recipe: Recipe, folder: Path) -> dict[str, Any]:
     """Train a model, or finish its training, and score it on both sets: {set: scores}."""
     batches = partial(
         batch_at,
-        make_pairs(recipe, sample_path(), mpp=MPP),
+        make_pairs(restained_data(recipe), sample_path(), mpp=MPP),
         seed=model.seed,
         size=recipe.optimisation.batch,
         patch=recipe.config["patch"],
-        positive_share=recipe.positive_share,
+        positive_share=restained_data(recipe).positive_share,
         dab_threshold=THRESHOLD,
     )
     trained = Training(recipe.system, recipe.config, recipe.optimisation).run(folder, batches, recipe.card)
@@ -84,11 +87,15 @@ def measure_baselines(recipe: Recipe, _: Path) -> dict[str, Any]:
     return {tiles.name: dict(score_baselines(tiles, colours)) for tiles in sets}
 
 
-def main() -> None:
-    """Compute what is not computed, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="20 steps a cell: tries the machinery")
-    steps = QUICK_STEPS if parser.parse_args().quick else STEPS
+def measure(*, quick: bool = False) -> dict[str, float]:
+    """Compute the cells that are missing, print the table, and return it by stain, set, method and column.
+
+    Parameters
+    ----------
+    quick : bool
+        20 steps a cell: tries the machinery.
+    """
+    steps, figures = QUICK_STEPS if quick else STEPS, dict[str, float]()
     print(f"| stain | set | method | {' | '.join(COLUMNS)} |\n|{'---|' * (3 + len(COLUMNS))}")
     for stain in ("CD3", "CK8/18"):
         models = [model for model in MODELS if model.stain == stain]
@@ -98,12 +105,11 @@ def main() -> None:
         for model in models:
             recipe = model.recipe(steps)
             cell = Cell(model.name, {"recipe": recipe.model_dump(exclude={"card"})})
-            for where, values in cell.compute(RUNS, partial(measure, model, recipe)).items():
+            for where, values in cell.compute(RUNS, partial(measure_model, model, recipe)).items():
                 found[where][model.name] = values
         for where, methods in found.items():
             for method, values in methods.items():
                 print(f"| {stain} | {where} | {method} | {' | '.join(f'{values[c]:.3g}' for c in COLUMNS)} |")
-
-
-if __name__ == "__main__":
-    main()
+                row = f"{stain_word(stain)}: {where}: {method.removeprefix(f'{stain_word(stain)}-')}"
+                figures |= {f"{row}: {column}": values[column] for column in COLUMNS}
+    return figures

@@ -1,39 +1,44 @@
 """What fine-tuning a shelf model on 20 pairs of a user brings on pairs that stay apart: the tutorial of docs/train.md.
 
-The pairs are those of ``python -m diffuscope.training.example``: simulated, and of one slide. The recipe is the one it
+The pairs are those of ``diffuscope make pairs``: simulated, and of one slide. The recipe is the one it
 writes; ``--steps`` shortens it to try the machinery.
 """
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
 
-from benchmarks.shared.report import Goal, report
+from benchmarks.shared.figures import Goal
 from diffuscope import load_model, train
 from diffuscope.api.train import measure as score
 from diffuscope.devices import pick_device
-from diffuscope.training import example
+from diffuscope.simulation.restaining.example import write_example
 from diffuscope.training.data.crops import crops_of, read_cases
 from diffuscope.training.events import TrainingFinished
-from diffuscope.training.recipe import load_recipe
+from diffuscope.training.recipe import Cases, load_recipe
 
 GOALS = {"gain_db": Goal(low=0.0), "seconds": Goal(high=600.0)}
 
 
-def measure(steps: int | None = None) -> Mapping[str, float]:
-    """Make the pairs, fine-tune, and score both models on what stays apart."""
+def measure(*, steps: int | None = None) -> Mapping[str, float]:
+    """Make the pairs, fine-tune, and score both models on what stays apart.
+
+    Parameters
+    ----------
+    steps : int
+        Instead of the recipe's.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        example.write(folder)
+        write_example(folder)
         path = folder / "finetune.yaml"
         if steps is not None:
             path.write_text(path.read_text().replace("steps: 300", f"steps: {steps}"))
         recipe = load_recipe(path)
-        assert recipe.data is not None and recipe.init_from is not None
+        assert isinstance(recipe.data, Cases) and recipe.init_from is not None
         begin = monotonic()
         *_, end = train(path, folder / "model")
         seconds = monotonic() - begin
@@ -50,12 +55,3 @@ def measure(steps: int | None = None) -> Mapping[str, float]:
             "kept_step": end.kept,
             "seconds": seconds,
         }
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, metavar="FILE", help='write {"figures": {key: number}}')
-    parser.add_argument("--steps", type=int, help="instead of the recipe's")
-    arguments = parser.parse_args()
-    figures = measure(arguments.steps)
-    report(figures, GOALS, arguments.json)

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from diffuscope import load_model
 from diffuscope.devices import pick_device
-from diffuscope.model import ModelCard, save_model
+from diffuscope.model.card import ModelCard
+from diffuscope.model.folder import save_model
 from diffuscope.systems.registry import build_system
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.events import StepDone

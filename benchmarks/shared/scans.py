@@ -16,14 +16,15 @@ from torch import Tensor
 from benchmarks.shared.histogram import with_histogram
 from benchmarks.shared.scores import RECIPES
 from diffuscope.cases import Case
+from diffuscope.cases.patients import lay_out
 from diffuscope.jobs.inputs import check_lattice
 from diffuscope.scans import Volume
-from diffuscope.systems.midiffusion import MIDiffusion, MIDiffusionConfig, ModalityConfig
+from diffuscope.systems.midiffusion.config import MIDiffusionConfig, ModalityConfig
+from diffuscope.systems.midiffusion.system import MIDiffusion
 from diffuscope.systems.registry import build_system
 from diffuscope.training.data.crops import batch_at, crops_of, ports_of, read_cases
 from diffuscope.training.data.volumes import VolumeGround, open_volumes
 from diffuscope.training.data.whole_slices import whole
-from diffuscope.training.patients import lay_out
 from diffuscope.training.recipe import Cases, Recipe, load_recipe
 
 DATA = Path(__file__).resolve().parents[2] / "../shared/data"
@@ -77,7 +78,7 @@ class Direction:
     @property
     def settings(self) -> Cases:
         """Its data."""
-        assert self.recipe.data is not None
+        assert isinstance(self.recipe.data, Cases)
         return self.recipe.data
 
     @cached_property

@@ -14,11 +14,11 @@ from skimage.color import lab2rgb, rgb2lab
 from benchmarks.shared.slide import lesson, sample
 from diffuscope.evaluation.metrics.paired import psnr, ssim
 from diffuscope.measurement.dab import area_error_percent, dice
-from diffuscope.model import Model
+from diffuscope.model.folder import Model
 from diffuscope.sample_data import sample_path
+from diffuscope.simulation.restaining.sources import BLOCK, Pair, Restaining, held_out, make_pairs
 from diffuscope.simulation.restaining.teacher import Lesson, Stain, paint
 from diffuscope.stains import dab_density
-from diffuscope.training.data.pairs import BLOCK, Pair, held_out, make_pairs
 from diffuscope.training.recipe import Recipe, load_recipe
 
 #: OD above which a pixel counts as positive, for the teacher and for every method: fixed on the training slides.
@@ -110,17 +110,29 @@ def shipped_recipe(model: str) -> Recipe:
     return load_recipe(RECIPES / f"{model}.yaml")
 
 
+def restained_data(recipe: Recipe) -> Restaining:
+    """Return a recipe's data, which the teacher paints."""
+    assert isinstance(recipe.data, Restaining)
+    return recipe.data
+
+
+def taught_stain(recipe: Recipe) -> Stain:
+    """Return the one stain that the teacher paints for a recipe."""
+    (stain,) = restained_data(recipe).painted
+    return stain
+
+
 def held_out_sets(recipe: Recipe) -> tuple[HeldOut, HeldOut, NDArray[np.uint8]]:
     """Return the held-out slide's tiles, the sources' held-out blocks, and IHC colours (1, n, 3) of the sources."""
     pairs = source_pairs(recipe)
     colours = [paint(pair.lesson, np.random.default_rng(9)).ihc.reshape(-1, 3)[::97] for pair in pairs]
-    slide = HeldOut.of("held-out slide", slide_tiles(lesson(recipe.stain)))
+    slide = HeldOut.of("held-out slide", slide_tiles(lesson(taught_stain(recipe))))
     return slide, HeldOut.of("held-out blocks", _block_tiles(pairs)), np.concatenate(colours)[None]
 
 
 def source_pairs(recipe: Recipe) -> list[Pair]:
     """Return the teacher's lessons on a recipe's real sources."""
-    return make_pairs(recipe.model_copy(update={"phantoms": 0}), sample_path(), mpp=MPP)
+    return make_pairs(restained_data(recipe).model_copy(update={"phantoms": 0}), sample_path(), mpp=MPP)
 
 
 def trained_tiles(pairs: list[Pair]) -> HeldOut:

@@ -13,11 +13,12 @@ from torch import Tensor
 from diffuscope import DEMO_SLIDE, open_scan
 from diffuscope.devices import pick_device, pick_precision
 from diffuscope.diffusion.noise import TileNoise
-from diffuscope.model import Model
+from diffuscope.model.folder import Model
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import read_region
 from diffuscope.simulation.restaining.teacher import Lesson, Stain, prepare
-from diffuscope.systems.base import SampleSettings, System
+from diffuscope.systems.base import System
 from diffuscope.training.data.batches import laid_out
 
 

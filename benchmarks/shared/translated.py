@@ -17,8 +17,9 @@ from diffuscope.evaluation.metrics.distributions import kid
 from diffuscope.evaluation.metrics.features import RandomConvFeatures
 from diffuscope.evaluation.metrics.paired import mse, mutual_information, psnr, ssim
 from diffuscope.measurement.dab import dice
-from diffuscope.systems.base import SampleSettings
-from diffuscope.systems.midiffusion import MIDiffusion, ModalityConfig
+from diffuscope.ports.settings import SampleSettings
+from diffuscope.systems.midiffusion.config import ModalityConfig
+from diffuscope.systems.midiffusion.system import MIDiffusion
 
 COLUMNS = (
     "psnr_db", "ssim", "ssim_source", "mse", "mi_nats", "gradient_correlation", "dice_bone", "dice_air", "kid",

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import diffuscope as verbs
 from diffuscope.cli import app
-from diffuscope.model import save_model
+from diffuscope.model.folder import save_model
 from diffuscope.results.result import open_result
 from diffuscope.systems.registry import build_system
 

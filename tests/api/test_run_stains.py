@@ -11,7 +11,7 @@ import pytest
 import tifffile
 import torch
 from model_card import CARD
-from standins import SYSTEMS
+from standins import SYSTEMS, row
 from typer.testing import CliRunner
 
 import diffuscope as verbs
@@ -19,7 +19,7 @@ from diffuscope.cli import app
 from diffuscope.errors import InputError
 from diffuscope.jobs.compute import Asked
 from diffuscope.jobs.prepare import prepare
-from diffuscope.model import save_model
+from diffuscope.model.folder import save_model
 from diffuscope.results.result import open_result
 from diffuscope.stains import StainStatistics, measure_stains, normalise, separate
 from diffuscope.stains.deconvolution import combine, stain_matrix
@@ -31,7 +31,7 @@ from tests.conftest import MPP
 @pytest.fixture
 def echo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A model that gives back the H&E that it was given."""
-    monkeypatch.setitem(registry._SYSTEMS, "echo", lambda _: SYSTEMS["echo"]())
+    monkeypatch.setitem(registry._ROWS, "echo", row(SYSTEMS["echo"]))
     return save_model(tmp_path / "echo", SYSTEMS["echo"](), "echo", {}, CARD)
 
 
@@ -138,13 +138,13 @@ def test_a_resumed_run_keeps_the_statistics_it_was_begun_with(tmp_path, echo, sm
     def never(*_, **__):
         raise AssertionError("measured again")
 
-    monkeypatch.setattr("diffuscope.jobs.scaling.slide_stains", never)
+    monkeypatch.setattr("diffuscope.scans.Scan.stains", never)
     np.testing.assert_array_equal(go(echo, small_slide, tmp_path / "out", resume=True), whole)
 
 
 def test_a_worker_normalises_by_what_it_is_sent(tmp_path, echo, small_slide, pixels, statistics, monkeypatch):
     job = prepared(echo, small_slide, tmp_path / "out")
-    monkeypatch.delattr("diffuscope.jobs.scaling.measure_stains")
+    monkeypatch.delattr("diffuscope.scans.scan.measure_stains")
     work = pickle.loads(pickle.dumps(job.work))
     tile = job.plan.at(4, 5)
     [answer] = work((tile,)).computed

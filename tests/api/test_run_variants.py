@@ -11,7 +11,7 @@ import torch
 import diffuscope as verbs
 from diffuscope.engine.events import Preview
 from diffuscope.measurement.measurements import measure
-from diffuscope.model import load_model, save_model
+from diffuscope.model.folder import load_model, save_model
 from diffuscope.results.result import TABLE, open_result
 from diffuscope.stains import dab_density
 from diffuscope.systems.registry import build_system

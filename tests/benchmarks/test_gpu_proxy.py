@@ -8,8 +8,8 @@ import torch
 from torch.nn import functional as F
 
 from benchmarks.speed.gpu_proxy import BATCH, BEFORE, CUDA, Counting, Pretence, count
-from diffuscope.model import load_model
-from diffuscope.systems.base import SampleSettings
+from diffuscope.model.folder import load_model
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.systems.registry import build_system
 
 

@@ -26,7 +26,7 @@ from benchmarks.reproduce.staindiffuser.restained import TEST_SLIDES, Restained
 from benchmarks.reproduce.staindiffuser.strips import Strips, copied_strips, read_strip, usable_strips
 from benchmarks.shared import cells
 from benchmarks.shared.cells import Cell, Training
-from diffuscope.model import load_model
+from diffuscope.model.folder import load_model
 from diffuscope.training.recipe import Optimisation
 
 WORDS = dict.fromkeys(("title", "what_it_is", "what_it_is_not", "data", "licence", "trained_on"), "x")

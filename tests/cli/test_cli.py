@@ -84,6 +84,26 @@ def test_models_says_what_each_is_not():
     assert "stain-cd3-demo" in told and "what it is not" in told and "antibody" in told
 
 
+def test_models_shows_the_card_of_one():
+    told = call("models", "stain-cd3-demo").stdout
+    assert "virtual staining" in told and "slide dice" in told and "antibody" in told
+    other = call("models", "stain-cd4-demo")
+    assert other.exit_code == 2 and "did you mean stain-cd3-demo?" in other.stderr
+
+
+def test_models_are_listed_without_torch_or_a_reader_of_files():
+    code = (
+        "import sys, diffuscope.cli\n"
+        "try: diffuscope.cli.app(['models'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'scipy', 'skimage', 'zarr', 'dask', 'tifffile', 'diffusers', 'napari'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "stain-cd3-demo" in done.stdout
+
+
 def test_help_answers_without_loading_torch():
     code = "import sys, diffuscope.cli; sys.exit('torch' in sys.modules or 'napari' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from diffuscope.engine.compute import LocalCompute
 from diffuscope.engine.events import Finished, Preview, Started, TileDone
 from diffuscope.engine.tiles import BEHIND, run_tiles
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import open_result
-from diffuscope.systems.base import SampleSettings
 from diffuscope.tiling.plan import Region, make_plan
 
 GRID = {"factor": 1.0, "tile": 32, "overlap": 8}

@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 from diffuscope.engine import recorded
 from diffuscope.engine.batch import Loaded, sample_tiles
 from diffuscope.engine.recorded import RecordedSampling
-from diffuscope.systems.base import SampleSettings
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.systems.staindiffuser.bidirectional import BidirectionalStainDiffuser
 from diffuscope.systems.staindiffuser.config import BidirectionalConfig, MultiStainDiffuserConfig, StainDiffuserConfig
 from diffuscope.systems.staindiffuser.multi import MultiStainDiffuser

@@ -17,7 +17,7 @@ from diffuscope.engine.batch import load, sample_tiles
 from diffuscope.engine.cluster import Answer, ClusterCompute
 from diffuscope.engine.fetch import Told
 from diffuscope.engine.tiles import run_tiles
-from diffuscope.ports import Value
+from diffuscope.ports.numbers import Value
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.ledger import Ledger
 from diffuscope.results.result import open_result

@@ -21,24 +21,25 @@ from diffuscope.engine.batch import to_input
 from diffuscope.engine.compute import LocalCompute
 from diffuscope.engine.events import Preview, TileDone
 from diffuscope.engine.tiles import run_tiles
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import open_result
-from diffuscope.scans.volume import read_volume
-from diffuscope.systems.base import Estimate, Noise, SampleSettings, System
+from diffuscope.scans.box import read_volume
+from diffuscope.systems.base import Estimate, Noise, System, Tiled
 from diffuscope.tiling.plan import Plan
 from diffuscope.tiling.volume import make_volume_plan
 
 SPACING = (3.0, 1.0, 1.0)
 
 
-def mri(key: str) -> Port:
-    return Port(
+def mri(key: str) -> Raster:
+    return Raster(
         name=key, key=key, kind="map", channels=(key,), mpp=1000.0, range=(0.0, 1.0), dtype="float32", fill=-1.0
     )
 
 
-class Slices(System):
+class Slices(Tiled):
     """Of slices z - 1, z, z + 1 the sum weighted 1, 2, 4, plus its share of the tile's mean, plus noise."""
 
     inputs, outputs = (mri("t1"),), (mri("t2"),)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import Result, open_result
 from diffuscope.results.tissue import crop_tissue, save_tissue
@@ -22,8 +22,8 @@ TILE = 128
 REGION = Region(106, 74, 1466, 1202)
 """Level-0 px; on the canvas 733 x 601 px from (53, 37): three levels, odd sizes, cut tiles."""
 
-IHC = Port(name="virtual CD3", key="ihc", kind="rgb", channels=("R", "G", "B"), mpp=MPP, range=(0.0, 255.0))
-DAB = Port(
+IHC = Raster(name="virtual CD3", key="ihc", kind="rgb", channels=("R", "G", "B"), mpp=MPP, range=(0.0, 255.0))
+DAB = Raster(
     name="DAB",
     key="dab",
     kind="map",
@@ -34,7 +34,7 @@ DAB = Port(
     fill=0.0,
     unit="OD",
 )
-PAIR = Port(
+PAIR = Raster(
     name="two maps", key="pair", kind="map", channels=("a", "b"), mpp=MPP, range=(0.0, 1.0), dtype="float32", fill=0.0
 )
 RECORD = {

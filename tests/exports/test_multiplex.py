@@ -14,7 +14,8 @@ from diffuscope.exports import export
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import Result, open_result
 from diffuscope.stains import HDAB, combine, dab_density, multiplex
-from diffuscope.systems.staindiffuser import MultiStainDiffuser, MultiStainDiffuserConfig
+from diffuscope.systems.staindiffuser.config import MultiStainDiffuserConfig
+from diffuscope.systems.staindiffuser.multi import MultiStainDiffuser
 from diffuscope.tiling.plan import make_plan
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from standins import NUCLEI, SYSTEMS, VESSELS
+from standins import NUCLEI, SYSTEMS, VESSELS, row
 from typer.testing import CliRunner
 
 import diffuscope as verbs
@@ -18,7 +18,7 @@ from diffuscope.jobs.compute import Asked
 from diffuscope.jobs.input_text import parse_inputs, parse_ranges
 from diffuscope.jobs.inputs import open_inputs
 from diffuscope.jobs.prepare import prepare
-from diffuscope.model import save_model
+from diffuscope.model.folder import save_model
 from diffuscope.results.result import open_result
 from diffuscope.scans.intensity import PERCENTILES
 from diffuscope.systems import registry
@@ -37,7 +37,7 @@ RANGES = {"vessels": (100.0, 4100.0), "nuclei": (0.0, 2000.0)}
 
 @pytest.fixture
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setitem(registry._SYSTEMS, "fluorescence", lambda _: SYSTEMS["fluorescence"]())
+    monkeypatch.setitem(registry._ROWS, "fluorescence", row(SYSTEMS["fluorescence"]))
     return save_model(tmp_path / "load", SYSTEMS["fluorescence"](), "fluorescence", {}, CARD)
 
 
@@ -140,7 +140,7 @@ def test_a_resumed_run_keeps_the_ranges_it_was_begun_with(tmp_path, model, slide
     def never(*_, **__):
         raise AssertionError("measured again")
 
-    monkeypatch.setattr("diffuscope.jobs.scaling.slide_range", never)
+    monkeypatch.setattr("diffuscope.scans.Scan.percentiles", never)
     np.testing.assert_array_equal(go(model, slide, tmp_path / "out", resume=True), whole)
     with pytest.raises(InputError, match="complete"):
         go(model, slide, tmp_path / "out", resume=True)

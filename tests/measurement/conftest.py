@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import Result, open_result
 from diffuscope.results.tissue import crop_tissue, save_tissue
@@ -20,8 +20,8 @@ MPP = 0.5
 FACTOR = 2.0
 TILE = 128
 
-IHC = Port(name="virtual CD3", key="ihc", kind="rgb", channels=("R", "G", "B"), mpp=MPP, range=(0.0, 255.0))
-DAB = Port(
+IHC = Raster(name="virtual CD3", key="ihc", kind="rgb", channels=("R", "G", "B"), mpp=MPP, range=(0.0, 255.0))
+DAB = Raster(
     name="DAB",
     key="dab",
     kind="map",

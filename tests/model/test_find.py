@@ -9,7 +9,8 @@ import pytest
 
 from diffuscope.errors import InputError
 from diffuscope.model import find as shelf
-from diffuscope.model import list_models, load_model
+from diffuscope.model.find import list_models
+from diffuscope.model.folder import load_model
 from diffuscope.systems.registry import build_system
 from diffuscope.training.recipe import load_recipe
 

@@ -14,8 +14,7 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from diffuscope.errors import InputError
-from diffuscope.model import load_model, save_model, set_figures
-from diffuscope.model.folder import WEIGHTS
+from diffuscope.model.folder import WEIGHTS, load_model, save_model, set_figures
 from diffuscope.systems.registry import build_system
 
 CONFIG = {"stain": "CD3", "size": "tiny", "T": 1000}

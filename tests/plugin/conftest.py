@@ -13,7 +13,7 @@ from patience import MILLISECONDS
 
 import diffuscope.errors
 from diffuscope.plugin.jobs.child import Child
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
 from diffuscope.tiling.plan import Region, make_plan
 
@@ -54,8 +54,8 @@ def result_folder(tmp_path: Path) -> Path:
     """A result on a slide of 2000 × 3000 px at 0.25 µm/px; RGB (200, 100, 50), DAB 0.5 OD where computed."""
     plan = make_plan(slide_shape=(2000, 3000), factor=FACTOR, tile=288, overlap=32, region=REGION)
     ports = (
-        Port(name="virtual CD3", key="ihc", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0)),
-        Port(
+        Raster(name="virtual CD3", key="ihc", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0)),
+        Raster(
             name="DAB",
             key="dab",
             kind="map",

@@ -11,14 +11,14 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 from diffuscope.results.chunks import write_box
 from diffuscope.results.layout import create_images
 from diffuscope.tiling.boxes import box_slices
 
 PORTS = {
-    "uint8": Port(name="a", key="a", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0)),
-    "float32": Port(
+    "uint8": Raster(name="a", key="a", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0)),
+    "float32": Raster(
         name="a", key="a", kind="map", channels=("v",), mpp=0.5, range=(0.0, 1.0), dtype="float32", fill=float("nan")
     ),
 }

@@ -11,7 +11,7 @@ import numpy as np
 from diffuscope.engine.events import Finished, Started, TileDone
 from diffuscope.errors import InputError
 from diffuscope.plugin.layers.facts import ModelFacts
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
 from diffuscope.tiling.plan import make_plan
 
@@ -56,7 +56,7 @@ def ignore_cancel(*, cancelled):
 
 def models(*, cancelled):
     """Three models by what their runs do."""
-    port = Port(name="H&E", key="he", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0))
+    port = Raster(name="H&E", key="he", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0))
     for name in ("quick", "endless", "crashing"):
         yield ModelFacts(
             name=name,
@@ -72,7 +72,7 @@ def models(*, cancelled):
 def run(*, cancelled, model, out, **_):
     """A run of four tiles without a network."""
     plan = make_plan(slide_shape=(512, 512), factor=1.0, tile=288, overlap=32)
-    port = Port(name="virtual", key="rgb", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0))
+    port = Raster(name="virtual", key="rgb", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0))
     canvas = Canvas(
         out, plan=plan, ports=(port,), mpp=0.5, record={"command": "", "inputs": {"he": {"mpp_stated": 0.5}}}
     )

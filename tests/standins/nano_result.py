@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from diffuscope.ports import Port, Value
+from diffuscope.ports.numbers import Value
+from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import Result, open_result
 from diffuscope.results.tissue import crop_tissue, save_tissue
@@ -15,7 +16,7 @@ from diffuscope.scans import open_scan
 from diffuscope.tiling.plan import make_plan
 
 SIDE, TILE, OVERLAP, STEPS, SAMPLES, GAMMA = 256, 64, 16, 3, 2, 0.45
-LOAD = Port(
+LOAD = Raster(
     name="predicted nanoparticles", key="nanoparticles", kind="map", channels=("load",), mpp=1.0, range=(0.0, 255.0),
     dtype="float32", fill=0.0, colormap="green",
 )  # fmt: skip

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from diffuscope.plugin.layers.facts import ModelFacts
-from diffuscope.ports import Option, Port
+from diffuscope.ports.numbers import Option
+from diffuscope.ports.raster import Raster
 
 COLOURS = {"vessels": "red", "nuclei": "blue"}
 SYNONYMS = {"vessels": ("cd31",), "nuclei": ("dapi",)}
 GAMMA = Option(name="γ: multi-modal where d ≤ γ", key="gamma", default=0.5, range=(0.0, 1.0))
 
 
-def port(key: str) -> Port:
-    return Port(
+def port(key: str) -> Raster:
+    return Raster(
         name=key,
         key=key,
         kind="map",
@@ -38,8 +39,8 @@ def models(*, cancelled):
     )
 
 
-def measure_regions(**asked):
+def measure(**asked):
     from diffuscope.plugin.jobs import verbs
 
-    rows = yield from verbs.measure_regions(**asked)
+    rows = yield from verbs.measure(**asked)
     return rows

@@ -6,25 +6,28 @@ from collections.abc import Generator, Mapping
 from typing import ClassVar
 
 import torch
+from pydantic import BaseModel
 from torch import Tensor
 
-from diffuscope.ports import Port
-from diffuscope.systems.base import Estimate, Noise, SampleSettings, System
+from diffuscope.ports.raster import Raster
+from diffuscope.ports.settings import SampleSettings
+from diffuscope.systems.base import Estimate, Noise, Tiled
+from diffuscope.systems.registry import Row
 
-VESSELS = Port(
+VESSELS = Raster(
     name="Vessels", key="vessels", kind="map", channels=("CD31",), mpp=0.5, range=(0.0, 1.0), dtype="float32",
     fill=0.0, scale="percentile",
 )  # fmt: skip
-NUCLEI = Port(
+NUCLEI = Raster(
     name="Nuclei", key="nuclei", kind="map", channels=("DAPI",), mpp=0.5, range=(0.0, 1.0), dtype="float32",
     fill=0.0, scale="percentile",
 )  # fmt: skip
-LOAD = Port(
+LOAD = Raster(
     name="load", key="load", kind="map", channels=("load",), mpp=0.5, range=(0.0, 3.0), dtype="float32", fill=-1.0
 )
 
 
-class Standin(System):
+class Standin(Tiled):
     """The first input plus twice the second, where there is one."""
 
     presets: ClassVar = {"fast": SampleSettings(sampler="ddim", steps=1)}
@@ -56,9 +59,9 @@ class Echo(Standin):
     """An H&E of one reference, given back as it came in."""
 
     inputs = (
-        Port(name="H&E", key="he", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0), scale="stain"),
+        Raster(name="H&E", key="he", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0), scale="stain"),
     )
-    outputs = (Port(name="echo", key="echo", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0)),)
+    outputs = (Raster(name="echo", key="echo", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0)),)
 
     def sample(
         self, inputs: Mapping[str, Tensor], noise: Noise, settings: SampleSettings
@@ -67,9 +70,9 @@ class Echo(Standin):
         return {"echo": inputs["he"] + self.nothing}
 
 
-def mr(key: str, spacing: tuple[float | None, float, float] | None, **options: object) -> Port:
+def mr(key: str, spacing: tuple[float | None, float, float] | None, **options: object) -> Raster:
     about = {"name": key.upper(), "key": key, "kind": "map", "channels": (key,), "mpp": 1000.0, "range": (0.0, 1.0)}
-    return Port(**{**about, "dtype": "float32", "fill": -1.0, "spacing": spacing, **options})
+    return Raster(**{**about, "dtype": "float32", "fill": -1.0, "spacing": spacing, **options})
 
 
 class Brain(Standin):
@@ -88,3 +91,12 @@ class Hounsfield(Standin):
 
 
 SYSTEMS = {"fluorescence": Fluorescence, "brain": Brain, "hounsfield": Hounsfield, "echo": Echo}
+
+
+class NoConfig(BaseModel):
+    """A stand-in has nothing to configure."""
+
+
+def row(system: type[Tiled]) -> Row:
+    """Return what the registry needs to know of a stand-in."""
+    return Row(config=NoConfig, declare=lambda _: system().declared, system=lambda _: system())

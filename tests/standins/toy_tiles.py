@@ -15,14 +15,16 @@ from torch import Tensor
 
 from diffuscope.engine.compute import LocalCompute
 from diffuscope.engine.tiles import run_tiles
-from diffuscope.ports import Port, Value
+from diffuscope.ports.numbers import Value
+from diffuscope.ports.raster import Raster
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.results.canvas import Canvas
-from diffuscope.systems.base import Estimate, Noise, SampleSettings, System
+from diffuscope.systems.base import Estimate, Noise, System, Tiled
 from diffuscope.tiling.plan import Plan, Tile
 
-HE = Port(name="H&E", key="he", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0))
-IHC = Port(name="virtual", key="ihc", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0))
-DAB = Port(
+HE = Raster(name="H&E", key="he", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0))
+IHC = Raster(name="virtual", key="ihc", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0))
+DAB = Raster(
     name="DAB",
     key="dab",
     kind="map",
@@ -35,7 +37,7 @@ DAB = Port(
 )
 
 
-class Toy(System):
+class Toy(Tiled):
     """A 5 × 5 box filter of the input plus its share of the tile's mean (so that tiles disagree), plus noise."""
 
     inputs = (HE,)
@@ -65,7 +67,7 @@ class Toy(System):
 
 
 @pytest.fixture(scope="session")
-def ports() -> tuple[Port, ...]:
+def ports() -> tuple[Raster, ...]:
     """Output ports of the stand-in: an rgb image and a float32 map."""
     return Toy.outputs
 

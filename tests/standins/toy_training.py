@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from diffuscope.ports import Port
-from diffuscope.systems.base import Estimate, SampleSettings, System
+from diffuscope.ports.raster import Raster
+from diffuscope.ports.settings import SampleSettings
+from diffuscope.systems.base import Estimate, Tiled
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.recipe import Optimisation
 from diffuscope.training.trainer import fit
@@ -23,10 +24,10 @@ PLAN = Optimisation(
 )
 
 
-class Toy(System):
+class Toy(Tiled):
     tile, overlap = 16, 0
-    inputs = (Port(name="in", key="he", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0)),)
-    outputs = (Port(name="out", key="ihc", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0)),)
+    inputs = (Raster(name="in", key="he", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0)),)
+    outputs = (Raster(name="out", key="ihc", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0)),)
     presets = {"fast": SampleSettings(sampler="none", steps=1)}  # noqa: RUF012
 
     def __init__(self) -> None:

@@ -9,9 +9,8 @@ import yaml
 from PIL import Image
 
 from diffuscope.sample_data import sample_path
+from diffuscope.simulation.restaining.sources import Source, read_source
 from diffuscope.simulation.restaining.teacher import paint, prepare
-from diffuscope.training.data.pairs import read_source
-from diffuscope.training.recipe import Source
 
 
 def write_pairs(folder: Path) -> Path:

@@ -9,9 +9,10 @@ from sklearn.metrics import roc_auc_score
 from torch.nn import functional as F
 
 from diffuscope.diffusion.noise import TileNoise
-from diffuscope.systems.base import SampleSettings
-from diffuscope.systems.damm import Damm, DammConfig
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.systems.damm.agreement import Agreement
+from diffuscope.systems.damm.config import DammConfig
+from diffuscope.systems.damm.system import Damm
 
 
 def test_it_is_added_to_the_logits_of_u_at_every_node():

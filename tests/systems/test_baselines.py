@@ -12,9 +12,10 @@ from torch.nn import functional as F
 
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.errors import InputError
-from diffuscope.model import load_model, save_model
+from diffuscope.model.folder import load_model, save_model
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.stains import dab_density
-from diffuscope.systems.base import SampleSettings, System
+from diffuscope.systems.base import System
 from diffuscope.systems.registry import build_system
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.module import learning_rate

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from diffuscope.diffusion.noise import TileNoise
-from diffuscope.systems.base import SampleSettings, System
+from diffuscope.ports.settings import SampleSettings
+from diffuscope.systems.base import System
 from diffuscope.systems.registry import build_system
 
 SIDE = 32

@@ -13,10 +13,11 @@ from diffuscope.diffusion.noise import TileNoise
 from diffuscope.engine.compute import LocalCompute
 from diffuscope.engine.tiles import run_tiles
 from diffuscope.errors import InputError
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import open_result
-from diffuscope.systems.base import SampleSettings
-from diffuscope.systems.damm import Damm, DammConfig
+from diffuscope.systems.damm.config import DammConfig
+from diffuscope.systems.damm.system import Damm
 from diffuscope.systems.registry import build_system
 from diffuscope.tiling.plan import make_plan
 
@@ -377,7 +378,7 @@ def test_the_engine_keeps_d_and_branch_of_every_tile(tmp_path, space):
 
 
 def test_a_model_folder_gives_the_same_system_again(tmp_path):
-    from diffuscope.model import load_model, save_model
+    from diffuscope.model.folder import load_model, save_model
 
     config = CONFIG | {"main": "t1", "auxiliaries": ["t2"], "output": "flair", "warmup": 3}
     system = build_system("damm", config).train()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from diffuscope.ports import Port
 from diffuscope.ports.matching import guess_channels
+from diffuscope.ports.raster import Raster
 
 
-def port(name: str, key: str, *synonyms: str) -> Port:
-    return Port(
+def port(name: str, key: str, *synonyms: str) -> Raster:
+    return Raster(
         name=name, key=key, kind="map", channels=(name,), mpp=0.5, range=(0.0, 1.0), dtype="float32", synonyms=synonyms
     )
 

@@ -17,16 +17,16 @@ from diffuscope.engine.compute import LocalCompute
 from diffuscope.engine.tiles import run_tiles
 from diffuscope.errors import InputError
 from diffuscope.jobs.settings import choose_settings
-from diffuscope.model import load_model, save_model
+from diffuscope.model.folder import load_model, save_model
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import open_result
-from diffuscope.scans.volume import read_volume
-from diffuscope.systems.base import SampleSettings
-from diffuscope.systems.midiffusion import MIDiffusion, MIDiffusionConfig
+from diffuscope.scans.box import read_volume
 from diffuscope.systems.midiffusion.condition import DROPPED, Condition, smooth
-from diffuscope.systems.midiffusion.config import GuidanceConfig
+from diffuscope.systems.midiffusion.config import GuidanceConfig, MIDiffusionConfig
 from diffuscope.systems.midiffusion.consistency import BINS, Consistency
 from diffuscope.systems.midiffusion.support import level_support, support
+from diffuscope.systems.midiffusion.system import MIDiffusion
 from diffuscope.systems.registry import build_system
 from diffuscope.tiling.volume import make_volume_plan
 from diffuscope.training.data.batches import TrainingData

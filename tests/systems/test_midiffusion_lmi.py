@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from diffuscope.errors import InputError
 from diffuscope.systems.midiffusion import densities
 from diffuscope.systems.midiffusion import lmi as module
-from diffuscope.systems.midiffusion.lmi import FLOOR, LMI, Guide, local_information, most_information
+from diffuscope.systems.midiffusion.estimator import LMI
+from diffuscope.systems.midiffusion.lmi import FLOOR, Guide, local_information, most_information
 from tests.systems.literal_lmi import by_bins, by_samples, literal_lmi
 
 BINS = (-2.0, 2.0, 8)

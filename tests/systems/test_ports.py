@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from diffuscope.ports import Port, find_stains
+from diffuscope.ports.raster import Raster
+from diffuscope.ports.stains import find_stains
 
 
-def port(key: str, name: str, kind="map") -> Port:
-    return Port(name=name, key=key, kind=kind, channels=("x",), mpp=0.5, range=(0.0, 1.0))
+def port(key: str, name: str, kind="map") -> Raster:
+    return Raster(name=name, key=key, kind=kind, channels=("x",), mpp=0.5, range=(0.0, 1.0))
 
 
 def test_a_stain_is_a_colour_image_and_a_map_of_one_ending():

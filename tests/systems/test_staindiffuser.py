@@ -11,10 +11,11 @@ from pydantic import ValidationError
 
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.errors import InputError
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.stains import dab_density
-from diffuscope.systems.base import SampleSettings
 from diffuscope.systems.registry import build_system
-from diffuscope.systems.staindiffuser import StainDiffuser, StainDiffuserConfig
+from diffuscope.systems.staindiffuser.config import StainDiffuserConfig
+from diffuscope.systems.staindiffuser.system import StainDiffuser
 
 CONFIG = {"stain": "CD3", "size": "tiny", "T": 50}
 SIDE = 32

@@ -11,8 +11,9 @@ import torch
 from pydantic import ValidationError
 
 from diffuscope.diffusion.noise import TileNoise
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.stains import dab_density, signed_distance
-from diffuscope.systems.base import SampleSettings, System
+from diffuscope.systems.base import System
 from diffuscope.systems.registry import build_system
 from diffuscope.systems.staindiffuser.system import covered_share
 

@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from diffuscope.simulation.restaining import teacher
+from diffuscope.simulation.restaining import painting, teacher
+from diffuscope.simulation.restaining.painting import Painter
+from diffuscope.simulation.restaining.sources import Pair
 from diffuscope.simulation.restaining.teacher import Lesson, paint, prepare
 from diffuscope.simulation.tissue import simulate_tissue
 from diffuscope.stains import dab_density
-from diffuscope.training.data import painting
-from diffuscope.training.data.painting import Painter
-from diffuscope.training.data.pairs import Pair
 
 PATCH = 64
 

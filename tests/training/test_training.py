@@ -12,11 +12,12 @@ import yaml
 
 from diffuscope.errors import InputError
 from diffuscope.sample_data import sample_path
+from diffuscope.simulation.restaining.crops import batch_at, held_crops
+from diffuscope.simulation.restaining.sources import BLOCK, Pair, Source, held_out, make_pairs
 from diffuscope.systems.registry import build_system
 from diffuscope.training.data.batches import TrainingData
-from diffuscope.training.data.pairs import BLOCK, Pair, batch_at, held_crops, held_out, make_pairs
 from diffuscope.training.module import learning_rate
-from diffuscope.training.recipe import Optimisation, Recipe, Source, load_recipe
+from diffuscope.training.recipe import Optimisation, Recipe, load_recipe
 from diffuscope.training.trainer import fit
 
 RECIPES = Path(__file__).parents[2] / "src/diffuscope/training/recipes"
@@ -31,20 +32,20 @@ def recipe() -> Recipe:
 
 @pytest.fixture(scope="module")
 def pairs(recipe: Recipe) -> list[Pair]:
-    few = recipe.model_copy(update={"sources": recipe.sources[-2:-1], "phantoms": 1})
+    few = recipe.data.model_copy(update={"sources": recipe.data.sources[-2:-1], "phantoms": 1})
     return make_pairs(few, sample_path(), mpp=0.5)
 
 
 def test_the_demo_s_slide_is_no_training_slide(recipe: Recipe):
-    assert "CMU-1-Small-Region.svs" not in {source.file for source in recipe.sources}
-    for source in recipe.sources:
+    assert "CMU-1-Small-Region.svs" not in {source.file for source in recipe.data.sources}
+    for source in recipe.data.sources:
         assert sample_path(source.file).is_file()
         assert source.mpp is None or source.evidence
 
 
 @pytest.mark.parametrize("name", ["stain-cd3-demo", "stain-ck818-demo"])
 def test_the_shipped_models_were_made_by_the_shipped_recipes(name: str):
-    from diffuscope.model import load_model
+    from diffuscope.model.folder import load_model
 
     recipe = load_recipe(RECIPES / f"{name}.yaml")
     model = load_model(recipe.name)
@@ -56,9 +57,11 @@ def test_the_shipped_models_were_made_by_the_shipped_recipes(name: str):
     ("change", "words"),
     [
         ({"positive_shar": 0.5}, "did you mean 'positive_share'"),
-        ({"sources": []}, "either data .* or sources"),
-        ({"data": {"path": "."}}, "either data .* or sources"),
-        ({"stain": None}, "either stain or stains"),
+        ({"sources": [{"file": "a.svs"}]}, "either data .* or sources"),
+        ({"data": {"simulation": "restaining", "stain": "CD3", "sources": []}}, r"'data\.sources'.*at least 1"),
+        ({"data": {"simulation": "magic", "stain": "CD3", "sources": [{"file": "a"}]}}, r"'data\.simulation'"),
+        ({"data": {"path": ".", "mp": 0.5}}, r"'data\.mp'.*did you mean 'mpp'"),
+        ({"card": None}, "simulated data has a card"),
         ({"system": ""}, "give a system, or a model to go on from"),
         ({"optimisation": {"steps": 0}}, r"'optimisation\.steps'"),
         ({"optimisation": {"steps": 5, "learning_rate": -1.0}}, r"'optimisation\.learning_rate.*greater than 0"),
@@ -81,7 +84,7 @@ def test_no_recipe_and_no_yaml_are_said(tmp_path: Path):
 
 
 def test_an_assumed_resolution_needs_evidence(recipe: Recipe):
-    guess = recipe.model_copy(update={"sources": (Source(file=recipe.sources[-1].file, mpp=0.5),)})
+    guess = recipe.data.model_copy(update={"sources": (Source(file=recipe.data.sources[-1].file, mpp=0.5),)})
     with pytest.raises(InputError, match="on what evidence"):
         make_pairs(guess, sample_path(), mpp=0.5)
 
@@ -105,7 +108,7 @@ def test_crops_are_registered_and_brown_only_where_the_mask_is(pairs: list[Pair]
 
 
 def test_no_crop_touches_a_held_out_block(pairs: list[Pair], monkeypatch: pytest.MonkeyPatch):
-    from diffuscope.training.data import pairs as module
+    from diffuscope.simulation.restaining import crops as module
 
     windows = []
     paint = module.paint
@@ -136,8 +139,8 @@ def test_one_block_in_eight_of_a_slide_is_held_out_and_no_two_are_neighbours():
 
 def test_the_other_recipe_differs_in_the_stain_alone():
     one, other = (load_recipe(RECIPES / f"stain-{stain}-demo.yaml") for stain in ("cd3", "ck818"))
-    assert other.stain == other.config["stain"] == "CK8/18"
-    assert one.sources == other.sources and one.optimisation == other.optimisation
+    assert other.data.stain == other.config["stain"] == "CK8/18"
+    assert one.data.model_copy(update={"stain": "CK8/18"}) == other.data and one.optimisation == other.optimisation
     assert one.config | {"stain": "", "T": 0} == other.config | {"stain": "", "T": 0}
 
 

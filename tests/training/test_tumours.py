@@ -17,7 +17,7 @@ from diffuscope.errors import InputError
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import open_scan
 from diffuscope.simulation.tumour import BREAST, cohort
-from diffuscope.training.tumours import CHANNELS, Plan, write_cohort
+from diffuscope.simulation.tumour.dataset import CHANNELS, Plan, write_cohort
 
 PLAN = Plan(animals=3, external=1, fields=4, size=64, seed=9)
 

@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
-from benchmarks.quality.branches import forced, seams
 from benchmarks.reproduce.claims import known_mean
 from benchmarks.reproduce.damm.tasks import (
     AGREED,
@@ -31,14 +30,17 @@ from benchmarks.reproduce.damm.tasks import (
 )  # fmt: skip
 from benchmarks.reproduce.damm.tumours import EXTERNAL, INTERNAL, KEYS, MPP, Animal, halved
 from benchmarks.shared.cells import training_seconds
+from benchmarks.shared.forced import forced, seams
 from benchmarks.shared.slide import sample_tiles
 from diffuscope import load_model
 from diffuscope.evaluation.metrics.calibration import ause
 from diffuscope.evaluation.metrics.paired import psnr, ssim
 from diffuscope.measurement.penetration import find_vessels, measure_penetration
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.simulation.tumour import PHANTOMS, draw_animal, simulate_field
-from diffuscope.systems.base import SampleSettings, System
-from diffuscope.systems.damm import Damm, outputs
+from diffuscope.systems.base import System
+from diffuscope.systems.damm import outputs
+from diffuscope.systems.damm.system import Damm
 from diffuscope.training.data.batches import laid_out
 
 # Fields that are sampled at once.

@@ -37,7 +37,7 @@ from benchmarks.reproduce.damm.tasks import (
 )  # fmt: skip
 from benchmarks.reproduce.damm.tumours import DISCORDANT, EXTERNAL, INTERNAL, MPP
 from benchmarks.reproduce.sheet import sheet
-from diffuscope.systems.damm import DammConfig
+from diffuscope.systems.damm.config import DammConfig
 
 Found = Sequence[tuple[Task, Mapping[str, Any]]]
 

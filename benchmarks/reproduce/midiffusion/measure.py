@@ -49,7 +49,7 @@ from benchmarks.shared.slide import sample_tiles
 from benchmarks.shared.translated import COLUMNS, Translated, kernel_distance, mean_psnr, scores, translated
 from diffuscope import load_model
 from diffuscope.systems.base import System
-from diffuscope.systems.midiffusion import MIDiffusion
+from diffuscope.systems.midiffusion.system import MIDiffusion
 
 # Where SDEdit begins beyond the sweep of a budget.
 _FARTHER = (0.7, 0.8, 0.9)

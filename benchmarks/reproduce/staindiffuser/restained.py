@@ -17,14 +17,15 @@ from benchmarks.shared.scores import (
     HeldOut,
     Tiles,
     colour_transfer,
+    restained_data,
     shipped_recipe,
     slide_tiles,
     stain_word,
 )
 from diffuscope.sample_data import sample_path
+from diffuscope.simulation.restaining.crops import batch_at
+from diffuscope.simulation.restaining.sources import Pair, Restaining, Source, make_pairs, read_source
 from diffuscope.simulation.restaining.teacher import Stain, paint, prepare
-from diffuscope.training.data.pairs import Pair, batch_at, make_pairs, read_source
-from diffuscope.training.recipe import Source
 
 #: The slides that are tested on, from another source than those that are trained on.
 TEST_SLIDES = (Source(file="CMU-1-Small-Region.svs"), Source(file="OS-1-detail.ome.tif"))
@@ -51,7 +52,7 @@ class Restained:
 
     def facts(self) -> dict[str, Any]:
         """See `Study.facts`."""
-        recipe = shipped_recipe("stain-cd3-demo")
+        data = _data()
         files = [source.file for source in (*_sources(quick=self.quick), *TEST_SLIDES)]
         return {
             "study": self.name,
@@ -59,15 +60,15 @@ class Restained:
             "files": {file: digest(sample_path(file)) for file in files},
             "sources": [source.model_dump() for source in _sources(quick=self.quick)],
             "tests": [source.model_dump() for source in TEST_SLIDES],
-            "phantoms": [_phantoms(quick=self.quick), recipe.phantom_weight],
-            "positive_share": recipe.positive_share,
+            "phantoms": [_phantoms(quick=self.quick), data.phantom_weight],
+            "positive_share": data.positive_share,
             "mpp": MPP,
             "threshold": THRESHOLD,
         }
 
     def batches(self, *, seed: int, batch: int, patch: int) -> Batches:
         """See `Study.batches`."""
-        share = shipped_recipe("stain-cd3-demo").positive_share
+        share = _data().positive_share
         draws = [
             partial(
                 batch_at,
@@ -106,21 +107,25 @@ class Restained:
         }
 
 
+def _data() -> Restaining:
+    return restained_data(shipped_recipe("stain-cd3-demo"))
+
+
 def _sources(*, quick: bool) -> tuple[Source, ...]:
     tested = {source.file for source in TEST_SLIDES}
-    sources = tuple(source for source in shipped_recipe("stain-cd3-demo").sources if source.file not in tested)
+    sources = tuple(source for source in _data().sources if source.file not in tested)
     return sources[-1:] if quick else sources
 
 
 def _phantoms(*, quick: bool) -> int:
-    return 1 if quick else shipped_recipe("stain-cd3-demo").phantoms
+    return 1 if quick else _data().phantoms
 
 
 @cache
 def _pairs(stain: Stain, quick: bool) -> list[Pair]:
-    recipe = shipped_recipe(f"stain-{stain_word(stain)}-demo")
+    data = restained_data(shipped_recipe(f"stain-{stain_word(stain)}-demo"))
     changes = {"sources": _sources(quick=quick), "phantoms": _phantoms(quick=quick)}
-    return make_pairs(recipe.model_copy(update=changes), sample_path(), mpp=MPP)
+    return make_pairs(data.model_copy(update=changes), sample_path(), mpp=MPP)
 
 
 @cache

@@ -15,8 +15,7 @@ from torch import Tensor
 
 from benchmarks.reproduce.study import Batches, digest, sampled
 from benchmarks.shared.scores import MPP, THRESHOLD, Tiles, colour_transfer
-from diffuscope.stains import HDAB, dab_density
-from diffuscope.training.data.pairs import augment_stain
+from diffuscope.stains import HDAB, augment_stain, dab_density
 
 STRIPS = Path(__file__).parents[4] / "shared/data/deepliif-strips"
 # A strip's tile holds 512 px at what its nuclei (about 30 px) show to be 0.25 µm/px.

@@ -18,8 +18,8 @@ from benchmarks.reproduce.study import Study
 from benchmarks.shared.cells import Cell, Training
 from benchmarks.shared.scores import COLUMNS, MPP, THRESHOLD, stain_word
 from diffuscope.errors import InputError
+from diffuscope.simulation.restaining.sources import BLOCK
 from diffuscope.systems.registry import build_system
-from diffuscope.training.data.pairs import BLOCK
 from diffuscope.training.recipe import Optimisation
 
 #: Diffusion steps of training by stain (paper, §5); BBDM has its own paper's.

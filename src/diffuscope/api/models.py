@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from diffuscope.model import ModelInfo, list_models
+from diffuscope.model.find import ModelInfo, list_models
 
 
 def models() -> list[ModelInfo]:

@@ -84,7 +84,7 @@ def run(
         their own (fluorescence, MR); default: percentiles of the whole slide's or volume's foreground.
     normalise : bool
         Whether an H&E is brought to the reference by the stains of the whole slide, where the model's port asks for it
-        (`Port.scale` "stain"). Without, it goes in with the colours that it has.
+        (`Raster.scale` "stain"). Without, it goes in with the colours that it has.
     mpp : float, optional
         µm per level-0 px; overrides what the slide says.
     quality : str, optional
@@ -182,7 +182,7 @@ def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Ev
             job.out.parent.mkdir(parents=True, exist_ok=True)
             if job.replaces:
                 shutil.rmtree(job.out)
-            ports = job.model.system.outputs
+            ports = job.model.system.output_rasters
             values = job.model.system.values
             canvas = Canvas(
                 job.out,
@@ -217,13 +217,13 @@ def _compute(job: Job, cancelled: Callable[[], bool]) -> Iterator[Compute]:
             yield ClusterCompute(client=client, work=job.work, cancelled=cancelled)
         return
     first, *others = computing_devices(job.asked, job.where)
-    copies = [(copy.deepcopy(job.model.system).to(device), device) for device in others]
+    copies = [(copy.deepcopy(job.model.tiled).to(device), device) for device in others]
     said: deque[str] = deque()
     if job.where.compile == "on":
         for system in (job.model.system, *(system for system, _ in copies)):
             compile_parts(system.compiled_parts(), tell=said.append)
     yield LocalCompute(
-        system=job.model.system,
+        system=job.model.tiled,
         read=job.read,
         plan=job.plan,
         settings=job.settings,

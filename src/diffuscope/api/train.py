@@ -20,16 +20,16 @@ from diffuscope.devices import threads as limit_threads
 from diffuscope.errors import InputError
 from diffuscope.evaluation.metrics.paired import psnr, ssim
 from diffuscope.exports.target import in_place_of
-from diffuscope.model import ModelCard, load_model, save_model, set_figures
-from diffuscope.model.card import CONFIG
+from diffuscope.model.card import CONFIG, ModelCard
+from diffuscope.model.folder import load_model, save_model, set_figures
 from diffuscope.sample_data import sample_path
-from diffuscope.systems.base import System
+from diffuscope.systems.base import System, Tiled
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.events import TrainingEvent, TrainingFinished
 from diffuscope.training.follow import events_of
 from diffuscope.training.model import Start, make_card, make_data, make_start
 from diffuscope.training.pictures import sample
-from diffuscope.training.recipe import Recipe, load_recipe
+from diffuscope.training.recipe import Cases, Recipe, load_recipe
 
 RUN = ".training"
 RECIPE = "recipe.json"
@@ -101,8 +101,8 @@ def train(
     out : str or Path
         Model folder to write.
     data : str or Path, optional
-        Folder that the paths in the recipe are relative to; default the recipe's own, for a recipe with `sources` the
-        shipped samples.
+        Folder that the paths in the recipe are relative to; default the recipe's own, for H&E that is restained
+        the shipped samples.
     device : {"auto", "cpu", "cuda", "mps"}
         Where to train.
     devices : int or None
@@ -138,7 +138,7 @@ def train(
     if _writes():
         _check_places(out, folder, made, overwrite=overwrite, resume=resume)
     start = make_start(made)
-    base = Path(data) if data is not None else path.parent if made.data is not None else sample_path()
+    base = Path(data) if data is not None else path.parent if isinstance(made.data, Cases) else sample_path()
     lessons, parts = make_data(made, start, base)
     given = ["--data", str(data)] if data is not None else []
     work = Work(
@@ -276,8 +276,12 @@ def measure(system: System, data: TrainingData, *, device: torch.device) -> dict
         Mean PSNR over crops, SSIM of pictures, and the number of crops; empty where the batches have no truth of the
         main output, or, of a system that is trained on its target alone, no input.
     """
-    port = system.outputs[0]
-    told = [batch for batch in data.validation if {port.key, *(one.key for one in system.inputs)} <= batch.keys()]
+    if not isinstance(system, Tiled):
+        return {}
+    port = system.output_rasters[0]
+    told = [
+        batch for batch in data.validation if {port.key, *(one.key for one in system.input_rasters)} <= batch.keys()
+    ]
     if not told:
         return {}
     system.to(device)

@@ -13,7 +13,9 @@ from typer.core import TyperGroup
 import diffuscope
 from diffuscope.cli.data import data
 from diffuscope.cli.evaluate import evaluate
+from diffuscope.cli.make import make
 from diffuscope.cli.measure import measure
+from diffuscope.cli.models import models
 from diffuscope.cli.register import register
 from diffuscope.cli.train import train
 from diffuscope.errors import DiffuscopeError, InputError
@@ -96,19 +98,6 @@ def info(path: Annotated[Path, typer.Argument(metavar="PATH", help="A slide, a v
 
     for line in describe(opened(path)):
         typer.echo(line)
-
-
-@app.command()
-def models() -> None:
-    """List the models that ship and those in the user's folder."""
-    from diffuscope.api.models import models as listed
-    from diffuscope.cli.describe import describe_model
-
-    for number, model in enumerate(listed()):
-        if number:
-            typer.echo()
-        for line in describe_model(model):
-            typer.echo(line)
 
 
 @app.command()
@@ -270,16 +259,20 @@ def export(
     ] = None,
 ) -> None:
     """Write a result as a file that QuPath and others open."""
-    from diffuscope.api.export import export as exported
+    from diffuscope.api.export import export as verb
+    from diffuscope.cli.progress import follow
 
-    typer.echo(f"Wrote {exported(result, out, layer=layer, overwrite=overwrite, source=source)}")
+    done = follow(verb(result, out, layer=layer, overwrite=overwrite, source=source))
+    typer.echo(f"Wrote {done.path}")
 
 
+app.command()(models)
 app.command()(train)
 app.command()(register)
 app.command()(data)
 app.command()(evaluate)
 app.command()(measure)
+app.add_typer(make, name="make")
 
 
 def _follow(events: Generator[Event, None, None], cancelled: threading.Event) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 if TYPE_CHECKING:
-    from diffuscope.ports import Port
+    from diffuscope.ports.raster import Raster
     from diffuscope.results.result import Result
 
 PANEL = 640
@@ -44,7 +44,7 @@ def compose(he: NDArray[np.uint8], result: Result, *, title: str, note: str) -> 
     """
     main = result.ports[0]
     ports = {port.key: port for port in result.ports}
-    panels: list[tuple[str, NDArray[np.uint8], Port | None]] = [
+    panels: list[tuple[str, NDArray[np.uint8], Raster | None]] = [
         ("H&E", he, None),
         (main.name, np.asarray(result.images[main.key][0]), None),
     ]
@@ -76,7 +76,7 @@ def compose(he: NDArray[np.uint8], result: Result, *, title: str, note: str) -> 
     return sheet
 
 
-def colour(values: NDArray[np.floating], port: Port) -> NDArray[np.uint8]:
+def colour(values: NDArray[np.floating], port: Raster) -> NDArray[np.uint8]:
     """Return a map (h, w) in the port's colours over the port's range, as (h, w, 3)."""
     low, high = port.range
     stops = np.array([list(bytes.fromhex(stop)) for stop in _COLOURS[port.colormap].split()], np.float64)
@@ -85,7 +85,7 @@ def colour(values: NDArray[np.floating], port: Port) -> NDArray[np.uint8]:
     return np.stack(channels, axis=-1).round().astype(np.uint8)
 
 
-def _legend(sheet: Image.Image, draw: ImageDraw.ImageDraw, port: Port, *, right: int, top: int) -> None:
+def _legend(sheet: Image.Image, draw: ImageDraw.ImageDraw, port: Raster, *, right: int, top: int) -> None:
     """Draw low, colours, high, ending at `right`."""
     low, high = (f"{value:g}" for value in port.range)
     ramp = colour(np.broadcast_to(np.linspace(*port.range, 140), (14, 140)), port)

@@ -20,13 +20,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diffuscope.diffusion.names import SAMPLERS
 from diffuscope.diffusion.schedule import Schedule
 from diffuscope.errors import InputError
 
 # diffusers loads its parts by need, and fails where two threads need one first at the same time.
 _IMPORTING = Lock()
-
-SAMPLERS = ("sde-dpmsolver++", "dpmsolver++", "unipc", "ddim", "ddpm")
 
 
 @dataclass(frozen=True)

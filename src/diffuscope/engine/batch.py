@@ -18,13 +18,14 @@ from diffuscope.systems.base import Estimate
 from diffuscope.tiling.plan import Tile
 
 if TYPE_CHECKING:
-    from diffuscope.systems.base import SampleSettings, System
+    from diffuscope.ports.settings import SampleSettings
+    from diffuscope.systems.base import Tiled
 
-#: See `System.sample`.
+#: See `Tiled.sample`.
 Sampling = Generator[Estimate, None, dict[str, Tensor]]
 
 #: Inputs of a tile by port key, each (tile, tile, c) in the port's physical range; of a volume
-#: (depth + 2·context, tile, tile, c) from slice z - context on (see `System.context`).
+#: (depth + 2·context, tile, tile, c) from slice z - context on (see `Tiled.context`).
 Read = Callable[[Tile], Mapping[str, NDArray[np.generic]]]
 
 
@@ -80,7 +81,7 @@ def _try(read: Read, tile: Tile) -> Mapping[str, NDArray[np.generic]] | Unread:
 
 
 def sample_tiles(
-    system: System,
+    system: Tiled,
     loaded: Loaded,
     shape: tuple[int, ...],
     settings: SampleSettings,
@@ -89,13 +90,13 @@ def sample_tiles(
     device: torch.device,
     stacked: Mapping[str, Tensor] | None = None,
 ) -> Sampling:
-    """Begin to sample loaded tiles of a shape (h, w) or (d, h, w), padded to `batch` (see `System.sample`).
+    """Begin to sample loaded tiles of a shape (h, w) or (d, h, w), padded to `batch` (see `Tiled.sample`).
 
     `stacked` are the tiles' inputs, where `Loaded.stacked` was asked for them before.
     """
     stacked = loaded.stacked(batch) if stacked is None else stacked
     depth = shape[0] if len(shape) == 3 and shape[0] > 1 else None
-    inputs = {port.key: to_input(stacked[port.key], device, patches=depth is not None) for port in system.inputs}
+    inputs = {port.key: to_input(stacked[port.key], device, patches=depth is not None) for port in system.input_rasters}
     places = [tile.corner for tile in (*loaded.tiles, *[loaded.tiles[-1]] * (batch - len(loaded.tiles)))]
     height, width = shape[-2:]
     noise = TileNoise(seed, places, height, width, device, depth=depth)

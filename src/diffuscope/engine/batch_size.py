@@ -7,7 +7,8 @@ import torch
 
 from diffuscope.engine.batch import Loaded, sample_tiles
 from diffuscope.engine.compute import autocast
-from diffuscope.systems.base import SampleSettings, System
+from diffuscope.ports.settings import SampleSettings
+from diffuscope.systems.base import Tiled
 from diffuscope.tiling.plan import Tile
 
 LARGEST = 64
@@ -17,14 +18,14 @@ FULL = 2**21
 SHARE = 0.5
 
 
-def find_batch(system: System, settings: SampleSettings, *, device: torch.device, precision: str) -> int:
+def find_batch(system: Tiled, settings: SampleSettings, *, device: torch.device, precision: str) -> int:
     """Return how many tiles a device that is no CPU computes at once.
 
     A function of device, model and memory: the same command gives the same bits again on the same machine.
 
     Parameters
     ----------
-    system : System
+    system : Tiled
         In eval mode, on `device`.
     settings : SampleSettings
         As in the run.
@@ -49,7 +50,7 @@ def find_batch(system: System, settings: SampleSettings, *, device: torch.device
     return batch
 
 
-def bytes_a_tile(system: System, settings: SampleSettings, *, device: torch.device, precision: str) -> float:
+def bytes_a_tile(system: Tiled, settings: SampleSettings, *, device: torch.device, precision: str) -> float:
     """Return the most memory of a CUDA device that an empty tile takes, in a batch of two, in two evaluations."""
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)
@@ -58,13 +59,13 @@ def bytes_a_tile(system: System, settings: SampleSettings, *, device: torch.devi
 
 
 def evaluate_empty(
-    system: System, settings: SampleSettings, batch: int, *, device: torch.device, precision: str
+    system: Tiled, settings: SampleSettings, batch: int, *, device: torch.device, precision: str
 ) -> None:
     """Begin to sample a batch of empty tiles: two network evaluations."""
-    side, volume = system.tile, system.inputs[0].spacing is not None
+    side, volume = system.tile, system.input_rasters[0].spacing is not None
     shape = (system.depth, side, side) if volume else (side, side)
     read = (system.depth + 2 * system.context, side, side) if volume else (side, side)
-    images = {port.key: np.zeros((*read, len(port.channels)), np.float32) for port in system.inputs}
+    images = {port.key: np.zeros((*read, len(port.channels)), np.float32) for port in system.input_rasters}
     corners = [(*(0 for _ in shape[1:]), number * side) for number in range(batch)]
     loaded = Loaded(tuple(Tile(corner, corner) for corner in corners), (images,) * batch, ())
     steps = sample_tiles(system, loaded, shape, settings, 0, batch, device)

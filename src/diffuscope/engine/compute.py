@@ -21,18 +21,20 @@ from torch import Tensor
 
 from diffuscope.devices import is_out_of_memory
 from diffuscope.engine.batch import Loaded, Read, Sampling, Unread, load, sample_tiles
-from diffuscope.engine.events import Notice, Preview
+from diffuscope.engine.events import Preview
 from diffuscope.engine.fetch import Fetch, Pace, Told, fetch_preview
 from diffuscope.engine.lanes import side_by_side
 from diffuscope.engine.queue import TileQueue
 from diffuscope.engine.recorded import RecordedSampling
 from diffuscope.errors import InputError
+from diffuscope.events import Notice
 from diffuscope.results.computed import Computed, Halved
 from diffuscope.systems.base import Estimate
 from diffuscope.tiling.plan import Plan, Tile
 
 if TYPE_CHECKING:
-    from diffuscope.systems.base import SampleSettings, System
+    from diffuscope.ports.settings import SampleSettings
+    from diffuscope.systems.base import Tiled
 
 PREVIEW_SECONDS = 0.1
 # Batches that are read ahead: one is waited for, one may be slow.
@@ -49,7 +51,7 @@ class LocalCompute:
 
     Attributes
     ----------
-    system : System
+    system : Tiled
         In eval mode, on `device`.
     read : callable
         The inputs of a tile.
@@ -67,7 +69,7 @@ class LocalCompute:
         busier as two lanes of one thread than as one of two. Nothing of a result depends on it.
     device : torch.device
         Where the network runs.
-    others : tuple of (System, torch.device)
+    others : tuple of (Tiled, torch.device)
         Copies of the system on further devices, each of which computes in a lane of its own.
     readers : int
         Threads that read, and decode, tiles.
@@ -79,7 +81,7 @@ class LocalCompute:
         Looked at before every network evaluation; the batch at hand is dropped when it returns True.
     """
 
-    system: System
+    system: Tiled
     read: Read
     plan: Plan
     settings: SampleSettings
@@ -88,7 +90,7 @@ class LocalCompute:
     device: torch.device
     precision: str
     lanes: int = 1
-    others: tuple[tuple[System, torch.device], ...] = ()
+    others: tuple[tuple[Tiled, torch.device], ...] = ()
     readers: int = 1
     said: deque[str] = field(default_factory=deque)
     cancelled: Callable[[], bool] = lambda: False
@@ -131,7 +133,7 @@ class LocalCompute:
                 loader.shutdown(wait=False, cancel_futures=True)
 
     def _lane(
-        self, system: System, device: torch.device, supply: _Supply, stop: _Stop, *, shows: bool
+        self, system: Tiled, device: torch.device, supply: _Supply, stop: _Stop, *, shows: bool
     ) -> Generator[Preview | Computed | Unread | Halved | Notice | None, None, None]:
         """Compute batches until there are none; with `shows`, yield previews, of a batch's first tile."""
         under_way: deque[Fetch[Computed]] = deque()
@@ -161,7 +163,7 @@ class LocalCompute:
 
     def _sample(
         self,
-        system: System,
+        system: Tiled,
         device: torch.device,
         loaded: Loaded,
         steps: Sampling,
@@ -176,7 +178,7 @@ class LocalCompute:
         Its own outputs are added to `under_way`; where nothing runs behind the caller's back they are yielded at once.
         When cancelled it is dropped.
         """
-        first, main, shown = loaded.tiles[0], system.outputs[0], 0.0
+        first, main, shown = loaded.tiles[0], system.output_rasters[0], 0.0
         told, pace = Told(), Pace(device)
         preview: Fetch[Preview] | None = None
         with closing(steps):
@@ -204,7 +206,7 @@ class LocalCompute:
                 while under_way and under_way[0].is_there():
                     yield from under_way.popleft().wait()
 
-    def _begin(self, system: System, device: torch.device) -> Callable[[Loaded, Mapping[str, Tensor], int], Sampling]:
+    def _begin(self, system: Tiled, device: torch.device) -> Callable[[Loaded, Mapping[str, Tensor], int], Sampling]:
         """Return what begins to sample a batch, of its inputs and number of tiles."""
         recorded: list[RecordedSampling] = []
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from diffuscope.engine.events import Preview
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 from diffuscope.results.cells import to_stored
 from diffuscope.results.computed import Computed
 from diffuscope.systems.base import Estimate
@@ -133,7 +133,7 @@ class Pace:
             self._given.popleft().synchronize()
 
 
-def fetch_preview(estimate: Estimate, port: Port, *, y: int, x: int, z: int) -> Fetch[Preview]:
+def fetch_preview(estimate: Estimate, port: Raster, *, y: int, x: int, z: int) -> Fetch[Preview]:
     """Begin to fetch the clean estimate of a batch's first tile, whose first px lies at (z, y, x) on the canvas."""
 
     def make(arrays: dict[str, NDArray[np.float32]]) -> list[Preview]:

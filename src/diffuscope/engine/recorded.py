@@ -19,7 +19,8 @@ from diffuscope.engine.batch import Loaded, Sampling, to_input
 from diffuscope.systems.base import Estimate
 
 if TYPE_CHECKING:
-    from diffuscope.systems.base import SampleSettings, System
+    from diffuscope.ports.settings import SampleSettings
+    from diffuscope.systems.base import Tiled
 
 # Evaluations that are recorded, at most, each a graph of its own: the thousand of an ancestral sampler are not worth
 # their memory, and their batches take so long that the host is no hindrance.
@@ -31,7 +32,7 @@ class RecordedSampling:
 
     Parameters
     ----------
-    system : System
+    system : Tiled
         One that is `recordable`, on `device`.
     shape : tuple of int
         Of a tile, (h, w) or (d, h, w).
@@ -49,7 +50,7 @@ class RecordedSampling:
 
     def __init__(
         self,
-        system: System,
+        system: Tiled,
         shape: tuple[int, ...],
         settings: SampleSettings,
         seed: int,

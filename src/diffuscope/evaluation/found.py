@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from diffuscope.cases import Case, OpenCase, open_case
 from diffuscope.cases.find import pictures_in
 from diffuscope.errors import InputError
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 from diffuscope.results.result import Result
 
 _PREFIX = "found "
@@ -43,7 +43,7 @@ def of_result(result: Result) -> Found:
     return Found(frozenset(result.images), read)
 
 
-def finished(folder: Path, cases: Sequence[str], ports: Sequence[Port]) -> dict[str, dict[str, Path]]:
+def finished(folder: Path, cases: Sequence[str], ports: Sequence[Raster]) -> dict[str, dict[str, Path]]:
     """Find the finished pictures of cases.
 
     Parameters
@@ -52,7 +52,7 @@ def finished(folder: Path, cases: Sequence[str], ports: Sequence[Port]) -> dict[
         With a picture a case, named as it is; or with a folder an output key, of which the main one must be there.
     cases : sequence of str
         Their names.
-    ports : sequence of Port
+    ports : sequence of Raster
         The outputs, the main one first.
 
     Returns

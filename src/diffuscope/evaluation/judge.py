@@ -18,7 +18,7 @@ from diffuscope.evaluation.metrics.features import FeatureExtractor
 from diffuscope.evaluation.metrics.perceptual import PerceptualDistance
 from diffuscope.evaluation.report.pictures import Shown, colour, heat
 from diffuscope.measurement.measurements import DAB_THRESHOLD
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 from diffuscope.stains import dab_density, fill_rims
 from diffuscope.systems.base import System
 
@@ -57,9 +57,9 @@ class Judge:
 
     Attributes
     ----------
-    inputs : tuple of Port
+    inputs : tuple of Raster
         Of the model.
-    main : Port
+    main : Raster
         Its main output, which has a truth.
     threshold : float or None
         DAB above which a pixel is positive, OD; None where the output is no IHC stain.
@@ -67,8 +67,8 @@ class Judge:
         For colour outputs.
     """
 
-    inputs: tuple[Port, ...]
-    main: Port
+    inputs: tuple[Raster, ...]
+    main: Raster
     threshold: float | None
     extractor: FeatureExtractor | None
 
@@ -173,8 +173,8 @@ class Judge:
 
 def stain_threshold(system: System) -> float | None:
     """Return the DAB threshold of a stain system, by which its truth is judged too; None of any other system."""
-    own = getattr(getattr(system, "config", None), "dab_threshold", None)
-    if own is None and any(port.key == "dab" for port in system.outputs):
+    own = system.measures.get("dab_threshold")
+    if own is None and any(port.key == "dab" for port in system.output_rasters):
         return DAB_THRESHOLD
     return own
 

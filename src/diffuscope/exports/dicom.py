@@ -14,12 +14,12 @@ from diffuscope.exports.ome_tiff import software
 from diffuscope.exports.patient import check_volume, one_port, read_slice, whole_lattice
 from diffuscope.exports.target import check_complete, check_room, check_target, choose_ports, in_place_of
 from diffuscope.scans import open_volume
-from diffuscope.scans.formats.itk import check_libraries
+from diffuscope.scans.formats.libraries import check_libraries
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-    from diffuscope.ports import Port
+    from diffuscope.ports.raster import Raster
     from diffuscope.results.result import Result
     from diffuscope.scans.lattice import Lattice
 
@@ -126,7 +126,7 @@ def _kept(result: Result, source: str | Path | None) -> Dataset | None:
     return pydicom.dcmread(volume.series.files[0], stop_before_pixels=True)
 
 
-def _template(result: Result, port: Port, lattice: Lattice, kept: Dataset | None) -> Dataset:
+def _template(result: Result, port: Raster, lattice: Lattice, kept: Dataset | None) -> Dataset:
     """Return what all slices of the series have in common."""
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MRImageStorage, generate_uid
@@ -194,7 +194,7 @@ def _write(file: Path, template: Dataset, lattice: Lattice, z: int, number: int,
     template.save_as(file, enforce_file_format=True)
 
 
-def _rescaling(result: Result, port: Port) -> tuple[float, float]:
+def _rescaling(result: Result, port: Raster) -> tuple[float, float]:
     """Return intercept and slope by which 16 bits hold the values of an output."""
     if port.dtype == "uint8":
         return 0.0, 1.0
@@ -212,7 +212,7 @@ def _rescaling(result: Result, port: Port) -> tuple[float, float]:
     return low, (high - low) / np.iinfo(np.uint16).max if high > low else 1.0
 
 
-def _stored(port: Port) -> type[np.int16 | np.uint16]:
+def _stored(port: Raster) -> type[np.int16 | np.uint16]:
     return np.int16 if port.unit == "HU" else np.uint16
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from diffuscope.ports import Port, find_stains
+from diffuscope.ports.raster import Raster
+from diffuscope.ports.stains import find_stains
 
 if TYPE_CHECKING:
     from diffuscope.results.result import Result
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 MULTIPLEX = "multiplex"
 
 
-def multiplexed(ports: Sequence[Port]) -> list[tuple[str, Port, Port]]:
+def multiplexed(ports: Sequence[Raster]) -> list[tuple[str, Raster, Raster]]:
     """Return name, colour image and DAB map of each stain that a multiplex of some output ports shows.
 
     There are at least two, and at most as many as there are chromogens; else the list is empty, and there is none.
@@ -28,7 +29,7 @@ def multiplexed(ports: Sequence[Port]) -> list[tuple[str, Port, Port]]:
     return found if 2 <= len(found) <= len(CHROMOGENS) else []
 
 
-def multiplex_port(ports: Sequence[Port]) -> Port | None:
+def multiplex_port(ports: Sequence[Raster]) -> Raster | None:
     """Return the port of the multiplex of some output ports, None where they make none.
 
     Its name tells the colour of each stain, e.g. ``"virtual multiplex (CD3 brown, CK8/18 green)"``.

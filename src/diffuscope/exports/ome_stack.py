@@ -16,7 +16,7 @@ from diffuscope.exports.target import check_complete, check_room, check_target, 
 if TYPE_CHECKING:
     import dask.array as da
 
-    from diffuscope.ports import Port
+    from diffuscope.ports.raster import Raster
     from diffuscope.results.result import Result
 
 
@@ -79,7 +79,7 @@ def _planes(level: da.Array) -> Iterator[NDArray[np.generic]]:
             yield np.ascontiguousarray(level[z, :, :, channel].compute(scheduler="synchronous"))
 
 
-def _ome(result: Result, port: Port) -> dict[str, Any]:
+def _ome(result: Result, port: Raster) -> dict[str, Any]:
     """Return the OME metadata of one stack, as tifffile names them."""
     unit = f" ({port.unit})" if port.unit else ""
     about: dict[str, Any] = {

@@ -17,7 +17,7 @@ from diffuscope.exports.target import check_complete, check_room, check_target, 
 if TYPE_CHECKING:
     import dask.array as da
 
-    from diffuscope.ports import Port
+    from diffuscope.ports.raster import Raster
     from diffuscope.results.result import Result
 
 ENDINGS = (".ome.tif", ".ome.tiff")
@@ -89,7 +89,7 @@ def export_ome_tiff(
 
 def _write_level(
     file: tifffile.TiffWriter,
-    port: Port,
+    port: Raster,
     level: da.Array,
     *,
     number: int,
@@ -145,7 +145,7 @@ def tiles(level: da.Array, *, planar: bool, fill: float) -> Iterator[NDArray[np.
                     yield block
 
 
-def _ome(result: Result, port: Port) -> dict[str, Any]:
+def _ome(result: Result, port: Raster) -> dict[str, Any]:
     """Return the OME metadata of one image, as tifffile names them."""
     planes = 1 if port.kind == "rgb" else len(port.channels)
     unit = f" ({port.unit})" if port.unit else ""
@@ -183,7 +183,7 @@ def _flat(record: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _size(result: Result, ports: tuple[Port, ...]) -> int:
+def _size(result: Result, ports: tuple[Raster, ...]) -> int:
     """Return an upper estimate of the file's size in bytes."""
     # On real tissue Deflate came to 0.90 (colour) and 1.04 times (maps) what the result takes on disk.
     count: int = sum(

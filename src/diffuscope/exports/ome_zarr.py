@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import zarr
 
 from diffuscope.exports.target import check_complete, check_room, check_target, choose_ports, in_place_of, stored_bytes
-from diffuscope.ports import state_port
+from diffuscope.ports.state import state_port
 from diffuscope.results.layout import ATTRS, group_path
 from diffuscope.results.result import TABLE
 from diffuscope.results.tissue import PATH as TISSUE

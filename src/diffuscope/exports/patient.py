@@ -14,7 +14,7 @@ from diffuscope.scans.lattice import Lattice, Storage
 from diffuscope.tiling.boxes import box_slices, halves
 
 if TYPE_CHECKING:
-    from diffuscope.ports import Port
+    from diffuscope.ports.raster import Raster
     from diffuscope.results.result import Result
 
 
@@ -29,7 +29,7 @@ def check_volume(result: Result, path: Path) -> None:
         raise InputError(f"{path.name} would be a volume, but {result.path.name} is of a slide: export it as .ome.tif.")
 
 
-def one_port(result: Result, ports: tuple[Port, ...], path: Path) -> Port:
+def one_port(result: Result, ports: tuple[Raster, ...], path: Path) -> Raster:
     """Return the only output that is asked for; refuse several, and one of several channels."""
     if len(ports) > 1:
         there = ", ".join(port.key for port in ports)
@@ -57,7 +57,7 @@ def whole_lattice(result: Result) -> tuple[Lattice, Storage]:
     return lattice.resampled((z, y, x), (depth, height, width)), storage
 
 
-def whole_voxels(result: Result, port: Port) -> NDArray[np.generic]:
+def whole_voxels(result: Result, port: Raster) -> NDArray[np.generic]:
     """Return an output of one channel on the whole lattice, (z, y, x), its fill value where nothing was computed."""
     lattice, _ = whole_lattice(result)
     out = np.full(lattice.shape, port.fill, np.dtype(port.dtype))
@@ -65,7 +65,7 @@ def whole_voxels(result: Result, port: Port) -> NDArray[np.generic]:
     return out
 
 
-def read_slice(result: Result, port: Port, number: int) -> NDArray[np.generic]:
+def read_slice(result: Result, port: Raster, number: int) -> NDArray[np.generic]:
     """Return slice `number` of the canvas, (y, x) of the whole lattice."""
     lattice, _ = whole_lattice(result)
     out = np.full(lattice.shape[1:], port.fill, np.dtype(port.dtype))

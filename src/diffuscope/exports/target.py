@@ -15,11 +15,11 @@ from diffuscope.results.layout import group_path
 from diffuscope.results.result import is_result
 
 if TYPE_CHECKING:
-    from diffuscope.ports import Port
+    from diffuscope.ports.raster import Raster
     from diffuscope.results.result import Result
 
 
-def choose_ports(result: Result, layer: str) -> tuple[Port, ...]:
+def choose_ports(result: Result, layer: str) -> tuple[Raster, ...]:
     """Return the output ports that `layer` (a key, a name or ``"all"``) means."""
     if layer == "all":
         return result.ports
@@ -74,7 +74,7 @@ def check_target(result: Result, path: Path, endings: tuple[str, ...], *, overwr
             raise InputError(f"{path} is something else and is never overwritten: choose another name.")
 
 
-def stored_bytes(result: Result, ports: tuple[Port, ...]) -> int:
+def stored_bytes(result: Result, ports: tuple[Raster, ...]) -> int:
     """Return how many bytes the pyramids of some ports take on disk."""
     files = (
         Path(folder) / name

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from diffuscope.errors import InputError
 from diffuscope.jobs.inputs import PortInput, Values
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 
 
 def parse_inputs(given: Sequence[str]) -> dict[str, str]:
@@ -40,7 +40,7 @@ def parse_ranges(given: Sequence[str]) -> dict[str, Values]:
     return found
 
 
-def check_ranges(ranges: Mapping[str, Values], ports: Sequence[Port]) -> None:
+def check_ranges(ranges: Mapping[str, Values], ports: Sequence[Raster]) -> None:
     """Refuse ranges that no port has a use for.
 
     Raises

@@ -20,11 +20,12 @@ from diffuscope.jobs.resume import check_resumed
 from diffuscope.jobs.room import check_out, check_room
 from diffuscope.jobs.settings import choose_settings, pick
 from diffuscope.jobs.worker import RemoteWork
-from diffuscope.model import Model, load_model
+from diffuscope.model.folder import Model, load_model
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.results.result import open_result
 from diffuscope.results.tissue import TissueMap
 from diffuscope.stains import StainStatistics
-from diffuscope.systems.base import SampleSettings, System
+from diffuscope.systems.base import System
 from diffuscope.tiling.plan import Plan, Region, Tile, parse_region
 
 
@@ -156,13 +157,13 @@ def prepare(
     settings = choose_settings(system, quality, sampler, steps, samples, options)
 
     ranges = dict(ranges or {})
-    check_ranges(ranges, system.inputs)
-    opened = open_inputs(source, system.inputs, loaded.name, mpp=mpp)
-    stained = [port.key for port in system.inputs if port.scale == "stain"]
+    check_ranges(ranges, system.input_rasters)
+    opened = open_inputs(source, system.input_rasters, loaded.name, mpp=mpp)
+    stained = [port.key for port in system.input_rasters if port.scale == "stain"]
     stains = _stains(begun) if normalise else dict.fromkeys(stained)
     ground = find_ground(opened, system, region=region, slices=slices, ranges=_ranges(begun) | ranges, stains=stains)
     inputs, plan = ground.inputs, ground.plan
-    check_room(out, plan, system.outputs)
+    check_room(out, plan, system.output_rasters)
     where = choose(asked, begun, loaded, settings, plan)
     if not asked.elsewhere:
         system.to(where.device)
@@ -185,7 +186,7 @@ def prepare(
             **ground.to_json(),
             **({"normalise": normalise} if stained else {}),
             **_options(system, settings),
-            **_measuring(system),
+            **system.measures,
         },
         compute=asdict(where),
         command=command_line(
@@ -264,9 +265,3 @@ def _options(system: System, settings: SampleSettings) -> dict[str, Any]:
     """Return every number of the system's own, also those that nobody chose."""
     options = {option.key: option.default for option in system.options} | dict(settings.options)
     return {"options": options} if options else {}
-
-
-def _measuring(system: System) -> dict[str, float]:
-    """Return the DAB threshold that a stain system was trained with: its results are measured by the same one."""
-    threshold = getattr(getattr(system, "config", None), "dab_threshold", None)
-    return {} if threshold is None else {"dab_threshold": threshold}

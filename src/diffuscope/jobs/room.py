@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from diffuscope.errors import InputError
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 from diffuscope.results.result import is_result
 from diffuscope.tiling.boxes import halves
 from diffuscope.tiling.plan import Plan
 
 
-def disk_need(plan: Plan, ports: tuple[Port, ...]) -> int:
+def disk_need(plan: Plan, ports: tuple[Raster, ...]) -> int:
     """Return an upper estimate of the bytes that a run writes: uncompressed pixels, pyramid, tiles in flight."""
     _, lengths = halves(plan.window)
     tile = prod(plan.shape)
@@ -49,7 +49,7 @@ def _existing_parent(out: Path) -> Path:
     return next(parent for parent in out.absolute().parents if parent.exists())
 
 
-def check_room(out: Path, plan: Plan, ports: tuple[Port, ...]) -> None:
+def check_room(out: Path, plan: Plan, ports: tuple[Raster, ...]) -> None:
     """Refuse a run that the disk may not have room for."""
     parent = _existing_parent(out)
     need, free = disk_need(plan, ports), shutil.disk_usage(parent).free

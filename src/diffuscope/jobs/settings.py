@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from diffuscope.diffusion.samplers import make_sampler
-from diffuscope.diffusion.schedule import Schedule
 from diffuscope.errors import InputError
-from diffuscope.systems.base import SampleSettings, System
+from diffuscope.ports.settings import SampleSettings
+from diffuscope.systems.base import System
 
 
 def choose_settings(
@@ -36,9 +35,7 @@ def choose_settings(
         preset = replace(preset, sampler=pick(sampler, system.samplers, "sampler"), steps=next(own, preset.steps))
     chosen = {**preset.options, **(options or {})}
     settings = replace(preset, steps=steps or preset.steps, samples=samples or preset.samples, options=chosen)
-    schedule = getattr(system, "schedule", None)
-    if isinstance(schedule, Schedule):
-        make_sampler(settings.sampler, schedule, settings.steps)  # refuses steps that the schedule has not
+    system.check(settings)
     return settings
 
 

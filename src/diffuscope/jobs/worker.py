@@ -16,9 +16,9 @@ from diffuscope.engine.compute import autocast
 from diffuscope.engine.fetch import Told
 from diffuscope.errors import InputError
 from diffuscope.jobs.inputs import Frame, Input, PortInput, open_again, read_tile
-from diffuscope.model import Model, load_model
+from diffuscope.model.folder import Model, load_model
 from diffuscope.networks.compiled import compile_parts
-from diffuscope.systems.base import SampleSettings
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.tiling.plan import Tile
 from diffuscope.version import __version__
 
@@ -88,7 +88,7 @@ class RemoteWork:
             if not loaded.tiles:
                 return Answer(unread=loaded.unread)
             device = torch.device(self.device)
-            steps = sample_tiles(model.system, loaded, self.frame.shape, self.settings, self.seed, self.batch, device)
+            steps = sample_tiles(model.tiled, loaded, self.frame.shape, self.settings, self.seed, self.batch, device)
             told = Told()
             try:
                 while True:
@@ -134,5 +134,5 @@ def _open(
         raise InputError(f"a worker has another model under the name {model}: put the same folder there.")
     if compile == "on":
         compile_parts(loaded.system.compiled_parts(), tell=_log.warning)
-    ports = {port.key: port for port in loaded.system.inputs}
+    ports = {port.key: port for port in loaded.system.input_rasters}
     return loaded, [open_again(given, ports[key]) for key, given in inputs]

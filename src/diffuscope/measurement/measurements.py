@@ -21,7 +21,7 @@ import zarr
 
 from diffuscope.errors import InputError
 from diffuscope.measurement.objects import Labelled, ObjectCounter, label_strip
-from diffuscope.ports import Stain, find_stains
+from diffuscope.ports.stains import Stain, find_stains
 from diffuscope.results.chunks import read_box
 from diffuscope.results.layout import open_images
 from diffuscope.stains.deconvolution import dab_density

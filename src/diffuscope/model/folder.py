@@ -12,17 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
 from diffuscope.errors import InputError
-from diffuscope.model.card import CONFIG, ModelCard, ModelConfig, read_config
+from diffuscope.model.card import CONFIG, ModelCard, ModelConfig, read_config, right_config
 from diffuscope.model.find import WEIGHTS, find_model
 from diffuscope.model.readme import readme
-from diffuscope.systems.base import System
-from diffuscope.systems.registry import build_system
+from diffuscope.systems.base import System, Tiled
+from diffuscope.systems.registry import build_system, configure
 
 # Formats that run code when they are opened; torch, numpy and scikit-learn write pickles under these names.
 PICKLES = frozenset({".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".joblib", ".npy", ".npz"})
@@ -49,6 +48,19 @@ class Model:
     system: System
     path: Path
     stated: ModelConfig
+
+    @property
+    def tiled(self) -> Tiled:
+        """The system, of a model that runs tile by tile.
+
+        Raises
+        ------
+        InputError
+            It takes whole cases.
+        """
+        if not isinstance(self.system, Tiled):
+            raise InputError(f"{self.name} takes whole cases and does not run tile by tile.")
+        return self.system
 
     @property
     def card(self) -> ModelCard:
@@ -104,7 +116,8 @@ def load_model(model: str | Path, device: str = "cpu") -> Model:
         tensors = load(stored)
     except SafetensorError as error:
         raise InputError(f"{weights} is not a safetensors file: fetch the model again.") from error
-    system = _build(config, folder)
+    with right_config(folder):
+        system = build_system(config.system, config.config)
     _fill(system, tensors, weights)
     return Model(name, system.to(device).eval(), folder, config)
 
@@ -152,8 +165,7 @@ def save_model(
         for key, value in system.state_dict().items()
     }
     stored = save(half)
-    configured = getattr(system, "config", None)
-    defaults = configured.model_dump(mode="json") if isinstance(configured, BaseModel) else {}
+    defaults = configure(system_name, config).model_dump(mode="json")
     stated = ModelConfig(
         system=system_name,
         config=defaults | dict(config),
@@ -206,15 +218,6 @@ def _refuse_pickles(folder: Path) -> None:
                 f"{folder} holds {path.relative_to(folder)}, a format that can run code when opened: "
                 "keep only model.safetensors, config.json and README.md there."
             )
-
-
-def _build(config: ModelConfig, folder: Path) -> System:
-    try:
-        return build_system(config.system, config.config)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(("config", *(str(part) for part in first["loc"])))
-        raise InputError(f"{folder / CONFIG} has a wrong entry at {where}: {first['msg']}.") from error
 
 
 def _fill(system: System, tensors: Mapping[str, Tensor], weights: Path) -> None:

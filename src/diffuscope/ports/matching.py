@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 
 # What laboratories call the same thing, by a word of the port's name or key; the likeliest first.
 _SYNONYMS = {
@@ -20,7 +20,7 @@ _SYNONYMS = {
 _SHORT = 3
 
 
-def guess_channels(names: Sequence[str], ports: Sequence[Port]) -> dict[str, int] | None:
+def guess_channels(names: Sequence[str], ports: Sequence[Raster]) -> dict[str, int] | None:
     """Match the channels of a file to the inputs of a system.
 
     Every input takes the channel that fits its name, key or synonyms best: the same name first, then a word of it,
@@ -31,7 +31,7 @@ def guess_channels(names: Sequence[str], ports: Sequence[Port]) -> dict[str, int
     ----------
     names : sequence of str
         Of the channels, as the file has them.
-    ports : sequence of Port
+    ports : sequence of Raster
         Inputs, of one channel each.
 
     Returns
@@ -50,7 +50,7 @@ def guess_channels(names: Sequence[str], ports: Sequence[Port]) -> dict[str, int
     return found if len(set(found.values())) == len(found) else None
 
 
-def port_words(port: Port) -> list[str]:
+def port_words(port: Raster) -> list[str]:
     """Return the words by which an input's channel is known, the surest first."""
     own = [port.name.lower(), port.key.lower(), *(channel.lower() for channel in port.channels)]
     common = [

@@ -14,7 +14,7 @@ import zarr
 from numpy.typing import NDArray
 
 from diffuscope.files.durable import names_to_disk
-from diffuscope.ports import state_port
+from diffuscope.ports.state import state_port
 from diffuscope.results.cells import Blend, Cells
 from diffuscope.results.chunks import Patch, write_chunk
 from diffuscope.results.computed import Computed
@@ -28,7 +28,8 @@ from diffuscope.tiling.boxes import Box, chunks, halves, union
 from diffuscope.tiling.plan import Plan, Tile
 
 if TYPE_CHECKING:
-    from diffuscope.ports import Port, Value
+    from diffuscope.ports.numbers import Value
+    from diffuscope.ports.raster import Raster
 
 
 class Canvas:
@@ -49,7 +50,7 @@ class Canvas:
         Result folder; must not exist, unless `resume`.
     plan : Plan
         What is computed.
-    ports : sequence of Port
+    ports : sequence of Raster
         Output ports, the main one first.
     mpp : float, optional
         µm per canvas px of a slide (its µm/px times the plan's factor); a volume's plan knows its spacing.
@@ -69,7 +70,7 @@ class Canvas:
         path: Path,
         *,
         plan: Plan,
-        ports: Sequence[Port],
+        ports: Sequence[Raster],
         mpp: float | None = None,
         record: Mapping[str, Any],
         values: Sequence[Value] = (),

@@ -17,7 +17,7 @@ from diffuscope.tiling.boxes import Box, box_slices, halves
 from diffuscope.tiling.plan import Plan, Tile
 
 if TYPE_CHECKING:
-    from diffuscope.ports import Port
+    from diffuscope.ports.raster import Raster
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -49,13 +49,13 @@ class Cells:
     ----------
     plan : Plan
         The grid and the tiles that are computed.
-    ports : sequence of Port
+    ports : sequence of Raster
         Images, in the order in which a tile's parts are kept.
     kept : KeptParts
         Parts of finished tiles.
     """
 
-    def __init__(self, plan: Plan, ports: Sequence[Port], kept: KeptParts) -> None:
+    def __init__(self, plan: Plan, ports: Sequence[Raster], kept: KeptParts) -> None:
         self._plan, self._ports, self._kept = plan, ports, kept
 
     def of(self, tile: Tile) -> list[Cell]:
@@ -111,7 +111,7 @@ class Cells:
         return np.split(stacked, np.cumsum([len(port.channels) for port in self._ports])[:-1])
 
 
-def to_stored(values: NDArray[np.floating], port: Port) -> NDArray[np.generic]:
+def to_stored(values: NDArray[np.floating], port: Raster) -> NDArray[np.generic]:
     """Return physical values in the port's stored type, integers rounded to nearest and clipped."""
     if port.dtype == "float32":
         return np.asarray(values, np.float32)

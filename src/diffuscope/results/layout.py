@@ -17,7 +17,7 @@ import zarr
 from diffuscope.tiling.boxes import chunk_shape
 
 if TYPE_CHECKING:
-    from diffuscope.ports import Port
+    from diffuscope.ports.raster import Raster
 
 SMALLEST = 256
 ATTRS = "diffuscope"
@@ -25,7 +25,7 @@ ATTRS = "diffuscope"
 SLIDE_FORMAT, VOLUME_FORMAT = 1, 2
 
 
-def group_path(ports: Sequence[Port], key: str) -> str:
+def group_path(ports: Sequence[Raster], key: str) -> str:
     """Return where the image of output `key` lies: the root for the first port, else a group of its name."""
     return "" if ports[0].key == key else f"{key}/"
 
@@ -41,7 +41,7 @@ def level_shapes(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
 
 def create_images(
     root: zarr.Group,
-    ports: Sequence[Port],
+    ports: Sequence[Raster],
     *,
     shape: tuple[int, ...],
     spacing: tuple[float, ...],
@@ -53,7 +53,7 @@ def create_images(
     ----------
     root : zarr.Group
         An empty zarr v2 group.
-    ports : sequence of Port
+    ports : sequence of Raster
         Output ports, the main one first.
     shape : tuple of int
         Canvas size in px: (height, width) of a slide's, (depth, height, width) of a volume's.
@@ -90,7 +90,7 @@ def create_images(
     return images
 
 
-def open_images(root: zarr.Group, ports: Sequence[Port]) -> dict[str, list[zarr.Array[Any]]]:
+def open_images(root: zarr.Group, ports: Sequence[Raster]) -> dict[str, list[zarr.Array[Any]]]:
     """Open the pyramids of all outputs for reading, as `create_images` returns them."""
     images = {}
     for port in ports:
@@ -126,7 +126,7 @@ def _multiscale(name: str, levels: int, spacing: tuple[float, ...], origin: tupl
     return {"version": "0.4", "name": name, "axes": axes, "datasets": datasets, "type": "area mean"}
 
 
-def _omero(port: Port) -> dict[str, Any]:
+def _omero(port: Raster) -> dict[str, Any]:
     """Return the rendering block: channel names, colours and the port's contrast."""
     colours = ("FF0000", "00FF00", "0000FF") if port.kind == "rgb" else ("FFFFFF",) * len(port.channels)
     low, high = port.range

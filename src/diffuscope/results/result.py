@@ -11,13 +11,15 @@ import dask.array as da
 import zarr
 
 from diffuscope.errors import InputError
+from diffuscope.ports.port import rasters
+from diffuscope.ports.state import read_port
 from diffuscope.results.layout import ATTRS, VOLUME_FORMAT, open_images
 from diffuscope.results.place import Place
 from diffuscope.results.tissue import TissueMap, load_tissue
 from diffuscope.results.values import TileValues, load_values
 
 if TYPE_CHECKING:
-    from diffuscope.ports import Port
+    from diffuscope.ports.raster import Raster
 
 TABLE = "table.csv"
 
@@ -34,7 +36,7 @@ class Result:
         False while the run goes on, or where it was cancelled or killed.
     done, tiles : int
         Tiles finished (as of the last refresh) and planned.
-    ports : tuple of Port
+    ports : tuple of Raster
         Output ports, the main one first.
     images : dict of str to list of dask array
         Pyramid levels by port key, finest first, (y, x, c) of a slide and (z, y, x, c) of a volume; arrays read
@@ -56,7 +58,7 @@ class Result:
     complete: bool
     done: int
     tiles: int
-    ports: tuple[Port, ...]
+    ports: tuple[Raster, ...]
     images: dict[str, list[da.Array]]
     place: Place
     tissue: TissueMap | None
@@ -110,9 +112,6 @@ def open_result(path: str | Path) -> Result:
     InputError
         There is no such folder, it is not a Diffuscope result, or a newer version wrote it.
     """
-    # Only here: a reader that asks `is_result` must not wait for torch.
-    from diffuscope.ports import read_port
-
     path = Path(path)
     if not path.exists():
         raise InputError(f"{path} does not exist: give the folder that a run wrote.")
@@ -122,7 +121,7 @@ def open_result(path: str | Path) -> Result:
     about: Any = root.attrs[ATTRS]
     if about["version"] > VOLUME_FORMAT:
         raise InputError(f"{path.name} was written by a newer Diffuscope: update to open it.")
-    ports = tuple(read_port(port) for port in about["ports"])
+    ports = rasters(read_port(port) for port in about["ports"])
     try:
         arrays = open_images(root, ports)
     except (KeyError, OSError) as error:

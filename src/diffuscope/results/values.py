@@ -17,7 +17,7 @@ import zarr
 from numpy.typing import NDArray
 
 from diffuscope.files.durable import to_disk
-from diffuscope.ports import Value
+from diffuscope.ports.numbers import Value
 
 if TYPE_CHECKING:
     from diffuscope.tiling.plan import Plan

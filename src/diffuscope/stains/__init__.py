@@ -1,5 +1,6 @@
-"""Optical density, colour deconvolution, stain vectors and normalisation, coarse masks (no torch, no Qt)."""
+"""Optical density, colour deconvolution, stain vectors, normalisation, augmentation, coarse masks (no torch, no Qt)."""
 
+from diffuscope.stains.augmentation import augment_stain
 from diffuscope.stains.deconvolution import HDAB, HED, combine, dab_density, optical_density, separate
 from diffuscope.stains.masks import coarse_mask, fill_rims, mean_plus_two_sigma, signed_distance
 from diffuscope.stains.multiplex import CHROMOGENS, multiplex
@@ -12,6 +13,7 @@ __all__ = [
     "HED",
     "REFERENCE",
     "StainStatistics",
+    "augment_stain",
     "coarse_mask",
     "combine",
     "dab_density",

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -16,8 +17,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from diffuscope.diffusion.samplers import SAMPLERS
-from diffuscope.ports import Option, Port, Value
+from diffuscope.diffusion.names import SAMPLERS
+from diffuscope.errors import InputError
+from diffuscope.ports.declaration import Declaration
+from diffuscope.ports.numbers import Option, Value
+from diffuscope.ports.port import Port, rasters
+from diffuscope.ports.raster import Raster
+from diffuscope.ports.settings import SampleSettings
+from diffuscope.ports.table import Row
+
+#: What a whole system gets of an input: an image or labels, a row of a table, a text.
+CaseInput = Tensor | Row | str
 
 
 class Noise(Protocol):
@@ -35,26 +45,12 @@ class Noise(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class SampleSettings:
-    """How to sample: what `System.sample` needs besides the images.
+class CaseNoise(Protocol):
+    """Standard normal noise of a whole case, keyed by index (see `diffuscope.diffusion.noise.CaseNoise`)."""
 
-    Attributes
-    ----------
-    sampler : str
-        A name known to `diffuscope.diffusion.samplers`.
-    steps : int
-        Network evaluations of the main branch per sample.
-    samples : int
-        K ≥ 1, the number of samples drawn per tile.
-    options : mapping of str to float
-        The system's own numbers by key (see `System.options`); those left out have their defaults.
-    """
-
-    sampler: str
-    steps: int
-    samples: int = 1
-    options: Mapping[str, float] = field(default_factory=dict)
+    def __call__(self, port: str, *, sample: int, step: int, shape: tuple[int, ...]) -> Tensor:
+        """Return noise of a shape: each number is a function of (seed, port, sample, step) and its index."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -78,76 +74,69 @@ class Estimate:
     values: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-class System(nn.Module, ABC):
-    """A diffusion system: ports in, ports out, `sample` and `loss`.
+class System(nn.Module):
+    """What all systems have: a declaration, a loss, and parts that are trained or compiled.
 
-    A system runs over slides, over volumes slice by slice (`depth` 1), or over volumes in 3D patches
-    (`depth` > 1). Slice by slice it sees no more axes than on a slide: of each channel the 2 · `context` + 1
-    slices around the one that it computes follow each other along c.
+    Parameters
+    ----------
+    declared : Declaration, optional
+        Its attributes become those of the system (see there); a class may state them itself instead.
 
     Attributes
     ----------
-    inputs, outputs : tuple of Port
-        The first output is the main result, the others are its maps.
-    tile, overlap : int
-        Tile side and overlap in px at the ports' µm/px with which the engine should run it.
-    depth, overlap_depth : int
-        Slices of a tile and their overlap with the next in a volume, at the model's spacing; overlap_depth ≤ depth / 2.
-    context : int
-        Slices before and after a tile that are read with it in a volume but not computed; beyond the first and
-        the last slice of the volume these are repeated.
-    presets : dict of str to SampleSettings
-        Named qualities, e.g. ``{"fast": …, "reference": …}``; the first is the default.
-    samplers : tuple of str
-        Names that `SampleSettings.sampler` may have.
-    values : tuple of Value
-        What it tells of each tile at each network evaluation, in `Estimate.values`.
-    options : tuple of Option
-        Numbers of its own that a run may set, in `SampleSettings.options`.
     recordable : bool
         Whether `sample` does the same operations for every batch of one shape, on one device, and never looks at what
         comes of them: a CUDA graph may then stand for it.
     """
 
+    task: str = ""
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
-    tile: int
-    overlap: int
-    depth: int = 1
-    overlap_depth: int = 0
-    context: int = 0
-    presets: dict[str, SampleSettings]
+    any_of: tuple[tuple[str, ...], ...] = ()
+    presets: Mapping[str, SampleSettings]
     samplers: tuple[str, ...] = SAMPLERS
     values: tuple[Value, ...] = ()
     options: tuple[Option, ...] = ()
+    tile: int = 0
+    overlap: int = 0
+    depth: int = 1
+    overlap_depth: int = 0
+    context: int = 0
+    patch: int = 128
+    measures: Mapping[str, float] = MappingProxyType({})
+    panels: tuple[str, ...] = ()
     recordable: bool = False
 
-    @abstractmethod
-    def sample(
-        self, inputs: Mapping[str, Tensor], noise: Noise, settings: SampleSettings
-    ) -> Generator[Estimate, None, dict[str, Tensor]]:
-        """Sample one batch of tiles, yielding after every network evaluation.
+    def __init__(self, declared: Declaration | None = None) -> None:
+        super().__init__()
+        for one in fields(declared) if declared is not None else ():
+            setattr(self, one.name, getattr(declared, one.name))
 
-        Parameters
-        ----------
-        inputs : mapping of str to Tensor
-            By input key, float32 in the port's physical range, on the system's device: (n, c, h, w) of a slide,
-            (n, c · (2 · context + 1), h, w) of slices, (n, c, depth + 2 · context, h, w) of 3D patches.
-        noise : Noise
-            Standard normal noise keyed by place.
-        settings : SampleSettings
-            Sampler, steps, number of samples.
+    @property
+    def declared(self) -> Declaration:
+        """All that it declares."""
+        return Declaration(**{one.name: getattr(self, one.name) for one in fields(Declaration)})
 
-        Returns
-        -------
-        dict of str to Tensor
-            By output key, float32 (n, c, h, w), or (n, c, depth, h, w) of 3D patches, in the port's physical
-            range, on any device (the generator's return value). The caller may close the generator between any two
-            evaluations; nothing is kept then.
+    @property
+    def input_rasters(self) -> tuple[Raster, ...]:
+        """The images among its inputs."""
+        return rasters(self.inputs)
+
+    @property
+    def output_rasters(self) -> tuple[Raster, ...]:
+        """The images among its outputs."""
+        return rasters(self.outputs)
+
+    def check(self, settings: SampleSettings) -> None:
+        """Refuse settings that it cannot follow.
+
+        Raises
+        ------
+        InputError
+            E.g. more steps than the schedule has.
         """
 
-    @abstractmethod
-    def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+    def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:  # noqa: ARG002
         """Return the training loss: ``{"loss": total, ...its terms}``, scalars.
 
         Parameters
@@ -157,6 +146,7 @@ class System(nn.Module, ABC):
         generator : torch.Generator
             Source of t and ε, so that a step is a function of (seed, step); numbers are drawn on its own device.
         """
+        raise InputError(f"{type(self).__name__} is a system that is not trained.")
 
     def objectives(self) -> dict[str, list[nn.Parameter]]:
         """Which parameters follow which term of `loss`; ``{"loss": all}`` but for adversarial training.
@@ -206,3 +196,61 @@ class System(nn.Module, ABC):
             What `loss` gets of this crop, (h, w, c).
         """
         return dict(crops)
+
+
+class Tiled(System, ABC):
+    """A system that runs over slides and volumes tile by tile.
+
+    Its inputs are images; a score that it gives is that of a tile, and the result has the mean over all tiles.
+    """
+
+    @abstractmethod
+    def sample(
+        self, inputs: Mapping[str, Tensor], noise: Noise, settings: SampleSettings
+    ) -> Generator[Estimate, None, dict[str, Tensor]]:
+        """Sample one batch of tiles, yielding after every network evaluation.
+
+        Parameters
+        ----------
+        inputs : mapping of str to Tensor
+            By input key, float32 in the port's physical range, on the system's device: (n, c, h, w) of a slide,
+            (n, c · (2 · context + 1), h, w) of slices, (n, c, depth + 2 · context, h, w) of 3D patches.
+        noise : Noise
+            Standard normal noise keyed by place.
+        settings : SampleSettings
+            Sampler, steps, number of samples.
+
+        Returns
+        -------
+        dict of str to Tensor
+            By output key, float32 (n, c, h, w), or (n, c, depth, h, w) of 3D patches, in the port's physical
+            range, on any device (the generator's return value). The caller may close the generator between any two
+            evaluations; nothing is kept then.
+        """
+
+
+class Whole(System, ABC):
+    """A system that takes one case at once: images, tables and texts in; images, scores and texts out."""
+
+    @abstractmethod
+    def sample(
+        self, inputs: Mapping[str, CaseInput], noise: CaseNoise, settings: SampleSettings
+    ) -> Generator[Estimate, None, dict[str, Tensor | str]]:
+        """Sample one case, yielding after every network evaluation.
+
+        Parameters
+        ----------
+        inputs : mapping of str to Tensor, dict or str
+            By key of the inputs that were given. Of a raster float32 (c, h, w) or (c, d, h, w) in the port's physical
+            range, of a mask int64 (h, w) or (d, h, w), on the system's device; of a table its row; of a text itself.
+        noise : CaseNoise
+            Standard normal noise keyed by index.
+        settings : SampleSettings
+            Sampler, steps, number of samples, the outputs that are wanted.
+
+        Returns
+        -------
+        dict of str to Tensor or str
+            By key of each output that is wanted (the generator's return value). Of a raster float32 shaped as those
+            that came in, of a score float32 (samples,) in [0, 1], of a text itself.
+        """

@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
+from diffuscope.systems.base import Tiled
 from diffuscope.training.checkpoints import Keep
 from diffuscope.training.events import StepDone, TrainingEvent, Validated
 from diffuscope.training.module import Training
@@ -95,16 +96,17 @@ class Log(Callback):
         if trainer.is_global_zero:
             terms, step = self._module.validation_terms(), trainer.global_step
             self._write(trainer, "validation", terms)
-            picture = self._folder / "validation" / f"step-{step:08d}.png"
-            with trainer.precision_plugin.forward_context():
-                draw(self._module.average, self._module.data.validation[0], picture, device=self._module.device)
+            picture, system = self._folder / "validation" / f"step-{step:08d}.png", self._module.average
+            if is_drawn := isinstance(system, Tiled):
+                with trainer.precision_plugin.forward_context():
+                    draw(system, self._module.data.validation[0], picture, device=self._module.device)
             self._tell(
                 Validated(
                     step=step,
                     steps=self._module.plan.steps,
                     terms=terms,
                     best=terms["loss"] < self._keep.best_loss,
-                    picture=str(picture),
+                    picture=str(picture) if is_drawn else "",
                 )
             )
         self._ready = monotonic()

@@ -11,18 +11,19 @@ import torch
 from pydantic import ValidationError
 
 from diffuscope.errors import InputError
-from diffuscope.model import Model, ModelCard, load_model
+from diffuscope.model.card import ModelCard
+from diffuscope.model.folder import Model, load_model
+from diffuscope.simulation.restaining.crops import batch_at, held_crops
+from diffuscope.simulation.restaining.painting import Painter
+from diffuscope.simulation.restaining.sources import make_pairs
 from diffuscope.systems.base import System
 from diffuscope.systems.registry import build_system
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.data.crops import batches_of, crops_of, read_cases, whole_slices_of
-from diffuscope.training.data.painting import Painter
-from diffuscope.training.data.pairs import batch_at, held_crops, make_pairs
 from diffuscope.training.data.targets import with_targets
-from diffuscope.training.recipe import Recipe
+from diffuscope.training.recipe import Cases, Recipe
 
 # Side of a crop where the system's configuration does not say, px.
-_SIDE = 128
 _HELD = 32
 
 
@@ -50,7 +51,7 @@ class Start:
     @property
     def side(self) -> int:
         """Side of a training crop, px."""
-        return int(getattr(getattr(self.system, "config", None), "patch", _SIDE))
+        return self.system.patch
 
 
 def make_start(recipe: Recipe) -> Start:
@@ -93,7 +94,7 @@ def make_data(recipe: Recipe, start: Start, folder: Path) -> tuple[TrainingData,
     Parameters
     ----------
     recipe : Recipe
-        Its cases, or its sources.
+        For its data.
     start : Start
         For what the system takes.
     folder : Path
@@ -103,7 +104,7 @@ def make_data(recipe: Recipe, start: Start, folder: Path) -> tuple[TrainingData,
     -------
     TrainingData
     dict of str to str
-        Part (``"train"``, ``"validation"``, ``"test"``) of each case; empty for sources.
+        Part (``"train"``, ``"validation"``, ``"test"``) of each case; empty for simulated data.
 
     Raises
     ------
@@ -111,7 +112,7 @@ def make_data(recipe: Recipe, start: Start, folder: Path) -> tuple[TrainingData,
         Files are missing or do not fit.
     """
     plan = recipe.optimisation
-    if recipe.data is not None:
+    if isinstance(recipe.data, Cases):
         parts = read_cases(recipe, recipe.data, start.system, folder)
         common = {"seed": plan.seed, "batch": plan.batch}
         if recipe.data.whole_slices:
@@ -119,8 +120,8 @@ def make_data(recipe: Recipe, start: Start, folder: Path) -> tuple[TrainingData,
         else:
             data = crops_of(parts, recipe.data, start.system, side=start.side, **common)
         return _targets(data, recipe, start), {case.name: part for part, cases in parts.items() for case in cases}
-    port = start.system.inputs[0]
-    pairs = make_pairs(recipe, folder, mpp=port.mpp)
+    port = start.system.input_rasters[0]
+    pairs = make_pairs(recipe.data, folder, mpp=port.mpp)
     threshold = start.config.get("dab_threshold", 0.15)
     normalised = port.scale == "stain"
     held = held_crops(
@@ -130,14 +131,14 @@ def make_data(recipe: Recipe, start: Start, folder: Path) -> tuple[TrainingData,
         raise InputError("no held-out block of the recipe's sources has a cell: add a larger source.")
     validation = batches_of(held, plan.batch)
     if start.config.get("auxiliary") == "probability":
-        painter = Painter(pairs, size=plan.batch, patch=start.side, positive_share=recipe.positive_share)
+        painter = Painter(pairs, size=plan.batch, patch=start.side, positive_share=recipe.data.positive_share)
         return TrainingData(lambda number: painter.places(number, seed=plan.seed), validation, painter.paint), {}
     batches = partial(
         batch_at,
         pairs,
         size=plan.batch,
         patch=start.side,
-        positive_share=recipe.positive_share,
+        positive_share=recipe.data.positive_share,
         dab_threshold=threshold,
         normalised=normalised,
     )
@@ -169,11 +170,11 @@ def make_card(recipe: Recipe, start: Start, parts: dict[str, str]) -> ModelCard:
     """
     if recipe.card is not None:
         return recipe.card
-    assert recipe.data is not None
+    assert isinstance(recipe.data, Cases)
     names = [sum(1 for part in parts.values() if part == which) for which in ("train", "validation", "test")]
-    inputs = ", ".join(port.name for port in start.system.inputs)
-    main = start.system.outputs[0]
-    of_volumes = start.system.inputs[0].spacing is not None
+    inputs = ", ".join(port.name for port in start.system.input_rasters)
+    main = start.system.output_rasters[0]
+    of_volumes = start.system.input_rasters[0].spacing is not None
     scale = f"{main.mpp / 1000:g} mm per px" if of_volumes else f"{main.mpp:g} µm/px"
     begun = f", begun from the weights of {recipe.init_from}" if start.origin is not None else ""
     licence = f" The weights that it began from: {start.origin.card.licence}" if start.origin is not None else ""

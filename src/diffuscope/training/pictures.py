@@ -12,20 +12,20 @@ from PIL import Image
 from torch import Tensor
 
 from diffuscope.diffusion.noise import TileNoise
-from diffuscope.ports import Port
-from diffuscope.systems.base import System
+from diffuscope.ports.raster import Raster
+from diffuscope.systems.base import Tiled
 from diffuscope.training.data.batches import laid_out
 
 _EXAMPLES, _GAP = 4, 4
 
 
 @torch.no_grad()
-def sample(system: System, batch: Mapping[str, Tensor], *, device: torch.device, seed: int = 0) -> dict[str, Tensor]:
+def sample(system: Tiled, batch: Mapping[str, Tensor], *, device: torch.device, seed: int = 0) -> dict[str, Tensor]:
     """Sample a system on a batch with its default preset.
 
     Parameters
     ----------
-    system : System
+    system : Tiled
         On `device`.
     batch : mapping of str to Tensor
         Its inputs and perhaps more, float32 (n, c, h, w) or (n, c, d, h, w).
@@ -37,9 +37,9 @@ def sample(system: System, batch: Mapping[str, Tensor], *, device: torch.device,
     Returns
     -------
     dict of str to Tensor
-        As `System.sample` returns, on the CPU.
+        As `Tiled.sample` returns, on the CPU.
     """
-    inputs = {port.key: laid_out(batch[port.key].to(device)) for port in system.inputs}
+    inputs = {port.key: laid_out(batch[port.key].to(device)) for port in system.input_rasters}
     first = next(iter(inputs.values()))
     height, width = first.shape[-2:]
     # Side by side on an imagined slide.
@@ -54,12 +54,12 @@ def sample(system: System, batch: Mapping[str, Tensor], *, device: torch.device,
             return {key: value.cpu() for key, value in end.value.items()}
 
 
-def draw(system: System, batch: Mapping[str, Tensor], path: Path, *, device: torch.device) -> None:
+def draw(system: Tiled, batch: Mapping[str, Tensor], path: Path, *, device: torch.device) -> None:
     """Write a picture with a row for each of the first examples of a batch: inputs, truth, sample.
 
     Parameters
     ----------
-    system : System
+    system : Tiled
         On `device`.
     batch : mapping of str to Tensor
         Inputs, and the truth of the main output where there is one. An input that is not there, as of a system that is
@@ -70,9 +70,9 @@ def draw(system: System, batch: Mapping[str, Tensor], path: Path, *, device: tor
         Where the system is.
     """
     few = {key: value[:_EXAMPLES] for key, value in batch.items()}
-    main = system.outputs[0]
-    shown = [(port, few[port.key]) for port in system.inputs if port.key in few]
-    for port in system.inputs:
+    main = system.output_rasters[0]
+    shown = [(port, few[port.key]) for port in system.input_rasters if port.key in few]
+    for port in system.input_rasters:
         if port.key not in few:
             # Each slice stands for its neighbours, too.
             few[port.key] = _rescaled(few[main.key], main, port).repeat_interleave(2 * system.context + 1, dim=1)
@@ -86,7 +86,7 @@ def draw(system: System, batch: Mapping[str, Tensor], path: Path, *, device: tor
     Image.fromarray(np.concatenate(rows)).save(path)
 
 
-def _picture(values: Tensor, port: Port) -> NDArray[np.uint8]:
+def _picture(values: Tensor, port: Raster) -> NDArray[np.uint8]:
     """Return (c, h, w) or (c, d, h, w), then its middle slice, as 8-bit RGB over the port's range.
 
     Of a slice with its neighbours, as of several channels that are no colours, it is the middle one.
@@ -99,7 +99,7 @@ def _picture(values: Tensor, port: Port) -> NDArray[np.uint8]:
     return grey if port.kind == "rgb" and grey.shape[2] == 3 else np.repeat(grey[..., [grey.shape[2] // 2]], 3, axis=2)
 
 
-def _rescaled(values: Tensor, own: Port, other: Port) -> Tensor:
+def _rescaled(values: Tensor, own: Raster, other: Raster) -> Tensor:
     """Bring values linearly from one port's range to another's."""
     part = (values - own.range[0]) / (own.range[1] - own.range[0])
     return part * (other.range[1] - other.range[0]) + other.range[0]

@@ -4,38 +4,19 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
 from diffuscope.errors import InputError
 from diffuscope.model.card import ModelCard
+from diffuscope.simulation.restaining.sources import Restaining, Source
+from diffuscope.training.old_recipes import modern
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Source(_Strict):
-    """One H&E file to train on.
-
-    Attributes
-    ----------
-    file : str
-        Path relative to the data folder (the package's sample data by default).
-    mpp : float, optional
-        Assumed µm per pixel of a file that states none.
-    evidence : str
-        Why that value, in one sentence; required with `mpp`.
-    weight : float
-        Share of crops, relative to the other sources.
-    """
-
-    file: str
-    mpp: float | None = Field(default=None, gt=0)
-    evidence: str = ""
-    weight: float = Field(default=1.0, gt=0)
 
 
 class Cases(_Strict):
@@ -128,10 +109,22 @@ class Optimisation(_Strict):
         return value
 
 
+def _kind(data: Any) -> str:
+    """Return which kind of data is meant: what names no simulation is a user's own."""
+    named = isinstance(data, dict) and "simulation" in data
+    return "restaining" if named or isinstance(data, Restaining) else "cases"
+
+
+Data = Annotated[
+    Annotated[Cases, Tag("cases")] | Annotated[Restaining, Tag("restaining")],
+    Discriminator(_kind),
+]
+
+
 class Recipe(_Strict):
     """What makes a model: system, data, optimisation and card.
 
-    It trains either on `data`, a user's own cases, or on `sources` that the teacher restains.
+    Recipes as they were written before are read as well (see `diffuscope.training.old_recipes`).
 
     Attributes
     ----------
@@ -142,54 +135,37 @@ class Recipe(_Strict):
     config : dict
         The system's configuration; with `init_from`, what differs from that model's.
     init_from : str, optional
-        Model to go on from: a name of the shelf, or a model folder.
-    data : Cases, optional
-        See there.
-    stain : {"CD3", "CK8/18"}, optional
-        What the teacher paints; this or `stains`.
-    stains : tuple of {"CD3", "CK8/18"}
-        What it paints in turns, one stain a batch, for a system of several stains.
+        Model to go on from: a model's name, or a model folder.
+    data : Cases or Restaining
+        A user's own cases, or what ``simulation`` names.
     masks : {"threshold", "learned"}
         Where the coarse masks come from: the DAB threshold, or a segmentation network that learned from those masks
         and is then asked instead (see `diffuscope.training.data.masks`).
-    sources : tuple of Source
-        H&E files for the teacher.
-    positive_share : float
-        Share of crops that are centred on a cell that the teacher may paint: sparse stains are otherwise rarely seen.
-    phantoms : int
-        Number of simulated tissues beside the sources.
-    phantom_weight : float
-        Share of crops of all phantoms together, relative to the sources.
     optimisation : Optimisation
         See there.
     card : ModelCard, optional
-        The card, without figures; default: one that says what the recipe says. `sources` need one.
+        The card, without figures; default: one that says what the recipe says. Simulated data need one.
     """
 
     name: str = Field(min_length=1)
     system: str = ""
     config: dict[str, Any] = Field(default_factory=dict)
     init_from: str | None = None
-    data: Cases | None = None
-    stain: Literal["CD3", "CK8/18"] | None = None
-    stains: tuple[Literal["CD3", "CK8/18"], ...] = ()
+    data: Data
     masks: Literal["threshold", "learned"] = "threshold"
-    sources: tuple[Source, ...] = ()
-    positive_share: float = Field(default=0.5, ge=0, le=1)
-    phantoms: int = Field(default=0, ge=0)
-    phantom_weight: float = Field(default=1.0, gt=0)
     optimisation: Optimisation
     card: ModelCard | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_today(cls, given: Any) -> Any:
+        return modern(given) if isinstance(given, dict) else given
+
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if (self.data is None) == (not self.sources):
-            raise ValueError("give either data (your own cases) or sources (H&E for the teacher), and not both")
-        if self.sources and (self.stain is None) == (not self.stains):
-            raise ValueError("a recipe with sources states either stain or stains")
-        if self.sources and self.card is None:
-            raise ValueError("a recipe with sources has a card")
-        if self.stains and self.masks == "learned":
+        if isinstance(self.data, Restaining) and self.card is None:
+            raise ValueError("a recipe with simulated data has a card")
+        if isinstance(self.data, Restaining) and self.data.stains and self.masks == "learned":
             raise ValueError("masks are learned for one stain, and a system of several stains has no use for them")
         if not self.system and self.init_from is None:
             raise ValueError("give a system, or a model to go on from (init_from)")
@@ -216,7 +192,8 @@ def load_recipe(path: Path | str) -> Recipe:
         said = first["msg"].removeprefix("Value error, ")
         if not first["loc"]:
             raise InputError(f"The recipe {path} is not whole: {said}.") from error
-        where = ".".join(str(part) for part in first["loc"])
+        # What kind of data it was taken for is no entry.
+        where = ".".join(str(part) for part in first["loc"] if part not in ("cases", "restaining"))
         near = difflib.get_close_matches(str(first["loc"][-1]), _keys(Recipe), n=1)
         hint = f" (did you mean {near[0]!r}?)" if near and first["type"] == "extra_forbidden" else ""
         raise InputError(f"The recipe {path} has a wrong entry at {where!r}: {said}{hint}.") from error
@@ -225,6 +202,6 @@ def load_recipe(path: Path | str) -> Recipe:
 def _keys(model: type[BaseModel]) -> list[str]:
     """Field names of a model and of the models in it."""
     names = list(model.model_fields)
-    for nested in (Source, Cases, Optimisation, ModelCard):
+    for nested in (Cases, Restaining, Source, Optimisation, ModelCard):
         names += list(nested.model_fields)
     return names

@@ -17,7 +17,7 @@ import tifffile
 import zarr
 from patience import MILLISECONDS
 
-from diffuscope.model import load_model, save_model
+from diffuscope.model.folder import load_model, save_model
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.registry import build_system
 

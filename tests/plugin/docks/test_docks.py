@@ -11,7 +11,7 @@ import pytest
 import torch
 from patience import MILLISECONDS
 
-from diffuscope.model import load_model, save_model
+from diffuscope.model.folder import load_model, save_model
 from diffuscope.results.result import open_result
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.registry import build_system

@@ -33,7 +33,7 @@ from diffuscope.plugin.panels.export_choices import (
 )
 from diffuscope.plugin.panels.translation_view import is_part, views, visible
 from diffuscope.plugin.panels.translation_view import told as told_of
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import Result, open_result
 from diffuscope.scans import open_volume
@@ -52,7 +52,7 @@ from diffuscope.plugin.layers.slides import add_region_layer
 
 SHAPE, SPACING = (6, 12, 10), (3.0, 1.0, 0.5)
 LATTICE = Lattice(SHAPE, SPACING, (5.0, 7.0, -9.0), ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0)))
-MR = Port(name="MR", key="mr", kind="map", channels=("MR",), mpp=500.0, range=(0.0, 1.0), dtype="float32")
+MR = Raster(name="MR", key="mr", kind="map", channels=("MR",), mpp=500.0, range=(0.0, 1.0), dtype="float32")
 CT = replace(MR, name="CT", key="ct", range=(-200.0, 300.0), unit="HU", fill=-200.0)
 OUTPUTS = (
     CT,

@@ -23,7 +23,7 @@ from diffuscope.plugin.docks.translation import TranslationDock
 from diffuscope.plugin.forms.run import RunForm
 from diffuscope.plugin.forms.run_widget import FormWidget
 from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 from tests.plugin.docks.test_docks import Driver, save, volume
 
 pytestmark = pytest.mark.gui
@@ -35,7 +35,7 @@ def test_until_one_is_chosen_the_model_is_the_one_for_what_the_layer_s_name_says
 
     def taking(*names: str) -> ModelFacts:
         each = {"kind": "map", "mpp": 1e3, "range": (0.0, 1.0), "dtype": "float32", "spacing": (None, 1.0, 1.0)}
-        ports = [Port(name=name, key=name.lower(), channels=(name,), **each) for name in names]
+        ports = [Raster(name=name, key=name.lower(), channels=(name,), **each) for name in names]
         name = f"from {' and '.join(names)}"
         facts = {"title": name, "what_it_is": "", "what_it_is_not": "", "system": "damm"}
         return ModelFacts(name=name, inputs=tuple(ports), presets={"fast": ("ddim", 1)}, **facts)

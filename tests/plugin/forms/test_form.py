@@ -11,7 +11,7 @@ import pytest
 from diffuscope.errors import InputError
 from diffuscope.plugin.forms.run import RunForm, suggest_out, unused
 from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 from diffuscope.sample_data import sample_path
 
 MODEL = ModelFacts(
@@ -20,7 +20,7 @@ MODEL = ModelFacts(
     what_it_is="a.",
     what_it_is_not="b.",
     system="staindiffuser",
-    inputs=(Port(name="H&E", key="he", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0)),),
+    inputs=(Raster(name="H&E", key="he", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0)),),
     presets={"fast": ("dpmsolver++", 10)},
 )
 SLIDE = SlideFacts(name="slide.svs", path=Path("/slides/slide.svs"), mpp=0.25)

@@ -12,7 +12,7 @@ from diffuscope.plugin.layers.facts import own_metadata
 from diffuscope.plugin.layers.live import LiveLayers
 from diffuscope.plugin.layers.reader import read_layers
 from diffuscope.plugin.layers.results import result_layers
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import open_result
 from diffuscope.stains import HDAB, combine, dab_density, multiplex
@@ -24,15 +24,17 @@ SIDE = 600
 MULTIPLEX = "virtual multiplex (CD3 brown, CK8/18 green)"
 
 
-def ports() -> tuple[Port, ...]:
+def ports() -> tuple[Raster, ...]:
     made = []
     for name, key in (("CD3", "cd3"), ("CK8/18", "ck818")):
-        rgb = Port(
+        rgb = Raster(
             name=f"virtual {name}", key=f"ihc_{key}", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0, 255)
         )
         about = {"kind": "map", "channels": ("OD",), "mpp": 0.5, "dtype": "float32", "fill": 0.0}
-        dab = Port(name=f"{name} DAB", key=f"dab_{key}", range=(0.0, 1.0), **about)
-        unsure = Port(name=f"{name} uncertainty", key=f"uncertainty_{key}", range=(0.0, 0.3), colormap="magma", **about)
+        dab = Raster(name=f"{name} DAB", key=f"dab_{key}", range=(0.0, 1.0), **about)
+        unsure = Raster(
+            name=f"{name} uncertainty", key=f"uncertainty_{key}", range=(0.0, 0.3), colormap="magma", **about
+        )
         made += [rgb, dab, unsure]
     return tuple(made)
 

@@ -10,7 +10,7 @@ import pytest
 from diffuscope.errors import InputError
 from diffuscope.plugin.layers.reader import get_reader, read_layers
 from diffuscope.plugin.layers.results import result_layers
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import open_result
 from diffuscope.scans import open_volume
@@ -53,7 +53,7 @@ def test_a_result_lies_on_its_input(file, tmp_path):
         overlap=0,
         region=(2, 4, 3, 2, 5, 6),
     )
-    port = Port(name="out", key="out", kind="map", channels=("out",), mpp=500.0, range=(0.0, 1.0), dtype="float32")
+    port = Raster(name="out", key="out", kind="map", channels=("out",), mpp=500.0, range=(0.0, 1.0), dtype="float32")
     record = {"inputs": {"ct": {"lattice": volume.lattice.to_json(), "mpp_stated": None}}}
     canvas = Canvas(tmp_path / "r.ome.zarr", plan=plan, ports=(port,), record=record)
     for tile in plan.tiles():

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QSizePolicy, QWidget
 
 from diffuscope.plugin.forms.run import RunForm
 from diffuscope.plugin.widgets.rows import RowBlock, quiet
-from diffuscope.ports import Option
+from diffuscope.ports.numbers import Option
 
 
 class OptionRows:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from diffuscope.plugin.layers.facts import KEY, own_metadata
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 
 
-def colour_channels(layers: Sequence[Any], ports: Sequence[Port]) -> None:
+def colour_channels(layers: Sequence[Any], ports: Sequence[Raster]) -> None:
     """Give layers the colormaps of their ports, unless a user has chosen one: then theirs is neither gray nor ours."""
     for layer, port in zip(layers, ports, strict=False):
         if layer is None or layer.rgb or port.colormap == "gray":

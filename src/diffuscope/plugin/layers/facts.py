@@ -9,7 +9,9 @@ from typing import Any
 import pint
 
 from diffuscope.errors import InputError
-from diffuscope.ports import Option, Port, Value
+from diffuscope.model.find import ModelInfo
+from diffuscope.ports.numbers import Option, Value
+from diffuscope.ports.raster import Raster
 from diffuscope.scans import Scan, open_scan
 
 #: Key of `layer.metadata` under which Diffuscope keeps what it knows about a layer.
@@ -28,7 +30,7 @@ class ModelFacts:
         From the model's card.
     system : str
         Name in `diffuscope.systems.registry`.
-    inputs : tuple of Port
+    inputs : tuple of Raster
         What goes in, the main one first.
     presets : dict of str to tuple
         Quality name to (sampler, steps); the first is the default.
@@ -45,7 +47,7 @@ class ModelFacts:
     what_it_is: str
     what_it_is_not: str
     system: str
-    inputs: tuple[Port, ...]
+    inputs: tuple[Raster, ...]
     presets: dict[str, tuple[str, int]] = field(hash=False)
     trained_on: str = ""
     samplers: tuple[str, ...] = ()
@@ -94,6 +96,24 @@ class SlideFacts:
     channel: int | None = None
     spacing: tuple[float, float, float] | None = None
     slices: int | None = None
+
+
+def model_facts(info: ModelInfo, name: str) -> ModelFacts:
+    """Return what a form needs to know of a model, which goes by a name or the path of its folder."""
+    card, declared = info.card, info.declared
+    return ModelFacts(
+        name=name,
+        title=card.title,
+        what_it_is=card.what_it_is,
+        what_it_is_not=card.what_it_is_not,
+        trained_on=card.trained_on,
+        system=info.stated.system,
+        inputs=declared.input_rasters,
+        presets={key: (preset.sampler, preset.steps) for key, preset in declared.presets.items()},
+        samplers=declared.samplers,
+        options=declared.options,
+        values=declared.values,
+    )
 
 
 def own_metadata(layer: Any) -> dict[str, Any]:

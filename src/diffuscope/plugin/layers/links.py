@@ -10,14 +10,14 @@ from napari.experimental import link_layers
 
 from diffuscope.plugin.layers.facts import own_metadata
 from diffuscope.plugin.layers.placement import layer_placement, result_place
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 from diffuscope.results.result import Result
 
 #: What layers share whose values mean the same.
 _CONTRAST = ("contrast_limits", "gamma")
 
 
-def alike(source: Port | None, result: Result) -> list[tuple[str, ...]]:
+def alike(source: Raster | None, result: Result) -> list[tuple[str, ...]]:
     """Return groups of images whose values mean the same, by key of their port; the source goes by ``""``.
 
     Sample and mean always do. The source does only where it has the unit of the result: intensities of MR have none,
@@ -42,7 +42,7 @@ class LayerLinks:
     def __init__(self) -> None:
         self._tied: WeakSet[Any] = WeakSet()
 
-    def tie(self, viewer: Any, result: Result, source: Any, port: Port | None) -> None:
+    def tie(self, viewer: Any, result: Result, source: Any, port: Raster | None) -> None:
         """Tie what a viewer shows of a result.
 
         Parameters
@@ -53,7 +53,7 @@ class LayerLinks:
             Of a volume.
         source : layer or None
             What it was made from.
-        port : Port or None
+        port : Raster or None
             The model's input that `source` went into.
         """
         layers = result_layers_of(viewer, result)

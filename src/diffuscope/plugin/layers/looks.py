@@ -6,13 +6,13 @@ from typing import Any
 
 from napari.utils import Colormap
 
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 
 #: Lies over the image that it speaks of: opaque where support is 0, not to be seen where it is 1.
 ORANGE = Colormap([[1.0, 0.5, 0.0, 1.0], [1.0, 0.5, 0.0, 0.0]], name="support")
 
 
-def look(port: Port) -> dict[str, Any]:
+def look(port: Raster) -> dict[str, Any]:
     """Return name and colormap of a port's layer."""
     if port.key == "support":
         return {"name": f"{port.name} (low: orange)", "colormap": ORANGE}

@@ -12,7 +12,7 @@ from diffuscope.plugin.layers.level import Level, MultiplexLevel
 from diffuscope.plugin.layers.looks import look
 from diffuscope.plugin.layers.placement import Placement, result_place
 from diffuscope.plugin.layers.volume_level import VolumeLevel
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 from diffuscope.results.layout import open_images
 from diffuscope.results.result import Result
 
@@ -56,7 +56,7 @@ def result_layers(result: Result, placement: Placement | None = None) -> list[La
     return layers
 
 
-def _layer(result: Result, port: Port, levels: list[Any], place: dict[str, Any], *, visible: bool) -> LayerTuple:
+def _layer(result: Result, port: Raster, levels: list[Any], place: dict[str, Any], *, visible: bool) -> LayerTuple:
     about = {
         **look(port),
         "rgb": port.kind == "rgb",

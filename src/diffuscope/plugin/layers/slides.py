@@ -10,8 +10,8 @@ from psygnal import Signal
 
 from diffuscope.plugin.docks.kinds import Kind
 from diffuscope.plugin.layers.facts import own_metadata
-from diffuscope.ports import Port
 from diffuscope.ports.matching import guess_channels
+from diffuscope.ports.raster import Raster
 
 REGIONS_LAYER = "regions"
 
@@ -36,7 +36,7 @@ class InputList:
     def __init__(self, viewer: Any, kind: Kind) -> None:
         self._viewer = viewer
         self._kind = kind
-        self._ports: tuple[Port, ...] = ()
+        self._ports: tuple[Raster, ...] = ()
         self._choices: list[Any] = [None]
         for layer in viewer.layers:
             self._take(layer)
@@ -66,7 +66,7 @@ class InputList:
         layers = self.layers
         return [layers.index(layer) if layer in layers else -1 for layer in self._choices]
 
-    def set_ports(self, ports: Sequence[Port]) -> None:
+    def set_ports(self, ports: Sequence[Raster]) -> None:
         """Choose layers for the inputs of another model."""
         self._ports = tuple(ports)
         self._choose_for(self.chosen)
@@ -107,7 +107,7 @@ class InputList:
         self.shapes_changed.emit()
 
 
-def guess_layers(layers: list[Any], newest: Any, ports: Sequence[Port]) -> list[Any]:
+def guess_layers(layers: list[Any], newest: Any, ports: Sequence[Raster]) -> list[Any]:
     """Match layers to the inputs of a model by their names: those of the newest layer's file, else all.
 
     Where the names do not tell all inputs, those are matched that one layer alone fits.
@@ -118,7 +118,7 @@ def guess_layers(layers: list[Any], newest: Any, ports: Sequence[Port]) -> list[
         To choose from.
     newest : layer or None
         Whose file comes first.
-    ports : sequence of Port
+    ports : sequence of Raster
         The inputs.
 
     Returns

@@ -7,12 +7,12 @@ from pathlib import Path
 from diffuscope.cases import find_cases, open_case
 from diffuscope.evaluation.found import of_result
 from diffuscope.evaluation.report.folder import PREDICTIONS, read_report
-from diffuscope.model import load_model
+from diffuscope.model.folder import load_model
 from diffuscope.plugin.layers.compare import error_layer
 from diffuscope.plugin.layers.facts import KEY
 from diffuscope.plugin.layers.placement import canvas_place, scan_placement
 from diffuscope.plugin.layers.results import LayerTuple
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 from diffuscope.results.result import open_result
 
 
@@ -36,8 +36,8 @@ def worst_layers(*, model: str, data: Path, out: Path, mpp: float | None) -> lis
     """
     row = read_report(out)["cases"][0]
     system = load_model(model).system
-    first, main = system.inputs[0], system.outputs[0]
-    found = {case.name: case for case in find_cases(data, [*(port.key for port in system.inputs), main.key])}
+    first, main = system.input_rasters[0], system.output_rasters[0]
+    found = {case.name: case for case in find_cases(data, [*(port.key for port in system.input_rasters), main.key])}
     opened = open_case(found[row["case"]], mpp=main.mpp, assumed_mpp=mpp)
     y, x, *size = row["worst_field"]
     scan, factor = opened.scans[first.key], opened.factors[first.key]
@@ -45,7 +45,7 @@ def worst_layers(*, model: str, data: Path, out: Path, mpp: float | None) -> lis
     truth = opened.read(main.key, y, x, *size)
     answer = of_result(open_result(out / PREDICTIONS / f"{row['case']}.ome.zarr")).read(main.key, y, x, *size)
 
-    def layer(port: Port, pixels: object, what: str) -> LayerTuple:
+    def layer(port: Raster, pixels: object, what: str) -> LayerTuple:
         return (
             pixels if port.kind == "rgb" else pixels[..., 0],  # type: ignore[index]
             {

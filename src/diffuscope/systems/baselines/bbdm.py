@@ -11,16 +11,15 @@ from torch.nn import functional as F
 
 from diffuscope.diffusion.bridge import bridge_at, bridge_step
 from diffuscope.networks.unet import ModulatedUNet
-from diffuscope.systems.base import Estimate, Noise, SampleSettings
+from diffuscope.ports.settings import SampleSettings
+from diffuscope.systems.base import Estimate, Noise, Tiled
 from diffuscope.systems.baselines.config import DiffusionBaselineConfig
-from diffuscope.systems.baselines.staining import Staining, check_sampler, colours, outcome, signed
+from diffuscope.systems.baselines.declare import declare_bbdm
+from diffuscope.systems.baselines.staining import check_sampler, colours, outcome, signed
 from diffuscope.systems.staindiffuser.config import WIDTHS
 
-# The paper's sampling steps, of T = 1000.
-_REFERENCE_STEPS = 200
 
-
-class BBDM(Staining):
+class BBDM(Tiled):
     """Predicts x_t − x_0 = m_t (y − x_0) + √δ_t ε from x_t alone: the H&E y is where sampling starts.
 
     Parameters
@@ -30,13 +29,9 @@ class BBDM(Staining):
     """
 
     def __init__(self, config: DiffusionBaselineConfig) -> None:
-        super().__init__(config, uncertain=True)
+        super().__init__(declare_bbdm(config))
         self.T = config.T
         self.network = ModulatedUNet(3, WIDTHS[config.size])
-        self.presets = {
-            "fast": SampleSettings(sampler="bridge", steps=min(10, config.T)),
-            "reference": SampleSettings(sampler="bridge", steps=min(_REFERENCE_STEPS, config.T)),
-        }
 
     def compiled_parts(self) -> tuple[nn.Module, ...]:
         """The U-Net."""

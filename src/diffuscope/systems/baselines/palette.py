@@ -9,15 +9,18 @@ import torch
 from torch import Tensor, nn
 
 from diffuscope.diffusion.epsilon import denoise, epsilon_errors, read_velocity
+from diffuscope.diffusion.samplers import make_sampler
 from diffuscope.diffusion.schedule import linear_schedule
 from diffuscope.networks.unet import ModulatedUNet
-from diffuscope.systems.base import Estimate, Noise, SampleSettings
+from diffuscope.ports.settings import SampleSettings
+from diffuscope.systems.base import Estimate, Noise, Tiled
 from diffuscope.systems.baselines.config import PaletteConfig
-from diffuscope.systems.baselines.staining import Staining, colours, outcome, signed
+from diffuscope.systems.baselines.declare import declare_palette
+from diffuscope.systems.baselines.staining import colours, outcome, signed
 from diffuscope.systems.staindiffuser.config import WIDTHS
 
 
-class Palette(Staining):
+class Palette(Tiled):
     """Denoises the IHC with the H&E in three further channels (Saharia et al. 2022, "Palette").
 
     StainDiffuser with λ = 0 is a conditional DDPM without the auxiliary task, too, with an encoder and attention
@@ -30,16 +33,16 @@ class Palette(Staining):
     """
 
     def __init__(self, config: PaletteConfig) -> None:
-        super().__init__(config, uncertain=True)
+        super().__init__(declare_palette(config))
         self.channels = 1 if config.grey else 3
         self.network = ModulatedUNet(self.channels, WIDTHS[config.size], inputs=self.channels + 3)
         self.schedule = linear_schedule(config.T)
         alpha_bar = torch.as_tensor(self.schedule.alphas_cumprod, dtype=torch.float32)
         self.register_buffer("alpha_bar", alpha_bar, persistent=False)
-        self.presets = {
-            "fast": SampleSettings(sampler="sde-dpmsolver++", steps=min(10, config.T)),
-            "reference": SampleSettings(sampler="ddpm", steps=config.T),
-        }
+
+    def check(self, settings: SampleSettings) -> None:
+        """Refuse more steps than the schedule has (see `System.check`)."""
+        make_sampler(settings.sampler, self.schedule, settings.steps)
 
     def compiled_parts(self) -> tuple[nn.Module, ...]:
         """The U-Net."""

@@ -11,16 +11,18 @@ from torch.nn import functional as F
 
 from diffuscope.networks.patchgan import PatchGAN
 from diffuscope.networks.unet import ModulatedUNet
-from diffuscope.systems.base import Estimate, Noise, SampleSettings
+from diffuscope.ports.settings import SampleSettings
+from diffuscope.systems.base import Estimate, Noise, Tiled
 from diffuscope.systems.baselines.config import BaselineConfig
-from diffuscope.systems.baselines.staining import Staining, check_sampler, colours, outcome, signed
+from diffuscope.systems.baselines.declare import declare_direct
+from diffuscope.systems.baselines.staining import check_sampler, colours, outcome, signed
 from diffuscope.systems.staindiffuser.config import WIDTHS
 
 #: λ of Isola et al. 2017, §3.3: weight of L1 beside the adversarial term.
 _L1_WEIGHT = 100.0
 
 
-class Pix2Pix(Staining):
+class Pix2Pix(Tiled):
     """G and D: L_G = −log D(x, G(x)) + 100·‖y − G(x)‖₁, L_D = −½ log D(x, y) − ½ log (1 − D(x, G(x))).
 
     Without the paper's dropout, which left its samples all but deterministic: G is a function of the H&E.
@@ -32,11 +34,10 @@ class Pix2Pix(Staining):
     """
 
     def __init__(self, config: BaselineConfig) -> None:
-        super().__init__(config, uncertain=False)
+        super().__init__(declare_direct(config))
         widths = WIDTHS[config.size]
         self.generator = ModulatedUNet(3, widths, timed=False)
         self.discriminator = PatchGAN(6, widths[0])
-        self.presets = {"fast": SampleSettings(sampler="direct", steps=1)}
 
     def objectives(self) -> dict[str, list[nn.Parameter]]:
         """G follows ``loss``, D ``discriminator`` (see `System.objectives`)."""

@@ -9,13 +9,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from diffuscope.networks.unet import ModulatedUNet
-from diffuscope.systems.base import Estimate, Noise, SampleSettings
+from diffuscope.ports.settings import SampleSettings
+from diffuscope.systems.base import Estimate, Noise, Tiled
 from diffuscope.systems.baselines.config import BaselineConfig
-from diffuscope.systems.baselines.staining import Staining, check_sampler, colours, outcome, signed
+from diffuscope.systems.baselines.declare import declare_direct
+from diffuscope.systems.baselines.staining import check_sampler, colours, outcome, signed
 from diffuscope.systems.staindiffuser.config import WIDTHS
 
 
-class UNetRegression(Staining):
+class UNetRegression(Tiled):
     """U-Net from H&E to IHC, trained by mean squared error.
 
     MSE, not L1: its minimiser is the conditional mean, which no method can beat in PSNR, the figure that virtual
@@ -28,9 +30,8 @@ class UNetRegression(Staining):
     """
 
     def __init__(self, config: BaselineConfig) -> None:
-        super().__init__(config, uncertain=False)
+        super().__init__(declare_direct(config))
         self.network = ModulatedUNet(3, WIDTHS[config.size], timed=False)
-        self.presets = {"fast": SampleSettings(sampler="direct", steps=1)}
 
     def compiled_parts(self) -> tuple[nn.Module, ...]:
         """The U-Net."""

@@ -1,49 +1,15 @@
-"""What every baseline shares: a slide in, a picture and its DAB out."""
+"""What the baselines share: a slide in, a picture and its DAB out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import torch
 from torch import Tensor
 
 from diffuscope.errors import InputError
-from diffuscope.ports import Port
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.stains import dab_density
-from diffuscope.systems.base import SampleSettings, System
-from diffuscope.systems.baselines.config import BaselineConfig
-
-
-class Staining(System):
-    """A system with the ports of a virtual stain.
-
-    Parameters
-    ----------
-    config : BaselineConfig
-        See there.
-    uncertain : bool
-        Whether samples differ, so that there is an uncertainty to show: the standard deviation (ddof 1) of DAB
-        over K samples, unknown (NaN) at K = 1.
-    """
-
-    # As StainDiffuser.
-    tile = 272
-    overlap = 16
-
-    def __init__(self, config: BaselineConfig, *, uncertain: bool) -> None:
-        super().__init__()
-        self.config = config
-        colour = partial(Port, kind="rgb", channels=("R", "G", "B"), mpp=config.mpp, range=(0.0, 255.0))
-        density = partial(Port, kind="map", mpp=config.mpp, dtype="float32", fill=0.0, unit="OD")
-        self.inputs = (colour(name="H&E", key="he"),)
-        self.outputs = (
-            colour(name=f"virtual {config.stain}", key="ihc"),
-            density(name="DAB", key="dab", channels=("DAB",), range=(0.0, 1.0), colormap="gray_r"),
-        )
-        if uncertain:
-            shown = density(name="uncertainty", key="uncertainty", channels=("uncertainty",), range=(0.0, 0.3))
-            self.outputs += (shown,)
 
 
 def signed(rgb: Tensor) -> Tensor:
@@ -64,7 +30,8 @@ def outcome(pictures: Sequence[Tensor], *, uncertain: bool) -> dict[str, Tensor]
     pictures : sequence of Tensor
         K samples (n, 3, h, w) in [0, 255].
     uncertain : bool
-        As in `Staining`.
+        Whether samples differ, so that there is an uncertainty: the standard deviation (ddof 1) of DAB over K samples,
+        unknown (NaN) at K = 1.
     """
     pictures = [picture.cpu() for picture in pictures]
     densities = torch.stack(

@@ -38,7 +38,7 @@ class Modality(BaseModel):
         Type of the files' pixels.
     scale : {"stored", "percentile"}
         How the values of a file become those of the range: as they are, or by percentiles of the whole slide or volume
-        (see `Port.scale`).
+        (see `Raster.scale`).
     unit : str
         Physical unit.
     colormap : str

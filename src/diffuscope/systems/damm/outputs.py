@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from diffuscope.ports import Option, Port, Value
+from diffuscope.ports.numbers import Option, Value
+from diffuscope.ports.raster import Raster
 from diffuscope.systems.damm.config import DammConfig, Modality
 
 MEAN_U = "attention_uncertainty"
@@ -13,13 +14,13 @@ DIVERGENCE = Value(name="divergence d", key="divergence", range=(0.0, 1.0))
 BRANCH = Value(name="multi-modal branch taken", key="multimodal", range=(0.0, 1.0))
 
 
-def taken(modality: Modality, config: DammConfig) -> Port:
+def taken(modality: Modality, config: DammConfig) -> Raster:
     """Return the port of an input."""
     port = _map(modality, config.mpp, dtype=modality.dtype)
     return replace(port, spacing=config.spacing, scale=modality.scale)
 
 
-def made(config: DammConfig) -> tuple[Port, ...]:
+def made(config: DammConfig) -> tuple[Raster, ...]:
     """Return the output ports: the prediction, U where there is one, and the spread over samples."""
     output, mpp = config.output, config.mpp
     low, high = output.range
@@ -45,9 +46,9 @@ def gamma(config: DammConfig) -> Option:
     )
 
 
-def _map(modality: Modality, mpp: float, *, dtype: str, name: str = "") -> Port:
+def _map(modality: Modality, mpp: float, *, dtype: str, name: str = "") -> Raster:
     title = name or modality.title
-    return Port(
+    return Raster(
         name=title,
         key=modality.key,
         kind="map",
@@ -61,8 +62,8 @@ def _map(modality: Modality, mpp: float, *, dtype: str, name: str = "") -> Port:
     )
 
 
-def _measure(name: str, key: str, mpp: float, *, top: float, colormap: str, unit: str = "") -> Port:
-    return Port(
+def _measure(name: str, key: str, mpp: float, *, top: float, colormap: str, unit: str = "") -> Raster:
+    return Raster(
         name=name,
         key=key,
         kind="map",

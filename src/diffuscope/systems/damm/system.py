@@ -10,16 +10,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from diffuscope.diffusion.epsilon import corrupt, denoise, read_velocity
+from diffuscope.diffusion.samplers import make_sampler
 from diffuscope.diffusion.schedule import linear_schedule
 from diffuscope.networks.autoencoder import Autoencoder
-from diffuscope.systems.base import Estimate, Noise, SampleSettings, System
+from diffuscope.ports.settings import SampleSettings
+from diffuscope.systems.base import Estimate, Noise, Tiled
 from diffuscope.systems.damm import outputs
 from diffuscope.systems.damm.config import ENCODER_WIDTHS, LATENT_CHANNELS, DammConfig, Modality
+from diffuscope.systems.damm.declare import declare
 from diffuscope.systems.damm.loss import divergence_feedback, gated_loss
 from diffuscope.systems.damm.network import Encoded, UMMNetwork
 
 
-class Damm(System):
+class Damm(Tiled):
     """One image from a main modality, with the help of auxiliary ones where they agree with it (DAMM-Diffusion).
 
     Outputs: the prediction (mean over the samples); U, the mean over all evaluations, each of its values over a square
@@ -34,9 +37,8 @@ class Damm(System):
     """
 
     def __init__(self, config: DammConfig) -> None:
-        super().__init__()
+        super().__init__(declare(config))
         self.config = config
-        self.tile, self.overlap = config.patch, config.patch // 4
         self.alone, self.others = config.branches
         channels = config.channels
         self.network = UMMNetwork(
@@ -66,15 +68,6 @@ class Damm(System):
         self.register_buffer("trained", torch.zeros((), dtype=torch.int64))
         self._warm: bool | None = None
         self.register_load_state_dict_post_hook(_forget_warmth)  # type: ignore[no-untyped-call]
-        self.inputs = tuple(outputs.taken(one, config) for one in (config.main, *config.auxiliaries))
-        self.outputs = outputs.made(config)
-        self.presets = {
-            "fast": SampleSettings(sampler="sde-dpmsolver++", steps=min(10, config.T)),
-            "reference": SampleSettings(sampler="ddim", steps=min(150, config.T)),
-        }
-        if config.attention == "uncertain":
-            self.values = (outputs.DIVERGENCE, outputs.BRANCH)
-            self.options = (outputs.gamma(config),) if config.dammp else ()
         # Trainers take a new system as it is: the mode of what stands still is set here, too.
         self.train()
 
@@ -85,6 +78,10 @@ class Damm(System):
             # Batch norms would take the statistics of the batch, and go on learning them.
             self.network.eval()
         return self
+
+    def check(self, settings: SampleSettings) -> None:
+        """Refuse more steps than the schedule has (see `System.check`)."""
+        make_sampler(settings.sampler, self.schedule, settings.steps)
 
     def compiled_parts(self) -> tuple[nn.Module, ...]:
         """Both encoders, woven into one, either decoder, and the attention between them."""

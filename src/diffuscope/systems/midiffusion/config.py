@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from diffuscope.systems.midiffusion.lmi import LMI
+from diffuscope.systems.midiffusion.estimator import LMI
 
 WIDTHS: dict[str, tuple[int, ...]] = {
     # The official code: 64 channels, multipliers (1, 2, 2, 2).

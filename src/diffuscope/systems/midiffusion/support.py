@@ -7,7 +7,8 @@ from torch import Tensor
 
 from diffuscope.systems.midiffusion.condition import smooth
 from diffuscope.systems.midiffusion.consistency import Consistency
-from diffuscope.systems.midiffusion.lmi import LMI, Guide
+from diffuscope.systems.midiffusion.estimator import LMI
+from diffuscope.systems.midiffusion.lmi import Guide
 
 #: Larger patches than guidance has, for there is no time to save; a kernel wide enough for MR's noise to be flat. One
 #: window, for a result lies exactly on its source: windows that slide find something alike beside what was planted.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -12,28 +11,26 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from diffuscope.diffusion.schedule import linear_schedule
-from diffuscope.diffusion.score_samplers import SCORE_SAMPLERS, draw_sample
+from diffuscope.diffusion.score_samplers import draw_sample
 from diffuscope.diffusion.ve_sde import variance_exploding, variance_preserving
-from diffuscope.ports import Port
-from diffuscope.systems.base import Estimate, Noise, SampleSettings, System
+from diffuscope.ports.settings import SampleSettings
+from diffuscope.systems.base import Estimate, Noise, Tiled
 from diffuscope.systems.midiffusion.condition import DROPPED, Condition
 from diffuscope.systems.midiffusion.config import ATTENDS, WIDTHS, MIDiffusionConfig, ModalityConfig
 from diffuscope.systems.midiffusion.consistency import Consistency
+from diffuscope.systems.midiffusion.declare import declare
 from diffuscope.systems.midiffusion.guide import random_guide
 from diffuscope.systems.midiffusion.network import ScoreNetwork
-from diffuscope.systems.midiffusion.options import PAPER, options
 from diffuscope.systems.midiffusion.place import CHANNELS, bodies, body_mask, place_maps
 from diffuscope.systems.midiffusion.support import level_support, support
 
-# The paper's hundreds, of slices one by one.
-_REFERENCE_STEPS = 1000
 # σ, of images in [−1, 1], above which the levels of regions are decided, which flicker from slice to slice: neighbours
 # guide, too, and levels are made consistent. What is decided below are a slice's own edges and texture. From 0.3 on
 # neighbours blur those of a brain.
 _LEVELS_ABOVE = 1.0
 
 
-class MIDiffusion(System):
+class MIDiffusion(Tiled):
     """One modality from another, trained on slices of the target modality alone (MIDiffusion, Eqs. 12 and 13).
 
     Inputs: the source, slice by slice, with the slice before and the one after; nothing of it was seen in training.
@@ -63,60 +60,13 @@ class MIDiffusion(System):
         See there.
     """
 
-    samplers = SCORE_SAMPLERS
-    context = 1
-
     def __init__(self, config: MIDiffusionConfig) -> None:
-        super().__init__()
+        super().__init__(declare(config))
         self.config = config
         self._maps = 2 + CHANNELS * config.place
         self.network = ScoreNetwork(WIDTHS[config.size], condition=self._maps, attention=config.size in ATTENDS)
-        self.tile, self.overlap = config.tile, config.overlap
-        self.options = options(config.consistency)
-        source = _image(config.source, config.source.name, config.source.key, config.mpp)
-        # Slice by slice.
-        spacing = (None, config.mpp / 1000.0, config.mpp / 1000.0)
-        self.inputs = (replace(source, spacing=spacing),)
-        self.outputs = (
-            _image(config.target, config.target.name, config.target.key, config.mpp),
-            _image(config.target, f"{config.target.name}, mean of samples", "mean", config.mpp),
-            Port(
-                name="uncertainty",
-                key="uncertainty",
-                kind="map",
-                channels=("uncertainty",),
-                mpp=config.mpp,
-                range=(0.0, 0.25 * (config.target.high - config.target.low)),
-                dtype="float32",
-                fill=0.0,
-                unit=config.target.unit,
-                colormap="magma",
-            ),
-            Port(
-                name="support by the source",
-                key="support",
-                kind="map",
-                channels=("support",),
-                mpp=config.mpp,
-                range=(0.0, 1.0),
-                dtype="float32",
-                fill=1.0,
-                colormap="viridis",
-            ),
-        )
         vp = config.process == "vp"
         self.levels = variance_preserving(linear_schedule(config.T)) if vp else variance_exploding()
-        self.presets = {
-            "fast": SampleSettings(sampler="ancestral", steps=25),
-            "best": SampleSettings(sampler="ancestral", steps=50, samples=4),
-            "reference": SampleSettings(
-                sampler="ddpm" if vp else "euler-maruyama",
-                steps=config.T if vp else _REFERENCE_STEPS,
-                options=PAPER,
-            ),
-            # The first evaluation of any sampler, and no more: x holds nothing but noise, and D is the posterior mean.
-            "mean": SampleSettings(sampler="ancestral", steps=1),
-        }
 
     def compiled_parts(self) -> tuple[nn.Module, ...]:
         """The score network."""
@@ -248,22 +198,6 @@ class MIDiffusion(System):
         velocity = sum(part * one for (part, _), one in zip(terms, found.chunk(len(terms)), strict=True))
         clean = (kept**0.5 * scaled - (1.0 - kept) ** 0.5 * velocity).clamp(-1.0, 1.0)
         return levels(clean) if levels is not None and sigma > _LEVELS_ABOVE else clean
-
-
-def _image(modality: ModalityConfig, name: str, key: str, mpp: float) -> Port:
-    return Port(
-        name=name,
-        key=key,
-        kind="map",
-        channels=(modality.name,),
-        mpp=mpp,
-        range=(modality.low, modality.high),
-        dtype="float32",
-        fill=modality.low,
-        unit=modality.unit,
-        # Without a unit a volume's own percentiles make its range.
-        scale="stored" if modality.unit else "percentile",
-    )
 
 
 def _signed(image: Tensor, modality: ModalityConfig) -> Tensor:

@@ -9,40 +9,39 @@ import torch
 from torch import Tensor
 
 from diffuscope.diffusion.epsilon import denoise, epsilon_errors
+from diffuscope.diffusion.samplers import make_sampler
 from diffuscope.diffusion.schedule import linear_schedule
-from diffuscope.systems.base import Estimate, Noise, SampleSettings, System
+from diffuscope.ports.declaration import Declaration
+from diffuscope.ports.settings import SampleSettings
+from diffuscope.systems.base import Estimate, Noise, Tiled
 from diffuscope.systems.staindiffuser.config import CommonConfig
 from diffuscope.systems.staindiffuser.network import Attention, Branch
 
 
-class BranchSystem(System):
+class BranchSystem(Tiled):
     """A system whose tasks are each one `Branch`: attention blocks on a shared encoder's features, and a U-Net.
 
     Parameters
     ----------
     config : CommonConfig
-        T, loss weighting and µm/px are read here.
+        T and loss weighting are read here.
+    declared : Declaration
+        See there.
     """
 
-    # Stride 256 aligns with the canvas's chunks. 16 px of overlap, a cell's width, do for the seams as well as 32
-    # (benchmarks.seams) and are a ninth less to compute.
-    tile = 272
-    overlap = 16
     recordable = True
     config: CommonConfig
 
-    def __init__(self, config: CommonConfig) -> None:
-        super().__init__()
+    def __init__(self, config: CommonConfig, declared: Declaration) -> None:
+        super().__init__(declared)
         self.config = config
         self.schedule = linear_schedule(config.T)
         alpha_bar = torch.as_tensor(self.schedule.alphas_cumprod, dtype=torch.float32)
         self.register_buffer("alpha_bar", alpha_bar, persistent=False)
-        # One evaluation at t = T is the posterior mean of the image, as far as it was learned.
-        self.presets = {
-            "fast": SampleSettings(sampler="sde-dpmsolver++", steps=10),
-            "mean": SampleSettings(sampler="sde-dpmsolver++", steps=1),
-            "reference": SampleSettings(sampler="ddpm", steps=config.T),
-        }
+
+    def check(self, settings: SampleSettings) -> None:
+        """Refuse more steps than the schedule has (see `System.check`)."""
+        make_sampler(settings.sampler, self.schedule, settings.steps)
 
     def _errors(
         self, branch: Branch, clean: Tensor, features: Sequence[Tensor], generator: torch.Generator, *, last: int = 0

@@ -8,10 +8,11 @@ from itertools import count
 import torch
 from torch import Tensor, nn
 
-from diffuscope.systems.base import Estimate, Noise, SampleSettings
-from diffuscope.systems.staindiffuser import outputs
+from diffuscope.ports.settings import SampleSettings
+from diffuscope.systems.base import Estimate, Noise
 from diffuscope.systems.staindiffuser.base import BranchSystem, normalised, spread
 from diffuscope.systems.staindiffuser.config import WIDTHS, BidirectionalConfig
+from diffuscope.systems.staindiffuser.declare import declare_bidirectional
 from diffuscope.systems.staindiffuser.density import dab_of, mean_density
 from diffuscope.systems.staindiffuser.network import StainDiffuserNetwork
 
@@ -33,16 +34,8 @@ class BidirectionalStainDiffuser(BranchSystem):
     config: BidirectionalConfig
 
     def __init__(self, config: BidirectionalConfig) -> None:
-        super().__init__(config)
+        super().__init__(config, declare_bidirectional(config))
         self.network = StainDiffuserNetwork(WIDTHS[config.size])
-        mpp = config.mpp
-        if config.direction == "he-to-ihc":
-            self.inputs = (outputs.colour("H&E", "he", mpp),)
-            made = [outputs.colour(f"virtual {config.stain}", "ihc", mpp), outputs.dab(mpp)]
-        else:
-            self.inputs = (outputs.colour(config.stain, "ihc", mpp),)
-            made = [outputs.colour("virtual H&E", "he", mpp)]
-        self.outputs = (*made, outputs.uncertainty(mpp))
 
     def compiled_parts(self) -> tuple[nn.Module, ...]:
         """The encoder, which training evaluates at every step, and the branch."""

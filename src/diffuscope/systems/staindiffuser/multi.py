@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from diffuscope.errors import InputError
-from diffuscope.systems.base import Estimate, Noise, SampleSettings
-from diffuscope.systems.staindiffuser import outputs
+from diffuscope.ports.settings import SampleSettings
+from diffuscope.systems.base import Estimate, Noise
 from diffuscope.systems.staindiffuser.base import BranchSystem, normalised, spread
 from diffuscope.systems.staindiffuser.config import WIDTHS, MultiStainDiffuserConfig, stain_key
+from diffuscope.systems.staindiffuser.declare import declare_multi
 from diffuscope.systems.staindiffuser.density import dab_of
 from diffuscope.systems.staindiffuser.network import MultiStainNetwork
 
@@ -35,20 +36,10 @@ class MultiStainDiffuser(BranchSystem):
     config: MultiStainDiffuserConfig
 
     def __init__(self, config: MultiStainDiffuserConfig) -> None:
-        super().__init__(config)
+        super().__init__(config, declare_multi(config))
         keys = [stain_key(stain) for stain in config.stains]
         self.network = MultiStainNetwork(WIDTHS[config.size], keys)
         self.lambdas = dict(zip(keys, config.lambdas or (1.0,) * len(keys), strict=True))
-        self.inputs = (outputs.colour("H&E", "he", config.mpp),)
-        self.outputs = tuple(
-            port
-            for stain, key in zip(config.stains, keys, strict=True)
-            for port in (
-                outputs.colour(f"virtual {stain}", f"ihc_{key}", config.mpp),
-                outputs.dab(config.mpp, name=f"{stain} DAB", key=f"dab_{key}"),
-                outputs.uncertainty(config.mpp, name=f"{stain} uncertainty", key=f"uncertainty_{key}"),
-            )
-        )
 
     def compiled_parts(self) -> tuple[nn.Module, ...]:
         """The encoder, which training evaluates at every step, and the branches."""

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from typing import Literal
 
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 
 
-def colour(name: str, key: str, mpp: float, *, scale: Literal["stored", "stain"] = "stored") -> Port:
+def colour(name: str, key: str, mpp: float, *, scale: Literal["stored", "stain"] = "stored") -> Raster:
     """Return the port of a colour image."""
-    return Port(name=name, key=key, kind="rgb", channels=("R", "G", "B"), mpp=mpp, range=(0.0, 255.0), scale=scale)
+    return Raster(name=name, key=key, kind="rgb", channels=("R", "G", "B"), mpp=mpp, range=(0.0, 255.0), scale=scale)
 
 
-def dab(mpp: float, *, name: str = "DAB", key: str = "dab") -> Port:
+def dab(mpp: float, *, name: str = "DAB", key: str = "dab") -> Raster:
     """Return the port of DAB optical density."""
     return _density(name, key, "DAB", mpp, top=1.0, colormap="gray_r")
 
 
-def uncertainty(mpp: float, *, name: str = "uncertainty", key: str = "uncertainty") -> Port:
+def uncertainty(mpp: float, *, name: str = "uncertainty", key: str = "uncertainty") -> Raster:
     """Return the port of the uncertainty, OD."""
     return _density(name, key, "uncertainty", mpp, top=0.3, colormap="magma")
 
 
-def segmentation(mpp: float) -> Port:
+def segmentation(mpp: float) -> Raster:
     """Return the port of the probability of a positive cell."""
-    return Port(
+    return Raster(
         name="segmentation",
         key="segmentation",
         kind="map",
@@ -37,9 +37,9 @@ def segmentation(mpp: float) -> Port:
     )
 
 
-def distance(mpp: float, limit: float) -> Port:
+def distance(mpp: float, limit: float) -> Raster:
     """Return the port of the signed distance to the outline of positive cells, cut off at ± `limit` µm."""
-    return Port(
+    return Raster(
         name="signed distance",
         key="distance",
         kind="map",
@@ -53,8 +53,8 @@ def distance(mpp: float, limit: float) -> Port:
     )
 
 
-def _density(name: str, key: str, channel: str, mpp: float, *, top: float, colormap: str) -> Port:
-    return Port(
+def _density(name: str, key: str, channel: str, mpp: float, *, top: float, colormap: str) -> Raster:
+    return Raster(
         name=name,
         key=key,
         kind="map",

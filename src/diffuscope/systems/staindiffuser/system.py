@@ -10,11 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.stains import coarse_mask, dab_density
-from diffuscope.systems.base import Estimate, Noise, SampleSettings
-from diffuscope.systems.staindiffuser import outputs
+from diffuscope.systems.base import Estimate, Noise
 from diffuscope.systems.staindiffuser.base import BranchSystem, normalised, spread
 from diffuscope.systems.staindiffuser.config import WIDTHS, StainDiffuserConfig
+from diffuscope.systems.staindiffuser.declare import declare
 from diffuscope.systems.staindiffuser.density import dab_of, filled
 from diffuscope.systems.staindiffuser.network import StainDiffuserNetwork
 
@@ -47,20 +48,9 @@ class StainDiffuser(BranchSystem):
     config: StainDiffuserConfig
 
     def __init__(self, config: StainDiffuserConfig) -> None:
-        super().__init__(config)
+        super().__init__(config, declare(config))
         self.network = StainDiffuserNetwork(
             WIDTHS[config.size], config.segmentation_widths, features=config.feature_widths
-        )
-        mpp = config.mpp
-        self.inputs = (outputs.colour("H&E", "he", mpp, scale="stain" if config.normalise else "stored"),)
-        second = [outputs.segmentation(mpp)]
-        if config.auxiliary == "distance":
-            second.append(outputs.distance(mpp, config.distance_um))
-        self.outputs = (
-            outputs.colour(f"virtual {config.stain}", "ihc", mpp),
-            outputs.dab(mpp),
-            *(second if config.lambda_seg > 0 else ()),
-            outputs.uncertainty(mpp),
         )
 
     def compiled_parts(self) -> tuple[nn.Module, ...]:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from diffuscope.cases import Case, find_cases, split
 from diffuscope.errors import InputError
-from diffuscope.ports import Port
+from diffuscope.ports.raster import Raster
 from diffuscope.systems.base import System
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.data.slides import HE, SlideGround, open_slides
@@ -62,10 +62,10 @@ def read_cases(recipe: Recipe, settings: Cases, system: System, folder: Path) ->
     return split(cases, validation=share, seed=recipe.optimisation.seed)
 
 
-def ports_of(system: System) -> dict[str, Port]:
+def ports_of(system: System) -> dict[str, Raster]:
     """Return what a case's pictures are to a system, by key; at its inputs' spacing."""
-    spacing = system.inputs[0].spacing
-    return {port.key: replace(port, spacing=spacing) for port in (*system.outputs, *system.inputs)}
+    spacing = system.input_rasters[0].spacing
+    return {port.key: replace(port, spacing=spacing) for port in (*system.output_rasters, *system.input_rasters)}
 
 
 def open_ground(case: Case, settings: Cases, system: System, *, side: int, augment: bool = False) -> Ground:
@@ -89,7 +89,7 @@ def open_ground(case: Case, settings: Cases, system: System, *, side: int, augme
     InputError
         As `open_slides` and `open_volumes`.
     """
-    if system.inputs[0].spacing is not None:
+    if system.input_rasters[0].spacing is not None:
         return open_volumes(case, ports_of(system), system, settings, side=side)
     return open_slides(case, ports_of(system), system, settings, side=side, augment=augment)
 
@@ -122,7 +122,9 @@ def crops_of(
         A picture cannot be opened, pictures of one case do not fit, or a case has no crop with enough tissue.
     """
     # Where H&E is also generated its colours are a truth.
-    augment = settings.stain_augmentation and HE in {p.key for p in system.inputs} - {p.key for p in system.outputs}
+    augment = settings.stain_augmentation and HE in {p.key for p in system.input_rasters} - {
+        p.key for p in system.output_rasters
+    }
     ready = partial(open_ground, settings=settings, system=system, side=side)
     train = [ready(case, augment=augment) for case in parts["train"]]
     held = [ready(case) for case in parts["validation"]]
@@ -151,7 +153,7 @@ def whole_slices_of(
     InputError
         As `crops_of`; the system is none of volumes, or a slice is larger than its tile.
     """
-    if system.inputs[0].spacing is None:
+    if system.input_rasters[0].spacing is None:
         raise InputError(f"{type(system).__name__} works on slides, which have no slices: leave out data.whole_slices.")
 
     def ready(case: Case) -> VolumeGround:

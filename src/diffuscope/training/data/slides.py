@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 
 from diffuscope.cases import Case, OpenCase, open_case, tissue_corners
 from diffuscope.errors import InputError
-from diffuscope.jobs.extent import slide_mask
 from diffuscope.jobs.inputs import PortInput
 from diffuscope.jobs.port_checks import check_port
-from diffuscope.jobs.scaling import with_statistics
-from diffuscope.ports import Port
-from diffuscope.stains import REFERENCE, estimate_stains
+from diffuscope.jobs.scaling import find_foreground, with_statistics
+from diffuscope.ports.raster import Raster
+from diffuscope.stains import REFERENCE, augment_stain, estimate_stains
 from diffuscope.systems.base import System
-from diffuscope.training.data.pairs import augment_stain
 from diffuscope.training.recipe import Cases
 
 #: Key of the picture whose stain may be augmented.
@@ -78,7 +76,7 @@ class SlideGround:
 
 
 def open_slides(
-    case: Case, ports: Mapping[str, Port], system: System, settings: Cases, *, side: int, augment: bool
+    case: Case, ports: Mapping[str, Raster], system: System, settings: Cases, *, side: int, augment: bool
 ) -> SlideGround:
     """Open a case of pictures.
 
@@ -86,7 +84,7 @@ def open_slides(
     ----------
     case : Case
         From `diffuscope.cases.find_cases`.
-    ports : mapping of str to Port
+    ports : mapping of str to Raster
         What its pictures are to the system, by key.
     system : System
         For its inputs, which tell the foreground as in a run.
@@ -102,7 +100,7 @@ def open_slides(
     InputError
         A picture cannot be opened, pictures do not fit, or no crop has enough tissue.
     """
-    port = system.inputs[0]
+    port = system.input_rasters[0]
     opened = open_case(case, mpp=port.mpp, assumed_mpp=settings.mpp)
     first = port.key if port.key in opened.scans else next(iter(opened.scans))
     least = _TISSUE if settings.tissue is None else settings.tissue
@@ -123,16 +121,17 @@ def open_slides(
     return SlideGround(opened, scaled, corners, stains)
 
 
-def _scaled(opened: OpenCase, ports: Mapping[str, Port], system: System) -> dict[str, PortInput]:
+def _scaled(opened: OpenCase, ports: Mapping[str, Raster], system: System) -> dict[str, PortInput]:
     """Find the numbers that bring pictures to their ports, once for the whole slide."""
     pictures = [PortInput(port=ports[key], scan=scan) for key, scan in opened.scans.items() if key in ports]
     wanted = [one for one in pictures if one.is_float or one.port.scale == "stain"]
     for one in wanted:
         check_port(one.scan, one.port, type(system).__name__)
     if any(one.port.scale != "stored" for one in wanted):
-        inputs = {port.key for port in system.inputs}
-        mask = slide_mask([one for one in pictures if one.port.key in inputs] or pictures)
-        wanted = [with_statistics([one], mask, factor=opened.factors[one.port.key])[0] for one in wanted]
+        inputs = {port.key for port in system.input_rasters}
+        inside = find_foreground([one for one in pictures if one.port.key in inputs] or pictures)
+        factors = opened.factors
+        wanted = [with_statistics([one], inside, factors=(factors[one.port.key],) * 2)[0] for one in wanted]
     return {one.port.key: one for one in wanted}
 
 

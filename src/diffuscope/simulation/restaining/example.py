@@ -1,4 +1,4 @@
-"""``python -m diffuscope.training.example FOLDER``: pairs of another laboratory, and a recipe that fine-tunes on them.
+"""Pairs of another laboratory, and a recipe that fine-tunes on them.
 
 A stand-in for pairs of your own, to follow docs/train.md with. The H&E is cut from the shipped slide that no shipped
 model was trained on, stained as by another laboratory (more haematoxylin, less eosin); the IHC is the teacher's, with a
@@ -7,7 +7,6 @@ redder and stronger DAB on a paler counterstain. **A rule, not an antibody.**
 
 from __future__ import annotations
 
-import argparse
 import csv
 from pathlib import Path
 
@@ -18,11 +17,10 @@ from PIL import Image
 from diffuscope.cases.find import SIMULATED
 from diffuscope.errors import InputError
 from diffuscope.sample_data import sample_path
+from diffuscope.simulation.restaining.sources import Source, read_source
 from diffuscope.simulation.restaining.teacher import paint, prepare
 from diffuscope.stains import combine, separate
 from diffuscope.stains.deconvolution import HDAB, stain_matrix
-from diffuscope.training.data.pairs import read_source
-from diffuscope.training.recipe import Source
 
 MPP = 0.5
 SLIDE = "CMU-1-Small-Region.svs"
@@ -52,30 +50,22 @@ _DAB_VECTOR = (0.35, 0.62, 0.70)
 _IHC_DENSITY = (0.6, 1.5, 1.0)
 
 
-def main() -> None:
-    """Write FOLDER/pairs and FOLDER/finetune.yaml."""
-    parser = argparse.ArgumentParser(prog="python -m diffuscope.training.example", description=main.__doc__)
-    parser.add_argument("folder", type=Path, help="an empty folder, or one that is made")
-    folder = parser.parse_args().folder
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise SystemExit(f"{folder} is not empty: choose another folder.")
-    write(folder)
-    print(f"wrote {PAIRS + APART} pairs into {folder / 'pairs'}, and {folder / 'finetune.yaml'}")
-
-
-def write(folder: Path) -> None:
+def write_example(folder: Path) -> None:
     """Write the pairs, their table and the recipe.
 
     Parameters
     ----------
     folder : Path
-        Gets ``pairs/`` (``cases.csv``, ``SIMULATED.txt``, ``he/*.png``, ``ihc/*.png``) and ``finetune.yaml``.
+        Empty, or is made; gets ``pairs/`` (``cases.csv``, ``SIMULATED.txt``, ``he/*.png``, ``ihc/*.png``) and
+        ``finetune.yaml``.
 
     Raises
     ------
     InputError
-        The slide has too few places with tissue.
+        The folder is not empty, or the slide has too few places with tissue.
     """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder} is not empty: choose another folder.")
     source = Source(file=SLIDE)
     he, ihc = other_laboratory(read_source(source, sample_path(), MPP))
     places = [
@@ -124,7 +114,3 @@ def other_laboratory(he: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[
     stained = combine(separate(he, lesson.stains) * _HE_DENSITY, lesson.stains)
     ihc = separate(paint(lesson, np.random.default_rng(0)).ihc, HDAB) * _IHC_DENSITY
     return stained, combine(ihc, stain_matrix(HDAB[0], _DAB_VECTOR))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""``python -m diffuscope.training.tumours FOLDER``: a simulated cohort of tumours, as cases to train and measure on.
+"""A simulated cohort of tumours, as cases to train and measure on.
 
 A case is a field, with the pictures ``vessels`` (CD31), ``nuclei`` (DAPI) and ``nanoparticles``; its group is the
 animal, so that splits and folds go by animal. Animals of the other tumour model are the part ``test``: no training
@@ -8,9 +8,7 @@ does on an animal.
 
 from __future__ import annotations
 
-import argparse
 import csv
-import os
 import shutil
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -73,25 +71,6 @@ class Plan:
     discordant: float = 0.25
     seed: int = 0
     phantom: str = "even"
-
-
-def main() -> None:
-    """Write a cohort folder, or the sample that ships."""
-    parser = argparse.ArgumentParser(prog="python -m diffuscope.training.tumours", description=main.__doc__)
-    parser.add_argument("folder", type=Path, help="a folder that is made; with --sample the file, .ome.tif")
-    parser.add_argument("--sample", action="store_true", help="write one large field with three channels instead")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes; default one a core")
-    for name, default in vars(Plan()).items():
-        parser.add_argument(f"--{name}", type=type(default), default=default, help=f"default {default}")
-    options = vars(parser.parse_args())
-    folder, sample, workers = (options.pop(name) for name in ("folder", "sample", "workers"))
-    try:
-        if sample:
-            write_sample(folder)
-        else:
-            print(f"wrote {write_cohort(folder, Plan(**options), workers=workers)} cases into {folder}")
-    except InputError as error:
-        raise SystemExit(str(error)) from error
 
 
 def write_cohort(folder: Path, plan: Plan, *, workers: int = 1) -> int:
@@ -213,7 +192,3 @@ def _write_case(folder: Path, size: int, drawn: tuple[Animal, int, Kind]) -> dic
         "number": field.number,
         "kind": field.kind,
     }
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""``python -m diffuscope.training.patients SOURCE FOLDER KEY=FILE …``: one folder a patient, laid out as cases.
+"""Scans that lie in one folder a patient, laid out as cases.
 
 Scans often come as a folder a patient with files of the same names in each: ``SOURCE/patient07/FLAIR.nii.gz``. Training
 wants a folder a port key: ``FOLDER/flair/patient07.nii.gz``. What is named is copied and nothing else, so that a model
@@ -7,28 +7,11 @@ that is trained on its target alone is trained from a folder that holds nothing 
 
 from __future__ import annotations
 
-import argparse
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from diffuscope.errors import InputError
-
-
-def main() -> None:
-    """Copy the scans of patients into a folder of cases."""
-    parser = argparse.ArgumentParser(prog="python -m diffuscope.training.patients", description=main.__doc__)
-    parser.add_argument("source", type=Path, help="a folder with one folder a patient")
-    parser.add_argument("folder", type=Path, help="a folder that is made")
-    parser.add_argument("files", nargs="+", metavar="KEY=FILE", help="port key, and the file's name in each folder")
-    parser.add_argument("--only", nargs="+", default=(), metavar="PATIENT", help="these patients alone")
-    options = parser.parse_args()
-    named = dict(text.partition("=")[::2] for text in options.files)
-    try:
-        count = lay_out(options.source, options.folder, named, only=options.only)
-    except InputError as error:
-        raise SystemExit(str(error)) from error
-    print(f"copied {', '.join(named)} of {count} patients into {options.folder}")
 
 
 def lay_out(source: Path, folder: Path, files: Mapping[str, str], *, only: Sequence[str] = ()) -> int:
@@ -89,7 +72,3 @@ def _copy(source: Path, target: Path) -> None:
     else:
         stem, _, endings = source.name.partition(".")
         shutil.copyfile(source, target.with_name(f"{target.name}.{endings}" if stem else target.name))
-
-
-if __name__ == "__main__":
-    main()

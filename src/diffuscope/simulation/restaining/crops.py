@@ -3,137 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import ndimage
 from torch import Tensor
 
-from diffuscope.errors import InputError
-from diffuscope.scans import open_scan, read_region, resampling_factor
-from diffuscope.simulation.restaining.teacher import Lesson, Stain, paint, prepare
-from diffuscope.simulation.tissue import simulate_tissue
-from diffuscope.stains import REFERENCE, coarse_mask, combine, separate
-from diffuscope.systems.staindiffuser.config import stain_key
-from diffuscope.training.recipe import Recipe, Source
+from diffuscope.simulation.restaining.sources import BLOCK, Pair, held_out
+from diffuscope.simulation.restaining.teacher import Lesson, paint
+from diffuscope.stains import REFERENCE, augment_stain, coarse_mask
 
-#: Side of the blocks that are held out of every source, px; larger than a crop.
-BLOCK = 256
 _TRIES = 100
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One source, to be painted anew for every crop.
-
-    Attributes
-    ----------
-    name : str
-        File, or phantom and its seed.
-    lesson : Lesson
-        H&E and the rule applied to it.
-    weight : float
-        Share of crops.
-    key : str
-        What a batch calls the painted image: ``"ihc"``, or ``"ihc_…"`` of one of several stains.
-    """
-
-    name: str
-    lesson: Lesson
-    weight: float
-    key: str = "ihc"
-
-
-def held_out(shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Blocks that no training crop may touch: one in eight, on a lattice, never random tiles.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Height and width of a source, px.
-
-    Returns
-    -------
-    ndarray of bool
-        One entry a whole block of `BLOCK` px; for a source of 2 × 2 blocks the lower right one.
-    """
-    rows, columns = np.indices((shape[0] // BLOCK, shape[1] // BLOCK))
-    return np.asarray((rows + 3 * columns) % 8 == 4)
-
-
-def read_source(source: Source, folder: Path, mpp: float) -> NDArray[np.uint8]:
-    """Read a whole source at `mpp` µm per pixel as (h, w, 3) uint8.
-
-    Raises
-    ------
-    InputError
-        For a file that cannot be opened, or whose µm/px is neither stated nor assumed with evidence.
-    """
-    path = folder / source.file
-    if source.mpp is not None and not source.evidence:
-        raise InputError(f"The recipe assumes {source.mpp} µm/px for {source.file} and must say on what evidence.")
-    scan = open_scan(path, mpp=source.mpp)
-    factor = resampling_factor(scan, mpp)
-    height, width = (int(side / factor) for side in scan.shape)
-    return read_region(scan, y=0, x=0, height=height, width=width, factor=factor)
-
-
-def make_pairs(recipe: Recipe, folder: Path, *, mpp: float) -> list[Pair]:
-    """Apply the teacher's rule to every source of a recipe, and to its phantoms.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        Sources, phantoms and stain.
-    folder : Path
-        Where the sources lie.
-    mpp : float
-        µm per pixel of the model.
-
-    Returns
-    -------
-    list of Pair
-    """
-    if recipe.stain is not None:
-        stains: dict[Stain, str] = {recipe.stain: "ihc"}
-    else:
-        stains = {stain: f"ihc_{stain_key(stain)}" for stain in recipe.stains}
-
-    def of_source(source: Source) -> list[Pair]:
-        he = read_source(source, folder, mpp)
-        return [Pair(source.file, prepare(he, stain, mpp=mpp), source.weight, key) for stain, key in stains.items()]
-
-    def of_phantom(seed: int) -> list[Pair]:
-        tissue, weight = simulate_tissue(seed, mpp=mpp), recipe.phantom_weight / recipe.phantoms
-        return [
-            Pair(f"phantom {seed}", prepare(tissue.he, stain, mpp=mpp, labels=tissue.labels), weight, key)
-            for stain, key in stains.items()
-        ]
-
-    # Side by side: a whole slide takes half a minute, and what takes it lets go of the interpreter.
-    with ThreadPoolExecutor() as pool:
-        found = [*pool.map(of_source, recipe.sources), *pool.map(of_phantom, range(recipe.phantoms))]
-    return [pair for key in stains.values() for pairs in found for pair in pairs if pair.key == key]
-
-
-def augment_stain(rgb: NDArray[np.uint8], stains: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Change an H&E crop's stain as laboratories and scanners do (Tellez et al. 2018, in the slide's own stains).
-
-    Each stain's density is scaled by 0.7–1.4, its vector turned a little, the background dimmed by up to
-    8 %, and one crop in three blurred by up to 0.6 px.
-    """
-    densities = separate(rgb, stains) * rng.uniform(0.7, 1.4, 3) + rng.normal(0.0, 0.01, 3)
-    turned = np.abs(stains) * rng.uniform(0.85, 1.18, (3, 3))
-    turned[2] = stains[2]
-    turned /= np.linalg.norm(turned, axis=1, keepdims=True)
-    image = combine(densities, turned).astype(np.float32) * rng.uniform(0.92, 1.0)
-    if rng.random() < 1 / 3:
-        image = ndimage.gaussian_filter(image, (*([rng.uniform(0.2, 0.6)] * 2), 0))
-    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
 
 
 def batch_at(
@@ -155,7 +35,7 @@ def batch_at(
     Parameters
     ----------
     pairs : sequence of Pair
-        From `make_pairs`.
+        From `diffuscope.simulation.restaining.sources.make_pairs`.
     step, seed : int
         Key of the random numbers.
     size, patch : int
@@ -206,7 +86,7 @@ def held_crops(
     Parameters
     ----------
     pairs : sequence of Pair
-        From `make_pairs`.
+        From `diffuscope.simulation.restaining.sources.make_pairs`.
     seed : int
         Key of the teacher's draws.
     patch : int

@@ -1,6 +1,6 @@
 """Training crops painted by the teacher on the device that trains: all sources lie there, and a batch is places alone.
 
-What the teacher's `paint` and `diffuscope.training.data.pairs.augment_stain` do to one crop with numpy, for a whole
+What the teacher's `paint` and `diffuscope.stains.augment_stain` do to one crop with numpy, for a whole
 batch in a few operations: a GPU that trains takes hundreds of crops a second, which no lane of numpy makes.
 """
 
@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from diffuscope.simulation.restaining.crops import draw_corner
+from diffuscope.simulation.restaining.sources import Pair
 from diffuscope.simulation.restaining.teacher import BLUR_UM, CELL_SPREAD, DAB, DAB_RANGE, SLIDE_SPREAD
 from diffuscope.stains import HDAB, REFERENCE
-from diffuscope.training.data.pairs import Pair, draw_corner
 
 # How much a normalised slide may still differ from the reference: factor of each stain's density, noise of it (OD),
 # factor of each component of its vector, light, and blur (px) of half of the crops.
@@ -30,7 +31,7 @@ class Painter:
     Parameters
     ----------
     pairs : sequence of Pair
-        From `diffuscope.training.data.pairs.make_pairs`; all of one stain and µm/px.
+        From `diffuscope.simulation.restaining.sources.make_pairs`; all of one stain and µm/px.
     size, patch : int
         Crops a batch, and their side, px.
     positive_share : float

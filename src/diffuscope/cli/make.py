@@ -1,0 +1,111 @@
+"""`diffuscope make`: data sets, simulated or laid out anew, and a model's card."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from diffuscope.errors import InputError
+
+make = typer.Typer(
+    help="Make data to train on: simulated, or a folder of your own laid out as cases.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+_NEW = typer.Argument(metavar="OUT", help="A folder that is made.")
+
+
+@make.command()
+def tumours(
+    out: Annotated[Path, _NEW],
+    *,
+    animals: Annotated[int, typer.Option(help="Animals of the tumour model to train on.")] = 6,
+    external: Annotated[int, typer.Option(help="Animals of the other tumour model, which no training reads.")] = 2,
+    fields: Annotated[int, typer.Option(help="Fields of each animal.")] = 24,
+    size: Annotated[int, typer.Option(help="Side of a field, px of 1 µm; even.")] = 256,
+    discordant: Annotated[float, typer.Option(help="Share of fields whose nuclei channel misleads.")] = 0.25,
+    seed: Annotated[int, typer.Option(help="Of everything.")] = 0,
+    phantom: Annotated[str, typer.Option(help="Where cells keep particles: even or endosomal.")] = "even",
+    workers: Annotated[int | None, typer.Option(help="Processes that simulate. [default: one a core]")] = None,
+) -> None:
+    """Simulate a cohort of tumours: vessels, nuclei and nanoparticles of known physics, as cases."""
+    from diffuscope.simulation.tumour.dataset import Plan, write_cohort
+
+    plan = Plan(
+        animals=animals,
+        external=external,
+        fields=fields,
+        size=size,
+        discordant=discordant,
+        seed=seed,
+        phantom=phantom,
+    )
+    number = write_cohort(out, plan, workers=workers or os.cpu_count() or 1)
+    typer.echo(f"Wrote {number} cases into {out}")
+
+
+@make.command()
+def tumour(out: Annotated[Path, typer.Argument(metavar="FILE.ome.tif", help="The file to write.")]) -> None:
+    """Simulate the tumour section that ships as a sample: one large field with three channels."""
+    from diffuscope.simulation.tumour.dataset import write_sample
+
+    if out.exists():
+        raise InputError(f"{out} exists already: choose another name.")
+    write_sample(out)
+    typer.echo(f"Wrote {out}")
+
+
+@make.command()
+def pairs(out: Annotated[Path, _NEW]) -> None:
+    """Restain 26 crops of the shipped slide by a written rule, and write a recipe that fine-tunes on them."""
+    from diffuscope.simulation.restaining.example import APART, PAIRS, write_example
+
+    write_example(out)
+    typer.echo(f"Wrote {PAIRS + APART} pairs into {out / 'pairs'}, and {out / 'finetune.yaml'}")
+
+
+@make.command()
+def patients(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A folder with one folder a patient.")],
+    out: Annotated[Path, _NEW],
+    files: Annotated[
+        list[str], typer.Argument(metavar="KEY=FILE", help="Raster key, and the file's name in each patient's folder.")
+    ],
+    *,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="PATIENT", help="This patient alone; may be repeated. [default: all]")
+    ] = None,
+) -> None:
+    """Copy the scans of patients into a folder of cases, and nothing else."""
+    from diffuscope.cases.patients import lay_out
+
+    named = dict(text.partition("=")[::2] for text in files)
+    number = lay_out(source, out, named, only=only or ())
+    typer.echo(f"Copied {', '.join(named)} of {number} patients into {out}")
+
+
+@make.command()
+def card(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Model folder.")],
+    figures: Annotated[
+        list[Path], typer.Argument(metavar="FIGURES.json", help='What benchmarks wrote: {"figures": {name: number}}.')
+    ],
+) -> None:
+    """Put what benchmarks measured on a model's card, in place of the figures there."""
+    from diffuscope.model.folder import set_figures
+
+    measured: dict[str, float] = {}
+    for file in figures:
+        try:
+            measured |= json.loads(file.read_text(encoding="utf-8"))["figures"]
+        except OSError as error:
+            raise InputError(f"{file} cannot be read: {error.strerror}.") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{file} holds no figures: write it with a benchmark's --json.") from error
+    set_figures(model, measured)
+    typer.echo(f"Wrote the card of {model}")

@@ -1,0 +1,65 @@
+"""Raster: an image that goes in or comes out, a colour picture or one measured quantity per channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raster:
+    """One named input or output of a system.
+
+    Attributes
+    ----------
+    name : str
+        What the user sees, e.g. ``"H&E"`` or ``"virtual CD3"``.
+    key : str
+        What files and the noise generator use, e.g. ``"ihc"``: ``[a-z0-9_]+``, unique in a system.
+    kind : {"rgb", "map"}
+        A colour image (3 channels) or one measured quantity (1 channel).
+    channels : tuple of str
+        Channel names; their number is the number of channels.
+    mpp : float
+        µm per pixel at which the system works, in the plane of a slice where it works on volumes.
+    spacing : tuple of (float or None, float, float), optional
+        (z, y, x) mm per voxel at which the system works on volumes; z None takes the slices as they come. None: the
+        system works on slides.
+    scale : {"stored", "percentile", "stain"}
+        How the values of an input file become those of the port. ``"stored"``: as they are (colours, HU), clipped to
+        `range` where the port is float32. ``"percentile"``: files have a scale of their own (fluorescence, MR), of
+        which two percentiles of the whole slide's or volume's foreground become the ends of `range` (see
+        `diffuscope.scans.intensity`). ``"stain"``: an H&E (8-bit RGB), whose stain vectors and strengths, measured on
+        the whole slide, are replaced by those of one reference (see `diffuscope.stains.normalisation`). Of an output:
+        how the truths were brought to `range` that it was trained on.
+    synonyms : tuple of str
+        Other names that a channel may have which fits an input, lower case, e.g. ``("cd31",)``, the likeliest first.
+    range : tuple of float
+        Lowest and highest physical value; ``(0, 255)`` for rgb, optical density for a DAB map.
+        Also the contrast limits that a viewer starts with.
+    dtype : {"uint8", "float32"}
+        Stored type.
+    fill : float
+        Value where nothing was computed (no tissue, outside a drawn shape).
+    unit : str
+        Physical unit of a map, e.g. ``"OD"``; empty for colour.
+    colormap : str
+        napari colormap name of a map.
+    required : bool
+        Of an input: whether a system cannot do without.
+    """
+
+    name: str
+    key: str
+    kind: Literal["rgb", "map"]
+    channels: tuple[str, ...]
+    mpp: float
+    range: tuple[float, float]
+    dtype: Literal["uint8", "float32"] = "uint8"
+    fill: float = 255.0
+    unit: str = ""
+    colormap: str = "gray"
+    spacing: tuple[float | None, float, float] | None = None
+    scale: Literal["stored", "percentile", "stain"] = "stored"
+    synonyms: tuple[str, ...] = ()
+    required: bool = True

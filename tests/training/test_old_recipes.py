@@ -1,0 +1,58 @@
+"""Recipes as they were written before are what they say today."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from diffuscope.sample_data import sample_path
+from diffuscope.simulation.restaining.crops import batch_at
+from diffuscope.simulation.restaining.sources import make_pairs
+from diffuscope.training.old_recipes import modern
+from diffuscope.training.recipe import Recipe
+
+RECIPES = Path(__file__).parents[2] / "src/diffuscope/training/recipes"
+
+
+def written(name: str) -> dict[str, Any]:
+    return yaml.safe_load((RECIPES / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def as_before(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Write a recipe with the teacher's entries at its top, as all were."""
+    old = deepcopy(recipe)
+    data = old.pop("data")
+    assert data.pop("simulation") == "restaining"
+    return old | data
+
+
+@pytest.mark.parametrize("name", ["stain-cd3-demo", "stain-cd3-ck818-multi"])
+def test_the_teacher_s_entries_at_the_top_are_simulated_data(name: str):
+    today = written(name)
+    old = as_before(today)
+    assert "sources" in old and "data" not in old
+    assert Recipe.model_validate(old) == Recipe.model_validate(today)
+
+
+def test_a_recipe_of_today_is_left_as_it_is():
+    for path in RECIPES.glob("*.yaml"):
+        assert modern(written(path.stem)) == written(path.stem)
+
+
+def test_old_and_new_give_the_same_batches():
+    today = written("stain-cd3-ck818-multi")
+    today["data"] |= {"sources": today["data"]["sources"][-2:-1], "phantoms": 1}
+    batches = []
+    for recipe in (Recipe.model_validate(today), Recipe.model_validate(as_before(today))):
+        share = recipe.data.positive_share
+        pairs = make_pairs(recipe.data, sample_path(), mpp=0.5)
+        batches.append(partial(batch_at, pairs, seed=0, size=2, patch=64, positive_share=share, dab_threshold=0.2))
+    for step in range(4):
+        one, other = (draw(step) for draw in batches)
+        assert one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
