@@ -64,7 +64,8 @@ def test_a_disk_that_is_full_leaves_the_old_chunk(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", full)
+        patch.setattr(Path, "replace", full)
         with pytest.raises(OSError, match="No space left"):
             write_box(array, (10, 10, 20, 20), np.full((3, 20, 20), 9, np.uint8))
     assert (array[:] == 7).all()
+    assert not list(tmp_path.rglob("*.part"))
