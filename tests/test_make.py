@@ -52,7 +52,7 @@ def test_pairs_come_with_a_recipe_that_trains_on_them(tmp_path: Path):
     recipe = load_recipe(out / "finetune.yaml")
     assert len(find_cases(out / recipe.data.path, ["he", "ihc"])) == 26
     code, said = make("pairs", out)
-    assert code == 2 and "is not empty" in said
+    assert code == 2 and "exists already" in said
 
 
 def test_patients_are_laid_out_as_cases(tmp_path: Path):

@@ -28,7 +28,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from benchmarks.reproduce.damm.measure import calibration, large_field, sampled, scored
-from benchmarks.reproduce.damm.page import separation
+from benchmarks.reproduce.damm.sections import separation
 from benchmarks.reproduce.damm.tasks import BUDGETS, DAMMP, ROWS, Task
 from benchmarks.reproduce.damm.tumours import EXTERNAL, INTERNAL, KEYS, MPP, Cohort, Fold
 from benchmarks.shared.figures import Goal

@@ -54,8 +54,6 @@ def tumour(out: Annotated[Path, typer.Argument(metavar="FILE.ome.tif", help="The
     """Simulate the tumour section that ships as a sample: one large field with three channels."""
     from diffuscope.simulation.tumour.dataset import write_sample
 
-    if out.exists():
-        raise InputError(f"{out} exists already: choose another name.")
     write_sample(out)
     typer.echo(f"Wrote {out}")
 

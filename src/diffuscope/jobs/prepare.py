@@ -11,18 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
+from diffuscope.files.place import check_place
 from diffuscope.jobs.compute import Asked, Where, address, choose, io_threads, lanes
 from diffuscope.jobs.extent import Extent, find_extent
 from diffuscope.jobs.input_text import check_ranges, command_inputs, said
 from diffuscope.jobs.inputs import Frame, PortInput, Source, Values, open_inputs, paths_of, read_tile
 from diffuscope.jobs.provenance import command_line, make_record
 from diffuscope.jobs.resume import check_resumed
-from diffuscope.jobs.room import check_out, check_room
+from diffuscope.jobs.room import check_room
 from diffuscope.jobs.settings import choose_settings, pick
 from diffuscope.jobs.worker import RemoteWork
 from diffuscope.model.folder import Model, load_model
 from diffuscope.ports.settings import SampleSettings
-from diffuscope.results.result import open_result
+from diffuscope.results.result import RESULT, open_result
 from diffuscope.results.tissue import TissueMap
 from diffuscope.stains import StainStatistics
 from diffuscope.systems.base import System
@@ -146,8 +147,9 @@ def prepare(
     InputError
         One sentence on the first thing that cannot be used.
     """
-    begun = _begun(out, overwrite=overwrite) if resume else None
-    replaces = begun is None and check_out(out, *paths_of(source), overwrite=overwrite)
+    read = paths_of(source)
+    standing = check_place(out, RESULT, overwrite=overwrite, resume=resume, keep=read, outside=read)
+    begun = _begun(out) if standing == "resumed" else None
     if isinstance(region, str):
         region = parse_region(region)
     if seed < 0:
@@ -210,7 +212,7 @@ def prepare(
         record = begun | {"resumed": [*begun.get("resumed", []), again]}
     return Job(
         out=out,
-        replaces=replaces,
+        replaces=standing == "replaced",
         resumes=begun is not None,
         model=loaded,
         inputs=inputs,
@@ -226,12 +228,8 @@ def prepare(
     )
 
 
-def _begun(out: Path, *, overwrite: bool) -> dict[str, Any] | None:
-    """Return the record of the result to be gone on with; None where there is none yet."""
-    if overwrite:
-        raise InputError("--resume goes on with a result and --overwrite begins it again: choose one.")
-    if not out.exists():
-        return None
+def _begun(out: Path) -> dict[str, Any]:
+    """Return the record of the result to be gone on with."""
     result = open_result(out)
     if result.complete:
         raise InputError(f"{out.name} is complete: there is nothing to resume.")
