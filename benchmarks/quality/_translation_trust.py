@@ -21,7 +21,6 @@ from scipy import ndimage
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.shared import scans
 from benchmarks.shared.in_plane import registered
 from benchmarks.shared.scans import Direction, Pictures, Slices, slices_of, unit
 from benchmarks.shared.translated import AIR, translated
@@ -101,7 +100,7 @@ def _tumours(direction: Direction, tests: Slices, results: Pictures, distrust: P
     air = float(unit(np.array(AIR), target))
     seen, held = 0, []
     for number, (patient, (z, _, _)) in enumerate(zip(tests.patients, tests.places, strict=True)):
-        scan = open_input(scans.DATA / direction.folder / patient / _GTV)
+        scan = open_input(direction.path / patient / _GTV)
         assert isinstance(scan, Volume)
         there = np.asarray(scan.voxels[z : z + 1, :, :])[0] > 0
         if not there.any():

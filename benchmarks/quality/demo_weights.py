@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmarks.shared.cells import Cell, Training
 from benchmarks.shared.figures import Goals
+from benchmarks.shared.places import RUNS
 from benchmarks.shared.scores import (
     COLUMNS,
     MPP,
@@ -32,7 +33,7 @@ from diffuscope.simulation.restaining.sources import make_pairs
 from diffuscope.simulation.restaining.teacher import Stain
 from diffuscope.training.recipe import Recipe
 
-RUNS = Path(__file__).parents[2] / "runs/demo-weights"
+CELLS = RUNS / "demo-weights"
 STEPS, QUICK_STEPS = 1000, 20
 GOALS: Goals = {}
 
@@ -101,11 +102,11 @@ def measure(*, quick: bool = False) -> dict[str, float]:
         models = [model for model in MODELS if model.stain == stain]
         recipe = models[0].recipe(1)
         facts = {"recipe": recipe.model_dump(exclude={"config", "optimisation", "card"})}
-        found = Cell(f"{stain_word(stain)}-baselines", facts).compute(RUNS, partial(measure_baselines, recipe))
+        found = Cell(f"{stain_word(stain)}-baselines", facts).compute(CELLS, partial(measure_baselines, recipe))
         for model in models:
             recipe = model.recipe(steps)
             cell = Cell(model.name, {"recipe": recipe.model_dump(exclude={"card"})})
-            for where, values in cell.compute(RUNS, partial(measure_model, model, recipe)).items():
+            for where, values in cell.compute(CELLS, partial(measure_model, model, recipe)).items():
                 found[where][model.name] = values
         for where, methods in found.items():
             for method, values in methods.items():

@@ -21,6 +21,7 @@ from benchmarks.reproduce.staindiffuser.restained import Restained
 from benchmarks.reproduce.staindiffuser.tasks import BUDGETS, Task, tasks
 from benchmarks.shared.cells import Cell
 from benchmarks.shared.figures import Goals
+from benchmarks.shared.places import ROOT, RUNS
 from benchmarks.shared.scores import SAMPLED_AT_ONCE, THRESHOLD, Tiles, shipped_recipe, stain_word
 from benchmarks.shared.slide import sample
 from diffuscope import load_model
@@ -29,7 +30,6 @@ from diffuscope.model.folder import Model
 from diffuscope.simulation.restaining.teacher import Stain
 from diffuscope.stains import dab_density
 
-ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/reproduce/staindiffuser-error.md"
 ROWS = ("multi-task", "lambda-0", "bidirectional", "multi-stain", "unet-regression", "palette", "bbdm")
 SLIDE, EVERY, SAMPLES = "CMU-1-Small-Region", 3, 4
@@ -119,7 +119,7 @@ def _is_told(task: Task) -> bool:
 def measure() -> dict[str, float]:
     """Measure what is missing, and write the page."""
     figures: dict[str, float] = {}
-    root = ROOT / "runs/reproduce/staindiffuser"
+    root = RUNS / "reproduce/staindiffuser"
     lines = []
     for stain, name, steps, place, key in models(root):
         model = load_model(place)

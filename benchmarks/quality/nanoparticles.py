@@ -28,7 +28,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from benchmarks.reproduce.damm.measure import calibration, large_field, sampled, scored
-from benchmarks.reproduce.damm.page import separation
+from benchmarks.reproduce.damm.sections import separation
 from benchmarks.reproduce.damm.tasks import BUDGETS, DAMMP, ROWS, Task
 from benchmarks.reproduce.damm.tumours import EXTERNAL, INTERNAL, KEYS, MPP, Cohort, Fold
 from benchmarks.shared.figures import Goal
@@ -40,7 +40,7 @@ from diffuscope.evaluation.metrics.paired import psnr
 from diffuscope.evaluation.metrics.statistics import bootstrap_interval
 from diffuscope.simulation.tumour.dataset import CHANNELS, write_image
 from diffuscope.systems.damm.system import Damm
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 SIDE = 1024
 _WAYS = {"": None, "_unimodal": 0.0, "_multimodal": 1.0}

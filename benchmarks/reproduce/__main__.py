@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+from benchmarks.shared.places import ROOT, RUNS
+
 SYSTEMS = ("staindiffuser", "damm", "midiffusion")
 
 
@@ -35,7 +36,7 @@ def main(words: Sequence[str]) -> None:
     name = "quick" if arguments.quick else "full" if arguments.full else "standard"
     wanted = TABLES[arguments.system]
     budget = wanted.budgets[name]
-    root = ROOT / "runs/reproduce" / arguments.system
+    root = RUNS / "reproduce" / arguments.system
     docs = ROOT / "docs/reproduce" if name == "standard" else root
     target = docs / (f"{arguments.system}.md" if name == "standard" else f"{name}.md")
     todo, notices = wanted.todo(budget, arguments.quick)

@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.exposure import match_histograms
 
 from benchmarks.quality import _translation_pictures, _translation_quality, _translation_trust, translation
+from benchmarks.reproduce.midiffusion import data as trained
 from benchmarks.reproduce.midiffusion import tasks as midiffusion
 from benchmarks.reproduce.midiffusion.measure import measure
 from benchmarks.reproduce.midiffusion.page import lines, page
@@ -84,29 +85,31 @@ def around(source: np.ndarray) -> np.ndarray:
 
 def test_training_reads_the_target_s_files_of_other_patients_alone(data: Path, tmp_path: Path, monkeypatch):
     opened: list[str] = []
-    real = scans.crops_of
+    real = trained.crops_of
     monkeypatch.setattr(
-        scans, "crops_of", lambda parts, *a, **k: opened.extend(c.group for c in parts["train"]) or real(parts, *a, **k)
+        trained,
+        "crops_of",
+        lambda parts, *a, **k: opened.extend(c.group for c in parts["train"]) or real(parts, *a, **k),
     )
-    batches = scans.target_batches(TO_CT, tmp_path / "cells", seed=0, batch=2, patch=16)
+    batches = trained.target_batches(TO_CT, tmp_path / "cells", seed=0, batch=2, patch=16)
     assert batches(0).keys() == {"ct"} and batches(0)["ct"].shape == (2, 1, 16, 16)
     assert sorted(opened) == ["STS_001", "STS_002"] == list(TO_CT.trained)
     files = {path.name.split(".")[0] for path in (tmp_path / "cells/sarcoma-ct").rglob("*.nii.gz")}
     assert [one.name for one in (tmp_path / "cells/sarcoma-ct").iterdir()] == ["ct"]
     assert files == {path.name for path in (data / "sarcoma-ct-mr").iterdir()}
     # A second process finds the folder.
-    again = scans.target_batches(TO_CT, tmp_path / "cells", seed=0, batch=2, patch=16)
+    again = trained.target_batches(TO_CT, tmp_path / "cells", seed=0, batch=2, patch=16)
     assert torch.equal(again(3)["ct"], batches(3)["ct"])
 
 
 def test_the_few_pairs_are_of_every_twentieth_slice(data: Path, monkeypatch: pytest.MonkeyPatch):
     seen = []
-    real = scans.VolumeGround.read
+    real = scans.VolumeSampler.read
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            scans.VolumeGround, "read", lambda self, at, side: seen.append(int(at[0])) or real(self, at, side)
+            scans.VolumeSampler, "read", lambda self, at, side: seen.append(int(at[0])) or real(self, at, side)
         )
-        batch = scans.few_pairs(TO_CT, seed=0, batch=4, patch=16)(0)
+        batch = trained.few_pairs(TO_CT, seed=0, batch=4, patch=16)(0)
     assert set(seen) == {10} and batch.keys() == {"ct", "mr"}
     # Both are of one place: what is fat in CT is bright in MR.
     fat = batch["ct"] < -20
@@ -143,11 +146,11 @@ def test_a_stranger_is_never_the_patient(data: Path):
 
 def test_registration_is_told_by_fat_and_muscle(data: Path):
     patient = TO_CT.held[0]
-    assert scans.registration_auc(TO_CT, patient) == scans.registration_auc(TO_MR, patient) == 1.0
+    assert trained.registration_auc(TO_CT, patient) == trained.registration_auc(TO_MR, patient) == 1.0
     file = data / "sarcoma-ct-mr" / patient / "mr_t1.nii.gz"
     other = sitk.ReadImage(data / "sarcoma-ct-mr" / TO_CT.held[1] / "mr_t1.nii.gz")
     sitk.WriteImage(other, file)
-    assert 0.3 < scans.registration_auc(TO_CT, patient) < 0.7
+    assert 0.3 < trained.registration_auc(TO_CT, patient) < 0.7
 
 
 def test_matching_gives_each_patient_the_target_s_histogram():
@@ -339,7 +342,7 @@ def test_every_measure_of_a_model_tells_what_its_goals_are_of(
         monkeypatch.setattr(translation, name, value)
     monkeypatch.setattr(_translation_quality, "_JUDGED", 5)
     monkeypatch.setattr(_translation_trust, "_JUDGED", 5)
-    monkeypatch.setattr(in_plane, "RUNS", tmp_path / "in-plane")
+    monkeypatch.setattr(in_plane, "MAPS", tmp_path / "in-plane")
     torch.manual_seed(0)
     system = build_system("midiffusion", TO_CT.recipe.config | {"size": "tiny"}).eval()
     assert translation.direction_of(system, "x") is TO_CT
@@ -375,7 +378,7 @@ def shifted(rows: int, columns: int) -> Slices:
 
 
 def test_pairs_are_brought_onto_each_other_in_their_plane(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(in_plane, "RUNS", tmp_path)
+    monkeypatch.setattr(in_plane, "MAPS", tmp_path)
     lying, apart = shifted(0, 0), shifted(4, -3)
     found = in_plane.registered(TO_CT, apart)
     error = np.abs(found.target - lying.target)[0]
@@ -387,7 +390,7 @@ def test_pairs_are_brought_onto_each_other_in_their_plane(tmp_path: Path, monkey
     np.testing.assert_array_equal(in_plane.registered(TO_CT, apart).target, found.target)
     # Too far away it stays where it lies.
     monkeypatch.undo()
-    monkeypatch.setattr(in_plane, "RUNS", tmp_path / "far")
+    monkeypatch.setattr(in_plane, "MAPS", tmp_path / "far")
     monkeypatch.setattr(in_plane, "_FARTHEST", 2.0)
     np.testing.assert_array_equal(in_plane.registered(TO_CT, apart).target, apart.target)
 

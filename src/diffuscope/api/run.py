@@ -26,7 +26,7 @@ from diffuscope.networks.compiled import compile_parts
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.pyramid import Each
 from diffuscope.results.result import TABLE, open_result
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 
 def run(
