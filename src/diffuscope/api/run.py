@@ -23,9 +23,11 @@ from diffuscope.jobs.inputs import Source
 from diffuscope.jobs.prepare import Job, prepare
 from diffuscope.measurement.measurements import measure, write_csv
 from diffuscope.networks.compiled import compile_parts
+from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.pyramid import Each
 from diffuscope.results.result import TABLE, open_result
+from diffuscope.results.scores import mean_scores, tile_values, write_scores
 from diffuscope.results.tissue import save_tissue
 from diffuscope.tiling.plan import Region
 
@@ -183,13 +185,14 @@ def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Ev
             if job.replaces:
                 shutil.rmtree(job.out)
             ports = job.model.system.output_rasters
-            values = job.model.system.values
+            values = (*job.model.system.values, *tile_values(job.model.system.outputs))
             canvas = Canvas(
                 job.out,
                 plan=job.plan,
                 ports=ports,
                 mpp=job.mpp,
                 record=job.record,
+                others=[port for port in job.model.system.outputs if not isinstance(port, Raster)],
                 values=values,
                 resume=job.resumes,
                 each=each,
@@ -198,8 +201,8 @@ def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Ev
                 save_tissue(canvas.root, job.tissue)
             with closing(run_tiles(compute, canvas, notices=job.notices, focus=focus)) as events:
                 for event in events:
-                    if isinstance(event, Finished) and event.complete and (rows := measure(open_result(job.out))):
-                        write_csv(rows, job.out / TABLE)
+                    if isinstance(event, Finished) and event.complete:
+                        _measure(job)
                     yield event
     except GeneratorExit:
         raise
@@ -207,6 +210,15 @@ def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Ev
         if canvas is not None and not canvas.count and not job.resumes:
             shutil.rmtree(job.out, ignore_errors=True)
         raise
+
+
+def _measure(job: Job) -> None:
+    """Write the figures of a whole result beside it, and its scores."""
+    result = open_result(job.out)
+    if rows := measure(result):
+        write_csv(rows, job.out / TABLE)
+    if result.others and result.values is not None:
+        write_scores(job.out, mean_scores(result.values, result.others))
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from diffuscope.errors import InputError
 from diffuscope.jobs.compute import Asked, Where, address, choose, io_threads, lanes
 from diffuscope.jobs.extent import Ground, find_ground
+from diffuscope.jobs.given import Given, given_rasters, split_source
 from diffuscope.jobs.input_text import check_ranges, command_inputs, said
 from diffuscope.jobs.inputs import Frame, PortInput, Source, Values, open_inputs, paths_of, read_tile
 from diffuscope.jobs.provenance import command_line, make_record
@@ -20,6 +21,7 @@ from diffuscope.jobs.resume import check_resumed
 from diffuscope.jobs.room import check_out, check_room
 from diffuscope.jobs.settings import choose_settings, pick
 from diffuscope.jobs.worker import RemoteWork
+from diffuscope.model.find import model_info
 from diffuscope.model.folder import Model, load_model
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.results.result import open_result
@@ -45,6 +47,8 @@ class Job:
         As loaded.
     inputs : tuple of PortInput
         In the order of the system's inputs.
+    given : Given
+        Rows of tables beside them.
     ground : Ground
         The plan, and how the canvas lies in the inputs.
     settings : SampleSettings
@@ -68,6 +72,7 @@ class Job:
     resumes: bool
     model: Model
     inputs: tuple[PortInput, ...]
+    given: Given
     ground: Ground
     settings: SampleSettings
     seed: int
@@ -107,6 +112,7 @@ class Job:
             model=address(self.model),
             model_hash=self.model.hash,
             inputs=tuple((one.port.key, one.address) for one in self.inputs),
+            rows=tuple((key, tuple(row.tolist())) for key, row in self.given.numbers.items()),
             frame=self.frame,
             settings=self.settings,
             seed=self.seed,
@@ -114,8 +120,11 @@ class Job:
         )
 
     def read(self, tile: Tile) -> dict[str, NDArray[np.generic]]:
-        """Return the inputs of a tile by port key, each (tile, tile, c) or (depth + 2·context, tile, tile, c)."""
-        return read_tile(self.inputs, tile, self.frame)
+        """Return the inputs of a tile by port key.
+
+        Of images (tile, tile, c) or (depth + 2·context, tile, tile, c), of rows (columns,).
+        """
+        return read_tile(self.inputs, tile, self.frame) | self.given.numbers
 
 
 def prepare(
@@ -145,8 +154,10 @@ def prepare(
     InputError
         One sentence on the first thing that cannot be used.
     """
+    info = model_info(model)
+    images, given = split_source(source, info.declared, info.name)
     begun = _begun(out, overwrite=overwrite) if resume else None
-    replaces = begun is None and check_out(out, *paths_of(source), overwrite=overwrite)
+    replaces = begun is None and check_out(out, *paths_of(images), overwrite=overwrite)
     if isinstance(region, str):
         region = parse_region(region)
     if seed < 0:
@@ -158,7 +169,7 @@ def prepare(
 
     ranges = dict(ranges or {})
     check_ranges(ranges, system.input_rasters)
-    opened = open_inputs(source, system.input_rasters, loaded.name, mpp=mpp)
+    opened = open_inputs(images, given_rasters(images, system.declared), loaded.name, mpp=mpp)
     stained = [port.key for port in system.input_rasters if port.scale == "stain"]
     stains = _stains(begun) if normalise else dict.fromkeys(stained)
     ground = find_ground(opened, system, region=region, slices=slices, ranges=_ranges(begun) | ranges, stains=stains)
@@ -173,10 +184,10 @@ def prepare(
     chosen = {"sampler": settings.sampler, "steps": settings.steps, "samples": settings.samples, "seed": seed}
     # What the machine would choose by itself is spelt out: another machine must not choose otherwise.
     flags = {**chosen, **asdict(where), "device": where.device.partition(":")[0]}
-    named, flags_of_inputs = command_inputs(inputs)
+    named, flags_of_inputs = command_inputs(inputs, alone=not given.flags)
     record = make_record(
         model={"name": loaded.name, "hash": loaded.hash, "title": loaded.card.title},
-        inputs={one.port.key: one.to_json() for one in inputs},
+        inputs={one.port.key: one.to_json() for one in inputs} | given.to_json(),
         parameters={
             **chosen,
             "quality": quality,
@@ -197,7 +208,7 @@ def prepare(
             shape=str(region) if region else None,
             mpp=mpp,
             options=settings.options,
-            inputs=[*flags_of_inputs, *([("slices", slices)] if slices else [])],
+            inputs=[*flags_of_inputs, *given.flags, *([("slices", slices)] if slices else [])],
             switches=["no-normalise"] if stained and not normalise else [],
         ),
         notices=notices,
@@ -213,6 +224,7 @@ def prepare(
         resumes=begun is not None,
         model=loaded,
         inputs=inputs,
+        given=given,
         ground=ground,
         settings=settings,
         seed=seed,

@@ -14,13 +14,22 @@ import zarr
 from numpy.typing import NDArray
 
 from diffuscope.files.durable import names_to_disk
+from diffuscope.ports.port import Port
 from diffuscope.ports.state import state_port
 from diffuscope.results.cells import Blend, Cells
 from diffuscope.results.chunks import Patch, write_chunk
 from diffuscope.results.computed import Computed
 from diffuscope.results.damage import damaged_chunks
 from diffuscope.results.kept import Cell, KeptParts
-from diffuscope.results.layout import ATTRS, SLIDE_FORMAT, VOLUME_FORMAT, chunk_file, create_images, open_images
+from diffuscope.results.layout import (
+    ATTRS,
+    CASE_FORMAT,
+    SLIDE_FORMAT,
+    VOLUME_FORMAT,
+    chunk_file,
+    create_images,
+    open_images,
+)
 from diffuscope.results.place import Place
 from diffuscope.results.pyramid import Each, update_pyramid
 from diffuscope.results.values import ValueStore
@@ -56,6 +65,8 @@ class Canvas:
         µm per canvas px of a slide (its µm/px times the plan's factor); a volume's plan knows its spacing.
     record : dict
         Run record, JSON.
+    others : sequence of Port
+        Scores and texts that the result has besides.
     values : sequence of Value
         What the system tells of each tile besides.
     resume : bool
@@ -73,6 +84,7 @@ class Canvas:
         ports: Sequence[Raster],
         mpp: float | None = None,
         record: Mapping[str, Any],
+        others: Sequence[Port] = (),
         values: Sequence[Value] = (),
         resume: bool = False,
         each: Each = map,
@@ -98,9 +110,10 @@ class Canvas:
         _, shape = halves(plan.window)
         self.images = create_images(self.root, self.ports, shape=shape, spacing=place.spacing, origin=place.origin)
         self._about = {
-            "version": SLIDE_FORMAT if plan.spacing is None else VOLUME_FORMAT,
+            "version": CASE_FORMAT if others else SLIDE_FORMAT if plan.spacing is None else VOLUME_FORMAT,
             "tiles": plan.count,
             "ports": [state_port(port) for port in self.ports],
+            **({"others": [state_port(port) for port in others]} if others else {}),
             **place.to_json(),
             "record": dict(record),
         }
