@@ -25,7 +25,7 @@ from diffuscope.ports.raster import Raster
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import open_result
-from diffuscope.scans.volume import read_volume
+from diffuscope.scans.box import read_volume
 from diffuscope.systems.base import Estimate, Noise, System, Tiled
 from diffuscope.tiling.plan import Plan
 from diffuscope.tiling.volume import make_volume_plan

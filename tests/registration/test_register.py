@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 import diffuscope as verbs
 from diffuscope.cli import app
 from diffuscope.errors import InputError
+from diffuscope.events import finish
 from diffuscope.registration import load_transform, read_warped
 from diffuscope.results.result import open_result
 
@@ -73,7 +74,7 @@ def refused(tmp_path, pair, said: str, **options):
     before = sorted(tmp_path.rglob("*"))
     options = {"fixed": pair.fixed.path, "moving": pair.moving.path, "out": tmp_path / "out.ome.zarr", **options}
     with pytest.raises(InputError, match=said) as told:
-        verbs.register(**options)
+        finish(verbs.register(**options))
     assert "\n" not in str(told.value)
     assert sorted(tmp_path.rglob("*")) == before
 

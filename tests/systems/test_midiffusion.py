@@ -21,7 +21,7 @@ from diffuscope.model.folder import load_model, save_model
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import open_result
-from diffuscope.scans.volume import read_volume
+from diffuscope.scans.box import read_volume
 from diffuscope.systems.midiffusion.condition import DROPPED, Condition, smooth
 from diffuscope.systems.midiffusion.config import GuidanceConfig, MIDiffusionConfig
 from diffuscope.systems.midiffusion.consistency import BINS, Consistency

@@ -148,8 +148,9 @@ def test_fluorescence_is_scaled_as_a_run_scales_it(tmp_path: Path):
     """16-bit channels of an own scale each, and a target: all by percentiles of the inputs' foreground."""
     import tifffile
 
-    from diffuscope.jobs.extent import find_ground, slide_mask
+    from diffuscope.jobs.extent import find_ground
     from diffuscope.jobs.inputs import Frame, open_inputs
+    from diffuscope.jobs.scaling import find_foreground
     from diffuscope.scans.intensity import PERCENTILES
     from diffuscope.tiling.plan import Tile
     from diffuscope.training.data.crops import open_ground
@@ -172,7 +173,7 @@ def test_fluorescence_is_scaled_as_a_run_scales_it(tmp_path: Path):
         for one in run.inputs:
             seen = one.read(Tile((0, 0), (y, x)), Frame(shape=(32, 32), factors=(1.0, 1.0)))
             np.testing.assert_array_equal(crop[one.port.key], seen)
-    mask = slide_mask(run.inputs)
+    mask = find_foreground(run.inputs)
     step = int(mask.downsample)
     inside = mask.mask.repeat(step, 0).repeat(step, 1)[:150, :170]
     low, high = np.percentile(pixels["nanoparticles"][inside], PERCENTILES)

@@ -12,13 +12,15 @@ from scipy import ndimage
 from standins import SYSTEMS, row
 
 import diffuscope as verbs
-from diffuscope.api.check_data import survey
+from diffuscope.api.check_data import check_data
 from diffuscope.cases import Case, find_cases, split
 from diffuscope.cases.patients import lay_out
 from diffuscope.cases.volumes import volume_report
 from diffuscope.errors import InputError
-from diffuscope.jobs.extent import find_ground, volume_mask
+from diffuscope.events import finish
+from diffuscope.jobs.extent import find_ground
 from diffuscope.jobs.inputs import Frame, open_inputs
+from diffuscope.jobs.scaling import find_foreground
 from diffuscope.model.folder import save_model
 from diffuscope.results.result import open_result
 from diffuscope.scans import open_volume
@@ -125,7 +127,7 @@ def test_inputs_are_what_a_run_reads_and_the_target_has_percentiles_of_the_same_
             np.testing.assert_array_equal(crop[one.port.key], one.read(tile, frame)[0])
     z, y, x = (int(v) for v in corner)
     voxels = open_volume(case.files["flair"]).voxels[:]
-    low, high = np.percentile(voxels[volume_mask(run.inputs).mask], PERCENTILES)
+    low, high = np.percentile(voxels[find_foreground(run.inputs).mask], PERCENTILES)
     expected = np.clip((voxels[z, y : y + SIDE, x : x + SIDE] - low) / (high - low), 0, 1)
     np.testing.assert_allclose(crop["flair"][..., 0], expected, atol=1e-4)
     assert crop["flair"].max() > 0.9  # not that of another patient, twice as bright
@@ -271,7 +273,7 @@ def test_recipes_of_volumes_take_a_step_on_what_they_name(name: str, tmp_path: P
 
 
 def test_the_report_tells_sizes_leaks_and_lattices(folder: Path, tmp_path: Path):
-    report = survey(folder / "cases", keys=["t1", "flair"], validation=0.34)
+    report = finish(check_data(folder / "cases", keys=["t1", "flair"], validation=0.34)).report
     assert sum(part.cases for part in report.parts.values()) == 3 and report.problems == ()
     voxels = [open_volume(path).voxels[:] for path in sorted((folder / "cases/t1").iterdir())]
     expected = [int((one > 0).any(axis=(1, 2)).sum()) for one in voxels]
@@ -289,7 +291,7 @@ def test_the_report_tells_sizes_leaks_and_lattices(folder: Path, tmp_path: Path)
     for name in ("p1", "copy", "blank"):
         write(tmp_path / f"flair/{name}.nii", head(seed=len(name) + 50), spacing=(3.0, 1.0, 1.0 + 0.1 * (name == "p1")))
     cases = {case.name: case for case in find_cases(tmp_path, ["t1", "flair"])}
-    found = volume_report({"train": [cases["p1"], cases["blank"]], "validation": [cases["copy"]]}).problems
+    found = finish(volume_report({"train": [cases["p1"], cases["blank"]], "validation": [cases["copy"]]})).problems
     assert {(one.kind, one.cases) for one in found} == {
         ("leak", ("p1", "copy")), ("lattice", ("p1",)), ("blank", ("blank",)),
     }  # fmt: skip

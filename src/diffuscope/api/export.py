@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 
+from diffuscope.api.events import Exported
+from diffuscope.events import Progress
 from diffuscope.exports import export as write_export
 from diffuscope.files.room import full_disk_in_words
-from diffuscope.results.result import open_result
+from diffuscope.results.result import Result, open_result
 
 
 def export(
@@ -15,8 +18,10 @@ def export(
     layer: str = "all",
     overwrite: bool = False,
     source: str | Path | None = None,
-) -> Path:
+) -> Generator[Progress | Exported, None, None]:
     """Write a finished result as OME-TIFF or OME-Zarr, of a volume also as NIfTI or DICOM, by the ending of `path`.
+
+    The result is opened when this is called; the file is written while the returned generator is iterated.
 
     Parameters
     ----------
@@ -33,13 +38,22 @@ def export(
 
     Returns
     -------
-    Path
-        What was written.
+    generator of Progress and Exported
+        Last what was written.
 
     Raises
     ------
     InputError
-        No such result, layer, format or place to write; the result is incomplete; the disk is full.
+        There is no such result. While iterating: there is no such layer, format or place to write, the result is
+        incomplete, or the disk is full; nothing is left behind.
     """
-    with full_disk_in_words(Path(path)):
-        return write_export(open_result(result), path, layer=layer, overwrite=overwrite, source=source)
+    return _export(open_result(result), Path(path), layer=layer, overwrite=overwrite, source=source)
+
+
+def _export(
+    result: Result, path: Path, *, layer: str, overwrite: bool, source: str | Path | None
+) -> Generator[Progress | Exported, None, None]:
+    yield Progress(what=f"Writing {path.name}")
+    with full_disk_in_words(path):
+        written = write_export(result, path, layer=layer, overwrite=overwrite, source=source)
+    yield Exported(path=written)

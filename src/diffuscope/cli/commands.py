@@ -259,9 +259,11 @@ def export(
     ] = None,
 ) -> None:
     """Write a result as a file that QuPath and others open."""
-    from diffuscope.api.export import export as exported
+    from diffuscope.api.export import export as verb
+    from diffuscope.cli.progress import follow
 
-    typer.echo(f"Wrote {exported(result, out, layer=layer, overwrite=overwrite, source=source)}")
+    done = follow(verb(result, out, layer=layer, overwrite=overwrite, source=source))
+    typer.echo(f"Wrote {done.path}")
 
 
 app.command()(models)

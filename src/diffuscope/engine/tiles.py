@@ -12,9 +12,10 @@ from contextlib import closing, suppress
 
 from diffuscope.engine.batch import Unread
 from diffuscope.engine.compute import Compute
-from diffuscope.engine.events import Event, Finished, Notice, Preview, Started, TileDone
+from diffuscope.engine.events import Event, Finished, Preview, Started, TileDone
 from diffuscope.engine.queue import Focus, TileQueue
 from diffuscope.errors import InputError
+from diffuscope.events import Notice
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.computed import Computed, Halved
 from diffuscope.tiling.plan import Tile

@@ -14,7 +14,7 @@ from diffuscope.exports.ome_tiff import software
 from diffuscope.exports.patient import check_volume, one_port, read_slice, whole_lattice
 from diffuscope.exports.target import check_complete, check_room, check_target, choose_ports, in_place_of
 from diffuscope.scans import open_volume
-from diffuscope.scans.formats.itk import check_libraries
+from diffuscope.scans.formats.libraries import check_libraries
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -9,7 +9,7 @@ import numpy as np
 
 from diffuscope.exports.patient import check_volume, one_port, whole_lattice, whole_voxels
 from diffuscope.exports.target import check_complete, check_room, check_target, choose_ports, in_place_of
-from diffuscope.scans.formats.itk import check_libraries
+from diffuscope.scans.formats.libraries import check_libraries
 
 if TYPE_CHECKING:
     from diffuscope.results.result import Result

@@ -12,6 +12,7 @@ import yaml
 from user_pairs import write_pairs
 
 from diffuscope.errors import InputError
+from diffuscope.events import finish
 from diffuscope.plugin.forms.train import SCRATCH, TrainForm
 from diffuscope.training.recipe import Recipe
 
@@ -43,11 +44,12 @@ class TestForm:
         fresh, tuned = TrainForm(), TrainForm(model="stain-cd3-demo")
         assert (fresh.needs(), tuned.needs()) == ({"keys": ("he", "ihc")}, {"model": "stain-cd3-demo"})
         lines = [
-            list(verbs.survey(data=pairs, mpp=0.5, cancelled=lambda: False, **form.needs())) for form in (fresh, tuned)
+            finish(verbs.check_data(data=pairs, assumed_mpp=0.5, cancelled=lambda: False, **form.needs()))
+            for form in (fresh, tuned)
         ]
         assert all(any("cases" in line for line in some) for some in lines)
         with pytest.raises(InputError, match="vessels"):
-            list(verbs.survey(data=pairs, keys=("vessels",), mpp=0.5, cancelled=lambda: False))
+            finish(verbs.check_data(data=pairs, keys=("vessels",), assumed_mpp=0.5, cancelled=lambda: False))
 
     @pytest.mark.parametrize(
         ("missing", "words"), [({"data": ""}, "your pairs"), ({"out": " "}, "folder"), ({"stain": ""}, "which stain")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ from diffuscope.errors import InputError
 JSON, HTML, PREDICTIONS = "report.json", "report.html", "predictions"
 
 
-def make_room(out: Path, data: Path, *, overwrite: bool, resume: bool) -> None:
-    """Refuse what is in the way of a report; remove a report that is to be begun again.
+def check_room(out: Path, data: Path, *, overwrite: bool, resume: bool) -> None:
+    """Refuse what is in the way of a report.
 
     Raises
     ------
@@ -30,8 +29,6 @@ def make_room(out: Path, data: Path, *, overwrite: bool, resume: bool) -> None:
         raise InputError(f"{out} exists already: say --resume to go on with it, --overwrite, or choose another name.")
     if data.resolve().is_relative_to(out.resolve()):
         raise InputError(f"{out} holds the data: choose another place for the report.")
-    if overwrite and there:
-        shutil.rmtree(out)
 
 
 def read_report(path: Path) -> dict[str, Any]:

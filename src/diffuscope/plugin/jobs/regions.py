@@ -91,7 +91,7 @@ def measure_in(child: Child, asked: Asked) -> Generator[Any, None, None]:
                 return
         yield from drive(
             child,
-            "measure_regions",
+            "measure",
             result=asked.result,
             vessels=str(path),
             is_copy=copy is not None,

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from diffuscope.cases import Case, OpenCase, open_case, tissue_corners
 from diffuscope.errors import InputError
-from diffuscope.jobs.extent import slide_mask
 from diffuscope.jobs.inputs import PortInput
 from diffuscope.jobs.port_checks import check_port
-from diffuscope.jobs.scaling import with_statistics
+from diffuscope.jobs.scaling import find_foreground, with_statistics
 from diffuscope.ports.raster import Raster
 from diffuscope.stains import REFERENCE, augment_stain, estimate_stains
 from diffuscope.systems.base import System
@@ -130,8 +129,9 @@ def _scaled(opened: OpenCase, ports: Mapping[str, Raster], system: System) -> di
         check_port(one.scan, one.port, type(system).__name__)
     if any(one.port.scale != "stored" for one in wanted):
         inputs = {port.key for port in system.input_rasters}
-        mask = slide_mask([one for one in pictures if one.port.key in inputs] or pictures)
-        wanted = [with_statistics([one], mask, factor=opened.factors[one.port.key])[0] for one in wanted]
+        inside = find_foreground([one for one in pictures if one.port.key in inputs] or pictures)
+        factors = opened.factors
+        wanted = [with_statistics([one], inside, factors=(factors[one.port.key],) * 2)[0] for one in wanted]
     return {one.port.key: one for one in wanted}
 
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 
-from diffuscope.scans.volume import read_volume, volume_factors
+from diffuscope.scans.box import read_volume, volume_factors
 
 NAMES = ("z", "y", "x", "depth", "height", "width")
 factors = st.tuples(*[st.sampled_from([0.4, 0.5, 1.0, 1.2, 2.0, 3.7])] * 3)
