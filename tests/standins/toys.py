@@ -18,27 +18,27 @@ class Config(BaseModel):
     """Nothing to configure."""
 
 
-# --- an image in, an image and a score out, one optional table: 20 lines ---
+# --- an image in, an image and a score out, one optional table
+# fmt: off
 RGB = {"kind": "rgb", "channels": ("R", "G", "B"), "mpp": 0.5, "range": (0.0, 255.0)}
-AGE = Column(name="age", title="Age", unit="years", range=(0.0, 120.0))
+COLUMNS = (Column(name="age", title="Age", unit="years", range=(0, 120)), Column(name="sex", categories=("f", "m")))
 NEGATIVE = Declaration(
     task="photography",
-    inputs=(
-        Raster(name="H&E", key="he", **RGB),
-        Table(name="patient", key="patient", columns=(AGE, Column(name="sex", categories=("f", "m"))), required=False),
+    inputs=(Raster(name="H&E", key="he", **RGB), Table(name="patient", key="patient", columns=COLUMNS, required=False)),
+    outputs=(
+        Raster(name="negative", key="negative", **RGB),
+        Score(name="light", key="light", classes=("dark", "bright"), threshold=0.5),
     ),
-    outputs=(Raster(name="negative", key="negative", **RGB), Score(name="light", key="light", classes=("dark", "bright"), threshold=0.5)),
     presets={"fast": SampleSettings(sampler="direct", steps=1)},
-    tile=64,
-    overlap=16,
-)  # fmt: skip
-
-
+    tile=64, overlap=16,
+)
 class Negative(Tiled):
     def sample(self, inputs, noise, settings):
         yield Estimate(1, 1, {"negative": 255.0 - inputs["he"]})
-        old = inputs["patient"][:, 0] / 120.0 if "patient" in inputs else 0.0
-        return {"negative": 255.0 - inputs["he"], "light": (inputs["he"].mean(dim=(1, 2, 3)) / 255.0 + old).clamp(max=1.0)}  # fmt: skip
+        old = inputs["patient"][:, 0].nan_to_num() / 120.0 if "patient" in inputs else 0.0
+        light = (inputs["he"].mean(dim=(1, 2, 3)) / 255.0 + old).clamp(max=1.0)
+        return {"negative": 255.0 - inputs["he"], "light": light}
+# fmt: on
 
 
 # --- a text in, a score out ---

@@ -5,13 +5,16 @@ from __future__ import annotations
 import copy
 import shutil
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import torch
+
 from diffuscope.devices import kept_memory
 from diffuscope.devices import threads as limit_threads
+from diffuscope.engine.case import CaseCompute
 from diffuscope.engine.cluster import ClusterCompute, connect
 from diffuscope.engine.compute import Compute, LocalCompute
 from diffuscope.engine.events import Event, Finished
@@ -23,12 +26,14 @@ from diffuscope.jobs.inputs import Source
 from diffuscope.jobs.prepare import Job, prepare
 from diffuscope.measurement.measurements import measure, write_csv
 from diffuscope.networks.compiled import compile_parts
+from diffuscope.ports.port import rasters
 from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.pyramid import Each
 from diffuscope.results.result import TABLE, open_result
 from diffuscope.results.scores import mean_scores, tile_values, write_scores
 from diffuscope.results.tissue import save_tissue
+from diffuscope.systems.base import Whole
 from diffuscope.tiling.plan import Region
 
 
@@ -56,6 +61,7 @@ def run(
     scheduler: str | None = None,
     devices: int | str | None = None,
     compile: str = "auto",  # noqa: A002  the word of the option
+    want: Sequence[str] = (),
     overwrite: bool = False,
     resume: bool = False,
     cancelled: Callable[[], bool] | None = None,
@@ -118,6 +124,8 @@ def run(
     compile : {"auto", "on", "off"}
         Whether the network is compiled for the device, which takes seconds at the start; by default on a GPU, for runs
         that are long enough to pay for it. Last bits differ.
+    want : sequence of str
+        Keys of the outputs that are asked for; default all.
     overwrite : bool
         Replace a Diffuscope result in the way. Nothing else is ever deleted.
     resume : bool
@@ -166,6 +174,7 @@ def run(
         overwrite=overwrite,
         resume=resume,
         options=options,
+        want=want,
     )
     return _work(job, cancelled or (lambda: False), focus or (lambda: None))
 
@@ -184,16 +193,16 @@ def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Ev
             job.out.parent.mkdir(parents=True, exist_ok=True)
             if job.replaces:
                 shutil.rmtree(job.out)
-            ports = job.model.system.output_rasters
-            values = (*job.model.system.values, *tile_values(job.model.system.outputs))
+            ports = rasters(job.ports)
+            told = () if isinstance(job.model.system, Whole) else tile_values(job.ports)
             canvas = Canvas(
                 job.out,
                 plan=job.plan,
                 ports=ports,
                 mpp=job.mpp,
                 record=job.record,
-                others=[port for port in job.model.system.outputs if not isinstance(port, Raster)],
-                values=values,
+                others=[port for port in job.ports if not isinstance(port, Raster)],
+                values=(*job.model.system.values, *told),
                 resume=job.resumes,
                 each=each,
             )
@@ -227,6 +236,18 @@ def _compute(job: Job, cancelled: Callable[[], bool]) -> Iterator[Compute]:
     if job.asked.elsewhere:
         with connect(job.asked.scheduler, job.asked.workers) as client:
             yield ClusterCompute(client=client, work=job.work, cancelled=cancelled)
+        return
+    if isinstance(job.model.system, Whole):
+        yield CaseCompute(
+            system=job.model.system,
+            read=job.read,
+            texts=job.given.texts,
+            settings=job.settings,
+            seed=job.seed,
+            device=torch.device(job.where.device),
+            precision=job.where.precision,
+            cancelled=cancelled,
+        )
         return
     first, *others = computing_devices(job.asked, job.where)
     copies = [(copy.deepcopy(job.model.tiled).to(device), device) for device in others]

@@ -15,6 +15,7 @@ from diffuscope.scans.lattice import vector
 from diffuscope.systems.base import System
 from diffuscope.tiling.plan import Plan, Region, make_plan
 from diffuscope.tiling.volume import make_volume_plan
+from diffuscope.tiling.whole import make_whole_plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,8 @@ class Ground:
 
     def to_json(self) -> dict[str, Any]:
         """Return what of it determines the pixels, besides the region."""
+        if not self.inputs:
+            return {}
         if self.plan.spacing is None:
             return {"factor": self.plan.factor}
         z = self.plan.axes[0]
@@ -88,6 +91,11 @@ def find_ground(
     InputError
         The µm/px is not known; region or slices lie outside; there is nothing to compute.
     """
+    if system.declared.whole and (region is not None or slices is not None):
+        raise InputError("this model takes whole cases: leave out the region and the slices.")
+    if not inputs:
+        plan = make_whole_plan(shape=(1, 1), factors=(1.0, 1.0))
+        return Ground(inputs=(), plan=plan, mpp=None, tissue=None, slices=None, notices=())
     image, port = inputs[0].scan, inputs[0].port
     span = _span(image, slices)
     is_slide = image.axes == "yx"
@@ -144,6 +152,8 @@ def _plan_slide(
     image: Image, factors: Sequence[float], system: System, region: Region | None, inside: Foreground
 ) -> Plan:
     height, width = image.shape
+    if system.declared.whole:
+        return make_whole_plan(shape=(height, width), factors=factors)
     return make_plan(
         slide_shape=(height, width),
         factor=factors[-1],
@@ -165,6 +175,9 @@ def _plan_volume(
 ) -> Plan:
     assert image.spacing is not None  # a volume has it
     depth, height, width = image.shape
+    if system.declared.whole:
+        z, y, x = (step * factor for step, factor in zip(image.spacing, factors, strict=True))
+        return make_whole_plan(shape=image.shape, factors=factors, spacing=(z, y, x))
     start, stop = span or (0, depth)
     part = (region.y, region.x, region.height, region.width) if region else (0, 0, height, width)
     return make_volume_plan(

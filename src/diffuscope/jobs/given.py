@@ -1,9 +1,9 @@
-"""Tables and texts that a run is given beside its images."""
+"""Labels, tables and texts that a run is given beside its images."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
 from diffuscope.ports.declaration import Declaration
+from diffuscope.ports.mask import Mask
 from diffuscope.ports.raster import Raster
 from diffuscope.ports.table import Row, Table
 from diffuscope.ports.text import Text
@@ -23,16 +24,19 @@ GivenRow = str | Path | Mapping[str, object]
 
 @dataclass(frozen=True)
 class Given:
-    """Rows and texts by port key.
+    """Labels, rows and texts by port key.
 
     Attributes
     ----------
+    masks : dict of str to str or Path
+        Files.
     rows : dict of str to (Table, dict)
         The port, and the row as `Table.read` returns it.
     texts : dict of str to str
         As they were given.
     """
 
+    masks: Mapping[str, str | Path] = field(default_factory=dict)
     rows: Mapping[str, tuple[Table, Row]] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
 
@@ -56,8 +60,8 @@ class Given:
         return [("input", f"{key}={text}") for key, text in (rows | dict(self.texts)).items()]
 
 
-def split_source(source: Any, declared: Declaration, model: str) -> tuple[Any, Given]:
-    """Divide what a run is given into images, and rows and texts.
+def split_source(source: Any, declared: Declaration, model: str, wanted: Sequence[str] = ()) -> tuple[Any, Given]:
+    """Divide what a run is given into images, and what there is beside them.
 
     Parameters
     ----------
@@ -67,6 +71,8 @@ def split_source(source: Any, declared: Declaration, model: str) -> tuple[Any, G
         Of the system.
     model : str
         Its name, for messages.
+    wanted : sequence of str
+        Keys of the outputs that are asked for; empty: all.
 
     Returns
     -------
@@ -80,10 +86,14 @@ def split_source(source: Any, declared: Declaration, model: str) -> tuple[Any, G
         A table cannot be read, or something is missing.
     """
     if not isinstance(source, Mapping):
+        source_keys = {port.key for port in declared.input_rasters}
+        if missing := declared.accepts(source_keys, wanted):
+            raise InputError(f"model {model}: {missing}")
         return source, Given()
     ports = {port.key: port for port in declared.inputs}
     rows: dict[str, tuple[Table, Row]] = {}
     texts: dict[str, str] = {}
+    masks: dict[str, str | Path] = {}
     images = {}
     for key, value in source.items():
         match ports.get(key):
@@ -91,13 +101,15 @@ def split_source(source: Any, declared: Declaration, model: str) -> tuple[Any, G
                 rows[key] = table, table.read(read_row(value, table))
             case Text() as port:
                 texts[key] = _text(value, port)
+            case Mask():
+                masks[key] = value
             case _:
                 images[key] = value
     # What images are missing is said where they are opened.
     there = {*source, *(port.key for port in declared.input_rasters if port.required)} & ports.keys()
-    if missing := declared.accepts(there):
+    if missing := declared.accepts(there, wanted):
         raise InputError(f"model {model}: {missing}")
-    return images, Given(rows, texts)
+    return images, Given(masks, rows, texts)
 
 
 def given_rasters(source: Any, declared: Declaration) -> tuple[Raster, ...]:

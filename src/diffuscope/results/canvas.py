@@ -30,8 +30,9 @@ from diffuscope.results.layout import (
     create_images,
     open_images,
 )
-from diffuscope.results.place import Place
+from diffuscope.results.place import NOWHERE, Place
 from diffuscope.results.pyramid import Each, update_pyramid
+from diffuscope.results.scores import write_scores, write_texts
 from diffuscope.results.values import ValueStore
 from diffuscope.tiling.boxes import Box, chunks, halves, union
 from diffuscope.tiling.plan import Plan, Tile
@@ -103,7 +104,7 @@ class Canvas:
             self._values = ValueStore(self.root, values, plan)
             self._recover()
             return
-        place = Place.of(plan, mpp)
+        place = Place.of(plan, mpp) if self.ports else NOWHERE
         path.mkdir()
         self._kept.create()
         self.root = zarr.create_group(store=path, zarr_format=2)
@@ -114,7 +115,7 @@ class Canvas:
             "tiles": plan.count,
             "ports": [state_port(port) for port in self.ports],
             **({"others": [state_port(port) for port in others]} if others else {}),
-            **place.to_json(),
+            **(place.to_json() if self.ports else {}),
             "record": dict(record),
         }
         self._values = ValueStore(self.root, values, plan)
@@ -162,6 +163,11 @@ class Canvas:
         whole = {cell for cell in last if self._cells.is_whole(cell, done)}
         # Before the ledger knows the tiles: what is finished has its values, and its parts where they still matter.
         self._values.write([(self.plan.slot(*index), item.values) for index, item in fresh.items()])
+        for item in fresh.values():
+            if item.scores:
+                write_scores(self.path, item.scores)
+            if item.texts:
+                write_texts(self.path, item.texts)
         waiting = {
             index: {
                 cell: np.concatenate(self._cells.parts(item, cell))

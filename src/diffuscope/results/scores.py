@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,19 +37,21 @@ class Scored:
 
     @property
     def mean(self) -> float:
-        """Mean over the samples."""
+        """Mean over the samples; NaN where it is not known."""
         return float(np.mean(self.samples))
 
     @property
     def decision(self) -> str:
-        """The class that the threshold decides for; empty where there is no threshold."""
-        if self.port.threshold is None:
+        """The class that the threshold decides for; empty where there is no threshold, or nothing is known."""
+        if self.port.threshold is None or math.isnan(self.mean):
             return ""
         return self.port.classes[int(self.mean >= self.port.threshold)]
 
     @property
     def summary(self) -> str:
         """In words, e.g. ``"metastasis 0.71 (0.52 to 0.88 over 20 samples): metastasis"``."""
+        if math.isnan(self.mean):
+            return f"{self.port.classes[1]} not known"
         spread = ""
         if len(self.samples) > 1:
             spread = f" ({min(self.samples):.2f} to {max(self.samples):.2f} over {len(self.samples)} samples)"
@@ -65,7 +68,11 @@ def mean_scores(values: TileValues, outputs: Sequence[Port]) -> dict[str, list[f
     """Return the scores of a tiled system's result by key: the mean over its tiles, of each its last evaluation."""
     arrays = values.arrays
     keys = [port.key for port in outputs if isinstance(port, Score)]
-    return {key: [float(np.nanmean(arrays[key][..., -1], dtype=np.float64))] for key in keys}
+    last = {key: arrays[key][..., -1] for key in keys}
+    return {
+        key: [float(told[~np.isnan(told)].mean(dtype=np.float64))] if np.isfinite(told).any() else [math.nan]
+        for key, told in last.items()
+    }
 
 
 def write_scores(folder: Path, scores: Mapping[str, Sequence[float]]) -> None:
