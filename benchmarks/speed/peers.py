@@ -8,7 +8,7 @@ from file to result on disk. ``speedup_same_windows``: MONAI is given the engine
 windows are where the engine's own work (noise at every step, blending, results that survive a kill) weighs most.
 ``speedup_same_memory`` gives MONAI the engine's rule for freed memory besides (`diffuscope.devices.kept_memory`).
 Each of MONAI's runs has a process of its own, after one batch to warm up. ``speedup_ancestral``: all T steps over the
-default ones on one tile; that the default costs no quality is measured by ``benchmarks.steps``.
+default ones on one tile; that the default costs no quality is measured by ``python -m benchmarks steps``.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from monai.inferers import SlidingWindowInferer
 from monai.networks.schedulers import DDIMScheduler
 from torch import Tensor
 
-from benchmarks.quality.seams import border_ratio, texture_ratio
-from benchmarks.shared.report import Goal, main
+from benchmarks.shared.borders import border_ratio, texture_ratio
+from benchmarks.shared.figures import Goal
 from benchmarks.shared.slide import lesson, sample
 from diffuscope import DEMO_MODEL, DEMO_SLIDE, load_model, open_result, run
 from diffuscope.devices import kept_memory, threads
@@ -46,6 +46,12 @@ TISSUE = Region(544, 1824, 992, 992)
 WINDOW, OVERLAP, BATCH = 128, 32, 4
 SEGMENTATION_STEPS = 5
 CPU = torch.device("cpu")
+GOALS = {
+    "speedup_monai": Goal(low=3.0),
+    "speedup_same_windows": Goal(low=1.0),
+    "seam_ratio": Goal(high=1.02),
+    "texture_ratio": Goal(low=0.95, high=1.05),
+}
 
 
 def monai_seconds(window: int, overlap: int, batch: int, precision: str, keep: bool) -> float:
@@ -182,15 +188,3 @@ def measure() -> dict[str, float]:
         "seam_ratio_of_the_slide": border_ratio(slide[part], tile_, overlap, TISSUE),
         "texture_ratio_of_the_slide": texture_ratio(slide[part], tile_, overlap, TISSUE),
     }
-
-
-if __name__ == "__main__":
-    main(
-        measure,
-        {
-            "speedup_monai": Goal(low=3.0),
-            "speedup_same_windows": Goal(low=1.0),
-            "seam_ratio": Goal(high=1.02),
-            "texture_ratio": Goal(low=0.95, high=1.05),
-        },
-    )

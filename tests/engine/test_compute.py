@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from patience import SECONDS
 
 from diffuscope.devices import is_out_of_memory
 from diffuscope.engine import batch_size as batching
@@ -69,7 +70,7 @@ def test_lanes_change_no_bit(tmp_path, slide, make_toy, run):
 
 
 def test_lanes_compute_at_the_same_time_and_halve_together(tmp_path, slide, make_toy, run):
-    meeting, failed = threading.Barrier(2, timeout=10), []
+    meeting, failed = threading.Barrier(2, timeout=SECONDS), []
 
     class Meeting(make_toy):
         def sample(self, inputs, noise, settings):
@@ -88,7 +89,7 @@ def test_lanes_compute_at_the_same_time_and_halve_together(tmp_path, slide, make
 
 
 def test_a_copy_on_a_further_device_computes_its_share_and_changes_no_bit(tmp_path, slide, make_toy, run):
-    meeting = threading.Barrier(2, timeout=10)
+    meeting = threading.Barrier(2, timeout=SECONDS)
 
     class Meeting(make_toy):
         def sample(self, inputs, noise, settings):

@@ -73,7 +73,7 @@ def test_another_seed_gives_another_image(tmp_path, slide, make_toy, run):
     assert (level0(tmp_path / "a")["ihc"] != level0(tmp_path / "b")["ihc"]).mean() > 0.5
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(
     shape=st.tuples(st.integers(1, 90), st.integers(1, 90)),
     grid=st.integers(8, 40).flatmap(lambda tile: st.tuples(st.just(tile), st.integers(0, tile // 2))),

@@ -175,7 +175,7 @@ def test_a_volume_of_another_spacing_is_computed_at_the_model_s(tmp_path, volume
     np.testing.assert_allclose(image(tmp_path / "out"), expected, atol=1e-5)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(
     kind=st.sampled_from([Slices, Patches]),
     shape=st.tuples(st.integers(1, 12), st.integers(1, 40), st.integers(1, 40)),

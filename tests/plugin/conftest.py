@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from lent import Lent
+from patience import MILLISECONDS
 
 import diffuscope.errors
+from diffuscope.plugin.jobs.child import Child
 from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
 from diffuscope.tiling.plan import Region, make_plan
@@ -24,6 +29,24 @@ def plugin() -> None:
     manager.discover()
     if "diffuscope" not in manager:
         manager.register(npe2.PluginManifest.from_file(Path(diffuscope.errors.__file__).with_name("napari.yaml")))
+
+
+@pytest.fixture(scope="session")
+def _process() -> Iterator[Child]:
+    process = Child("dock_verbs")
+    yield process
+    process.close()
+
+
+@pytest.fixture
+def compute(_process: Child, qtbot: Any) -> Iterator[Child]:
+    """The compute process that all docks of a session share; what a dock left at work has ended before the next."""
+    from qtpy.QtCore import QThreadPool
+
+    lent = Lent(_process)
+    yield lent
+    lent.close()
+    qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=MILLISECONDS)
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ def test_others_read_the_metadata(big, ports):
         assert array.chunks == (len(port.channels), 256, 256)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(y=st.integers(0, 300), x=st.integers(0, 300), factor=st.sampled_from([0.5, 1.0, 2.0, 3.5]))
 def test_every_level_lies_where_its_pixels_come_from(tmp_path_factory, ports, y, x, factor):
     plan = make_plan(slide_shape=(2000, 2000), factor=factor, tile=300, overlap=0, region=Region(x, y, 1200, 1200))

@@ -29,7 +29,7 @@ def slides_with_region(draw: st.DrawFn) -> tuple[tuple[int, int], Region | None]
     return (height, width), Region(x, y, draw(st.integers(1, width)), draw(st.integers(1, height)))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(slides_with_region(), grids, factors)
 def test_every_pixel_of_the_window_is_covered_by_all_its_grid_tiles(slide, grid, factor):
     shape, region = slide
@@ -52,7 +52,7 @@ def test_every_pixel_of_the_window_is_covered_by_all_its_grid_tiles(slide, grid,
     assert plan.count == len(list(plan.tiles()))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(slides_with_region(), grids, factors)
 def test_the_window_is_the_region_rounded_outward_inside_the_slide(slide, grid, factor):
     (height, width), region = slide
@@ -64,7 +64,7 @@ def test_the_window_is_the_region_rounded_outward_inside_the_slide(slide, grid, 
     assert plan.window == (y, x, ceil(bottom / f) - y, ceil(right / f) - x)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(slides_with_region(), grids, factors, st.integers(0, 2**32))
 def test_a_region_selects_tiles_of_the_whole_slide(slide, grid, factor, seed):
     shape, region = slide
@@ -84,7 +84,7 @@ def test_a_region_selects_tiles_of_the_whole_slide(slide, grid, factor, seed):
         assert set(plan.tiles()) <= tissue
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(slides_with_region(), grids)
 def test_cells_partition_the_window_and_name_the_tiles_that_reach_them(slide, grid):
     shape, region = slide

@@ -55,7 +55,7 @@ def outer(lines: list[np.ndarray]) -> np.ndarray:
     return lines[0][:, None, None] * lines[1][None, :, None] * lines[2][None, None, :]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(volumes())
 def test_every_voxel_of_the_window_is_covered_by_all_its_grid_tiles(volume):
     plan = make_volume_plan(**volume)
@@ -75,7 +75,7 @@ def test_every_voxel_of_the_window_is_covered_by_all_its_grid_tiles(volume):
     assert plan.count == len(list(plan.tiles())) == plan.wanted.size
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(volumes())
 def test_cells_partition_the_window_and_their_weights_sum_to_one(volume):
     plan = make_volume_plan(**volume)
@@ -106,7 +106,7 @@ def test_cells_partition_the_window_and_their_weights_sum_to_one(volume):
     np.testing.assert_allclose(total, 1, atol=1e-6)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(volumes())
 def test_the_window_is_the_region_rounded_outward_and_selects_tiles_of_the_whole(volume):
     plan = make_volume_plan(**volume)

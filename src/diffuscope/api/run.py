@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import copy
-import shutil
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -20,6 +19,7 @@ from diffuscope.engine.compute import Compute, LocalCompute
 from diffuscope.engine.events import Event, Finished
 from diffuscope.engine.queue import Focus
 from diffuscope.engine.tiles import run_tiles
+from diffuscope.files.put import remove
 from diffuscope.files.room import full_disk_in_words
 from diffuscope.jobs.compute import Asked, computing_devices
 from diffuscope.jobs.inputs import Source
@@ -32,7 +32,6 @@ from diffuscope.results.canvas import Canvas
 from diffuscope.results.pyramid import Each
 from diffuscope.results.result import TABLE, open_result
 from diffuscope.results.scores import mean_scores, tile_values, write_scores
-from diffuscope.results.tissue import save_tissue
 from diffuscope.systems.base import Whole
 from diffuscope.tiling.plan import Region
 
@@ -190,9 +189,6 @@ def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Ev
             _each(job.io_threads) as each,
             _compute(job, cancelled) as compute,
         ):
-            job.out.parent.mkdir(parents=True, exist_ok=True)
-            if job.replaces:
-                shutil.rmtree(job.out)
             ports = rasters(job.ports)
             told = () if isinstance(job.model.system, Whole) else tile_values(job.ports)
             canvas = Canvas(
@@ -203,11 +199,11 @@ def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Ev
                 record=job.record,
                 others=[port for port in job.ports if not isinstance(port, Raster)],
                 values=(*job.model.system.values, *told),
+                tissue=job.tissue,
                 resume=job.resumes,
+                replace=job.replaces,
                 each=each,
             )
-            if not job.resumes and job.tissue is not None:
-                save_tissue(canvas.root, job.tissue)
             with closing(run_tiles(compute, canvas, notices=job.notices, focus=focus)) as events:
                 for event in events:
                     if isinstance(event, Finished) and event.complete:
@@ -217,7 +213,8 @@ def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Ev
         raise
     except BaseException:
         if canvas is not None and not canvas.count and not job.resumes:
-            shutil.rmtree(job.out, ignore_errors=True)
+            with suppress(OSError):
+                remove(job.out)
         raise
 
 

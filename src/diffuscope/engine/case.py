@@ -20,7 +20,6 @@ from diffuscope.engine.events import Preview
 from diffuscope.engine.queue import TileQueue
 from diffuscope.errors import InputError
 from diffuscope.events import Notice, Progress
-from diffuscope.ports.raster import Raster
 from diffuscope.results.cells import to_stored
 from diffuscope.results.computed import Computed, Halved
 from diffuscope.systems.base import CaseInput, Estimate, Whole
@@ -108,8 +107,8 @@ class CaseCompute:
     def _seen(self, estimate: Estimate) -> Items:
         step, steps = estimate.step, estimate.steps
         yield Progress(done=step / steps, total=1, unit="cases", what=f"step {step} of {steps}")
-        for port in self.system.outputs:
-            if isinstance(port, Raster) and port.key in estimate.clean:
+        for port in self.system.output_rasters:
+            if port.key in estimate.clean:
                 image = np.moveaxis(_array(estimate.clean[port.key]), 0, -1)
                 yield Preview(y=0, x=0, image=to_stored(image, port), step=step, steps=steps)
                 return

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
+from diffuscope.files.place import check_place
 from diffuscope.jobs.compute import Asked, Where, address, choose, io_threads, lanes
 from diffuscope.jobs.extent import Ground, find_ground
 from diffuscope.jobs.given import Given, given_rasters, split_source
@@ -19,7 +20,7 @@ from diffuscope.jobs.inputs import Frame, PortInput, Source, Values, open_inputs
 from diffuscope.jobs.masks import MaskInput, open_masks
 from diffuscope.jobs.provenance import command_line, make_record
 from diffuscope.jobs.resume import check_resumed
-from diffuscope.jobs.room import check_out, check_room
+from diffuscope.jobs.room import check_room
 from diffuscope.jobs.settings import choose_settings, pick
 from diffuscope.jobs.worker import RemoteWork
 from diffuscope.model.find import model_info
@@ -27,7 +28,7 @@ from diffuscope.model.folder import Model, load_model
 from diffuscope.ports.mask import Mask
 from diffuscope.ports.port import Port
 from diffuscope.ports.settings import SampleSettings
-from diffuscope.results.result import open_result
+from diffuscope.results.result import RESULT, open_result
 from diffuscope.results.tissue import TissueMap
 from diffuscope.stains import StainStatistics
 from diffuscope.systems.base import System
@@ -139,7 +140,7 @@ class Job:
     def ports(self) -> tuple[Port, ...]:
         """Outputs that are wanted."""
         wanted = self.settings.wanted
-        return tuple(port for port in self.model.system.outputs if not wanted or port.key in wanted)
+        return tuple(port for port in self.model.system.declared.outputs if not wanted or port.key in wanted)
 
 
 def prepare(
@@ -172,8 +173,9 @@ def prepare(
     """
     info = model_info(model)
     images, given = split_source(source, info.declared, info.name, want)
-    begun = _begun(out, overwrite=overwrite) if resume else None
-    replaces = begun is None and check_out(out, *paths_of(images), overwrite=overwrite)
+    read = [*paths_of(images), *(Path(one) for one in given.masks.values())]
+    standing = check_place(out, RESULT, overwrite=overwrite, resume=resume, keep=read, outside=read)
+    begun = _begun(out) if standing == "resumed" else None
     if isinstance(region, str):
         region = parse_region(region)
     if seed < 0:
@@ -187,7 +189,7 @@ def prepare(
     check_ranges(ranges, system.input_rasters)
     rasters = given_rasters(images, system.declared)
     opened = open_inputs(images, rasters, loaded.name, mpp=mpp) if rasters else []
-    ports = [port for port in system.inputs if isinstance(port, Mask) and port.key in given.masks]
+    ports = [port for port in system.declared.inputs if isinstance(port, Mask) and port.key in given.masks]
     masks = open_masks(given.masks, ports, opened)
     stained = [port.key for port in system.input_rasters if port.scale == "stain"]
     stains = _stains(begun) if normalise else dict.fromkeys(stained)
@@ -248,7 +250,7 @@ def prepare(
         record = begun | {"resumed": [*begun.get("resumed", []), again]}
     return Job(
         out=out,
-        replaces=replaces,
+        replaces=standing == "replaced",
         resumes=begun is not None,
         model=loaded,
         inputs=inputs,
@@ -266,12 +268,8 @@ def prepare(
     )
 
 
-def _begun(out: Path, *, overwrite: bool) -> dict[str, Any] | None:
-    """Return the record of the result to be gone on with; None where there is none yet."""
-    if overwrite:
-        raise InputError("--resume goes on with a result and --overwrite begins it again: choose one.")
-    if not out.exists():
-        return None
+def _begun(out: Path) -> dict[str, Any]:
+    """Return the record of the result to be gone on with."""
     result = open_result(out)
     if result.complete:
         raise InputError(f"{out.name} is complete: there is nothing to resume.")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from diffuscope.files.durable import to_disk
+from diffuscope.files.durable import replacing
 from diffuscope.ports.numbers import Value
 from diffuscope.ports.port import Port
 from diffuscope.ports.score import Score
@@ -105,8 +105,5 @@ def read_texts(folder: Path, others: Sequence[Port]) -> dict[str, str]:
 
 
 def _put(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    to_disk(part)
-    part.replace(path)
-    to_disk(path)
+    with replacing(path) as opened:
+        opened.write(text.encode())
