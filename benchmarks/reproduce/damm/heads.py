@@ -96,11 +96,12 @@ class HeadTask:
         steps, system = self.budget.steps, METHODS[self.method]
         plan = Optimisation(steps=steps, batch=self.budget.batch, learning_rate=1e-3, warmup=steps // 10, ema=0.998)
         if system == "damm":
-            own = {"size": self.budget.size, "patch": self.budget.patch, "warmup": round(WARM * steps)}
+            config = modalities(self.target)
             if self.method == "dammp-second":
-                own["uni"] = TASKS[self.target][1]
-            return Training(system, modalities(self.target) | own, plan)
-        config: dict[str, Any] = {"stain": self.target, "mpp": 1000.0, "size": self.budget.size}
+                config |= {"main": config["auxiliaries"][0], "auxiliaries": [config["main"]]}
+            own = {"size": self.budget.size, "patch": self.budget.patch, "warmup": round(WARM * steps)}
+            return Training(system, config | own, plan)
+        config = {"stain": self.target, "mpp": 1000.0, "size": self.budget.size}
         config |= {"patch": self.budget.patch} | ({"T": 1000, "grey": True} if system == "palette" else {})
         return Training(system, config, plan)
 

@@ -33,7 +33,7 @@ from diffuscope.results.pyramid import Each
 from diffuscope.results.result import TABLE, open_result
 from diffuscope.results.scores import mean_scores, tile_values, write_scores
 from diffuscope.systems.base import Whole
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 
 def run(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from diffuscope.errors import InputError
 from diffuscope.files.place import check_place
 from diffuscope.jobs.compute import Asked, Where, address, choose, io_threads, lanes
-from diffuscope.jobs.extent import Ground, find_ground
+from diffuscope.jobs.extent import Extent, find_extent
 from diffuscope.jobs.given import Given, given_rasters, split_source
 from diffuscope.jobs.input_text import check_ranges, command_inputs, said
 from diffuscope.jobs.inputs import Frame, PortInput, Source, Values, open_inputs, paths_of, read_tile
@@ -32,7 +32,8 @@ from diffuscope.results.result import RESULT, open_result
 from diffuscope.results.tissue import TissueMap
 from diffuscope.stains import StainStatistics
 from diffuscope.systems.base import System
-from diffuscope.tiling.plan import Plan, Region, Tile, parse_region
+from diffuscope.tiling.plan import Plan, Tile
+from diffuscope.tiling.region import Region, parse_region
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,7 @@ class Job:
         Labels on them.
     given : Given
         Rows and texts beside them.
-    ground : Ground
+    extent : Extent
         The plan, and how the canvas lies in the inputs.
     settings : SampleSettings
         How to sample.
@@ -80,7 +81,7 @@ class Job:
     inputs: tuple[PortInput, ...]
     masks: tuple[MaskInput, ...]
     given: Given
-    ground: Ground
+    extent: Extent
     settings: SampleSettings
     seed: int
     asked: Asked
@@ -93,17 +94,17 @@ class Job:
     @property
     def plan(self) -> Plan:
         """Tiles."""
-        return self.ground.plan
+        return self.extent.plan
 
     @property
     def mpp(self) -> float | None:
         """µm per canvas px of a slide; None of a volume, whose plan knows its spacing."""
-        return self.ground.mpp
+        return self.extent.mpp
 
     @property
     def tissue(self) -> TissueMap | None:
         """For measuring; None of a volume."""
-        return self.ground.tissue
+        return self.extent.tissue
 
     @property
     def frame(self) -> Frame:
@@ -193,15 +194,15 @@ def prepare(
     masks = open_masks(given.masks, ports, opened)
     stained = [port.key for port in system.input_rasters if port.scale == "stain"]
     stains = _stains(begun) if normalise else dict.fromkeys(stained)
-    ground = find_ground(opened, system, region=region, slices=slices, ranges=_ranges(begun) | ranges, stains=stains)
-    inputs, plan = ground.inputs, ground.plan
+    extent = find_extent(opened, system, region=region, slices=slices, ranges=_ranges(begun) | ranges, stains=stains)
+    inputs, plan = extent.inputs, extent.plan
     check_room(out, plan, system.output_rasters)
     where = choose(asked, begun, loaded, settings, plan)
     if not asked.elsewhere:
         system.to(where.device)
 
     own = dict.fromkeys(notice for one in inputs for notice in one.scan.notices)
-    notices = (*own, *said(inputs, ranges, normalise=normalise), *ground.notices)
+    notices = (*own, *said(inputs, ranges, normalise=normalise), *extent.notices)
     chosen = {"sampler": settings.sampler, "steps": settings.steps, "samples": settings.samples, "seed": seed}
     # What the machine would choose by itself is spelt out: another machine must not choose otherwise.
     flags = {**chosen, **asdict(where), "device": where.device.partition(":")[0]}
@@ -217,7 +218,7 @@ def prepare(
             "region": str(region) if region else None,
             "tile": plan.tile,
             "overlap": plan.overlap,
-            **ground.to_json(),
+            **extent.to_json(),
             **({"normalise": normalise} if stained else {}),
             **({"wanted": list(want)} if want else {}),
             **_options(system, settings),
@@ -256,7 +257,7 @@ def prepare(
         inputs=inputs,
         masks=tuple(masks),
         given=given,
-        ground=ground,
+        extent=extent,
         settings=settings,
         seed=seed,
         asked=asked,

@@ -11,9 +11,7 @@ from diffuscope.tiling.axis import make_axis
 from diffuscope.tiling.plan import Plan
 
 
-def make_whole_plan(
-    *, shape: Sequence[int], factors: Sequence[float], spacing: tuple[float, float, float] | None = None
-) -> Plan:
+def make_whole_plan(*, shape: Sequence[int], factors: Sequence[float], spacing: Sequence[float] | None = None) -> Plan:
     """Return a plan of one tile.
 
     Parameters
@@ -22,15 +20,16 @@ def make_whole_plan(
         Of the input along (y, x) or (z, y, x), in its own px; (1, 1) where there is no image at all.
     factors : sequence of float
         Input px per model px along the same axes.
-    spacing : tuple of float, optional
-        Of a volume, mm per model voxel.
+    spacing : sequence of float, optional
+        Of a volume, mm per voxel of the input.
     """
     axes = [
         make_axis(extent, factor=factor, tile=1, overlap=0, part=(0, extent))
         for extent, factor in zip(shape, factors, strict=True)
     ]
-    return Plan(
-        axes=tuple(replace(axis, tile=axis.size) for axis in axes),
-        wanted=np.ones((1,) * len(axes), bool),
-        spacing=spacing,
-    )
+    canvas = None
+    if spacing is not None:
+        z, y, x = (step * factor for step, factor in zip(spacing, factors, strict=True))
+        canvas = (z, y, x)
+    tiles = tuple(replace(axis, tile=axis.size) for axis in axes)
+    return Plan(axes=tiles, wanted=np.ones((1,) * len(tiles), bool), spacing=canvas)
