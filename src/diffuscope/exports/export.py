@@ -87,6 +87,8 @@ def check_export(
     from diffuscope.scans.formats.libraries import check_libraries
 
     path = Path(path)
+    if not result.images:
+        raise InputError(f"{result.path.name} holds no image to export: its scores and texts lie in its folder.")
     form = find_format(result, path.name)
     shown = result if layer != MULTIPLEX else multiplex_result(result)
     if shown is None:
