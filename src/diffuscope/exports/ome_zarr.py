@@ -12,6 +12,7 @@ from diffuscope.files.copy import copy_tree
 from diffuscope.ports.state import state_port
 from diffuscope.results.layout import ATTRS, group_path
 from diffuscope.results.result import TABLE
+from diffuscope.results.scores import SCORES, TEXTS
 from diffuscope.results.tissue import PATH as TISSUE
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def need(request: Request) -> int:
 
 
 def write(part: Path, request: Request) -> None:
-    """Copy the images of a result, its record, tissue mask and table, and nothing else.
+    """Copy the images of a result, its record, tissue mask, table, scores and texts, and nothing else.
 
     Of all layers the main image lies at the root and every map in a group of its name, as in the result; a single one
     lies at the root. Pixels are copied as stored, chunk by chunk. What comes out opens as a Diffuscope result too.
@@ -45,5 +46,8 @@ def write(part: Path, request: Request) -> None:
     root.attrs[ATTRS] = {**about, "ports": [state_port(port) for port in ports]}
     if TISSUE in source:
         copy_tree(result.path / TISSUE, part / TISSUE)
-    if (result.path / TABLE).exists():
-        shutil.copy2(result.path / TABLE, part / TABLE)
+    for name in (TABLE, SCORES):
+        if (result.path / name).exists():
+            shutil.copyfile(result.path / name, part / name)
+    if (result.path / TEXTS).exists():
+        copy_tree(result.path / TEXTS, part / TEXTS)
