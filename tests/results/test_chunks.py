@@ -30,7 +30,7 @@ def make(folder: Path, dtype: str, shape: tuple[int, ...]) -> zarr.Array:
     return create_images(root, (PORTS[dtype],), shape=shape, spacing=spacing, origin=spacing)["a"][0]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=st.data(), dtype=st.sampled_from(["uint8", "float32"]), axes=st.sampled_from([2, 3]))
 def test_zarr_reads_what_was_written_and_as_zarr_would_have(tmp_path_factory, data, dtype, axes):
     shape = (2, 600, 300)[-axes:]
