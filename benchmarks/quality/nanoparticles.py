@@ -40,7 +40,7 @@ from diffuscope.evaluation.metrics.paired import psnr
 from diffuscope.evaluation.metrics.statistics import bootstrap_interval
 from diffuscope.simulation.tumour.dataset import CHANNELS, write_image
 from diffuscope.systems.damm.system import Damm
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 SIDE = 1024
 _WAYS = {"": None, "_unimodal": 0.0, "_multimodal": 1.0}

@@ -21,7 +21,7 @@ from diffuscope import DEMO_SLIDE, load_model, open_result, run
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.engine import batch
 from diffuscope.sample_data import sample_path
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 # Grid lines of the plan lie inside, and all of it is tissue.
 REGION = Region(704, 1920, 1024, 1024)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 
 def zones(start: int, size: int, tile: int, overlap: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -21,7 +21,8 @@ from diffuscope.ports.settings import SampleSettings
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import Result, open_result
 from diffuscope.systems.damm.system import Damm
-from diffuscope.tiling.plan import Region, Tile, make_plan
+from diffuscope.tiling.plan import Tile, make_plan
+from diffuscope.tiling.region import Region
 
 Decide = Callable[[tuple[int, ...]], bool]
 
@@ -62,7 +63,7 @@ def run_images(
 ) -> Result:
     """Run a system over images (h, w, 1) at its own µm/px, as the engine does over a slide."""
     height, width = next(iter(images.values())).shape[:2]
-    plan = make_plan(slide_shape=(height, width), factor=1.0, tile=system.tile, overlap=system.overlap)
+    plan = make_plan(shape=(height, width), factors=(1.0, 1.0), tile=system.tile, overlap=system.overlap)
     device = pick_device("auto")
 
     def read(tile: Tile) -> dict[str, NDArray[np.generic]]:

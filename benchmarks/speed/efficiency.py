@@ -26,7 +26,7 @@ from diffuscope.engine.events import Finished, Started
 from diffuscope.jobs.compute import LANES
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.base import System
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 # Nearly all tissue. The first begins where a chunk does, as a whole slide; a drawn region begins anywhere, and every
 # cell of it lies in four chunks.

@@ -23,7 +23,7 @@ from diffuscope.model.folder import save_model
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.base import System
 from diffuscope.systems.registry import build_system
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 # All tissue, a few tiles.
 REGION = Region(800, 1920, 400, 400)

@@ -37,7 +37,8 @@ from diffuscope.engine.tiles import run_tiles
 from diffuscope.jobs.compute import LANES
 from diffuscope.results.canvas import Canvas
 from diffuscope.sample_data import sample_path
-from diffuscope.tiling.plan import Region, Tile, make_plan
+from diffuscope.tiling.plan import Tile, make_plan
+from diffuscope.tiling.region import Region
 
 # 18 × 18 windows of MONAI's (18·96 + 32 px); within the engine's grid 7 × 7 tiles (7·256 - 32 px of its 7·256 - 16).
 REGION = Region(288, 1056, 1760, 1760)
@@ -116,7 +117,7 @@ def engine_seconds(he: np.ndarray) -> tuple[float, int]:
     system.tile, system.overlap = WINDOW, OVERLAP
     side = he.shape[0] - OVERLAP
     plan = make_plan(
-        slide_shape=he.shape[:2], factor=1.0, tile=WINDOW, overlap=OVERLAP, region=Region(0, 0, side, side)
+        shape=he.shape[:2], factors=(1.0, 1.0), tile=WINDOW, overlap=OVERLAP, region=Region(0, 0, side, side)
     )
 
     def read(tile: Tile) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from benchmarks.shared.figures import Goal
 from diffuscope import DEMO_MODEL, DEMO_SLIDE, run
 from diffuscope.engine.events import Finished, Preview, Started
 from diffuscope.sample_data import sample_path
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 # The most tissue that fits: no tile is skipped. The slide's 0.499 µm/px count as 0.5, so that 1 px is 1 px.
 REGION = Region(704, 1920, 1024, 1024)

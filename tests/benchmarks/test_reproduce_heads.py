@@ -30,7 +30,9 @@ def test_the_branches_change_places():
     """Its uni-modal branch sees the second input, which the other way about is the auxiliary one."""
     for target, (first, second) in heads.TASKS.items():
         alone = {
-            method: build_system("damm", heads.HeadTask(target, "patient19", method, BUDGET).training.config).alone.key
+            method: build_system(
+                "damm", heads.HeadTask(target, "patient19", method, BUDGET).training.config
+            ).config.main.key
             for method in ("dammp", "dammp-second")
         }
         assert alone == {"dammp": first, "dammp-second": second}

@@ -104,10 +104,10 @@ def test_training_reads_the_target_s_files_of_other_patients_alone(data: Path, t
 
 def test_the_few_pairs_are_of_every_twentieth_slice(data: Path, monkeypatch: pytest.MonkeyPatch):
     seen = []
-    real = scans.VolumeGround.read
+    real = scans.VolumeSampler.read
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            scans.VolumeGround, "read", lambda self, at, side: seen.append(int(at[0])) or real(self, at, side)
+            scans.VolumeSampler, "read", lambda self, at, side: seen.append(int(at[0])) or real(self, at, side)
         )
         batch = trained.few_pairs(TO_CT, seed=0, batch=4, patch=16)(0)
     assert set(seen) == {10} and batch.keys() == {"ct", "mr"}

@@ -15,7 +15,8 @@ import diffuscope.errors
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
-from diffuscope.tiling.plan import Region, make_plan
+from diffuscope.tiling.plan import make_plan
+from diffuscope.tiling.region import Region
 
 SLIDE_MPP, FACTOR = 0.25, 2.0
 REGION = Region(x=104, y=208, width=1200, height=1000)
@@ -52,7 +53,7 @@ def compute(_process: Child, qtbot: Any) -> Iterator[Child]:
 @pytest.fixture
 def result_folder(tmp_path: Path) -> Path:
     """A result on a slide of 2000 × 3000 px at 0.25 µm/px; RGB (200, 100, 50), DAB 0.5 OD where computed."""
-    plan = make_plan(slide_shape=(2000, 3000), factor=FACTOR, tile=288, overlap=32, region=REGION)
+    plan = make_plan(shape=(2000, 3000), factors=(FACTOR, FACTOR), tile=288, overlap=32, region=REGION)
     ports = (
         Raster(name="virtual CD3", key="ihc", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0)),
         Raster(

@@ -33,7 +33,7 @@ from diffuscope.jobs.resume import check_resumed
 from diffuscope.jobs.settings import choose_settings, pick
 from diffuscope.model.folder import Model, load_model
 from diffuscope.results.result import open_result
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from diffuscope.measurement.measurements import write_csv
 from diffuscope.measurement.regions import check_measurable, measure_regions, open_vessels
 from diffuscope.results.result import Result, open_result
 from diffuscope.scans import Scan
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 
 def measure(

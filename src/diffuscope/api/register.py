@@ -15,7 +15,7 @@ from diffuscope.files.put import in_place_of
 from diffuscope.jobs.provenance import make_registration_record, registration_command
 from diffuscope.results.result import RESULT
 from diffuscope.scans import Scan, open_scan, tissue_mask
-from diffuscope.tiling.plan import parse_region
+from diffuscope.tiling.region import parse_region
 
 if TYPE_CHECKING:
     from diffuscope.registration.landmarks import Landmarks

@@ -116,7 +116,10 @@ def run(
     inputs: Annotated[
         list[str] | None,
         typer.Option(
-            "--input", metavar="KEY=FILE#CHANNEL", help="A file for one of the model's inputs; once for each of them."
+            "--input",
+            metavar="KEY=FILE#CHANNEL",
+            help="A file for one of the model's inputs, once for each of them; for a table FILE.csv#ROW or "
+            "NAME=VALUE,NAME=VALUE, for a text itself.",
         ),
     ] = None,
     ranges: Annotated[
@@ -178,6 +181,9 @@ def run(
         str,
         typer.Option(metavar="auto|on|off", help="Compile the network; auto: on a GPU, for long runs."),
     ] = "auto",
+    want: Annotated[
+        str | None, typer.Option(metavar="KEY,KEY", help="Only these of the model's outputs. [default: all]")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a Diffuscope result in the way.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an unfinished result; begin it where there is none.")
@@ -219,6 +225,7 @@ def run(
         scheduler=scheduler,
         devices=devices,
         compile=compile,
+        want=tuple(want.split(",")) if want else (),
         overwrite=overwrite,
         resume=resume,
         cancelled=cancelled.is_set,

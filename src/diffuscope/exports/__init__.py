@@ -65,6 +65,8 @@ def export(
         Nothing is left behind.
     """
     path = Path(path)
+    if not result.images:
+        raise InputError(f"{result.path.name} holds no image to export: its scores and texts lie in its folder.")
     if layer == MULTIPLEX:
         result = _multiplex(result, path)
     if source is not None and not path.name.lower().endswith(DICOM_ENDINGS):

@@ -21,7 +21,7 @@ from diffuscope.plugin.layers.facts import SlideFacts
 from diffuscope.plugin.layers.placement import Placement
 from diffuscope.plugin.layers.results import LayerTuple, result_layers
 from diffuscope.results.result import Result, is_result, open_result
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 if TYPE_CHECKING:
     from diffuscope.jobs.inputs import Source  # brings torch
