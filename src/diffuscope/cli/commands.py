@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -19,6 +19,7 @@ from diffuscope.cli.models import models
 from diffuscope.cli.register import register
 from diffuscope.cli.train import train
 from diffuscope.errors import DiffuscopeError, InputError
+from diffuscope.exports.table import endings
 
 if TYPE_CHECKING:
     from diffuscope.engine.events import Event
@@ -248,12 +249,16 @@ def _options(texts: list[str]) -> dict[str, float]:
     return found
 
 
+def _ends(of: Literal["slide", "volume"]) -> str:
+    return ", ".join(f"…{ending}" for ending in endings(of))
+
+
 @app.command()
 def export(
     result: Annotated[Path, typer.Argument(metavar="RESULT", help="Result folder of a finished run.")],
     out: Annotated[
         Path,
-        typer.Option("--out", "-o", metavar="FILE", help="….ome.tif, ….ome.zarr; of a volume also ….nii.gz, ….dicom"),
+        typer.Option("--out", "-o", metavar="FILE", help=f"{_ends('slide')}; of a volume {_ends('volume')}"),
     ],
     *,
     layer: Annotated[
