@@ -169,5 +169,7 @@ def test_denormals_are_zero_only_inside():
 @pytest.mark.parametrize(("tile", "batch"), [(32, 4), (64, 4), (128, 1), (288, 1)])
 def test_small_tiles_go_through_a_cpu_together(tile: int, batch: int):
     system = SimpleNamespace(tile=tile)
-    found = where._batch(SimpleNamespace(system=system, tiled=system), SampleSettings(sampler="ddim", steps=1), CPU, "fp32")
+    found = where._batch(
+        SimpleNamespace(system=system, tiled=system), SampleSettings(sampler="ddim", steps=1), CPU, "fp32"
+    )
     assert found == batch

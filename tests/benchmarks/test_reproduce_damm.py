@@ -224,6 +224,7 @@ def test_separation_is_the_chance_that_a_discordant_field_has_the_larger_d():
 
 
 @pytest.mark.parametrize("row", [damm.DAMMP, "hrpn-like"])
+@pytest.mark.slow
 def test_a_cell_end_to_end(tmp_path: Path, row: str):
     one = task(row)
     found = one.cell.compute(tmp_path, lambda folder: measure(one, folder))

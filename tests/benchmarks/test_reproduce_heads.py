@@ -67,6 +67,7 @@ def test_the_patient_that_tests_never_trains(shared: Path, monkeypatch: pytest.M
     assert all(one.min() >= 0 and one.max() <= 1 and one.std() > 0.05 for one in tests.values())
 
 
+@pytest.mark.slow
 def test_a_cell_end_to_end_and_its_line(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(heads, "SLICES", 2)
     task = heads.HeadTask("t1", "patient07", "hrpn-like", BUDGET)

@@ -242,6 +242,7 @@ def test_data_that_are_not_there_are_left_out(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("row", [None, LMI, UNET])
+@pytest.mark.slow
 def test_a_cell_end_to_end(data: Path, tmp_path: Path, row: str | None):
     one = task(row)
     found = one.cell.compute(tmp_path / "cells", lambda folder: measure(one, folder))
@@ -335,6 +336,7 @@ def test_only_a_model_that_there_are_scans_for_is_measured():
         translation.direction_of(other, "x")
 
 
+@pytest.mark.slow
 def test_every_measure_of_a_model_tells_what_its_goals_are_of(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -20,6 +20,7 @@ from diffuscope.cli.register import register
 from diffuscope.cli.run import follow_run, run
 from diffuscope.cli.train import train
 from diffuscope.errors import DiffuscopeError
+from diffuscope.exports.table import endings
 
 
 class _Sentences(TyperGroup):
@@ -95,12 +96,16 @@ def info(path: Annotated[Path, typer.Argument(metavar="PATH", help="A slide, a v
         typer.echo(line)
 
 
+def _ends(of: Literal["slide", "volume"]) -> str:
+    return ", ".join(f"…{ending}" for ending in endings(of))
+
+
 @app.command()
 def export(
     result: Annotated[Path, typer.Argument(metavar="RESULT", help="Result folder of a finished run.")],
     out: Annotated[
         Path,
-        typer.Option("--out", "-o", metavar="FILE", help="….ome.tif, ….ome.zarr; of a volume also ….nii.gz, ….dicom"),
+        typer.Option("--out", "-o", metavar="FILE", help=f"{_ends('slide')}; of a volume {_ends('volume')}"),
     ],
     *,
     layer: Annotated[
