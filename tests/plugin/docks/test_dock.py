@@ -86,7 +86,7 @@ def at(make_napari_viewer: Any, qtbot: Any, tmp_path: Path) -> Iterator[Driver]:
     viewer = make_napari_viewer(show=True)
     driver = Driver(viewer, qtbot, tmp_path / "out.ome.zarr")
     yield driver
-    child: Child = driver.dock.session._child
+    child: Child = driver.dock.session.compute.child
     pid = child.pid
     viewer.close()
     qtbot.waitUntil(lambda: child.pid is None, timeout=PATIENCE)
@@ -214,7 +214,7 @@ def test_closing_the_window_ends_a_run(at: Driver, tiny_model: Path):
     at.fill(steps=500)
     at.dock.run.click()
     at.until(lambda: PREVIEW in at.names)
-    assert not at.state.is_idle and at.dock.session._child.pid is not None
+    assert not at.state.is_idle and at.dock.session.compute.child.pid is not None
     # the fixture closes the window now, and waits for the process to be gone
 
 
@@ -293,7 +293,7 @@ def crash(at: Driver, tmp_path: Path) -> None:
     def kill(phase: str) -> None:
         if phase == "running":
             at.state.events.phase.disconnect(kill)
-            os.kill(at.dock.session._child.pid, 9)
+            os.kill(at.dock.session.compute.child.pid, 9)
 
     at.state.events.phase.connect(kill)
 

@@ -80,7 +80,7 @@ def at(make_napari_viewer: Any, qtbot: Any, tmp_path: Path) -> Iterator[Callable
 
     yield opened
     for dock in docks:
-        child = dock.session._child
+        child = dock.session.compute.child
         dock.viewer.close()
         qtbot.waitUntil(lambda child=child: child.pid is None, timeout=PATIENCE)
 

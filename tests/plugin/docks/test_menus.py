@@ -69,7 +69,7 @@ def test_the_scans_of_a_sample_lie_on_each_other(viewer: Any, sample: str, names
 def test_the_other_docks_open_from_the_menu(viewer: Any, qtbot: Any, title: str):
     area, dock = viewer.window.add_plugin_dock_widget("diffuscope", title)
     assert dock.kind.title == title
-    state, child = dock.session.state, dock.session._child
+    state, child = dock.session.state, dock.session.compute.child
     qtbot.waitUntil(lambda: state.is_idle, timeout=120_000)
     viewer.window.remove_dock_widget(area)
     del area, dock
@@ -83,7 +83,7 @@ def test_the_dock_opens_from_the_menu_and_fits_a_small_screen(viewer: Any, qtbot
     area, dock = viewer.window.add_plugin_dock_widget("diffuscope", "Virtual staining")
     assert isinstance(dock, StainDock)
     dock.fields.fold.setChecked(True)
-    state, child = dock.session.state, dock.session._child
+    state, child = dock.session.state, dock.session.compute.child
     qtbot.waitUntil(lambda: state.is_idle, timeout=120_000)
     assert viewer.window._qt_window.height() <= 800
     bottom = dock.run.mapTo(viewer.window._qt_window, dock.run.rect().bottomLeft()).y()

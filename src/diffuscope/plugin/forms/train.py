@@ -47,8 +47,7 @@ class TrainForm:
     @property
     def folder(self) -> Path:
         """Run folder of the training, with its checkpoints."""
-        out = self.path
-        return out.with_name(out.name + ".training")
+        return run_folder(self.path)
 
     @property
     def path(self) -> Path:
@@ -112,6 +111,11 @@ class TrainForm:
         except OSError as error:
             raise InputError(f"{path} cannot be written ({error.strerror}): choose another folder.") from error
         return path
+
+
+def run_folder(out: Path) -> Path:
+    """Return the run folder of the training of a model folder."""
+    return out.with_name(out.name + ".training")
 
 
 def data_at(text: str) -> Path:
