@@ -1,7 +1,7 @@
 # The two commands of the README, and what developers run besides. Everything lives in .venv.
 PYTEST := .venv/bin/python -m pytest $(ARGS)
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs-pictures clean
 
 demo: .venv/ready # stain a region of the shipped slide; on a desktop, napari opens with the result
 	.venv/bin/diffuscope demo
@@ -14,6 +14,13 @@ lint: .venv/ready # style, types, and who may import whom
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+docs-pictures: .venv/ready # draw the pictures of docs/ anew, and print the tables that stand beside them
+	.venv/bin/python -m docs_scripts.gallery
+	.venv/bin/python -m docs_scripts.phantoms_tumour
+	.venv/bin/python -m docs_scripts.registration
+	@shoot=".venv/bin/python -m docs_scripts.screenshots"; \
+	if command -v xvfb-run >/dev/null; then xvfb-run -a -s "-screen 0 1280x800x24" $$shoot; else $$shoot; fi
 
 clean: # remove what make made
 	rm -rf .venv dist build diffuscope-demo

@@ -21,7 +21,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from benchmarks.reproduce.damm.tumours import INTERNAL, KEYS, MPP, Animal, Cohort, Fold
-from benchmarks.shared.report import Goal, main
+from benchmarks.shared.figures import Goal
 from diffuscope.diffusion.epsilon import corrupt
 from diffuscope.measurement.penetration import find_vessels
 from diffuscope.networks.blocks import ChannelNorm
@@ -35,6 +35,7 @@ _SMALL, _ENCODERS = (1200, 16), (300, 12)
 
 #: From crops (n, 2 or 3, h, w) in counts to a logit each that they mislead.
 Logits = Callable[[NDArray[np.float32]], torch.Tensor]
+GOALS = {"auroc_group_norm": Goal(low=0.9)}
 
 
 def measure() -> dict[str, float]:
@@ -122,7 +123,3 @@ def _diverged(system: Damm, crops: NDArray[np.float32]) -> torch.Tensor:
 def _auroc(animals: list[Animal], says: Callable[[NDArray[np.float32]], float]) -> float:
     misleads = [kind != "concordant" for animal in animals for kind in animal.kinds]
     return float(roc_auc_score(misleads, [says(field) for animal in animals for field in animal.images]))
-
-
-if __name__ == "__main__":
-    main(measure, {"auroc_group_norm": Goal(low=0.9)})

@@ -167,7 +167,7 @@ def test_a_case_that_cannot_be_used_is_left_out_and_told(data: Path, tiny_model:
     ("there", "more", "said"),
     [
         ("report.json", {}, "exists already"),
-        ("thesis.tex", {"overwrite": True}, "something else than a report"),
+        ("thesis.tex", {"overwrite": True}, "is not a report and is never overwritten"),
         ("report.json", {"overwrite": True, "resume": True}, "choose one"),
         ("report.json", {"overwrite": True, "settings": Settings(sampler="magic")}, 'no sampler "magic"'),
         ("report.json", {"overwrite": True, "against": "nowhere"}, "no report that this version reads"),

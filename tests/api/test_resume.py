@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from patience import SECONDS
 
 from diffuscope import open_result, run
 from diffuscope.engine.events import Finished, Started, TileDone
@@ -48,7 +49,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path, tiny_model, small_slide
     command += ["--steps", str(STEPS), "--resume"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + SECONDS
     try:
         while len(list(Ledger(out / "tiles" / "ledger"))) < 2:
             assert process.poll() is None, process.stderr.read()
@@ -82,7 +83,7 @@ for event in events:
     if type(event).__name__ == "TileDone":
         raise RuntimeError("the user's own mistake")
 """
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=SECONDS, check=False)
     assert ended.returncode == 1
     assert "the user's own mistake" in ended.stderr
     [started, *_] = run(tiny_model, small_slide, out, steps=STEPS, resume=True)

@@ -21,7 +21,7 @@ from diffuscope.results.result import is_result, open_result
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.registry import build_system
 from diffuscope.systems.staindiffuser.config import StainDiffuserConfig
-from diffuscope.tiling.plan import Region, parse_region
+from diffuscope.tiling.region import Region, parse_region
 
 CARD = {
     "title": "untrained",

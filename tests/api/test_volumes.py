@@ -162,7 +162,7 @@ def test_a_volume_of_another_spacing_is_resampled_in_its_slices_only(tmp_path, m
     np.testing.assert_allclose(corner, same, atol=1e-4)
 
 
-@settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     order=st.permutations(range(3)),
     signs=st.tuples(*[st.sampled_from([-1.0, 1.0])] * 3),

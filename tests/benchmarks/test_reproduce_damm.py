@@ -14,7 +14,8 @@ from benchmarks.reproduce.damm import measure as damm_measure
 from benchmarks.reproduce.damm import tasks as damm
 from benchmarks.reproduce.damm import tumours
 from benchmarks.reproduce.damm.measure import measure, sampled
-from benchmarks.reproduce.damm.page import lines, page, separation
+from benchmarks.reproduce.damm.page import lines, page
+from benchmarks.reproduce.damm.sections import separation
 from benchmarks.reproduce.damm.tumours import EXTERNAL, INTERNAL, KEYS, Cohort, Fold
 from diffuscope import load_model
 from diffuscope.simulation.tumour import BREAST, draw_animal, simulate_field

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from patience import SECONDS
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -179,12 +180,12 @@ def test_ctrl_c_keeps_what_is_done_and_says_so(inside: Path, tiny_model: Path, s
     )
     try:
         # `done` is written last, when a tile is on disk
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline and not list(inside.glob("out.ome.zarr/tiles/*.npy")):
             assert process.poll() is None, process.stderr.read()
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=60)
+        _, told = process.communicate(timeout=SECONDS)
     finally:
         process.kill()
     assert process.returncode == 130, told

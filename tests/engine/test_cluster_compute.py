@@ -19,7 +19,7 @@ from diffuscope.results.computed import Computed, Halved
 from diffuscope.tiling.plan import make_plan
 
 distributed = pytest.importorskip("distributed")
-PLAN = make_plan(slide_shape=(100, 130), factor=1.0, tile=32, overlap=8)
+PLAN = make_plan(shape=(100, 130), factors=(1.0, 1.0), tile=32, overlap=8)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import Result, open_result
 from diffuscope.results.tissue import crop_tissue, save_tissue
 from diffuscope.scans import open_scan
-from diffuscope.tiling.plan import Region, make_plan
+from diffuscope.tiling.plan import make_plan
+from diffuscope.tiling.region import Region
 
 SIDE, TILE = 600, 100
 PORT = Raster(
@@ -52,7 +53,7 @@ def write(folder: Path, *, region: Region | None = None, finish: bool = True) ->
     mask = np.ones((SIDE // 10, SIDE // 10), np.bool_)
     mask[:, :3] = False
     load = np.random.default_rng(1).random((SIDE, SIDE)).astype(np.float32)
-    plan = make_plan(slide_shape=(SIDE, SIDE), factor=1.0, tile=TILE, overlap=0, region=region)
+    plan = make_plan(shape=(SIDE, SIDE), factors=(1.0, 1.0), tile=TILE, overlap=0, region=region)
     canvas = Canvas(folder / "out.ome.zarr", plan=plan, ports=(PORT,), mpp=1.0, record={"inputs": {"vessels": stated}})
     save_tissue(canvas.root, crop_tissue(mask, 10.0, factor=1.0, window=plan.window, polygon=None))
     padded = np.pad(load, TILE)

@@ -85,6 +85,7 @@ def test_bad_input_is_told_before_the_work(tmp_path, affine_pair, he):
     Image.fromarray(he[:300, :300, 0]).save(grey)
     taken = tmp_path / "taken.ome.zarr"
     taken.mkdir()
+    (taken / "thesis.tex").touch()
     (tmp_path / "there.png").touch()
     for said, options in (
         (r"unknown.ome.tif does not say its µm/px; .*--moving-mpp", {"moving": unknown}),
@@ -93,9 +94,9 @@ def test_bad_input_is_told_before_the_work(tmp_path, affine_pair, he):
         ("is no 8-bit RGB image", {"moving": grey, "moving_mpp": 0.5}),
         ("does not exist", {"moving": tmp_path / "gone.svs"}),
         ("exists already", {"out": taken}),
-        ("never overwritten", {"out": taken, "overwrite": True}),
+        ("is not a Diffuscope result and is never overwritten", {"out": taken, "overwrite": True}),
         ("end in .png", {"picture": tmp_path / "board.jpg"}),
-        ("there is no folder", {"picture": tmp_path / "no" / "board.png"}),
+        ("lies in .*out.ome.zarr", {"picture": tmp_path / "out.ome.zarr" / "board.png"}),
         ("exists already", {"picture": tmp_path / "there.png"}),
         ("--checkerboard", {"window": "0,0,10,10"}),
         ("no rectangle inside he.ome.tif", {"window": "900,0,400,100", "picture": tmp_path / "board.png"}),
@@ -119,7 +120,7 @@ def test_a_fault_while_writing_leaves_nothing_behind(tmp_path, affine_pair, monk
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(room, "write_warped", fail)
-    refused(tmp_path, affine_pair, "No space left", affine_only=True)
+    refused(tmp_path, affine_pair, "the disk is full", affine_only=True)
 
 
 def test_without_the_library_the_way_to_it_is_told(tmp_path, affine_pair, monkeypatch):

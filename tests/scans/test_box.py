@@ -27,7 +27,7 @@ def resampled_shape(shape: tuple[int, ...], by: tuple[float, ...]) -> tuple[int,
     return tuple(ceil(Fraction(side) / Fraction(str(factor))) for side, factor in zip(shape, by, strict=True))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     shape=st.tuples(*[st.integers(1, 12)] * 3),
     by=factors,

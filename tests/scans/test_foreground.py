@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt
 
@@ -99,7 +99,6 @@ def test_boxes_of_a_coarse_mask_are_asked_in_voxels():
     assert mask.at((4, 14, 17)).shape == (4, 14, 17) and mask.at((4, 14, 17))[2, 4, 13]
 
 
-@settings(deadline=None)
 @given(
     low=st.floats(-1e4, 1e4),
     width=st.floats(1e-2, 1e4),

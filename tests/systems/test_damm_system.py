@@ -349,7 +349,7 @@ def test_a_sampler_is_refused_an_option_that_there_is_not():
 @pytest.mark.parametrize("space", ["pixel", "latent"])
 def test_the_engine_keeps_d_and_branch_of_every_tile(tmp_path, space):
     system = make(space=space)
-    plan = make_plan(slide_shape=(60, 80), factor=1.0, tile=system.tile, overlap=system.overlap)
+    plan = make_plan(shape=(60, 80), factors=(1.0, 1.0), tile=system.tile, overlap=system.overlap)
     rng = np.random.default_rng(0)
     slide = {port.key: rng.integers(0, 256, (128, 128, 1), np.uint8) for port in system.inputs}
 

@@ -148,7 +148,7 @@ def test_fluorescence_is_scaled_as_a_run_scales_it(tmp_path: Path):
     """16-bit channels of an own scale each, and a target: all by percentiles of the inputs' foreground."""
     import tifffile
 
-    from diffuscope.jobs.extent import find_ground
+    from diffuscope.jobs.extent import find_extent
     from diffuscope.jobs.inputs import Frame, open_inputs
     from diffuscope.jobs.scaling import find_foreground
     from diffuscope.scans.intensity import PERCENTILES
@@ -167,7 +167,7 @@ def test_fluorescence_is_scaled_as_a_run_scales_it(tmp_path: Path):
     system = build_system("damm", {"size": "tiny", "T": 20, "patch": 32, "output": output})
     ground = open_ground(Case("a", "a", files), Cases(path=".", tissue=0.0), system, side=32)
     inputs = open_inputs({key: files[key] for key in ("vessels", "nuclei")}, system.inputs, "m", mpp=None)
-    run = find_ground(inputs, system, region=None, slices=None, ranges={})
+    run = find_extent(inputs, system, region=None, slices=None, ranges={})
     for y, x in ((0, 0), (30, 60), (118, 138)):
         crop = ground.read(np.array([y, x]), 32)
         for one in run.inputs:
@@ -182,7 +182,7 @@ def test_fluorescence_is_scaled_as_a_run_scales_it(tmp_path: Path):
 
 
 def test_h_and_e_of_one_reference_is_normalised_as_a_run_normalises_it(user_pairs: Path):
-    from diffuscope.jobs.extent import find_ground
+    from diffuscope.jobs.extent import find_extent
     from diffuscope.jobs.inputs import Frame, open_inputs
     from diffuscope.stains import REFERENCE
     from diffuscope.tiling.plan import Tile
@@ -193,7 +193,7 @@ def test_h_and_e_of_one_reference_is_normalised_as_a_run_normalises_it(user_pair
     case = read_cases(recipe, recipe.data, system, user_pairs)["train"][0]
     ground = open_ground(case, recipe.data, system, side=64, augment=True)
     inputs = open_inputs(case.files["he"], system.inputs, "m", mpp=0.5)
-    [run] = find_ground(inputs, system, region=None, slices=None, ranges={}).inputs
+    [run] = find_extent(inputs, system, region=None, slices=None, ranges={}).inputs
     assert run.stains is not None
     crop = ground.read(np.array([10, 20]), 64)
     seen = run.read(Tile((0, 0), (10, 20)), Frame(shape=(64, 64), factors=(1.0, 1.0)))

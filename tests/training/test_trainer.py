@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 import toy_training as toy
+from patience import SECONDS
 from PIL import Image
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.swa_utils import update_bn
@@ -280,7 +281,7 @@ def test_two_processes_train_as_one_with_both_batches(tmp_path: Path):
     )
     script = tmp_path / "ddp.py"
     script.write_text(program)
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == 0, done.stderr
     weights = torch.load(tmp_path / "weights.pt", weights_only=True)
     plan = LONG.model_copy(update={"steps": 6, "warmup": 2})

@@ -18,7 +18,7 @@ from diffuscope.cases.patients import lay_out
 from diffuscope.cases.volumes import volume_report
 from diffuscope.errors import InputError
 from diffuscope.events import finish
-from diffuscope.jobs.extent import find_ground
+from diffuscope.jobs.extent import find_extent
 from diffuscope.jobs.inputs import Frame, open_inputs
 from diffuscope.jobs.scaling import find_foreground
 from diffuscope.model.folder import save_model
@@ -119,7 +119,7 @@ def test_inputs_are_what_a_run_reads_and_the_target_has_percentiles_of_the_same_
     [case] = [case for case in find_cases(folder / "cases", ["t1", "t2", "flair"]) if case.name == "p2"]
     ground = open_ground(case, PLAIN, damm, side=SIDE)
     inputs = open_inputs(files_of(folder, "p2", "t1", "t2"), damm.inputs, "m", mpp=None)
-    run = find_ground(inputs, damm, region=None, slices=None, ranges={})
+    run = find_extent(inputs, damm, region=None, slices=None, ranges={})
     for corner in (ground.corners[0], ground.corners[len(ground.corners) // 2], ground.corners[-1]):
         crop = ground.read(corner, SIDE)
         tile, frame = Tile((0, 0, 0), tuple(int(v) for v in corner)), Frame(shape=(1, SIDE, SIDE), factors=(1, 1, 1))

@@ -15,8 +15,7 @@ from torch import Tensor
 
 from benchmarks.reproduce.damm.tasks import WARM, Budget
 from benchmarks.shared.cells import Cell, Training, training_seconds
-from benchmarks.shared.scans import DATA
-from benchmarks.shared.scores import RECIPES
+from benchmarks.shared.places import DATA, RECIPES
 from benchmarks.shared.slide import sample_tiles
 from diffuscope import load_model
 from diffuscope.cases import Case

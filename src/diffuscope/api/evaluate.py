@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -19,13 +18,14 @@ from diffuscope.evaluation.fields import WHOLE
 from diffuscope.evaluation.found import Found, finished, of_pictures, of_result
 from diffuscope.evaluation.judge import MASK, Judge, stain_threshold
 from diffuscope.evaluation.metrics.features import FeatureExtractor, InceptionFeatures, RandomConvFeatures
-from diffuscope.evaluation.report.folder import HTML, JSON, PREDICTIONS, check_room, read_report, simulated_truth
+from diffuscope.evaluation.report.folder import HTML, JSON, PREDICTIONS, REPORT, read_report, simulated_truth
 from diffuscope.evaluation.report.html import render
 from diffuscope.evaluation.report.notices import caveats
 from diffuscope.evaluation.report.summary import against as test_against
 from diffuscope.evaluation.seen import Seen, title
 from diffuscope.events import Notice, Pace, Progress
-from diffuscope.exports.target import in_place_of
+from diffuscope.files.place import check_place
+from diffuscope.files.put import in_place_of, put_text
 from diffuscope.jobs.compute import Asked
 from diffuscope.jobs.prepare import prepare
 from diffuscope.jobs.provenance import evaluation_command, make_evaluation_record
@@ -33,7 +33,7 @@ from diffuscope.jobs.resume import check_resumed
 from diffuscope.jobs.settings import choose_settings, pick
 from diffuscope.model.folder import Model, load_model
 from diffuscope.results.result import open_result
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +108,10 @@ def evaluate(
         What was given cannot be used. While iterating: no case could be evaluated. Single cases that cannot are told
         in the report.
     """
-    out, settings, loaded = Path(out), settings or Settings(), load_model(model)
+    out, settings = Path(out), settings or Settings()
+    keep = [Path(one) for one in (data, predictions) if one is not None]
+    standing = check_place(out, REPORT, overwrite=overwrite, resume=resume, keep=keep)
+    loaded = load_model(model)
     main = loaded.system.output_rasters[0]
     keys = [port.key for port in loaded.system.input_rasters]
     found = find_cases(data, [*keys, main.key], optional=[MASK])
@@ -128,7 +131,6 @@ def evaluate(
         quality = settings.quality or next(iter(loaded.system.presets))
         quality = pick(quality, tuple(loaded.system.presets), "quality")
         choose_settings(loaded.system, quality, settings.sampler, settings.steps, settings.samples)
-    check_room(out, Path(data), overwrite=overwrite, resume=resume)
     given = {"predictions": predictions, "against": against, "inception": inception}
     return _evaluate(
         _Work(
@@ -144,7 +146,7 @@ def evaluate(
             other=other,
             mpp=mpp,
             worst=worst,
-            overwrite=overwrite,
+            replaces=standing == "replaced",
         )
     )
 
@@ -177,13 +179,14 @@ class _Work:
     other: Mapping[str, Any] | None
     mpp: float | None
     worst: int
-    overwrite: bool
+    replaces: bool
 
 
 def _evaluate(work: _Work) -> Generator[Progress | Notice | Evaluated, None, None]:
     out, judge, seen = work.out, work.judge, Seen()
-    if work.overwrite and out.exists():
-        shutil.rmtree(out)
+    if work.replaces:
+        with in_place_of(out, replace=True) as part:
+            part.mkdir()
     for number, case in enumerate(work.cases):
         at = Progress(done=number, total=len(work.cases), what=f"Case {number + 1} of {len(work.cases)}: {case.name}")
         yield at
@@ -204,12 +207,9 @@ def _evaluate(work: _Work) -> Generator[Progress | Notice | Evaluated, None, Non
     if not seen.rows:
         raise InputError(f"none of {len(work.cases)} cases could be evaluated. {seen.skipped[0]}")
     report = _report(work, seen)
-    text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     page = render(report, [(title(row), pictures) for row, pictures in seen.shown])
-    out.mkdir(parents=True, exist_ok=True)
-    for name, content in ((JSON, text), (HTML, page)):
-        with in_place_of(out / name) as part:
-            part.write_text(content, encoding="utf-8")
+    put_text(out / JSON, json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n", replace=True)
+    put_text(out / HTML, page, replace=True)
     yield Evaluated(path=out, report=report)
 
 

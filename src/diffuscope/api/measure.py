@@ -6,13 +6,13 @@ from collections.abc import Generator, Mapping
 from pathlib import Path
 
 from diffuscope.api.events import Measured
-from diffuscope.errors import InputError
 from diffuscope.events import Progress
+from diffuscope.files.place import FILE, check_place
 from diffuscope.measurement.measurements import write_csv
 from diffuscope.measurement.regions import check_measurable, measure_regions, open_vessels
 from diffuscope.results.result import Result, open_result
 from diffuscope.scans import Scan
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 
 def measure(
@@ -56,7 +56,7 @@ def measure(
     """
     path = Path(out) if out is not None else None
     if path is not None:
-        _check_table(path, overwrite=overwrite)
+        check_place(path, FILE, overwrite=overwrite, outside=[Path(result)])
     opened = open_result(result)
     scan = vessels if isinstance(vessels, Scan) else open_vessels(opened, vessels)
     check_measurable(opened, scan)
@@ -68,18 +68,5 @@ def _measure(
 ) -> Generator[Progress | Measured, None, None]:
     rows = yield from measure_regions(result, vessels, regions, threshold=threshold)
     if path is not None:
-        try:
-            write_csv(rows, path)
-        except OSError as error:
-            raise InputError(
-                f"{path} could not be written ({error.strerror or error}): choose another place."
-            ) from error
+        write_csv(rows, path)
     yield Measured(rows=rows, path=path)
-
-
-def _check_table(path: Path, *, overwrite: bool) -> None:
-    """Refuse a place where no table can be written."""
-    if path.exists() and not overwrite:
-        raise InputError(f"{path} exists already: choose another name or say --overwrite.")
-    if not path.absolute().parent.is_dir():
-        raise InputError(f"{path.parent} is no folder: make it first, or choose another place for {path.name}.")

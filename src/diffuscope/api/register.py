@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from diffuscope.api.events import Registered
 from diffuscope.errors import InputError
 from diffuscope.events import Progress
-from diffuscope.exports.target import in_place_of
+from diffuscope.files.place import FILE, check_place
+from diffuscope.files.put import in_place_of
 from diffuscope.jobs.provenance import make_registration_record, registration_command
-from diffuscope.jobs.room import check_out
+from diffuscope.results.result import RESULT
 from diffuscope.scans import Scan, open_scan, tissue_mask
-from diffuscope.tiling.plan import parse_region
+from diffuscope.tiling.region import parse_region
 
 if TYPE_CHECKING:
     from diffuscope.registration.landmarks import Landmarks
@@ -81,9 +82,12 @@ def register(
     out, still, other = Path(out), open_scan(fixed, mpp=fixed_mpp), open_scan(moving, mpp=moving_mpp)
     for scan in (still, other):
         check_slide(scan)
-        check_out(out, scan.path, overwrite=overwrite)
+    read = [still.path, other.path, *([Path(landmarks)] if landmarks is not None else [])]
+    replaces = check_place(out, RESULT, overwrite=overwrite, keep=read, outside=read) == "replaced"
     if picture is not None:
-        _check_picture(Path(picture), overwrite=overwrite)
+        if Path(picture).suffix.lower() != ".png":
+            raise InputError(f"{Path(picture).name} does not end in .png: name the picture so.")
+        check_place(Path(picture), FILE, overwrite=overwrite, keep=read, outside=[out])
     elif window is not None:
         raise InputError("a window is for the picture: say --checkerboard FILE.png as well.")
     given = {"fixed-mpp": fixed_mpp, "moving-mpp": moving_mpp, "landmarks": landmarks and Path(landmarks).name}
@@ -99,6 +103,8 @@ def register(
             command=registration_command(
                 fixed=still.name, moving=other.name, out=out.name, affine_only=affine_only, flags=given
             ),
+            replaces=replaces,
+            overwrite=overwrite,
         )
     )
 
@@ -115,6 +121,8 @@ class _Work:
     picture: Path | None
     window: tuple[int, int, int, int] | None
     command: str
+    replaces: bool
+    overwrite: bool
 
 
 def _register(work: _Work) -> Generator[Progress | Registered, None, None]:
@@ -141,14 +149,13 @@ def _register(work: _Work) -> Generator[Progress | Registered, None, None]:
         command=work.command,
         notices=fixed.notices + moving.notices,
     )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with in_place_of(out) as part:
+    with in_place_of(out, replace=work.replaces) as part:
         yield from write_warped(part, moving, found.transform, fixed=fixed, record=record)
         found.transform.save(part / TRANSFORM, record)
     if work.picture is not None:
         window = work.window or densest(tissue_mask(fixed), fixed)
         drawn = picture(fixed, moving, before=found.stages["before"], after=found.transform, window=window)
-        with in_place_of(work.picture) as part:
+        with in_place_of(work.picture, replace=work.overwrite) as part:
             drawn.save(part)
     yield Registered(path=out, transform=found.transform, figures=figures, correlation=found.correlation)
 
@@ -165,13 +172,3 @@ def _window(text: str, fixed: Scan) -> tuple[int, int, int, int]:
     ):
         raise InputError(f"window {text} is no rectangle inside {fixed.name}: give x,y,width,height in its pixels.")
     return shown.x, shown.y, shown.width, shown.height
-
-
-def _check_picture(path: Path, *, overwrite: bool) -> None:
-    """Refuse a place where no picture can be written."""
-    if path.suffix.lower() != ".png":
-        raise InputError(f"{path.name} does not end in .png: name the picture so.")
-    if not path.absolute().parent.is_dir():
-        raise InputError(f"{path} cannot be written: there is no folder {path.absolute().parent}; make it first.")
-    if path.exists() and not (overwrite and path.is_file()):
-        raise InputError(f"{path} exists already: choose another name, or say --overwrite.")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import copy
-import shutil
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from diffuscope.devices import kept_memory
@@ -17,6 +16,7 @@ from diffuscope.engine.compute import Compute, LocalCompute
 from diffuscope.engine.events import Event, Finished
 from diffuscope.engine.queue import Focus
 from diffuscope.engine.tiles import run_tiles
+from diffuscope.files.put import remove
 from diffuscope.files.room import full_disk_in_words
 from diffuscope.jobs.compute import Asked, computing_devices
 from diffuscope.jobs.inputs import Source
@@ -26,8 +26,7 @@ from diffuscope.networks.compiled import compile_parts
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.pyramid import Each
 from diffuscope.results.result import TABLE, open_result
-from diffuscope.results.tissue import save_tissue
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 
 def run(
@@ -179,9 +178,6 @@ def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Ev
             _each(job.io_threads) as each,
             _compute(job, cancelled) as compute,
         ):
-            job.out.parent.mkdir(parents=True, exist_ok=True)
-            if job.replaces:
-                shutil.rmtree(job.out)
             ports = job.model.system.output_rasters
             values = job.model.system.values
             canvas = Canvas(
@@ -191,11 +187,11 @@ def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Ev
                 mpp=job.mpp,
                 record=job.record,
                 values=values,
+                tissue=job.tissue,
                 resume=job.resumes,
+                replace=job.replaces,
                 each=each,
             )
-            if not job.resumes and job.tissue is not None:
-                save_tissue(canvas.root, job.tissue)
             with closing(run_tiles(compute, canvas, notices=job.notices, focus=focus)) as events:
                 for event in events:
                     if isinstance(event, Finished) and event.complete and (rows := measure(open_result(job.out))):
@@ -205,7 +201,8 @@ def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Ev
         raise
     except BaseException:
         if canvas is not None and not canvas.count and not job.resumes:
-            shutil.rmtree(job.out, ignore_errors=True)
+            with suppress(OSError):
+                remove(job.out)
         raise
 
 

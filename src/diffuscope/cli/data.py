@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-from diffuscope.errors import InputError
-
 
 def data(
     folder: Annotated[
@@ -38,6 +36,11 @@ def data(
     """Look a data set over before training: counts, µm/px, values, misregistered pairs, leaks between parts."""
     from diffuscope.api.check_data import check_data
     from diffuscope.cli.progress import follow
+    from diffuscope.files.place import FILE, check_place
+    from diffuscope.files.put import put_text
+
+    if json_file is not None:
+        check_place(json_file, FILE, overwrite=True)
 
     events = check_data(
         folder,
@@ -54,9 +57,4 @@ def data(
     for line in report.lines():
         typer.echo(line)
     if json_file is not None:
-        try:
-            json_file.write_text(json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise InputError(
-                f"{json_file} could not be written ({error.strerror or error}): choose another place."
-            ) from error
+        put_text(json_file, json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n", replace=True)

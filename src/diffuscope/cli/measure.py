@@ -35,7 +35,7 @@ def measure(
     from diffuscope.api.measure import measure as verb
     from diffuscope.cli.progress import follow
     from diffuscope.measurement.table import as_text, readable
-    from diffuscope.tiling.plan import parse_region
+    from diffuscope.tiling.region import parse_region
 
     regions = {text: parse_region(text) for text in region or ()}
     rows = follow(verb(result, vessels, out, regions=regions, threshold=threshold, overwrite=overwrite)).rows

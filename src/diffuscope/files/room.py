@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,7 +44,8 @@ def check_room(path: Path, need: int) -> None:
 
 def existing_parent(path: Path) -> Path:
     """Return the nearest folder above a path that exists."""
-    return next(parent for parent in path.absolute().parents if parent.exists())
+    # os.path.exists takes what may not be looked at for missing; Path.exists raises.
+    return next(parent for parent in path.absolute().parents if os.path.exists(parent))  # noqa: PTH110
 
 
 @contextmanager

@@ -220,8 +220,8 @@ def _choose_there(model: str, settings: SampleSettings, *, threads: int | None, 
 
 
 def _batch(model: Model, settings: SampleSettings, device: torch.device, precision: str) -> int:
-    # On a CPU a larger batch is no faster (benchmarks.efficiency), and the first pixels come later; but for tiles so
-    # small that what is not arithmetic takes the time (benchmarks.nanoparticles seconds).
+    # On a CPU a larger batch is no faster (benchmarks efficiency), and the first pixels come later; but for tiles so
+    # small that what is not arithmetic takes the time (benchmarks nanoparticles seconds).
     if device.type == "cpu":
         return max(1, min(_MOST_ON_A_CPU, (_FULL_SIDE // model.tiled.tile) ** 2))
     return find_batch(model.tiled.to(device), settings, device=device, precision=precision)

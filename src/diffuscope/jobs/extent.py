@@ -1,4 +1,4 @@
-"""The ground of a run: which part of its inputs is computed, where it shows anything, and on which grid."""
+"""The extent of a run: which part of its inputs is computed, where it shows anything, and on which grid."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from diffuscope.jobs.inputs import PortInput, Values
 from diffuscope.jobs.scaling import Stains, find_foreground, with_statistics
 from diffuscope.results.tissue import TissueMap, crop_tissue
 from diffuscope.scans import Foreground, Image
-from diffuscope.scans.lattice import vector
 from diffuscope.systems.base import System
-from diffuscope.tiling.plan import Plan, Region, make_plan
-from diffuscope.tiling.volume import make_volume_plan
+from diffuscope.tiling.plan import Plan, make_plan
+from diffuscope.tiling.region import Region
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ground:
+class Extent:
     """What a run computes, bound to its inputs.
 
     Attributes
@@ -57,7 +56,7 @@ class Ground:
         }
 
 
-def find_ground(
+def find_extent(
     inputs: Sequence[PortInput],
     system: System,
     *,
@@ -65,7 +64,7 @@ def find_ground(
     slices: str | None,
     ranges: Mapping[str, Values],
     stains: Stains | None = None,
-) -> Ground:
+) -> Extent:
     """Find foreground, ranges, stains and plan of opened inputs, which lie on one lattice.
 
     Parameters
@@ -89,23 +88,28 @@ def find_ground(
         The µm/px is not known; region or slices lie outside; there is nothing to compute.
     """
     image, port = inputs[0].scan, inputs[0].port
-    span = _span(image, slices)
-    is_slide = image.axes == "yx"
-    if region is not None and region.polygon is not None and not is_slide:
-        raise InputError(f"{image.name} is a volume: give its region as a rectangle x,y,width,height.")
+    of_volume = image.axes == "zyx"
+    span = _check_part(image, region, slices)
     factors = image.factors(port)
     inside = find_foreground(inputs)
-    if is_slide:
-        plan = _plan_slide(image, factors, system, region, inside)
-        outline = region.polygon if region else None
-        tissue = crop_tissue(inside.mask, inside.downsample, factor=factors[-1], window=plan.window, polygon=outline)
-    else:
-        plan, tissue = _plan_volume(image, factors, system, region, span, inside), None
-    return Ground(
+    plan = make_plan(
+        shape=image.shape,
+        factors=factors,
+        tile=system.tile,
+        overlap=system.overlap,
+        depth=system.depth,
+        overlap_depth=system.overlap_depth,
+        spacing=image.spacing if of_volume else None,
+        region=region,
+        slices=span,
+        shows=inside.any_in,
+        name=image.name,
+    )
+    return Extent(
         inputs=with_statistics(inputs, inside, ranges, stains, factors=factors),
         plan=plan,
         mpp=None if image.mpp is None else image.mpp * factors[-1],
-        tissue=tissue,
+        tissue=None if of_volume else _tissue(inside, plan, region),
         slices=slices,
         notices=(*image.resampling(port), *_region_notice(image, region)),
     )
@@ -131,54 +135,20 @@ def parse_slices(text: str, count: int, name: str) -> tuple[int, int]:
     return start, stop
 
 
-def _span(image: Image, slices: str | None) -> tuple[int, int] | None:
-    """Return first slice and one past the last; refuse slices of what has none."""
-    if slices is None:
-        return None
+def _check_part(image: Image, region: Region | None, slices: str | None) -> tuple[int, int] | None:
+    """Return first slice and one past the last; refuse outlines in volumes, and slices of what has none."""
     if image.axes == "yx":
-        raise InputError(f"{image.name} is no volume and has no slices: leave out --slices.")
-    return parse_slices(slices, image.shape[0], image.name)
+        if slices is not None:
+            raise InputError(f"{image.name} is no volume and has no slices: leave out --slices.")
+        return None
+    if region is not None and region.polygon is not None:
+        raise InputError(f"{image.name} is a volume: give its region as a rectangle x,y,width,height.")
+    return None if slices is None else parse_slices(slices, image.shape[0], image.name)
 
 
-def _plan_slide(
-    image: Image, factors: Sequence[float], system: System, region: Region | None, inside: Foreground
-) -> Plan:
-    height, width = image.shape
-    return make_plan(
-        slide_shape=(height, width),
-        factor=factors[-1],
-        tile=system.tile,
-        overlap=system.overlap,
-        region=region,
-        is_tissue=inside.any_in,
-        name=image.name,
-    )
-
-
-def _plan_volume(
-    image: Image,
-    factors: Sequence[float],
-    system: System,
-    region: Region | None,
-    span: tuple[int, int] | None,
-    inside: Foreground,
-) -> Plan:
-    assert image.spacing is not None  # a volume has it
-    depth, height, width = image.shape
-    start, stop = span or (0, depth)
-    part = (region.y, region.x, region.height, region.width) if region else (0, 0, height, width)
-    return make_volume_plan(
-        shape=(depth, height, width),
-        spacing=vector(image.spacing),
-        factors=vector(factors),
-        tile=system.tile,
-        overlap=system.overlap,
-        depth=system.depth,
-        overlap_depth=system.overlap_depth,
-        region=(start, part[0], part[1], stop - start, part[2], part[3]) if region or span else None,
-        is_foreground=inside.any_in,
-        name=image.name,
-    )
+def _tissue(inside: Foreground, plan: Plan, region: Region | None) -> TissueMap:
+    outline = region.polygon if region else None
+    return crop_tissue(inside.mask, inside.downsample, factor=plan.factor, window=plan.window, polygon=outline)
 
 
 def _region_notice(image: Image, region: Region | None) -> tuple[str, ...]:

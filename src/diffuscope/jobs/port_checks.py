@@ -11,12 +11,11 @@ from diffuscope.scans import Image
 
 def check_port(scan: Image, port: Raster, model: str) -> None:
     """Refuse a scan whose pixels are not what the port declares."""
-    is_volume = scan.axes == "zyx"
-    if (port.spacing is not None) != is_volume:
-        kinds = ("a volume", "slides") if is_volume else ("no volume", "volumes")
-        raise InputError(f"{scan.name} is {kinds[0]}, but model {model} works on {kinds[1]}: give one.")
-    if is_volume:
-        return
+    if scan.axes != port.axes:
+        it, works_on = {"yx": ("a volume", "slides"), "zyx": ("no volume", "volumes")}[port.axes]
+        raise InputError(f"{scan.name} is {it}, but model {model} works on {works_on}: give one.")
+    if scan.axes == "zyx":
+        return  # of one channel, of whatever type its scanner wrote
     channels = len(port.channels)
     fits = scan.rgb if port.kind == "rgb" else len(scan.channels) == channels
     if fits and (scan.dtype == np.dtype(port.dtype) or port.dtype == "float32" or port.scale == "percentile"):

@@ -11,22 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
+from diffuscope.files.place import check_place
 from diffuscope.jobs.compute import Asked, Where, address, choose, io_threads, lanes
-from diffuscope.jobs.extent import Ground, find_ground
+from diffuscope.jobs.extent import Extent, find_extent
 from diffuscope.jobs.input_text import check_ranges, command_inputs, said
 from diffuscope.jobs.inputs import Frame, PortInput, Source, Values, open_inputs, paths_of, read_tile
 from diffuscope.jobs.provenance import command_line, make_record
 from diffuscope.jobs.resume import check_resumed
-from diffuscope.jobs.room import check_out, check_room
+from diffuscope.jobs.room import check_room
 from diffuscope.jobs.settings import choose_settings, pick
 from diffuscope.jobs.worker import RemoteWork
 from diffuscope.model.folder import Model, load_model
 from diffuscope.ports.settings import SampleSettings
-from diffuscope.results.result import open_result
+from diffuscope.results.result import RESULT, open_result
 from diffuscope.results.tissue import TissueMap
 from diffuscope.stains import StainStatistics
 from diffuscope.systems.base import System
-from diffuscope.tiling.plan import Plan, Region, Tile, parse_region
+from diffuscope.tiling.plan import Plan, Tile
+from diffuscope.tiling.region import Region, parse_region
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,7 @@ class Job:
         As loaded.
     inputs : tuple of PortInput
         In the order of the system's inputs.
-    ground : Ground
+    extent : Extent
         The plan, and how the canvas lies in the inputs.
     settings : SampleSettings
         How to sample.
@@ -68,7 +70,7 @@ class Job:
     resumes: bool
     model: Model
     inputs: tuple[PortInput, ...]
-    ground: Ground
+    extent: Extent
     settings: SampleSettings
     seed: int
     asked: Asked
@@ -81,17 +83,17 @@ class Job:
     @property
     def plan(self) -> Plan:
         """Tiles."""
-        return self.ground.plan
+        return self.extent.plan
 
     @property
     def mpp(self) -> float | None:
         """µm per canvas px of a slide; None of a volume, whose plan knows its spacing."""
-        return self.ground.mpp
+        return self.extent.mpp
 
     @property
     def tissue(self) -> TissueMap | None:
         """For measuring; None of a volume."""
-        return self.ground.tissue
+        return self.extent.tissue
 
     @property
     def frame(self) -> Frame:
@@ -145,8 +147,9 @@ def prepare(
     InputError
         One sentence on the first thing that cannot be used.
     """
-    begun = _begun(out, overwrite=overwrite) if resume else None
-    replaces = begun is None and check_out(out, *paths_of(source), overwrite=overwrite)
+    read = paths_of(source)
+    standing = check_place(out, RESULT, overwrite=overwrite, resume=resume, keep=read, outside=read)
+    begun = _begun(out) if standing == "resumed" else None
     if isinstance(region, str):
         region = parse_region(region)
     if seed < 0:
@@ -161,15 +164,15 @@ def prepare(
     opened = open_inputs(source, system.input_rasters, loaded.name, mpp=mpp)
     stained = [port.key for port in system.input_rasters if port.scale == "stain"]
     stains = _stains(begun) if normalise else dict.fromkeys(stained)
-    ground = find_ground(opened, system, region=region, slices=slices, ranges=_ranges(begun) | ranges, stains=stains)
-    inputs, plan = ground.inputs, ground.plan
+    extent = find_extent(opened, system, region=region, slices=slices, ranges=_ranges(begun) | ranges, stains=stains)
+    inputs, plan = extent.inputs, extent.plan
     check_room(out, plan, system.output_rasters)
     where = choose(asked, begun, loaded, settings, plan)
     if not asked.elsewhere:
         system.to(where.device)
 
     own = dict.fromkeys(notice for one in inputs for notice in one.scan.notices)
-    notices = (*own, *said(inputs, ranges, normalise=normalise), *ground.notices)
+    notices = (*own, *said(inputs, ranges, normalise=normalise), *extent.notices)
     chosen = {"sampler": settings.sampler, "steps": settings.steps, "samples": settings.samples, "seed": seed}
     # What the machine would choose by itself is spelt out: another machine must not choose otherwise.
     flags = {**chosen, **asdict(where), "device": where.device.partition(":")[0]}
@@ -183,7 +186,7 @@ def prepare(
             "region": str(region) if region else None,
             "tile": plan.tile,
             "overlap": plan.overlap,
-            **ground.to_json(),
+            **extent.to_json(),
             **({"normalise": normalise} if stained else {}),
             **_options(system, settings),
             **system.measures,
@@ -209,11 +212,11 @@ def prepare(
         record = begun | {"resumed": [*begun.get("resumed", []), again]}
     return Job(
         out=out,
-        replaces=replaces,
+        replaces=standing == "replaced",
         resumes=begun is not None,
         model=loaded,
         inputs=inputs,
-        ground=ground,
+        extent=extent,
         settings=settings,
         seed=seed,
         asked=asked,
@@ -225,12 +228,8 @@ def prepare(
     )
 
 
-def _begun(out: Path, *, overwrite: bool) -> dict[str, Any] | None:
-    """Return the record of the result to be gone on with; None where there is none yet."""
-    if overwrite:
-        raise InputError("--resume goes on with a result and --overwrite begins it again: choose one.")
-    if not out.exists():
-        return None
+def _begun(out: Path) -> dict[str, Any]:
+    """Return the record of the result to be gone on with."""
     result = open_result(out)
     if result.complete:
         raise InputError(f"{out.name} is complete: there is nothing to resume.")

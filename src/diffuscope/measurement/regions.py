@@ -25,7 +25,7 @@ from diffuscope.measurement.penetration import (
 from diffuscope.results.result import Result
 from diffuscope.scans import Scan, open_scan, read_region
 from diffuscope.scans.channels import find_channel, one_channel
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 ALL_TISSUE = "all tissue"
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,9 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from diffuscope.errors import InputError
+from diffuscope.files.durable import replacing
+from diffuscope.files.place import Kind, check_place
+from diffuscope.files.put import in_place_of
 from diffuscope.model.card import CONFIG, ModelCard, ModelConfig, read_config, right_config
 from diffuscope.model.find import WEIGHTS, find_model
 from diffuscope.model.readme import readme
@@ -26,6 +27,10 @@ from diffuscope.systems.registry import build_system, configure
 # Formats that run code when they are opened; torch, numpy and scikit-learn write pickles under these names.
 PICKLES = frozenset({".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".joblib", ".npy", ".npz"})
 _PICKLE_MAGIC = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
+
+
+#: What `save_model` writes.
+MODEL = Kind("a model folder", lambda path: (path / CONFIG).is_file())
 
 
 @dataclass(frozen=True)
@@ -155,11 +160,10 @@ def save_model(
     Raises
     ------
     InputError
-        Something that is no model folder is in the way.
+        Something that is no model folder is in the way, or it cannot be written.
     """
     folder = Path(folder)
-    if folder.exists() and not (folder / CONFIG).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} is not a model folder and is never overwritten: choose another name.")
+    standing = check_place(folder, MODEL, overwrite=True)
     half = {
         key: (value.half() if value.is_floating_point() else value).contiguous().cpu()
         for key, value in system.state_dict().items()
@@ -173,17 +177,10 @@ def save_model(
         sha256=hashlib.sha256(stored).hexdigest(),
         recipe=recipe,
     )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        partial.chmod(0o755)
-        (partial / WEIGHTS).write_bytes(stored)
-        _describe(partial, folder.name, stated, len(stored))
-        if folder.exists():
-            shutil.rmtree(folder)
-        partial.replace(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with in_place_of(folder, replace=standing == "replaced") as part:
+        part.mkdir()
+        (part / WEIGHTS).write_bytes(stored)
+        _describe(part, folder.resolve().name, stated, len(stored))
     return folder
 
 
@@ -206,8 +203,9 @@ def set_figures(folder: Path | str, figures: Mapping[str, float]) -> None:
 def _describe(folder: Path, name: str, stated: ModelConfig, size: int) -> None:
     """Write config.json and README.md."""
     text = json.dumps(stated.model_dump(), indent=2, ensure_ascii=False) + "\n"
-    (folder / CONFIG).write_text(text, encoding="utf-8")
-    (folder / "README.md").write_text(readme(name, stated, size), encoding="utf-8")
+    for file, content in ((CONFIG, text), ("README.md", readme(name, stated, size))):
+        with replacing(folder / file) as opened:
+            opened.write(content.encode())
 
 
 def _refuse_pickles(folder: Path) -> None:

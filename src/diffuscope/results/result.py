@@ -11,6 +11,7 @@ import dask.array as da
 import zarr
 
 from diffuscope.errors import InputError
+from diffuscope.files.place import Kind
 from diffuscope.ports.port import rasters
 from diffuscope.ports.state import read_port
 from diffuscope.results.layout import ATTRS, VOLUME_FORMAT, open_images
@@ -93,6 +94,10 @@ def is_result(path: str | Path) -> bool:
         return ATTRS in zarr.open_group(Path(path), mode="r", zarr_format=2).attrs
     except (OSError, ValueError, KeyError):
         return False
+
+
+#: What a run, a registration and an export as OME-Zarr write.
+RESULT = Kind("a Diffuscope result", is_result)
 
 
 def open_result(path: str | Path) -> Result:

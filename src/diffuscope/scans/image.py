@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.scans.mask import Foreground
-from diffuscope.stains import StainStatistics
+
+if TYPE_CHECKING:
+    from diffuscope.stains import StainStatistics
 
 Range = tuple[float, float]
 

@@ -84,9 +84,9 @@ class Lattice:
     @classmethod
     def from_json(cls, about: Mapping[str, Any]) -> Self:
         """Read what `to_json` wrote."""
-        z, y, x = (vector(one) for one in about["directions_lps"])
+        z, y, x = (_vector(one) for one in about["directions_lps"])
         depth, height, width = about["shape"]
-        return cls((depth, height, width), vector(about["spacing_mm"]), vector(about["origin_lps_mm"]), (z, y, x))
+        return cls((depth, height, width), _vector(about["spacing_mm"]), _vector(about["origin_lps_mm"]), (z, y, x))
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Storage:
         """Return the lattice that `store` leads to."""
         z, y, x = (length - 1 if turned else 0 for length, turned in zip(shown.shape, self.flipped, strict=True))
         signs = [-1.0 if turned else 1.0 for turned in self.flipped]
-        directions = [vector([sign * part for part in one]) for sign, one in zip(signs, shown.directions, strict=True)]
+        directions = [_vector([sign * part for part in one]) for sign, one in zip(signs, shown.directions, strict=True)]
         a, b, c = (int(number) for number in np.argsort(self.order))
         return Lattice(
             (shown.shape[a], shown.shape[b], shown.shape[c]),
@@ -155,7 +155,6 @@ def upright(stored: Lattice) -> tuple[Lattice, Storage]:
     return Storage(flipped=storage.flipped).store_lattice(exchanged), storage
 
 
-def vector(values: Any) -> Vector:
-    """Return three numbers as a vector."""
+def _vector(values: Any) -> Vector:
     x, y, z = (float(value) for value in values)
     return x, y, z

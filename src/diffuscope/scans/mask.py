@@ -37,13 +37,10 @@ class Foreground:
         *box : float
             (y, x, height, width) or (z, y, x, depth, height, width), px of the image.
         """
-        axes = self.mask.ndim
-        steps = (*(1.0 for _ in range(axes - 2)), self.downsample, self.downsample)
-        touched = tuple(
-            slice(max(0, math.floor(start / step)), max(0, math.ceil((start + size) / step)))
-            for start, size, step in zip(box[:axes], box[axes:], steps, strict=True)
-        )
-        return bool(self.mask[touched].any())
+        *deep, rows, columns = zip(box[: self.mask.ndim], box[self.mask.ndim :], strict=True)
+        touched = [_touched(*along, 1.0) for along in deep]
+        touched += [_touched(*rows, self.downsample), _touched(*columns, self.downsample)]
+        return bool(self.mask[tuple(touched)].any())
 
     def plane(self, z: int) -> Foreground:
         """Return that of one slice of a volume."""
@@ -88,3 +85,8 @@ class Foreground:
         low, high = start[:, None] / self.downsample, (start[:, None] + size) / self.downsample
         pixel = np.arange(count)
         return np.clip(np.minimum(pixel + 1, high) - np.maximum(pixel, low), 0, None)
+
+
+def _touched(start: float, size: float, step: float) -> slice:
+    """Return which px of a mask, `step` px of the image each, a range touches."""
+    return slice(max(0, math.floor(start / step)), max(0, math.ceil((start + size) / step)))

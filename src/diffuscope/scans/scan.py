@@ -21,10 +21,10 @@ from diffuscope.scans.region import read_region, resampling_factor
 from diffuscope.scans.source import Source
 from diffuscope.scans.tissue import tissue_mask
 from diffuscope.scans.windows import foreground_windows
-from diffuscope.stains import StainStatistics, measure_stains
 
 if TYPE_CHECKING:
     from diffuscope.scans.image import Grid, Image, Range
+    from diffuscope.stains import StainStatistics
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +158,8 @@ class Scan:
 
     def stains(self, inside: Foreground, *, factors: Sequence[float]) -> StainStatistics | None:
         """As of an `Image`; of 8-bit RGB and known µm/px."""
+        from diffuscope.stains import measure_stains  # brings skimage, which opening a slide does not need
+
         assert self.mpp is not None
         windows = foreground_windows(self, inside, factor=factors[-1], fill=255)
         return measure_stains([pixels.astype(np.uint8) for pixels, _ in windows], mpp=self.mpp * factors[-1])

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from patience import MILLISECONDS
 from PIL import Image
 
 from diffuscope.sample_data import sample_path
@@ -27,7 +28,6 @@ from diffuscope.plugin.layers.facts import is_result
 
 pytestmark = pytest.mark.gui
 
-PATIENCE = 120_000
 SIDE = 96
 
 
@@ -57,7 +57,7 @@ class Driver:
         self.state = self.dock.session.state
 
     def until(self, condition: Callable[[], bool]) -> None:
-        self.qtbot.waitUntil(condition, timeout=PATIENCE)
+        self.qtbot.waitUntil(condition, timeout=MILLISECONDS)
 
     def compare(self) -> str:
         self.layers.compare.click()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from patience import MILLISECONDS
 from user_pairs import write_pairs
 
 from diffuscope.errors import InputError
@@ -18,8 +18,6 @@ from diffuscope.training.recipe import Recipe
 
 pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
-
-PATIENCE = 120_000
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +60,7 @@ class TestForm:
 
 
 @pytest.fixture
-def dock(make_napari_viewer: Callable[..., Any], qtbot: Any, pairs: Path, tmp_path: Path, monkeypatch) -> Any:
+def dock(make_napari_viewer: Callable[..., Any], qtbot: Any, pairs: Path, tmp_path: Path, monkeypatch, request) -> Any:
     from diffuscope.plugin.docks.train import TrainDock
 
     # The child has little time: a network that is as small as there is.
@@ -74,10 +72,12 @@ def dock(make_napari_viewer: Callable[..., Any], qtbot: Any, pairs: Path, tmp_pa
         lambda form: {k: v for k, v in whole(form).items() if k != "init_from"} | small,
     )
     viewer = make_napari_viewer()
-    dock = TrainDock(viewer)
+    # A process of its own where the test asks for none to share.
+    shared = "compute" in request.fixturenames
+    dock = TrainDock(viewer, request.getfixturevalue("compute") if shared else None)
     viewer.window.add_dock_widget(dock, name="Train", area="right")
     viewer.window._qt_window.resize(1280, 720)
-    dock.until = lambda condition: qtbot.waitUntil(condition, timeout=PATIENCE)
+    dock.until = lambda condition: qtbot.waitUntil(condition, timeout=MILLISECONDS)
     dock.fields.data.setText(str(pairs))
     dock.fields.mpp.setValue(0.5)
     dock.fields.out.setText(str(tmp_path / "mine"))
@@ -124,10 +124,14 @@ def test_from_pairs_to_a_model_stopped_and_gone_on_with(dock: Any, tmp_path: Pat
     assert dock.curve.training[0][0] > 30
     dock.jobs.cancel.click()
     dock.until(lambda: dock.session.state.is_idle)
+    child = dock.session.compute.child
+    assert child.pid is not None
+    child.close()
+    assert child.pid is None
 
 
 @pytest.mark.gui
-def test_a_wrong_folder_is_one_sentence_and_closing_ends_the_child(dock: Any, qtbot: Any, tmp_path: Path):
+def test_a_wrong_folder_is_one_sentence(compute: Any, dock: Any, tmp_path: Path):
     dock.fields.data.setText(str(tmp_path / "nowhere"))
     dock.jobs.run.click()
     assert "Choose the folder of your pairs" in dock.session.state.message and dock.session.state.is_idle
@@ -136,7 +140,3 @@ def test_a_wrong_folder_is_one_sentence_and_closing_ends_the_child(dock: Any, qt
     dock.jobs.run.click()
     dock.until(lambda: dock.session.state.is_idle)
     assert "has no folder he" in dock.session.state.message
-    child = dock.session.compute.child
-    pid = child.pid
-    child.close()
-    qtbot.waitUntil(lambda: not Path(f"/proc/{pid}").exists() or os.name != "posix", timeout=10_000)

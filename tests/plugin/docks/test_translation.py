@@ -38,7 +38,7 @@ from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import Result, open_result
 from diffuscope.scans import open_volume
 from diffuscope.scans.lattice import Lattice
-from diffuscope.tiling.volume import make_volume_plan
+from diffuscope.tiling.plan import make_plan
 
 pytest.importorskip("napari")
 
@@ -74,9 +74,7 @@ MODEL = ModelFacts(
 
 def translated(folder: Path, *, samples: int = 1, region: str | None = None, **asked: Any) -> Result:
     """Slices 2 and 3 of six, uncertainty unknown where there is one sample."""
-    plan = make_volume_plan(
-        shape=SHAPE, spacing=SPACING, factors=(1.0, 1.0, 1.0), tile=12, overlap=0, region=(2, 0, 0, 2, 12, 10)
-    )
+    plan = make_plan(shape=SHAPE, spacing=SPACING, factors=(1.0, 1.0, 1.0), tile=12, overlap=0, slices=(2, 4))
     storage = {"order": [0, 1, 2], "flipped": [False] * 3}
     about = {"name": "mr.nii.gz", "format": "NIfTI", "fingerprint": "", "shape": SHAPE, "mpp_stated": 500.0, **asked}
     record = {

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from fake_verbs import MODELS
+from patience import MILLISECONDS
 
 from diffuscope.sample_data import sample_path
 
@@ -24,7 +25,6 @@ from diffuscope.plugin.jobs.job import Job, verb
 from diffuscope.plugin.layers.reader import read_layers
 from diffuscope.results.result import open_result
 
-PATIENCE = 120_000
 DOCKS = ("Virtual staining", "Nanoparticle distribution", "Modality translation", "Train", "Register", "Evaluate")
 
 
@@ -96,7 +96,7 @@ class At:
             self.stain.fields.add_model(model, choose=False)
 
     def until(self, condition: Callable[[], bool]) -> None:
-        self.qtbot.waitUntil(condition, timeout=PATIENCE)
+        self.qtbot.waitUntil(condition, timeout=MILLISECONDS)
 
     def run(self, model: str) -> None:
         self.stain.form.out = str(self.folder / f"{model}.ome.zarr")

@@ -14,7 +14,7 @@ from diffuscope.plugin.jobs.whole_volume import layers_of, open_inputs, take_set
 from diffuscope.plugin.layers.links import LayerLinks
 from diffuscope.plugin.panels.translation import TranslationResults
 from diffuscope.results.result import Result
-from diffuscope.tiling.plan import parse_region
+from diffuscope.tiling.region import parse_region
 
 
 class TranslationDock(RunDock):

@@ -18,7 +18,7 @@ from diffuscope.plugin.jobs.scratch import scratch_name, write_scratch
 from diffuscope.plugin.layers.facts import SlideFacts, slide_facts
 from diffuscope.plugin.layers.slides import region_layer
 from diffuscope.results.result import Result
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 
 @dataclass(frozen=True, kw_only=True)

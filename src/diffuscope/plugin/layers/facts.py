@@ -62,7 +62,7 @@ class ModelFacts:
     @property
     def takes_volumes(self) -> bool:
         """Whether its inputs are volumes, not slides."""
-        return self.inputs[0].spacing is not None
+        return self.inputs[0].axes == "zyx"
 
     @property
     def normalises(self) -> bool:

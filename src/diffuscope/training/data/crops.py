@@ -89,7 +89,7 @@ def open_ground(case: Case, settings: Cases, system: System, *, side: int, augme
     InputError
         As `open_slides` and `open_volumes`.
     """
-    if system.input_rasters[0].spacing is not None:
+    if system.input_rasters[0].axes == "zyx":
         return open_volumes(case, ports_of(system), system, settings, side=side)
     return open_slides(case, ports_of(system), system, settings, side=side, augment=augment)
 
@@ -153,7 +153,7 @@ def whole_slices_of(
     InputError
         As `crops_of`; the system is none of volumes, or a slice is larger than its tile.
     """
-    if system.input_rasters[0].spacing is None:
+    if system.input_rasters[0].axes == "yx":
         raise InputError(f"{type(system).__name__} works on slides, which have no slices: leave out data.whole_slices.")
 
     def ready(case: Case) -> VolumeGround:
