@@ -174,7 +174,7 @@ def test_the_whole_way_to_a_window_that_is_closed(
     at.fill(steps=500)
     at.dock.run.click()
     at.until(lambda: PREVIEW in at.names)
-    assert not at.state.is_idle and at.dock.session._child.pid is not None
+    assert not at.state.is_idle and at.dock.session.compute.child.pid is not None
 
 
 def test_the_window_answers_while_a_run_goes_on(at: Driver, tiny_model: Path):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from patience import MILLISECONDS
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.panels.record import show_record
@@ -76,16 +78,19 @@ def test_the_other_docks_open_from_the_menu(viewer: Any, title: str):
     assert child.is_closed
 
 
-def test_the_dock_opens_from_the_menu_and_fits_a_small_screen(viewer: Any):
+def is_seen(window: Any, button: Any) -> bool:
+    bottom = button.mapTo(window, button.rect().bottomLeft()).y()
+    return 0 < bottom <= window.height() <= 800
+
+
+def test_the_dock_opens_from_the_menu_and_fits_a_small_screen(viewer: Any, qtbot: Any):
     viewer.window._qt_window.resize(1280, 800)
     viewer.window.show()
     area, dock = viewer.window.add_plugin_dock_widget("diffuscope", "Virtual staining")
     assert isinstance(dock, StainDock)
     dock.fields.fold.setChecked(True)
     child = dock.session.compute.child
-    assert viewer.window._qt_window.height() <= 800
-    bottom = dock.run.mapTo(viewer.window._qt_window, dock.run.rect().bottomLeft()).y()
-    assert 0 < bottom <= viewer.window._qt_window.height()
+    qtbot.waitUntil(partial(is_seen, viewer.window._qt_window, dock.run), timeout=MILLISECONDS)
     viewer.window.remove_dock_widget(area)
     del area, dock
     gc.collect()
