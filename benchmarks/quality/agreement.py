@@ -25,9 +25,9 @@ from benchmarks.shared.figures import Goal
 from diffuscope.diffusion.epsilon import corrupt
 from diffuscope.measurement.penetration import find_vessels
 from diffuscope.networks.blocks import ChannelNorm
-from diffuscope.systems.damm.agreement import Agreement
 from diffuscope.systems.damm.config import WIDTHS, DammConfig
 from diffuscope.systems.damm.system import Damm, normalised
+from diffuscope.systems.damm.variants.agreement import Agreement
 
 _SIDE = 64
 # Steps and crops of a step: of the small network, and of both encoders.
@@ -117,7 +117,7 @@ def _diverged(system: Damm, crops: NDArray[np.float32]) -> torch.Tensor:
     config, generator = system.config, torch.Generator().manual_seed(int(crops.sum()))
     main, auxiliary = normalised(vessels, config.main), normalised(nuclei, config.auxiliaries[0])
     noisy, _, time, _ = corrupt(normalised(particles, config.output), system.get_buffer("alpha_bar"), generator)
-    return torch.logit(system.network.encode(noisy, main, auxiliary, time).divergence)
+    return torch.logit(system.network.encode(noisy, time, main, auxiliary).divergence)
 
 
 def _auroc(animals: list[Animal], says: Callable[[NDArray[np.float32]], float]) -> float:

@@ -18,7 +18,7 @@ from diffuscope.systems.midiffusion.config import MIDiffusionConfig, ModalityCon
 from diffuscope.systems.midiffusion.system import MIDiffusion
 from diffuscope.systems.registry import build_system
 from diffuscope.training.data.crops import ports_of
-from diffuscope.training.data.volumes import VolumeGround, open_volumes
+from diffuscope.training.data.volumes import VolumeSampler, open_volumes
 from diffuscope.training.data.whole_slices import whole
 from diffuscope.training.recipe import Cases, Recipe, load_recipe
 
@@ -159,23 +159,23 @@ def slices_of(direction: Direction, patients: tuple[str, ...], number: int, side
     for patient in patients:
         both = [opened(direction, patient, (which,), side) for which in (0, 1)]
         check_lattice(both[0].volumes[0], both[1].volumes[0])
-        for corner in both[0].few(number):
+        for corner in both[0].spread(number):
             names.append(patient)
             places.append((int(corner[0]), int(corner[1]), int(corner[2])))
             inside.append(_inside(both[0], places[-1], side))
-            for which, ground in enumerate(both):
-                pictures[which].append(_picture(direction, ground, corner, side, which))
+            for which, sampler in enumerate(both):
+                pictures[which].append(_picture(direction, sampler, corner, side, which))
     return Slices(tuple(names), tuple(places), np.stack(pictures[0]), np.stack(pictures[1]), tuple(inside))
 
 
 def consecutive(direction: Direction, patient: str, number: int, side: int) -> Slices:
     """Return the same crop of so many slices of a patient, one after the other, around the middle of its foreground."""
     both = [opened(direction, patient, (which,), side) for which in (0, 1)]
-    z, y, x = (int(v) for v in both[0].few(1)[0])
+    z, y, x = (int(v) for v in both[0].spread(1)[0])
     places = tuple((z - number // 2 + i, y, x) for i in range(number))
     around, target = (
-        np.stack([_picture(direction, ground, np.array(place), side, which) for place in places])
-        for which, ground in enumerate(both)
+        np.stack([_picture(direction, sampler, np.array(place), side, which) for place in places])
+        for which, sampler in enumerate(both)
     )
     inside = tuple(_inside(both[0], place, side) for place in places)
     return Slices((patient,) * number, places, around, target, inside)
@@ -194,9 +194,9 @@ def strangers(direction: Direction, number: int, side: int) -> Pictures:
 @cache
 def learned(direction: Direction, side: int) -> Pictures:
     """Return crops of the target of the patients that trained, (n, side, side)."""
-    grounds = [opened(direction, patient, (1,), side) for patient in direction.trained]
+    samplers = [opened(direction, patient, (1,), side) for patient in direction.trained]
     return np.stack(
-        [_picture(direction, ground, corner, side, 1) for ground in grounds for corner in ground.few(_LEARNED)]
+        [_picture(direction, sampler, corner, side, 1) for sampler in samplers for corner in sampler.spread(_LEARNED)]
     )
 
 
@@ -227,7 +227,7 @@ def system_of(direction: Direction) -> MIDiffusion:
     return system
 
 
-def opened(direction: Direction, patient: str, which: Sequence[int], side: int) -> VolumeGround:
+def opened(direction: Direction, patient: str, which: Sequence[int], side: int) -> VolumeSampler:
     """Open the source (0), the target (1) or both of a patient; foreground and range are those of what is opened."""
     system, folder = system_of(direction), direction.path / patient
     files = {direction.modalities[i].key: folder / direction.files[i] for i in which}
@@ -238,14 +238,16 @@ def opened(direction: Direction, patient: str, which: Sequence[int], side: int) 
     return whole(open_volumes(case, ports, system, settings, side=side))
 
 
-def _picture(direction: Direction, ground: VolumeGround, corner: NDArray[np.int64], side: int, which: int) -> Pictures:
+def _picture(
+    direction: Direction, sampler: VolumeSampler, corner: NDArray[np.int64], side: int, which: int
+) -> Pictures:
     """Return a slice of the target (side, side), or of the source with its neighbours (3, side, side)."""
     modality = direction.modalities[which]
-    found = unit(ground.read(corner, side)[modality.key].astype(np.float64), modality)
+    found = unit(sampler.read(corner, side)[modality.key].astype(np.float64), modality)
     return found[..., 0] if which else np.moveaxis(found, -1, 0)
 
 
-def _inside(ground: VolumeGround, place: tuple[int, int, int], side: int) -> tuple[slice, slice]:
-    extents = zip(ground.volumes[0].scan.shape[1:], ground.factors[1:], place[1:], strict=True)
+def _inside(sampler: VolumeSampler, place: tuple[int, int, int], side: int) -> tuple[slice, slice]:
+    extents = zip(sampler.volumes[0].scan.shape[1:], sampler.factors[1:], place[1:], strict=True)
     rows, columns = (slice(max(0, -start), min(side, int(extent / by + 1e-6) - start)) for extent, by, start in extents)
     return rows, columns

@@ -104,10 +104,10 @@ def test_training_reads_the_target_s_files_of_other_patients_alone(data: Path, t
 
 def test_the_few_pairs_are_of_every_twentieth_slice(data: Path, monkeypatch: pytest.MonkeyPatch):
     seen = []
-    real = scans.VolumeGround.read
+    real = scans.VolumeSampler.read
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            scans.VolumeGround, "read", lambda self, at, side: seen.append(int(at[0])) or real(self, at, side)
+            scans.VolumeSampler, "read", lambda self, at, side: seen.append(int(at[0])) or real(self, at, side)
         )
         batch = trained.few_pairs(TO_CT, seed=0, batch=4, patch=16)(0)
     assert set(seen) == {10} and batch.keys() == {"ct", "mr"}
@@ -242,6 +242,7 @@ def test_data_that_are_not_there_are_left_out(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("row", [None, LMI, UNET])
+@pytest.mark.slow
 def test_a_cell_end_to_end(data: Path, tmp_path: Path, row: str | None):
     one = task(row)
     found = one.cell.compute(tmp_path / "cells", lambda folder: measure(one, folder))
@@ -335,6 +336,7 @@ def test_only_a_model_that_there_are_scans_for_is_measured():
         translation.direction_of(other, "x")
 
 
+@pytest.mark.slow
 def test_every_measure_of_a_model_tells_what_its_goals_are_of(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

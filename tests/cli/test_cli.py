@@ -173,6 +173,7 @@ def test_an_unknown_model_is_named_with_the_nearest(inside: Path, small_slide: P
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_done_and_says_so(inside: Path, tiny_model: Path, small_slide: Path):
     command = [sys.executable, "-m", "diffuscope", "run", str(tiny_model), str(small_slide), "-o", "out.ome.zarr"]
     process = subprocess.Popen(

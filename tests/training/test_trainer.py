@@ -150,6 +150,7 @@ def test_those_of_a_diffusion_system_too(tmp_path: Path):
     assert same(system, bare(fresh(), stain_batch, plan))
 
 
+@pytest.mark.slow
 def test_killed_at_a_random_step_and_resumed_is_uninterrupted(whole, tmp_path: Path):
     """Twice: a resumed run may be killed as well."""
     system, done, folder = whole
@@ -270,6 +271,7 @@ def test_a_picture_shows_input_truth_and_sample(tmp_path: Path, monkeypatch: pyt
         np.testing.assert_allclose(picture[y, 40:56], found.permute(1, 2, 0).numpy(), atol=0.51)
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one_with_both_batches(tmp_path: Path):
     """DDP on two CPU processes: the mean of both gradients, batch 2·step + rank each."""
     program = (

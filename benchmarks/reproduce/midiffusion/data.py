@@ -38,17 +38,17 @@ def target_batches(
 
 def few_pairs(direction: Direction, *, seed: int, batch: int, patch: int) -> Callable[[int], Mapping[str, Tensor]]:
     """Return batches of both modalities, from every 20th slice of the patients that trained."""
-    grounds = []
+    samplers = []
     for patient in direction.trained:
-        ground = opened(direction, patient, (0, 1), patch)
-        few = ground.corners[ground.corners[:, 0] % FEW == FEW // 2]
+        sampler = opened(direction, patient, (0, 1), patch)
+        few = sampler.corners[sampler.corners[:, 0] % FEW == FEW // 2]
         if len(few):
-            grounds.append(replace(ground, corners=few))
+            samplers.append(replace(sampler, corners=few))
     system = system_of(direction)
     source = direction.modalities[0].key
 
     def at(step: int) -> Mapping[str, Tensor]:
-        images = batch_at(grounds, system, step, seed=seed, size=batch, side=patch)
+        images = batch_at(samplers, system, step, seed=seed, size=batch, side=patch)
         # The slice itself, of those that a run of MIDiffusion sees.
         return {**images, source: images[source][:, 1:2]}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -19,6 +19,7 @@ from diffuscope.cli.models import models
 from diffuscope.cli.register import register
 from diffuscope.cli.train import train
 from diffuscope.errors import DiffuscopeError, InputError
+from diffuscope.exports.table import endings
 
 if TYPE_CHECKING:
     from diffuscope.engine.events import Event
@@ -116,7 +117,10 @@ def run(
     inputs: Annotated[
         list[str] | None,
         typer.Option(
-            "--input", metavar="KEY=FILE#CHANNEL", help="A file for one of the model's inputs; once for each of them."
+            "--input",
+            metavar="KEY=FILE#CHANNEL",
+            help="A file for one of the model's inputs, once for each of them; for a table FILE.csv#ROW or "
+            "NAME=VALUE,NAME=VALUE, for a text itself.",
         ),
     ] = None,
     ranges: Annotated[
@@ -178,6 +182,9 @@ def run(
         str,
         typer.Option(metavar="auto|on|off", help="Compile the network; auto: on a GPU, for long runs."),
     ] = "auto",
+    want: Annotated[
+        str | None, typer.Option(metavar="KEY,KEY", help="Only these of the model's outputs. [default: all]")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a Diffuscope result in the way.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an unfinished result; begin it where there is none.")
@@ -219,6 +226,7 @@ def run(
         scheduler=scheduler,
         devices=devices,
         compile=compile,
+        want=tuple(want.split(",")) if want else (),
         overwrite=overwrite,
         resume=resume,
         cancelled=cancelled.is_set,
@@ -241,12 +249,16 @@ def _options(texts: list[str]) -> dict[str, float]:
     return found
 
 
+def _ends(of: Literal["slide", "volume"]) -> str:
+    return ", ".join(f"…{ending}" for ending in endings(of))
+
+
 @app.command()
 def export(
     result: Annotated[Path, typer.Argument(metavar="RESULT", help="Result folder of a finished run.")],
     out: Annotated[
         Path,
-        typer.Option("--out", "-o", metavar="FILE", help="….ome.tif, ….ome.zarr; of a volume also ….nii.gz, ….dicom"),
+        typer.Option("--out", "-o", metavar="FILE", help=f"{_ends('slide')}; of a volume {_ends('volume')}"),
     ],
     *,
     layer: Annotated[

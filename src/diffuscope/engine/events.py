@@ -118,4 +118,4 @@ class Finished:
     unread: int = 0
 
 
-Event = Started | Preview | TileDone | Notice | Finished
+Event = Started | Progress | Preview | TileDone | Notice | Finished

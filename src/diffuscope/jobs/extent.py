@@ -14,6 +14,7 @@ from diffuscope.scans import Foreground, Image
 from diffuscope.systems.base import System
 from diffuscope.tiling.plan import Plan, make_plan
 from diffuscope.tiling.region import Region
+from diffuscope.tiling.whole import make_whole_plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,8 @@ class Extent:
 
     def to_json(self) -> dict[str, Any]:
         """Return what of it determines the pixels, besides the region."""
+        if not self.inputs:
+            return {}
         if self.plan.spacing is None:
             return {"factor": self.plan.factor}
         z = self.plan.axes[0]
@@ -87,24 +90,33 @@ def find_extent(
     InputError
         The µm/px is not known; region or slices lie outside; there is nothing to compute.
     """
+    if system.declared.whole and (region is not None or slices is not None):
+        raise InputError("this model takes whole cases: leave out the region and the slices.")
+    if not inputs:
+        plan = make_whole_plan(shape=(1, 1), factors=(1.0, 1.0))
+        return Extent(inputs=(), plan=plan, mpp=None, tissue=None, slices=None, notices=())
     image, port = inputs[0].scan, inputs[0].port
     of_volume = image.axes == "zyx"
     span = _check_part(image, region, slices)
     factors = image.factors(port)
     inside = find_foreground(inputs)
-    plan = make_plan(
-        shape=image.shape,
-        factors=factors,
-        tile=system.tile,
-        overlap=system.overlap,
-        depth=system.depth,
-        overlap_depth=system.overlap_depth,
-        spacing=image.spacing if of_volume else None,
-        region=region,
-        slices=span,
-        shows=inside.any_in,
-        name=image.name,
-    )
+    spacing = image.spacing if of_volume else None
+    if system.declared.whole:
+        plan = make_whole_plan(shape=image.shape, factors=factors, spacing=spacing)
+    else:
+        plan = make_plan(
+            shape=image.shape,
+            factors=factors,
+            tile=system.tile,
+            overlap=system.overlap,
+            depth=system.depth,
+            overlap_depth=system.overlap_depth,
+            spacing=spacing,
+            region=region,
+            slices=span,
+            shows=inside.any_in,
+            name=image.name,
+        )
     return Extent(
         inputs=with_statistics(inputs, inside, ranges, stains, factors=factors),
         plan=plan,

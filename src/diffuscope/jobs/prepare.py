@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,19 @@ from diffuscope.errors import InputError
 from diffuscope.files.place import check_place
 from diffuscope.jobs.compute import Asked, Where, address, choose, io_threads, lanes
 from diffuscope.jobs.extent import Extent, find_extent
+from diffuscope.jobs.given import Given, given_rasters, split_source
 from diffuscope.jobs.input_text import check_ranges, command_inputs, said
 from diffuscope.jobs.inputs import Frame, PortInput, Source, Values, open_inputs, paths_of, read_tile
+from diffuscope.jobs.masks import MaskInput, open_masks
 from diffuscope.jobs.provenance import command_line, make_record
 from diffuscope.jobs.resume import check_resumed
 from diffuscope.jobs.room import check_room
 from diffuscope.jobs.settings import choose_settings, pick
 from diffuscope.jobs.worker import RemoteWork
+from diffuscope.model.find import model_info
 from diffuscope.model.folder import Model, load_model
+from diffuscope.ports.mask import Mask
+from diffuscope.ports.port import Port
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.results.result import RESULT, open_result
 from diffuscope.results.tissue import TissueMap
@@ -47,6 +52,10 @@ class Job:
         As loaded.
     inputs : tuple of PortInput
         In the order of the system's inputs.
+    masks : tuple of MaskInput
+        Labels on them.
+    given : Given
+        Rows and texts beside them.
     extent : Extent
         The plan, and how the canvas lies in the inputs.
     settings : SampleSettings
@@ -70,6 +79,8 @@ class Job:
     resumes: bool
     model: Model
     inputs: tuple[PortInput, ...]
+    masks: tuple[MaskInput, ...]
+    given: Given
     extent: Extent
     settings: SampleSettings
     seed: int
@@ -109,6 +120,7 @@ class Job:
             model=address(self.model),
             model_hash=self.model.hash,
             inputs=tuple((one.port.key, one.address) for one in self.inputs),
+            rows=tuple((key, tuple(row.tolist())) for key, row in self.given.numbers.items()),
             frame=self.frame,
             settings=self.settings,
             seed=self.seed,
@@ -116,8 +128,20 @@ class Job:
         )
 
     def read(self, tile: Tile) -> dict[str, NDArray[np.generic]]:
-        """Return the inputs of a tile by port key, each (tile, tile, c) or (depth + 2·context, tile, tile, c)."""
-        return read_tile(self.inputs, tile, self.frame)
+        """Return the inputs of a tile by port key.
+
+        Of images (tile, tile, c) or (depth + 2·context, tile, tile, c), of labels (h, w) or (d, h, w), of rows
+        (columns,).
+        """
+        factors = [axis.factor for axis in self.plan.axes]
+        labels = {one.port.key: one.read(self.plan.shape, factors) for one in self.masks}
+        return read_tile(self.inputs, tile, self.frame) | labels | self.given.numbers
+
+    @property
+    def ports(self) -> tuple[Port, ...]:
+        """Outputs that are wanted."""
+        wanted = self.settings.wanted
+        return tuple(port for port in self.model.system.declared.outputs if not wanted or port.key in wanted)
 
 
 def prepare(
@@ -139,6 +163,7 @@ def prepare(
     slices: str | None = None,
     ranges: Mapping[str, Values] | None = None,
     normalise: bool = True,
+    want: Sequence[str] = (),
 ) -> Job:
     """Check and open everything (parameters as in `diffuscope.api.run.run`).
 
@@ -147,7 +172,9 @@ def prepare(
     InputError
         One sentence on the first thing that cannot be used.
     """
-    read = paths_of(source)
+    info = model_info(model)
+    images, given = split_source(source, info.declared, info.name, want)
+    read = [*paths_of(images), *(Path(one) for one in given.masks.values())]
     standing = check_place(out, RESULT, overwrite=overwrite, resume=resume, keep=read, outside=read)
     begun = _begun(out) if standing == "resumed" else None
     if isinstance(region, str):
@@ -157,11 +184,14 @@ def prepare(
     loaded = load_model(model)
     system = loaded.system
     quality = pick(quality, tuple(system.presets), "quality") if quality else next(iter(system.presets))
-    settings = choose_settings(system, quality, sampler, steps, samples, options)
+    settings = choose_settings(system, quality, sampler, steps, samples, options, want)
 
     ranges = dict(ranges or {})
     check_ranges(ranges, system.input_rasters)
-    opened = open_inputs(source, system.input_rasters, loaded.name, mpp=mpp)
+    rasters = given_rasters(images, system.declared)
+    opened = open_inputs(images, rasters, loaded.name, mpp=mpp) if rasters else []
+    ports = [port for port in system.declared.inputs if isinstance(port, Mask) and port.key in given.masks]
+    masks = open_masks(given.masks, ports, opened)
     stained = [port.key for port in system.input_rasters if port.scale == "stain"]
     stains = _stains(begun) if normalise else dict.fromkeys(stained)
     extent = find_extent(opened, system, region=region, slices=slices, ranges=_ranges(begun) | ranges, stains=stains)
@@ -176,10 +206,12 @@ def prepare(
     chosen = {"sampler": settings.sampler, "steps": settings.steps, "samples": settings.samples, "seed": seed}
     # What the machine would choose by itself is spelt out: another machine must not choose otherwise.
     flags = {**chosen, **asdict(where), "device": where.device.partition(":")[0]}
-    named, flags_of_inputs = command_inputs(inputs)
+    named, flags_of_inputs = command_inputs(inputs, alone=not (given.flags or masks))
     record = make_record(
         model={"name": loaded.name, "hash": loaded.hash, "title": loaded.card.title},
-        inputs={one.port.key: one.to_json() for one in inputs},
+        inputs={one.port.key: one.to_json() for one in inputs}
+        | {one.port.key: one.to_json() for one in masks}
+        | given.to_json(),
         parameters={
             **chosen,
             "quality": quality,
@@ -188,6 +220,7 @@ def prepare(
             "overlap": plan.overlap,
             **extent.to_json(),
             **({"normalise": normalise} if stained else {}),
+            **({"wanted": list(want)} if want else {}),
             **_options(system, settings),
             **system.measures,
         },
@@ -200,7 +233,13 @@ def prepare(
             shape=str(region) if region else None,
             mpp=mpp,
             options=settings.options,
-            inputs=[*flags_of_inputs, *([("slices", slices)] if slices else [])],
+            inputs=[
+                *flags_of_inputs,
+                *_mask_flags(masks),
+                *given.flags,
+                *_want_flags(want),
+                *([("slices", slices)] if slices else []),
+            ],
             switches=["no-normalise"] if stained and not normalise else [],
         ),
         notices=notices,
@@ -216,6 +255,8 @@ def prepare(
         resumes=begun is not None,
         model=loaded,
         inputs=inputs,
+        masks=tuple(masks),
+        given=given,
         extent=extent,
         settings=settings,
         seed=seed,
@@ -264,3 +305,11 @@ def _options(system: System, settings: SampleSettings) -> dict[str, Any]:
     """Return every number of the system's own, also those that nobody chose."""
     options = {option.key: option.default for option in system.options} | dict(settings.options)
     return {"options": options} if options else {}
+
+
+def _mask_flags(masks: Sequence[MaskInput]) -> list[tuple[str, str]]:
+    return [("input", f"{one.port.key}={one.scan.name}") for one in masks]
+
+
+def _want_flags(want: Sequence[str]) -> list[tuple[str, str]]:
+    return [("want", ",".join(want))] if want else []

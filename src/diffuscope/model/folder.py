@@ -169,10 +169,9 @@ def save_model(
         for key, value in system.state_dict().items()
     }
     stored = save(half)
-    defaults = configure(system_name, config).model_dump(mode="json")
     stated = ModelConfig(
         system=system_name,
-        config=defaults | dict(config),
+        config=configure(system_name, config).model_dump(mode="json"),
         card=card if isinstance(card, ModelCard) else ModelCard.model_validate(card),
         sha256=hashlib.sha256(stored).hexdigest(),
         recipe=recipe,

@@ -11,8 +11,8 @@ import zarr
 from diffuscope.files.put import in_place_of
 from diffuscope.ports.state import state_port
 from diffuscope.results.kept import FOLDER, KeptParts
-from diffuscope.results.layout import ATTRS, SLIDE_FORMAT, VOLUME_FORMAT, create_images
-from diffuscope.results.place import Place
+from diffuscope.results.layout import ATTRS, CASE_FORMAT, SLIDE_FORMAT, VOLUME_FORMAT, create_images
+from diffuscope.results.place import NOWHERE, Place
 from diffuscope.results.tissue import TissueMap, save_tissue
 from diffuscope.results.values import ValueStore
 from diffuscope.tiling.boxes import halves
@@ -20,6 +20,7 @@ from diffuscope.tiling.plan import Plan
 
 if TYPE_CHECKING:
     from diffuscope.ports.numbers import Value
+    from diffuscope.ports.port import Port
     from diffuscope.ports.raster import Raster
 
 
@@ -30,6 +31,7 @@ def begin_result(
     ports: Sequence[Raster],
     mpp: float | None,
     record: Mapping[str, Any],
+    others: Sequence[Port],
     values: Sequence[Value],
     tissue: TissueMap | None,
     replace: bool,
@@ -43,7 +45,7 @@ def begin_result(
     InputError
         It could not be written.
     """
-    place = Place.of(plan, mpp)
+    place = Place.of(plan, mpp) if ports else NOWHERE
     _, shape = halves(plan.window)
     with in_place_of(path, replace=replace) as part:
         root = zarr.create_group(store=part, zarr_format=2)
@@ -53,10 +55,11 @@ def begin_result(
         if tissue is not None:
             save_tissue(root, tissue)
         root.attrs[ATTRS] = {
-            "version": SLIDE_FORMAT if plan.spacing is None else VOLUME_FORMAT,
+            "version": CASE_FORMAT if others else SLIDE_FORMAT if plan.spacing is None else VOLUME_FORMAT,
             "tiles": plan.count,
             "ports": [state_port(port) for port in ports],
-            **place.to_json(),
+            **({"others": [state_port(port) for port in others]} if others else {}),
+            **(place.to_json() if ports else {}),
             "record": dict(record),
             "complete": False,
             "done": 0,

@@ -14,6 +14,7 @@ import zarr
 from numpy.typing import NDArray
 
 from diffuscope.files.durable import names_to_disk
+from diffuscope.ports.port import Port
 from diffuscope.results.begin import begin_result
 from diffuscope.results.cells import Blend, Cells
 from diffuscope.results.chunks import Patch, write_chunk
@@ -22,6 +23,7 @@ from diffuscope.results.damage import damaged_chunks
 from diffuscope.results.kept import FOLDER, Cell, KeptParts
 from diffuscope.results.layout import ATTRS, chunk_file, open_images
 from diffuscope.results.pyramid import Each, update_pyramid
+from diffuscope.results.scores import write_scores, write_texts
 from diffuscope.results.tissue import TissueMap
 from diffuscope.results.values import ValueStore
 from diffuscope.tiling.boxes import Box, chunks, union
@@ -56,6 +58,8 @@ class Canvas:
         µm per canvas px of a slide (its µm/px times the plan's factor); a volume's plan knows its spacing.
     record : dict
         Run record, JSON.
+    others : sequence of Port
+        Scores and texts that the result has besides.
     values : sequence of Value
         What the system tells of each tile besides.
     tissue : TissueMap, optional
@@ -77,6 +81,7 @@ class Canvas:
         ports: Sequence[Raster],
         mpp: float | None = None,
         record: Mapping[str, Any],
+        others: Sequence[Port] = (),
         values: Sequence[Value] = (),
         tissue: TissueMap | None = None,
         resume: bool = False,
@@ -91,6 +96,7 @@ class Canvas:
                 ports=self.ports,
                 mpp=mpp,
                 record=record,
+                others=others,
                 values=values,
                 tissue=tissue,
                 replace=replace,
@@ -150,6 +156,11 @@ class Canvas:
         whole = {cell for cell in last if self._cells.is_whole(cell, done)}
         # Before the ledger knows the tiles: what is finished has its values, and its parts where they still matter.
         self._values.write([(self.plan.slot(*index), item.values) for index, item in fresh.items()])
+        for item in fresh.values():
+            if item.scores:
+                write_scores(self.path, item.scores)
+            if item.texts:
+                write_texts(self.path, item.texts)
         waiting = {
             index: {
                 cell: np.concatenate(self._cells.parts(item, cell))

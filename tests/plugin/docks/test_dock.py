@@ -105,6 +105,7 @@ def alone(make_napari_viewer: Any, qtbot: Any, tmp_path: Path) -> Iterator[Drive
         os.kill(pid or 2**22 + 1, 0)
 
 
+@pytest.mark.slow
 def test_the_whole_way_to_a_window_that_is_closed(
     alone: Driver, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -324,6 +325,7 @@ BAD = [
 ]
 
 
+@pytest.mark.slow
 def test_after_every_bad_input_the_dock_is_usable(
     at: Driver, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

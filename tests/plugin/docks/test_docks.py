@@ -139,6 +139,7 @@ def volume(path: Path, *, flipped: bool = False) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_nanoparticles_from_two_channels_of_a_file(alone: Any, nano: Path):
     at = alone(NanoparticleDock)
     assert at.form.model is not None and at.form.model.name == "nanoparticles-demo"

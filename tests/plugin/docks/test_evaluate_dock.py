@@ -109,6 +109,7 @@ def test_two_layers_of_a_viewer(make_napari_viewer: Callable[..., Any], qtbot: A
     assert (widget.truth.currentText(), widget.found.currentText()) == ("truth", "<other>")
 
 
+@pytest.mark.slow
 def test_a_model_on_cases_to_a_report_and_its_worst_field(
     make_napari_viewer: Callable[..., Any],
     qtbot: Any,

@@ -83,6 +83,7 @@ def said(dock: Any) -> str:
 
 
 @pytest.mark.gui
+@pytest.mark.slow
 def test_from_two_slides_to_a_curtain(dock: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     viewer, out = dock.viewer, tmp_path / "new" / "ihc.ome.zarr"
     he, ihc = viewer.layers

@@ -85,6 +85,7 @@ def dock(make_napari_viewer: Callable[..., Any], qtbot: Any, pairs: Path, tmp_pa
 
 
 @pytest.mark.gui
+@pytest.mark.slow
 def test_from_pairs_to_a_model_stopped_and_gone_on_with(dock: Any, tmp_path: Path):
     from diffuscope.model.folder import load_model
 

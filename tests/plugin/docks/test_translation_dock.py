@@ -58,6 +58,7 @@ def test_until_one_is_chosen_the_model_is_the_one_for_what_the_layer_s_name_says
     assert fields.form.model == taking("FLAIR") and model_for("ct.nrrd") == model_for("t1w.nii") == "from FLAIR"
 
 
+@pytest.mark.slow
 def test_a_rectangle_of_a_slice_then_of_the_volume_then_a_nifti(
     make_napari_viewer: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

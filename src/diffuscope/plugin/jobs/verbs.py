@@ -16,7 +16,7 @@ import diffuscope.api.run
 import diffuscope.api.train
 from diffuscope.engine.events import Event
 from diffuscope.events import Notice, Progress
-from diffuscope.exports.dicom import ENDINGS as DICOM_ENDINGS
+from diffuscope.exports.table import find_format
 from diffuscope.plugin.jobs.patient import source_of, told
 from diffuscope.plugin.jobs.process import Wishes
 from diffuscope.plugin.layers.results import LayerTuple
@@ -84,12 +84,12 @@ def export(
 
     `series` are those that are open: the one that the run took in gives patient and study to a DICOM export.
     """
-    is_dicom = path.name.lower().endswith(DICOM_ENDINGS)
     opened = open_result(result)
-    source = source_of(opened, series) if is_dicom else None
+    keeps = find_format(opened, path.name).keeps_source
+    source = source_of(opened, series) if keeps else None
     events = diffuscope.api.export.export(result, path, layer=layer, overwrite=True, source=source)
     done = yield from _until(cancelled, events)
-    return None if done is None else f"{path} ({told(opened, source)})" if is_dicom else str(path)
+    return None if done is None else f"{path} ({told(opened, source)})" if keeps else str(path)
 
 
 def _until(cancelled: Cancelled, events: Generator[Any, None, None]) -> Generator[Progress | Notice, None, Any]:

@@ -27,7 +27,7 @@ _LOOK = 8
 
 
 @dataclass(frozen=True, eq=False)
-class SlideGround:
+class SlideSampler:
     """A case and where crops of it may lie.
 
     Attributes
@@ -57,7 +57,9 @@ class SlideGround:
         y, x = (int(v) for v in corner)
         return {key: self._scale(key, self.opened.read(key, y, x, side, side)) for key in self.opened.scans}
 
-    def vary(self, crop: Mapping[str, NDArray[np.generic]], rng: np.random.Generator) -> dict[str, NDArray[np.generic]]:
+    def augment(
+        self, crop: Mapping[str, NDArray[np.generic]], rng: np.random.Generator
+    ) -> dict[str, NDArray[np.generic]]:
         """Turn and mirror the pictures together; the stain of the H&E alone is augmented."""
         crop = dict(crop)
         if self.stains is not None:
@@ -66,7 +68,7 @@ class SlideGround:
         turned = {key: np.rot90(image, turn) for key, image in crop.items()}
         return {key: image[::-1] if mirror else image for key, image in turned.items()}
 
-    def few(self, number: int) -> NDArray[np.int64]:
+    def spread(self, number: int) -> NDArray[np.int64]:
         """Return corners to validate on, evenly spread: at most four of one field."""
         return _spread(self.corners, min(number, 4))
 
@@ -77,7 +79,7 @@ class SlideGround:
 
 def open_slides(
     case: Case, ports: Mapping[str, Raster], system: System, settings: Cases, *, side: int, augment: bool
-) -> SlideGround:
+) -> SlideSampler:
     """Open a case of pictures.
 
     Parameters
@@ -118,7 +120,7 @@ def open_slides(
     elif augment:
         seen = [opened.read(HE, int(y), int(x), side, side) for y, x in _spread(corners, _LOOK)]
         stains = estimate_stains(np.concatenate(seen).astype(np.uint8))
-    return SlideGround(opened, scaled, corners, stains)
+    return SlideSampler(opened, scaled, corners, stains)
 
 
 def _scaled(opened: OpenCase, ports: Mapping[str, Raster], system: System) -> dict[str, PortInput]:

@@ -29,7 +29,7 @@ Factors = tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class VolumeGround:
+class VolumeSampler:
     """A case and where crops of it may lie.
 
     Attributes
@@ -63,12 +63,14 @@ class VolumeGround:
             crop[one.port.key] = np.moveaxis(one.read(tile, frame)[..., 0], 0, -1)
         return crop
 
-    def vary(self, crop: Mapping[str, NDArray[np.generic]], rng: np.random.Generator) -> dict[str, NDArray[np.generic]]:
+    def augment(
+        self, crop: Mapping[str, NDArray[np.generic]], rng: np.random.Generator
+    ) -> dict[str, NDArray[np.generic]]:
         """Mirror the pictures together, left to right: a patient is never upside down."""
         mirror = bool(rng.integers(2))
         return {key: image[:, ::-1] if mirror else image for key, image in crop.items()}
 
-    def few(self, number: int) -> NDArray[np.int64]:
+    def spread(self, number: int) -> NDArray[np.int64]:
         """Return corners to validate on: one in the middle of each of so many slices, evenly spread."""
         planes = np.unique(self.corners[:, 0])
         number = min(number, len(planes))
@@ -79,7 +81,7 @@ class VolumeGround:
 
 def open_volumes(
     case: Case, ports: Mapping[str, Raster], system: System, settings: Cases, *, side: int
-) -> VolumeGround:
+) -> VolumeSampler:
     """Open a case of volumes and find foreground and ranges as a run does.
 
     The foreground is that of the inputs, as in a run; of a case that has none of them, that of all it has.
@@ -124,7 +126,7 @@ def open_volumes(
             "foreground: leave it out, or lower data.tissue."
         )
     context = {key: system.context if key in inputs else 0 for key in case.files}
-    return VolumeGround(with_statistics(opened, inside, factors=factors), factors, context, corners)
+    return VolumeSampler(with_statistics(opened, inside, factors=factors), factors, context, corners)
 
 
 def _corners(inside: Foreground, shape: Sequence[int], factors: Factors, side: int, least: float) -> NDArray[np.int64]:
