@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +79,7 @@ def measurement_of(result: Result, viewer: Any, layers: list[Any], *, threshold:
     )
 
 
-def measure_in(child: Child, asked: RegionRequest) -> Generator[Any, None, None]:
+def measure_in(child: Child, stop: threading.Event, *, asked: RegionRequest) -> Generator[Any, None, None]:
     """Yield the messages of the measurement; a layer without a file is written to one meanwhile."""
     path, copy = asked.facts.path, None
     try:
@@ -92,6 +93,7 @@ def measure_in(child: Child, asked: RegionRequest) -> Generator[Any, None, None]
         yield from drive(
             child,
             "measure",
+            stop,
             result=asked.result,
             vessels=str(path),
             is_copy=copy is not None,
