@@ -22,7 +22,7 @@ from diffuscope.plugin.jobs.scratch import write_scratch
 from diffuscope.plugin.layers.facts import SlideFacts
 from diffuscope.plugin.layers.marks import write_pairs
 from diffuscope.plugin.layers.placement import Placement
-from diffuscope.results.result import Result, open_result
+from diffuscope.results.result import open_result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,15 +78,8 @@ class Request:
         return self.out.with_name(f"{self.out.name.removesuffix('.zarr').removesuffix('.ome')}.landmarks.csv")
 
 
-@dataclass(frozen=True)
-class Ended:
-    """The registration is over; `result` is None where it was cancelled."""
-
-    result: Result | None
-
-
-def register(child: Child, request: Request, stop: threading.Event) -> Generator[Any, None, None]:
-    """Yield what is being done, in words, then a `Failed` or an `Ended`; None now and then."""
+def register(child: Child, stop: threading.Event, *, request: Request) -> Generator[Any, None, None]:
+    """Yield the messages of a registration; what comes out is its result, None where it was cancelled."""
     with ExitStack() as stack:
         try:
             fixed, moving = (_file(side, stack) for side in (request.fixed, request.moving))
@@ -99,12 +92,10 @@ def register(child: Child, request: Request, stop: threading.Event) -> Generator
         except InputError as error:
             yield Failed(str(error))
             return
-        if stop.is_set():
-            yield Ended(None)
-            return
         for message in drive(
             child,
             "register",
+            stop,
             fixed=fixed,
             moving=moving,
             out=request.out,
@@ -114,20 +105,15 @@ def register(child: Child, request: Request, stop: threading.Event) -> Generator
             moving_mpp=request.moving.mpp,
             overwrite=request.overwrite,
         ):
-            if stop.is_set():
-                child.cancel()
-            if not isinstance(message, Returned):
-                yield message
-            elif not message.value:
-                yield Ended(None)
-            else:
+            if isinstance(message, Returned) and message.value is not None:
                 if clicked is not None:
                     try:
                         with in_place_of(request.kept_landmarks, replace=request.overwrite) as part:
                             shutil.copyfile(clicked, part)
                     except InputError as error:
                         yield Failed(str(error))
-                yield Ended(open_result(message.value))
+                message = Returned(open_result(message.value))
+            yield message
 
 
 def _file(side: Side, stack: ExitStack) -> Path:
