@@ -63,7 +63,7 @@ def models(*, cancelled):
             title=name,
             what_it_is="",
             what_it_is_not="",
-            system="staindiffuser",
+            task="virtual staining",
             inputs=(port,),
             presets={"fast": ("ddim", 1)},
         )

@@ -32,7 +32,7 @@ def models(*, cancelled):
         title="nano",
         what_it_is="",
         what_it_is_not="",
-        system="damm",
+        task="nanoparticle distribution",
         inputs=(port("vessels"), port("nuclei")),
         presets={"fast": ("ddim", 2)},
         options=(GAMMA,),
