@@ -69,7 +69,8 @@ def train(
     if end.out:
         typer.echo(f"\nWrote {end.out} (averaged weights of step {end.kept})")
     if not end.complete:
-        typer.echo(f"Cancelled at step {end.step} of {end.steps}; --resume goes on.", err=True)
+        where = f", {end.where}" if end.where else ""
+        typer.echo(f"Cancelled at step {end.step} of {end.steps}{where}; --resume goes on.", err=True)
         raise typer.Exit(CANCELLED)
 
 
@@ -95,7 +96,8 @@ def follow(events: Generator[TrainingEvent, None, None]) -> TrainingFinished | N
             match event:
                 case TrainingStarted():
                     done = event.done
-                    _say(f"Training, {event.steps} steps" + (f", {done} of them done before" if done else ""))
+                    what = f"Training, {event.where}" if event.where else "Training"
+                    _say(f"{what}, {event.steps} steps" + (f", {done} of them done before" if done else ""))
                     for notice in event.notices:
                         _say(notice)
                 case Notice():
@@ -125,7 +127,8 @@ def line(event: StepDone, before: int) -> str:
     pace = (event.step - before) / event.seconds if event.seconds > 0 else 0.0
     left = f", {timedelta(seconds=round((event.steps - event.step) / pace))} left" if pace else ""
     waits = f", {event.waited / event.seconds:.0%} of the time spent waiting for data" if event.seconds > 0 else ""
-    return f"step {event.step} of {event.steps}, loss {event.terms['loss']:.4g}, {pace:.2g} steps/s{left}{waits}"
+    where = f"{event.where}, " if event.where else ""
+    return f"{where}step {event.step} of {event.steps}, loss {event.terms['loss']:.4g}, {pace:.2g} steps/s{left}{waits}"
 
 
 def _say(text: str) -> None:

@@ -160,15 +160,12 @@ def save_model(
     folder = Path(folder)
     if folder.exists() and not (folder / CONFIG).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} is not a model folder and is never overwritten: choose another name.")
-    half = {
-        key: (value.half() if value.is_floating_point() else value).contiguous().cpu()
-        for key, value in system.state_dict().items()
-    }
-    stored = save(half)
+    stored = save(stored_weights(system))
     defaults = configure(system_name, config).model_dump(mode="json")
     stated = ModelConfig(
         system=system_name,
-        config=defaults | dict(config),
+        # What a system no longer reads, as of a model of before that it goes on from, is left out.
+        config=defaults | {key: value for key, value in config.items() if key in defaults},
         card=card if isinstance(card, ModelCard) else ModelCard.model_validate(card),
         sha256=hashlib.sha256(stored).hexdigest(),
         recipe=recipe,
@@ -185,6 +182,14 @@ def save_model(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return folder
+
+
+def stored_weights(system: System) -> dict[str, Tensor]:
+    """Return a system's weights as a model folder holds them: float16, on the CPU."""
+    return {
+        key: (value.half() if value.is_floating_point() else value).contiguous().cpu()
+        for key, value in system.state_dict().items()
+    }
 
 
 def set_figures(folder: Path | str, figures: Mapping[str, float]) -> None:

@@ -9,8 +9,30 @@ from diffuscope.engine.events import Notice
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingStarted:
-    """Everything is checked and read; the first step is about to be done.
+class InRound:
+    """Something of a round; its steps are that round's.
+
+    Attributes
+    ----------
+    round, rounds : int
+        Which one, from 1, and how many the recipe has.
+    name : str
+        What the recipe calls it; empty where there is one round.
+    """
+
+    round: int = 1
+    rounds: int = 1
+    name: str = ""
+
+    @property
+    def where(self) -> str:
+        """Which round in words, as ``"round 1 of 2 (branches)"``; empty where there is one."""
+        return f"round {self.round} of {self.rounds} ({self.name})" if self.rounds > 1 else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingStarted(InRound):
+    """Everything is checked and read; the first step of a round is about to be done.
 
     Attributes
     ----------
@@ -31,7 +53,7 @@ class TrainingStarted:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepDone:
+class StepDone(InRound):
     """Where training stands, about twice a second.
 
     Attributes
@@ -55,7 +77,7 @@ class StepDone:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Validated:
+class Validated(InRound):
     """The averaged weights were tried on what is kept apart for validation.
 
     Attributes
@@ -78,13 +100,13 @@ class Validated:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingFinished:
+class TrainingFinished(InRound):
     """Training ended: to its plan or by early stopping (`complete`), or cancelled.
 
     Attributes
     ----------
     out : str
-        Model folder, or "" where training was cancelled before the first validation.
+        Model folder, or "" where training was cancelled before the last round's first validation.
     complete : bool
         False where it was cancelled: ``resume`` goes on with it.
     step, steps : int

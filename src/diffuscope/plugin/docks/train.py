@@ -173,7 +173,8 @@ class TrainDock(QWidget):
     def _pace(self, event: StepDone) -> str:
         done = event.step - self._begun
         left = timedelta(seconds=round((event.steps - event.step) * event.seconds / done)) if done > 0 else ""
-        return f"Step {event.step} of {event.steps}, loss {event.terms['loss']:.3g}, {left} left"
+        where = f"{event.where.capitalize()}: step" if event.where else "Step"
+        return f"{where} {event.step} of {event.steps}, loss {event.terms['loss']:.3g}, {left} left"
 
     def _show_picture(self, path: Path) -> None:
         pixels = QPixmap(str(path))
@@ -201,7 +202,8 @@ class TrainDock(QWidget):
 
 def _outcome(event: TrainingFinished) -> str:
     if not event.out:
-        return f"Stopped at step {event.step}, before the first validation; Train with “Go on” continues."
+        when = f"in {event.where}" if event.where else "before the first validation"
+        return f"Stopped at step {event.step}, {when}; Train with “Go on” continues."
     figures = ", ".join(f"{name} {value:.3g}" for name, value in event.figures.items())
     how = "Done" if event.complete else f"Stopped at step {event.step} of {event.steps}"
     return f"{how}: {event.out} has the weights of step {event.kept} ({figures})."

@@ -93,10 +93,6 @@ class DammConfig(BaseModel):
         Channels, see `WIDTHS`.
     space : {"pixel", "latent"}
         Where diffusion takes place: in images, or in the latents of one autoencoder a modality (paper).
-    stage : {"diffusion", "autoencoder", "divergence"}
-        What is trained. In the latent space first the autoencoders, then, with `init_from` that model, the diffusion.
-        ``"divergence"``, with `init_from` a trained model: what U hangs on alone, by the feedback of branches that no
-        longer change (not in the paper).
     T : int
         Diffusion steps of training.
     gamma : float
@@ -153,7 +149,6 @@ class DammConfig(BaseModel):
     uni: str = ""
     size: Literal["paper", "small", "tiny"] = "small"
     space: Literal["pixel", "latent"] = "pixel"
-    stage: Literal["diffusion", "autoencoder", "divergence"] = "diffusion"
     T: int = Field(default=1000, ge=2)
     gamma: float = Field(default=0.5, ge=0.0, le=1.0)
     alpha: float = Field(default=0.1, ge=0.0)
@@ -176,8 +171,10 @@ class DammConfig(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _plane(cls, given: Any) -> Any:
-        """Take the µm/px from the spacing."""
+    def _read(cls, given: Any) -> Any:
+        """Take the µm/px from the spacing; leave out what models of before say of how they were trained."""
+        if isinstance(given, dict):
+            given = {key: value for key, value in given.items() if key != "stage"}
         if isinstance(given, dict) and given.get("spacing") is not None and "mpp" not in given:
             return given | {"mpp": 1000.0 * given["spacing"][-1]}
         return given
@@ -191,12 +188,8 @@ class DammConfig(BaseModel):
             raise ValueError(f"uni must be one of the inputs {', '.join(keys[:-1])}, not {self.uni}")
         if self.attention != "uncertain" and (self.dammp or self.lambda_dfl):
             raise ValueError("without uncertainty there is no divergence to decide by: set dammp: false, lambda_dfl: 0")
-        if self.stage == "divergence" and self.attention != "uncertain":
-            raise ValueError("without uncertainty there is no divergence to train: set attention: uncertain")
         if self.agreement and self.attention != "uncertain":
             raise ValueError("agreement is a part of the uncertainty: leave it out, or set attention: uncertain")
-        if self.stage == "autoencoder" and self.space == "pixel":
-            raise ValueError("there are no autoencoders in pixel space: set space: latent")
         if self.spacing is not None and abs(self.mpp - 1000.0 * self.spacing[-1]) > 1e-6 * self.mpp:
             raise ValueError(f"mpp {self.mpp:g} is not the {self.spacing[-1]:g} mm of spacing: leave mpp out")
         if self.patch % (4 * self.reach):

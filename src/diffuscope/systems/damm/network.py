@@ -176,10 +176,16 @@ class UMMNetwork(nn.Module):
         )
         self.agreement = Agreement(main + auxiliary, widths[:-1]) if agreement else None
 
-    def tells_divergence(self) -> nn.ModuleList:
+    def tells_divergence(self) -> tuple[nn.Module, ...]:
         """Return what U hangs on and the branches do not: W_n with its norm, and the agreement."""
         own = () if self.attention is None else (self.attention.source_norm, self.attention.uncertainty)
-        return nn.ModuleList(one for one in (*own, self.agreement) if one is not None)
+        return tuple(one for one in (*own, self.agreement) if one is not None)
+
+    def branches(self) -> tuple[nn.Module, ...]:
+        """Return all else: both U-Nets and their fusion."""
+        fused = self.attention
+        attention = () if fused is None else (fused.norm, fused.query, fused.key, fused.value, fused.project)
+        return self.embed, self.unimodal, self.multimodal, self.fusion, *attention
 
     def compiled_parts(self) -> tuple[nn.Module, ...]:
         """Return the modules that are called at every evaluation (see `System.compiled_parts`)."""
