@@ -1,19 +1,31 @@
 # The two commands of the README, and what developers run besides. Everything lives in .venv.
-PYTEST := .venv/bin/python -m pytest $(ARGS)
+# Tests run side by side, one thread each, on a virtual screen where there is one; ARGS come last and win, as "-n 0" does.
+SCREEN := $(if $(shell command -v xvfb-run),xvfb-run -a -s "-screen 0 1280x800x24")
+PYTEST := OMP_NUM_THREADS=1 $(SCREEN) .venv/bin/python -m pytest -n auto --maxprocesses=8 --dist=worksteal
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-all lint docs-pictures clean
 
 demo: .venv/ready # stain a region of the shipped slide; on a desktop, napari opens with the result
 	.venv/bin/diffuscope demo
 
-test: .venv/ready # every test, those of the window too, on a virtual screen where there is one
-	@if command -v xvfb-run >/dev/null; then xvfb-run -a -s "-screen 0 1280x800x24" $(PYTEST); else $(PYTEST); fi
+test: .venv/ready # every test but those that need minutes or many processes, those of the window too
+	$(PYTEST) -m "not slow" $(ARGS)
+
+test-all: .venv/ready # every test
+	$(PYTEST) $(ARGS)
 
 lint: .venv/ready # style, types, and who may import whom
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+docs-pictures: .venv/ready # draw the pictures of docs/ anew, and print the tables that stand beside them
+	.venv/bin/python -m docs_scripts.gallery
+	.venv/bin/python -m docs_scripts.phantoms_tumour
+	.venv/bin/python -m docs_scripts.registration
+	@shoot=".venv/bin/python -m docs_scripts.screenshots"; \
+	if command -v xvfb-run >/dev/null; then xvfb-run -a -s "-screen 0 1280x800x24" $$shoot; else $$shoot; fi
 
 clean: # remove what make made
 	rm -rf .venv dist build diffuscope-demo

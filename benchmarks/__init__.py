@@ -1,1 +1,1 @@
-"""What Diffuscope measures about itself: each runs as ``python -m benchmarks.NAME [--json FILE]``."""
+"""What Diffuscope measures about itself: ``python -m benchmarks NAME [--json FILE]``."""

@@ -1,29 +1,61 @@
-"""``python -m benchmarks NAME …``: run a benchmark by its name, as ``python -m benchmarks.NAME …`` does.
+"""``python -m benchmarks NAME … [--json FILE]``: measure one thing; without a name, list what there is.
 
-Each prints its figures and goals last, and with ``--json FILE`` writes ``{"figures": {key: number}}``.
+Figures are printed last, with their goals, and written as ``{"figures": {key: number}}``. ``python -m benchmarks
+reproduce SYSTEM [--quick]`` makes a paper's table again.
 """
 
 from __future__ import annotations
 
-import runpy
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 
-_MAIN = 'if __name__ == "__main__":'
+from benchmarks.shared.benchmark import ROOMS, find
+from benchmarks.shared.figures import table, write
 
 
-def _names() -> list[str]:
-    """Return the benchmarks that there are; of those in a folder both, with a dot in between."""
-    root = Path(__file__).parent
-    files = [file for file in root.rglob("*.py") if file != Path(__file__)]
-    run = [file for file in files if _MAIN in file.read_text(encoding="utf-8")]
-    parts = [file.relative_to(root).with_suffix("").parts for file in run]
-    return sorted(".".join(part for part in one if part != "__main__") for one in parts)
+def main(words: Sequence[str]) -> None:
+    """Run the benchmark that the first word names, with the options after it."""
+    name, *rest = words or ("--help",)
+    if name == "reproduce":
+        from benchmarks.reproduce.__main__ import main as reproduce
+
+        reproduce(rest)
+    elif name in {"-h", "--help"}:
+        print(listing())
+    elif name in find():
+        run(name, rest)
+    else:
+        sys.exit(f"There is no benchmark {name}.\n\n{listing()}")
+
+
+def listing() -> str:
+    """Return every name with what it measures."""
+    known = find()
+    width = max(map(len, known))
+    lines = ["usage: python -m benchmarks NAME [options] [--json FILE]"]
+    for room in ROOMS:
+        some = [one for one in known.values() if one.file.parent.name == room]
+        lines += ["", f"{room}:", *(f"  {one.name:{width}}  {one.first_line}" for one in some)]
+    again = "A paper's table made again: SYSTEM [--quick|--full] [--plan] [--page]."
+    return "\n".join([*lines, "", "tables:", f"  {'reproduce':{width}}  {again}"])
+
+
+def run(name: str, words: Sequence[str]) -> None:
+    """Measure, print the figures with their goals last, and write them where ``--json`` says."""
+    benchmark = find()[name]
+    options = vars(benchmark.parser.parse_args(words))
+    target = options.pop("json")
+
+    from diffuscope.errors import InputError
+
+    try:
+        figures, goals = benchmark.measure(options)
+    except InputError as error:
+        sys.exit(str(error))
+    if target is not None:
+        write(figures, target)
+    print(table(figures, goals, model=options.get("model")))
 
 
 if __name__ == "__main__":
-    known, asked = _names(), sys.argv[1].replace("/", ".") if len(sys.argv) > 1 else ""
-    if asked not in known:
-        sys.exit(f"usage: python -m benchmarks NAME [--json FILE], NAME one of {', '.join(known)}")
-    del sys.argv[1]
-    runpy.run_module(f"benchmarks.{asked}", run_name="__main__", alter_sys=True)
+    main(sys.argv[1:])

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from diffuscope.events import finish
 from diffuscope.registration.find import find_transform
 from diffuscope.registration.views import picture
 from diffuscope.sample_data import sample_path
@@ -66,7 +67,7 @@ def main() -> None:
             made.append(restains(Path(sys.argv[1]), Path(scratch)))
         for slide, kind, known in (pair for some in made for pair in some):
             begun = time.process_time()
-            found = find_transform(known.fixed, known.moving)
+            found = finish(find_transform(known.fixed, known.moving))
             spent = time.process_time() - begun
             for stage, transform in found.stages.items():
                 errors = known.errors(transform)

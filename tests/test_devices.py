@@ -23,7 +23,7 @@ SETTINGS = SampleSettings(sampler="ddim", steps=10)
 
 
 def plan_of(tiles: int) -> Plan:
-    return make_plan(slide_shape=(256, 256 * tiles), factor=1.0, tile=272, overlap=16)
+    return make_plan(shape=(256, 256 * tiles), factors=(1.0, 1.0), tile=272, overlap=16)
 
 
 @pytest.mark.parametrize(("cuda", "mps", "found"), [(False, False, "cpu"), (False, True, "mps"), (True, True, "cuda")])

@@ -15,7 +15,7 @@ own: the mean, one evaluation at the highest noise, and one sample. Beside them 
 
 Keys end with the method; ``psnr_db``, ``ssim``, ``gradient_correlation`` and Dice of bone and air are means over
 patients of means over their slices. ``_spread`` is the standard deviation over patients, ``_worst`` the patient where
-it is least. ``registered_`` has the pairs brought onto each other in their plane before (`benchmarks._in_plane`).
+it is least. ``registered_`` has the pairs brought onto each other in their plane before (`benchmarks.shared.in_plane`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Whether the map of support knows where not to be believed: regions of held-out slices whose level flips.
 
 A px is flipped where the means over 3 px of a sample and of the truth, brought onto its source in the plane
-(`benchmarks._in_plane`), differ by more than 0.4 of the range, in regions at least 7 px wide, inside the source's body:
-tumour to air, brain to background, not an edge that is out of place. Keys:
+(`benchmarks.shared.in_plane`), differ by more than 0.4 of the range, in regions at least 7 px wide, inside the source's
+body: tumour to air, brain to background, not an edge that is out of place. Keys:
 
 - ``auroc_flipped``: of 1 − support, flipped px against the others; ``_structure``, ``_levels`` of its two factors
   alone, ``_spread`` of the standard deviation over four samples instead;
@@ -21,7 +21,6 @@ from scipy import ndimage
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.shared import scans
 from benchmarks.shared.in_plane import registered
 from benchmarks.shared.scans import Direction, Pictures, Slices, slices_of, unit
 from benchmarks.shared.translated import AIR, translated
@@ -101,7 +100,7 @@ def _tumours(direction: Direction, tests: Slices, results: Pictures, distrust: P
     air = float(unit(np.array(AIR), target))
     seen, held = 0, []
     for number, (patient, (z, _, _)) in enumerate(zip(tests.patients, tests.places, strict=True)):
-        scan = open_input(scans.DATA / direction.folder / patient / _GTV)
+        scan = open_input(direction.path / patient / _GTV)
         assert isinstance(scan, Volume)
         there = np.asarray(scan.voxels[z : z + 1, :, :])[0] > 0
         if not there.any():

@@ -21,13 +21,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from benchmarks.reproduce.damm.tumours import INTERNAL, KEYS, MPP, Animal, Cohort, Fold
-from benchmarks.shared.report import Goal, main
+from benchmarks.shared.figures import Goal
 from diffuscope.diffusion.epsilon import corrupt
 from diffuscope.measurement.penetration import find_vessels
 from diffuscope.networks.blocks import ChannelNorm
-from diffuscope.systems.damm.agreement import Agreement
 from diffuscope.systems.damm.config import WIDTHS, DammConfig
 from diffuscope.systems.damm.system import Damm, normalised
+from diffuscope.systems.damm.variants.agreement import Agreement
 
 _SIDE = 64
 # Steps and crops of a step: of the small network, and of both encoders.
@@ -35,6 +35,7 @@ _SMALL, _ENCODERS = (1200, 16), (300, 12)
 
 #: From crops (n, 2 or 3, h, w) in counts to a logit each that they mislead.
 Logits = Callable[[NDArray[np.float32]], torch.Tensor]
+GOALS = {"auroc_group_norm": Goal(low=0.9)}
 
 
 def measure() -> dict[str, float]:
@@ -116,13 +117,9 @@ def _diverged(system: Damm, crops: NDArray[np.float32]) -> torch.Tensor:
     config, generator = system.config, torch.Generator().manual_seed(int(crops.sum()))
     main, auxiliary = normalised(vessels, config.main), normalised(nuclei, config.auxiliaries[0])
     noisy, _, time, _ = corrupt(normalised(particles, config.output), system.get_buffer("alpha_bar"), generator)
-    return torch.logit(system.network.encode(noisy, main, auxiliary, time).divergence)
+    return torch.logit(system.network.encode(noisy, time, main, auxiliary).divergence)
 
 
 def _auroc(animals: list[Animal], says: Callable[[NDArray[np.float32]], float]) -> float:
     misleads = [kind != "concordant" for animal in animals for kind in animal.kinds]
     return float(roc_auc_score(misleads, [says(field) for animal in animals for field in animal.images]))
-
-
-if __name__ == "__main__":
-    main(measure, {"auroc_group_norm": Goal(low=0.9)})

@@ -1,124 +1,33 @@
-"""What the decoder that is not evaluated saves, and whether tiles on different branches show: DAMM-Diffusion.
+"""What the decoder that is not evaluated saves: DAMM-Diffusion with random weights.
 
-The saving is measured with random weights, which cost what trained ones do: seconds and floating-point operations of an
+Random weights cost what trained ones do. Counted are seconds and floating-point operations of an
 evaluation of one tile, uni-modal, multi-modal, and both decoders as without the early decision.
 
-For trained weights `seams` compares runs in which every tile's branch is forced: all uni-modal, all multi-modal, and
-in turns as on a checkerboard.
+Whether tiles on different branches show is measured with trained weights: ``python -m benchmarks nanoparticles seams``.
 """
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.quality.seams import border_ratio
-from benchmarks.shared.report import Goal, main
+from benchmarks.shared.figures import Goal
+from benchmarks.shared.forced import forced
 from diffuscope.devices import pick_device, pick_precision
 from diffuscope.diffusion.noise import TileNoise
-from diffuscope.engine.compute import LocalCompute, autocast
-from diffuscope.engine.tiles import run_tiles
+from diffuscope.engine.compute import autocast
 from diffuscope.ports.settings import SampleSettings
-from diffuscope.results.canvas import Canvas
-from diffuscope.results.result import Result, open_result
 from diffuscope.systems.damm.config import DammConfig
 from diffuscope.systems.damm.system import Damm
-from diffuscope.tiling.plan import Region, Tile, make_plan
 
-Decide = Callable[[tuple[int, ...]], bool]
 _ROUNDS = 5
-
-
-@contextmanager
-def forced(system: Damm, decide: Decide | None) -> Iterator[None]:
-    """Take the multi-modal branch for the tiles whose corner `decide` says so of; None: by d, as always."""
-    if decide is None:
-        yield
-        return
-    sample = system.sample
-
-    def sample_forced(inputs: Mapping[str, Tensor], noise: TileNoise, settings: SampleSettings):  # noqa: ANN202
-        chosen = torch.tensor([decide(place) for place in noise._places])
-        system.choose = lambda d, _gamma: chosen.to(d.device)  # type: ignore[method-assign]
-        return sample(inputs, noise, settings)
-
-    system.sample = sample_forced  # type: ignore[assignment, method-assign]
-    try:
-        yield
-    finally:
-        del system.sample, system.choose
-
-
-def checkerboard(system: Damm) -> Decide:
-    """Multi-modal for every other tile, in rows and in columns."""
-    stride = system.tile - system.overlap
-    return lambda place: sum(at // stride for at in place) % 2 == 0
-
-
-def run_images(
-    system: Damm,
-    images: Mapping[str, NDArray[np.generic]],
-    folder: Path,
-    *,
-    decide: Decide | None = None,
-    seed: int = 0,
-) -> Result:
-    """Run a system over images (h, w, 1) at its own µm/px, as the engine does over a slide."""
-    height, width = next(iter(images.values())).shape[:2]
-    plan = make_plan(slide_shape=(height, width), factor=1.0, tile=system.tile, overlap=system.overlap)
-    device = pick_device("auto")
-
-    def read(tile: Tile) -> dict[str, NDArray[np.generic]]:
-        window = np.s_[tile.y : tile.y + system.tile, tile.x : tile.x + system.tile]
-        found = {}
-        for port in system.inputs:
-            found[port.key] = np.full((system.tile, system.tile, 1), port.range[0], images[port.key].dtype)
-            part = images[port.key][window]
-            found[port.key][: part.shape[0], : part.shape[1]] = part
-        return found
-
-    canvas = Canvas(folder, plan=plan, ports=system.outputs, mpp=system.config.mpp, record={}, values=system.values)
-    compute = LocalCompute(
-        system=system.to(device).eval(),
-        read=read,
-        plan=plan,
-        settings=next(iter(system.presets.values())),
-        seed=seed,
-        batch=1,
-        device=device,
-        precision=pick_precision(device),
-    )
-    with forced(system, decide):
-        for _ in run_tiles(compute, canvas):
-            pass
-    return open_result(folder)
-
-
-def seams(system: Damm, images: Mapping[str, NDArray[np.generic]]) -> dict[str, float]:
-    """Return how much larger steps are across tiles' borders than beside them, with forced branches and by d."""
-    ways: dict[str, Decide | None] = {
-        "unimodal": lambda _: False,
-        "multimodal": lambda _: True,
-        "checkerboard": checkerboard(system),
-        "by_d": None,
-    }
-    ratios = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for name, decide in ways.items():
-            result = run_images(system, images, Path(folder) / f"{name}.ome.zarr", decide=decide)
-            image = np.asarray(result.images[system.outputs[0].key][0]).astype(np.float64)
-            region = Region(0, 0, image.shape[1], image.shape[0])
-            ratios[f"border_ratio_{name}"] = border_ratio(image, system.tile, system.overlap, region)
-    return ratios
+GOALS = {"operations_saved_unimodal": Goal(low=0.15), "operations_saved_multimodal": Goal(low=0.15)}
 
 
 def seconds(system: Damm, branch: str, steps: int = 6) -> float:
@@ -168,10 +77,16 @@ def both_decoders(system: Damm) -> Iterator[None]:
         del system.network.decode_multimodal
 
 
-def measure(size: str) -> dict[str, float]:
-    """Measure the saving for one size."""
+def measure(*, size: Literal["small", "paper"] = "small") -> dict[str, float]:
+    """Measure the saving.
+
+    Parameters
+    ----------
+    size : str
+        Of the network.
+    """
     torch.manual_seed(0)
-    system = Damm(DammConfig(size=size)).to(pick_device("auto")).eval()  # type: ignore[arg-type]
+    system = Damm(DammConfig(size=size)).to(pick_device("auto")).eval()
     system = system.to(memory_format=torch.channels_last)
     figures = {}
     for what, count in (("operations", operations), ("seconds", seconds)):
@@ -181,11 +96,3 @@ def measure(size: str) -> dict[str, float]:
         figures |= {f"{what}_{branch}": float(value) for branch, value in (*alone.items(), ("both", both))}
         figures |= {f"{what}_saved_{branch}": 1 - value / both for branch, value in alone.items()}
     return figures
-
-
-if __name__ == "__main__":
-    main(
-        measure,
-        {"operations_saved_unimodal": Goal(low=0.15), "operations_saved_multimodal": Goal(low=0.15)},
-        models=("small", "paper"),
-    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.shared.report import Goal, main
+from benchmarks.shared.figures import Goal
 from benchmarks.shared.slide import lesson, places_with_cells, sample
 from diffuscope import DEMO_MODEL, load_model
 from diffuscope.evaluation.metrics.calibration import ause, correlation
@@ -17,6 +17,7 @@ from diffuscope.ports.settings import SampleSettings
 from diffuscope.simulation.restaining.teacher import paint
 
 SIDE, TILES, DRAWS = 128, 16, 200
+GOALS = {"correlation_k8": Goal(low=0.5)}
 
 
 def measure() -> dict[str, float]:
@@ -43,7 +44,3 @@ def measure() -> dict[str, float]:
             f"mean_uncertainty_k{k}": float(uncertainty.mean()),
         }
     return figures | {"mean_spread_of_the_teacher": float(spread.mean())}
-
-
-if __name__ == "__main__":
-    main(measure, {"correlation_k8": Goal(low=0.5)})

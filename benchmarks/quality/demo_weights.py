@@ -1,19 +1,20 @@
 """The demonstration models against their teacher, and against what needs no model: cells of one table.
 
 A cell is (stain, λ, seed), trained for the same number of steps as every other, resumed where it was stopped, and
-measured once: ``python -m benchmarks.demo_weights`` goes on where it was, and prints the table at the end. ``--quick``
+measured once: another call goes on where this one was stopped. ``--quick``
 trains 20 steps a cell to try the machinery; its figures mean nothing, and no other table takes them for its own.
 """
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks.shared.cells import Cell, Training
+from benchmarks.shared.figures import Goals
+from benchmarks.shared.places import RUNS
 from benchmarks.shared.scores import (
     COLUMNS,
     MPP,
@@ -32,8 +33,9 @@ from diffuscope.simulation.restaining.sources import make_pairs
 from diffuscope.simulation.restaining.teacher import Stain
 from diffuscope.training.recipe import Recipe
 
-RUNS = Path(__file__).parents[2] / "runs/demo-weights"
+CELLS = RUNS / "demo-weights"
 STEPS, QUICK_STEPS = 1000, 20
+GOALS: Goals = {}
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ MODELS = (
 )
 
 
-def measure(model: Model, recipe: Recipe, folder: Path) -> dict[str, Any]:
+def measure_model(model: Model, recipe: Recipe, folder: Path) -> dict[str, Any]:
     """Train a model, or finish its training, and score it on both sets: {set: scores}."""
     batches = partial(
         batch_at,
@@ -86,26 +88,29 @@ def measure_baselines(recipe: Recipe, _: Path) -> dict[str, Any]:
     return {tiles.name: dict(score_baselines(tiles, colours)) for tiles in sets}
 
 
-def main() -> None:
-    """Compute what is not computed, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="20 steps a cell: tries the machinery")
-    steps = QUICK_STEPS if parser.parse_args().quick else STEPS
+def measure(*, quick: bool = False) -> dict[str, float]:
+    """Compute the cells that are missing, print the table, and return it by stain, set, method and column.
+
+    Parameters
+    ----------
+    quick : bool
+        20 steps a cell: tries the machinery.
+    """
+    steps, figures = QUICK_STEPS if quick else STEPS, dict[str, float]()
     print(f"| stain | set | method | {' | '.join(COLUMNS)} |\n|{'---|' * (3 + len(COLUMNS))}")
     for stain in ("CD3", "CK8/18"):
         models = [model for model in MODELS if model.stain == stain]
         recipe = models[0].recipe(1)
         facts = {"recipe": recipe.model_dump(exclude={"config", "optimisation", "card"})}
-        found = Cell(f"{stain_word(stain)}-baselines", facts).compute(RUNS, partial(measure_baselines, recipe))
+        found = Cell(f"{stain_word(stain)}-baselines", facts).compute(CELLS, partial(measure_baselines, recipe))
         for model in models:
             recipe = model.recipe(steps)
             cell = Cell(model.name, {"recipe": recipe.model_dump(exclude={"card"})})
-            for where, values in cell.compute(RUNS, partial(measure, model, recipe)).items():
+            for where, values in cell.compute(CELLS, partial(measure_model, model, recipe)).items():
                 found[where][model.name] = values
         for where, methods in found.items():
             for method, values in methods.items():
                 print(f"| {stain} | {where} | {method} | {' | '.join(f'{values[c]:.3g}' for c in COLUMNS)} |")
-
-
-if __name__ == "__main__":
-    main()
+                row = f"{stain_word(stain)}: {where}: {method.removeprefix(f'{stain_word(stain)}-')}"
+                figures |= {f"{row}: {column}": values[column] for column in COLUMNS}
+    return figures

@@ -1,6 +1,6 @@
 """Where the squared error of StainDiffuser's rows lies: in the spread of samples, in colour casts of tiles, elsewhere.
 
-Of the models that ``python -m benchmarks.reproduce staindiffuser`` has trained (seed 0, held out by slide), and of the
+Of the models that ``python -m benchmarks reproduce staindiffuser`` has trained (seed 0, held out by slide), and of the
 shipped weights, on tiles of the slide that none of them saw. With K samples x_k of a tile, their mean m and the truth
 y, the mean of ‖x_k - y‖² is ‖μ - y‖² + spread, μ being the mean of infinitely many: the spread is estimated by
 K/(K-1) · mean ‖x_k - m‖². The colour cast is the part of ‖μ - y‖² that a constant per tile and channel would mend; it
@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from benchmarks.reproduce.staindiffuser.restained import Restained
 from benchmarks.reproduce.staindiffuser.tasks import BUDGETS, Task, tasks
 from benchmarks.shared.cells import Cell
+from benchmarks.shared.figures import Goals
+from benchmarks.shared.places import ROOT, RUNS
 from benchmarks.shared.scores import SAMPLED_AT_ONCE, THRESHOLD, Tiles, shipped_recipe, stain_word
 from benchmarks.shared.slide import sample
 from diffuscope import load_model
@@ -28,15 +30,15 @@ from diffuscope.model.folder import Model
 from diffuscope.simulation.restaining.teacher import Stain
 from diffuscope.stains import dab_density
 
-ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/reproduce/staindiffuser-error.md"
 ROWS = ("multi-task", "lambda-0", "bidirectional", "multi-stain", "unet-regression", "palette", "bbdm")
 SLIDE, EVERY, SAMPLES = "CMU-1-Small-Region", 3, 4
 # Palette's and BBDM's outputs are drawn at random, too; a regression has one answer.
 _CERTAIN = ("unet-regression",)
+GOALS: Goals = {}
 _HEAD = f"""# Where the error of StainDiffuser's rows lies
 
-Made by `python -m benchmarks.error_parts` from the models of [the table](staindiffuser.md) (seed 0) and the shipped
+Made by `python -m benchmarks error_parts` from the models of [the table](staindiffuser.md) (seed 0) and the shipped
 weights, on every third test tile of {SLIDE}, which none of them saw; {SAMPLES} samples a tile. The truth is
 simulated. "Spread" is what samples of one tile differ by, "cast" a constant error of colour in a tile, "rest" what is
 wrong in place: parts of the squared error of one sample. Dice is of DAB from {THRESHOLD} OD. The shipped weights had
@@ -114,9 +116,10 @@ def _is_told(task: Task) -> bool:
     return isinstance(task.study, Restained) and task.row is not None and task.row.name in ROWS and task.seed == 0
 
 
-def main() -> None:
+def measure() -> dict[str, float]:
     """Measure what is missing, and write the page."""
-    root = ROOT / "runs/reproduce/staindiffuser"
+    figures: dict[str, float] = {}
+    root = RUNS / "reproduce/staindiffuser"
     lines = []
     for stain, name, steps, place, key in models(root):
         model = load_model(place)
@@ -133,10 +136,12 @@ def main() -> None:
         cell = Cell(f"error-{stain_word(stain)}-{name.split()[0]}", facts)
         found = cell.compute(root, lambda _, m=model, t=tiles, k=key, n=samples: measured(m, t, key=k, samples=n))
         print(f"{stain} {name}: {found}", flush=True)
+        figures |= {f"{stain_word(stain)}: {name.split()[0]}: {key}": value for key, value in found.items()}
         lines.append(_line(stain, name, steps, found))
     table = f"| {' | '.join(_COLUMNS)} |\n|{'---|' * len(_COLUMNS)}\n"
     PAGE.write_text(_HEAD + table + "".join(lines), encoding="utf-8")
     print(f"wrote {PAGE}")
+    return figures
 
 
 def _line(stain: str, name: str, steps: int, found: Mapping[str, float]) -> str:
@@ -145,7 +150,3 @@ def _line(stain: str, name: str, steps: int, found: Mapping[str, float]) -> str:
         f"| {stain} | {name} | {steps} | {found['psnr_one']:.2f} | {found['psnr_mean']:.2f} | {shares} "
         f"| {found['dice_one']:.3f} | {found['dice_mean']:.3f} |\n"
     )
-
-
-if __name__ == "__main__":
-    main()

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.shared.report import Goal, main
+from benchmarks.shared.figures import Goal
 from diffuscope import DEMO_MODEL, DEMO_SLIDE, load_model, open_scan
 from diffuscope.devices import pick_device, pick_precision, threads
 from diffuscope.engine.batch import Loaded, sample_tiles
@@ -21,6 +21,7 @@ from diffuscope.scans import read_region
 from diffuscope.tiling.plan import Tile
 
 PLACES = ((768, 1024), (1024, 1024), (1280, 1024))
+GOALS = {f"within_one_{name}": Goal(low=0.999) for name in ("batch_2", "batch_2_other_mate", "one_thread")}
 
 
 def sampled(places: tuple[tuple[int, int], ...], *, batch: int, precision: str, number: int) -> NDArray[np.float32]:
@@ -58,8 +59,3 @@ def measure() -> dict[str, float]:
         figures[f"within_one_{name}"] = float((difference <= 1).mean())
         figures[f"largest_{name}"] = float(difference.max())
     return figures
-
-
-if __name__ == "__main__":
-    names = ("batch_2", "batch_2_other_mate", "one_thread")
-    main(measure, {f"within_one_{name}": Goal(low=0.999) for name in names})

@@ -6,13 +6,12 @@ writes; ``--steps`` shortens it to try the machinery.
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
 
-from benchmarks.shared.report import Goal, report
+from benchmarks.shared.figures import Goal
 from diffuscope import load_model, train
 from diffuscope.api.train import measure as score
 from diffuscope.devices import pick_device
@@ -24,8 +23,14 @@ from diffuscope.training.recipe import Cases, load_recipe
 GOALS = {"gain_db": Goal(low=0.0), "seconds": Goal(high=600.0)}
 
 
-def measure(steps: int | None = None) -> Mapping[str, float]:
-    """Make the pairs, fine-tune, and score both models on what stays apart."""
+def measure(*, steps: int | None = None) -> Mapping[str, float]:
+    """Make the pairs, fine-tune, and score both models on what stays apart.
+
+    Parameters
+    ----------
+    steps : int
+        Instead of the recipe's.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         write_example(folder)
@@ -50,12 +55,3 @@ def measure(steps: int | None = None) -> Mapping[str, float]:
             "kept_step": end.kept,
             "seconds": seconds,
         }
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, metavar="FILE", help='write {"figures": {key: number}}')
-    parser.add_argument("--steps", type=int, help="instead of the recipe's")
-    arguments = parser.parse_args()
-    figures = measure(arguments.steps)
-    report(figures, GOALS, arguments.json)

@@ -15,7 +15,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,7 +22,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion, binary_fill_holes
 from torch import Tensor
 
-from benchmarks.shared.report import Goal, main
+from benchmarks.shared.figures import Goal
+from benchmarks.shared.places import DATA
 from diffuscope.devices import pick_device, pick_precision
 from diffuscope.engine.compute import autocast
 from diffuscope.scans import open_volume
@@ -35,7 +35,7 @@ from diffuscope.systems.midiffusion.estimator import LMI
 from diffuscope.systems.midiffusion.lmi import Guide
 from diffuscope.systems.midiffusion.network import ScoreNetwork
 
-DATA = Path(__file__).resolve().parents[2] / "../shared/data/ms-brain"
+PATIENTS = DATA / "ms-brain"
 SIDE, ROUNDS = 128, 30
 SLICES = range(60, 140, 16)
 PLAIN = LMI(patch=3, windows=3, bandwidth=2 * 8**0.5 / 255, estimator="histogram", bins=27, range=(-1.0, 1.0))
@@ -48,6 +48,7 @@ CONFIGS = {
     "3x3_halved": GuidanceConfig(reduce=2),
     "5x5_halved": GuidanceConfig(patch=5, reduce=2),
 }
+GOALS = {"3x3_share": Goal(high=0.3), "seconds_of_50_evaluations": Goal(high=6.0)}
 
 
 def timed() -> dict[str, float]:
@@ -115,7 +116,7 @@ def _picture(slice_: NDArray[np.float32]) -> Tensor:
 
 def volumes() -> Iterator[tuple[str, dict[str, NDArray[np.float32]]]]:
     """Yield each patient's volumes as a run reads them, (z, y, x) in [0, 1]."""
-    for folder in sorted(DATA.glob("patient*")):
+    for folder in sorted(PATIENTS.glob("patient*")):
         opened = {name: open_volume(folder / f"{name}.nii.gz") for name in ("T1", "FLAIR")}
         mask = volume_foreground(list(opened.values()), [None, None])
         yield (
@@ -135,7 +136,3 @@ def measure() -> dict[str, float]:
         for name, config in CONFIGS.items():
             figures |= {f"{name}_{key}": value for key, value in carried(config, patients).items()}
     return figures
-
-
-if __name__ == "__main__":
-    main(measure, {"3x3_share": Goal(high=0.3), "seconds_of_50_evaluations": Goal(high=6.0)})

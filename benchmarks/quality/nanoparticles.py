@@ -1,7 +1,7 @@
-"""``python -m benchmarks.nanoparticles WHAT MODEL``: a DAMM-Diffusion of the simulated tumours, a folder or a name.
+"""One property of a DAMM-Diffusion of the simulated tumours: its quality, its label, calibration, seconds or seams.
 
-The animals are those of `benchmarks.reproduce.tumours` (seed 0), which the shipped recipe (seed 1) never saw: six of
-the tumour model that it trained on, and two of another one. All of it is simulated.
+The animals are those of `benchmarks.reproduce.damm.tumours` (seed 0), which the shipped recipe (seed 1) never saw: six
+of the tumour model that it trained on, and two of another one. All of it is simulated.
 
 - ``quality``: the prediction as d decides, and always uni- and always multi-modal, beside one number for every px;
   what nuclei are worth, and what deciding by d is, each with its 95 % interval over animals; whether d tells fields
@@ -14,12 +14,12 @@ the tumour model that it trained on, and two of another one. All of it is simula
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -27,59 +27,81 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from benchmarks.quality.branches import seams
 from benchmarks.reproduce.damm.measure import calibration, large_field, sampled, scored
-from benchmarks.reproduce.damm.page import separation
+from benchmarks.reproduce.damm.sections import separation
 from benchmarks.reproduce.damm.tasks import BUDGETS, DAMMP, ROWS, Task
 from benchmarks.reproduce.damm.tumours import EXTERNAL, INTERNAL, KEYS, MPP, Cohort, Fold
-from benchmarks.shared.report import Goal, report
+from benchmarks.shared.figures import Goal
+from benchmarks.shared.forced import seams
 from diffuscope import load_model, run
-from diffuscope.engine.tiles import Finished
+from diffuscope.engine.events import Finished
 from diffuscope.errors import InputError
 from diffuscope.evaluation.metrics.paired import psnr
 from diffuscope.evaluation.metrics.statistics import bootstrap_interval
-from diffuscope.simulation.tumour import PHANTOMS
 from diffuscope.simulation.tumour.dataset import CHANNELS, write_image
 from diffuscope.systems.damm.system import Damm
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 SIDE = 1024
 _WAYS = {"": None, "_unimodal": 0.0, "_multimodal": 1.0}
 _DRAWS = (1, 2, 4, 8)
 _OF_FIELDS = ("psnr_db", "psnr_concordant", "psnr_discordant")
+GOALS = {
+    **{f"{cohort}_auroc_of_d": Goal(low=0.9) for cohort in (INTERNAL, EXTERNAL)},
+    "gain_of_nuclei_psnr_concordant": Goal(low=3.0),
+    "gain_of_d_psnr_db_low": Goal(low=0.0),
+    "seconds_1024px": Goal(high=90.0),
+    **{f"border_ratio_{way}": Goal(high=1.1) for way in ("by_d", "checkerboard")},
+}
 _GAINS = {"gain_of_nuclei": ("_multimodal", "_unimodal"), "gain_of_d": ("", "_multimodal")}
 
 
-def main() -> None:
-    """Measure one property of a model, and print it with its goal."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.nanoparticles", description=main.__doc__)
-    parser.add_argument("what", choices=list(MEASURES))
-    parser.add_argument("model", help="a model folder, or a name")
-    parser.add_argument("--json", type=Path, metavar="FILE", help='write {"figures": {key: number}}')
-    parser.add_argument("--phantom", choices=list(PHANTOMS), default="even", help="what it was trained on")
-    arguments = parser.parse_args()
-    measure, goals = MEASURES[arguments.what]
-    report(measure(arguments.model, *loaded(arguments.model, arguments.phantom)), goals, arguments.json)
+def measure(
+    what: Literal["quality", "label", "calibration", "seconds", "seams"],
+    model: str,
+    *,
+    phantom: Literal["even", "endosomal"] = "even",
+) -> dict[str, float]:
+    """Measure one property of a model.
+
+    Parameters
+    ----------
+    what : str
+        The property, see above.
+    model : str
+        A model folder, or a name.
+    phantom : str
+        What it was trained on.
+    """
+    system, task = loaded(model, phantom)
+    match what:
+        case "quality":
+            return quality(system, task)
+        case "label":
+            return label(system, task)
+        case "calibration":
+            return uncertainty(system, task)
+        case "seconds":
+            return seconds(model, task)
+        case "seams":
+            return seams(system, large_field(task))
 
 
 def loaded(name: str, phantom: str) -> tuple[Damm, Task]:
     """Return a model's system, and how it is asked: tiles of its own patch, every animal held out."""
-    try:
-        system = load_model(name).system
-    except InputError as error:
-        raise SystemExit(str(error)) from error
+    system = load_model(name).system
     keys = [port.key for port in (*system.inputs, *system.outputs[:1])]
     if not isinstance(system, Damm) or keys != list(KEYS):
-        raise SystemExit(f"{name} does not predict nanoparticles from vessels and nuclei: give one that does.")
+        raise InputError(f"{name} does not predict nanoparticles from vessels and nuclei: give one that does.")
     [row] = [one for one in ROWS if one.name == DAMMP]
     # No animal trains here: of each there are as many fields as test.
     cohort, patch = Cohort(folds=1, fields=Cohort.tested, phantom=phantom), system.config.patch
     if round(cohort.size / MPP) % patch:
-        raise SystemExit(f"{name} has patches of {patch} px, which do not fill fields of {cohort.size / MPP:g} px.")
+        raise InputError(f"{name} has patches of {patch} px, which do not fill fields of {cohort.size / MPP:g} px.")
     return system, Task(Fold(0, cohort), row, replace(BUDGETS["standard"], patch=patch, cohort=cohort))
 
 
-def quality(_name: str, system: Damm, task: Task) -> dict[str, float]:
+def quality(system: Damm, task: Task) -> dict[str, float]:
     """Score the model on both cohorts."""
     figures: dict[str, float] = {}
     tests = task.fold.tests()
@@ -115,7 +137,7 @@ def quality(_name: str, system: Damm, task: Task) -> dict[str, float]:
 
 
 @torch.inference_mode()
-def label(_name: str, system: Damm, task: Task) -> dict[str, float]:
+def label(system: Damm, task: Task) -> dict[str, float]:
     """Return how well the difference of the branches' errors tells what a tile's nuclei are, by the number of draws."""
     side = system.config.patch
     differences: list[NDArray[np.float64]] = []
@@ -146,13 +168,13 @@ def _differences(system: Damm, images: Mapping[str, Tensor]) -> Tensor:
     return torch.cat([multimodal - unimodal for unimodal, multimodal in found], dim=1)
 
 
-def uncertainty(_name: str, system: Damm, task: Task) -> dict[str, float]:
+def uncertainty(system: Damm, task: Task) -> dict[str, float]:
     """Return the areas under the sparsification error, mean over two animals."""
     found = [calibration(task, system, animal) for animal in task.fold.tests()[INTERNAL][:2]]
     return {f"ause: {name}": float(np.mean([one[name] for one in found])) for name in found[0]}
 
 
-def seconds(name: str, _system: Damm, task: Task) -> dict[str, float]:
+def seconds(name: str, task: Task) -> dict[str, float]:
     """Time a run over a region of 1024 px: one large field, side by side, in a file of half of the model's µm/px."""
     field = large_field(task)
     planes = [np.tile(field[key][..., 0], [-(-SIDE // length) for length in field[key].shape[:2]]) for key in KEYS[:2]]
@@ -165,25 +187,3 @@ def seconds(name: str, _system: Damm, task: Task) -> dict[str, float]:
         taken = time.perf_counter() - start
     assert isinstance(done, Finished)
     return {"seconds_1024px": taken, "tiles": done.tiles, "threads": torch.get_num_threads()}
-
-
-def branches(_name: str, system: Damm, task: Task) -> dict[str, float]:
-    """Return how steps across borders compare with those beside them."""
-    return seams(system, large_field(task))
-
-
-MEASURES = {
-    "quality": (
-        quality,
-        {f"{cohort}_auroc_of_d": Goal(low=0.9) for cohort in (INTERNAL, EXTERNAL)}
-        | {"gain_of_nuclei_psnr_concordant": Goal(low=3.0), "gain_of_d_psnr_db_low": Goal(low=0.0)},
-    ),
-    "label": (label, {}),
-    "calibration": (uncertainty, {}),
-    "seconds": (seconds, {"seconds_1024px": Goal(high=90.0)}),
-    "seams": (branches, {f"border_ratio_{way}": Goal(high=1.1) for way in ("by_d", "checkerboard")}),
-}
-
-
-if __name__ == "__main__":
-    main()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import laplace
 from scipy.stats import wasserstein_distance
 
-from benchmarks.shared.report import Goal, main
+from benchmarks.shared.figures import Goal
 from benchmarks.shared.slide import lesson, places_with_cells, sample
 from diffuscope import DEMO_MODEL, load_model
 from diffuscope.evaluation.metrics.paired import psnr
@@ -19,6 +19,7 @@ from diffuscope.ports.settings import SampleSettings
 from diffuscope.simulation.restaining.teacher import paint
 
 SIDE, TILES, SEEDS = 64, 8, 3
+GOALS = {"db_lost": Goal(high=0.2), "high_frequency_ratio": Goal(low=0.95, high=1.05)}
 
 
 def high_frequencies(image: NDArray[np.floating]) -> float:
@@ -62,7 +63,3 @@ def measure() -> dict[str, float]:
         ),
     }
     return {key: float(value) for key, value in figures.items()}
-
-
-if __name__ == "__main__":
-    main(measure, {"db_lost": Goal(high=0.2), "high_frequency_ratio": Goal(low=0.95, high=1.05)})

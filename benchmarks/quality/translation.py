@@ -1,11 +1,11 @@
-"""``python -m benchmarks.translation WHAT MODEL``: one property of a trained MIDiffusion, a model folder or a name.
+"""One property of a trained MIDiffusion: quality, what few steps cost, seconds, its map of support, flicker, pictures.
 
 The slices are those of patients that the shipped recipe of the same source and target holds out
-(`benchmarks.reproduce.scans`); the data must lie beside the repository. Figures that ``--json`` wrote go on the card of
-a model folder by ``python -m benchmarks.translation card MODEL FILE …``.
+(`benchmarks.shared.scans`); the data must lie beside the repository. Figures that ``--json`` wrote go on the card of a
+model folder by ``diffuscope make card MODEL FILE …``.
 
 - ``quality``: of all patients that were held out, whole slices: the mean and one sample, beside controls (see
-  `benchmarks.translation_quality`).
+  `benchmarks.quality._translation_quality`).
 - ``consistency``: PSNR by how consistent levels are made; with ``--tune`` what a recipe's `consistency` is chosen by.
 - ``steps``: what the fast and the best preset lose in PSNR against the reference (1000 evaluations of Algorithm 1), one
   sample each, of slices alone, and the energy of their results above a quarter of a cycle a px over the reference's.
@@ -13,21 +13,20 @@ a model folder by ``python -m benchmarks.translation card MODEL FILE …``.
 - ``support``: whether the map of support finds structures that were painted into results, or left out of them: AUROC of
   1 - support over px, those of the structure against those of the scan farther away than LMI sees. Beside the model's
   results the truth is taken for one, which holds nothing made up but what was planted.
-- ``trust``: whether that map is low where the level of a region flips (see `benchmarks.translation_trust`).
-- ``pictures``: of each patient the worst slice, in a PNG: ``pictures MODEL FILE.png``.
+- ``trust``: whether that map is low where the level of a region flips (see `benchmarks.quality._translation_trust`).
+- ``pictures``: of each patient the worst slice, in the PNG that ``--png`` names.
 - ``flicker``: the mean step from slice to slice of a result over that of the target itself: with noise of its own in
   every slice, with noise that all share, and with both that and the guidance of neighbouring slices, the default.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -37,12 +36,11 @@ from sklearn.metrics import roc_auc_score
 from benchmarks.quality._translation_pictures import worst_slices
 from benchmarks.quality._translation_quality import consistencies, quality
 from benchmarks.quality._translation_trust import trust
-from benchmarks.shared.report import Goal, report
+from benchmarks.shared.figures import Goal
 from benchmarks.shared.scans import DIRECTIONS, Direction, Pictures, Slices, consecutive, slices_of
 from benchmarks.shared.translated import mean_psnr, translated
 from diffuscope import load_model
 from diffuscope.errors import InputError
-from diffuscope.model.folder import set_figures
 from diffuscope.systems.midiffusion.support import BLUR, SUPPORT, support
 from diffuscope.systems.midiffusion.system import MIDiffusion
 
@@ -55,39 +53,49 @@ _FINE = 0.25
 _WIDTHS, _CONTRAST = (2.0, 4.0), 0.4
 # Places that are tried for a structure that is left out: the one with the most to lose is taken.
 _TRIED = 64
+_AUROC = Goal(low=0.85)
+GOALS = {
+    "registered_margin_db_mean_over_constant": Goal(low=0.5),
+    "registered_margin_db_sample_over_controls": Goal(low=0.0),
+    **{f"psnr_lost_db_{name}": Goal(high=0.2) for name in ("fast", "best")},
+    **{f"fine_energy_ratio_{name}": Goal(low=0.95, high=1.05) for name in ("fast", "best")},
+    "seconds_a_slice": Goal(high=6.0),
+    **{f"auroc_{how}_{name}": _AUROC for name in ("truth", "results") for how in ("painted_in", "left_out")},
+    "auroc_flipped": _AUROC,
+    "correlation_worst": Goal(low=0.3),
+    "support_turned_tumours": Goal(high=0.5),
+    "flicker_default": Goal(high=1.1),
+}
 
 
-def main() -> None:
-    """Measure one property of a model, and print it with its goal."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.translation", description=main.__doc__)
-    parser.add_argument("what", choices=[*MEASURES, "pictures", "card"])
-    parser.add_argument("model", help="a model folder, or a name")
-    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="of card: figures; of pictures: the PNG")
-    parser.add_argument("--tune", action="store_true", help="on patients that do not test: to choose constants")
-    parser.add_argument("--json", type=Path, metavar="FILE", help='write {"figures": {key: number}}')
-    arguments = parser.parse_args()
-    if arguments.what == "card":
-        put_on_card(Path(arguments.model), arguments.files)
-        return
-    try:
-        system = load_model(arguments.model).system
-        direction = replace(direction_of(system, arguments.model), tune=arguments.tune)
-    except InputError as error:
-        raise SystemExit(str(error)) from error
+def measure(
+    what: Literal["quality", "consistency", "steps", "seconds", "support", "trust", "flicker", "pictures"],
+    model: str,
+    *,
+    tune: bool = False,
+    png: Path | None = None,
+) -> dict[str, float]:
+    """Measure one property of a model.
+
+    Parameters
+    ----------
+    what : str
+        The property, see above.
+    model : str
+        A model folder, or a name.
+    tune : bool
+        On patients that do not test: to choose constants.
+    png : Path
+        Of pictures: the file to write.
+    """
+    system = load_model(model).system
+    direction = replace(direction_of(system, model), tune=tune)
     assert isinstance(system, MIDiffusion)
-    if arguments.what == "pictures":
-        report(worst_slices(system, direction, arguments.files[0]), {}, arguments.json)
-        return
-    measure, goals = MEASURES[arguments.what]
-    report(measure(system, direction), goals, arguments.json)
-
-
-def put_on_card(model: Path, files: Sequence[Path]) -> None:
-    """Put the figures of files on a model's card, in place of those there."""
-    figures: dict[str, float] = {}
-    for file in files:
-        figures |= json.loads(file.read_text(encoding="utf-8"))["figures"]
-    set_figures(model, figures)
+    if what != "pictures":
+        return MEASURES[what](system, direction)
+    if png is None:
+        raise InputError("give the picture to write: --png FILE.")
+    return worst_slices(system, direction, png)
 
 
 def direction_of(system: object, name: str) -> Direction:
@@ -243,33 +251,12 @@ def _step(tests: Slices, pictures: Pictures) -> float:
     return float(np.abs(np.diff(pictures[:, inside[0], inside[1]], axis=0)).mean())
 
 
-_AUROC = Goal(low=0.85)
-MEASURES: dict[str, tuple[Callable[[MIDiffusion, Direction], dict[str, float]], dict[str, Goal]]] = {
-    "quality": (
-        quality,
-        {
-            "registered_margin_db_mean_over_constant": Goal(low=0.5),
-            "registered_margin_db_sample_over_controls": Goal(low=0.0),
-        },
-    ),
-    "consistency": (consistencies, {}),
-    "steps": (
-        steps,
-        {f"psnr_lost_db_{name}": Goal(high=0.2) for name in ("fast", "best")}
-        | {f"fine_energy_ratio_{name}": Goal(low=0.95, high=1.05) for name in ("fast", "best")},
-    ),
-    "seconds": (seconds, {"seconds_a_slice": Goal(high=6.0)}),
-    "support": (
-        planted,
-        {f"auroc_{how}_{name}": _AUROC for name in ("truth", "results") for how in ("painted_in", "left_out")},
-    ),
-    "trust": (
-        trust,
-        {"auroc_flipped": _AUROC, "correlation_worst": Goal(low=0.3), "support_turned_tumours": Goal(high=0.5)},
-    ),
-    "flicker": (flicker, {"flicker_default": Goal(high=1.1)}),
+MEASURES: dict[str, Callable[[MIDiffusion, Direction], dict[str, float]]] = {
+    "quality": quality,
+    "consistency": consistencies,
+    "steps": steps,
+    "seconds": seconds,
+    "support": planted,
+    "trust": trust,
+    "flicker": flicker,
 }
-
-
-if __name__ == "__main__":
-    main()

@@ -1,21 +1,20 @@
 """What the simulated nuclei tell about nanoparticles beyond the vessels, by regression on local features.
 
-    python -m benchmarks.tumour [--fields 6] [--size 256] [--phantom endosomal]
-
 Gradient boosting on what a few filters see of CD31, and of CD31 and DAPI; animals held out one at a time, and a cohort
 of another tumour model. No network is trained: this says that the information is there, not that a model finds it.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from sklearn.ensemble import HistGradientBoostingRegressor
 
+from benchmarks.shared.figures import Goals
 from diffuscope.measurement.penetration import find_vessels, vessel_distance
 from diffuscope.simulation.tumour import PHANTOMS, Field, TumourModel, cohort
 from diffuscope.simulation.tumour.imaging import FULL
@@ -49,7 +48,8 @@ def of_both(field: Field) -> NDArray[np.float32]:
     )
 
 
-FEATURES: dict[str, Callable[[Field], NDArray[np.float32]]] = {"vessels": of_vessels, "vessels + nuclei": of_both}
+FEATURES: dict[str, Callable[[Field], NDArray[np.float32]]] = {"vessels": of_vessels, "vessels_and_nuclei": of_both}
+GOALS: Goals = {}
 
 
 def _near(field: Field) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -74,7 +74,7 @@ def error(model: HistGradientBoostingRegressor, field: Field, seen: NDArray[np.f
     return float(np.mean((truth - guess) ** 2)), float(truth.var())
 
 
-def measure(
+def errors(
     fields: Sequence[Field],
     features: Callable[[Field], NDArray[np.float32]],
     *,
@@ -103,30 +103,33 @@ def measure(
     return found
 
 
-def main() -> None:
-    """Print R² and PSNR of each set of features, and what nuclei add."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.tumour", description=main.__doc__)
-    parser.add_argument("--fields", type=int, default=6, help="of each animal")
-    parser.add_argument("--size", type=int, default=256, help="px")
-    parser.add_argument("--phantom", choices=list(PHANTOMS), default="even", help="where cells keep particles")
-    options = parser.parse_args()
-    trained, other = PHANTOMS[options.phantom]
-    fields = [
-        *cohort(model=trained, animals=ANIMALS, fields=options.fields, size=options.size),
-        *cohort(model=other, animals=2, fields=options.fields, size=options.size),
+def measure(*, fields: int = 6, size: int = 256, phantom: Literal["even", "endosomal"] = "even") -> dict[str, float]:
+    """Fit to vessels, and to vessels and nuclei; return R² and PSNR of each by kind of field, and what nuclei add.
+
+    Parameters
+    ----------
+    fields : int
+        Of each animal.
+    size : int
+        Of a field, px.
+    phantom : str
+        Where cells keep particles.
+    """
+    trained, other = PHANTOMS[phantom]
+    all_fields = [
+        *cohort(model=trained, animals=ANIMALS, fields=fields, size=size),
+        *cohort(model=other, animals=2, fields=fields, size=size),
     ]
-    found = {name: measure(fields, features, trained=trained, other=other) for name, features in FEATURES.items()}
-    print("| fields | n | vessels: R² · PSNR | vessels + nuclei: R² · PSNR | nuclei add | better in |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    found = {name: errors(all_fields, features, trained=trained, other=other) for name, features in FEATURES.items()}
+    figures: dict[str, float] = {}
     for kind in found["vessels"]:
-        errors = {name: np.array(found[name][kind]).T for name in FEATURES}
-        psnr = {name: -10 * np.log10(mse) for name, (mse, _) in errors.items()}
-        cells = [
-            f"{1 - mse.sum() / variance.sum():.2f} · {psnr[n].mean():.1f} dB" for n, (mse, variance) in errors.items()
-        ]
-        gain = psnr["vessels + nuclei"] - psnr["vessels"]
-        print(f"| {kind} | {len(gain)} | {' | '.join(cells)} | {gain.mean():+.2f} dB | {(gain > 0).mean():.0%} |")
-
-
-if __name__ == "__main__":
-    main()
+        of_kind = {name: np.array(found[name][kind]).T for name in FEATURES}
+        psnr = {name: -10 * np.log10(mse) for name, (mse, _) in of_kind.items()}
+        gain = psnr["vessels_and_nuclei"] - psnr["vessels"]
+        end = kind.replace(", ", "_").replace(" ", "_")
+        figures[f"fields_{end}"] = len(gain)
+        for name, (mse, variance) in of_kind.items():
+            figures[f"r2_{name}_{end}"] = float(1 - mse.sum() / variance.sum())
+            figures[f"psnr_db_{name}_{end}"] = float(psnr[name].mean())
+        figures |= {f"gain_db_{end}": float(gain.mean()), f"better_in_percent_{end}": 100 * float((gain > 0).mean())}
+    return figures

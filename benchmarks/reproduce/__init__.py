@@ -1,1 +1,1 @@
-"""The papers' tables at a size that two cores can bear: ``python -m benchmarks.reproduce NAME``."""
+"""The papers' tables at a size that two cores can bear: ``python -m benchmarks reproduce SYSTEM``."""

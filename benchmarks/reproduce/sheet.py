@@ -31,7 +31,7 @@ def sheet(system: str, parts: Sequence[str], *, kind: str, done: int, cells: int
     name = system.split("-", maxsplit=1)[0].lower()
     head = (
         f"# {system}: the paper's comparison at the size of two cores\n\n"
-        f"Made by `python -m benchmarks.reproduce {name}{flag}` from {done} of {cells} cells; "
+        f"Made by `python -m benchmarks reproduce {name}{flag}` from {done} of {cells} cells; "
         "`--plan` tells what is missing.\n\n"
     )
     left_out = "## Left out\n\n" + "\n".join(f"- {notice}" for notice in notices) + "\n" if notices else ""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from benchmarks.shared.places import RUNS
 from benchmarks.shared.scans import Direction, Pictures, Slices
 from diffuscope.registration.density import Density
 from diffuscope.registration.transform import Transform
 from diffuscope.systems.midiffusion.place import body_mask
 
-RUNS = Path(__file__).parents[2] / "runs/in-plane"
+MAPS = RUNS / "in-plane"
 # A pair that would have to be moved farther than this anywhere in the body, px, was not matched but lost.
 _FARTHEST = 12.0
 _FINER = 4
@@ -36,8 +36,8 @@ def registered(direction: Direction, tests: Slices) -> Slices:
     tests : Slices
         Whole slices.
     """
-    RUNS.mkdir(parents=True, exist_ok=True)
-    file = RUNS / f"{direction.shipped}.json"
+    MAPS.mkdir(parents=True, exist_ok=True)
+    file = MAPS / f"{direction.shipped}.json"
     with FileLock(file.with_suffix(".lock")):
         known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
         moved, inside = [], []

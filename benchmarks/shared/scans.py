@@ -1,39 +1,29 @@
-"""Scans of patients, two modalities on one grid: what trains, the target alone, and what tests."""
+"""Scans of patients, two modalities on one grid: slices of those that test, and what is known of the others."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
-from torch import Tensor
 
 from benchmarks.shared.histogram import with_histogram
-from benchmarks.shared.scores import RECIPES
+from benchmarks.shared.places import DATA, RECIPES
 from diffuscope.cases import Case
-from diffuscope.cases.patients import lay_out
 from diffuscope.jobs.inputs import check_lattice
-from diffuscope.scans import Volume
 from diffuscope.systems.midiffusion.config import MIDiffusionConfig, ModalityConfig
 from diffuscope.systems.midiffusion.system import MIDiffusion
 from diffuscope.systems.registry import build_system
-from diffuscope.training.data.crops import batch_at, crops_of, ports_of, read_cases
-from diffuscope.training.data.volumes import VolumeGround, open_volumes
+from diffuscope.training.data.crops import ports_of
+from diffuscope.training.data.volumes import VolumeSampler, open_volumes
 from diffuscope.training.data.whole_slices import whole
 from diffuscope.training.recipe import Cases, Recipe, load_recipe
 
-DATA = Path(__file__).resolve().parents[2] / "../shared/data"
-#: Of the pairs every so manieth slice is the few-shot baseline's: 5 %.
-FEW = 20
 #: What of a shipped configuration is not the paper's.
 PAPER = {"place": False, "guide": "itself", "noise": "even", "consistency": 0.0}
-#: HU of fat and of muscle, which T1-weighted MR shows bright and dark.
-FAT, MUSCLE = (-150.0, -30.0), (10.0, 100.0)
 # Slices of each patient that trained which the mean image and the target's histogram are taken from.
 _LEARNED = 24
 # Least part of a whole slice, and what lies beside it, that is foreground.
@@ -88,6 +78,11 @@ class Direction:
         return config.source, config.target
 
     @property
+    def path(self) -> Path:
+        """Where its data lie, beside the repository."""
+        return DATA / self.folder
+
+    @property
     def held(self) -> tuple[str, ...]:
         """Patients that test: those that the recipe never reads, or, where there are none, those that validate."""
         settings = self.settings
@@ -99,7 +94,7 @@ class Direction:
     def trained(self) -> tuple[str, ...]:
         """Patients that train."""
         out = {*self.settings.test_on, *self.settings.validate_on}
-        return tuple(sorted(path.name for path in (DATA / self.folder).iterdir() if path.name not in out))
+        return tuple(sorted(path.name for path in self.path.iterdir() if path.name not in out))
 
     @property
     def crops(self) -> Cases:
@@ -109,7 +104,7 @@ class Direction:
     @property
     def is_there(self) -> bool:
         """Whether its data lie beside the repository."""
-        return (DATA / self.folder).is_dir()
+        return self.path.is_dir()
 
 
 _MS, _SARCOMA = "ms-brain", "sarcoma-ct-mr"
@@ -162,25 +157,25 @@ def slices_of(direction: Direction, patients: tuple[str, ...], number: int, side
     names, places, inside = [], [], []
     pictures: tuple[list[Pictures], list[Pictures]] = ([], [])
     for patient in patients:
-        both = [_opened(direction, patient, (which,), side) for which in (0, 1)]
+        both = [opened(direction, patient, (which,), side) for which in (0, 1)]
         check_lattice(both[0].volumes[0], both[1].volumes[0])
-        for corner in both[0].few(number):
+        for corner in both[0].spread(number):
             names.append(patient)
             places.append((int(corner[0]), int(corner[1]), int(corner[2])))
             inside.append(_inside(both[0], places[-1], side))
-            for which, ground in enumerate(both):
-                pictures[which].append(_picture(direction, ground, corner, side, which))
+            for which, sampler in enumerate(both):
+                pictures[which].append(_picture(direction, sampler, corner, side, which))
     return Slices(tuple(names), tuple(places), np.stack(pictures[0]), np.stack(pictures[1]), tuple(inside))
 
 
 def consecutive(direction: Direction, patient: str, number: int, side: int) -> Slices:
     """Return the same crop of so many slices of a patient, one after the other, around the middle of its foreground."""
-    both = [_opened(direction, patient, (which,), side) for which in (0, 1)]
-    z, y, x = (int(v) for v in both[0].few(1)[0])
+    both = [opened(direction, patient, (which,), side) for which in (0, 1)]
+    z, y, x = (int(v) for v in both[0].spread(1)[0])
     places = tuple((z - number // 2 + i, y, x) for i in range(number))
     around, target = (
-        np.stack([_picture(direction, ground, np.array(place), side, which) for place in places])
-        for which, ground in enumerate(both)
+        np.stack([_picture(direction, sampler, np.array(place), side, which) for place in places])
+        for which, sampler in enumerate(both)
     )
     inside = tuple(_inside(both[0], place, side) for place in places)
     return Slices((patient,) * number, places, around, target, inside)
@@ -199,9 +194,9 @@ def strangers(direction: Direction, number: int, side: int) -> Pictures:
 @cache
 def learned(direction: Direction, side: int) -> Pictures:
     """Return crops of the target of the patients that trained, (n, side, side)."""
-    grounds = [_opened(direction, patient, (1,), side) for patient in direction.trained]
+    samplers = [opened(direction, patient, (1,), side) for patient in direction.trained]
     return np.stack(
-        [_picture(direction, ground, corner, side, 1) for ground in grounds for corner in ground.few(_LEARNED)]
+        [_picture(direction, sampler, corner, side, 1) for sampler in samplers for corner in sampler.spread(_LEARNED)]
     )
 
 
@@ -212,55 +207,6 @@ def matched(tests: Slices, wanted: Pictures) -> Pictures:
         mine = np.array([one == patient for one in tests.patients])
         found[mine] = with_histogram(tests.source[mine], wanted)
     return found
-
-
-def target_batches(
-    direction: Direction, root: Path, *, seed: int, batch: int, patch: int
-) -> Callable[[int], Mapping[str, Tensor]]:
-    """Return the recipe's batches, from a folder in `root` that holds files of the target and no others."""
-    folder = root / direction.settings.path
-    root.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
-        if not folder.exists():
-            lay_out(DATA / direction.folder, folder, {direction.modalities[1].key: direction.files[1]})
-    system = _system(direction)
-    parts = read_cases(direction.recipe, direction.crops, system, root) | {"validation": []}
-    return crops_of(parts, direction.crops, system, seed=seed, batch=batch, side=patch).batch_at
-
-
-def few_pairs(direction: Direction, *, seed: int, batch: int, patch: int) -> Callable[[int], Mapping[str, Tensor]]:
-    """Return batches of both modalities, from every 20th slice of the patients that trained."""
-    grounds = []
-    for patient in direction.trained:
-        ground = _opened(direction, patient, (0, 1), patch)
-        few = ground.corners[ground.corners[:, 0] % FEW == FEW // 2]
-        if len(few):
-            grounds.append(replace(ground, corners=few))
-    system = _system(direction)
-    source = direction.modalities[0].key
-
-    def at(step: int) -> Mapping[str, Tensor]:
-        images = batch_at(grounds, system, step, seed=seed, size=batch, side=patch)
-        # The slice itself, of those that a run of MIDiffusion sees.
-        return {**images, source: images[source][:, 1:2]}
-
-    return at
-
-
-def registration_auc(direction: Direction, patient: str) -> float:
-    """Return how well MR tells what is fat from what is muscle in CT: the chance that a voxel of fat is the brighter.
-
-    Fat is bright in T1-weighted MR. Of pairs that do not lie on each other it says less, down to a half.
-    """
-    both = dict(zip((one.key for one in direction.modalities), (0, 1), strict=True))
-    values = {}
-    for key, which in both.items():
-        scan = _opened(direction, patient, (which,), 16).volumes[0].scan
-        assert isinstance(scan, Volume)
-        values[key] = np.asarray(scan.voxels[:, :, :])
-    fat, muscle = ((values["ct"] > low) & (values["ct"] < high) for low, high in (FAT, MUSCLE))
-    either = fat | muscle
-    return float(roc_auc_score(fat[either], values["mr"][either]))
 
 
 def physical(picture: Pictures, modality: ModalityConfig) -> Pictures:
@@ -274,16 +220,16 @@ def unit(picture: NDArray[np.floating], modality: ModalityConfig) -> Pictures:
 
 
 @cache
-def _system(direction: Direction) -> MIDiffusion:
+def system_of(direction: Direction) -> MIDiffusion:
     """Return a system that says what the scans are to it; its weights do not matter."""
     system = build_system("midiffusion", direction.recipe.config | PAPER | {"size": "tiny"})
     assert isinstance(system, MIDiffusion)
     return system
 
 
-def _opened(direction: Direction, patient: str, which: Sequence[int], side: int) -> VolumeGround:
+def opened(direction: Direction, patient: str, which: Sequence[int], side: int) -> VolumeSampler:
     """Open the source (0), the target (1) or both of a patient; foreground and range are those of what is opened."""
-    system, folder = _system(direction), DATA / direction.folder / patient
+    system, folder = system_of(direction), direction.path / patient
     files = {direction.modalities[i].key: folder / direction.files[i] for i in which}
     case, ports = Case(patient, patient, files), ports_of(system)
     if side < direction.side:
@@ -292,14 +238,16 @@ def _opened(direction: Direction, patient: str, which: Sequence[int], side: int)
     return whole(open_volumes(case, ports, system, settings, side=side))
 
 
-def _picture(direction: Direction, ground: VolumeGround, corner: NDArray[np.int64], side: int, which: int) -> Pictures:
+def _picture(
+    direction: Direction, sampler: VolumeSampler, corner: NDArray[np.int64], side: int, which: int
+) -> Pictures:
     """Return a slice of the target (side, side), or of the source with its neighbours (3, side, side)."""
     modality = direction.modalities[which]
-    found = unit(ground.read(corner, side)[modality.key].astype(np.float64), modality)
+    found = unit(sampler.read(corner, side)[modality.key].astype(np.float64), modality)
     return found[..., 0] if which else np.moveaxis(found, -1, 0)
 
 
-def _inside(ground: VolumeGround, place: tuple[int, int, int], side: int) -> tuple[slice, slice]:
-    extents = zip(ground.volumes[0].scan.shape[1:], ground.factors[1:], place[1:], strict=True)
+def _inside(sampler: VolumeSampler, place: tuple[int, int, int], side: int) -> tuple[slice, slice]:
+    extents = zip(sampler.volumes[0].scan.shape[1:], sampler.factors[1:], place[1:], strict=True)
     rows, columns = (slice(max(0, -start), min(side, int(extent / by + 1e-6) - start)) for extent, by, start in extents)
     return rows, columns

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.color import lab2rgb, rgb2lab
 
+from benchmarks.shared.places import RECIPES
 from benchmarks.shared.slide import lesson, sample
 from diffuscope.evaluation.metrics.paired import psnr, ssim
 from diffuscope.measurement.dab import area_error_percent, dice
@@ -27,7 +27,6 @@ NEAR = 10.0  # µm
 MPP = 0.5
 TILES = 24
 SAMPLED_AT_ONCE = 4
-RECIPES = Path(__file__).parents[2] / "src/diffuscope/training/recipes"
 COLUMNS = ("psnr_db", "ssim", "psnr_db_near", "dab_od_error", "area_error_percent", "dice")
 
 
@@ -172,7 +171,7 @@ def stain_all(model: Model, tiles: Tiles, *, quality: str | None = None) -> dict
     presets = model.system.presets
     settings = presets[quality] if quality else next(iter(presets.values()))
     he = tiles.he
-    if model.system.inputs[0].scale == "stain":
+    if model.system.input_rasters[0].scale == "stain":
         if not isinstance(tiles, HeldOut):
             raise ValueError(f"{model.name} takes normalised H&E, which {tiles.name} does not hold")
         he = tiles.normalised

@@ -18,7 +18,7 @@ from statistics import median
 
 import torch
 
-from benchmarks.shared.report import Goal, main
+from benchmarks.shared.figures import Goal
 from diffuscope import DEMO_MODEL, DEMO_SLIDE, load_model, run
 from diffuscope.devices import kept_memory, pick_device, pick_precision, threads
 from diffuscope.engine.compute import autocast
@@ -26,13 +26,14 @@ from diffuscope.engine.events import Finished, Started
 from diffuscope.jobs.compute import LANES
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.base import System
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 # Nearly all tissue. The first begins where a chunk does, as a whole slide; a drawn region begins anywhere, and every
 # cell of it lies in four chunks.
 REGION, DRAWN = Region(512, 1536, 1280, 1280), Region(640, 1856, 1216, 1216)
 WARM = Region(1024, 2048, 256, 256)
 ROUNDS = 3
+GOALS = {"ratio": Goal(low=0.95)}
 
 
 @kept_memory()
@@ -108,7 +109,3 @@ def measure() -> dict[str, float]:
         "bare_with_twice_the_batch": 1 / doubled,
         "threads": torch.get_num_threads(),
     }
-
-
-if __name__ == "__main__":
-    main(measure, {"ratio": Goal(low=0.95)})

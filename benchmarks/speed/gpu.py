@@ -1,16 +1,13 @@
 """How fast a GPU is through the whole path, what the path costs beside the bare loop, and whether it is right there.
 
-The bare loop is that of `benchmarks.efficiency`: it samples with inputs that lie ready. The path is
+The bare loop is that of `benchmarks.speed.efficiency`: it samples with inputs that lie ready. The path is
 `diffuscope.run` over a slide of 8192 px that is all tissue, so that its start tells little; the start is told
 apart. Each part has a time of its own, and one that fails is told and does not keep the others from being measured:
-less than four minutes on a machine without napari. Without a GPU it says so and ends. ``--out FOLDER`` keeps the
-profile.
+less than four minutes on a machine without napari. Without a GPU it says so and ends.
 """
 
 from __future__ import annotations
 
-import argparse
-import importlib.util
 import tempfile
 import time
 import traceback
@@ -20,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.shared.report import Goal, report
-from benchmarks.speed import efficiency
+from benchmarks.shared.figures import Goal
+from benchmarks.speed import efficiency, trainer
 from benchmarks.speed._large_slide import write_large_slide
 from benchmarks.speed._path import (
     SIDE,
@@ -86,7 +83,7 @@ def bare_recorded() -> Figures:
     settings, shape = next(iter(system.presets.values())), (system.tile, system.tile)
     image = {"he": np.random.default_rng(0).integers(0, 255, (*shape, 3), np.uint8)}
     for batch in BATCHES:
-        sampler = RecordedSampling(system, shape, settings, 0, batch, device)
+        sampler = RecordedSampling(system, shape, settings, 0, batch, device, tell=say)
         tiles = tuple(Tile((0, i), (0, 256 * i)) for i in range(batch))
         loaded = Loaded(tiles, (image,) * batch, ())
         stacked = loaded.stacked(batch, pinned=True)
@@ -133,16 +130,30 @@ def rims() -> Figures:
 
 def training() -> Figures:
     """Return the figures of `benchmarks.speed.trainer`."""
-    if importlib.util.find_spec("benchmarks.speed.trainer") is None:
-        say("  there is no benchmark of the trainer")
-        return {}
-    from benchmarks.speed import trainer  # type: ignore[attr-defined,unused-ignore]
-
     return {f"trainer_{key}": value for key, value in trainer.measure().items()}
 
 
-def measure(keep: Path) -> Figures:
-    """Measure part by part."""
+def measure(*, out: Path | None = None) -> Figures:
+    """Measure part by part.
+
+    Parameters
+    ----------
+    out : Path
+        Folder in which the profile is kept.
+    """
+    if not torch.cuda.is_available():
+        say("There is no GPU.")
+        return {}
+    card = torch.cuda.get_device_properties(0)
+    say(f"{card.name}, {card.total_memory / 1e9:.0f} GB, PyTorch {torch.__version__}")
+    with tempfile.TemporaryDirectory() as scratch:
+        keep = out or Path(scratch)
+        keep.mkdir(parents=True, exist_ok=True)
+        return measure_parts(keep)
+
+
+def measure_parts(keep: Path) -> Figures:
+    """Measure one part after the other, and leave the profile in a folder."""
     figures: Figures = {}
     begin = time.perf_counter()
 
@@ -186,19 +197,3 @@ def measure(keep: Path) -> Figures:
     figures["ratio_recorded"] = rate / figures.get(f"bare_recorded_at_{batch}", np.nan)
     figures["megapixels_per_second"] = figures.get("path_megapixels_per_second", np.nan)
     return figures
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--json", type=Path, metavar="FILE", help='write {"figures": {key: number}}')
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the profile is kept")
-    arguments = parser.parse_args()
-    if not torch.cuda.is_available():
-        say("There is no GPU.")
-    else:
-        card = torch.cuda.get_device_properties(0)
-        say(f"{card.name}, {card.total_memory / 1e9:.0f} GB, PyTorch {torch.__version__}")
-        with tempfile.TemporaryDirectory() as scratch:
-            keep = arguments.out or Path(scratch)
-            keep.mkdir(parents=True, exist_ok=True)
-            report(measure(keep), GOALS, arguments.json)

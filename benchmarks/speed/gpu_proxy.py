@@ -10,7 +10,7 @@ kernel does within itself is seen.
 The ratios are to the code at commit f429eea, whose counts lie in ``gpu_proxy.json``. To make them again::
 
     git worktree add /tmp/before f429eea
-    PYTHONPATH=/tmp/before/src:. python -m benchmarks.gpu_proxy --json counts.json
+    PYTHONPATH=/tmp/before/src:. python -m benchmarks gpu_proxy --json counts.json
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from benchmarks.shared.report import Goal, main
+from benchmarks.shared.figures import Goal
 from diffuscope import DEMO_MODEL, load_model
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.ports.settings import SampleSettings
@@ -44,6 +44,7 @@ BEFORE = Path(__file__).with_suffix(".json")
 # Operations that move nothing, and those whose first argument is written but not read.
 _IDLE = {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided", "_unsafe_view"}
 _OVERWRITING = {"copy_", "fill_", "zero_"}
+GOALS = {"launches_ratio": Goal(high=1 / 3), "bytes_ratio": Goal(high=1 / 3)}
 
 
 def _zeros(x: Tensor) -> np.ndarray:
@@ -204,7 +205,7 @@ def count(system: System, settings: SampleSettings, batch: int = BATCH) -> Count
             port.key: torch.empty((batch, len(port.channels), side, side), device=CUDA).contiguous(
                 memory_format=torch.channels_last
             )
-            for port in system.inputs
+            for port in system.input_rasters
         }
         noise = TileNoise(0, [(0, number * (side - system.overlap)) for number in range(batch)], side, side, CUDA)
         # Not inference mode: operations would reach the counting before they are taken apart.
@@ -229,8 +230,3 @@ def measure() -> dict[str, float]:
         "launches_ratio": launches / before["launches_per_tile"],
         "bytes_ratio": size / before["bytes_per_tile"],
     }
-
-
-if __name__ == "__main__":
-    third = Goal(high=1 / 3)
-    main(measure, {"launches_ratio": third, "bytes_ratio": third})

@@ -16,7 +16,7 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from benchmarks.shared.report import Goal, main
+from benchmarks.shared.figures import Goal
 from diffuscope import devices
 from diffuscope.diffusion.noise import TileNoise, key_of, normal, words
 from diffuscope.networks import fused, twins
@@ -25,6 +25,14 @@ from diffuscope.networks.unet import ModulatedUNet
 
 BATCH, SIDE, WIDTHS = 16, 272, (32, 48, 64, 96)
 STREAM = {"seed": 7, "port": "ihc", "sample": 0, "step": 3}
+GOALS = {
+    "kernels_run": Goal(low=1.0),
+    "words_right": Goal(low=1.0),
+    "norm_error": Goal(high=1e-5),
+    "norm_gradient_error": Goal(high=1e-4),
+    "normals_error": Goal(high=1e-5),
+    "network_error": Goal(high=1e-4),
+}
 
 
 def measure() -> dict[str, float]:
@@ -182,12 +190,3 @@ def graphed(call: Callable[[], object]) -> Callable[[], None]:
     with torch.cuda.graph(graph):
         call()
     return graph.replay
-
-
-if __name__ == "__main__":
-    exact = {"norm_error": 1e-5, "norm_gradient_error": 1e-4, "normals_error": 1e-5, "network_error": 1e-4}
-    main(
-        measure,
-        {key: Goal(low=1.0) for key in ("kernels_run", "words_right")}
-        | {key: Goal(high=error) for key, error in exact.items()},
-    )

@@ -18,47 +18,28 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 import psutil
 
-from benchmarks.shared.report import Goal, main
-from diffuscope import DEMO_MODEL, DEMO_SLIDE, open_result, run
-from diffuscope.engine import tiles as engine
-from diffuscope.results.computed import Computed
+from benchmarks.shared.figures import Goal
+from diffuscope import open_result
+from diffuscope.engine.tiles import BEHIND
 from diffuscope.results.ledger import Ledger
-from diffuscope.sample_data import sample_path
 
 RUNS, KILLS, TILES = 20, 3, 9
-REGION = "640,1856,700,700"
-
-
-def child(out: Path, log: Path, workers: int | None) -> None:
-    """Go on with a run, and log the place of every tile when it is computed."""
-    put = engine._Writer.put
-
-    def logged(self: object, item: Computed) -> None:
-        with log.open("a") as file:
-            file.write(" ".join(map(str, item.tile.index)) + "\n")
-        put(self, item)
-
-    with patch.object(engine._Writer, "put", logged):
-        for _ in run(
-            DEMO_MODEL,
-            sample_path(DEMO_SLIDE),
-            out,
-            region=REGION,
-            steps=2,
-            workers=workers,
-            resume=True,
-        ):
-            pass
+GOALS = {
+    "kills": Goal(low=RUNS),
+    "identical": Goal(low=RUNS),
+    "cluster_identical": Goal(low=1),
+    # Computed, and waiting behind the writer or with it, when the kill came.
+    "tiles_redone_max": Goal(high=BEHIND + 1),
+}
 
 
 def start(out: Path, log: Path, workers: int = 0) -> subprocess.Popen[bytes]:
-    """Start `child` in a process group of its own."""
-    line = [sys.executable, "-m", "benchmarks.speed.kills", "--child", str(out), str(log), str(workers)]
+    """Start a run that logs its tiles, in a process group of its own."""
+    line = [sys.executable, "-m", "benchmarks.speed._logged_run", str(out), str(log), str(workers)]
     return subprocess.Popen(line, stdout=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
 
 
@@ -148,12 +129,3 @@ def measure() -> dict[str, float]:
         "tiles_redone_max": max(again for _, _, again in found),
         "cluster_identical": int(on_cluster == whole),
     }
-
-
-if __name__ == "__main__":
-    if sys.argv[1:2] == ["--child"]:
-        child(Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]) or None)
-    else:
-        # Computed, and waiting behind the writer or with it, when the kill came.
-        goals = {"kills": Goal(low=RUNS), "identical": Goal(low=RUNS), "cluster_identical": Goal(low=1)}
-        main(measure, goals | {"tiles_redone_max": Goal(high=engine.BEHIND + 1)})

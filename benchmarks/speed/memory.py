@@ -13,52 +13,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Mapping
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, ClassVar
-from unittest.mock import patch
 
 import numpy as np
 import psutil
 import zarr
-from torch import Tensor
 
-from benchmarks.shared.report import Goal, main
-from diffuscope import run
-from diffuscope.engine.events import Finished, Started
-from diffuscope.ports.raster import Raster
-from diffuscope.ports.settings import SampleSettings
+from benchmarks.shared.figures import Goal
+from benchmarks.speed._copy_run import SLIDE
 from diffuscope.results.layout import create_images
 from diffuscope.results.pyramid import update_pyramid
-from diffuscope.systems.base import Estimate, Noise, Tiled
 from diffuscope.tiling.boxes import CHUNK
 
 SIDES = (4096, 16384, 65536)
 BLOB = 1024
-SLIDE = Raster(name="H&E", key="he", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0))
-COPY = Raster(name="copy", key="copy", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0))
-
-
-class Copy(Tiled):
-    """Gives back what it gets."""
-
-    inputs, outputs, tile, overlap = (SLIDE,), (COPY,), 288, 32
-    presets: ClassVar = {"fast": SampleSettings(sampler="ddim", steps=1)}
-
-    def sample(
-        self,
-        inputs: Mapping[str, Tensor],
-        noise: Noise,  # noqa: ARG002
-        settings: SampleSettings,  # noqa: ARG002
-    ) -> Generator[Estimate, None, dict[str, Tensor]]:
-        """Return the input."""
-        yield Estimate(1, 1, {"copy": inputs["he"]})
-        return {"copy": inputs["he"]}
-
-    def loss(self, batch: Mapping[str, Tensor], generator: Any) -> dict[str, Tensor]:
-        """Nothing is learned."""
-        raise NotImplementedError
+GOALS = {
+    "rss_64k_over_4k": Goal(high=1.10),
+    "rss_64k_minus_4k_mb": Goal(high=64.0),
+    "plan_seconds": Goal(high=5.0),
+}
 
 
 def write_slide(path: Path, side: int) -> None:
@@ -78,27 +51,9 @@ def write_slide(path: Path, side: int) -> None:
         update_pyramid(levels, chunks)
 
 
-def child(slide: Path, out: Path) -> None:
-    """Run the stand-in over a slide; print the seconds of planning and of running."""
-    card = SimpleNamespace(title="copy")
-    model = SimpleNamespace(name="copy", system=Copy(), path=slide, hash="", card=card)
-    with patch("diffuscope.jobs.prepare.load_model", lambda _: model):
-        start = time.perf_counter()
-        events = run("copy", slide, out)
-        planned = time.perf_counter() - start
-        tiles, seconds = 0, 0.0
-        for event in events:
-            if isinstance(event, Started):
-                tiles = event.tiles
-            if isinstance(event, Finished):
-                assert event.complete
-                seconds = event.seconds
-    print(json.dumps({"plan_seconds": planned, "tiles": tiles, "seconds": seconds}))
-
-
 def watch(slide: Path, out: Path) -> tuple[float, dict[str, float]]:
     """Return the peak resident memory in MB of a run in a process of its own, and what it says of itself."""
-    line = [sys.executable, "-m", "benchmarks.speed.memory", "--child", str(slide), str(out)]
+    line = [sys.executable, "-m", "benchmarks.speed._copy_run", str(slide), str(out)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(line, stdout=subprocess.PIPE, env=environment)  # noqa: S603
     assert process.stdout is not None
@@ -133,11 +88,3 @@ def measure() -> dict[str, float]:
     figures["rss_64k_over_4k"] = peaks["64k"] / peaks["4k"]
     figures["rss_64k_minus_4k_mb"] = peaks["64k"] - peaks["4k"]
     return figures
-
-
-if __name__ == "__main__":
-    if sys.argv[1:2] == ["--child"]:
-        child(Path(sys.argv[2]), Path(sys.argv[3]))
-    else:
-        goals = {"rss_64k_over_4k": 1.10, "rss_64k_minus_4k_mb": 64.0, "plan_seconds": 5.0}
-        main(measure, {key: Goal(high=bound) for key, bound in goals.items()})

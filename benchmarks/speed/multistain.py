@@ -16,14 +16,14 @@ from statistics import median
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.shared.report import Goal, main
+from benchmarks.shared.figures import Goal
 from diffuscope import DEMO_SLIDE, run
 from diffuscope.engine.events import Finished
 from diffuscope.model.folder import save_model
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.base import System
 from diffuscope.systems.registry import build_system
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 # All tissue, a few tiles.
 REGION = Region(800, 1920, 400, 400)
@@ -38,6 +38,7 @@ CARD = {
     "trained_on": "nothing",
     "simulated": True,
 }
+GOALS = {"ratio": Goal(high=1.0), "ratio_of_operations": Goal(high=1.0)}
 
 
 def models(folder: Path) -> dict[str, Path]:
@@ -103,7 +104,3 @@ def measure() -> dict[str, float]:
         "seconds_two_models": median(single),
         "threads": torch.get_num_threads(),
     }
-
-
-if __name__ == "__main__":
-    main(measure, {"ratio": Goal(high=1.0), "ratio_of_operations": Goal(high=1.0)})

@@ -8,7 +8,7 @@ from file to result on disk. ``speedup_same_windows``: MONAI is given the engine
 windows are where the engine's own work (noise at every step, blending, results that survive a kill) weighs most.
 ``speedup_same_memory`` gives MONAI the engine's rule for freed memory besides (`diffuscope.devices.kept_memory`).
 Each of MONAI's runs has a process of its own, after one batch to warm up. ``speedup_ancestral``: all T steps over the
-default ones on one tile; that the default costs no quality is measured by ``benchmarks.steps``.
+default ones on one tile; that the default costs no quality is measured by ``python -m benchmarks steps``.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from monai.inferers import SlidingWindowInferer
 from monai.networks.schedulers import DDIMScheduler
 from torch import Tensor
 
-from benchmarks.quality.seams import border_ratio, texture_ratio
-from benchmarks.shared.report import Goal, main
+from benchmarks.shared.borders import border_ratio, texture_ratio
+from benchmarks.shared.figures import Goal
 from benchmarks.shared.slide import lesson, sample
 from diffuscope import DEMO_MODEL, DEMO_SLIDE, load_model, open_result, run
 from diffuscope.devices import kept_memory, threads
@@ -37,7 +37,8 @@ from diffuscope.engine.tiles import run_tiles
 from diffuscope.jobs.compute import LANES
 from diffuscope.results.canvas import Canvas
 from diffuscope.sample_data import sample_path
-from diffuscope.tiling.plan import Region, Tile, make_plan
+from diffuscope.tiling.plan import Tile, make_plan
+from diffuscope.tiling.region import Region
 
 # 18 × 18 windows of MONAI's (18·96 + 32 px); within the engine's grid 7 × 7 tiles (7·256 - 32 px of its 7·256 - 16).
 REGION = Region(288, 1056, 1760, 1760)
@@ -46,6 +47,12 @@ TISSUE = Region(544, 1824, 992, 992)
 WINDOW, OVERLAP, BATCH = 128, 32, 4
 SEGMENTATION_STEPS = 5
 CPU = torch.device("cpu")
+GOALS = {
+    "speedup_monai": Goal(low=3.0),
+    "speedup_same_windows": Goal(low=1.0),
+    "seam_ratio": Goal(high=1.02),
+    "texture_ratio": Goal(low=0.95, high=1.05),
+}
 
 
 def monai_seconds(window: int, overlap: int, batch: int, precision: str, keep: bool) -> float:
@@ -110,7 +117,7 @@ def engine_seconds(he: np.ndarray) -> tuple[float, int]:
     system.tile, system.overlap = WINDOW, OVERLAP
     side = he.shape[0] - OVERLAP
     plan = make_plan(
-        slide_shape=he.shape[:2], factor=1.0, tile=WINDOW, overlap=OVERLAP, region=Region(0, 0, side, side)
+        shape=he.shape[:2], factors=(1.0, 1.0), tile=WINDOW, overlap=OVERLAP, region=Region(0, 0, side, side)
     )
 
     def read(tile: Tile) -> dict[str, np.ndarray]:
@@ -182,15 +189,3 @@ def measure() -> dict[str, float]:
         "seam_ratio_of_the_slide": border_ratio(slide[part], tile_, overlap, TISSUE),
         "texture_ratio_of_the_slide": texture_ratio(slide[part], tile_, overlap, TISSUE),
     }
-
-
-if __name__ == "__main__":
-    main(
-        measure,
-        {
-            "speedup_monai": Goal(low=3.0),
-            "speedup_same_windows": Goal(low=1.0),
-            "seam_ratio": Goal(high=1.02),
-            "texture_ratio": Goal(low=0.95, high=1.05),
-        },
-    )

@@ -4,7 +4,7 @@ Both train the system of the shipped CD3 recipe, on batches of 64 crops, compile
 and one averaging. The bare loop's batches lie on the device; the trainer's are ready to be copied there in `ratio`, and
 made as the recipe says in `ratio_whole` and `wait_share`. `syncs` tells how often a step makes the CPU wait for the
 device, which then runs dry: batch, loss, gradient. Where there is no CUDA device the figures are those of
-`benchmarks.training`.
+`benchmarks.speed.training`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from benchmarks.shared.report import Goal, main
+from benchmarks.shared.figures import Goal
 from benchmarks.shared.scores import restained_data, shipped_recipe
 from benchmarks.speed import training
 from diffuscope.devices import pick_precision
@@ -37,6 +37,12 @@ BATCH = 64
 SECONDS, WARM = 5.0, 10
 # Sources are read and painted by the rule before the first step; a few do, and the crops cost the same.
 SOURCES = 3
+GOALS = {
+    "syncs": Goal(high=0),
+    "ratio": Goal(low=0.9),
+    "ratio_whole": Goal(low=0.9),
+    "wait_share": Goal(high=0.05),
+}
 
 
 def measure() -> dict[str, float]:
@@ -146,8 +152,3 @@ def _recipe() -> Recipe:
 
 def _on(batch: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:
     return {key: value.to(device) for key, value in batch.items()}
-
-
-if __name__ == "__main__":
-    goals = {"syncs": Goal(high=0), "ratio": Goal(low=0.9), "ratio_whole": Goal(low=0.9), "wait_share": Goal(high=0.05)}
-    main(measure, goals)

@@ -20,7 +20,7 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from benchmarks.shared.report import Goal, main
+from benchmarks.shared.figures import Goal
 from benchmarks.shared.scores import shipped_recipe
 from diffuscope.devices import pick_device, pick_precision
 from diffuscope.sample_data import sample_path
@@ -33,6 +33,7 @@ from diffuscope.training.recipe import Optimisation, Recipe, load_recipe
 from diffuscope.training.trainer import fit
 
 STEPS, WARM, TURNS = 12, 2, 3
+GOALS = {"ratio": Goal(low=0.95), "wait_share": Goal(high=0.05), "wait_share_pairs": Goal(high=0.05)}
 
 
 def bare(recipe: Recipe, batches: list[Mapping[str, Tensor]]) -> float:
@@ -118,7 +119,3 @@ def _cost(batch_at: Callable[[int], object]) -> float:
         batch_at(number)
         times.append(perf_counter() - begin)
     return median(times)
-
-
-if __name__ == "__main__":
-    main(measure, {"ratio": Goal(low=0.95), "wait_share": Goal(high=0.05), "wait_share_pairs": Goal(high=0.05)})

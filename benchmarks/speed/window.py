@@ -17,7 +17,7 @@ import napari
 import numpy as np
 from qtpy.QtCore import QEventLoop, Qt, QTimer
 
-from benchmarks.shared.report import Goal, main
+from benchmarks.shared.figures import Goal
 from diffuscope import DEMO_MODEL
 from diffuscope.plugin.layers.live import PREVIEW
 
@@ -26,6 +26,12 @@ BEAT_SECONDS = 0.005
 IDLE_SECONDS, RUN_SECONDS = 10.0, 30.0
 #: A way around on the slide, in parts of its size.
 ORBIT = 0.15
+GOALS = {
+    "first_pixels_s": Goal(high=2.0),
+    "cancel_s": Goal(high=1.0),
+    "stall_p99_ms": Goal(high=50.0),
+    "stall_max_ms": Goal(high=100.0),
+}
 
 
 def measure() -> dict[str, float]:
@@ -124,13 +130,3 @@ def told(late: list[float], when: str) -> dict[str, float]:
         f"stall_p99_{when}ms": 1000 * float(np.percentile(late, 99)),
         f"stall_max_{when}ms": 1000 * max(late),
     }
-
-
-if __name__ == "__main__":
-    goals = {
-        "first_pixels_s": Goal(high=2.0),
-        "cancel_s": Goal(high=1.0),
-        "stall_p99_ms": Goal(high=50.0),
-        "stall_max_ms": Goal(high=100.0),
-    }
-    main(measure, goals)

@@ -33,6 +33,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, small_slid
     return out
 
 
+@pytest.mark.slow
 def test_two_workers_give_the_bits_of_one_process(tmp_path, tiny_model, small_slide, alone, assert_same):
     out = tmp_path / "out.ome.zarr"
     events = list(run(tiny_model, small_slide, out, steps=STEPS, threads=1, workers=2))
@@ -42,6 +43,7 @@ def test_two_workers_give_the_bits_of_one_process(tmp_path, tiny_model, small_sl
     assert open_result(out).record["compute"] == open_result(alone).record["compute"]
 
 
+@pytest.mark.slow
 def test_what_else_this_process_computes_stays_here(tmp_path, tiny_model, small_slide):
     for _ in run(tiny_model, small_slide, tmp_path / "out.ome.zarr", steps=STEPS, threads=1, workers=1):
         with pytest.raises(ValueError, match="No clients found"):
@@ -52,6 +54,7 @@ def test_what_else_this_process_computes_stays_here(tmp_path, tiny_model, small_
         distributed.default_client()
 
 
+@pytest.mark.slow
 def test_a_scheduler_is_asked_what_its_workers_have(tmp_path, tiny_model, small_slide, alone, cluster, assert_same):
     out = tmp_path / "out.ome.zarr"
     list(run(tiny_model, small_slide, out, steps=STEPS, scheduler=cluster.scheduler_address))
@@ -59,6 +62,7 @@ def test_a_scheduler_is_asked_what_its_workers_have(tmp_path, tiny_model, small_
     assert_same(out, alone)
 
 
+@pytest.mark.slow
 def test_the_tiles_of_a_killed_worker_are_computed_by_another(
     tmp_path, tiny_model, small_slide, alone, cluster, assert_same
 ):
@@ -74,6 +78,7 @@ def test_the_tiles_of_a_killed_worker_are_computed_by_another(
     assert_same(out, alone)
 
 
+@pytest.mark.slow
 def test_a_run_begun_here_goes_on_elsewhere(tmp_path, tiny_model, small_slide, alone, cluster, assert_same):
     out = tmp_path / "out.ome.zarr"
     done: list[TileDone] = []
@@ -84,6 +89,7 @@ def test_a_run_begun_here_goes_on_elsewhere(tmp_path, tiny_model, small_slide, a
     assert_same(out, alone)
 
 
+@pytest.mark.slow
 def test_cancelling_a_cluster_keeps_what_came(tmp_path, tiny_model, small_slide, cluster):
     out = tmp_path / "out.ome.zarr"
     done: list[TileDone] = []
@@ -101,6 +107,7 @@ def test_cancelling_a_cluster_keeps_what_came(tmp_path, tiny_model, small_slide,
     assert 1 <= result.done < result.tiles
 
 
+@pytest.mark.slow
 def test_another_file_under_the_same_path_is_refused(tiny_model, small_slide, cluster):
     from dataclasses import replace
 
@@ -138,6 +145,7 @@ def test_another_file_under_the_same_path_is_refused(tiny_model, small_slide, cl
         ({"workers": 2, "scheduler": "tcp://127.0.0.1:9"}, "choose one"),
     ],
 )
+@pytest.mark.slow
 def test_what_cannot_be_asked_is_one_sentence(tmp_path, tiny_model, small_slide, asked, words, monkeypatch):
     with pytest.raises(InputError, match=words):
         run(tiny_model, small_slide, tmp_path / "out.ome.zarr", steps=STEPS, **asked)

@@ -22,6 +22,7 @@ from diffuscope.evaluation.fields import FIELD, fields
 from diffuscope.evaluation.found import of_result
 from diffuscope.evaluation.metrics.features import RandomConvFeatures
 from diffuscope.evaluation.metrics.sets import set_figures
+from diffuscope.events import finish
 from diffuscope.results.result import open_result
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import open_scan, read_region, tissue_mask
@@ -53,7 +54,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def made(data: Path, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     out = tmp_path_factory.mktemp("out") / "report"
-    return out, evaluate(tiny_model, data, out, settings=QUICK, mpp=0.5)
+    return out, finish(evaluate(tiny_model, data, out, settings=QUICK, mpp=0.5)).report
 
 
 def test_figures_are_those_of_the_results_that_were_kept(data: Path, made: tuple[Path, dict]):
@@ -108,13 +109,15 @@ def test_a_report_goes_on_and_takes_the_results_that_are_there(
     (out / "report.json").unlink()
     shutil.rmtree(out / "predictions" / "b.ome.zarr")
     kept = (out / "predictions" / "a.ome.zarr" / ".zattrs").stat().st_mtime_ns
-    told: list[object] = []
-    again = evaluate(tiny_model, data, out, settings=QUICK, mpp=0.5, resume=True, follow=told.append)
+    *told, done = evaluate(tiny_model, data, out, settings=QUICK, mpp=0.5, resume=True)
+    again = done.report
     assert again["summary"] == made[1]["summary"]
     assert (out / "predictions" / "a.ome.zarr" / ".zattrs").stat().st_mtime_ns == kept
-    assert sum(type(event).__name__ == "Finished" for event in told) == 1
+    # Only the case whose result is missing is run, and counts by its tiles.
+    assert {event.what.partition(", ")[0].partition(": ")[2] for event in told if ", " in event.what} == {"b"}
+    assert [event.done for event in told] == sorted(event.done for event in told) and told[-1].total == 3
     with pytest.raises(InputError, match=r"was begun with seed 5 and this run asks for 6"):
-        evaluate(tiny_model, data, out, settings=Settings(steps=2, threads=1, seed=6), mpp=0.5, resume=True)
+        finish(evaluate(tiny_model, data, out, settings=Settings(steps=2, threads=1, seed=6), mpp=0.5, resume=True))
 
 
 def test_finished_pictures_are_judged_without_the_model(data: Path, made: tuple[Path, dict], tiny_model: Path):
@@ -123,9 +126,9 @@ def test_finished_pictures_are_judged_without_the_model(data: Path, made: tuple[
     (perfect / "ihc").mkdir(parents=True)
     for number, name in enumerate(PLACES):
         shutil.copy(data / f"ihc{number}.png", perfect / "ihc" / f"{name}.png")
-    report = evaluate(
-        tiny_model, data, out, predictions=perfect, mpp=0.5, against=made[0], follow=lambda _e: pytest.fail("was run")
-    )
+    *cases, done = evaluate(tiny_model, data, out, predictions=perfect, mpp=0.5, against=made[0])
+    report = done.report
+    assert [event.done for event in cases] == [0, 1, 2]  # nothing was run
     assert report["summary"]["ssim"]["value"] == pytest.approx(1) and report["summary"]["mse"]["value"] == 0
     assert report["summary"]["dab_dice"]["value"] == 1 and "psnr" not in report["summary"]
     assert report["sets"]["model"]["fid"] == pytest.approx(0, abs=1e-6)
@@ -133,7 +136,7 @@ def test_finished_pictures_are_judged_without_the_model(data: Path, made: tuple[
     assert test["difference"] == pytest.approx(1 - made[1]["summary"]["ssim"]["value"])
     assert test["permutation_p"] == 0.5  # two patients
     assert not any("demonstration" in notice for notice in report["notices"])
-    flat = evaluate(tiny_model, data, out, predictions=perfect / "ihc", mpp=0.5, overwrite=True)
+    flat = finish(evaluate(tiny_model, data, out, predictions=perfect / "ihc", mpp=0.5, overwrite=True)).report
     assert flat["summary"] == report["summary"]
     (perfect / "ihc" / "b.png").unlink()
     with pytest.raises(InputError, match="no picture of case b"):
@@ -150,13 +153,13 @@ def test_a_case_that_cannot_be_used_is_left_out_and_told(data: Path, tiny_model:
     pictures.mkdir()
     for number, name in enumerate(PLACES):
         shutil.copy(data / f"he{number}.png", pictures / f"{name}.png")
-    report = evaluate(tiny_model, broken, tmp_path / "report", predictions=pictures, mpp=0.5)
+    report = finish(evaluate(tiny_model, broken, tmp_path / "report", predictions=pictures, mpp=0.5)).report
     assert [row["case"] for row in report["cases"]] == ["a"]
     told = "\n".join(report["notices"])
     assert "Case b was left out: ihc1.png is truncated" in told and "ihc2.png has 1 channel, but" in told
     assert "one patient or slide (p): an anecdote" in told and report["summary"]["ssim"]["low"] is None
     with pytest.raises(InputError, match=r"none of 3 cases .*µm/px"):
-        evaluate(tiny_model, broken, tmp_path / "none", predictions=pictures)
+        finish(evaluate(tiny_model, broken, tmp_path / "none", predictions=pictures))
     assert not (tmp_path / "none").exists()
 
 
@@ -164,7 +167,7 @@ def test_a_case_that_cannot_be_used_is_left_out_and_told(data: Path, tiny_model:
     ("there", "more", "said"),
     [
         ("report.json", {}, "exists already"),
-        ("thesis.tex", {"overwrite": True}, "something else than a report"),
+        ("thesis.tex", {"overwrite": True}, "is not a report and is never overwritten"),
         ("report.json", {"overwrite": True, "resume": True}, "choose one"),
         ("report.json", {"overwrite": True, "settings": Settings(sampler="magic")}, 'no sampler "magic"'),
         ("report.json", {"overwrite": True, "against": "nowhere"}, "no report that this version reads"),

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from patience import SECONDS
 
 from diffuscope import open_result, run
 from diffuscope.cli import app
@@ -41,12 +42,12 @@ def small_disk(tmp_path: Path):
     mount = shutil.which("mount")
     if mount is not None and sys.platform == "linux":
         line = [mount, "-t", "tmpfs", "-o", f"size={SMALL}", "tmpfs", str(place)]
-        subprocess.run(line, capture_output=True, check=False, timeout=60)
+        subprocess.run(line, capture_output=True, check=False, timeout=SECONDS)
     # What mount answers is not enough: sandboxes say yes and do nothing, and then the machine's own disk would fill up.
     if shutil.disk_usage(place).total > SMALL:
         pytest.skip("mounting a small disk needs Linux and root")
     yield place
-    subprocess.run(["umount", "-l", str(place)], check=True, timeout=60)
+    subprocess.run(["umount", "-l", str(place)], check=True, timeout=SECONDS)
 
 
 def test_a_disk_that_fills_up_ends_in_one_sentence_and_the_run_goes_on_later(

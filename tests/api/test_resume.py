@@ -10,13 +10,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from patience import SECONDS
 
 from diffuscope import open_result, run
 from diffuscope.engine.events import Finished, Started, TileDone
 from diffuscope.errors import InputError
+from diffuscope.events import finish
 from diffuscope.results.ledger import Ledger
 
-STEPS = 40
+STEPS = 8
+# So many that a run is still at work when it is killed.
+LONG = 40
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +46,14 @@ def begin(tiny_model: Path, small_slide: Path, out: Path, tiles: int = 2) -> Non
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL to send")
-def test_a_killed_run_goes_on_to_the_same_bits(tmp_path, tiny_model, small_slide, whole, assert_same):
+@pytest.mark.slow
+def test_a_killed_run_goes_on_to_the_same_bits(tmp_path, tiny_model, small_slide, assert_same):
     out = tmp_path / "out.ome.zarr"
     command = [sys.executable, "-m", "diffuscope", "run", str(tiny_model), str(small_slide), "-o", str(out)]
-    command += ["--steps", str(STEPS), "--resume"]
+    command += ["--steps", str(LONG), "--resume"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + SECONDS
     try:
         while len(list(Ledger(out / "tiles" / "ledger"))) < 2:
             assert process.poll() is None, process.stderr.read()
@@ -61,16 +66,18 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path, tiny_model, small_slide
     result = open_result(out)
     assert not result.complete
     assert entered < result.tiles
-    [started, *events] = run(tiny_model, small_slide, out, steps=STEPS, resume=True)
+    [started, *events] = run(tiny_model, small_slide, out, steps=LONG, resume=True)
     assert isinstance(started, Started)
     assert entered <= started.done <= entered + 1
     computed = [event for event in events if isinstance(event, TileDone)]
     assert len(computed) == result.tiles - started.done
     assert isinstance(events[-1], Finished) and events[-1].complete
-    assert_same(out, whole)
+    finish(run(tiny_model, small_slide, tmp_path / "whole.ome.zarr", steps=LONG, threads=1))
+    assert_same(out, tmp_path / "whole.ome.zarr")
     assert not (out / "tiles").exists()
 
 
+@pytest.mark.slow
 def test_a_script_that_fails_in_the_middle_of_a_run_ends_and_can_go_on(
     tmp_path, tiny_model, small_slide, whole, assert_same
 ):
@@ -82,7 +89,7 @@ for event in events:
     if type(event).__name__ == "TileDone":
         raise RuntimeError("the user's own mistake")
 """
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=SECONDS, check=False)
     assert ended.returncode == 1
     assert "the user's own mistake" in ended.stderr
     [started, *_] = run(tiny_model, small_slide, out, steps=STEPS, resume=True)

@@ -21,7 +21,7 @@ from diffuscope.results.result import is_result, open_result
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.registry import build_system
 from diffuscope.systems.staindiffuser.config import StainDiffuserConfig
-from diffuscope.tiling.plan import Region, parse_region
+from diffuscope.tiling.region import Region, parse_region
 
 CARD = {
     "title": "untrained",
@@ -283,11 +283,11 @@ def test_open_tells_slides_from_results(tmp_path, model, slide):
 
 def test_a_finished_result_is_exported_and_an_incomplete_one_is_not(tmp_path, model, slide):
     go(model, slide, tmp_path / "out")
-    path = verbs.export(tmp_path / "out", tmp_path / "out.ome.tif", layer="ihc")
+    path = verbs.finish(verbs.export(tmp_path / "out", tmp_path / "out.ome.tif", layer="ihc")).path
     assert tifffile.imread(path).shape == (200, 300, 3)
     list(verbs.run(model, slide, tmp_path / "part", steps=1, device="cpu", cancelled=lambda: True))
     with pytest.raises(InputError, match="incomplete"):
-        verbs.export(tmp_path / "part", tmp_path / "part.ome.tif")
+        verbs.finish(verbs.export(tmp_path / "part", tmp_path / "part.ome.tif"))
 
 
 def test_tiles_near_the_view_come_first(tmp_path, model, slide):

@@ -71,6 +71,7 @@ def test_gamma_is_a_number_of_the_run_which_its_record_repeats(tmp_path, slide, 
         assert refused.exit_code == 2 and sentence in refused.stderr
 
 
+@pytest.mark.slow
 def test_resumed_or_sent_to_a_worker_the_values_are_the_same(tmp_path, slide, folder, assert_same):
     pytest.importorskip("distributed")
     whole = go(folder, slide, tmp_path / "whole.ome.zarr")

@@ -138,13 +138,13 @@ def test_a_resumed_run_keeps_the_statistics_it_was_begun_with(tmp_path, echo, sm
     def never(*_, **__):
         raise AssertionError("measured again")
 
-    monkeypatch.setattr("diffuscope.jobs.scaling.slide_stains", never)
+    monkeypatch.setattr("diffuscope.scans.Scan.stains", never)
     np.testing.assert_array_equal(go(echo, small_slide, tmp_path / "out", resume=True), whole)
 
 
 def test_a_worker_normalises_by_what_it_is_sent(tmp_path, echo, small_slide, pixels, statistics, monkeypatch):
     job = prepared(echo, small_slide, tmp_path / "out")
-    monkeypatch.delattr("diffuscope.jobs.scaling.measure_stains")
+    monkeypatch.delattr("diffuscope.stains.measure_stains")
     work = pickle.loads(pickle.dumps(job.work))
     tile = job.plan.at(4, 5)
     [answer] = work((tile,)).computed

@@ -15,7 +15,7 @@ from diffuscope.model.folder import load_model, save_model
 from diffuscope.results.result import TABLE, open_result
 from diffuscope.stains import dab_density
 from diffuscope.systems.registry import build_system
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 CARD = {
     "title": "Untrained",

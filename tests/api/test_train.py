@@ -118,7 +118,8 @@ def test_what_is_in_the_way_stays(user: Path, tmp_path: Path, tiny_model: Path):
     with pytest.raises(InputError, match="exists already"):
         train(user / "recipe.yaml", tiny_model)
     (tmp_path / "other.training").mkdir()
-    with pytest.raises(InputError, match="in the way and no training"):
+    (tmp_path / "other.training" / "notes.txt").touch()
+    with pytest.raises(InputError, match="is not a training of Diffuscope and is never overwritten"):
         train(user / "recipe.yaml", tmp_path / "other", overwrite=True)
 
 

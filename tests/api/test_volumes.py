@@ -23,7 +23,7 @@ from diffuscope.jobs.prepare import prepare
 from diffuscope.model.folder import save_model
 from diffuscope.results.result import open_result
 from diffuscope.scans import open_volume
-from diffuscope.scans.volume import read_volume
+from diffuscope.scans.box import read_volume
 from diffuscope.systems import registry
 
 sitk = pytest.importorskip("SimpleITK")
@@ -154,7 +154,7 @@ def test_a_volume_of_another_spacing_is_resampled_in_its_slices_only(tmp_path, m
     expected = read_volume(volume.voxels, z=0, y=0, x=0, depth=4, height=30, width=25, factors=by)[..., 0]
     shown = image != -1000
     np.testing.assert_allclose(image[shown], np.clip(expected, -200, 300)[shown], atol=1e-3)
-    out = verbs.export(tmp_path / "out", tmp_path / "out.nii.gz")
+    out = verbs.finish(verbs.export(tmp_path / "out", tmp_path / "out.nii.gz")).path
     there = sitk.ReadImage(str(out))
     assert there.GetSpacing() == pytest.approx((1.0, 1.0, 5.0)) and there.GetSize() == (25, 30, 4)
     corner = there.TransformContinuousIndexToPhysicalPoint((-0.5, -0.5, 0))
@@ -162,7 +162,7 @@ def test_a_volume_of_another_spacing_is_resampled_in_its_slices_only(tmp_path, m
     np.testing.assert_allclose(corner, same, atol=1e-4)
 
 
-@settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     order=st.permutations(range(3)),
     signs=st.tuples(*[st.sampled_from([-1.0, 1.0])] * 3),
@@ -181,7 +181,7 @@ def test_an_exported_nifti_lies_on_its_input_whatever_its_directions(
     path = write(folder / "ct.nii.gz", voxels, spacing=spacing, origin=origin, turn=turn)
     list(verbs.run(model("hounsfield"), path, folder / "out", device="cpu", threads=1, slices="3:8", region="3,2,8,9"))
     before = nibabel.load(path)
-    after = nibabel.load(verbs.export(folder / "out", folder / "out.nii.gz"))
+    after = nibabel.load(verbs.finish(verbs.export(folder / "out", folder / "out.nii.gz")).path)
     assert after.shape == before.shape
     np.testing.assert_allclose(after.affine, before.affine, atol=1e-3)
     found, given_voxels = np.asarray(after.dataobj), np.asarray(before.dataobj)
@@ -193,12 +193,12 @@ def test_an_exported_nifti_lies_on_its_input_whatever_its_directions(
 def test_a_stack_has_the_size_of_its_voxels_and_ome_zarr_its_own(tmp_path, model):
     path = write(tmp_path / "ct.nrrd", head().astype(np.int16), spacing=(3.0, 0.98, 0.98))  # NIfTI has float32
     image = go(model("hounsfield"), path, tmp_path / "out", "copy", slices="2:6")
-    with tifffile.TiffFile(verbs.export(tmp_path / "out", tmp_path / "out.ome.tif")) as file:
+    with tifffile.TiffFile(verbs.finish(verbs.export(tmp_path / "out", tmp_path / "out.ome.tif")).path) as file:
         np.testing.assert_array_equal(file.series[0].asarray().squeeze(), image)
         text = file.ome_metadata
     for words in ('PhysicalSizeZ="3.0"', 'PhysicalSizeX="0.98"', 'PhysicalSizeZUnit="mm"', 'PositionZ="6.0"'):
         assert words in text, words
-    again = open_result(verbs.export(tmp_path / "out", tmp_path / "copy.ome.zarr"))
+    again = open_result(verbs.finish(verbs.export(tmp_path / "out", tmp_path / "copy.ome.zarr")).path)
     np.testing.assert_array_equal(np.asarray(again.images["copy"][0])[..., 0], image)
     assert again.place.spacing == (3.0, 0.98, 0.98) and again.place.origin[0] == pytest.approx(6.0)
 
@@ -206,7 +206,7 @@ def test_a_stack_has_the_size_of_its_voxels_and_ome_zarr_its_own(tmp_path, model
 def test_a_derived_series_says_what_it_is_and_lies_where_its_source_lies(tmp_path, model, shared):
     source = shared / "data/dicom/STS_025/CT"
     image = go(model("hounsfield"), source, tmp_path / "out", "copy", slices="10:14")
-    folder = verbs.export(tmp_path / "out", tmp_path / "out.dicom", source=source)
+    folder = verbs.finish(verbs.export(tmp_path / "out", tmp_path / "out.dicom", source=source)).path
     slices = sorted((pydicom.dcmread(file) for file in folder.iterdir()), key=lambda one: one.InstanceNumber)
     assert len(slices) == 4
     there = sorted(
@@ -229,7 +229,7 @@ def test_a_derived_series_says_what_it_is_and_lies_where_its_source_lies(tmp_pat
     np.testing.assert_array_equal(back.voxels[:], np.rint(image))
     other = shared / "data/dicom/STS_025/MR_T1"
     with pytest.raises(InputError, match="not the series that"):
-        verbs.export(tmp_path / "out", tmp_path / "other.dicom", source=other)
+        verbs.finish(verbs.export(tmp_path / "out", tmp_path / "other.dicom", source=other))
     assert not (tmp_path / "other.dicom").exists()
 
 
@@ -267,7 +267,7 @@ def test_what_does_not_fit_is_refused_in_one_sentence(tmp_path, model, small_sli
         ("a.dicom", {"source": path}, "is no DICOM series"),
     ):
         with pytest.raises(InputError, match=words):
-            verbs.export(tmp_path / "out", tmp_path / name, **options)
+            verbs.finish(verbs.export(tmp_path / "out", tmp_path / name, **options))
 
 
 def test_info_tells_of_a_volume_what_matters(tmp_path):

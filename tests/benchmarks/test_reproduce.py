@@ -295,6 +295,7 @@ def test_a_seed_counts_once_all_its_folds_are_complete():
     assert "Restained slides" not in told
 
 
+@pytest.mark.slow
 def test_a_cell_end_to_end(tmp_path: Path):
     """Trained, sampled and scored on both test slides; the second time it is read."""
     task = table.Task(Restained(("CD3",), quick=True), table.ROWS[-1], table.BUDGETS["quick"])

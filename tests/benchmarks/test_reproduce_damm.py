@@ -14,11 +14,12 @@ from benchmarks.reproduce.damm import measure as damm_measure
 from benchmarks.reproduce.damm import tasks as damm
 from benchmarks.reproduce.damm import tumours
 from benchmarks.reproduce.damm.measure import measure, sampled
-from benchmarks.reproduce.damm.page import lines, page, separation
+from benchmarks.reproduce.damm.page import lines, page
+from benchmarks.reproduce.damm.sections import separation
 from benchmarks.reproduce.damm.tumours import EXTERNAL, INTERNAL, KEYS, Cohort, Fold
 from diffuscope import load_model
 from diffuscope.simulation.tumour import BREAST, draw_animal, simulate_field
-from diffuscope.systems.registry import build_system
+from diffuscope.systems.registry import build_system, configure
 
 SMALL = Cohort(animals=2, folds=2, external=1, fields=2, tested=2, size=64, phantom="even")
 BUDGET = replace(damm.BUDGETS["quick"], cohort=SMALL)
@@ -95,10 +96,9 @@ def test_every_row_can_be_built_and_has_a_key_of_its_own():
 
 
 def test_ablations_switch_off_one_part_after_the_other():
-    configs = {row.name: task(row.name).training.config for row in damm.ROWS[:10]}
+    configs = {row.name: configure("damm", task(row.name).training.config) for row in damm.ROWS[:10]}
     parts = {
-        name: (c.get("mmfm", True), c.get("attention", "uncertain"), c.get("dammp", True), c["lambda_dfl"] > 0)
-        for name, c in configs.items()
+        name: (c.variant.mmfm, c.variant.attention, c.variant.dammp, c.lambda_dfl > 0) for name, c in configs.items()
     }
     assert parts == {
         damm.BASELINE: (False, "none", False, False),
@@ -112,8 +112,8 @@ def test_ablations_switch_off_one_part_after_the_other():
         damm.ROUNDS: (True, "uncertain", True, True),
         damm.AGREED: (True, "uncertain", True, True),
     }
-    assert [name for name in damm.ROW if task(name).training.config.get("uni")] == [damm.NUCLEI]
-    assert [row.name for row in damm.ROWS if task(row.name).training.config.get("agreement")] == [damm.AGREED]
+    assert [name for name, c in configs.items() if c.main.key == "nuclei"] == [damm.NUCLEI]
+    assert [name for name, c in configs.items() if c.variant.agreement] == [damm.AGREED]
 
 
 def test_every_fold_has_every_row_and_a_seed_of_its_own():
@@ -224,6 +224,7 @@ def test_separation_is_the_chance_that_a_discordant_field_has_the_larger_d():
 
 
 @pytest.mark.parametrize("row", [damm.DAMMP, "hrpn-like"])
+@pytest.mark.slow
 def test_a_cell_end_to_end(tmp_path: Path, row: str):
     one = task(row)
     found = one.cell.compute(tmp_path, lambda folder: measure(one, folder))

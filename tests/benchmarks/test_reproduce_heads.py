@@ -30,7 +30,9 @@ def test_the_branches_change_places():
     """Its uni-modal branch sees the second input, which the other way about is the auxiliary one."""
     for target, (first, second) in heads.TASKS.items():
         alone = {
-            method: build_system("damm", heads.HeadTask(target, "patient19", method, BUDGET).training.config).alone.key
+            method: build_system(
+                "damm", heads.HeadTask(target, "patient19", method, BUDGET).training.config
+            ).config.main.key
             for method in ("dammp", "dammp-second")
         }
         assert alone == {"dammp": first, "dammp-second": second}
@@ -65,6 +67,7 @@ def test_the_patient_that_tests_never_trains(shared: Path, monkeypatch: pytest.M
     assert all(one.min() >= 0 and one.max() <= 1 and one.std() > 0.05 for one in tests.values())
 
 
+@pytest.mark.slow
 def test_a_cell_end_to_end_and_its_line(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(heads, "SLICES", 2)
     task = heads.HeadTask("t1", "patient07", "hrpn-like", BUDGET)

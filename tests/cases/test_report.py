@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diffuscope.api.check_data import survey
+from diffuscope.api.check_data import check_data
 from diffuscope.cases import Case, find_cases, split
 from diffuscope.cases.likeness import alike, hashes
 from diffuscope.cases.report import data_report
 from diffuscope.cases.shift import find_shift, structure
 from diffuscope.errors import InputError
+from diffuscope.events import finish
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import open_scan, read_region, tissue_mask
 from diffuscope.simulation.restaining.teacher import paint, prepare
@@ -46,7 +47,7 @@ def data(tmp_path: Path, stained: tuple[np.ndarray, np.ndarray]) -> Path:
 
 def look(data: Path, **more):
     parts = {"train": find_cases(data, ["he", "ihc"])[:3], "test": find_cases(data, ["he", "ihc"])[3:]}
-    return data_report(parts, mpp=MPP, assumed_mpp=MPP, **more)
+    return finish(data_report(parts, mpp=MPP, assumed_mpp=MPP, **more))
 
 
 def test_a_sound_data_set_has_no_problem_and_its_numbers_are_right(data: Path):
@@ -90,7 +91,7 @@ def test_one_picture_in_two_parts_is_a_leak_also_turned_and_compressed(data: Pat
 def test_a_group_in_two_parts_is_a_leak(data: Path):
     cases = find_cases(data, ["he", "ihc"])
     parts = {"train": [Case("a", "p", cases[0].files)], "test": [Case("b", "p", cases[1].files)]}
-    (problem,) = data_report(parts, mpp=MPP, assumed_mpp=MPP).problems
+    (problem,) = finish(data_report(parts, mpp=MPP, assumed_mpp=MPP)).problems
     assert problem.kind == "leak" and "group p is in train and in test" in problem.sentence
 
 
@@ -116,7 +117,7 @@ def test_a_pair_that_is_one_picture_is_told(data: Path):
 def test_a_data_set_that_is_all_for_testing_is_looked_at(data: Path):
     lines = [f"{name},test,he/{name}.png,ihc/{name}.png" for name in PLACES]
     (data / "cases.csv").write_text("\n".join(["case,part,he,ihc", *lines]), encoding="utf-8")
-    report = survey(data, keys=["he", "ihc"], assumed_mpp=MPP)
+    report = finish(check_data(data, keys=["he", "ihc"], assumed_mpp=MPP)).report
     assert {part: found.cases for part, found in report.parts.items()} == {"test": 4}
 
 
@@ -155,15 +156,15 @@ def test_shifts_between_two_stains_are_found(stained: tuple[np.ndarray, np.ndarr
     assert find_shift(first, np.ones_like(second)) is None
 
 
-def test_survey_takes_ports_from_a_model_or_by_name(data: Path, tiny_model: Path):
-    by_model = survey(data, model=tiny_model, assumed_mpp=MPP, validation=0.25)
+def test_check_data_takes_ports_from_a_model_or_by_name(data: Path, tiny_model: Path):
+    by_model = finish(check_data(data, model=tiny_model, assumed_mpp=MPP, validation=0.25)).report
     assert {part: found.cases for part, found in by_model.parts.items()} == {"train": 3, "validation": 1}
-    by_name = survey(data, keys=["he", "ihc"], assumed_mpp=MPP, validation=0.25)
+    by_name = finish(check_data(data, keys=["he", "ihc"], assumed_mpp=MPP, validation=0.25)).report
     assert by_name == by_model
     chosen = split(find_cases(data, ["he", "ihc"]), validation=0.25)["validation"][0].name
     assert chosen in by_model.shifts_um
     with pytest.raises(InputError, match="say what the data is for"):
-        survey(data)
+        check_data(data)
 
 
 def test_the_command_prints_the_report_and_writes_json(data: Path, tmp_path: Path):

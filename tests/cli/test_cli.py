@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from patience import SECONDS
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -83,6 +84,26 @@ def test_models_says_what_each_is_not():
     assert "stain-cd3-demo" in told and "what it is not" in told and "antibody" in told
 
 
+def test_models_shows_the_card_of_one():
+    told = call("models", "stain-cd3-demo").stdout
+    assert "virtual staining" in told and "slide dice" in told and "antibody" in told
+    other = call("models", "stain-cd4-demo")
+    assert other.exit_code == 2 and "did you mean stain-cd3-demo?" in other.stderr
+
+
+def test_models_are_listed_without_torch_or_a_reader_of_files():
+    code = (
+        "import sys, diffuscope.cli\n"
+        "try: diffuscope.cli.app(['models'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'scipy', 'skimage', 'zarr', 'dask', 'tifffile', 'diffusers', 'napari'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "stain-cd3-demo" in done.stdout
+
+
 def test_help_answers_without_loading_torch():
     code = "import sys, diffuscope.cli; sys.exit('torch' in sys.modules or 'napari' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -152,6 +173,7 @@ def test_an_unknown_model_is_named_with_the_nearest(inside: Path, small_slide: P
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_done_and_says_so(inside: Path, tiny_model: Path, small_slide: Path):
     command = [sys.executable, "-m", "diffuscope", "run", str(tiny_model), str(small_slide), "-o", "out.ome.zarr"]
     process = subprocess.Popen(
@@ -159,12 +181,12 @@ def test_ctrl_c_keeps_what_is_done_and_says_so(inside: Path, tiny_model: Path, s
     )
     try:
         # `done` is written last, when a tile is on disk
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline and not list(inside.glob("out.ome.zarr/tiles/*.npy")):
             assert process.poll() is None, process.stderr.read()
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=60)
+        _, told = process.communicate(timeout=SECONDS)
     finally:
         process.kill()
     assert process.returncode == 130, told

@@ -85,7 +85,7 @@ def test_normals_are_standard_and_independent():
         assert abs((noise * rolled).mean()) < 5 / np.sqrt(noise.size)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     y=st.integers(-300, 70_000), x=st.integers(-300, 70_000), dy=st.integers(0, 9), dx=st.integers(0, 9),
     h=st.integers(1, 9), w=st.integers(1, 9), channels=st.integers(1, 9),
@@ -103,7 +103,7 @@ def test_each_part_of_the_key_makes_other_noise(other):
     assert abs((one * two).mean()) < 5 / 64
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     z=st.integers(-9, 400), y=st.integers(-300, 700), x=st.integers(-300, 700), dz=st.integers(0, 5),
     dy=st.integers(0, 5), dx=st.integers(0, 5), d=st.integers(1, 5), h=st.integers(1, 5), w=st.integers(1, 5),

@@ -19,7 +19,7 @@ from diffuscope.results.computed import Computed, Halved
 from diffuscope.tiling.plan import make_plan
 
 distributed = pytest.importorskip("distributed")
-PLAN = make_plan(slide_shape=(100, 130), factor=1.0, tile=32, overlap=8)
+PLAN = make_plan(shape=(100, 130), factors=(1.0, 1.0), tile=32, overlap=8)
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ def test_without_a_worker_a_run_waits_for_one(cluster, queue, monkeypatch):
     assert not any(isinstance(item, Notice) for item in rest)
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_goes_away_is_one_sentence(queue):
     line = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard"]
     scheduler = subprocess.Popen(line, stderr=subprocess.PIPE, text=True)

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from patience import SECONDS
 
 from diffuscope.devices import is_out_of_memory
 from diffuscope.engine import batch_size as batching
@@ -18,7 +19,7 @@ from diffuscope.errors import InputError
 from diffuscope.results.result import open_result
 from diffuscope.tiling.plan import make_plan
 
-GRID = {"factor": 1.0, "tile": 32, "overlap": 8}
+GRID = {"factors": (1.0, 1.0), "tile": 32, "overlap": 8}
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def small_memory(make_toy, largest: int):
 
 
 def test_a_batch_too_large_is_halved_and_nothing_is_lost(tmp_path, slide, make_toy, run):
-    plan = make_plan(slide_shape=slide.shape[:2], **GRID)
+    plan = make_plan(shape=slide.shape[:2], **GRID)
     run(make_toy(), slide, plan, tmp_path / "two", batch=2)
     toy = small_memory(make_toy, 2)
     events = run(toy, slide, plan, tmp_path / "out", batch=8)
@@ -56,7 +57,7 @@ def test_a_batch_too_large_is_halved_and_nothing_is_lost(tmp_path, slide, make_t
 
 
 def test_lanes_change_no_bit(tmp_path, slide, make_toy, run):
-    plan = make_plan(slide_shape=slide.shape[:2], **GRID)
+    plan = make_plan(shape=slide.shape[:2], **GRID)
     for lanes in (1, 3):
         toy = make_toy()
         events = run(toy, slide, plan, tmp_path / str(lanes), batch=2, lanes=lanes)
@@ -69,7 +70,7 @@ def test_lanes_change_no_bit(tmp_path, slide, make_toy, run):
 
 
 def test_lanes_compute_at_the_same_time_and_halve_together(tmp_path, slide, make_toy, run):
-    meeting, failed = threading.Barrier(2, timeout=10), []
+    meeting, failed = threading.Barrier(2, timeout=SECONDS), []
 
     class Meeting(make_toy):
         def sample(self, inputs, noise, settings):
@@ -79,7 +80,7 @@ def test_lanes_compute_at_the_same_time_and_halve_together(tmp_path, slide, make
                 raise torch.OutOfMemoryError("CUDA out of memory.")
             return (yield from super().sample(inputs, noise, settings))
 
-    plan = make_plan(slide_shape=(56, 80), **GRID)
+    plan = make_plan(shape=(56, 80), **GRID)
     assert plan.count % 2 == 0
     events = run(Meeting(), slide[:56, :80], plan, tmp_path / "out", batch=2, lanes=2)
     assert events[-1].complete
@@ -88,7 +89,7 @@ def test_lanes_compute_at_the_same_time_and_halve_together(tmp_path, slide, make
 
 
 def test_a_copy_on_a_further_device_computes_its_share_and_changes_no_bit(tmp_path, slide, make_toy, run):
-    meeting = threading.Barrier(2, timeout=10)
+    meeting = threading.Barrier(2, timeout=SECONDS)
 
     class Meeting(make_toy):
         def sample(self, inputs, noise, settings):
@@ -96,7 +97,7 @@ def test_a_copy_on_a_further_device_computes_its_share_and_changes_no_bit(tmp_pa
             meeting.wait()
             return (yield from super().sample(inputs, noise, settings))
 
-    plan = make_plan(slide_shape=(56, 80), **GRID)
+    plan = make_plan(shape=(56, 80), **GRID)
     assert plan.count % 4 == 0
     run(make_toy(), slide[:56, :80], plan, tmp_path / "one", batch=2)
     first, second = Meeting(), Meeting()
@@ -110,7 +111,7 @@ def test_a_copy_on_a_further_device_computes_its_share_and_changes_no_bit(tmp_pa
 
 
 def test_several_readers_change_no_bit_and_lose_no_order(tmp_path, slide, make_toy, run):
-    plan = make_plan(slide_shape=slide.shape[:2], **GRID)
+    plan = make_plan(shape=slide.shape[:2], **GRID)
     run(make_toy(), slide, plan, tmp_path / "one", batch=4)
     run(make_toy(), slide, plan, tmp_path / "four", batch=4, readers=4)
     one, four = open_result(tmp_path / "one"), open_result(tmp_path / "four")
@@ -119,14 +120,14 @@ def test_several_readers_change_no_bit_and_lose_no_order(tmp_path, slide, make_t
 
 
 def test_what_is_said_on_the_way_is_a_notice(tmp_path, slide, make_toy, run):
-    plan = make_plan(slide_shape=(56, 80), **GRID)
+    plan = make_plan(shape=(56, 80), **GRID)
     said = deque(["The network could not be compiled."])
     events = run(make_toy(), slide[:56, :80], plan, tmp_path / "out", said=said)
     assert [event.sentence for event in events if isinstance(event, Notice)] == ["The network could not be compiled."]
 
 
 def test_not_even_one_tile_fits(tmp_path, slide, make_toy, run):
-    plan = make_plan(slide_shape=slide.shape[:2], **GRID)
+    plan = make_plan(shape=slide.shape[:2], **GRID)
     with pytest.raises(InputError, match="not enough memory on cpu for one tile"):
         run(small_memory(make_toy, 0), slide, plan, tmp_path / "out", batch=4)
     assert not open_result(tmp_path / "out").complete
@@ -138,7 +139,7 @@ def test_other_errors_are_not_taken_for_memory(tmp_path, slide, make_toy, run):
             raise RuntimeError("shape mismatch")
             yield
 
-    plan = make_plan(slide_shape=slide.shape[:2], **GRID)
+    plan = make_plan(shape=slide.shape[:2], **GRID)
     with pytest.raises(RuntimeError, match="shape mismatch"):
         run(Broken(), slide, plan, tmp_path / "out", batch=4)
 
@@ -150,7 +151,7 @@ def test_pytorchs_own_error_of_a_full_memory_is_known():
 
 
 def test_a_tile_that_cannot_be_read_is_left_out_and_told(tmp_path, slide, make_toy, run):
-    plan = make_plan(slide_shape=slide.shape[:2], **GRID)
+    plan = make_plan(shape=slide.shape[:2], **GRID)
     tiles = list(plan.tiles())
     bad = {tiles[3], tiles[9]}
     padded = np.pad(slide, ((0, 40), (0, 40), (0, 0)), constant_values=255)
@@ -171,7 +172,7 @@ def test_a_tile_that_cannot_be_read_is_left_out_and_told(tmp_path, slide, make_t
 
 
 def test_a_drive_that_is_gone_ends_the_run(tmp_path, slide, make_toy, run):
-    plan = make_plan(slide_shape=(400, 400), **GRID)
+    plan = make_plan(shape=(400, 400), **GRID)
     reads = []
 
     def read(tile):

@@ -10,6 +10,7 @@ from collections.abc import Generator
 from contextlib import closing
 
 import pytest
+from patience import SECONDS
 
 from diffuscope.engine.lanes import side_by_side
 
@@ -30,7 +31,7 @@ def test_a_fast_lane_does_not_wait_for_a_slow_one():
     go = threading.Event()
 
     def slow() -> Generator[tuple[int, int], None, None]:
-        assert go.wait(10)
+        assert go.wait(SECONDS)
         yield from numbered(1, 1)
 
     heard = []
@@ -57,7 +58,7 @@ def test_an_error_ends_the_others_too():
 
     with pytest.raises(OSError, match="gone"):
         list(side_by_side([endless(), broken()]))
-    assert ended.wait(5)
+    assert ended.wait(SECONDS)
     assert not [thread for thread in threading.enumerate() if thread.name == "diffuscope-lane"]
 
 
@@ -78,7 +79,7 @@ def test_closed_on_the_way_every_lane_ends_and_none_runs_ahead():
 
 
 def test_each_lane_begins_in_its_own_thread():
-    began, both = [], threading.Barrier(2, timeout=10)
+    began, both = [], threading.Barrier(2, timeout=SECONDS)
 
     def begin() -> None:
         began.append(threading.get_ident())
@@ -105,5 +106,5 @@ items = side_by_side([endless(), endless()])
 """
     # Another thread still listens when the main one has ended.
     code += "hear(3)" if thread == "main" else "threading.Thread(target=hear, args=(5000,)).start()"
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "heard\n", "")

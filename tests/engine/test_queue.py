@@ -14,11 +14,11 @@ def plan_of(tissue: np.ndarray, factor: float = 1.0):
     rows, columns = tissue.shape
     stride = 24 * factor
     return make_plan(
-        slide_shape=(round(rows * stride), round(columns * stride)),
-        factor=factor,
+        shape=(round(rows * stride), round(columns * stride)),
+        factors=(factor, factor),
         tile=32,
         overlap=8,
-        is_tissue=lambda y, x, *_: bool(tissue[round(y / stride) % rows, round(x / stride) % columns]),
+        shows=lambda y, x, *_: bool(tissue[round(y / stride) % rows, round(x / stride) % columns]),
     )
 
 

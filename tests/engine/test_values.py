@@ -21,17 +21,17 @@ from diffuscope.ports.numbers import Value
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.ledger import Ledger
 from diffuscope.results.result import open_result
-from diffuscope.tiling.plan import Region, make_plan
-from diffuscope.tiling.volume import make_volume_plan
+from diffuscope.tiling.plan import make_plan
+from diffuscope.tiling.region import Region
 
 # Off the grid: the first tile begins before the canvas. One corner of the grid is not computed.
 PLAN = make_plan(
-    slide_shape=(120, 150),
-    factor=1.0,
+    shape=(120, 150),
+    factors=(1.0, 1.0),
     tile=32,
     overlap=8,
     region=Region(30, 20, 90, 70),
-    is_tissue=lambda y, x, *_: x + y > 30,
+    shows=lambda y, x, *_: x + y > 30,
 )
 VALUES = (Value(name="a", key="a", range=(0.0, 1.0)), Value(name="b", key="b", range=(0.0, 1.0)))
 
@@ -100,7 +100,7 @@ class Killed(BaseException):
 class ThreeTiles:
     """A canvas of three tiles whose values are known, and whose writing can be ended anywhere."""
 
-    plan = make_volume_plan(shape=(1, 16, 40), spacing=(3.0, 1.0, 1.0), factors=(1.0, 1.0, 1.0), tile=16, overlap=0)
+    plan = make_plan(shape=(1, 16, 40), spacing=(3.0, 1.0, 1.0), factors=(1.0, 1.0, 1.0), tile=16, overlap=0)
 
     def __init__(self, path: Path, ports) -> None:
         self.path, self.ports = path, ports

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
@@ -39,7 +39,6 @@ def test_equal_uncertainties_count_as_the_mean_over_all_their_orders(rng: np.ran
     np.testing.assert_allclose(np.mean(orders, axis=0)[:90], sparsification(error, uncertainty)[:90], rtol=0.02)
 
 
-@settings(deadline=None)
 @given(error=ERRORS, seed=st.integers(0, 2**32 - 1))
 def test_no_order_of_pixels_and_no_rising_scale_matters(error: np.ndarray, seed: int):
     rng = np.random.default_rng(seed)

@@ -49,7 +49,7 @@ def test_fid_of_covariances_without_an_inverse(rng: np.random.Generator):
     assert frechet_distance(singular, singular) == pytest.approx(0.0, abs=1e-6)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_fid_does_not_see_rotations_or_which_set_is_which(seed: int):
     rng = np.random.default_rng(seed)

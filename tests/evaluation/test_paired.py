@@ -94,7 +94,7 @@ def test_mutual_information_with_itself_is_the_entropy():
     assert mutual_information(four, np.ones_like(four)) == 0.0
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(truth=IMAGES, seed=st.integers(0, 2**32 - 1))
 def test_identity_symmetry_and_orientation(truth: np.ndarray, seed: int):
     found = np.random.default_rng(seed).integers(0, 256, truth.shape).astype(np.uint8)

@@ -14,7 +14,8 @@ from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import Result, open_result
 from diffuscope.results.tissue import crop_tissue, save_tissue
-from diffuscope.tiling.plan import Region, make_plan
+from diffuscope.tiling.plan import make_plan
+from diffuscope.tiling.region import Region
 
 MPP = 0.4992
 FACTOR = 2.0
@@ -50,7 +51,7 @@ def make_result(tmp_path: Path) -> Callable[..., Result]:
     """Write smooth colours and maps; `done` stops after that many tiles, as a cancelled run does."""
 
     def make(*, done: int | None = None) -> Result:
-        plan = make_plan(slide_shape=(1600, 1800), factor=FACTOR, tile=TILE, overlap=0, region=REGION)
+        plan = make_plan(shape=(1600, 1800), factors=(FACTOR, FACTOR), tile=TILE, overlap=0, region=REGION)
         ports = (IHC, DAB, PAIR)
         canvas = Canvas(tmp_path / "r.ome.zarr", plan=plan, ports=ports, mpp=MPP, record=RECORD)
         tissue = np.ones((100, 100), bool)

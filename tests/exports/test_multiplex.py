@@ -23,7 +23,7 @@ from diffuscope.tiling.plan import make_plan
 def two_stains(tmp_path: Path) -> Result:
     """300 × 270 px of the outputs of a Multi-StainDiffuser of two stains."""
     ports = MultiStainDiffuser(MultiStainDiffuserConfig(stains=("CD3", "CK8/18"), size="tiny", T=2)).outputs
-    plan = make_plan(slide_shape=(300, 270), factor=1.0, tile=288, overlap=32)
+    plan = make_plan(shape=(300, 270), factors=(1.0, 1.0), tile=288, overlap=32)
     canvas = Canvas(tmp_path / "two.ome.zarr", plan=plan, ports=ports, mpp=0.5, record={"inputs": {}})
     rng = np.random.default_rng(0)
     for tile in plan.tiles():

@@ -140,7 +140,7 @@ def test_a_resumed_run_keeps_the_ranges_it_was_begun_with(tmp_path, model, slide
     def never(*_, **__):
         raise AssertionError("measured again")
 
-    monkeypatch.setattr("diffuscope.jobs.scaling.slide_range", never)
+    monkeypatch.setattr("diffuscope.scans.Scan.percentiles", never)
     np.testing.assert_array_equal(go(model, slide, tmp_path / "out", resume=True), whole)
     with pytest.raises(InputError, match="complete"):
         go(model, slide, tmp_path / "out", resume=True)

@@ -14,7 +14,8 @@ from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import Result, open_result
 from diffuscope.results.tissue import crop_tissue, save_tissue
-from diffuscope.tiling.plan import Region, make_plan
+from diffuscope.tiling.plan import make_plan
+from diffuscope.tiling.region import Region
 
 MPP = 0.5
 FACTOR = 2.0
@@ -49,7 +50,7 @@ def make_result(tmp_path: Path) -> Callable[..., Result]:
         height, width = image.shape[:2]
         port = IHC if image.ndim == 3 else DAB
         shape = (int(height * FACTOR), int(width * FACTOR))
-        plan = make_plan(slide_shape=shape, factor=FACTOR, tile=TILE, overlap=0, region=region)
+        plan = make_plan(shape=shape, factors=(FACTOR, FACTOR), tile=TILE, overlap=0, region=region)
         canvas = Canvas(tmp_path / "r.ome.zarr", plan=plan, ports=(port,), mpp=MPP, record=record or {})
         polygon = region.polygon if region else None
         save_tissue(canvas.root, crop_tissue(tissue, 8.0, factor=FACTOR, window=plan.window, polygon=polygon))

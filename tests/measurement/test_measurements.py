@@ -16,7 +16,7 @@ from diffuscope.errors import InputError
 from diffuscope.measurement import measurements
 from diffuscope.measurement.measurements import measure, write_csv
 from diffuscope.results.result import Result, open_result
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 RNG = np.random.default_rng(5)
 # 300 rows: two reads, the last strip short.

@@ -22,7 +22,7 @@ def in_strips(mask: np.ndarray, cuts: list[int], smallest: int) -> int:
     return counter.finish()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     mask=hnp.arrays(bool, st.tuples(st.integers(1, 24), st.integers(1, 24))),
     cuts=st.lists(st.integers(0, 24), max_size=8).map(sorted),
@@ -33,7 +33,7 @@ def test_any_mask_cut_anyhow(mask: np.ndarray, cuts: list[int], smallest: int) -
     assert in_strips(mask, cuts, smallest) == whole(mask, smallest)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32 - 1), density=st.floats(0.2, 0.6), height=st.integers(1, 40))
 def test_large_components_near_percolation(seed: int, density: float, height: int) -> None:
     # Around the percolation threshold components wind through many seams and meet again.

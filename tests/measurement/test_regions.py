@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from diffuscope.cli import app
 from diffuscope.errors import InputError
+from diffuscope.events import finish
 from diffuscope.measurement import regions as bands
 from diffuscope.measurement.penetration import find_vessels, measure_penetration, vessel_threshold
 from diffuscope.measurement.regions import measure_regions, open_vessels
@@ -20,7 +21,8 @@ from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import Result, open_result
 from diffuscope.results.tissue import crop_tissue, save_tissue
 from diffuscope.scans import open_scan
-from diffuscope.tiling.plan import Region, make_plan
+from diffuscope.tiling.plan import make_plan
+from diffuscope.tiling.region import Region
 
 SIDE, TILE = 600, 100
 PORT = Raster(
@@ -51,7 +53,7 @@ def write(folder: Path, *, region: Region | None = None, finish: bool = True) ->
     mask = np.ones((SIDE // 10, SIDE // 10), np.bool_)
     mask[:, :3] = False
     load = np.random.default_rng(1).random((SIDE, SIDE)).astype(np.float32)
-    plan = make_plan(slide_shape=(SIDE, SIDE), factor=1.0, tile=TILE, overlap=0, region=region)
+    plan = make_plan(shape=(SIDE, SIDE), factors=(1.0, 1.0), tile=TILE, overlap=0, region=region)
     canvas = Canvas(folder / "out.ome.zarr", plan=plan, ports=(PORT,), mpp=1.0, record={"inputs": {"vessels": stated}})
     save_tissue(canvas.root, crop_tissue(mask, 10.0, factor=1.0, window=plan.window, polygon=None))
     padded = np.pad(load, TILE)
@@ -89,13 +91,13 @@ def test_regions_are_those_of_the_plain_functions_whole_and_in_bands(tmp_path: P
     for band, halo in ((2**23, 300.0), (SIDE, 40.0)):
         monkeypatch.setattr(bands, "_BAND_PX", band)
         monkeypatch.setattr(bands, "_HALO_UM", halo)
-        found = measure_regions(result, scan, drawn)
+        found = finish(measure_regions(result, scan, drawn))
         threshold = found[0].pop("vessel_threshold")
         assert threshold == pytest.approx(vessel_threshold([vessels_image()], mpp=1.0), rel=1e-3)
         for row, truth in zip(found, expected, strict=True):
             for key, value in truth.items():
                 assert row[key] == (value if value is None or key == "region" else pytest.approx(value, rel=1e-6)), key
-    [whole] = measure_regions(result, scan)
+    [whole] = finish(measure_regions(result, scan))
     assert whole["region"] == "all tissue" and whole["area_um2"] == SIDE * (SIDE - 30)
 
 
@@ -106,7 +108,7 @@ def test_vessels_beyond_a_run_s_region_count(tmp_path: Path):
     own = vessel_threshold([vessels_image()], mpp=1.0)
     part = np.zeros(load.shape, np.bool_)
     part[220:260, 220:280] = True
-    [row] = measure_regions(result, scan, {"part": Region(220, 220, 60, 40)}, threshold=own)
+    [row] = finish(measure_regions(result, scan, {"part": Region(220, 220, 60, 40)}, threshold=own))
     [truth] = measure_penetration(load, find_vessels(vessels_image(), mpp=1.0), {"part": part}, mpp=1.0)
     assert row["mean_distance_um"] == pytest.approx(truth["mean_distance_um"])
     assert row["total_load"] == pytest.approx(truth["total_load"], rel=1e-6)
@@ -119,13 +121,13 @@ def test_what_cannot_be_measured_is_said(tmp_path: Path):
     with pytest.raises(InputError, match=r"not the file that out.ome.zarr was computed from: give slide.ome.tif"):
         open_vessels(result, other)
     with pytest.raises(InputError, match=r"60 x 50 px and the input of out.ome.zarr 600 x 600"):
-        measure_regions(result, open_scan(other))
+        finish(measure_regions(result, open_scan(other)))
     with pytest.raises(InputError, match="2 channels: choose"):
-        measure_regions(result, open_scan(tmp_path / "slide.ome.tif"))
+        finish(measure_regions(result, open_scan(tmp_path / "slide.ome.tif")))
     (tmp_path / "more").mkdir()
     begun, _ = write(tmp_path / "more", finish=False)
     with pytest.raises(InputError, match="incomplete"):
-        measure_regions(begun, open_vessels(begun, tmp_path / "more" / "slide.ome.tif"))
+        finish(measure_regions(begun, open_vessels(begun, tmp_path / "more" / "slide.ome.tif")))
 
 
 def test_the_command_writes_a_row_a_region(tmp_path: Path):

@@ -66,7 +66,7 @@ def test_saving_again_replaces_a_model_and_nothing_else(folder: Path, tmp_path: 
 def test_a_save_that_fails_leaves_the_old_model(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     before = load_model(folder)
     monkeypatch.setattr("diffuscope.model.folder.readme", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match=r"model could not be written \(disk full\)"):
         save_model(folder, build_system("staindiffuser", CONFIG), "staindiffuser", CONFIG, before.card)
     assert load_model(folder).hash == before.hash
     assert [path.name for path in tmp_path.iterdir()] == ["model"]

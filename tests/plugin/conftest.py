@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from lent import Lent
+from patience import MILLISECONDS
 
 import diffuscope.errors
+from diffuscope.plugin.jobs.child import Child
 from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
-from diffuscope.tiling.plan import Region, make_plan
+from diffuscope.tiling.plan import make_plan
+from diffuscope.tiling.region import Region
 
 SLIDE_MPP, FACTOR = 0.25, 2.0
 REGION = Region(x=104, y=208, width=1200, height=1000)
@@ -26,10 +32,28 @@ def plugin() -> None:
         manager.register(npe2.PluginManifest.from_file(Path(diffuscope.errors.__file__).with_name("napari.yaml")))
 
 
+@pytest.fixture(scope="session")
+def _process() -> Iterator[Child]:
+    process = Child("dock_verbs")
+    yield process
+    process.close()
+
+
+@pytest.fixture
+def compute(_process: Child, qtbot: Any) -> Iterator[Child]:
+    """The compute process that all docks of a session share; what a dock left at work has ended before the next."""
+    from qtpy.QtCore import QThreadPool
+
+    lent = Lent(_process)
+    yield lent
+    lent.close()
+    qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=MILLISECONDS)
+
+
 @pytest.fixture
 def result_folder(tmp_path: Path) -> Path:
     """A result on a slide of 2000 × 3000 px at 0.25 µm/px; RGB (200, 100, 50), DAB 0.5 OD where computed."""
-    plan = make_plan(slide_shape=(2000, 3000), factor=FACTOR, tile=288, overlap=32, region=REGION)
+    plan = make_plan(shape=(2000, 3000), factors=(FACTOR, FACTOR), tile=288, overlap=32, region=REGION)
     ports = (
         Raster(name="virtual CD3", key="ihc", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0)),
         Raster(

@@ -10,6 +10,7 @@ import pytest
 import tifffile
 from known_pair import MPP, Known, bent, turned, warp, write_slide
 
+from diffuscope.events import finish
 from diffuscope.registration.find import Found, find_transform
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import open_scan
@@ -54,4 +55,4 @@ def bent_pair(restained) -> Known:
 
 @pytest.fixture(scope="session")
 def found_bent(bent_pair) -> Found:
-    return find_transform(bent_pair.fixed, bent_pair.moving)
+    return finish(find_transform(bent_pair.fixed, bent_pair.moving))

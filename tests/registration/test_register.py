@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 import diffuscope as verbs
 from diffuscope.cli import app
 from diffuscope.errors import InputError
+from diffuscope.events import finish
 from diffuscope.registration import load_transform, read_warped
 from diffuscope.results.result import open_result
 
@@ -73,7 +74,7 @@ def refused(tmp_path, pair, said: str, **options):
     before = sorted(tmp_path.rglob("*"))
     options = {"fixed": pair.fixed.path, "moving": pair.moving.path, "out": tmp_path / "out.ome.zarr", **options}
     with pytest.raises(InputError, match=said) as told:
-        verbs.register(**options)
+        finish(verbs.register(**options))
     assert "\n" not in str(told.value)
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -84,6 +85,7 @@ def test_bad_input_is_told_before_the_work(tmp_path, affine_pair, he):
     Image.fromarray(he[:300, :300, 0]).save(grey)
     taken = tmp_path / "taken.ome.zarr"
     taken.mkdir()
+    (taken / "thesis.tex").touch()
     (tmp_path / "there.png").touch()
     for said, options in (
         (r"unknown.ome.tif does not say its µm/px; .*--moving-mpp", {"moving": unknown}),
@@ -92,9 +94,9 @@ def test_bad_input_is_told_before_the_work(tmp_path, affine_pair, he):
         ("is no 8-bit RGB image", {"moving": grey, "moving_mpp": 0.5}),
         ("does not exist", {"moving": tmp_path / "gone.svs"}),
         ("exists already", {"out": taken}),
-        ("never overwritten", {"out": taken, "overwrite": True}),
+        ("is not a Diffuscope result and is never overwritten", {"out": taken, "overwrite": True}),
         ("end in .png", {"picture": tmp_path / "board.jpg"}),
-        ("there is no folder", {"picture": tmp_path / "no" / "board.png"}),
+        ("lies in .*out.ome.zarr", {"picture": tmp_path / "out.ome.zarr" / "board.png"}),
         ("exists already", {"picture": tmp_path / "there.png"}),
         ("--checkerboard", {"window": "0,0,10,10"}),
         ("no rectangle inside he.ome.tif", {"window": "900,0,400,100", "picture": tmp_path / "board.png"}),
@@ -118,7 +120,7 @@ def test_a_fault_while_writing_leaves_nothing_behind(tmp_path, affine_pair, monk
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(room, "write_warped", fail)
-    refused(tmp_path, affine_pair, "No space left", affine_only=True)
+    refused(tmp_path, affine_pair, "the disk is full", affine_only=True)
 
 
 def test_without_the_library_the_way_to_it_is_told(tmp_path, affine_pair, monkeypatch):

@@ -27,7 +27,7 @@ def make(degrees: float = 20.0, scale: float = 1.02, *, mirrored: bool = False, 
     return Transform(matrix, np.array([300.0, -40.0]), bent)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     st.floats(-180, 180), st.floats(0.8, 1.25), st.booleans(), st.integers(0, 2**32 - 1), st.floats(0, 20), st.data()
 )

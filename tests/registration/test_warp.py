@@ -68,12 +68,11 @@ def test_a_coarse_window_is_averaged_not_skipped(slide):
 def test_the_pyramid_opens_as_a_result_and_as_a_slide(tmp_path, slide, he, monkeypatch):
     monkeypatch.setattr(module, "_BLOCK", 512)
     fixed = open_scan(write_slide(tmp_path / "fixed.ome.tif", he[:700, :600]))
-    told = []
     shifted = Transform(np.eye(2), np.array([-64.0, 10.0]) * MPP)
     path = tmp_path / "out.ome.zarr"
     record = {"inputs": {"fixed": {"mpp_stated": MPP}}}
-    write_warped(path, slide, shifted, fixed=fixed, record=record, told=lambda *count: told.append(count))
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    told = [(at.done, at.total) for at in write_warped(path, slide, shifted, fixed=fixed, record=record)]
+    assert told == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
     result = open_result(path)
     assert result.complete and result.record == record and result.mpp == MPP
     levels = result.images["registered"]

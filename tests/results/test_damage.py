@@ -10,12 +10,13 @@ import pytest
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.layout import chunk_file
 from diffuscope.results.result import open_result
-from diffuscope.tiling.plan import Plan, Region, Tile, make_plan
+from diffuscope.tiling.plan import Plan, Tile, make_plan
+from diffuscope.tiling.region import Region
 
 
 @pytest.fixture
 def plan() -> Plan:
-    return make_plan(slide_shape=(1500, 1400), factor=1.0, tile=288, overlap=32, region=Region(40, 90, 1300, 1200))
+    return make_plan(shape=(1500, 1400), factors=(1.0, 1.0), tile=288, overlap=32, region=Region(40, 90, 1300, 1200))
 
 
 def pixels(tile: Tile, ports) -> dict[str, np.ndarray]:

@@ -17,8 +17,8 @@ from diffuscope.exports import export
 from diffuscope.jobs.room import disk_need
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import open_result
-from diffuscope.tiling.plan import Region, make_plan
-from diffuscope.tiling.volume import make_volume_plan
+from diffuscope.tiling.plan import make_plan
+from diffuscope.tiling.region import Region
 
 SPACING = (2.5, 0.4, 0.5)
 
@@ -27,7 +27,7 @@ SPACING = (2.5, 0.4, 0.5)
 def written(request, tmp_path, ports) -> Path:
     """A canvas of three levels, of odd size, off the grid, at other factors along z and in the plane."""
     depth, overlap_depth = request.param
-    plan = make_volume_plan(
+    plan = make_plan(
         shape=(5, 1400, 1200),
         spacing=SPACING,
         factors=(0.5, 2.0, 2.0),
@@ -35,7 +35,8 @@ def written(request, tmp_path, ports) -> Path:
         overlap=32,
         depth=depth,
         overlap_depth=overlap_depth,
-        region=(1, 60, 40, 3, 1101, 700),
+        region=Region(40, 60, 700, 1101),
+        slices=(1, 4),
     )
     canvas = Canvas(tmp_path / "out.ome.zarr", plan=plan, ports=ports, record={"seed": 3})
     rng = np.random.default_rng(0)
@@ -106,7 +107,7 @@ def test_a_volume_is_exported_as_ome_zarr(written, tmp_path):
 @pytest.mark.parametrize("depth", [(1, 0), (6, 2)])
 def test_a_volume_takes_no_more_room_than_was_asked_for(tmp_path, ports, depth):
     options = {"tile": 32, "overlap": 8, "depth": depth[0], "overlap_depth": depth[1]}
-    plan = make_volume_plan(shape=(20, 100, 90), spacing=SPACING, factors=(1.0, 1.0, 1.0), **options)
+    plan = make_plan(shape=(20, 100, 90), spacing=SPACING, factors=(1.0, 1.0, 1.0), **options)
     canvas = Canvas(tmp_path / "out", plan=plan, ports=ports, record={})
     rng = np.random.default_rng(0)
     most = 0
@@ -121,7 +122,7 @@ def test_an_older_diffuscope_is_not_made_to_read_a_volume_nor_kept_from_a_slide(
         return zarr.open_group(path, mode="r").attrs["diffuscope"]
 
     assert about(written)["version"] == 2
-    plan = make_plan(slide_shape=(90, 80), factor=2.0, tile=16, overlap=4, region=Region(10, 20, 30, 40))
+    plan = make_plan(shape=(90, 80), factors=(2.0, 2.0), tile=16, overlap=4, region=Region(10, 20, 30, 40))
     Canvas(tmp_path / "slide", plan=plan, ports=ports, mpp=0.5, record={"seed": 3})
     slide = dict(about(tmp_path / "slide"))
     assert {port["key"] for port in slide.pop("ports")} == {"ihc", "dab"}

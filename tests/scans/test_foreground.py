@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt
 
-from diffuscope.scans import open_scan
-from diffuscope.scans.foreground import VolumeMask, slide_foreground, volume_foreground
+from diffuscope.scans import Foreground, open_scan
+from diffuscope.scans.foreground import slide_foreground, volume_foreground
 from diffuscope.scans.intensity import PERCENTILES, percentile_range, slide_range, to_range
 
 
@@ -92,14 +92,13 @@ def test_a_body_is_found_in_air_and_specks_of_noise_are_not():
 
 
 def test_boxes_of_a_coarse_mask_are_asked_in_voxels():
-    mask = VolumeMask(np.zeros((4, 5, 6), bool), 3)
+    mask = Foreground(np.zeros((4, 5, 6), bool), 3)
     mask.mask[2, 1, 4] = True
     assert mask.any_in(2, 5, 14, 1, 1, 1) and mask.any_in(0, 0, 0, 4, 15, 18)
     assert not mask.any_in(2, 6, 12, 1, 9, 6) and not mask.any_in(3, 0, 0, 1, 15, 18)
     assert mask.at((4, 14, 17)).shape == (4, 14, 17) and mask.at((4, 14, 17))[2, 4, 13]
 
 
-@settings(deadline=None)
 @given(
     low=st.floats(-1e4, 1e4),
     width=st.floats(1e-2, 1e4),

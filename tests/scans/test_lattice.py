@@ -38,7 +38,7 @@ def image_of(lattice: Lattice):
     return voxels, image
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(lattice=lattices(), part=st.tuples(*[st.floats(0, 1)] * 3))
 def test_a_voxel_lies_where_itk_says(lattice, part):
     _, image = image_of(lattice)
@@ -47,7 +47,7 @@ def test_a_voxel_lies_where_itk_says(lattice, part):
     np.testing.assert_allclose(lattice.place(index), there, atol=1e-6)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(lattice=lattices())
 def test_upright_is_itk_s_lps_and_back_again(lattice):
     voxels, image = image_of(lattice)
@@ -64,7 +64,7 @@ def test_upright_is_itk_s_lps_and_back_again(lattice):
     assert Lattice.from_json(shown.to_json()) == shown
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(lattice=lattices(), factors=st.tuples(*[st.sampled_from([0.5, 1.0, 2.0, 3.3])] * 3))
 def test_resampled_voxels_begin_at_the_same_outer_corner(lattice, factors):
     other = lattice.resampled(factors, (2, 2, 2))
@@ -73,7 +73,7 @@ def test_resampled_voxels_begin_at_the_same_outer_corner(lattice, factors):
     np.testing.assert_allclose(other.place((0.5, 0.5, 0.5)), lattice.place(far), atol=1e-6)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(lattice=lattices(), axis=st.integers(0, 2), shift=st.floats(0.05, 1.0))
 def test_another_place_spacing_or_size_is_another_lattice(lattice, axis, shift):
     moved = list(lattice.origin)

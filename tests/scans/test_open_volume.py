@@ -58,7 +58,7 @@ def numbers() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 4000, (6, 9, 8)).astype(np.uint16)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     signs=st.tuples(*[st.sampled_from([-1.0, 1.0])] * 3),
     order=st.permutations(range(3)),

@@ -50,7 +50,7 @@ def area_means(pixels: np.ndarray, above: int, below: int) -> np.ndarray:
     return out
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     sides=st.tuples(st.integers(1, 40), st.integers(1, 40)),
     ratio=st.tuples(st.integers(1, 17), st.integers(1, 5)).filter(lambda r: r[0] >= r[1]),
@@ -66,7 +66,7 @@ def test_every_pixel_is_the_mean_of_its_area(sides: tuple[int, int], ratio: tupl
     assert (beyond == 7).all()
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     factor=st.one_of(st.floats(0.3, 9.0), st.sampled_from([0.5, 1.0, 2.0, 0.5 / 0.499, 0.5 / 0.2271])),
     y=st.integers(-5, 60),

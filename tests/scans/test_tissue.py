@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from diffuscope.sample_data import sample_path
-from diffuscope.scans import TissueMask, open_scan, tissue_mask
+from diffuscope.scans import Foreground, open_scan, tissue_mask
 
 CMU, OS1, TCGA = "CMU-1-Small-Region.svs", "OS-1-detail.ome.tif", "TCGA-CR-7395.svs"
 
 
-def picture(path: Path, pixels: np.ndarray) -> TissueMask:
+def picture(path: Path, pixels: np.ndarray) -> Foreground:
     Image.fromarray(pixels.astype(np.uint8)).save(path)
     return tissue_mask(open_scan(path))
 
@@ -120,7 +120,7 @@ def test_without_colour_everything_counts(tmp_path: Path) -> None:
     width=st.floats(0.5, 90),
 )
 def test_windows_of_a_mask(y: float, x: float, height: float, width: float) -> None:
-    mask = TissueMask(np.random.default_rng(0).random((20, 25)) > 0.8, 5.0)
+    mask = Foreground(np.random.default_rng(0).random((20, 25)) > 0.8, 5.0)
     fine = 200  # samples a side
     rows = np.floor((y + (np.arange(fine) + 0.5) * height / fine) / 5).astype(int)
     columns = np.floor((x + (np.arange(fine) + 0.5) * width / fine) / 5).astype(int)

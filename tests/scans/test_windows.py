@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from diffuscope.sample_data import sample_path
-from diffuscope.scans import TissueMask, open_scan
+from diffuscope.scans import Foreground, open_scan
 from diffuscope.scans.source import Source
 from diffuscope.scans.windows import foreground_windows
 
@@ -34,7 +34,7 @@ def slide(rows: int, columns: int, damaged: frozenset[tuple[int, int]] = frozens
 
 
 def places(scan, mask: np.ndarray) -> list[tuple[int, int]]:
-    found = foreground_windows(scan, TissueMask(mask, 256.0), factor=1.0, fill=255)
+    found = foreground_windows(scan, Foreground(mask, 256.0), factor=1.0, fill=255)
     return [(int(pixels[0, 0, 0]), int(pixels[0, 0, 1])) for pixels, _ in found]
 
 
@@ -53,7 +53,7 @@ def test_of_many_windows_at_most_64_spread_over_all_rows(side: int):
 
 def test_windows_end_where_the_slide_does_and_tell_what_is_foreground():
     mask = np.array([[True, False], [True, True]])
-    found = list(foreground_windows(slide(300, 400), TissueMask(mask, 200.0), factor=1.0, fill=255))
+    found = list(foreground_windows(slide(300, 400), Foreground(mask, 200.0), factor=1.0, fill=255))
     assert [pixels.shape[:2] for pixels, _ in found] == [(256, 256), (256, 144), (44, 256), (44, 144)]
     assert found[0][1][:200, :200].all() and not found[0][1][:200, 200:].any() and found[0][1][200:].all()
 

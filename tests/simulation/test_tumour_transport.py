@@ -49,7 +49,7 @@ def test_a_finer_grid_is_nearer_to_it():
     assert fine < middle < coarse and fine < 0.006
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(
     seed=st.integers(0, 10**6), hours=st.floats(0.1, 48.0), half_life=st.floats(0.1, 100.0), steps=st.integers(1, 20)
 )

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from diffuscope.stains import signed_distance
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))), st.sampled_from([0.25, 0.5, 2.0]))
 def test_it_is_half_a_pixel_less_than_the_way_to_the_nearest_other_pixel(mask: np.ndarray, mpp: float):
     found = signed_distance(mask, mpp=mpp, limit=3.0)

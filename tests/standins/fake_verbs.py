@@ -51,7 +51,7 @@ def crash(*, cancelled):
 
 def ignore_cancel(*, cancelled):
     yield "begun"
-    time.sleep(120)
+    time.sleep(1e6)
 
 
 def models(*, cancelled):
@@ -71,7 +71,7 @@ def models(*, cancelled):
 
 def run(*, cancelled, model, out, **_):
     """A run of four tiles without a network."""
-    plan = make_plan(slide_shape=(512, 512), factor=1.0, tile=288, overlap=32)
+    plan = make_plan(shape=(512, 512), factors=(1.0, 1.0), tile=288, overlap=32)
     port = Raster(name="virtual", key="rgb", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0))
     canvas = Canvas(
         out, plan=plan, ports=(port,), mpp=0.5, record={"command": "", "inputs": {"he": {"mpp_stated": 0.5}}}

@@ -39,8 +39,8 @@ def models(*, cancelled):
     )
 
 
-def measure_regions(**asked):
+def measure(**asked):
     from diffuscope.plugin.jobs import verbs
 
-    rows = yield from verbs.measure_regions(**asked)
+    rows = yield from verbs.measure(**asked)
     return rows

@@ -11,24 +11,30 @@ from torch.nn import functional as F
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.errors import InputError
 from diffuscope.ports.settings import SampleSettings
-from diffuscope.systems.damm.agreement import Agreement
-from diffuscope.systems.damm.config import DammConfig
 from diffuscope.systems.damm.system import Damm
+from diffuscope.systems.damm.variants.agreement import Agreement
+from diffuscope.systems.damm.variants.config import Variant
+from diffuscope.systems.registry import build_system
+
+
+def make(**changes) -> Damm:
+    return build_system("damm", {"size": "tiny", "patch": 32, "variant": {"agreement": True}} | changes)
 
 
 def test_it_is_added_to_the_logits_of_u_at_every_node():
     torch.manual_seed(0)
-    system = Damm(DammConfig(size="tiny", patch=32, agreement=True)).eval()
+    system = make().eval()
     x, main, auxiliary = torch.randn(3, 2, 1, 32, 32).unbind()
     network, time = system.network, torch.tensor([0.3])
-    told = network.agree(main, auxiliary)
+    *both, told = network.conditions(main, auxiliary)
+    assert both[0] is main and both[1] is auxiliary
     assert told.shape == (2, 1, 1, 1) and not torch.equal(told[0], told[1])
-    without, with_ = (network.encode(x, main, auxiliary, time, one).uncertainty for one in (None, told))
+    without, with_ = (network.encode(x, time, *both, *one).uncertainty for one in ((), (told,)))
     torch.testing.assert_close(torch.logit(with_), torch.logit(without) + told, atol=1e-3, rtol=0)
 
 
 def test_it_is_evaluated_once_a_tile_and_not_once_a_step(monkeypatch: pytest.MonkeyPatch):
-    system = Damm(DammConfig(size="tiny", patch=32, agreement=True)).eval()
+    system = make().eval()
     calls, forward = [], Agreement.forward
     monkeypatch.setattr(Agreement, "forward", lambda *given: calls.append(1) or forward(*given))
     inputs = {port.key: torch.rand(1, 1, 32, 32) * 255 for port in system.inputs}
@@ -37,7 +43,7 @@ def test_it_is_evaluated_once_a_tile_and_not_once_a_step(monkeypatch: pytest.Mon
 
 
 def test_the_feedback_trains_it():
-    system = Damm(DammConfig(size="tiny", patch=32, agreement=True, lambda_dfl=1.0)).train()
+    system = make(lambda_dfl=1.0).train()
     batch = {key: torch.rand(2, 1, 32, 32) * 255 for key in ("vessels", "nuclei", "nanoparticles")}
     system.loss(batch, torch.Generator().manual_seed(0))["loss"].backward()
     assert all(p.grad is not None and p.grad.any() for p in system.network.agreement.parameters())
@@ -72,12 +78,12 @@ def test_it_finds_what_is_rare_and_small():
 
 def test_it_is_a_part_of_the_uncertainty():
     with pytest.raises(ValidationError, match="agreement is a part of the uncertainty"):
-        DammConfig(agreement=True, attention="plain", dammp=False, lambda_dfl=0.0)
+        Variant(agreement=True, attention="plain", dammp=False)
 
 
 def trained_alone(**changes: str) -> tuple[Damm, dict[str, torch.Tensor]]:
     torch.manual_seed(0)
-    system = Damm(DammConfig(size="tiny", patch=32, agreement=True, **changes)).train()
+    system = make(**changes).train()
     system.begin("divergence")
     # A branch that begins with zeros has no gradient anywhere: this one has been trained.
     for decoder in (system.network.unimodal.decoder, system.network.multimodal.decoder):
@@ -115,6 +121,6 @@ def test_its_feedback_is_that_of_the_branches_as_they_are_used():
 
 
 def test_without_uncertainty_there_is_no_divergence_to_train():
-    system = Damm(DammConfig(size="tiny", patch=32, attention="plain", dammp=False, lambda_dfl=0.0))
+    system = make(variant={"attention": "plain", "dammp": False}, lambda_dfl=0.0)
     with pytest.raises(InputError, match="no divergence in this configuration"):
         system.begin("divergence")

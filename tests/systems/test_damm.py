@@ -8,8 +8,9 @@ import torch
 from torch.nn import functional as F
 
 from diffuscope.systems.damm.loss import divergence, divergence_feedback, gated_loss
-from diffuscope.systems.damm.mmfm import MMFM, Concatenation
+from diffuscope.systems.damm.mmfm import MMFM
 from diffuscope.systems.damm.uafm import UAFM, uncertain_attention
+from diffuscope.systems.damm.variants.parts import Concatenation, CrossAttention
 
 
 def normal(seed: int, *shape: int, grad: bool = False) -> torch.Tensor:
@@ -57,16 +58,15 @@ def test_a_uniform_uncertainty_is_scaled_attention(u):
     torch.testing.assert_close(uncertain_attention(q, k, v, torch.full((2, 6, 1), u, dtype=torch.float64)), plain)
 
 
-def uafm(**changes) -> UAFM:
-    module = UAFM(5, uncertainty=changes.pop("uncertainty", "auxiliary")).double()
+def uafm(kind: type[UAFM] = UAFM) -> UAFM:
+    module = kind(5).double()
     for seed, parameter in enumerate(module.parameters()):
         parameter.data = normal(10 + seed, *parameter.shape) * 0.5
     return module
 
 
-@pytest.mark.parametrize("source", ["auxiliary", "main"])
-def test_uafm_is_equations_9_and_10(source):
-    module = uafm(uncertainty=source)
+def test_uafm_is_equations_9_and_10():
+    module = uafm()
     main, auxiliary = normal(1, 2, 5, 3, 2, grad=True), normal(2, 2, 5, 3, 2, grad=True)
 
     def nodes(feature):
@@ -75,11 +75,11 @@ def test_uafm_is_equations_9_and_10(source):
         return (flat - mean) / (variance + 1e-5).sqrt()
 
     v, n = nodes(main), nodes(auxiliary)
-    told = torch.sigmoid((n if source == "auxiliary" else v) @ module.uncertainty.weight[:, :, 0, 0].T)
+    told = torch.sigmoid(n @ module.uncertainty.weight[:, :, 0, 0].T)
     heads = [x @ layer.weight[:, :, 0, 0].T for x, layer in ((v, module.query), (n, module.key), (n, module.value))]
     mixed = attention_by_hand(*heads, told) @ module.project.weight[:, :, 0, 0].T + module.project.bias
     expected = auxiliary + mixed.reshape(2, 3, 2, 5).permute(0, 3, 1, 2)
-    u = module.uncertain(main, auxiliary)
+    u = module.uncertain(auxiliary)
     torch.testing.assert_close(u, told.reshape(2, 3, 2, 1).permute(0, 3, 1, 2), atol=2e-6, rtol=0)
     found = module(main, auxiliary, u)
     torch.testing.assert_close(found, expected, atol=2e-5, rtol=0)
@@ -96,7 +96,7 @@ def test_uafm_is_equations_9_and_10(source):
 def test_u_stays_inside_0_and_1_and_so_does_its_loss(scale):
     module = uafm().float()
     module.uncertainty.weight.data *= scale
-    u = module.uncertain(torch.randn(3, 5, 4, 4), torch.randn(3, 5, 4, 4) * scale)
+    u = module.uncertain(torch.randn(3, 5, 4, 4) * scale)
     assert u.dtype == torch.float32 and u.min().item() > 0 and u.max().item() < 1
     d = torch.stack([u.min(), u.max()])
     e = torch.tensor([0.0, 1.0])  # each the worst for its d
@@ -105,14 +105,14 @@ def test_u_stays_inside_0_and_1_and_so_does_its_loss(scale):
 
 def test_with_a_batch_norm_u_is_the_sigmoid_of_what_differs_from_the_batch():
     """X_n that is far from 0 everywhere says nothing; what differs from node to node does."""
-    module = UAFM(5, uncertainty="auxiliary", batch_norm=True).double().train()
+    module = UAFM(5, batch_norm=True).double().train()
     module.uncertainty.weight.data = normal(1, 1, 5, 1, 1)
     auxiliary = normal(2, 3, 5, 4, 2)
     centred = auxiliary - auxiliary.mean(dim=(0, 2, 3), keepdim=True)
     scaled = centred / (centred.square().mean(dim=(0, 2, 3), keepdim=True) + 1e-5).sqrt()
     logits = (scaled * module.uncertainty.weight.data).sum(dim=1, keepdim=True)
     for far in (0.0, 1e3):
-        u = module.uncertain(auxiliary, auxiliary + far)
+        u = module.uncertain(auxiliary + far)
         torch.testing.assert_close(u, torch.sigmoid(logits), rtol=1e-5, atol=1e-5)
 
 
@@ -120,17 +120,17 @@ def test_u_does_not_know_autocast():
     module = uafm().float()
     main, auxiliary = torch.randn(2, 5, 4, 4), torch.randn(2, 5, 4, 4)
     with torch.autocast("cpu", torch.bfloat16):
-        u = module.uncertain(main, auxiliary)
+        u = module.uncertain(auxiliary)
         found = module(main, auxiliary, u)
-    assert torch.equal(u, module.uncertain(main, auxiliary))
+    assert torch.equal(u, module.uncertain(auxiliary))
     assert torch.equal(found, module(main, auxiliary, u))
 
 
 def test_plain_attention_is_uafm_without_uncertainty():
-    module, plain = uafm(), uafm(uncertainty="none")
+    module, plain = uafm(), uafm(CrossAttention)
     plain.load_state_dict({key: value for key, value in module.state_dict().items() if "uncertainty" not in key})
     main, auxiliary = normal(1, 2, 5, 3, 2), normal(2, 2, 5, 3, 2)
-    u = plain.uncertain(main, auxiliary)
+    u = plain.uncertain(auxiliary)
     assert not u.any()
     assert torch.equal(plain(main, auxiliary, u), module(main, auxiliary, u))
 

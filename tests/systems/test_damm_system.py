@@ -9,7 +9,6 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from diffuscope.diffusion.noise import TileNoise
 from diffuscope.engine.compute import LocalCompute
 from diffuscope.engine.tiles import run_tiles
 from diffuscope.errors import InputError
@@ -17,56 +16,9 @@ from diffuscope.ports.settings import SampleSettings
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import open_result
 from diffuscope.systems.damm.config import DammConfig
-from diffuscope.systems.damm.system import Damm
 from diffuscope.systems.registry import build_system
 from diffuscope.tiling.plan import make_plan
-
-CONFIG = {"size": "tiny", "T": 50, "patch": 32}
-LATENT = CONFIG | {"space": "latent"}
-
-
-def make(**changes) -> Damm:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        system = build_system("damm", CONFIG | changes)
-        for parameter in system.parameters():
-            if not parameter.any():
-                parameter.data.normal_(0.0, 0.1)
-        # Divergences of different images must differ for some to lie on either side of a γ.
-        for name, parameter in system.named_parameters():
-            if name.endswith("attention.uncertainty.weight"):
-                parameter.data.normal_(0.0, 1.0)
-    return system.eval()
-
-
-def images(system: Damm, n: int = 4, seed: int = 5) -> dict[str, torch.Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    side = system.tile
-    drawn = {}
-    for port in (*system.inputs, system.outputs[0]):
-        low, high = port.range
-        # Coarse blocks of one mean an example, so that examples differ in more than noise.
-        coarse = torch.rand(n, 1, 4, 4, generator=generator) * torch.rand(n, 1, 1, 1, generator=generator)
-        drawn[port.key] = low + (high - low) * coarse.repeat_interleave(side // 4, 2).repeat_interleave(side // 4, 3)
-    return drawn
-
-
-def drain(system: Damm, given: dict[str, torch.Tensor], *, steps=3, samples=1, seed=0, **options):
-    n = len(next(iter(given.values())))
-    noise = TileNoise(seed, [(0, i * system.tile) for i in range(n)], system.tile, system.tile)
-    settings = SampleSettings(sampler="ddim", steps=steps, samples=samples, options=options)
-    events = system.sample({port.key: given[port.key] for port in system.inputs}, noise, settings)
-    estimates = []
-    with torch.inference_mode():
-        while True:
-            try:
-                estimates.append(next(events))
-            except StopIteration as end:
-                return estimates, end.value
-
-
-def told(estimates, key: str) -> np.ndarray:
-    return np.stack([estimate.values[key].numpy() for estimate in estimates], axis=1)
+from tests.systems.drawn_damm import CONFIG, between, check_loss, drain, images, make, told
 
 
 def test_ports_come_from_the_configuration():
@@ -86,7 +38,7 @@ def test_ports_come_from_the_configuration():
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"auxiliaries": []}, {"uni": "t2"}, {"output": "nuclei"}, {"attention": "plain"}, {"patch": 40}, {"gamma": 2},
+        {"auxiliaries": []}, {"output": "nuclei"}, {"patch": 40}, {"gamma": 2},
         {"spacing": (1, 1, 1), "mpp": 2},
         {"main": {"key": "T 1"}}, {"main": {"key": "t1", "range": (1, 0)}},
     ],
@@ -96,26 +48,16 @@ def test_a_configuration_that_cannot_be_is_refused(wrong):
         DammConfig(**CONFIG | wrong)
 
 
-@pytest.mark.parametrize("uni", ["", "nuclei"])
-def test_the_unimodal_branch_sees_its_own_input_alone(uni):
-    system = make(uni=uni)
+def test_the_unimodal_branch_sees_its_own_input_alone():
+    system = make()
     given = images(system)
-    own, other = ("nuclei", "vessels") if uni else ("vessels", "nuclei")
-    changed = given | {other: 255 - given[other]}
+    changed = given | {"nuclei": 255 - given["nuclei"]}
     for gamma, alike in ((0.0, True), (1.0, False)):
         first, second = (drain(system, one, gamma=gamma)[1]["nanoparticles"] for one in (given, changed))
         assert torch.equal(first, second) == alike
-    changed = given | {own: 255 - given[own]}
+    changed = given | {"vessels": 255 - given["vessels"]}
     first, second = (drain(system, one, gamma=0.0)[1]["nanoparticles"] for one in (given, changed))
     assert not torch.equal(first, second)
-
-
-def between(system: Damm, given) -> float:
-    """Return a γ between the divergences of a batch at its first evaluation."""
-    d = np.sort(told(drain(system, given, steps=1)[0], "divergence")[:, 0])
-    assert d[-1] > d[0]
-    middle = len(d) // 2
-    return float(d[middle - 1] + d[middle]) / 2
 
 
 def test_each_evaluation_tells_d_and_the_branch_it_took():
@@ -165,7 +107,7 @@ def test_a_tile_does_not_depend_on_what_its_batch_mates_chose():
     x = torch.randn(8, 1, 32, 32)
     time = torch.tensor([0.5])
     with torch.inference_mode():
-        encoded = system.network.encode(x, given["vessels"] / 255, given["nuclei"] / 255, time)
+        encoded = system.network.encode(x, time, given["vessels"] / 255, given["nuclei"] / 255)
         every = torch.ones(8, dtype=torch.bool)
         one, other = system.network.decode(encoded, ~every), system.network.decode(encoded, every)
         assert not torch.allclose(one, other)
@@ -189,40 +131,8 @@ def test_samples_are_averaged_and_their_spread_told():
     torch.testing.assert_close(twice["uncertainty"], expected, atol=1e-2, rtol=1e-3)
 
 
-@pytest.mark.parametrize("error", ["l2", "l1"])
-@pytest.mark.parametrize("weighting", ["epsilon", "velocity"])
-def test_the_loss_is_equations_11_to_14(error, weighting):
-    system = make(error=error, loss_weighting=weighting, lambda_dfl=0.25, alpha=0.4, draws=1)
-    batch = images(system)
-    network = system.network
-    u = torch.linspace(0.3, 0.7, 4)[:, None, None, None].expand(4, 1, 4, 4)
-    network.attention.uncertain = lambda *_: u
-    raw = [torch.randn(4, 1, 32, 32, generator=torch.Generator().manual_seed(s)) for s in (1, 2)]
-    network.decode_unimodal, network.decode_multimodal = lambda _: raw[0], lambda _, plain: raw[1]
-    system.train()
-    found = system.loss(batch, torch.Generator().manual_seed(9))
-    generator = torch.Generator().manual_seed(9)
-    part = torch.randperm(4, generator=generator)
-    t = ((part + torch.rand(4, generator=generator)) * (50 / 4)).long().numpy()
-    eps = torch.randn(4, 1, 32, 32, generator=generator).double().numpy()
-    clean = batch["nanoparticles"].double().numpy() / 127.5 - 1
-    rows = []
-    for i in range(4):
-        a = system.schedule.alphas_cumprod[t[i]]
-        x = np.sqrt(a) * clean[i] + np.sqrt(1 - a) * eps[i]
-        wrong = [np.sqrt(a) * one[i].double().numpy() + np.sqrt(1 - a) * x - eps[i] for one in raw]
-        l1 = [np.abs(one).mean() / np.sqrt(a) ** (weighting == "velocity") for one in wrong]
-        losses = [(one**2).mean() / a ** (weighting == "velocity") for one in wrong] if error == "l2" else l1
-        d = 0.3 + 0.4 * i / 3
-        entropy = -np.log(1 - d) if l1[1] <= l1[0] else -np.log(d)
-        feedback = entropy + 0.4 * (d - 0.5) ** 2
-        rows.append((losses[0] + (losses[1] if d <= 0.5 else 0), feedback, losses, d))
-    total = np.mean([row[0] for row in rows]) + 0.25 * np.mean([row[1] for row in rows])
-    assert float(found["loss"]) == pytest.approx(total, rel=1e-4)
-    assert float(found["feedback"]) == pytest.approx(np.mean([row[1] for row in rows]), rel=1e-4)
-    # What validates is the error of the branch that a sampler would take.
-    chosen = np.mean([losses[1] if d <= 0.5 else losses[0] for *_, losses, d in rows])
-    assert float(system.eval().loss(batch, torch.Generator().manual_seed(9))["loss"]) == pytest.approx(chosen, rel=1e-4)
+def test_the_loss_is_equations_11_to_14():
+    check_loss(make(lambda_dfl=0.25, alpha=0.4, draws=1), lambda wrong, a: (wrong**2).mean() / a)
 
 
 def test_draws_are_examples_that_share_their_label():
@@ -243,7 +153,7 @@ def test_group_norms_see_the_whole_tile_and_channel_norms_a_pixel():
     """A bright px at one end of a tile changes what lies at the other end, out of reach of the convolutions."""
     reached = {}
     for norm in ("channel", "group"):
-        system = make(norm=norm, mmfm=False, attention="none", dammp=False, lambda_dfl=0.0, patch=256)
+        system = make(norm=norm, patch=256)
         x, time = torch.randn(1, 1, 256, 256, generator=torch.Generator().manual_seed(0)), torch.tensor([0.5])
         spotted = x.clone()
         spotted[..., 0, 0] += 50.0
@@ -278,7 +188,7 @@ def test_the_warm_up_is_plain_and_ends_where_it_should_also_when_resumed():
         return {key: value.item() for key, value in terms.items()}
 
     system = make(warmup=2, gamma=0.0, lambda_dfl=1.0).train()
-    plain = make(attention="plain", dammp=False, lambda_dfl=0.0).train()
+    plain = make(variant={"attention": "plain", "dammp": False}, lambda_dfl=0.0).train()
     weights = {key: value for key, value in system.state_dict().items() if "uncertainty" not in key}
     plain.load_state_dict(weights)
     first = step(system)
@@ -293,16 +203,6 @@ def test_the_warm_up_is_plain_and_ends_where_it_should_also_when_resumed():
         assert "feedback" not in step(one)
         after = step(one)
         assert after["loss"] == pytest.approx(after["unimodal"] + after["feedback"], rel=1e-5)
-
-
-def test_without_dammp_the_multimodal_branch_always_counts():
-    system = make(dammp=False, lambda_dfl=0.0)
-    assert not system.options
-    estimates, _ = drain(system, images(system))
-    assert told(estimates, "multimodal").all()
-    baseline = make(mmfm=False, attention="none", dammp=False, lambda_dfl=0.0)
-    assert not baseline.values and [port.key for port in baseline.outputs] == ["nanoparticles", "uncertainty"]
-    drain(baseline, images(baseline))
 
 
 def test_latents_are_denoised_at_their_own_resolution():
@@ -350,7 +250,7 @@ def test_a_sampler_is_refused_an_option_that_there_is_not():
 @pytest.mark.parametrize("space", ["pixel", "latent"])
 def test_the_engine_keeps_d_and_branch_of_every_tile(tmp_path, space):
     system = make(space=space)
-    plan = make_plan(slide_shape=(60, 80), factor=1.0, tile=system.tile, overlap=system.overlap)
+    plan = make_plan(shape=(60, 80), factors=(1.0, 1.0), tile=system.tile, overlap=system.overlap)
     rng = np.random.default_rng(0)
     slide = {port.key: rng.integers(0, 256, (128, 128, 1), np.uint8) for port in system.inputs}
 

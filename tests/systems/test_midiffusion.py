@@ -21,14 +21,15 @@ from diffuscope.model.folder import load_model, save_model
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import open_result
-from diffuscope.scans.volume import read_volume
+from diffuscope.scans.box import read_volume
 from diffuscope.systems.midiffusion.condition import DROPPED, Condition, smooth
 from diffuscope.systems.midiffusion.config import GuidanceConfig, MIDiffusionConfig
 from diffuscope.systems.midiffusion.consistency import BINS, Consistency
 from diffuscope.systems.midiffusion.support import level_support, support
 from diffuscope.systems.midiffusion.system import MIDiffusion
 from diffuscope.systems.registry import build_system
-from diffuscope.tiling.volume import make_volume_plan
+from diffuscope.tiling.plan import make_plan
+from diffuscope.tiling.region import Region
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.recipe import Optimisation
 from diffuscope.training.trainer import fit
@@ -340,14 +341,14 @@ def test_noise_shared_along_z_makes_equal_slices_equal():
     assert apart[0.0] > apart[0.5] > 1.0 > 100 * apart[1.0]
 
 
-def run_volume(system: MIDiffusion, volume: np.ndarray, path: Path, region=None) -> np.ndarray:
-    plan = make_volume_plan(
+def run_volume(system: MIDiffusion, volume: np.ndarray, path: Path, **part: object) -> np.ndarray:
+    plan = make_plan(
         shape=volume.shape,
         spacing=(3.0, 1.0, 1.0),
         factors=(1.0, 1.0, 1.0),
         tile=system.tile,
         overlap=system.overlap,
-        region=region,
+        **part,
     )
 
     def read(tile):
@@ -374,7 +375,7 @@ def test_a_volume_is_translated_slice_by_slice_and_a_region_of_it_the_same(tmp_p
     system = make()
     whole = run_volume(system, volume, tmp_path / "whole")
     assert whole.shape == (3, 48, 48) and whole.min() >= -200 and whole.std() > 0
-    part = run_volume(system, volume, tmp_path / "part", region=(1, 20, 4, 2, 20, 30))
+    part = run_volume(system, volume, tmp_path / "part", region=Region(4, 20, 30, 20), slices=(1, 3))
     np.testing.assert_array_equal(part, whole[1:3, 20:40, 4:34])
 
 
@@ -383,7 +384,7 @@ def test_a_slice_that_one_tile_holds_is_the_same_in_a_region(tmp_path: Path):
     volume = slices(35, n=3, side=48)[:, 0].numpy()
     system = make(size="medium", place=True, consistency=0.7, tile=64, overlap=16)
     whole = run_volume(system, volume, tmp_path / "whole")
-    part = run_volume(system, volume, tmp_path / "part", region=(1, 20, 4, 2, 20, 30))
+    part = run_volume(system, volume, tmp_path / "part", region=Region(4, 20, 30, 20), slices=(1, 3))
     np.testing.assert_array_equal(part, whole[1:3, 20:40, 4:34])
     plain = run_volume(make(size="medium", tile=64, overlap=16), volume, tmp_path / "plain")
     assert np.abs(whole - plain).max() > 1.0

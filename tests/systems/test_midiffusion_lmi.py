@@ -102,7 +102,7 @@ def test_both_estimators_are_near_the_information_of_a_gaussian(rho: float):
         assert float(middle.mean()) == pytest.approx(value, abs=0.1)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 10_000),
     scale=st.sampled_from([0.01, 0.3, 3.0]),

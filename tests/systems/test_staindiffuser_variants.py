@@ -15,7 +15,7 @@ from diffuscope.ports.settings import SampleSettings
 from diffuscope.stains import dab_density, signed_distance
 from diffuscope.systems.base import System
 from diffuscope.systems.registry import build_system
-from diffuscope.systems.staindiffuser.system import covered_share
+from diffuscope.systems.staindiffuser.auxiliary import covered_share
 
 SIDE = 32
 COMMON = {"size": "tiny", "T": 50}

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffuscope.errors import InputError
-from diffuscope.tiling.plan import Region, make_plan, parse_region
+from diffuscope.tiling.plan import make_plan
+from diffuscope.tiling.region import Region, parse_region
 
 sizes = st.integers(1, 90)
 grids = st.integers(2, 40).flatmap(lambda tile: st.tuples(st.just(tile), st.integers(0, tile // 2)))
@@ -29,12 +30,12 @@ def slides_with_region(draw: st.DrawFn) -> tuple[tuple[int, int], Region | None]
     return (height, width), Region(x, y, draw(st.integers(1, width)), draw(st.integers(1, height)))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(slides_with_region(), grids, factors)
 def test_every_pixel_of_the_window_is_covered_by_all_its_grid_tiles(slide, grid, factor):
     shape, region = slide
     tile, overlap = grid
-    plan = make_plan(slide_shape=shape, factor=factor, tile=tile, overlap=overlap, region=region)
+    plan = make_plan(shape=shape, factors=(factor, factor), tile=tile, overlap=overlap, region=region)
     y, x, height, width = plan.window
     times = np.zeros((height, width), int)
     for t in plan.tiles():
@@ -52,11 +53,11 @@ def test_every_pixel_of_the_window_is_covered_by_all_its_grid_tiles(slide, grid,
     assert plan.count == len(list(plan.tiles()))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(slides_with_region(), grids, factors)
 def test_the_window_is_the_region_rounded_outward_inside_the_slide(slide, grid, factor):
     (height, width), region = slide
-    plan = make_plan(slide_shape=(height, width), factor=factor, tile=grid[0], overlap=grid[1], region=region)
+    plan = make_plan(shape=(height, width), factors=(factor, factor), tile=grid[0], overlap=grid[1], region=region)
     f = Fraction(factor)
     region = region or Region(0, 0, width, height)
     bottom, right = min(region.y + region.height, height), min(region.x + region.width, width)
@@ -64,7 +65,7 @@ def test_the_window_is_the_region_rounded_outward_inside_the_slide(slide, grid, 
     assert plan.window == (y, x, ceil(bottom / f) - y, ceil(right / f) - x)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(slides_with_region(), grids, factors, st.integers(0, 2**32))
 def test_a_region_selects_tiles_of_the_whole_slide(slide, grid, factor, seed):
     shape, region = slide
@@ -72,24 +73,24 @@ def test_a_region_selects_tiles_of_the_whole_slide(slide, grid, factor, seed):
     def is_tissue(y, x, height, width):
         return hash((y, x, height, width, seed)) % 3 > 0
 
-    options = {"slide_shape": shape, "factor": factor, "tile": grid[0], "overlap": grid[1]}
+    options = {"shape": shape, "factors": (factor, factor), "tile": grid[0], "overlap": grid[1]}
     everything = set(make_plan(**options).tiles())
-    plan = make_plan(**options, region=region or Region(0, 0, shape[1], shape[0]), is_tissue=is_tissue)
+    plan = make_plan(**options, region=region or Region(0, 0, shape[1], shape[0]), shows=is_tissue)
     assert set(plan.tiles()) <= everything
     try:
-        tissue = set(make_plan(**options, is_tissue=is_tissue).tiles())
+        tissue = set(make_plan(**options, shows=is_tissue).tiles())
     except InputError:
         tissue = set()
     if set(plan.tiles()) & tissue:
         assert set(plan.tiles()) <= tissue
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(slides_with_region(), grids)
 def test_cells_partition_the_window_and_name_the_tiles_that_reach_them(slide, grid):
     shape, region = slide
     tile, overlap = grid
-    plan = make_plan(slide_shape=shape, factor=1.0, tile=tile, overlap=overlap, region=region)
+    plan = make_plan(shape=shape, factors=(1.0, 1.0), tile=tile, overlap=overlap, region=region)
     y, x, height, width = plan.window
     seen = np.zeros((height, width), int)
     tiles = list(plan.tiles())
@@ -109,14 +110,14 @@ def test_a_polygon_selects_the_tiles_that_touch_it():
     points = [(10.0, 10.0), (190.0, 20.0), (30.0, 180.0)]
     region = Region.from_polygon(points)
     assert (region.x, region.y, region.width, region.height) == (10, 10, 180, 170)
-    plan = make_plan(slide_shape=(200, 200), factor=2.0, tile=16, overlap=4, region=region)
+    plan = make_plan(shape=(200, 200), factors=(2.0, 2.0), tile=16, overlap=4, region=region)
     outline = shapely.Polygon([(x / 2, y / 2) for x, y in points])
-    grid = make_plan(slide_shape=(200, 200), factor=2.0, tile=16, overlap=4)
+    grid = make_plan(shape=(200, 200), factors=(2.0, 2.0), tile=16, overlap=4)
     expected = {t for t in grid.tiles() if outline.intersects(shapely.box(t.x, t.y, t.x + 16, t.y + 16))}
     assert set(plan.tiles()) == expected
     assert (
         plan.count
-        < make_plan(slide_shape=(200, 200), factor=2.0, tile=16, overlap=4, region=Region(10, 10, 180, 170)).count
+        < make_plan(shape=(200, 200), factors=(2.0, 2.0), tile=16, overlap=4, region=Region(10, 10, 180, 170)).count
     )
 
 
@@ -150,15 +151,15 @@ def test_a_region_that_is_none_is_refused(text):
 )
 def test_a_region_outside_or_empty_is_refused(region):
     with pytest.raises(InputError, match="region"):
-        make_plan(slide_shape=(100, 100), factor=1.0, tile=16, overlap=4, region=region)
+        make_plan(shape=(100, 100), factors=(1.0, 1.0), tile=16, overlap=4, region=region)
 
 
 def test_no_tissue_is_an_error_only_without_a_region():
-    options = {"slide_shape": (100, 100), "factor": 1.0, "tile": 16, "overlap": 4, "is_tissue": lambda *_: False}
+    options = {"shape": (100, 100), "factors": (1.0, 1.0), "tile": 16, "overlap": 4, "shows": lambda *_: False}
     with pytest.raises(InputError, match=r"no tissue found in white\.svs"):
         make_plan(**options, name="white.svs")
     assert make_plan(**options, region=Region(0, 0, 50, 50)).count == 25
 
 
 def test_a_factor_with_rounding_error_adds_no_pixel():
-    assert make_plan(slide_shape=(111, 222), factor=1.11, tile=16, overlap=4).window == (0, 0, 100, 200)
+    assert make_plan(shape=(111, 222), factors=(1.11, 1.11), tile=16, overlap=4).window == (0, 0, 100, 200)

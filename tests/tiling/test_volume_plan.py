@@ -15,7 +15,7 @@ from diffuscope.results.canvas import Canvas
 from diffuscope.tiling.blending import cell_weights
 from diffuscope.tiling.boxes import box_slices, halves
 from diffuscope.tiling.plan import make_plan
-from diffuscope.tiling.volume import make_volume_plan
+from diffuscope.tiling.region import Region
 
 SPACING = (3.0, 0.9, 0.9)
 grids = st.integers(1, 12).flatmap(lambda tile: st.tuples(st.just(tile), st.integers(0, tile // 2)))
@@ -25,13 +25,14 @@ factors = st.tuples(*[st.sampled_from([0.5, 1.0, 1.25, 2.0, 3.0])] * 3)
 
 @st.composite
 def volumes(draw: st.DrawFn) -> dict:
-    """A volume, its grid and a region of it, as `make_volume_plan` takes them."""
+    """A volume, its grid and a region of it, as `make_plan` takes them."""
     shape = tuple(draw(st.integers(1, 20)) for _ in range(3))
     (tile, overlap), (depth, overlap_depth) = draw(grids), draw(grids)
-    region = None
+    region = slices = None
     if draw(st.booleans()):
-        starts = [draw(st.integers(0, side - 1)) for side in shape]
-        region = (*starts, *(draw(st.integers(1, side)) for side in shape))
+        z, y, x = (draw(st.integers(0, side - 1)) for side in shape)
+        count, height, width = (draw(st.integers(1, side)) for side in shape)
+        region, slices = Region(x, y, width, height), (z, min(z + count, shape[0]))
     return {
         "shape": shape,
         "spacing": SPACING,
@@ -41,6 +42,7 @@ def volumes(draw: st.DrawFn) -> dict:
         "depth": depth,
         "overlap_depth": overlap_depth,
         "region": region,
+        "slices": slices,
     }
 
 
@@ -55,10 +57,10 @@ def outer(lines: list[np.ndarray]) -> np.ndarray:
     return lines[0][:, None, None] * lines[1][None, :, None] * lines[2][None, None, :]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(volumes())
 def test_every_voxel_of_the_window_is_covered_by_all_its_grid_tiles(volume):
-    plan = make_volume_plan(**volume)
+    plan = make_plan(**volume)
     starts, lengths = halves(plan.window)
     times = np.zeros(lengths, int)
     for tile in plan.tiles():
@@ -75,10 +77,10 @@ def test_every_voxel_of_the_window_is_covered_by_all_its_grid_tiles(volume):
     assert plan.count == len(list(plan.tiles())) == plan.wanted.size
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(volumes())
 def test_cells_partition_the_window_and_their_weights_sum_to_one(volume):
-    plan = make_volume_plan(**volume)
+    plan = make_plan(**volume)
     starts, lengths = halves(plan.window)
     seen = np.zeros(lengths, int)
     total = np.zeros(lengths)
@@ -106,24 +108,25 @@ def test_cells_partition_the_window_and_their_weights_sum_to_one(volume):
     np.testing.assert_allclose(total, 1, atol=1e-6)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(volumes())
 def test_the_window_is_the_region_rounded_outward_and_selects_tiles_of_the_whole(volume):
-    plan = make_volume_plan(**volume)
+    plan = make_plan(**volume)
     shape = volume["shape"]
-    starts, lengths = halves(volume["region"] or (0, 0, 0, *shape))
+    region, slices = volume["region"] or Region(0, 0, shape[2], shape[1]), volume["slices"] or (0, shape[0])
+    parts = [slices, (region.y, region.y + region.height), (region.x, region.x + region.width)]
     expected = []
-    for start, length, side, factor in zip(starts, lengths, shape, map(Fraction, volume["factors"]), strict=True):
+    for (start, stop), side, factor in zip(parts, shape, map(Fraction, volume["factors"]), strict=True):
         low = floor(start / factor)
-        expected.append((low, ceil(min(start + length, side) / factor) - low))
+        expected.append((low, ceil(min(stop, side) / factor) - low))
     assert plan.window == (*(low for low, _ in expected), *(length for _, length in expected))
-    assert set(plan.tiles()) <= set(make_volume_plan(**(volume | {"region": None})).tiles())
+    assert set(plan.tiles()) <= set(make_plan(**(volume | {"region": None, "slices": None})).tiles())
 
 
 def test_slice_by_slice_a_plane_has_the_tiles_of_a_slide():
     options = {"tile": 16, "overlap": 4}
-    plan = make_volume_plan(shape=(5, 60, 50), spacing=SPACING, factors=(1.0, 1.25, 1.25), **options)
-    slide = make_plan(slide_shape=(60, 50), factor=1.25, **options)
+    plan = make_plan(shape=(5, 60, 50), spacing=SPACING, factors=(1.0, 1.25, 1.25), **options)
+    slide = make_plan(shape=(60, 50), factors=(1.25, 1.25), **options)
     expected = [((z, *tile.index), (z, *tile.corner)) for z in range(5) for tile in slide.tiles()]
     assert [(tile.index, tile.corner) for tile in plan.tiles()] == expected
     assert {tile.z for tile in slide.tiles()} == {0}
@@ -131,25 +134,34 @@ def test_slice_by_slice_a_plane_has_the_tiles_of_a_slide():
 
 
 def test_the_canvas_has_the_spacing_that_the_factors_make():
-    plan = make_volume_plan(shape=(40, 80, 80), spacing=SPACING, factors=(0.5, 2.0, 3.0), tile=16, overlap=4)
+    plan = make_plan(shape=(40, 80, 80), spacing=SPACING, factors=(0.5, 2.0, 3.0), tile=16, overlap=4)
     assert plan.spacing == pytest.approx((1.5, 1.8, 2.7))
     assert plan.window == (0, 0, 0, 80, 40, 27)
 
 
-@pytest.mark.parametrize(
-    "region", [(10, 0, 0, 1, 5, 5), (0, -20, 0, 1, 20, 5), (0, 0, 0, 0, 5, 5), (5, 5, 5, 1, -1, 3)]
-)
-def test_a_region_outside_or_empty_is_refused(region):
-    with pytest.raises(InputError, match=r"region .* scan\.nii"):
-        make_volume_plan(
-            shape=(10, 20, 20), spacing=SPACING, factors=(1, 1, 1), tile=8, overlap=2, region=region, name="scan.nii"
-        )
+def test_a_part_outside_or_empty_is_refused():
+    volume = {"shape": (10, 20, 20), "spacing": SPACING, "factors": (1, 1, 1), "tile": 8, "overlap": 2}
+    with pytest.raises(InputError, match=r"region 0,-20,5,20 lies outside scan\.nii, which is 20 x 20 px"):
+        make_plan(**volume, region=Region(0, -20, 5, 20), name="scan.nii")
+    with pytest.raises(InputError, match=r"region 3 x -1 px is empty"):
+        make_plan(**volume, region=Region(5, 5, 3, -1), name="scan.nii")
+    for slices in ((10, 11), (0, 0), (5, 4)):
+        with pytest.raises(ValueError, match="is no part of 10 px"):
+            make_plan(**volume, slices=slices)
+
+
+def test_what_shows_nothing_is_computed_where_slices_or_a_region_are_given():
+    volume = {"shape": (10, 20, 20), "spacing": SPACING, "factors": (1, 1, 1), "tile": 8, "overlap": 2}
+    with pytest.raises(InputError, match=r"scan\.nii shows nothing but background: give a region"):
+        make_plan(**volume, shows=lambda *_: False, name="scan.nii")
+    assert make_plan(**volume, shows=lambda *_: False, slices=(2, 5)).count == 3 * 16
+    assert make_plan(**volume, shows=lambda z, *_: z == 4).count == 16
 
 
 @pytest.mark.parametrize("depth", [(0, 0), (4, 3), (1, 1), (4, -1)])
 def test_tiles_that_make_no_grid_are_refused(depth):
     with pytest.raises(ValueError, match="no grid"):
-        make_volume_plan(
+        make_plan(
             shape=(9, 9, 9),
             spacing=SPACING,
             factors=(1, 1, 1),
@@ -161,8 +173,8 @@ def test_tiles_that_make_no_grid_are_refused(depth):
 
 
 def test_a_plan_is_of_a_slide_or_of_a_volume(tmp_path, ports):
-    slide = make_plan(slide_shape=(9, 9), factor=1.0, tile=8, overlap=2)
-    volume = make_volume_plan(shape=(9, 9, 9), spacing=SPACING, factors=(1, 1, 1), tile=8, overlap=2)
+    slide = make_plan(shape=(9, 9), factors=(1.0, 1.0), tile=8, overlap=2)
+    volume = make_plan(shape=(9, 9, 9), spacing=SPACING, factors=(1, 1, 1), tile=8, overlap=2)
     for plan, mpp in ((slide, None), (volume, 0.5)):
         with pytest.raises(ValueError, match="µm/px"):
             Canvas(tmp_path / "out", plan=plan, ports=ports, mpp=mpp, record={})

@@ -148,11 +148,12 @@ def test_fluorescence_is_scaled_as_a_run_scales_it(tmp_path: Path):
     """16-bit channels of an own scale each, and a target: all by percentiles of the inputs' foreground."""
     import tifffile
 
-    from diffuscope.jobs.extent import find_ground, slide_mask
+    from diffuscope.jobs.extent import find_extent
     from diffuscope.jobs.inputs import Frame, open_inputs
+    from diffuscope.jobs.scaling import find_foreground
     from diffuscope.scans.intensity import PERCENTILES
     from diffuscope.tiling.plan import Tile
-    from diffuscope.training.data.crops import open_ground
+    from diffuscope.training.data.crops import open_sampler
 
     rng = np.random.default_rng(0)
     files, pixels = {}, {}
@@ -164,15 +165,15 @@ def test_fluorescence_is_scaled_as_a_run_scales_it(tmp_path: Path):
         tifffile.imwrite(files[key], image, photometric="minisblack", tile=(64, 64), ome=True, metadata=about)
     output = {"key": "nanoparticles", "range": [0.0, 1.0], "dtype": "float32", "scale": "percentile"}
     system = build_system("damm", {"size": "tiny", "T": 20, "patch": 32, "output": output})
-    ground = open_ground(Case("a", "a", files), Cases(path=".", tissue=0.0), system, side=32)
+    sampler = open_sampler(Case("a", "a", files), Cases(path=".", tissue=0.0), system, side=32)
     inputs = open_inputs({key: files[key] for key in ("vessels", "nuclei")}, system.inputs, "m", mpp=None)
-    run = find_ground(inputs, system, region=None, slices=None, ranges={})
+    run = find_extent(inputs, system, region=None, slices=None, ranges={})
     for y, x in ((0, 0), (30, 60), (118, 138)):
-        crop = ground.read(np.array([y, x]), 32)
+        crop = sampler.read(np.array([y, x]), 32)
         for one in run.inputs:
             seen = one.read(Tile((0, 0), (y, x)), Frame(shape=(32, 32), factors=(1.0, 1.0)))
             np.testing.assert_array_equal(crop[one.port.key], seen)
-    mask = slide_mask(run.inputs)
+    mask = find_foreground(run.inputs)
     step = int(mask.downsample)
     inside = mask.mask.repeat(step, 0).repeat(step, 1)[:150, :170]
     low, high = np.percentile(pixels["nanoparticles"][inside], PERCENTILES)
@@ -181,26 +182,26 @@ def test_fluorescence_is_scaled_as_a_run_scales_it(tmp_path: Path):
 
 
 def test_h_and_e_of_one_reference_is_normalised_as_a_run_normalises_it(user_pairs: Path):
-    from diffuscope.jobs.extent import find_ground
+    from diffuscope.jobs.extent import find_extent
     from diffuscope.jobs.inputs import Frame, open_inputs
     from diffuscope.stains import REFERENCE
     from diffuscope.tiling.plan import Tile
-    from diffuscope.training.data.crops import open_ground
+    from diffuscope.training.data.crops import open_sampler
 
     system = build_system("staindiffuser", {"stain": "CD3", "size": "tiny", "T": 20, "normalise": True})
     recipe = Recipe(name="x", system="x", data=Cases(path="pairs", mpp=0.5), optimisation=Optimisation(steps=1))
     case = read_cases(recipe, recipe.data, system, user_pairs)["train"][0]
-    ground = open_ground(case, recipe.data, system, side=64, augment=True)
+    sampler = open_sampler(case, recipe.data, system, side=64, augment=True)
     inputs = open_inputs(case.files["he"], system.inputs, "m", mpp=0.5)
-    [run] = find_ground(inputs, system, region=None, slices=None, ranges={}).inputs
+    [run] = find_extent(inputs, system, region=None, slices=None, ranges={}).inputs
     assert run.stains is not None
-    crop = ground.read(np.array([10, 20]), 64)
+    crop = sampler.read(np.array([10, 20]), 64)
     seen = run.read(Tile((0, 0), (10, 20)), Frame(shape=(64, 64), factors=(1.0, 1.0)))
     np.testing.assert_array_equal(crop["he"], seen)
     with Image.open(case.files["he"]) as he, Image.open(case.files["ihc"]) as ihc:
         assert np.abs(seen.astype(int) - np.asarray(he.convert("RGB"))[10:74, 20:84]).mean() > 1
         np.testing.assert_array_equal(crop["ihc"], np.asarray(ihc.convert("RGB"))[10:74, 20:84])
     # What is augmented afterwards has the stains of the reference, not those of the slide.
-    np.testing.assert_array_equal(ground.stains, REFERENCE)
-    varied = ground.vary({"he": crop["he"]}, np.random.default_rng(0))["he"]
+    np.testing.assert_array_equal(sampler.stains, REFERENCE)
+    varied = sampler.augment({"he": crop["he"]}, np.random.default_rng(0))["he"]
     assert varied.shape == (64, 64, 3) and not np.array_equal(np.sort(varied, axis=None), np.sort(seen, axis=None))

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 import toy_training as toy
+from patience import SECONDS
 from PIL import Image
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.swa_utils import update_bn
@@ -149,6 +150,7 @@ def test_those_of_a_diffusion_system_too(tmp_path: Path):
     assert same(system, bare(fresh(), stain_batch, plan))
 
 
+@pytest.mark.slow
 def test_killed_at_a_random_step_and_resumed_is_uninterrupted(whole, tmp_path: Path):
     """Twice: a resumed run may be killed as well."""
     system, done, folder = whole
@@ -269,6 +271,7 @@ def test_a_picture_shows_input_truth_and_sample(tmp_path: Path, monkeypatch: pyt
         np.testing.assert_allclose(picture[y, 40:56], found.permute(1, 2, 0).numpy(), atol=0.51)
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one_with_both_batches(tmp_path: Path):
     """DDP on two CPU processes: the mean of both gradients, batch 2·step + rank each."""
     program = (
@@ -280,7 +283,7 @@ def test_two_processes_train_as_one_with_both_batches(tmp_path: Path):
     )
     script = tmp_path / "ddp.py"
     script.write_text(program)
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == 0, done.stderr
     weights = torch.load(tmp_path / "weights.pt", weights_only=True)
     plan = LONG.model_copy(update={"steps": 6, "warmup": 2})

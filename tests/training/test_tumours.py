@@ -71,6 +71,7 @@ def test_a_phantom_is_told_by_its_groups_and_holds_out_its_own_other_tumour(tmp_
         write_cohort(tmp_path / "none", replace(PLAN, phantom="endosome"))
 
 
+@pytest.mark.slow
 def test_more_processes_write_the_same(folder: Path, tmp_path: Path):
     assert write_cohort(tmp_path / "again", PLAN, workers=2) == 16
     assert (tmp_path / "again" / "cases.csv").read_bytes() == (folder / "cases.csv").read_bytes()

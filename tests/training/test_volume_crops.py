@@ -12,13 +12,15 @@ from scipy import ndimage
 from standins import SYSTEMS, row
 
 import diffuscope as verbs
-from diffuscope.api.check_data import survey
+from diffuscope.api.check_data import check_data
 from diffuscope.cases import Case, find_cases, split
 from diffuscope.cases.patients import lay_out
 from diffuscope.cases.volumes import volume_report
 from diffuscope.errors import InputError
-from diffuscope.jobs.extent import find_ground, volume_mask
+from diffuscope.events import finish
+from diffuscope.jobs.extent import find_extent
 from diffuscope.jobs.inputs import Frame, open_inputs
+from diffuscope.jobs.scaling import find_foreground
 from diffuscope.model.folder import save_model
 from diffuscope.results.result import open_result
 from diffuscope.scans import open_volume
@@ -26,7 +28,7 @@ from diffuscope.scans.intensity import PERCENTILES
 from diffuscope.systems import registry
 from diffuscope.systems.registry import build_system
 from diffuscope.tiling.plan import Tile
-from diffuscope.training.data.crops import crops_of, open_ground, read_cases
+from diffuscope.training.data.crops import crops_of, open_sampler, read_cases
 from diffuscope.training.events import TrainingFinished
 from diffuscope.training.recipe import Cases, Optimisation, Recipe, load_recipe
 
@@ -115,17 +117,17 @@ def recipe_of(**data) -> Recipe:
 
 def test_inputs_are_what_a_run_reads_and_the_target_has_percentiles_of_the_same_foreground(folder: Path, damm):
     [case] = [case for case in find_cases(folder / "cases", ["t1", "t2", "flair"]) if case.name == "p2"]
-    ground = open_ground(case, PLAIN, damm, side=SIDE)
+    sampler = open_sampler(case, PLAIN, damm, side=SIDE)
     inputs = open_inputs(files_of(folder, "p2", "t1", "t2"), damm.inputs, "m", mpp=None)
-    run = find_ground(inputs, damm, region=None, slices=None, ranges={})
-    for corner in (ground.corners[0], ground.corners[len(ground.corners) // 2], ground.corners[-1]):
-        crop = ground.read(corner, SIDE)
+    run = find_extent(inputs, damm, region=None, slices=None, ranges={})
+    for corner in (sampler.corners[0], sampler.corners[len(sampler.corners) // 2], sampler.corners[-1]):
+        crop = sampler.read(corner, SIDE)
         tile, frame = Tile((0, 0, 0), tuple(int(v) for v in corner)), Frame(shape=(1, SIDE, SIDE), factors=(1, 1, 1))
         for one in run.inputs:
             np.testing.assert_array_equal(crop[one.port.key], one.read(tile, frame)[0])
     z, y, x = (int(v) for v in corner)
     voxels = open_volume(case.files["flair"]).voxels[:]
-    low, high = np.percentile(voxels[volume_mask(run.inputs).mask], PERCENTILES)
+    low, high = np.percentile(voxels[find_foreground(run.inputs).mask], PERCENTILES)
     expected = np.clip((voxels[z, y : y + SIDE, x : x + SIDE] - low) / (high - low), 0, 1)
     np.testing.assert_allclose(crop["flair"][..., 0], expected, atol=1e-4)
     assert crop["flair"].max() > 0.9  # not that of another patient, twice as bright
@@ -140,10 +142,10 @@ def test_what_a_run_s_network_saw_is_what_training_gives(folder: Path, tmp_path:
     list(verbs.run(model, files, tmp_path / "out", device="cpu", threads=1, slices="0:9", region="0,0,36,40"))
     image = np.asarray(open_result(tmp_path / "out").images["flair"][0])[..., 0]
     [case] = [case for case in find_cases(folder / "cases", ["t1", "t2", "flair"]) if case.name == "p1"]
-    ground = open_ground(case, PLAIN, system, side=SIDE)
-    for corner in ground.corners[:: len(ground.corners) // 20]:
+    sampler = open_sampler(case, PLAIN, system, side=SIDE)
+    for corner in sampler.corners[:: len(sampler.corners) // 20]:
         z, y, x = corner
-        crop = ground.read(corner, SIDE)
+        crop = sampler.read(corner, SIDE)
         assert crop["t1"].shape == (SIDE, SIDE, 3) and crop["flair"].shape == (SIDE, SIDE, 1)
         np.testing.assert_allclose(
             crop["t1"][..., 1] + 2 * crop["t2"][..., 1], image[z, y : y + SIDE, x : x + SIDE], atol=1e-5
@@ -169,25 +171,25 @@ def test_a_batch_is_a_function_of_seed_and_number_mirrored_left_to_right_only(tm
 def test_crops_have_enough_foreground_and_slices_without_any_none(folder: Path, damm):
     [case, *_] = find_cases(folder / "cases", ["t1", "t2", "flair"])
     voxels = open_volume(case.files["t1"]).voxels[:]
-    ground = open_ground(case, Cases(path="x", tissue=0.6), damm, side=SIDE)
+    sampler = open_sampler(case, Cases(path="x", tissue=0.6), damm, side=SIDE)
     # The foreground is smoothed, so that it reaches up to two voxels beyond the ellipsoid.
     inside = dilated(voxels > 0)
-    parts = [inside[z, y : y + SIDE, x : x + SIDE].mean() for z, y, x in ground.corners]
+    parts = [inside[z, y : y + SIDE, x : x + SIDE].mean() for z, y, x in sampler.corners]
     assert 0.6 <= min(parts) < 0.7 and max(parts) == 1
-    assert not {0, 8} & set(ground.corners[:, 0])
-    assert [len(np.unique(ground.few(n)[:, 0])) for n in (1, 3)] == [1, 3]
+    assert not {0, 8} & set(sampler.corners[:, 0])
+    assert [len(np.unique(sampler.spread(n)[:, 0])) for n in (1, 3)] == [1, 3]
     thin = {key: write(folder / f"thin-{key}.nii", head() * (np.arange(36) < 9)) for key in case.files}
     with pytest.raises(InputError, match="no crop of 16 px of which 100% is foreground"):
-        open_ground(Case("thin", "thin", thin), Cases(path="x", tissue=1.0), damm, side=SIDE)
+        open_sampler(Case("thin", "thin", thin), Cases(path="x", tissue=1.0), damm, side=SIDE)
 
 
 def test_a_volume_smaller_than_a_crop_lies_anywhere_in_it_with_air_around(tmp_path: Path):
     system = build_system("midiffusion", GUIDED)
     write(tmp_path / "cases/ct/small.nii.gz", np.full((3, 20, 24), 100, np.int16))
     [case] = find_cases(tmp_path / "cases", ["ct"])
-    ground = open_ground(case, PLAIN, system, side=32)
-    assert ground.corners[:, 1].min() == -12 and ground.corners[:, 1].max() == 0
-    crop = ground.read(np.array([1, -12, -8]), 32)["ct"][..., 0]
+    sampler = open_sampler(case, PLAIN, system, side=32)
+    assert sampler.corners[:, 1].min() == -12 and sampler.corners[:, 1].max() == 0
+    crop = sampler.read(np.array([1, -12, -8]), 32)["ct"][..., 0]
     assert (crop[12:, 8:] == 100).all() and (crop[:12] == -200).all() and (crop[:, :8] == -200).all()
 
 
@@ -195,10 +197,10 @@ def test_a_coarse_slice_is_resampled_as_a_run_resamples_it(tmp_path: Path):
     system = build_system("midiffusion", GUIDED)
     path = write(tmp_path / "cases/ct/fine.nii.gz", head(air=-1000.0, scale=250.0), spacing=(3.0, 0.5, 0.5))
     [case] = find_cases(tmp_path / "cases", ["ct"])
-    ground = open_ground(case, PLAIN, system, side=SIDE)
+    sampler = open_sampler(case, PLAIN, system, side=SIDE)
     means = np.clip(open_volume(path).voxels[:].reshape(9, 20, 2, 18, 2).mean(axis=(2, 4)), -200, 300)
-    z, y, x = ground.corners[len(ground.corners) // 2]
-    crop = ground.read(np.array([z, y, x]), SIDE)["ct"][..., 0]
+    z, y, x = sampler.corners[len(sampler.corners) // 2]
+    crop = sampler.read(np.array([z, y, x]), SIDE)["ct"][..., 0]
     np.testing.assert_allclose(crop, means[z, y : y + SIDE, x : x + SIDE], atol=1e-3)
 
 
@@ -222,11 +224,11 @@ def test_volumes_of_another_lattice_or_model_are_refused(folder: Path, tmp_path:
     [case, *_] = find_cases(folder / "cases", ["t1", "t2", "flair"])
     moved = write(tmp_path / "moved.nii.gz", head(), spacing=(3.0, 1.0, 1.1))
     with pytest.raises(InputError, match="do not lie on one lattice"):
-        open_ground(Case("a", "a", {**case.files, "flair": moved}), PLAIN, damm, side=SIDE)
+        open_sampler(Case("a", "a", {**case.files, "flair": moved}), PLAIN, damm, side=SIDE)
     slides = build_system("damm", {"size": "tiny", "T": 20, "patch": 32})
     keys = dict(zip(("vessels", "nuclei", "nanoparticles"), case.files.values(), strict=True))
     with pytest.raises(InputError, match=r"p1\.nii\.gz"):
-        open_ground(Case("a", "a", keys), PLAIN, slides, side=SIDE)
+        open_sampler(Case("a", "a", keys), PLAIN, slides, side=SIDE)
 
 
 def test_a_target_alone_trains_and_the_model_translates(tmp_path: Path):
@@ -271,7 +273,7 @@ def test_recipes_of_volumes_take_a_step_on_what_they_name(name: str, tmp_path: P
 
 
 def test_the_report_tells_sizes_leaks_and_lattices(folder: Path, tmp_path: Path):
-    report = survey(folder / "cases", keys=["t1", "flair"], validation=0.34)
+    report = finish(check_data(folder / "cases", keys=["t1", "flair"], validation=0.34)).report
     assert sum(part.cases for part in report.parts.values()) == 3 and report.problems == ()
     voxels = [open_volume(path).voxels[:] for path in sorted((folder / "cases/t1").iterdir())]
     expected = [int((one > 0).any(axis=(1, 2)).sum()) for one in voxels]
@@ -289,7 +291,7 @@ def test_the_report_tells_sizes_leaks_and_lattices(folder: Path, tmp_path: Path)
     for name in ("p1", "copy", "blank"):
         write(tmp_path / f"flair/{name}.nii", head(seed=len(name) + 50), spacing=(3.0, 1.0, 1.0 + 0.1 * (name == "p1")))
     cases = {case.name: case for case in find_cases(tmp_path, ["t1", "flair"])}
-    found = volume_report({"train": [cases["p1"], cases["blank"]], "validation": [cases["copy"]]}).problems
+    found = finish(volume_report({"train": [cases["p1"], cases["blank"]], "validation": [cases["copy"]]})).problems
     assert {(one.kind, one.cases) for one in found} == {
         ("leak", ("p1", "copy")), ("lattice", ("p1",)), ("blank", ("blank",)),
     }  # fmt: skip
@@ -322,6 +324,6 @@ def test_a_folder_of_dicom_series_is_cases_too(shared: Path, tmp_path: Path):
     lay_out(shared / "data/dicom", tmp_path / "cases", {"ct": "CT/image"})
     [case] = find_cases(tmp_path / "cases", ["ct"])
     assert case.name == "STS_025" and split([case], validation=0)["train"] == [case]
-    ground = open_ground(case, PLAIN, build_system("midiffusion", GUIDED), side=32)
-    crop = ground.read(ground.corners[len(ground.corners) // 2], 32)["ct"]
+    sampler = open_sampler(case, PLAIN, build_system("midiffusion", GUIDED), side=32)
+    crop = sampler.read(sampler.corners[len(sampler.corners) // 2], 32)["ct"]
     assert crop.min() >= -200 and crop.max() <= 300 and np.ptp(crop) > 100

@@ -15,8 +15,7 @@ from torch import Tensor
 
 from benchmarks.reproduce.damm.tasks import WARM, Budget
 from benchmarks.shared.cells import Cell, Training, training_seconds
-from benchmarks.shared.scans import DATA
-from benchmarks.shared.scores import RECIPES
+from benchmarks.shared.places import DATA, RECIPES
 from benchmarks.shared.slide import sample_tiles
 from diffuscope import load_model
 from diffuscope.cases import Case
@@ -25,7 +24,7 @@ from diffuscope.systems.base import System
 from diffuscope.systems.registry import build_system
 from diffuscope.training.data.batches import laid_out
 from diffuscope.training.data.crops import batch_at, ports_of
-from diffuscope.training.data.volumes import VolumeGround, open_volumes
+from diffuscope.training.data.volumes import VolumeSampler, open_volumes
 from diffuscope.training.recipe import Optimisation, load_recipe
 
 FOLDER = "ms-brain"
@@ -97,11 +96,12 @@ class HeadTask:
         steps, system = self.budget.steps, METHODS[self.method]
         plan = Optimisation(steps=steps, batch=self.budget.batch, learning_rate=1e-3, warmup=steps // 10, ema=0.998)
         if system == "damm":
-            own = {"size": self.budget.size, "patch": self.budget.patch, "warmup": round(WARM * steps)}
+            config = modalities(self.target)
             if self.method == "dammp-second":
-                own["uni"] = TASKS[self.target][1]
-            return Training(system, modalities(self.target) | own, plan)
-        config: dict[str, Any] = {"stain": self.target, "mpp": 1000.0, "size": self.budget.size}
+                config |= {"main": config["auxiliaries"][0], "auxiliaries": [config["main"]]}
+            own = {"size": self.budget.size, "patch": self.budget.patch, "warmup": round(WARM * steps)}
+            return Training(system, config | own, plan)
+        config = {"stain": self.target, "mpp": 1000.0, "size": self.budget.size}
         config |= {"patch": self.budget.patch} | ({"T": 1000, "grey": True} if system == "palette" else {})
         return Training(system, config, plan)
 
@@ -133,15 +133,15 @@ class HeadTask:
     def batches(self) -> Callable[[int], dict[str, Tensor]]:
         """Return batches of the patient that trains, by step."""
         [trains] = [one for one in PATIENTS if one != self.held]
-        ground = opened(self.target, trains, self.budget.patch)
+        sampler = opened(self.target, trains, self.budget.patch)
         system = build_system("damm", modalities(self.target) | {"size": "tiny"})
         size, side = self.budget.batch, self.budget.patch
-        return lambda step: self.batch(batch_at([ground], system, step, seed=0, size=size, side=side))
+        return lambda step: self.batch(batch_at([sampler], system, step, seed=0, size=size, side=side))
 
     def tests(self) -> dict[str, NDArray[np.float32]]:
         """Return crops of the patient that tests, (n, side, side) in 0 … 1, by key."""
-        ground = opened(self.target, self.held, SIDE)
-        crops = [ground.read(corner, SIDE) for corner in ground.few(SLICES)]
+        sampler = opened(self.target, self.held, SIDE)
+        crops = [sampler.read(corner, SIDE) for corner in sampler.spread(SLICES)]
         return {key: np.stack([crop[key][..., 0] for crop in crops]).astype(np.float32) for key in crops[0]}
 
 
@@ -169,7 +169,7 @@ def modalities(target: str) -> dict[str, Any]:
 
 
 @cache
-def opened(target: str, patient: str, side: int) -> VolumeGround:
+def opened(target: str, patient: str, side: int) -> VolumeSampler:
     """Open a patient's three scans; foreground and ranges are a run's: those of the two inputs."""
     system = build_system("damm", modalities(target) | {"size": "tiny"})
     files = {key: DATA / FOLDER / patient / f"{key.upper()}.nii.gz" for key in (*TASKS[target], target)}

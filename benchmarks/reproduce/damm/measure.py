@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
-from benchmarks.quality.branches import forced, seams
 from benchmarks.reproduce.claims import known_mean
 from benchmarks.reproduce.damm.tasks import (
     AGREED,
@@ -31,6 +30,7 @@ from benchmarks.reproduce.damm.tasks import (
 )  # fmt: skip
 from benchmarks.reproduce.damm.tumours import EXTERNAL, INTERNAL, KEYS, MPP, Animal, halved
 from benchmarks.shared.cells import training_seconds
+from benchmarks.shared.forced import forced, seams
 from benchmarks.shared.slide import sample_tiles
 from diffuscope import load_model
 from diffuscope.evaluation.metrics.calibration import ause

@@ -99,22 +99,28 @@ class Row:
         return self.system == "damm"
 
 
+def _ungated(**parts: Any) -> dict[str, Any]:
+    """Return the configuration of a row without DAMMP and its feedback, and with these parts otherwise."""
+    return {"variant": {"dammp": False, **parts}, "lambda_dfl": 0.0}
+
+
 _GREY = {"T": 1000, "grey": True}
-_NO_GATE = {"dammp": False, "lambda_dfl": 0.0}
 BASELINE, MMFM, UAFM, BOTH, DAMMP = "concatenation", "mmfm", "uafm", "mmfm-uafm", "dammp"
 PLAIN, NO_DFL, AGREED = "cross-attention", "no-dfl", "dammp-agreement"
 NUCLEI, ROUNDS = "dammp-nuclei", "dammp-rounds"
 ROWS = (
-    Row(
-        BASELINE, "both branches, fused by concatenation alone", config={"mmfm": False, "attention": "none"} | _NO_GATE
-    ),
-    Row(MMFM, "+ MMFM", config={"attention": "none"} | _NO_GATE),
-    Row(UAFM, "+ UAFM", config={"mmfm": False} | _NO_GATE),
-    Row(BOTH, "+ MMFM, UAFM", config=_NO_GATE),
+    Row(BASELINE, "both branches, fused by concatenation alone", config=_ungated(mmfm=False, attention="none")),
+    Row(MMFM, "+ MMFM", config=_ungated(attention="none")),
+    Row(UAFM, "+ UAFM", config=_ungated(mmfm=False)),
+    Row(BOTH, "+ MMFM, UAFM", config=_ungated()),
     Row(DAMMP, "+ MMFM, UAFM, DAMMP: DAMM-Diffusion"),
-    Row(PLAIN, "MMFM, and cross-attention for UAFM", config={"attention": "plain"} | _NO_GATE),
+    Row(PLAIN, "MMFM, and cross-attention for UAFM", config=_ungated(attention="plain")),
     Row(NO_DFL, "DAMM-Diffusion without DFL", config={"lambda_dfl": 0.0}),
-    Row(NUCLEI, "DAMM-Diffusion whose uni-modal branch sees nuclei", config={"uni": "nuclei"}),
+    Row(
+        NUCLEI,
+        "DAMM-Diffusion whose uni-modal branch sees nuclei",
+        config={"main": _MODALITIES["auxiliaries"][0], "auxiliaries": [_MODALITIES["main"]]},
+    ),
     Row(
         ROUNDS,
         "DAMM-Diffusion for half of the steps, its divergence alone for the others (ours)",
@@ -123,7 +129,7 @@ ROWS = (
     Row(
         AGREED,
         "that, with an agreement of the inputs (ours)",
-        config={"agreement": True},
+        config={"variant": {"agreement": True}},
         begins=DAMMP,
     ),
     Row("ldm", "conditional DDPM by concatenation, vessels and nuclei", "palette", _GREY),

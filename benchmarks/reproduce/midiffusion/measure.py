@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from benchmarks.reproduce.claims import known_mean
+from benchmarks.reproduce.midiffusion.data import few_pairs, registration_auc, target_batches
 from benchmarks.reproduce.midiffusion.tasks import (
     AVERAGED,
     IDENTITY,
@@ -37,13 +38,10 @@ from benchmarks.shared.cells import training_seconds
 from benchmarks.shared.scans import (
     Pictures,
     Slices,
-    few_pairs,
     learned,
     matched,
-    registration_auc,
     slices_of,
     strangers,
-    target_batches,
 )  # fmt: skip
 from benchmarks.shared.slide import sample_tiles
 from benchmarks.shared.translated import COLUMNS, Translated, kernel_distance, mean_psnr, scores, translated

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.reproduce.claims import Line, budget_text, cell, claims, table
+from benchmarks.reproduce.midiffusion.data import FEW
 from benchmarks.reproduce.midiffusion.tasks import (
     CLAIMS,
     INVERTED,
@@ -24,7 +25,7 @@ from benchmarks.reproduce.midiffusion.tasks import (
     registered,
 )  # fmt: skip
 from benchmarks.reproduce.sheet import sheet
-from benchmarks.shared.scans import DIRECTIONS, FEW, Direction
+from benchmarks.shared.scans import DIRECTIONS, Direction
 from benchmarks.shared.translated import AIR, BONE
 from diffuscope.evaluation.metrics.features import RandomConvFeatures
 

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from benchmarks.reproduce.claims import Claim
+from benchmarks.reproduce.midiffusion.data import FEW
 from benchmarks.shared.cells import Cell, Training
-from benchmarks.shared.scans import DIRECTIONS, FEW, PAPER, Direction, Pictures
+from benchmarks.shared.scans import DIRECTIONS, PAPER, Direction, Pictures
 from benchmarks.shared.translated import COLUMNS
 
 #: Of rows that a claim compares.
 SEEDS = 3
-#: Least AUC of a patient's CT and MR that counts as registered (see `scans.registration_auc`).
+#: Least AUC of a patient's CT and MR that counts as registered (see `data.registration_auc`).
 REGISTERED = 0.8
 # Raise it when what a cell measures changes.
 _MEASURE = 3

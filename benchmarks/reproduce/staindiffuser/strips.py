@@ -14,10 +14,11 @@ from PIL import Image
 from torch import Tensor
 
 from benchmarks.reproduce.study import Batches, digest, sampled
+from benchmarks.shared.places import DATA
 from benchmarks.shared.scores import MPP, THRESHOLD, Tiles, colour_transfer
 from diffuscope.stains import HDAB, augment_stain, dab_density
 
-STRIPS = Path(__file__).parents[4] / "shared/data/deepliif-strips"
+STRIPS = DATA / "deepliif-strips"
 # A strip's tile holds 512 px at what its nuclei (about 30 px) show to be 0.25 µm/px.
 _STRIP_SIDE, _STRIP_REDUCTION = 512, 2
 

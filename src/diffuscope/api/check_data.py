@@ -1,21 +1,23 @@
-"""The verb `survey`: a data set looked over before hours are spent on it."""
+"""The verb `check_data`: a data set looked over before hours are spent on it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
-from diffuscope.cases import PARTS, find_cases, split
+from diffuscope.api.events import Checked
+from diffuscope.cases import PARTS, Case, find_cases, split
 from diffuscope.cases.report import SHIFT_LIMIT_UM, DataReport, data_report
 from diffuscope.cases.volumes import VolumeReport, volume_report
 from diffuscope.errors import InputError
+from diffuscope.events import Progress
 from diffuscope.model.folder import load_model
 from diffuscope.scans.open_volume import is_volume
 
 MASK = "mask"
 
 
-def survey(
+def check_data(
     data: str | Path,
     *,
     model: str | Path | None = None,
@@ -27,9 +29,10 @@ def survey(
     seed: int = 0,
     patch: int | None = None,
     shift_limit_um: float = SHIFT_LIMIT_UM,
-    progress: Callable[[int, int], None] = lambda _done, _all: None,
-) -> DataReport | VolumeReport:
+) -> Generator[Progress | Checked, None, None]:
     """Find a data set's cases, split them unless all state their part, and report on them.
+
+    The cases are found and split when this is called; they are opened while the returned generator is iterated.
 
     Parameters
     ----------
@@ -45,13 +48,13 @@ def survey(
         µm/px of the files that do not say it.
     validation, test, seed : optional
         As in `diffuscope.cases.split`.
-    patch, shift_limit_um, progress : optional
+    patch, shift_limit_um : optional
         As in `diffuscope.cases.report.data_report`.
 
     Returns
     -------
-    DataReport or VolumeReport
-        The latter where the first case is one of volumes.
+    generator of Progress and Checked
+        A `Progress` after each case; last what was found.
 
     Raises
     ------
@@ -69,18 +72,22 @@ def survey(
     if not keys:
         raise InputError("say what the data is for: --model, or --keys such as he,ihc.")
     cases = find_cases(data, keys, optional=[key for key in optional if key not in keys])
+    parts = _parts(cases, validation=validation, test=test, seed=seed)
+    if is_volume(next(iter(cases[0].files.values()))):
+        return _check(volume_report(parts))
+    return _check(
+        data_report(parts, mpp=mpp or assumed_mpp, assumed_mpp=assumed_mpp, patch=patch, shift_limit_um=shift_limit_um)
+    )
+
+
+def _parts(cases: Sequence[Case], *, validation: float, test: float, seed: int) -> dict[str, Sequence[Case]]:
+    """Return the cases by part: as they state it, else split; no part is empty."""
     if all(case.part for case in cases):  # perhaps all for testing: there is nothing to be split
         parts = {part: [case for case in cases if case.part == part] for part in PARTS}
     else:
         parts = split(cases, validation=validation, test=test, seed=seed)
-    parts = {part: chosen for part, chosen in parts.items() if chosen}
-    if is_volume(next(iter(cases[0].files.values()))):
-        return volume_report(parts, progress=progress)
-    return data_report(
-        parts,
-        mpp=mpp or assumed_mpp,
-        assumed_mpp=assumed_mpp,
-        patch=patch,
-        shift_limit_um=shift_limit_um,
-        progress=progress,
-    )
+    return {part: chosen for part, chosen in parts.items() if chosen}
+
+
+def _check(looks: Generator[Progress, None, DataReport | VolumeReport]) -> Generator[Progress | Checked, None, None]:
+    yield Checked(report=(yield from looks))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 DEMO_MODEL = "stain-cd3-demo"
 DEMO_SLIDE = "CMU-1-Small-Region.svs"

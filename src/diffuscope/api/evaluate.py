@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from diffuscope.api.events import Evaluated
 from diffuscope.api.run import run
-from diffuscope.cases import OpenCase, find_cases, open_case
-from diffuscope.engine.events import Event, Finished
+from diffuscope.cases import Case, OpenCase, find_cases, open_case
+from diffuscope.engine.events import Finished
 from diffuscope.errors import InputError
 from diffuscope.evaluation.fields import WHOLE
-from diffuscope.evaluation.figures import METRICS, mean_curves
 from diffuscope.evaluation.found import Found, finished, of_pictures, of_result
-from diffuscope.evaluation.judge import MASK, Judge, Judged, stain_threshold
+from diffuscope.evaluation.judge import MASK, Judge, stain_threshold
 from diffuscope.evaluation.metrics.features import FeatureExtractor, InceptionFeatures, RandomConvFeatures
-from diffuscope.evaluation.metrics.sets import set_figures
-from diffuscope.evaluation.report.folder import HTML, JSON, PREDICTIONS, make_room, read_report, simulated_truth
+from diffuscope.evaluation.report.folder import HTML, JSON, PREDICTIONS, REPORT, read_report, simulated_truth
 from diffuscope.evaluation.report.html import render
 from diffuscope.evaluation.report.notices import caveats
-from diffuscope.evaluation.report.pictures import Shown
 from diffuscope.evaluation.report.summary import against as test_against
-from diffuscope.evaluation.report.summary import summarise
-from diffuscope.exports.target import in_place_of
+from diffuscope.evaluation.seen import Seen, title
+from diffuscope.events import Notice, Pace, Progress
+from diffuscope.files.place import check_place
+from diffuscope.files.put import in_place_of, put_text
 from diffuscope.jobs.compute import Asked
 from diffuscope.jobs.prepare import prepare
 from diffuscope.jobs.provenance import evaluation_command, make_evaluation_record
@@ -33,7 +33,7 @@ from diffuscope.jobs.resume import check_resumed
 from diffuscope.jobs.settings import choose_settings, pick
 from diffuscope.model.folder import Model, load_model
 from diffuscope.results.result import open_result
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,14 +64,13 @@ def evaluate(
     worst: int = 3,
     overwrite: bool = False,
     resume: bool = False,
-    progress: Callable[[str], None] = lambda _what: None,
-    follow: Callable[[Event], None] = lambda _event: None,
-) -> dict[str, Any]:
+) -> Generator[Progress | Notice | Evaluated, None, None]:
     """Run a model over a data set and report how near it comes to the truth.
 
-    Where cases state a part, those that test are taken; else all. The results of the runs stay in ``predictions/``, so
-    that a report that was interrupted goes on with `resume`, and one that is done can be made again with another
-    comparison at no cost.
+    What can be checked is checked when this is called, before anything is written or removed; the work is done while
+    the returned generator is iterated. Where cases state a part, those that test are taken; else all. The results of
+    the runs stay in ``predictions/``, so that a report that was interrupted goes on with `resume`, and one that is done
+    can be made again with another comparison at no cost.
 
     Parameters
     ----------
@@ -96,22 +95,22 @@ def evaluate(
         Cases that are shown.
     overwrite, resume : bool
         Begin a report in the way again, or go on with it.
-    progress : callable, optional
-        Called with what is being done, in words.
-    follow : callable, optional
-        Called with every event of a run.
 
     Returns
     -------
-    dict
-        What report.json holds.
+    generator of Progress, Notice and Evaluated
+        Cases, of which the tiles and steps of the run at hand are parts; last the report. Closed before its end it
+        keeps the results that there are.
 
     Raises
     ------
     InputError
-        What was given cannot be used, or no case could be evaluated. Single cases that cannot are told in the report.
+        What was given cannot be used. While iterating: no case could be evaluated. Single cases that cannot are told
+        in the report.
     """
     out, settings = Path(out), settings or Settings()
+    keep = [Path(one) for one in (data, predictions) if one is not None]
+    standing = check_place(out, REPORT, overwrite=overwrite, resume=resume, keep=keep)
     loaded = load_model(model)
     main = loaded.system.output_rasters[0]
     keys = [port.key for port in loaded.system.input_rasters]
@@ -121,11 +120,9 @@ def evaluate(
     if not cases:
         raise InputError(f"no case of {data} states that it tests: write test into the column part of some.")
     other = read_report(Path(against)) if against is not None else None
-    pictures = (
-        finished(Path(predictions), [case.name for case in cases], loaded.system.output_rasters)
-        if predictions is not None
-        else None
-    )
+    pictures = None
+    if predictions is not None:
+        pictures = finished(Path(predictions), [case.name for case in cases], loaded.system.output_rasters)
     extractor: FeatureExtractor | None = None
     if main.kind == "rgb":
         extractor = InceptionFeatures(inception) if inception is not None else RandomConvFeatures()
@@ -134,117 +131,127 @@ def evaluate(
         quality = settings.quality or next(iter(loaded.system.presets))
         quality = pick(quality, tuple(loaded.system.presets), "quality")
         choose_settings(loaded.system, quality, settings.sampler, settings.steps, settings.samples)
-    make_room(out, Path(data), overwrite=overwrite, resume=resume)
+    given = {"predictions": predictions, "against": against, "inception": inception}
+    return _evaluate(
+        _Work(
+            model=loaded,
+            data=Path(data),
+            out=out,
+            cases=cases,
+            tested=stated,
+            settings=settings,
+            pictures=pictures,
+            judge=judge,
+            given={name: Path(value) for name, value in given.items() if value is not None},
+            other=other,
+            mpp=mpp,
+            worst=worst,
+            replaces=standing == "replaced",
+        )
+    )
 
-    seen = _Seen()
-    for number, case in enumerate(cases, start=1):
-        progress(f"Case {number} of {len(cases)}: {case.name}")
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Work:
+    """An evaluation that was checked and may begin.
+
+    Attributes
+    ----------
+    tested : bool
+        Whether the cases state that they test.
+    pictures : dict of str to dict of str to Path, or None
+        Finished pictures by case and output key.
+    given : dict of str to Path
+        The arguments that name files: ``predictions``, ``against``, ``inception``.
+    other : dict or None
+        The report to compare with.
+    """
+
+    model: Model
+    data: Path
+    out: Path
+    cases: Sequence[Case]
+    tested: bool
+    settings: Settings
+    pictures: Mapping[str, Mapping[str, Path]] | None
+    judge: Judge
+    given: Mapping[str, Path]
+    other: Mapping[str, Any] | None
+    mpp: float | None
+    worst: int
+    replaces: bool
+
+
+def _evaluate(work: _Work) -> Generator[Progress | Notice | Evaluated, None, None]:
+    out, judge, seen = work.out, work.judge, Seen()
+    if work.replaces:
+        with in_place_of(out, replace=True) as part:
+            part.mkdir()
+    for number, case in enumerate(work.cases):
+        at = Progress(done=number, total=len(work.cases), what=f"Case {number + 1} of {len(work.cases)}: {case.name}")
+        yield at
         try:
-            if pictures is not None:
-                opened, answer = of_pictures(case, pictures[case.name], mpp=main.mpp, assumed_mpp=mpp)
+            if work.pictures is not None:
+                opened, answer = of_pictures(case, work.pictures[case.name], mpp=judge.main.mpp, assumed_mpp=work.mpp)
             else:
-                opened = open_case(case, mpp=main.mpp, assumed_mpp=mpp)
+                opened = open_case(case, mpp=judge.main.mpp, assumed_mpp=work.mpp)
             judge.check(opened)
         except InputError as error:
             seen.skipped.append(f"Case {case.name} was left out: {error}")
             continue
         # What is wrong with a run is wrong with all of them: it ends the evaluation, which --resume goes on with.
         record: dict[str, Any] = {}
-        if pictures is None:
-            answer, record = _run(loaded, opened, out, settings, follow)
-        seen.add(judge, opened, answer, record, worst)
+        if work.pictures is None:
+            answer, record = yield from _run(work.model, opened, out, work.settings, at)
+        seen.add(judge, opened, answer, record, work.worst)
     if not seen.rows:
-        raise InputError(f"none of {len(cases)} cases could be evaluated. {seen.skipped[0]}")
+        raise InputError(f"none of {len(work.cases)} cases could be evaluated. {seen.skipped[0]}")
+    report = _report(work, seen)
+    page = render(report, [(title(row), pictures) for row, pictures in seen.shown])
+    put_text(out / JSON, json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n", replace=True)
+    put_text(out / HTML, page, replace=True)
+    yield Evaluated(path=out, report=report)
 
-    own = {name: value for name, value in vars(settings).items() if value is not None} if pictures is None else {}
-    given = {"predictions": predictions, "against": against, "inception": inception}
-    flags = {**own, "mpp": mpp, **{name: value and Path(value).name for name, value in given.items()}}
-    command = evaluation_command(model=loaded.name, data=Path(data).name, out=out.name, flags=flags)
+
+def _report(work: _Work, seen: Seen) -> dict[str, Any]:
+    """Return what report.json holds."""
+    model, settings, given, judge = work.model, work.settings, work.given, work.judge
+    ran = work.pictures is None
+    own = {name: value for name, value in vars(settings).items() if value is not None} if ran else {}
+    names = {name: given[name].name if name in given else None for name in ("predictions", "against", "inception")}
+    command = evaluation_command(
+        model=model.name, data=work.data.name, out=work.out.name, flags={**own, "mpp": work.mpp, **names}
+    )
     report = {
         "format": 1,
         **make_evaluation_record(command=command),
-        "model": _model(loaded, Path(predictions) if predictions is not None else None),
-        "data": Path(data).name,
-        "simulated_truth": simulated_truth(Path(data)),
-        "mpp": main.mpp,
-        "settings": {**own, "DAB-positive from (OD)": judge.threshold, "µm/px of files that do not say it": mpp},
-        **_figures(seen, judge),
+        "model": _model(model, given.get("predictions")),
+        "data": work.data.name,
+        "simulated_truth": simulated_truth(work.data),
+        "mpp": judge.main.mpp,
+        "settings": {**own, "DAB-positive from (OD)": judge.threshold, "µm/px of files that do not say it": work.mpp},
+        **seen.figures(judge),
         "against": None,
     }
-    if other is not None and against is not None:
-        name = f"{other['model']['name']} ({Path(against).name})"
-        report["against"] = {"name": name, "tests": test_against(seen.rows, other["cases"])}
+    if work.other is not None:
+        name = f"{work.other['model']['name']} ({given['against'].name})"
+        report["against"] = {"name": name, "tests": test_against(seen.rows, work.other["cases"])}
     report["notices"] = seen.skipped + caveats(
         seen.rows,
         simulated_truth=report["simulated_truth"],
-        simulated_training=loaded.card.trained_on if loaded.card.simulated and pictures is None else None,
-        tested=stated,
+        simulated_training=model.card.trained_on if model.card.simulated and ran else None,
+        tested=work.tested,
         sets=report["sets"].get("model", {}),
         uncertainty_unknown=seen.unknown,
-        substitute=extractor is not None and inception is None,
+        substitute=judge.extractor is not None and "inception" not in given,
     )
-    page = render(report, [(_title(row), pictures_) for row, pictures_ in seen.shown])
-    out.mkdir(parents=True, exist_ok=True)
-    _write(out / JSON, json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-    _write(out / HTML, page)
     return report
 
 
-@dataclass
-class _Seen:
-    """What has been judged so far; of pictures only those of the worst cases are kept."""
-
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    judged: list[Judged] = field(default_factory=list)
-    shown: list[tuple[dict[str, Any], Sequence[Shown]]] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-    unknown: bool = False
-
-    def add(self, judge: Judge, opened: OpenCase, answer: Found, record: Mapping[str, Any], worst: int) -> None:
-        """Judge a case, or note why it cannot be."""
-        try:
-            one = judge.judge(opened, answer)
-        except InputError as error:
-            self.skipped.append(f"Case {opened.case.name} was left out: {error}")
-            return
-        row: dict[str, Any] = {
-            "case": opened.case.name,
-            "group": opened.case.group,
-            "truth": opened.scans[judge.main.key].fingerprint,
-            "fields": len(one.windows),
-            "worst_field": list(one.worst),
-            "figures": one.figures,
-            "input": one.input,
-            "run": dict(record),
-        }
-        self.rows.append(row)
-        self.judged.append(one)
-        self.unknown |= "uncertainty" in answer.keys and one.curves is None and one.figures["mse"] > 0
-        if len(self.shown) < worst or (worst and row["figures"]["mse"] > self.shown[-1][0]["figures"]["mse"]):
-            self.shown.append((row, judge.pictures(opened, answer, one.worst)))
-            self.shown = sorted(self.shown, key=lambda entry: -entry[0]["figures"]["mse"])[:worst]
-
-
-def _figures(seen: _Seen, judge: Judge) -> dict[str, Any]:
-    """Return what the cases amount to."""
-    curves = [one.curves for one in seen.judged if one.curves is not None]
-    return {
-        "groups": len({row["group"] for row in seen.rows}),
-        "fields": sum(row["fields"] for row in seen.rows),
-        "summary": summarise(seen.rows),
-        "input_summary": summarise(seen.rows, "input"),
-        "sets": set_figures([one.features for one in seen.judged]),
-        "extractor": judge.extractor.name if judge.extractor is not None else None,
-        "distance": judge.distance.name if judge.distance is not None else None,
-        "sparsification": mean_curves(curves) if curves else None,
-        "cases": sorted(seen.rows, key=lambda row: -row["figures"]["mse"]),
-    }
-
-
 def _run(
-    model: Model, opened: OpenCase, out: Path, settings: Settings, follow: Callable[[Event], None]
-) -> tuple[Found, dict[str, Any]]:
-    """Run a case, go on with its run, or take the result that is there."""
+    model: Model, opened: OpenCase, out: Path, settings: Settings, at: Progress
+) -> Generator[Progress | Notice, None, tuple[Found, dict[str, Any]]]:
+    """Run a case, go on with its run, or take the result that is there; `at` says which case it is."""
     key = model.system.input_rasters[0].key
     scan = opened.scans[key]
     path = out / PREDICTIONS / f"{opened.case.name}.ome.zarr"
@@ -264,9 +271,14 @@ def _run(
         check_resumed(path, before.record, job.record | {"compute": {}})
     else:
         events = run(model.path, scan.path, path, region=region, mpp=mpp, resume=path.exists(), **vars(settings))
+        pace = Pace()
         with closing(events):
             for event in events:
-                follow(event)
+                if isinstance(event, Notice):
+                    yield event
+                elif pace.take(event):
+                    part, tiles = pace.progress.done / pace.progress.total, pace.progress.text
+                    yield replace(at, done=at.done + part, what=f"{at.what}, {tiles}")
                 if isinstance(event, Finished) and event.unread:
                     raise InputError(
                         f"{event.unread} of {event.tiles} tiles of {scan.name} could not be read: mend the file "
@@ -285,18 +297,3 @@ def _model(model: Model, predictions: Path | None) -> dict[str, Any]:
     if predictions is not None:
         return {"name": predictions.name, "hash": None, "title": f"Finished pictures, in the place of {model.name}'s"}
     return {"name": model.name, "hash": model.hash, "title": model.card.title}
-
-
-def _title(row: Mapping[str, Any]) -> str:
-    figures = row["figures"]
-    told = [
-        f"{METRICS[key].name} {figures[key]:.{METRICS[key].digits}f}"
-        for key in ("psnr", "ssim", "dab_dice")
-        if key in figures
-    ]
-    return f"{row['case']}: {', '.join(told)}"
-
-
-def _write(path: Path, text: str) -> None:
-    with in_place_of(path) as part:
-        part.write_text(text, encoding="utf-8")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 
-from diffuscope.exports import export as write_export
-from diffuscope.files.room import full_disk_in_words
+from diffuscope.api.events import Exported
+from diffuscope.events import Progress
+from diffuscope.exports.export import Export, check_export, write_export
 from diffuscope.results.result import open_result
 
 
@@ -15,15 +17,17 @@ def export(
     layer: str = "all",
     overwrite: bool = False,
     source: str | Path | None = None,
-) -> Path:
-    """Write a finished result as OME-TIFF or OME-Zarr, of a volume also as NIfTI or DICOM, by the ending of `path`.
+) -> Generator[Progress | Exported, None, None]:
+    """Write a finished result as a file that other programs open, by the ending of `path`.
+
+    Everything is checked when this is called; the file is written while the returned generator is iterated.
 
     Parameters
     ----------
     result : str or Path
         Result folder.
     path : str or Path
-        ``….ome.tif`` or ``….ome.zarr``; of a volume also ``….nii.gz``, ``….nii``, ``….nrrd``, ``….mha``, ``….dicom``.
+        Its ending names the format, as in `diffuscope.exports.table.FORMATS`: ``….ome.tif``, of a volume ``….nii.gz``.
     layer : str
         Key or name of one image, or ``"all"``.
     overwrite : bool
@@ -33,13 +37,18 @@ def export(
 
     Returns
     -------
-    Path
-        What was written.
+    generator of Progress and Exported
+        Last what was written.
 
     Raises
     ------
     InputError
-        No such result, layer, format or place to write; the result is incomplete; the disk is full.
+        There is no such result, layer, format or place to write, or the result is incomplete. While iterating: the
+        disk is full; nothing is left behind.
     """
-    with full_disk_in_words(Path(path)):
-        return write_export(open_result(result), path, layer=layer, overwrite=overwrite, source=source)
+    return _export(check_export(open_result(result), path, layer=layer, overwrite=overwrite, source=source))
+
+
+def _export(checked: Export) -> Generator[Progress | Exported, None, None]:
+    yield Progress(what=f"Writing {checked.path.name}")
+    yield Exported(path=write_export(checked))

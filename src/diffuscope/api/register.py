@@ -2,46 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from diffuscope.api.events import Registered
 from diffuscope.errors import InputError
-from diffuscope.exports.target import in_place_of
+from diffuscope.events import Progress
+from diffuscope.files.place import FILE, check_place
+from diffuscope.files.put import in_place_of
 from diffuscope.jobs.provenance import make_registration_record, registration_command
-from diffuscope.jobs.room import check_out
-from diffuscope.scans import open_scan, tissue_mask
-from diffuscope.tiling.plan import parse_region
+from diffuscope.results.result import RESULT
+from diffuscope.scans import Scan, open_scan, tissue_mask
+from diffuscope.tiling.region import parse_region
 
 if TYPE_CHECKING:
-    from diffuscope.registration import Transform
+    from diffuscope.registration.landmarks import Landmarks
 
 TRANSFORM = "transform.json"
-#: What `register` says once it writes; before, nothing is on disk.
-WRITING = "Writing"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Registered:
-    """What `register` wrote and how good it is.
-
-    Attributes
-    ----------
-    path : Path
-        The OME-Zarr folder; its ``transform.json`` holds the transform.
-    transform : Transform
-        From µm of the fixed slide to µm of the moving one.
-    figures : dict of str to dict of str to float
-        By stage (``"before"``, ``"affine"``, ``"B-spline"``): mutual information and, with landmarks, their error.
-    correlation : float
-        Of the haematoxylin of both slides after the affine stage.
-    """
-
-    path: Path
-    transform: Transform
-    figures: dict[str, dict[str, float]]
-    correlation: float
 
 
 def register(
@@ -56,11 +35,11 @@ def register(
     fixed_mpp: float | None = None,
     moving_mpp: float | None = None,
     overwrite: bool = False,
-    progress: Callable[[str], None] = lambda _what: None,
-) -> Registered:
+) -> Generator[Progress | Registered, None, None]:
     """Register a restained slide to the slide it was, and write it in that slide's frame.
 
-    What can be checked is checked before the work begins. Nothing appears under `out` before all of it is there.
+    What can be checked is checked when this is called; the work is done while the returned generator is iterated.
+    Nothing appears under `out` before all of it is there.
 
     Parameters
     ----------
@@ -81,91 +60,115 @@ def register(
         µm per level-0 px; overrides what the slide says.
     overwrite : bool
         Replace a Diffuscope result, and a picture, in the way.
-    progress : callable, optional
-        Called with what is being done, in words. What it raises ends the work, and nothing is written.
 
     Returns
     -------
-    Registered
+    generator of Progress and Registered
+        A `Progress` as each stage begins, and for each block that is written; last what came out. Where it is closed
+        before its end, nothing is written.
 
     Raises
     ------
     InputError
-        What was given cannot be used, the slides do not match, or the disk is full; nothing was written.
+        What was given cannot be used. While iterating: the slides do not match, or the disk is full; nothing was
+        written.
     """
     from diffuscope.registration.library import check_library
 
     check_library()
-    from diffuscope.registration import read_landmarks, write_warped
+    from diffuscope.registration import read_landmarks
     from diffuscope.registration.density import check_slide
-    from diffuscope.registration.find import find_transform
-    from diffuscope.registration.views import densest
-    from diffuscope.registration.views import picture as draw
 
     out, still, other = Path(out), open_scan(fixed, mpp=fixed_mpp), open_scan(moving, mpp=moving_mpp)
     for scan in (still, other):
         check_slide(scan)
-        check_out(out, scan.path, overwrite=overwrite)
+    read = [still.path, other.path, *([Path(landmarks)] if landmarks is not None else [])]
+    replaces = check_place(out, RESULT, overwrite=overwrite, keep=read, outside=read) == "replaced"
     if picture is not None:
-        _check_picture(Path(picture), overwrite=overwrite)
+        if Path(picture).suffix.lower() != ".png":
+            raise InputError(f"{Path(picture).name} does not end in .png: name the picture so.")
+        check_place(Path(picture), FILE, overwrite=overwrite, keep=read, outside=[out])
     elif window is not None:
         raise InputError("a window is for the picture: say --checkerboard FILE.png as well.")
-    shown = parse_region(window) if window is not None else None
-    if shown is not None and not (
-        shown.polygon is None
-        and min(shown.x, shown.y) >= 0
-        and min(shown.width, shown.height) > 0
-        and shown.x + shown.width <= still.shape[1]
-        and shown.y + shown.height <= still.shape[0]
-    ):
-        raise InputError(f"window {window} is no rectangle inside {still.name}: give x,y,width,height in its pixels.")
-    pairs = read_landmarks(landmarks, still, other) if landmarks is not None else None
-    found = find_transform(still, other, affine_only=affine_only, tell=progress)
+    given = {"fixed-mpp": fixed_mpp, "moving-mpp": moving_mpp, "landmarks": landmarks and Path(landmarks).name}
+    return _register(
+        _Work(
+            fixed=still,
+            moving=other,
+            out=out,
+            landmarks=read_landmarks(landmarks, still, other) if landmarks is not None else None,
+            affine_only=affine_only,
+            picture=Path(picture) if picture is not None else None,
+            window=_window(window, still) if window is not None else None,
+            command=registration_command(
+                fixed=still.name, moving=other.name, out=out.name, affine_only=affine_only, flags=given
+            ),
+            replaces=replaces,
+            overwrite=overwrite,
+        )
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Work:
+    """A registration that was checked and may begin; the window is (x, y, width, height)."""
+
+    fixed: Scan
+    moving: Scan
+    out: Path
+    landmarks: Landmarks | None
+    affine_only: bool
+    picture: Path | None
+    window: tuple[int, int, int, int] | None
+    command: str
+    replaces: bool
+    overwrite: bool
+
+
+def _register(work: _Work) -> Generator[Progress | Registered, None, None]:
+    from diffuscope.registration import write_warped
+    from diffuscope.registration.find import find_transform
+    from diffuscope.registration.views import densest, picture
+
+    fixed, moving, out = work.fixed, work.moving, work.out
+    found = yield from find_transform(fixed, moving, affine_only=work.affine_only)
     figures = {
         name: {
             "mutual information (nats)": found.information[name],
-            **(pairs.summary(stage) if pairs is not None else {}),
+            **(work.landmarks.summary(stage) if work.landmarks is not None else {}),
         }
         for name, stage in found.stages.items()
     }
-    given = {"fixed-mpp": fixed_mpp, "moving-mpp": moving_mpp, "landmarks": landmarks and Path(landmarks).name}
     record = make_registration_record(
         inputs={
             key: {"name": scan.name, "fingerprint": scan.fingerprint, "mpp": scan.mpp, "mpp_stated": scan.stated_mpp}
-            for key, scan in (("fixed", still), ("moving", other))
+            for key, scan in (("fixed", fixed), ("moving", moving))
         },
         parameters=found.settings,
         figures={**figures, "correlation": found.correlation},
-        command=registration_command(
-            fixed=still.name, moving=other.name, out=out.name, affine_only=affine_only, flags=given
-        ),
-        notices=still.notices + other.notices,
+        command=work.command,
+        notices=fixed.notices + moving.notices,
     )
-    progress(WRITING)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with in_place_of(out) as part:
-        write_warped(
-            part,
-            other,
-            found.transform,
-            fixed=still,
-            record=record,
-            told=lambda done, blocks: progress(f"{WRITING}: {done} of {blocks} blocks"),
-        )
+    with in_place_of(out, replace=work.replaces) as part:
+        yield from write_warped(part, moving, found.transform, fixed=fixed, record=record)
         found.transform.save(part / TRANSFORM, record)
-    if picture is not None:
-        box = (shown.x, shown.y, shown.width, shown.height) if shown else densest(tissue_mask(still), still)
-        drawn = draw(still, other, before=found.stages["before"], after=found.transform, window=box)
-        with in_place_of(Path(picture)) as part:
+    if work.picture is not None:
+        window = work.window or densest(tissue_mask(fixed), fixed)
+        drawn = picture(fixed, moving, before=found.stages["before"], after=found.transform, window=window)
+        with in_place_of(work.picture, replace=work.overwrite) as part:
             drawn.save(part)
-    return Registered(path=out, transform=found.transform, figures=figures, correlation=found.correlation)
+    yield Registered(path=out, transform=found.transform, figures=figures, correlation=found.correlation)
 
 
-def _check_picture(path: Path, *, overwrite: bool) -> None:
-    """Refuse a place where no picture can be written."""
-    if path.suffix.lower() != ".png":
-        raise InputError(f"{path.name} does not end in .png: name the picture so.")
-    if not path.absolute().parent.is_dir():
-        raise InputError(f"{path} cannot be written: there is no folder {path.absolute().parent}; make it first.")
-    if path.exists() and not (overwrite and path.is_file()):
-        raise InputError(f"{path} exists already: choose another name, or say --overwrite.")
+def _window(text: str, fixed: Scan) -> tuple[int, int, int, int]:
+    """Read what the picture shows."""
+    shown = parse_region(text)
+    if not (
+        shown.polygon is None
+        and min(shown.x, shown.y) >= 0
+        and min(shown.width, shown.height) > 0
+        and shown.x + shown.width <= fixed.shape[1]
+        and shown.y + shown.height <= fixed.shape[0]
+    ):
+        raise InputError(f"window {text} is no rectangle inside {fixed.name}: give x,y,width,height in its pixels.")
+    return shown.x, shown.y, shown.width, shown.height

@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import copy
-import shutil
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+
+import torch
 
 from diffuscope.devices import kept_memory
 from diffuscope.devices import threads as limit_threads
+from diffuscope.engine.case import CaseCompute
 from diffuscope.engine.cluster import ClusterCompute, connect
 from diffuscope.engine.compute import Compute, LocalCompute
 from diffuscope.engine.events import Event, Finished
 from diffuscope.engine.queue import Focus
 from diffuscope.engine.tiles import run_tiles
+from diffuscope.files.put import remove
 from diffuscope.files.room import full_disk_in_words
 from diffuscope.jobs.compute import Asked, computing_devices
 from diffuscope.jobs.inputs import Source
 from diffuscope.jobs.prepare import Job, prepare
 from diffuscope.measurement.measurements import measure, write_csv
 from diffuscope.networks.compiled import compile_parts
+from diffuscope.ports.port import rasters
+from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.pyramid import Each
 from diffuscope.results.result import TABLE, open_result
-from diffuscope.results.tissue import save_tissue
-from diffuscope.tiling.plan import Region
+from diffuscope.results.scores import mean_scores, tile_values, write_scores
+from diffuscope.systems.base import Whole
+from diffuscope.tiling.region import Region
 
 
 def run(
@@ -54,6 +60,7 @@ def run(
     scheduler: str | None = None,
     devices: int | str | None = None,
     compile: str = "auto",  # noqa: A002  the word of the option
+    want: Sequence[str] = (),
     overwrite: bool = False,
     resume: bool = False,
     cancelled: Callable[[], bool] | None = None,
@@ -116,6 +123,8 @@ def run(
     compile : {"auto", "on", "off"}
         Whether the network is compiled for the device, which takes seconds at the start; by default on a GPU, for runs
         that are long enough to pay for it. Last bits differ.
+    want : sequence of str
+        Keys of the outputs that are asked for; default all.
     overwrite : bool
         Replace a Diffuscope result in the way. Nothing else is ever deleted.
     resume : bool
@@ -164,6 +173,7 @@ def run(
         overwrite=overwrite,
         resume=resume,
         options=options,
+        want=want,
     )
     return _work(job, cancelled or (lambda: False), focus or (lambda: None))
 
@@ -179,34 +189,42 @@ def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Ev
             _each(job.io_threads) as each,
             _compute(job, cancelled) as compute,
         ):
-            job.out.parent.mkdir(parents=True, exist_ok=True)
-            if job.replaces:
-                shutil.rmtree(job.out)
-            ports = job.model.system.output_rasters
-            values = job.model.system.values
+            ports = rasters(job.ports)
+            told = () if isinstance(job.model.system, Whole) else tile_values(job.ports)
             canvas = Canvas(
                 job.out,
                 plan=job.plan,
                 ports=ports,
                 mpp=job.mpp,
                 record=job.record,
-                values=values,
+                others=[port for port in job.ports if not isinstance(port, Raster)],
+                values=(*job.model.system.values, *told),
+                tissue=job.tissue,
                 resume=job.resumes,
+                replace=job.replaces,
                 each=each,
             )
-            if not job.resumes and job.tissue is not None:
-                save_tissue(canvas.root, job.tissue)
             with closing(run_tiles(compute, canvas, notices=job.notices, focus=focus)) as events:
                 for event in events:
-                    if isinstance(event, Finished) and event.complete and (rows := measure(open_result(job.out))):
-                        write_csv(rows, job.out / TABLE)
+                    if isinstance(event, Finished) and event.complete:
+                        _measure(job)
                     yield event
     except GeneratorExit:
         raise
     except BaseException:
         if canvas is not None and not canvas.count and not job.resumes:
-            shutil.rmtree(job.out, ignore_errors=True)
+            with suppress(OSError):
+                remove(job.out)
         raise
+
+
+def _measure(job: Job) -> None:
+    """Write the figures of a whole result beside it, and its scores."""
+    result = open_result(job.out)
+    if rows := measure(result):
+        write_csv(rows, job.out / TABLE)
+    if result.others and result.values is not None:
+        write_scores(job.out, mean_scores(result.values, result.others))
 
 
 @contextmanager
@@ -215,6 +233,18 @@ def _compute(job: Job, cancelled: Callable[[], bool]) -> Iterator[Compute]:
     if job.asked.elsewhere:
         with connect(job.asked.scheduler, job.asked.workers) as client:
             yield ClusterCompute(client=client, work=job.work, cancelled=cancelled)
+        return
+    if isinstance(job.model.system, Whole):
+        yield CaseCompute(
+            system=job.model.system,
+            read=job.read,
+            texts=job.given.texts,
+            settings=job.settings,
+            seed=job.seed,
+            device=torch.device(job.where.device),
+            precision=job.where.precision,
+            cancelled=cancelled,
+        )
         return
     first, *others = computing_devices(job.asked, job.where)
     copies = [(copy.deepcopy(job.model.tiled).to(device), device) for device in others]

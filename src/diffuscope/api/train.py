@@ -6,7 +6,6 @@ import importlib.util
 import json
 import os
 import shlex
-import shutil
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +19,11 @@ from diffuscope.devices import kept_memory, pick_device
 from diffuscope.devices import threads as limit_threads
 from diffuscope.errors import InputError
 from diffuscope.evaluation.metrics.paired import psnr, ssim
-from diffuscope.exports.target import in_place_of
-from diffuscope.model.card import CONFIG, ModelCard
-from diffuscope.model.folder import load_model, save_model, set_figures
+from diffuscope.files.place import Kind, Standing, check_place
+from diffuscope.files.put import in_place_of
+from diffuscope.files.room import full_disk_in_words
+from diffuscope.model.card import ModelCard
+from diffuscope.model.folder import MODEL, load_model, save_model, set_figures
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.base import System, Tiled
 from diffuscope.training.data.batches import TrainingData
@@ -35,6 +36,7 @@ from diffuscope.training.recipe import Cases, Recipe, load_recipe
 
 RUN = ".training"
 RECIPE = "recipe.json"
+TRAINING = Kind("a training of Diffuscope", lambda path: (path / RECIPE).is_file())
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,8 @@ class Work:
         How many GPUs; None: all.
     threads : int
         CPU threads.
-    resume : bool
-        Whether to go on from the run folder's checkpoint.
+    begun : {"new", "replaced", "resumed"}
+        What becomes of the run folder.
     command : str
         What makes the model again.
     """
@@ -71,7 +73,7 @@ class Work:
     device: torch.device
     devices: int | None
     threads: int
-    resume: bool
+    begun: Standing
     command: str
 
 
@@ -135,9 +137,10 @@ def train(
     made = load_recipe(path)
     folder = out.with_name(out.name + RUN)
     where = pick_device(device)
-    if _writes():
-        _check_places(out, folder, made, overwrite=overwrite, resume=resume)
     base = Path(data) if data is not None else path.parent if isinstance(made.data, Cases) else sample_path()
+    begun: Standing = "resumed" if resume else "new"
+    if _writes():
+        begun = _check_places(out, folder, made, keep=[path, base], overwrite=overwrite, resume=resume)
     rounds = prepare(made, base)
     given = ["--data", str(data)] if data is not None else []
     work = Work(
@@ -149,7 +152,7 @@ def train(
         device=where,
         devices=devices,
         threads=threads or torch.get_num_threads(),
-        resume=resume,
+        begun=begun,
         command=shlex.join(["diffuscope", "train", str(recipe), *given, "-o", str(out)]),
     )
     asked = cancelled or (lambda: False)
@@ -161,19 +164,15 @@ def _writes() -> bool:
     return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
-def _check_places(out: Path, folder: Path, recipe: Recipe, *, overwrite: bool, resume: bool) -> None:
-    """Refuse what is in the way, and to go on with what another recipe began."""
-    if (out.exists() or out.is_symlink()) and (out.is_symlink() or not (out / CONFIG).is_file()):
-        raise InputError(f"{out} is not a model folder and is never overwritten: choose another name.")
-    begun = folder / RECIPE
-    if folder.exists() and not begun.is_file():
-        raise InputError(f"{folder} is in the way and no training of Diffuscope: choose another name.")
-    if resume and begun.is_file():
-        _check_same(_begun(begun, recipe), _plain(recipe), folder)
-    elif folder.exists() and not overwrite:
-        raise InputError(f"{folder} holds a training: say --resume to go on with it, or --overwrite to begin again.")
-    elif out.exists() and not overwrite:
-        raise InputError(f"{out} exists already: choose another name, or say --overwrite.")
+def _check_places(
+    out: Path, folder: Path, recipe: Recipe, *, keep: list[Path], overwrite: bool, resume: bool
+) -> Standing:
+    """Say what becomes of the run folder; refuse what is in the way, and to go on with what another recipe began."""
+    begun = check_place(folder, TRAINING, overwrite=overwrite, resume=resume, keep=keep)
+    check_place(out, MODEL, overwrite=overwrite or begun == "resumed", keep=keep)
+    if begun == "resumed":
+        _check_same(_begun(folder / RECIPE, recipe), _plain(recipe), folder)
+    return begun
 
 
 def _check_same(begun: dict[str, object], asked: dict[str, object], folder: Path) -> None:
@@ -213,18 +212,17 @@ def _work(work: Work, tell: Callable[[TrainingEvent], None], cancelled: Callable
     from diffuscope.training.rounds import train_rounds
 
     begin = monotonic()
-    if _writes():
-        if work.folder.exists() and not work.resume:
-            shutil.rmtree(work.folder)
-        work.folder.mkdir(parents=True, exist_ok=True)
-        (work.folder / RECIPE).write_text(json.dumps(_plain(work.recipe), indent=1), encoding="utf-8")
-    with limit_threads(work.threads), kept_memory():
+    if _writes() and work.begun != "resumed":
+        with in_place_of(work.folder, replace=work.begun == "replaced") as part:
+            part.mkdir()
+            (part / RECIPE).write_text(json.dumps(_plain(work.recipe), indent=1), encoding="utf-8")
+    with full_disk_in_words(work.folder, resume=True), limit_threads(work.threads), kept_memory():
         last, done = train_rounds(
             work.rounds,
             folder=work.folder,
             device=work.device,
             devices=work.devices,
-            resume=work.resume,
+            resume=work.begun == "resumed",
             tell=tell,
             cancelled=cancelled,
         )
@@ -259,9 +257,7 @@ def _write(work: Work, *, stopped: int | None) -> dict[str, float]:
         steps = planned.optimisation.steps
         note = f"{card.what_it_is} Training was stopped at step {stopped} of {steps}{where}."
         card = card.model_copy(update={"what_it_is": note})
-    work.out.parent.mkdir(parents=True, exist_ok=True)
-    with in_place_of(work.out) as part:
-        save_model(part, start.system, start.name, start.config, card, recipe=work.command)
+    save_model(work.out, start.system, start.name, start.config, card, recipe=work.command)
     # Only then measured: what fails here must not cost the weights.
     figures = measure(load_model(work.out).system, last.data, device=work.device)
     if figures and start.origin is not None:

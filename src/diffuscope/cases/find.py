@@ -11,16 +11,13 @@ from pathlib import Path
 from diffuscope.cases.case import Case
 from diffuscope.cases.split import PARTS
 from diffuscope.errors import InputError
+from diffuscope.scans.formats.table import ending_of, stem
 from diffuscope.scans.open_volume import is_volume
 
 TABLE = "cases.csv"
 SIMULATED = "SIMULATED.txt"
 """A file of this name in the data's folder says how its truth was simulated; every report quotes its first line."""
 _COLUMNS = ("case", "group", "part")
-# What `open_input` reads, by its usual names; the longer ending first; and folders with a DICOM series, by their own
-# names. Of other files in a folder (notes, Thumbs.db) nothing is expected. A table names its files itself.
-_PICTURES = (".ome.tiff", ".ome.tif", ".ome.zarr", ".tiff", ".tif", ".svs", ".png", ".jpeg", ".jpg", ".zarr")
-_ENDINGS = (*_PICTURES, ".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
 
 
 def find_cases(data: str | Path, keys: Sequence[str], *, optional: Sequence[str] = ()) -> list[Case]:
@@ -99,10 +96,11 @@ def pictures_in(folder: Path) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        ending = next((ending for ending in _ENDINGS if path.name.lower().endswith(ending)), None)
-        if path.name.startswith(".") or (ending is None and not (path.is_dir() and is_volume(path))):
+        # What is read, by its usual names, and folders with a DICOM series, by their own. Of other files (notes,
+        # Thumbs.db) nothing is expected. A table names its files itself.
+        if path.name.startswith(".") or not (ending_of(path.name) or (path.is_dir() and is_volume(path))):
             continue
-        name = path.name[: -len(ending)] if ending else path.name
+        name = stem(path.name)
         if name in found:
             raise InputError(f"{found[name].name} and {path.name} in {folder} have one name: keep one of them.")
         found[name] = path

@@ -12,6 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from diffuscope.errors import InputError
+from diffuscope.files.copy import copy_tree
+from diffuscope.files.place import FOLDER, check_place
+from diffuscope.files.put import in_place_of
 
 
 def lay_out(source: Path, folder: Path, files: Mapping[str, str], *, only: Sequence[str] = ()) -> int:
@@ -39,8 +42,7 @@ def lay_out(source: Path, folder: Path, files: Mapping[str, str], *, only: Seque
     InputError
         The folder exists, a key or a name is missing, or no patient has all files.
     """
-    if folder.exists():
-        raise InputError(f"{folder} exists already: choose another folder.")
+    check_place(folder, FOLDER, keep=[source], way_out="choose another folder")
     if not source.is_dir():
         raise InputError(f"{source} is no folder: give one with a folder a patient.")
     if wrong := [key for key, name in files.items() if not (key.isidentifier() and name)]:
@@ -51,24 +53,17 @@ def lay_out(source: Path, folder: Path, files: Mapping[str, str], *, only: Seque
     whole = [path for path in patients if all((path / name).exists() for name in files.values())]
     if not whole:
         raise InputError(f"no folder in {source} has {' and '.join(files.values())}.")
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    try:
+    with in_place_of(folder, replace=False) as part:
         for key, name in files.items():
             (part / key).mkdir(parents=True)
             for path in whole:
                 _copy(path / name, part / key / path.name)
-        part.rename(folder)
-    except OSError as error:
-        raise InputError(f"{folder} could not be written ({error.strerror or error}).") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return len(whole)
 
 
 def _copy(source: Path, target: Path) -> None:
     if source.is_dir():
-        shutil.copytree(source, target)
+        copy_tree(source, target)
     else:
         stem, _, endings = source.name.partition(".")
         shutil.copyfile(source, target.with_name(f"{target.name}.{endings}" if stem else target.name))

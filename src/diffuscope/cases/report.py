@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from diffuscope.cases.opened import OpenCase, open_case
 from diffuscope.cases.shift import find_shift, structure
 from diffuscope.cases.tissue import tissue_corners
 from diffuscope.errors import InputError
+from diffuscope.events import Progress
 from diffuscope.scans import tissue_mask
 
 SHIFT_LIMIT_UM = 3.0
@@ -138,8 +139,7 @@ def data_report(
     masks: Collection[str] = ("mask",),
     patch: int | None = None,
     shift_limit_um: float = SHIFT_LIMIT_UM,
-    progress: Callable[[int, int], None] = lambda _done, _all: None,
-) -> DataReport:
+) -> Generator[Progress, None, DataReport]:
     """Look a data set over.
 
     Every file is opened; of each a thumbnail and one window of up to 1024 px, where the case has most tissue, are read.
@@ -155,8 +155,11 @@ def data_report(
         Side of a training crop, px of the model: cases with no place for one that is half tissue are told.
     shift_limit_um : float
         Pairs that lie farther apart are told, if moving one makes them more alike.
-    progress : callable, optional
-        Called with the number of cases done and that of all.
+
+    Yields
+    ------
+    Progress
+        After each case.
 
     Returns
     -------
@@ -165,13 +168,14 @@ def data_report(
     every = [(part, case) for part, cases in parts.items() for case in cases]
     looks: dict[str, list[_Look]] = {part: [] for part in parts}
     problems: list[Problem] = []
+    yield Progress(total=len(every), unit="cases")
     for done, (part, case) in enumerate(every, start=1):
         try:
             opened = open_case(case, mpp=mpp, assumed_mpp=assumed_mpp, masks=masks)
             looks[part].append(_look(opened, mpp, patch, shift_limit_um))
         except InputError as error:
             problems.append(Problem("unreadable", (case.name,), str(error)))
-        progress(done, len(every))
+        yield Progress(done=done, total=len(every), unit="cases")
     problems += [problem for part in looks.values() for look in part for problem in look.problems]
     pictures = _pictures([look for part in looks.values() for look in part])
     problems += [

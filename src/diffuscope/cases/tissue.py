@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.cases.opened import OpenCase
-from diffuscope.scans import TissueMask, tissue_mask
+from diffuscope.scans import Foreground, tissue_mask
 
 
 def tissue_corners(
-    opened: OpenCase, side: int, *, key: str = "he", least: float = 0.5, tissue: TissueMask | None = None
+    opened: OpenCase, side: int, *, key: str = "he", least: float = 0.5, tissue: Foreground | None = None
 ) -> NDArray[np.int64]:
     """Find the crops of which at least a given part is tissue.
 
@@ -26,7 +26,7 @@ def tissue_corners(
         The picture whose tissue counts; of one that is not RGB everything is tissue.
     least : float
         Part of a crop that must be tissue, 0–1.
-    tissue : TissueMask, optional
+    tissue : Foreground, optional
         Of that picture, where it is known already.
 
     Returns

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from diffuscope.cases.case import Case
 from diffuscope.cases.leaks import Problem, shared_groups
 from diffuscope.cases.report import number, span, table
 from diffuscope.errors import InputError
+from diffuscope.events import Progress
 from diffuscope.scans import open_volume
 from diffuscope.scans.foreground import volume_foreground
 
@@ -116,17 +117,18 @@ class _Look:
     problems: list[Problem]
 
 
-def volume_report(
-    parts: Mapping[str, Sequence[Case]], *, progress: Callable[[int, int], None] = lambda _done, _all: None
-) -> VolumeReport:
+def volume_report(parts: Mapping[str, Sequence[Case]]) -> Generator[Progress, None, VolumeReport]:
     """Look a data set of volumes over; every file is read whole, one case at a time.
 
     Parameters
     ----------
     parts : mapping of str to sequence of Case
         As `diffuscope.cases.split` returns them.
-    progress : callable, optional
-        Called with the number of cases done and that of all.
+
+    Yields
+    ------
+    Progress
+        After each case.
 
     Returns
     -------
@@ -135,12 +137,13 @@ def volume_report(
     every = [(part, case) for part, cases in parts.items() for case in cases]
     looks: dict[str, list[_Look]] = {part: [] for part in parts}
     problems: list[Problem] = []
+    yield Progress(total=len(every), unit="cases")
     for done, (part, case) in enumerate(every, start=1):
         try:
             looks[part].append(_look(case))
         except InputError as error:
             problems.append(Problem("unreadable", (case.name,), str(error)))
-        progress(done, len(every))
+        yield Progress(done=done, total=len(every), unit="cases")
     problems += [problem for part in looks.values() for look in part for problem in look.problems]
     volumes = _volumes([look for part in looks.values() for look in part])
     problems += [

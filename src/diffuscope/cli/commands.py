@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -15,9 +15,11 @@ from diffuscope.cli.data import data
 from diffuscope.cli.evaluate import evaluate
 from diffuscope.cli.make import make
 from diffuscope.cli.measure import measure
+from diffuscope.cli.models import models
 from diffuscope.cli.register import register
 from diffuscope.cli.train import train
 from diffuscope.errors import DiffuscopeError, InputError
+from diffuscope.exports.table import endings
 
 if TYPE_CHECKING:
     from diffuscope.engine.events import Event
@@ -100,19 +102,6 @@ def info(path: Annotated[Path, typer.Argument(metavar="PATH", help="A slide, a v
 
 
 @app.command()
-def models() -> None:
-    """List the models that ship and those in the user's folder."""
-    from diffuscope.api.models import models as listed
-    from diffuscope.cli.describe import describe_model
-
-    for number, model in enumerate(listed()):
-        if number:
-            typer.echo()
-        for line in describe_model(model):
-            typer.echo(line)
-
-
-@app.command()
 def run(
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="Name of a model (see: diffuscope models), or a model folder.")
@@ -128,7 +117,10 @@ def run(
     inputs: Annotated[
         list[str] | None,
         typer.Option(
-            "--input", metavar="KEY=FILE#CHANNEL", help="A file for one of the model's inputs; once for each of them."
+            "--input",
+            metavar="KEY=FILE#CHANNEL",
+            help="A file for one of the model's inputs, once for each of them; for a table FILE.csv#ROW or "
+            "NAME=VALUE,NAME=VALUE, for a text itself.",
         ),
     ] = None,
     ranges: Annotated[
@@ -190,6 +182,9 @@ def run(
         str,
         typer.Option(metavar="auto|on|off", help="Compile the network; auto: on a GPU, for long runs."),
     ] = "auto",
+    want: Annotated[
+        str | None, typer.Option(metavar="KEY,KEY", help="Only these of the model's outputs. [default: all]")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a Diffuscope result in the way.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an unfinished result; begin it where there is none.")
@@ -231,6 +226,7 @@ def run(
         scheduler=scheduler,
         devices=devices,
         compile=compile,
+        want=tuple(want.split(",")) if want else (),
         overwrite=overwrite,
         resume=resume,
         cancelled=cancelled.is_set,
@@ -253,12 +249,16 @@ def _options(texts: list[str]) -> dict[str, float]:
     return found
 
 
+def _ends(of: Literal["slide", "volume"]) -> str:
+    return ", ".join(f"…{ending}" for ending in endings(of))
+
+
 @app.command()
 def export(
     result: Annotated[Path, typer.Argument(metavar="RESULT", help="Result folder of a finished run.")],
     out: Annotated[
         Path,
-        typer.Option("--out", "-o", metavar="FILE", help="….ome.tif, ….ome.zarr; of a volume also ….nii.gz, ….dicom"),
+        typer.Option("--out", "-o", metavar="FILE", help=f"{_ends('slide')}; of a volume {_ends('volume')}"),
     ],
     *,
     layer: Annotated[
@@ -271,11 +271,14 @@ def export(
     ] = None,
 ) -> None:
     """Write a result as a file that QuPath and others open."""
-    from diffuscope.api.export import export as exported
+    from diffuscope.api.export import export as verb
+    from diffuscope.cli.progress import follow
 
-    typer.echo(f"Wrote {exported(result, out, layer=layer, overwrite=overwrite, source=source)}")
+    done = follow(verb(result, out, layer=layer, overwrite=overwrite, source=source))
+    typer.echo(f"Wrote {done.path}")
 
 
+app.command()(models)
 app.command()(train)
 app.command()(register)
 app.command()(data)

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from time import monotonic
 from typing import Annotated
 
 import typer
-
-from diffuscope.cli.progress import EVERY
-from diffuscope.errors import InputError
 
 
 def data(
@@ -40,9 +34,15 @@ def data(
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all of it here.")] = None,
 ) -> None:
     """Look a data set over before training: counts, µm/px, values, misregistered pairs, leaks between parts."""
-    from diffuscope.api.check_data import survey
+    from diffuscope.api.check_data import check_data
+    from diffuscope.cli.progress import follow
+    from diffuscope.files.place import FILE, check_place
+    from diffuscope.files.put import put_text
 
-    report = survey(
+    if json_file is not None:
+        check_place(json_file, FILE, overwrite=True)
+
+    events = check_data(
         folder,
         model=model,
         keys=keys.split(",") if keys else (),
@@ -52,27 +52,9 @@ def data(
         seed=seed,
         patch=patch,
         shift_limit_um=limit,
-        progress=teller("cases looked at"),
     )
+    report = follow(events).report
     for line in report.lines():
         typer.echo(line)
     if json_file is not None:
-        try:
-            json_file.write_text(json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise InputError(
-                f"{json_file} could not be written ({error.strerror or error}): choose another place."
-            ) from error
-
-
-def teller(what: str) -> Callable[[int, int], None]:
-    """Return what prints, every ten seconds, how many of all are done."""
-    last = monotonic()
-
-    def tell(done: int, number: int) -> None:
-        nonlocal last
-        if monotonic() - last >= EVERY:
-            print(f"{done} of {number} {what}", file=sys.stderr)
-            last = monotonic()
-
-    return tell
+        put_text(json_file, json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n", replace=True)

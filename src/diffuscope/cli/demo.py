@@ -16,6 +16,8 @@ from diffuscope.api.run import run
 from diffuscope.cli.describe import table
 from diffuscope.cli.picture import compose
 from diffuscope.engine.events import Event
+from diffuscope.events import finish as run_to_end
+from diffuscope.files.put import in_place_of
 from diffuscope.results.result import open_result
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import open_scan, read_region
@@ -46,12 +48,13 @@ def start(out: Path, cancelled: threading.Event) -> Generator[Event, None, None]
 
 def finish(out: Path) -> Iterator[str]:
     """Export and picture a finished run; yield what to tell."""
-    export(out / RESULT, out / EXPORT, overwrite=True)
+    run_to_end(export(out / RESULT, out / EXPORT, overwrite=True))
     result = open_result(out / RESULT)
     scan = open_scan(sample_path(DEMO_SLIDE))
     y, x, height, width = result.window
     he = read_region(scan, y=y, x=x, height=height, width=width, factor=result.factor)
-    compose(he, result, title=f"{result.ports[0].name} from {scan.name}", note=NOTE).save(out / PICTURE)
+    with in_place_of(out / PICTURE, replace=True) as part:
+        compose(he, result, title=f"{result.ports[0].name} from {scan.name}", note=NOTE).save(part)
     yield from table(result)
     yield f"\n{NOTE}\n"
     for name, what in (

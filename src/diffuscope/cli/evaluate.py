@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from time import monotonic
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-from diffuscope.cli.progress import EVERY
-
-if TYPE_CHECKING:
-    from diffuscope.engine.events import Event
 
 
 def evaluate(
@@ -60,6 +52,7 @@ def evaluate(
     """Run a model over test cases and report how near it comes to their truth."""
     from diffuscope.api.evaluate import Settings
     from diffuscope.api.evaluate import evaluate as verb
+    from diffuscope.cli.progress import follow
     from diffuscope.evaluation.figures import METRICS
     from diffuscope.evaluation.report.folder import HTML
     from diffuscope.evaluation.report.html import interval
@@ -75,7 +68,7 @@ def evaluate(
         precision=precision,
         threads=threads,
     )
-    report = verb(
+    events = verb(
         model,
         data,
         out,
@@ -87,9 +80,8 @@ def evaluate(
         worst=worst,
         overwrite=overwrite,
         resume=resume,
-        progress=lambda what: print(what, file=sys.stderr),
-        follow=_follower(),
     )
+    report = follow(events).report
     for notice in report["notices"]:
         typer.echo(f"Note: {notice}")
     wide = max(len(METRICS[key].name) for key in report["summary"])
@@ -99,18 +91,3 @@ def evaluate(
         beside = interval(report["input_summary"].get(key), metric.digits)
         typer.echo(f"{metric.name:<{wide}}  {interval(summary, metric.digits):<24}  {beside} {metric.unit}".rstrip())
     typer.echo(f"\nWrote {out / HTML}")
-
-
-def _follower() -> Callable[[Event], None]:
-    """Return what tells, every ten seconds, how many tiles of a run are done."""
-    from diffuscope.engine.events import TileDone
-
-    last = monotonic()
-
-    def follow(event: Event) -> None:
-        nonlocal last
-        if isinstance(event, TileDone) and monotonic() - last >= EVERY:
-            print(f"{event.done} of {event.tiles} tiles", file=sys.stderr)
-            last = monotonic()
-
-    return follow

@@ -54,8 +54,6 @@ def tumour(out: Annotated[Path, typer.Argument(metavar="FILE.ome.tif", help="The
     """Simulate the tumour section that ships as a sample: one large field with three channels."""
     from diffuscope.simulation.tumour.dataset import write_sample
 
-    if out.exists():
-        raise InputError(f"{out} exists already: choose another name.")
     write_sample(out)
     typer.echo(f"Wrote {out}")
 
@@ -93,17 +91,19 @@ def patients(
 def card(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Model folder.")],
     figures: Annotated[
-        Path, typer.Argument(metavar="FIGURES.json", help='What a benchmark wrote: {"figures": {name: number}}.')
+        list[Path], typer.Argument(metavar="FIGURES.json", help='What benchmarks wrote: {"figures": {name: number}}.')
     ],
 ) -> None:
-    """Put what a benchmark measured on a model's card."""
+    """Put what benchmarks measured on a model's card, in place of the figures there."""
     from diffuscope.model.folder import set_figures
 
-    try:
-        measured = json.loads(figures.read_text(encoding="utf-8"))["figures"]
-    except OSError as error:
-        raise InputError(f"{figures} cannot be read: {error.strerror}.") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{figures} holds no figures: write it with a benchmark's --json.") from error
+    measured: dict[str, float] = {}
+    for file in figures:
+        try:
+            measured |= json.loads(file.read_text(encoding="utf-8"))["figures"]
+        except OSError as error:
+            raise InputError(f"{file} cannot be read: {error.strerror}.") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{file} holds no figures: write it with a benchmark's --json.") from error
     set_figures(model, measured)
     typer.echo(f"Wrote the card of {model}")

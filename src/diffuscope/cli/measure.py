@@ -32,21 +32,13 @@ def measure(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file in the way.")] = False,
 ) -> None:
     """Measure the predicted load of regions, and how it falls with the distance from vessels."""
-    from diffuscope.errors import InputError
-    from diffuscope.measurement.measurements import write_csv
-    from diffuscope.measurement.regions import measure_regions, open_vessels
+    from diffuscope.api.measure import measure as verb
+    from diffuscope.cli.progress import follow
     from diffuscope.measurement.table import as_text, readable
-    from diffuscope.results.result import open_result
-    from diffuscope.tiling.plan import parse_region
+    from diffuscope.tiling.region import parse_region
 
-    if out.exists() and not overwrite:
-        raise InputError(f"{out} exists already: choose another name or say --overwrite.")
-    if not out.parent.is_dir():
-        raise InputError(f"{out.parent} is no folder: make it first, or choose another place for {out.name}.")
-    opened = open_result(result)
     regions = {text: parse_region(text) for text in region or ()}
-    rows = measure_regions(opened, open_vessels(opened, vessels), regions, threshold=threshold)
-    write_csv(rows, out)
+    rows = follow(verb(result, vessels, out, regions=regions, threshold=threshold, overwrite=overwrite)).rows
     header, lines = readable(as_text(rows))
     cells = [["", *header], *lines]
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]

@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal, a line now and then elsewhere.
+"""How far a job is, whichever verb it is of: a bar on a terminal, a line now and then elsewhere.
 
 On standard error, which leaves standard output to results.
 """
@@ -10,71 +10,45 @@ from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from time import monotonic
+from typing import Any
 
-from diffuscope.engine.events import Event, Finished, Notice, Preview, Started, TileDone
+from diffuscope.events import Pace, notices_of
 
 # Seconds between two lines where there is no terminal.
 EVERY = 10.0
 
-Show = Callable[[float, int, str], None]
+Show = Callable[[Pace], None]
 
 
-def follow(events: Generator[Event, None, None]) -> Finished:
-    """Show a run until it ends.
+def follow(events: Generator[Any, None, None]) -> Any:
+    """Show a job until it ends.
 
     Parameters
     ----------
-    events : generator of Event
-        From `diffuscope.api.run.run`.
+    events : generator of events
+        From a verb of `diffuscope.api`.
 
     Returns
     -------
-    Finished
-        Its last event.
+    event
+        Its last one, which says what came out; None where there was none, as in a process that serves a further GPU.
     """
+    pace, last = Pace(), None
     with closing(events), _bar() if sys.stderr.isatty() else _lines() as show:
-        done, tiles, before, start = 0, 0, 0, monotonic()
-
-        def tell(part: float) -> None:
-            # Pace and time left are those of this run, not of the one that it goes on with.
-            show(part, tiles, pace(part - before, tiles - before, monotonic() - start))
-
-        for event in events:
-            match event:
-                case Started():
-                    for notice in event.notices:
-                        print(notice, file=sys.stderr)
-                    tiles, done, before, start = event.tiles, event.done, event.done, monotonic()
-                    show(done, tiles, "")
-                case Preview():
-                    # A tile under way counts by its steps, so that the first ones have a time left as well.
-                    tell(done + event.step / event.steps)
-                case TileDone():
-                    done = event.done
-                    tell(done)
-                case Notice():
-                    print(event.sentence, file=sys.stderr)
-                case Finished():
-                    return event
-    raise AssertionError("a run ends with Finished")
+        for last in events:
+            for sentence in notices_of(last):
+                print(sentence, file=sys.stderr)
+            if pace.take(last):
+                show(pace)
+    return last
 
 
-def pace(done: float, tiles: int, seconds: float) -> str:
-    """Return speed and time left, e.g. ``"0.35 tiles/s, 0:01:20 left"``.
-
-    Parameters
-    ----------
-    done : float
-        Tiles done, parts of tiles included.
-    tiles : int
-        Tiles in all.
-    seconds : float
-        Since the start.
-    """
-    if done <= 0 or seconds <= 0:
+def pace_text(pace: Pace) -> str:
+    """Return speed and time left, e.g. ``"0.35 tiles/s, 0:01:20 left"``; empty where nobody can say yet."""
+    if pace.speed is None or pace.left is None:
         return ""
-    left = timedelta(seconds=round((tiles - done) * seconds / done))
-    return f"{done / seconds:.2g} tiles/s, {left} left"
+    left = f"{timedelta(seconds=round(pace.left))} left"
+    return f"{pace.speed:.2g} {pace.progress.unit}/s, {left}" if pace.progress.unit else left
 
 
 @contextmanager
@@ -83,23 +57,28 @@ def _bar() -> Generator[Show, None, None]:
     from rich.progress import BarColumn, Progress, TextColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[pace]}"))
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("Starting", total=None, pace="")
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("Starting", total=None, pace="")
 
-        def show(done: float, tiles: int, pace: str) -> None:
-            progress.update(task, completed=done, total=tiles, description=f"{int(done)} of {tiles} tiles", pace=pace)
+        def show(pace: Pace) -> None:
+            at = pace.progress
+            bar.update(task, completed=at.done, total=at.total or None, description=at.text, pace=pace_text(pace))
 
         yield show
 
 
 @contextmanager
 def _lines() -> Generator[Show, None, None]:
-    last = monotonic()
+    last, stage = monotonic(), ""
 
-    def show(done: float, tiles: int, pace: str) -> None:
-        nonlocal last
-        if pace and (done == tiles or monotonic() - last >= EVERY):
-            print(f"{int(done)} of {tiles} tiles, {pace}", file=sys.stderr)
+    def show(pace: Pace) -> None:
+        nonlocal last, stage
+        at, speed = pace.progress, pace_text(pace)
+        # A stage that has a name is told as it begins; of what is merely counted the end is, and now and then a line.
+        named = "" if at.unit else at.what.partition(", ")[0]
+        if (named and named != stage) or (speed and (at.done == at.total or monotonic() - last >= EVERY)):
+            print(", ".join(part for part in (at.text, speed) if part), file=sys.stderr)
             last = monotonic()
+        stage = named
 
     yield show

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diffuscope.cli.progress import EVERY
-
 if TYPE_CHECKING:
-    from diffuscope.api.register import Registered
+    from diffuscope.api.events import Registered
 
 
 def register(
@@ -49,9 +45,10 @@ def register(
 
     The transform is kept in the result folder as transform.json, with a record of how it was found.
     """
-    from diffuscope.api.register import register as registration
+    from diffuscope.api.register import register as verb
+    from diffuscope.cli.progress import follow
 
-    done = registration(
+    events = verb(
         fixed,
         moving,
         out,
@@ -62,8 +59,8 @@ def register(
         fixed_mpp=fixed_mpp,
         moving_mpp=moving_mpp,
         overwrite=overwrite,
-        progress=_teller(),
     )
+    done = follow(events)
     for line in table(done):
         typer.echo(line)
     typer.echo(f"\nWrote {out}" + (f" and {checkerboard}" if checkerboard else ""))
@@ -84,17 +81,3 @@ def table(done: Registered) -> Iterator[str]:
         f"rotation {moved.rotation:.2f}°{', mirrored' if moved.mirrored else ''}, scale {moved.scale:.4f}, "
         f"haematoxylin correlates with {done.correlation:.2f} after the affine stage"
     )
-
-
-def _teller() -> Callable[[str], None]:
-    """Return what prints each stage as it begins, and every ten seconds how far the writing is."""
-    last, stage = 0.0, ""
-
-    def tell(what: str) -> None:
-        nonlocal last, stage
-        name = what.partition(":")[0]
-        if name != stage or monotonic() - last >= EVERY:
-            print(what, file=sys.stderr)
-            last, stage = monotonic(), name
-
-    return tell

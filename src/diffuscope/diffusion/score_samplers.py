@@ -34,7 +34,7 @@ Denoise = Callable[[Tensor, float], Tensor]
 Draw = Callable[[int], Tensor]
 
 # v of the ancestral sampler. With 0, results of 25 evaluations have 60 to 91 % of the fine energy of 1000 evaluations,
-# with 0.2 they have 90 to 100 % (benchmarks.translation steps).
+# with 0.2 they have 90 to 100 % (python -m benchmarks translation steps).
 _EXTRA = 0.2
 # r of Song et al.'s corrector, as they chose it for VE.
 _SIGNAL_TO_NOISE = 0.16

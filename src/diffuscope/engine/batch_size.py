@@ -62,9 +62,9 @@ def evaluate_empty(
     system: Tiled, settings: SampleSettings, batch: int, *, device: torch.device, precision: str
 ) -> None:
     """Begin to sample a batch of empty tiles: two network evaluations."""
-    side, volume = system.tile, system.input_rasters[0].spacing is not None
-    shape = (system.depth, side, side) if volume else (side, side)
-    read = (system.depth + 2 * system.context, side, side) if volume else (side, side)
+    side, axes = system.tile, len(system.input_rasters[0].axes)
+    shape = (system.depth, side, side)[-axes:]
+    read = (system.depth + 2 * system.context, side, side)[-axes:]
     images = {port.key: np.zeros((*read, len(port.channels)), np.float32) for port in system.input_rasters}
     corners = [(*(0 for _ in shape[1:]), number * side) for number in range(batch)]
     loaded = Loaded(tuple(Tile(corner, corner) for corner in corners), (images,) * batch, ())

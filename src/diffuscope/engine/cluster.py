@@ -10,9 +10,9 @@ from importlib import metadata
 from typing import Any, Protocol, Self
 
 from diffuscope.engine.batch import Unread
-from diffuscope.engine.events import Notice
 from diffuscope.engine.queue import TileQueue
 from diffuscope.errors import InputError
+from diffuscope.events import Notice
 from diffuscope.results.computed import Computed, Halved
 from diffuscope.tiling.plan import Tile
 from diffuscope.version import __version__

@@ -21,12 +21,13 @@ from torch import Tensor
 
 from diffuscope.devices import is_out_of_memory
 from diffuscope.engine.batch import Loaded, Read, Sampling, Unread, load, sample_tiles
-from diffuscope.engine.events import Notice, Preview
+from diffuscope.engine.events import Preview
 from diffuscope.engine.fetch import Fetch, Pace, Told, fetch_preview
 from diffuscope.engine.lanes import side_by_side
 from diffuscope.engine.queue import TileQueue
 from diffuscope.engine.recorded import RecordedSampling
 from diffuscope.errors import InputError
+from diffuscope.events import Notice, Progress
 from diffuscope.results.computed import Computed, Halved
 from diffuscope.systems.base import Estimate
 from diffuscope.tiling.plan import Plan, Tile
@@ -41,7 +42,7 @@ AHEAD = 2
 
 
 #: What computes the tiles of a queue, here or elsewhere. None tells that time went by; cancelled, it just ends.
-Compute = Callable[[TileQueue], Generator[Preview | Computed | Unread | Halved | Notice | None, None, None]]
+Compute = Callable[[TileQueue], Generator[Preview | Progress | Computed | Unread | Halved | Notice | None, None, None]]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from diffuscope.events import Notice, Progress
+
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
@@ -28,6 +30,11 @@ class Started:
     tiles: int
     done: int = 0
     notices: tuple[str, ...] = ()
+
+    @property
+    def progress(self) -> Progress:
+        """How far the run is."""
+        return Progress(done=self.done, total=self.tiles, unit="tiles")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +60,11 @@ class Preview:
     steps: int
     z: int = 0
 
+    @property
+    def part(self) -> float:
+        """How much of the tile is done."""
+        return self.step / self.steps
+
 
 @dataclass(frozen=True, kw_only=True)
 class TileDone:
@@ -74,12 +86,10 @@ class TileDone:
     box: tuple[int, ...]
     seconds: float
 
-
-@dataclass(frozen=True)
-class Notice:
-    """Something the user should know of, while the run goes on; `sentence` says it."""
-
-    sentence: str
+    @property
+    def progress(self) -> Progress:
+        """How far the run is."""
+        return Progress(done=self.done, total=self.tiles, unit="tiles")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,4 +118,4 @@ class Finished:
     unread: int = 0
 
 
-Event = Started | Preview | TileDone | Notice | Finished
+Event = Started | Progress | Preview | TileDone | Notice | Finished

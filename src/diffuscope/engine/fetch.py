@@ -72,13 +72,15 @@ class Fetch(Generic[T]):
 
 
 class Told:
-    """What the evaluations of a batch tell of its tiles, kept where they run."""
+    """What the evaluations of a batch tell of its tiles, and scores of them, kept where they run."""
 
     def __init__(self) -> None:
         self._values: dict[str, Tensor] = {}
+        self._steps = 1
 
     def hear(self, estimate: Estimate) -> None:
         """Take the values of an evaluation."""
+        self._steps = estimate.steps
         for key, value in estimate.values.items():
             if key not in self._values:
                 shape = (len(value), estimate.steps)
@@ -88,7 +90,9 @@ class Told:
     def fetch(self, tiles: Sequence[Tile], outputs: Mapping[str, Tensor], batch: int) -> Fetch[Computed]:
         """Begin to fetch the tiles of a batch, without its padding, with outputs and values of each."""
         number = len(tiles)
-        values = {key: value[:number] for key, value in self._values.items()}
+        scores = {key: value for key, value in outputs.items() if value.ndim == 1}
+        outputs = {key: value for key, value in outputs.items() if key not in scores}
+        values = {key: value[:number] for key, value in (self._values | self._last(scores)).items()}
 
         def make(arrays: dict[str, NDArray[np.float32]]) -> list[Computed]:
             return [
@@ -103,6 +107,14 @@ class Told:
 
         named = {f"output {key}": value[:number] for key, value in outputs.items()}
         return Fetch(named | {f"value {key}": value for key, value in values.items()}, make)
+
+    def _last(self, scores: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return scores as what the last evaluation told."""
+        told = {}
+        for key, value in scores.items():
+            told[key] = torch.full((len(value), self._steps), torch.nan, dtype=torch.float32, device=value.device)
+            told[key][:, -1] = value
+        return told
 
     def finished(self, tiles: Sequence[Tile], outputs: Mapping[str, Tensor], batch: int = 1) -> tuple[Computed, ...]:
         """Return the tiles of a batch once they are there (see `fetch`)."""

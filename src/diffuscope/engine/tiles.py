@@ -12,9 +12,10 @@ from contextlib import closing, suppress
 
 from diffuscope.engine.batch import Unread
 from diffuscope.engine.compute import Compute
-from diffuscope.engine.events import Event, Finished, Notice, Preview, Started, TileDone
+from diffuscope.engine.events import Event, Finished, Preview, Started, TileDone
 from diffuscope.engine.queue import Focus, TileQueue
 from diffuscope.errors import InputError
+from diffuscope.events import Notice, Progress
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.computed import Computed, Halved
 from diffuscope.tiling.plan import Tile
@@ -87,7 +88,7 @@ def run_tiles(
                             f"Memory was too small: {item.batch} at once from here. "
                             "The last bits may differ from those of a run that began so."
                         )
-                    case Preview() | Notice():
+                    case Preview() | Notice() | Progress():
                         yield item
                 yield from writer.done(wait_beyond=behind)
         yield from writer.done(wait_beyond=0)

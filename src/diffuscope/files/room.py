@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,7 +44,8 @@ def check_room(path: Path, need: int) -> None:
 
 def existing_parent(path: Path) -> Path:
     """Return the nearest folder above a path that exists."""
-    return next(parent for parent in path.absolute().parents if parent.exists())
+    # os.path.exists takes what may not be looked at for missing; Path.exists raises.
+    return next(parent for parent in path.absolute().parents if os.path.exists(parent))  # noqa: PTH110
 
 
 @contextmanager
@@ -65,13 +67,13 @@ def full_disk_in_words(path: Path, *, resume: bool = False) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if (why := no_room(error)) is None:
+        if (why := _why_full(error)) is None:
             raise
         way_out = "make room and say --resume to go on" if resume else "make room, or choose another place"
         raise InputError(f"{why}: {path} could not be written to the end; {way_out}.") from error
 
 
-def no_room(error: OSError) -> str | None:
+def _why_full(error: OSError) -> str | None:
     """Return in words what is full, or None where the error is another one."""
     # numpy counts what it could write, and does not say why.
     if error.errno is None and " requested and " in str(error):

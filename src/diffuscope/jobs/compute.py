@@ -145,6 +145,8 @@ def choose(asked: Asked, begun: Mapping[str, Any] | None, model: Model, settings
     if asked.precision is not None:
         pick(asked.precision, PRECISIONS, "precision")
     pick(asked.compile, COMPILE, "compile")
+    if model.system.declared.whole and (asked.elsewhere or asked.devices is not None):
+        raise InputError(f"{model.name} takes a case at once: leave out --workers, --scheduler and --devices.")
     compute = {"compile": "off"} | dict(begun["compute"]) if begun else {}
     device = compute.get("device", "auto") if asked.device == "auto" else asked.device
     if asked.devices is not None and device in ("auto", "cuda"):
@@ -220,8 +222,10 @@ def _choose_there(model: str, settings: SampleSettings, *, threads: int | None, 
 
 
 def _batch(model: Model, settings: SampleSettings, device: torch.device, precision: str) -> int:
-    # On a CPU a larger batch is no faster (benchmarks.efficiency), and the first pixels come later; but for tiles so
-    # small that what is not arithmetic takes the time (benchmarks.nanoparticles seconds).
+    if model.system.declared.whole:
+        return 1
+    # On a CPU a larger batch is no faster (benchmarks efficiency), and the first pixels come later; but for tiles so
+    # small that what is not arithmetic takes the time (benchmarks nanoparticles seconds).
     if device.type == "cpu":
         return max(1, min(_MOST_ON_A_CPU, (_FULL_SIDE // model.tiled.tile) ** 2))
     return find_batch(model.tiled.to(device), settings, device=device, precision=precision)

@@ -1,28 +1,24 @@
-"""The ground of a run: which part of its inputs is computed, where it shows anything, and on which grid."""
+"""The extent of a run: which part of its inputs is computed, where it shows anything, and on which grid."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from diffuscope.errors import InputError
 from diffuscope.jobs.inputs import PortInput, Values
-from diffuscope.jobs.port_checks import check_mpp
-from diffuscope.jobs.scaling import Stains, with_statistics
+from diffuscope.jobs.scaling import Stains, find_foreground, with_statistics
 from diffuscope.results.tissue import TissueMap, crop_tissue
-from diffuscope.scans import Scan, Volume, resampling_factor, tissue_mask
-from diffuscope.scans.foreground import VolumeMask, slide_foreground, volume_foreground
-from diffuscope.scans.tissue import TissueMask
-from diffuscope.scans.volume import volume_factors
+from diffuscope.scans import Foreground, Image
 from diffuscope.systems.base import System
-from diffuscope.tiling.plan import Plan, Region, make_plan
-from diffuscope.tiling.volume import make_volume_plan
+from diffuscope.tiling.plan import Plan, make_plan
+from diffuscope.tiling.region import Region
+from diffuscope.tiling.whole import make_whole_plan
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ground:
+class Extent:
     """What a run computes, bound to its inputs.
 
     Attributes
@@ -50,6 +46,8 @@ class Ground:
 
     def to_json(self) -> dict[str, Any]:
         """Return what of it determines the pixels, besides the region."""
+        if not self.inputs:
+            return {}
         if self.plan.spacing is None:
             return {"factor": self.plan.factor}
         z = self.plan.axes[0]
@@ -61,7 +59,7 @@ class Ground:
         }
 
 
-def find_ground(
+def find_extent(
     inputs: Sequence[PortInput],
     system: System,
     *,
@@ -69,7 +67,7 @@ def find_ground(
     slices: str | None,
     ranges: Mapping[str, Values],
     stains: Stains | None = None,
-) -> Ground:
+) -> Extent:
     """Find foreground, ranges, stains and plan of opened inputs, which lie on one lattice.
 
     Parameters
@@ -92,12 +90,41 @@ def find_ground(
     InputError
         The µm/px is not known; region or slices lie outside; there is nothing to compute.
     """
-    scan = inputs[0].scan
-    if isinstance(scan, Volume):
-        return _in_volume(scan, inputs, system, region, slices, ranges)
-    if slices is not None:
-        raise InputError(f"{scan.name} is no volume and has no slices: leave out --slices.")
-    return _on_slide(scan, inputs, system, region, ranges, stains or {})
+    if system.declared.whole and (region is not None or slices is not None):
+        raise InputError("this model takes whole cases: leave out the region and the slices.")
+    if not inputs:
+        plan = make_whole_plan(shape=(1, 1), factors=(1.0, 1.0))
+        return Extent(inputs=(), plan=plan, mpp=None, tissue=None, slices=None, notices=())
+    image, port = inputs[0].scan, inputs[0].port
+    of_volume = image.axes == "zyx"
+    span = _check_part(image, region, slices)
+    factors = image.factors(port)
+    inside = find_foreground(inputs)
+    spacing = image.spacing if of_volume else None
+    if system.declared.whole:
+        plan = make_whole_plan(shape=image.shape, factors=factors, spacing=spacing)
+    else:
+        plan = make_plan(
+            shape=image.shape,
+            factors=factors,
+            tile=system.tile,
+            overlap=system.overlap,
+            depth=system.depth,
+            overlap_depth=system.overlap_depth,
+            spacing=spacing,
+            region=region,
+            slices=span,
+            shows=inside.any_in,
+            name=image.name,
+        )
+    return Extent(
+        inputs=with_statistics(inputs, inside, ranges, stains, factors=factors),
+        plan=plan,
+        mpp=None if image.mpp is None else image.mpp * factors[-1],
+        tissue=None if of_volume else _tissue(inside, plan, region),
+        slices=slices,
+        notices=(*image.resampling(port), *_region_notice(image, region)),
+    )
 
 
 def parse_slices(text: str, count: int, name: str) -> tuple[int, int]:
@@ -120,130 +147,26 @@ def parse_slices(text: str, count: int, name: str) -> tuple[int, int]:
     return start, stop
 
 
-def _on_slide(
-    scan: Scan,
-    inputs: Sequence[PortInput],
-    system: System,
-    region: Region | None,
-    ranges: Mapping[str, Values],
-    stains: Stains,
-) -> Ground:
-    factor = resampling_factor(scan, inputs[0].port.mpp)
-    assert scan.mpp is not None  # resampling_factor refuses a scan without
-    check_mpp(scan.name, scan.mpp)
-    mask = slide_mask(inputs)
-    plan = make_plan(
-        slide_shape=(scan.shape[0], scan.shape[1]),
-        factor=factor,
-        tile=system.tile,
-        overlap=system.overlap,
-        region=region,
-        is_tissue=mask.any_in,
-        name=scan.name,
-    )
-    tissue = crop_tissue(
-        mask.mask,
-        mask.downsample,
-        factor=factor,
-        window=plan.window,
-        polygon=region.polygon if region else None,
-    )
-    notices = (
-        *_resampling_notice(scan.mpp, inputs[0].port.mpp, factor),
-        *_region_notice(scan.name, scan.shape, region),
-    )
-    return Ground(
-        inputs=with_statistics(inputs, mask, ranges, stains, factor=factor),
-        plan=plan,
-        mpp=scan.mpp * factor,
-        tissue=tissue,
-        slices=None,
-        notices=notices,
-    )
-
-
-def _in_volume(
-    scan: Volume,
-    inputs: Sequence[PortInput],
-    system: System,
-    region: Region | None,
-    slices: str | None,
-    ranges: Mapping[str, Values],
-) -> Ground:
+def _check_part(image: Image, region: Region | None, slices: str | None) -> tuple[int, int] | None:
+    """Return first slice and one past the last; refuse outlines in volumes, and slices of what has none."""
+    if image.axes == "yx":
+        if slices is not None:
+            raise InputError(f"{image.name} is no volume and has no slices: leave out --slices.")
+        return None
     if region is not None and region.polygon is not None:
-        raise InputError(f"{scan.name} is a volume: give its region as a rectangle x,y,width,height.")
-    wanted = inputs[0].port.spacing
-    assert wanted is not None  # check_port refuses a volume at another port
-    z, y, x = (own if model is None else model for own, model in zip(scan.spacing, wanted, strict=True))
-    factors = volume_factors(scan.spacing, (z, y, x))
-    depth, height, width = scan.shape
-    start, stop = parse_slices(slices, depth, scan.name) if slices is not None else (0, depth)
-    part = (region.y, region.x, region.height, region.width) if region else (0, 0, height, width)
-    chosen = region is not None or slices is not None
-    mask = volume_mask(inputs)
-    plan = make_volume_plan(
-        shape=scan.shape,
-        spacing=scan.spacing,
-        factors=factors,
-        tile=system.tile,
-        overlap=system.overlap,
-        depth=system.depth,
-        overlap_depth=system.overlap_depth,
-        region=(start, part[0], part[1], stop - start, part[2], part[3]) if chosen else None,
-        is_foreground=mask.any_in,
-        name=scan.name,
-    )
-    return Ground(
-        inputs=with_statistics(inputs, mask, ranges),
-        plan=plan,
-        mpp=None,
-        tissue=None,
-        slices=slices,
-        notices=(*_spacing_notice(scan, factors), *_region_notice(scan.name, (height, width), region)),
-    )
+        raise InputError(f"{image.name} is a volume: give its region as a rectangle x,y,width,height.")
+    return None if slices is None else parse_slices(slices, image.shape[0], image.name)
 
 
-def slide_mask(inputs: Sequence[PortInput]) -> TissueMask:
-    """Return where the inputs of a slide show anything: by a stained picture where one is among them."""
-    scans = [one.scan for one in inputs if isinstance(one.scan, Scan)]
-    coloured = [one for one in scans if one.rgb]
-    return tissue_mask(coloured[0]) if coloured else slide_foreground(scans)
+def _tissue(inside: Foreground, plan: Plan, region: Region | None) -> TissueMap:
+    outline = region.polygon if region else None
+    return crop_tissue(inside.mask, inside.downsample, factor=plan.factor, window=plan.window, polygon=outline)
 
 
-def volume_mask(inputs: Sequence[PortInput]) -> VolumeMask:
-    """Return where the inputs of one lattice show anything.
-
-    Never by the ranges that were given: a run that is gone on with, or repeated, must find the same foreground.
-    """
-    return volume_foreground(
-        [one.scan for one in inputs if isinstance(one.scan, Volume)],
-        [None if one.port.scale == "percentile" else one.port.range for one in inputs],
-    )
-
-
-def _resampling_notice(slide: float, model: float, factor: float) -> tuple[str, ...]:
-    if factor != 1.0:
-        how = f"reduced {factor:.3g} times" if factor > 1 else f"enlarged {1 / factor:.3g} times, which adds no detail"
-        return (f"The slide has {slide:.4g} µm/px and the model works at {model:.4g}: {how}.",)
-    if not math.isclose(slide, model, rel_tol=1e-3):
-        return (f"The slide's {slide:.4g} µm/px are within 5 % of the model's {model:.4g}: used as it is.",)
-    return ()
-
-
-def _spacing_notice(volume: Volume, factors: tuple[float, float, float]) -> tuple[str, ...]:
-    if factors == (1.0, 1.0, 1.0):
-        return ()
-    own, model = (
-        " x ".join(f"{step:.3g}" for step in reversed(steps))
-        for steps in (volume.spacing, [step * by for step, by in zip(volume.spacing, factors, strict=True)])
-    )
-    return (f"The volume has voxels of {own} mm (x, y, z) and the model works at {model}: resampled.",)
-
-
-def _region_notice(name: str, shape: tuple[int, int], region: Region | None) -> tuple[str, ...]:
-    height, width = shape
+def _region_notice(image: Image, region: Region | None) -> tuple[str, ...]:
+    *_, height, width = image.shape
     if region is None or (
         region.x >= 0 and region.y >= 0 and region.x + region.width <= width and region.y + region.height <= height
     ):
         return ()
-    return (f"The region reaches beyond {name} ({width} x {height} px): only what lies inside is computed.",)
+    return (f"The region reaches beyond {image.name} ({width} x {height} px): only what lies inside is computed.",)

@@ -78,9 +78,12 @@ def said(inputs: Sequence[PortInput], given: Mapping[str, Values], *, normalise:
     return told
 
 
-def command_inputs(inputs: Sequence[PortInput]) -> tuple[str | None, list[tuple[str, str]]]:
-    """Return the source and the flags by which a command line names the inputs again, without folders."""
-    plain = len(inputs) == 1 and inputs[0].channel is None
+def command_inputs(inputs: Sequence[PortInput], *, alone: bool) -> tuple[str | None, list[tuple[str, str]]]:
+    """Return the source and the flags by which a command line names the inputs again, without folders.
+
+    `alone` says whether there is nothing else that the run was given.
+    """
+    plain = alone and len(inputs) == 1 and inputs[0].channel is None
     flags = [] if plain else [("input", f"{one.port.key}={_named(one)}") for one in inputs]
     ranges = [("range", f"{one.port.key}={one.values[0]!r}:{one.values[1]!r}") for one in inputs if one.values]
     return (inputs[0].scan.name if plain else None), [*flags, *ranges]

@@ -15,10 +15,8 @@ from diffuscope.errors import InputError
 from diffuscope.jobs.port_checks import check_port
 from diffuscope.ports.matching import guess_channels
 from diffuscope.ports.raster import Raster
-from diffuscope.scans import Scan, Volume, open_input, read_region
-from diffuscope.scans.channels import find_channel, one_channel
+from diffuscope.scans import Image, open_input
 from diffuscope.scans.intensity import to_range
-from diffuscope.scans.volume import read_volume
 from diffuscope.stains import StainStatistics, normalise
 from diffuscope.tiling.plan import Tile
 
@@ -68,7 +66,7 @@ class PortInput:
     ----------
     port : Raster
         Which.
-    scan : Scan or Volume
+    scan : Image
         What is read; where a channel was chosen, this channel alone.
     channel : int or None
         Its number in the file; None where the file is taken whole.
@@ -79,7 +77,7 @@ class PortInput:
     """
 
     port: Raster
-    scan: Scan | Volume
+    scan: Image
     channel: int | None = None
     values: Values | None = None
     stains: StainStatistics | None = None
@@ -87,8 +85,8 @@ class PortInput:
     @property
     def address(self) -> Input:
         """What a worker opens it by."""
-        mpp = self.scan.mpp if isinstance(self.scan, Scan) else None
-        return Input(self.scan.path.resolve(), self.scan.fingerprint, mpp, self.channel, self.values, self.stains)
+        scan = self.scan
+        return Input(scan.path.resolve(), scan.fingerprint, scan.mpp, self.channel, self.values, self.stains)
 
     @property
     def is_float(self) -> bool:
@@ -99,24 +97,11 @@ class PortInput:
         """Return what a tile is computed from, (h, w, c) or (depth + 2·context, h, w, c), in the port's range."""
         # Beside the input is what its darkest counts as; beside a picture is white.
         fill = _floor((self.values or self.port.range)[0], self.scan.dtype) if self.is_float else 255
-        height, width = frame.shape[-2:]
-        if isinstance(self.scan, Volume):
-            z, y, x = frame.factors
-            block = read_volume(
-                self.scan.voxels,
-                z=tile.z - frame.context,
-                y=tile.y,
-                x=tile.x,
-                depth=frame.shape[0] + 2 * frame.context,
-                height=height,
-                width=width,
-                factors=(z, y, x),
-                fill=fill,
-            )
-        else:
-            factor = frame.factors[-1]
-            block = read_region(self.scan, y=tile.y, x=tile.x, height=height, width=width, factor=factor, fill=fill)
-        return self.scaled(block)
+        first, *start = tile.corner
+        depth, *shape = frame.shape
+        # Slices before and after lie along the first axis; of a slide, which has none, the context is 0.
+        window = (first - frame.context, *start), (depth + 2 * frame.context, *shape)
+        return self.scaled(self.scan.read(*window, factors=frame.factors, fill=fill))
 
     def scaled(self, pixels: NDArray[np.generic]) -> NDArray[np.generic]:
         """Return pixels of the file as those of the port."""
@@ -126,22 +111,9 @@ class PortInput:
 
     def to_json(self) -> dict[str, Any]:
         """Return what the run record tells of it."""
-        scan = self.scan
-        about: dict[str, Any] = {
-            "name": scan.name,
-            "fingerprint": scan.fingerprint,
-            "format": scan.format,
-            "shape": list(scan.shape),
-        }
-        if isinstance(scan, Scan):
-            about |= {"mpp": scan.mpp, "mpp_stated": scan.stated_mpp}
-        else:
-            in_plane = 1000 * scan.spacing[-1]
-            about |= {"mpp": in_plane, "mpp_stated": in_plane, "lattice": scan.lattice.to_json()}
-            about["storage"] = {"order": list(scan.storage.order), "flipped": list(scan.storage.flipped)}
-            about |= {"series": scan.series.uid} if scan.series else {}
+        about = self.scan.to_json()
         if self.channel is not None:
-            about |= {"channel": scan.channels[0], "channel_number": self.channel}
+            about |= {"channel": self.scan.channels[0], "channel_number": self.channel}
         about |= {"values": list(self.values)} if self.values else {}
         return about | ({"stains": self.stains.to_json()} if self.stains else {})
 
@@ -197,8 +169,8 @@ def open_again(given: Input, port: Raster) -> PortInput:
     scan = open_input(given.path, mpp=given.mpp)
     if scan.fingerprint != given.fingerprint:
         raise InputError(f"a worker finds another file under {given.path}: give one that all workers share.")
-    if given.channel is not None and isinstance(scan, Scan):
-        scan = one_channel(scan, given.channel)
+    if given.channel is not None:
+        scan = scan.channel(given.channel)
     return PortInput(port=port, scan=scan, channel=given.channel, values=given.values, stains=given.stains)
 
 
@@ -238,18 +210,14 @@ def _by_key(source: Source, ports: Sequence[Raster], model: str) -> list[tuple[P
     return [(path, channel)] * len(ports)
 
 
-def _at_port(scan: Scan | Volume, port: Raster, wanted: str | None) -> PortInput:
+def _at_port(scan: Image, port: Raster, wanted: str | None) -> PortInput:
     """Put a file, or the channel of it that was asked for or that its name tells, at a port."""
-    if isinstance(scan, Volume):
-        if wanted is not None:
-            raise InputError(f"{scan.name} is a volume and has no channels to choose: leave out #{wanted}.")
-        return PortInput(port=port, scan=scan)
     if port.kind == "rgb" or len(port.channels) > 1:
         if wanted is not None:
             raise InputError(f"{port.name} takes a picture with all its channels: leave out #{wanted}.")
         return PortInput(port=port, scan=scan)
     if wanted is not None:
-        number = find_channel(scan.channels, wanted, scan.name)
+        number = scan.find_channel(wanted)
     elif len(scan.channels) == 1 or scan.rgb:
         return PortInput(port=port, scan=scan)
     else:
@@ -260,44 +228,27 @@ def _at_port(scan: Scan | Volume, port: Raster, wanted: str | None) -> PortInput
         number = guessed[port.key]
     if len(scan.channels) == 1:
         return PortInput(port=port, scan=scan)
-    return PortInput(port=port, scan=one_channel(scan, number), channel=number)
+    return PortInput(port=port, scan=scan.channel(number), channel=number)
 
 
-def _guessed(scan: Scan | Volume, ports: Sequence[Raster], model: str) -> list[PortInput]:
+def _guessed(scan: Image, ports: Sequence[Raster], model: str) -> list[PortInput]:
     """Match the channels of one file to several ports."""
     names = ", ".join(port.name for port in ports)
     how = f"say --input {ports[0].key}=FILE#CHANNEL and so on, the channel by name or number"
-    if isinstance(scan, Volume) or scan.rgb or len(scan.channels) < len(ports):
-        what = "a volume" if isinstance(scan, Volume) else f"an image of {len(scan.channels)} channel(s)"
-        raise InputError(f"model {model} needs {len(ports)} inputs ({names}), but {scan.name} is {what}: {how}.")
+    if scan.rgb or len(scan.channels) < len(ports):
+        raise InputError(f"model {model} needs {len(ports)} inputs ({names}), but {scan.name} is {scan.kind}: {how}.")
     found = guess_channels(scan.channels, ports)
     if found is None:
         listed = ", ".join(f"{number} {channel}" for number, channel in enumerate(scan.channels))
         raise InputError(f"which channels of {scan.name} ({listed}) are {names} cannot be told by their names: {how}.")
-    return [PortInput(port=port, scan=one_channel(scan, found[port.key]), channel=found[port.key]) for port in ports]
+    return [PortInput(port=port, scan=scan.channel(found[port.key]), channel=found[port.key]) for port in ports]
 
 
 def check_lattice(first: PortInput, other: PortInput) -> None:
     """Refuse two inputs whose pixels are not at the same places."""
-    a, b = first.scan, other.scan
-    if isinstance(a, Scan) and isinstance(b, Scan):
-        same = a.shape == b.shape and (a.mpp == b.mpp or math.isclose(a.mpp or 0, b.mpp or 0, rel_tol=1e-3))
-    else:
-        same = isinstance(a, Volume) and isinstance(b, Volume) and a.lattice.is_same(b.lattice)
-    if not same:
-        raise InputError(
-            f"{first.port.name} ({_size(a)}) and {other.port.name} ({_size(b)}) do not lie on one lattice: "
-            "bring them to the same pixels first."
-        )
-
-
-def _size(scan: Scan | Volume) -> str:
-    if isinstance(scan, Volume):
-        spacing = " x ".join(f"{step:.4g}" for step in reversed(scan.spacing))
-        at = ", ".join(f"{place:.4g}" for place in scan.lattice.origin)
-        return f"{scan.name}, {' x '.join(map(str, reversed(scan.shape)))} voxels of {spacing} mm from {at}"
-    scale = "µm/px unknown" if scan.mpp is None else f"{scan.mpp:.4g} µm/px"
-    return f"{scan.name}, {scan.shape[1]} x {scan.shape[0]} px, {scale}"
+    if not first.scan.is_on_grid_of(other.scan):
+        a, b = (f"{one.port.name} ({one.scan.name}, {one.scan.size})" for one in (first, other))
+        raise InputError(f"{a} and {b} do not lie on one lattice: bring them to the same pixels first.")
 
 
 def _floor(value: float, dtype: np.dtype[Any]) -> float:

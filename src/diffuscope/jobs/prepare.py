@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,22 +11,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
+from diffuscope.files.place import check_place
 from diffuscope.jobs.compute import Asked, Where, address, choose, io_threads, lanes
-from diffuscope.jobs.extent import Ground, find_ground
+from diffuscope.jobs.extent import Extent, find_extent
+from diffuscope.jobs.given import Given, given_rasters, split_source
 from diffuscope.jobs.input_text import check_ranges, command_inputs, said
 from diffuscope.jobs.inputs import Frame, PortInput, Source, Values, open_inputs, paths_of, read_tile
+from diffuscope.jobs.masks import MaskInput, open_masks
 from diffuscope.jobs.provenance import command_line, make_record
 from diffuscope.jobs.resume import check_resumed
-from diffuscope.jobs.room import check_out, check_room
+from diffuscope.jobs.room import check_room
 from diffuscope.jobs.settings import choose_settings, pick
 from diffuscope.jobs.worker import RemoteWork
+from diffuscope.model.find import model_info
 from diffuscope.model.folder import Model, load_model
+from diffuscope.ports.mask import Mask
+from diffuscope.ports.port import Port
 from diffuscope.ports.settings import SampleSettings
-from diffuscope.results.result import open_result
+from diffuscope.results.result import RESULT, open_result
 from diffuscope.results.tissue import TissueMap
 from diffuscope.stains import StainStatistics
 from diffuscope.systems.base import System
-from diffuscope.tiling.plan import Plan, Region, Tile, parse_region
+from diffuscope.tiling.plan import Plan, Tile
+from diffuscope.tiling.region import Region, parse_region
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +52,11 @@ class Job:
         As loaded.
     inputs : tuple of PortInput
         In the order of the system's inputs.
-    ground : Ground
+    masks : tuple of MaskInput
+        Labels on them.
+    given : Given
+        Rows and texts beside them.
+    extent : Extent
         The plan, and how the canvas lies in the inputs.
     settings : SampleSettings
         How to sample.
@@ -68,7 +79,9 @@ class Job:
     resumes: bool
     model: Model
     inputs: tuple[PortInput, ...]
-    ground: Ground
+    masks: tuple[MaskInput, ...]
+    given: Given
+    extent: Extent
     settings: SampleSettings
     seed: int
     asked: Asked
@@ -81,17 +94,17 @@ class Job:
     @property
     def plan(self) -> Plan:
         """Tiles."""
-        return self.ground.plan
+        return self.extent.plan
 
     @property
     def mpp(self) -> float | None:
         """µm per canvas px of a slide; None of a volume, whose plan knows its spacing."""
-        return self.ground.mpp
+        return self.extent.mpp
 
     @property
     def tissue(self) -> TissueMap | None:
         """For measuring; None of a volume."""
-        return self.ground.tissue
+        return self.extent.tissue
 
     @property
     def frame(self) -> Frame:
@@ -107,6 +120,7 @@ class Job:
             model=address(self.model),
             model_hash=self.model.hash,
             inputs=tuple((one.port.key, one.address) for one in self.inputs),
+            rows=tuple((key, tuple(row.tolist())) for key, row in self.given.numbers.items()),
             frame=self.frame,
             settings=self.settings,
             seed=self.seed,
@@ -114,8 +128,20 @@ class Job:
         )
 
     def read(self, tile: Tile) -> dict[str, NDArray[np.generic]]:
-        """Return the inputs of a tile by port key, each (tile, tile, c) or (depth + 2·context, tile, tile, c)."""
-        return read_tile(self.inputs, tile, self.frame)
+        """Return the inputs of a tile by port key.
+
+        Of images (tile, tile, c) or (depth + 2·context, tile, tile, c), of labels (h, w) or (d, h, w), of rows
+        (columns,).
+        """
+        factors = [axis.factor for axis in self.plan.axes]
+        labels = {one.port.key: one.read(self.plan.shape, factors) for one in self.masks}
+        return read_tile(self.inputs, tile, self.frame) | labels | self.given.numbers
+
+    @property
+    def ports(self) -> tuple[Port, ...]:
+        """Outputs that are wanted."""
+        wanted = self.settings.wanted
+        return tuple(port for port in self.model.system.declared.outputs if not wanted or port.key in wanted)
 
 
 def prepare(
@@ -137,6 +163,7 @@ def prepare(
     slices: str | None = None,
     ranges: Mapping[str, Values] | None = None,
     normalise: bool = True,
+    want: Sequence[str] = (),
 ) -> Job:
     """Check and open everything (parameters as in `diffuscope.api.run.run`).
 
@@ -145,8 +172,11 @@ def prepare(
     InputError
         One sentence on the first thing that cannot be used.
     """
-    begun = _begun(out, overwrite=overwrite) if resume else None
-    replaces = begun is None and check_out(out, *paths_of(source), overwrite=overwrite)
+    info = model_info(model)
+    images, given = split_source(source, info.declared, info.name, want)
+    read = [*paths_of(images), *(Path(one) for one in given.masks.values())]
+    standing = check_place(out, RESULT, overwrite=overwrite, resume=resume, keep=read, outside=read)
+    begun = _begun(out) if standing == "resumed" else None
     if isinstance(region, str):
         region = parse_region(region)
     if seed < 0:
@@ -154,37 +184,43 @@ def prepare(
     loaded = load_model(model)
     system = loaded.system
     quality = pick(quality, tuple(system.presets), "quality") if quality else next(iter(system.presets))
-    settings = choose_settings(system, quality, sampler, steps, samples, options)
+    settings = choose_settings(system, quality, sampler, steps, samples, options, want)
 
     ranges = dict(ranges or {})
     check_ranges(ranges, system.input_rasters)
-    opened = open_inputs(source, system.input_rasters, loaded.name, mpp=mpp)
+    rasters = given_rasters(images, system.declared)
+    opened = open_inputs(images, rasters, loaded.name, mpp=mpp) if rasters else []
+    ports = [port for port in system.declared.inputs if isinstance(port, Mask) and port.key in given.masks]
+    masks = open_masks(given.masks, ports, opened)
     stained = [port.key for port in system.input_rasters if port.scale == "stain"]
     stains = _stains(begun) if normalise else dict.fromkeys(stained)
-    ground = find_ground(opened, system, region=region, slices=slices, ranges=_ranges(begun) | ranges, stains=stains)
-    inputs, plan = ground.inputs, ground.plan
+    extent = find_extent(opened, system, region=region, slices=slices, ranges=_ranges(begun) | ranges, stains=stains)
+    inputs, plan = extent.inputs, extent.plan
     check_room(out, plan, system.output_rasters)
     where = choose(asked, begun, loaded, settings, plan)
     if not asked.elsewhere:
         system.to(where.device)
 
     own = dict.fromkeys(notice for one in inputs for notice in one.scan.notices)
-    notices = (*own, *said(inputs, ranges, normalise=normalise), *ground.notices)
+    notices = (*own, *said(inputs, ranges, normalise=normalise), *extent.notices)
     chosen = {"sampler": settings.sampler, "steps": settings.steps, "samples": settings.samples, "seed": seed}
     # What the machine would choose by itself is spelt out: another machine must not choose otherwise.
     flags = {**chosen, **asdict(where), "device": where.device.partition(":")[0]}
-    named, flags_of_inputs = command_inputs(inputs)
+    named, flags_of_inputs = command_inputs(inputs, alone=not (given.flags or masks))
     record = make_record(
         model={"name": loaded.name, "hash": loaded.hash, "title": loaded.card.title},
-        inputs={one.port.key: one.to_json() for one in inputs},
+        inputs={one.port.key: one.to_json() for one in inputs}
+        | {one.port.key: one.to_json() for one in masks}
+        | given.to_json(),
         parameters={
             **chosen,
             "quality": quality,
             "region": str(region) if region else None,
             "tile": plan.tile,
             "overlap": plan.overlap,
-            **ground.to_json(),
+            **extent.to_json(),
             **({"normalise": normalise} if stained else {}),
+            **({"wanted": list(want)} if want else {}),
             **_options(system, settings),
             **system.measures,
         },
@@ -197,7 +233,13 @@ def prepare(
             shape=str(region) if region else None,
             mpp=mpp,
             options=settings.options,
-            inputs=[*flags_of_inputs, *([("slices", slices)] if slices else [])],
+            inputs=[
+                *flags_of_inputs,
+                *_mask_flags(masks),
+                *given.flags,
+                *_want_flags(want),
+                *([("slices", slices)] if slices else []),
+            ],
             switches=["no-normalise"] if stained and not normalise else [],
         ),
         notices=notices,
@@ -209,11 +251,13 @@ def prepare(
         record = begun | {"resumed": [*begun.get("resumed", []), again]}
     return Job(
         out=out,
-        replaces=replaces,
+        replaces=standing == "replaced",
         resumes=begun is not None,
         model=loaded,
         inputs=inputs,
-        ground=ground,
+        masks=tuple(masks),
+        given=given,
+        extent=extent,
         settings=settings,
         seed=seed,
         asked=asked,
@@ -225,12 +269,8 @@ def prepare(
     )
 
 
-def _begun(out: Path, *, overwrite: bool) -> dict[str, Any] | None:
-    """Return the record of the result to be gone on with; None where there is none yet."""
-    if overwrite:
-        raise InputError("--resume goes on with a result and --overwrite begins it again: choose one.")
-    if not out.exists():
-        return None
+def _begun(out: Path) -> dict[str, Any]:
+    """Return the record of the result to be gone on with."""
     result = open_result(out)
     if result.complete:
         raise InputError(f"{out.name} is complete: there is nothing to resume.")
@@ -265,3 +305,11 @@ def _options(system: System, settings: SampleSettings) -> dict[str, Any]:
     """Return every number of the system's own, also those that nobody chose."""
     options = {option.key: option.default for option in system.options} | dict(settings.options)
     return {"options": options} if options else {}
+
+
+def _mask_flags(masks: Sequence[MaskInput]) -> list[tuple[str, str]]:
+    return [("input", f"{one.port.key}={one.scan.name}") for one in masks]
+
+
+def _want_flags(want: Sequence[str]) -> list[tuple[str, str]]:
+    return [("want", ",".join(want))] if want else []

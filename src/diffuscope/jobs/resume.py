@@ -44,7 +44,7 @@ def _plain(value: Any) -> Any:
 
 def _short(value: Any) -> str:
     """Return what tells two values of a record apart: of an input its name, fingerprint and how it was taken."""
-    if isinstance(value, dict):
+    if isinstance(value, dict) and "fingerprint" in value:
         told = [str(value["fingerprint"])[:8], f"{value['mpp']:.4g} µm/px"]
         told += [f"channel {value['channel']}"] if "channel" in value else []
         told += ["range {:g}:{:g}".format(*value["values"])] if "values" in value else []

@@ -5,27 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from diffuscope.jobs.inputs import PortInput, Values
-from diffuscope.scans import Scan
-from diffuscope.scans.foreground import VolumeMask
-from diffuscope.scans.intensity import slide_range, volume_range
-from diffuscope.scans.tissue import TissueMask
-from diffuscope.scans.windows import foreground_windows
-from diffuscope.stains import StainStatistics, measure_stains
+from diffuscope.scans import Foreground
+from diffuscope.stains import StainStatistics
 
 #: By port key, the stains that an input is known to have; None leaves it as it is.
 Stains = Mapping[str, StainStatistics | None]
 
 
+def find_foreground(inputs: Sequence[PortInput]) -> Foreground:
+    """Return where inputs of one lattice show anything.
+
+    Never by the ranges that were given: a run that is gone on with, or repeated, must find the same foreground.
+    """
+    first, *beside = (one.scan for one in inputs)
+    return first.foreground(beside, [None if one.port.scale == "percentile" else one.port.range for one in inputs])
+
+
 def with_statistics(
     inputs: Sequence[PortInput],
-    mask: TissueMask | VolumeMask,
+    inside: Foreground,
     ranges: Mapping[str, Values] | None = None,
     stains: Stains | None = None,
     *,
-    factor: float = 1.0,
+    factors: Sequence[float],
 ) -> tuple[PortInput, ...]:
     """Return the inputs with what brings them to their ports: by numbers of the whole slide or volume.
 
@@ -33,46 +36,22 @@ def with_statistics(
     ----------
     inputs : sequence of PortInput
         All of one lattice.
-    mask : TissueMask or VolumeMask
-        Their foreground, of which percentiles are taken and stains measured.
+    inside : Foreground
+        Theirs, of which percentiles are taken and stains measured.
     ranges, stains : mapping, optional
         By port key, what is given and not measured.
-    factor : float
-        Of a slide, level-0 px per px of the model.
+    factors : sequence of float
+        Their px per px of the model, along their axes.
     """
-    return tuple(_with_statistics(one, mask, ranges or {}, stains or {}, factor) for one in inputs)
-
-
-def slide_stains(scan: Scan, mask: TissueMask, *, factor: float) -> StainStatistics | None:
-    """Measure the stains of an H&E; None where it shows no nucleus.
-
-    Parameters
-    ----------
-    scan : Scan
-        Of 8-bit RGB and known µm/px.
-    mask : TissueMask
-        Its tissue.
-    factor : float
-        Level-0 px per px of the model.
-    """
-    assert scan.mpp is not None
-    fields = [pixels.astype(np.uint8) for pixels, _ in foreground_windows(scan, mask, factor=factor, fill=255)]
-    return measure_stains(fields, mpp=scan.mpp * factor)
+    return tuple(_with_statistics(one, inside, ranges or {}, stains or {}, factors) for one in inputs)
 
 
 def _with_statistics(
-    one: PortInput, mask: TissueMask | VolumeMask, ranges: Mapping[str, Values], stains: Stains, factor: float
+    one: PortInput, inside: Foreground, ranges: Mapping[str, Values], stains: Stains, factors: Sequence[float]
 ) -> PortInput:
     key, scan = one.port.key, one.scan
     if one.port.scale == "stain":
-        assert isinstance(scan, Scan) and isinstance(mask, TissueMask)  # check_port refuses a volume
-        return replace(one, stains=stains[key] if key in stains else slide_stains(scan, mask, factor=factor))
-    if one.port.scale != "percentile":
-        return one
-    if key in ranges:
-        return replace(one, values=ranges[key])
-    if isinstance(scan, Scan):
-        assert isinstance(mask, TissueMask)
-        return replace(one, values=slide_range(scan, mask, factor=factor))
-    assert isinstance(mask, VolumeMask)
-    return replace(one, values=volume_range(scan, mask))
+        return replace(one, stains=stains[key] if key in stains else scan.stains(inside, factors=factors))
+    if one.port.scale == "percentile":
+        return replace(one, values=ranges[key] if key in ranges else scan.percentiles(inside, factors=factors))
+    return one

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from diffuscope.errors import InputError
@@ -17,6 +17,7 @@ def choose_settings(
     steps: int | None,
     samples: int | None,
     options: Mapping[str, float] | None = None,
+    wanted: Sequence[str] = (),
 ) -> SampleSettings:
     """Return the preset with what the user chose instead.
 
@@ -35,6 +36,7 @@ def choose_settings(
         preset = replace(preset, sampler=pick(sampler, system.samplers, "sampler"), steps=next(own, preset.steps))
     chosen = {**preset.options, **(options or {})}
     settings = replace(preset, steps=steps or preset.steps, samples=samples or preset.samples, options=chosen)
+    settings = replace(settings, wanted=tuple(wanted))
     system.check(settings)
     return settings
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any, Self
 
+import numpy as np
+
 from diffuscope.devices import is_out_of_memory, kept_memory, threads
 from diffuscope.engine.batch import load, sample_tiles
 from diffuscope.engine.cluster import Answer
@@ -39,6 +41,8 @@ class RemoteWork:
         Its hash here; the worker's must be the same.
     inputs : tuple of (str, Input)
         By input port key.
+    rows : tuple of (str, tuple of float)
+        By input port key, rows of tables as numbers.
     frame : Frame
         What of the inputs a tile is computed from.
     settings : SampleSettings
@@ -58,6 +62,7 @@ class RemoteWork:
     model: str
     model_hash: str
     inputs: tuple[tuple[str, Input], ...]
+    rows: tuple[tuple[str, tuple[float, ...]], ...]
     frame: Frame
     settings: SampleSettings
     seed: int
@@ -102,7 +107,8 @@ class RemoteWork:
                 return Answer(too_large=True)
 
     def _read(self, inputs: Sequence[PortInput], tile: Tile) -> dict[str, Any]:
-        return read_tile(inputs, tile, self.frame)
+        rows = {key: np.asarray(row, np.float32) for key, row in self.rows}
+        return read_tile(inputs, tile, self.frame) | rows
 
     def halved(self) -> Self:
         """Return the same work with half the batch.

@@ -20,6 +20,7 @@ import numpy as np
 import zarr
 
 from diffuscope.errors import InputError
+from diffuscope.files.put import in_place_of
 from diffuscope.measurement.objects import Labelled, ObjectCounter, label_strip
 from diffuscope.ports.stains import Stain, find_stains
 from diffuscope.results.chunks import read_box
@@ -158,13 +159,10 @@ def write_csv(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
     path : str or Path
         File to write; one that exists is replaced only once the new one is whole.
     """
-    path = Path(path)
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", newline="", encoding="utf-8") as file:
+    with in_place_of(Path(path), replace=True) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows({column: _text(value) for column, value in row.items()} for row in rows)
-    part.replace(path)
 
 
 def _text(value: Any) -> Any:

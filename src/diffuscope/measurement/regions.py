@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from math import ceil, sqrt
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import shapely
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
+from diffuscope.events import Progress
 from diffuscope.jobs.inputs import split_channel
 from diffuscope.measurement.penetration import (
     BIN_UM,
@@ -24,7 +25,7 @@ from diffuscope.measurement.penetration import (
 from diffuscope.results.result import Result
 from diffuscope.scans import Scan, open_scan, read_region
 from diffuscope.scans.channels import find_channel, one_channel
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 ALL_TISSUE = "all tissue"
 
@@ -67,7 +68,7 @@ def measure_regions(
     threshold: float | None = None,
     bin_um: float = BIN_UM,
     furthest_um: float = FURTHEST_UM,
-) -> list[dict[str, Any]]:
+) -> Generator[Progress, None, list[dict[str, Any]]]:
     """Measure the predicted load of regions of a result, and how it falls with the distance from vessels.
 
     Of a region the tissue counts. Vessels are found in the vessel channel on the result's grid (`find_vessels`), also
@@ -87,6 +88,11 @@ def measure_regions(
     bin_um, furthest_um : float
         As of `diffuscope.measurement.penetration.measure_penetration`.
 
+    Yields
+    ------
+    Progress
+        After each band of the result.
+
     Returns
     -------
     list of dict
@@ -98,14 +104,16 @@ def measure_regions(
     InputError
         The result is incomplete, a volume, a stain or without tissue mask; the channel does not lie on its pixels.
     """
-    _check(result, vessels)
+    check_measurable(result, vessels)
     regions = regions or {ALL_TISSUE: _everything(vessels)}
     sums = {name: PenetrationSums(bin_um=bin_um, furthest_um=furthest_um) for name in regions}
     top, left, _, width = result.window
     image, tissue = result.images[result.ports[0].key][0], result.tissue
     assert tissue is not None  # as was checked
+    bands = list(_bands(result))
+    yield Progress(total=len(bands), unit="bands")
     threshold = _threshold(result, vessels) if threshold is None else threshold
-    for y, height in _bands(result):
+    for number, (y, height) in enumerate(bands, start=1):
         load = np.asarray(image[y : y + height, :, 0].compute(scheduler="synchronous"))
         here = tissue.read(y, 0, height, width)
         box = (top + y, left, height, width)
@@ -113,11 +121,13 @@ def measure_regions(
         profiles, distance = _vessels_around(result, vessels, box, np.any(list(inside.values()), axis=0), threshold)
         for name, part in inside.items():
             sums[name].add(load, profiles, distance, part)
+        yield Progress(done=number, total=len(bands), unit="bands")
     last = {"vessel_threshold": threshold, "um_per_px": result.mpp}
     return [{"region": name, **one.row(mpp=result.mpp), **last} for name, one in sums.items()]
 
 
-def _check(result: Result, vessels: Scan) -> None:
+def check_measurable(result: Result, vessels: Scan) -> None:
+    """Refuse a result that cannot be measured, and a channel that does not lie on its pixels."""
     name = result.path.name
     if len(result.place.factors) != 2 or result.ports[0].kind != "map":
         raise InputError(f"{name} is no predicted distribution on a slide: give the result of a DAMM-Diffusion model.")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -97,3 +99,20 @@ def read_config(folder: Path) -> ModelConfig:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "top"
         raise InputError(f"{path} has a wrong entry at {where}: {first['msg']}.") from error
+
+
+@contextmanager
+def right_config(folder: Path) -> Iterator[None]:
+    """Turn what is wrong with a system's own configuration into a sentence that names the model folder.
+
+    Raises
+    ------
+    InputError
+        Instead of pydantic's error.
+    """
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(("config", *(str(part) for part in first["loc"])))
+        raise InputError(f"{folder / CONFIG} has a wrong entry at {where}: {first['msg']}.") from error

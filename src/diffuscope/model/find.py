@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import difflib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
 from diffuscope.errors import InputError
-from diffuscope.model.card import CONFIG, ModelCard, read_config
+from diffuscope.model.card import CONFIG, ModelCard, ModelConfig, read_config, right_config
+from diffuscope.ports.declaration import Declaration
+from diffuscope.systems.registry import declare
 
 BUNDLED = Path(__file__).parent / "weights"
 HUB = "hub:"
@@ -18,24 +21,34 @@ WEIGHTS = "model.safetensors"
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """A model on the shelf, not loaded.
+    """A model that was found and not loaded.
 
     Attributes
     ----------
     name : str
         What `load_model` takes.
-    title : str
-        From the card.
     path : Path
         The folder.
-    card : ModelCard
-        What it is and is not.
+    stated : ModelConfig
+        Its config.json.
+    declared : Declaration
+        What its system declares.
     """
 
     name: str
-    title: str
     path: Path
-    card: ModelCard
+    stated: ModelConfig
+    declared: Declaration
+
+    @property
+    def card(self) -> ModelCard:
+        """What it is and is not."""
+        return self.stated.card
+
+    @property
+    def title(self) -> str:
+        """From the card."""
+        return self.card.title
 
 
 def user_folder() -> Path:
@@ -44,22 +57,47 @@ def user_folder() -> Path:
 
 
 def list_models() -> list[ModelInfo]:
-    """Return the bundled models and those in the user's folder, by name; a bundled name wins.
+    """Return the bundled models and those in the user's folder, by name; a bundled name wins. No weights are read.
 
-    A folder there whose config.json cannot be read is not listed; `load_model` says what is wrong with it.
+    A folder there whose config.json is not right is not listed; `load_model` says what is wrong with it.
     """
     found: dict[str, ModelInfo] = {}
-    for shelf in (BUNDLED, user_folder()):
-        for config in sorted(shelf.glob(f"*/{CONFIG}")):
-            folder = config.parent
-            if folder.name in found:
-                continue
-            try:
-                card = read_config(folder).card
-            except InputError:
-                continue
-            found[folder.name] = ModelInfo(folder.name, card.title, folder, card)
+    for place in (BUNDLED, user_folder()):
+        for config in sorted(place.glob(f"*/{CONFIG}")):
+            name = config.parent.name
+            if name not in found:
+                with suppress(InputError):
+                    found[name] = read_info(name, config.parent)
     return [found[name] for name in sorted(found)]
+
+
+def model_info(model: str | Path) -> ModelInfo:
+    """Return what is known of a model without loading it.
+
+    Parameters
+    ----------
+    model : str or Path
+        As of `find_model`.
+
+    Raises
+    ------
+    InputError
+        There is none, or its config.json is not right.
+    """
+    return read_info(*find_model(model))
+
+
+def read_info(name: str, folder: Path) -> ModelInfo:
+    """Read a model folder's config.json, and what its system declares.
+
+    Raises
+    ------
+    InputError
+        There is none, or an entry is missing, unknown or wrong.
+    """
+    stated = read_config(folder)
+    with right_config(folder):
+        return ModelInfo(name, folder, stated, declare(stated.system, stated.config))
 
 
 def find_model(model: str | Path) -> tuple[str, Path]:
@@ -68,7 +106,7 @@ def find_model(model: str | Path) -> tuple[str, Path]:
     Parameters
     ----------
     model : str or Path
-        A name of the shelf, a folder, or ``"hub:owner/name"``.
+        A name of `list_models`, a folder, or ``"hub:owner/name"``.
 
     Raises
     ------
@@ -79,9 +117,9 @@ def find_model(model: str | Path) -> tuple[str, Path]:
     if text.startswith(HUB):
         return text, fetch(text.removeprefix(HUB), [WEIGHTS, CONFIG, "README.md"])
     if isinstance(model, str) and Path(text).name == text:
-        for shelf in (BUNDLED, user_folder()):
-            if (shelf / text / CONFIG).is_file():
-                return text, shelf / text
+        for place in (BUNDLED, user_folder()):
+            if (place / text / CONFIG).is_file():
+                return text, place / text
     folder = Path(model)
     if folder.is_dir():
         return folder.resolve().name, folder

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
 from diffuscope.errors import InputError
-from diffuscope.model.card import CONFIG, ModelCard, ModelConfig, read_config
+from diffuscope.files.durable import replacing
+from diffuscope.files.place import Kind, check_place
+from diffuscope.files.put import in_place_of
+from diffuscope.model.card import CONFIG, ModelCard, ModelConfig, read_config, right_config
 from diffuscope.model.find import WEIGHTS, find_model
 from diffuscope.model.readme import readme
 from diffuscope.systems.base import System, Tiled
@@ -27,6 +27,10 @@ from diffuscope.systems.registry import build_system, configure
 # Formats that run code when they are opened; torch, numpy and scikit-learn write pickles under these names.
 PICKLES = frozenset({".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".joblib", ".npy", ".npz"})
 _PICKLE_MAGIC = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
+
+
+#: What `save_model` writes.
+MODEL = Kind("a model folder", lambda path: (path / CONFIG).is_file())
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,8 @@ def load_model(model: str | Path, device: str = "cpu") -> Model:
         tensors = load(stored)
     except SafetensorError as error:
         raise InputError(f"{weights} is not a safetensors file: fetch the model again.") from error
-    system = _build(config, folder)
+    with right_config(folder):
+        system = build_system(config.system, config.config)
     _fill(system, tensors, weights)
     return Model(name, system.to(device).eval(), folder, config)
 
@@ -155,32 +160,22 @@ def save_model(
     Raises
     ------
     InputError
-        Something that is no model folder is in the way.
+        Something that is no model folder is in the way, or it cannot be written.
     """
     folder = Path(folder)
-    if folder.exists() and not (folder / CONFIG).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} is not a model folder and is never overwritten: choose another name.")
+    standing = check_place(folder, MODEL, overwrite=True)
     stored = save(stored_weights(system))
-    defaults = configure(system_name, config).model_dump(mode="json")
     stated = ModelConfig(
         system=system_name,
-        # What a system no longer reads, as of a model of before that it goes on from, is left out.
-        config=defaults | {key: value for key, value in config.items() if key in defaults},
+        config=configure(system_name, config).model_dump(mode="json"),
         card=card if isinstance(card, ModelCard) else ModelCard.model_validate(card),
         sha256=hashlib.sha256(stored).hexdigest(),
         recipe=recipe,
     )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        partial.chmod(0o755)
-        (partial / WEIGHTS).write_bytes(stored)
-        _describe(partial, folder.name, stated, len(stored))
-        if folder.exists():
-            shutil.rmtree(folder)
-        partial.replace(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with in_place_of(folder, replace=standing == "replaced") as part:
+        part.mkdir()
+        (part / WEIGHTS).write_bytes(stored)
+        _describe(part, folder.resolve().name, stated, len(stored))
     return folder
 
 
@@ -211,8 +206,9 @@ def set_figures(folder: Path | str, figures: Mapping[str, float]) -> None:
 def _describe(folder: Path, name: str, stated: ModelConfig, size: int) -> None:
     """Write config.json and README.md."""
     text = json.dumps(stated.model_dump(), indent=2, ensure_ascii=False) + "\n"
-    (folder / CONFIG).write_text(text, encoding="utf-8")
-    (folder / "README.md").write_text(readme(name, stated, size), encoding="utf-8")
+    for file, content in ((CONFIG, text), ("README.md", readme(name, stated, size))):
+        with replacing(folder / file) as opened:
+            opened.write(content.encode())
 
 
 def _refuse_pickles(folder: Path) -> None:
@@ -223,15 +219,6 @@ def _refuse_pickles(folder: Path) -> None:
                 f"{folder} holds {path.relative_to(folder)}, a format that can run code when opened: "
                 "keep only model.safetensors, config.json and README.md there."
             )
-
-
-def _build(config: ModelConfig, folder: Path) -> System:
-    try:
-        return build_system(config.system, config.config)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(("config", *(str(part) for part in first["loc"])))
-        raise InputError(f"{folder / CONFIG} has a wrong entry at {where}: {first['msg']}.") from error
 
 
 def _fill(system: System, tensors: Mapping[str, Tensor], weights: Path) -> None:

@@ -63,3 +63,8 @@ class Raster:
     scale: Literal["stored", "percentile", "stain"] = "stored"
     synonyms: tuple[str, ...] = ()
     required: bool = True
+
+    @property
+    def axes(self) -> Literal["yx", "zyx"]:
+        """Of the images that it takes or makes: slides and pictures, or volumes."""
+        return "yx" if self.spacing is None else "zyx"

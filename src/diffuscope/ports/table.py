@@ -88,6 +88,16 @@ class Table:
     columns: tuple[Column, ...]
     required: bool = True
 
+    def encode(self, row: Row) -> tuple[float, ...]:
+        """Return a row as networks take it: numbers as they are, categories by their index, NaN where nothing is known.
+
+        Parameters
+        ----------
+        row : dict
+            From `read`.
+        """
+        return tuple(_number(column, row[column.name]) for column in self.columns)
+
     def read(self, given: Mapping[str, str]) -> Row:
         """Return a row as it was written or typed; columns that are left out are not known.
 
@@ -100,3 +110,9 @@ class Table:
         if unknown := [name for name in given if name not in known]:
             raise InputError(f"{self.name} has no column “{unknown[0]}”: it has {', '.join(sorted(known))}.")
         return {column.name: column.read(given.get(column.name, "")) for column in self.columns}
+
+
+def _number(column: Column, value: float | str | None) -> float:
+    if value is None:
+        return math.nan
+    return float(column.categories.index(value)) if isinstance(value, str) else value

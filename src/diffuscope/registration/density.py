@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
-from diffuscope.scans import Scan, TissueMask, read_region, tissue_mask
+from diffuscope.scans import Foreground, Scan, read_region, tissue_mask
 from diffuscope.stains import HED, separate
 
 # Rows read at once: a whole level in colour and float64 would take ten times what its density takes.
@@ -54,7 +54,7 @@ def check_slide(scan: Scan) -> None:
         raise InputError(f"{scan.name} does not say its µm/px; give it with --fixed-mpp or --moving-mpp.")
 
 
-def find_tissue(scan: Scan) -> TissueMask:
+def find_tissue(scan: Scan) -> Foreground:
     """Find the tissue of a slide that is to be registered.
 
     Raises
@@ -69,7 +69,7 @@ def find_tissue(scan: Scan) -> TissueMask:
     return tissue
 
 
-def haematoxylin(scan: Scan, tissue: TissueMask, mpp: float) -> Density:
+def haematoxylin(scan: Scan, tissue: Foreground, mpp: float) -> Density:
     """Read the haematoxylin density of a whole slide.
 
     One set of stain vectors (haematoxylin, eosin, DAB) serves both slides, so that nobody needs to say which is which.
@@ -78,7 +78,7 @@ def haematoxylin(scan: Scan, tissue: TissueMask, mpp: float) -> Density:
     ----------
     scan : Scan
         8-bit RGB, of known µm/px.
-    tissue : TissueMask
+    tissue : Foreground
         Its tissue, not empty.
     mpp : float
         Wanted µm/px.

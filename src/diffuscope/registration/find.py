@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
 from diffuscope.errors import InputError
+from diffuscope.events import Progress
 from diffuscope.registration.density import Density, find_tissue, haematoxylin
 from diffuscope.registration.optimise import SAMPLES, SEED, Pair
 from diffuscope.registration.search import find_start
@@ -25,9 +26,6 @@ SPACING, _SPANS = 150.0, 20
 # 20 µm that the affine stage must leave; other tissue 0.2-0.5, most on pieces of a quarter of a millimetre.
 LEAST_CORRELATION = 0.6
 _BLUR = 4.0
-
-Tell = Callable[[str], None]
-"""Called with the name of each stage as it begins."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +53,7 @@ class Found:
     settings: dict[str, float | int | bool | list[float]]
 
 
-def find_transform(fixed: Scan, moving: Scan, *, affine_only: bool = False, tell: Tell = lambda _stage: None) -> Found:
+def find_transform(fixed: Scan, moving: Scan, *, affine_only: bool = False) -> Generator[Progress, None, Found]:
     """Find where each point of one slide lies on its restain.
 
     The same slides give the same transform to the last bit, on one version of the libraries.
@@ -66,8 +64,11 @@ def find_transform(fixed: Scan, moving: Scan, *, affine_only: bool = False, tell
         8-bit RGB, of known µm/px.
     affine_only : bool
         Leave the B-spline out.
-    tell : callable, optional
-        Called with the name of each stage as it begins.
+
+    Yields
+    ------
+    Progress
+        The name of each stage as it begins.
 
     Returns
     -------
@@ -80,18 +81,18 @@ def find_transform(fixed: Scan, moving: Scan, *, affine_only: bool = False, tell
     """
     if fixed.fingerprint == moving.fingerprint:
         raise InputError(f"{fixed.name} and {moving.name} are the same slide: give the H&E and its restain.")
-    tell("Finding the tissue")
+    yield Progress(what="Finding the tissue")
     tissues = find_tissue(fixed), find_tissue(moving)
     assert fixed.mpp is not None and moving.mpp is not None  # as `find_tissue` saw to
     side = max(*(n * fixed.mpp for n in fixed.shape), *(n * moving.mpp for n in moving.shape))
-    tell("Trying rotations")
+    yield Progress(what="Trying rotations")
     coarse = side / _SEARCHED
     start = find_start(haematoxylin(fixed, tissues[0], coarse), haematoxylin(moving, tissues[1], coarse)).transform
     finest = max(_FINEST_MPP, side / _LARGEST, fixed.mpp, moving.mpp)
-    tell(f"Reading haematoxylin at {finest:.3g} µm/px")
+    yield Progress(what=f"Reading haematoxylin at {finest:.3g} µm/px")
     still, other = haematoxylin(fixed, tissues[0], finest), haematoxylin(moving, tissues[1], finest)
     pair = Pair(still, other)
-    tell("Affine")
+    yield Progress(what="Affine")
     affine = pair.fit_affine(start)
     agreement = 0.0 if affine is None else _correlation(still, other, affine)
     if affine is None or agreement < LEAST_CORRELATION:
@@ -107,7 +108,7 @@ def find_transform(fixed: Scan, moving: Scan, *, affine_only: bool = False, tell
         "seed": SEED,
     }
     if not affine_only:
-        tell("B-spline")
+        yield Progress(what="B-spline")
         bent = pair.fit_bend(affine, max(SPACING, side / _SPANS))
         assert bent.bend is not None
         if bent.least_area(fixed.shape[1] * fixed.mpp, fixed.shape[0] * fixed.mpp) <= 0:

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from diffuscope.registration.transform import Transform
 from diffuscope.registration.warp import read_warped
-from diffuscope.scans import Scan, TissueMask, read_region
+from diffuscope.scans import Foreground, Scan, read_region
 
 Pixel = TypeVar("Pixel", bound=np.generic)
 
@@ -41,7 +41,7 @@ def curtain(first: NDArray[Pixel], second: NDArray[Pixel], *, place: float = 0.5
     return np.concatenate([first[:, :edge], second[:, edge:]], axis=1)
 
 
-def densest(tissue: TissueMask, scan: Scan) -> tuple[int, int, int, int]:
+def densest(tissue: Foreground, scan: Scan) -> tuple[int, int, int, int]:
     """Return (x, y, width, height) in level-0 px of the square of 600 µm that holds most tissue, or of the slide."""
     assert scan.mpp is not None
     height, width = (min(side, round(SHOWN / scan.mpp)) for side in scan.shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import asdict
 from math import ceil, prod
 from pathlib import Path
@@ -13,6 +13,7 @@ import zarr
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from diffuscope.events import Progress
 from diffuscope.ports.raster import Raster
 from diffuscope.registration.transform import Transform
 from diffuscope.results.layout import ATTRS, SLIDE_FORMAT, create_images
@@ -82,8 +83,7 @@ def write_warped(
     *,
     fixed: Scan,
     record: Mapping[str, Any],
-    told: Callable[[int, int], None],
-) -> None:
+) -> Generator[Progress, None, None]:
     """Write the moving slide in the fixed slide's frame as a Diffuscope result: an OME-Zarr pyramid with a record.
 
     Block by block: the memory it takes does not depend on the slides.
@@ -98,8 +98,11 @@ def write_warped(
         From the fixed slide to the moving one.
     record : mapping
         Its record, JSON.
-    told : callable
-        Called with the number of blocks done and of all.
+
+    Yields
+    ------
+    Progress
+        Blocks, before the first and after each.
     """
     assert fixed.mpp is not None
     height, width = fixed.shape
@@ -117,6 +120,7 @@ def write_warped(
     root = zarr.create_group(store=path, zarr_format=2)
     levels = create_images(root, (port,), shape=fixed.shape, spacing=place.spacing, origin=place.origin)[KEY]
     blocks, done = prod(ceil(side / _BLOCK) for side in fixed.shape), 0
+    yield Progress(total=blocks, unit="blocks", what="Writing")
     for y in range(0, height, _BLOCK):
         rows = min(_BLOCK, height - y)
         for x in range(0, width, _BLOCK):
@@ -124,7 +128,7 @@ def write_warped(
             pixels = read_warped(moving, transform, mpp=mpp, y=y, x=x, height=rows, width=columns)
             levels[0][:, y : y + rows, x : x + columns] = np.moveaxis(pixels, -1, 0)
             done += 1
-            told(done, blocks)
+            yield Progress(done=done, total=blocks, unit="blocks", what="Writing")
         update_pyramid(levels, chunks((y, 0, rows, width)))
     about: dict[str, Any] = {
         "version": SLIDE_FORMAT,

@@ -14,17 +14,19 @@ import zarr
 from numpy.typing import NDArray
 
 from diffuscope.files.durable import names_to_disk
-from diffuscope.ports.state import state_port
+from diffuscope.ports.port import Port
+from diffuscope.results.begin import begin_result
 from diffuscope.results.cells import Blend, Cells
 from diffuscope.results.chunks import Patch, write_chunk
 from diffuscope.results.computed import Computed
 from diffuscope.results.damage import damaged_chunks
-from diffuscope.results.kept import Cell, KeptParts
-from diffuscope.results.layout import ATTRS, SLIDE_FORMAT, VOLUME_FORMAT, chunk_file, create_images, open_images
-from diffuscope.results.place import Place
+from diffuscope.results.kept import FOLDER, Cell, KeptParts
+from diffuscope.results.layout import ATTRS, chunk_file, open_images
 from diffuscope.results.pyramid import Each, update_pyramid
+from diffuscope.results.scores import write_scores, write_texts
+from diffuscope.results.tissue import TissueMap
 from diffuscope.results.values import ValueStore
-from diffuscope.tiling.boxes import Box, chunks, halves, union
+from diffuscope.tiling.boxes import Box, chunks, union
 from diffuscope.tiling.plan import Plan, Tile
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ class Canvas:
     Parameters
     ----------
     path : Path
-        Result folder; must not exist, unless `resume`.
+        Result folder.
     plan : Plan
         What is computed.
     ports : sequence of Raster
@@ -56,11 +58,17 @@ class Canvas:
         µm per canvas px of a slide (its µm/px times the plan's factor); a volume's plan knows its spacing.
     record : dict
         Run record, JSON.
+    others : sequence of Port
+        Scores and texts that the result has besides.
     values : sequence of Value
         What the system tells of each tile besides.
+    tissue : TissueMap, optional
+        Where the tissue of a slide lies, for measuring.
     resume : bool
         Go on with the unfinished result in `path`, which was begun with the same plan and ports; what is
         done stays done.
+    replace : bool
+        Whether what is in `path` gives way to this result.
     each : callable
         `map`, or that of an executor whose threads compose, code and write: nothing of a result depends on it.
     """
@@ -73,39 +81,38 @@ class Canvas:
         ports: Sequence[Raster],
         mpp: float | None = None,
         record: Mapping[str, Any],
+        others: Sequence[Port] = (),
         values: Sequence[Value] = (),
+        tissue: TissueMap | None = None,
         resume: bool = False,
+        replace: bool = False,
         each: Each = map,
     ) -> None:
         self.path, self.plan, self.ports, self.each = path, plan, tuple(ports), each
-        self._kept = KeptParts(path / "tiles", len(plan.axes))
+        if not resume:
+            begin_result(
+                path,
+                plan=plan,
+                ports=self.ports,
+                mpp=mpp,
+                record=record,
+                others=others,
+                values=values,
+                tissue=tissue,
+                replace=replace,
+            )
+        self._kept = KeptParts(path / FOLDER, len(plan.axes))
         self._cells = Cells(plan, self.ports, self._kept)
         self.done = np.zeros_like(plan.wanted)
         self._stale: set[tuple[int, ...]] = set()
         self._lock = threading.Lock()
-        if resume:
-            self.root = zarr.open_group(path, mode="r+", zarr_format=2)
-            self.images = open_images(self.root, self.ports)
-            begun: Any = self.root.attrs[ATTRS]
-            self._about: dict[str, Any] = {**begun, "record": dict(record)}
-            self._values = ValueStore(self.root, values, plan)
-            self._recover()
-            return
-        place = Place.of(plan, mpp)
-        path.mkdir()
-        self._kept.create()
-        self.root = zarr.create_group(store=path, zarr_format=2)
-        _, shape = halves(plan.window)
-        self.images = create_images(self.root, self.ports, shape=shape, spacing=place.spacing, origin=place.origin)
-        self._about = {
-            "version": SLIDE_FORMAT if plan.spacing is None else VOLUME_FORMAT,
-            "tiles": plan.count,
-            "ports": [state_port(port) for port in self.ports],
-            **place.to_json(),
-            "record": dict(record),
-        }
+        self.root = zarr.open_group(path, mode="r+", zarr_format=2)
+        self.images = open_images(self.root, self.ports)
+        begun: Any = self.root.attrs[ATTRS]
+        self._about: dict[str, Any] = {**begun, "record": dict(record)}
         self._values = ValueStore(self.root, values, plan)
-        self._mark(complete=False)
+        if resume:
+            self._recover()
 
     @property
     def count(self) -> int:
@@ -149,6 +156,11 @@ class Canvas:
         whole = {cell for cell in last if self._cells.is_whole(cell, done)}
         # Before the ledger knows the tiles: what is finished has its values, and its parts where they still matter.
         self._values.write([(self.plan.slot(*index), item.values) for index, item in fresh.items()])
+        for item in fresh.values():
+            if item.scores:
+                write_scores(self.path, item.scores)
+            if item.texts:
+                write_texts(self.path, item.texts)
         waiting = {
             index: {
                 cell: np.concatenate(self._cells.parts(item, cell))

@@ -14,7 +14,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from diffuscope.files.durable import content_to_disk
+from diffuscope.files.durable import replacing
 from diffuscope.results.layout import chunk_file
 from diffuscope.tiling.boxes import Box, chunks, halves
 
@@ -80,11 +80,8 @@ def write_chunk(
         file.unlink(missing_ok=True)
         return
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f"{file.name}.part")
-    part.write_bytes(_codec(array).encode(content))
-    if durable:
-        content_to_disk(part)
-    part.replace(file)
+    with replacing(file, sync=durable) as opened:
+        opened.write(_codec(array).encode(content))
 
 
 def read_chunk(array: zarr.Array[Any], chunk: tuple[int, ...]) -> NDArray[np.generic]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +24,10 @@ class Computed:
         be left out.
     values : mapping of str to ndarray
         By key of `System.values`, float32 (evaluations,); NaN where an evaluation told nothing.
+    scores : mapping of str to tuple of float
+        By port key, of a case the samples of its scores.
+    texts : mapping of str to str
+        By port key, of a case its texts.
     batch : int
         Tiles that were computed at once, this one among them.
     """
@@ -32,6 +36,8 @@ class Computed:
     outputs: Mapping[str, NDArray[np.float32]]
     values: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     batch: int = 1
+    scores: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

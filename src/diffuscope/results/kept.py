@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffuscope.files.durable import content_to_disk, names_to_disk
+from diffuscope.files.durable import names_to_disk, replacing
 from diffuscope.results.ledger import Ledger
 
 Index = tuple[int, ...]
 Cell = tuple[int, ...]
+#: Of a result.
+FOLDER = "tiles"
 Parts = Mapping[Cell, NDArray[np.float32]]
 
 
@@ -103,13 +105,10 @@ class KeptParts:
         index, parts = item
         table = np.array([(*cell, *block.shape) for cell, block in parts.items()], np.int32)
         content = np.concatenate([np.ravel(block) for block in parts.values()])
-        part = self._folder / f"{self._file(index).stem}.part"
-        with part.open("wb") as file:
+        with replacing(self._file(index)) as file:
             np.save(file, table)
             np.save(file, content)
             offset = file.tell() - content.nbytes
-        content_to_disk(part)
-        part.replace(self._file(index))
         self._places[index] = self._laid_out(table, offset)
 
     def _look(self, path: Path) -> dict[Cell, tuple[int, tuple[int, ...]]]:

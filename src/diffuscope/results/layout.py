@@ -23,6 +23,8 @@ SMALLEST = 256
 ATTRS = "diffuscope"
 # Two, so that an older Diffuscope refuses only the results that it cannot read.
 SLIDE_FORMAT, VOLUME_FORMAT = 1, 2
+# Of a result with scores or texts, which may have no image at all.
+CASE_FORMAT = 3
 
 
 def group_path(ports: Sequence[Raster], key: str) -> str:

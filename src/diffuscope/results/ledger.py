@@ -7,7 +7,7 @@ import struct
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from diffuscope.files.durable import to_disk
+from diffuscope.files.durable import names_to_disk, replacing
 
 
 class Ledger:
@@ -38,15 +38,11 @@ class Ledger:
 
     def strike(self, indices: Collection[tuple[int, ...]]) -> None:
         """Take tiles out again, all or none; on disk when this returns."""
-        part = self._path.with_name("ledger-part")
-        with part.open("wb") as file:
+        with replacing(self._path) as file:
             for index in self:
                 if index not in indices:
                     file.write(self._entry.pack(*index))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self._path)
-        to_disk(self._path)
+        names_to_disk(self._path.parent)
 
     def __iter__(self) -> Iterator[tuple[int, ...]]:
         """Yield the index of every entry, read piece by piece."""

@@ -70,3 +70,7 @@ class Place:
         else:
             factors, spacing, origin = about["factors"], about["spacing_mm"], about["origin_mm"]
         return cls(window=window, factors=tuple(factors), spacing=tuple(spacing), origin=tuple(origin))
+
+
+#: Of a result that has no image.
+NOWHERE = Place(window=(), factors=(), spacing=(), origin=())

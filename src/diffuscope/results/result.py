@@ -11,10 +11,12 @@ import dask.array as da
 import zarr
 
 from diffuscope.errors import InputError
-from diffuscope.ports.port import rasters
+from diffuscope.files.place import Kind
+from diffuscope.ports.port import Port, rasters
 from diffuscope.ports.state import read_port
-from diffuscope.results.layout import ATTRS, VOLUME_FORMAT, open_images
-from diffuscope.results.place import Place
+from diffuscope.results.layout import ATTRS, CASE_FORMAT, open_images
+from diffuscope.results.place import NOWHERE, Place
+from diffuscope.results.scores import Scored, read_scores, read_texts
 from diffuscope.results.tissue import TissueMap, load_tissue
 from diffuscope.results.values import TileValues, load_values
 
@@ -37,13 +39,19 @@ class Result:
     done, tiles : int
         Tiles finished (as of the last refresh) and planned.
     ports : tuple of Raster
-        Output ports, the main one first.
+        Of the images, the main one first.
+    others : tuple of Port
+        Of the scores and texts.
     images : dict of str to list of dask array
         Pyramid levels by port key, finest first, (y, x, c) of a slide and (z, y, x, c) of a volume; arrays read
         from disk at each compute, so that a result being written is seen to grow.
+    scores : dict of str to Scored
+        By port key; empty where the run did not end.
+    texts : dict of str to str
+        Likewise.
     place : Place
         Window, factors, spacing and origin along (y, x) in µm, or along (z, y, x) in mm: the spacing is napari's
-        ``scale`` and the origin its ``translate``.
+        ``scale`` and the origin its ``translate``. `NOWHERE` where there is no image.
     tissue : TissueMap or None
         Where the tissue lies on the canvas; None where the result was written without.
     values : TileValues or None
@@ -59,7 +67,10 @@ class Result:
     done: int
     tiles: int
     ports: tuple[Raster, ...]
+    others: tuple[Port, ...]
     images: dict[str, list[da.Array]]
+    scores: dict[str, Scored]
+    texts: dict[str, str]
     place: Place
     tissue: TissueMap | None
     values: TileValues | None
@@ -95,6 +106,10 @@ def is_result(path: str | Path) -> bool:
         return False
 
 
+#: What a run, a registration and an export as OME-Zarr write.
+RESULT = Kind("a Diffuscope result", is_result)
+
+
 def open_result(path: str | Path) -> Result:
     """Open a result folder.
 
@@ -119,25 +134,29 @@ def open_result(path: str | Path) -> Result:
         raise InputError(f"{path.name} is not a Diffuscope result: give the .ome.zarr folder that a run wrote.")
     root = zarr.open_group(path, mode="r", zarr_format=2)
     about: Any = root.attrs[ATTRS]
-    if about["version"] > VOLUME_FORMAT:
+    if about["version"] > CASE_FORMAT:
         raise InputError(f"{path.name} was written by a newer Diffuscope: update to open it.")
     ports = rasters(read_port(port) for port in about["ports"])
+    others = tuple(read_port(port) for port in about.get("others", ()))
     try:
         arrays = open_images(root, ports)
     except (KeyError, OSError) as error:
         raise InputError(f"{path.name} is damaged ({error}): run it again.") from error
     images = {key: [_channels_last(array) for array in levels] for key, levels in arrays.items()}
     table = path / TABLE
-    place = Place.from_json(about)
+    place = Place.from_json(about) if ports else NOWHERE
     return Result(
         path=path,
         complete=about["complete"],
         done=about["done"],
         tiles=about["tiles"],
         ports=ports,
+        others=others,
         images=images,
+        scores=read_scores(path, others),
+        texts=read_texts(path, others),
         place=place,
-        tissue=load_tissue(root, factor=place.factors[-1], window=place.window),
+        tissue=load_tissue(root, factor=place.factors[-1], window=place.window) if ports else None,
         values=load_values(root),
         record=about["record"],
         table=list(csv.DictReader(table.open(newline="", encoding="utf-8"))) if table.exists() else [],

@@ -16,7 +16,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from diffuscope.files.durable import to_disk
+from diffuscope.files.durable import names_to_disk, replacing
 from diffuscope.ports.numbers import Value
 
 if TYPE_CHECKING:
@@ -131,10 +131,9 @@ class ValueStore:
         file = _chunk(array)
         if not _is_whole(array):
             file.parent.mkdir(parents=True, exist_ok=True)
-            part = file.with_name("part")
-            part.write_bytes(np.full(shape, np.nan, "<f4").tobytes())
-            part.replace(file)
-            to_disk(file)
+            with replacing(file) as opened:
+                opened.write(np.full(shape, np.nan, "<f4").tobytes())
+            names_to_disk(file.parent)
         return file
 
 

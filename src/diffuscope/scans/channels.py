@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from diffuscope.errors import InputError
-from diffuscope.scans.scan import Scan
 from diffuscope.scans.source import Cache
+
+if TYPE_CHECKING:
+    from diffuscope.scans.scan import Scan
 
 
 def one_channel(scan: Scan, number: int) -> Scan:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from diffuscope.scans.mask import Foreground
 from diffuscope.scans.morphology import closed, holes, without_specks
 from diffuscope.scans.region import read_region
-from diffuscope.scans.scan import Scan, Volume
-from diffuscope.scans.tissue import TissueMask, coarse_grid
+from diffuscope.scans.tissue import coarse_grid
+
+if TYPE_CHECKING:
+    from diffuscope.scans.scan import Scan
+    from diffuscope.scans.volume import Volume
 
 # Level-0 px, as in `diffuscope.scans.tissue`: smoothed by; gaps closed up to twice this; specks dropped and holes
 # filled below this side.
@@ -28,38 +32,7 @@ _SMALL = 0.01
 _CUT = (0.5, 99.5)
 
 
-@dataclass(frozen=True, eq=False)
-class VolumeMask:
-    """Foreground of a whole volume, in every slice, coarse in their plane.
-
-    Attributes
-    ----------
-    mask : ndarray of bool
-        (z, y, x).
-    downsample : int
-        Voxels per mask voxel along y and x.
-    """
-
-    mask: NDArray[np.bool_]
-    downsample: int
-
-    def any_in(self, z: float, y: float, x: float, depth: float, height: float, width: float) -> bool:
-        """Whether a box, in the volume's voxels, touches a mask voxel that is foreground."""
-        planes = slice(max(0, math.floor(z)), max(0, math.ceil(z + depth)))
-        rows, columns = (
-            slice(max(0, math.floor(start / self.downsample)), max(0, math.ceil((start + size) / self.downsample)))
-            for start, size in ((y, height), (x, width))
-        )
-        return bool(self.mask[planes, rows, columns].any())
-
-    def at(self, shape: tuple[int, int, int]) -> NDArray[np.bool_]:
-        """Return the mask at the volume's own voxels; a view where it has them already."""
-        if self.downsample == 1:
-            return self.mask
-        return self.mask.repeat(self.downsample, 1).repeat(self.downsample, 2)[:, : shape[1], : shape[2]]
-
-
-def slide_foreground(scans: Sequence[Scan]) -> TissueMask:
+def slide_foreground(scans: Sequence[Scan]) -> Foreground:
     """Find what a fluorescence slide shows, on a level of at most 1024 px.
 
     The channels, each normalised by its own percentiles, are added up and smoothed; foreground is what lies above the
@@ -78,10 +51,10 @@ def slide_foreground(scans: Sequence[Scan]) -> TissueMask:
             total += _normalised(channel)
     bright = _above(ndimage.gaussian_filter(total, _SMOOTH / down))
     mask = without_specks(closed(bright, _CLOSE / down), _SPECK / down)
-    return TissueMask(mask | holes(mask, _HOLE / down), down)
+    return Foreground(mask | holes(mask, _HOLE / down), down)
 
 
-def volume_foreground(volumes: Sequence[Volume], ranges: Sequence[tuple[float, float] | None]) -> VolumeMask:
+def volume_foreground(volumes: Sequence[Volume], ranges: Sequence[tuple[float, float] | None]) -> Foreground:
     """Find the patient in a volume: what is brighter than air.
 
     As `slide_foreground`, but every slice stays: a threshold for the whole volume, and of the connected parts those
@@ -105,7 +78,7 @@ def volume_foreground(volumes: Sequence[Volume], ranges: Sequence[tuple[float, f
         sizes = np.bincount(labels.ravel())
         sizes[0] = 0
         bright = (sizes >= _SMALL * sizes.max())[labels]
-    return VolumeMask(np.stack([ndimage.binary_fill_holes(plane) for plane in bright]), down)
+    return Foreground(np.stack([ndimage.binary_fill_holes(plane) for plane in bright]), float(down))
 
 
 def _coarse(scan: Scan, down: float, height: int, width: int) -> NDArray[np.generic]:

@@ -6,14 +6,17 @@ Never tile by tile: what is dark in one place and bright in another must stay so
 from __future__ import annotations
 
 from math import ceil
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffuscope.scans.foreground import VolumeMask
-from diffuscope.scans.scan import Scan, Volume
-from diffuscope.scans.tissue import TissueMask
+from diffuscope.scans.mask import Foreground
 from diffuscope.scans.windows import foreground_windows
+
+if TYPE_CHECKING:
+    from diffuscope.scans.scan import Scan
+    from diffuscope.scans.volume import Volume
 
 #: Percentiles of the foreground that become the ends of the port's range. Not the extremes: one hot pixel, or one
 #: bright vessel in a volume, would make everything else dark.
@@ -25,7 +28,7 @@ _VOXELS = 2**24
 _DIGITS = 6
 
 
-def slide_range(scan: Scan, mask: TissueMask, *, factor: float) -> tuple[float, float]:
+def slide_range(scan: Scan, mask: Foreground, *, factor: float) -> tuple[float, float]:
     """Return the low and high percentile of a one-channel slide's foreground.
 
     Taken from windows at the model's resolution spread evenly over the foreground (see
@@ -35,7 +38,7 @@ def slide_range(scan: Scan, mask: TissueMask, *, factor: float) -> tuple[float, 
     ----------
     scan : Scan
         Of one channel.
-    mask : TissueMask
+    mask : Foreground
         Its foreground.
     factor : float
         Level-0 px per px of the model.
@@ -44,11 +47,17 @@ def slide_range(scan: Scan, mask: TissueMask, *, factor: float) -> tuple[float, 
     return percentile_range(np.concatenate(found) if found else np.zeros(0))
 
 
-def volume_range(volume: Volume, mask: VolumeMask) -> tuple[float, float]:
+def volume_range(volume: Volume, mask: Foreground) -> tuple[float, float]:
     """Return the low and high percentile of a volume's foreground; of every n-th voxel of a very large one."""
     step = ceil((np.prod(volume.shape) / _VOXELS) ** (1 / 3))
     cut = (slice(step // 2, None, step),) * 3
     return percentile_range(volume.voxels[cut][mask.at(volume.shape)[cut]])
+
+
+def range_line(channel: str, values: tuple[float, float]) -> tuple[str, str]:
+    """Return name and text of a line that tells what `slide_range` or `volume_range` found."""
+    low, high = PERCENTILES
+    return "range", f"{channel}: {values[0]:g} to {values[1]:g} (percentiles {low:g} and {high:g} of the foreground)"
 
 
 def percentile_range(values: NDArray[np.generic]) -> tuple[float, float]:

@@ -6,15 +6,13 @@ import math
 from pathlib import Path
 
 from diffuscope.errors import InputError
+from diffuscope.scans.contents import Contents
 from diffuscope.scans.fingerprint import fingerprint
-from diffuscope.scans.formats.ome_zarr import is_zarr, read_ome_zarr
-from diffuscope.scans.formats.picture import read_picture
-from diffuscope.scans.formats.tiff import read_tiff
+from diffuscope.scans.formats.libraries import check_libraries
+from diffuscope.scans.formats.table import SLIDES, find_format, first_bytes, listed
 from diffuscope.scans.physical import isotropic
-from diffuscope.scans.scan import Contents, Scan
+from diffuscope.scans.scan import Scan
 from diffuscope.scans.source import COARSEST_SIDE, Cache, Halved, Source
-
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def open_scan(path: str | Path, *, mpp: float | None = None) -> Scan:
@@ -83,20 +81,15 @@ def open_scan(path: str | Path, *, mpp: float | None = None) -> Scan:
 def _contents(path: Path) -> Contents:
     if not path.exists():
         raise InputError(f"{path.name} does not exist; check the path.")
+    found = find_format(path, SLIDES)
+    if found is not None:
+        check_libraries(path.name, "a slide", found.libraries, found.extra)
+        return found.open(path)
     if path.is_dir():
-        if not is_zarr(path):
-            raise InputError(f"{path.name} is a folder, but no OME-Zarr image; give a file or an OME-Zarr folder.")
-        return read_ome_zarr(path)
-    with path.open("rb") as file:
-        start = file.read(16)
-    if start.startswith(_TIFF):
-        return read_tiff(path)
-    if start.startswith(b"\x89PNG\r\n\x1a\n"):
-        return read_picture(path, "PNG")
-    if start.startswith(b"\xff\xd8\xff"):
-        return read_picture(path, "JPEG")
-    reason = "its content is none of these" if start else "it is empty"
-    raise InputError(f"{path.name} is no SVS, TIFF, OME-TIFF, PNG or JPEG file: {reason}.")
+        folders = listed(row.name for row in SLIDES if row.is_folder)
+        raise InputError(f"{path.name} is a folder, but no {folders} image; give a file or an {folders} folder.")
+    reason = "its content is none of these" if first_bytes(path) else "it is empty"
+    raise InputError(f"{path.name} is no {listed(row.name for row in SLIDES if row.magic)} file: {reason}.")
 
 
 def _continued(levels: list[Source]) -> list[Source]:

@@ -6,21 +6,14 @@ import hashlib
 from pathlib import Path
 
 from diffuscope.errors import InputError
-from diffuscope.scans.fingerprint import add, fingerprint
-from diffuscope.scans.formats import dicom, itk
-from diffuscope.scans.formats.ome_zarr import is_zarr
+from diffuscope.scans.fingerprint import add
+from diffuscope.scans.formats.itk import Voxels
+from diffuscope.scans.formats.libraries import check_libraries
+from diffuscope.scans.formats.table import VOLUMES, find_format
 from diffuscope.scans.lattice import upright
 from diffuscope.scans.open import open_scan
-from diffuscope.scans.scan import Scan, Volume
-
-FORMATS = {
-    ".nii": "NIfTI",
-    ".nii.gz": "NIfTI",
-    ".nrrd": "NRRD",
-    ".nhdr": "NRRD",
-    ".mha": "MetaImage",
-    ".mhd": "MetaImage",
-}
+from diffuscope.scans.scan import Scan
+from diffuscope.scans.volume import Volume
 
 
 def open_input(path: str | Path, *, mpp: float | None = None) -> Scan | Volume:
@@ -40,9 +33,7 @@ def open_input(path: str | Path, *, mpp: float | None = None) -> Scan | Volume:
 
 def is_volume(path: Path) -> bool:
     """Whether a path is a volume by its ending, or by holding DICOM slices; it may still turn out to be damaged."""
-    if path.is_dir():
-        return not is_zarr(path) and dicom.holds_dicom(path)
-    return path.is_file() and (_format(path) is not None or dicom.is_dicom(path))
+    return find_format(path, VOLUMES) is not None
 
 
 def open_volume(path: str | Path) -> Volume:
@@ -61,57 +52,29 @@ def open_volume(path: str | Path) -> Volume:
     path = Path(path)
     if not path.exists():
         raise InputError(f"{path.name} does not exist; check the path.")
-    if not is_volume(path):
-        endings = ", ".join(FORMATS)
-        raise InputError(f"{path.name} is no volume: give {endings} or a folder with a DICOM series.")
-    itk.check_libraries(path.name)
+    found = find_format(path, VOLUMES)
+    if found is None:
+        endings = ", ".join(ending for row in VOLUMES if not row.is_series for ending in row.endings)
+        series = " or ".join(row.name for row in VOLUMES if row.is_series)
+        raise InputError(f"{path.name} is no volume: give {endings} or a folder with a {series} series.")
+    check_libraries(path.name, "a volume", found.libraries, found.extra)
     try:
-        return _open_file(path) if path.is_file() and _format(path) is not None else _open_series(path)
+        contents = found.open(path)
+        digest = hashlib.blake2b(digest_size=16)
+        for file in contents.files:
+            add(digest, file)
     except OSError as error:
         raise InputError(f"{path.name} cannot be read ({error.strerror or error}).") from error
-
-
-def _open_file(path: Path) -> Volume:
-    stored, dtype = itk.read_header(path)
-    lattice, storage = upright(stored)
+    lattice, storage = upright(contents.lattice)
     return Volume(
         path=path,
         name=path.name,
-        format=_format(path) or "",
-        voxels=itk.Voxels(lambda: itk.read_voxels(path), lattice, storage, dtype, path.name),
+        format=contents.format,
+        voxels=Voxels(contents.load, lattice, storage, contents.dtype, path.name),
         lattice=lattice,
         storage=storage,
-        channels=("intensity",),
-        notices=(),
-        fingerprint=fingerprint(path),
-    )
-
-
-def _open_series(path: Path) -> Volume:
-    series = dicom.read_series(path)
-    lattice, storage = upright(series.lattice)
-    digest = hashlib.blake2b(digest_size=16)
-    for file in series.files:
-        add(digest, file)
-    dtype = itk.series_dtype(series.files[0], exact=series.exact)
-
-    def load() -> itk.Loaded:
-        return itk.read_series(series.files, exact=series.exact)
-
-    return Volume(
-        path=path,
-        name=path.name,
-        format=f"DICOM {series.modality}".strip(),
-        voxels=itk.Voxels(load, lattice, storage, dtype, path.name),
-        lattice=lattice,
-        storage=storage,
-        channels=(series.description or series.modality or "intensity",),
+        channels=(contents.channel,),
         notices=(),
         fingerprint=digest.hexdigest(),
-        series=series,
+        series=contents.series,
     )
-
-
-def _format(path: Path) -> str | None:
-    name = path.name.lower()
-    return next((kind for ending, kind in FORMATS.items() if name.endswith(ending)), None)

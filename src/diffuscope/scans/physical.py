@@ -38,6 +38,22 @@ MICROMETRES = {
 PLAUSIBLE_MPP = (0.02, 10.0)
 
 
+# Outside these a slide's µm/px is a slip of unit or comma, not an objective.
+POSSIBLE_MPP = (0.02, 50.0)
+
+
+def check_mpp(name: str, mpp: float) -> None:
+    """Refuse a resolution that no slide has.
+
+    Raises
+    ------
+    InputError
+        It is none that `POSSIBLE_MPP` holds.
+    """
+    if not POSSIBLE_MPP[0] <= mpp <= POSSIBLE_MPP[1]:
+        raise InputError(f"{name} would have {mpp:g} µm/px, which no slide has: give its µm/px (--mpp).")
+
+
 def micrometres(value: float, unit: str | None) -> float | None:
     """`value` in µm, or None where the unit is not a length or the value is not positive."""
     scale = MICROMETRES.get((unit or "").strip().lower())

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from scipy import sparse
 
 from diffuscope.errors import InputError
-from diffuscope.scans.scan import Scan
 from diffuscope.scans.source import as_dtype
+
+if TYPE_CHECKING:
+    from diffuscope.scans.scan import Scan
 
 # A slide whose µm/px is this close to the model's is taken as it is: resampling by a few per cent only blurs.
 SAME_RESOLUTION = 0.05

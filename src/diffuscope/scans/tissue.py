@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from diffuscope.scans.mask import Foreground
 from diffuscope.scans.morphology import closed, grown, holes, without_specks
 from diffuscope.scans.region import read_region
-from diffuscope.scans.scan import Scan
 from diffuscope.scans.source import COARSEST_SIDE
+
+if TYPE_CHECKING:
+    from diffuscope.scans.scan import Scan
 
 # Level-0 px per mask px at least: finer, and the mask would show the gaps between cells.
 FINEST = 4
@@ -30,65 +33,7 @@ _STAINED = 0.08
 _COLOURED = 0.15
 
 
-@dataclass(frozen=True, eq=False)
-class TissueMask:
-    """Tissue of a whole slide, coarse.
-
-    Attributes
-    ----------
-    mask : numpy.ndarray
-        bool, (height, width); its first pixel starts at the slide's origin.
-    downsample : float
-        Level-0 px per mask px.
-    """
-
-    mask: np.ndarray
-    downsample: float
-
-    @property
-    def area_px(self) -> float:
-        """Tissue area in level-0 px."""
-        return float(self.mask.sum()) * self.downsample**2
-
-    def any_in(self, y: float, x: float, height: float, width: float) -> bool:
-        """Whether a window, in level-0 px, touches a mask pixel that is tissue."""
-        rows, columns = (self._touched(start, size) for start, size in ((y, height), (x, width)))
-        return bool(self.mask[rows, columns].any())
-
-    def fraction_in(self, y: float, x: float, height: float, width: float) -> float:
-        """Part of a window, in level-0 px, that is tissue, 0–1; what lies outside the slide is none."""
-        return float(self.fractions_in(np.array([y]), np.array([x]), height, width)[0, 0])
-
-    def fractions_in(self, y: np.ndarray, x: np.ndarray, height: float, width: float) -> np.ndarray:
-        """Part of each window of a lattice that is tissue.
-
-        Parameters
-        ----------
-        y, x : numpy.ndarray
-            Rows (n,) and columns (m,) of the windows' first corners, level-0 px.
-        height, width : float
-            Of every window, level-0 px.
-
-        Returns
-        -------
-        numpy.ndarray
-            (n, m), 0–1; what lies outside the slide is none.
-        """
-        rows = self._overlap(y, height, self.mask.shape[0])
-        columns = self._overlap(x, width, self.mask.shape[1])
-        return rows @ self.mask.astype(np.float64) @ columns.T * self.downsample**2 / (height * width)
-
-    def _touched(self, start: float, size: float) -> slice:
-        return slice(max(0, math.floor(start / self.downsample)), max(0, math.ceil((start + size) / self.downsample)))
-
-    def _overlap(self, start: np.ndarray, size: float, count: int) -> np.ndarray:
-        """Length, in mask px, of each mask pixel's overlap with each window (windows, mask pixels)."""
-        low, high = start[:, None] / self.downsample, (start[:, None] + size) / self.downsample
-        pixel = np.arange(count)
-        return np.clip(np.minimum(pixel + 1, high) - np.maximum(pixel, low), 0, None)
-
-
-def tissue_mask(scan: Scan) -> TissueMask:
+def tissue_mask(scan: Scan) -> Foreground:
     """Find the tissue of a slide on a level of at most 1024 px.
 
     A pixel is stained when its mean optical density is above 0.08 and its colour is not grey. The threshold is
@@ -107,15 +52,15 @@ def tissue_mask(scan: Scan) -> TissueMask:
 
     Returns
     -------
-    TissueMask
+    Foreground
     """
     down, height, width = coarse_grid(scan)
     if not scan.rgb:
-        return TissueMask(np.ones((height, width), dtype=bool), down)
+        return Foreground(np.ones((height, width), dtype=bool), down)
     pixels = read_region(scan, y=0, x=0, height=height, width=width, factor=down)
     white = 255.0 if scan.dtype.kind == "u" and scan.dtype.itemsize == 1 else float(np.iinfo(scan.dtype).max)
     density = -np.log10((pixels.astype(np.float64) / white * 255 + 1) / 256)
-    return TissueMask(_regions(density, down), down)
+    return Foreground(_regions(density, down), down)
 
 
 def coarse_grid(scan: Scan) -> tuple[float, int, int]:

@@ -1,118 +1,185 @@
-"""Windows of a volume at any spacing along each axis, the same voxel whatever window it is read in."""
+"""Volume: a CT, MR or other volume that is open."""
 
 from __future__ import annotations
 
-from math import ceil
-from typing import Any, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
-from diffuscope.scans.region import EQUAL, Axis, settled
-from diffuscope.scans.source import as_dtype
+from diffuscope.errors import InputError
+from diffuscope.scans.box import read_volume, volume_factors
+from diffuscope.scans.foreground import volume_foreground
+from diffuscope.scans.intensity import range_line, volume_range
+from diffuscope.scans.lattice import Lattice, Storage
+from diffuscope.scans.mask import Foreground
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from diffuscope.scans.formats.dicom import Series
+    from diffuscope.scans.formats.itk import Voxels
+    from diffuscope.scans.image import Grid, Image, Range
 
 
-class Voxels(Protocol):
-    """A volume (z, y, x) that is cut before it is read: a NumPy, Dask or Zarr array, or what a NIfTI file gives."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Volume:
+    """A CT, MR or other volume: slices from the feet up, rows from front to back, columns from right to left.
+
+    Attributes
+    ----------
+    path : Path
+        The file, the folder of a DICOM series, or one file of it.
+    name : str
+        Its name, for messages and records.
+    format : str
+        "NIfTI", "NRRD", "MetaImage", "DICOM CT", "DICOM MR" …
+    voxels : Voxels
+        (z, y, x), read when first asked for; of CT in HU.
+    lattice : Lattice
+        Where they lie in the patient.
+    storage : Storage
+        In which order the file keeps them.
+    channels : tuple of str
+        One name: what the scanner called it, or ``"intensity"``.
+    notices : tuple of str
+        What a user should know, one sentence each.
+    fingerprint : str
+        As of a `Scan`; of a series over all its files.
+    series : Series or None
+        Of a DICOM series.
+    """
+
+    path: Path
+    name: str
+    format: str
+    voxels: Voxels
+    lattice: Lattice
+    storage: Storage
+    channels: tuple[str, ...]
+    notices: tuple[str, ...]
+    fingerprint: str
+    series: Series | None = None
+
+    axes: ClassVar[Literal["zyx"]] = "zyx"
+    unit: ClassVar[Literal["mm"]] = "mm"
+    rgb: ClassVar[bool] = False
+    kind: ClassVar[str] = "a volume"
+    mpp: ClassVar[None] = None
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> tuple[int, int, int]:
         """(z, y, x)."""
-        ...
+        return self.lattice.shape
 
     @property
-    def dtype(self) -> Any:
-        """Type of a voxel."""
-        ...
+    def spacing(self) -> tuple[float, float, float]:
+        """(z, y, x) mm."""
+        return self.lattice.spacing
 
-    def __getitem__(self, key: tuple[slice, slice, slice]) -> Any:
-        """Return a part that `numpy.asarray` reads."""
-        ...
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of a voxel's value."""
+        return self.voxels.dtype
 
+    @property
+    def size(self) -> str:
+        """As of an `Image`; with the place of the first voxel."""
+        spacing = " x ".join(f"{step:.4g}" for step in reversed(self.spacing))
+        shape = " x ".join(map(str, reversed(self.shape)))
+        return f"{shape} voxels of {spacing} mm from {self._at}"
 
-def volume_factors(
-    spacing: tuple[float, float, float], wanted: tuple[float, float, float]
-) -> tuple[float, float, float]:
-    """Return the voxels of a volume per voxel of the model along (z, y, x).
+    def read(
+        self, start: Sequence[int], shape: Sequence[int], *, factors: Sequence[float], fill: float
+    ) -> NDArray[np.generic]:
+        """As of an `Image` (see `read_volume`); beyond the first and the last slice these are repeated."""
+        z, y, x = start
+        depth, height, width = shape
+        return read_volume(
+            self.voxels, z=z, y=y, x=x, depth=depth, height=height, width=width, factors=factors, fill=fill
+        )
 
-    Parameters
-    ----------
-    spacing, wanted : tuple of float
-        Size of a voxel of the volume and of the model along (z, y, x), mm, > 0.
+    def channel(self, number: int) -> Self:
+        """As of an `Image`: a volume is its only channel."""
+        if number != 0:
+            raise IndexError(f"{self.name} has one channel, not one of number {number}")
+        return self
 
-    Returns
-    -------
-    tuple of float
-        Exactly 1.0 along axes where both differ by 5 % or less.
-    """
-    z, y, x = (model / own for own, model in zip(spacing, wanted, strict=True))
-    return settled(z), settled(y), settled(x)
+    def find_channel(self, text: str) -> int:
+        """Refuse: nobody chooses the only channel."""
+        raise InputError(f"{self.name} is a volume and has no channels to choose: leave out #{text}.")
 
+    def factors(self, model: Grid) -> tuple[float, float, float]:
+        """As of an `Image`, along each axis by itself."""
+        assert model.spacing is not None  # check_port refuses a volume where a slide goes in
+        return volume_factors(self.spacing, model.spacing)
 
-def read_volume(
-    volume: Voxels,
-    *,
-    z: int,
-    y: int,
-    x: int,
-    depth: int,
-    height: int,
-    width: int,
-    factors: tuple[float, float, float],
-    fill: float = 0,
-) -> np.ndarray:
-    """Read a window of a volume resampled along each axis by a factor of its own.
+    def resampling(self, model: Grid) -> tuple[str, ...]:
+        """As of an `Image`."""
+        factors = self.factors(model)
+        if factors == (1.0, 1.0, 1.0):
+            return ()
+        own, used = (
+            " x ".join(f"{step:.3g}" for step in reversed(steps))
+            for steps in (self.spacing, [step * by for step, by in zip(self.spacing, factors, strict=True)])
+        )
+        return (f"The volume has voxels of {own} mm (x, y, z) and the model works at {used}: resampled.",)
 
-    Voxel (k, i, j) of the window is voxel (z + k, y + i, x + j) of a grid that starts at the volume's origin.
-    Along each axis it is the mean over the voxels that it covers (a factor above 1), linear interpolation between
-    centres (below 1), or the voxel itself (1). It is computed from its place in the volume alone and its terms
-    are summed in one order, so that it is the same to the last bit in every window.
+    def is_on_grid_of(self, other: Image) -> bool:
+        """As of an `Image`: in the patient, but for what headers round."""
+        return isinstance(other, Volume) and self.lattice.is_same(other.lattice)
 
-    Parameters
-    ----------
-    volume : array (z, y, x)
-        Only the part that is needed is read.
-    z, y, x : int
-        Place of the window in voxels of the resampled grid; may lie outside the volume.
-    depth, height, width : int
-        Size of the window in these voxels.
-    factors : tuple of float
-        The volume's voxels per voxel along (z, y, x), > 0.
-    fill : float
-        Value beside the volume, in y and x. Beyond its first and last slice these are repeated.
+    def foreground(self, beside: Sequence[Self] = (), ranges: Sequence[Range | None] = ()) -> Foreground:
+        """As of an `Image`: the patient (see `volume_foreground`)."""
+        volumes = (self, *beside)
+        return volume_foreground(volumes, ranges or [None] * len(volumes))
 
-    Returns
-    -------
-    numpy.ndarray
-        (depth, height, width, 1), the volume's dtype; integers are rounded once, to nearest.
-    """
-    # Slices of the grid that the volume has; of them those that the window shows, an edge slice more than once.
-    there = _axis(volume, 0, 0, ceil(volume.shape[0] / factors[0]) + 1, factors).count
-    shown = np.clip(np.arange(z, z + depth), 0, there - 1)
-    axes = (
-        _axis(volume, 0, int(shown[0]), int(shown[-1] - shown[0]) + 1, factors),
-        _axis(volume, 1, y, height, factors),
-        _axis(volume, 2, x, width, factors),
-    )
-    _, rows, columns = axes
-    out = np.full((depth, height, width), fill, np.dtype(volume.dtype).newbyteorder("="))
-    if rows.count > 0 and columns.count > 0:
-        z_span, y_span, x_span = (slice(*axis.span) for axis in axes)
-        block = np.asarray(volume[z_span, y_span, x_span])
-        for number, axis in enumerate(axes):
-            if not (abs(factors[number] - 1) < EQUAL and axis.raw):
-                block = _resample(block, number, axis)
-        out[:, rows.place, columns.place] = as_dtype(block, out.dtype)[shown - shown[0]]
-    return out[..., None]
+    def percentiles(self, inside: Foreground, *, factors: Sequence[float]) -> Range:  # noqa: ARG002  of its own voxels
+        """As of an `Image`, of the volume's own voxels (see `volume_range`)."""
+        return volume_range(self, inside)
 
+    def stains(self, inside: Foreground, *, factors: Sequence[float]) -> None:
+        """As of an `Image`: a volume has none."""
 
-def _axis(volume: Voxels, number: int, start: int, count: int, factors: tuple[float, float, float]) -> Axis:
-    extent, factor = volume.shape[number], factors[number]
-    return Axis(start, count, factor, factor, extent, extent)
+    def describe(self) -> list[tuple[str, str]]:
+        """As of an `Image`."""
+        depth, height, width = self.shape
+        z, y, x = self.spacing
+        mask = self.foreground()
+        shown = np.flatnonzero(mask.mask.any(axis=(1, 2)))
+        low, high = self.voxels[:].min(), self.voxels[:].max()
+        size = f"{width} x {height} x {depth} voxels, {width * x:.4g} x {height * y:.4g} x {depth * z:.4g} mm (x, y, z)"
+        slices = f"{shown[0]}:{shown[-1] + 1} of {depth} show more than background" if len(shown) else "all background"
+        return [
+            ("format", self.format),
+            ("size", size),
+            ("spacing", f"{x:.4g} x {y:.4g} x {z:.4g} mm"),
+            ("first voxel", f"{self._at} mm (LPS)"),
+            ("channels", f"{', '.join(self.channels)} ({self.dtype})"),
+            ("values", f"{low:g} to {high:g}"),
+            range_line(self.channels[0], volume_range(self, mask)),
+            ("slices", slices),
+            ("fingerprint", self.fingerprint),
+            *(("notice", notice) for notice in self.notices),
+        ]
 
+    def to_json(self) -> dict[str, Any]:
+        """As of an `Image`."""
+        in_plane = 1000 * self.spacing[-1]
+        return {
+            "name": self.name,
+            "fingerprint": self.fingerprint,
+            "format": self.format,
+            "shape": list(self.shape),
+            "mpp": in_plane,
+            "mpp_stated": in_plane,
+            "lattice": self.lattice.to_json(),
+            "storage": {"order": list(self.storage.order), "flipped": list(self.storage.flipped)},
+            **({"series": self.series.uid} if self.series else {}),
+        }
 
-def _resample(block: np.ndarray, number: int, axis: Axis) -> np.ndarray:
-    """Resample a block along one axis, in float64."""
-    weights, total = axis.weights()
-    lines = np.moveaxis(block, number, 0)
-    flat = weights @ lines.astype(np.float64).reshape(len(lines), -1) / total[:, None]
-    return np.moveaxis(flat.reshape(len(flat), *lines.shape[1:]), 0, number)
+    @property
+    def _at(self) -> str:
+        return ", ".join(f"{place:.4g}" for place in self.lattice.origin)

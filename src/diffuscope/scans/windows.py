@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import ceil
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from diffuscope.scans.mask import Foreground
 from diffuscope.scans.region import read_region
-from diffuscope.scans.scan import Scan
-from diffuscope.scans.tissue import TissueMask
+
+if TYPE_CHECKING:
+    from diffuscope.scans.scan import Scan
 
 # A slide is sampled by so many windows of this side at the model's resolution (4 million px).
 _WINDOWS, _SIDE = 64, 256
 
 
 def foreground_windows(
-    scan: Scan, mask: TissueMask, *, factor: float, fill: float
+    scan: Scan, mask: Foreground, *, factor: float, fill: float
 ) -> Iterator[tuple[NDArray[np.generic], NDArray[np.bool_]]]:
     """Yield windows at the model's resolution, and which of their pixels are foreground.
 
@@ -28,7 +31,7 @@ def foreground_windows(
     ----------
     scan : Scan
         What is read.
-    mask : TissueMask
+    mask : Foreground
         Its foreground.
     factor : float
         Level-0 px per px of the model.
@@ -66,5 +69,5 @@ def foreground_windows(
         yield pixels, mask.mask[np.ix_(rows, columns)]
 
 
-def _index(centres: NDArray[np.floating], mask: TissueMask, axis: int) -> NDArray[np.intp]:
+def _index(centres: NDArray[np.floating], mask: Foreground, axis: int) -> NDArray[np.intp]:
     return np.clip((centres / mask.downsample).astype(np.intp), 0, mask.mask.shape[axis] - 1)

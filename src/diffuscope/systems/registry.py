@@ -34,7 +34,7 @@ class Row:
     declare : str or callable
         Function from the configuration to a `Declaration`; importing it needs no torch.
     system : str or callable
-        Its class, built from the configuration.
+        From the configuration to the system: its class, or a function.
     """
 
     config: Part
@@ -58,7 +58,7 @@ _ROWS = {
     "pix2pix": _row("baselines", "BaselineConfig", "declare_direct", "pix2pix:Pix2Pix"),
     "palette": _row("baselines", "PaletteConfig", "declare_palette", "palette:Palette"),
     "bbdm": _row("baselines", "DiffusionBaselineConfig", "declare_bbdm", "bbdm:BBDM"),
-    "damm": _row("damm", "DammConfig", "declare", "system:Damm"),
+    "damm": _row("damm", "DammConfig", "declare", "variants.system:build"),
     "cell-masks": _row("cellmasks", "CellMasksConfig", "declare", "system:CellMasks"),
     "midiffusion": _row("midiffusion", "MIDiffusionConfig", "declare", "system:MIDiffusion"),
 }

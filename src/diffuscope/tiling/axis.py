@@ -79,10 +79,12 @@ def make_axis(extent: int, *, factor: float, tile: int, overlap: int, part: tupl
     Raises
     ------
     ValueError
-        No grid is made of such tiles.
+        No grid is made of such tiles, or there is no such part.
     """
     if not (0 <= overlap <= tile // 2 and tile > 0 and factor > 0):
         raise ValueError(f"no grid with tile {tile}, overlap {overlap}, factor {factor}")
+    if not 0 <= part[0] < part[1] <= extent:
+        raise ValueError(f"{part[0]} to {part[1]} is no part of {extent} px")
     size = _last(extent / factor)
     start, stop = floor(part[0] / factor + _SLACK), min(_last(part[1] / factor), size)
     axis = Axis(factor=factor, tile=tile, overlap=overlap, size=size, start=start, length=stop - start)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
-from math import ceil, floor, isfinite
 
 import numpy as np
 import shapely
@@ -13,81 +12,7 @@ from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
 from diffuscope.tiling.axis import Axis, make_axis
-
-
-@dataclass(frozen=True)
-class Region:
-    """Part of a slide in level-0 pixels; the slide's upper left corner is (0, 0).
-
-    Attributes
-    ----------
-    x, y, width, height : int
-        Bounding box.
-    polygon : tuple of (x, y), optional
-        Drawn outline inside the box; pixels whose centre is outside it are left empty.
-    """
-
-    x: int
-    y: int
-    width: int
-    height: int
-    polygon: tuple[tuple[float, float], ...] | None = None
-
-    def __str__(self) -> str:
-        """Return the text that `parse_region` reads back."""
-        if self.polygon is None:
-            return f"{self.x},{self.y},{self.width},{self.height}"
-        return " ".join(f"{x!r},{y!r}" for x, y in self.polygon)
-
-    @classmethod
-    def from_polygon(cls, points: NDArray[np.floating] | list[tuple[float, float]]) -> Region:
-        """Make the region of a drawn outline.
-
-        Parameters
-        ----------
-        points : array-like (n, 2)
-            Corners (x, y) in level-0 px, n ≥ 3; (0, 0) is the corner of the first pixel, not its centre.
-
-        Raises
-        ------
-        InputError
-            Fewer than three corners, a number that is none, an outline that crosses itself or has no area.
-        """
-        polygon = tuple((float(x), float(y)) for x, y in points)
-        if len(polygon) < 3 or not all(isfinite(v) for point in polygon for v in point):
-            raise InputError(
-                f"a drawn region needs at least three corners with finite x,y, got {len(polygon)} corners."
-            )
-        shape = shapely.Polygon(polygon)
-        if not shape.is_valid or shape.area == 0:
-            raise InputError("the drawn region crosses itself or has no area: draw it as one simple outline.")
-        left, top, right, bottom = shape.bounds
-        return cls(floor(left), floor(top), ceil(right) - floor(left), ceil(bottom) - floor(top), polygon)
-
-
-def parse_region(text: str) -> Region:
-    """Read a region from the command line.
-
-    Parameters
-    ----------
-    text : str
-        ``"x,y,width,height"`` in level-0 px, or a polygon as ``"x,y x,y x,y …"``.
-
-    Raises
-    ------
-    InputError
-        The text is neither.
-    """
-    wrong = InputError(f'region "{text}" is not understood: give x,y,width,height or "x,y x,y x,y" in level-0 pixels.')
-    parts = text.split()
-    try:
-        if len(parts) > 1:
-            points = [(float(x), float(y)) for x, y in (part.split(",") for part in parts)]
-        else:
-            x, y, width, height = (int(part) for part in text.split(","))
-    except ValueError:
-        raise wrong from None
-    return Region.from_polygon(points) if len(parts) > 1 else Region(x, y, width, height)
+from diffuscope.tiling.region import Region
 
 
 @dataclass(frozen=True)
@@ -236,70 +161,104 @@ class Plan:
 
 def make_plan(
     *,
-    slide_shape: tuple[int, int],
-    factor: float,
+    shape: tuple[int, ...],
+    factors: tuple[float, ...],
     tile: int,
     overlap: int,
+    depth: int = 1,
+    overlap_depth: int = 0,
+    spacing: tuple[float, ...] | None = None,
     region: Region | None = None,
-    is_tissue: Callable[[float, float, float, float], bool] | None = None,
-    name: str = "the slide",
+    slices: tuple[int, int] | None = None,
+    shows: Callable[..., bool] | None = None,
+    name: str = "the input",
 ) -> Plan:
-    """Choose the tiles of a slide's region, or of all its tissue.
+    """Choose the tiles of a slide, along the axes (y, x), or of a volume, along (z, y, x), or of a part of it.
 
     Parameters
     ----------
-    slide_shape : tuple of int
-        (height, width) in level-0 px.
-    factor : float
-        Level-0 px per model px, > 0.
+    shape : tuple of int
+        Of the input in its own px, along the axes.
+    factors : tuple of float
+        The input's px per model px along the axes, > 0.
     tile, overlap : int
-        Tile side and overlap in model px, 0 ≤ overlap ≤ tile / 2.
+        Side of a tile in its plane and overlap there, model px, 0 ≤ overlap ≤ tile / 2.
+    depth, overlap_depth : int
+        Of a volume, slices of a tile and overlap along z, 0 ≤ overlap_depth ≤ depth / 2; one slice by default.
+    spacing : tuple of float, optional
+        Of a volume, (z, y, x) mm of its voxels.
     region : Region, optional
-        What to compute; default the whole slide.
-    is_tissue : callable (y, x, height, width) -> bool, optional
-        Whether a rectangle in level-0 px holds tissue; tiles without are skipped, unless the region has
-        no tissue at all: then the user wants it as it is. Default: every tile is computed.
+        What to compute, of a volume in every slice and no drawn outline; default all.
+    slices : tuple of int, optional
+        Of a volume, the first slice to compute and one past the last; default all.
+    shows : callable (*starts, *lengths) -> bool, optional
+        Whether a box in px of the input shows anything; tiles that do not are skipped, unless none does in a region or
+        slices: then the user wants it as it is. Default: every tile is computed.
     name : str
-        The slide's name in messages.
+        The input's name in messages.
 
     Raises
     ------
     InputError
-        The region lies outside the slide or is empty; or there is no region and no tissue.
+        The region lies outside the input or is empty; or there is neither region nor slices, and nothing is shown.
     """
+    parts = _parts(shape, region, slices, name)
+    sides, overlaps = (depth, tile, tile), (overlap_depth, overlap, overlap)
     axes = tuple(
-        make_axis(extent, factor=factor, tile=tile, overlap=overlap, part=part)
-        for extent, part in zip(slide_shape, _parts(slide_shape, region, name), strict=True)
+        make_axis(extent, factor=factor, tile=side, overlap=over, part=part)
+        for extent, factor, side, over, part in zip(
+            shape, factors, sides[-len(shape) :], overlaps[-len(shape) :], parts, strict=True
+        )
     )
-    stride = tile - overlap
-    (iy, iy_end), (ix, ix_end) = (axis.indices for axis in axes)
-    height, width = slide_shape
+    selected = np.ones([stop - first for first, stop in (axis.indices for axis in axes)], bool)
     polygon = None
-    selected = np.ones((iy_end - iy, ix_end - ix), bool)
     if region is not None and region.polygon is not None:
-        polygon = shapely.Polygon([(px / factor, py / factor) for px, py in region.polygon])
-        shapely.prepare(polygon)
-        left, top = np.meshgrid(np.arange(ix, ix_end) * stride, np.arange(iy, iy_end) * stride)
-        selected = shapely.intersects(polygon, shapely.box(left, top, left + tile, top + tile))
-    wanted = selected
-    if is_tissue is not None:
-        wanted = selected.copy()
-        for row, column in zip(*np.nonzero(selected), strict=True):
-            top, left = (iy + row) * stride * factor, (ix + column) * stride * factor
-            bottom, right = min(top + tile * factor, height), min(left + tile * factor, width)
-            wanted[row, column] = is_tissue(top, left, bottom - top, right - left)
+        polygon = shapely.Polygon([(x / factors[-1], y / factors[-2]) for x, y in region.polygon])
+        selected = _touching(polygon, axes)
+    wanted = selected if shows is None else _showing(selected, axes, shape, shows)
     if not wanted.any():
-        if region is None:
-            raise InputError(f"no tissue found in {name}: give a region to compute it all the same.")
+        if region is None and slices is None:
+            nothing = f"{name} shows nothing but background" if len(shape) == 3 else f"no tissue found in {name}"
+            raise InputError(f"{nothing}: give a region to compute it all the same.")
         wanted = selected
-    return Plan(axes=axes, wanted=wanted, polygon=polygon)
+    canvas = None
+    if spacing is not None:
+        z, y, x = (step * factor for step, factor in zip(spacing, factors, strict=True))
+        canvas = (z, y, x)
+    return Plan(axes=axes, wanted=wanted, polygon=polygon, spacing=canvas)
 
 
-def _parts(slide_shape: tuple[int, int], region: Region | None, name: str) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return the half-open ranges of rows and columns of a region, level-0 px, never beyond the slide."""
-    height, width = slide_shape
+def _touching(polygon: shapely.Polygon, axes: tuple[Axis, ...]) -> NDArray[np.bool_]:
+    """Return which tiles of a slide touch an outline in model px."""
+    shapely.prepare(polygon)
+    tops, lefts = (np.arange(*axis.indices) * axis.stride for axis in axes)
+    left, top = np.meshgrid(lefts, tops)
+    found: NDArray[np.bool_] = shapely.intersects(
+        polygon, shapely.box(left, top, left + axes[1].tile, top + axes[0].tile)
+    )
+    return found
+
+
+def _showing(
+    selected: NDArray[np.bool_], axes: tuple[Axis, ...], shape: tuple[int, ...], shows: Callable[..., bool]
+) -> NDArray[np.bool_]:
+    """Return which of the selected tiles show anything."""
+    boxes = [[axis.box(i, side) for i in range(*axis.indices)] for axis, side in zip(axes, shape, strict=True)]
+    wanted = selected.copy()
+    for index in np.argwhere(selected).tolist():
+        starts, lengths = zip(*[along[i] for along, i in zip(boxes, index, strict=True)], strict=True)
+        wanted[tuple(index)] = shows(*starts, *lengths)
+    return wanted
+
+
+def _parts(
+    shape: tuple[int, ...], region: Region | None, slices: tuple[int, int] | None, name: str
+) -> list[tuple[int, int]]:
+    """Return along each axis the half-open range of what is computed, px of the input, never beyond it."""
+    *depth, height, width = shape  # the first of these is empty for a slide
+    planes = [(max(slices[0], 0), min(slices[1], count)) if slices else (0, count) for count in depth]
     if region is None:
-        return (0, height), (0, width)
+        return [*planes, (0, height), (0, width)]
     if region.width < 1 or region.height < 1:
         raise InputError(f"region {region.width} x {region.height} px is empty: width and height must be at least 1.")
     top, left = max(region.y, 0), max(region.x, 0)
@@ -309,4 +268,4 @@ def _parts(slide_shape: tuple[int, int], region: Region | None, name: str) -> tu
             f"region {region.x},{region.y},{region.width},{region.height} lies outside {name}, "
             f"which is {width} x {height} px: give x,y,width,height in level-0 pixels inside it."
         )
-    return (top, bottom), (left, right)
+    return [*planes, (top, bottom), (left, right)]

@@ -13,7 +13,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
 from diffuscope.errors import InputError
-from diffuscope.files.durable import to_disk
+from diffuscope.files.durable import names_to_disk, replacing
 from diffuscope.training.module import Training, weights_of
 
 # The one before the newest stays: a disk may fail in the middle of a file that was whole.
@@ -32,11 +32,15 @@ class WholeCheckpoints(TorchCheckpointIO):
         del storage_options
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        torch.save(checkpoint, partial)
-        to_disk(partial)
-        partial.replace(path)
-        to_disk(path)
+        with replacing(path) as file:
+            try:
+                torch.save(checkpoint, file)
+            except RuntimeError as error:
+                # torch tells where in the file it was, and not what the disk said.
+                if isinstance(error.__context__, OSError):
+                    raise error.__context__ from None
+                raise
+        names_to_disk(path.parent)
 
 
 def newest(folder: Path) -> tuple[Path, dict[str, Any]] | None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from diffuscope.engine.events import Notice
+from diffuscope.events import Notice, Progress
+
+WAITS = 0.05
+"""Share of the time that is worth telling, where it is spent waiting for batches."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +54,11 @@ class TrainingStarted(InRound):
     done: int = 0
     notices: tuple[str, ...] = ()
 
+    @property
+    def progress(self) -> Progress:
+        """How far training is."""
+        return Progress(done=self.done, total=self.steps, unit="steps", what=self.where)
+
 
 @dataclass(frozen=True, kw_only=True)
 class StepDone(InRound):
@@ -75,6 +83,14 @@ class StepDone(InRound):
     seconds: float
     waited: float
 
+    @property
+    def progress(self) -> Progress:
+        """How far training is."""
+        share = self.waited / self.seconds if self.seconds > 0 else 0.0
+        waits = f", {share:.0%} of the time spent waiting for data" if share >= WAITS else ""
+        what = ", ".join(part for part in (self.where, f"loss {self.terms['loss']:.4g}") if part)
+        return Progress(done=self.step, total=self.steps, unit="steps", what=f"{what}{waits}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Validated(InRound):
@@ -97,6 +113,13 @@ class Validated(InRound):
     terms: Mapping[str, float]
     best: bool
     picture: str
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What was found, in a sentence."""
+        mark = ", the best so far" if self.best else ""
+        where = f"{self.where}, " if self.where else ""
+        return (f"{where}step {self.step}: validation loss {self.terms['loss']:.4g}{mark}; {self.picture}",)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
-from diffuscope.engine.events import Notice
 from diffuscope.errors import InputError
-from diffuscope.files.durable import to_disk
+from diffuscope.events import Notice
+from diffuscope.files.durable import names_to_disk, replacing
 from diffuscope.model.folder import stored_weights
 from diffuscope.systems.base import System
 from diffuscope.training.data.targets import with_targets
@@ -107,12 +107,9 @@ def _tell(tell: Callable[[TrainingEvent], None], planned: Planned, event: Traini
 
 
 def _write(weights: dict[str, Tensor], path: Path) -> None:
-    """Write weights beside their place and then in it."""
-    part = path.with_suffix(".partial")
-    save_file(weights, part)
-    to_disk(part)
-    part.replace(path)
-    to_disk(path)
+    with replacing(path) as file:
+        file.write(save(weights))
+    names_to_disk(path.parent)
 
 
 def _read(path: Path) -> dict[str, Tensor]:

@@ -22,8 +22,8 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.tuner.tuning import Tuner
 
 from diffuscope.devices import flushed_denormals, pick_precision
-from diffuscope.engine.events import Notice
 from diffuscope.errors import InputError
+from diffuscope.events import Notice
 from diffuscope.systems.base import System
 from diffuscope.training.checkpoints import Cancelled, Keep, WholeCheckpoints, newest
 from diffuscope.training.compiling import Compile, pays

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from patience import MILLISECONDS
 
 from diffuscope.model.folder import load_model, save_model
 from diffuscope.results.result import open_result
@@ -25,27 +26,27 @@ from diffuscope.plugin.docks.kinds import NANOPARTICLES
 from diffuscope.plugin.docks.nanoparticle import NanoparticleDock
 from diffuscope.plugin.docks.run import RunDock
 from diffuscope.plugin.docks.translation import TranslationDock
+from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.layers.facts import own_metadata
 from diffuscope.plugin.layers.live import PREVIEW
 from diffuscope.plugin.layers.reader import read_layers
 
 pytestmark = pytest.mark.gui
-PATIENCE = 120_000
 
 
 class Driver:
     """What a user does at a viewer with a dock."""
 
-    def __init__(self, viewer: Any, qtbot: Any, dock: type[RunDock], out: Path) -> None:
+    def __init__(self, viewer: Any, qtbot: Any, dock: type[RunDock], out: Path, child: Child | None = None) -> None:
         self.viewer, self.qtbot, self.out = viewer, qtbot, out
         viewer.window._qt_window.resize(1280, 800)
-        self.dock = dock(viewer)
+        self.dock = dock(viewer, child)
         viewer.window.add_dock_widget(self.dock, name=self.dock.kind.title, area="right")
         self.state, self.form, self.fields = self.dock.session.state, self.dock.form, self.dock.fields
         self.until(lambda: self.state.is_idle)
 
     def until(self, condition: Callable[[], bool]) -> None:
-        self.qtbot.waitUntil(condition, timeout=PATIENCE)
+        self.qtbot.waitUntil(condition, timeout=MILLISECONDS)
 
     def open(self, path: Path) -> list[Any]:
         return [self.viewer.add_image(data, **about) for data, about, _ in read_layers(str(path))]
@@ -69,20 +70,40 @@ class Driver:
 
 
 @pytest.fixture
-def at(make_napari_viewer: Any, qtbot: Any, tmp_path: Path) -> Iterator[Callable[[type[RunDock]], Driver]]:
-    """A viewer with a dock; afterwards its child process must be gone with the window."""
+def at(
+    make_napari_viewer: Any, qtbot: Any, tmp_path: Path, compute: Child
+) -> Iterator[Callable[[type[RunDock]], Driver]]:
+    """A viewer with a dock, which shares a process with other tests."""
     docks: list[RunDock] = []
 
     def opened(dock: type[RunDock]) -> Driver:
-        driver = Driver(make_napari_viewer(show=True), qtbot, dock, tmp_path / "out.ome.zarr")
+        driver = Driver(make_napari_viewer(), qtbot, dock, tmp_path / "out.ome.zarr", compute)
+        docks.append(driver.dock)
+        return driver
+
+    yield opened
+    for dock in docks:
+        dock.viewer.close()
+
+
+@pytest.fixture
+def alone(make_napari_viewer: Any, qtbot: Any, tmp_path: Path) -> Iterator[Callable[[type[RunDock]], Driver]]:
+    """A dock in a window, with a child process of its own, which must be gone with the window."""
+    docks: list[RunDock] = []
+
+    def opened(dock: type[RunDock]) -> Driver:
+        viewer = make_napari_viewer()
+        viewer.window.show()
+        driver = Driver(viewer, qtbot, dock, tmp_path / "out.ome.zarr")
         docks.append(driver.dock)
         return driver
 
     yield opened
     for dock in docks:
         child = dock.session._child
+        assert child.pid is not None
         dock.viewer.close()
-        qtbot.waitUntil(lambda child=child: child.pid is None, timeout=PATIENCE)
+        qtbot.waitUntil(lambda child=child: child.pid is None, timeout=MILLISECONDS)
 
 
 def save(folder: Path, system: str, config: dict[str, Any]) -> Path:
@@ -118,8 +139,9 @@ def volume(path: Path, *, flipped: bool = False) -> Path:
     return path
 
 
-def test_nanoparticles_from_two_channels_of_a_file(at: Any, nano: Path):
-    at = at(NanoparticleDock)
+@pytest.mark.slow
+def test_nanoparticles_from_two_channels_of_a_file(alone: Any, nano: Path):
+    at = alone(NanoparticleDock)
     assert at.form.model is not None and at.form.model.name == "nanoparticles-demo"
     at.use(nano)
     assert at.dock.jobs.status.text() == NANOPARTICLES.empty

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from patience import MILLISECONDS
 from PIL import Image
 
 from diffuscope.sample_data import sample_path
@@ -27,7 +28,6 @@ from diffuscope.plugin.layers.facts import is_result
 
 pytestmark = pytest.mark.gui
 
-PATIENCE = 120_000
 SIDE = 96
 
 
@@ -57,7 +57,7 @@ class Driver:
         self.until(lambda: self.cases.phase == "idle")
 
     def until(self, condition: Callable[[], bool]) -> None:
-        self.qtbot.waitUntil(condition, timeout=PATIENCE)
+        self.qtbot.waitUntil(condition, timeout=MILLISECONDS)
 
     def compare(self) -> str:
         self.layers.compare.click()
@@ -105,6 +105,7 @@ def test_two_layers_of_a_viewer(make_napari_viewer: Callable[..., Any], qtbot: A
     assert (widget.truth.currentText(), widget.found.currentText()) == ("truth", "<other>")
 
 
+@pytest.mark.slow
 def test_a_model_on_cases_to_a_report_and_its_worst_field(
     make_napari_viewer: Callable[..., Any],
     qtbot: Any,
@@ -176,9 +177,9 @@ def test_the_menu_has_it_and_closing_it_ends_its_process(
     monkeypatch.setattr("diffuscope.plugin.docks.evaluate.Child", lambda: child)
     area, dock = viewer.window.add_plugin_dock_widget("diffuscope", "Evaluate")
     assert isinstance(dock, EvaluateDock)
-    qtbot.waitUntil(lambda: child.pid is not None, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: child.pid is not None, timeout=MILLISECONDS)
     viewer.window.remove_dock_widget(area)
     del area, dock
     gc.collect()
-    qtbot.waitUntil(lambda: child.pid is None, timeout=10_000)
+    qtbot.waitUntil(lambda: child.pid is None, timeout=MILLISECONDS)
     viewer.add_image(np.zeros((8, 8)))  # of which the dock that is gone need not hear

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from patience import MILLISECONDS
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.panels.record import show_record
@@ -18,8 +19,22 @@ pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
 
 from diffuscope.plugin.docks.run import StainDock
+from diffuscope.plugin.jobs.child import Child
 
 pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def children(monkeypatch: pytest.MonkeyPatch) -> list[Child]:
+    """The processes of docks that are opened from the menu: real ones, with models that need no network."""
+    made: list[Child] = []
+
+    def child() -> Child:
+        made.append(Child("fake_verbs"))
+        return made[-1]
+
+    monkeypatch.setattr("diffuscope.plugin.docks.run.Child", child)
+    return made
 
 
 @pytest.fixture
@@ -66,32 +81,32 @@ def test_the_scans_of_a_sample_lie_on_each_other(viewer: Any, sample: str, names
 
 
 @pytest.mark.parametrize("title", ["Nanoparticle distribution", "Modality translation"])
-def test_the_other_docks_open_from_the_menu(viewer: Any, qtbot: Any, title: str):
+def test_the_other_docks_open_from_the_menu(viewer: Any, qtbot: Any, title: str, children: list[Child]):
     area, dock = viewer.window.add_plugin_dock_widget("diffuscope", title)
     assert dock.kind.title == title
-    state, child = dock.session.state, dock.session._child
-    qtbot.waitUntil(lambda: state.is_idle, timeout=120_000)
+    state, [child] = dock.session.state, children
+    qtbot.waitUntil(lambda: state.is_idle, timeout=MILLISECONDS)
     viewer.window.remove_dock_widget(area)
     del area, dock
     gc.collect()
-    qtbot.waitUntil(lambda: child.pid is None, timeout=120_000)
+    qtbot.waitUntil(lambda: child.pid is None, timeout=MILLISECONDS)
 
 
-def test_the_dock_opens_from_the_menu_and_fits_a_small_screen(viewer: Any, qtbot: Any):
+def test_the_dock_opens_from_the_menu_and_fits_a_small_screen(viewer: Any, qtbot: Any, children: list[Child]):
     viewer.window._qt_window.resize(1280, 800)
     viewer.window.show()
     area, dock = viewer.window.add_plugin_dock_widget("diffuscope", "Virtual staining")
     assert isinstance(dock, StainDock)
     dock.fields.fold.setChecked(True)
-    state, child = dock.session.state, dock.session._child
-    qtbot.waitUntil(lambda: state.is_idle, timeout=120_000)
+    state, [child] = dock.session.state, children
+    qtbot.waitUntil(lambda: state.is_idle, timeout=MILLISECONDS)
     assert viewer.window._qt_window.height() <= 800
     bottom = dock.run.mapTo(viewer.window._qt_window, dock.run.rect().bottomLeft()).y()
     assert 0 < bottom <= viewer.window._qt_window.height()
     viewer.window.remove_dock_widget(area)
     del area, dock
     gc.collect()
-    qtbot.waitUntil(lambda: child.pid is None, timeout=120_000)
+    qtbot.waitUntil(lambda: child.pid is None, timeout=MILLISECONDS)
 
 
 def test_the_record_of_a_result_is_shown_and_its_command_copied(viewer: Any, result_folder: Path, qtbot: Any):
@@ -103,9 +118,11 @@ def test_the_record_of_a_result_is_shown_and_its_command_copied(viewer: Any, res
     dialog.close()
 
 
-def test_a_reopened_result_shows_its_numbers_and_can_be_exported(viewer: Any, result_folder: Path, qtbot: Any):
+def test_a_reopened_result_shows_its_numbers_and_can_be_exported(
+    viewer: Any, result_folder: Path, qtbot: Any, children: list[Child]
+):
     _, dock = viewer.window.add_plugin_dock_widget("diffuscope", "Virtual staining")
-    qtbot.waitUntil(lambda: dock.session.state.is_idle, timeout=120_000)
+    qtbot.waitUntil(lambda: dock.session.state.is_idle, timeout=MILLISECONDS)
     viewer.open(str(result_folder), plugin="diffuscope")
     assert dock.results.isVisibleTo(dock)
     assert dock.results.table.item(0, 1).text() == "12"

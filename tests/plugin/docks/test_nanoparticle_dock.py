@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from patience import MILLISECONDS
 
 pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
@@ -21,7 +22,6 @@ from diffuscope.plugin.layers.facts import own_metadata
 from diffuscope.plugin.layers.reader import read_layers
 
 pytestmark = pytest.mark.gui
-PATIENCE = 240_000
 
 
 def test_gamma_the_plot_and_the_region_table(
@@ -30,12 +30,12 @@ def test_gamma_the_plot_and_the_region_table(
     from nano_result import vessels
 
     slide, result = write_nano(tmp_path)
-    viewer = make_napari_viewer(show=True)
+    viewer = make_napari_viewer()
     viewer.window._qt_window.resize(1280, 1000)
     dock = NanoparticleDock(viewer, Child("nano_verbs"))
     viewer.window.add_dock_widget(dock, name="Nanoparticle distribution", area="right")
     state = dock.session.state
-    qtbot.waitUntil(lambda: state.is_idle, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: state.is_idle, timeout=MILLISECONDS)
     for path in (slide, result.path):
         for data, about, _ in read_layers(str(path)):
             viewer.add_image(data, **about)
@@ -66,7 +66,7 @@ def test_gamma_the_plot_and_the_region_table(
     shapes.mode = "pan_zoom"
     dock.regions.measure.click()
     assert not dock.regions.measure.isEnabled()
-    qtbot.waitUntil(lambda: state.is_idle, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: state.is_idle, timeout=MILLISECONDS)
     assert state.message == "Measured 2 regions.", state.message
     masks = {name: np.zeros(vessels().shape, np.bool_) for name in ("region 1", "region 2")}
     masks["region 1"][20:100, 30:150] = masks["region 2"][120:200, 10:110] = True
@@ -76,7 +76,7 @@ def test_gamma_the_plot_and_the_region_table(
             assert row[key] == (value if value is None or key == "region" else pytest.approx(value)), key
     dock.regions.above.setValue(40.0)
     dock.regions.measure.click()
-    qtbot.waitUntil(lambda: state.is_idle, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: state.is_idle, timeout=MILLISECONDS)
     assert [row["vessel_threshold"] for row in dock.regions.rows] == [40.0, 40.0]
     monkeypatch.setattr(
         "diffuscope.plugin.panels.regions.QFileDialog.getSaveFileName", lambda *_: (str(tmp_path / "rows"), "")
@@ -89,4 +89,4 @@ def test_gamma_the_plot_and_the_region_table(
     assert overlay not in viewer.layers and not told.isVisibleTo(dock)
     child = dock.session._child
     viewer.close()
-    qtbot.waitUntil(lambda: child.pid is None, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: child.pid is None, timeout=MILLISECONDS)

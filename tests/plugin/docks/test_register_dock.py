@@ -12,6 +12,7 @@ import pytest
 import tifffile
 import zarr
 from known_pair import MPP, turned, warp, write_slide
+from patience import MILLISECONDS
 
 from diffuscope.errors import InputError
 from diffuscope.registration import load_transform
@@ -27,11 +28,11 @@ from napari.layers import Image, Points
 
 from diffuscope.plugin.docks.register import RegisterDock
 from diffuscope.plugin.forms.register import POINTS, RegisterForm
+from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.layers.marks import clicked_pairs, write_pairs
 from diffuscope.plugin.layers.placement import scan_placement
 from diffuscope.plugin.layers.veil import CURTAIN, SQUARES, WHOLE, Veil, VeiledSlide
 
-PATIENCE = 120_000
 # Epidermis and dermis, 349 µm a side.
 PIECE, SIDE = np.s_[800:1500, 700:1400], 700
 MIDDLE = np.full(2, SIDE / 2 * MPP)
@@ -53,6 +54,13 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture
+def shared_dock(compute: Child, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Any:
+    """The dock with the process that tests share."""
+    monkeypatch.setattr("diffuscope.plugin.docks.register.Child", lambda: compute)
+    return request.getfixturevalue("dock")
+
+
+@pytest.fixture
 def dock(make_napari_viewer: Callable[..., Any], qtbot: Any, pair: tuple[Path, Path], tmp_path: Path) -> Any:
     """The dock from the menu, with both slides open."""
     viewer = make_napari_viewer()
@@ -60,7 +68,7 @@ def dock(make_napari_viewer: Callable[..., Any], qtbot: Any, pair: tuple[Path, P
     viewer.open([str(path) for path in pair], plugin="diffuscope", stack=False)
     _, dock = viewer.window.add_plugin_dock_widget("diffuscope", "Register")
     assert isinstance(dock, RegisterDock)
-    dock.until = lambda condition: qtbot.waitUntil(condition, timeout=PATIENCE)
+    dock.until = lambda condition: qtbot.waitUntil(condition, timeout=MILLISECONDS)
     dock.fields.affine_only.setChecked(True)
     dock.fields.out.setText(str(tmp_path / "new" / "ihc.ome.zarr"))
     yield dock
@@ -75,6 +83,7 @@ def said(dock: Any) -> str:
 
 
 @pytest.mark.gui
+@pytest.mark.slow
 def test_from_two_slides_to_a_curtain(dock: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     viewer, out = dock.viewer, tmp_path / "new" / "ihc.ome.zarr"
     he, ihc = viewer.layers
@@ -92,8 +101,9 @@ def test_from_two_slides_to_a_curtain(dock: Any, tmp_path: Path, monkeypatch: py
 
     dock.run.click()
     assert dock.phase == "running" and not dock.run.isEnabled() and dock.cancel.isVisibleTo(dock)
-    steps = set()
-    dock.until(lambda: steps.add(dock.status.text()) or dock.phase == "idle")
+    steps, say = set(), dock._say
+    monkeypatch.setattr(dock, "_say", lambda text: (steps.add(text), say(text)))
+    dock.until(lambda: dock.phase == "idle")
     assert "Affine" in steps and dock.status.text() == f"Wrote {out}"
     assert sorted(path.name for path in out.parent.iterdir()) == ["ihc.landmarks.csv", "ihc.ome.zarr"]
 
@@ -140,8 +150,9 @@ def shown(layer: Any) -> np.ndarray:
 
 @pytest.mark.gui
 def test_pixels_without_a_file_and_a_table_are_taken_and_errors_leave_nothing(
-    dock: Any, pair: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: Any
+    shared_dock: Any, pair: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    dock = shared_dock
     viewer = dock.viewer
     white = viewer.add_image(np.full((300, 300, 3), 243, np.uint8), name="white", rgb=True)
     dock.fields.choose(dock.fields.moving, white)
@@ -183,7 +194,7 @@ def test_a_closed_dock_leaves_neither_a_process_nor_a_listener(dock: Any, qtbot:
     dock.run.click()
     dock.until(lambda: child.pid is not None)
     dock._child.close()
-    qtbot.waitUntil(lambda: child.pid is None, timeout=20_000)
+    qtbot.waitUntil(lambda: child.pid is None, timeout=MILLISECONDS)
     viewer.add_image(np.zeros((5, 5)))
     assert not list(tmp_path.iterdir())
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from patience import MILLISECONDS
 from user_pairs import write_pairs
 
 from diffuscope.errors import InputError
+from diffuscope.events import finish
 from diffuscope.plugin.forms.train import SCRATCH, TrainForm
 from diffuscope.training.recipe import Recipe
 
 pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
-
-PATIENCE = 120_000
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +42,12 @@ class TestForm:
         fresh, tuned = TrainForm(), TrainForm(model="stain-cd3-demo")
         assert (fresh.needs(), tuned.needs()) == ({"keys": ("he", "ihc")}, {"model": "stain-cd3-demo"})
         lines = [
-            list(verbs.survey(data=pairs, mpp=0.5, cancelled=lambda: False, **form.needs())) for form in (fresh, tuned)
+            finish(verbs.check_data(data=pairs, assumed_mpp=0.5, cancelled=lambda: False, **form.needs()))
+            for form in (fresh, tuned)
         ]
         assert all(any("cases" in line for line in some) for some in lines)
         with pytest.raises(InputError, match="vessels"):
-            list(verbs.survey(data=pairs, keys=("vessels",), mpp=0.5, cancelled=lambda: False))
+            finish(verbs.check_data(data=pairs, keys=("vessels",), assumed_mpp=0.5, cancelled=lambda: False))
 
     @pytest.mark.parametrize(
         ("missing", "words"), [({"data": ""}, "your pairs"), ({"out": " "}, "folder"), ({"stain": ""}, "which stain")]
@@ -60,7 +60,7 @@ class TestForm:
 
 
 @pytest.fixture
-def dock(make_napari_viewer: Callable[..., Any], qtbot: Any, pairs: Path, tmp_path: Path, monkeypatch) -> Any:
+def dock(make_napari_viewer: Callable[..., Any], qtbot: Any, pairs: Path, tmp_path: Path, monkeypatch, request) -> Any:
     from diffuscope.plugin.docks.train import TrainDock
 
     # The child has little time: a network that is as small as there is.
@@ -72,10 +72,12 @@ def dock(make_napari_viewer: Callable[..., Any], qtbot: Any, pairs: Path, tmp_pa
         lambda form: {k: v for k, v in whole(form).items() if k != "init_from"} | small,
     )
     viewer = make_napari_viewer()
-    dock = TrainDock(viewer)
+    # A process of its own where the test asks for none to share.
+    shared = "compute" in request.fixturenames
+    dock = TrainDock(viewer, request.getfixturevalue("compute") if shared else None)
     viewer.window.add_dock_widget(dock, name="Train", area="right")
     viewer.window._qt_window.resize(1280, 720)
-    dock.until = lambda condition: qtbot.waitUntil(condition, timeout=PATIENCE)
+    dock.until = lambda condition: qtbot.waitUntil(condition, timeout=MILLISECONDS)
     dock.until(lambda: dock.phase == "idle")
     dock.fields.data.setText(str(pairs))
     dock.fields.mpp.setValue(0.5)
@@ -84,6 +86,7 @@ def dock(make_napari_viewer: Callable[..., Any], qtbot: Any, pairs: Path, tmp_pa
 
 
 @pytest.mark.gui
+@pytest.mark.slow
 def test_from_pairs_to_a_model_stopped_and_gone_on_with(dock: Any, tmp_path: Path):
     from diffuscope.model.folder import load_model
 
@@ -120,10 +123,14 @@ def test_from_pairs_to_a_model_stopped_and_gone_on_with(dock: Any, tmp_path: Pat
     assert dock.curve.training[0][0] > 30
     dock.stop.click()
     dock.until(lambda: dock.phase == "idle")
+    child = dock._child
+    assert child.pid is not None
+    child.close()
+    assert child.pid is None
 
 
 @pytest.mark.gui
-def test_a_wrong_folder_is_one_sentence_and_closing_ends_the_child(dock: Any, qtbot: Any, tmp_path: Path):
+def test_a_wrong_folder_is_one_sentence(compute: Any, dock: Any, tmp_path: Path):
     dock.fields.data.setText(str(tmp_path / "nowhere"))
     dock.train.click()
     assert "Choose the folder of your pairs" in dock.status.text() and dock.phase == "idle"
@@ -132,6 +139,3 @@ def test_a_wrong_folder_is_one_sentence_and_closing_ends_the_child(dock: Any, qt
     dock.train.click()
     dock.until(lambda: dock.phase == "idle")
     assert "has no folder he" in dock.status.text()
-    pid = dock._child.pid
-    dock._child.close()
-    qtbot.waitUntil(lambda: not Path(f"/proc/{pid}").exists() or os.name != "posix", timeout=10_000)

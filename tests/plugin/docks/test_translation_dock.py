@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from patience import MILLISECONDS
 
 from diffuscope.results.result import open_result
 
@@ -23,7 +24,7 @@ from diffuscope.plugin.forms.run import RunForm
 from diffuscope.plugin.forms.run_widget import FormWidget
 from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts
 from diffuscope.ports.raster import Raster
-from tests.plugin.docks.test_docks import PATIENCE, Driver, save, volume
+from tests.plugin.docks.test_docks import Driver, save, volume
 
 pytestmark = pytest.mark.gui
 
@@ -57,6 +58,7 @@ def test_until_one_is_chosen_the_model_is_the_one_for_what_the_layer_s_name_says
     assert fields.form.model == taking("FLAIR") and model_for("ct.nrrd") == model_for("t1w.nii") == "from FLAIR"
 
 
+@pytest.mark.slow
 def test_a_rectangle_of_a_slice_then_of_the_volume_then_a_nifti(
     make_napari_viewer: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -71,7 +73,9 @@ def test_a_rectangle_of_a_slice_then_of_the_volume_then_a_nifti(
             "overlap": 8,
         },
     )
-    at = Driver(make_napari_viewer(show=True), qtbot, TranslationDock, tmp_path / "out.ome.zarr")
+    viewer = make_napari_viewer()
+    viewer.window.show()
+    at = Driver(viewer, qtbot, TranslationDock, tmp_path / "out.ome.zarr")
     dock = at.dock
     assert isinstance(dock, TranslationDock)
     at.use(model)
@@ -128,4 +132,4 @@ def test_a_rectangle_of_a_slice_then_of_the_volume_then_a_nifti(
 
     child = dock.session._child
     at.viewer.close()
-    qtbot.waitUntil(lambda: child.pid is None, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: child.pid is None, timeout=MILLISECONDS)

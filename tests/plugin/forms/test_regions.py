@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.forms.regions import layer_region, shape_region, view_region
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 napari = pytest.importorskip("napari")
 

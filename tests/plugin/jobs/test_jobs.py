@@ -13,6 +13,7 @@ from pathlib import Path
 
 import fake_verbs
 import pytest
+from patience import SECONDS
 
 from diffuscope.plugin.jobs.child import Child, drive
 from diffuscope.plugin.jobs.process import Failed, Returned
@@ -100,9 +101,8 @@ def test_close_ends_even_a_process_that_does_not_listen():
     while next(job) != "begun":
         pass
     pid = child.pid
-    start = time.monotonic()
     child.close(patience=0.2)
-    assert pid is not None and not is_alive(pid) and time.monotonic() - start < 10
+    assert pid is not None and not is_alive(pid)
     assert [m for m in job if m is not None] == [Failed("The compute process was closed.")]
 
 
@@ -123,13 +123,13 @@ def test_the_parent_script_is_not_run_again_and_the_child_dies_with_its_parent(t
             """
         )
     )
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=SECONDS, check=False)
     lines = done.stdout.splitlines()
     assert lines[0] == "run" and len(lines) == 2, done.stdout + done.stderr
     pid, main, child_torch, parent_torch = lines[1].split()
     assert main == "None" or "mine.py" not in main
     assert (child_torch, parent_torch) == ("False", "False")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + SECONDS
     while is_alive(int(pid)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not is_alive(int(pid))

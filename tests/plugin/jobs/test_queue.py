@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import MILLISECONDS
 
 from diffuscope.sample_data import sample_path
 
@@ -20,7 +21,6 @@ from diffuscope.plugin.layers.reader import read_layers
 from diffuscope.results.result import open_result
 
 pytestmark = pytest.mark.gui
-PATIENCE = 120_000
 
 
 class Driver:
@@ -41,7 +41,7 @@ class Driver:
         self.dock.form.out = str(out)
 
     def until(self, condition: Callable[[], bool]) -> None:
-        self.qtbot.waitUntil(condition, timeout=PATIENCE)
+        self.qtbot.waitUntil(condition, timeout=MILLISECONDS)
 
     def run(self, model: str) -> None:
         self.dock.form.model = next(facts for facts in self.dock.fields._models if facts.name == model)
@@ -68,7 +68,7 @@ def at(make_napari_viewer: Any, qtbot: Any, tmp_path: Path) -> Iterator[Driver]:
     yield driver
     child = driver.child
     driver.viewer.close()
-    qtbot.waitUntil(lambda: child.pid is None, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: child.pid is None, timeout=MILLISECONDS)
 
 
 def test_jobs_run_in_order_each_in_a_folder_of_its_own(at: Driver, tmp_path: Path):

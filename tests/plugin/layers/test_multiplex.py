@@ -56,7 +56,7 @@ def outputs(seed: int) -> dict[str, np.ndarray]:
 
 @pytest.fixture
 def canvas(tmp_path: Path) -> Canvas:
-    plan = make_plan(slide_shape=(SIDE, SIDE), factor=1.0, tile=288, overlap=32)
+    plan = make_plan(shape=(SIDE, SIDE), factors=(1.0, 1.0), tile=288, overlap=32)
     record = {"command": "", "inputs": {"he": {"mpp_stated": 0.5}}}
     return Canvas(tmp_path / "two.ome.zarr", plan=plan, ports=ports(), mpp=0.5, record=record)
 

@@ -10,6 +10,7 @@ import dask.array as da
 import numpy as np
 import pytest
 import tifffile
+from patience import SECONDS
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.layers import samples
@@ -107,5 +108,5 @@ def test_the_plugin_does_not_bring_torch_into_napari():
         "import diffuscope.plugin.layers.samples as s; s.cmu_1();"
         "print([m for m in ('torch', 'diffusers', 'monai') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS, check=True)
     assert done.stdout.strip() == "[]"

@@ -14,7 +14,8 @@ from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import open_result
 from diffuscope.scans import open_volume
-from diffuscope.tiling.volume import make_volume_plan
+from diffuscope.tiling.plan import make_plan
+from diffuscope.tiling.region import Region
 
 napari = pytest.importorskip("napari")
 sitk = pytest.importorskip("SimpleITK")
@@ -45,13 +46,14 @@ def test_a_nifti_is_one_layer_in_mm(file):
 
 def test_a_result_lies_on_its_input(file, tmp_path):
     volume = open_volume(file)
-    plan = make_volume_plan(
+    plan = make_plan(
         shape=volume.shape,
         spacing=volume.spacing,
         factors=(1.0, 1.0, 1.0),
         tile=8,
         overlap=0,
-        region=(2, 4, 3, 2, 5, 6),
+        region=Region(3, 4, 6, 5),
+        slices=(2, 4),
     )
     port = Raster(name="out", key="out", kind="map", channels=("out",), mpp=500.0, range=(0.0, 1.0), dtype="float32")
     record = {"inputs": {"ct": {"lattice": volume.lattice.to_json(), "mpp_stated": None}}}

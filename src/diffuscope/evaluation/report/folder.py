@@ -1,37 +1,28 @@
-"""The folder of a report: what lies in it, what may be in its way, and a report read again."""
+"""The folder of a report: what lies in it, and a report read again."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 from diffuscope.cases.find import SIMULATED
 from diffuscope.errors import InputError
+from diffuscope.files.place import Kind
+from diffuscope.files.put import is_leftover
 
 JSON, HTML, PREDICTIONS = "report.json", "report.html", "predictions"
 
 
-def make_room(out: Path, data: Path, *, overwrite: bool, resume: bool) -> None:
-    """Refuse what is in the way of a report; remove a report that is to be begun again.
+def is_report(path: Path) -> bool:
+    """Whether a folder is a report, finished or not: nothing else lies in it."""
+    if not path.is_dir():
+        return False
+    there = [one.name for one in path.iterdir() if not is_leftover(one.name)]
+    return bool(there) and not set(there) - {JSON, HTML, PREDICTIONS}
 
-    Raises
-    ------
-    InputError
-        There is something else, or a report and nothing was said about it, or the data lies there.
-    """
-    if overwrite and resume:
-        raise InputError("--resume goes on with a report and --overwrite begins it again: choose one.")
-    there = {path.name for path in out.iterdir()} if out.is_dir() else set()
-    if out.exists() and (not out.is_dir() or there - {JSON, HTML, PREDICTIONS}):
-        raise InputError(f"{out} is something else than a report and is never overwritten: choose another name.")
-    if there and not (overwrite or resume):
-        raise InputError(f"{out} exists already: say --resume to go on with it, --overwrite, or choose another name.")
-    if data.resolve().is_relative_to(out.resolve()):
-        raise InputError(f"{out} holds the data: choose another place for the report.")
-    if overwrite and there:
-        shutil.rmtree(out)
+
+REPORT = Kind("a report", is_report)
 
 
 def read_report(path: Path) -> dict[str, Any]:

@@ -140,8 +140,8 @@ class NanoparticleDock(RunDock):
 
         try:
             write_csv(self.regions.rows, path)
-        except OSError as error:
-            self.session.state.complain(f"{path} cannot be written: {error.strerror}.")
+        except InputError as error:
+            self.session.state.complain(str(error))
             return
         self.session.state.say(f"Wrote {Path(path).name}.")
 

@@ -13,6 +13,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QFrame, QProgressBar, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from diffuscope.errors import InputError
+from diffuscope.events import Progress
 from diffuscope.plugin.docks.run import ask_overwrite
 from diffuscope.plugin.forms.register_fields import RegisterFields, SlideRows
 from diffuscope.plugin.forms.run import unused
@@ -147,8 +148,8 @@ class RegisterDock(QWidget):
         def told(message: Any) -> None:
             if self._child.is_closed or message is None:
                 return
-            if isinstance(message, str):
-                self._say(message)
+            if isinstance(message, Progress):
+                self._say(message.text)
                 return
             self._show("idle")
             if isinstance(message, Failed):

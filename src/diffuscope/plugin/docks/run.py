@@ -26,7 +26,7 @@ from diffuscope.plugin.panels.jobs import JobWidget
 from diffuscope.plugin.panels.record import open_record
 from diffuscope.plugin.panels.results import ResultsWidget
 from diffuscope.results.result import Result, open_result
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 
 class RunDock(QWidget):

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from diffuscope.errors import InputError
+from diffuscope.events import Notice, Progress
 from diffuscope.plugin.docks.kinds import STAINING
 from diffuscope.plugin.forms.train_fields import TrainFields
 from diffuscope.plugin.jobs.child import Child
@@ -54,7 +55,7 @@ class TrainDock(QWidget):
         self.phase = "idle"
         self._child = child or Child()
         self._begun = 0
-        self._handlers: dict[str, Callable[[Any], None]] = {"models": self._on_model, "survey": self._on_line}
+        self._handlers: dict[str, Callable[[Any], None]] = {"models": self._on_model, "check_data": self._on_progress}
         self._build()
         # A partial of the child, not a method of this widget, which is gone by then.
         self.destroyed.connect(partial(_close, self._child))
@@ -111,7 +112,7 @@ class TrainDock(QWidget):
             return
         self.report.clear()
         self.report.show()
-        self._work("survey", data=data, mpp=self.form.assumed_mpp, **self.form.needs())
+        self._work("check_data", data=data, assumed_mpp=self.form.assumed_mpp, **self.form.needs())
 
     def _train(self) -> None:
         try:
@@ -138,6 +139,9 @@ class TrainDock(QWidget):
                 self._say(message.sentence)
                 self._show("idle")
             elif isinstance(message, Returned):
+                if command == "check_data":
+                    self.report.setPlainText("\n".join(message.value))
+                    self._say("")
                 self._show("idle")
             else:
                 handle(message)
@@ -149,8 +153,8 @@ class TrainDock(QWidget):
     def _on_model(self, model: ModelFacts) -> None:
         self.fields.add_model(model.name, model.title, is_usual=STAINING.lists(model))
 
-    def _on_line(self, line: str) -> None:
-        self.report.appendPlainText(line)
+    def _on_progress(self, event: Progress | Notice) -> None:
+        self._say(event.text if isinstance(event, Progress) else event.sentence)
 
     def _on_event(self, event: Any) -> None:
         match event:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import napari
 
 from diffuscope.errors import InputError
-from diffuscope.exports.patient import is_volume
+from diffuscope.exports.table import is_volume
 from diffuscope.plugin.docks.kinds import TRANSLATION
 from diffuscope.plugin.docks.run import RunDock
 from diffuscope.plugin.forms.run import unused
@@ -14,7 +14,7 @@ from diffuscope.plugin.jobs.whole_volume import layers_of, open_inputs, take_set
 from diffuscope.plugin.layers.links import LayerLinks
 from diffuscope.plugin.panels.translation import TranslationResults
 from diffuscope.results.result import Result
-from diffuscope.tiling.plan import parse_region
+from diffuscope.tiling.region import parse_region
 
 
 class TranslationDock(RunDock):

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from diffuscope.errors import InputError
+from diffuscope.evaluation.report.folder import REPORT
+from diffuscope.files.place import check_place
 from diffuscope.plugin.forms.train import data_at
 
 
@@ -63,8 +65,8 @@ class EvaluateForm:
         data = data_at(self.data)
         if not self.out.strip():
             raise InputError("Say which folder the report is to be written to.")
-        if self.is_taken and not self.resume:
-            raise InputError(f"{self.path} exists already: tick “Go on with what is there”, or choose another folder.")
+        way_out = "tick “Go on with what is there”, or choose another folder"
+        standing = check_place(self.path, REPORT, resume=self.resume, keep=[data], way_out=way_out)
         return {
             "model": self.model,
             "data": data,
@@ -72,5 +74,5 @@ class EvaluateForm:
             "mpp": self.mpp or None,
             "quality": self.quality or None,
             "samples": self.samples,
-            "resume": self.is_taken,
+            "resume": standing == "resumed",
         }

@@ -9,7 +9,7 @@ from diffuscope.plugin.forms.planes import PLANES, seen_plane, slice_text
 from diffuscope.plugin.forms.regions import current_slice, layer_region, view_region
 from diffuscope.plugin.forms.run import RunForm
 from diffuscope.plugin.layers.slides import region_layer
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 
 def chosen_region(viewer: Any, form: RunForm, layer: Any) -> Region | None:

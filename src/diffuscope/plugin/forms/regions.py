@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffuscope.errors import InputError
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 #: Corners of the polygon that stands for an ellipse.
 ELLIPSE_CORNERS = 64

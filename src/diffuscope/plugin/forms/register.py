@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from diffuscope.errors import InputError
+from diffuscope.files.place import FILE, check_place
 from diffuscope.plugin.jobs.register import Request, Side
 from diffuscope.plugin.layers.facts import slide_facts
 from diffuscope.plugin.layers.marks import clicked_pairs
@@ -105,8 +106,9 @@ class RegisterForm:
             out=self.path,
             overwrite=overwrite,
         )
-        if self.landmarks == POINTS and request.kept_landmarks.exists() and not overwrite:
-            raise InputError(f"{request.kept_landmarks} exists already: choose another name for the result.")
+        if self.landmarks == POINTS:
+            way_out = "choose another name for the result"
+            check_place(request.kept_landmarks, FILE, overwrite=overwrite, way_out=way_out)
         return request
 
     def _landmarks(self) -> Any:

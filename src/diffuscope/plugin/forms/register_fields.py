@@ -10,11 +10,11 @@ from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFileDialog, QFormLayout, 
 from diffuscope.plugin.forms.register import NONE, POINTS, TABLE, RegisterForm, SlideChoice
 from diffuscope.plugin.forms.run import suggest_out
 from diffuscope.plugin.layers.facts import slide_facts
-from diffuscope.plugin.layers.reader import ENDINGS
 from diffuscope.plugin.widgets.rows import combo, form_layout, quiet, side_by_side
+from diffuscope.scans.formats.table import SHOWN
 
 _LANDMARKS = {NONE: "None", POINTS: "Two Points layers", TABLE: "A table (CSV)"}
-_SLIDES = f"Slides ({' '.join(f'*{ending}' for ending in ENDINGS if ending != '.zarr')})"
+_SLIDES = f"Slides ({' '.join(f'*{ending}' for ending in SHOWN if not ending.endswith('.zarr'))})"
 
 
 class LayerBox:

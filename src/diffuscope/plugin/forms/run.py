@@ -18,8 +18,8 @@ from diffuscope.plugin.forms.planes import acquired_text
 from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import resampling_factor
-from diffuscope.scans.open_volume import FORMATS
-from diffuscope.scans.volume import volume_factors
+from diffuscope.scans.box import volume_factors
+from diffuscope.scans.formats.table import stem as without_ending
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -183,8 +183,7 @@ def _spacing_text(volume: SlideFacts, model: ModelFacts) -> str:
     if volume.spacing is None:
         return f"The volume does not state its mm; {needed}."
     found = " × ".join(f"{step:.3g}" for step in reversed(volume.spacing))
-    z, y, x = (own if model is None else model for own, model in zip(volume.spacing, wanted, strict=True))
-    fits = volume_factors(volume.spacing, (z, y, x)) == (1.0, 1.0, 1.0)
+    fits = volume_factors(volume.spacing, wanted) == (1.0, 1.0, 1.0)
     text = f"Found: {found} mm (x, y, z), {volume.slices} slices; {needed}: {'used as it is' if fits else 'resampled'}."
     return " ".join(filter(None, (text, acquired_text(volume.spacing))))
 
@@ -194,9 +193,7 @@ def suggest_out(slide: SlideFacts, model_name: str) -> Path:
 
     Samples that came with the package are never written beside.
     """
-    stem = slide.path.name if slide.path else slide.name
-    for ending in (*sorted(FORMATS, key=len, reverse=True), ".zarr", ".tiff", ".tif", ".svs", ".ome"):
-        stem = stem.removesuffix(ending)
+    stem = without_ending(slide.path.name if slide.path else slide.name)
     stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in stem) or "slide"
     base = f"{stem}.{Path(model_name).name}"
     folder = slide.path.parent if slide.path else None

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from diffuscope.errors import InputError
+from diffuscope.files.put import put_text
 
 #: Text of the choice that begins with no model.
 SCRATCH = "From scratch"
@@ -106,11 +107,7 @@ class TrainForm:
         """
         recipe = self.recipe()
         path = self.path.with_name(f"{self.path.name}.yaml")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True), encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"{path} cannot be written ({error.strerror}): choose another folder.") from error
+        put_text(path, yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True), replace=True)
         return path
 
 

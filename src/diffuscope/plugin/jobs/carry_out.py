@@ -6,12 +6,14 @@ import shutil
 import threading
 import time
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diffuscope.engine.events import Finished, Started, TileDone
 from diffuscope.errors import InputError
+from diffuscope.files.put import remove
 from diffuscope.plugin.jobs.child import Child, drive
 from diffuscope.plugin.jobs.process import Failed
 from diffuscope.plugin.jobs.scratch import write_scratch, write_scratch_volume
@@ -19,7 +21,7 @@ from diffuscope.plugin.layers.facts import SlideFacts
 from diffuscope.plugin.layers.placement import Placement
 from diffuscope.plugin.layers.results import LayerTuple, result_layers
 from diffuscope.results.result import Result, is_result, open_result
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 if TYPE_CHECKING:
     from diffuscope.jobs.inputs import Source  # brings torch
@@ -133,7 +135,8 @@ def carry_out(child: Child, request: Request, stop: threading.Event) -> Generato
                     yield Renewed()
                 if isinstance(message, Failed) and ours and not any_done:
                     # run() tidies up after its own errors; a child that was killed could not
-                    shutil.rmtree(out, ignore_errors=True)
+                    with suppress(OSError):
+                        remove(out)
                 if stop.is_set() and not isinstance(message, Finished):
                     child.cancel()
         _renew(layers)

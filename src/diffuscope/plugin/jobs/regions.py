@@ -17,7 +17,7 @@ from diffuscope.plugin.jobs.scratch import scratch_name, write_scratch
 from diffuscope.plugin.layers.facts import SlideFacts, slide_facts
 from diffuscope.plugin.layers.slides import region_layer
 from diffuscope.results.result import Result
-from diffuscope.tiling.plan import Region
+from diffuscope.tiling.region import Region
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +91,7 @@ def measure_in(child: Child, asked: Asked) -> Generator[Any, None, None]:
                 return
         yield from drive(
             child,
-            "measure_regions",
+            "measure",
             result=asked.result,
             vessels=str(path),
             is_copy=copy is not None,

@@ -10,7 +10,7 @@ from diffuscope.plugin.jobs.carry_out import Given, Request
 from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts, slide_facts
 from diffuscope.plugin.layers.placement import layer_placement
 from diffuscope.results.result import Result
-from diffuscope.tiling.plan import parse_region
+from diffuscope.tiling.region import parse_region
 
 
 def request_to_resume(result: Result, layers: list[Any], model: ModelFacts | None) -> Request:

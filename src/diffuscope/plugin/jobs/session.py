@@ -16,7 +16,8 @@ from napari.utils import progress
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
-from diffuscope.engine.events import Finished, Notice, Preview, Started, TileDone
+from diffuscope.engine.events import Finished, Preview, Started, TileDone
+from diffuscope.events import Notice
 from diffuscope.plugin.jobs.carry_out import Ended, Opened, Renewed, Request, carry_out
 from diffuscope.plugin.jobs.child import Child, drive
 from diffuscope.plugin.jobs.patient import open_series

@@ -7,7 +7,8 @@ from typing import ClassVar, Literal
 
 from psygnal import SignalGroupDescriptor
 
-from diffuscope.engine.events import Event, Finished, Notice, Preview, Started, TileDone
+from diffuscope.engine.events import Event, Finished, Preview, Started, TileDone
+from diffuscope.events import Notice
 
 Phase = Literal["idle", "starting", "running", "cancelling", "busy"]
 

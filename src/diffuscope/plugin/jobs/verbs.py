@@ -3,43 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from threading import Event as Flag
 from typing import Any
 
 import diffuscope.api.check_data
 import diffuscope.api.evaluate
 import diffuscope.api.export
+import diffuscope.api.measure
 import diffuscope.api.models
 import diffuscope.api.register
 import diffuscope.api.run
 import diffuscope.api.train
-from diffuscope.api.register import WRITING
-from diffuscope.engine.events import Event, TileDone
-from diffuscope.exports.dicom import ENDINGS as DICOM_ENDINGS
-from diffuscope.measurement.regions import measure_regions as measure
-from diffuscope.measurement.regions import open_vessels
-from diffuscope.model.folder import load_model
+from diffuscope.engine.events import Event
+from diffuscope.events import Notice, Progress
+from diffuscope.exports.table import find_format
+from diffuscope.model.find import model_info
 from diffuscope.plugin.jobs.patient import source_of, told
 from diffuscope.plugin.jobs.process import Wishes
-from diffuscope.plugin.layers.facts import ModelFacts
+from diffuscope.plugin.layers.facts import ModelFacts, model_facts
 from diffuscope.plugin.layers.results import LayerTuple
 from diffuscope.plugin.layers.worst import worst_layers
 from diffuscope.plugin.panels.reported import Reported, reported
 from diffuscope.results.result import open_result
 from diffuscope.scans import open_scan
-from diffuscope.tiling.plan import Region
 from diffuscope.training.events import TrainingEvent
 
 Cancelled = Callable[[], bool]
-# One thread: a registration begins after a cancelled one has come to the end of its step.
-_registrations = ThreadPoolExecutor(1)
-
-
-class _StoppedError(Exception):
-    """The user has enough."""
 
 
 def models(*, cancelled: Cancelled) -> Generator[ModelFacts, None, None]:
@@ -52,20 +42,7 @@ def models(*, cancelled: Cancelled) -> Generator[ModelFacts, None, None]:
 
 def describe(*, model: str, cancelled: Cancelled) -> Generator[ModelFacts, None, None]:
     """Yield one model: a name of the zoo or the path of a model folder."""
-    loaded = load_model(model)
-    yield ModelFacts(
-        name=model,
-        title=loaded.card.title,
-        what_it_is=loaded.card.what_it_is,
-        what_it_is_not=loaded.card.what_it_is_not,
-        trained_on=loaded.card.trained_on,
-        system=loaded.stated.system,
-        inputs=loaded.system.input_rasters,
-        presets={name: (preset.sampler, preset.steps) for name, preset in loaded.system.presets.items()},
-        samplers=loaded.system.samplers,
-        options=loaded.system.options,
-        values=loaded.system.values,
-    )
+    yield model_facts(model_info(model), model)
 
 
 def run(*, cancelled: Wishes, **arguments: Any) -> Generator[Event, None, None]:
@@ -73,11 +50,10 @@ def run(*, cancelled: Wishes, **arguments: Any) -> Generator[Event, None, None]:
     yield from diffuscope.api.run.run(**arguments, cancelled=cancelled, focus=cancelled.focus)
 
 
-def survey(
-    *, data: Path, model: str | None = None, keys: tuple[str, ...] = (), mpp: float | None, cancelled: Cancelled
-) -> Generator[str, None, None]:
-    """Yield the lines of the report on a data set, for a model or for keys."""
-    yield from diffuscope.api.check_data.survey(data, model=model, keys=keys, assumed_mpp=mpp).lines()
+def check_data(*, data: Path, cancelled: Cancelled, **arguments: Any) -> Generator[Progress | Notice, None, list[str]]:
+    """Return the lines of the report on a data set, for a model or for keys; none where it was cancelled."""
+    done = yield from _until(cancelled, diffuscope.api.check_data.check_data(data, **arguments))
+    return list(done.report.lines()) if done is not None else []
 
 
 def train(*, cancelled: Wishes, **arguments: Any) -> Generator[TrainingEvent, None, None]:
@@ -85,64 +61,19 @@ def train(*, cancelled: Wishes, **arguments: Any) -> Generator[TrainingEvent, No
     yield from diffuscope.api.train.train(**arguments, cancelled=cancelled)
 
 
-def register(*, cancelled: Cancelled, **arguments: Any) -> Generator[str, None, str]:
-    """Yield what `diffuscope.api.register.register` is doing, and return the result folder; "" where it was cancelled.
-
-    A step of the optimiser cannot be interrupted: a cancelled registration is left alone until its step ends, and
-    ends there. One that writes already is waited for, until it has cleaned up or is done.
-    """
-    said: SimpleQueue[str | None] = SimpleQueue()
-    writes = Flag()
-
-    def tell(what: str) -> None:
-        if cancelled():
-            raise _StoppedError
-        if what == WRITING:
-            writes.set()
-        said.put(what)
-
-    work = _registrations.submit(diffuscope.api.register.register, **arguments, progress=tell)
-    work.add_done_callback(lambda _: said.put(None))
-    while not cancelled() or writes.is_set():
-        try:
-            what = said.get(timeout=0.1)
-        except Empty:
-            continue
-        if what is not None:
-            yield what
-            continue
-        try:
-            return str(work.result().path)
-        except _StoppedError:
-            return ""
-    return ""
+def register(*, cancelled: Cancelled, **arguments: Any) -> Generator[Progress | Notice, None, str]:
+    """Return the result folder; "" where it was cancelled. A step of the optimiser is not interrupted."""
+    done = yield from _until(cancelled, diffuscope.api.register.register(**arguments))
+    return str(done.path) if done is not None else ""
 
 
 def evaluate(
     *, quality: str | None, samples: int, cancelled: Cancelled, **arguments: Any
-) -> Generator[str | TileDone, None, Reported | None]:
-    """Yield what `evaluate` is at and its tiles; return the report, None where it was cancelled."""
-    told: SimpleQueue[str | TileDone | None] = SimpleQueue()
-
-    def tell(what: str | Event) -> None:
-        if cancelled():
-            raise _StoppedError
-        if isinstance(what, str | TileDone):
-            told.put(what)
-
-    # It calls back, and this yields: a thread lies between the two.
-    with ThreadPoolExecutor(1) as thread:
-        settings = diffuscope.api.evaluate.Settings(quality=quality, samples=samples)
-        work = thread.submit(
-            diffuscope.api.evaluate.evaluate, **arguments, settings=settings, progress=tell, follow=tell
-        )
-        work.add_done_callback(lambda _: told.put(None))
-        while (what := told.get()) is not None:
-            yield what
-    try:
-        return reported(work.result(), arguments["out"])
-    except _StoppedError:
-        return None
+) -> Generator[Progress | Notice, None, Reported | None]:
+    """Return the gist of the report; None where it was cancelled, which keeps the results that there are."""
+    settings = diffuscope.api.evaluate.Settings(quality=quality, samples=samples)
+    done = yield from _until(cancelled, diffuscope.api.evaluate.evaluate(**arguments, settings=settings))
+    return reported(done.report, done.path) if done is not None else None
 
 
 def worst_case(*, cancelled: Cancelled, **arguments: Any) -> Generator[None, None, list[LayerTuple]]:
@@ -151,34 +82,37 @@ def worst_case(*, cancelled: Cancelled, **arguments: Any) -> Generator[None, Non
     yield
 
 
-def measure_regions(
-    *,
-    result: Path,
-    vessels: str,
-    is_copy: bool,
-    regions: dict[str, Region],
-    threshold: float | None,
-    cancelled: Cancelled,
-) -> Generator[None, None, list[dict[str, Any]]]:
-    """Return the rows of `diffuscope.measurement.regions.measure_regions`; a layer's copy is no file of the record."""
-    opened = open_result(result)
-    scan = open_scan(vessels) if is_copy else open_vessels(opened, vessels)
-    return measure(opened, scan, regions, threshold=threshold)
-    yield
+def measure(
+    *, result: Path, vessels: str, is_copy: bool, cancelled: Cancelled, **arguments: Any
+) -> Generator[Progress | Notice, None, Sequence[dict[str, Any]]]:
+    """Return a row a region, none where it was cancelled; a layer's copy is no file that the run record knows."""
+    channel = open_scan(vessels) if is_copy else vessels
+    done = yield from _until(cancelled, diffuscope.api.measure.measure(result, channel, **arguments))
+    return done.rows if done is not None else ()
 
 
 def export(
     *, result: Path, path: Path, layer: str, series: Sequence[Path] = (), cancelled: Cancelled
-) -> Generator[None, None, str]:
+) -> Generator[Progress | Notice, None, str]:
     """Write a result to a file that may exist (the file dialog has asked), and say where, of DICOM also whose it is.
 
     `series` are those that are open: the one that the run took in gives patient and study to a DICOM export.
     """
-    if not path.name.lower().endswith(DICOM_ENDINGS):
-        diffuscope.api.export.export(result, path, layer=layer, overwrite=True)
-        return str(path)
     opened = open_result(result)
-    source = source_of(opened, series)
-    diffuscope.api.export.export(result, path, layer=layer, overwrite=True, source=source)
-    return f"{path} ({told(opened, source)})"
-    yield
+    keeps = find_format(opened, path.name).keeps_source
+    source = source_of(opened, series) if keeps else None
+    events = diffuscope.api.export.export(result, path, layer=layer, overwrite=True, source=source)
+    done = yield from _until(cancelled, events)
+    return "" if done is None else f"{path} ({told(opened, source)})" if keeps else str(path)
+
+
+def _until(cancelled: Cancelled, events: Generator[Any, None, None]) -> Generator[Progress | Notice, None, Any]:
+    """Yield how far a job is, and return its last event; end it, and return None, where it is cancelled."""
+    with closing(events):
+        for event in events:
+            if not isinstance(event, Progress | Notice):
+                return event
+            if cancelled():
+                return None
+            yield event
+    return None

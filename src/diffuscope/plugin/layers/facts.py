@@ -9,6 +9,7 @@ from typing import Any
 import pint
 
 from diffuscope.errors import InputError
+from diffuscope.model.find import ModelInfo
 from diffuscope.ports.numbers import Option, Value
 from diffuscope.ports.raster import Raster
 from diffuscope.scans import Scan, open_scan
@@ -61,7 +62,7 @@ class ModelFacts:
     @property
     def takes_volumes(self) -> bool:
         """Whether its inputs are volumes, not slides."""
-        return self.inputs[0].spacing is not None
+        return self.inputs[0].axes == "zyx"
 
     @property
     def normalises(self) -> bool:
@@ -95,6 +96,24 @@ class SlideFacts:
     channel: int | None = None
     spacing: tuple[float, float, float] | None = None
     slices: int | None = None
+
+
+def model_facts(info: ModelInfo, name: str) -> ModelFacts:
+    """Return what a form needs to know of a model, which goes by a name or the path of its folder."""
+    card, declared = info.card, info.declared
+    return ModelFacts(
+        name=name,
+        title=card.title,
+        what_it_is=card.what_it_is,
+        what_it_is_not=card.what_it_is_not,
+        trained_on=card.trained_on,
+        system=info.stated.system,
+        inputs=declared.input_rasters,
+        presets={key: (preset.sampler, preset.steps) for key, preset in declared.presets.items()},
+        samplers=declared.samplers,
+        options=declared.options,
+        values=declared.values,
+    )
 
 
 def own_metadata(layer: Any) -> dict[str, Any]:

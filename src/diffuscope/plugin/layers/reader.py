@@ -17,12 +17,12 @@ from diffuscope.plugin.layers.volumes import label_layer, volume_layer
 from diffuscope.results.result import is_result, open_result
 from diffuscope.scans import Volume, open_input
 from diffuscope.scans.formats.rtstruct import find_rtstructs, is_rtstruct
-from diffuscope.scans.open_volume import FORMATS, is_volume
+from diffuscope.scans.formats.table import SHOWN
+from diffuscope.scans.open_volume import is_volume
 
 if TYPE_CHECKING:
     from diffuscope.scans import Scan
 
-ENDINGS = (".svs", ".tif", ".tiff", ".zarr", ".dcm", *FORMATS)
 #: Side of the piece of an image from which the contrast of a 16-bit or float image is taken.
 _PROBE = 512
 
@@ -63,7 +63,7 @@ def _volume_layers(volume: Volume) -> list[LayerTuple]:
 
 def _is_ours(path: str) -> bool:
     """Whether a path ends as what is read does, or is a folder with DICOM files."""
-    ends = path.lower().rstrip("/\\").endswith(ENDINGS)
+    ends = path.lower().rstrip("/\\").endswith(SHOWN)
     return ends or (Path(path).is_dir() and is_volume(Path(path)))
 
 

@@ -10,8 +10,8 @@ from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from diffuscope.engine.events import TileDone
 from diffuscope.errors import InputError
+from diffuscope.events import Notice, Progress
 from diffuscope.plugin.forms.evaluate_fields import EvaluateFields
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.process import Failed, Returned
@@ -43,7 +43,6 @@ class EvaluateWidget(QWidget):
         self.viewer = viewer
         self.phase = "idle"
         self._child = child
-        self._case = ""
         self._done: Reported | None = None
         # What the report that is shown was made of, whatever is typed since.
         self._asked: dict[str, Any] = {}
@@ -125,16 +124,12 @@ class EvaluateWidget(QWidget):
         if choose or not model.takes_volumes:
             self.fields.add_model(model, choose=choose)
 
-    def _on_progress(self, what: str | TileDone) -> None:
-        if isinstance(what, str):
-            self._case = what
-            self.bar.setRange(0, 0)
-        else:
-            self.bar.setRange(0, what.tiles)
-            self.bar.setValue(what.done)
-        tiles = f", {what.done} of {what.tiles} tiles" if isinstance(what, TileDone) else ""
+    def _on_progress(self, event: Progress | Notice) -> None:
+        if isinstance(event, Progress):
+            self.bar.setRange(0, 1000)
+            self.bar.setValue(round(1000 * event.done / event.total))
         if self.phase == "evaluating":
-            self._say(f"{self._case}{tiles}")
+            self._say(event.text if isinstance(event, Progress) else event.sentence)
 
     def _on_report(self, done: Reported | None) -> None:
         if done is None:

@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,10 +14,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diffuscope.errors import InputError
+from diffuscope.scans.contents import VolumeContents
+from diffuscope.scans.formats import itk
 from diffuscope.scans.lattice import Lattice
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+
+#: What a file has after so many bytes of its maker's.
+MAGIC, PREAMBLE = b"DICM", 128
 
 # Distances of slices and places beside the axis may differ by this part of a voxel: scanners round to a few digits.
 _EVEN = 0.02
@@ -72,7 +78,7 @@ def is_dicom(path: Path) -> bool:
     """Whether a file begins as DICOM files do."""
     try:
         with path.open("rb") as file:
-            return file.read(132)[128:] == b"DICM"
+            return file.read(PREAMBLE + len(MAGIC))[PREAMBLE:] == MAGIC
     except OSError:
         return False
 
@@ -80,6 +86,31 @@ def is_dicom(path: Path) -> bool:
 def holds_dicom(folder: Path) -> bool:
     """Whether a folder, or one inside it, has a DICOM file; of a very large one only the first files are looked at."""
     return any(is_dicom(file) for file in islice(_files(folder), _LOOKED_AT))
+
+
+def read_dicom(path: Path) -> VolumeContents:
+    """Contents of a DICOM series: its headers now, its voxels when they are asked for.
+
+    Parameters
+    ----------
+    path : Path
+        A folder, or any file of the series.
+
+    Raises
+    ------
+    InputError
+        As `read_series` does.
+    """
+    series = read_series(path)
+    return VolumeContents(
+        format=f"DICOM {series.modality}".strip(),
+        lattice=series.lattice,
+        dtype=itk.series_dtype(series.files[0], exact=series.exact),
+        load=partial(itk.read_series, series.files, exact=series.exact),
+        files=series.files,
+        channel=series.description or series.modality or "intensity",
+        series=series,
+    )
 
 
 def read_series(path: Path) -> Series:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
+from diffuscope.scans.contents import VolumeContents
 from diffuscope.scans.lattice import Lattice, Storage
-
-Loaded = NDArray[np.generic]
 
 _DTYPES = {
     "8-bit signed integer": np.int8,
@@ -29,15 +28,6 @@ _DTYPES = {
     # No scanner measures to 16 digits; half the memory.
     "64-bit float": np.float32,
 }
-
-
-def check_libraries(name: str) -> None:
-    """Refuse to open a volume without the libraries that read it."""
-    missing = [library for library in ("SimpleITK", "pydicom") if importlib.util.find_spec(library) is None]
-    if missing:
-        raise InputError(
-            f'{name} is a volume; to open it install {" and ".join(missing)}: pip install "diffuscope[volumes]".'
-        )
 
 
 class Voxels:
@@ -83,6 +73,20 @@ class Voxels:
         except RuntimeError as error:
             raise InputError(f"{self._name} cannot be read to its end ({_reason(error)}); copy it again.") from error
         return self._storage.show(stored.astype(self.dtype, copy=False))
+
+
+def read_volume_file(path: Path, format_name: str) -> VolumeContents:
+    """Contents of a NIfTI, NRRD or MetaImage file (`format_name`): its header now, its voxels when they are asked for.
+
+    Raises
+    ------
+    InputError
+        As `read_header` does.
+    """
+    lattice, dtype = read_header(path)
+    return VolumeContents(
+        format=format_name, lattice=lattice, dtype=dtype, load=partial(read_voxels, path), files=(path,)
+    )
 
 
 def read_header(path: Path) -> tuple[Lattice, np.dtype[Any]]:

@@ -7,10 +7,10 @@ from xml.etree import ElementTree as ET
 import tifffile
 
 from diffuscope.errors import InputError
+from diffuscope.scans.contents import Contents
 from diffuscope.scans.formats.tiff_level import is_rgb
 from diffuscope.scans.formats.tiff_series import associated, dropped_notice, largest, series_levels, tag_resolution
 from diffuscope.scans.physical import micrometres
-from diffuscope.scans.scan import Contents
 from diffuscope.scans.source import Cache
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import zarr
 
 from diffuscope.errors import InputError
+from diffuscope.scans.contents import Contents
 from diffuscope.scans.physical import micrometres
-from diffuscope.scans.scan import Contents
 from diffuscope.scans.source import Cache, Source
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import tifffile
 
 from diffuscope.errors import InputError
+from diffuscope.scans.contents import Contents
 from diffuscope.scans.formats.ome_tiff import read_ome
 from diffuscope.scans.formats.plain_tiff import read_plain
 from diffuscope.scans.formats.svs import read_svs
 from diffuscope.scans.formats.tiff_checks import check_directories
-from diffuscope.scans.scan import Contents
 
 # tifffile logs what is wrong with a damaged file; the user is told in one sentence. Handlers of the host still get it.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())

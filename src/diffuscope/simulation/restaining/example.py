@@ -16,6 +16,8 @@ from PIL import Image
 
 from diffuscope.cases.find import SIMULATED
 from diffuscope.errors import InputError
+from diffuscope.files.place import FOLDER, check_place
+from diffuscope.files.put import in_place_of
 from diffuscope.sample_data import sample_path
 from diffuscope.simulation.restaining.sources import Source, read_source
 from diffuscope.simulation.restaining.teacher import paint, prepare
@@ -64,8 +66,7 @@ def write_example(folder: Path) -> None:
     InputError
         The folder is not empty, or the slide has too few places with tissue.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} is not empty: choose another folder.")
+    check_place(folder, FOLDER, way_out="choose another folder")
     source = Source(file=SLIDE)
     he, ihc = other_laboratory(read_source(source, sample_path(), MPP))
     places = [
@@ -78,7 +79,13 @@ def write_example(folder: Path) -> None:
         raise InputError(f"{SLIDE} has only {len(places)} places with tissue.")
     # From above and from below, so that the two lie apart.
     chosen = [(place, "") for place in places[:PAIRS]] + [(place, "test") for place in places[-APART:]]
-    for key in ("he", "ihc"):
+    with in_place_of(folder, replace=False) as part:
+        _write(part, {"he": he, "ihc": ihc}, chosen)
+
+
+def _write(folder: Path, pair: dict[str, NDArray[np.uint8]], chosen: list[tuple[tuple[int, int], str]]) -> None:
+    """Write the crops at places, each with the part that it belongs to."""
+    for key in pair:
         (folder / "pairs" / key).mkdir(parents=True)
     with (folder / "pairs" / "cases.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
@@ -86,7 +93,7 @@ def write_example(folder: Path) -> None:
         for (y, x), part in chosen:
             name = f"y{y:04d}-x{x:04d}"
             window = np.s_[y : y + SIDE, x : x + SIDE]
-            for key, image in (("he", he), ("ihc", ihc)):
+            for key, image in pair.items():
                 Image.fromarray(image[window]).save(folder / "pairs" / key / f"{name}.png")
             table.writerow([name, name, part, f"he/{name}.png", f"ihc/{name}.png"])
     (folder / "pairs" / SIMULATED).write_text(

@@ -9,7 +9,6 @@ does on an animal.
 from __future__ import annotations
 
 import csv
-import shutil
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +21,8 @@ from numpy.typing import NDArray
 
 from diffuscope.cases.find import SIMULATED, TABLE
 from diffuscope.errors import InputError
+from diffuscope.files.place import FILE, FOLDER, check_place
+from diffuscope.files.put import in_place_of
 from diffuscope.simulation.tumour import (
     BREAST,
     MPP,
@@ -97,11 +98,8 @@ def write_cohort(folder: Path, plan: Plan, *, workers: int = 1) -> int:
     InputError
         The folder exists, or the plan cannot be simulated.
     """
-    if folder.exists():
-        raise InputError(f"{folder} exists already: choose another folder.")
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    try:
+    check_place(folder, FOLDER, way_out="choose another folder")
+    with in_place_of(folder, replace=False) as part:
         for key in CHANNELS:
             (part / key).mkdir(parents=True)
         drawn = _drawn(plan)
@@ -116,9 +114,6 @@ def write_cohort(folder: Path, plan: Plan, *, workers: int = 1) -> int:
             table.writeheader()
             table.writerows(rows)
         (part / SIMULATED).write_text(f"{_NOTE} {plan}\n", encoding="utf-8")
-        part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return len(rows)
 
 
@@ -128,10 +123,17 @@ def write_sample(path: Path) -> None:
     Parameters
     ----------
     path : Path
-        File, ``.ome.tif``; replaced where it exists.
+        File to make, ``.ome.tif``.
+
+    Raises
+    ------
+    InputError
+        It exists, or cannot be written.
     """
+    check_place(path, FILE, way_out="choose another name")
     field = simulate_field(draw_animal(BREAST, seed=SAMPLE_SEED, number=0), 0, size=SAMPLE_SIDE)
-    write_image(path, np.stack([getattr(field, key) for key in CHANNELS]), list(CHANNELS.values()))
+    with in_place_of(path, replace=False) as part:
+        write_image(part, np.stack([getattr(field, key) for key in CHANNELS]), list(CHANNELS.values()))
 
 
 def write_image(path: Path, planes: NDArray[np.uint8], channels: list[str]) -> None:

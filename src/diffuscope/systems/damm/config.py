@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from diffuscope.systems.damm.variants.config import Variant, modern
+
 # Channels of the U-Nets' levels, finest first; latents are coarse already and leave the first out.
 WIDTHS: dict[str, tuple[int, ...]] = {
     # The channels of the backbone are not stated; these are those of the other systems.
@@ -73,6 +75,8 @@ def _named(value: Any) -> Any:
 
 
 Named = Annotated[Modality, BeforeValidator(_named)]
+VESSELS = Modality(key="vessels", name="vessels (CD31)", scale="percentile", colormap="red")
+NUCLEI = Modality(key="nuclei", name="nuclei (DAPI)", scale="percentile", colormap="blue")
 
 
 class DammConfig(BaseModel):
@@ -81,14 +85,11 @@ class DammConfig(BaseModel):
     Attributes
     ----------
     main : Modality
-        Input of the uni-modal branch (paper: vessels, CD31).
+        Input of the uni-modal branch (paper: vessels, CD31; its table 4 tries the nuclei).
     auxiliaries : tuple of Modality
         Inputs of the multi-modal branch, at least one (paper: nuclei, DAPI); several are channels of one image.
     output : Modality
         What is predicted.
-    uni : str
-        Key of the input that the uni-modal branch gets; empty: that of `main`. Another one changes places with
-        `main` (paper's table 4 tries the nuclei).
     size : {"paper", "small", "tiny"}
         Channels, see `WIDTHS`.
     space : {"pixel", "latent"}
@@ -109,27 +110,12 @@ class DammConfig(BaseModel):
         A step costs as much as one of `draws` times as many examples.
     early_feedback : bool
         Whether the feedback trains U during the warm-up, too, though attention does not use it yet.
-    reduction : int
-        r of the fusion's channel attention (official code: 16).
-    mmfm : bool
-        False: the features are concatenated and brought to C channels, without attention weights.
     norm : {"channel", "group"}
         In the U-Nets' blocks: each px over its channels, or a whole tile in groups of channels, and what U is computed
         from by a batch norm. What is rare and bright in a tile, and tells that two channels do not belong together, is
         seen by the second alone.
-    attention : {"uncertain", "plain", "none"}
-        At the bottleneck: uncertainty-aware cross-attention, plain cross-attention, or none.
-    uncertainty : {"auxiliary", "main"}
-        Whose feature U is computed from: the multi-modal stream's (paper), or the main one's (official code).
-    agreement : bool
-        Whether U also hangs on one logit a tile that a small network finds in the inputs alone; not in the paper.
-    dammp : bool
-        False: both losses are always summed and the multi-modal branch always counts.
-    error : {"l2", "l1"}
-        Of ε: mean squared (paper) or absolute (official code).
-    loss_weighting : {"epsilon", "velocity"}
-        ``"epsilon"``: the paper's unweighted error of ε. ``"velocity"``: that of the velocity, i.e. divided by ᾱ_t
-        (l2) or √ᾱ_t (l1), without which a sampler of a few steps begins where nothing was trained.
+    variant : Variant
+        Parts left out, exchanged or added; the default is the method.
     mpp : float
         µm per pixel of training and of running; of volumes it follows from `spacing`.
     spacing : tuple of (float or None, float, float), optional
@@ -141,12 +127,9 @@ class DammConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    main: Named = Modality(key="vessels", name="vessels (CD31)", scale="percentile", colormap="red")
-    auxiliaries: tuple[Named, ...] = Field(
-        default=(Modality(key="nuclei", name="nuclei (DAPI)", scale="percentile", colormap="blue"),), min_length=1
-    )
+    main: Named = VESSELS
+    auxiliaries: tuple[Named, ...] = Field(default=(NUCLEI,), min_length=1)
     output: Named = Modality(key="nanoparticles", name="nanoparticles", colormap="green")
-    uni: str = ""
     size: Literal["paper", "small", "tiny"] = "small"
     space: Literal["pixel", "latent"] = "pixel"
     T: int = Field(default=1000, ge=2)
@@ -156,15 +139,8 @@ class DammConfig(BaseModel):
     warmup: int = Field(default=0, ge=0)
     draws: int = Field(default=4, ge=1)
     early_feedback: bool = False
-    reduction: int = Field(default=16, ge=1)
-    mmfm: bool = True
     norm: Literal["channel", "group"] = "channel"
-    attention: Literal["uncertain", "plain", "none"] = "uncertain"
-    uncertainty: Literal["auxiliary", "main"] = "auxiliary"
-    agreement: bool = False
-    dammp: bool = True
-    error: Literal["l2", "l1"] = "l2"
-    loss_weighting: Literal["epsilon", "velocity"] = "velocity"
+    variant: Variant = Variant()
     mpp: float = Field(default=1.0, gt=0.0)
     spacing: tuple[float | None, float, float] | None = None
     patch: int = Field(default=128, ge=32)
@@ -172,10 +148,11 @@ class DammConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _read(cls, given: Any) -> Any:
-        """Take the µm/px from the spacing; leave out what models of before say of how they were trained."""
-        if isinstance(given, dict):
-            given = {key: value for key, value in given.items() if key != "stage"}
-        if isinstance(given, dict) and given.get("spacing") is not None and "mpp" not in given:
+        """Read what was written before in today's form; take the µm/px from the spacing."""
+        if not isinstance(given, dict):
+            return given
+        given = modern({"main": VESSELS, "auxiliaries": (NUCLEI,)} | given)
+        if given.get("spacing") is not None and "mpp" not in given:
             return given | {"mpp": 1000.0 * given["spacing"][-1]}
         return given
 
@@ -184,12 +161,8 @@ class DammConfig(BaseModel):
         keys = [one.key for one in (self.main, *self.auxiliaries, self.output)]
         if len(set(keys)) < len(keys):
             raise ValueError(f"main, auxiliaries and output need keys that differ, not {', '.join(keys)}")
-        if self.uni and self.uni not in keys[:-1]:
-            raise ValueError(f"uni must be one of the inputs {', '.join(keys[:-1])}, not {self.uni}")
-        if self.attention != "uncertain" and (self.dammp or self.lambda_dfl):
-            raise ValueError("without uncertainty there is no divergence to decide by: set dammp: false, lambda_dfl: 0")
-        if self.agreement and self.attention != "uncertain":
-            raise ValueError("agreement is a part of the uncertainty: leave it out, or set attention: uncertain")
+        if self.variant.attention != "uncertain" and self.lambda_dfl:
+            raise ValueError("without uncertainty there is no divergence to feed back to: set lambda_dfl: 0")
         if self.spacing is not None and abs(self.mpp - 1000.0 * self.spacing[-1]) > 1e-6 * self.mpp:
             raise ValueError(f"mpp {self.mpp:g} is not the {self.spacing[-1]:g} mm of spacing: leave mpp out")
         if self.patch % (4 * self.reach):
@@ -217,8 +190,6 @@ class DammConfig(BaseModel):
         return int(self.factor * 2 ** (len(self.widths) - 1))
 
     @property
-    def branches(self) -> tuple[Modality, tuple[Modality, ...]]:
-        """The input of the uni-modal branch, and those that only the multi-modal one sees."""
-        inputs = (self.main, *self.auxiliaries)
-        alone = next(one for one in inputs if one.key == (self.uni or self.main.key))
-        return alone, tuple(one for one in inputs if one.key != alone.key)
+    def shape(self) -> tuple[int, int, int, tuple[int, ...]]:
+        """Channels of x_t, y_v and y_n, and of the U-Nets' levels."""
+        return self.channels, self.channels, self.channels * len(self.auxiliaries), self.widths

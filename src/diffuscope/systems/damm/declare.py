@@ -11,7 +11,7 @@ from diffuscope.systems.damm.config import DammConfig
 
 def declare(config: DammConfig) -> Declaration:
     """Of DAMM-Diffusion: one image from others, on slides or slice by slice, and what it decided on the way."""
-    uncertain = config.attention == "uncertain"
+    uncertain = config.variant.attention == "uncertain"
     return Declaration(
         task="nanoparticle distribution" if config.spacing is None else "modality translation",
         inputs=tuple(outputs.taken(one, config) for one in (config.main, *config.auxiliaries)),
@@ -22,7 +22,7 @@ def declare(config: DammConfig) -> Declaration:
         },
         samplers=SAMPLERS,
         values=(outputs.DIVERGENCE, outputs.BRANCH) if uncertain else (),
-        options=(outputs.gamma(config),) if uncertain and config.dammp else (),
+        options=(outputs.gamma(config),) if config.variant.dammp else (),
         tile=config.patch,
         overlap=config.patch // 4,
         patch=config.patch,

@@ -77,41 +77,22 @@ class MMFM(nn.Module):
     width : int
         C, channels of either feature and of the result.
     reduction : int
-        r of Eq. 7.
+        r of Eq. 7 (official code: 16).
     """
 
-    def __init__(self, width: int, reduction: int) -> None:
+    def __init__(self, width: int, *, reduction: int = 16) -> None:
         super().__init__()
         self.main = SpatialWeights(width)
         self.auxiliary = SpatialWeights(width)
         self.channels = ChannelWeights(2 * width, reduction)
         self.compress = nn.Conv2d(2 * width, width, 1)
-        _begin_as_mean(self.compress, 2.0)
+        begin_as_mean(self.compress, 2.0)
 
     def forward(self, main: Tensor, auxiliary: Tensor) -> Tensor:
-        """Fuse two features (n, C, h, w) into one."""
-        weighted = [self.main(main) * main, self.auxiliary(auxiliary) * auxiliary]
-        joined = torch.cat(weighted, dim=1)
-        return self.compress(self.channels(joined) * joined)
-
-
-class Concatenation(nn.Module):
-    """Conv_1×1([v, n]): what is left of `MMFM` without its weights, for the ablation.
-
-    Parameters
-    ----------
-    width : int
-        C, channels of either feature and of the result.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.compress = nn.Conv2d(2 * width, width, 1)
-        _begin_as_mean(self.compress, 0.5)
-
-    def forward(self, main: Tensor, auxiliary: Tensor) -> Tensor:
-        """Fuse two features (n, C, h, w) into one."""
-        return self.compress(torch.cat([main, auxiliary], dim=1))
+        """Fuse two features v, n (n, C, h, w) into one."""
+        # f_sp = [w_v ⊗ v, w_n ⊗ n] with Eq. 6, f_se = w_se ⊙ f_sp with Eq. 7.
+        f = torch.cat([self.main(main) * main, self.auxiliary(auxiliary) * auxiliary], dim=1)
+        return self.compress(self.channels(f) * f)
 
 
 def _begin_at_half(layers: nn.Sequential) -> None:
@@ -121,7 +102,7 @@ def _begin_at_half(layers: nn.Sequential) -> None:
     nn.init.zeros_(norm.weight)
 
 
-def _begin_as_mean(convolution: nn.Conv2d, gain: float) -> None:
+def begin_as_mean(convolution: nn.Conv2d, gain: float) -> None:
     """Let a 1×1 convolution 2C → C begin as `gain` times the sum of its two halves."""
     identity = torch.eye(convolution.out_channels)
     convolution.weight.data.copy_(gain * torch.cat([identity, identity], dim=1)[:, :, None, None])

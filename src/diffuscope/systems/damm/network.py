@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Literal
 
@@ -11,12 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from diffuscope.networks.blocks import ChannelNorm, GroupNorm, ResidualBlock, TimeEmbedding, Upsample, downsample
-from diffuscope.systems.damm.agreement import Agreement
 from diffuscope.systems.damm.loss import divergence
-from diffuscope.systems.damm.mmfm import MMFM, Concatenation
+from diffuscope.systems.damm.mmfm import MMFM
 from diffuscope.systems.damm.uafm import UAFM
 
 Norm = Literal["channel", "group"]
+#: What `Encoded` has, as plain tensors.
+Plain = tuple[list[Tensor], list[Tensor], Tensor, Tensor]
 # As many as the narrowest level of the smallest network has channels.
 _GROUPS = 8
 
@@ -129,18 +131,10 @@ class UMMNetwork(nn.Module):
         Channels of x_t, y_v and y_n.
     widths : sequence of int
         Channels of each level, finest first.
-    reduction : int
-        r of `MMFM`.
-    mmfm : bool
-        False: `Concatenation` in its place.
-    attention : {"uncertain", "plain", "none"}
-        At the bottleneck.
-    uncertainty : {"auxiliary", "main"}
-        As of `UAFM`.
-    agreement : bool
-        Whether U also hangs on an `Agreement` of y_v and y_n.
     norm : {"channel", "group"}
         In the blocks of both U-Nets (see `make_norm`); with ``"group"`` U has a batch norm of its own (see `UAFM`).
+    fuse, attend : callable
+        From a width to what fuses there, and to what attends at the bottleneck.
     """
 
     def __init__(
@@ -150,86 +144,70 @@ class UMMNetwork(nn.Module):
         auxiliary: int,
         widths: Sequence[int],
         *,
-        reduction: int,
-        mmfm: bool = True,
-        attention: Literal["uncertain", "plain", "none"] = "uncertain",
-        uncertainty: Literal["auxiliary", "main"] = "auxiliary",
-        agreement: bool = False,
         norm: Norm = "channel",
+        fuse: Callable[[int], nn.Module] = MMFM,
+        attend: Callable[[int], UAFM] | None = None,
     ) -> None:
         super().__init__()
         time_width = 4 * widths[0]
         self.embed = TimeEmbedding(time_width)
         self.unimodal = Stream(outputs + main, outputs, widths, time_width, norm)
         self.multimodal = Stream(outputs + auxiliary, outputs, widths, time_width, norm)
-        self.fusion = nn.ModuleList(
-            MMFM(width, reduction) if mmfm else Concatenation(width) for width in (widths[0], *widths)
-        )
-        self.attention = (
-            None
-            if attention == "none"
-            else UAFM(
-                widths[-1],
-                uncertainty=uncertainty if attention == "uncertain" else "none",
-                batch_norm=norm == "group",
-            )
-        )
-        self.agreement = Agreement(main + auxiliary, widths[:-1]) if agreement else None
+        self.fusion = nn.ModuleList(fuse(width) for width in (widths[0], *widths))
+        attend = attend or partial(UAFM, batch_norm=norm == "group")
+        self.attention = attend(widths[-1])
 
-    def tells_divergence(self) -> tuple[nn.Module, ...]:
-        """Return what U hangs on and the branches do not: W_n with its norm, and the agreement."""
-        own = () if self.attention is None else (self.attention.source_norm, self.attention.uncertainty)
-        return tuple(one for one in (*own, self.agreement) if one is not None)
+    def tells_divergence(self) -> nn.ModuleList:
+        """Return what d hangs on and the branches do not."""
+        return nn.ModuleList(self.attention.tells_uncertainty())
 
     def branches(self) -> tuple[nn.Module, ...]:
         """Return all else: both U-Nets and their fusion."""
-        fused = self.attention
-        attention = () if fused is None else (fused.norm, fused.query, fused.key, fused.value, fused.project)
+        own = self.attention.tells_uncertainty()
+        attention = (one for one in self.attention.children() if one not in own)
         return self.embed, self.unimodal, self.multimodal, self.fusion, *attention
 
     def compiled_parts(self) -> tuple[nn.Module, ...]:
         """Return the modules that are called at every evaluation (see `System.compiled_parts`)."""
-        attention = () if self.attention is None else (self.attention,)
-        return self, self.unimodal.decoder, self.multimodal.decoder, *attention
+        return self, self.unimodal.decoder, self.multimodal.decoder, self.attention
 
-    def agree(self, main: Tensor, auxiliary: Tensor) -> Tensor | None:
-        """Return what `encode` takes as agreement, of y_v and y_n (n, c, h, w): the same for every x_t."""
-        return None if self.agreement is None else self.agreement(main, auxiliary)
+    def conditions(self, main: Tensor, auxiliary: Tensor) -> tuple[Tensor, ...]:
+        """Return what `encode` takes of y_v and y_n (n, c, h, w): the same for every x_t, so once a tile."""
+        return main, auxiliary
 
-    def encode(
-        self, x: Tensor, main: Tensor, auxiliary: Tensor, time: Tensor, agreement: Tensor | None = None
-    ) -> Encoded:
+    def encode(self, x: Tensor, time: Tensor, *conditions: Tensor) -> Encoded:
         """Evaluate both encoders.
 
         Parameters
         ----------
-        x, main, auxiliary : Tensor of shape (n, c, h, w)
-            x_t, y_v, y_n.
+        x : Tensor of shape (n, c, h, w)
+            x_t.
         time : Tensor of shape (n,) or (1,)
             t / T.
-        agreement : Tensor of shape (n, 1, 1, 1), optional
-            From `agree`.
+        *conditions : Tensor
+            From `conditions`.
         """
-        return Encoded(*self(x, main, auxiliary, time, agreement))
+        return Encoded(*self(x, time, *conditions))
 
-    def forward(
-        self, x: Tensor, main: Tensor, auxiliary: Tensor, time: Tensor, agreement: Tensor | None = None
-    ) -> tuple[list[Tensor], list[Tensor], Tensor, Tensor]:
+    def forward(self, x: Tensor, time: Tensor, main: Tensor, auxiliary: Tensor) -> Plain:
         """Return what `encode` returns as plain tensors: a module's call is what can be compiled."""
+        features, fused, embedding = self.streams(x, time, main, auxiliary)
+        return features, fused, self.attention.uncertain(fused[-1]), embedding
+
+    def streams(
+        self, x: Tensor, time: Tensor, main: Tensor, auxiliary: Tensor
+    ) -> tuple[list[Tensor], list[Tensor], Tensor]:
+        """Return both encoders' features, woven level by level, and the embedding of t."""
         embedding = self.embed(time)
-        u = self.unimodal.stem(torch.cat([x, main], dim=1))
-        m = self.fusion[0](u, self.multimodal.stem(torch.cat([x, auxiliary], dim=1)))
+        v = self.unimodal.stem(torch.cat([x, main], dim=1))
+        n = self.fusion[0](v, self.multimodal.stem(torch.cat([x, auxiliary], dim=1)))
         features, fused = [], []
         for level in range(len(self.unimodal.blocks)):
-            u = self.unimodal.encode(u, level, embedding)
-            m = self.fusion[level + 1](u, self.multimodal.encode(m, level, embedding))
-            features.append(u)
-            fused.append(m)
-        if self.attention is None:
-            uncertainty = torch.zeros_like(m[:, :1], dtype=torch.promote_types(m.dtype, torch.float32))
-        else:
-            uncertainty = self.attention.uncertain(u, m, agreement)
-        return features, fused, uncertainty, embedding
+            v = self.unimodal.encode(v, level, embedding)
+            n = self.fusion[level + 1](v, self.multimodal.encode(n, level, embedding))
+            features.append(v)
+            fused.append(n)
+        return features, fused, embedding
 
     def decode_unimodal(self, encoded: Encoded) -> Tensor:
         """Return the raw output (n, outputs, h, w) of the uni-modal branch."""
@@ -237,9 +215,8 @@ class UMMNetwork(nn.Module):
 
     def decode_multimodal(self, encoded: Encoded, *, plain: bool = False) -> Tensor:
         """Return the raw output (n, outputs, h, w) of the multi-modal branch; `plain`: as if U were 0 everywhere."""
-        bottleneck, u = encoded.fused[-1], encoded.uncertainty
-        if self.attention is not None:
-            bottleneck = self.attention(encoded.main[-1], bottleneck, torch.zeros_like(u) if plain else u)
+        u = torch.zeros_like(encoded.uncertainty) if plain else encoded.uncertainty
+        bottleneck = self.attention(encoded.main[-1], encoded.fused[-1], u)
         return self.multimodal.decoder(bottleneck, encoded.fused, encoded.embedding)
 
     def decode(self, encoded: Encoded, multimodal: Tensor) -> Tensor:

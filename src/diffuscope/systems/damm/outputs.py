@@ -26,7 +26,7 @@ def made(config: DammConfig) -> tuple[Raster, ...]:
     low, high = output.range
     main = _map(output, mpp, dtype="float32", name=f"predicted {output.title}")
     ports = [replace(main, scale=output.scale)]
-    if config.attention == "uncertain":
+    if config.variant.attention == "uncertain":
         # 4 significant digits: 8 px of 1 mm are 8000 µm.
         told = f"attention uncertainty U, one value per {config.reach} px = {config.reach * mpp:.4g} µm"
         ports.append(_measure(told, MEAN_U, mpp, top=1.0, colormap="magma"))
@@ -36,7 +36,7 @@ def made(config: DammConfig) -> tuple[Raster, ...]:
 
 def gamma(config: DammConfig) -> Option:
     """Return γ as a run may set it."""
-    helpers = ", ".join(one.title for one in config.branches[1])
+    helpers = ", ".join(one.title for one in config.auxiliaries)
     return Option(
         name="γ: multi-modal where d ≤ γ",
         key="gamma",

@@ -20,7 +20,7 @@ from diffuscope.systems.base import Estimate, Noise, Tiled
 from diffuscope.systems.damm import outputs
 from diffuscope.systems.damm.config import ENCODER_WIDTHS, LATENT_CHANNELS, DammConfig, Modality
 from diffuscope.systems.damm.declare import declare
-from diffuscope.systems.damm.loss import divergence_feedback, gated_loss
+from diffuscope.systems.damm.loss import absolute_error, divergence_feedback, gated_loss, squared_error
 from diffuscope.systems.damm.network import Encoded, UMMNetwork
 
 
@@ -45,21 +45,10 @@ class Damm(Tiled):
     def __init__(self, config: DammConfig) -> None:
         super().__init__(declare(config))
         self.config = config
-        self.alone, self.others = config.branches
-        channels = config.channels
-        self.network = UMMNetwork(
-            channels,
-            channels,
-            channels * len(self.others),
-            config.widths,
-            reduction=config.reduction,
-            mmfm=config.mmfm,
-            attention=config.attention,
-            uncertainty=config.uncertainty,
-            agreement=config.agreement,
-            norm=config.norm,
-        )
-        modalities = (self.alone, *self.others, config.output) if config.space == "latent" else ()
+        # γ of training; a run may set another one.
+        self.gamma = config.gamma
+        self.network = self._network()
+        modalities = (config.main, *config.auxiliaries, config.output) if config.space == "latent" else ()
         self.autoencoders = nn.ModuleDict(
             {one.key: Autoencoder(1, LATENT_CHANNELS[config.size], ENCODER_WIDTHS[config.size]) for one in modalities}
         )
@@ -72,11 +61,14 @@ class Damm(Tiled):
         self.register_load_state_dict_post_hook(_forget_warmth)  # type: ignore[no-untyped-call]
         self.begin()
 
+    def _network(self) -> UMMNetwork:
+        return UMMNetwork(*self.config.shape, norm=self.config.norm)
+
     def parts(self) -> dict[str, tuple[nn.Module, ...]]:
         """Both branches with what fuses them, what U alone hangs on, and in latent space the autoencoders."""
         return {
             "branches": self.network.branches(),
-            "divergence": self.network.tells_divergence(),
+            "divergence": tuple(self.network.tells_divergence()),
             "autoencoders": tuple(self.autoencoders.values()),
         }
 
@@ -123,19 +115,20 @@ class Damm(Tiled):
         config, alone = self.config, self.objective == "divergence"
         warm = not alone and self._warms_up()
         d, wrong, a = self._evaluated(batch, generator, plain=warm)
-        unimodal, multimodal = (self._error(one, a) for one in wrong)
-        gates = config.dammp and not warm
+        unimodal, multimodal = (self._error(one, a) for one in wrong)  # Eqs. 4 and 5
+        # In the warm-up both branches count.
+        gamma = 1.0 if warm else self.gamma
         if self.training:
-            total = gated_loss(unimodal, multimodal, d, config.gamma) if gates else unimodal + multimodal
+            total = gated_loss(unimodal, multimodal, d, gamma)  # Eq. 11
         else:
-            total = torch.where(d <= config.gamma, multimodal, unimodal) if gates else multimodal
+            total = torch.where(d <= gamma, multimodal, unimodal)  # Eq. 15
         terms = {"unimodal": unimodal.mean(), "multimodal": multimodal.mean()}
-        if config.attention == "uncertain" and (config.early_feedback or not warm):
+        if self._feeds_back(warm=warm):
             drawn = (*self._distances(wrong, a), d.reshape(-1, config.draws))
-            feedback = divergence_feedback(*drawn, gamma=config.gamma, alpha=config.alpha).flatten()
+            feedback = divergence_feedback(*drawn, gamma=config.gamma, alpha=config.alpha).flatten()  # Eqs. 12 and 13
             terms |= {"feedback": feedback.mean(), "divergence": d.mean()}
             if self.training:
-                total = feedback if alone else total + config.lambda_dfl * feedback
+                total = feedback if alone else total + config.lambda_dfl * feedback  # Eq. 14
         return {"loss": total.mean(), **terms}
 
     def distances(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -152,13 +145,12 @@ class Damm(Tiled):
         The option ``gamma`` takes the place of the γ of training.
         """
         config = self.config
-        main, auxiliary = self._conditions(inputs)
-        agreement = self.network.agree(main, auxiliary)
-        gamma = settings.options.get("gamma", config.gamma)
+        conditions = self.network.conditions(*self._conditions(inputs))
+        gamma = settings.options.get("gamma", self.gamma)
         evaluated: list[tuple[Encoded, Tensor]] = []
 
         def predict(x: Tensor, time: Tensor, alpha_bar: Tensor) -> Tensor:
-            encoded = self.network.encode(x, main, auxiliary, time, agreement)
+            encoded = self.network.encode(x, time, *conditions)
             multimodal = self.choose(encoded.divergence, gamma)
             evaluated[:] = [(encoded, multimodal)]
             return read_velocity(self.network.decode(encoded, multimodal), x, alpha_bar)
@@ -180,10 +172,8 @@ class Damm(Tiled):
             pictures.append(picture.cpu())
         drawn = torch.stack(pictures)
         spread = drawn.std(dim=0, correction=1) if len(drawn) > 1 else torch.full_like(drawn[0], torch.nan)
-        found = {config.output.key: drawn.mean(dim=0), outputs.SPREAD: spread}
-        if config.attention == "uncertain":
-            found[outputs.MEAN_U] = F.interpolate(uncertainty / total, scale_factor=float(config.reach), mode="nearest")
-        return found
+        mean = F.interpolate(uncertainty / total, scale_factor=float(config.reach), mode="nearest")
+        return {config.output.key: drawn.mean(dim=0), outputs.SPREAD: spread, outputs.MEAN_U: mean}
 
     def choose(self, d: Tensor, gamma: float) -> Tensor:
         """Return for which tiles the multi-modal branch counts (DAMMP, paper Eq. 15).
@@ -195,7 +185,7 @@ class Damm(Tiled):
         gamma : float
             γ.
         """
-        return d <= gamma if self.config.dammp else torch.ones_like(d, dtype=torch.bool)
+        return d <= gamma
 
     def _evaluated(
         self, batch: Mapping[str, Tensor], generator: torch.Generator, *, plain: bool
@@ -207,14 +197,14 @@ class Damm(Tiled):
             clean = self._latents(config.output, batch[config.output.key])
         main, auxiliary, clean = (one.repeat_interleave(config.draws, dim=0) for one in (main, auxiliary, clean))
         noisy, noise, time, a = corrupt(clean, self.get_buffer("alpha_bar"), generator)
-        encoded = network.encode(noisy, main, auxiliary, time, network.agree(main, auxiliary))
+        encoded = network.encode(noisy, time, *network.conditions(main, auxiliary))
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.objective == "diffusion"):
             raw = (network.decode_unimodal(encoded), network.decode_multimodal(encoded, plain=plain))
         return encoded.divergence, [read_velocity(one, noisy, a) - noise for one in raw], a
 
     def _distances(self, wrong: list[Tensor], alpha_bar: Tensor) -> list[Tensor]:
         """Return the mean absolute error (n, draws) of each branch, weighted as the loss is."""
-        means = [self._weighted(one.abs().mean(dim=(1, 2, 3)), alpha_bar.sqrt()) for one in wrong]
+        means = [self._distance(one, alpha_bar) for one in wrong]
         return [one.reshape(-1, self.config.draws) for one in means]
 
     def _warms_up(self) -> bool:
@@ -228,20 +218,22 @@ class Damm(Tiled):
         trained += 1
         return self._warm
 
-    def _error(self, wrong: Tensor, alpha_bar: Tensor) -> Tensor:
-        """Return the (weighted) error of ε of each example (n,)."""
-        if self.config.error == "l2":
-            return self._weighted(wrong.square().mean(dim=(1, 2, 3)), alpha_bar)
-        return self._weighted(wrong.abs().mean(dim=(1, 2, 3)), alpha_bar.sqrt())
+    def _feeds_back(self, *, warm: bool) -> bool:
+        """Whether the feedback trains U at this step."""
+        return self.config.early_feedback or not warm
 
-    def _weighted(self, error: Tensor, scale: Tensor) -> Tensor:
-        """Return an error of ε (n,), or that of the velocity, which is larger by 1 / scale."""
-        return error / scale if self.config.loss_weighting == "velocity" else error
+    def _error(self, wrong: Tensor, alpha_bar: Tensor) -> Tensor:
+        """Return the error of ε of each example (n,)."""
+        return squared_error(wrong, alpha_bar)
+
+    def _distance(self, wrong: Tensor, alpha_bar: Tensor) -> Tensor:
+        """Return the absolute error of ε of each example (n,)."""
+        return absolute_error(wrong, alpha_bar)
 
     def _reconstruction(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Mean absolute error of each modality's autoencoder, images in [−1, 1]."""
-        terms = {}
-        for one in (self.alone, *self.others, self.config.output):
+        config, terms = self.config, {}
+        for one in (config.main, *config.auxiliaries, config.output):
             image = normalised(batch[one.key], one)
             autoencoder = self._autoencoder(one)
             terms[one.key] = F.l1_loss(autoencoder.decode(autoencoder.encode(image)).float(), image)
@@ -249,8 +241,9 @@ class Damm(Tiled):
 
     def _conditions(self, images: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Return y_v, and y_n of all auxiliaries, where diffusion takes place; once a tile."""
-        main = self._latents(self.alone, images[self.alone.key])
-        return main, torch.cat([self._latents(one, images[one.key]) for one in self.others], dim=1)
+        config = self.config
+        main = self._latents(config.main, images[config.main.key])
+        return main, torch.cat([self._latents(one, images[one.key]) for one in config.auxiliaries], dim=1)
 
     def _latents(self, modality: Modality, image: Tensor) -> Tensor:
         scaled = normalised(image, modality)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -32,7 +30,7 @@ def uncertain_attention(query: Tensor, key: Tensor, value: Tensor, uncertainty: 
 
 
 class UAFM(nn.Module):
-    """X_n + W_o · UACA(Q, K, V, U) with Q = W_q X_v, K = W_k X_n, V = W_v X_n and U = σ(W_n X_n).
+    """X_n + W_o · UACA(Q, K, V, U) with Q = W_q X_v, K = W_k X_n, V = W_v X_n and U = σ(W_n X_n) (Eq. 10).
 
     Decisions, where the paper is silent: σ brings U into (0, 1), which 1 − U needs; X_v and X_n are normalised over
     their channels first, and the result is added to X_n through W_o, zero before training, as attention blocks in
@@ -42,49 +40,48 @@ class UAFM(nn.Module):
     ----------
     width : int
         C, channels of the features.
-    uncertainty : {"auxiliary", "main", "none"}
-        What U is computed from: X_n (paper); X_v, as in the official code, whose confidence σ(W x) is 1 − σ(−W x);
-        or nothing, plain cross-attention.
     batch_norm : bool
         U = σ(W_n B(X_n)), B batch norm, instead of channels normalised node by node. Most of X_n is the same in all
         tiles, so that logits of it are, too, and W_n learns slowly; B takes that away and leaves what differs.
     """
 
-    def __init__(
-        self, width: int, *, uncertainty: Literal["auxiliary", "main", "none"], batch_norm: bool = False
-    ) -> None:
+    def __init__(self, width: int, *, batch_norm: bool = False) -> None:
         super().__init__()
-        self.source = uncertainty
         self.norm = ChannelNorm()
-        self.source_norm = nn.BatchNorm2d(width) if batch_norm and uncertainty != "none" else ChannelNorm()
+        self.source_norm = nn.BatchNorm2d(width) if batch_norm else ChannelNorm()
         self.query = nn.Conv2d(width, width, 1, bias=False)
         self.key = nn.Conv2d(width, width, 1, bias=False)
         self.value = nn.Conv2d(width, width, 1, bias=False)
-        self.uncertainty = None if uncertainty == "none" else nn.Conv2d(width, 1, 1, bias=False)
+        self.uncertainty = nn.Conv2d(width, 1, 1, bias=False)
         self.project = nn.Conv2d(width, width, 1)
         nn.init.zeros_(self.project.weight)
         nn.init.zeros_(self.project.bias)  # type: ignore[arg-type]
 
-    def uncertain(self, main: Tensor, auxiliary: Tensor, agreement: Tensor | None = None) -> Tensor:
-        """Return U (n, 1, h, w), strictly inside (0, 1), of features (n, C, h, w); 0 of plain cross-attention.
+    def tells_uncertainty(self) -> tuple[nn.Module, ...]:
+        """Return what U hangs on and the attention does not: W_n with its norm."""
+        return self.source_norm, self.uncertainty
 
-        `agreement` (n, 1, 1, 1), where given, is added to the logits.
-        """
-        if self.uncertainty is None:
-            return torch.zeros_like(auxiliary[:, :1], dtype=_full(auxiliary))
-        source = auxiliary if self.source == "auxiliary" else main
-        with torch.autocast(source.device.type, enabled=False):
-            logits = self.uncertainty(self.source_norm(source.to(_full(source))))
-            logits = logits if agreement is None else logits + agreement
-        return _EPS + (1.0 - 2.0 * _EPS) * torch.sigmoid(logits)
+    def logits(self, auxiliary: Tensor) -> Tensor:
+        """Return W_n X_n (n, 1, h, w) of X_n (n, C, h, w), the logits of U."""
+        with torch.autocast(auxiliary.device.type, enabled=False):
+            return self.uncertainty(self.source_norm(auxiliary.to(in_full(auxiliary))))
+
+    def uncertain(self, auxiliary: Tensor) -> Tensor:
+        """Return U (n, 1, h, w), strictly inside (0, 1), of X_n (n, C, h, w)."""
+        return strictly_inside(self.logits(auxiliary))
 
     def forward(self, main: Tensor, auxiliary: Tensor, uncertainty: Tensor) -> Tensor:
         """Return the fused feature (n, C, h, w) of X_v, X_n (n, C, h, w) and U (n, 1, h, w)."""
         with torch.autocast(main.device.type, enabled=False):
-            v, n = (self.norm(feature.to(_full(feature))) for feature in (main, auxiliary))
+            v, n = (self.norm(feature.to(in_full(feature))) for feature in (main, auxiliary))
             nodes = (_nodes(self.query(v)), _nodes(self.key(n)), _nodes(self.value(n)), _nodes(uncertainty))
             mixed = uncertain_attention(*nodes).transpose(1, 2).reshape(auxiliary.shape)
             return auxiliary + self.project(mixed)
+
+
+def strictly_inside(logits: Tensor) -> Tensor:
+    """Return σ of logits, kept so far from 0 and 1 that the logarithms of Eq. 13 are finite."""
+    return _EPS + (1.0 - 2.0 * _EPS) * torch.sigmoid(logits)
 
 
 def _nodes(feature: Tensor) -> Tensor:
@@ -92,6 +89,6 @@ def _nodes(feature: Tensor) -> Tensor:
     return feature.flatten(2).transpose(1, 2)
 
 
-def _full(feature: Tensor) -> torch.dtype:
+def in_full(feature: Tensor) -> torch.dtype:
     """Return float32, or float64 for a feature that has it."""
     return torch.promote_types(feature.dtype, torch.float32)

@@ -31,7 +31,7 @@ _OPTIONS = (
         name="noise shared along z",
         key="along_z",
         # With noise of their own slices flicker up to five times as much as the target's own, with shared noise
-        # up to 1.4 times (benchmarks.translation flicker).
+        # up to 1.4 times (benchmarks translation flicker).
         default=1.0,
         range=(0.0, 1.0),
         about="Part of the noise that all slices of a volume share: 1 makes equal slices equal; less flickers.",

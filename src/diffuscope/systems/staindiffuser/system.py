@@ -13,16 +13,15 @@ from torch import Tensor, nn
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.stains import coarse_mask, dab_density
 from diffuscope.systems.base import Estimate, Noise
+from diffuscope.systems.staindiffuser.auxiliary import auxiliary_of
 from diffuscope.systems.staindiffuser.base import BranchSystem, normalised, spread
 from diffuscope.systems.staindiffuser.config import WIDTHS, StainDiffuserConfig
 from diffuscope.systems.staindiffuser.declare import declare
 from diffuscope.systems.staindiffuser.density import dab_of, filled
 from diffuscope.systems.staindiffuser.network import StainDiffuserNetwork
 
-# How the second branch is read. A mask's probability is its posterior mean: one evaluation at t = T; a sample would be
-# one draw. The mean of distances is no distance: that one is drawn, as a second opinion in few steps.
-_SEGMENTATION_SAMPLER = "sde-dpmsolver++"
-_SEGMENTATION_STEPS = {"segmentation": 1, "distance": 5, "probability": 1}
+# Of the second branch.
+_SECOND_SAMPLER = "sde-dpmsolver++"
 
 
 class StainDiffuser(BranchSystem):
@@ -35,9 +34,7 @@ class StainDiffuser(BranchSystem):
     one scale, on which the DAB threshold lies at p = 0.5. Without a segmentation branch (λ = 0) the
     segmentation port is absent, and at K = 1 the uncertainty is unknown (NaN).
 
-    With ``auxiliary="distance"`` the second branch learns the signed distance to the outline of positive cells, which
-    is one more output, in µm; p then follows from it (see `covered_share`). With ``"probability"`` it learns how
-    probable a positive cell is, where that is known, and p is its posterior mean and no draw.
+    What else the second branch may learn, and how p is then read: `diffuscope.systems.staindiffuser.auxiliary`.
 
     Parameters
     ----------
@@ -49,6 +46,7 @@ class StainDiffuser(BranchSystem):
 
     def __init__(self, config: StainDiffuserConfig) -> None:
         super().__init__(config, declare(config))
+        self.auxiliary = auxiliary_of(config)
         self.network = StainDiffuserNetwork(
             WIDTHS[config.size], config.segmentation_widths, features=config.feature_widths
         )
@@ -82,20 +80,11 @@ class StainDiffuser(BranchSystem):
         }
         total = terms["generation"]
         if self.network.segmentation is not None:
-            target, last = self._target(batch)
+            target, last = self.auxiliary.target(batch)
             error = self._errors(self.network.segmentation, target, features, generator, last=last).mean()
-            terms[self.config.auxiliary] = error
+            terms[self.auxiliary.name] = error
             total = total + self.config.lambda_seg * error
         return {"loss": total, **terms}
-
-    def _target(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, int]:
-        """Return what the second branch learns, in [−1, 1], and of how many examples at t = T, where it is read."""
-        if self.config.auxiliary == "distance":
-            return (batch["distance"] / self.config.distance_um).clamp(-1.0, 1.0), 0
-        if self.config.auxiliary == "segmentation":
-            return 2.0 * batch["mask"] - 1.0, 0
-        known = batch["probability"] if "probability" in batch else batch["mask"]
-        return 2.0 * known - 1.0, len(known) // 2
 
     def training_keys(self) -> tuple[list[str], list[str]]:
         """H&E and IHC; the mask of positive cells where a case brings one."""
@@ -123,7 +112,7 @@ class StainDiffuser(BranchSystem):
         """
         features = self.network.encoder(normalised(inputs["he"]))
         segmented = self.network.segmentation
-        second = min(_SEGMENTATION_STEPS[self.config.auxiliary], self.config.T)
+        second = min(self.auxiliary.steps, self.config.T)
         total = settings.samples * settings.steps + (second if segmented is not None else 0)
         done = count(1)
         branch = self.network.generation
@@ -132,21 +121,14 @@ class StainDiffuser(BranchSystem):
         )
         result = {"ihc": first, "dab": densities.mean(dim=0)}
         if segmented is not None:
-            cheap = SampleSettings(sampler=_SEGMENTATION_SAMPLER, steps=second)
+            cheap = SampleSettings(sampler=_SECOND_SAMPLER, steps=second)
             attention = segmented.attend(features)
             drawn = self._denoise(segmented, attention, noise, cheap, port="segmentation", sample=0)
             for clean in drawn:  # noqa: B007  the last one is the sample
                 yield Estimate(next(done), total, {})
-            result |= self._segmentation(clean.float())
+            result |= self.auxiliary.read(clean.float())
         result["uncertainty"] = self._uncertainty(densities, result.get("segmentation"))
         return result
-
-    def _segmentation(self, sample: Tensor) -> dict[str, Tensor]:
-        """Return what the second branch's sample in [−1, 1] means, by output key."""
-        if self.config.auxiliary != "distance":
-            return {"segmentation": (sample + 1.0) / 2.0}
-        distance = sample * self.config.distance_um
-        return {"segmentation": covered_share(distance, self.config.mpp), "distance": distance}
 
     def _uncertainty(self, densities: Tensor, probability: Tensor | None) -> Tensor:
         """OD: sd over samples (k, n, 1, h, w), or the two branches' disagreement where there is one sample."""
@@ -154,24 +136,3 @@ class StainDiffuser(BranchSystem):
             return spread(densities)
         full = 2.0 * self.config.dab_threshold
         return ((filled(densities[0]) / full).clamp(max=1.0) - probability).abs() * full
-
-
-def covered_share(distance: Tensor, mpp: float) -> Tensor:
-    """Return the share of a pixel that lies within an outline at a signed distance from the pixel's centre.
-
-    clamp(1/2 + distance / mpp, 0, 1): exact for a straight outline along the pixels' rows or columns. Of the
-    signed distance of a mask it is that mask again.
-
-    Parameters
-    ----------
-    distance : Tensor
-        µm, positive inside.
-    mpp : float
-        µm per pixel.
-
-    Returns
-    -------
-    Tensor
-        [0, 1], the shape of `distance`.
-    """
-    return (0.5 + distance / mpp).clamp(0.0, 1.0)

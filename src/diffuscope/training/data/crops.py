@@ -18,15 +18,14 @@ from diffuscope.errors import InputError
 from diffuscope.ports.raster import Raster
 from diffuscope.systems.base import System
 from diffuscope.training.data.batches import TrainingData
-from diffuscope.training.data.slides import HE, SlideGround, open_slides
-from diffuscope.training.data.volumes import VolumeGround, open_volumes
+from diffuscope.training.data.sampler import CropSampler
+from diffuscope.training.data.slides import HE, open_slides
+from diffuscope.training.data.volumes import VolumeSampler, open_volumes
 from diffuscope.training.data.whole_slices import stack_slices, whole
 from diffuscope.training.recipe import Cases, Recipe
 
 # Validation crops in all.
 _VALIDATION = 32
-
-Ground = SlideGround | VolumeGround
 
 
 def read_cases(recipe: Recipe, settings: Cases, system: System, folder: Path) -> dict[str, list[Case]]:
@@ -68,7 +67,7 @@ def ports_of(system: System) -> dict[str, Raster]:
     return {port.key: replace(port, spacing=spacing) for port in (*system.output_rasters, *system.input_rasters)}
 
 
-def open_ground(case: Case, settings: Cases, system: System, *, side: int, augment: bool = False) -> Ground:
+def open_sampler(case: Case, settings: Cases, system: System, *, side: int, augment: bool = False) -> CropSampler:
     """Open a case: pictures for a system of slides, volumes for one of volumes.
 
     Parameters
@@ -89,7 +88,7 @@ def open_ground(case: Case, settings: Cases, system: System, *, side: int, augme
     InputError
         As `open_slides` and `open_volumes`.
     """
-    if system.input_rasters[0].spacing is not None:
+    if system.input_rasters[0].axes == "zyx":
         return open_volumes(case, ports_of(system), system, settings, side=side)
     return open_slides(case, ports_of(system), system, settings, side=side, augment=augment)
 
@@ -125,11 +124,11 @@ def crops_of(
     augment = settings.stain_augmentation and HE in {p.key for p in system.input_rasters} - {
         p.key for p in system.output_rasters
     }
-    ready = partial(open_ground, settings=settings, system=system, side=side)
+    ready = partial(open_sampler, settings=settings, system=system, side=side)
     train = [ready(case, augment=augment) for case in parts["train"]]
     held = [ready(case) for case in parts["validation"]]
     share = max(_VALIDATION // len(held), 1) if held else 0
-    crops = [system.complete(ground.read(corner, side)) for ground in held for corner in ground.few(share)]
+    crops = [system.complete(sampler.read(corner, side)) for sampler in held for corner in sampler.spread(share)]
     return TrainingData(
         batch_at=partial(batch_at, train, system, seed=seed, size=batch, side=side),
         validation=batches_of(crops, batch),
@@ -153,21 +152,21 @@ def whole_slices_of(
     InputError
         As `crops_of`; the system is none of volumes, or a slice is larger than its tile.
     """
-    if system.input_rasters[0].spacing is None:
+    if system.input_rasters[0].axes == "yx":
         raise InputError(f"{type(system).__name__} works on slides, which have no slices: leave out data.whole_slices.")
 
-    def ready(case: Case) -> VolumeGround:
+    def ready(case: Case) -> VolumeSampler:
         return whole(open_volumes(case, ports_of(system), system, settings, side=system.tile))
 
     train, held = ([ready(case) for case in parts[part]] for part in ("train", "validation"))
     slices = stack_slices(train, system, side=system.tile, canvas=canvas, elastic=settings.elastic)
     share = max(_VALIDATION // len(held), 1) if held else 0
-    crops = [system.complete(ground.read(corner, system.tile)) for ground in held for corner in ground.few(share)]
+    crops = [system.complete(sampler.read(corner, system.tile)) for sampler in held for corner in sampler.spread(share)]
     return TrainingData(partial(slices.batch_at, seed=seed, size=batch), batches_of(crops, batch), slices.finish)
 
 
 def batch_at(
-    grounds: Sequence[Ground], system: System, number: int, *, seed: int, size: int, side: int
+    samplers: Sequence[CropSampler], system: System, number: int, *, seed: int, size: int, side: int
 ) -> dict[str, Tensor]:
     """Batch of a number, a function of (seed, number) alone, so that a resumed run sees the same.
 
@@ -176,7 +175,7 @@ def batch_at(
 
     Parameters
     ----------
-    grounds : sequence of SlideGround or VolumeGround
+    samplers : sequence of CropSampler
         Cases to train on.
     system : System
         Completes the crops.
@@ -191,13 +190,13 @@ def batch_at(
         By key float32 (size, c, side, side), physical ranges.
     """
     rng = np.random.default_rng([seed, number])
-    keys = grounds[int(rng.integers(len(grounds)))].keys
-    alike = [ground for ground in grounds if ground.keys == keys]
+    keys = samplers[int(rng.integers(len(samplers)))].keys
+    alike = [sampler for sampler in samplers if sampler.keys == keys]
     crops = []
     for index in rng.integers(len(alike), size=size):
-        ground = alike[index]
-        corner = ground.corners[rng.integers(len(ground.corners))]
-        crops.append(system.complete(ground.vary(ground.read(corner, side), rng)))
+        sampler = alike[index]
+        corner = sampler.corners[rng.integers(len(sampler.corners))]
+        crops.append(system.complete(sampler.augment(sampler.read(corner, side), rng)))
     return stacked(crops)
 
 

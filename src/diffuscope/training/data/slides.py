@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from diffuscope.cases import Case, OpenCase, open_case, tissue_corners
 from diffuscope.errors import InputError
-from diffuscope.jobs.extent import slide_mask
 from diffuscope.jobs.inputs import PortInput
 from diffuscope.jobs.port_checks import check_port
-from diffuscope.jobs.scaling import with_statistics
+from diffuscope.jobs.scaling import find_foreground, with_statistics
 from diffuscope.ports.raster import Raster
 from diffuscope.stains import REFERENCE, augment_stain, estimate_stains
 from diffuscope.systems.base import System
@@ -28,7 +27,7 @@ _LOOK = 8
 
 
 @dataclass(frozen=True, eq=False)
-class SlideGround:
+class SlideSampler:
     """A case and where crops of it may lie.
 
     Attributes
@@ -58,7 +57,9 @@ class SlideGround:
         y, x = (int(v) for v in corner)
         return {key: self._scale(key, self.opened.read(key, y, x, side, side)) for key in self.opened.scans}
 
-    def vary(self, crop: Mapping[str, NDArray[np.generic]], rng: np.random.Generator) -> dict[str, NDArray[np.generic]]:
+    def augment(
+        self, crop: Mapping[str, NDArray[np.generic]], rng: np.random.Generator
+    ) -> dict[str, NDArray[np.generic]]:
         """Turn and mirror the pictures together; the stain of the H&E alone is augmented."""
         crop = dict(crop)
         if self.stains is not None:
@@ -67,7 +68,7 @@ class SlideGround:
         turned = {key: np.rot90(image, turn) for key, image in crop.items()}
         return {key: image[::-1] if mirror else image for key, image in turned.items()}
 
-    def few(self, number: int) -> NDArray[np.int64]:
+    def spread(self, number: int) -> NDArray[np.int64]:
         """Return corners to validate on, evenly spread: at most four of one field."""
         return _spread(self.corners, min(number, 4))
 
@@ -78,7 +79,7 @@ class SlideGround:
 
 def open_slides(
     case: Case, ports: Mapping[str, Raster], system: System, settings: Cases, *, side: int, augment: bool
-) -> SlideGround:
+) -> SlideSampler:
     """Open a case of pictures.
 
     Parameters
@@ -119,7 +120,7 @@ def open_slides(
     elif augment:
         seen = [opened.read(HE, int(y), int(x), side, side) for y, x in _spread(corners, _LOOK)]
         stains = estimate_stains(np.concatenate(seen).astype(np.uint8))
-    return SlideGround(opened, scaled, corners, stains)
+    return SlideSampler(opened, scaled, corners, stains)
 
 
 def _scaled(opened: OpenCase, ports: Mapping[str, Raster], system: System) -> dict[str, PortInput]:
@@ -130,8 +131,9 @@ def _scaled(opened: OpenCase, ports: Mapping[str, Raster], system: System) -> di
         check_port(one.scan, one.port, type(system).__name__)
     if any(one.port.scale != "stored" for one in wanted):
         inputs = {port.key for port in system.input_rasters}
-        mask = slide_mask([one for one in pictures if one.port.key in inputs] or pictures)
-        wanted = [with_statistics([one], mask, factor=opened.factors[one.port.key])[0] for one in wanted]
+        inside = find_foreground([one for one in pictures if one.port.key in inputs] or pictures)
+        factors = opened.factors
+        wanted = [with_statistics([one], inside, factors=(factors[one.port.key],) * 2)[0] for one in wanted]
     return {one.port.key: one for one in wanted}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -11,14 +11,11 @@ from numpy.typing import NDArray
 
 from diffuscope.cases import Case
 from diffuscope.errors import InputError
-from diffuscope.jobs.extent import volume_mask
 from diffuscope.jobs.inputs import Frame, PortInput, check_lattice
 from diffuscope.jobs.port_checks import check_port
-from diffuscope.jobs.scaling import with_statistics
+from diffuscope.jobs.scaling import find_foreground, with_statistics
 from diffuscope.ports.raster import Raster
-from diffuscope.scans import TissueMask, Volume, open_input
-from diffuscope.scans.foreground import VolumeMask
-from diffuscope.scans.volume import volume_factors
+from diffuscope.scans import Foreground, open_input
 from diffuscope.systems.base import System
 from diffuscope.tiling.plan import Tile
 from diffuscope.training.recipe import Cases
@@ -28,11 +25,11 @@ _FOREGROUND = 0.1
 # Corners lie so many to a crop's side apart.
 _LATTICE = 24
 
-Factors = tuple[float, float, float]
+Factors = tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class VolumeGround:
+class VolumeSampler:
     """A case and where crops of it may lie.
 
     Attributes
@@ -66,12 +63,14 @@ class VolumeGround:
             crop[one.port.key] = np.moveaxis(one.read(tile, frame)[..., 0], 0, -1)
         return crop
 
-    def vary(self, crop: Mapping[str, NDArray[np.generic]], rng: np.random.Generator) -> dict[str, NDArray[np.generic]]:
+    def augment(
+        self, crop: Mapping[str, NDArray[np.generic]], rng: np.random.Generator
+    ) -> dict[str, NDArray[np.generic]]:
         """Mirror the pictures together, left to right: a patient is never upside down."""
         mirror = bool(rng.integers(2))
         return {key: image[:, ::-1] if mirror else image for key, image in crop.items()}
 
-    def few(self, number: int) -> NDArray[np.int64]:
+    def spread(self, number: int) -> NDArray[np.int64]:
         """Return corners to validate on: one in the middle of each of so many slices, evenly spread."""
         planes = np.unique(self.corners[:, 0])
         number = min(number, len(planes))
@@ -82,7 +81,7 @@ class VolumeGround:
 
 def open_volumes(
     case: Case, ports: Mapping[str, Raster], system: System, settings: Cases, *, side: int
-) -> VolumeGround:
+) -> VolumeSampler:
     """Open a case of volumes and find foreground and ranges as a run does.
 
     The foreground is that of the inputs, as in a run; of a case that has none of them, that of all it has.
@@ -105,8 +104,6 @@ def open_volumes(
     InputError
         A file cannot be opened or is no volume, two do not lie on one lattice, or no crop has enough foreground.
     """
-    wanted = system.input_rasters[0].spacing
-    assert wanted is not None  # who works on slides has slides opened
     if system.depth > 1:
         raise InputError(f"{type(system).__name__} works on 3D patches, and training takes slices only.")
     opened = []
@@ -118,36 +115,30 @@ def open_volumes(
     for one in opened[1:]:
         check_lattice(opened[0], one)
     inputs = {port.key for port in system.input_rasters}
-    mask = volume_mask([one for one in opened if one.port.key in inputs] or opened)
+    inside = find_foreground([one for one in opened if one.port.key in inputs] or opened)
     first = opened[0].scan
-    assert isinstance(first, Volume)
-    z, y, x = (own if model is None else model for own, model in zip(first.spacing, wanted, strict=True))
-    factors = volume_factors(first.spacing, (z, y, x))
+    factors = first.factors(system.input_rasters[0])
     least = _FOREGROUND if settings.tissue is None else settings.tissue
-    corners = _corners(mask, first.shape, factors, side, least)
+    corners = _corners(inside, first.shape, factors, side, least)
     if not len(corners):
         raise InputError(
             f"case {case.name} ({prod(first.shape)} voxels) has no crop of {side} px of which {least:.0%} is "
             "foreground: leave it out, or lower data.tissue."
         )
     context = {key: system.context if key in inputs else 0 for key in case.files}
-    return VolumeGround(with_statistics(opened, mask), factors, context, corners)
+    return VolumeSampler(with_statistics(opened, inside, factors=factors), factors, context, corners)
 
 
-def _corners(
-    mask: VolumeMask, shape: tuple[int, int, int], factors: Factors, side: int, least: float
-) -> NDArray[np.int64]:
+def _corners(inside: Foreground, shape: Sequence[int], factors: Factors, side: int, least: float) -> NDArray[np.int64]:
     """Find the crops of which enough is foreground, (n, 3), slice by slice."""
     depth, height, width = (max(int(extent / by + 1e-6), 1) for extent, by in zip(shape, factors, strict=True))
     ys, xs = _starts(height, side), _starts(width, side)
     found = []
     for plane in range(depth):
-        there = mask.mask[min(int((plane + 0.5) * factors[0]), shape[0] - 1)]
-        if not there.any():
+        there = inside.plane(min(int((plane + 0.5) * factors[0]), shape[0] - 1))
+        if not there.mask.any():
             continue
-        part = TissueMask(there, float(mask.downsample)).fractions_in(
-            ys * factors[1], xs * factors[2], side * factors[1], side * factors[2]
-        )
+        part = there.fractions_in(ys * factors[1], xs * factors[2], side * factors[1], side * factors[2])
         rows, columns = np.nonzero((part >= least - 1e-6) & (part > 0))
         found.append(np.stack([np.full_like(rows, plane), ys[rows], xs[columns]], axis=1))
     return np.concatenate(found) if found else np.empty((0, 3), dtype=np.int64)

@@ -13,7 +13,7 @@ from torch import Tensor
 from diffuscope.errors import InputError
 from diffuscope.systems.base import System
 from diffuscope.training.data.batches import Batch
-from diffuscope.training.data.volumes import VolumeGround
+from diffuscope.training.data.volumes import VolumeSampler
 from diffuscope.training.data.warp import warped
 
 # Part of a port's range above which a pixel is not beside the body, for the box that a canvas must hold.
@@ -72,20 +72,20 @@ class WholeSlices:
         return self._there[device]
 
 
-def whole(ground: VolumeGround) -> VolumeGround:
+def whole(sampler: VolumeSampler) -> VolumeSampler:
     """Return a case whose crops begin where its slices do, one a slice, as a run's tiles do."""
-    planes = np.unique(ground.corners[:, 0])
-    return replace(ground, corners=np.stack([planes, np.zeros_like(planes), np.zeros_like(planes)], axis=1))
+    planes = np.unique(sampler.corners[:, 0])
+    return replace(sampler, corners=np.stack([planes, np.zeros_like(planes), np.zeros_like(planes)], axis=1))
 
 
 def stack_slices(
-    grounds: Sequence[VolumeGround], system: System, *, side: int, canvas: int, elastic: float
+    samplers: Sequence[VolumeSampler], system: System, *, side: int, canvas: int, elastic: float
 ) -> WholeSlices:
     """Read all slices of some cases.
 
     Parameters
     ----------
-    grounds : sequence of VolumeGround
+    samplers : sequence of VolumeSampler
         From `whole`, all with the same pictures.
     system : System
         Completes the slices.
@@ -99,16 +99,16 @@ def stack_slices(
     InputError
         Cases have different pictures, or a slice is larger than a tile.
     """
-    if len({ground.keys for ground in grounds}) > 1:
+    if len({sampler.keys for sampler in samplers}) > 1:
         raise InputError("whole slices are of cases that all have the same pictures: leave out the others.")
-    for ground in grounds:
-        shape = ground.volumes[0].scan.shape[1:]
-        extents = [extent / by for extent, by in zip(shape, ground.factors[1:], strict=True)]
+    for sampler in samplers:
+        shape = sampler.volumes[0].scan.shape[1:]
+        extents = [extent / by for extent, by in zip(shape, sampler.factors[1:], strict=True)]
         if max(extents) > side + 1e-6:
-            name = ground.volumes[0].scan.name
+            name = sampler.volumes[0].scan.name
             raise InputError(f"a slice of {name} ({extents[1]:.0f} x {extents[0]:.0f} px) is larger than config.tile.")
-    slices = [system.complete(ground.read(corner, side)) for ground in grounds for corner in ground.corners]
-    ports = {one.port.key: one.port for one in grounds[0].volumes}
+    slices = [system.complete(sampler.read(corner, side)) for sampler in samplers for corner in sampler.corners]
+    ports = {one.port.key: one.port for one in samplers[0].volumes}
     beside = {key: ports[key].range[0] if key in ports else 0.0 for key in slices[0]}
     pictures = {
         key: torch.from_numpy(
@@ -119,8 +119,8 @@ def stack_slices(
     first = next(iter(ports.values()))
     rise = _AIR * (first.range[1] - first.range[0])
     shown = (pictures[first.key] > rise).any(dim=1)
-    ends = np.cumsum([len(ground.corners) for ground in grounds])
-    cases = tuple(np.arange(end - len(ground.corners), end) for end, ground in zip(ends, grounds, strict=True))
+    ends = np.cumsum([len(sampler.corners) for sampler in samplers])
+    cases = tuple(np.arange(end - len(sampler.corners), end) for end, sampler in zip(ends, samplers, strict=True))
     return WholeSlices(pictures, beside, _boxes(shown), cases, canvas, elastic)
 
 

@@ -52,7 +52,7 @@ def test_pairs_come_with_a_recipe_that_trains_on_them(tmp_path: Path):
     recipe = load_recipe(out / "finetune.yaml")
     assert len(find_cases(out / recipe.data.path, ["he", "ihc"])) == 26
     code, said = make("pairs", out)
-    assert code == 2 and "is not empty" in said
+    assert code == 2 and "exists already" in said
 
 
 def test_patients_are_laid_out_as_cases(tmp_path: Path):
@@ -66,12 +66,13 @@ def test_patients_are_laid_out_as_cases(tmp_path: Path):
     assert code == 2 and "say KEY=FILE" in said
 
 
-def test_figures_go_on_a_card(tmp_path: Path, tiny_model: Path):
-    model, figures = tmp_path / "model", tmp_path / "figures.json"
+def test_figures_of_benchmarks_go_on_a_card(tmp_path: Path, tiny_model: Path):
+    model, figures, others = tmp_path / "model", tmp_path / "figures.json", tmp_path / "others.json"
     shutil.copytree(tiny_model, model)
-    figures.write_text(json.dumps({"figures": {"dice": 0.25}}))
-    assert make("card", model, figures)[0] == 0
-    assert load_model(model).card.figures == {"dice": 0.25}
+    figures.write_text(json.dumps({"figures": {"dice": 0.25, "ssim": 0.4}}))
+    others.write_text(json.dumps({"figures": {"seconds": 3.0}}))
+    assert make("card", model, figures, others)[0] == 0
+    assert load_model(model).card.figures == {"dice": 0.25, "ssim": 0.4, "seconds": 3.0}
     figures.write_text("[]")
     code, said = make("card", model, figures)
     assert code == 2 and "holds no figures" in said

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 
-from diffuscope.scans.volume import read_volume, volume_factors
+from diffuscope.scans.box import read_volume, volume_factors
 
 NAMES = ("z", "y", "x", "depth", "height", "width")
 factors = st.tuples(*[st.sampled_from([0.4, 0.5, 1.0, 1.2, 2.0, 3.7])] * 3)
@@ -27,7 +27,7 @@ def resampled_shape(shape: tuple[int, ...], by: tuple[float, ...]) -> tuple[int,
     return tuple(ceil(Fraction(side) / Fraction(str(factor))) for side, factor in zip(shape, by, strict=True))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     shape=st.tuples(*[st.integers(1, 12)] * 3),
     by=factors,

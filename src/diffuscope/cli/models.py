@@ -1,0 +1,57 @@
+"""`diffuscope models`: what each is and is not, or all that one model's card says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from diffuscope.cli.columns import aligned
+from diffuscope.model.find import ModelInfo, list_models, model_info
+
+
+def models(
+    model: Annotated[str | None, typer.Argument(metavar="MODEL", help="Show all that its card says.")] = None,
+) -> None:
+    """List the models that ship and those in the user's folder, or show the card of one."""
+    for line in list_lines(list_models()) if model is None else card_lines(model_info(model)):
+        typer.echo(line)
+
+
+def list_lines(infos: list[ModelInfo]) -> Iterator[str]:
+    """Yield the models under their tasks: name and title, what goes in and comes out, what it is and is not."""
+    for task in dict.fromkeys(info.declared.task for info in infos):
+        yield f"{task[:1].upper()}{task[1:]}"
+        for info in infos:
+            if info.declared.task == task:
+                yield f"  {info.name}: {info.title}"
+                given = ", ".join(port.name for port in info.declared.inputs)
+                lines = [
+                    ("takes → gives", f"{given} → {info.declared.outputs[0].name}"),
+                    ("what it is", info.card.what_it_is),
+                    ("what it is not", info.card.what_it_is_not),
+                ]
+                yield from aligned(lines, indent=4)
+    yield "Figures, data and licence of one: diffuscope models MODEL"
+
+
+def card_lines(info: ModelInfo) -> Iterator[str]:
+    """Yield a model's name, its ports, and its card."""
+    card, declared = info.card, info.declared
+    yield f"{info.name}: {card.title}"
+    yield from aligned(
+        [
+            ("task", declared.task),
+            ("takes", "; ".join(port.name for port in declared.inputs)),
+            ("gives", "; ".join(port.name for port in declared.outputs)),
+            ("what it is", card.what_it_is),
+            ("what it is not", card.what_it_is_not),
+            ("trained on", card.trained_on),
+            ("data", card.data),
+            ("licence", card.licence),
+            *((name.replace("_", " "), f"{value:g}") for name, value in card.figures.items()),
+            ("folder", str(info.path)),
+        ],
+        indent=2,
+    )

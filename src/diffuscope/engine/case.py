@@ -1,0 +1,127 @@
+"""A whole case through a system, with the events of a run: one tile that is all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from diffuscope.devices import is_out_of_memory
+from diffuscope.diffusion.case_noise import CaseNoise
+from diffuscope.engine.batch import Read, Unread, load
+from diffuscope.engine.compute import autocast
+from diffuscope.engine.events import Preview
+from diffuscope.engine.queue import TileQueue
+from diffuscope.errors import InputError
+from diffuscope.events import Notice, Progress
+from diffuscope.results.cells import to_stored
+from diffuscope.results.computed import Computed, Halved
+from diffuscope.systems.base import CaseInput, Estimate, Whole
+
+if TYPE_CHECKING:
+    from diffuscope.ports.settings import SampleSettings
+
+Items = Generator[Preview | Progress | Computed | Unread | Halved | Notice | None, None, None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseCompute:
+    """The `diffuscope.engine.compute.Compute` of a system that takes whole cases.
+
+    Attributes
+    ----------
+    system : Whole
+        In eval mode, on `device`.
+    read : callable
+        The images, labels and rows of the case by port key: (h, w, c) or (d, h, w, c), (h, w) or (d, h, w), (columns,).
+    texts : mapping of str to str
+        By port key.
+    settings : SampleSettings
+        Sampler, steps, samples, outputs that are wanted.
+    seed : int
+        Key of the noise.
+    device : torch.device
+        Where the network runs.
+    precision : {"fp32", "bf16"}
+        bf16: the network's evaluations run under autocast.
+    cancelled : callable
+        Looked at before every network evaluation; nothing of the case is kept when it returns True.
+    """
+
+    system: Whole
+    read: Read
+    texts: Mapping[str, str] = field(default_factory=dict)
+    settings: SampleSettings
+    seed: int
+    device: torch.device
+    precision: str
+    cancelled: Callable[[], bool] = lambda: False
+
+    def __call__(self, queue: TileQueue) -> Items:
+        """Compute the case; a queue whose one tile is done yields nothing.
+
+        Raises
+        ------
+        InputError
+            It does not fit into memory.
+        """
+        tiles = queue.take(1)
+        if not tiles or self.cancelled():
+            return
+        loaded = load(self.read, tiles)
+        if loaded.unread:
+            yield from loaded.unread
+            return
+        inputs: dict[str, CaseInput] = {key: self._tensor(array) for key, array in loaded.images[0].items()}
+        steps = self.system.sample(inputs | dict(self.texts), CaseNoise(self.seed, self.device), self.settings)
+        with closing(steps):
+            try:
+                while True:
+                    with torch.inference_mode(), autocast(self.device, self.precision):
+                        estimate = next(steps)
+                    yield from self._seen(estimate)
+                    if self.cancelled():
+                        return
+            except StopIteration as end:
+                yield self._computed(tiles[0], end.value)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                raise InputError(
+                    f"the memory of {self.device} is too small for this case: try --device cpu, or a smaller case."
+                ) from error
+
+    def _tensor(self, array: NDArray[np.generic]) -> Tensor:
+        """Return an image as (c, …) float32, labels as int64, a row as float32, on the device."""
+        tensor = torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+        if array.ndim == 1:
+            return tensor.float()
+        return tensor.long() if array.dtype == np.int64 else tensor.float().movedim(-1, 0).contiguous()
+
+    def _seen(self, estimate: Estimate) -> Items:
+        step, steps = estimate.step, estimate.steps
+        yield Progress(done=step / steps, total=1, unit="cases", what=f"step {step} of {steps}")
+        for port in self.system.output_rasters:
+            if port.key in estimate.clean:
+                image = np.moveaxis(_array(estimate.clean[port.key]), 0, -1)
+                yield Preview(y=0, x=0, image=to_stored(image, port), step=step, steps=steps)
+                return
+
+    def _computed(self, tile: Any, outputs: Mapping[str, Tensor | str]) -> Computed:
+        arrays = {key: _array(value) for key, value in outputs.items() if isinstance(value, Tensor)}
+        return Computed(
+            tile,
+            {key: array for key, array in arrays.items() if array.ndim > 1},
+            scores={key: tuple(array.tolist()) for key, array in arrays.items() if array.ndim == 1},
+            texts={key: value for key, value in outputs.items() if isinstance(value, str)},
+        )
+
+
+def _array(tensor: Tensor) -> NDArray[np.float32]:
+    return np.asarray(tensor.float().cpu().numpy(), np.float32)

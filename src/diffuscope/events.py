@@ -1,0 +1,149 @@
+"""What every job reports: small frozen records that travel between threads and processes, and a job run to its end.
+
+Each verb of `diffuscope.api` checks what it was given when it is called, and returns a generator of events: `Progress`,
+`Notice` and records of its own, and at last the one that says what came out. Nothing is done before the first event is
+asked for, and a generator that is closed ends the job.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Any, Protocol, runtime_checkable
+
+_log = logging.getLogger("diffuscope")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a job is.
+
+    Attributes
+    ----------
+    done : float
+        How much of it is done, in units; a part of a unit counts.
+    total : int
+        Units in all; 0 where nobody can say.
+    unit : str
+        What is counted, in the plural, e.g. ``"tiles"``; empty where `what` says it all.
+    what : str
+        What is being done, in a few words.
+    """
+
+    done: float = 0.0
+    total: int = 0
+    unit: str = ""
+    what: str = ""
+
+    @property
+    def progress(self) -> Progress:
+        """Itself, as of every event that counts."""
+        return self
+
+    @property
+    def text(self) -> str:
+        """What is done in words, e.g. ``"3 of 40 steps, loss 0.031"``."""
+        counted = f"{int(self.done)} of {self.total} {self.unit}" if self.unit and self.total else ""
+        return ", ".join(part for part in (counted, self.what) if part)
+
+
+@runtime_checkable
+class Counts(Protocol):
+    """An event that says how far its job is."""
+
+    @property
+    def progress(self) -> Progress:
+        """How far the job is."""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something the user should know of, while the job goes on; `sentence` says it."""
+
+    sentence: str
+
+
+def notices_of(event: Any) -> tuple[str, ...]:
+    """Return the sentences that an event has for the user: a `Notice`, or the ``notices`` that a job begins with."""
+    return (event.sentence,) if isinstance(event, Notice) else tuple(getattr(event, "notices", ()))
+
+
+def finish(events: Iterable[Any]) -> Any:
+    """Run a job to its end; what the user should know of goes to the log ``diffuscope``.
+
+    Parameters
+    ----------
+    events : iterable of events
+        What a verb returned, e.g. ``diffuscope.export("out.ome.zarr", "out.ome.tif")``.
+
+    Returns
+    -------
+    event
+        Its last one, which says what came out; of a generator that returns a value, that value.
+
+    Raises
+    ------
+    Exception
+        What the job raised.
+    """
+    last, steps = None, iter(events)
+    while True:
+        try:
+            last = next(steps)
+        except StopIteration as end:
+            return last if end.value is None else end.value
+        for sentence in notices_of(last):
+            _log.warning(sentence)
+
+
+class Pace:
+    """How fast a job goes, from the first event that counts on.
+
+    Parameters
+    ----------
+    clock : callable, optional
+        Seconds from some moment on.
+
+    Attributes
+    ----------
+    progress : Progress
+        How far the job is; a tile under way counts by its steps.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self.progress = Progress()
+        self._first = self._whole = Progress()
+        self._begun = self._now = 0.0
+
+    def take(self, event: Any) -> bool:
+        """Take in an event, and return whether it says how far the job is.
+
+        Pace and time left are those of this job, not of one that it goes on with, and begin anew where a job goes over
+        to count something else, or from the start again, as a training's next round does.
+        """
+        before = self._whole.done
+        if isinstance(event, Counts):
+            self._whole = self.progress = event.progress
+        elif (part := getattr(event, "part", None)) is not None and self._whole.total:
+            self.progress = replace(self._whole, done=self._whole.done + part)
+        else:
+            return False
+        self._now = self._clock()
+        other = (self.progress.unit, self.progress.total) != (self._first.unit, self._first.total)
+        if other or self._whole.done < before:
+            self._first, self._begun = self.progress, self._now
+        return True
+
+    @property
+    def speed(self) -> float | None:
+        """Units a second so far; None before the first part of one."""
+        done, seconds = self.progress.done - self._first.done, self._now - self._begun
+        return done / seconds if done > 0 and seconds > 0 and self.progress.total else None
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that are left at the mean speed so far; None where nobody can say yet."""
+        return None if self.speed is None else (self.progress.total - self.progress.done) / self.speed

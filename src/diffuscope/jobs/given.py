@@ -1,0 +1,166 @@
+"""Labels, tables and texts that a run is given beside its images."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffuscope.errors import InputError
+from diffuscope.ports.declaration import Declaration
+from diffuscope.ports.mask import Mask
+from diffuscope.ports.raster import Raster
+from diffuscope.ports.table import Row, Table
+from diffuscope.ports.text import Text
+
+#: A table's row: typed, ``"age=63,sex=f"``, or ``"cohort.csv#P17"``, by the file's first column; in Python a mapping.
+GivenRow = str | Path | Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Given:
+    """Labels, rows and texts by port key.
+
+    Attributes
+    ----------
+    masks : dict of str to str or Path
+        Files.
+    rows : dict of str to (Table, dict)
+        The port, and the row as `Table.read` returns it.
+    texts : dict of str to str
+        As they were given.
+    """
+
+    masks: Mapping[str, str | Path] = field(default_factory=dict)
+    rows: Mapping[str, tuple[Table, Row]] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def numbers(self) -> dict[str, NDArray[np.float32]]:
+        """Rows by port key as networks take them (see `Table.encode`), (columns,)."""
+        return {key: np.asarray(table.encode(row), np.float32) for key, (table, row) in self.rows.items()}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the run record tells of them."""
+        rows = {key: {"row": dict(row)} for key, (_, row) in self.rows.items()}
+        return rows | {key: {"text": text} for key, text in self.texts.items()}
+
+    @property
+    def flags(self) -> list[tuple[str, str]]:
+        """How a command line gives them again."""
+        rows = {
+            key: ",".join(f"{name}={value}" for name, value in row.items() if value is not None)
+            for key, (_, row) in self.rows.items()
+        }
+        return [("input", f"{key}={text}") for key, text in (rows | dict(self.texts)).items()]
+
+
+def split_source(source: Any, declared: Declaration, model: str, wanted: Sequence[str] = ()) -> tuple[Any, Given]:
+    """Divide what a run is given into images, and what there is beside them.
+
+    Parameters
+    ----------
+    source : str, Path or mapping
+        See `diffuscope.run`.
+    declared : Declaration
+        Of the system.
+    model : str
+        Its name, for messages.
+    wanted : sequence of str
+        Keys of the outputs that are asked for; empty: all.
+
+    Returns
+    -------
+    source : str, Path or mapping
+        Of the images alone.
+    given : Given
+
+    Raises
+    ------
+    InputError
+        A table cannot be read, or something is missing.
+    """
+    if not isinstance(source, Mapping):
+        source_keys = {port.key for port in declared.input_rasters}
+        if missing := declared.accepts(source_keys, wanted):
+            raise InputError(f"model {model}: {missing}")
+        return source, Given()
+    ports = {port.key: port for port in declared.inputs}
+    rows: dict[str, tuple[Table, Row]] = {}
+    texts: dict[str, str] = {}
+    masks: dict[str, str | Path] = {}
+    images = {}
+    for key, value in source.items():
+        match ports.get(key):
+            case Table() as table:
+                rows[key] = table, table.read(read_row(value, table))
+            case Text() as port:
+                texts[key] = _text(value, port)
+            case Mask():
+                masks[key] = value
+            case _:
+                images[key] = value
+    # What images are missing is said where they are opened.
+    there = {*source, *(port.key for port in declared.input_rasters if port.required)} & ports.keys()
+    if missing := declared.accepts(there, wanted):
+        raise InputError(f"model {model}: {missing}")
+    return images, Given(masks, rows, texts)
+
+
+def given_rasters(source: Any, declared: Declaration) -> tuple[Raster, ...]:
+    """Return the images that a run takes: those that are required, and those that it is given besides."""
+    given = set(source) if isinstance(source, Mapping) else set()
+    return tuple(port for port in declared.input_rasters if port.required or port.key in given)
+
+
+def read_row(given: GivenRow, table: Table) -> dict[str, str]:
+    """Return a row as text by column, of which `Table.read` makes values.
+
+    Raises
+    ------
+    InputError
+        It is neither a row nor a file, the file cannot be read, or it has no such row.
+    """
+    if isinstance(given, Mapping):
+        return {str(name): "" if value is None else str(value) for name, value in given.items()}
+    path, _, wanted = str(given).partition("#")
+    if not Path(path).is_file():
+        pairs = [pair.partition("=") for pair in str(given).split(",")]
+        if not all(mark for _, mark, _ in pairs):
+            raise InputError(
+                f"{table.name}: {given} is no file; give FILE.csv#ROW, or values as "
+                f"{','.join(f'{column.name}=…' for column in table.columns[:2])}."
+            )
+        return {name.strip(): value for name, _, value in pairs}
+    try:
+        with Path(path).open(newline="", encoding="utf-8-sig") as opened:
+            rows = list(csv.DictReader(opened))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} cannot be read as a CSV table: save it as CSV in UTF-8.") from error
+    if not rows:
+        raise InputError(f"{path} has no row: give a table with a line of names and a line for each case.")
+    first = next(iter(rows[0]))
+    found = [row for row in rows if row[first] == wanted] if wanted else rows
+    if len(found) != 1:
+        which = f"{len(found)} rows whose {first} is “{wanted}”" if wanted else f"{len(rows)} rows"
+        raise InputError(f"{path} has {which}: say which one, {path}#{first.upper()}.")
+    known = {column.name for column in table.columns}
+    return {name: value or "" for name, value in found[0].items() if name in known or name != first}
+
+
+def _text(value: object, port: Text) -> str:
+    """Return a text, or that of the file that is named."""
+    text = str(value)
+    if "\n" not in text and len(text) < 1000 and Path(text).is_file():
+        try:
+            text = Path(text).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{value} cannot be read as a text: save it in UTF-8.") from error
+    if len(text) > port.longest:
+        raise InputError(f"{port.name} has {len(text)} characters and may have {port.longest}: shorten it.")
+    return text

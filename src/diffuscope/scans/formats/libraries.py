@@ -1,0 +1,38 @@
+"""Libraries that only some formats need: told in one sentence where one is not installed."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+
+from diffuscope.errors import InputError
+
+#: What reads and writes volumes, and the extra of Diffuscope that installs it.
+OF_VOLUMES = ("SimpleITK", "pydicom")
+EXTRA_OF_VOLUMES = "volumes"
+
+
+def check_libraries(
+    name: str, what: str = "a volume", libraries: Sequence[str] = OF_VOLUMES, extra: str = EXTRA_OF_VOLUMES
+) -> None:
+    """Refuse to open or write a file without the libraries that do it.
+
+    Parameters
+    ----------
+    name, what : str
+        Of the file: its name, and ``"a volume"`` or ``"a slide"``.
+    libraries : sequence of str
+        Names to import.
+    extra : str
+        Of Diffuscope, that installs them.
+
+    Raises
+    ------
+    InputError
+        One of them is not installed.
+    """
+    missing = [library for library in libraries if importlib.util.find_spec(library) is None]
+    if missing:
+        raise InputError(
+            f'{name} is {what}; to open it install {" and ".join(missing)}: pip install "diffuscope[{extra}]".'
+        )

@@ -1,0 +1,150 @@
+"""The formats that are read, a row each: a new one is its file, and a row here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from diffuscope.scans.contents import Contents, VolumeContents
+from diffuscope.scans.formats import dicom
+from diffuscope.scans.formats.itk import read_volume_file
+from diffuscope.scans.formats.libraries import EXTRA_OF_VOLUMES, OF_VOLUMES
+from diffuscope.scans.formats.ome_zarr import is_zarr, read_ome_zarr
+from diffuscope.scans.formats.picture import read_picture
+from diffuscope.scans.formats.tiff import read_tiff
+
+Found = TypeVar("Found", Contents, VolumeContents)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format(Generic[Found]):
+    """A row of the table.
+
+    Attributes
+    ----------
+    name : str
+        As messages call it.
+    open : callable
+        Returns what the file or folder of a path holds.
+    endings : tuple of str
+        Of the names of its files or folders, lower case.
+    magic : tuple of bytes
+        Of which one stands in its files at `offset`; empty: the ending alone tells them.
+    offset : int
+        In bytes.
+    is_folder : callable or None
+        Whether a folder is in this format; None where it has files only.
+    is_series : bool
+        Whether a file is one of many, and their folder the image.
+    is_plain : bool
+        Whether every viewer opens it, so that napari's reader leaves it to napari.
+    libraries : tuple of str
+        That it needs besides those that Diffuscope always has.
+    extra : str
+        Of Diffuscope, that installs them.
+    """
+
+    name: str
+    open: Callable[[Path], Found]
+    endings: tuple[str, ...]
+    magic: tuple[bytes, ...] = ()
+    offset: int = 0
+    is_folder: Callable[[Path], bool] | None = None
+    is_series: bool = False
+    is_plain: bool = False
+    libraries: tuple[str, ...] = ()
+    extra: str = ""
+
+    def holds(self, path: Path) -> bool:
+        """Whether a path is in this format, by its first bytes or its name; it may still turn out to be damaged."""
+        if path.is_dir():
+            return self.is_folder is not None and self.is_folder(path)
+        if not self.magic:
+            return path.is_file() and path.name.lower().endswith(self.endings)
+        try:
+            return first_bytes(path)[self.offset :].startswith(self.magic)
+        except OSError:
+            return False
+
+
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def _by_itk(name: str, *endings: str) -> Format[VolumeContents]:
+    opener = partial(read_volume_file, format_name=name)
+    return Format(name=name, open=opener, endings=endings, libraries=OF_VOLUMES, extra=EXTRA_OF_VOLUMES)
+
+
+#: What becomes a `diffuscope.scans.Scan`.
+SLIDES: tuple[Format[Contents], ...] = (
+    Format(name="SVS", open=read_tiff, endings=(".svs",), magic=_TIFF),
+    Format(name="TIFF", open=read_tiff, endings=(".tif", ".tiff"), magic=_TIFF),
+    Format(name="OME-TIFF", open=read_tiff, endings=(".ome.tif", ".ome.tiff"), magic=_TIFF),
+    Format(name="OME-Zarr", open=read_ome_zarr, endings=(".zarr", ".ome.zarr"), is_folder=is_zarr),
+    Format(
+        name="PNG",
+        open=partial(read_picture, kind="PNG"),
+        endings=(".png",),
+        magic=(b"\x89PNG\r\n\x1a\n",),
+        is_plain=True,
+    ),
+    Format(
+        name="JPEG",
+        open=partial(read_picture, kind="JPEG"),
+        endings=(".jpg", ".jpeg"),
+        magic=(b"\xff\xd8\xff",),
+        is_plain=True,
+    ),
+)
+#: What becomes a `diffuscope.scans.Volume`.
+VOLUMES: tuple[Format[VolumeContents], ...] = (
+    _by_itk("NIfTI", ".nii", ".nii.gz"),
+    _by_itk("NRRD", ".nrrd", ".nhdr"),
+    _by_itk("MetaImage", ".mha", ".mhd"),
+    Format(
+        name="DICOM",
+        open=dicom.read_dicom,
+        endings=(".dcm",),
+        magic=(dicom.MAGIC,),
+        offset=dicom.PREAMBLE,
+        is_folder=lambda folder: not is_zarr(folder) and dicom.holds_dicom(folder),
+        is_series=True,
+        libraries=OF_VOLUMES,
+        extra=EXTRA_OF_VOLUMES,
+    ),
+)
+_ROWS: tuple[Format[Any], ...] = (*SLIDES, *VOLUMES)
+#: Endings of what is one image by itself, the longer first, so that the first that fits is all of it.
+ENDINGS = tuple(sorted((end for row in _ROWS if not row.is_series for end in row.endings), key=len, reverse=True))
+#: Endings of what napari's reader opens; napari.yaml has a pattern for each.
+SHOWN = tuple(end for row in _ROWS if not row.is_plain for end in row.endings)
+
+
+def find_format(path: Path, formats: Iterable[Format[Found]]) -> Format[Found] | None:
+    """Return the format of a path among `SLIDES` or `VOLUMES`; None where it is none of them, or not there."""
+    return next((row for row in formats if row.holds(path)), None)
+
+
+def first_bytes(path: Path) -> bytes:
+    """Return the beginning of a file, which holds every `Format.magic`."""
+    with path.open("rb") as file:
+        return file.read(dicom.PREAMBLE + len(dicom.MAGIC))
+
+
+def ending_of(name: str) -> str:
+    """Return what a name ends with of `ENDINGS`, as it is written there; empty where it has none of them."""
+    return next((ending for ending in ENDINGS if name.lower().endswith(ending)), "")
+
+
+def stem(name: str) -> str:
+    """Return a name without its ending."""
+    return name[: len(name) - len(ending_of(name))]
+
+
+def listed(words: Iterable[str]) -> str:
+    """Return words as a sentence lists them: a, b or c."""
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last
