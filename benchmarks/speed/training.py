@@ -70,7 +70,7 @@ def trainer(recipe: Recipe, data: TrainingData) -> tuple[float, float]:
     last: list[StepDone] = []
 
     def began() -> bool:
-        # Asked before every step.
+        # ComputeRequest before every step.
         begins.append(perf_counter())
         return False
 

@@ -79,11 +79,11 @@ def bare(system, batch_at, plan: Optimisation):
         for p in every:
             p.copy_(mean[p])
     # In training mode, unlike ours: what is dropped comes after the norm.
-    update_bn(range(BATCHES), Asked(system, batch_at, plan))
+    update_bn(range(BATCHES), ComputeRequest(system, batch_at, plan))
     return system
 
 
-class Asked(torch.nn.Module):
+class ComputeRequest(torch.nn.Module):
     """A system as PyTorch's own `update_bn` takes a model: of a number."""
 
     def __init__(self, system, batch_at, plan: Optimisation) -> None:

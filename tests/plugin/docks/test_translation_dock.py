@@ -130,6 +130,6 @@ def test_a_rectangle_of_a_slice_then_of_the_volume_then_a_nifti(
         sitk.GetArrayFromImage(image)[:, 4:32, 8:30], np.asarray(whole.images["ct"][0])[..., 0]
     )
 
-    child = dock.session._child
+    child = dock.session.compute.child
     at.viewer.close()
     qtbot.waitUntil(lambda: child.pid is None, timeout=MILLISECONDS)
