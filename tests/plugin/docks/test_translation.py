@@ -62,7 +62,7 @@ MODEL = ModelFacts(
     what_it_is="a <guess>.",
     what_it_is_not="a scan.",
     trained_on="CT of legs",
-    system="midiffusion",
+    task="modality translation",
     inputs=(replace(MR, spacing=(None, 0.5, 0.5)),),
     presets={"fast": ("sde-dpmsolver++", 25)},
 )
