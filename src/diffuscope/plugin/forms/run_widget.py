@@ -264,8 +264,8 @@ class FormWidget(QWidget):
         takes_image = model is None or bool(model.inputs)
         for widget in (self.noun, self.slide, self.mpp_label, self.mpp):
             widget.setVisible(takes_image and (widget in (self.noun, self.slide) or not self.form.kind.takes_volumes))
-        for widget in (self.region_label, self.region, self.draw):
-            widget.setVisible(model is None or not model.whole)
+        for part in (self.region_label, self.region, self.draw):
+            part.setVisible(model is None or not model.whole)
 
     def _refresh(self, _: Any = None) -> None:
         form, model = self.form, self.form.model

@@ -86,9 +86,8 @@ def measure_in(child: Child, stop: threading.Event, *, asked: RegionRequest) -> 
         if path is None:
             try:
                 path = copy = write_scratch(asked.pixels, name=asked.facts.name, mpp=asked.facts.mpp)
-            except OSError as error:
-                why = error.strerror or "the disk may be full"
-                yield Failed(f"“{asked.facts.name}” could not be written to a temporary file: {why}.")
+            except InputError as error:
+                yield Failed(str(error))
                 return
         yield from drive(
             child,

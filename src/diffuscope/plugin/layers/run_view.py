@@ -55,7 +55,7 @@ class RunView:
         """Show the outputs; of a result that was replaced the layers go, since they show what is no longer there."""
         for layer in [layer for layer in self._viewer.layers if own_metadata(layer).get("result") == out]:
             self._viewer.layers.remove(layer)
-        self._live = LiveLayers(self._viewer, layers)
+        self._live = LiveLayers(self._viewer, layers) if layers else None
 
     def preview(self, event: Preview) -> None:
         """Show a tile at hand, when it is time to draw."""
