@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from skimage.segmentation import find_boundaries
 
-from benchmarks.shared.scores import MPP, shipped_recipe
+from benchmarks.shared.scores import MPP, restained_data, shipped_recipe
 from benchmarks.shared.slide import sample
 from diffuscope import DEMO_SLIDE, load_model
 from diffuscope.sample_data import sample_path
@@ -83,7 +83,10 @@ def teach(he: NDArray[np.uint8], path: Path) -> None:
 
 def main() -> None:
     """Write every sheet."""
-    sources = [Source(file=DEMO_SLIDE, mpp=MPP, evidence="0.499 stated"), *shipped_recipe(MODELS["CD3"]).sources]
+    sources = [
+        Source(file=DEMO_SLIDE, mpp=MPP, evidence="0.499 stated"),
+        *restained_data(shipped_recipe(MODELS["CD3"])).sources,
+    ]
     models = {stain: load_model(name) for stain, name in MODELS.items()}
     for source in sources:
         he = read_source(source, sample_path(), MPP)

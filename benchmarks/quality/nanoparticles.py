@@ -34,7 +34,7 @@ from benchmarks.reproduce.damm.tumours import EXTERNAL, INTERNAL, KEYS, MPP, Coh
 from benchmarks.shared.figures import Goal
 from benchmarks.shared.forced import seams
 from diffuscope import load_model, run
-from diffuscope.engine.tiles import Finished
+from diffuscope.engine.events import Finished
 from diffuscope.errors import InputError
 from diffuscope.evaluation.metrics.paired import psnr
 from diffuscope.evaluation.metrics.statistics import bootstrap_interval

@@ -69,7 +69,7 @@ def run_images(
     def read(tile: Tile) -> dict[str, NDArray[np.generic]]:
         window = np.s_[tile.y : tile.y + system.tile, tile.x : tile.x + system.tile]
         found = {}
-        for port in system.inputs:
+        for port in system.input_rasters:
             found[port.key] = np.full((system.tile, system.tile, 1), port.range[0], images[port.key].dtype)
             part = images[port.key][window]
             found[port.key][: part.shape[0], : part.shape[1]] = part

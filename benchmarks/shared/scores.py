@@ -171,7 +171,7 @@ def stain_all(model: Model, tiles: Tiles, *, quality: str | None = None) -> dict
     presets = model.system.presets
     settings = presets[quality] if quality else next(iter(presets.values()))
     he = tiles.he
-    if model.system.inputs[0].scale == "stain":
+    if model.system.input_rasters[0].scale == "stain":
         if not isinstance(tiles, HeldOut):
             raise ValueError(f"{model.name} takes normalised H&E, which {tiles.name} does not hold")
         he = tiles.normalised

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from diffuscope import run
 from diffuscope.engine.events import Finished, Started
+from diffuscope.model.folder import Model
 from diffuscope.ports.raster import Raster
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.systems.base import Estimate, Noise, Tiled
@@ -46,8 +47,8 @@ class Copy(Tiled):
 
 def copy_run(slide: Path, out: Path) -> None:
     """Run the stand-in over a slide; print the seconds of planning and of running."""
-    card = SimpleNamespace(title="copy")
-    model = SimpleNamespace(name="copy", system=Copy(), path=slide, hash="", card=card)
+    stated: Any = SimpleNamespace(card=SimpleNamespace(title="copy"), sha256="")
+    model = Model("copy", Copy(), slide, stated)
     with patch("diffuscope.jobs.prepare.load_model", lambda _: model):
         start = time.perf_counter()
         events = run("copy", slide, out)

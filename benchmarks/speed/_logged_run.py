@@ -12,7 +12,7 @@ from diffuscope.results.computed import Computed
 from diffuscope.sample_data import sample_path
 
 # Nine tiles.
-REGION = "640,1856,700,700"
+REGION = "640,1856,600,700"
 
 
 def logged_run(out: Path, log: Path, workers: int | None) -> None:

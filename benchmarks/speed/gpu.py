@@ -83,7 +83,7 @@ def bare_recorded() -> Figures:
     settings, shape = next(iter(system.presets.values())), (system.tile, system.tile)
     image = {"he": np.random.default_rng(0).integers(0, 255, (*shape, 3), np.uint8)}
     for batch in BATCHES:
-        sampler = RecordedSampling(system, shape, settings, 0, batch, device)
+        sampler = RecordedSampling(system, shape, settings, 0, batch, device, tell=say)
         tiles = tuple(Tile((0, i), (0, 256 * i)) for i in range(batch))
         loaded = Loaded(tiles, (image,) * batch, ())
         stacked = loaded.stacked(batch, pinned=True)

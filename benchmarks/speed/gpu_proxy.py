@@ -205,7 +205,7 @@ def count(system: System, settings: SampleSettings, batch: int = BATCH) -> Count
             port.key: torch.empty((batch, len(port.channels), side, side), device=CUDA).contiguous(
                 memory_format=torch.channels_last
             )
-            for port in system.inputs
+            for port in system.input_rasters
         }
         noise = TileNoise(0, [(0, number * (side - system.overlap)) for number in range(batch)], side, side, CUDA)
         # Not inference mode: operations would reach the counting before they are taken apart.

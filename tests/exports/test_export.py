@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +15,7 @@ import tifffile
 
 from diffuscope.errors import InputError
 from diffuscope.exports import export
+from diffuscope.exports.table import FORMATS
 from diffuscope.results.result import Result, open_result
 
 
@@ -41,12 +45,13 @@ def test_other_endings_name_those_there_are(make_result: Callable[..., Result], 
     ("name", "options", "sentence"),
     [
         ("a.ome.tif", {"layer": "cd8"}, r'r\.ome\.zarr has no layer "cd8": choose one of ihc, dab, pair, or all'),
-        ("none/a.ome.tif", {}, r"there is no folder .*none"),
         ("taken.ome.tif", {}, r"taken\.ome\.tif exists already"),
-        ("folder.ome.tif", {"overwrite": True}, "is something else and is never overwritten"),
-        ("link.ome.tif", {"overwrite": True}, "is something else and is never overwritten"),
-        ("r.ome.zarr", {"overwrite": True}, "is the result itself or lies in it"),
-        ("r.ome.zarr/a.ome.tif", {}, "is the result itself or lies in it"),
+        ("folder.ome.tif", {"overwrite": True}, "is not a file and is never overwritten"),
+        ("link.ome.tif", {"overwrite": True}, "is a link and is never overwritten"),
+        ("r.ome.zarr", {"overwrite": True}, "is, or holds, .*r.ome.zarr, which is read for it"),
+        ("r.ome.zarr/a.ome.tif", {}, "lies in .*r.ome.zarr, which is only read"),
+        ("a.nii.gz", {}, "would be a volume, but the result is of a slide: end it with one of .ome.tif"),
+        ("a.ome.zarr", {"source": "series"}, "keeps nothing of a DICOM source"),
     ],
 )
 def test_one_sentence_and_nothing_left(
@@ -79,3 +84,51 @@ def test_a_file_is_replaced_when_told(make_result: Callable[..., Result], tmp_pa
     target.write_bytes(b"old")
     export(make_result(), target, layer="dab", overwrite=True)
     assert tifffile.TiffFile(target).is_bigtiff
+
+
+def test_folders_that_are_missing_are_made(make_result: Callable[..., Result], tmp_path: Path) -> None:
+    assert export(make_result(), tmp_path / "made" / "a.ome.tif", layer="dab").exists()
+
+
+def test_every_row_has_a_module_that_writes_it() -> None:
+    for form in FORMATS:
+        module = import_module(f"diffuscope.exports.{form.module}")
+        assert callable(module.need) and callable(module.write)
+
+
+def test_a_volume_of_which_not_all_could_be_written_is_told(tmp_path: Path) -> None:
+    """In a process of its own, which may write 2 kB a file: SimpleITK says nothing of it where it writes NIfTI."""
+    pytest.importorskip("SimpleITK")
+    pytest.importorskip("resource")
+    code = """
+import resource, sys
+from pathlib import Path
+from types import SimpleNamespace as Of
+import numpy as np
+from diffuscope.exports import itk_volume
+from diffuscope.files.put import in_place_of
+from diffuscope.scans.lattice import Lattice, Storage
+
+axes = tuple(map(tuple, np.eye(3)))
+lattice = Lattice(shape=(16, 16, 16), spacing=(1.0, 1.0, 1.0), origin=(0.0, 0.0, 0.0), directions=axes)
+itk_volume.whole_lattice = lambda _: (lattice, Storage((0, 1, 2), (False, False, False)))
+itk_volume.whole_voxels = lambda *_: np.random.default_rng(0).random((16, 16, 16), np.float32)
+for limit in (2000, 20_000):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, 20_000))
+    for ending in itk_volume_endings:
+        path = Path(sys.argv[1]) / f"{limit}{ending}"
+        try:
+            with in_place_of(path, replace=False) as part:
+                itk_volume.write(part, Of(result=None, ports=[None]))
+            print("wrote", path.name)
+        except Exception as error:
+            print(type(error).__name__, error)
+"""
+    endings = [ending for form in FORMATS if form.module == "itk_volume" for ending in form.endings]
+    line = [sys.executable, "-c", code.replace("itk_volume_endings", str(endings)), str(tmp_path)]
+    done = subprocess.run(line, capture_output=True, text=True, check=True, timeout=300).stdout.splitlines()
+    told = [line for line in done if line.startswith("InputError the disk is full: ")]
+    wrote = [f"20000{ending}" for ending in endings]
+    assert len(told) == len(endings)
+    assert [line for line in done if line.startswith("wrote")] == [f"wrote {name}" for name in wrote]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(wrote)

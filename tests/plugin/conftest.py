@@ -34,7 +34,7 @@ def plugin() -> None:
 
 @pytest.fixture(scope="session")
 def _process() -> Iterator[Child]:
-    process = Child("dock_verbs")
+    process = Child()
     yield process
     process.close()
 

@@ -54,19 +54,21 @@ def ignore_cancel(*, cancelled):
     time.sleep(1e6)
 
 
-def models(*, cancelled):
-    """Three models by what their runs do."""
+def _model(name: str) -> ModelFacts:
     port = Raster(name="H&E", key="he", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0))
-    for name in ("quick", "endless", "crashing"):
-        yield ModelFacts(
-            name=name,
-            title=name,
-            what_it_is="",
-            what_it_is_not="",
-            system="staindiffuser",
-            inputs=(port,),
-            presets={"fast": ("ddim", 1)},
-        )
+    return ModelFacts(
+        name=name,
+        title=name,
+        what_it_is="",
+        what_it_is_not="",
+        task="virtual staining",
+        inputs=(port,),
+        presets={"fast": ("ddim", 1)},
+    )
+
+
+#: Three models by what their runs do.
+MODELS = [_model(name) for name in ("quick", "endless", "crashing")]
 
 
 def run(*, cancelled, model, out, **_):

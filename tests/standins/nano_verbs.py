@@ -26,17 +26,16 @@ def port(key: str) -> Raster:
     )
 
 
-def models(*, cancelled):
-    yield ModelFacts(
-        name="nano",
-        title="nano",
-        what_it_is="",
-        what_it_is_not="",
-        system="damm",
-        inputs=(port("vessels"), port("nuclei")),
-        presets={"fast": ("ddim", 2)},
-        options=(GAMMA,),
-    )
+MODEL = ModelFacts(
+    name="nano",
+    title="nano",
+    what_it_is="",
+    what_it_is_not="",
+    task="nanoparticle distribution",
+    inputs=(port("vessels"), port("nuclei")),
+    presets={"fast": ("ddim", 2)},
+    options=(GAMMA,),
+)
 
 
 def measure(**asked):

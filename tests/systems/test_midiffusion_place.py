@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from diffuscope.systems.midiffusion.guide import random_guide
 from diffuscope.systems.midiffusion.place import bodies, body_mask, place_maps
+from diffuscope.systems.midiffusion.random_guide import random_guide
 from diffuscope.systems.registry import build_system
 
 SIDE = 48

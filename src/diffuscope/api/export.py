@@ -7,9 +7,8 @@ from pathlib import Path
 
 from diffuscope.api.events import Exported
 from diffuscope.events import Progress
-from diffuscope.exports import export as write_export
-from diffuscope.files.room import full_disk_in_words
-from diffuscope.results.result import Result, open_result
+from diffuscope.exports.export import Export, check_export, write_export
+from diffuscope.results.result import open_result
 
 
 def export(
@@ -19,16 +18,16 @@ def export(
     overwrite: bool = False,
     source: str | Path | None = None,
 ) -> Generator[Progress | Exported, None, None]:
-    """Write a finished result as OME-TIFF or OME-Zarr, of a volume also as NIfTI or DICOM, by the ending of `path`.
+    """Write a finished result as a file that other programs open, by the ending of `path`.
 
-    The result is opened when this is called; the file is written while the returned generator is iterated.
+    Everything is checked when this is called; the file is written while the returned generator is iterated.
 
     Parameters
     ----------
     result : str or Path
         Result folder.
     path : str or Path
-        ``….ome.tif`` or ``….ome.zarr``; of a volume also ``….nii.gz``, ``….nii``, ``….nrrd``, ``….mha``, ``….dicom``.
+        Its ending names the format, as in `diffuscope.exports.table.FORMATS`: ``….ome.tif``, of a volume ``….nii.gz``.
     layer : str
         Key or name of one image, or ``"all"``.
     overwrite : bool
@@ -44,16 +43,12 @@ def export(
     Raises
     ------
     InputError
-        There is no such result. While iterating: there is no such layer, format or place to write, the result is
-        incomplete, or the disk is full; nothing is left behind.
+        There is no such result, layer, format or place to write, or the result is incomplete. While iterating: the
+        disk is full; nothing is left behind.
     """
-    return _export(open_result(result), Path(path), layer=layer, overwrite=overwrite, source=source)
+    return _export(check_export(open_result(result), path, layer=layer, overwrite=overwrite, source=source))
 
 
-def _export(
-    result: Result, path: Path, *, layer: str, overwrite: bool, source: str | Path | None
-) -> Generator[Progress | Exported, None, None]:
-    yield Progress(what=f"Writing {path.name}")
-    with full_disk_in_words(path):
-        written = write_export(result, path, layer=layer, overwrite=overwrite, source=source)
-    yield Exported(path=written)
+def _export(checked: Export) -> Generator[Progress | Exported, None, None]:
+    yield Progress(what=f"Writing {checked.path.name}")
+    yield Exported(path=write_export(checked))

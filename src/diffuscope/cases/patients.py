@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from diffuscope.errors import InputError
+from diffuscope.files.copy import copy_tree
 from diffuscope.files.place import FOLDER, check_place
 from diffuscope.files.put import in_place_of
 
@@ -62,7 +63,7 @@ def lay_out(source: Path, folder: Path, files: Mapping[str, str], *, only: Seque
 
 def _copy(source: Path, target: Path) -> None:
     if source.is_dir():
-        shutil.copytree(source, target)
+        copy_tree(source, target)
     else:
         stem, _, endings = source.name.partition(".")
         shutil.copyfile(source, target.with_name(f"{target.name}.{endings}" if stem else target.name))

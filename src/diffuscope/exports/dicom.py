@@ -11,19 +11,17 @@ from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
 from diffuscope.exports.ome_tiff import software
-from diffuscope.exports.patient import check_volume, one_port, read_slice, whole_lattice
-from diffuscope.exports.target import check_complete, check_room, check_target, choose_ports, in_place_of
+from diffuscope.exports.patient import read_slice, whole_lattice
 from diffuscope.scans import open_volume
-from diffuscope.scans.formats.libraries import check_libraries
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+    from diffuscope.exports.request import Request
     from diffuscope.ports.raster import Raster
     from diffuscope.results.result import Result
     from diffuscope.scans.lattice import Lattice
 
-ENDINGS = (".dicom",)
 NOT_FOR_DIAGNOSIS = "derived, synthetic, NOT FOR DIAGNOSIS"
 
 # What a derived series shares with the series that it was made from: the patient, the study, the frame of reference.
@@ -50,69 +48,41 @@ _EMPTY = ("PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
           "ReferringPhysicianName", "PositionReferenceIndicator", "AcquisitionNumber")  # fmt: skip
 
 
-def export_dicom(
-    result: Result,
-    path: str | Path,
-    layer: str = "all",
-    *,
-    overwrite: bool = False,
-    allow_incomplete: bool = False,
-    source: str | Path | None = None,
-) -> Path:
+def need(request: Request) -> int:
+    """Return the size of the slices in bytes."""
+    lattice, _ = whole_lattice(request.result)
+    return request.result.window[3] * (2 * lattice.shape[1] * lattice.shape[2] + 4096)
+
+
+def write(part: Path, request: Request) -> None:
     """Write the slices of one output as a DICOM series: CT where its unit is HU, else MR.
 
     HU are stored as whole numbers; other values with the rescale slope and intercept that 16 bits need, which stand
-    in the header. Only slices that the run took in are written, each as wide as the input.
-
-    Parameters
-    ----------
-    result : Result
-        Of a volume.
-    path : str or Path
-        Folder to write, ``….dicom``.
-    layer : str
-        Key or name of one output port; ``"all"`` of a result that has one.
-    overwrite, allow_incomplete : bool
-        As in `diffuscope.exports.export`; a DICOM folder is never replaced.
-    source : str or Path, optional
-        The DICOM series that the run took in, whose patient, study and frame of reference are kept. Without it the
-        series is of a patient without a name, in a study of its own.
-
-    Returns
-    -------
-    Path
-        What was written.
+    in the header. Only slices that the run took in are written, each as wide as the input. Patient, study and frame of
+    reference are those of the request's source; without one the series is of a patient without a name, in a study of
+    its own.
 
     Raises
     ------
     InputError
-        See `diffuscope.exports.export`; or `source` is not the series that the run took in; or values are unknown.
+        The source is not the series that the run took in, or values are unknown.
     """
-    path = Path(path)
-    check_volume(result, path)
-    port = one_port(result, choose_ports(result, layer), path)
-    check_libraries(path.name)
-    check_complete(result, allow_incomplete=allow_incomplete)
-    check_target(result, path, ENDINGS, overwrite=overwrite, folder=True)
+    result, port = request.result, request.ports[0]
     lattice, _ = whole_lattice(result)
-    first, count = result.window[0], result.window[3]
-    check_room(path, count * (2 * lattice.shape[1] * lattice.shape[2] + 4096))
-    template = _template(result, port, lattice, _kept(result, source))
+    template = _template(result, port, lattice, _kept(result, request.source))
     intercept, slope = _rescaling(result, port)
     template.RescaleIntercept, template.RescaleSlope = _decimal(intercept), _decimal(slope)
     # What the header can hold of the two is what a reader will reckon with.
     intercept, slope = float(template.RescaleIntercept), float(template.RescaleSlope)
-    with in_place_of(path) as part:
-        part.mkdir()
-        for number in range(count):
-            stored = np.rint((read_slice(result, port, number).astype(np.float64) - intercept) / slope)
-            limits = np.iinfo(_stored(port))
-            pixels = np.clip(stored, limits.min, limits.max).astype(_stored(port))
-            _write(part / f"{number:05d}.dcm", template, lattice, first + number, number + 1, pixels)
-    return path
+    part.mkdir()
+    for number in range(result.window[3]):
+        stored = np.rint((read_slice(result, port, number).astype(np.float64) - intercept) / slope)
+        limits = np.iinfo(_stored(port))
+        pixels = np.clip(stored, limits.min, limits.max).astype(_stored(port))
+        _write(part / f"{number:05d}.dcm", template, lattice, result.window[0] + number, number + 1, pixels)
 
 
-def _kept(result: Result, source: str | Path | None) -> Dataset | None:
+def _kept(result: Result, source: Path | None) -> Dataset | None:
     """Return the first header of the source series, having seen that it is the one that the run took in."""
     import pydicom
 

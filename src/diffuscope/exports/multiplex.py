@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from diffuscope.exports.table import MULTIPLEX
 from diffuscope.ports.raster import Raster
 from diffuscope.ports.stains import find_stains
 
 if TYPE_CHECKING:
     from diffuscope.results.result import Result
-
-MULTIPLEX = "multiplex"
 
 
 def multiplexed(ports: Sequence[Raster]) -> list[tuple[str, Raster, Raster]]:

@@ -10,51 +10,29 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from diffuscope.exports.ome_tiff import ENDINGS, record_annotation, software
-from diffuscope.exports.target import check_complete, check_room, check_target, choose_ports, in_place_of
+from diffuscope.exports.ome_tiff import record_annotation, software
 
 if TYPE_CHECKING:
     import dask.array as da
 
+    from diffuscope.exports.request import Request
     from diffuscope.ports.raster import Raster
     from diffuscope.results.result import Result
 
 
-def export_ome_stack(
-    result: Result, path: str | Path, layer: str = "all", *, overwrite: bool = False, allow_incomplete: bool = False
-) -> Path:
+def need(request: Request) -> int:
+    """Return an upper estimate of the file's size in bytes."""
+    return sum(int(request.result.images[port.key][0].nbytes) for port in request.ports)
+
+
+def write(part: Path, request: Request) -> None:
     """Write the part of a volume that was computed, slice by slice; sizes in mm, places from the input's first voxel.
 
-    OME knows no direction in the patient: for that see `diffuscope.exports.itk_volume.export_itk`.
-
-    Parameters
-    ----------
-    result : Result
-        Of a volume.
-    path : str or Path
-        ``….ome.tif`` or ``….ome.tiff``.
-    layer : str
-        Key or name of one output port, or ``"all"``: an image (series) each.
-    overwrite, allow_incomplete : bool
-        As in `diffuscope.exports.export`.
-
-    Returns
-    -------
-    Path
-        What was written.
-
-    Raises
-    ------
-    InputError
-        See `diffuscope.exports.export`.
+    An image (series) each output. OME knows no direction in the patient: for that see `diffuscope.exports.itk_volume`.
     """
-    path = Path(path)
-    ports = choose_ports(result, layer)
-    check_complete(result, allow_incomplete=allow_incomplete)
-    check_target(result, path, ENDINGS, overwrite=overwrite, folder=False)
-    check_room(path, sum(int(result.images[port.key][0].nbytes) for port in ports))
-    with in_place_of(path) as part, tifffile.TiffWriter(part, bigtiff=True, ome=True) as file:
-        for index, port in enumerate(ports):
+    result = request.result
+    with tifffile.TiffWriter(part, bigtiff=True, ome=True) as file:
+        for index, port in enumerate(request.ports):
             level = result.images[port.key][0]
             depth, height, width, channels = level.shape
             metadata = _ome(result, port)
@@ -69,7 +47,6 @@ def export_ome_stack(
                 software=software(),
                 metadata=metadata,
             )
-    return path
 
 
 def _planes(level: da.Array) -> Iterator[NDArray[np.generic]]:

@@ -12,15 +12,13 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from diffuscope.exports.target import check_complete, check_room, check_target, choose_ports, in_place_of, stored_bytes
-
 if TYPE_CHECKING:
     import dask.array as da
 
+    from diffuscope.exports.request import Request
     from diffuscope.ports.raster import Raster
     from diffuscope.results.result import Result
 
-ENDINGS = (".ome.tif", ".ome.tiff")
 TILE = 256
 NAMESPACE = "diffuscope/run-record"
 
@@ -30,9 +28,18 @@ _READ = 64
 _BUFFER = 32 * 2**20
 
 
-def export_ome_tiff(
-    result: Result, path: str | Path, layer: str = "all", *, overwrite: bool = False, allow_incomplete: bool = False
-) -> Path:
+def need(request: Request) -> int:
+    """Return an upper estimate of the file's size in bytes."""
+    # On real tissue Deflate came to 0.90 (colour) and 1.04 times (maps) what the result takes on disk.
+    count: int = sum(
+        -(-level.shape[0] // TILE) * -(-level.shape[1] // TILE) * (1 if port.kind == "rgb" else level.shape[2])
+        for port in request.ports
+        for level in request.result.images[port.key]
+    )
+    return int(1.5 * request.stored_bytes) + 1024 * count + 2**20
+
+
+def write(part: Path, request: Request) -> None:
     """Write a BigTIFF whose images each have their own pyramid in SubIFDs, in tiles of 256 px on every level.
 
     With ``layer="all"`` the file holds one OME image (series) per layer, the main one first. QuPath asks which
@@ -47,44 +54,16 @@ def export_ome_tiff(
     ``PositionX`` and ``PositionY`` are the place of the image's upper left corner in µm from the slide's upper
     left corner. The run record is a MapAnnotation of the first image; every image's description says what
     it is not for.
-
-    Parameters
-    ----------
-    result : Result
-        As opened. It is read and written a few tiles at a time, whatever its size.
-    path : str or Path
-        File to write, ``….ome.tif`` or ``….ome.tiff``.
-    layer : str
-        Key or name of one output port, or ``"all"``.
-    overwrite : bool
-        Replace a file that stands there.
-    allow_incomplete : bool
-        Export a result whose run did not end; the descriptions say so.
-
-    Returns
-    -------
-    Path
-        What was written.
-
-    Raises
-    ------
-    InputError
-        See `diffuscope.exports.export`.
     """
-    path = Path(path)
-    ports = choose_ports(result, layer)
-    check_complete(result, allow_incomplete=allow_incomplete)
-    check_target(result, path, ENDINGS, overwrite=overwrite, folder=False)
-    check_room(path, _size(result, ports))
-    with in_place_of(path) as part, tifffile.TiffWriter(part, bigtiff=True, ome=True) as file:
-        for index, port in enumerate(ports):
+    result = request.result
+    with tifffile.TiffWriter(part, bigtiff=True, ome=True) as file:
+        for index, port in enumerate(request.ports):
             levels = result.images[port.key]
             metadata = _ome(result, port)
             if index == 0:
                 metadata |= record_annotation(result.record)
             for number, level in enumerate(levels):
                 _write_level(file, port, level, number=number, count=len(levels), mpp=result.mpp, metadata=metadata)
-    return path
 
 
 def _write_level(
@@ -181,17 +160,6 @@ def _flat(record: dict[str, Any]) -> dict[str, str]:
         key: value if isinstance(value, str) and value.isprintable() else json.dumps(value)
         for key, value in record.items()
     }
-
-
-def _size(result: Result, ports: tuple[Raster, ...]) -> int:
-    """Return an upper estimate of the file's size in bytes."""
-    # On real tissue Deflate came to 0.90 (colour) and 1.04 times (maps) what the result takes on disk.
-    count: int = sum(
-        -(-level.shape[0] // TILE) * -(-level.shape[1] // TILE) * (1 if port.kind == "rgb" else level.shape[2])
-        for port in ports
-        for level in result.images[port.key]
-    )
-    return int(1.5 * stored_bytes(result, ports)) + 1024 * count + 2**20
 
 
 def software() -> str:

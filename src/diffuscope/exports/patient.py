@@ -3,40 +3,17 @@
 from __future__ import annotations
 
 from math import ceil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffuscope.errors import InputError
 from diffuscope.scans.lattice import Lattice, Storage
 from diffuscope.tiling.boxes import box_slices, halves
 
 if TYPE_CHECKING:
     from diffuscope.ports.raster import Raster
     from diffuscope.results.result import Result
-
-
-def is_volume(result: Result) -> bool:
-    """Whether a result is of a volume."""
-    return result.place.unit == "mm"
-
-
-def check_volume(result: Result, path: Path) -> None:
-    """Refuse to write a slide's result as a volume."""
-    if not is_volume(result):
-        raise InputError(f"{path.name} would be a volume, but {result.path.name} is of a slide: export it as .ome.tif.")
-
-
-def one_port(result: Result, ports: tuple[Raster, ...], path: Path) -> Raster:
-    """Return the only output that is asked for; refuse several, and one of several channels."""
-    if len(ports) > 1:
-        there = ", ".join(port.key for port in ports)
-        raise InputError(f"{path.name} holds one image, and {result.path.name} has several: say which, of {there}.")
-    if len(ports[0].channels) > 1:
-        raise InputError(f"{ports[0].name} has {len(ports[0].channels)} channels: export it as .ome.tif or .ome.zarr.")
-    return ports[0]
 
 
 def whole_lattice(result: Result) -> tuple[Lattice, Storage]:

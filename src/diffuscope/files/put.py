@@ -15,7 +15,7 @@ from diffuscope.errors import InputError
 from diffuscope.files.durable import names_to_disk, tree_to_disk
 from diffuscope.files.linux import exchange
 from diffuscope.files.place import is_empty_folder
-from diffuscope.files.room import no_room
+from diffuscope.files.room import full_disk_in_words
 
 if sys.platform != "win32":
     import fcntl
@@ -51,23 +51,20 @@ def in_place_of(path: Path, *, replace: bool) -> Iterator[Path]:
     """
     target = _absolute(path)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _clear(target)
-        _check_free(target, replace=replace)
-        with _scratch(target) as scratch:
-            part = scratch / "new" / target.name
-            part.parent.mkdir()
-            yield part
-            tree_to_disk(part)
+        with full_disk_in_words(path):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _clear(target)
             _check_free(target, replace=replace)
-            _put(part, target, scratch / "old")
-            names_to_disk(target.parent)
+            with _scratch(target) as scratch:
+                part = scratch / "new" / target.name
+                part.parent.mkdir()
+                yield part
+                tree_to_disk(part)
+                _check_free(target, replace=replace)
+                _put(part, target, scratch / "old")
+                names_to_disk(target.parent)
     except OSError as error:
-        if (why := no_room(error)) is not None:
-            sentence = f"{why}: {path} could not be written to the end; make room, or choose another place."
-        else:
-            sentence = f"{path} could not be written ({error.strerror or error}): choose another place."
-        raise InputError(sentence) from error
+        raise InputError(f"{path} could not be written ({error.strerror or error}): choose another place.") from error
 
 
 def put_text(path: Path, text: str, *, replace: bool) -> None:

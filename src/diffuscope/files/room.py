@@ -67,13 +67,13 @@ def full_disk_in_words(path: Path, *, resume: bool = False) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if (why := no_room(error)) is None:
+        if (why := _why_full(error)) is None:
             raise
         way_out = "make room and say --resume to go on" if resume else "make room, or choose another place"
         raise InputError(f"{why}: {path} could not be written to the end; {way_out}.") from error
 
 
-def no_room(error: OSError) -> str | None:
+def _why_full(error: OSError) -> str | None:
     """Return in words what is full, or None where the error is another one."""
     # numpy counts what it could write, and does not say why.
     if error.errno is None and " requested and " in str(error):

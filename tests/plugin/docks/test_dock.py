@@ -97,7 +97,7 @@ def alone(make_napari_viewer: Any, qtbot: Any, tmp_path: Path) -> Iterator[Drive
     viewer.window.show()
     driver = Driver(viewer, qtbot, tmp_path / "out.ome.zarr")
     yield driver
-    child: Child = driver.dock.session._child
+    child: Child = driver.dock.session.compute.child
     pid = child.pid
     viewer.close()
     qtbot.waitUntil(lambda: child.pid is None, timeout=MILLISECONDS)
@@ -175,7 +175,7 @@ def test_the_whole_way_to_a_window_that_is_closed(
     at.fill(steps=500)
     at.dock.run.click()
     at.until(lambda: PREVIEW in at.names)
-    assert not at.state.is_idle and at.dock.session._child.pid is not None
+    assert not at.state.is_idle and at.dock.session.compute.child.pid is not None
 
 
 def test_the_window_answers_while_a_run_goes_on(at: Driver, tiny_model: Path):
@@ -303,7 +303,7 @@ def crash(at: Driver, tmp_path: Path) -> None:
     def kill(phase: str) -> None:
         if phase == "running":
             at.state.events.phase.disconnect(kill)
-            os.kill(at.dock.session._child.pid, 9)
+            os.kill(at.dock.session.compute.child.pid, 9)
 
     at.state.events.phase.connect(kill)
 

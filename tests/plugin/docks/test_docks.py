@@ -100,7 +100,7 @@ def alone(make_napari_viewer: Any, qtbot: Any, tmp_path: Path) -> Iterator[Calla
 
     yield opened
     for dock in docks:
-        child = dock.session._child
+        child = dock.session.compute.child
         assert child.pid is not None
         dock.viewer.close()
         qtbot.waitUntil(lambda child=child: child.pid is None, timeout=MILLISECONDS)

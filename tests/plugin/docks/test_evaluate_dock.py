@@ -54,7 +54,7 @@ class Driver:
         self.dock = EvaluateDock(viewer, child)
         self.area = viewer.window.add_dock_widget(self.dock, name="Evaluate", area="right")
         self.layers, self.cases = self.dock.layers, self.dock.cases
-        self.until(lambda: self.cases.phase == "idle")
+        self.state = self.dock.session.state
 
     def until(self, condition: Callable[[], bool]) -> None:
         self.qtbot.waitUntil(condition, timeout=MILLISECONDS)
@@ -64,10 +64,14 @@ class Driver:
         self.until(lambda: not self.layers.is_busy)
         return self.layers.status.text()
 
+    def refused(self) -> str:
+        self.cases.evaluate.click()
+        return self.state.message
+
     def evaluate(self) -> str:
         self.cases.evaluate.click()
-        self.until(lambda: self.cases.phase == "idle")
-        return self.cases.status.text()
+        self.until(lambda: self.state.is_idle)
+        return self.state.message
 
 
 def test_two_layers_of_a_viewer(make_napari_viewer: Callable[..., Any], qtbot: Any):
@@ -119,7 +123,6 @@ def test_a_model_on_cases_to_a_report_and_its_worst_field(
     assert widget.form.model == "stain-cd3-demo" and fields.model.count() == 3
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tiny_model))
     fields.browse_model.click()
-    driver.until(lambda: widget.phase == "idle")
     assert widget.form.model == str(tiny_model) and fields.quality.currentData() == widget.form.quality
 
     # What is wrong is told in one sentence, and nothing is written.
@@ -135,17 +138,18 @@ def test_a_model_on_cases_to_a_report_and_its_worst_field(
     fields.mpp.setValue(0.5)
     fields.resume.setChecked(True)
     widget.evaluate.click()
-    driver.until(lambda: "Case 1 of 2" in widget.status.text())
-    assert not fields.isEnabled() and not widget.cancel.isHidden()
+    driver.until(lambda: "Case 1 of 2" in driver.state.progress_text)
+    assert widget.evaluate.text() == "Add to queue" and not widget.cancel.isHidden()
+    assert "is written by a job at work" in driver.refused()
     widget.cancel.click()
-    driver.until(lambda: widget.phase == "idle")
-    assert widget.status.text().startswith("Stopped.") and not (out / "report.json").exists()
+    driver.until(lambda: driver.state.is_idle)
+    assert driver.state.message.startswith("Stopped.") and not (out / "report.json").exists()
     assert widget.table.isHidden() and fields.resume.isVisibleTo(fields)
     fields.resume.setChecked(False)
     assert "exists already: tick" in driver.evaluate()
-    fields.resume.setChecked(True)
-
-    assert driver.evaluate().startswith("Done. Worst: ")
+    widget.jobs.go_on.click()
+    driver.until(lambda: driver.state.is_idle)
+    assert driver.state.message.startswith("Done. Worst: ") and widget.jobs.go_on.isHidden()
     report = json.loads((out / "report.json").read_text())
     table = widget.table
     assert [table.horizontalHeaderItem(c).text() for c in range(3)] == ["Measure", "untrained", "the input itself"]
@@ -160,7 +164,7 @@ def test_a_model_on_cases_to_a_report_and_its_worst_field(
     assert opened == [out / "report.html"] and opened[0].is_file()
 
     widget.worst.click()
-    driver.until(lambda: widget.phase == "idle")
+    driver.until(lambda: driver.state.is_idle)
     worst = report["cases"][0]
     he, truth, found, error = driver.viewer.layers
     assert [layer.name for layer in (he, truth)] == [f"{worst['case']}: H&E", f"{worst['case']}: virtual CD3, truth"]
@@ -170,16 +174,13 @@ def test_a_model_on_cases_to_a_report_and_its_worst_field(
     assert driver.viewer.window._qt_window.height() <= 800
 
 
-def test_the_menu_has_it_and_closing_it_ends_its_process(
-    make_napari_viewer: Callable[..., Any], qtbot: Any, monkeypatch: pytest.MonkeyPatch
-):
-    child, viewer = Child("fake_verbs"), make_napari_viewer()
-    monkeypatch.setattr("diffuscope.plugin.docks.evaluate.Child", lambda: child)
+def test_the_menu_has_it_and_closing_it_leaves_no_listener(make_napari_viewer: Callable[..., Any]):
+    viewer = make_napari_viewer()
     area, dock = viewer.window.add_plugin_dock_widget("diffuscope", "Evaluate")
     assert isinstance(dock, EvaluateDock)
-    qtbot.waitUntil(lambda: child.pid is not None, timeout=MILLISECONDS)
+    child = dock.session.compute.child
     viewer.window.remove_dock_widget(area)
     del area, dock
     gc.collect()
-    qtbot.waitUntil(lambda: child.pid is None, timeout=MILLISECONDS)
+    assert child.is_closed
     viewer.add_image(np.zeros((8, 8)))  # of which the dock that is gone need not hear

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +20,8 @@ pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
 
 from diffuscope.plugin.docks.run import StainDock
-from diffuscope.plugin.jobs.child import Child
 
 pytestmark = pytest.mark.gui
-
-
-@pytest.fixture
-def children(monkeypatch: pytest.MonkeyPatch) -> list[Child]:
-    """The processes of docks that are opened from the menu: real ones, with models that need no network."""
-    made: list[Child] = []
-
-    def child() -> Child:
-        made.append(Child("fake_verbs"))
-        return made[-1]
-
-    monkeypatch.setattr("diffuscope.plugin.docks.run.Child", child)
-    return made
 
 
 @pytest.fixture
@@ -81,32 +68,33 @@ def test_the_scans_of_a_sample_lie_on_each_other(viewer: Any, sample: str, names
 
 
 @pytest.mark.parametrize("title", ["Nanoparticle distribution", "Modality translation"])
-def test_the_other_docks_open_from_the_menu(viewer: Any, qtbot: Any, title: str, children: list[Child]):
+def test_the_other_docks_open_from_the_menu(viewer: Any, title: str):
     area, dock = viewer.window.add_plugin_dock_widget("diffuscope", title)
     assert dock.kind.title == title
-    state, [child] = dock.session.state, children
-    qtbot.waitUntil(lambda: state.is_idle, timeout=MILLISECONDS)
+    child = dock.session.compute.child
     viewer.window.remove_dock_widget(area)
     del area, dock
     gc.collect()
-    qtbot.waitUntil(lambda: child.pid is None, timeout=MILLISECONDS)
+    assert child.is_closed
 
 
-def test_the_dock_opens_from_the_menu_and_fits_a_small_screen(viewer: Any, qtbot: Any, children: list[Child]):
+def is_seen(window: Any, button: Any) -> bool:
+    bottom = button.mapTo(window, button.rect().bottomLeft()).y()
+    return 0 < bottom <= window.height() <= 800
+
+
+def test_the_dock_opens_from_the_menu_and_fits_a_small_screen(viewer: Any, qtbot: Any):
     viewer.window._qt_window.resize(1280, 800)
     viewer.window.show()
     area, dock = viewer.window.add_plugin_dock_widget("diffuscope", "Virtual staining")
     assert isinstance(dock, StainDock)
     dock.fields.fold.setChecked(True)
-    state, [child] = dock.session.state, children
-    qtbot.waitUntil(lambda: state.is_idle, timeout=MILLISECONDS)
-    assert viewer.window._qt_window.height() <= 800
-    bottom = dock.run.mapTo(viewer.window._qt_window, dock.run.rect().bottomLeft()).y()
-    assert 0 < bottom <= viewer.window._qt_window.height()
+    child = dock.session.compute.child
+    qtbot.waitUntil(partial(is_seen, viewer.window._qt_window, dock.run), timeout=MILLISECONDS)
     viewer.window.remove_dock_widget(area)
     del area, dock
     gc.collect()
-    qtbot.waitUntil(lambda: child.pid is None, timeout=MILLISECONDS)
+    assert child.is_closed
 
 
 def test_the_record_of_a_result_is_shown_and_its_command_copied(viewer: Any, result_folder: Path, qtbot: Any):
@@ -118,11 +106,8 @@ def test_the_record_of_a_result_is_shown_and_its_command_copied(viewer: Any, res
     dialog.close()
 
 
-def test_a_reopened_result_shows_its_numbers_and_can_be_exported(
-    viewer: Any, result_folder: Path, qtbot: Any, children: list[Child]
-):
+def test_a_reopened_result_shows_its_numbers_and_can_be_exported(viewer: Any, result_folder: Path):
     _, dock = viewer.window.add_plugin_dock_widget("diffuscope", "Virtual staining")
-    qtbot.waitUntil(lambda: dock.session.state.is_idle, timeout=MILLISECONDS)
     viewer.open(str(result_folder), plugin="diffuscope")
     assert dock.results.isVisibleTo(dock)
     assert dock.results.table.item(0, 1).text() == "12"

@@ -14,6 +14,7 @@ pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
 
 from nano_result import write_nano
+from nano_verbs import MODEL
 
 from diffuscope.measurement.penetration import find_vessels, measure_penetration
 from diffuscope.plugin.docks.nanoparticle import NanoparticleDock
@@ -35,7 +36,7 @@ def test_gamma_the_plot_and_the_region_table(
     dock = NanoparticleDock(viewer, Child("nano_verbs"))
     viewer.window.add_dock_widget(dock, name="Nanoparticle distribution", area="right")
     state = dock.session.state
-    qtbot.waitUntil(lambda: state.is_idle, timeout=MILLISECONDS)
+    dock.fields.add_model(MODEL, choose=True)
     for path in (slide, result.path):
         for data, about, _ in read_layers(str(path)):
             viewer.add_image(data, **about)
@@ -87,6 +88,6 @@ def test_gamma_the_plot_and_the_region_table(
 
     dock.session.show_result(None)
     assert overlay not in viewer.layers and not told.isVisibleTo(dock)
-    child = dock.session._child
+    child = dock.session.compute.child
     viewer.close()
     qtbot.waitUntil(lambda: child.pid is None, timeout=MILLISECONDS)

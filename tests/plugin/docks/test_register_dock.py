@@ -56,7 +56,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture
 def shared_dock(compute: Child, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Any:
     """The dock with the process that tests share."""
-    monkeypatch.setattr("diffuscope.plugin.docks.register.Child", lambda: compute)
+    monkeypatch.setattr("diffuscope.plugin.jobs.compute.Child", lambda: compute)
     return request.getfixturevalue("dock")
 
 
@@ -72,14 +72,14 @@ def dock(make_napari_viewer: Callable[..., Any], qtbot: Any, pair: tuple[Path, P
     dock.fields.affine_only.setChecked(True)
     dock.fields.out.setText(str(tmp_path / "new" / "ihc.ome.zarr"))
     yield dock
-    dock._child.close()
+    dock.session.compute.child.close()
 
 
 def said(dock: Any) -> str:
     """What the dock says to Run, which refuses."""
-    dock.run.click()
-    assert dock.phase == "idle"
-    return dock.status.text()
+    dock.jobs.run.click()
+    assert dock.session.state.is_idle
+    return dock.session.state.message
 
 
 @pytest.mark.gui
@@ -99,12 +99,13 @@ def test_from_two_slides_to_a_curtain(dock: Any, tmp_path: Path, monkeypatch: py
     assert "“on he” has 5 points and “on ihc” 4" in said(dock)
     moving.add(PLACES[-1, ::-1] / MPP - 0.5)
 
-    dock.run.click()
-    assert dock.phase == "running" and not dock.run.isEnabled() and dock.cancel.isVisibleTo(dock)
-    steps, say = set(), dock._say
-    monkeypatch.setattr(dock, "_say", lambda text: (steps.add(text), say(text)))
-    dock.until(lambda: dock.phase == "idle")
-    assert "Affine" in steps and dock.status.text() == f"Wrote {out}"
+    dock.jobs.run.click()
+    assert dock.session.state.phase == "starting" and dock.jobs.cancel.isVisibleTo(dock)
+    assert dock.jobs.run.text() == "Add to queue"
+    steps: list[str] = []
+    dock.session.state.events.progress_text.connect(steps.append)
+    dock.until(lambda: dock.session.state.is_idle)
+    assert "Affine" in steps and dock.session.state.message == f"Wrote {out}"
     assert sorted(path.name for path in out.parent.iterdir()) == ["ihc.landmarks.csv", "ihc.ome.zarr"]
 
     transform, record = load_transform(out / "transform.json")
@@ -135,11 +136,11 @@ def test_from_two_slides_to_a_curtain(dock: Any, tmp_path: Path, monkeypatch: py
 
     # What is there already is asked about, and kept.
     monkeypatch.setattr("diffuscope.plugin.docks.register.ask_overwrite", lambda *_: "both")
-    dock.run.click()
-    dock.cancel.click()
-    assert dock.phase == "cancelling"
-    dock.until(lambda: dock.phase == "idle")
-    assert dock.status.text() == "Cancelled: nothing was written." and dock.form.path.name == "ihc-2.ome.zarr"
+    dock.jobs.run.click()
+    dock.jobs.cancel.click()
+    assert dock.session.state.phase == "cancelling"
+    dock.until(lambda: dock.session.state.is_idle)
+    assert dock.session.state.message == "Cancelled: nothing was written." and dock.form.path.name == "ihc-2.ome.zarr"
     assert sorted(path.name for path in out.parent.iterdir()) == ["ihc.landmarks.csv", "ihc.ome.zarr"]
 
 
@@ -158,23 +159,23 @@ def test_pixels_without_a_file_and_a_table_are_taken_and_errors_leave_nothing(
     dock.fields.choose(dock.fields.moving, white)
     assert "“white” does not state" in said(dock)
     dock.fields.moving.mpp.setValue(0.5)
-    dock.run.click()
-    dock.until(lambda: dock.phase == "idle")
-    assert "white.ome.tif has no tissue" in dock.status.text()
+    dock.jobs.run.click()
+    dock.until(lambda: dock.session.state.is_idle)
+    assert "white.ome.tif has no tissue" in dock.session.state.message
 
     table = tmp_path / "points.csv"
     table.write_text("x_fixed,y_fixed\n1,2\n")
     dock.fields.table.setText(str(table))
     dock.fields.landmarks.setCurrentIndex(2)
-    dock.run.click()
-    dock.until(lambda: dock.phase == "idle")
-    assert "points.csv has no column x_moving" in dock.status.text()
+    dock.jobs.run.click()
+    dock.until(lambda: dock.session.state.is_idle)
+    assert "points.csv has no column x_moving" in dock.session.state.message
 
     dock.fields.choose(dock.fields.moving, dock.form.fixed.layer)
     assert "is chosen twice" in said(dock)
     count = len(viewer.layers)
     dock._open(dock.fields.moving, str(table))
-    assert "points.csv" in dock.status.text() and len(viewer.layers) == count
+    assert "points.csv" in dock.session.state.message and len(viewer.layers) == count
     dock._open(dock.fields.moving, str(pair[1]))
     assert dock.form.moving.layer == viewer.layers[-1] and dock.form.moving.layer.name.startswith("ihc")
     assert dock.fields.moving.mpp.value() == 0 and "does not state" in said(dock)
@@ -189,11 +190,11 @@ def test_pixels_without_a_file_and_a_table_are_taken_and_errors_leave_nothing(
 
 @pytest.mark.gui
 def test_a_closed_dock_leaves_neither_a_process_nor_a_listener(dock: Any, qtbot: Any, tmp_path: Path):
-    viewer, child = dock.viewer, dock._child
+    viewer, child = dock.viewer, dock.session.compute.child
     dock.fields.moving.mpp.setValue(MPP)
-    dock.run.click()
+    dock.jobs.run.click()
     dock.until(lambda: child.pid is not None)
-    dock._child.close()
+    child.close()
     qtbot.waitUntil(lambda: child.pid is None, timeout=MILLISECONDS)
     viewer.add_image(np.zeros((5, 5)))
     assert not list(tmp_path.iterdir())

@@ -78,7 +78,6 @@ def dock(make_napari_viewer: Callable[..., Any], qtbot: Any, pairs: Path, tmp_pa
     viewer.window.add_dock_widget(dock, name="Train", area="right")
     viewer.window._qt_window.resize(1280, 720)
     dock.until = lambda condition: qtbot.waitUntil(condition, timeout=MILLISECONDS)
-    dock.until(lambda: dock.phase == "idle")
     dock.fields.data.setText(str(pairs))
     dock.fields.mpp.setValue(0.5)
     dock.fields.out.setText(str(tmp_path / "mine"))
@@ -91,39 +90,42 @@ def test_from_pairs_to_a_model_stopped_and_gone_on_with(dock: Any, tmp_path: Pat
     from diffuscope.model.folder import load_model
 
     assert dock.form.model == "stain-cd3-demo" and dock.fields.model.count() == 9
-    dock.look.click()
-    dock.until(lambda: dock.phase == "idle")
+    dock.check.click()
+    dock.until(lambda: dock.session.state.is_idle)
     assert "4" in dock.report.toPlainText() and "he" in dock.report.toPlainText()
 
     dock.fields.steps.setValue(20)
-    dock.train.click()
-    assert dock.phase == "training" and not dock.train.isEnabled()
-    dock.until(lambda: dock.phase == "idle")
+    dock.jobs.run.click()
+    assert dock.session.state.is_at_work and dock.jobs.run.text() == "Add to queue"
+    left = set()
+    dock.until(lambda: left.add(dock.session.state.progress_text) or dock.session.state.is_idle)
+    assert any("of 20 steps, loss" in text and text.endswith(" left") for text in left), left
+    dock.until(lambda: dock.session.state.is_idle)
     assert [step for step, _ in dock.curve.validation] == list(range(2, 21, 2))
     assert dock.curve.training and not dock.picture.pixmap().isNull() and not dock.curve.grab().isNull()
     assert dock.viewer.window._qt_window.height() <= 800  # what a small screen has, with picture and report
-    assert dock.status.text().startswith(f"Done: {tmp_path / 'mine'}")
+    assert dock.session.state.message.startswith(f"Done: {tmp_path / 'mine'}")
     assert load_model(tmp_path / "mine").card.figures["validation crops"] >= 1
-    dock.train.click()
-    dock.until(lambda: dock.phase == "idle")
-    assert "holds a training" in dock.status.text()
+    dock.jobs.run.click()
+    dock.until(lambda: dock.session.state.is_idle)
+    assert "holds a training" in dock.session.state.message
 
     dock.fields.out.setText(str(tmp_path / "stopped"))
     dock.fields.steps.setValue(300)
-    dock.train.click()
+    dock.jobs.run.click()
     dock.until(lambda: len(dock.curve.validation) > 0)
-    dock.stop.click()
-    dock.until(lambda: dock.phase == "idle")
-    assert dock.status.text().startswith("Stopped at step")
+    dock.jobs.cancel.click()
+    dock.until(lambda: dock.session.state.is_idle)
+    assert dock.session.state.message.startswith("Stopped at step")
     assert "Training was stopped" in load_model(tmp_path / "stopped").card.what_it_is
-    assert dock.fields.resume.isVisibleTo(dock.fields)
-    dock.fields.resume.setChecked(True)
-    dock.train.click()
-    dock.until(lambda: dock.phase == "training" and len(dock.curve.training) > 0)
+    assert dock.fields.resume.isVisibleTo(dock.fields) and dock.jobs.go_on.isVisibleTo(dock)
+    dock.jobs.go_on.click()
+    assert not dock.jobs.go_on.isVisibleTo(dock)
+    dock.until(lambda: dock.session.state.phase == "running" and len(dock.curve.training) > 0)
     assert dock.curve.training[0][0] > 30
-    dock.stop.click()
-    dock.until(lambda: dock.phase == "idle")
-    child = dock._child
+    dock.jobs.cancel.click()
+    dock.until(lambda: dock.session.state.is_idle)
+    child = dock.session.compute.child
     assert child.pid is not None
     child.close()
     assert child.pid is None
@@ -132,10 +134,10 @@ def test_from_pairs_to_a_model_stopped_and_gone_on_with(dock: Any, tmp_path: Pat
 @pytest.mark.gui
 def test_a_wrong_folder_is_one_sentence(compute: Any, dock: Any, tmp_path: Path):
     dock.fields.data.setText(str(tmp_path / "nowhere"))
-    dock.train.click()
-    assert "Choose the folder of your pairs" in dock.status.text() and dock.phase == "idle"
+    dock.jobs.run.click()
+    assert "Choose the folder of your pairs" in dock.session.state.message and dock.session.state.is_idle
     (tmp_path / "empty").mkdir()
     dock.fields.data.setText(str(tmp_path / "empty"))
-    dock.train.click()
-    dock.until(lambda: dock.phase == "idle")
-    assert "has no folder he" in dock.status.text()
+    dock.jobs.run.click()
+    dock.until(lambda: dock.session.state.is_idle)
+    assert "has no folder he" in dock.session.state.message

@@ -11,6 +11,7 @@ import pytest
 
 from diffuscope.errors import InputError
 from diffuscope.exports import export
+from diffuscope.exports.table import ALL, FORMATS
 from diffuscope.plugin.docks.kinds import TRANSLATION
 from diffuscope.plugin.forms.card_text import card_text
 from diffuscope.plugin.forms.planes import acquired_text
@@ -19,13 +20,8 @@ from diffuscope.plugin.jobs.patient import open_series, source_of, told
 from diffuscope.plugin.jobs.whole_volume import open_inputs, take_settings
 from diffuscope.plugin.layers.facts import KEY, ModelFacts, SlideFacts
 from diffuscope.plugin.panels.export_choices import (
-    ALL,
-    DICOM,
-    NIFTI,
-    STACK,
-    TIFF,
-    ZARR,
     default_layer,
+    file_filter,
     formats,
     note,
     settled,
@@ -66,7 +62,7 @@ MODEL = ModelFacts(
     what_it_is="a <guess>.",
     what_it_is_not="a scan.",
     trained_on="CT of legs",
-    system="midiffusion",
+    task="modality translation",
     inputs=(replace(MR, spacing=(None, 0.5, 0.5)),),
     presets={"fast": ("sde-dpmsolver++", 25)},
 )
@@ -117,17 +113,19 @@ def viewer_with_mr() -> tuple[ViewerModel, Any]:
 
 # --- export ---
 
+TIFF, NIFTI, _, _, DICOM, ZARR, STACK = FORMATS
+
 
 def test_every_format_is_offered_of_one_image_and_two_of_all(tmp_path, result_folder):
     result = translated(tmp_path)
-    assert default_layer(result) == "ct" and formats(result, "ct") == (NIFTI, DICOM, ZARR, STACK)
+    assert default_layer(result) == "ct" and formats(result, "ct") == FORMATS[1:]
     assert formats(result, ALL) == (ZARR, STACK) and "choose one" in note(result, ALL) and not note(result, "ct")
     assert suggested(result, "ct") == result.path.with_name("out.ct.nii.gz")
     assert suggested(result, ALL).name == "out-2.ome.zarr"  # out.ome.zarr is the result itself
     for layer in (ALL, *(port.key for port in result.ports[:2])):
         for form in formats(result, layer):
-            path = settled(str(tmp_path / f"as-{layer}"), form.filter, formats(result, layer), tmp_path / "x")
-            assert path.name == f"as-{layer}{form.ending}" and export(result, path, layer=layer).exists()
+            path = settled(str(tmp_path / f"as-{layer}"), file_filter(form), formats(result, layer), tmp_path / "x")
+            assert path.name == f"as-{layer}{form.endings[0]}" and export(result, path, layer=layer).exists()
     slide = open_result(result_folder)
     assert default_layer(slide) == ALL and formats(slide, ALL) == (TIFF, ZARR) and not note(slide, ALL)
 
@@ -142,12 +140,12 @@ def test_what_a_dialog_answers_becomes_one_file(tmp_path):
         ("mine", ZARR, "mine.ome.zarr"),
         ("mine.v2", STACK, "mine.v2.ome.tif"),
     ):
-        assert settled(str(tmp_path / path), form.filter, offered, suggestion).name == name
+        assert settled(str(tmp_path / path), file_filter(form), offered, suggestion).name == name
     # what the dialog never saw is not replaced, what it saw is
     for name in ("mine.nii.gz", "out.ct.nii.gz"):
         (tmp_path / name).touch()
-    assert settled(str(tmp_path / "mine"), NIFTI.filter, offered, suggestion).name == "mine-2.nii.gz"
-    assert settled(str(suggestion), NIFTI.filter, offered, suggestion) == suggestion
+    assert settled(str(tmp_path / "mine"), file_filter(NIFTI), offered, suggestion).name == "mine-2.nii.gz"
+    assert settled(str(suggestion), file_filter(NIFTI), offered, suggestion) == suggestion
 
 
 def test_dicom_cannot_say_unknown(tmp_path):

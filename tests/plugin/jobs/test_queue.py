@@ -14,6 +14,8 @@ from diffuscope.sample_data import sample_path
 pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
 
+from fake_verbs import MODELS
+
 from diffuscope.plugin.docks.run import StainDock
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.queue import same_folder
@@ -34,10 +36,11 @@ class Driver:
         self.child = Child("fake_verbs")
         self.dock = StainDock(viewer, self.child)
         viewer.window.add_dock_widget(self.dock, name="Virtual staining", area="right")
-        self.state, self.queue = self.dock.session.state, self.dock.session.queue
+        self.state, self.queue = self.dock.session.state, self.dock.session.compute.queue
+        for model in MODELS:
+            self.dock.fields.add_model(model, choose=False)
         self.shown: list[str] = []
         self.dock.session.result_changed.connect(lambda result: self.shown.append(result.path.name))
-        self.until(lambda: self.state.is_idle)
         self.dock.form.out = str(out)
 
     def until(self, condition: Callable[[], bool]) -> None:
@@ -58,7 +61,7 @@ class Driver:
 
     @property
     def promised(self) -> list[str]:
-        return [request.settings["out"].name for request in self.queue.waiting]
+        return [entry.job.out.name for entry in self.queue.waiting]
 
 
 @pytest.fixture
@@ -105,8 +108,9 @@ def test_a_job_taken_off_the_list_does_not_run(at: Driver, tmp_path: Path):
 
 
 def test_a_crash_is_a_sentence_and_the_next_job_runs_in_a_new_process(at: Driver, tmp_path: Path):
-    pid = at.child.pid
     at.run("endless")
+    at.until(lambda: at.state.phase == "running")
+    pid = at.child.pid
     at.run("crashing")
     at.run("quick")
     at.cancel()
@@ -127,7 +131,7 @@ def test_what_is_wrong_with_a_job_to_come_does_not_touch_the_one_at_work(at: Dri
     at.run("quick")
     assert at.state.failed and "Nothing is drawn" in at.state.message
     at.dock.fields.folder_asked.emit("somewhere")
-    assert "no job is at work" in at.state.message
+    assert at.state.failed and "somewhere" in at.state.message
     assert at.state.phase == "running" and at.promised == []
     at.dock.form.region = "tissue"
     assert at.state.message == ""

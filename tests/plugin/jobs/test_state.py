@@ -1,74 +1,107 @@
-"""The job's state by events, times and words worked out by hand."""
+"""The job's state by events of every verb, times and words worked out by hand."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from diffuscope.engine.events import Finished, Notice, Preview, Started, TileDone
+from diffuscope.engine.events import Finished, Preview, Started, TileDone
+from diffuscope.events import Notice, Pace, Progress
 from diffuscope.plugin.jobs.state import JobState, duration
+from diffuscope.training.events import StepDone, TrainingFinished, TrainingStarted, Validated
 
 
-def running(tiles: int = 40) -> JobState:
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def state(clock: Clock) -> JobState:
+    """A job that has begun."""
     state = JobState()
-    state.begin("starting", "Preparing")
-    state.apply(Started(out="out", tiles=tiles, notices=("As stated.",)))
+    state.begin("Preparing “slide”…", Pace(clock))
     return state
 
 
-def test_a_run_goes_from_loading_to_tiles_to_done():
-    state = JobState()
-    state.begin("starting", "Preparing “slide”…")
-    assert state.progress_text() == "Loading the model…" and not state.is_idle
+def done(tiles: int, of: int = 40) -> TileDone:
+    return TileDone(done=tiles, tiles=of, box=(0, 0, 4, 4), seconds=1.0)
+
+
+def test_a_run_goes_from_loading_to_tiles_to_done(state: JobState, clock: Clock):
+    assert (state.phase, state.message, state.progress_text) == ("starting", "Preparing “slide”…", "")
     state.apply(Started(out="out", tiles=40, notices=("As stated.",)))
-    assert (state.phase, state.message) == ("running", "As stated.")
-    state.apply(Preview(y=0, x=0, image=np.zeros((4, 4, 3), np.uint8), step=3, steps=8))
-    assert state.progress_text() == "0 of 40 tiles · step 3 of 8"
-    state.apply(TileDone(done=10, tiles=40, box=(0, 0, 4, 4), seconds=5.0))
-    assert state.eta() == pytest.approx(15.0)
-    assert state.progress_text() == "10 of 40 tiles · 2 tiles/s · 15 s left"
+    assert (state.phase, state.message, state.progress_text) == ("running", "As stated.", "0 of 40 tiles")
+    clock.now = 3.0
+    state.apply(Preview(y=0, x=0, image=np.zeros((4, 4, 3), np.uint8), step=4, steps=8))
+    # half a tile in 3 s: the time that is left is told before the first tile is done
+    assert state.progress_text == "0 of 40 tiles · 0.17 tiles/s · 3 min 57 s left" and state.steps == 8
+    clock.now = 5.0
+    state.apply(done(10))
+    assert state.progress_text == "10 of 40 tiles · 2 tiles/s · 15 s left" and (state.done, state.total) == (10, 40)
     state.apply(Finished(out="out", complete=True, done=40, tiles=40, seconds=20.0))
     assert state.is_idle and not state.failed
     assert state.message.startswith("Done: 40 tiles in 20 s.") and "not for diagnosis" in state.message
 
 
-def test_a_cancelled_run_is_no_error_and_says_what_is_kept():
-    state = running()
-    state.phase = "cancelling"
+def test_a_training_goes_on_where_it_was(state: JobState, clock: Clock):
+    state.apply(TrainingStarted(folder="m.training", steps=300, done=100))
+    clock.now = 10.0
+    state.apply(StepDone(step=120, steps=300, terms={"loss": 0.5}, learning_rate=1e-3, seconds=10.0, waited=0.0))
+    assert state.progress_text == "120 of 300 steps, loss 0.5 · 2 steps/s · 1 min 30 s left"
+    state.apply(Validated(step=120, steps=300, terms={"loss": 0.4}, best=True, picture="/far/away.png"))
+    assert state.message == ""  # the dock shows curve and picture
+    state.apply(TrainingFinished(out="", complete=False, step=121, steps=300, kept=0, seconds=11.0))
+    assert state.is_idle and state.message.startswith("Stopped at step 121, before the first validation")
+
+
+def test_cases_and_stages_of_other_verbs(state: JobState, clock: Clock):
+    state.apply(Progress(what="Affine"))
+    assert (state.phase, state.progress_text, state.total) == ("running", "Affine", 0)
+    state.apply(Progress(total=3, what="Case 1 of 3: a"))
+    clock.now = 4.0
+    state.apply(Progress(done=0.5, total=3, what="Case 1 of 3: a, 4 of 8 tiles"))
+    assert state.progress_text == "Case 1 of 3: a, 4 of 8 tiles · 20 s left"
+    state.end("Done.")
+    assert state.is_idle and state.message == "Done."
+
+
+def test_a_cancelled_run_is_no_error_and_says_what_is_kept(state: JobState):
+    state.apply(Started(out="out", tiles=40))
+    state.cancel("Cancelling.")
+    state.apply(Notice("The tile at y 0, x 256 could not be read."))
+    state.apply(done(7))
+    assert (state.phase, state.message) == ("cancelling", "Cancelling.")
     state.apply(Finished(out="out", complete=False, done=7, tiles=40, seconds=3.0))
     assert state.is_idle and not state.failed
     assert state.message == "Cancelled after 7 of 40 tiles: what was finished is kept, marked incomplete."
 
 
-def test_speed_is_that_of_this_job_where_it_goes_on_with_another():
-    state = JobState()
-    state.begin("starting", "Preparing")
-    state.apply(Started(out="out", tiles=40, done=30))
-    assert state.progress_text() == "30 of 40 tiles" and state.eta() is None
-    state.apply(TileDone(done=32, tiles=40, box=(0, 0, 4, 4), seconds=4.0))
-    assert state.progress_text() == "32 of 40 tiles · 0.5 tiles/s · 16 s left"
-
-
-def test_cancelling_is_not_undone_by_a_late_start():
-    state = JobState()
-    state.begin("starting", "Preparing")
-    state.phase = "cancelling"
+def test_cancelling_is_not_undone_by_a_late_start(state: JobState):
+    state.cancel("Cancelling.")
     state.apply(Started(out="out", tiles=40))
     assert state.phase == "cancelling"
 
 
-def test_an_error_leaves_an_idle_dock_and_the_next_job_forgets_it():
-    state = running()
+def test_an_error_leaves_an_idle_dock_and_the_next_job_forgets_it(state: JobState):
+    state.apply(Started(out="out", tiles=40))
     state.fail("There is no room.")
     assert state.is_idle and state.failed and state.message == "There is no room."
-    state.begin("starting", "Again")
-    assert not state.failed and state.tiles == 0
+    state.begin("Again")
+    assert not state.failed and state.total == 0 and state.progress_text == ""
 
 
 def test_changes_are_told():
     state, told = JobState(), []
     state.events.done.connect(told.append)
-    state.apply(TileDone(done=3, tiles=9, box=(0, 0, 1, 1), seconds=1.0))
+    state.apply(done(3, of=9))
     assert told == [3]
 
 
@@ -77,8 +110,8 @@ def test_durations_as_people_say_them(seconds: float, text: str):
     assert duration(seconds) == text
 
 
-def test_what_goes_wrong_on_the_way_is_told_and_at_the_end_counted():
-    state = running(tiles=40)
+def test_what_goes_wrong_on_the_way_is_told_and_at_the_end_counted(state: JobState):
+    state.apply(Started(out="out", tiles=40))
     state.apply(Notice("The tile at y 0, x 256 could not be read."))
     assert state.message == "The tile at y 0, x 256 could not be read." and state.phase == "running"
     state.apply(Finished(out="out", complete=False, done=37, tiles=40, seconds=20.0, unread=3))

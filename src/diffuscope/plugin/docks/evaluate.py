@@ -9,6 +9,7 @@ import napari
 from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from diffuscope.plugin.jobs.child import Child
+from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.panels.compare import CompareWidget
 from diffuscope.plugin.panels.evaluate import EvaluateWidget
 from diffuscope.plugin.widgets.pieces import scrolling
@@ -22,10 +23,12 @@ class EvaluateDock(QWidget):
     napari_viewer : napari.Viewer
         The viewer that the dock belongs to.
     child : Child, optional
-        Where models run; default: a process of the dock's own, which gives the GPU back when the dock is closed.
+        As of `Session`.
 
     Attributes
     ----------
+    session : Session
+        Its jobs.
     layers : CompareWidget
         Two layers.
     cases : EvaluateWidget
@@ -34,9 +37,9 @@ class EvaluateDock(QWidget):
 
     def __init__(self, napari_viewer: napari.Viewer, child: Child | None = None) -> None:
         super().__init__()
-        self._child = child or Child()
+        self.session = Session(napari_viewer, "Evaluate", child)
         self.layers = CompareWidget(napari_viewer)
-        self.cases = EvaluateWidget(napari_viewer, self._child)
+        self.cases = EvaluateWidget(napari_viewer, self.session)
         self.tabs = QTabWidget()
         self.tabs.addTab(scrolling(self.layers), "Two layers")
         self.tabs.addTab(scrolling(self.cases), "Model and cases")
@@ -44,9 +47,9 @@ class EvaluateDock(QWidget):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self.tabs)
         self.setMinimumWidth(380)
-        # A partial of the child, not a method of this widget, which is gone by then.
-        self.destroyed.connect(partial(_close, self._child))
+        # a partial of the session, not a method of this widget, which is gone by then
+        self.destroyed.connect(partial(_close, self.session))
 
 
-def _close(child: Child, _: Any = None) -> None:
-    child.close()
+def _close(session: Session, _: Any = None) -> None:
+    session.close()

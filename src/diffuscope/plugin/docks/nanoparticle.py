@@ -12,6 +12,7 @@ from diffuscope.errors import InputError
 from diffuscope.plugin.docks.kinds import NANOPARTICLES
 from diffuscope.plugin.docks.run import RunDock
 from diffuscope.plugin.jobs.child import Child
+from diffuscope.plugin.jobs.job import Job
 from diffuscope.plugin.jobs.regions import measure_in, measurement_of
 from diffuscope.plugin.layers.channel_colours import colour_channels
 from diffuscope.plugin.layers.decisions import CHANGES, change_layer, change_name, decisions_of, slot_at
@@ -122,16 +123,29 @@ class NanoparticleDock(RunDock):
 
     def _measure(self) -> None:
         result, state = self.session.result, self.session.state
-        if result is None or not state.is_idle:
+        if result is None:
             return
         try:
             asked = measurement_of(result, self.viewer, self.inputs.layers, threshold=self.regions.threshold)
         except InputError as error:
             state.complain(str(error))
             return
-        self.session.work("Measuring regions…", partial(measure_in, asked=asked), self._measured)
+        self.session.submit(
+            Job(
+                text=f"measure {result.path.name}",
+                doing="Measuring regions…",
+                work=partial(measure_in, asked=asked),
+                stopped="Cancelled.",
+                on_end=partial(self._measured, result),
+            )
+        )
 
-    def _measured(self, rows: list[dict[str, Any]]) -> str:
+    def _measured(self, result: Result, rows: list[dict[str, Any]] | None) -> str | None:
+        if rows is None:
+            return None
+        shown = self.session.result
+        if shown is None or shown.path != result.path:
+            self.session.show_result(result)
         self.regions.show_rows(rows)
         return f"Measured {len(rows)} region{'s' if len(rows) > 1 else ''}."
 

@@ -15,14 +15,14 @@ from diffuscope.plugin.docks.kinds import STAINING, Kind, elsewhere
 from diffuscope.plugin.forms.region_choice import check_drawable, chosen_region, chosen_slices, region_text
 from diffuscope.plugin.forms.run import RunForm, unused
 from diffuscope.plugin.forms.run_widget import FormWidget
-from diffuscope.plugin.jobs.carry_out import Given, Request
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.resume import request_to_resume
-from diffuscope.plugin.jobs.session import Session
+from diffuscope.plugin.jobs.run import Given, Request
+from diffuscope.plugin.jobs.run_session import RunSession
 from diffuscope.plugin.layers.facts import ModelFacts, is_result, own_metadata, slide_facts
 from diffuscope.plugin.layers.placement import layer_placement
 from diffuscope.plugin.layers.slides import InputList, add_region_layer, listed_name
-from diffuscope.plugin.panels.jobs import JobWidget
+from diffuscope.plugin.panels.jobs import JobPanel
 from diffuscope.plugin.panels.record import open_record
 from diffuscope.plugin.panels.results import ResultsWidget
 from diffuscope.results.result import Result, open_result
@@ -44,17 +44,16 @@ class RunDock(QWidget):
     napari_viewer : napari.Viewer
         The viewer that the dock belongs to.
     child : Child, optional
-        Where models run; default: a process of the dock's own, started at once so that it is warm at Run.
+        As of `Session`.
     """
 
     kind: ClassVar[Kind]
 
     def __init__(self, napari_viewer: napari.Viewer, child: Child | None = None) -> None:
         super().__init__()
-        child = child or Child()
         self.viewer = napari_viewer
         self.form = RunForm(kind=self.kind)
-        self.session = Session(napari_viewer, child, self.kind.title)
+        self.session = RunSession(napari_viewer, self.kind.title, child)
         self.inputs = InputList(napari_viewer, self.kind)
         self._asked_folder = ""
         self._build()
@@ -80,7 +79,7 @@ class RunDock(QWidget):
         self.form_area.setWidgetResizable(True)
         self.form_area.setFrameShape(QFrame.Shape.NoFrame)
         self.form_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.jobs = JobWidget(self.session.state, self.session.queue)
+        self.jobs = JobPanel(self.session)
         self.run, self.cancel = self.jobs.run, self.jobs.cancel
         whole = QVBoxLayout(self)
         whole.setContentsMargins(4, 4, 4, 4)
@@ -103,7 +102,6 @@ class RunDock(QWidget):
         self.results.record_asked.connect(self._show_record)
         self.results.resume_asked.connect(self._resume)
         self.run.clicked.connect(self._run)
-        self.cancel.clicked.connect(self.session.cancel)
         self.viewer.layers.selection.events.active.connect(self._active_changed)
         self.viewer.dims.events.current_step.connect(self._show_region)
 
@@ -208,21 +206,19 @@ class RunDock(QWidget):
             self.form.region = "shape"
 
     def _load_folder(self, folder: str) -> None:
-        if not self.session.state.is_idle:
-            self.session.state.complain("A model folder can be opened when no job is at work.")
-            return
         self._asked_folder = folder
         self.session.load_folder(folder)
 
     def _export(self, path: str, layer: str) -> None:
-        if self.session.result is not None and self.session.state.is_idle:
+        if self.session.result is not None:
             self.session.export(self.session.result, Path(path), layer)
 
     def _resume(self) -> None:
         result = self.session.result
-        if result is None or not self.session.state.is_idle:
+        if result is None:
             return
         try:
+            self.session.check_free(result.path)
             request = request_to_resume(result, self.inputs.layers, self.form.model)
             request.settings["scheduler"] = self.form.scheduler.strip() or None
             self.session.run(request)
@@ -263,7 +259,7 @@ class RunDock(QWidget):
         self.results.export.setEnabled(state.is_idle)
         self.results.resume.setEnabled(state.is_idle)
         hint = self.form.problem() if self.form.model else self.kind.missing
-        self.jobs.show_state(hint if state.is_idle else "")
+        self.jobs.show_hint(hint)
 
 
 class StainDock(RunDock):
@@ -285,5 +281,5 @@ def ask_overwrite(parent: QWidget, out: Path) -> str:
     return "replace" if pressed is replace else "both" if pressed is both else "cancel"
 
 
-def _close(session: Session, _: Any = None) -> None:
+def _close(session: RunSession, _: Any = None) -> None:
     session.close()

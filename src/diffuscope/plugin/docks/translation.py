@@ -5,7 +5,7 @@ from __future__ import annotations
 import napari
 
 from diffuscope.errors import InputError
-from diffuscope.exports.patient import is_volume
+from diffuscope.exports.table import is_volume
 from diffuscope.plugin.docks.kinds import TRANSLATION
 from diffuscope.plugin.docks.run import RunDock
 from diffuscope.plugin.forms.run import unused

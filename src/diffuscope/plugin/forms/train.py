@@ -48,8 +48,7 @@ class TrainForm:
     @property
     def folder(self) -> Path:
         """Run folder of the training, with its checkpoints."""
-        out = self.path
-        return out.with_name(out.name + ".training")
+        return run_folder(self.path)
 
     @property
     def path(self) -> Path:
@@ -109,6 +108,11 @@ class TrainForm:
         path = self.path.with_name(f"{self.path.name}.yaml")
         put_text(path, yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True), replace=True)
         return path
+
+
+def run_folder(out: Path) -> Path:
+    """Return the run folder of the training of a model folder."""
+    return out.with_name(out.name + ".training")
 
 
 def data_at(text: str) -> Path:

@@ -125,12 +125,17 @@ class Child:
         return f"The compute process ended unexpectedly ({why}); press Run to try again with a new one."
 
 
-def drive(child: Child, command: str, **arguments: Any) -> Generator[Any, None, None]:
+def drive(
+    child: Child, command: str, stop: threading.Event | None = None, **arguments: Any
+) -> Generator[Any, None, None]:
     """Run one command in the child and yield its messages.
 
     The last message is a `Returned` or a `Failed`; None means "nothing yet" and gives a thread worker
-    the occasion to quit. Leaving early cancels the job.
+    the occasion to quit. Leaving early cancels the job, and so does `stop`; set before it begins, nothing is begun.
     """
+    if stop is not None and stop.is_set():
+        yield Returned(None)
+        return
     job = child.submit(command, arguments)
     try:
         while True:
@@ -140,6 +145,8 @@ def drive(child: Child, command: str, **arguments: Any) -> Generator[Any, None, 
             yield message
             if isinstance(message, Returned | Failed):
                 return
+            if stop is not None and stop.is_set():
+                child.cancel(job)
     finally:
         child.cancel(job)
 

@@ -1,4 +1,4 @@
-"""Jobs that wait for the one at work, in order, each with a result folder of its own; and those that failed on the way.
+"""Jobs that wait for the one at work, in order, whichever dock they are of; and those that failed on the way.
 
 Tested without Qt.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from psygnal import Signal
 
-from diffuscope.plugin.jobs.carry_out import Request
+from diffuscope.plugin.jobs.job import Job
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,24 +21,22 @@ class Entry:
 
     Attributes
     ----------
-    request : Request
-        The job.
+    job : Job
+        What is to be done.
+    owner : object
+        The session that asked for it.
     failure : str
         The sentence it ended with; empty while it waits.
     """
 
-    request: Request
+    job: Job
+    owner: Any
     failure: str = ""
 
     @property
     def text(self) -> str:
-        """Slide, model and region; and the sentence."""
-        region, settings = self.request.region, self.request.settings
-        where = f"{region.width:,} × {region.height:,} px" if region else "all tissue"
-        if self.request.slide.slices is not None:
-            where = f"slices {settings['slices']}" if "slices" in settings else "whole volume"
-        job = f"{self.request.slide.name} · {Path(settings['model']).name} · {where}"
-        return f"{job}: {self.failure}" if self.failure else job
+        """The job; and the sentence."""
+        return f"{self.job.text}: {self.failure}" if self.failure else self.job.text
 
 
 class JobQueue:
@@ -54,37 +53,30 @@ class JobQueue:
         return sorted(self._entries, key=lambda entry: not entry.failure)
 
     @property
-    def waiting(self) -> list[Request]:
+    def waiting(self) -> list[Entry]:
         """Jobs to come."""
-        return [entry.request for entry in self._entries if not entry.failure]
+        return [entry for entry in self._entries if not entry.failure]
 
-    def add(self, request: Request) -> None:
-        """Let a job wait behind the others."""
-        self._put([*self._entries, Entry(request)])
-
-    def add_failed(self, request: Request, sentence: str) -> None:
-        """Keep in sight what became of a job, since the next one takes over the status line."""
-        self._put([*self._entries, Entry(request, sentence)])
+    def add(self, entry: Entry) -> None:
+        """Let a job wait behind the others, or keep in sight what became of one."""
+        self._put([*self._entries, entry])
 
     def remove(self, entry: Entry) -> None:
         """Take one entry off the list; harmless where it has gone to work meanwhile."""
         self._put([other for other in self._entries if other is not entry])
 
-    def take(self) -> Request | None:
-        """Return the next job and take it off the list; None where none waits."""
-        for entry in self._entries:
-            if not entry.failure:
-                self.remove(entry)
-                return entry.request
-        return None
+    def forget(self, owner: Any) -> None:
+        """Take the entries of a session off the list."""
+        self._put([entry for entry in self._entries if entry.owner is not owner])
 
     def clear(self) -> None:
         """Forget everything."""
         self._put([])
 
     def _put(self, entries: list[Entry]) -> None:
-        self._entries = entries
-        self.changed.emit()
+        if entries != self._entries:
+            self._entries = entries
+            self.changed.emit()
 
 
 def same_folder(one: Path, other: Path) -> bool:

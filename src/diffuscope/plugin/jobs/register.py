@@ -14,13 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from diffuscope.errors import InputError
+from diffuscope.files.put import in_place_of
 from diffuscope.plugin.jobs.child import Child, drive
 from diffuscope.plugin.jobs.process import Failed, Returned
 from diffuscope.plugin.jobs.scratch import write_scratch
 from diffuscope.plugin.layers.facts import SlideFacts
 from diffuscope.plugin.layers.marks import write_pairs
 from diffuscope.plugin.layers.placement import Placement
-from diffuscope.results.result import Result, open_result
+from diffuscope.results.result import open_result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,15 +78,8 @@ class Request:
         return self.out.with_name(f"{self.out.name.removesuffix('.zarr').removesuffix('.ome')}.landmarks.csv")
 
 
-@dataclass(frozen=True)
-class Ended:
-    """The registration is over; `result` is None where it was cancelled."""
-
-    result: Result | None
-
-
-def register(child: Child, request: Request, stop: threading.Event) -> Generator[Any, None, None]:
-    """Yield what is being done, in words, then a `Failed` or an `Ended`; None now and then."""
+def register(child: Child, stop: threading.Event, *, request: Request) -> Generator[Any, None, None]:
+    """Yield the messages of a registration; what comes out is its result, None where it was cancelled."""
     with ExitStack() as stack:
         try:
             fixed, moving = (_file(side, stack) for side in (request.fixed, request.moving))
@@ -92,16 +87,15 @@ def register(child: Child, request: Request, stop: threading.Event) -> Generator
             if isinstance(request.landmarks, np.ndarray):
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="diffuscope-")))
                 clicked = folder / request.kept_landmarks.name
-                write_pairs(clicked, request.landmarks)
-        except OSError as error:
-            yield Failed(f"{error.filename or 'A temporary file'} could not be written: {error.strerror}.")
-            return
-        if stop.is_set():
-            yield Ended(None)
+                with in_place_of(clicked, replace=False) as part:
+                    write_pairs(part, request.landmarks)
+        except InputError as error:
+            yield Failed(str(error))
             return
         for message in drive(
             child,
             "register",
+            stop,
             fixed=fixed,
             moving=moving,
             out=request.out,
@@ -111,16 +105,15 @@ def register(child: Child, request: Request, stop: threading.Event) -> Generator
             moving_mpp=request.moving.mpp,
             overwrite=request.overwrite,
         ):
-            if stop.is_set():
-                child.cancel()
-            if not isinstance(message, Returned):
-                yield message
-            elif not message.value:
-                yield Ended(None)
-            else:
+            if isinstance(message, Returned) and message.value is not None:
                 if clicked is not None:
-                    shutil.move(clicked, request.kept_landmarks)
-                yield Ended(open_result(message.value))
+                    try:
+                        with in_place_of(request.kept_landmarks, replace=request.overwrite) as part:
+                            shutil.copyfile(clicked, part)
+                    except InputError as error:
+                        yield Failed(str(error))
+                message = Returned(open_result(message.value))
+            yield message
 
 
 def _file(side: Side, stack: ExitStack) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from diffuscope.errors import InputError
-from diffuscope.plugin.jobs.carry_out import Given, Request
+from diffuscope.plugin.jobs.run import Given, Request
 from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts, slide_facts
 from diffuscope.plugin.layers.placement import layer_placement
 from diffuscope.results.result import Result

@@ -1,16 +1,17 @@
-"""Where a job stands, as the dock tells it: fed with events, tested without Qt."""
+"""Where a dock's job stands, whichever verb it is of: fed with events, tested without Qt."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
 
 from psygnal import SignalGroupDescriptor
 
-from diffuscope.engine.events import Event, Finished, Preview, Started, TileDone
-from diffuscope.events import Notice
+from diffuscope.engine.events import Finished, Preview
+from diffuscope.events import Pace, notices_of
+from diffuscope.training.events import TrainingFinished, Validated
 
-Phase = Literal["idle", "starting", "running", "cancelling", "busy"]
+Phase = Literal["idle", "waiting", "starting", "running", "cancelling"]
 
 
 @dataclass
@@ -19,44 +20,50 @@ class JobState:
 
     Attributes
     ----------
-    phase : {"idle", "starting", "running", "cancelling", "busy"}
-        "starting": the child process loads the model; "busy": something else than a run (an export) is going on.
+    phase : {"idle", "waiting", "starting", "running", "cancelling"}
+        "waiting": for jobs before it; "starting": until its first event.
     message : str
         One sentence for the status line.
     failed : bool
         Whether the message is an error.
-    done, tiles : int
-        Tiles finished and in all.
-    before : int
-        Tiles that were finished when the job began: it goes on with a result.
-    seconds : float
-        Since the first tile was begun, at the last finished tile.
+    done, total : float, int
+        Units (tiles, steps, cases) finished and in all; 0 in all where nobody can say.
+    progress_text : str
+        How far it is, its speed and the time that is left, in a few words.
     step, steps : int
-        Network evaluations done for the tile in the preview.
+        Network evaluations done for the tile in the preview of a run.
+    pace : Pace
+        How fast it goes.
     """
 
     phase: Phase = "idle"
     message: str = ""
     failed: bool = False
-    done: int = 0
-    tiles: int = 0
-    before: int = 0
-    seconds: float = 0.0
+    done: float = 0.0
+    total: int = 0
+    progress_text: str = ""
     step: int = 0
     steps: int = 0
+    pace: Pace = field(default_factory=Pace)
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
     @property
     def is_idle(self) -> bool:
-        """Whether a new job may begin."""
+        """Whether no job of the dock is at work or waits."""
         return self.phase == "idle"
 
-    def begin(self, phase: Phase, message: str) -> None:
+    @property
+    def is_at_work(self) -> bool:
+        """Whether a job of the dock is at work."""
+        return self.phase in ("starting", "running", "cancelling")
+
+    def begin(self, message: str, pace: Pace | None = None) -> None:
         """Forget the last job and announce a new one."""
-        self.done = self.tiles = self.before = self.step = self.steps = 0
-        self.seconds = 0.0
+        self.step = self.steps = 0
+        self.done, self.total, self.progress_text = 0.0, 0, ""
+        self.pace = pace or Pace()
         self.say(message)
-        self.phase = phase
+        self.phase = "starting"
 
     def say(self, message: str) -> None:
         """Show a sentence that is no error."""
@@ -68,60 +75,47 @@ class JobState:
         self.failed = True
         self.message = message
 
+    def cancel(self, message: str) -> None:
+        """Say that the job at hand is to end."""
+        self.say(message)
+        self.phase = "cancelling"
+
+    def end(self, message: str) -> None:
+        """End the job with a sentence."""
+        self.say(message)
+        self.phase = "idle"
+
     def fail(self, message: str) -> None:
         """End the job with an error sentence."""
         self.complain(message)
         self.phase = "idle"
 
-    def apply(self, event: Event) -> None:
-        """Take in one event of `diffuscope.api.run.run`."""
-        match event:
-            case Started():
-                self.tiles, self.done, self.before = event.tiles, event.done, event.done
-                if self.phase == "starting":
-                    self.phase = "running"
-                self.say(" ".join(event.notices) if self.phase == "running" else self.message)
-            case Preview():
-                self.step, self.steps = event.step, event.steps
-            case TileDone():
-                self.done, self.tiles, self.seconds = event.done, event.tiles, event.seconds
-            case Notice():
-                self.say(event.sentence)
-            case Finished():
-                self.done, self.tiles, self.seconds = event.done, event.tiles, event.seconds
-                self.say(_ending(event))
-                self.phase = "idle"
+    def apply(self, event: Any) -> None:
+        """Take in one event of any verb."""
+        if isinstance(event, Preview):
+            self.step, self.steps = event.step, event.steps
+        counts = self.pace.take(event)
+        if counts:
+            at = self.pace.progress
+            self.done, self.total, self.progress_text = at.done, at.total, self._progress()
+            if self.phase == "starting":
+                self.phase = "running"
+                self.say("")
+        notices = () if isinstance(event, Validated) else notices_of(event)
+        if notices and self.phase != "cancelling":
+            self.say(" ".join(notices))
+        if isinstance(event, Finished):
+            self.end(_ending(event))
+        elif isinstance(event, TrainingFinished):
+            self.end(_trained(event))
 
-    def speed(self) -> float | None:
-        """Tiles a second so far; None before the first tile of this job."""
-        if self.done == self.before or self.seconds <= 0:
-            return None
-        return (self.done - self.before) / self.seconds
-
-    def eta(self) -> float | None:
-        """Seconds that are left at the mean speed so far; None before the first tile of this job."""
-        speed = self.speed()
-        return None if speed is None else (self.tiles - self.done) / speed
-
-    def progress_text(self) -> str:
-        """Return tiles, speed and time left in a few words."""
-        if self.phase == "busy":
-            return "Working…"
-        if self.phase == "starting":
-            return "Loading the model…"
-        if not self.tiles:
-            return ""
-        text = f"{self.done} of {self.tiles} tiles"
-        speed, left = self.speed(), self.eta()
-        if speed is not None:
-            text += f" · {speed:.2g} tiles/s"
-        if self.phase == "idle":
-            return text
-        if self.phase == "cancelling":
-            return f"{text} · cancelling…"
-        if left is None and self.steps:
-            return f"{text} · step {self.step} of {self.steps}"
-        return text if left is None else f"{text} · {duration(left)} left"
+    def _progress(self) -> str:
+        at, speed, left = self.pace.progress, self.pace.speed, self.pace.left
+        parts = [at.text]
+        if speed is not None and left is not None:
+            parts += [f"{speed:.2g} {at.unit}/s"] if at.unit else []
+            parts.append(f"{duration(left)} left")
+        return " · ".join(part for part in parts if part)
 
 
 def duration(seconds: float) -> str:
@@ -145,3 +139,11 @@ def _ending(event: Finished) -> str:
         )
     kept = "nothing was finished yet" if event.done == 0 else "what was finished is kept, marked incomplete"
     return f"Cancelled after {event.done} of {event.tiles} tiles: {kept}."
+
+
+def _trained(event: TrainingFinished) -> str:
+    if not event.out:
+        return f"Stopped at step {event.step}, before the first validation; Continue goes on."
+    figures = ", ".join(f"{name} {value:.3g}" for name, value in event.figures.items())
+    how = "Done" if event.complete else f"Stopped at step {event.step} of {event.steps}"
+    return f"{how}: {event.out} has the weights of step {event.kept} ({figures})."

@@ -11,17 +11,14 @@ import diffuscope.api.check_data
 import diffuscope.api.evaluate
 import diffuscope.api.export
 import diffuscope.api.measure
-import diffuscope.api.models
 import diffuscope.api.register
 import diffuscope.api.run
 import diffuscope.api.train
 from diffuscope.engine.events import Event
 from diffuscope.events import Notice, Progress
-from diffuscope.exports.dicom import ENDINGS as DICOM_ENDINGS
-from diffuscope.model.find import model_info
+from diffuscope.exports.table import find_format
 from diffuscope.plugin.jobs.patient import source_of, told
 from diffuscope.plugin.jobs.process import Wishes
-from diffuscope.plugin.layers.facts import ModelFacts, model_facts
 from diffuscope.plugin.layers.results import LayerTuple
 from diffuscope.plugin.layers.worst import worst_layers
 from diffuscope.plugin.panels.reported import Reported, reported
@@ -32,28 +29,17 @@ from diffuscope.training.events import TrainingEvent
 Cancelled = Callable[[], bool]
 
 
-def models(*, cancelled: Cancelled) -> Generator[ModelFacts, None, None]:
-    """Yield every model of the zoo."""
-    for info in diffuscope.api.models.models():
-        if cancelled():
-            return
-        yield from describe(model=info.name, cancelled=cancelled)
-
-
-def describe(*, model: str, cancelled: Cancelled) -> Generator[ModelFacts, None, None]:
-    """Yield one model: a name of the zoo or the path of a model folder."""
-    yield model_facts(model_info(model), model)
-
-
 def run(*, cancelled: Wishes, **arguments: Any) -> Generator[Event, None, None]:
     """Yield the events of `diffuscope.api.run.run`, from where the user looks outwards."""
     yield from diffuscope.api.run.run(**arguments, cancelled=cancelled, focus=cancelled.focus)
 
 
-def check_data(*, data: Path, cancelled: Cancelled, **arguments: Any) -> Generator[Progress | Notice, None, list[str]]:
-    """Return the lines of the report on a data set, for a model or for keys; none where it was cancelled."""
+def check_data(
+    *, data: Path, cancelled: Cancelled, **arguments: Any
+) -> Generator[Progress | Notice, None, list[str] | None]:
+    """Return the lines of the report on a data set, for a model or for keys; None where it was cancelled."""
     done = yield from _until(cancelled, diffuscope.api.check_data.check_data(data, **arguments))
-    return list(done.report.lines()) if done is not None else []
+    return list(done.report.lines()) if done is not None else None
 
 
 def train(*, cancelled: Wishes, **arguments: Any) -> Generator[TrainingEvent, None, None]:
@@ -61,10 +47,10 @@ def train(*, cancelled: Wishes, **arguments: Any) -> Generator[TrainingEvent, No
     yield from diffuscope.api.train.train(**arguments, cancelled=cancelled)
 
 
-def register(*, cancelled: Cancelled, **arguments: Any) -> Generator[Progress | Notice, None, str]:
-    """Return the result folder; "" where it was cancelled. A step of the optimiser is not interrupted."""
+def register(*, cancelled: Cancelled, **arguments: Any) -> Generator[Progress | Notice, None, str | None]:
+    """Return the result folder; None where it was cancelled. A step of the optimiser is not interrupted."""
     done = yield from _until(cancelled, diffuscope.api.register.register(**arguments))
-    return str(done.path) if done is not None else ""
+    return str(done.path) if done is not None else None
 
 
 def evaluate(
@@ -84,26 +70,26 @@ def worst_case(*, cancelled: Cancelled, **arguments: Any) -> Generator[None, Non
 
 def measure(
     *, result: Path, vessels: str, is_copy: bool, cancelled: Cancelled, **arguments: Any
-) -> Generator[Progress | Notice, None, Sequence[dict[str, Any]]]:
-    """Return a row a region, none where it was cancelled; a layer's copy is no file that the run record knows."""
+) -> Generator[Progress | Notice, None, Sequence[dict[str, Any]] | None]:
+    """Return a row a region, None where it was cancelled; a layer's copy is no file that the run record knows."""
     channel = open_scan(vessels) if is_copy else vessels
     done = yield from _until(cancelled, diffuscope.api.measure.measure(result, channel, **arguments))
-    return done.rows if done is not None else ()
+    return done.rows if done is not None else None
 
 
 def export(
     *, result: Path, path: Path, layer: str, series: Sequence[Path] = (), cancelled: Cancelled
-) -> Generator[Progress | Notice, None, str]:
+) -> Generator[Progress | Notice, None, str | None]:
     """Write a result to a file that may exist (the file dialog has asked), and say where, of DICOM also whose it is.
 
     `series` are those that are open: the one that the run took in gives patient and study to a DICOM export.
     """
-    is_dicom = path.name.lower().endswith(DICOM_ENDINGS)
     opened = open_result(result)
-    source = source_of(opened, series) if is_dicom else None
+    keeps = find_format(opened, path.name).keeps_source
+    source = source_of(opened, series) if keeps else None
     events = diffuscope.api.export.export(result, path, layer=layer, overwrite=True, source=source)
     done = yield from _until(cancelled, events)
-    return "" if done is None else f"{path} ({told(opened, source)})" if is_dicom else str(path)
+    return None if done is None else f"{path} ({told(opened, source)})" if keeps else str(path)
 
 
 def _until(cancelled: Cancelled, events: Generator[Any, None, None]) -> Generator[Progress | Notice, None, Any]:

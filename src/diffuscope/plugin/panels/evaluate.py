@@ -1,24 +1,25 @@
-"""The second half of the dock "Evaluate": a model over a folder of cases, in the child process, and its report."""
+"""The second half of the dock "Evaluate": a model over a folder of cases, in the compute process, and its report."""
 
 from __future__ import annotations
 
+from functools import partial
 from html import escape
 from typing import Any
 
 import napari
 from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QFileDialog, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
 
 from diffuscope.errors import InputError
-from diffuscope.events import Notice, Progress
 from diffuscope.plugin.forms.evaluate_fields import EvaluateFields
-from diffuscope.plugin.jobs.child import Child
-from diffuscope.plugin.jobs.process import Failed, Returned
-from diffuscope.plugin.layers.facts import ModelFacts
-from diffuscope.plugin.layers.live import keep_active
+from diffuscope.plugin.jobs.job import Job, verb
+from diffuscope.plugin.jobs.run_session import folder_model, known_models
+from diffuscope.plugin.jobs.session import Session
+from diffuscope.plugin.layers.live import add_layers
+from diffuscope.plugin.panels.jobs import JobPanel
 from diffuscope.plugin.panels.reported import Reported
-from diffuscope.plugin.widgets.pieces import FiguresTable, follow
+from diffuscope.plugin.widgets.pieces import FiguresTable
 from diffuscope.plugin.widgets.rows import side_by_side, small_text
 
 
@@ -29,138 +30,120 @@ class EvaluateWidget(QWidget):
     ----------
     viewer : napari.Viewer
         Where the worst case is shown.
-    child : Child
-        Where the work is done.
-
-    Attributes
-    ----------
-    phase : {"idle", "busy", "evaluating", "stopping"}
-        What goes on.
+    session : Session
+        Of the dock.
     """
 
-    def __init__(self, viewer: napari.Viewer, child: Child) -> None:
+    def __init__(self, viewer: napari.Viewer, session: Session) -> None:
         super().__init__()
         self.viewer = viewer
-        self.phase = "idle"
-        self._child = child
+        self.session = session
         self._done: Reported | None = None
         # What the report that is shown was made of, whatever is typed since.
-        self._asked: dict[str, Any] = {}
+        self._source: dict[str, Any] = {}
         self._build()
-        self._work("models", on_message=lambda model: self._on_model(model, choose=False))
+        for model in known_models():
+            # Cases of pictures are what is evaluated; a model for volumes is only taken where it was asked for.
+            if not model.takes_volumes:
+                self.fields.add_model(model, choose=False)
 
     def _build(self) -> None:
         self.fields = EvaluateFields()
         self.form = self.fields.form
-        self.evaluate, self.cancel = QPushButton("Evaluate"), QPushButton("Cancel")
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setFixedHeight(8)
-        self.status, self.notices = small_text(), small_text()
+        self.jobs = JobPanel(self.session, run="Evaluate")
+        self.evaluate, self.cancel, self.status = self.jobs.run, self.jobs.cancel, self.jobs.status
+        self.notices = small_text()
         self.table = FiguresTable()
         self.page, self.worst = QPushButton("Open the report"), QPushButton("Show the worst field")
         self.worst.setToolTip("Input, truth, prediction and error as layers, of the field with the largest error")
         self._buttons = side_by_side(self.page, self.worst)
         layout = QVBoxLayout(self)
-        parts = (self.fields, side_by_side(self.evaluate, self.cancel), self.bar, self.status)
-        for widget in (*parts, self.table, self._buttons, self.notices):
+        for widget in (self.fields, self.jobs, self.table, self._buttons, self.notices):
             layout.addWidget(widget)
         layout.addStretch(1)
         self.fields.browse_model.clicked.connect(self._choose_model)
         self.evaluate.clicked.connect(self._evaluate)
-        self.cancel.clicked.connect(self._cancel)
         self.page.clicked.connect(self._open_page)
         self.worst.clicked.connect(self._show_worst)
-        self._show("idle")
+        self.session.state.events.phase.connect(self._show_state)
+        self._show_report()
 
     # --- what the user does ---
 
     def _choose_model(self) -> None:
         if folder := QFileDialog.getExistingDirectory(self, "Model folder"):
-            self._work("describe", on_message=lambda model: self._on_model(model, choose=True), model=folder)
+            try:
+                self.fields.add_model(folder_model(folder), choose=True)
+            except InputError as error:
+                self.session.state.complain(str(error))
 
     def _evaluate(self) -> None:
         try:
-            asked = self.form.arguments()
+            arguments = self.form.arguments()
+            self.session.check_free(arguments["out"])
         except InputError as error:
-            self._say(str(error))
+            self.session.state.complain(str(error))
             return
-        self._asked = {key: asked[key] for key in ("model", "data", "out", "mpp")}
-        self._done = None
-        self.table.show_lines([], [])
-        self._work("evaluate", on_message=self._on_progress, on_end=self._on_report, **asked)
+        self.session.submit(self._job(arguments))
 
-    def _cancel(self) -> None:
-        self._child.cancel()
-        self._show("stopping")
-        self._say("Stopping: the step at hand ends first.")
+    def _job(self, arguments: dict[str, Any]) -> Job:
+        def again() -> Job | None:
+            return self._job({**arguments, "resume": True}) if arguments["out"].is_dir() else None
+
+        return Job(
+            text=f"evaluate {arguments['model']} on {arguments['data'].name}",
+            doing="Loading the model…",
+            work=verb("evaluate", **arguments),
+            out=arguments["out"],
+            again=again,
+            stopped="Stopped. What was done is kept: “Go on with what is there” takes it.",
+            on_start=self._clear,
+            on_end=partial(self._on_report, arguments),
+        )
 
     def _open_page(self) -> None:
         if self._done is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(self._done.page))
 
     def _show_worst(self) -> None:
-        self._work("worst_case", on_end=self._on_layers, **self._asked)
+        self.session.submit(
+            Job(
+                text=f"show the worst field of {self._source['out'].name}",
+                doing="Reading the worst field…",
+                work=verb("worst_case", **self._source),
+                on_end=self._on_layers,
+            )
+        )
 
-    # --- what the child tells ---
+    # --- what came out ---
 
-    def _work(self, command: str, *, on_message: Any = None, on_end: Any = None, **arguments: Any) -> None:
-        def told(message: Any) -> None:
-            if isinstance(message, Failed | Returned):
-                self._show("idle")
-            if isinstance(message, Failed):
-                self._say(message.sentence)
-            elif not isinstance(message, Returned):
-                on_message(message)
-            elif on_end is not None:
-                on_end(message.value)
+    def _clear(self) -> None:
+        self._done = None
+        self._show_report()
 
-        self._say("")
-        self._show("evaluating" if command == "evaluate" else "busy")
-        follow(self._child, command, told, **arguments)
-
-    def _on_model(self, model: ModelFacts, *, choose: bool) -> None:
-        # Cases of pictures are what is evaluated; a model for volumes is only taken where it was asked for.
-        if choose or not model.takes_volumes:
-            self.fields.add_model(model, choose=choose)
-
-    def _on_progress(self, event: Progress | Notice) -> None:
-        if isinstance(event, Progress):
-            self.bar.setRange(0, 1000)
-            self.bar.setValue(round(1000 * event.done / event.total))
-        if self.phase == "evaluating":
-            self._say(event.text if isinstance(event, Progress) else event.sentence)
-
-    def _on_report(self, done: Reported | None) -> None:
+    def _on_report(self, arguments: dict[str, Any], done: Reported | None) -> str | None:
         if done is None:
-            self._say("Stopped. What was done is kept: “Go on with what is there” takes it.")
-            return
+            return None
         self._done = done
-        self._say(f"Done. Worst: {done.worst}.")
-        broken = [[text.replace(" [", "\n[") for text in line] for line in done.lines]
-        self.table.show_lines(done.header, broken, wrap=True)
-        self.notices.setText("".join(f"<p>{escape(notice)}</p>" for notice in done.notices))
-        self._show("idle")
+        self._source = {key: arguments[key] for key in ("model", "data", "out", "mpp")}
+        self._show_report()
+        return f"Done. Worst: {done.worst}."
 
-    def _on_layers(self, layers: list[Any]) -> None:
-        with keep_active(self.viewer):
-            for data, about, _ in layers:
-                self.viewer.add_image(data, **about)
+    def _on_layers(self, layers: list[Any] | None) -> str | None:
+        if layers is None:
+            return None
+        add_layers(self.viewer, layers)
+        return ""
 
-    def _say(self, text: str) -> None:
-        self.status.setText(escape(text))
-        self.status.setVisible(bool(text))
+    def _show_report(self) -> None:
+        done = self._done
+        lines = [[text.replace(" [", "\n[") for text in line] for line in done.lines] if done else []
+        self.table.show_lines(done.header if done else [], lines, wrap=True)
+        self.notices.setText("".join(f"<p>{escape(notice)}</p>" for notice in done.notices) if done else "")
+        self.notices.setVisible(done is not None)
+        self._show_state()
 
-    def _show(self, phase: str) -> None:
-        self.phase = phase
-        idle, done = phase == "idle", self._done is not None
-        self.fields.setEnabled(idle)
-        self.evaluate.setEnabled(idle)
-        self.cancel.setVisible(phase in ("evaluating", "stopping"))
-        self.cancel.setEnabled(phase == "evaluating")
-        self.bar.setRange(0, 0 if not idle else 1)  # 0: Qt's "working, no telling how long"
-        self.bar.setVisible(not idle)
-        self._buttons.setVisible(done)
-        self._buttons.setEnabled(idle)
-        self.notices.setVisible(done)
+    def _show_state(self, _: Any = None) -> None:
+        self._buttons.setVisible(self._done is not None)
+        self._buttons.setEnabled(self.session.state.is_idle)
         self.fields.show_resume()

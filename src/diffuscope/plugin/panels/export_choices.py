@@ -2,43 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 
-from diffuscope.exports.dicom import ENDINGS as DICOM_ENDINGS
-from diffuscope.exports.itk_volume import ENDINGS as ITK_ENDINGS
-from diffuscope.exports.multiplex import MULTIPLEX
-from diffuscope.exports.ome_tiff import ENDINGS as TIFF_ENDINGS
-from diffuscope.exports.ome_zarr import ENDINGS as ZARR_ENDINGS
-from diffuscope.exports.patient import is_volume
+from diffuscope.exports.table import ALL, FORMATS, Format, is_volume
 from diffuscope.results.result import Result
 
-ALL = "all"
-_ENDINGS = (*TIFF_ENDINGS, *ZARR_ENDINGS, *ITK_ENDINGS, *DICOM_ENDINGS)
-
-
-@dataclass(frozen=True)
-class Format:
-    """A format as file dialogs know it.
-
-    Attributes
-    ----------
-    filter : str
-        As the dialog lists it.
-    ending : str
-        Of its names.
-    """
-
-    filter: str
-    ending: str
-
-
-TIFF = Format("OME-TIFF pyramid (*.ome.tif)", ".ome.tif")
-STACK = Format("OME-TIFF stack (*.ome.tif)", ".ome.tif")
-ZARR = Format("OME-Zarr (*.ome.zarr)", ".ome.zarr")
-NIFTI = Format("NIfTI (*.nii.gz)", ".nii.gz")
-DICOM = Format("DICOM series, a folder (*.dicom)", ".dicom")
+_ENDINGS = tuple(ending for form in FORMATS for ending in form.endings)
 
 
 def default_layer(result: Result) -> str:
@@ -48,24 +18,25 @@ def default_layer(result: Result) -> str:
 
 def formats(result: Result, layer: str) -> tuple[Format, ...]:
     """Return the formats that hold a layer (a key, `ALL` or the multiplex) of a result, the likeliest first."""
-    if layer == MULTIPLEX:
-        return (TIFF,)
-    if not is_volume(result):
-        return (TIFF, ZARR)
-    return (ZARR, STACK) if layer == ALL and len(result.ports) > 1 else (NIFTI, DICOM, ZARR, STACK)
+    return tuple(form for form in FORMATS if form.holds(result, layer))
+
+
+def file_filter(form: Format) -> str:
+    """Return a format as file dialogs list it."""
+    return f"{form.name} (*{form.endings[0]})"
 
 
 def note(result: Result, layer: str) -> str:
     """Say which formats are not to be had, and why; empty where all are."""
-    if is_volume(result) and DICOM not in formats(result, layer):
-        return "NIfTI and DICOM hold one image: choose one to export it so."
-    return ""
+    offered = formats(result, layer)
+    missing = [form.name for form in formats(result, result.ports[0].key) if form not in offered and form.one_image]
+    return f"{', '.join(missing)} hold one image: choose one to export it so." if missing else ""
 
 
 def suggested(result: Result, layer: str) -> Path:
     """Return a name beside the result that nothing has."""
     stem = result.path.name.removesuffix(".ome.zarr") + ("" if layer == ALL else f".{layer}")
-    return free_name(result.path.with_name(stem + formats(result, layer)[0].ending))
+    return free_name(result.path.with_name(stem + formats(result, layer)[0].endings[0]))
 
 
 def settled(path: str, chosen: str, offered: tuple[Format, ...], suggestion: Path) -> Path:
@@ -83,13 +54,13 @@ def settled(path: str, chosen: str, offered: tuple[Format, ...], suggestion: Pat
     suggestion : Path
         What it proposed.
     """
-    form = next((one for one in offered if one.filter == chosen), offered[0])
+    form = next((one for one in offered if file_filter(one) == chosen), offered[0])
     if path.lower().endswith((".tif", ".tiff", ".zarr", *_ENDINGS)) and (
-        Path(path) != suggestion or path.endswith(form.ending)
+        Path(path) != suggestion or path.endswith(form.endings[0])
     ):
         return Path(path)
-    ending = next((one.ending for one in offered if path.endswith(one.ending)), "")
-    return free_name(Path(path.removesuffix(ending) + form.ending))
+    ending = next((ending for one in offered for ending in one.endings if path.endswith(ending)), "")
+    return free_name(Path(path.removesuffix(ending) + form.endings[0]))
 
 
 def free_name(path: Path) -> Path:

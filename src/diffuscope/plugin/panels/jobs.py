@@ -1,7 +1,8 @@
-"""The foot of the dock: what waits, what goes on, and the buttons."""
+"""The foot of every dock: what waits, what goes on, and the buttons."""
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 from qtpy.QtCore import Qt
@@ -18,8 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from diffuscope.plugin.jobs.queue import JobQueue
-from diffuscope.plugin.jobs.state import JobState
+from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.widgets.rows import side_by_side, small_text
 
 _ERROR = QColor(200, 60, 40, 90)
@@ -27,59 +27,90 @@ _ERROR_STYLE = f"padding: 4px; border-radius: 3px; background: rgba{_ERROR.getRg
 #: Height and width of a button of the list, and of all that is seen of it without scrolling: Run must stay on a small
 #: screen.
 _BUTTON, _SEEN = 24, 120
+#: Steps of the bar: a job of three tiles moves as well.
+_STEPS = 1000
 
 
-class JobWidget(QWidget):
-    """Shows a `JobState` and a `JobQueue`; what the buttons do is for the dock to say."""
+class JobPanel(QWidget):
+    """Shows a session and the queue that it shares; what `run` does is for the dock to say.
 
-    def __init__(self, state: JobState, queue: JobQueue, parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    session : Session
+        Of the dock.
+    run, cancel : str
+        What the buttons say.
+
+    Attributes
+    ----------
+    hint : str
+        What the status line says where there is nothing else to say.
+    """
+
+    def __init__(
+        self, session: Session, *, run: str = "Run", cancel: str = "Cancel", parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._state = state
-        self._queue = queue
-        self.heading = small_text()
+        self._session = session
+        self._texts = run, cancel
+        self.hint = ""
+        self.elsewhere, self.heading = small_text(), small_text()
         self.list = _table()
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)
         self.progress = small_text()
         self.status = small_text()
-        self.run = QPushButton("Run")
-        self.cancel = QPushButton("Cancel")
+        self.run, self.cancel, self.go_on = QPushButton(run), QPushButton(cancel), QPushButton("Continue")
+        self.go_on.setToolTip("Go on with the job that ended early")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        buttons = side_by_side(self.run, self.cancel)
-        for widget in (self.heading, self.list, self.bar, self.progress, self.status, buttons):
+        buttons = side_by_side(self.run, self.go_on, self.cancel)
+        for widget in (self.elsewhere, self.heading, self.list, self.bar, self.progress, self.status, buttons):
             layout.addWidget(widget)
-        queue.changed.connect(self._show_queue)
-        self._show_queue()
+        self.cancel.clicked.connect(session.cancel)
+        self.go_on.clicked.connect(session.go_on)
+        session.changed.connect(self._show_all)
+        session.state.events.connect(self.show_state)
+        self._show_all()
 
-    def show_state(self, hint: str) -> None:
-        """Show where the job stands; `hint`, where there is nothing else to say."""
-        state = self._state
-        is_staining = state.phase in ("starting", "running", "cancelling")
-        self.run.setText("Add to queue" if is_staining else "Run")
-        self.run.setEnabled(state.phase != "busy")
-        self.cancel.setText("Cancelling…" if state.phase == "cancelling" else "Cancel")
+    def show_hint(self, hint: str) -> None:
+        """Show a hint where there is nothing else to say."""
+        self.hint = hint
+        self.show_state()
+
+    def show_state(self, _: Any = None) -> None:
+        """Show where the job stands."""
+        state, compute = self._session.state, self._session.compute
+        run, cancel = self._texts
+        self.run.setText("Add to queue" if compute.is_busy else run)
+        self.cancel.setText("Cancelling…" if state.phase == "cancelling" else cancel)
         self.cancel.setEnabled(state.phase != "cancelling")
-        self.cancel.setVisible(is_staining)
+        self.cancel.setVisible(state.is_at_work)
+        self.go_on.setVisible(state.is_idle and self._session.again is not None)
         # an empty range is Qt's "working, no telling how long"
-        self.bar.setRange(0, state.tiles if state.tiles or state.is_idle else 0)
-        self.bar.setValue(state.done)
-        self.bar.setVisible(not state.is_idle)
-        self.progress.setText(state.progress_text())
-        self.progress.setVisible(bool(self.progress.text()))
-        text = state.message or hint
-        self.status.setText(text)
-        self.status.setVisible(bool(text))
+        self.bar.setRange(0, _STEPS if state.total or not state.is_at_work else 0)
+        self.bar.setValue(round(_STEPS * state.done / state.total) if state.total else 0)
+        self.bar.setVisible(state.is_at_work)
+        text = state.progress_text + (" · cancelling…" if state.phase == "cancelling" and state.progress_text else "")
+        other = compute.at_work if compute.at_work and compute.at_work.owner is not self._session else None
+        _fill(self.elsewhere, f"At work for another dock: {other.text}" if other else "")
+        _fill(self.progress, text)
+        _fill(self.status, state.message or (self.hint if state.is_idle else ""))
         self.status.setStyleSheet(_ERROR_STYLE if state.failed and state.message else "")
 
+    def _show_all(self) -> None:
+        self._show_queue()
+        self.show_state()
+
     def _show_queue(self) -> None:
-        entries, waiting = self._queue.entries, len(self._queue.waiting)
+        queue = self._session.compute.queue
+        entries, waiting = queue.entries, len(queue.waiting)
         self.heading.setText(f"{waiting} waiting" if waiting else "Failed")
         self.list.setRowCount(len(entries))
         for row, entry in enumerate(entries):
             item = QTableWidgetItem(entry.text)
-            item.setToolTip(f"{entry.text}\n{entry.request.settings['out']}")
+            item.setToolTip("\n".join([entry.text, *([str(entry.job.out)] if entry.job.out else [])]))
             if entry.failure:
                 item.setBackground(QBrush(_ERROR))
             self.list.setItem(row, 0, item)
@@ -87,7 +118,7 @@ class JobWidget(QWidget):
             remove.setText("✕")
             remove.setAutoRaise(True)
             remove.setToolTip("Take this off the list")
-            remove.clicked.connect(lambda _=False, entry=entry: self._queue.remove(entry))
+            remove.clicked.connect(lambda _=False, entry=entry: queue.remove(entry))
             self.list.setCellWidget(row, 1, remove)
         self.list.resizeRowsToContents()
         for row in range(len(entries)):
@@ -96,6 +127,11 @@ class JobWidget(QWidget):
         self.list.setFixedHeight(min(height, _SEEN) + 2 * self.list.frameWidth())
         for widget in (self.heading, self.list):
             widget.setVisible(bool(entries))
+
+
+def _fill(label: Any, text: str) -> None:
+    label.setText(escape(text, quote=False))
+    label.setVisible(bool(text))
 
 
 def _table() -> Any:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from napari.qt.threading import create_worker
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -17,23 +13,6 @@ from qtpy.QtWidgets import (
     QTableWidgetItem,
     QWidget,
 )
-
-from diffuscope.plugin.jobs.child import Child, drive
-
-
-def follow(child: Child, command: str, told: Callable[[Any], None], **arguments: Any) -> None:
-    """Have the child do a command; `told` hears its messages on the main thread, unless the child is closed by then."""
-
-    def job() -> Any:  # napari tells a generator worker from a function worker by the kind of function
-        yield from drive(child, command, **arguments)
-
-    def tell(message: Any) -> None:
-        if message is not None and not child.is_closed:
-            told(message)
-
-    worker = create_worker(job)
-    worker.yielded.connect(tell)
-    worker.start()
 
 
 def scrolling(inner: QWidget) -> QScrollArea:

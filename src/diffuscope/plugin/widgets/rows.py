@@ -52,13 +52,14 @@ def form_layout(widget: QWidget) -> QFormLayout:
     return rows
 
 
-def side_by_side(wide: QWidget, narrow: QWidget) -> QWidget:
-    """Return two widgets in a row, the first taking the room."""
+def side_by_side(wide: QWidget, *narrow: QWidget) -> QWidget:
+    """Return widgets in a row, the first taking the room."""
     both = QWidget()
     row = QHBoxLayout(both)
     row.setContentsMargins(0, 0, 0, 0)
     row.addWidget(wide, 1)
-    row.addWidget(narrow)
+    for widget in narrow:
+        row.addWidget(widget)
     return both
 
 

@@ -116,7 +116,7 @@ class MIDiffusionConfig(_Strict):
         all modalities, and where in the body's box a pixel lies. For slices that a tile holds as a whole.
     guide : {"itself", "random"}
         What LMI compares F_t with in training: F, as in the paper, or F in another contrast, φ(F), drawn for each
-        example (see `diffuscope.systems.midiffusion.guide`).
+        example (see `diffuscope.systems.midiffusion.random_guide`).
     process : {"ve", "vp"}
         Noise levels: those of the paper's VE-SDE, or those of the official code's linear β schedule of `T` steps.
     noise : {"even", "normal"}

@@ -64,6 +64,7 @@ class ScoreNetwork(nn.Module):
 
     def __init__(self, widths: Sequence[int], *, condition: int = 2, attention: bool) -> None:
         super().__init__()
+        self.condition = condition
         self.unet = ModulatedUNet(1, widths, inputs=1 + condition)
         if attention:
             self.unet.middle = AttendedBlock(self.unet.middle, widths[-1])  # type: ignore[assignment]

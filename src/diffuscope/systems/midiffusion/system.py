@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from functools import partial
 
 import numpy as np
@@ -17,17 +17,12 @@ from diffuscope.ports.settings import SampleSettings
 from diffuscope.systems.base import Estimate, Noise, Tiled
 from diffuscope.systems.midiffusion.condition import DROPPED, Condition
 from diffuscope.systems.midiffusion.config import ATTENDS, WIDTHS, MIDiffusionConfig, ModalityConfig
-from diffuscope.systems.midiffusion.consistency import Consistency
 from diffuscope.systems.midiffusion.declare import declare
-from diffuscope.systems.midiffusion.guide import random_guide
+from diffuscope.systems.midiffusion.guidance import Guidance
 from diffuscope.systems.midiffusion.network import ScoreNetwork
 from diffuscope.systems.midiffusion.place import CHANNELS, bodies, body_mask, place_maps
+from diffuscope.systems.midiffusion.random_guide import random_guide
 from diffuscope.systems.midiffusion.support import level_support, support
-
-# σ, of images in [−1, 1], above which the levels of regions are decided, which flicker from slice to slice: neighbours
-# guide, too, and levels are made consistent. What is decided below are a slice's own edges and texture. From 0.3 on
-# neighbours blur those of a brain.
-_LEVELS_ABOVE = 1.0
 
 
 class MIDiffusion(Tiled):
@@ -63,10 +58,12 @@ class MIDiffusion(Tiled):
     def __init__(self, config: MIDiffusionConfig) -> None:
         super().__init__(declare(config))
         self.config = config
-        self._maps = 2 + CHANNELS * config.place
-        self.network = ScoreNetwork(WIDTHS[config.size], condition=self._maps, attention=config.size in ATTENDS)
-        vp = config.process == "vp"
-        self.levels = variance_preserving(linear_schedule(config.T)) if vp else variance_exploding()
+        maps = 2 + CHANNELS * config.place
+        self.network = ScoreNetwork(WIDTHS[config.size], condition=maps, attention=config.size in ATTENDS)
+        self.levels = variance_exploding()
+        if config.process == "vp":
+            # The official code's.
+            self.levels = variance_preserving(linear_schedule(config.T))
 
     def compiled_parts(self) -> tuple[nn.Module, ...]:
         """The score network."""
@@ -133,12 +130,8 @@ class MIDiffusion(Tiled):
         """Sample one batch of slices (see `System.sample`); what LMI needs of the source is computed once a batch."""
         chosen = {option.key: option.default for option in self.options} | dict(settings.options)
         config, key = self.config, self.config.target.key
-        before, source, after = _signed(inputs[config.source.key], config.source).split(1, dim=1)
-        weight, start, near = chosen["guidance"], chosen["t0"], chosen["neighbours"]
-        guiding = [(1.0, source), *([(near, before), (near, after)] if near else [])] if weight else []
-        guides = [(share, Condition(one, config.lmi, self._place_of(one))) for share, one in guiding]
-        levels = partial(Consistency(source), share=chosen["consistency"]) if chosen["consistency"] else None
-        denoise = partial(self._denoise, guides=guides, weight=weight, levels=levels)
+        denoise = Guidance(self.network, self.levels, config, _signed(inputs[config.source.key], config.source), chosen)
+        source, start = denoise.source, chosen["t0"]
         done, total, pictures = 0, settings.samples * settings.steps, []
         for k in range(settings.samples):
             run = draw_sample(
@@ -169,35 +162,6 @@ class MIDiffusion(Tiled):
             "uncertainty": samples.std(dim=0, correction=1) if several else torch.full_like(samples[0], torch.nan),
             "support": supported,
         }
-
-    def _place_of(self, source: Tensor) -> Tensor | None:
-        return place_maps(bodies(source)) if self.config.place else None
-
-    def _denoise(
-        self,
-        x: Tensor,
-        sigma: float,
-        *,
-        guides: Sequence[tuple[float, Condition]],
-        weight: float,
-        levels: Callable[[Tensor], Tensor] | None,
-    ) -> Tensor:
-        """Return D(x; σ) in [−1, 1] by s_0 + w (s_LMI − s_0), to which velocities are added up alike.
-
-        Of the guides, (share, LMI), the first is the slice's own. `levels` makes those of regions consistent.
-        """
-        kept = 1.0 / (1.0 + sigma**2)
-        scaled = x * kept**0.5
-        time = torch.full((1,), self.levels.time(sigma), device=x.device)
-        heard = guides if sigma > _LEVELS_ABOVE else guides[:1]
-        whole = sum(share for share, _ in heard)
-        terms = [(weight * share / whole, guide(scaled)) for share, guide in heard]
-        if weight != 1.0:
-            terms.append((1.0 - weight, x.new_full((len(x), self._maps, *x.shape[2:]), DROPPED)))
-        found = self.network(torch.cat([scaled] * len(terms)), time, torch.cat([maps for _, maps in terms]))
-        velocity = sum(part * one for (part, _), one in zip(terms, found.chunk(len(terms)), strict=True))
-        clean = (kept**0.5 * scaled - (1.0 - kept) ** 0.5 * velocity).clamp(-1.0, 1.0)
-        return levels(clean) if levels is not None and sigma > _LEVELS_ABOVE else clean
 
 
 def _signed(image: Tensor, modality: ModalityConfig) -> Tensor:

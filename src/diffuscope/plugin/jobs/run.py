@@ -1,4 +1,4 @@
-"""One job from press to end, as a generator for a worker thread: everything slow that is not the window's."""
+"""One run from press to end, as a generator for a worker thread: everything slow that is not the window's."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diffuscope.engine.events import Finished, Started, TileDone
+from diffuscope.engine.events import Started, TileDone
 from diffuscope.errors import InputError
 from diffuscope.files.put import remove
 from diffuscope.plugin.jobs.child import Child, drive
-from diffuscope.plugin.jobs.process import Failed
+from diffuscope.plugin.jobs.process import Failed, Returned
 from diffuscope.plugin.jobs.scratch import write_scratch, write_scratch_volume
 from diffuscope.plugin.layers.facts import SlideFacts
 from diffuscope.plugin.layers.placement import Placement
 from diffuscope.plugin.layers.results import LayerTuple, result_layers
-from diffuscope.results.result import Result, is_result, open_result
+from diffuscope.results.result import is_result, open_result
 from diffuscope.tiling.region import Region
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Given:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """All of a job, bound when Run was pressed: no layer is looked at afterwards.
+    """All of a run, bound when Run was pressed: no layer is looked at afterwards.
 
     Attributes
     ----------
@@ -81,6 +81,14 @@ class Request:
         """The first input."""
         return self.inputs[0].facts
 
+    @property
+    def text(self) -> str:
+        """Slide, model and region, as the queue lists them."""
+        where = f"{self.region.width:,} × {self.region.height:,} px" if self.region else "all tissue"
+        if self.slide.slices is not None:
+            where = f"slices {self.settings['slices']}" if "slices" in self.settings else "whole volume"
+        return f"{self.slide.name} · {Path(self.settings['model']).name} · {where}"
+
 
 @dataclass(frozen=True)
 class Opened:
@@ -95,17 +103,11 @@ class Renewed:
     """What the job has written lies in memory, in the data of the opened layers."""
 
 
-@dataclass(frozen=True)
-class Ended:
-    """The job is over; `result` is None where nothing was kept."""
+def carry_out(child: Child, stop: threading.Event, *, request: Request) -> Generator[Any, None, None]:
+    """Yield the events of a run, an `Opened` after its `Started`, and a `Returned` last; None now and then.
 
-    result: Result | None
-
-
-def carry_out(child: Child, request: Request, stop: threading.Event) -> Generator[Any, None, None]:
-    """Yield the events of a run, an `Opened` after its `Started`, and an `Ended` last; None now and then.
-
-    A `Renewed` comes now and then after tiles. An error comes as a `Failed` before the `Ended`.
+    A `Renewed` comes now and then after tiles. An error comes as a `Failed` before the `Returned`, which has the
+    result, or None where nothing was kept.
     """
     out = Path(request.settings["out"])
     layers: list[LayerTuple] = []
@@ -116,32 +118,30 @@ def carry_out(child: Child, request: Request, stop: threading.Event) -> Generato
             source = _source(request, scratch)
         except InputError as error:
             yield Failed(str(error))
-            yield Ended(None)
             return
         ours, any_done = False, bool(request.settings.get("resume"))
-        if not stop.is_set():
-            for message in drive(
-                child, "run", source=source, region=request.region, overwrite=request.overwrite, **request.settings
-            ):
-                yield message
-                if isinstance(message, Started):
-                    ours = True
-                    layers = result_layers(open_result(out), request.placement)
-                    yield Opened(message.out, layers)
-                any_done = any_done or isinstance(message, TileDone)
-                if isinstance(message, TileDone) and time.monotonic() - renewed > _RENEW_SECONDS:
-                    _renew(layers)
-                    renewed = time.monotonic()
-                    yield Renewed()
-                if isinstance(message, Failed) and ours and not any_done:
-                    # run() tidies up after its own errors; a child that was killed could not
-                    with suppress(OSError):
-                        remove(out)
-                if stop.is_set() and not isinstance(message, Finished):
-                    child.cancel()
+        for message in drive(
+            child, "run", stop, source=source, region=request.region, overwrite=request.overwrite, **request.settings
+        ):
+            if isinstance(message, Returned):
+                break
+            yield message
+            if isinstance(message, Started):
+                ours = True
+                layers = result_layers(open_result(out), request.placement)
+                yield Opened(message.out, layers)
+            any_done = any_done or isinstance(message, TileDone)
+            if isinstance(message, TileDone) and time.monotonic() - renewed > _RENEW_SECONDS:
+                _renew(layers)
+                renewed = time.monotonic()
+                yield Renewed()
+            if isinstance(message, Failed) and ours and not any_done:
+                # run() tidies up after its own errors; a child that was killed could not
+                with suppress(OSError):
+                    remove(out)
         _renew(layers)
         # a refused run leaves a folder that was there before untouched, and that is not this job's result
-        yield Ended(open_result(out) if ours and is_result(out) else None)
+        yield Returned(open_result(out) if ours and is_result(out) else None)
     finally:
         for path in scratch:
             shutil.rmtree(path.parent, ignore_errors=True)
@@ -153,15 +153,10 @@ def _source(request: Request, scratch: list[Path]) -> Source:
     for given in request.inputs:
         facts, path = given.facts, given.facts.path
         if path is None:
-            try:
-                if facts.spacing is not None:
-                    path = write_scratch_volume(given.pixels, name=facts.name, spacing=facts.spacing)
-                else:
-                    path = write_scratch(given.pixels, name=facts.name, mpp=facts.mpp)
-            # SimpleITK raises RuntimeError for whatever went wrong
-            except (OSError, RuntimeError) as error:
-                why = getattr(error, "strerror", None) or "the disk may be full"
-                raise InputError(f"“{facts.name}” could not be written to a temporary file: {why}.") from error
+            if facts.spacing is not None:
+                path = write_scratch_volume(given.pixels, name=facts.name, spacing=facts.spacing)
+            else:
+                path = write_scratch(given.pixels, name=facts.name, mpp=facts.mpp)
             scratch.append(path)
         texts[given.key] = path if given.channel is None else f"{path}#{given.channel}"
     return next(iter(texts.values())) if len(texts) == 1 else texts

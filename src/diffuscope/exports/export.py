@@ -1,0 +1,137 @@
+"""A result exported: every check first, then the format's own module writes, and what it wrote is put in place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from diffuscope.errors import InputError
+from diffuscope.exports.table import MULTIPLEX, Format, find_format
+
+if TYPE_CHECKING:
+    from diffuscope.exports.request import Request
+    from diffuscope.results.result import Result
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Export:
+    """An export that was checked and may begin; `replaces` says that something of its kind gives way to it."""
+
+    form: Format
+    path: Path
+    request: Request
+    replaces: bool
+
+
+def export(
+    result: Result,
+    path: str | Path,
+    *,
+    layer: str = "all",
+    overwrite: bool = False,
+    allow_incomplete: bool = False,
+    source: str | Path | None = None,
+) -> Path:
+    """Write a result as the format that the ending of `path` names (see `diffuscope.exports.table.FORMATS`).
+
+    Parameters
+    ----------
+    result : Result
+        As opened by `diffuscope.results.result.open_result`.
+    path : str or Path
+        File or folder to write.
+    layer : str
+        Key or name of one output port, ``"all"``, or ``"multiplex"``: the stains of a result that has several, in one
+        picture (see `diffuscope.stains.multiplex`). Formats of one image take ``"all"`` of a result that has one.
+    overwrite : bool
+        Replace what stands there: a file by a file, a Diffuscope result by OME-Zarr. Nothing else is ever replaced.
+    allow_incomplete : bool
+        Export a result whose run did not end; formats that can say that it is incomplete.
+    source : str or Path, optional
+        The DICOM series that the run took in, for a DICOM export of the same patient and study.
+
+    Returns
+    -------
+    Path
+        What was written.
+
+    Raises
+    ------
+    InputError
+        The ending is unknown, there is no such layer, the result is incomplete, or the target cannot be written.
+        Nothing is left behind.
+    """
+    return write_export(
+        check_export(result, path, layer=layer, overwrite=overwrite, allow_incomplete=allow_incomplete, source=source)
+    )
+
+
+def check_export(
+    result: Result,
+    path: str | Path,
+    *,
+    layer: str = "all",
+    overwrite: bool = False,
+    allow_incomplete: bool = False,
+    source: str | Path | None = None,
+) -> Export:
+    """Check all that can be checked of an export before it begins (see `export`)."""
+    # Imported here: the table must be had without them.
+    from diffuscope.exports.multiplex import multiplex_result
+    from diffuscope.exports.request import Request, check_one_image, choose_ports
+    from diffuscope.files.place import FILE, FOLDER, check_place
+    from diffuscope.files.room import check_room
+    from diffuscope.results.result import RESULT
+    from diffuscope.scans.formats.libraries import check_libraries
+
+    path = Path(path)
+    if not result.images:
+        raise InputError(f"{result.path.name} holds no image to export: its scores and texts lie in its folder.")
+    form = find_format(result, path.name)
+    shown = result if layer != MULTIPLEX else multiplex_result(result)
+    if shown is None:
+        raise InputError(f"{result.path.name} does not hold two to four stains: there is no multiplex to export.")
+    if form.copies and layer == MULTIPLEX:
+        raise InputError(f"a multiplex is exported as OME-TIFF: end {path.name} with .ome.tif.")
+    if source is not None and not form.keeps_source:
+        raise InputError(f"{path.name} keeps nothing of a DICOM source: leave out --source, or end it with .dicom.")
+    ports = choose_ports(shown, layer)
+    if form.one_image:
+        check_one_image(shown, ports, path.name)
+    if form.of_extra:
+        check_libraries(path.name)
+    if not result.complete and not allow_incomplete:
+        raise InputError(
+            f"{result.path.name} is incomplete ({result.done} of {result.tiles} tiles) and is not exported: "
+            "run it to the end first."
+        )
+    request = Request(result=shown, ports=ports, source=Path(source) if source is not None else None)
+    kind = FILE if not form.is_folder else RESULT if form.copies else FOLDER
+    never = f"choose another name: a {form.name} is never overwritten" if kind is FOLDER else None
+    read = [result.path, *([request.source] if request.source is not None else [])]
+    standing = check_place(
+        path, kind, overwrite=overwrite and kind is not FOLDER, keep=read, outside=read, way_out=never
+    )
+    check_room(path, _module(form).need(request))
+    return Export(form=form, path=path, request=request, replaces=standing == "replaced")
+
+
+def write_export(checked: Export) -> Path:
+    """Write an export that was checked, and return its path.
+
+    Raises
+    ------
+    InputError
+        It could not be written; nothing is left behind.
+    """
+    from diffuscope.files.put import in_place_of
+
+    with in_place_of(checked.path, replace=checked.replaces) as part:
+        _module(checked.form).write(part, checked.request)
+    return checked.path
+
+
+def _module(form: Format) -> Any:
+    return import_module(f"diffuscope.exports.{form.module}")

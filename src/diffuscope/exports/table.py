@@ -1,0 +1,116 @@
+"""The formats that results are exported as: a row each. A new one is a module beside this, and its row here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from diffuscope.errors import InputError
+
+if TYPE_CHECKING:
+    from diffuscope.results.result import Result
+
+#: Layers that are no output port: every image, and the stains of a slide in one picture.
+ALL, MULTIPLEX = "all", "multiplex"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """A format to export as.
+
+    Attributes
+    ----------
+    name : str
+        As users know it.
+    endings : tuple of str
+        Of its names, lower case, the usual one first.
+    module : str
+        Beside this one, with ``need(request)``, which returns an upper estimate of its bytes, and
+        ``write(part, request)``, which writes the file or folder `part`, that does not exist yet; the request is a
+        `diffuscope.exports.request.Request`. It is imported when it is used.
+    of : {"slide", "volume"} or None
+        What it holds; None: both.
+    is_folder : bool
+        Whether it is a folder. Of those only Diffuscope's own results are ever replaced.
+    one_image : bool
+        Whether it holds a single image of one channel.
+    copies : bool
+        Whether it copies what lies on disk, and so cannot hold what is computed where it is read, as the multiplex.
+    keeps_source : bool
+        Whether it can keep what the file that the run took in says.
+    of_extra : bool
+        Whether it takes the libraries of the extra for volumes.
+    """
+
+    name: str
+    endings: tuple[str, ...]
+    module: str
+    of: Literal["slide", "volume"] | None = None
+    is_folder: bool = False
+    one_image: bool = False
+    copies: bool = False
+    keeps_source: bool = False
+    of_extra: bool = False
+
+    def holds(self, result: Result, layer: str) -> bool:
+        """Whether it can hold a layer (a port's key, `ALL` or `MULTIPLEX`) of a result."""
+        many = layer == ALL and len(result.ports) > 1
+        return (
+            self.of in {None, _kind(result)}
+            and not (self.one_image and many)
+            and not (self.copies and layer == MULTIPLEX)
+        )
+
+
+#: The likeliest first, of slides and of volumes.
+FORMATS = (
+    Format(name="OME-TIFF pyramid", endings=(".ome.tif", ".ome.tiff"), module="ome_tiff", of="slide"),
+    Format(name="NIfTI", endings=(".nii.gz", ".nii"), module="itk_volume", of="volume", one_image=True, of_extra=True),
+    Format(name="NRRD", endings=(".nrrd",), module="itk_volume", of="volume", one_image=True, of_extra=True),
+    Format(name="MetaImage", endings=(".mha",), module="itk_volume", of="volume", one_image=True, of_extra=True),
+    Format(
+        name="DICOM series",
+        endings=(".dicom",),
+        module="dicom",
+        of="volume",
+        is_folder=True,
+        one_image=True,
+        keeps_source=True,
+        of_extra=True,
+    ),
+    Format(name="OME-Zarr", endings=(".ome.zarr",), module="ome_zarr", is_folder=True, copies=True),
+    Format(name="OME-TIFF stack", endings=(".ome.tif", ".ome.tiff"), module="ome_stack", of="volume"),
+)
+
+
+def endings(of: Literal["slide", "volume"]) -> tuple[str, ...]:
+    """Return the endings of the formats that hold slides, or volumes."""
+    return tuple(ending for form in FORMATS if form.of in {None, of} for ending in form.endings)
+
+
+def is_volume(result: Result) -> bool:
+    """Whether a result is of a volume."""
+    return result.place.unit == "mm"
+
+
+def find_format(result: Result, name: str) -> Format:
+    """Return the format that a file's name means for a result.
+
+    Raises
+    ------
+    InputError
+        Its ending names none, or one for other results.
+    """
+    kind = _kind(result)
+    meant = [form for form in FORMATS if name.lower().endswith(form.endings)]
+    for form in meant:
+        if form.of in {None, kind}:
+            return form
+    known = ", ".join(endings(kind))
+    if meant:
+        raise InputError(f"{name} would be a {meant[0].of}, but the result is of a {kind}: end it with one of {known}.")
+    raise InputError(f"{name} has no ending that names a format to export: end it with one of {known}.")
+
+
+def _kind(result: Result) -> Literal["slide", "volume"]:
+    return "volume" if is_volume(result) else "slide"

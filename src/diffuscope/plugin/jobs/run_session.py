@@ -1,0 +1,123 @@
+"""What a dock that runs models has done: runs, exports, and the result that it shows."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from psygnal import Signal
+
+from diffuscope.engine.events import Preview
+from diffuscope.errors import InputError
+from diffuscope.model.find import list_models, model_info
+from diffuscope.plugin.jobs.job import Job, verb
+from diffuscope.plugin.jobs.patient import open_series
+from diffuscope.plugin.jobs.run import Opened, Renewed, Request, carry_out
+from diffuscope.plugin.jobs.session import Session
+from diffuscope.plugin.layers.facts import ModelFacts, model_facts
+from diffuscope.plugin.layers.live import add_layers
+from diffuscope.plugin.layers.run_view import RunView
+from diffuscope.plugin.layers.values import value_layers
+from diffuscope.results.result import Result
+
+
+def known_models() -> list[ModelFacts]:
+    """Return every model that goes by a name; nothing of it is loaded."""
+    return [model_facts(info, info.name) for info in list_models()]
+
+
+def folder_model(folder: str) -> ModelFacts:
+    """Return the model of a folder; nothing of it is loaded.
+
+    Raises
+    ------
+    InputError
+        It is none.
+    """
+    return model_facts(model_info(folder), folder)
+
+
+class RunSession(Session):
+    """The jobs of a dock that runs models. All methods belong to the main thread.
+
+    Attributes
+    ----------
+    result : Result or None
+        The one that the dock shows.
+    """
+
+    model_found = Signal(ModelFacts)
+    result_changed = Signal(object)
+
+    result: Result | None = None
+
+    def load_models(self) -> None:
+        """Look which models there are; each comes as `model_found`."""
+        for model in known_models():
+            self.model_found.emit(model)
+
+    def load_folder(self, folder: str) -> None:
+        """Look into a model folder; it comes as `model_found`."""
+        try:
+            found = folder_model(folder)
+        except InputError as error:
+            self.state.complain(str(error))
+            return
+        self.model_found.emit(found)
+
+    def run(self, request: Request) -> None:
+        """Run a model, after the jobs that wait."""
+        view = RunView(self.viewer, request.placement, self.compute.child.look_at)
+        self.submit(
+            Job(
+                text=request.text,
+                doing=f"Preparing “{request.slide.name}”…",
+                work=partial(carry_out, request=request),
+                out=Path(request.settings["out"]),
+                stopped="Cancelled before anything was computed.",
+                on_start=view.start,
+                on_event=partial(_show, view),
+                on_end=partial(self._ran, view, request),
+                on_leave=partial(view.end, None),
+            )
+        )
+
+    def export(self, result: Result, path: Path, layer: str) -> None:
+        """Write a result to a file."""
+        self.submit(
+            Job(
+                text=f"export {result.path.name} to {path.name}",
+                doing=f"Exporting to {path.name}…",
+                work=verb("export", result=result.path, path=path, layer=layer, series=open_series(self.viewer.layers)),
+                out=path,
+                on_end=lambda written: f"Exported to {written}." if written else None,
+            )
+        )
+
+    def show_result(self, result: Result | None) -> None:
+        """Make a result the one that the table shows and Export writes."""
+        self.result = result
+        self.result_changed.emit(result)
+
+    def close(self) -> None:
+        """End the jobs of the dock, as `Session.close`."""
+        for signal in (self.model_found, self.result_changed):
+            signal.disconnect()
+        super().close()
+
+    def _ran(self, view: RunView, request: Request, result: Result | None) -> None:
+        view.end(result)
+        if result is not None:
+            add_layers(self.viewer, value_layers(result, request.placement))
+            self.show_result(result)
+
+
+def _show(view: RunView, message: Any) -> None:
+    match message:
+        case Opened():
+            view.open(message.out, message.layers)
+        case Preview():
+            view.preview(message)
+        case Renewed():
+            view.renew()

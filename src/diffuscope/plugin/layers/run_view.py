@@ -1,0 +1,97 @@
+"""What a viewer shows of a run while it goes on: its outputs as they fill, and the tile at hand; seldom enough."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QTimer
+
+from diffuscope.engine.events import Preview
+from diffuscope.plugin.layers.facts import own_metadata
+from diffuscope.plugin.layers.live import LiveLayers
+from diffuscope.plugin.layers.placement import Placement
+from diffuscope.plugin.layers.results import LayerTuple
+from diffuscope.results.result import Result
+
+#: What a job does is drawn at most this often; while the camera moves, which draws by itself, no oftener than _MOVING.
+_DRAW_SECONDS, _MOVING_SECONDS = 0.1, 4.0
+#: The camera moves if it did so this short a while ago.
+_STILL_SECONDS = 0.25
+
+
+class RunView:
+    """The layers of one run. Main thread only.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where they are shown.
+    placement : Placement
+        Where the run's first input lay.
+    look_at : callable
+        Told now and then where the user looks, level-0 px of the input: (y, x), or (z, y, x) in a volume.
+    """
+
+    def __init__(self, viewer: Any, placement: Placement, look_at: Callable[..., None]) -> None:
+        self._viewer, self._placement, self._look_at = viewer, placement, look_at
+        self._live: LiveLayers | None = None
+        self._preview: Preview | None = None
+        self._is_stale = False
+        self._moved = self._drawn = 0.0
+        self._clock = QTimer()
+        self._clock.setInterval(int(_DRAW_SECONDS * 1000))
+        self._clock.timeout.connect(self._draw)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._viewer.camera.events.connect(self._on_camera)
+        self._clock.start()
+        self._tell_view()
+
+    def open(self, out: str, layers: list[LayerTuple]) -> None:
+        """Show the outputs; of a result that was replaced the layers go, since they show what is no longer there."""
+        for layer in [layer for layer in self._viewer.layers if own_metadata(layer).get("result") == out]:
+            self._viewer.layers.remove(layer)
+        self._live = LiveLayers(self._viewer, layers)
+
+    def preview(self, event: Preview) -> None:
+        """Show a tile at hand, when it is time to draw."""
+        self._preview = event
+
+    def renew(self) -> None:
+        """Show what was written, when it is time to draw."""
+        self._is_stale = True
+
+    def end(self, result: Result | None) -> None:
+        """Leave the outputs where they are a result; else take them away."""
+        self._clock.stop()
+        self._viewer.camera.events.disconnect(self._on_camera)
+        if self._live is not None:
+            self._live.end(result)
+            self._live = None
+
+    def _draw(self) -> None:
+        self._tell_view()
+        now = time.monotonic()
+        if self._live is None or (now - self._moved < _STILL_SECONDS and now - self._drawn < _MOVING_SECONDS):
+            return
+        self._drawn = now
+        if self._preview is not None:
+            self._live.show_preview(self._preview)
+            self._preview = None
+        if self._is_stale:
+            self._is_stale = False
+            self._live.refresh()
+
+    def _on_camera(self, _: Any = None) -> None:
+        self._moved = time.monotonic()
+
+    def _tell_view(self) -> None:
+        if self._viewer.dims.ndisplay == 2:
+            dims = self._viewer.dims
+            place = np.array(dims.point, float)
+            place[list(dims.displayed)] = self._viewer.camera.center[-2:]
+            self._look_at(*self._placement.to_input(place[-len(self._placement.scale) :].tolist()))

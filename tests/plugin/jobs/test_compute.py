@@ -1,0 +1,154 @@
+"""One compute process a viewer: docks that share it, their jobs in one queue, and a dock that is closed at work."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_verbs import MODELS
+from patience import MILLISECONDS
+
+from diffuscope.sample_data import sample_path
+
+pytest.importorskip("napari")
+pytest.importorskip("pytestqt")
+
+from diffuscope.plugin.docks.run import StainDock
+from diffuscope.plugin.docks.train import TrainDock
+from diffuscope.plugin.jobs.child import Child
+from diffuscope.plugin.jobs.compute import Compute, compute_of
+from diffuscope.plugin.jobs.job import Job, verb
+from diffuscope.plugin.layers.reader import read_layers
+from diffuscope.results.result import open_result
+
+DOCKS = ("Virtual staining", "Nanoparticle distribution", "Modality translation", "Train", "Register", "Evaluate")
+
+
+class Dock:
+    """As much of a dock as its compute process knows."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+
+    def start(self, job: Job) -> None:
+        self.begun.append(job.text)
+
+    def refresh(self) -> None:
+        pass
+
+
+def job(text: str, out: Path | None = None) -> Job:
+    return Job(text=text, doing="", work=verb("nothing"), out=out)
+
+
+def test_jobs_of_all_docks_wait_in_one_line(tmp_path: Path):
+    child = Child("fake_verbs")
+    compute, one, other = Compute(child), Dock(), Dock()
+    for dock in (one, other):
+        compute.join(dock)
+    compute.submit(one, job("a"))
+    compute.submit(other, job("b", tmp_path / "out"))
+    compute.submit(one, job("c"))
+    compute.submit(other, job("d"))
+    assert (one.begun, other.begun) == (["a"], []) and compute.has_waiting(other)
+    assert compute.is_promised(tmp_path / "x" / ".." / "OUT") and not compute.is_promised(tmp_path)
+    compute.done(failure="went wrong")
+    # what went wrong stays in sight where the dock's next job takes over its status line
+    assert [entry.text for entry in compute.queue.entries] == ["a: went wrong", "c", "d"]
+    assert (one.begun, other.begun) == (["a"], ["b"])
+    # a dock that is closed takes with it what waits, not what others wait for
+    compute.leave(one)
+    assert [entry.text for entry in compute.queue.entries] == ["d"] and not child.is_closed
+    compute.done()
+    assert other.begun == ["b", "d"]
+    compute.leave(other)
+    assert child.is_closed
+
+
+@pytest.mark.gui
+def test_all_docks_of_a_viewer_share_one_process_and_none_starts_it(make_napari_viewer: Callable[..., Any]):
+    viewer, before = make_napari_viewer(), set(multiprocessing.active_children())
+    docks = [viewer.window.add_plugin_dock_widget("diffuscope", name)[1] for name in DOCKS]
+    computes = {id(dock.session.compute) for dock in docks}
+    assert computes == {id(compute_of(viewer))}
+    assert set(multiprocessing.active_children()) == before
+    assert compute_of(make_napari_viewer()) is not compute_of(viewer)
+
+
+class At:
+    """Two docks at a viewer with a slide, whose runs need no network."""
+
+    def __init__(self, viewer: Any, qtbot: Any, folder: Path) -> None:
+        self.viewer, self.qtbot, self.folder = viewer, qtbot, folder
+        for data, about, _ in read_layers(str(sample_path("CMU-1-Small-Region.svs"))):
+            viewer.add_image(data, **about)
+        self.child = Child("fake_verbs")
+        self.stain, self.train = StainDock(viewer, self.child), TrainDock(viewer)
+        self.areas = [
+            viewer.window.add_dock_widget(dock, name=name, area="right")
+            for dock, name in ((self.stain, "Virtual staining"), (self.train, "Train"))
+        ]
+        for model in MODELS:
+            self.stain.fields.add_model(model, choose=False)
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        self.qtbot.waitUntil(condition, timeout=MILLISECONDS)
+
+    def run(self, model: str) -> None:
+        self.stain.form.out = str(self.folder / f"{model}.ome.zarr")
+        self.stain.form.model = next(facts for facts in MODELS if facts.name == model)
+        self.stain.run.click()
+
+    def count(self, upto: int) -> None:
+        """Have the other dock do something."""
+        self.train.session.submit(
+            Job(text="count", doing="Counting…", work=verb("count", upto=upto), on_end=lambda value: value)
+        )
+
+
+@pytest.fixture
+def at(make_napari_viewer: Callable[..., Any], qtbot: Any, tmp_path: Path) -> At:
+    return At(make_napari_viewer(show=True), qtbot, tmp_path)
+
+
+@pytest.mark.gui
+def test_a_dock_waits_for_another_and_shows_for_what(at: At):
+    at.run("endless")
+    at.until(lambda: at.stain.session.state.phase == "running")
+    at.count(3)
+    state, jobs = at.train.session.state, at.train.jobs
+    assert state.phase == "waiting" and jobs.run.text() == "Add to queue" and not jobs.cancel.isVisible()
+    assert jobs.elsewhere.text() == "At work for another dock: CMU-1-Small-Region.svs · endless · all tissue"
+    assert [dock.jobs.list.item(0, 0).text() for dock in (at.train, at.stain)] == ["count", "count"]
+    pid = at.child.pid
+    at.stain.cancel.click()
+    at.until(lambda: state.is_idle)
+    assert (state.message, at.child.pid) == ("counted", pid) and not jobs.elsewhere.isVisible()
+    assert at.stain.session.state.message.startswith("Cancelled after")
+
+
+@pytest.mark.gui
+def test_a_dock_closed_at_work_ends_its_job_and_the_next_one_goes_on(at: At):
+    at.run("endless")
+    names = [layer.name for layer in at.viewer.layers]
+    at.until(lambda: len(at.viewer.layers) > len(names))
+    at.count(3)
+    pid, session = at.child.pid, at.stain.session
+    at.viewer.window.remove_dock_widget(at.areas.pop(0))
+    at.stain.deleteLater()
+    at.stain = None
+    gc.collect()
+    at.until(lambda: at.train.session.state.message == "counted")
+    assert at.child.pid == pid and session._closed
+    # no layer is left of it, and what it had done is a result that can be gone on with
+    assert [layer.name for layer in at.viewer.layers] == names
+    assert not open_result(at.folder / "endless.ome.zarr").complete
+    at.viewer.window.remove_dock_widget(at.areas.pop(0))
+    at.train.deleteLater()
+    at.train = None
+    gc.collect()
+    at.until(lambda: at.child.pid is None)
