@@ -18,7 +18,8 @@ from diffuscope.ports.settings import SampleSettings
 from diffuscope.tiling.plan import Plan, make_plan
 
 CPU = torch.device("cpu")
-MODEL = SimpleNamespace(system=SimpleNamespace(tile=272, recordable=False))
+_SYSTEM = SimpleNamespace(tile=272, recordable=False)
+MODEL = SimpleNamespace(system=_SYSTEM, tiled=_SYSTEM)
 SETTINGS = SampleSettings(sampler="ddim", steps=10)
 
 
@@ -77,7 +78,7 @@ def test_gpus_that_are_not_there_are_said(monkeypatch, there, number, words):
 def test_where_to_compute_is_refused_in_a_sentence(monkeypatch, asked, words):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(InputError, match=words):
-        where.choose(where.Asked(**asked), None, MODEL, SETTINGS, plan_of(1))
+        where.resolve_compute(where.ComputeRequest(**asked), None, MODEL, SETTINGS, plan_of(1))
 
 
 def test_a_long_run_on_a_gpu_is_compiled(monkeypatch):
@@ -85,16 +86,17 @@ def test_a_long_run_on_a_gpu_is_compiled(monkeypatch):
     monkeypatch.setattr(where, "_batch", lambda *_: 32)
     # 272² px in ten steps: 2704 tiles make 2e9 px.
     for tiles, asked, found in ((2703, "auto", "off"), (2704, "auto", "on"), (1, "on", "on"), (9999, "off", "off")):
-        asks = where.Asked(device="cuda", precision="bf16", compile=asked)
-        assert where.choose(asks, None, MODEL, SETTINGS, plan_of(tiles)).compile == found
-    recordable = SimpleNamespace(system=SimpleNamespace(tile=272, recordable=True))
-    asks = where.Asked(device="cuda", precision="bf16")
-    assert where.choose(asks, None, recordable, SETTINGS, plan_of(9999)).compile == "off"
-    cpu = where.Asked(device="cpu", precision="fp32")
-    assert where.choose(cpu, None, MODEL, SETTINGS, plan_of(9999)).compile == "off"
+        asks = where.ComputeRequest(device="cuda", precision="bf16", compile=asked)
+        assert where.resolve_compute(asks, None, MODEL, SETTINGS, plan_of(tiles)).compile == found
+    system = SimpleNamespace(tile=272, recordable=True)
+    recordable = SimpleNamespace(system=system, tiled=system)
+    asks = where.ComputeRequest(device="cuda", precision="bf16")
+    assert where.resolve_compute(asks, None, recordable, SETTINGS, plan_of(9999)).compile == "off"
+    cpu = where.ComputeRequest(device="cpu", precision="fp32")
+    assert where.resolve_compute(cpu, None, MODEL, SETTINGS, plan_of(9999)).compile == "off"
     # A result that was begun without the choice is gone on with as it was begun.
     begun = {"compute": {"device": "cuda", "precision": "bf16", "batch": 8, "threads": 1}}
-    assert where.choose(where.Asked(), begun, MODEL, SETTINGS, plan_of(9999)).compile == "off"
+    assert where.resolve_compute(where.ComputeRequest(), begun, MODEL, SETTINGS, plan_of(9999)).compile == "off"
 
 
 @pytest.mark.parametrize(
@@ -103,8 +105,8 @@ def test_a_long_run_on_a_gpu_is_compiled(monkeypatch):
 )
 def test_threads_that_read_and_write_are_for_cores_that_do_not_compute(monkeypatch, asked, device, more):
     monkeypatch.setattr(os, "cpu_count", lambda: 16)
-    chosen = where.Where(device=device, precision="bf16", batch=1, threads=1, compile="off")
-    assert (where.io_threads(where.Asked(**asked), chosen) > 1) is more
+    chosen = where.ComputeSettings(device=device, precision="bf16", batch=1, threads=1, compile="off")
+    assert (where.io_threads(where.ComputeRequest(**asked), chosen) > 1) is more
 
 
 @pytest.mark.parametrize(
@@ -167,5 +169,7 @@ def test_denormals_are_zero_only_inside():
 @pytest.mark.parametrize(("tile", "batch"), [(32, 4), (64, 4), (128, 1), (288, 1)])
 def test_small_tiles_go_through_a_cpu_together(tile: int, batch: int):
     system = SimpleNamespace(tile=tile)
-    found = where._batch(SimpleNamespace(system=system), SampleSettings(sampler="ddim", steps=1), CPU, "fp32")
+    found = where._batch(
+        SimpleNamespace(system=system, tiled=system), SampleSettings(sampler="ddim", steps=1), CPU, "fp32"
+    )
     assert found == batch

@@ -100,7 +100,7 @@ def measured(model: Model, tiles: Tiles, *, key: str, samples: int) -> dict[str,
 def models(root: Path) -> Iterator[tuple[Stain, str, int, str | Path, str]]:
     """Yield stain, name, steps, model and its output's key: what is trained so far, and the shipped weights."""
     for task in tasks(quick=False, budget=BUDGETS["standard"]):
-        if not _is_told(task) or task.cell.found(root) is None:
+        if not _is_shown(task) or task.cell.found(root) is None:
             continue
         assert task.row is not None
         for stain in task.study.stains:
@@ -112,7 +112,7 @@ def models(root: Path) -> Iterator[tuple[Stain, str, int, str | Path, str]]:
         yield stain, f"{name} (shipped)", shipped_recipe(name).optimisation.steps, name, "ihc"
 
 
-def _is_told(task: Task) -> bool:
+def _is_shown(task: Task) -> bool:
     return isinstance(task.study, Restained) and task.row is not None and task.row.name in ROWS and task.seed == 0
 
 

@@ -1,4 +1,4 @@
-"""What fine-tuning a shelf model on 20 pairs of a user brings on pairs that stay apart: the tutorial of docs/train.md.
+"""What fine-tuning a shipped model on 20 pairs of a user brings, on pairs that stay apart (docs/train.md).
 
 The pairs are those of ``diffuscope make pairs``: simulated, and of one slide. The recipe is the one it
 writes; ``--steps`` shortens it to try the machinery.

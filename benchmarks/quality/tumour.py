@@ -85,7 +85,7 @@ def errors(
     seen = [features(field) for field in fields]
     found: dict[str, list[tuple[float, float]]] = {}
 
-    def told(chosen: Callable[[Field], bool]) -> tuple[list[Field], list[NDArray[np.float32]]]:
+    def those(chosen: Callable[[Field], bool]) -> tuple[list[Field], list[NDArray[np.float32]]]:
         pairs = [(field, one) for field, one in zip(fields, seen, strict=True) if chosen(field)]
         return [field for field, _ in pairs], [one for _, one in pairs]
 
@@ -96,8 +96,8 @@ def errors(
         return field.animal.number if field.animal.model is trained else other.name
 
     for held in (*range(ANIMALS), other.name):
-        model = fit(*told(lambda field, held=held: learns(field) and field.animal.number != held))
-        for field, one in zip(*told(lambda field, held=held: group(field) == held), strict=True):
+        model = fit(*those(lambda field, held=held: learns(field) and field.animal.number != held))
+        for field, one in zip(*those(lambda field, held=held: group(field) == held), strict=True):
             kind = field.kind if field.animal.model is trained else f"{other.name}, {field.kind}"
             found.setdefault(kind, []).append(error(model, field, one))
     return found

@@ -34,12 +34,12 @@ def main(words: Sequence[str]) -> None:
     from benchmarks.reproduce.tables import TABLES
 
     name = "quick" if arguments.quick else "full" if arguments.full else "standard"
-    wanted = TABLES[arguments.system]
-    budget = wanted.budgets[name]
+    table = TABLES[arguments.system]
+    budget = table.budgets[name]
     root = RUNS / "reproduce" / arguments.system
     docs = ROOT / "docs/reproduce" if name == "standard" else root
     target = docs / (f"{arguments.system}.md" if name == "standard" else f"{name}.md")
-    todo, notices = wanted.todo(budget, arguments.quick)
+    todo, notices = table.todo(budget, arguments.quick)
     print("\n".join(f"Left out: {notice}" for notice in notices), flush=True)
     if not arguments.page:
         print(plan(todo, root=root), flush=True)
@@ -49,11 +49,11 @@ def main(words: Sequence[str]) -> None:
         print("QUICK: a few steps of tiny networks. This checks the machinery; the figures mean nothing.", flush=True)
 
     def write(complete: Sequence[tuple[Any, Mapping[str, Any]]]) -> None:
-        _write(target, wanted.page(complete, budget=budget, kind=name, notices=notices, cells=len(todo)))
+        _write(target, table.page(complete, budget=budget, kind=name, notices=notices, cells=len(todo)))
         print(f"wrote {target}", flush=True)
 
     if not arguments.page:
-        fill(todo, wanted.measure, root=root, write=write)
+        fill(todo, table.measure, root=root, write=write)
     elif complete := [(task, known) for task in todo if (known := task.cell.found(root)) is not None]:
         write(complete)
     else:

@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def with_histogram(image: NDArray[np.floating], wanted: NDArray[np.floating]) -> NDArray[np.float32]:
+def with_histogram(image: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float32]:
     """Return an image with the histogram of others, by rank; px of one value get the mean of what falls to them.
 
     scikit-image's ``match_histograms`` gives them the largest of it: then a background of zeros that is a little
-    larger than the wanted one turns as bright as the tissue.
+    larger than the target's turns as bright as the tissue.
 
     Parameters
     ----------
-    image, wanted : ndarray
+    image, target : ndarray
         Of any shape.
 
     Returns
@@ -24,7 +24,7 @@ def with_histogram(image: NDArray[np.floating], wanted: NDArray[np.floating]) ->
     """
     _, place, number = np.unique(image.ravel(), return_inverse=True, return_counts=True)
     # As np.quantile, which takes hours for a million of them.
-    ordered = np.sort(wanted, axis=None)
+    ordered = np.sort(target, axis=None)
     fallen = np.interp(
         (np.arange(image.size) + 0.5) / image.size * (ordered.size - 1), np.arange(ordered.size), ordered
     )

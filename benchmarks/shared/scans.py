@@ -200,12 +200,12 @@ def learned(direction: Direction, side: int) -> Pictures:
     )
 
 
-def matched(tests: Slices, wanted: Pictures) -> Pictures:
-    """Return the sources with the histogram of `wanted`, patient by patient."""
+def matched(tests: Slices, target: Pictures) -> Pictures:
+    """Return the sources with the histogram of `target`, patient by patient."""
     found = np.empty_like(tests.source)
     for patient in dict.fromkeys(tests.patients):
         mine = np.array([one == patient for one in tests.patients])
-        found[mine] = with_histogram(tests.source[mine], wanted)
+        found[mine] = with_histogram(tests.source[mine], target)
     return found
 
 

@@ -66,8 +66,8 @@ def measure() -> dict[str, float]:
     return {
         "first_pixels_s": first_pixels,
         "cancel_s": seconds,
-        **told(busy, ""),
-        **told(idle, "idle_"),
+        **stall_figures(busy, ""),
+        **stall_figures(idle, "idle_"),
     }
 
 
@@ -124,7 +124,7 @@ def stalls(seconds: float) -> list[float]:
     return [max(0.0, gap - BEAT_SECONDS) for gap in np.diff(beats)]
 
 
-def told(late: list[float], when: str) -> dict[str, float]:
+def stall_figures(late: list[float], when: str) -> dict[str, float]:
     """Return the figures of stalls in ms."""
     return {
         f"stall_p99_{when}ms": 1000 * float(np.percentile(late, 99)),

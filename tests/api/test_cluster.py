@@ -111,14 +111,14 @@ def test_cancelling_a_cluster_keeps_what_came(tmp_path, tiny_model, small_slide,
 def test_another_file_under_the_same_path_is_refused(tiny_model, small_slide, cluster):
     from dataclasses import replace
 
-    from diffuscope.jobs.compute import Asked
+    from diffuscope.jobs.compute import ComputeRequest
     from diffuscope.jobs.prepare import prepare
 
     job = prepare(
         tiny_model,
         small_slide,
         Path("nowhere.ome.zarr"),
-        asked=Asked(scheduler=cluster.scheduler_address),
+        request=ComputeRequest(scheduler=cluster.scheduler_address),
         **dict.fromkeys(("region", "mpp", "quality", "sampler", "samples")),
         steps=STEPS,
         seed=0,

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 import diffuscope as verbs
 from diffuscope.cli import app
 from diffuscope.errors import InputError
-from diffuscope.jobs.compute import Asked
+from diffuscope.jobs.compute import ComputeRequest
 from diffuscope.jobs.prepare import prepare
 from diffuscope.model.folder import save_model
 from diffuscope.results.result import open_result
@@ -99,7 +99,14 @@ def test_what_lies_beside_the_slide_is_white(tmp_path, echo, small_slide):
 def prepared(model: Path, slide: Path, out: Path, **options):
     asked = dict.fromkeys(("region", "mpp", "quality", "sampler", "steps", "samples")) | options
     return prepare(
-        model, slide, out, asked=Asked(device="cpu", threads=1), seed=0, overwrite=False, resume=False, **asked
+        model,
+        slide,
+        out,
+        request=ComputeRequest(device="cpu", threads=1),
+        seed=0,
+        overwrite=False,
+        resume=False,
+        **asked,
     )
 
 

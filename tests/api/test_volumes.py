@@ -18,7 +18,7 @@ import diffuscope as verbs
 from diffuscope.cli import app
 from diffuscope.errors import InputError
 from diffuscope.exports import export
-from diffuscope.jobs.compute import Asked
+from diffuscope.jobs.compute import ComputeRequest
 from diffuscope.jobs.prepare import prepare
 from diffuscope.model.folder import save_model
 from diffuscope.results.result import open_result
@@ -138,7 +138,8 @@ def test_resumed_sent_to_a_worker_or_repeated_by_its_command_it_is_the_same(tmp_
     assert found.exit_code == 0, found.output
     np.testing.assert_array_equal(np.asarray(open_result("again").images["flair"][0])[..., 0], whole)
     job = prepare(
-        folder, files, tmp_path / "other", asked=Asked(device="cpu", threads=1), seed=0, overwrite=False, resume=False,
+        folder, files, tmp_path / "other", request=ComputeRequest(device="cpu", threads=1), seed=0,
+        overwrite=False, resume=False,
         **dict.fromkeys(("region", "mpp", "quality", "sampler", "steps", "samples")),
     )  # fmt: skip
     tile = next(tile for tile in job.plan.tiles() if tile.index == (4, 0, 0))

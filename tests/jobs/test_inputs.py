@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import diffuscope as verbs
 from diffuscope.cli import app
 from diffuscope.errors import InputError
-from diffuscope.jobs.compute import Asked
+from diffuscope.jobs.compute import ComputeRequest
 from diffuscope.jobs.input_text import parse_inputs, parse_ranges
 from diffuscope.jobs.inputs import open_inputs
 from diffuscope.jobs.prepare import prepare
@@ -149,7 +149,8 @@ def test_a_resumed_run_keeps_the_ranges_it_was_begun_with(tmp_path, model, slide
 def test_a_worker_computes_the_same_from_what_it_is_sent(tmp_path, model, slide):
     image = go(model, slide, tmp_path / "out")
     job = prepare(
-        model, slide, tmp_path / "other", asked=Asked(device="cpu", threads=1), seed=0, overwrite=False, resume=False,
+        model, slide, tmp_path / "other", request=ComputeRequest(device="cpu", threads=1), seed=0,
+        overwrite=False, resume=False,
         region="0,0,170,150", **dict.fromkeys(("mpp", "quality", "sampler", "steps", "samples")),
     )  # fmt: skip
     tile = job.plan.at(1, 1)

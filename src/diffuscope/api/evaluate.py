@@ -26,7 +26,7 @@ from diffuscope.evaluation.seen import Seen, title
 from diffuscope.events import Notice, Pace, Progress
 from diffuscope.files.place import check_place
 from diffuscope.files.put import in_place_of, put_text
-from diffuscope.jobs.compute import Asked
+from diffuscope.jobs.compute import ComputeRequest
 from diffuscope.jobs.prepare import prepare
 from diffuscope.jobs.provenance import evaluation_command, make_evaluation_record
 from diffuscope.jobs.resume import check_resumed
@@ -261,11 +261,11 @@ def _run(
     mpp = scan.mpp if scan.stated_mpp is None else None
     if path.exists() and (before := open_result(path)).complete:
         own = vars(settings)
-        asked = Asked(**{name: own[name] for name in ("device", "batch", "precision", "threads")})
+        request = ComputeRequest(**{name: own[name] for name in ("device", "batch", "precision", "threads")})
         rest = {name: own[name] for name in ("quality", "sampler", "steps", "samples", "seed")}
         again = path.with_name(f".{path.name}.again")
         job = prepare(
-            model.path, scan.path, again, region=region, mpp=mpp, asked=asked, overwrite=False, resume=False, **rest
+            model.path, scan.path, again, region=region, mpp=mpp, request=request, overwrite=False, resume=False, **rest
         )
         # On what machine does not matter here: the pixels are there.
         check_resumed(path, before.record, job.record | {"compute": {}})

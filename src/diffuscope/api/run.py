@@ -21,7 +21,7 @@ from diffuscope.engine.queue import Focus
 from diffuscope.engine.tiles import run_tiles
 from diffuscope.files.put import remove
 from diffuscope.files.room import full_disk_in_words
-from diffuscope.jobs.compute import Asked, computing_devices
+from diffuscope.jobs.compute import ComputeRequest, computing_devices
 from diffuscope.jobs.inputs import Source
 from diffuscope.jobs.prepare import Job, prepare
 from diffuscope.measurement.measurements import measure, write_csv
@@ -160,7 +160,7 @@ def run(
         steps=steps,
         samples=samples,
         seed=seed,
-        asked=Asked(
+        request=ComputeRequest(
             device=device,
             precision=precision,
             batch=batch,
@@ -184,7 +184,7 @@ def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Ev
     try:
         with (
             full_disk_in_words(job.out, resume=True),
-            limit_threads(job.where.threads),
+            limit_threads(job.compute.threads),
             kept_memory(),
             _each(job.io_threads) as each,
             _compute(job, cancelled) as compute,
@@ -230,8 +230,8 @@ def _measure(job: Job) -> None:
 @contextmanager
 def _compute(job: Job, cancelled: Callable[[], bool]) -> Iterator[Compute]:
     """Yield what computes the tiles of a job, here or on a cluster."""
-    if job.asked.elsewhere:
-        with connect(job.asked.scheduler, job.asked.workers) as client:
+    if job.request.elsewhere:
+        with connect(job.request.scheduler, job.request.workers) as client:
             yield ClusterCompute(client=client, work=job.work, cancelled=cancelled)
         return
     if isinstance(job.model.system, Whole):
@@ -241,15 +241,15 @@ def _compute(job: Job, cancelled: Callable[[], bool]) -> Iterator[Compute]:
             texts=job.given.texts,
             settings=job.settings,
             seed=job.seed,
-            device=torch.device(job.where.device),
-            precision=job.where.precision,
+            device=torch.device(job.compute.device),
+            precision=job.compute.precision,
             cancelled=cancelled,
         )
         return
-    first, *others = computing_devices(job.asked, job.where)
+    first, *others = computing_devices(job.request, job.compute)
     copies = [(copy.deepcopy(job.model.tiled).to(device), device) for device in others]
     said: deque[str] = deque()
-    if job.where.compile == "on":
+    if job.compute.compile == "on":
         for system in (job.model.system, *(system for system, _ in copies)):
             compile_parts(system.compiled_parts(), tell=said.append)
     yield LocalCompute(
@@ -258,9 +258,9 @@ def _compute(job: Job, cancelled: Callable[[], bool]) -> Iterator[Compute]:
         plan=job.plan,
         settings=job.settings,
         seed=job.seed,
-        batch=job.where.batch,
+        batch=job.compute.batch,
         device=first,
-        precision=job.where.precision,
+        precision=job.compute.precision,
         lanes=job.lanes,
         others=tuple(copies),
         readers=job.io_threads,

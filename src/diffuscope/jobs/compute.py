@@ -16,6 +16,7 @@ from diffuscope.jobs.settings import pick
 from diffuscope.model.find import find_model
 from diffuscope.model.folder import Model, load_model
 from diffuscope.ports.settings import SampleSettings
+from diffuscope.systems.base import Whole
 from diffuscope.tiling.plan import Plan
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ _MOST_ON_A_CPU = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class ComputeRequest:
     """What the user said of it; None, and the device ``"auto"``, leave the choice.
 
     Attributes
@@ -74,7 +75,7 @@ class Asked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Where:
+class ComputeSettings:
     """On what the last bits of a result depend; all of it stands in the run record, under ``compute``."""
 
     device: str
@@ -84,35 +85,37 @@ class Where:
     compile: str
 
 
-def io_threads(asked: Asked, where: Where) -> int:
+def io_threads(request: ComputeRequest, compute: ComputeSettings) -> int:
     """Return how many threads read tiles, and how many write them: one where the same cores compute."""
-    if where.device == "cpu" and not asked.elsewhere:
+    if compute.device == "cpu" and not request.elsewhere:
         return 1
     return min(_IO_THREADS, os.cpu_count() or 1)
 
 
-def computing_devices(asked: Asked, where: Where) -> list[torch.device]:
+def computing_devices(request: ComputeRequest, compute: ComputeSettings) -> list[torch.device]:
     """Return the devices on which this process computes."""
     import torch
 
-    return [torch.device(where.device)] if asked.devices is None else pick_devices(asked.devices)
+    return [torch.device(compute.device)] if request.devices is None else pick_devices(request.devices)
 
 
-def lanes(asked: Asked, where: Where) -> int:
+def lanes(request: ComputeRequest, compute: ComputeSettings) -> int:
     """Return how many batches this process computes side by side: one where the user gave a number of threads."""
     import torch
 
-    if asked.threads is not None or torch.device(where.device).type != "cpu":
+    if request.threads is not None or torch.device(compute.device).type != "cpu":
         return 1
-    return max(1, min(LANES, torch.get_num_threads() // where.threads))
+    return max(1, min(LANES, torch.get_num_threads() // compute.threads))
 
 
-def choose(asked: Asked, begun: Mapping[str, Any] | None, model: Model, settings: SampleSettings, plan: Plan) -> Where:
+def resolve_compute(
+    request: ComputeRequest, begun: Mapping[str, Any] | None, model: Model, settings: SampleSettings, plan: Plan
+) -> ComputeSettings:
     """Decide where a run computes.
 
     Parameters
     ----------
-    asked : Asked
+    request : ComputeRequest
         By the user.
     begun : mapping or None
         The record of the result to be gone on with: it is gone on with as it was begun, unless told otherwise.
@@ -125,7 +128,7 @@ def choose(asked: Asked, begun: Mapping[str, Any] | None, model: Model, settings
 
     Returns
     -------
-    Where
+    ComputeSettings
 
     Raises
     ------
@@ -133,39 +136,39 @@ def choose(asked: Asked, begun: Mapping[str, Any] | None, model: Model, settings
         What was asked for is not there, or makes no sense; the cluster does not answer.
     """
     for name in ("batch", "threads", "workers"):
-        number = getattr(asked, name)
+        number = getattr(request, name)
         if number is not None and number < 1:
             raise InputError(f"{name} must be at least 1, got {number}.")
-    if asked.workers is not None and asked.scheduler is not None:
+    if request.workers is not None and request.scheduler is not None:
         raise InputError("--workers starts processes here and --scheduler asks those of a cluster: choose one.")
-    if asked.devices is not None and asked.elsewhere:
+    if request.devices is not None and request.elsewhere:
         raise InputError(
             "--devices computes on the GPUs of this process, --workers and --scheduler elsewhere: choose one."
         )
-    if asked.precision is not None:
-        pick(asked.precision, PRECISIONS, "precision")
-    pick(asked.compile, COMPILE, "compile")
-    if model.system.declared.whole and (asked.elsewhere or asked.devices is not None):
+    if request.precision is not None:
+        pick(request.precision, PRECISIONS, "precision")
+    pick(request.compile, COMPILE, "compile")
+    if isinstance(model.system, Whole) and (request.elsewhere or request.devices is not None):
         raise InputError(f"{model.name} takes a case at once: leave out --workers, --scheduler and --devices.")
     compute = {"compile": "off"} | dict(begun["compute"]) if begun else {}
-    device = compute.get("device", "auto") if asked.device == "auto" else asked.device
-    if asked.devices is not None and device in ("auto", "cuda"):
-        pick_devices(asked.devices)
+    device = compute.get("device", "auto") if request.device == "auto" else request.device
+    if request.devices is not None and device in ("auto", "cuda"):
+        pick_devices(request.devices)
         device = "cuda"
-    elif asked.devices is not None:
+    elif request.devices is not None:
         raise InputError(f"--devices asks for GPUs, and {device} is none: leave one of the two out.")
     wanted: dict[str, Any] = {
-        name: compute.get(name) if getattr(asked, name) is None else getattr(asked, name)
+        name: compute.get(name) if getattr(request, name) is None else getattr(request, name)
         for name in ("precision", "batch", "threads")
     }
-    wanted["compile"] = compute.get("compile", "auto") if asked.compile == "auto" else asked.compile
+    wanted["compile"] = compute.get("compile", "auto") if request.compile == "auto" else request.compile
     wanted["work"] = plan.count * prod(plan.shape) * settings.samples * settings.steps
-    if asked.scheduler is None:
-        return _choose_here(model, settings, device=device, workers=asked.workers, **wanted)
-    with connect(asked.scheduler, None) as client:
+    if request.scheduler is None:
+        return _choose_here(model, settings, device=device, workers=request.workers, **wanted)
+    with connect(request.scheduler, None) as client:
         future = ask(client.submit, _choose_there, address(model), settings, device=device, **wanted, pure=False)
         found: dict[str, Any] = ask(future.result)
-    return Where(**found)
+    return ComputeSettings(**found)
 
 
 def address(model: Model) -> str:
@@ -188,14 +191,14 @@ def _choose_here(
     compile: str,  # noqa: A002  the word of the option
     work: float,
     workers: int | None = None,
-) -> Where:
+) -> ComputeSettings:
     place = pick_device(device)
     precision = precision or pick_precision(place)
     if compile == "auto":
         # What is recorded is faster as it is: 2.7 ms an evaluation of 16 tiles against 3.5 (3.1, recorded too).
         pays = place.type == "cuda" and work >= COMPILED_FROM and not model.system.recordable
         compile = "on" if pays else "off"  # noqa: A001
-    return Where(
+    return ComputeSettings(
         device=str(place),
         precision=precision,
         batch=batch or _batch(model, settings, place, precision),
@@ -222,7 +225,7 @@ def _choose_there(model: str, settings: SampleSettings, *, threads: int | None, 
 
 
 def _batch(model: Model, settings: SampleSettings, device: torch.device, precision: str) -> int:
-    if model.system.declared.whole:
+    if isinstance(model.system, Whole):
         return 1
     # On a CPU a larger batch is no faster (benchmarks efficiency), and the first pixels come later; but for tiles so
     # small that what is not arithmetic takes the time (benchmarks nanoparticles seconds).

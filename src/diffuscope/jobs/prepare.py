@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
 from diffuscope.files.place import check_place
-from diffuscope.jobs.compute import Asked, Where, address, choose, io_threads, lanes
+from diffuscope.jobs.compute import ComputeRequest, ComputeSettings, address, io_threads, lanes, resolve_compute
 from diffuscope.jobs.extent import Extent, find_extent
 from diffuscope.jobs.given import Given, given_rasters, split_source
 from diffuscope.jobs.input_text import check_ranges, command_inputs, said
 from diffuscope.jobs.inputs import Frame, PortInput, Source, Values, open_inputs, paths_of, read_tile
 from diffuscope.jobs.masks import MaskInput, open_masks
 from diffuscope.jobs.provenance import command_line, make_record
-from diffuscope.jobs.resume import check_resumed
+from diffuscope.jobs.resume import begun_ranges, begun_record, begun_stains, check_resumed, version_notice
 from diffuscope.jobs.room import check_room
 from diffuscope.jobs.settings import choose_settings, pick
 from diffuscope.jobs.worker import RemoteWork
@@ -28,9 +28,8 @@ from diffuscope.model.folder import Model, load_model
 from diffuscope.ports.mask import Mask
 from diffuscope.ports.port import Port
 from diffuscope.ports.settings import SampleSettings
-from diffuscope.results.result import RESULT, open_result
+from diffuscope.results.result import RESULT
 from diffuscope.results.tissue import TissueMap
-from diffuscope.stains import StainStatistics
 from diffuscope.systems.base import System
 from diffuscope.tiling.plan import Plan, Tile
 from diffuscope.tiling.region import Region, parse_region
@@ -62,7 +61,7 @@ class Job:
         How to sample.
     seed : int
         Key of the noise.
-    asked, where : Asked, Where
+    request, compute : ComputeRequest, ComputeSettings
         Where to compute: what the user said, and what came of it.
     lanes : int
         Batches that this process computes side by side.
@@ -84,8 +83,8 @@ class Job:
     extent: Extent
     settings: SampleSettings
     seed: int
-    asked: Asked
-    where: Where
+    request: ComputeRequest
+    compute: ComputeSettings
     lanes: int
     io_threads: int
     notices: tuple[str, ...]
@@ -124,7 +123,7 @@ class Job:
             frame=self.frame,
             settings=self.settings,
             seed=self.seed,
-            **asdict(self.where),
+            **asdict(self.compute),
         )
 
     def read(self, tile: Tile) -> dict[str, NDArray[np.generic]]:
@@ -156,7 +155,7 @@ def prepare(
     steps: int | None,
     samples: int | None,
     seed: int,
-    asked: Asked,
+    request: ComputeRequest,
     overwrite: bool,
     resume: bool,
     options: Mapping[str, float] | None = None,
@@ -176,7 +175,7 @@ def prepare(
     images, given = split_source(source, info.declared, info.name, want)
     read = [*paths_of(images), *(Path(one) for one in given.masks.values())]
     standing = check_place(out, RESULT, overwrite=overwrite, resume=resume, keep=read, outside=read)
-    begun = _begun(out) if standing == "resumed" else None
+    begun = begun_record(out) if standing == "resumed" else None
     if isinstance(region, str):
         region = parse_region(region)
     if seed < 0:
@@ -193,19 +192,21 @@ def prepare(
     ports = [port for port in system.declared.inputs if isinstance(port, Mask) and port.key in given.masks]
     masks = open_masks(given.masks, ports, opened)
     stained = [port.key for port in system.input_rasters if port.scale == "stain"]
-    stains = _stains(begun) if normalise else dict.fromkeys(stained)
-    extent = find_extent(opened, system, region=region, slices=slices, ranges=_ranges(begun) | ranges, stains=stains)
+    stains = begun_stains(begun) if normalise else dict.fromkeys(stained)
+    extent = find_extent(
+        opened, system, region=region, slices=slices, ranges=begun_ranges(begun) | ranges, stains=stains
+    )
     inputs, plan = extent.inputs, extent.plan
     check_room(out, plan, system.output_rasters)
-    where = choose(asked, begun, loaded, settings, plan)
-    if not asked.elsewhere:
-        system.to(where.device)
+    compute = resolve_compute(request, begun, loaded, settings, plan)
+    if not request.elsewhere:
+        system.to(compute.device)
 
     own = dict.fromkeys(notice for one in inputs for notice in one.scan.notices)
     notices = (*own, *said(inputs, ranges, normalise=normalise), *extent.notices)
     chosen = {"sampler": settings.sampler, "steps": settings.steps, "samples": settings.samples, "seed": seed}
     # What the machine would choose by itself is spelt out: another machine must not choose otherwise.
-    flags = {**chosen, **asdict(where), "device": where.device.partition(":")[0]}
+    flags = {**chosen, **asdict(compute), "device": compute.device.partition(":")[0]}
     named, flags_of_inputs = command_inputs(inputs, alone=not (given.flags or masks))
     record = make_record(
         model={"name": loaded.name, "hash": loaded.hash, "title": loaded.card.title},
@@ -224,7 +225,7 @@ def prepare(
             **_options(system, settings),
             **system.measures,
         },
-        compute=asdict(where),
+        compute=asdict(compute),
         command=command_line(
             model=loaded.name,
             source=named,
@@ -246,7 +247,7 @@ def prepare(
     )
     if begun is not None:
         check_resumed(out, begun, record)
-        notices = (*notices, *_version_notice(begun, record))
+        notices = (*notices, *version_notice(begun, record))
         again = {"started": record["started"], "versions": record["versions"]}
         record = begun | {"resumed": [*begun.get("resumed", []), again]}
     return Job(
@@ -260,45 +261,13 @@ def prepare(
         extent=extent,
         settings=settings,
         seed=seed,
-        asked=asked,
-        where=where,
-        lanes=lanes(asked, where),
-        io_threads=io_threads(asked, where),
+        request=request,
+        compute=compute,
+        lanes=lanes(request, compute),
+        io_threads=io_threads(request, compute),
         notices=notices,
         record=record,
     )
-
-
-def _begun(out: Path) -> dict[str, Any]:
-    """Return the record of the result to be gone on with."""
-    result = open_result(out)
-    if result.complete:
-        raise InputError(f"{out.name} is complete: there is nothing to resume.")
-    return result.record
-
-
-def _version_notice(begun: Mapping[str, Any], asked: Mapping[str, Any]) -> tuple[str, ...]:
-    """Tell of libraries that changed since the result was begun."""
-    changed = [
-        f"{name} {old} → {asked['versions'].get(name)}"
-        for name, old in begun["versions"].items()
-        if asked["versions"].get(name) != old
-    ]
-    return (f"Begun with other versions ({', '.join(changed)}): the last bits may differ.",) if changed else ()
-
-
-def _ranges(begun: Mapping[str, Any] | None) -> dict[str, Values]:
-    """Return the ranges by port key that a result was begun with: it is gone on with by the same."""
-    stated = begun["inputs"].items() if begun else ()
-    return {key: (one["values"][0], one["values"][1]) for key, one in stated if "values" in one}
-
-
-def _stains(begun: Mapping[str, Any] | None) -> dict[str, StainStatistics | None]:
-    """Return the stains by port key that a result was begun with, None where they could not be measured."""
-    if begun is None or not begun["parameters"].get("normalise"):
-        return {}
-    stated = {key: one.get("stains") for key, one in begun["inputs"].items()}
-    return {key: StainStatistics.from_json(one) if one else None for key, one in stated.items()}
 
 
 def _options(system: System, settings: SampleSettings) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Whether a run goes on with what another one began: the same model, input and settings."""
+"""What a run takes over from the one that began its result, and whether it is the same run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from diffuscope.errors import InputError
+from diffuscope.jobs.inputs import Values
+from diffuscope.results.result import open_result
 from diffuscope.stains import StainStatistics
 
 
@@ -52,3 +54,35 @@ def _short(value: Any) -> str:
         return f"{value['name']} ({', '.join(told)})"
     text = str(value)
     return text[:8] if len(text) == 64 else text
+
+
+def begun_record(out: Path) -> dict[str, Any]:
+    """Return the record of the result to be gone on with."""
+    result = open_result(out)
+    if result.complete:
+        raise InputError(f"{out.name} is complete: there is nothing to resume.")
+    return result.record
+
+
+def version_notice(begun: Mapping[str, Any], request: Mapping[str, Any]) -> tuple[str, ...]:
+    """Tell of libraries that changed since the result was begun."""
+    changed = [
+        f"{name} {old} → {request['versions'].get(name)}"
+        for name, old in begun["versions"].items()
+        if request["versions"].get(name) != old
+    ]
+    return (f"Begun with other versions ({', '.join(changed)}): the last bits may differ.",) if changed else ()
+
+
+def begun_ranges(begun: Mapping[str, Any] | None) -> dict[str, Values]:
+    """Return the ranges by port key that a result was begun with: it is gone on with by the same."""
+    stated = begun["inputs"].items() if begun else ()
+    return {key: (one["values"][0], one["values"][1]) for key, one in stated if "values" in one}
+
+
+def begun_stains(begun: Mapping[str, Any] | None) -> dict[str, StainStatistics | None]:
+    """Return the stains by port key that a result was begun with, None where they could not be measured."""
+    if begun is None or not begun["parameters"].get("normalise"):
+        return {}
+    stated = {key: one.get("stains") for key, one in begun["inputs"].items()}
+    return {key: StainStatistics.from_json(one) if one else None for key, one in stated.items()}

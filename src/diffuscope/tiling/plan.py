@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 
 import numpy as np
 import shapely
@@ -33,7 +34,7 @@ class Tile:
     @property
     def z(self) -> int:
         """First slice; 0 on a slide, which is one plane."""
-        return self.corner[0] if len(self.corner) == 3 else 0
+        return (0, *self.corner)[-3]
 
     @property
     def y(self) -> int:
@@ -89,7 +90,7 @@ class Plan:
     @property
     def depth(self) -> int:
         """Slices of a tile; 1 on a slide."""
-        return self.axes[0].tile if len(self.axes) == 3 else 1
+        return prod(self.shape[:-2])
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import tempfile
+
 import dask.array as da
 import numpy as np
 import pytest
 import tifffile
 
+from diffuscope.errors import InputError
 from diffuscope.plugin.jobs.scratch import write_scratch
 from diffuscope.scans import open_scan
 
@@ -31,3 +36,15 @@ def test_an_unknown_scale_stays_unknown():
     finally:
         path.unlink()
         path.parent.rmdir()
+
+
+def test_what_cannot_be_written_is_said_and_nothing_is_left(tmp_path, monkeypatch):
+    def full(path, *_, **__):
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tifffile, "imwrite", full)
+    with pytest.raises(InputError, match="“mine” could not be written to a temporary file: No space left on device"):
+        write_scratch(np.zeros((300, 300, 3), np.uint8), name="mine", mpp=None)
+    assert not list(tmp_path.iterdir())

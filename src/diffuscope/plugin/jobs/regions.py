@@ -22,7 +22,7 @@ from diffuscope.tiling.region import Region
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class RegionRequest:
     """All of a measurement, bound when it was asked for.
 
     Attributes
@@ -46,7 +46,7 @@ class Asked:
     threshold: float | None
 
 
-def measurement_of(result: Result, viewer: Any, layers: list[Any], *, threshold: float | None) -> Asked:
+def measurement_of(result: Result, viewer: Any, layers: list[Any], *, threshold: float | None) -> RegionRequest:
     """Bind what is to be measured: every shape of the regions layer, or all tissue where nothing is drawn.
 
     Parameters
@@ -58,7 +58,7 @@ def measurement_of(result: Result, viewer: Any, layers: list[Any], *, threshold:
     layers : list of napari layers
         The open inputs.
     threshold : float or None
-        As of `Asked`.
+        As of `RegionRequest`.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def measurement_of(result: Result, viewer: Any, layers: list[Any], *, threshold:
     asked = next(iter(result.record["inputs"].values()))
     layer, facts = _vessels(asked, layers, f"to measure {result.path.name}: its vessels are found there")
     shapes = region_layer(viewer)
-    return Asked(
+    return RegionRequest(
         result=result.path,
         facts=facts,
         pixels=None if facts.path else layer.data[0] if layer.multiscale else layer.data,
@@ -79,16 +79,15 @@ def measurement_of(result: Result, viewer: Any, layers: list[Any], *, threshold:
     )
 
 
-def measure_in(child: Child, stop: threading.Event, *, asked: Asked) -> Generator[Any, None, None]:
+def measure_in(child: Child, stop: threading.Event, *, asked: RegionRequest) -> Generator[Any, None, None]:
     """Yield the messages of the measurement; a layer without a file is written to one meanwhile."""
     path, copy = asked.facts.path, None
     try:
         if path is None:
             try:
                 path = copy = write_scratch(asked.pixels, name=asked.facts.name, mpp=asked.facts.mpp)
-            except OSError as error:
-                why = error.strerror or "the disk may be full"
-                yield Failed(f"“{asked.facts.name}” could not be written to a temporary file: {why}.")
+            except InputError as error:
+                yield Failed(str(error))
                 return
         yield from drive(
             child,

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from diffuscope.errors import InputError
+from diffuscope.files.put import in_place_of
 from diffuscope.plugin.jobs.child import Child, drive
 from diffuscope.plugin.jobs.process import Failed, Returned
 from diffuscope.plugin.jobs.scratch import write_scratch
@@ -85,9 +87,10 @@ def register(child: Child, stop: threading.Event, *, request: Request) -> Genera
             if isinstance(request.landmarks, np.ndarray):
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="diffuscope-")))
                 clicked = folder / request.kept_landmarks.name
-                write_pairs(clicked, request.landmarks)
-        except OSError as error:
-            yield Failed(f"{error.filename or 'A temporary file'} could not be written: {error.strerror}.")
+                with in_place_of(clicked, replace=False) as part:
+                    write_pairs(part, request.landmarks)
+        except InputError as error:
+            yield Failed(str(error))
             return
         for message in drive(
             child,
@@ -104,7 +107,11 @@ def register(child: Child, stop: threading.Event, *, request: Request) -> Genera
         ):
             if isinstance(message, Returned) and message.value is not None:
                 if clicked is not None:
-                    shutil.move(clicked, request.kept_landmarks)
+                    try:
+                        with in_place_of(request.kept_landmarks, replace=request.overwrite) as part:
+                            shutil.copyfile(clicked, part)
+                    except InputError as error:
+                        yield Failed(str(error))
                 message = Returned(open_result(message.value))
             yield message
 

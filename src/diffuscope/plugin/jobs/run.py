@@ -153,15 +153,10 @@ def _source(request: Request, scratch: list[Path]) -> Source:
     for given in request.inputs:
         facts, path = given.facts, given.facts.path
         if path is None:
-            try:
-                if facts.spacing is not None:
-                    path = write_scratch_volume(given.pixels, name=facts.name, spacing=facts.spacing)
-                else:
-                    path = write_scratch(given.pixels, name=facts.name, mpp=facts.mpp)
-            # SimpleITK raises RuntimeError for whatever went wrong
-            except (OSError, RuntimeError) as error:
-                why = getattr(error, "strerror", None) or "the disk may be full"
-                raise InputError(f"“{facts.name}” could not be written to a temporary file: {why}.") from error
+            if facts.spacing is not None:
+                path = write_scratch_volume(given.pixels, name=facts.name, spacing=facts.spacing)
+            else:
+                path = write_scratch(given.pixels, name=facts.name, mpp=facts.mpp)
             scratch.append(path)
         texts[given.key] = path if given.channel is None else f"{path}#{given.channel}"
     return next(iter(texts.values())) if len(texts) == 1 else texts

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
+
+from diffuscope.errors import InputError
 
 
 def write_scratch(data: Any, *, name: str, mpp: float | None) -> Path:
@@ -26,20 +31,25 @@ def write_scratch(data: Any, *, name: str, mpp: float | None) -> Path:
     -------
     Path
         The file; remove its folder with `shutil.rmtree(path.parent)`.
+
+    Raises
+    ------
+    InputError
+        It could not be written; nothing is left behind.
     """
     pixels = np.asarray(data)
-    path = _new_file(name, ".ome.tif")
     about: dict[str, Any] = {"axes": "YXS" if pixels.ndim == 3 else "YX"}
     if mpp is not None:
         about |= {"PhysicalSizeX": mpp, "PhysicalSizeXUnit": "µm", "PhysicalSizeY": mpp, "PhysicalSizeYUnit": "µm"}
-    tifffile.imwrite(
-        path,
-        pixels,
-        tile=(256, 256),
-        photometric="rgb" if pixels.ndim == 3 else "minisblack",
-        bigtiff=pixels.nbytes > 2**31,
-        metadata=about,
-    )
+    with _new_file(name, ".ome.tif") as path:
+        tifffile.imwrite(
+            path,
+            pixels,
+            tile=(256, 256),
+            photometric="rgb" if pixels.ndim == 3 else "minisblack",
+            bigtiff=pixels.nbytes > 2**31,
+            metadata=about,
+        )
     return path
 
 
@@ -59,6 +69,11 @@ def write_scratch_volume(data: Any, *, name: str, spacing: tuple[float, float, f
     -------
     Path
         As of `write_scratch`.
+
+    Raises
+    ------
+    InputError
+        As of `write_scratch`.
     """
     import SimpleITK as sitk
 
@@ -68,8 +83,8 @@ def write_scratch_volume(data: Any, *, name: str, spacing: tuple[float, float, f
         voxels = voxels.astype(np.float32)
     image = sitk.GetImageFromArray(np.ascontiguousarray(voxels))
     image.SetSpacing(spacing[::-1])
-    path = _new_file(name, ".nii.gz")
-    sitk.WriteImage(image, str(path))
+    with _new_file(name, ".nii.gz") as path:
+        sitk.WriteImage(image, str(path))
     return path
 
 
@@ -79,5 +94,16 @@ def scratch_name(name: str, ending: str = ".ome.tif") -> str:
     return f"{stem}{ending}"
 
 
-def _new_file(name: str, ending: str) -> Path:
-    return Path(tempfile.mkdtemp(prefix="diffuscope-")) / scratch_name(name, ending)
+@contextmanager
+def _new_file(name: str, ending: str) -> Iterator[Path]:
+    """Yield a file to write in a new temporary folder, which goes where it cannot be written."""
+    folder = None
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="diffuscope-"))
+        yield folder / scratch_name(name, ending)
+    # SimpleITK raises RuntimeError for whatever went wrong
+    except (OSError, RuntimeError) as error:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        why = getattr(error, "strerror", None) or "the disk may be full"
+        raise InputError(f"“{name}” could not be written to a temporary file: {why}.") from error

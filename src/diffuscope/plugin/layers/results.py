@@ -38,11 +38,10 @@ def result_layers(result: Result, placement: Placement | None = None) -> list[La
     """
     place = result_place(result, placement)
     arrays = open_images(zarr.open_group(result.path, mode="r", zarr_format=2), result.ports)
-    is_volume = result.place.unit == "mm"
     layers: list[LayerTuple] = []
     for number, port in enumerate(result.ports):
         levels: list[Any]
-        if is_volume:
+        if result.place.unit == "mm":
             # napari shows only the finest level of a volume in 3D, and levels of a few hundred px cost nothing in 2D
             levels = [VolumeLevel(arrays[port.key][0])]
         else:

@@ -1,0 +1,185 @@
+"""`diffuscope run`: its options, how far it is, and what came out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from diffuscope.cli.exits import BAD_INPUT, CANCELLED
+from diffuscope.errors import InputError
+
+if TYPE_CHECKING:
+    from diffuscope.engine.events import Event
+
+
+def run(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Name of a model (see: diffuscope models), or a model folder.")
+    ],
+    source: Annotated[
+        Path | None,
+        typer.Argument(metavar="INPUT", help="The slide or volume; FILE#CHANNEL is one channel. Or say --input."),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Result folder to write, e.g. out.ome.zarr.")
+    ] = ...,  # type: ignore[assignment]
+    *,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            metavar="KEY=FILE#CHANNEL",
+            help="A file for one of the model's inputs, once for each of them; for a table FILE.csv#ROW or "
+            "NAME=VALUE,NAME=VALUE, for a text itself.",
+        ),
+    ] = None,
+    ranges: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--range",
+            metavar="KEY=LOW:HIGH",
+            help="Values that are the ends of an input's range. [default: percentiles of the whole slide or volume]",
+        ),
+    ] = None,
+    normalise: Annotated[
+        bool,
+        typer.Option(
+            "--normalise/--no-normalise",
+            help="Bring the stains of an H&E to one reference, by the whole slide, for models that are made for it.",
+        ),
+    ] = True,
+    slices: Annotated[
+        str | None, typer.Option(metavar="FIRST:END", help="Only these slices of a volume, counted from the feet.")
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X,Y,W,H", help="Only this rectangle, in pixels of the finest level. [default: all tissue]"
+        ),
+    ] = None,
+    mpp: Annotated[
+        float | None, typer.Option(help="µm per pixel of the slide, where it does not say or is wrong.")
+    ] = None,
+    quality: Annotated[str | None, typer.Option(help="fast or reference. [default: the model's first]")] = None,
+    sampler: Annotated[
+        str | None, typer.Option(help="sde-dpmsolver++, dpmsolver++, unipc, ddim or ddpm. [default: the quality's]")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Denoising steps. [default: the quality's]")] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(help="Samples a tile; from 2 on, uncertainty is their standard deviation. [default: 1]"),
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=NUMBER", help="A number of the model's own, e.g. gamma=0.4; may be repeated."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    batch: Annotated[
+        int | None, typer.Option(help="Tiles at once. [default: 1 on a CPU; on a GPU what keeps it busy]")
+    ] = None,
+    precision: Annotated[str | None, typer.Option(help="fp32 or bf16. [default: what the device is made for]")] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads a batch. [default: cores shared out]")] = None,
+    workers: Annotated[int | None, typer.Option(metavar="N", help="Compute in N processes on this machine.")] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="tcp://…", help="Compute on a dask cluster that sees model and slide under these paths."),
+    ] = None,
+    devices: Annotated[
+        str | None, typer.Option(metavar="N|all", help="GPUs of this machine that compute side by side. [default: one]")
+    ] = None,
+    compile: Annotated[  # noqa: A002  the word of the option
+        str,
+        typer.Option(metavar="auto|on|off", help="Compile the network; auto: on a GPU, for long runs."),
+    ] = "auto",
+    want: Annotated[
+        str | None, typer.Option(metavar="KEY,KEY", help="Only these of the model's outputs. [default: all]")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a Diffuscope result in the way.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an unfinished result; begin it where there is none.")
+    ] = False,
+) -> None:
+    """Run a model over a slide or a volume.
+
+    Ctrl-C ends the run after the current step; what is done is kept and marked incomplete. The same line
+    with --resume goes on from there, also after a crash.
+    """
+    from diffuscope.api.run import run as begun
+    from diffuscope.cli.describe import table
+    from diffuscope.jobs.input_text import parse_inputs, parse_ranges
+    from diffuscope.results.result import open_result
+
+    if (source is None) == (not inputs):
+        raise InputError("give one INPUT, or say --input KEY=FILE for each of the model's inputs.")
+    cancelled = threading.Event()
+    events = begun(
+        model,
+        source if source is not None else parse_inputs(inputs or ()),
+        out,
+        region=region,
+        slices=slices,
+        ranges=parse_ranges(ranges or ()),
+        normalise=normalise,
+        mpp=mpp,
+        quality=quality,
+        sampler=sampler,
+        steps=steps,
+        samples=samples,
+        options=_options(option or []),
+        seed=seed,
+        device=device,
+        batch=batch,
+        precision=precision,
+        threads=threads,
+        workers=workers,
+        scheduler=scheduler,
+        devices=devices,
+        compile=compile,
+        want=tuple(want.split(",")) if want else (),
+        overwrite=overwrite,
+        resume=resume,
+        cancelled=cancelled.is_set,
+    )
+    follow_run(events, cancelled)
+    for line in table(open_result(out)):
+        typer.echo(line)
+    typer.echo(f"\nWrote {out}")
+
+
+def _options(texts: list[str]) -> dict[str, float]:
+    """Read NAME=NUMBER."""
+    found = {}
+    for text in texts:
+        name, _, number = text.partition("=")
+        try:
+            found[name] = float(number)
+        except ValueError:
+            raise InputError(f"{text} is no option: give NAME=NUMBER.") from None
+    return found
+
+
+def follow_run(events: Generator[Event, None, None], cancelled: threading.Event) -> None:
+    """Show a run to its end; leave with 130 where Ctrl-C ended it early."""
+    from diffuscope.cli.interrupt import set_on_interrupt
+    from diffuscope.cli.progress import follow
+
+    with set_on_interrupt(cancelled):
+        end = follow(events)
+    if end.unread:
+        typer.echo(
+            f"Error: {end.unread} of {end.tiles} tiles could not be read; {end.done} are kept in {end.out}, marked "
+            "incomplete; --resume tries the others again.",
+            err=True,
+        )
+        raise typer.Exit(BAD_INPUT)
+    if not end.complete:
+        typer.echo(
+            f"Cancelled: {end.done} of {end.tiles} tiles are kept in {end.out}, marked incomplete; --resume goes on.",
+            err=True,
+        )
+        raise typer.Exit(CANCELLED)
