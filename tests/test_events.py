@@ -43,6 +43,12 @@ def test_pace_begins_anew_where_something_else_is_counted():
     clock.now += 1.0
     pace.take(Progress(done=1, total=4, unit="blocks", what="Writing"))
     assert pace.left == pytest.approx(3.0)
+    clock.now += 5.0
+    # Another round of as many.
+    pace.take(Progress(done=0, total=4, unit="blocks", what="Writing"))
+    clock.now += 2.0
+    pace.take(Progress(done=1, total=4, unit="blocks", what="Writing"))
+    assert pace.left == pytest.approx(6.0)
 
 
 def test_progress_in_words():

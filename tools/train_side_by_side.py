@@ -1,9 +1,8 @@
 """Trains several recipes at once on one GPU, a process each, and archives every model as soon as it is whole.
 
-    python tools/train_side_by_side.py OUT [--archive FOLDER] RECIPE[@DATA][+RECIPE[@DATA]…] …
+    python tools/train_side_by_side.py OUT [--archive FOLDER] RECIPE[@DATA] …
 
-DATA is the folder that a recipe's paths are relative to, where it is not the recipe's own. RECIPE+RECIPE are rounds
-of one model, one after the other: the second goes on from what the first made in runs/NAME. Small networks leave a GPU
+DATA is the folder that a recipe's paths are relative to, where it is not the recipe's own. Small networks leave a GPU
 idle between their kernels, and processes alone take turns at it; where NVIDIA's MPS can be started they share it. A
 line a minute tells where each training is. Where a machine is lent for minutes, give --archive a folder that outlives
 it: what is whole lies there even if the machine is taken back before the slowest has ended.
@@ -31,52 +30,32 @@ TELL_SECONDS = 60.0
 
 @dataclass
 class Training:
-    """One model in training: its rounds to come, and the process of the present one."""
+    """One model in training, a process."""
 
     name: str
-    rounds: list[tuple[Path, list[str]]]
+    recipe: Path
+    data: list[str]
     out: Path
     log: Path
     process: subprocess.Popen[bytes] | None = field(default=None)
-    failed: bool = False
 
-    def go_on(self, options: list[str], environment: dict[str, str]) -> bool:
-        """Start what is to be started; return whether anything is left to do."""
-        if self.process is not None:
-            code = self.process.poll()
-            if code is None:
-                return True
-            self.process, self.failed = None, code != 0
-        if self.failed or not self.rounds:
-            return False
-        recipe, data = self.rounds.pop(0)
-        out = self.out if not self.rounds else Path("runs") / name_of(recipe)
-        command = [
-            sys.executable,
-            "-m",
-            "diffuscope",
-            "train",
-            str(recipe),
-            "-o",
-            str(out),
-            "--resume",
-            *data,
-            *options,
-        ]
+    def start(self, options: list[str], environment: dict[str, str]) -> None:
+        """Begin, or go on with what is there."""
+        command = ["train", str(self.recipe), "-o", str(self.out), "--resume", *self.data, *options]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)  # noqa: S603
-        return True
+            self.process = subprocess.Popen(  # noqa: S603
+                [sys.executable, "-m", "diffuscope", *command], stdout=log, stderr=subprocess.STDOUT, env=environment
+            )
+
+    @property
+    def code(self) -> int | None:
+        """How it ended; None as long as it runs."""
+        return None if self.process is None else self.process.poll()
 
     def said(self) -> str:
         """Return the last line of the log."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines() if self.log.exists() else []
         return lines[-1] if lines else "starting"
-
-
-def round_of(text: str) -> tuple[Path, list[str]]:
-    """Return the recipe, and the flags of its data."""
-    recipe, _, data = text.partition("@")
-    return Path(recipe), ["--data", data] if data else []
 
 
 def name_of(recipe: Path) -> str:
@@ -118,7 +97,7 @@ def main() -> int:
     """Train all; return how many failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="folder of the models")
-    parser.add_argument("recipes", nargs="+", help="RECIPE[@DATA], or several joined by + for rounds")
+    parser.add_argument("recipes", nargs="+", help="RECIPE[@DATA]")
     parser.add_argument("--archive", type=Path, help="where each model goes as it is whole; default OUT")
     parser.add_argument("--device", default="cuda")
     given = parser.parse_args()
@@ -127,18 +106,21 @@ def main() -> int:
     archive.mkdir(parents=True, exist_ok=True)
     trainings = []
     for one in given.recipes:
-        rounds = [round_of(part) for part in one.split("+")]
-        name = name_of(rounds[-1][0])
-        trainings.append(Training(name, rounds, given.out / name, given.out / f"{name}.log"))
+        path, _, data = one.partition("@")
+        name = name_of(Path(path))
+        flags = ["--data", data] if data else []
+        trainings.append(Training(name, Path(path), flags, given.out / name, given.out / f"{name}.log"))
     threads = max(1, (os.cpu_count() or 1) // len(trainings))
     options = ["--device", given.device, "--threads", str(threads)]
     begin = told = time.monotonic()
     with shared_gpu() as environment:
         environment |= {"OMP_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1"}
+        for training in trainings:
+            training.start(options, environment)
         waiting = list(trainings)
         while waiting:
             for training in list(waiting):
-                if not training.go_on(options, environment):
+                if training.code is not None:
                     waiting.remove(training)
                     keep(training, archive)
                     print(f"{time.monotonic() - begin:5.0f} s {training.name}: {training.said()}", flush=True)
@@ -147,7 +129,7 @@ def main() -> int:
                 for training in waiting:
                     print(f"{told - begin:5.0f} s {training.name}: {training.said()}", flush=True)
             time.sleep(0.5)
-    return sum(training.failed for training in trainings)
+    return sum(training.code != 0 for training in trainings)
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ def _seconds(task: Planned) -> tuple[float, float]:
         start = time.monotonic()
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             terms = system.loss(batch, torch.Generator().manual_seed(i))
-        torch.stack([terms[name] for name in system.objectives()]).sum().backward()
+        torch.stack([terms[name] for name in system.players()]).sum().backward()
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         # Kernels on a GPU are only queued until one of their results is read.

@@ -28,6 +28,8 @@ from diffuscope.training.trainer import fit
 #: Part of every cell's key: raise it when code changes what a cell would find, which no key can see by itself.
 PROTOCOL = 1
 RESULT = "result.json"
+# Entries of an optimisation that came later: with their default they belong to no key, or what was found is lost.
+_LATER = ("optimiser", "weight_decay")
 
 
 @dataclass(frozen=True)
@@ -97,15 +99,22 @@ class Training:
         As `diffuscope.systems.registry.build_system` takes them.
     optimisation : Optimisation
         Steps, batch, rate, seed.
+    objective : str
+        One of the system's; default its first.
     """
 
     system: str
     config: Mapping[str, Any]
     optimisation: Optimisation
+    objective: str = ""
 
     def facts(self) -> dict[str, Any]:
         """Return JSON values for a cell's key."""
-        return {"system": self.system, "config": dict(self.config), "optimisation": self.optimisation.model_dump()}
+        stated = Optimisation.model_fields
+        plan = {k: v for k, v in self.optimisation.model_dump().items() if k not in _LATER or v != stated[k].default}
+        # Where it stood before: what was found then is still true.
+        stage = {"stage": self.objective} if self.objective else {}
+        return {"system": self.system, "config": dict(self.config) | stage, "optimisation": plan}
 
     def run(
         self,
@@ -148,7 +157,16 @@ class Training:
         # Nothing validates: what is held out tests, and the last weights count.
         data = TrainingData(batches, [])
         plan = self.optimisation.model_copy(update={"keep": "last", "checkpoint_every": every})
-        fit(system, data, plan, folder=folder / "training", device=pick_device(), resume=True, tell=tell)
+        fit(
+            system,
+            data,
+            plan,
+            folder=folder / "training",
+            device=pick_device(),
+            resume=True,
+            tell=tell,
+            objective=self.objective,
+        )
         save_model(out, system, self.system, self.config, card)
         shutil.rmtree(folder / "training")
         return out

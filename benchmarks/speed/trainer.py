@@ -27,7 +27,8 @@ from diffuscope.networks.compiled import compile_parts
 from diffuscope.sample_data import sample_path
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.events import StepDone
-from diffuscope.training.model import make_data, make_start
+from diffuscope.training.model import make_starts
+from diffuscope.training.prepare import prepare
 from diffuscope.training.recipe import Optimisation, Recipe
 from diffuscope.training.trainer import fit
 
@@ -49,7 +50,7 @@ def measure() -> dict[str, float]:
     if not torch.cuda.is_available():
         return training.measure()
     device, recipe = torch.device("cuda"), _recipe()
-    made, _ = make_data(recipe, make_start(recipe), sample_path())
+    made = prepare(recipe, sample_path())[-1].data
     ready = [made.batch_at(number) for number in range(4)]
     held = TrainingData(lambda number: ready[number % len(ready)], [], made.finish)
     begin = perf_counter()
@@ -71,7 +72,7 @@ def measure() -> dict[str, float]:
 
 def syncs(recipe: Recipe, data: TrainingData, device: torch.device) -> int:
     """Return how often a step waits for the device, by PyTorch's own debugging mode."""
-    system = make_start(recipe).system.to(device=device, memory_format=torch.channels_last).train()
+    system = make_starts(recipe)[-1].system.to(device=device, memory_format=torch.channels_last).train()
     generator = torch.Generator(device).manual_seed(0)
     ready = _on(data.batch_at(0), device)
     for mode in ("default", "warn"):
@@ -92,7 +93,7 @@ def syncs(recipe: Recipe, data: TrainingData, device: torch.device) -> int:
 def bare(recipe: Recipe, data: TrainingData, device: torch.device) -> float:
     """Return steps a second of a loop of plain PyTorch over the compiled network."""
     fast = pick_precision(device) == "bf16"
-    system = make_start(recipe).system.to(device=device, memory_format=torch.channels_last).train()
+    system = make_starts(recipe)[-1].system.to(device=device, memory_format=torch.channels_last).train()
     compile_parts(system.compiled_parts(), tell=print)
     parameters = [p for p in system.parameters() if p.requires_grad]
     average = [p.detach().clone() for p in parameters]
@@ -134,7 +135,7 @@ def trainer(recipe: Recipe, data: TrainingData, device: torch.device) -> tuple[f
         return bool(told) and told[-1].seconds - told[0].seconds > SECONDS
 
     with tempfile.TemporaryDirectory() as folder:
-        system = make_start(recipe).system
+        system = make_starts(recipe)[-1].system
         fit(system, data, plan, folder=Path(folder), device=device, devices=1, cancelled=over, tell=tell)
     first, last = told[0], told[-1]
     seconds = last.seconds - first.seconds

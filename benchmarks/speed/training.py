@@ -27,7 +27,8 @@ from diffuscope.sample_data import sample_path
 from diffuscope.simulation.restaining.example import write_example
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.events import StepDone
-from diffuscope.training.model import make_data, make_start
+from diffuscope.training.model import make_starts
+from diffuscope.training.prepare import prepare
 from diffuscope.training.recipe import Optimisation, Recipe, load_recipe
 from diffuscope.training.trainer import fit
 
@@ -39,7 +40,7 @@ def bare(recipe: Recipe, batches: list[Mapping[str, Tensor]]) -> float:
     """Return seconds a step of a loop of plain PyTorch."""
     device = pick_device()
     fast = pick_precision(device) == "bf16"
-    system = make_start(recipe).system.to(device=device, memory_format=torch.channels_last).train()
+    system = make_starts(recipe)[-1].system.to(device=device, memory_format=torch.channels_last).train()
     parameters = [p for p in system.parameters() if p.requires_grad]
     average = [p.detach().clone() for p in parameters]
     optimiser = torch.optim.AdamW(parameters, lr=1e-4)
@@ -79,7 +80,7 @@ def trainer(recipe: Recipe, data: TrainingData) -> tuple[float, float]:
             last.append(event)
 
     with tempfile.TemporaryDirectory() as folder:
-        system = make_start(recipe).system
+        system = make_starts(recipe)[-1].system
         fit(system, data, plan, folder=Path(folder), device=pick_device(), cancelled=began, tell=tell)
     times = [after - before for before, after in pairwise(begins)]
     return median(times[WARM:]), last[-1].waited / last[-1].seconds
@@ -88,8 +89,7 @@ def trainer(recipe: Recipe, data: TrainingData) -> tuple[float, float]:
 def measure() -> dict[str, float]:
     """Time both in turns, then the trainer with batches that it has to make."""
     recipe = shipped_recipe("stain-cd3-demo")
-    start = make_start(recipe)
-    made, _ = make_data(recipe, start, sample_path())
+    made = prepare(recipe, sample_path())[-1].data
     ready = [made.batch_at(number) for number in range(4)]
     held = TrainingData(lambda number: ready[number % len(ready)], made.validation[:1])
     turns = [(bare(recipe, ready), trainer(recipe, held)[0]) for _ in range(TURNS)]
@@ -106,7 +106,7 @@ def measure() -> dict[str, float]:
         folder = Path(scratch)
         write_example(folder)
         tuning = load_recipe(folder / "finetune.yaml")
-        pairs, _ = make_data(tuning, make_start(tuning), folder)
+        pairs = prepare(tuning, folder)[-1].data
         _, wait = trainer(tuning, TrainingData(pairs.batch_at, pairs.validation[:1]))
     return figures | {"wait_share_pairs": wait, "batch_share": _cost(made.batch_at) / seconds[1]}
 

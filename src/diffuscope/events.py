@@ -122,8 +122,9 @@ class Pace:
         """Take in an event, and return whether it says how far the job is.
 
         Pace and time left are those of this job, not of one that it goes on with, and begin anew where a job goes over
-        to count something else.
+        to count something else, or from the start again, as a training's next round does.
         """
+        before = self._whole.done
         if isinstance(event, Counts):
             self._whole = self.progress = event.progress
         elif (part := getattr(event, "part", None)) is not None and self._whole.total:
@@ -131,7 +132,8 @@ class Pace:
         else:
             return False
         self._now = self._clock()
-        if (self.progress.unit, self.progress.total) != (self._first.unit, self._first.total):
+        other = (self.progress.unit, self.progress.total) != (self._first.unit, self._first.total)
+        if other or self._whole.done < before:
             self._first, self._begun = self.progress, self._now
         return True
 

@@ -157,7 +157,7 @@ def test_from_a_shell(user: Path, tmp_path: Path):
     assert re.search(r"validation PSNR \(dB\) +\d", done.stdout) and f"Wrote {out}" in done.stdout
     assert "step 6: validation loss" in done.stderr
     again = CliRunner().invoke(app, ["train", str(user / "recipe.yaml"), "-o", out])
-    assert again.exit_code == 2 and "holds a training: say --resume" in again.stderr
+    assert again.exit_code == 2 and "exists already: say --resume to go on" in again.stderr
     with Image.open(tmp_path / "mine.training/validation/step-00000006.png") as picture:
         assert picture.width == 3 * 36
     assert json.loads((tmp_path / "mine.training/recipe.json").read_text())["optimisation"]["steps"] == 6

@@ -47,7 +47,7 @@ class Toy(Tiled):
             "pixel": pixel,
         }
 
-    def objectives(self):
+    def players(self):
         return {"loss": list(self.net.parameters()), "rival": list(self.rival.parameters())}
 
     def sample(self, inputs, noise, settings):

@@ -9,8 +9,8 @@ from sklearn.metrics import roc_auc_score
 from torch.nn import functional as F
 
 from diffuscope.diffusion.noise import TileNoise
+from diffuscope.errors import InputError
 from diffuscope.ports.settings import SampleSettings
-from diffuscope.systems.damm.config import DammConfig
 from diffuscope.systems.damm.system import Damm
 from diffuscope.systems.damm.variants.agreement import Agreement
 from diffuscope.systems.damm.variants.config import Variant
@@ -83,7 +83,8 @@ def test_it_is_a_part_of_the_uncertainty():
 
 def trained_alone(**changes: str) -> tuple[Damm, dict[str, torch.Tensor]]:
     torch.manual_seed(0)
-    system = make(stage="divergence", **changes).train()
+    system = make(**changes).train()
+    system.begin("divergence")
     # A branch that begins with zeros has no gradient anywhere: this one has been trained.
     for decoder in (system.network.unimodal.decoder, system.network.multimodal.decoder):
         torch.nn.init.normal_(decoder.head.weight, std=0.1)
@@ -120,5 +121,6 @@ def test_its_feedback_is_that_of_the_branches_as_they_are_used():
 
 
 def test_without_uncertainty_there_is_no_divergence_to_train():
-    with pytest.raises(ValidationError, match="no divergence to train"):
-        DammConfig(stage="divergence", variant=Variant(attention="plain", dammp=False), lambda_dfl=0.0)
+    system = make(variant={"attention": "plain", "dammp": False}, lambda_dfl=0.0)
+    with pytest.raises(InputError, match="no divergence in this configuration"):
+        system.begin("divergence")

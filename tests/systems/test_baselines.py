@@ -129,9 +129,9 @@ def test_pix2pix_s_terms_are_the_paper_s():
 
 def test_neither_player_moves_the_other():
     system = make("pix2pix")
-    objectives = system.objectives()
-    assert {id(p) for group in objectives.values() for p in group} == {id(p) for p in system.parameters()}
-    for term, own in objectives.items():
+    players = system.players()
+    assert {id(p) for group in players.values() for p in group} == {id(p) for p in system.parameters()}
+    for term, own in players.items():
         system.zero_grad()
         system.loss(batch(), torch.Generator())[term].backward()
         moved = {id(p) for p in system.parameters() if p.grad is not None and p.grad.any()}

@@ -100,6 +100,8 @@ def test_a_row_is_what_it_was_in_the_words_of_before(row):
     now = damm.Task(damm.Fold(0, BUDGET.cohort), damm.ROW[row], BUDGET).training.config
     whole = damm.Task(damm.Fold(0, BUDGET.cohort), damm.ROW[damm.DAMMP], BUDGET).training.config
     assert configure("damm", whole | {"warmup": now["warmup"]} | ROWS[row]) == configure("damm", now)
+    training = damm.Task(damm.Fold(0, BUDGET.cohort), damm.ROW[row], BUDGET).training
+    assert training.objective == ROWS[row].get("stage", "")
 
 
 def test_the_models_that_ship_are_read_in_the_words_of_before():

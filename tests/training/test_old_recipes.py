@@ -15,6 +15,7 @@ from diffuscope.sample_data import sample_path
 from diffuscope.simulation.restaining.crops import batch_at
 from diffuscope.simulation.restaining.sources import make_pairs
 from diffuscope.training.old_recipes import modern
+from diffuscope.training.plan import plan_rounds
 from diffuscope.training.recipe import Recipe
 
 RECIPES = Path(__file__).parents[2] / "src/diffuscope/training/recipes"
@@ -38,6 +39,36 @@ def test_the_teacher_s_entries_at_the_top_are_simulated_data(name: str):
     old = as_before(today)
     assert "sources" in old and "data" not in old
     assert Recipe.model_validate(old) == Recipe.model_validate(today)
+
+
+def test_learned_masks_are_a_round():
+    today = written("stain-cd3-learned-masks")
+    old = as_before(today) | {"masks": "learned"}
+    del old["rounds"]
+    assert Recipe.model_validate(old) == Recipe.model_validate(today)
+    # What every run folder of before states of its recipe.
+    plain = as_before(written("stain-cd3-demo")) | {"masks": "threshold"}
+    assert Recipe.model_validate(plain) == Recipe.model_validate(written("stain-cd3-demo"))
+
+
+def test_a_stage_of_damm_diffusion_is_the_objective_of_its_round():
+    plan = {"steps": 2}
+    old = {
+        "name": "x",
+        "init_from": "y",
+        "data": {"path": "z"},
+        "config": {"stage": "divergence"},
+        "optimisation": plan,
+    }
+    (planned,) = plan_rounds(Recipe.model_validate(old))
+    assert planned.objective == "divergence" and not planned.config and planned.data.path == "z"
+    assert Recipe.model_validate(old).config == {}
+
+
+def test_what_a_run_folder_of_before_states_of_one_s_own_cases():
+    empty = {"stain": None, "stains": [], "sources": [], "positive_share": 0.5, "phantoms": 0, "phantom_weight": 1.0}
+    recipe = {"name": "x", "system": "y", "data": {"path": "z"}, "optimisation": {"steps": 2}}
+    assert Recipe.model_validate(recipe | empty | {"masks": "threshold"}) == Recipe.model_validate(recipe)
 
 
 def test_a_recipe_of_today_is_left_as_it_is():

@@ -19,9 +19,11 @@ from diffuscope.simulation.restaining.teacher import prepare
 from diffuscope.simulation.tissue import simulate_tissue
 from diffuscope.stains import HDAB, combine, signed_distance
 from diffuscope.systems.registry import build_system
-from diffuscope.training.data.masks import learn_masks
-from diffuscope.training.data.targets import with_distance, with_learned_masks, with_targets
-from diffuscope.training.recipe import load_recipe
+from diffuscope.training.data.batches import TrainingData
+from diffuscope.training.data.targets import with_distance, with_targets
+from diffuscope.training.model import make_starts
+from diffuscope.training.recipe import Optimisation, load_recipe
+from diffuscope.training.trainer import fit
 
 RECIPES = Path(__file__).parents[2] / "src/diffuscope/training/recipes"
 CROPS = {"patch": 64, "positive_share": 0.5, "dab_threshold": 0.15, "seed": 0, "size": 2}
@@ -51,12 +53,14 @@ def test_every_recipe_trains_its_system(path: Path):
     assert recipe.config.get("lambdas", [1.0]) and ("lambdas" in recipe.config) == bool(recipe.data.stains)
     few = recipe.data.model_copy(update={"sources": recipe.data.sources[-2:-1], "phantoms": 0})
     pairs = make_pairs(few, sample_path(), mpp=0.5)
-    batches = with_targets(partial(batch_at, pairs, **CROPS), recipe.model_copy(update={"masks": "threshold"}))
-    system = build_system(recipe.system, recipe.config | {"size": "tiny"})
-    for step in range(2):
-        loss = system.loss(batches(step), torch.Generator().manual_seed(step))["loss"]
-        loss.backward()
-        assert loss.isfinite()
+    draws = partial(batch_at, pairs, **CROPS)
+    for start in make_starts(recipe.model_copy(update={"config": recipe.config | {"size": "tiny"}})):
+        data = with_targets(TrainingData(draws, [draws(8)]), start.config)
+        assert data.validation[0].keys() == data.batch_at(0).keys()
+        for step in range(2):
+            loss = start.system.loss(data.batch_at(step), torch.Generator().manual_seed(step))["loss"]
+            loss.backward()
+            assert loss.isfinite()
 
 
 def test_stains_take_turns_and_no_batch_holds_two(tissue_pairs: list[Pair]):
@@ -69,8 +73,8 @@ def test_stains_take_turns_and_no_batch_holds_two(tissue_pairs: list[Pair]):
 
 
 def test_the_distance_is_that_of_the_mask_of_its_crop(tissue_pairs: list[Pair]):
-    batches = with_distance(partial(batch_at, tissue_pairs[:1], **CROPS), {"stain": "CD3", "distance_um": 3.0})
-    batch = batches(0)
+    crops = batch_at(tissue_pairs[:1], 0, **CROPS)
+    batch = with_distance(crops, config={"stain": "CD3", "distance_um": 3.0})
     assert 0 < batch["mask"].mean() < 1
     for mask, distance in zip(batch["mask"][:, 0].numpy(), batch["distance"][:, 0].numpy(), strict=True):
         np.testing.assert_array_equal(distance, signed_distance(mask > 0, mpp=0.5, limit=3.0))
@@ -99,34 +103,31 @@ def dice(found: torch.Tensor, truth: torch.Tensor) -> float:
     return float(2 * (found * truth).sum() / (found.sum() + truth.sum()))
 
 
-def test_learned_masks_are_nearer_to_the_truth_than_the_noisy_ones_they_were_learned_from():
+def test_learned_masks_are_nearer_to_the_truth_than_the_noisy_ones_they_were_learned_from(tmp_path: Path):
     """On held-out images: what is wrong with a threshold changes from slide to slide, and so it is not learned."""
-    model = learn_masks(lambda step: varied(step)[0], steps=60)
+    plan = Optimisation(steps=60, learning_rate=4e-3, warmup=0, ema=0.9, keep="last")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        system = build_system("cell-masks", {"stain": "CD3"})
+    data = TrainingData(lambda step: varied(step)[0], [])
+    fit(system, data, plan, folder=tmp_path, device=torch.device("cpu"), precision="fp32")
     noisy, learned = [], []
     for step in range(1000, 1008):
         batch, truth = varied(step)
         noisy.append(dice(batch["mask"], truth))
-        learned.append(dice(model(batch["ihc"]), truth))
+        learned.append(dice(system.draw(batch["ihc"]), truth))
     assert np.mean(learned) > np.mean(noisy) + 0.1
 
 
-def test_learned_masks_are_the_same_each_time_and_take_the_place_of_the_others():
-    state = torch.get_rng_state()
-    one, again = (learn_masks(lambda step: varied(step)[0], steps=3, seed=4) for _ in range(2))
-    assert torch.equal(state, torch.get_rng_state())
-    batch, _ = varied(50)
-    assert torch.equal(one(batch["ihc"]), again(batch["ihc"]))
-    found = with_learned_masks(lambda step: varied(step)[0], one)(50)
-    assert torch.equal(found["mask"], one(batch["ihc"])) and torch.equal(found["ihc"], batch["ihc"])
-    assert set(found["mask"].unique().tolist()) <= {0.0, 1.0}
+def test_drawn_masks_take_the_place_of_the_others_in_training_and_in_validation():
+    def draw(ihc: torch.Tensor) -> torch.Tensor:
+        return (ihc.mean(dim=1, keepdim=True) > 200).float()
 
-
-def test_a_recipe_that_asks_for_learned_masks_gets_them(monkeypatch: pytest.MonkeyPatch):
-    from diffuscope.training.data import targets
-
-    recipe = load_recipe(RECIPES / "stain-cd3-learned-masks.yaml")
-    monkeypatch.setattr(targets, "learn_masks", lambda batches, *, seed: lambda ihc: torch.ones(len(ihc), 1, 64, 64))
-    assert with_targets(lambda step: varied(step)[0], recipe)(0)["mask"].min() == 1
+    before = TrainingData(lambda step: varied(step)[0], [varied(50)[0]])
+    after = with_targets(before, {}, draw)
+    for one, other in ((before.batch_at(3), after.batch_at(3)), (before.validation[0], after.validation[0])):
+        assert torch.equal(other["mask"], draw(one["ihc"])) and torch.equal(other["ihc"], one["ihc"])
+        assert not torch.equal(other["mask"], one["mask"])
 
 
 @pytest.mark.parametrize(

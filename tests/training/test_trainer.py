@@ -53,7 +53,7 @@ def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
 def bare(system, batch_at, plan: Optimisation):
     """What the trainer does, written down once more without it."""
     system.to(memory_format=torch.channels_last).train()
-    groups = list(system.objectives().items())
+    groups = list(system.players().items())
     every = [p for _, group in groups for p in group]
     optimiser = torch.optim.AdamW(every, lr=1.0, betas=(0.9, 0.99), weight_decay=1e-4)
     mean = {p: p.detach().clone() for p in every}
@@ -288,7 +288,7 @@ def test_two_processes_train_as_one_with_both_batches(tmp_path: Path):
     weights = torch.load(tmp_path / "weights.pt", weights_only=True)
     plan = LONG.model_copy(update={"steps": 6, "warmup": 2})
     system = toy.fresh().to(memory_format=torch.channels_last).train()
-    every = [p for group in system.objectives().values() for p in group]
+    every = [p for group in system.players().values() for p in group]
     mean = [p.detach().clone() for p in every]
     optimiser = torch.optim.AdamW(every, lr=1.0, betas=(0.9, 0.99), weight_decay=1e-4)
     from diffuscope.training.module import learning_rate
@@ -307,7 +307,7 @@ def test_two_processes_train_as_one_with_both_batches(tmp_path: Path):
             gradients.append(torch.autograd.grad(terms["loss"] + terms["rival"], every))
         for p, one, other in zip(every, *gradients, strict=True):
             p.grad = (one + other) / 2
-        for group in system.objectives().values():
+        for group in system.players().values():
             clip_grad_norm_(group, 1.0)
         optimiser.step()
         torch._foreach_lerp_(mean, [p.detach() for p in every], 1 - min(plan.ema, (1 + step) / (10 + step)))

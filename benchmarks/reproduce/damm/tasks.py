@@ -79,8 +79,8 @@ class Row:
     inputs : tuple of str
         Of a baseline: what it sees.
     begins : str
-        Row whose configuration the first half of its steps trains; the second half goes on from there, with its own.
-        Empty: there is one round.
+        Row whose configuration the first half of its steps trains; the second half goes on from there, with its own,
+        and trains the divergence alone. Empty: there is one round.
     first_fold : bool
         Whether it is trained in the first fold alone.
     """
@@ -124,13 +124,12 @@ ROWS = (
     Row(
         ROUNDS,
         "DAMM-Diffusion for half of the steps, its divergence alone for the others (ours)",
-        config={"stage": "divergence"},
         begins=DAMMP,
     ),
     Row(
         AGREED,
         "that, with an agreement of the inputs (ours)",
-        config={"variant": {"agreement": True}, "stage": "divergence"},
+        config={"variant": {"agreement": True}},
         begins=DAMMP,
     ),
     Row("ldm", "conditional DDPM by concatenation, vessels and nuclei", "palette", _GREY),
@@ -246,7 +245,8 @@ class Task:
         plan = Optimisation(
             steps=steps, batch=self.crops, learning_rate=1e-3, warmup=steps // 10, ema=0.998, seed=self.seed
         )
-        return Training(self.row.system, config | dict(self.row.config), plan)
+        objective = "divergence" if begun is not None else ""
+        return Training(self.row.system, config | dict(self.row.config), plan, objective)
 
     @cached_property
     def cell(self) -> Cell:

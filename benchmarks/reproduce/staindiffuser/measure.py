@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from benchmarks.reproduce.staindiffuser.tasks import Task
 from benchmarks.shared.cells import training_seconds
@@ -36,7 +37,11 @@ def measure(task: Task, folder: Path) -> dict[str, Any]:
         }
     batches = study.batches(seed=task.seed, batch=task.budget.batch, patch=task.budget.patch)
     if row.config.get("auxiliary") == "distance":
-        batches = with_distance(batches, task.training.config)
+        crops = batches
+
+        def batches(step: int) -> dict[str, Tensor]:
+            return dict(with_distance(crops(step), config=task.training.config))
+
     model = load_model(task.training.run(folder, batches, _card(task)))
     found = {
         name: _by_method(

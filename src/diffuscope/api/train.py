@@ -13,6 +13,7 @@ from statistics import mean
 from time import monotonic
 
 import torch
+from pydantic import ValidationError
 
 from diffuscope.devices import kept_memory, pick_device
 from diffuscope.devices import threads as limit_threads
@@ -28,8 +29,9 @@ from diffuscope.systems.base import System, Tiled
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.events import TrainingEvent, TrainingFinished
 from diffuscope.training.follow import events_of
-from diffuscope.training.model import Start, make_card, make_data, make_start
+from diffuscope.training.model import make_card
 from diffuscope.training.pictures import sample
+from diffuscope.training.prepare import Prepared, prepare
 from diffuscope.training.recipe import Cases, Recipe, load_recipe
 
 RUN = ".training"
@@ -45,10 +47,8 @@ class Work:
     ----------
     recipe : Recipe
         What is done.
-    start : Start
-        What it begins from.
-    data : TrainingData
-        What it is trained on.
+    rounds : tuple of Prepared
+        What it begins from and is trained on, round after round.
     card : ModelCard
         Of the model.
     out, folder : Path
@@ -66,8 +66,7 @@ class Work:
     """
 
     recipe: Recipe
-    start: Start
-    data: TrainingData
+    rounds: tuple[Prepared, ...]
     card: ModelCard
     out: Path
     folder: Path
@@ -94,7 +93,8 @@ def train(
 
     Everything is checked when this is called, before anything is written; the work is done while the returned
     generator is iterated. Checkpoints, log and pictures go to a run folder beside the model, ``OUT.training``.
-    Cancelling writes a checkpoint, and the model with the best weights so far where the recipe keeps the best.
+    Cancelling writes a checkpoint, and in the last round the model with the best weights so far where the recipe keeps
+    the best.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def train(
     Returns
     -------
     generator of TrainingEvent
-        TrainingStarted; StepDone and Validated in turns; TrainingFinished.
+        Of each round TrainingStarted, then StepDone and Validated in turns; TrainingFinished.
 
     Raises
     ------
@@ -141,14 +141,12 @@ def train(
     begun: Standing = "resumed" if resume else "new"
     if _writes():
         begun = _check_places(out, folder, made, keep=[path, base], overwrite=overwrite, resume=resume)
-    start = make_start(made)
-    lessons, parts = make_data(made, start, base)
+    rounds = prepare(made, base)
     given = ["--data", str(data)] if data is not None else []
     work = Work(
         recipe=made,
-        start=start,
-        data=lessons,
-        card=make_card(made, start, parts),
+        rounds=rounds,
+        card=make_card(made, rounds[-1].start, rounds[-1].parts),
         out=out,
         folder=folder,
         device=where,
@@ -173,26 +171,26 @@ def _check_places(
     begun = check_place(folder, TRAINING, overwrite=overwrite, resume=resume, keep=keep)
     check_place(out, MODEL, overwrite=overwrite or begun == "resumed", keep=keep)
     if begun == "resumed":
-        _check_same(json.loads((folder / RECIPE).read_text(encoding="utf-8")), _plain(recipe), folder)
+        _check_same(_begun(folder / RECIPE, recipe), _plain(recipe), folder)
     return begun
 
 
 def _check_same(begun: dict[str, object], asked: dict[str, object], folder: Path) -> None:
-    flat = [
-        {f"{key}.{sub}" if sub else key: v for key, value in one.items() for sub, v in _items(value)}
-        for one in (begun, asked)
-    ]
-    for key in sorted(flat[0].keys() | flat[1].keys()):
-        old, new = flat[0].get(key), flat[1].get(key)
-        if old != new:
+    old, new = _flat(begun), _flat(asked)
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key) != new.get(key):
             raise InputError(
-                f"{folder.name} was begun with {key} {old} and the recipe now says {new}: "
+                f"{folder.name} was begun with {key} {old.get(key)} and the recipe now says {new.get(key)}: "
                 "put it back to resume, or say --overwrite to begin again."
             )
 
 
-def _items(value: object) -> list[tuple[str, object]]:
-    return list(value.items()) if isinstance(value, dict) else [("", value)]
+def _flat(value: object, at: str = "") -> dict[str, object]:
+    """Return the leaves of JSON by their place, as in ``"rounds.0.optimisation.steps"``."""
+    if isinstance(value, dict | list) and value:
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        return {k: leaf for key, one in items for k, leaf in _flat(one, f"{at}.{key}" if at else str(key)).items()}
+    return {at: value}
 
 
 def _plain(recipe: Recipe) -> dict[str, object]:
@@ -200,21 +198,27 @@ def _plain(recipe: Recipe) -> dict[str, object]:
     return json.loads(recipe.model_dump_json(exclude={"card", "name"}))
 
 
+def _begun(path: Path, recipe: Recipe) -> dict[str, object]:
+    """Return what a training was begun with, by today's words where an older version began it."""
+    stated = json.loads(path.read_text(encoding="utf-8")) | {"name": recipe.name, "card": recipe.card}
+    try:
+        return _plain(Recipe.model_validate(stated))
+    except ValidationError:
+        raise InputError(f"{path} is no recipe that can be gone on with: say --overwrite to begin again.") from None
+
+
 def _work(work: Work, tell: Callable[[TrainingEvent], None], cancelled: Callable[[], bool]) -> None:
     """Train, then write the model."""
-    from diffuscope.training.trainer import fit
+    from diffuscope.training.rounds import train_rounds
 
     begin = monotonic()
     if _writes() and work.begun != "resumed":
         with in_place_of(work.folder, replace=work.begun == "replaced") as part:
             part.mkdir()
             (part / RECIPE).write_text(json.dumps(_plain(work.recipe), indent=1), encoding="utf-8")
-    system, plan = work.start.system, work.recipe.optimisation
     with full_disk_in_words(work.folder, resume=True), limit_threads(work.threads), kept_memory():
-        done = fit(
-            system,
-            work.data,
-            plan,
+        last, done = train_rounds(
+            work.rounds,
             folder=work.folder,
             device=work.device,
             devices=work.devices,
@@ -224,31 +228,40 @@ def _work(work: Work, tell: Callable[[TrainingEvent], None], cancelled: Callable
         )
         if not done.first:
             return
-        figures = _write(work, stopped=None if done.complete else done.step) if done.kept else {}
+        # What is half made before the last round is no model.
+        whole = bool(done.kept) and last is work.rounds[-1]
+        figures = _write(work, stopped=None if done.complete else done.step) if whole else {}
+    planned = last.planned
     tell(
         TrainingFinished(
-            out=str(work.out) if done.kept else "",
+            out=str(work.out) if whole else "",
             complete=done.complete,
             step=done.step,
-            steps=plan.steps,
+            steps=planned.optimisation.steps,
             kept=done.kept,
             seconds=monotonic() - begin,
             figures=figures,
+            round=planned.number,
+            rounds=planned.rounds,
+            name=planned.name,
         )
     )
 
 
 def _write(work: Work, *, stopped: int | None) -> dict[str, float]:
     """Write the model folder, measure it as it is stored, and put the figures on its card."""
-    card, steps = work.card, work.recipe.optimisation.steps
+    last = work.rounds[-1]
+    card, start, planned = work.card, last.start, last.planned
     if stopped is not None:
-        note = f"{card.what_it_is} Training was stopped at step {stopped} of {steps}."
+        where = f" of round {planned.number} of {planned.rounds}" if planned.rounds > 1 else ""
+        steps = planned.optimisation.steps
+        note = f"{card.what_it_is} Training was stopped at step {stopped} of {steps}{where}."
         card = card.model_copy(update={"what_it_is": note})
-    save_model(work.out, work.start.system, work.start.name, work.start.config, card, recipe=work.command)
+    save_model(work.out, start.system, start.name, start.config, card, recipe=work.command)
     # Only then measured: what fails here must not cost the weights.
-    figures = measure(load_model(work.out).system, work.data, device=work.device)
-    if figures and work.start.origin is not None:
-        before = measure(work.start.origin.system, work.data, device=work.device)
+    figures = measure(load_model(work.out).system, last.data, device=work.device)
+    if figures and start.origin is not None:
+        before = measure(start.origin.system, last.data, device=work.device)
         figures["validation PSNR before fine-tuning (dB)"] = before["validation PSNR (dB)"]
     set_figures(work.out, figures)
     return figures

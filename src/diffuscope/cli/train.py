@@ -60,5 +60,6 @@ def train(
     if end.out:
         typer.echo(f"\nWrote {end.out} (averaged weights of step {end.kept})")
     if not end.complete:
-        typer.echo(f"Cancelled at step {end.step} of {end.steps}; --resume goes on.", err=True)
+        where = f", {end.where}" if end.where else ""
+        typer.echo(f"Cancelled at step {end.step} of {end.steps}{where}; --resume goes on.", err=True)
         raise typer.Exit(CANCELLED)

@@ -164,11 +164,7 @@ def save_model(
     """
     folder = Path(folder)
     standing = check_place(folder, MODEL, overwrite=True)
-    half = {
-        key: (value.half() if value.is_floating_point() else value).contiguous().cpu()
-        for key, value in system.state_dict().items()
-    }
-    stored = save(half)
+    stored = save(stored_weights(system))
     stated = ModelConfig(
         system=system_name,
         config=configure(system_name, config).model_dump(mode="json"),
@@ -181,6 +177,14 @@ def save_model(
         (part / WEIGHTS).write_bytes(stored)
         _describe(part, folder.resolve().name, stated, len(stored))
     return folder
+
+
+def stored_weights(system: System) -> dict[str, Tensor]:
+    """Return a system's weights as a model folder holds them: float16, on the CPU."""
+    return {
+        key: (value.half() if value.is_floating_point() else value).contiguous().cpu()
+        for key, value in system.state_dict().items()
+    }
 
 
 def set_figures(folder: Path | str, figures: Mapping[str, float]) -> None:

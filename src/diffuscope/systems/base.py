@@ -25,6 +25,7 @@ from diffuscope.ports.port import Port, rasters
 from diffuscope.ports.raster import Raster
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.ports.table import Row
+from diffuscope.systems.trainable import Trainable
 
 #: What a whole system gets of an input: an image or labels, a row of a table, a text.
 CaseInput = Tensor | Row | str
@@ -74,7 +75,7 @@ class Estimate:
     values: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-class System(nn.Module):
+class System(Trainable):
     """What all systems have: a declaration, a loss, and parts that are trained or compiled.
 
     Parameters
@@ -147,20 +148,6 @@ class System(nn.Module):
             Source of t and ε, so that a step is a function of (seed, step); numbers are drawn on its own device.
         """
         raise InputError(f"{type(self).__name__} is a system that is not trained.")
-
-    def objectives(self) -> dict[str, list[nn.Parameter]]:
-        """Which parameters follow which term of `loss`; ``{"loss": all}`` but for adversarial training.
-
-        A trainer adds up the terms named here, goes back once, and clips the gradient of each list by its own norm;
-        one optimiser holds all of them. For one Adam over the sum is one Adam for each term as long as no term has a
-        gradient in another's parameters, which is for `loss` to see to (a player sees its opponent's weights detached).
-
-        Returns
-        -------
-        dict of str to list of Parameter
-            Keys that `loss` returns; every parameter that trains, in exactly one list. ``"loss"`` is the first.
-        """
-        return {"loss": [parameter for parameter in self.parameters() if parameter.requires_grad]}
 
     def compiled_parts(self) -> tuple[nn.Module, ...]:
         """Modules that `sample` calls at every evaluation, or `loss` at every step, and so are worth compiling.

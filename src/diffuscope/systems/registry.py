@@ -59,6 +59,7 @@ _ROWS = {
     "palette": _row("baselines", "PaletteConfig", "declare_palette", "palette:Palette"),
     "bbdm": _row("baselines", "DiffusionBaselineConfig", "declare_bbdm", "bbdm:BBDM"),
     "damm": _row("damm", "DammConfig", "declare", "variants.system:build"),
+    "cell-masks": _row("cellmasks", "CellMasksConfig", "declare", "system:CellMasks"),
     "midiffusion": _row("midiffusion", "MIDiffusionConfig", "declare", "system:MIDiffusion"),
 }
 

@@ -12,8 +12,30 @@ WAITS = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingStarted:
-    """Everything is checked and read; the first step is about to be done.
+class InRound:
+    """Something of a round; its steps are that round's.
+
+    Attributes
+    ----------
+    round, rounds : int
+        Which one, from 1, and how many the recipe has.
+    name : str
+        What the recipe calls it; empty where there is one round.
+    """
+
+    round: int = 1
+    rounds: int = 1
+    name: str = ""
+
+    @property
+    def where(self) -> str:
+        """Which round in words, as ``"round 1 of 2 (branches)"``; empty where there is one."""
+        return f"round {self.round} of {self.rounds} ({self.name})" if self.rounds > 1 else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingStarted(InRound):
+    """Everything is checked and read; the first step of a round is about to be done.
 
     Attributes
     ----------
@@ -35,11 +57,11 @@ class TrainingStarted:
     @property
     def progress(self) -> Progress:
         """How far training is."""
-        return Progress(done=self.done, total=self.steps, unit="steps")
+        return Progress(done=self.done, total=self.steps, unit="steps", what=self.where)
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepDone:
+class StepDone(InRound):
     """Where training stands, about twice a second.
 
     Attributes
@@ -66,11 +88,12 @@ class StepDone:
         """How far training is."""
         share = self.waited / self.seconds if self.seconds > 0 else 0.0
         waits = f", {share:.0%} of the time spent waiting for data" if share >= WAITS else ""
-        return Progress(done=self.step, total=self.steps, unit="steps", what=f"loss {self.terms['loss']:.4g}{waits}")
+        what = ", ".join(part for part in (self.where, f"loss {self.terms['loss']:.4g}") if part)
+        return Progress(done=self.step, total=self.steps, unit="steps", what=f"{what}{waits}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Validated:
+class Validated(InRound):
     """The averaged weights were tried on what is kept apart for validation.
 
     Attributes
@@ -95,17 +118,18 @@ class Validated:
     def notices(self) -> tuple[str, ...]:
         """What was found, in a sentence."""
         mark = ", the best so far" if self.best else ""
-        return (f"step {self.step}: validation loss {self.terms['loss']:.4g}{mark}; {self.picture}",)
+        where = f"{self.where}, " if self.where else ""
+        return (f"{where}step {self.step}: validation loss {self.terms['loss']:.4g}{mark}; {self.picture}",)
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingFinished:
+class TrainingFinished(InRound):
     """Training ended: to its plan or by early stopping (`complete`), or cancelled.
 
     Attributes
     ----------
     out : str
-        Model folder, or "" where training was cancelled before the first validation.
+        Model folder, or "" where training was cancelled before the last round's first validation.
     complete : bool
         False where it was cancelled: ``resume`` goes on with it.
     step, steps : int

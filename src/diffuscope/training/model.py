@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,12 @@ from diffuscope.model.card import ModelCard
 from diffuscope.model.folder import Model, load_model
 from diffuscope.simulation.restaining.crops import batch_at, held_crops
 from diffuscope.simulation.restaining.painting import Painter
-from diffuscope.simulation.restaining.sources import make_pairs
+from diffuscope.simulation.restaining.sources import Pair, Restaining, make_pairs
 from diffuscope.systems.base import System
 from diffuscope.systems.registry import build_system
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.data.crops import batches_of, crops_of, read_cases, whole_slices_of
-from diffuscope.training.data.targets import with_targets
+from diffuscope.training.plan import Planned, plan_rounds
 from diffuscope.training.recipe import Cases, Recipe
 
 # Side of a crop where the system's configuration does not say, px.
@@ -54,51 +55,92 @@ class Start:
         return self.system.patch
 
 
-def make_start(recipe: Recipe) -> Start:
-    """Build a recipe's system.
+def make_starts(recipe: Recipe) -> tuple[Start, ...]:
+    """Build the systems of a recipe's rounds; rounds that change nothing of a configuration share one.
 
     Raises
     ------
     InputError
-        The configuration is wrong, there is no such model to go on from, or its weights do not fit.
+        The configuration is wrong, there is no such model to go on from, weights do not fit, or a round asks for an
+        objective or a part that its system does not have.
     """
     origin = load_model(recipe.init_from) if recipe.init_from is not None else None
     if origin is not None and recipe.system not in ("", origin.stated.system):
         raise InputError(
             f"{recipe.init_from} is a {origin.stated.system} and cannot begin a {recipe.system}: leave system out."
         )
-    name = origin.stated.system if origin is not None else recipe.system
-    config = (origin.stated.config if origin is not None else {}) | recipe.config
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.optimisation.seed)
+    starts: list[Start] = []
+    before: Start | None = None
+    for planned in plan_rounds(recipe):
+        seed = planned.optimisation.seed
+        if planned.system:
+            config = dict(planned.config)
+            start = Start(_built(recipe.name, planned.system, config, seed), planned.system, config, None)
+        else:
+            start = before = _own(recipe, planned, before, origin)
+        start.system.begin(planned.objective, planned.train)
+        starts.append(start)
+    return tuple(starts)
+
+
+def _own(recipe: Recipe, planned: Planned, before: Start | None, origin: Model | None) -> Start:
+    """Build the recipe's system as a round has it."""
+    if before is not None and not planned.config:
+        return before
+    weights: System | None
+    if before is not None:
+        name, known, weights, whose = before.name, before.config, before.system, "of the rounds before"
+    elif origin is not None:
+        name, known, weights, whose = (
+            origin.stated.system,
+            origin.stated.config,
+            origin.system,
+            f"of {recipe.init_from}",
+        )
+    else:
+        name, known, weights, whose = recipe.system, {}, None, ""
+    changes = dict(planned.config) if before is not None else recipe.config | dict(planned.config)
+    config = {**known, **changes}
+    system = _built(recipe.name, name, config, planned.optimisation.seed)
+    if weights is not None:
         try:
-            system = build_system(name, config)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(("config", *(str(part) for part in first["loc"])))
-            raise InputError(f"the recipe {recipe.name} has a wrong entry at {where!r}: {first['msg']}.") from error
-    if origin is not None:
-        try:
-            system.load_state_dict(origin.system.state_dict())
+            system.load_state_dict(weights.state_dict())
         except RuntimeError as error:
-            changed = ", ".join(sorted(key for key in recipe.config if origin.stated.config.get(key) != config[key]))
+            changed = ", ".join(sorted(key for key in changes if known.get(key) != config[key]))
             raise InputError(
-                f"the weights of {recipe.init_from} do not fit this configuration: take {changed} out of config."
+                f"the weights {whose} do not fit this configuration: take {changed} out of config."
             ) from error
     return Start(system, name, config, origin)
 
 
-def make_data(recipe: Recipe, start: Start, folder: Path) -> tuple[TrainingData, dict[str, str]]:
-    """Open a recipe's files.
+def _built(recipe: str, name: str, config: Mapping[str, Any], seed: int) -> System:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            return build_system(name, config)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(("config", *(str(part) for part in first["loc"])))
+            raise InputError(f"the recipe {recipe} has a wrong entry at {where!r}: {first['msg']}.") from error
+
+
+def make_data(
+    recipe: Recipe, planned: Planned, start: Start, folder: Path, taught: dict[tuple[Restaining, float], list[Pair]]
+) -> tuple[TrainingData, dict[str, str]]:
+    """Open the files of a round, before targets are added (see `diffuscope.training.data.targets`).
 
     Parameters
     ----------
     recipe : Recipe
-        For its data.
+        For its seed, by which cases are split: in all rounds the same ones validate.
+    planned : Planned
+        For its data and seed.
     start : Start
         For what the system takes.
     folder : Path
         What the recipe's paths are relative to.
+    taught : dict
+        What the teacher has made of simulated data at a µm/px, which rounds share; is added to.
 
     Returns
     -------
@@ -111,17 +153,19 @@ def make_data(recipe: Recipe, start: Start, folder: Path) -> tuple[TrainingData,
     InputError
         Files are missing or do not fit.
     """
-    plan = recipe.optimisation
-    if isinstance(recipe.data, Cases):
-        parts = read_cases(recipe, recipe.data, start.system, folder)
+    plan, data = planned.optimisation, planned.data
+    if isinstance(data, Cases):
+        parts = read_cases(recipe, data, start.system, folder)
         common = {"seed": plan.seed, "batch": plan.batch}
-        if recipe.data.whole_slices:
-            data = whole_slices_of(parts, recipe.data, start.system, canvas=start.side, **common)
+        if data.whole_slices:
+            made = whole_slices_of(parts, data, start.system, canvas=start.side, **common)
         else:
-            data = crops_of(parts, recipe.data, start.system, side=start.side, **common)
-        return _targets(data, recipe, start), {case.name: part for part, cases in parts.items() for case in cases}
+            made = crops_of(parts, data, start.system, side=start.side, **common)
+        return made, {case.name: part for part, cases in parts.items() for case in cases}
     port = start.system.input_rasters[0]
-    pairs = make_pairs(recipe.data, folder, mpp=port.mpp)
+    if (data, port.mpp) not in taught:
+        taught[data, port.mpp] = make_pairs(data, folder, mpp=port.mpp)
+    pairs = taught[data, port.mpp]
     threshold = start.config.get("dab_threshold", 0.15)
     normalised = port.scale == "stain"
     held = held_crops(
@@ -131,29 +175,18 @@ def make_data(recipe: Recipe, start: Start, folder: Path) -> tuple[TrainingData,
         raise InputError("no held-out block of the recipe's sources has a cell: add a larger source.")
     validation = batches_of(held, plan.batch)
     if start.config.get("auxiliary") == "probability":
-        painter = Painter(pairs, size=plan.batch, patch=start.side, positive_share=recipe.data.positive_share)
+        painter = Painter(pairs, size=plan.batch, patch=start.side, positive_share=data.positive_share)
         return TrainingData(lambda number: painter.places(number, seed=plan.seed), validation, painter.paint), {}
     batches = partial(
         batch_at,
         pairs,
         size=plan.batch,
         patch=start.side,
-        positive_share=recipe.data.positive_share,
+        positive_share=data.positive_share,
         dab_threshold=threshold,
         normalised=normalised,
     )
-    data = TrainingData(lambda number: batches(number, seed=plan.seed), validation)
-    return _targets(data, recipe, start), {}
-
-
-def _targets(data: TrainingData, recipe: Recipe, start: Start) -> TrainingData:
-    """Add what the system's auxiliary task learns, to what validates as well."""
-    # Numbers below 0 are the validation batches: what is added is told by a function of one number.
-    every = with_targets(
-        lambda number: data.batch_at(number) if number >= 0 else data.validation[-1 - number],
-        recipe.model_copy(update={"config": start.config}),
-    )
-    return replace(data, batch_at=every, validation=[every(-1 - index) for index in range(len(data.validation))])
+    return TrainingData(lambda number: batches(number, seed=plan.seed), validation), {}
 
 
 def make_card(recipe: Recipe, start: Start, parts: dict[str, str]) -> ModelCard:

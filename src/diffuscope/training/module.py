@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
+from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from diffuscope.errors import InputError
 from diffuscope.systems.base import System
 from diffuscope.training.data.batches import Ahead, Batch, TrainingData, laid_out
-from diffuscope.training.recipe import Optimisation
+from diffuscope.training.recipe import Optimisation, Rate
 
 # Draws of t and ε for each validation example: one alone tells more of its t than of the weights.
 _DRAWS = 4
@@ -49,6 +51,8 @@ class Training(pl.LightningModule):
         Steps done before.
     threads : int
         Batches that are made at once.
+    train : mapping of str to Rate, optional
+        How the parts that train do, by name, where they differ from the plan.
 
     Attributes
     ----------
@@ -59,14 +63,25 @@ class Training(pl.LightningModule):
     """
 
     def __init__(
-        self, system: System, data: TrainingData, plan: Optimisation, *, peak: float, first: int = 0, threads: int = 1
+        self,
+        system: System,
+        data: TrainingData,
+        plan: Optimisation,
+        *,
+        peak: float,
+        first: int = 0,
+        threads: int = 1,
+        train: Mapping[str, Rate] = MappingProxyType({}),
     ) -> None:
         super().__init__()
         self.system = system
         self.average = deepcopy(system).requires_grad_(requires_grad=False)
         self.data, self.plan, self.peak, self.first, self.threads = data, plan, peak, first, threads
+        self._rates = train
         self.terms: dict[str, Tensor] = {}
-        self._objectives = system.objectives()
+        players = {term: [p for p in own if p.requires_grad] for term, own in system.players().items()}
+        # A player that stands still adds no term: nothing would follow it.
+        self._players = {term: own for term, own in players.items() if own}
         self._followed: tuple[list[Tensor], list[Tensor]] = [], []
         self._copied: tuple[list[Tensor], list[Tensor]] = [], []
         self.to(memory_format=torch.channels_last)
@@ -97,15 +112,15 @@ class Training(pl.LightningModule):
         return self.loss_of(batch, self.trainer.global_step * self.trainer.world_size + self.trainer.global_rank)
 
     def loss_of(self, batch: Batch, number: int) -> Tensor:
-        """Return the sum of all objectives of the batch of a number, on this module's device."""
+        """Return the sum of all players' terms of the batch of a number, on this module's device."""
         generator = seeded(self.plan.seed * 1_000_003 + number, self.device)
         terms = self.system.loss(self.data.finished(batch, generator), generator)
         self.terms = {key: value.detach() for key, value in terms.items()}
-        return torch.stack([terms[name] for name in self._objectives]).sum()
+        return torch.stack([terms[name] for name in self._players]).sum()
 
     def configure_gradient_clipping(self, *_given: object, **_named: object) -> None:
-        """Clip the gradient of each objective by its own norm, to 1."""
-        for followers in self._objectives.values():
+        """Clip the gradient of each player by its own norm, to 1."""
+        for followers in self._players.values():
             torch.nn.utils.clip_grad_norm_(followers, 1.0)
 
     @torch.no_grad()
@@ -148,17 +163,30 @@ class Training(pl.LightningModule):
             )
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """AdamW over all trainable parameters; the scheduler multiplies a rate of 1, so that the product is exact."""
-        parameters = [p for followers in self._objectives.values() for p in followers]
+        """One optimiser over all that trains; the scheduler multiplies a rate of 1, so that the product is exact."""
+        parts = {id(one): name for name, own in self.system.parts().items() for m in own for one in m.parameters()}
+        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+        for parameter in (p for own in self._players.values() for p in own):
+            groups.setdefault(self._rate_of(parts[id(parameter)]), []).append(parameter)
         # Fused it is one kernel instead of a dozen; on a CPU its bits would be others than those of shipped weights.
-        fused = True if parameters[0].is_cuda else None
-        optimiser = torch.optim.AdamW(parameters, lr=1.0, weight_decay=1e-4, betas=(0.9, 0.99), fused=fused)
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, self.rate)
+        fused = True if self.device.type == "cuda" else None
+        kind = torch.optim.AdamW if self.plan.optimiser == "adamw" else torch.optim.Adam
+        options = [{"params": own, "weight_decay": decay} for (_, decay), own in groups.items()]
+        optimiser = kind(options, lr=1.0, betas=(0.9, 0.99), fused=fused)
+        rates: list[Callable[[int], float]] = [partial(learning_rate, plan=self.plan, peak=peak) for peak, _ in groups]
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, rates)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def rate(self, step: int) -> float:
-        """Learning rate of a step, 0-based."""
-        return learning_rate(step, self.plan, self.peak)
+        """Learning rate of a step, 0-based; where parts have rates of their own, the first one's."""
+        peak, _ = self._rate_of(next(iter(self._rates), ""))
+        return learning_rate(step, self.plan, peak)
+
+    def _rate_of(self, part: str) -> tuple[float, float]:
+        """Peak of the learning rate, and weight decay."""
+        own = self._rates.get(part, Rate())
+        peak = self.peak if own.learning_rate is None else own.learning_rate
+        return peak, self.plan.weight_decay if own.weight_decay is None else own.weight_decay
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the peak: it may have been found by trying."""

@@ -87,6 +87,10 @@ class Optimisation(_Strict):
         Steps between checkpoints.
     compile : bool, optional
         Whether to compile the networks (`torch.compile`); default where it pays: many steps on one CUDA device.
+    optimiser : {"adamw", "adam"}
+        What weight decay is: apart from the gradient, or added to it.
+    weight_decay : float
+        Of all parts that state none of their own.
     """
 
     steps: int = Field(gt=0)
@@ -100,6 +104,8 @@ class Optimisation(_Strict):
     keep: Literal["best", "last"] = "best"
     checkpoint_every: int = Field(default=500, gt=0)
     compile: bool | None = None
+    optimiser: Literal["adamw", "adam"] = "adamw"
+    weight_decay: float = Field(default=1e-4, ge=0)
 
     @field_validator("learning_rate")
     @classmethod
@@ -121,8 +127,68 @@ Data = Annotated[
 ]
 
 
+class Rate(_Strict):
+    """How a part of a system trains; what is left out is that of the round's optimisation.
+
+    Attributes
+    ----------
+    learning_rate : float, optional
+        Peak; all parts warm up and fall together.
+    weight_decay : float, optional
+        See `Optimisation.optimiser`.
+    """
+
+    learning_rate: float | None = Field(default=None, gt=0)
+    weight_decay: float | None = Field(default=None, ge=0)
+
+
+class Round(_Strict):
+    """One of several trainings, one after the other: what is left out is that of the recipe.
+
+    Attributes
+    ----------
+    name : str
+        What log and messages call it, and later rounds that use what it made.
+    objective : str
+        One of the system's objectives; default its first.
+    train : dict of str to Rate
+        Parts of the system that change, and how; a number is a learning rate, and a list of names is enough where all
+        train alike. Default: those of the objective.
+    system : str
+        Another system than the recipe's, which helps to train it (see `masks`) and sees the same batches; then `config`
+        is its own.
+    config : dict
+        What differs in the system's configuration from here on; the weights must fit.
+    data : Cases or Restaining, optional
+        What it is trained on.
+    masks : str
+        Name of an earlier round whose system draws the masks of this one's data, in place of a threshold.
+    optimisation : Optimisation, optional
+        How long and how.
+    """
+
+    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9_-]+$")
+    objective: str = ""
+    train: dict[str, Rate] = Field(default_factory=dict)
+    system: str = ""
+    config: dict[str, Any] = Field(default_factory=dict)
+    data: Data | None = None
+    masks: str = ""
+    optimisation: Optimisation | None = None
+
+    @field_validator("train", mode="before")
+    @classmethod
+    def _short(cls, given: Any) -> Any:
+        """Take a list of names, and numbers for rates."""
+        if isinstance(given, list | tuple):
+            return {name: {} for name in given}
+        if isinstance(given, dict):
+            return {k: {"learning_rate": v} if isinstance(v, int | float) else v for k, v in given.items()}
+        return given
+
+
 class Recipe(_Strict):
-    """What makes a model: system, data, optimisation and card.
+    """What makes a model: system, data, optimisation and card; for most, one training, for some, rounds of it.
 
     Recipes as they were written before are read as well (see `diffuscope.training.old_recipes`).
 
@@ -138,11 +204,10 @@ class Recipe(_Strict):
         Model to go on from: a model's name, or a model folder.
     data : Cases or Restaining
         A user's own cases, or what ``simulation`` names.
-    masks : {"threshold", "learned"}
-        Where the coarse masks come from: the DAB threshold, or a segmentation network that learned from those masks
-        and is then asked instead (see `diffuscope.training.data.masks`).
     optimisation : Optimisation
-        See there.
+        See there; its seed also says which cases validate.
+    rounds : tuple of Round
+        One after the other, each from the weights of the one before; none: one round of all that the recipe says.
     card : ModelCard, optional
         The card, without figures; default: one that says what the recipe says. Simulated data need one.
     """
@@ -152,8 +217,8 @@ class Recipe(_Strict):
     config: dict[str, Any] = Field(default_factory=dict)
     init_from: str | None = None
     data: Data
-    masks: Literal["threshold", "learned"] = "threshold"
     optimisation: Optimisation
+    rounds: tuple[Round, ...] = ()
     card: ModelCard | None = None
 
     @model_validator(mode="before")
@@ -165,10 +230,17 @@ class Recipe(_Strict):
     def _whole(self) -> Self:
         if isinstance(self.data, Restaining) and self.card is None:
             raise ValueError("a recipe with simulated data has a card")
-        if isinstance(self.data, Restaining) and self.data.stains and self.masks == "learned":
-            raise ValueError("masks are learned for one stain, and a system of several stains has no use for them")
         if not self.system and self.init_from is None:
             raise ValueError("give a system, or a model to go on from (init_from)")
+        seen: set[str] = set()
+        for one in self.rounds:
+            if one.name in seen:
+                raise ValueError(f"two rounds are called {one.name}")
+            if one.masks and one.masks not in seen:
+                raise ValueError(f"the round {one.name} takes its masks from {one.masks}, which is no earlier round")
+            seen.add(one.name)
+        if self.rounds and self.rounds[-1].system:
+            raise ValueError(f"the last round, {self.rounds[-1].name}, trains another system than the recipe's")
         return self
 
 
@@ -202,6 +274,6 @@ def load_recipe(path: Path | str) -> Recipe:
 def _keys(model: type[BaseModel]) -> list[str]:
     """Field names of a model and of the models in it."""
     names = list(model.model_fields)
-    for nested in (Cases, Restaining, Source, Optimisation, ModelCard):
+    for nested in (Cases, Restaining, Source, Optimisation, Round, Rate, ModelCard):
         names += list(nested.model_fields)
     return names

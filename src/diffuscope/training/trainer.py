@@ -6,12 +6,13 @@ import logging
 import signal
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytorch_lightning as pl
@@ -31,7 +32,7 @@ from diffuscope.training.events import TrainingEvent, TrainingStarted
 from diffuscope.training.log import Log
 from diffuscope.training.module import Training
 from diffuscope.training.norms import Settle, settle_norms
-from diffuscope.training.recipe import Optimisation
+from diffuscope.training.recipe import Optimisation, Rate
 
 CHECKPOINTS = "checkpoints"
 # Lines in log.csv, about.
@@ -69,6 +70,8 @@ def fit(
     *,
     folder: Path,
     device: torch.device,
+    objective: str = "",
+    train: Mapping[str, Rate] = MappingProxyType({}),
     resume: bool = False,
     tell: Callable[[TrainingEvent], None] = lambda _event: None,
     cancelled: Callable[[], bool] = lambda: False,
@@ -91,6 +94,10 @@ def fit(
         ``tensorboard/``.
     device : torch.device
         Where to train.
+    objective : str
+        One of the system's; default its first.
+    train : mapping of str to Rate
+        Parts of the system that change, and how; default those of the objective, as the plan says.
     resume : bool
         Go on from the newest whole checkpoint; begin where there is none.
     tell : callable, optional
@@ -112,8 +119,10 @@ def fit(
     Raises
     ------
     InputError
-        Training diverges, no learning rate is found, or every checkpoint is damaged.
+        The system has no such objective or part; training diverges, no learning rate is found, or every checkpoint is
+        damaged.
     """
+    system.begin(objective, train)
     found = newest(folder / CHECKPOINTS) if resume else None
     cuda = device.type == "cuda"
     # On a CPU the network needs the cores.
@@ -121,9 +130,9 @@ def fit(
     with torch.random.fork_rng(devices=[device] if cuda else []), flushed_denormals(), _quiet():
         precision = precision or pick_precision(device)
         options = _options(device, precision, devices, folder)
-        peak = found[1]["peak"] if found else _peak(system, data, plan, options, threads)
+        peak = found[1]["peak"] if found else _peak(system, data, plan, options, threads, train)
         first = found[1]["global_step"] if found else 0
-        module = Training(system, data, plan, peak=peak, first=first, threads=threads)
+        module = Training(system, data, plan, peak=peak, first=first, threads=threads, train=train)
         keep = Keep(module, folder / CHECKPOINTS, every=plan.checkpoint_every, cancelled=cancelled)
         log = Log(module, folder, every=max(1, min(50, plan.steps // _LINES)), tell=tell, keep=keep)
         callbacks: list[pl.Callback] = [Settle(precision), log, keep]
@@ -181,13 +190,20 @@ def _options(device: torch.device, precision: str, devices: int | None, folder: 
     }
 
 
-def _peak(system: System, data: TrainingData, plan: Optimisation, options: dict[str, Any], threads: int) -> float:
+def _peak(
+    system: System,
+    data: TrainingData,
+    plan: Optimisation,
+    options: dict[str, Any],
+    threads: int,
+    train: Mapping[str, Rate],
+) -> float:
     """Return the plan's learning rate, or find one: where the loss falls fastest as the rate rises (Smith 2017)."""
     if plan.learning_rate != "find":
         return plan.learning_rate
     steps = min(100, max(plan.steps // 10, 20))
     trial = plan.model_copy(update={"steps": steps, "warmup": 0})
-    module = Training(deepcopy(system), data, trial, peak=1.0, threads=threads)
+    module = Training(deepcopy(system), data, trial, peak=1.0, threads=threads, train=train)
     trainer = pl.Trainer(**options | {"devices": 1, "strategy": "auto"}, logger=False)
     finder = Tuner(trainer).lr_find(module, num_training=steps, min_lr=1e-6, max_lr=1e-1, attr_name="peak")
     found = finder.suggestion() if finder is not None else None

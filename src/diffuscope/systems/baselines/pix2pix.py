@@ -39,8 +39,8 @@ class Pix2Pix(Tiled):
         self.generator = ModulatedUNet(3, widths, timed=False)
         self.discriminator = PatchGAN(6, widths[0])
 
-    def objectives(self) -> dict[str, list[nn.Parameter]]:
-        """G follows ``loss``, D ``discriminator`` (see `System.objectives`)."""
+    def players(self) -> dict[str, list[nn.Parameter]]:
+        """G follows ``loss``, D ``discriminator`` (see `Trainable.players`)."""
         return {"loss": list(self.generator.parameters()), "discriminator": list(self.discriminator.parameters())}
 
     def compiled_parts(self) -> tuple[nn.Module, ...]:

@@ -94,10 +94,6 @@ class DammConfig(BaseModel):
         Channels, see `WIDTHS`.
     space : {"pixel", "latent"}
         Where diffusion takes place: in images, or in the latents of one autoencoder a modality (paper).
-    stage : {"diffusion", "autoencoder", "divergence"}
-        What is trained. In the latent space first the autoencoders, then, with `init_from` that model, the diffusion.
-        ``"divergence"``, with `init_from` a trained model: what U hangs on alone, by the feedback of branches that no
-        longer change (not in the paper).
     T : int
         Diffusion steps of training.
     gamma : float
@@ -136,7 +132,6 @@ class DammConfig(BaseModel):
     output: Named = Modality(key="nanoparticles", name="nanoparticles", colormap="green")
     size: Literal["paper", "small", "tiny"] = "small"
     space: Literal["pixel", "latent"] = "pixel"
-    stage: Literal["diffusion", "autoencoder", "divergence"] = "diffusion"
     T: int = Field(default=1000, ge=2)
     gamma: float = Field(default=0.5, ge=0.0, le=1.0)
     alpha: float = Field(default=0.1, ge=0.0)
@@ -168,10 +163,6 @@ class DammConfig(BaseModel):
             raise ValueError(f"main, auxiliaries and output need keys that differ, not {', '.join(keys)}")
         if self.variant.attention != "uncertain" and self.lambda_dfl:
             raise ValueError("without uncertainty there is no divergence to feed back to: set lambda_dfl: 0")
-        if self.variant.attention != "uncertain" and self.stage == "divergence":
-            raise ValueError("without uncertainty there is no divergence to train: set attention: uncertain")
-        if self.stage == "autoencoder" and self.space == "pixel":
-            raise ValueError("there are no autoencoders in pixel space: set space: latent")
         if self.spacing is not None and abs(self.mpp - 1000.0 * self.spacing[-1]) > 1e-6 * self.mpp:
             raise ValueError(f"mpp {self.mpp:g} is not the {self.spacing[-1]:g} mm of spacing: leave mpp out")
         if self.patch % (4 * self.reach):

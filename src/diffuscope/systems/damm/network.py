@@ -161,6 +161,12 @@ class UMMNetwork(nn.Module):
         """Return what d hangs on and the branches do not."""
         return nn.ModuleList(self.attention.tells_uncertainty())
 
+    def branches(self) -> tuple[nn.Module, ...]:
+        """Return all else: both U-Nets and their fusion."""
+        own = self.attention.tells_uncertainty()
+        attention = (one for one in self.attention.children() if one not in own)
+        return self.embed, self.unimodal, self.multimodal, self.fusion, *attention
+
     def compiled_parts(self) -> tuple[nn.Module, ...]:
         """Return the modules that are called at every evaluation (see `System.compiled_parts`)."""
         return self, self.unimodal.decoder, self.multimodal.decoder, self.attention

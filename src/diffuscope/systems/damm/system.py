@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from functools import partial
+from types import MappingProxyType
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +38,10 @@ class Damm(Tiled):
         See there.
     """
 
+    objectives = MappingProxyType(
+        {"diffusion": ("branches", "divergence"), "autoencoder": ("autoencoders",), "divergence": ("divergence",)}
+    )
+
     def __init__(self, config: DammConfig) -> None:
         super().__init__(declare(config))
         self.config = config
@@ -46,10 +52,6 @@ class Damm(Tiled):
         self.autoencoders = nn.ModuleDict(
             {one.key: Autoencoder(1, LATENT_CHANNELS[config.size], ENCODER_WIDTHS[config.size]) for one in modalities}
         )
-        self.network.requires_grad_(config.stage == "diffusion")
-        self.autoencoders.requires_grad_(config.stage == "autoencoder")
-        if config.stage == "divergence":
-            self.network.tells_divergence().requires_grad_(True)
         self.schedule = linear_schedule(config.T)
         alpha_bar = torch.as_tensor(self.schedule.alphas_cumprod, dtype=torch.float32)
         self.register_buffer("alpha_bar", alpha_bar, persistent=False)
@@ -57,16 +59,23 @@ class Damm(Tiled):
         self.register_buffer("trained", torch.zeros((), dtype=torch.int64))
         self._warm: bool | None = None
         self.register_load_state_dict_post_hook(_forget_warmth)  # type: ignore[no-untyped-call]
-        # Trainers take a new system as it is: the mode of what stands still is set here, too.
-        self.train()
+        self.begin()
 
     def _network(self) -> UMMNetwork:
         return UMMNetwork(*self.config.shape, norm=self.config.norm)
 
-    def train(self, mode: bool = True) -> Damm:
-        """Set the mode; where the divergence alone is trained, the rest of the network stays as it is used."""
+    def parts(self) -> dict[str, tuple[nn.Module, ...]]:
+        """Both branches with what fuses them, what U alone hangs on, and in latent space the autoencoders."""
+        return {
+            "branches": self.network.branches(),
+            "divergence": tuple(self.network.tells_divergence()),
+            "autoencoders": tuple(self.autoencoders.values()),
+        }
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode; where the divergence alone is trained, the whole network stays as it is used."""
         super().train(mode)
-        if self.config.stage == "divergence":
+        if self.objective == "divergence":
             # Batch norms would take the statistics of the batch, and go on learning them.
             self.network.eval()
         return self
@@ -80,9 +89,10 @@ class Damm(Tiled):
         return self.network.compiled_parts()
 
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
-        """L + λ·L_dfl (paper Eqs. 11 to 14) over all draws of (t, ε); of the autoencoders their reconstruction.
+        """L + λ·L_dfl (paper Eqs. 11 to 14) over all draws of (t, ε), the objective ``diffusion``.
 
-        Where the divergence alone is trained, ``loss`` is L_dfl.
+        Of ``autoencoder``, which latents need first, it is the autoencoders' reconstruction. Of ``divergence`` (not in
+        the paper) it is L_dfl alone, the feedback of branches that no longer change.
 
         In evaluation mode ``loss`` is the error of what a sampler would take, ε_o of Eq. 15: by Eq. 11 a model would
         seem better for never using its multi-modal branch.
@@ -100,9 +110,9 @@ class Damm(Tiled):
             ``loss``, ``unimodal``, ``multimodal``, and with uncertainty ``divergence``, its mean, and ``feedback``:
             scalars. Of the autoencoders ``loss`` and a term a modality.
         """
-        if self.config.stage == "autoencoder":
+        if self.objective == "autoencoder":
             return self._reconstruction(batch)
-        config, alone = self.config, self.config.stage == "divergence"
+        config, alone = self.config, self.objective == "divergence"
         warm = not alone and self._warms_up()
         d, wrong, a = self._evaluated(batch, generator, plain=warm)
         unimodal, multimodal = (self._error(one, a) for one in wrong)  # Eqs. 4 and 5
@@ -188,7 +198,7 @@ class Damm(Tiled):
         main, auxiliary, clean = (one.repeat_interleave(config.draws, dim=0) for one in (main, auxiliary, clean))
         noisy, noise, time, a = corrupt(clean, self.get_buffer("alpha_bar"), generator)
         encoded = network.encode(noisy, time, *network.conditions(main, auxiliary))
-        with torch.set_grad_enabled(torch.is_grad_enabled() and config.stage == "diffusion"):
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.objective == "diffusion"):
             raw = (network.decode_unimodal(encoded), network.decode_multimodal(encoded, plain=plain))
         return encoded.divergence, [read_velocity(one, noisy, a) - noise for one in raw], a
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import torch
@@ -41,6 +41,20 @@ class TrainingData:
     batch_at: Callable[[int], Batch]
     validation: Sequence[Batch]
     finish: Finish | None = None
+
+    def changed(self, change: Callable[[Batch], Batch]) -> TrainingData:
+        """Return these data with every batch changed, those that train and those that validate.
+
+        Parameters
+        ----------
+        change : callable
+            A function of a batch alone; of one that trains before `finish`.
+        """
+        return replace(
+            self,
+            batch_at=lambda number: change(self.batch_at(number)),
+            validation=[change(batch) for batch in self.validation],
+        )
 
     @torch.no_grad()
     def finished(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:

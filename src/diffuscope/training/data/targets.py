@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,55 +11,44 @@ from torch import Tensor
 
 from diffuscope.stains import signed_distance
 from diffuscope.systems.staindiffuser.config import StainDiffuserConfig
-from diffuscope.training.data.masks import Batches, MaskModel, learn_masks
-from diffuscope.training.recipe import Recipe
+from diffuscope.training.data.batches import Batch, TrainingData
 
 
-def with_targets(batches: Batches, recipe: Recipe) -> Batches:
-    """Return batches that hold what a recipe's auxiliary task learns.
+def with_targets(
+    data: TrainingData, config: Mapping[str, Any], draw: Callable[[Tensor], Tensor] | None = None
+) -> TrainingData:
+    """Return data that hold what a system's auxiliary task learns.
 
     Parameters
     ----------
-    batches : callable
-        Batch of a step, with ``ihc`` and ``mask``.
-    recipe : Recipe
-        Its `masks`, and its configuration's ``auxiliary``.
-
-    Returns
-    -------
-    callable
-        Batch of a step; where masks are to be learned, they have been by now.
+    data : TrainingData
+        With ``ihc`` and ``mask`` where one of them is asked for.
+    config : mapping
+        The system's configuration, for its ``auxiliary``.
+    draw : callable, optional
+        Draws masks of IHCs (see `diffuscope.systems.cellmasks.system.CellMasks.draw`) that take the place of those
+        there are.
     """
-    if recipe.masks == "learned":
-        batches = with_learned_masks(batches, learn_masks(batches, seed=recipe.optimisation.seed))
-    if recipe.config.get("auxiliary") == "distance":
-        batches = with_distance(batches, recipe.config)
-    return batches
+    if draw is not None:
+        data = data.changed(partial(with_masks, draw=draw))
+    if config.get("auxiliary") == "distance":
+        data = data.changed(partial(with_distance, config=config))
+    return data
 
 
-def with_learned_masks(batches: Batches, model: MaskModel) -> Batches:
-    """Return batches whose ``mask`` is a segmentation network's answer to their ``ihc``."""
-
-    def at(step: int) -> Mapping[str, Tensor]:
-        batch = batches(step)
-        return {**batch, "mask": model(batch["ihc"])}
-
-    return at
+def with_masks(batch: Batch, *, draw: Callable[[Tensor], Tensor]) -> Batch:
+    """Return a batch whose ``mask`` is drawn from its ``ihc``."""
+    return {**batch, "mask": draw(batch["ihc"])}
 
 
-def with_distance(batches: Batches, config: Mapping[str, Any]) -> Batches:
-    """Return batches with ``distance``: the signed distance to the outline of ``mask`` in µm, (n, 1, h, w).
+def with_distance(batch: Batch, *, config: Mapping[str, Any]) -> Batch:
+    """Return a batch with ``distance``: the signed distance to the outline of ``mask`` in µm, (n, 1, h, w).
 
     It is the distance to an outline in the crop: near the crop's border a nearer one may lie beyond it.
     """
     stated = StainDiffuserConfig.model_validate(config)
-
-    def at(step: int) -> Mapping[str, Tensor]:
-        batch = batches(step)
-        maps = [
-            torch.from_numpy(signed_distance(mask.numpy() > 0.5, mpp=stated.mpp, limit=stated.distance_um))
-            for mask in batch["mask"][:, 0]
-        ]
-        return {**batch, "distance": torch.stack(maps)[:, None]}
-
-    return at
+    maps = [
+        torch.from_numpy(signed_distance(mask.numpy() > 0.5, mpp=stated.mpp, limit=stated.distance_um))
+        for mask in batch["mask"][:, 0]
+    ]
+    return {**batch, "distance": torch.stack(maps)[:, None]}

@@ -57,6 +57,7 @@ def modern(given: Mapping[str, Any]) -> dict[str, Any]:
 
     - The entries of `Variant` stood beside all others.
     - ``uni``, the key of an input, had that one and ``main`` change places.
+    - ``stage`` told what was trained, which a recipe's rounds say: it is left out.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ def modern(given: Mapping[str, Any]) -> dict[str, Any]:
     ValueError
         ``uni`` is none of the inputs.
     """
-    config = dict(given)
+    config = {key: value for key, value in given.items() if key != "stage"}
     if flat := {key: config.pop(key) for key in Variant.model_fields if key in config}:
         config["variant"] = flat | dict(config.get("variant") or {})
     alone = config.pop("uni", "")

@@ -1,0 +1,1 @@
+"""Positive cells of an IHC: a helper that draws the masks which a StainDiffuser learns (supplement §8)."""
