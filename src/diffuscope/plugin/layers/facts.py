@@ -28,8 +28,8 @@ class ModelFacts:
         What `diffuscope.api.run.run` takes: a name or the path of a model folder.
     title, what_it_is, what_it_is_not, trained_on : str
         From the model's card.
-    system : str
-        Name in `diffuscope.systems.registry`.
+    task : str
+        What it is for, e.g. ``"virtual staining"``.
     inputs : tuple of Raster
         What goes in, the main one first.
     presets : dict of str to tuple
@@ -46,7 +46,7 @@ class ModelFacts:
     title: str
     what_it_is: str
     what_it_is_not: str
-    system: str
+    task: str
     inputs: tuple[Raster, ...]
     presets: dict[str, tuple[str, int]] = field(hash=False)
     trained_on: str = ""
@@ -107,7 +107,7 @@ def model_facts(info: ModelInfo, name: str) -> ModelFacts:
         what_it_is=card.what_it_is,
         what_it_is_not=card.what_it_is_not,
         trained_on=card.trained_on,
-        system=info.stated.system,
+        task=declared.task,
         inputs=declared.input_rasters,
         presets={key: (preset.sampler, preset.steps) for key, preset in declared.presets.items()},
         samplers=declared.samplers,
