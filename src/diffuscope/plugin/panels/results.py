@@ -6,9 +6,9 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QGroupBox, QPushButton, QVBoxLayout, QWidget
 
 from diffuscope.exports.multiplex import multiplex_port
-from diffuscope.exports.table import ALL
+from diffuscope.exports.table import ALL, formats_of
 from diffuscope.measurement.table import readable
-from diffuscope.plugin.panels.export_choices import default_layer, file_filter, formats, note, settled, suggested
+from diffuscope.plugin.panels.export_choices import default_layer, file_filter, note, settled, suggested
 from diffuscope.plugin.widgets.pieces import FiguresTable
 from diffuscope.plugin.widgets.rows import combo, side_by_side, small_text
 from diffuscope.results.result import Result
@@ -66,7 +66,7 @@ class ResultsWidget(QGroupBox):
         if self._result is None or self.layer.currentData() is None:  # while the list is filled
             return
         layer = self.layer.currentData()
-        names = [form.name for form in formats(self._result, layer)]
+        names = [form.name for form in formats_of(self._result, layer)]
         self.export.setToolTip(f"Write a file for other programs: {', '.join(names)}")
         self.note.setText(note(self._result, layer))
         self.note.setVisible(bool(self.note.text()))
@@ -75,7 +75,7 @@ class ResultsWidget(QGroupBox):
         if self._result is None:
             return
         layer = self.layer.currentData()
-        offered, suggestion = formats(self._result, layer), suggested(self._result, layer)
+        offered, suggestion = formats_of(self._result, layer), suggested(self._result, layer)
         path, chosen = QFileDialog.getSaveFileName(
             self, "Export", str(suggestion), ";;".join(file_filter(form) for form in offered)
         )
