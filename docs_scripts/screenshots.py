@@ -70,7 +70,7 @@ def main(child: Child | None = None) -> None:
         look_at(viewer, shapes)
         shoot(viewer, "before")
         dock.run.click()
-        wait(lambda: dock.session.state.done * 2 >= dock.session.state.tiles > 0 or dock.session.state.is_idle)
+        wait(lambda: dock.session.state.done * 2 >= dock.session.state.total > 0 or dock.session.state.is_idle)
         shoot(viewer, "during")
         wait(lambda: dock.session.state.is_idle)
         if dock.session.state.failed:

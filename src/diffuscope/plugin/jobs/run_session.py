@@ -14,10 +14,10 @@ from diffuscope.model.find import list_models, model_info
 from diffuscope.plugin.jobs.job import Job, verb
 from diffuscope.plugin.jobs.patient import open_series
 from diffuscope.plugin.jobs.run import Opened, Renewed, Request, carry_out
+from diffuscope.plugin.jobs.run_view import RunView
 from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.layers.facts import ModelFacts, model_facts
 from diffuscope.plugin.layers.live import add_layers
-from diffuscope.plugin.layers.run_view import RunView
 from diffuscope.plugin.layers.values import value_layers
 from diffuscope.results.result import Result
 

@@ -22,12 +22,12 @@ KEY = "diffuscope"
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFacts:
-    """One model of the zoo, as told by the child process (no torch object in it).
+    """One model, by what its folder declares: nothing of it is loaded.
 
     Attributes
     ----------
     name : str
-        What `diffuscope.api.run.run` takes: a name of the zoo or the path of a model folder.
+        What `diffuscope.api.run.run` takes: a name or the path of a model folder.
     title, what_it_is, what_it_is_not, trained_on : str
         From the model's card.
     task : str
