@@ -207,8 +207,8 @@ def make_card(recipe: Recipe, start: Start, parts: dict[str, str]) -> ModelCard:
     names = [sum(1 for part in parts.values() if part == which) for which in ("train", "validation", "test")]
     inputs = ", ".join(port.name for port in start.system.input_rasters)
     main = start.system.output_rasters[0]
-    of_volumes = start.system.input_rasters[0].spacing is not None
-    scale = f"{main.mpp / 1000:g} mm per px" if of_volumes else f"{main.mpp:g} µm/px"
+    scales = {"yx": f"{main.mpp:g} µm/px", "zyx": f"{main.mpp / 1000:g} mm per px"}
+    scale = scales[start.system.input_rasters[0].axes]
     begun = f", begun from the weights of {recipe.init_from}" if start.origin is not None else ""
     licence = f" The weights that it began from: {start.origin.card.licence}" if start.origin is not None else ""
     return ModelCard(
