@@ -16,7 +16,7 @@ import napari
 import numpy as np
 from qtpy.QtWidgets import QApplication
 
-from diffuscope.plugin.docks.run import StainDock
+from diffuscope.plugin.docks.stain import StainDock
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.layers.facts import is_result
 from diffuscope.plugin.layers.samples import cmu_1
@@ -70,7 +70,7 @@ def main(child: Child | None = None) -> None:
         look_at(viewer, shapes)
         shoot(viewer, "before")
         dock.run.click()
-        wait(lambda: dock.session.state.done * 2 >= dock.session.state.tiles > 0 or dock.session.state.is_idle)
+        wait(lambda: dock.session.state.done * 2 >= dock.session.state.total > 0 or dock.session.state.is_idle)
         shoot(viewer, "during")
         wait(lambda: dock.session.state.is_idle)
         if dock.session.state.failed:

@@ -181,6 +181,16 @@ def test_nothing_in_the_way_is_lost_by_a_slip(data: Path, tiny_model: Path, tmp_
     assert (tmp_path / there).read_text(encoding="utf-8") == "mine"
 
 
+def test_what_is_read_is_not_overwritten(data: Path, tmp_path: Path):
+    (tmp_path / "predictions").mkdir()
+    (tmp_path / "report.json").touch()
+    with pytest.raises(InputError, match=r"is, or holds, .*predictions, which is read for it"):
+        evaluate("none", data, tmp_path, predictions=tmp_path / "predictions", overwrite=True)
+    with pytest.raises(InputError, match="which is read for it"):
+        evaluate("none", data / "cases.csv", data, overwrite=True)
+    assert (tmp_path / "report.json").exists() and (data / "cases.csv").exists()
+
+
 def test_a_table_without_test_cases_is_told(data: Path, tiny_model: Path, tmp_path: Path):
     folder = tmp_path / "data"
     shutil.copytree(data, folder)

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tifffile
 from typer.testing import CliRunner
 
@@ -46,6 +47,7 @@ def test_a_tumour_is_the_sample_that_ships(tmp_path: Path):
     assert make("tumour", out)[0] == 2
 
 
+@pytest.mark.slow
 def test_pairs_come_with_a_recipe_that_trains_on_them(tmp_path: Path):
     out = tmp_path / "tutorial"
     assert make("pairs", out)[0] == 0

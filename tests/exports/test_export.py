@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -88,12 +87,6 @@ def test_a_file_is_replaced_when_told(make_result: Callable[..., Result], tmp_pa
 
 def test_folders_that_are_missing_are_made(make_result: Callable[..., Result], tmp_path: Path) -> None:
     assert export(make_result(), tmp_path / "made" / "a.ome.tif", layer="dab").exists()
-
-
-def test_every_row_has_a_module_that_writes_it() -> None:
-    for form in FORMATS:
-        module = import_module(f"diffuscope.exports.{form.module}")
-        assert callable(module.need) and callable(module.write)
 
 
 def test_a_volume_of_which_not_all_could_be_written_is_told(tmp_path: Path) -> None:

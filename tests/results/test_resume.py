@@ -98,6 +98,7 @@ def go(path: Path, plan: Plan, ports, *, resume: bool = False) -> tuple[bool, li
     return canvas.finish(), computed
 
 
+@pytest.mark.slow
 def test_killed_before_any_operation_on_disk_it_comes_to_the_same_bits(tmp_path, plan, ports, monkeypatch):
     assert go(tmp_path / "whole", plan, ports)[0]
     whole = levels(tmp_path / "whole")
@@ -123,6 +124,7 @@ def test_killed_before_any_operation_on_disk_it_comes_to_the_same_bits(tmp_path,
         assert not (path / "tiles").exists()
 
 
+@pytest.mark.slow
 def test_killed_while_resuming_it_still_comes_to_the_same_bits(tmp_path, plan, ports, monkeypatch):
     go(tmp_path / "whole", plan, ports)
     path = tmp_path / "out"

@@ -61,7 +61,7 @@ def _model(name: str) -> ModelFacts:
         title=name,
         what_it_is="",
         what_it_is_not="",
-        system="staindiffuser",
+        task="virtual staining",
         inputs=(port,),
         presets={"fast": ("ddim", 1)},
     )

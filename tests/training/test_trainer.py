@@ -22,6 +22,7 @@ from torch.optim.swa_utils import update_bn
 from diffuscope.errors import InputError
 from diffuscope.systems.registry import build_system
 from diffuscope.training import trainer
+from diffuscope.training.checkpoints import WholeCheckpoints, newest
 from diffuscope.training.data.batches import Ahead, TrainingData
 from diffuscope.training.events import StepDone, TrainingStarted, Validated
 from diffuscope.training.norms import BATCHES
@@ -203,6 +204,23 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(whole, tmp_path: Path)
     again, end = toy.train(tmp_path, resume=True, tell=told.append)
     assert told[0].done == int(before.stem[-8:]) == 15
     assert end == done and same(again, system)
+
+
+def test_a_checkpoint_that_does_not_fit_says_why_and_leaves_the_one_before(tmp_path: Path):
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "step-00000001.ckpt"
+    WholeCheckpoints().save_checkpoint({"weights": torch.zeros(10)}, path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        # torch itself raises a RuntimeError about positions in its file.
+        with pytest.raises(OSError, match="File too large"):
+            WholeCheckpoints().save_checkpoint({"weights": torch.ones(100_000)}, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    _, found = newest(tmp_path)
+    assert found["weights"].sum() == 0
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_only_damaged_checkpoints_are_said(tmp_path: Path):

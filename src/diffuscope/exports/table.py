@@ -83,14 +83,19 @@ FORMATS = (
 )
 
 
-def endings(of: Literal["slide", "volume"]) -> tuple[str, ...]:
-    """Return the endings of the formats that hold slides, or volumes."""
-    return tuple(ending for form in FORMATS if form.of in {None, of} for ending in form.endings)
+def endings(of: Literal["slide", "volume"] | None = None) -> tuple[str, ...]:
+    """Return the endings of the formats that hold slides, or volumes; or of all."""
+    return tuple(ending for form in FORMATS if of is None or form.of in {None, of} for ending in form.endings)
 
 
 def is_volume(result: Result) -> bool:
     """Whether a result is of a volume."""
     return result.place.unit == "mm"
+
+
+def formats_of(result: Result, layer: str) -> tuple[Format, ...]:
+    """Return the formats that hold a layer (a port's key, `ALL` or `MULTIPLEX`) of a result, the likeliest first."""
+    return tuple(form for form in FORMATS if form.holds(result, layer))
 
 
 def find_format(result: Result, name: str) -> Format:

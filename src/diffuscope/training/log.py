@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import monotonic
@@ -12,6 +13,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
+from diffuscope.files.durable import replacing
 from diffuscope.systems.base import Tiled
 from diffuscope.training.checkpoints import Keep
 from diffuscope.training.events import StepDone, TrainingEvent, Validated
@@ -137,7 +139,9 @@ def _cut(path: Path, step: int) -> None:
     if not path.exists():
         return
     with path.open(newline="", encoding="utf-8") as file:
-        head, *lines = list(csv.reader(file))
+        head, *lines = [*csv.reader(file)] or [[]]
     kept = [line for line in lines if len(line) == len(head) and int(line[0]) <= step]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([head, *kept])
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([head, *kept] if head else [])
+    with replacing(path) as opened:
+        opened.write(text.getvalue().encode())

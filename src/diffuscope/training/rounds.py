@@ -75,7 +75,7 @@ def train_rounds(
         else:
             done = fit(
                 system,
-                with_targets(one.data, one.start.config, one.draw),
+                with_targets(one.data, system, one.draw),
                 planned.optimisation,
                 folder=place,
                 device=device,

@@ -97,10 +97,10 @@ def test_from_pairs_to_a_model_stopped_and_gone_on_with(dock: Any, tmp_path: Pat
     dock.fields.steps.setValue(20)
     dock.jobs.run.click()
     assert dock.session.state.is_at_work and dock.jobs.run.text() == "Add to queue"
-    left = set()
-    dock.until(lambda: left.add(dock.session.state.progress_text) or dock.session.state.is_idle)
-    assert any("of 20 steps, loss" in text and text.endswith(" left") for text in left), left
+    left: list[str] = []
+    dock.session.state.events.progress_text.connect(left.append)
     dock.until(lambda: dock.session.state.is_idle)
+    assert any("of 20 steps, loss" in text and text.endswith(" left") for text in left), left
     assert [step for step, _ in dock.curve.validation] == list(range(2, 21, 2))
     assert dock.curve.training and not dock.picture.pixmap().isNull() and not dock.curve.grab().isNull()
     assert dock.viewer.window._qt_window.height() <= 800  # what a small screen has, with picture and report

@@ -11,7 +11,7 @@ import pytest
 
 from diffuscope.errors import InputError
 from diffuscope.exports import export
-from diffuscope.exports.table import ALL, FORMATS
+from diffuscope.exports.table import ALL, FORMATS, formats_of
 from diffuscope.plugin.docks.kinds import TRANSLATION
 from diffuscope.plugin.forms.card_text import card_text
 from diffuscope.plugin.forms.planes import acquired_text
@@ -22,7 +22,6 @@ from diffuscope.plugin.layers.facts import KEY, ModelFacts, SlideFacts
 from diffuscope.plugin.panels.export_choices import (
     default_layer,
     file_filter,
-    formats,
     note,
     settled,
     suggested,
@@ -62,7 +61,7 @@ MODEL = ModelFacts(
     what_it_is="a <guess>.",
     what_it_is_not="a scan.",
     trained_on="CT of legs",
-    system="midiffusion",
+    task="modality translation",
     inputs=(replace(MR, spacing=(None, 0.5, 0.5)),),
     presets={"fast": ("sde-dpmsolver++", 25)},
 )
@@ -118,16 +117,16 @@ TIFF, NIFTI, _, _, DICOM, ZARR, STACK = FORMATS
 
 def test_every_format_is_offered_of_one_image_and_two_of_all(tmp_path, result_folder):
     result = translated(tmp_path)
-    assert default_layer(result) == "ct" and formats(result, "ct") == FORMATS[1:]
-    assert formats(result, ALL) == (ZARR, STACK) and "choose one" in note(result, ALL) and not note(result, "ct")
+    assert default_layer(result) == "ct" and formats_of(result, "ct") == FORMATS[1:]
+    assert formats_of(result, ALL) == (ZARR, STACK) and "choose one" in note(result, ALL) and not note(result, "ct")
     assert suggested(result, "ct") == result.path.with_name("out.ct.nii.gz")
     assert suggested(result, ALL).name == "out-2.ome.zarr"  # out.ome.zarr is the result itself
     for layer in (ALL, *(port.key for port in result.ports[:2])):
-        for form in formats(result, layer):
-            path = settled(str(tmp_path / f"as-{layer}"), file_filter(form), formats(result, layer), tmp_path / "x")
+        for form in formats_of(result, layer):
+            path = settled(str(tmp_path / f"as-{layer}"), file_filter(form), formats_of(result, layer), tmp_path / "x")
             assert path.name == f"as-{layer}{form.endings[0]}" and export(result, path, layer=layer).exists()
     slide = open_result(result_folder)
-    assert default_layer(slide) == ALL and formats(slide, ALL) == (TIFF, ZARR) and not note(slide, ALL)
+    assert default_layer(slide) == ALL and formats_of(slide, ALL) == (TIFF, ZARR) and not note(slide, ALL)
 
 
 def test_what_a_dialog_answers_becomes_one_file(tmp_path):

@@ -37,7 +37,7 @@ def test_until_one_is_chosen_the_model_is_the_one_for_what_the_layer_s_name_says
         each = {"kind": "map", "mpp": 1e3, "range": (0.0, 1.0), "dtype": "float32", "spacing": (None, 1.0, 1.0)}
         ports = [Raster(name=name, key=name.lower(), channels=(name,), **each) for name in names]
         name = f"from {' and '.join(names)}"
-        facts = {"title": name, "what_it_is": "", "what_it_is_not": "", "system": "damm"}
+        facts = {"title": name, "what_it_is": "", "what_it_is_not": "", "task": "modality translation"}
         return ModelFacts(name=name, inputs=tuple(ports), presets={"fast": ("ddim", 1)}, **facts)
 
     def model_for(layer: str) -> str:

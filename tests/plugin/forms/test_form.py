@@ -19,7 +19,7 @@ MODEL = ModelFacts(
     title="Stain",
     what_it_is="a.",
     what_it_is_not="b.",
-    system="staindiffuser",
+    task="virtual staining",
     inputs=(Raster(name="H&E", key="he", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0)),),
     presets={"fast": ("dpmsolver++", 10)},
 )

@@ -16,7 +16,7 @@ pytest.importorskip("pytestqt")
 
 from fake_verbs import MODELS
 
-from diffuscope.plugin.docks.run import StainDock
+from diffuscope.plugin.docks.stain import StainDock
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.queue import same_folder
 from diffuscope.plugin.layers.reader import read_layers
@@ -67,7 +67,7 @@ class Driver:
 @pytest.fixture
 def at(make_napari_viewer: Any, qtbot: Any, tmp_path: Path) -> Iterator[Driver]:
     """A viewer with the dock; afterwards the child process must be gone with the window, whatever still waits."""
-    driver = Driver(make_napari_viewer(show=True), qtbot, tmp_path / "out.ome.zarr")
+    driver = Driver(make_napari_viewer(), qtbot, tmp_path / "out.ome.zarr")
     yield driver
     child = driver.child
     driver.viewer.close()
@@ -76,7 +76,7 @@ def at(make_napari_viewer: Any, qtbot: Any, tmp_path: Path) -> Iterator[Driver]:
 
 def test_jobs_run_in_order_each_in_a_folder_of_its_own(at: Driver, tmp_path: Path):
     at.run("endless")
-    assert at.dock.run.text() == "Add to queue" and not at.dock.jobs.list.isVisible()
+    assert at.dock.run.text() == "Add to queue" and not at.dock.jobs.list.isVisibleTo(at.dock)
     at.run("quick")
     at.dock.form.region = "view"
     at.run("quick")
@@ -91,8 +91,8 @@ def test_jobs_run_in_order_each_in_a_folder_of_its_own(at: Driver, tmp_path: Pat
     at.until(lambda: at.state.is_idle)
     assert at.shown == ["out.ome.zarr", "out-2.ome.zarr", "out-3.ome.zarr"]
     assert [open_result(tmp_path / name).complete for name in at.shown] == [False, True, True]
-    assert at.state.message.startswith("Done") and not at.dock.jobs.list.isVisible()
-    assert at.dock.run.text() == "Run" and not at.dock.cancel.isVisible()
+    assert at.state.message.startswith("Done") and not at.dock.jobs.list.isVisibleTo(at.dock)
+    assert at.dock.run.text() == "Run" and not at.dock.cancel.isVisibleTo(at.dock)
 
 
 def test_a_job_taken_off_the_list_does_not_run(at: Driver, tmp_path: Path):
@@ -121,7 +121,7 @@ def test_a_crash_is_a_sentence_and_the_next_job_runs_in_a_new_process(at: Driver
     assert failed.startswith("CMU-1-Small-Region.svs · crashing · all tissue: The compute process ended unexpectedly")
     assert not (tmp_path / "out-2.ome.zarr").exists()
     at.dock.jobs.list.cellWidget(0, 1).click()
-    assert at.listed == [] and not at.dock.jobs.list.isVisible()
+    assert at.listed == [] and not at.dock.jobs.list.isVisibleTo(at.dock)
 
 
 def test_what_is_wrong_with_a_job_to_come_does_not_touch_the_one_at_work(at: Driver):
@@ -138,15 +138,19 @@ def test_what_is_wrong_with_a_job_to_come_does_not_touch_the_one_at_work(at: Dri
 
 
 def test_a_long_list_leaves_run_on_a_small_screen_and_goes_with_the_window(at: Driver, tmp_path: Path):
+    at.viewer.window.show()
     at.run("endless")
     for _ in range(9):
         at.run("quick")
     at.until(lambda: at.state.phase == "running")
-    at.qtbot.wait(200)
-    window = at.viewer.window._qt_window
-    bottom = at.dock.run.mapTo(window, at.dock.run.rect().bottomLeft()).y()
     assert len(set(at.promised)) == 9 and len(at.listed) == 9
-    assert at.dock.jobs.list.height() < 140 and 0 < bottom <= window.height() <= 800
+
+    def fits() -> bool:
+        window, jobs = at.viewer.window._qt_window, at.dock.jobs
+        bottom = at.dock.run.mapTo(window, at.dock.run.rect().bottomLeft()).y()
+        return jobs.list.isVisible() and jobs.list.height() < 140 and 0 < bottom <= window.height() <= 800
+
+    at.until(fits)  # once the layout knows of the list
     at.viewer.close()
     at.until(lambda: at.child.pid is None)
     assert at.queue.waiting == []

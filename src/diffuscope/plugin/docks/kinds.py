@@ -26,9 +26,11 @@ class Kind:
         Of the dock.
     noun : str
         What it calls its main input.
-    slides, volumes : tuple of str
-        Systems whose models it lists, by name, where these work on slides, and where they work on volumes. One of the
-        two is empty.
+    task : str
+        What the models that it lists are for (see `diffuscope.ports.declaration.Declaration`); empty: whatever no
+        other dock is for.
+    takes_volumes : bool
+        Whether its inputs are volumes, not slides.
     greys : bool
         Whether it takes layers of one channel only.
     regions : mapping of str to str
@@ -39,21 +41,20 @@ class Kind:
 
     title: str
     noun: str
-    slides: tuple[str, ...] = ()
-    volumes: tuple[str, ...] = ()
+    task: str = ""
+    takes_volumes: bool = False
     greys: bool = True
     regions: Mapping[str, str]
     empty: str
     missing: str
 
-    @property
-    def takes_volumes(self) -> bool:
-        """Whether its inputs are volumes, not slides."""
-        return bool(self.volumes)
-
     def lists(self, model: ModelFacts) -> bool:
         """Whether a model belongs here."""
-        return model.system in (self.volumes if model.takes_volumes else self.slides)
+        if model.takes_volumes != self.takes_volumes:
+            return False
+        if self.task:
+            return model.task == self.task
+        return not any(kind.task == model.task for kind in KINDS)
 
     def takes(self, layer: Any) -> bool:
         """Whether a layer can be an input."""
@@ -65,15 +66,7 @@ class Kind:
 STAINING = Kind(
     title="Virtual staining",
     noun="Slide",
-    slides=(
-        "staindiffuser",
-        "multi-staindiffuser",
-        "bidirectional-staindiffuser",
-        "unet-regression",
-        "pix2pix",
-        "palette",
-        "bbdm",
-    ),
+    task="virtual staining",
     greys=False,
     regions=_OF_A_SLIDE,
     empty="Open a slide first: drop a file on the window, or File → Open Sample → Diffuscope.",
@@ -82,7 +75,7 @@ STAINING = Kind(
 NANOPARTICLES = Kind(
     title="Nanoparticle distribution",
     noun="Channel",
-    slides=("damm",),
+    task="nanoparticle distribution",
     regions=_OF_A_SLIDE,
     empty="Open a fluorescence slide first: drop a file on the window, or File → Open Sample → Diffuscope.",
     missing=f"No DAMM-Diffusion model for slides was found: train one (diffuscope train), {_CHOOSE}",
@@ -90,12 +83,21 @@ NANOPARTICLES = Kind(
 TRANSLATION = Kind(
     title="Modality translation",
     noun="Volume",
-    volumes=("midiffusion", "damm"),
+    task="modality translation",
+    takes_volumes=True,
     regions=_OF_A_VOLUME,
     empty="Open a volume first: drop a NIfTI file or a DICOM folder on the window, or File → Open Sample → Diffuscope.",
     missing=f"No model that translates volumes was found: train one (diffuscope train), {_CHOOSE}",
 )
-KINDS = (STAINING, NANOPARTICLES, TRANSLATION)
+OTHERS = Kind(
+    title="Other models",
+    noun="Picture",
+    greys=False,
+    regions=_OF_A_SLIDE,
+    empty="Open a picture first: drop a file on the window.",
+    missing=f"No model for another task was found: install a package that brings one, {_CHOOSE}",
+)
+KINDS = (STAINING, NANOPARTICLES, TRANSLATION, OTHERS)
 
 
 def elsewhere(model: ModelFacts) -> str:

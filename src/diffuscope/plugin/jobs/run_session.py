@@ -14,10 +14,10 @@ from diffuscope.model.find import list_models, model_info
 from diffuscope.plugin.jobs.job import Job, verb
 from diffuscope.plugin.jobs.patient import open_series
 from diffuscope.plugin.jobs.run import Opened, Renewed, Request, carry_out
+from diffuscope.plugin.jobs.run_view import RunView
 from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.layers.facts import ModelFacts, model_facts
 from diffuscope.plugin.layers.live import add_layers
-from diffuscope.plugin.layers.run_view import RunView
 from diffuscope.plugin.layers.values import value_layers
 from diffuscope.results.result import Result
 
@@ -72,7 +72,7 @@ class RunSession(Session):
         self.submit(
             Job(
                 text=request.text,
-                doing=f"Preparing “{request.slide.name}”…",
+                doing=f"Preparing “{request.name}”…",
                 work=partial(carry_out, request=request),
                 out=Path(request.settings["out"]),
                 stopped="Cancelled before anything was computed.",
@@ -109,7 +109,8 @@ class RunSession(Session):
     def _ran(self, view: RunView, request: Request, result: Result | None) -> None:
         view.end(result)
         if result is not None:
-            add_layers(self.viewer, value_layers(result, request.placement))
+            if request.placement is not None:
+                add_layers(self.viewer, value_layers(result, request.placement))
             self.show_result(result)
 
 

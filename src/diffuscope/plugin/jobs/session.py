@@ -195,7 +195,8 @@ class Session:
         self.compute.halt()
         self._close_bar()
         if job is not None:
-            job.on_leave()
+            with suppress(RuntimeError):  # napari's window may be gone already
+                job.on_leave()
         self.state.end("Stopped by napari; what is finished is kept.")
 
     def _close_bar(self) -> None:

@@ -5,20 +5,13 @@ from __future__ import annotations
 from itertools import chain, count
 from pathlib import Path
 
-from diffuscope.exports.table import ALL, FORMATS, Format, is_volume
+from diffuscope.exports.table import ALL, Format, endings, formats_of, is_volume
 from diffuscope.results.result import Result
-
-_ENDINGS = tuple(ending for form in FORMATS for ending in form.endings)
 
 
 def default_layer(result: Result) -> str:
     """Return what is exported if nobody chooses: of a volume its main image, which every format takes; else all."""
     return result.ports[0].key if is_volume(result) else ALL
-
-
-def formats(result: Result, layer: str) -> tuple[Format, ...]:
-    """Return the formats that hold a layer (a key, `ALL` or the multiplex) of a result, the likeliest first."""
-    return tuple(form for form in FORMATS if form.holds(result, layer))
 
 
 def file_filter(form: Format) -> str:
@@ -28,15 +21,15 @@ def file_filter(form: Format) -> str:
 
 def note(result: Result, layer: str) -> str:
     """Say which formats are not to be had, and why; empty where all are."""
-    offered = formats(result, layer)
-    missing = [form.name for form in formats(result, result.ports[0].key) if form not in offered and form.one_image]
+    offered = formats_of(result, layer)
+    missing = [form.name for form in formats_of(result, result.ports[0].key) if form not in offered and form.one_image]
     return f"{', '.join(missing)} hold one image: choose one to export it so." if missing else ""
 
 
 def suggested(result: Result, layer: str) -> Path:
     """Return a name beside the result that nothing has."""
     stem = result.path.name.removesuffix(".ome.zarr") + ("" if layer == ALL else f".{layer}")
-    return free_name(result.path.with_name(stem + formats(result, layer)[0].endings[0]))
+    return free_name(result.path.with_name(stem + formats_of(result, layer)[0].endings[0]))
 
 
 def settled(path: str, chosen: str, offered: tuple[Format, ...], suggestion: Path) -> Path:
@@ -55,7 +48,7 @@ def settled(path: str, chosen: str, offered: tuple[Format, ...], suggestion: Pat
         What it proposed.
     """
     form = next((one for one in offered if file_filter(one) == chosen), offered[0])
-    if path.lower().endswith((".tif", ".tiff", ".zarr", *_ENDINGS)) and (
+    if path.lower().endswith((".tif", ".tiff", ".zarr", *endings())) and (
         Path(path) != suggestion or path.endswith(form.endings[0])
     ):
         return Path(path)
@@ -65,7 +58,7 @@ def settled(path: str, chosen: str, offered: tuple[Format, ...], suggestion: Pat
 
 def free_name(path: Path) -> Path:
     """Return `path`, or the first of name-2, name-3, … that does not exist."""
-    ending = next((one for one in _ENDINGS if path.name.endswith(one)), "")
+    ending = next((one for one in endings() if path.name.endswith(one)), "")
     stem = path.name.removesuffix(ending)
     names = chain([path], (path.with_name(f"{stem}-{number}{ending}") for number in count(2)))
     return next(one for one in names if not one.exists())
