@@ -1,4 +1,4 @@
-"""Whether every shipped model gives the pixels that it gave before the house was rebuilt: a hash of a small run of each.
+"""Whether every shipped model gives the pixels that it gave before the house was rebuilt: hashes of small runs.
 
 Runs in fp32 by one thread, tile by tile. Last bits depend on the processor and on the versions of the libraries: where
 another machine finds others, the same table made there at the older commit tells more than the stored one.

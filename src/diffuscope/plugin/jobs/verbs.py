@@ -19,6 +19,8 @@ from diffuscope.events import Notice, Progress
 from diffuscope.exports.table import find_format
 from diffuscope.plugin.jobs.patient import source_of, told
 from diffuscope.plugin.jobs.process import Wishes
+from diffuscope.plugin.layers.compare import Compared, Pair
+from diffuscope.plugin.layers.compare import compare as compared
 from diffuscope.plugin.layers.results import LayerTuple
 from diffuscope.plugin.layers.worst import worst_layers
 from diffuscope.plugin.panels.reported import Reported, reported
@@ -60,6 +62,12 @@ def evaluate(
     settings = diffuscope.api.evaluate.Settings(quality=quality, samples=samples)
     done = yield from _until(cancelled, diffuscope.api.evaluate.evaluate(**arguments, settings=settings))
     return reported(done.report, done.path) if done is not None else None
+
+
+def compare(*, pair: Pair, cancelled: Cancelled) -> Generator[None, None, Compared]:
+    """Return what two layers have in common."""
+    return compared(pair)
+    yield
 
 
 def worst_case(*, cancelled: Cancelled, **arguments: Any) -> Generator[None, None, list[LayerTuple]]:
