@@ -123,6 +123,8 @@ def fit(
         damaged.
     """
     system.begin(objective, train)
+    # Lightning leaves the mode as it finds it, and a round before left the system in evaluation mode.
+    system.train()
     found = newest(folder / CHECKPOINTS) if resume else None
     cuda = device.type == "cuda"
     # On a CPU the network needs the cores.
