@@ -130,7 +130,7 @@ def test_parts_have_rates_and_weight_decays_of_their_own(tmp_path: Path, word: s
     rates = {"network": Rate(learning_rate=2e-3, weight_decay=0.5), "rival": Rate()}
     plan = PLAN.model_copy(update={"optimiser": word, "weight_decay": 0.01})
     events = []
-    fit(system, toy.DATA, plan, folder=tmp_path, device=CPU, train=rates, precision="fp32", tell=events.append)
+    fit(system, toy.DATA, plan, folder=tmp_path, device=CPU, train=rates, precision="fp32", report=events.append)
     truth = by_hand({"network": (2e-3, 0.5), "rival": (1e-2, 0.01)}, kind)
     for (name, one), other in zip(system.named_parameters(), truth.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-7, msg=name)
