@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,6 +80,19 @@ def test_all_docks_of_a_viewer_share_one_process_and_none_starts_it(make_napari_
     assert computes == {id(compute_of(viewer))}
     assert set(multiprocessing.active_children()) == before
     assert compute_of(make_napari_viewer()) is not compute_of(viewer)
+
+
+def test_docks_and_their_list_of_models_need_no_torch():
+    code = (
+        "import sys\n"
+        "from diffuscope.plugin.docks import evaluate, nanoparticle, register, run, train, translation\n"
+        "from diffuscope.plugin.jobs.run_session import known_models\n"
+        "assert 'stain-cd3-demo' in [model.name for model in known_models()]\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    environment = os.environ | {"QT_QPA_PLATFORM": "offscreen"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 class At:
