@@ -13,7 +13,6 @@ from statistics import mean
 from time import monotonic
 
 import torch
-from pydantic import ValidationError
 
 from diffuscope.devices import kept_memory, pick_device
 from diffuscope.devices import threads as limit_threads
@@ -26,6 +25,7 @@ from diffuscope.model.card import ModelCard
 from diffuscope.model.folder import MODEL, load_model, save_model, set_figures
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.base import System, Tiled
+from diffuscope.training.begun import RECIPE, check_same, plain
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.events import TrainingEvent, TrainingFinished
 from diffuscope.training.follow import events_of
@@ -35,7 +35,6 @@ from diffuscope.training.prepare import Prepared, prepare
 from diffuscope.training.recipe import Cases, Recipe, load_recipe
 
 RUN = ".training"
-RECIPE = "recipe.json"
 TRAINING = Kind("a training of Diffuscope", lambda path: (path / RECIPE).is_file())
 
 
@@ -171,40 +170,8 @@ def _check_places(
     begun = check_place(folder, TRAINING, overwrite=overwrite, resume=resume, keep=keep)
     check_place(out, MODEL, overwrite=overwrite or begun == "resumed", keep=keep)
     if begun == "resumed":
-        _check_same(_begun(folder / RECIPE, recipe), _plain(recipe), folder)
+        check_same(recipe, folder)
     return begun
-
-
-def _check_same(begun: dict[str, object], asked: dict[str, object], folder: Path) -> None:
-    old, new = _flat(begun), _flat(asked)
-    for key in sorted(old.keys() | new.keys()):
-        if old.get(key) != new.get(key):
-            raise InputError(
-                f"{folder.name} was begun with {key} {old.get(key)} and the recipe now says {new.get(key)}: "
-                "put it back to resume, or say --overwrite to begin again."
-            )
-
-
-def _flat(value: object, at: str = "") -> dict[str, object]:
-    """Return the leaves of JSON by their place, as in ``"rounds.0.optimisation.steps"``."""
-    if isinstance(value, dict | list) and value:
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        return {k: leaf for key, one in items for k, leaf in _flat(one, f"{at}.{key}" if at else str(key)).items()}
-    return {at: value}
-
-
-def _plain(recipe: Recipe) -> dict[str, object]:
-    """Return what weights depend on, as JSON gives it back."""
-    return json.loads(recipe.model_dump_json(exclude={"card", "name"}))
-
-
-def _begun(path: Path, recipe: Recipe) -> dict[str, object]:
-    """Return what a training was begun with, by today's words where an older version began it."""
-    stated = json.loads(path.read_text(encoding="utf-8")) | {"name": recipe.name, "card": recipe.card}
-    try:
-        return _plain(Recipe.model_validate(stated))
-    except ValidationError:
-        raise InputError(f"{path} is no recipe that can be gone on with: say --overwrite to begin again.") from None
 
 
 def _work(work: Work, tell: Callable[[TrainingEvent], None], cancelled: Callable[[], bool]) -> None:
@@ -215,7 +182,7 @@ def _work(work: Work, tell: Callable[[TrainingEvent], None], cancelled: Callable
     if _writes() and work.begun != "resumed":
         with in_place_of(work.folder, replace=work.begun == "replaced") as part:
             part.mkdir()
-            (part / RECIPE).write_text(json.dumps(_plain(work.recipe), indent=1), encoding="utf-8")
+            (part / RECIPE).write_text(json.dumps(plain(work.recipe), indent=1), encoding="utf-8")
     with full_disk_in_words(work.folder, resume=True), limit_threads(work.threads), kept_memory():
         last, done = train_rounds(
             work.rounds,
