@@ -25,7 +25,6 @@ from diffuscope.model.card import ModelCard
 from diffuscope.model.folder import MODEL, load_model, save_model, set_figures
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.base import System, Tiled
-from diffuscope.training.begun import RECIPE, check_same, plain
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.events import TrainingEvent, TrainingFinished
 from diffuscope.training.follow import events_of
@@ -33,8 +32,10 @@ from diffuscope.training.model import make_card
 from diffuscope.training.pictures import sample
 from diffuscope.training.prepare import Prepared, prepare
 from diffuscope.training.recipe import Cases, Recipe, load_recipe
+from diffuscope.training.resume import check_same, stated
 
 RUN = ".training"
+RECIPE = "recipe.json"
 TRAINING = Kind("a training of Diffuscope", lambda path: (path / RECIPE).is_file())
 
 
@@ -155,7 +156,7 @@ def train(
         command=shlex.join(["diffuscope", "train", str(recipe), *given, "-o", str(out)]),
     )
     asked = cancelled or (lambda: False)
-    return events_of(lambda tell, closed: _work(work, tell, lambda: closed() or asked()))
+    return events_of(lambda report, closed: _work(work, report, lambda: closed() or asked()))
 
 
 def _writes() -> bool:
@@ -170,11 +171,11 @@ def _check_places(
     begun = check_place(folder, TRAINING, overwrite=overwrite, resume=resume, keep=keep)
     check_place(out, MODEL, overwrite=overwrite or begun == "resumed", keep=keep)
     if begun == "resumed":
-        check_same(recipe, folder)
+        check_same(recipe, folder / RECIPE)
     return begun
 
 
-def _work(work: Work, tell: Callable[[TrainingEvent], None], cancelled: Callable[[], bool]) -> None:
+def _work(work: Work, report: Callable[[TrainingEvent], None], cancelled: Callable[[], bool]) -> None:
     """Train, then write the model."""
     from diffuscope.training.rounds import train_rounds
 
@@ -182,7 +183,7 @@ def _work(work: Work, tell: Callable[[TrainingEvent], None], cancelled: Callable
     if _writes() and work.begun != "resumed":
         with in_place_of(work.folder, replace=work.begun == "replaced") as part:
             part.mkdir()
-            (part / RECIPE).write_text(json.dumps(plain(work.recipe), indent=1), encoding="utf-8")
+            (part / RECIPE).write_text(json.dumps(stated(work.recipe), indent=1), encoding="utf-8")
     with full_disk_in_words(work.folder, resume=True), limit_threads(work.threads), kept_memory():
         last, done = train_rounds(
             work.rounds,
@@ -190,7 +191,7 @@ def _work(work: Work, tell: Callable[[TrainingEvent], None], cancelled: Callable
             device=work.device,
             devices=work.devices,
             resume=work.begun == "resumed",
-            tell=tell,
+            report=report,
             cancelled=cancelled,
         )
         if not done.first:
@@ -199,7 +200,7 @@ def _work(work: Work, tell: Callable[[TrainingEvent], None], cancelled: Callable
         whole = bool(done.kept) and last is work.rounds[-1]
         figures = _write(work, stopped=None if done.complete else done.step) if whole else {}
     planned = last.planned
-    tell(
+    report(
         TrainingFinished(
             out=str(work.out) if whole else "",
             complete=done.complete,
@@ -255,15 +256,15 @@ def measure(system: System, data: TrainingData, *, device: torch.device) -> dict
     if not isinstance(system, Tiled):
         return {}
     port = system.output_rasters[0]
-    told = [
+    paired = [
         batch for batch in data.validation if {port.key, *(one.key for one in system.input_rasters)} <= batch.keys()
     ]
-    if not told:
+    if not paired:
         return {}
     system.to(device)
     extent = port.range[1] - port.range[0]
     peaks, structures = [], []
-    for batch in told:
+    for batch in paired:
         found = sample(system, batch, device=device)[port.key].clamp(*port.range)
         for truth, image in zip(batch[port.key].numpy(), found.numpy(), strict=True):
             peaks.append(psnr(truth, image, data_range=extent))
