@@ -16,7 +16,7 @@ import napari
 import numpy as np
 from qtpy.QtWidgets import QApplication
 
-from diffuscope.plugin.docks.run import StainDock
+from diffuscope.plugin.docks.stain import StainDock
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.layers.facts import is_result
 from diffuscope.plugin.layers.samples import cmu_1

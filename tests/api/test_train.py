@@ -141,6 +141,22 @@ def test_a_training_that_is_closed_goes_on_and_one_of_another_recipe_does_not(us
     assert one == two and straight.figures == end.figures
 
 
+def test_a_training_that_an_older_version_began_goes_on(user: Path, tmp_path: Path):
+    asked = iter([False] * 4 + [True])
+    list(train(user / "recipe.yaml", tmp_path / "mine", threads=1, cancelled=lambda: next(asked)))
+    begun = tmp_path / "mine.training" / "recipe.json"
+    stated = json.loads(begun.read_text())
+    # As recipes were written when there were no rounds.
+    del stated["rounds"], stated["optimisation"]["optimiser"], stated["optimisation"]["weight_decay"]
+    stated |= {"stain": None, "stains": [], "masks": "threshold", "sources": [], "positive_share": 0.5, "phantoms": 0}
+    begun.write_text(json.dumps(stated))
+    first, *_, end = train(user / "recipe.yaml", tmp_path / "mine", threads=1, resume=True)
+    assert first.done == 4 and end.complete
+    begun.write_text("{}")
+    with pytest.raises(InputError, match="is no recipe that can be gone on with"):
+        train(user / "recipe.yaml", tmp_path / "mine", resume=True)
+
+
 def test_a_cancelled_training_keeps_the_best(user: Path, tmp_path: Path):
     asked = iter([False] * 4 + [True])
     *_, end = train(user / "recipe.yaml", tmp_path / "mine", threads=1, cancelled=lambda: next(asked))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import shlex
 from collections.abc import Iterator
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,23 @@ def test_a_row_of_a_file_is_chosen_by_its_first_column(toy, slide: Path, tmp_pat
     assert diffuscope.open_result(out).record["inputs"]["patient"] == {"row": {"age": None, "sex": "m"}}
     with pytest.raises(InputError, match="has 2 rows: say which one"):
         diffuscope.run("toy-negative", {"he": slide, "patient": table}, tmp_path / "other", device="cpu")
+
+
+def test_another_package_brings_a_system_as_an_entry_point(slide: Path, tmp_path: Path, monkeypatch):
+    point = EntryPoint("negative", "toys:ROW", "diffuscope.systems")
+    monkeypatch.setattr(toys, "ROW", toys.ROWS["negative"], raising=False)
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == point.group else [])
+    registry._offered.cache_clear()
+    try:
+        model = save_model(tmp_path / "negative", build_system("negative", {}), "negative", {}, CARD)
+        diffuscope.finish(diffuscope.run(model, slide, tmp_path / "out", device="cpu", region="0,0,64,64"))
+        assert diffuscope.open_result(tmp_path / "out").complete
+        with pytest.raises(InputError, match="there is a system 'negative' already"):
+            registry.register_system("negative", toys.ROWS["negative"])
+    finally:
+        registry._offered.cache_clear()
+    with pytest.raises(InputError, match="asks for the system 'nowhere'"):
+        build_system("nowhere", {})
 
 
 def test_only_what_is_wanted_is_written(toy, slide: Path, tmp_path: Path):

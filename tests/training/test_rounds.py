@@ -130,7 +130,7 @@ def test_parts_have_rates_and_weight_decays_of_their_own(tmp_path: Path, word: s
     rates = {"network": Rate(learning_rate=2e-3, weight_decay=0.5), "rival": Rate()}
     plan = PLAN.model_copy(update={"optimiser": word, "weight_decay": 0.01})
     events = []
-    fit(system, toy.DATA, plan, folder=tmp_path, device=CPU, train=rates, precision="fp32", tell=events.append)
+    fit(system, toy.DATA, plan, folder=tmp_path, device=CPU, train=rates, precision="fp32", report=events.append)
     truth = by_hand({"network": (2e-3, 0.5), "rival": (1e-2, 0.01)}, kind)
     for (name, one), other in zip(system.named_parameters(), truth.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-7, msg=name)
@@ -158,35 +158,35 @@ def written(folder: Path, name: str, **entries: Any) -> Path:
     return path
 
 
-def two_rounds(cohort: Path) -> Path:
+def two_rounds(cohort: Path, **config: Any) -> Path:
     rounds = [
         {"name": "branches", "objective": "diffusion"},
-        {"name": "divergence", "objective": "divergence", "config": {"draws": 2}, "optimisation": SECOND},
+        {"name": "divergence", "objective": "divergence", "config": config, "optimisation": SECOND},
     ]
     return written(cohort, "rounds", system="damm", config=CONFIG, optimisation=FIRST, rounds=rounds)
 
 
 @pytest.fixture(scope="module")
 def whole(cohort: Path) -> tuple[Path, list[Any]]:
-    return cohort / "whole", list(train(two_rounds(cohort), cohort / "whole", threads=1))
+    return cohort / "whole", list(train(two_rounds(cohort, draws=2), cohort / "whole", threads=1))
 
 
-def test_two_rounds_are_two_recipes_one_after_the_other(whole, cohort: Path):
-    out, _ = whole
-    first = written(cohort, "first", system="damm", config=CONFIG, optimisation=FIRST)
+@pytest.fixture(scope="module")
+def first(cohort: Path) -> Path:
+    list(train(written(cohort, "first", system="damm", config=CONFIG, optimisation=FIRST), cohort / "one", threads=1))
+    return cohort / "one"
+
+
+@pytest.mark.parametrize("config", [{"draws": 2}, {}], ids=["of another configuration", "of the same system"])
+def test_two_rounds_are_two_recipes_one_after_the_other(first: Path, cohort: Path, tmp_path: Path, config):
     # As recipes said it before there were rounds.
-    second = written(
-        cohort,
-        "second",
-        init_from=str(cohort / "one"),
-        config={"stage": "divergence", "draws": 2},
-        optimisation=SECOND,
-    )
-    list(train(first, cohort / "one", threads=1))
-    list(train(second, cohort / "two", threads=1))
-    one, two, model = (load_model(cohort / name) for name in ("one", "two", out.name))
+    stated = {"stage": "divergence", **config}
+    second = written(cohort, "second", init_from=str(first), config=stated, optimisation=SECOND)
+    list(train(second, tmp_path / "two", threads=1))
+    list(train(two_rounds(cohort, **config), tmp_path / "rounds", threads=1))
+    one, two, model = (load_model(path) for path in (first, tmp_path / "two", tmp_path / "rounds"))
     assert model.hash == two.hash != one.hash
-    assert model.stated.config == two.stated.config and model.stated.config["draws"] == 2
+    assert model.stated.config == two.stated.config and model.stated.config["draws"] == config.get("draws", 1)
     assert "stage" not in model.stated.config
 
 
@@ -220,7 +220,7 @@ def test_events_and_logs_know_the_round(whole):
 
 @pytest.mark.parametrize("asked", [2, 5], ids=["in the first round", "in the second"])
 def test_a_training_that_is_cancelled_in_any_round_goes_on(whole, cohort: Path, tmp_path: Path, asked: int):
-    recipe, out = two_rounds(cohort), tmp_path / "mine"
+    recipe, out = two_rounds(cohort, draws=2), tmp_path / "mine"
     answers = iter([False] * asked + [True])
     *_, end = train(recipe, out, threads=1, cancelled=lambda: next(answers))
     assert not end.complete and end.out == "" and not out.exists()

@@ -20,7 +20,7 @@ from diffuscope.simulation.tissue import simulate_tissue
 from diffuscope.stains import HDAB, combine, signed_distance
 from diffuscope.systems.registry import build_system
 from diffuscope.training.data.batches import TrainingData
-from diffuscope.training.data.targets import with_distance, with_targets
+from diffuscope.training.data.targets import with_targets
 from diffuscope.training.model import make_starts
 from diffuscope.training.recipe import Optimisation, load_recipe
 from diffuscope.training.trainer import fit
@@ -55,7 +55,7 @@ def test_every_recipe_trains_its_system(path: Path):
     pairs = make_pairs(few, sample_path(), mpp=0.5)
     draws = partial(batch_at, pairs, **CROPS)
     for start in make_starts(recipe.model_copy(update={"config": recipe.config | {"size": "tiny"}})):
-        data = with_targets(TrainingData(draws, [draws(8)]), start.config)
+        data = with_targets(TrainingData(draws, [draws(8)]), start.system)
         assert data.validation[0].keys() == data.batch_at(0).keys()
         for step in range(2):
             loss = start.system.loss(data.batch_at(step), torch.Generator().manual_seed(step))["loss"]
@@ -74,7 +74,8 @@ def test_stains_take_turns_and_no_batch_holds_two(tissue_pairs: list[Pair]):
 
 def test_the_distance_is_that_of_the_mask_of_its_crop(tissue_pairs: list[Pair]):
     crops = batch_at(tissue_pairs[:1], 0, **CROPS)
-    batch = with_distance(crops, config={"stain": "CD3", "distance_um": 3.0})
+    config = {"stain": "CD3", "size": "tiny", "auxiliary": "distance", "distance_um": 3.0}
+    batch = build_system("staindiffuser", config).derive(crops)
     assert 0 < batch["mask"].mean() < 1
     for mask, distance in zip(batch["mask"][:, 0].numpy(), batch["distance"][:, 0].numpy(), strict=True):
         np.testing.assert_array_equal(distance, signed_distance(mask > 0, mpp=0.5, limit=3.0))
@@ -124,7 +125,7 @@ def test_drawn_masks_take_the_place_of_the_others_in_training_and_in_validation(
         return (ihc.mean(dim=1, keepdim=True) > 200).float()
 
     before = TrainingData(lambda step: varied(step)[0], [varied(50)[0]])
-    after = with_targets(before, {}, draw)
+    after = with_targets(before, build_system("staindiffuser", {"stain": "CD3", "size": "tiny"}), draw)
     for one, other in ((before.batch_at(3), after.batch_at(3)), (before.validation[0], after.validation[0])):
         assert torch.equal(other["mask"], draw(one["ihc"])) and torch.equal(other["ihc"], one["ihc"])
         assert not torch.equal(other["mask"], one["mask"])

@@ -22,6 +22,7 @@ from torch.optim.swa_utils import update_bn
 from diffuscope.errors import InputError
 from diffuscope.systems.registry import build_system
 from diffuscope.training import trainer
+from diffuscope.training.checkpoints import WholeCheckpoints, newest
 from diffuscope.training.data.batches import Ahead, TrainingData
 from diffuscope.training.events import StepDone, TrainingStarted, Validated
 from diffuscope.training.norms import BATCHES
@@ -163,7 +164,7 @@ def test_killed_at_a_random_step_and_resumed_is_uninterrupted(whole, tmp_path: P
             os.kill(child.pid, signal.SIGKILL)
             assert child.wait() == -signal.SIGKILL
     told = []
-    again, end = toy.train(tmp_path, resume=True, tell=told.append)
+    again, end = toy.train(tmp_path, resume=True, report=told.append)
     assert isinstance(told[0], TrainingStarted) and told[0].done % 3 == 0
     assert same(again, system), f"resumed at {told[0].done}"
     assert end == done
@@ -200,9 +201,26 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(whole, tmp_path: Path)
     assert newest.name == "step-00000017.ckpt"
     newest.write_bytes(newest.read_bytes()[:-100])
     told = []
-    again, end = toy.train(tmp_path, resume=True, tell=told.append)
+    again, end = toy.train(tmp_path, resume=True, report=told.append)
     assert told[0].done == int(before.stem[-8:]) == 15
     assert end == done and same(again, system)
+
+
+def test_a_checkpoint_that_does_not_fit_says_why_and_leaves_the_one_before(tmp_path: Path):
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "step-00000001.ckpt"
+    WholeCheckpoints().save_checkpoint({"weights": torch.zeros(10)}, path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        # torch itself raises a RuntimeError about positions in its file.
+        with pytest.raises(OSError, match="File too large"):
+            WholeCheckpoints().save_checkpoint({"weights": torch.ones(100_000)}, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    _, found = newest(tmp_path)
+    assert found["weights"].sum() == 0
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_only_damaged_checkpoints_are_said(tmp_path: Path):
@@ -228,7 +246,7 @@ def test_training_stops_early_and_keeps_the_best(tmp_path: Path):
         torch.manual_seed(0)
         system = Rising()
     events = []
-    done = fit(system, toy.DATA, toy.PLAN, folder=tmp_path, device=torch.device("cpu"), tell=events.append)
+    done = fit(system, toy.DATA, toy.PLAN, folder=tmp_path, device=torch.device("cpu"), report=events.append)
     losses = [event.terms["loss"] for event in events if isinstance(event, Validated)]
     best = int(np.argmin(losses))
     assert done.complete and done.kept == 5 * (best + 1)
@@ -326,8 +344,8 @@ def test_a_rate_is_found_and_kept_for_the_resumed_run(tmp_path: Path):
 
     asked = iter([False] * 20 + [True])
     toy.train(tmp_path, plan, cancelled=lambda: next(asked))
-    cut, _ = toy.train(tmp_path, plan, resume=True, tell=note)
-    straight, _ = toy.train(tmp_path / "whole", plan, tell=note)
+    cut, _ = toy.train(tmp_path, plan, resume=True, report=note)
+    straight, _ = toy.train(tmp_path / "whole", plan, report=note)
     assert same(cut, straight)
     finals = [rate for step, rate in rates if step == plan.steps]
     assert len(finals) == 2 and finals[0] == finals[1]

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from benchmarks.reproduce.staindiffuser.tasks import Task
 from benchmarks.shared.cells import training_seconds
@@ -15,7 +14,7 @@ from benchmarks.shared.scores import Tiles, scores, stain, stain_word
 from diffuscope import load_model
 from diffuscope.evaluation.metrics.paired import psnr, ssim
 from diffuscope.stains import dab_density
-from diffuscope.training.data.targets import with_distance
+from diffuscope.systems.registry import build_system
 
 
 def measure(task: Task, folder: Path) -> dict[str, Any]:
@@ -36,13 +35,8 @@ def measure(task: Task, folder: Path) -> dict[str, Any]:
             }
         }
     batches = study.batches(seed=task.seed, batch=task.budget.batch, patch=task.budget.patch)
-    if row.config.get("auxiliary") == "distance":
-        crops = batches
-
-        def batches(step: int) -> dict[str, Tensor]:
-            return dict(with_distance(crops(step), config=task.training.config))
-
-    model = load_model(task.training.run(folder, batches, _card(task)))
+    derive = build_system(task.training.system, task.training.config).derive
+    model = load_model(task.training.run(folder, lambda step: derive(batches(step)), _card(task)))
     found = {
         name: _by_method(
             [

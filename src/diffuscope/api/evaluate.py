@@ -263,7 +263,7 @@ def _run(
         own = vars(settings)
         request = ComputeRequest(**{name: own[name] for name in ("device", "batch", "precision", "threads")})
         rest = {name: own[name] for name in ("quality", "sampler", "steps", "samples", "seed")}
-        again = path.with_name(f".{path.name}.again")
+        again = path.with_name(".again")
         job = prepare(
             model.path, scan.path, again, region=region, mpp=mpp, request=request, overwrite=False, resume=False, **rest
         )

@@ -13,7 +13,6 @@ from statistics import mean
 from time import monotonic
 
 import torch
-from pydantic import ValidationError
 
 from diffuscope.devices import kept_memory, pick_device
 from diffuscope.devices import threads as limit_threads
@@ -33,6 +32,7 @@ from diffuscope.training.model import make_card
 from diffuscope.training.pictures import sample
 from diffuscope.training.prepare import Prepared, prepare
 from diffuscope.training.recipe import Cases, Recipe, load_recipe
+from diffuscope.training.resume import check_same, stated
 
 RUN = ".training"
 RECIPE = "recipe.json"
@@ -156,7 +156,7 @@ def train(
         command=shlex.join(["diffuscope", "train", str(recipe), *given, "-o", str(out)]),
     )
     asked = cancelled or (lambda: False)
-    return events_of(lambda tell, closed: _work(work, tell, lambda: closed() or asked()))
+    return events_of(lambda report, closed: _work(work, report, lambda: closed() or asked()))
 
 
 def _writes() -> bool:
@@ -171,43 +171,11 @@ def _check_places(
     begun = check_place(folder, TRAINING, overwrite=overwrite, resume=resume, keep=keep)
     check_place(out, MODEL, overwrite=overwrite or begun == "resumed", keep=keep)
     if begun == "resumed":
-        _check_same(_begun(folder / RECIPE, recipe), _plain(recipe), folder)
+        check_same(recipe, folder / RECIPE)
     return begun
 
 
-def _check_same(begun: dict[str, object], asked: dict[str, object], folder: Path) -> None:
-    old, new = _flat(begun), _flat(asked)
-    for key in sorted(old.keys() | new.keys()):
-        if old.get(key) != new.get(key):
-            raise InputError(
-                f"{folder.name} was begun with {key} {old.get(key)} and the recipe now says {new.get(key)}: "
-                "put it back to resume, or say --overwrite to begin again."
-            )
-
-
-def _flat(value: object, at: str = "") -> dict[str, object]:
-    """Return the leaves of JSON by their place, as in ``"rounds.0.optimisation.steps"``."""
-    if isinstance(value, dict | list) and value:
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        return {k: leaf for key, one in items for k, leaf in _flat(one, f"{at}.{key}" if at else str(key)).items()}
-    return {at: value}
-
-
-def _plain(recipe: Recipe) -> dict[str, object]:
-    """Return what weights depend on, as JSON gives it back."""
-    return json.loads(recipe.model_dump_json(exclude={"card", "name"}))
-
-
-def _begun(path: Path, recipe: Recipe) -> dict[str, object]:
-    """Return what a training was begun with, by today's words where an older version began it."""
-    stated = json.loads(path.read_text(encoding="utf-8")) | {"name": recipe.name, "card": recipe.card}
-    try:
-        return _plain(Recipe.model_validate(stated))
-    except ValidationError:
-        raise InputError(f"{path} is no recipe that can be gone on with: say --overwrite to begin again.") from None
-
-
-def _work(work: Work, tell: Callable[[TrainingEvent], None], cancelled: Callable[[], bool]) -> None:
+def _work(work: Work, report: Callable[[TrainingEvent], None], cancelled: Callable[[], bool]) -> None:
     """Train, then write the model."""
     from diffuscope.training.rounds import train_rounds
 
@@ -215,7 +183,7 @@ def _work(work: Work, tell: Callable[[TrainingEvent], None], cancelled: Callable
     if _writes() and work.begun != "resumed":
         with in_place_of(work.folder, replace=work.begun == "replaced") as part:
             part.mkdir()
-            (part / RECIPE).write_text(json.dumps(_plain(work.recipe), indent=1), encoding="utf-8")
+            (part / RECIPE).write_text(json.dumps(stated(work.recipe), indent=1), encoding="utf-8")
     with full_disk_in_words(work.folder, resume=True), limit_threads(work.threads), kept_memory():
         last, done = train_rounds(
             work.rounds,
@@ -223,7 +191,7 @@ def _work(work: Work, tell: Callable[[TrainingEvent], None], cancelled: Callable
             device=work.device,
             devices=work.devices,
             resume=work.begun == "resumed",
-            tell=tell,
+            report=report,
             cancelled=cancelled,
         )
         if not done.first:
@@ -232,7 +200,7 @@ def _work(work: Work, tell: Callable[[TrainingEvent], None], cancelled: Callable
         whole = bool(done.kept) and last is work.rounds[-1]
         figures = _write(work, stopped=None if done.complete else done.step) if whole else {}
     planned = last.planned
-    tell(
+    report(
         TrainingFinished(
             out=str(work.out) if whole else "",
             complete=done.complete,
@@ -288,15 +256,15 @@ def measure(system: System, data: TrainingData, *, device: torch.device) -> dict
     if not isinstance(system, Tiled):
         return {}
     port = system.output_rasters[0]
-    told = [
+    paired = [
         batch for batch in data.validation if {port.key, *(one.key for one in system.input_rasters)} <= batch.keys()
     ]
-    if not told:
+    if not paired:
         return {}
     system.to(device)
     extent = port.range[1] - port.range[0]
     peaks, structures = [], []
-    for batch in told:
+    for batch in paired:
         found = sample(system, batch, device=device)[port.key].clamp(*port.range)
         for truth, image in zip(batch[port.key].numpy(), found.numpy(), strict=True):
             peaks.append(psnr(truth, image, data_range=extent))

@@ -85,6 +85,8 @@ class System(Trainable):
 
     Attributes
     ----------
+    targets : tuple of str
+        Keys of what `loss` reads of a batch beside images, e.g. ``"mask"``: simulated data give what they know of it.
     recordable : bool
         Whether `sample` does the same operations for every batch of one shape, on one device, and never looks at what
         comes of them: a CUDA graph may then stand for it.
@@ -106,6 +108,7 @@ class System(Trainable):
     patch: int = 128
     measures: Mapping[str, float] = MappingProxyType({})
     panels: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
     recordable: bool = False
 
     def __init__(self, declared: Declaration | None = None) -> None:
@@ -183,6 +186,10 @@ class System(Trainable):
             What `loss` gets of this crop, (h, w, c).
         """
         return dict(crops)
+
+    def derive(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Add to a batch what `loss` needs and follows from its targets; on the CPU, called by threads."""
+        return dict(batch)
 
 
 class Tiled(System, ABC):

@@ -24,6 +24,8 @@ from diffuscope.training.data.crops import batches_of, crops_of, read_cases, who
 from diffuscope.training.plan import Planned, plan_rounds
 from diffuscope.training.recipe import Cases, Recipe
 
+# DAB from which a pixel counts as positive where the system does not say, OD.
+_THRESHOLD = 0.15
 # Side of a crop where the system's configuration does not say, px.
 _HELD = 32
 
@@ -166,7 +168,7 @@ def make_data(
     if (data, port.mpp) not in taught:
         taught[data, port.mpp] = make_pairs(data, folder, mpp=port.mpp)
     pairs = taught[data, port.mpp]
-    threshold = start.config.get("dab_threshold", 0.15)
+    threshold = start.system.measures.get("dab_threshold", _THRESHOLD)
     normalised = port.scale == "stain"
     held = held_crops(
         pairs, seed=plan.seed, patch=start.side, dab_threshold=threshold, number=_HELD, normalised=normalised
@@ -174,7 +176,7 @@ def make_data(
     if not held:
         raise InputError("no held-out block of the recipe's sources has a cell: add a larger source.")
     validation = batches_of(held, plan.batch)
-    if start.config.get("auxiliary") == "probability":
+    if "probability" in start.system.targets:
         painter = Painter(pairs, size=plan.batch, patch=start.side, positive_share=data.positive_share)
         return TrainingData(lambda number: painter.places(number, seed=plan.seed), validation, painter.paint), {}
     batches = partial(
@@ -207,8 +209,8 @@ def make_card(recipe: Recipe, start: Start, parts: dict[str, str]) -> ModelCard:
     names = [sum(1 for part in parts.values() if part == which) for which in ("train", "validation", "test")]
     inputs = ", ".join(port.name for port in start.system.input_rasters)
     main = start.system.output_rasters[0]
-    of_volumes = start.system.input_rasters[0].spacing is not None
-    scale = f"{main.mpp / 1000:g} mm per px" if of_volumes else f"{main.mpp:g} µm/px"
+    scales = {"yx": f"{main.mpp:g} µm/px", "zyx": f"{main.mpp / 1000:g} mm per px"}
+    scale = scales[start.system.input_rasters[0].axes]
     begun = f", begun from the weights of {recipe.init_from}" if start.origin is not None else ""
     licence = f" The weights that it began from: {start.origin.card.licence}" if start.origin is not None else ""
     return ModelCard(

@@ -28,7 +28,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
 
 from diffuscope.plugin.docks import run as dock_module
-from diffuscope.plugin.docks.run import StainDock
+from diffuscope.plugin.docks.stain import StainDock
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.layers.facts import KEY, is_result, own_metadata
 from diffuscope.plugin.layers.live import PREVIEW

@@ -61,8 +61,8 @@ class Driver:
 
     def compare(self) -> str:
         self.layers.compare.click()
-        self.until(lambda: not self.layers.is_busy)
-        return self.layers.status.text()
+        self.until(lambda: self.state.is_idle)
+        return self.state.message or self.layers.notes.text()
 
     def refused(self) -> str:
         self.cases.evaluate.click()
@@ -74,8 +74,8 @@ class Driver:
         return self.state.message
 
 
-def test_two_layers_of_a_viewer(make_napari_viewer: Callable[..., Any], qtbot: Any):
-    driver = Driver(make_napari_viewer(), qtbot, Child("fake_verbs"))
+def test_two_layers_of_a_viewer(make_napari_viewer: Callable[..., Any], qtbot: Any, compute: Child):
+    driver = Driver(make_napari_viewer(), qtbot, compute)
     viewer, widget = driver.viewer, driver.layers
     assert "Choose two image layers" in driver.compare()
     rng = np.random.default_rng(1)
@@ -103,7 +103,7 @@ def test_two_layers_of_a_viewer(make_napari_viewer: Callable[..., Any], qtbot: A
 
     viewer.layers["half"].name = "<other>"
     widget.found.setCurrentText("<other>")
-    assert "80 × 64 px and “&lt;other&gt;” 80 × 32 px: choose two layers of one shape" in driver.compare()
+    assert "80 × 64 px and “<other>” 80 × 32 px: choose two layers of one shape" in driver.compare()
     assert widget.table.isHidden() and len(viewer.layers) == 5
     viewer.layers.remove("found <1>")
     assert (widget.truth.currentText(), widget.found.currentText()) == ("truth", "<other>")

@@ -19,7 +19,7 @@ from diffuscope.sample_data import sample_path
 pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
 
-from diffuscope.plugin.docks.run import StainDock
+from diffuscope.plugin.docks.stain import StainDock
 
 pytestmark = pytest.mark.gui
 

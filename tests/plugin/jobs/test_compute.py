@@ -17,7 +17,7 @@ from diffuscope.sample_data import sample_path
 pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
 
-from diffuscope.plugin.docks.run import StainDock
+from diffuscope.plugin.docks.stain import StainDock
 from diffuscope.plugin.docks.train import TrainDock
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.compute import Compute, compute_of

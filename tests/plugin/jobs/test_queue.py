@@ -16,7 +16,7 @@ pytest.importorskip("pytestqt")
 
 from fake_verbs import MODELS
 
-from diffuscope.plugin.docks.run import StainDock
+from diffuscope.plugin.docks.stain import StainDock
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.queue import same_folder
 from diffuscope.plugin.layers.reader import read_layers

@@ -7,10 +7,16 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from diffuscope.errors import InputError
-from diffuscope.plugin.layers.compare import Picture, compare
+from diffuscope.plugin.layers.compare import MOST, Compared, Picture, compare, placed, read_pair
 from diffuscope.plugin.layers.placement import Placement
 
 PLACE = Placement(scale=np.array([0.5, 0.25]), translate=np.array([10.0, 20.0]), units=("micrometer",) * 2)
+
+
+def held_against(truth: Picture, found: Picture, *, most: int = MOST) -> Compared:
+    """As the dock does it, in two processes."""
+    pair, place = read_pair(truth, found, most=most)
+    return placed(compare(pair), place)
 
 
 def picture(*levels: np.ndarray, name: str = "a", rgb: bool = True, threshold: float | None = None) -> Picture:
@@ -29,7 +35,7 @@ def rng() -> np.random.Generator:
 
 
 def figures(truth: Picture, found: Picture) -> dict[str, float]:
-    return {name: float(value) for name, value in compare(truth, found).lines}
+    return {name: float(value) for name, value in held_against(truth, found).lines}
 
 
 def test_figures_of_colour_are_those_of_scikit_image(pair):
@@ -58,14 +64,14 @@ def test_colour_of_another_type_is_the_same_colour(pair, scale: float):
 
 def test_the_threshold_is_that_of_the_result(pair):
     found = picture(pair[1], threshold=0.4)
-    assert "above 0.4 OD" in compare(picture(pair[0]), found).notes
+    assert "above 0.4 OD" in held_against(picture(pair[0]), found).notes
     assert figures(picture(pair[0]), found) != figures(picture(pair[0]), picture(pair[1]))
 
 
 def test_a_map_has_the_range_of_its_truth_and_no_dab(rng):
     truth = rng.random((40, 50)).astype(np.float32) * 3
     found = truth + np.float32(0.1)
-    compared = compare(picture(truth, rgb=False), picture(found, rgb=False))
+    compared = held_against(picture(truth, rgb=False), picture(found, rgb=False))
     got = dict(compared.lines)
     expected = peak_signal_noise_ratio(truth, found, data_range=float(np.ptp(truth)))
     assert float(got["PSNR (dB)"]) == pytest.approx(expected, abs=0.006)
@@ -73,7 +79,7 @@ def test_a_map_has_the_range_of_its_truth_and_no_dab(rng):
 
 
 def test_the_error_map_is_the_mean_difference_at_its_place(pair):
-    error, about, kind = compare(picture(pair[0], name="t"), picture(pair[1], name="p")).layer
+    error, about, kind = held_against(picture(pair[0], name="t"), picture(pair[1], name="p")).layer
     np.testing.assert_allclose(error, np.abs(pair[0].astype(float) - pair[1]).mean(axis=2), rtol=1e-5)
     assert (about["name"], kind) == ("error: p − t", "image")
     np.testing.assert_array_equal(about["scale"], PLACE.scale)
@@ -83,7 +89,7 @@ def test_the_error_map_is_the_mean_difference_at_its_place(pair):
 def test_of_a_pyramid_the_finest_level_that_fits_and_both_have(pair):
     levels = [p[::step, ::step] for p in pair for step in (1, 2, 4)]
     truth, found = picture(*levels[:3]), picture(*levels[3:])
-    compared = compare(truth, found, most=24 * 32)
+    compared = held_against(truth, found, most=24 * 32)
     assert compared.notes.startswith("Compared at level 2 of 3, 32 × 24 px, reduced 2×")
     error, about, _ = compared.layer
     assert error.shape == (24, 32)
@@ -91,13 +97,13 @@ def test_of_a_pyramid_the_finest_level_that_fits_and_both_have(pair):
     for scale, translate in ((about["scale"], about["translate"]), (PLACE.scale, PLACE.translate)):
         np.testing.assert_allclose(translate - scale / 2, PLACE.translate - PLACE.scale / 2)
     np.testing.assert_allclose(about["scale"], PLACE.scale * 2)
-    assert compare(truth, picture(levels[3], levels[5]), most=24 * 32).notes.startswith("Compared at level 3 of 3")
+    assert held_against(truth, picture(levels[3], levels[5]), most=24 * 32).notes.startswith("Compared at level 3 of 3")
 
 
 def test_what_is_equal_or_transparent_is_said(pair):
     alpha = np.full((*pair[0].shape[:2], 1), 255, np.uint8)
     alpha[:12] = 0
-    compared = compare(picture(pair[0]), picture(np.concatenate([pair[0], alpha], axis=2), name="part"))
+    compared = held_against(picture(pair[0]), picture(np.concatenate([pair[0], alpha], axis=2), name="part"))
     assert "equal, so that PSNR is infinite" in compared.notes and "25.0% of “part” is transparent" in compared.notes
     assert dict(compared.lines)["MSE"] == "0" and not compared.layer[0].any()
 
@@ -115,12 +121,12 @@ def test_what_is_equal_or_transparent_is_said(pair):
 )
 def test_what_cannot_be_compared_is_one_sentence(pair, change, words: str):
     with pytest.raises(InputError, match=words):
-        compare(picture(pair[0]), change(pair[0]))
+        held_against(picture(pair[0]), change(pair[0]))
 
 
 def test_what_is_too_large_or_empty_is_one_sentence(pair):
     with pytest.raises(InputError, match=r"no level of one shape within 0.0 million px: crop them"):
-        compare(picture(pair[0]), picture(pair[1]), most=1000)
+        held_against(picture(pair[0]), picture(pair[1]), most=1000)
     flat = picture(np.zeros((20, 20), np.float32), rgb=False, name="flat")
     with pytest.raises(InputError, match="“flat” has one value everywhere"):
-        compare(flat, picture(np.ones((20, 20), np.float32), rgb=False))
+        held_against(flat, picture(np.ones((20, 20), np.float32), rgb=False))

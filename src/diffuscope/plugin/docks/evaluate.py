@@ -38,7 +38,7 @@ class EvaluateDock(QWidget):
     def __init__(self, napari_viewer: napari.Viewer, child: Child | None = None) -> None:
         super().__init__()
         self.session = Session(napari_viewer, "Evaluate", child)
-        self.layers = CompareWidget(napari_viewer)
+        self.layers = CompareWidget(napari_viewer, self.session)
         self.cases = EvaluateWidget(napari_viewer, self.session)
         self.tabs = QTabWidget()
         self.tabs.addTab(scrolling(self.layers), "Two layers")

@@ -27,7 +27,8 @@ class Kind:
     noun : str
         What it calls its main input.
     task : str
-        What the models that it lists are for (see `diffuscope.ports.declaration.Declaration`).
+        What the models that it lists are for (see `diffuscope.ports.declaration.Declaration`); empty: whatever no
+        other dock is for.
     takes_volumes : bool
         Whether its inputs are volumes, not slides.
     greys : bool
@@ -40,7 +41,7 @@ class Kind:
 
     title: str
     noun: str
-    task: str
+    task: str = ""
     takes_volumes: bool = False
     greys: bool = True
     regions: Mapping[str, str]
@@ -49,7 +50,11 @@ class Kind:
 
     def lists(self, model: ModelFacts) -> bool:
         """Whether a model belongs here."""
-        return model.task == self.task and model.takes_volumes == self.takes_volumes
+        if model.takes_volumes != self.takes_volumes:
+            return False
+        if self.task:
+            return model.task == self.task
+        return not any(kind.task == model.task for kind in KINDS)
 
     def takes(self, layer: Any) -> bool:
         """Whether a layer can be an input."""
@@ -84,7 +89,15 @@ TRANSLATION = Kind(
     empty="Open a volume first: drop a NIfTI file or a DICOM folder on the window, or File → Open Sample → Diffuscope.",
     missing=f"No model that translates volumes was found: train one (diffuscope train), {_CHOOSE}",
 )
-KINDS = (STAINING, NANOPARTICLES, TRANSLATION)
+OTHERS = Kind(
+    title="Other models",
+    noun="Picture",
+    greys=False,
+    regions=_OF_A_SLIDE,
+    empty="Open a picture first: drop a file on the window.",
+    missing=f"No model for another task was found: install a package that brings one, {_CHOOSE}",
+)
+KINDS = (STAINING, NANOPARTICLES, TRANSLATION, OTHERS)
 
 
 def elsewhere(model: ModelFacts) -> str:

@@ -1,4 +1,4 @@
-"""The docks that run models: form, result, what goes on and what waits. Here the one for virtual staining."""
+"""The docks that run models: form, result, what goes on and what waits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QFrame, QMessageBox, QScrollArea, QVBoxLayout, QWidget
 
 from diffuscope.errors import InputError
-from diffuscope.plugin.docks.kinds import STAINING, Kind, elsewhere
+from diffuscope.plugin.docks.kinds import Kind, elsewhere
 from diffuscope.plugin.forms.region_choice import check_drawable, chosen_region, chosen_slices, region_text
 from diffuscope.plugin.forms.run import RunForm, unused
 from diffuscope.plugin.forms.run_widget import FormWidget
@@ -169,7 +169,8 @@ class RunDock(QWidget):
             self.form.out = str(settings["out"])
         return Request(
             inputs=self._given(),
-            placement=layer_placement(layer, layer.ndim),
+            given=dict(self.form.given),
+            placement=layer_placement(layer, layer.ndim) if self.form.model and self.form.model.inputs else None,
             region=region,
             settings=settings,
             overwrite=answer == "replace",
@@ -177,6 +178,8 @@ class RunDock(QWidget):
 
     def _given(self) -> tuple[Given, ...]:
         assert self.form.model is not None
+        if not self.form.model.inputs:
+            return ()
         given = []
         for port, layer, facts in zip(self.form.model.inputs, self.inputs.choices, self.form.inputs, strict=True):
             assert facts is not None  # the form refuses to run without
@@ -260,12 +263,6 @@ class RunDock(QWidget):
         self.results.resume.setEnabled(state.is_idle)
         hint = self.form.problem() if self.form.model else self.kind.missing
         self.jobs.show_hint(hint)
-
-
-class StainDock(RunDock):
-    """Virtual staining of the slides in a viewer."""
-
-    kind = STAINING
 
 
 def ask_overwrite(parent: QWidget, out: Path) -> str:

@@ -16,6 +16,7 @@ from diffuscope.errors import InputError
 from diffuscope.plugin.docks.kinds import STAINING, Kind
 from diffuscope.plugin.forms.planes import acquired_text
 from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts
+from diffuscope.ports.table import Table
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import resampling_factor
 from diffuscope.scans.box import volume_factors
@@ -36,6 +37,8 @@ class RunForm:
         The layer chosen for the model's first input.
     others : tuple of SlideFacts or None
         Those for its further inputs, in order.
+    given : dict of str to (dict or str)
+        By port key, what is typed for the model's tables (text by column) and texts.
     model : ModelFacts or None
         The chosen model.
     region : str
@@ -69,6 +72,7 @@ class RunForm:
     kind: Kind = STAINING
     slide: SlideFacts | None = None
     others: tuple[SlideFacts | None, ...] = ()
+    given: dict[str, dict[str, str] | str] = field(default_factory=dict)
     model: ModelFacts | None = None
     region: str = ""
     first: int = 0
@@ -102,7 +106,7 @@ class RunForm:
 
     def resolution_text(self) -> str:
         """Say which µm/px or mm were found and are needed, and what follows from that."""
-        if self.slide is None or self.model is None:
+        if self.slide is None or self.model is None or not self.model.inputs:
             return ""
         if self.kind.takes_volumes:
             return _spacing_text(self.slide, self.model)
@@ -121,10 +125,12 @@ class RunForm:
 
     def problem(self) -> str:
         """Return the first thing that stands in the way of Run as one sentence; empty when nothing does."""
-        if self.slide is None:
+        if self.slide is None and (self.model is None or self.model.inputs):
             return self.kind.empty
         if self.model is None:
             return "Choose a model."
+        if missing := self._missing():
+            return missing
         named = list(zip(self.model.inputs, chain(self.inputs, repeat(None)), strict=False))
         for number, (port, layer) in enumerate(named):
             if layer is None:
@@ -133,12 +139,26 @@ class RunForm:
                 return f"“{layer.name}” is chosen for {twin} and for {port.name}: choose another layer for one of them."
             if self.kind.takes_volumes and layer.spacing is None:
                 return f"“{layer.name}” does not state its mm: open its file, or give the layer a scale and units."
-        if not self.kind.takes_volumes and self.used_mpp is None:
+        if self.model.inputs and not self.kind.takes_volumes and self.used_mpp is None:
             return "Give the slide's µm/px: the file does not state it."
         if self.region == "slices" and self.first > self.last:
             return f"Slices from {self.first} to {self.last} are none: let the first come first."
         if not self.out.strip():
             return "Choose an output folder."
+        return ""
+
+    def _missing(self) -> str:
+        """Return what is wrong with the tables and texts, as one sentence; empty where nothing is."""
+        assert self.model is not None
+        for port in self.model.others:
+            typed = self.given.get(port.key)
+            if port.required and not typed:
+                return f"Fill in {port.name}."
+            if isinstance(port, Table) and isinstance(typed, dict):
+                try:
+                    port.read(typed)
+                except InputError as error:
+                    return str(error)
         return ""
 
     def settings(self) -> dict[str, Any]:
@@ -174,29 +194,30 @@ class RunForm:
 
 def _spacing_text(volume: SlideFacts, model: ModelFacts) -> str:
     """Say which mm were found and are needed."""
-    wanted = model.inputs[0].spacing
-    assert wanted is not None
-    plane = " × ".join(f"{step:.3g}" for step in reversed(wanted[1:]))
+    spacing = model.inputs[0].spacing
+    assert spacing is not None
+    plane = " × ".join(f"{step:.3g}" for step in reversed(spacing[1:]))
     needed = f"the model needs {plane} mm in the plane of a slice"
-    if wanted[0] is not None:
-        needed = f"the model needs {plane} × {wanted[0]:.3g} mm"
+    if spacing[0] is not None:
+        needed = f"the model needs {plane} × {spacing[0]:.3g} mm"
     if volume.spacing is None:
         return f"The volume does not state its mm; {needed}."
     found = " × ".join(f"{step:.3g}" for step in reversed(volume.spacing))
-    fits = volume_factors(volume.spacing, wanted) == (1.0, 1.0, 1.0)
+    fits = volume_factors(volume.spacing, spacing) == (1.0, 1.0, 1.0)
     text = f"Found: {found} mm (x, y, z), {volume.slices} slices; {needed}: {'used as it is' if fits else 'resampled'}."
     return " ".join(filter(None, (text, acquired_text(volume.spacing))))
 
 
-def suggest_out(slide: SlideFacts, model_name: str) -> Path:
+def suggest_out(slide: SlideFacts | None, model_name: str) -> Path:
     """Return a result folder that does not exist yet: beside the slide, or in the temporary folder.
 
     Samples that came with the package are never written beside.
     """
-    stem = without_ending(slide.path.name if slide.path else slide.name)
+    name = "case" if slide is None else slide.path.name if slide.path else slide.name
+    stem = without_ending(name)
     stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in stem) or "slide"
     base = f"{stem}.{Path(model_name).name}"
-    folder = slide.path.parent if slide.path else None
+    folder = slide.path.parent if slide is not None and slide.path else None
     if folder is None or folder == sample_path() or not os.access(folder, os.W_OK):
         folder = Path(tempfile.gettempdir()) / "diffuscope"
     return unused(folder / f"{base}.ome.zarr")

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from diffuscope.plugin.forms.card_text import card_text
+from diffuscope.plugin.forms.given_rows import GivenRows
 from diffuscope.plugin.forms.option_rows import OptionRows
 from diffuscope.plugin.forms.run import DEVICES, RunForm, suggest_out
 from diffuscope.plugin.forms.slice_row import SliceRow
@@ -102,23 +103,24 @@ class FormWidget(QWidget):
 
         is_volume = self.form.kind.takes_volumes
         rows = form_layout(self)
-        self.noun = QLabel()
+        self.noun, self.mpp_label, self.region_label = QLabel(), QLabel("µm/px", self), QLabel("Region")
         rows.addRow(self.noun, self.slide)
         self.inputs = [self.slide]
         self._more_inputs = RowBlock(rows, self.slide)
         rows.addRow(self.resolution)
         self.mpp.setVisible(not is_volume)
         if not is_volume:
-            rows.addRow("µm/px", self.mpp)
+            rows.addRow(self.mpp_label, self.mpp)
         rows.addRow("Model", self.model)
         rows.addRow(self.about)
+        self.given = GivenRows(self.form, rows, self.about)
         if is_volume:
             self.slices = SliceRow(self.form)
-            rows.addRow("Region", self.region)
+            rows.addRow(self.region_label, self.region)
             rows.addRow(self.slices)
             rows.addRow(side_by_side(self.within, self.draw))
         else:
-            rows.addRow("Region", side_by_side(self.region, self.draw))
+            rows.addRow(self.region_label, side_by_side(self.region, self.draw))
         rows.addRow(self.region_text)
         rows.addRow(self.normalise)
         rows.addRow("Quality", self.quality)
@@ -205,7 +207,8 @@ class FormWidget(QWidget):
 
     def suggest(self) -> None:
         """Propose a result folder, unless the user has typed one."""
-        if self.form.slide and self.form.model and self.form.out in ("", self._last_suggestion):
+        has_input = self.form.model and (self.form.slide or not self.form.model.inputs)
+        if has_input and self.form.model and self.form.out in ("", self._last_suggestion):
             self.form.out = self._last_suggestion = str(suggest_out(self.form.slide, self.form.model.name))
 
     def _go_by_name(self) -> None:
@@ -214,9 +217,9 @@ class FormWidget(QWidget):
             return
         name = self.form.slide.name
         alone = (model for model in self._models if len(model.inputs) == 1 and model.inputs[0].kind == "map")
-        told = next((model for model in alone if guess_channels([name], model.inputs)), None)
-        if told is not None and told != self.form.model:
-            self._choose(told)
+        named = next((model for model in alone if guess_channels([name], model.inputs)), None)
+        if named is not None and named != self.form.model:
+            self._choose(named)
 
     def _choose(self, model: ModelFacts) -> None:
         self.form.options = {}
@@ -248,13 +251,21 @@ class FormWidget(QWidget):
     def _noun(self) -> str:
         """What the first input is called: as the model has it where that tells more than the kind."""
         model = self.form.model
-        if model is None or model.inputs[0].kind == "rgb":
+        if model is None or not model.inputs or model.inputs[0].kind == "rgb":
             return self.form.kind.noun
         return model.inputs[0].name[0].upper() + model.inputs[0].name[1:]
 
     def _unfold(self, shown: bool) -> None:
         self.fold.setArrowType(Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow)
         self.advanced.setVisible(shown)
+
+    def _show_needed(self, model: ModelFacts | None) -> None:
+        """Hide what a model has no use for: the layer of one that takes no image, the region of one of whole cases."""
+        takes_image = model is None or bool(model.inputs)
+        for widget in (self.noun, self.slide, self.mpp_label, self.mpp):
+            widget.setVisible(takes_image and (widget in (self.noun, self.slide) or not self.form.kind.takes_volumes))
+        for part in (self.region_label, self.region, self.draw):
+            part.setVisible(model is None or not model.whole)
 
     def _refresh(self, _: Any = None) -> None:
         form, model = self.form, self.form.model
@@ -265,6 +276,7 @@ class FormWidget(QWidget):
         self.about.setText(card_text(model) if model else "")
         self.about.setVisible(model is not None)
         self.noun.setText(self._noun())
+        self._show_needed(model)
         if model:
             presets = {
                 key: f"{key.capitalize()} ({name}, {steps} steps)" for key, (name, steps) in model.presets.items()

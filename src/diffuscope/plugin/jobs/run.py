@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,8 +60,10 @@ class Request:
     ----------
     inputs : tuple of Given
         In the order of the model's inputs.
-    placement : Placement
-        Where the first of them lay in the viewer.
+    given : dict of str to (dict or str)
+        By port key, what was typed for tables and texts.
+    placement : Placement or None
+        Where the first of the inputs lay in the viewer; None where there is none.
     region : Region or None
         None: all tissue.
     settings : dict
@@ -71,23 +73,31 @@ class Request:
     """
 
     inputs: tuple[Given, ...]
-    placement: Placement
+    given: dict[str, dict[str, str] | str] = field(default_factory=dict)
+    placement: Placement | None
     region: Region | None
     settings: dict[str, Any]
     overwrite: bool
 
     @property
-    def slide(self) -> SlideFacts:
-        """The first input."""
-        return self.inputs[0].facts
+    def slide(self) -> SlideFacts | None:
+        """The first input; None of a model that takes no image."""
+        return self.inputs[0].facts if self.inputs else None
+
+    @property
+    def name(self) -> str:
+        """What goes in, in a word or two."""
+        return self.slide.name if self.slide is not None else "what was typed"
 
     @property
     def text(self) -> str:
         """Slide, model and region, as the queue lists them."""
         where = f"{self.region.width:,} × {self.region.height:,} px" if self.region else "all tissue"
-        if self.slide.slices is not None:
+        if self.slide is None:
+            where = "whole case"
+        elif self.slide.slices is not None:
             where = f"slices {self.settings['slices']}" if "slices" in self.settings else "whole volume"
-        return f"{self.slide.name} · {Path(self.settings['model']).name} · {where}"
+        return f"{self.name} · {Path(self.settings['model']).name} · {where}"
 
 
 @dataclass(frozen=True)
@@ -128,7 +138,7 @@ def carry_out(child: Child, stop: threading.Event, *, request: Request) -> Gener
             yield message
             if isinstance(message, Started):
                 ours = True
-                layers = result_layers(open_result(out), request.placement)
+                layers = [] if request.placement is None else result_layers(open_result(out), request.placement)
                 yield Opened(message.out, layers)
             any_done = any_done or isinstance(message, TileDone)
             if isinstance(message, TileDone) and time.monotonic() - renewed > _RENEW_SECONDS:
@@ -149,7 +159,7 @@ def carry_out(child: Child, stop: threading.Event, *, request: Request) -> Gener
 
 def _source(request: Request, scratch: list[Path]) -> Source:
     """Return what `diffuscope.run` takes; layers without a file are written to one, which is added to `scratch`."""
-    texts: dict[str, str | Path] = {}
+    texts: dict[str, Any] = dict(request.given)
     for given in request.inputs:
         facts, path = given.facts, given.facts.path
         if path is None:
@@ -159,7 +169,7 @@ def _source(request: Request, scratch: list[Path]) -> Source:
                 path = write_scratch(given.pixels, name=facts.name, mpp=facts.mpp)
             scratch.append(path)
         texts[given.key] = path if given.channel is None else f"{path}#{given.channel}"
-    return next(iter(texts.values())) if len(texts) == 1 else texts
+    return next(iter(texts.values())) if len(texts) == 1 and not request.given else texts
 
 
 def _renew(layers: list[LayerTuple]) -> None:

@@ -72,7 +72,7 @@ class RunSession(Session):
         self.submit(
             Job(
                 text=request.text,
-                doing=f"Preparing “{request.slide.name}”…",
+                doing=f"Preparing “{request.name}”…",
                 work=partial(carry_out, request=request),
                 out=Path(request.settings["out"]),
                 stopped="Cancelled before anything was computed.",
@@ -109,7 +109,8 @@ class RunSession(Session):
     def _ran(self, view: RunView, request: Request, result: Result | None) -> None:
         view.end(result)
         if result is not None:
-            add_layers(self.viewer, value_layers(result, request.placement))
+            if request.placement is not None:
+                add_layers(self.viewer, value_layers(result, request.placement))
             self.show_result(result)
 
 

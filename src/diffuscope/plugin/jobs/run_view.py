@@ -29,13 +29,13 @@ class RunView:
     ----------
     viewer : napari.Viewer
         Where they are shown.
-    placement : Placement
-        Where the run's first input lay.
+    placement : Placement or None
+        Where the run's first input lay; None where it has none.
     look_at : callable
         Told now and then where the user looks, level-0 px of the input: (y, x), or (z, y, x) in a volume.
     """
 
-    def __init__(self, viewer: Any, placement: Placement, look_at: Callable[..., None]) -> None:
+    def __init__(self, viewer: Any, placement: Placement | None, look_at: Callable[..., None]) -> None:
         self._viewer, self._placement, self._look_at = viewer, placement, look_at
         self._live: LiveLayers | None = None
         self._preview: Preview | None = None
@@ -55,7 +55,7 @@ class RunView:
         """Show the outputs; of a result that was replaced the layers go, since they show what is no longer there."""
         for layer in [layer for layer in self._viewer.layers if own_metadata(layer).get("result") == out]:
             self._viewer.layers.remove(layer)
-        self._live = LiveLayers(self._viewer, layers)
+        self._live = LiveLayers(self._viewer, layers) if layers else None
 
     def preview(self, event: Preview) -> None:
         """Show a tile at hand, when it is time to draw."""
@@ -90,7 +90,7 @@ class RunView:
         self._moved = time.monotonic()
 
     def _tell_view(self) -> None:
-        if self._viewer.dims.ndisplay == 2:
+        if self._placement is not None and self._viewer.dims.ndisplay == 2:
             dims = self._viewer.dims
             place = np.array(dims.point, float)
             place[list(dims.displayed)] = self._viewer.camera.center[-2:]

@@ -143,7 +143,8 @@ def _ending(event: Finished) -> str:
 
 def _trained(event: TrainingFinished) -> str:
     if not event.out:
-        return f"Stopped at step {event.step}, before the first validation; Continue goes on."
+        when = f" of {event.where}" if event.where else ", before the first validation"
+        return f"Stopped at step {event.step}{when}; Continue goes on."
     figures = ", ".join(f"{name} {value:.3g}" for name, value in event.figures.items())
     how = "Done" if event.complete else f"Stopped at step {event.step} of {event.steps}"
     return f"{how}: {event.out} has the weights of step {event.kept} ({figures})."

@@ -17,8 +17,10 @@ import diffuscope.api.train
 from diffuscope.engine.events import Event
 from diffuscope.events import Notice, Progress
 from diffuscope.exports.table import find_format
-from diffuscope.plugin.jobs.patient import source_of, told
+from diffuscope.plugin.jobs.patient import source_of, whose
 from diffuscope.plugin.jobs.process import Wishes
+from diffuscope.plugin.layers.compare import Compared, Pair
+from diffuscope.plugin.layers.compare import compare as compared
 from diffuscope.plugin.layers.results import LayerTuple
 from diffuscope.plugin.layers.worst import worst_layers
 from diffuscope.plugin.panels.reported import Reported, reported
@@ -62,6 +64,12 @@ def evaluate(
     return reported(done.report, done.path) if done is not None else None
 
 
+def compare(*, pair: Pair, cancelled: Cancelled) -> Generator[None, None, Compared]:
+    """Return what two layers have in common."""
+    return compared(pair)
+    yield
+
+
 def worst_case(*, cancelled: Cancelled, **arguments: Any) -> Generator[None, None, list[LayerTuple]]:
     """Return the layers of `diffuscope.plugin.layers.worst.worst_layers`."""
     return worst_layers(**arguments)
@@ -89,7 +97,7 @@ def export(
     source = source_of(opened, series) if keeps else None
     events = diffuscope.api.export.export(result, path, layer=layer, overwrite=True, source=source)
     done = yield from _until(cancelled, events)
-    return None if done is None else f"{path} ({told(opened, source)})" if keeps else str(path)
+    return None if done is None else f"{path} ({whose(opened, source)})" if keeps else str(path)
 
 
 def _until(cancelled: Cancelled, events: Generator[Any, None, None]) -> Generator[Progress | Notice, None, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -44,6 +44,31 @@ class Picture:
     threshold: float | None = None
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pair:
+    """Two levels of one shape that are held against each other, read.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of the truth and of what was found.
+    levels : tuple of ndarray
+        (h, w), or (h, w, 3 or 4) where `rgb`.
+    rgb : bool
+        Whether they are in colour.
+    threshold : float or None
+        As of `Picture`.
+    note : str
+        Which level it is.
+    """
+
+    names: tuple[str, str]
+    levels: tuple[NDArray[Any], NDArray[Any]]
+    rgb: bool
+    threshold: float | None
+    note: str
+
+
 @dataclass(frozen=True, eq=False)
 class Compared:
     """What two layers have in common.
@@ -75,11 +100,8 @@ def picture_of(layer: Any) -> Picture:
     )
 
 
-def compare(truth: Picture, found: Picture, *, most: int = MOST) -> Compared:
-    """Compute the measures of `diffuscope.evaluation` that need no more than two pictures, and the error map.
-
-    Colour is compared on the scale 0–255, whatever its type. PSNR and SSIM of anything else take the span of the
-    truth's values for the range, 255 where both are 8-bit.
+def read_pair(truth: Picture, found: Picture, *, most: int = MOST) -> tuple[Pair, dict[str, Any]]:
+    """Read what of two pictures is compared, and say where it lies.
 
     Parameters
     ----------
@@ -90,7 +112,43 @@ def compare(truth: Picture, found: Picture, *, most: int = MOST) -> Compared:
 
     Returns
     -------
+    pair : Pair
+        The two levels.
+    place : dict
+        Scale, translate and units of the truth's level.
+
+    Raises
+    ------
+    InputError
+        The two cannot be compared.
+    """
+    number, other = common_level(truth, found, most=most)
+    levels = np.asarray(truth.levels[number]), np.asarray(found.levels[other])
+    pair = Pair(
+        names=(truth.name, found.name),
+        levels=levels,
+        rgb=truth.rgb,
+        threshold=found.threshold or truth.threshold,
+        note=_level_note(truth, number, most),
+    )
+    return pair, level_place(truth.placement, truth.levels[0].shape, levels[0].shape)
+
+
+def compare(pair: Pair) -> Compared:
+    """Compute the measures of `diffuscope.evaluation` that need no more than two pictures, and the error map.
+
+    Colour is compared on the scale 0–255, whatever its type. PSNR and SSIM of anything else take the span of the
+    truth's values for the range, 255 where both are 8-bit.
+
+    Parameters
+    ----------
+    pair : Pair
+        The two.
+
+    Returns
+    -------
     Compared
+        Its layer lies nowhere yet, see `placed`.
 
     Raises
     ------
@@ -102,24 +160,21 @@ def compare(truth: Picture, found: Picture, *, most: int = MOST) -> Compared:
     from diffuscope.measurement.measurements import DAB_THRESHOLD
     from diffuscope.stains import dab_density
 
-    number, other = common_level(truth, found, most=most)
-    levels = np.asarray(truth.levels[number]), np.asarray(found.levels[other])
-    pixels = [_values(level, picture) for level, picture in zip(levels, (truth, found), strict=True)]
-    notes = [_level_note(truth, number, most)]
-    span = 255.0
-    if not truth.rgb and any(level.dtype != np.uint8 for level in levels):
+    pixels = [_values(level, name, rgb=pair.rgb) for level, name in zip(pair.levels, pair.names, strict=True)]
+    notes, span = [pair.note], 255.0
+    if not pair.rgb and any(level.dtype != np.uint8 for level in pair.levels):
         span = float(np.ptp(pixels[0].astype(np.float64)))
         if not span:
-            raise InputError(f"“{truth.name}” has one value everywhere, which gives PSNR and SSIM no range.")
+            raise InputError(f"“{pair.names[0]}” has one value everywhere, which gives PSNR and SSIM no range.")
         notes.append(f"PSNR and SSIM take the range of the truth, {span:.4g}.")
-    threshold = found.threshold or truth.threshold or DAB_THRESHOLD
+    threshold = pair.threshold or DAB_THRESHOLD
     one = Field(pixels[0], pixels[1])
-    if truth.rgb:
+    if pair.rgb:
         one = Field(pixels[0], pixels[1], truth_dab=dab_density(pixels[0]), found_dab=dab_density(pixels[1]))
         notes.append(f"DAB-positive is above {threshold:g} OD; these figures are of IHC only.")
-    for level, picture in zip(levels, (truth, found), strict=True):
-        if picture.rgb and level.shape[2] == 4 and (empty := np.mean(level[..., 3] == 0)):
-            notes.append(f"{empty:.1%} of “{picture.name}” is transparent, and counted in its colour.")
+    for level, name in zip(pair.levels, pair.names, strict=True):
+        if pair.rgb and level.shape[2] == 4 and (empty := np.mean(level[..., 3] == 0)):
+            notes.append(f"{empty:.1%} of “{name}” is transparent, and counted in its colour.")
     tally = Tally(data_range=span, threshold=threshold)
     if not tally.add(one):
         notes.append("The two are equal, so that PSNR is infinite.")
@@ -128,9 +183,14 @@ def compare(truth: Picture, found: Picture, *, most: int = MOST) -> Compared:
         [METRICS[key].label, f"{value:.4g}" if key == "mse" else f"{value:.{METRICS[key].digits}f}"]
         for key, value in tally.figures().items()
     ]
-    place = level_place(truth.placement, truth.levels[0].shape, levels[0].shape)
-    about = f"{found.name} − {truth.name}"
-    return Compared(lines, " ".join(notes), error_layer(*pixels, name=about, place=place))
+    layer = error_layer(*pixels, name=f"{pair.names[1]} − {pair.names[0]}", place={})
+    return Compared(lines, " ".join(notes), layer)
+
+
+def placed(compared: Compared, place: dict[str, Any]) -> Compared:
+    """Return a comparison whose error map lies at a place."""
+    data, about, kind = compared.layer
+    return replace(compared, layer=(data, about | place, kind))
 
 
 def common_level(truth: Picture, found: Picture, *, most: int) -> tuple[int, int]:
@@ -189,12 +249,12 @@ def level_place(placement: Placement, finest: Sequence[int], level: Sequence[int
     }
 
 
-def _values(level: NDArray[Any], picture: Picture) -> NDArray[Any]:
+def _values(level: NDArray[Any], name: str, *, rgb: bool) -> NDArray[Any]:
     """Return (h, w, c): colour without its opacity on the scale 0–255, anything else as it is."""
-    values = level[..., :3] if picture.rgb else level[..., None]
+    values = level[..., :3] if rgb else level[..., None]
     if not np.isfinite(values).all():
-        raise InputError(f"“{picture.name}” holds values that are no finite numbers, and cannot be compared.")
-    if picture.rgb and values.dtype != np.uint8:
+        raise InputError(f"“{name}” holds values that are no finite numbers, and cannot be compared.")
+    if rgb and values.dtype != np.uint8:
         top = 1.0 if np.issubdtype(values.dtype, np.floating) else np.iinfo(values.dtype).max
         return values * np.float32(255.0 / top)
     return values

@@ -12,6 +12,8 @@ from diffuscope.errors import InputError
 from diffuscope.model.find import ModelInfo
 from diffuscope.ports.numbers import Option, Value
 from diffuscope.ports.raster import Raster
+from diffuscope.ports.table import Table
+from diffuscope.ports.text import Text
 from diffuscope.scans import Scan, open_scan
 
 #: Key of `layer.metadata` under which Diffuscope keeps what it knows about a layer.
@@ -29,9 +31,11 @@ class ModelFacts:
     title, what_it_is, what_it_is_not, trained_on : str
         From the model's card.
     task : str
-        What it is for, e.g. ``"virtual staining"``.
+        What it is for (see `Declaration`).
     inputs : tuple of Raster
-        What goes in, the main one first.
+        Images that go in, the main one first; those that a model can do without are left out.
+    others : tuple of Table or Text
+        What goes in besides, as the user types it.
     presets : dict of str to tuple
         Quality name to (sampler, steps); the first is the default.
     samplers : tuple of str
@@ -40,6 +44,8 @@ class ModelFacts:
         Numbers of the system's own that a run may set.
     values : tuple of Value
         What it tells of each tile.
+    whole : bool
+        Whether it takes a case at once, of which no part can be chosen.
     """
 
     name: str
@@ -49,6 +55,8 @@ class ModelFacts:
     task: str
     inputs: tuple[Raster, ...]
     presets: dict[str, tuple[str, int]] = field(hash=False)
+    others: tuple[Table | Text, ...] = ()
+    whole: bool = False
     trained_on: str = ""
     samplers: tuple[str, ...] = ()
     options: tuple[Option, ...] = ()
@@ -62,7 +70,7 @@ class ModelFacts:
     @property
     def takes_volumes(self) -> bool:
         """Whether its inputs are volumes, not slides."""
-        return self.inputs[0].axes == "zyx"
+        return bool(self.inputs) and self.inputs[0].axes == "zyx"
 
     @property
     def normalises(self) -> bool:
@@ -108,7 +116,9 @@ def model_facts(info: ModelInfo, name: str) -> ModelFacts:
         what_it_is_not=card.what_it_is_not,
         trained_on=card.trained_on,
         task=declared.task,
-        inputs=declared.input_rasters,
+        inputs=tuple(port for port in declared.input_rasters if port.required),
+        others=tuple(port for port in declared.inputs if isinstance(port, Table | Text)),
+        whole=declared.whole,
         presets={key: (preset.sampler, preset.steps) for key, preset in declared.presets.items()},
         samplers=declared.samplers,
         options=declared.options,

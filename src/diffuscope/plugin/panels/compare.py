@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from html import escape
 from typing import Any
 
 import napari
 from napari.layers import Image
-from napari.qt.threading import create_worker
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from diffuscope.errors import InputError
-from diffuscope.plugin.layers.compare import Compared, compare, picture_of
+from diffuscope.plugin.jobs.compare import compare_in
+from diffuscope.plugin.jobs.job import Job
+from diffuscope.plugin.jobs.session import Session
+from diffuscope.plugin.layers.compare import Compared, picture_of
 from diffuscope.plugin.layers.facts import own_metadata
-from diffuscope.plugin.layers.live import keep_active
+from diffuscope.plugin.layers.live import add_layers
+from diffuscope.plugin.panels.jobs import JobPanel
 from diffuscope.plugin.widgets.pieces import FiguresTable
 from diffuscope.plugin.widgets.rows import combo, form_layout, quiet, small_text
 
@@ -25,22 +28,25 @@ class CompareWidget(QWidget):
     ----------
     viewer : napari.Viewer
         Whose layers.
+    session : Session
+        Of the dock.
     """
 
-    def __init__(self, viewer: napari.Viewer) -> None:
+    def __init__(self, viewer: napari.Viewer, session: Session) -> None:
         super().__init__()
         self.viewer = viewer
+        self.session = session
         self._layers: list[Any] = []
         self.truth, self.found = combo(), combo()
-        self.compare = QPushButton("Compare")
-        self.status = small_text()
+        self.jobs = JobPanel(session, run="Compare")
+        self.compare, self.notes = self.jobs.run, small_text()
         self.table = FiguresTable()
         fields = QWidget()
         rows = form_layout(fields)
         rows.addRow("Truth", self.truth)
         rows.addRow("Prediction", self.found)
         layout = QVBoxLayout(self)
-        for widget in (fields, self.compare, self.table, self.status):
+        for widget in (fields, self.jobs, self.table, self.notes):
             layout.addWidget(widget)
         layout.addStretch(1)
         self.compare.clicked.connect(self._compare)
@@ -48,11 +54,6 @@ class CompareWidget(QWidget):
         for event in (events.inserted, events.removed, events.reordered, events.renamed):
             event.connect(self._list)
         self._list()
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether a comparison goes on."""
-        return not self.compare.isEnabled()
 
     def _list(self, _: Any = None) -> None:
         """List the layers; what was chosen stays, and of a first two the lower is the truth."""
@@ -70,41 +71,29 @@ class CompareWidget(QWidget):
     def _compare(self) -> None:
         truth, found = self._chosen(self.truth), self._chosen(self.found)
         if truth is None or found is None or truth is found:
-            self._say("Choose two image layers: the truth, and what is held against it.")
+            self.session.state.complain("Choose two image layers: the truth, and what is held against it.")
             return
-        pictures = picture_of(truth), picture_of(found)
+        self.session.submit(
+            Job(
+                text=f"compare {found.name} with {truth.name}",
+                doing="Comparing…",
+                work=partial(compare_in, truth=picture_of(truth), found=picture_of(found)),
+                stopped="Cancelled.",
+                on_start=partial(self._show, None),
+                on_end=self._on_compared,
+            )
+        )
 
-        def job() -> Compared | str:
-            try:
-                return compare(*pictures)
-            except InputError as error:
-                return str(error)
+    def _on_compared(self, outcome: Compared | None) -> str | None:
+        if outcome is None:
+            return None
+        self._show(outcome)
+        add_layers(self.viewer, [outcome.layer])
+        return ""
 
-        self._say("")
-        self.table.show_lines([], [])
-        self.compare.setEnabled(False)
-        self.compare.setText("Comparing…")
-        worker = create_worker(job)
-        worker.returned.connect(self._on_compared)
-        worker.finished.connect(self._on_finished)
-        worker.start()
-
-    def _on_compared(self, outcome: Compared | str) -> None:
-        if isinstance(outcome, str):
-            self._say(outcome)
-            return
-        self.table.show_lines(["Measure", "Value"], outcome.lines)
-        self._say(outcome.notes)
-        data, about, _ = outcome.layer
-        with keep_active(self.viewer):
-            self.viewer.add_image(data, **about)
-
-    def _on_finished(self) -> None:
-        self.compare.setText("Compare")
-        self.compare.setEnabled(True)
-
-    def _say(self, text: str) -> None:
-        self.status.setText(escape(text))
+    def _show(self, outcome: Compared | None) -> None:
+        self.table.show_lines(["Measure", "Value"] if outcome else [], outcome.lines if outcome else [])
+        self.notes.setText(escape(outcome.notes) if outcome else "")
 
 
 def _is_picture(layer: Any) -> bool:

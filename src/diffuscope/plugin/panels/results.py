@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QGroupBox, QPushButton, QVBoxLayout, QWidget
 
 from diffuscope.exports.multiplex import multiplex_port
 from diffuscope.exports.table import ALL, formats_of
 from diffuscope.measurement.table import readable
-from diffuscope.plugin.panels.export_choices import default_layer, file_filter, note, settled, suggested
+from diffuscope.plugin.panels.export_choices import default_layer, file_filter, note, resolved, suggested
 from diffuscope.plugin.widgets.pieces import FiguresTable
 from diffuscope.plugin.widgets.rows import combo, side_by_side, small_text
 from diffuscope.results.result import Result
@@ -49,8 +51,10 @@ class ResultsWidget(QGroupBox):
         if result is None:
             return
         state = "" if result.complete else f" (incomplete: {result.done} of {result.tiles} tiles)"
-        self.heading.setText("<br>".join([f"<b>{result.path.name}</b>{state}", *_taken(result)]))
+        self.heading.setText("<br>".join([f"<b>{result.path.name}</b>{state}", *_taken(result), *_said(result)]))
         self.resume.setVisible(not result.complete)
+        for widget in (self.layer, self.export, self.note):
+            widget.setVisible(bool(result.ports))
         self.layer.clear()
         self.layer.addItem("All layers", ALL)
         for port in result.ports:
@@ -58,12 +62,14 @@ class ResultsWidget(QGroupBox):
         multiplex = multiplex_port(result.ports)
         if multiplex is not None:
             self.layer.addItem(multiplex.name, multiplex.key)
-        self.layer.setCurrentIndex(self.layer.findData(default_layer(result)))
+        if result.ports:
+            self.layer.setCurrentIndex(self.layer.findData(default_layer(result)))
         header, lines = readable(result.table)
         self.table.show_lines(["Region", *header], lines)
 
     def _show_formats(self) -> None:
-        if self._result is None or self.layer.currentData() is None:  # while the list is filled
+        # while the list is filled, and of a result without images
+        if self._result is None or not self._result.ports or self.layer.currentData() is None:
             return
         layer = self.layer.currentData()
         names = [form.name for form in formats_of(self._result, layer)]
@@ -80,10 +86,17 @@ class ResultsWidget(QGroupBox):
             self, "Export", str(suggestion), ";;".join(file_filter(form) for form in offered)
         )
         if path:
-            self.export_asked.emit(str(settled(path, chosen, offered, suggestion)), layer)
+            self.export_asked.emit(str(resolved(path, chosen, offered, suggestion)), layer)
 
 
 def _taken(result: Result) -> list[str]:
     """Say of inputs that were normalised what became of their stains."""
     stains = [one["stains"] for one in result.record["inputs"].values() if "stains" in one]
     return [f"H&amp;E normalised: {StainStatistics.from_json(one).summary} OD" for one in stains]
+
+
+def _said(result: Result) -> list[str]:
+    """Return scores and texts, as lines."""
+    names = {port.key: port.name for port in result.others}
+    scores = [f"{escape(scored.port.name)}: <b>{escape(scored.summary)}</b>" for scored in result.scores.values()]
+    return scores + [f"{escape(names[key])}: {escape(text)}" for key, text in result.texts.items()]

@@ -34,4 +34,5 @@ def declare(config: CellMasksConfig) -> Declaration:
         tile=272,
         overlap=16,
         patch=config.patch,
+        measures={"dab_threshold": config.dab_threshold},
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
+from diffuscope.stains import signed_distance
 from diffuscope.systems.staindiffuser.config import StainDiffuserConfig
 
 
@@ -19,16 +21,23 @@ class Segmentation:
     ----------
     name : str
         Of its term in the loss.
+    key : str
+        Of what it reads of a batch.
     steps : int
         Of the sampler.
     """
 
     name: str = "segmentation"
+    key: str = "mask"
     steps: int = 1
 
     def target(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, int]:
         """Return what is learned (n, 1, h, w) in [−1, 1], and of how many examples at t = T, where it is read."""
         return 2.0 * batch["mask"] - 1.0, 0
+
+    def derive(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Add what `target` reads where it follows from the mask (see `System.derive`)."""
+        return dict(batch)
 
     def read(self, sample: Tensor) -> dict[str, Tensor]:
         """Return what a sample (n, 1, h, w) in [−1, 1] means, by output key; ``"segmentation"`` is a probability."""
@@ -38,7 +47,7 @@ class Segmentation:
 class Probability(Segmentation):
     """How probable it is that a pixel lies in the mask, of which the mask is one draw; not in the paper."""
 
-    name = "probability"
+    name = key = "probability"
 
     def target(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, int]:
         """Return the probability where it is known, and the mask elsewhere; half of the examples at t = T."""
@@ -62,12 +71,23 @@ class Distance(Segmentation):
 
     mpp: float
     limit: float
-    name = "distance"
+    name = key = "distance"
     steps = 5
 
     def target(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, int]:
         """Return the part of `limit` that ``distance`` is."""
         return (batch["distance"] / self.limit).clamp(-1.0, 1.0), 0
+
+    def derive(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Add ``distance``: the signed distance to the outline of ``mask`` in µm, (n, 1, h, w).
+
+        It is the distance to an outline in the crop: near the crop's border a nearer one may lie beyond it.
+        """
+        maps = [
+            torch.from_numpy(signed_distance(mask.numpy() > 0.5, mpp=self.mpp, limit=self.limit))
+            for mask in batch["mask"][:, 0]
+        ]
+        return {**batch, "distance": torch.stack(maps)[:, None]}
 
     def read(self, sample: Tensor) -> dict[str, Tensor]:
         """Return the distance, and the share of each pixel that it says to be covered."""

@@ -47,6 +47,7 @@ class StainDiffuser(BranchSystem):
     def __init__(self, config: StainDiffuserConfig) -> None:
         super().__init__(config, declare(config))
         self.auxiliary = auxiliary_of(config)
+        self.targets = (self.auxiliary.key,)
         self.network = StainDiffuserNetwork(
             WIDTHS[config.size], config.segmentation_widths, features=config.feature_widths
         )
@@ -102,6 +103,10 @@ class StainDiffuser(BranchSystem):
                 mask = coarse_mask(dab, mpp=self.config.mpp, threshold=self.config.dab_threshold)
                 completed["mask"] = mask[..., None]
         return completed
+
+    def derive(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Add what the auxiliary task learns (see `System.derive`)."""
+        return self.auxiliary.derive(batch)
 
     def sample(
         self, inputs: Mapping[str, Tensor], noise: Noise, settings: SampleSettings

@@ -1,0 +1,53 @@
+"""What a run folder states of its recipe, and whether a recipe may go on with what another one began."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from diffuscope.errors import InputError
+from diffuscope.training.recipe import Recipe
+
+
+def stated(recipe: Recipe) -> dict[str, object]:
+    """Return what weights depend on, as JSON gives it back."""
+    return json.loads(recipe.model_dump_json(exclude={"card", "name"}))
+
+
+def check_same(recipe: Recipe, begun: Path) -> None:
+    """Refuse to go on with what another recipe began; one that an older version began may have other words for it.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What is to go on.
+    begun : Path
+        JSON file of what `stated` returned.
+
+    Raises
+    ------
+    InputError
+        Names the first entry that differs.
+    """
+    entries = json.loads(begun.read_text(encoding="utf-8")) | {"name": recipe.name, "card": recipe.card}
+    try:
+        old = _flat(stated(Recipe.model_validate(entries)))
+    except ValidationError:
+        raise InputError(f"{begun} is no recipe that can be gone on with: say --overwrite to begin again.") from None
+    new = _flat(stated(recipe))
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key) != new.get(key):
+            raise InputError(
+                f"{begun.parent.name} was begun with {key} {old.get(key)} and the recipe now says {new.get(key)}: "
+                "put it back to resume, or say --overwrite to begin again."
+            )
+
+
+def _flat(value: object, at: str = "") -> dict[str, object]:
+    """Return the leaves of JSON by their place, as in ``"rounds.0.optimisation.steps"``."""
+    if isinstance(value, dict | list) and value:
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        return {k: leaf for key, one in items for k, leaf in _flat(one, f"{at}.{key}" if at else str(key)).items()}
+    return {at: value}
