@@ -96,7 +96,5 @@ def _taken(result: Result) -> list[str]:
 
 
 def _said(result: Result) -> list[str]:
-    """Return scores and texts, as lines."""
-    names = {port.key: port.name for port in result.others}
-    scores = [f"{escape(scored.port.name)}: <b>{escape(scored.summary)}</b>" for scored in result.scores.values()]
-    return scores + [f"{escape(names[key])}: {escape(text)}" for key, text in result.texts.items()]
+    """Return what there is beside images, as lines."""
+    return [f"<b>{escape(name)}</b>: {escape(words)}" for name, words in result.summaries]
