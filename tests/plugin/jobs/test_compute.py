@@ -128,7 +128,7 @@ class At:
 
 @pytest.fixture
 def at(make_napari_viewer: Callable[..., Any], qtbot: Any, tmp_path: Path) -> At:
-    return At(make_napari_viewer(show=True), qtbot, tmp_path)
+    return At(make_napari_viewer(), qtbot, tmp_path)
 
 
 @pytest.mark.gui
@@ -137,13 +137,13 @@ def test_a_dock_waits_for_another_and_shows_for_what(at: At):
     at.until(lambda: at.stain.session.state.phase == "running")
     at.count(3)
     state, jobs = at.train.session.state, at.train.jobs
-    assert state.phase == "waiting" and jobs.run.text() == "Add to queue" and not jobs.cancel.isVisible()
+    assert state.phase == "waiting" and jobs.run.text() == "Add to queue" and not jobs.cancel.isVisibleTo(at.train)
     assert jobs.elsewhere.text() == "At work for another dock: CMU-1-Small-Region.svs · endless · all tissue"
     assert [dock.jobs.list.item(0, 0).text() for dock in (at.train, at.stain)] == ["count", "count"]
     pid = at.child.pid
     at.stain.cancel.click()
     at.until(lambda: state.is_idle)
-    assert (state.message, at.child.pid) == ("counted", pid) and not jobs.elsewhere.isVisible()
+    assert (state.message, at.child.pid) == ("counted", pid) and not jobs.elsewhere.isVisibleTo(at.train)
     assert at.stain.session.state.message.startswith("Cancelled after")
 
 
