@@ -26,7 +26,8 @@ from diffuscope.diffusion.epsilon import corrupt
 from diffuscope.measurement.penetration import find_vessels
 from diffuscope.networks.blocks import ChannelNorm
 from diffuscope.systems.damm.config import WIDTHS, DammConfig
-from diffuscope.systems.damm.system import Damm, normalised
+from diffuscope.systems.damm.latents import normalised
+from diffuscope.systems.damm.system import Damm
 from diffuscope.systems.damm.variants.agreement import Agreement
 
 _SIDE = 64

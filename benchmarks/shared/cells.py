@@ -164,7 +164,7 @@ class Training:
             folder=folder / "training",
             device=pick_device(),
             resume=True,
-            tell=tell,
+            report=tell,
             objective=self.objective,
         )
         save_model(out, system, self.system, self.config, card)

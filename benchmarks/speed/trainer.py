@@ -136,7 +136,7 @@ def trainer(recipe: Recipe, data: TrainingData, device: torch.device) -> tuple[f
 
     with tempfile.TemporaryDirectory() as folder:
         system = make_starts(recipe)[-1].system
-        fit(system, data, plan, folder=Path(folder), device=device, devices=1, cancelled=over, tell=tell)
+        fit(system, data, plan, folder=Path(folder), device=device, devices=1, cancelled=over, report=tell)
     first, last = told[0], told[-1]
     seconds = last.seconds - first.seconds
     return (last.step - first.step) / seconds, (last.waited - first.waited) / seconds

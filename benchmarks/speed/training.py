@@ -81,7 +81,7 @@ def trainer(recipe: Recipe, data: TrainingData) -> tuple[float, float]:
 
     with tempfile.TemporaryDirectory() as folder:
         system = make_starts(recipe)[-1].system
-        fit(system, data, plan, folder=Path(folder), device=pick_device(), cancelled=began, tell=tell)
+        fit(system, data, plan, folder=Path(folder), device=pick_device(), cancelled=began, report=tell)
     times = [after - before for before, after in pairwise(begins)]
     return median(times[WARM:]), last[-1].waited / last[-1].seconds
 

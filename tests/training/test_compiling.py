@@ -64,7 +64,7 @@ def test_a_part_that_cannot_be_compiled_trains_plain_to_the_same_bits(tmp_path: 
 
     monkeypatch.setattr(compiling, "compile_parts", stubborn)
     told = []
-    found = trained(tmp_path / "compiled", PLAN.model_copy(update={"compile": True}), tell=told.append)
+    found = trained(tmp_path / "compiled", PLAN.model_copy(update={"compile": True}), report=told.append)
     sentences = [event.sentence for event in told if isinstance(event, Notice)]
     assert sentences[0].endswith("cannot be compiled here: no such operation")
     assert sentences[1].startswith("1 of 2 parts")
@@ -77,7 +77,7 @@ def test_no_further_part_is_begun_when_compiling_takes_long(tmp_path: Path, monk
     clock = iter([0.0, 1.0, 50.0, 51.0])
     monkeypatch.setattr(compiling, "monotonic", lambda: next(clock))
     told = []
-    trained(tmp_path, PLAN.model_copy(update={"compile": True}), tell=told.append)
+    trained(tmp_path, PLAN.model_copy(update={"compile": True}), report=told.append)
     assert len(begun) == 1
     assert Notice("1 of 2 parts of the network were compiled in 51 s.") in told
 
@@ -101,7 +101,7 @@ def test_a_traced_training_agrees_and_the_system_is_plain_afterwards(tmp_path: P
         plan = Optimisation(steps=5, learning_rate=1e-3, warmup=2, validations=2, compile=compiled)
         data = TrainingData(batch_at, [batch_at(99)])
         told = []
-        fit(system, data, plan, folder=tmp_path / str(compiled), device=CPU, precision="fp32", tell=told.append)
+        fit(system, data, plan, folder=tmp_path / str(compiled), device=CPU, precision="fp32", report=told.append)
         assert list(system.state_dict()) == names
         assert all(module._compiled_call_impl is None for module in system.modules())
         found.append(system)

@@ -164,7 +164,7 @@ def test_killed_at_a_random_step_and_resumed_is_uninterrupted(whole, tmp_path: P
             os.kill(child.pid, signal.SIGKILL)
             assert child.wait() == -signal.SIGKILL
     told = []
-    again, end = toy.train(tmp_path, resume=True, tell=told.append)
+    again, end = toy.train(tmp_path, resume=True, report=told.append)
     assert isinstance(told[0], TrainingStarted) and told[0].done % 3 == 0
     assert same(again, system), f"resumed at {told[0].done}"
     assert end == done
@@ -201,7 +201,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(whole, tmp_path: Path)
     assert newest.name == "step-00000017.ckpt"
     newest.write_bytes(newest.read_bytes()[:-100])
     told = []
-    again, end = toy.train(tmp_path, resume=True, tell=told.append)
+    again, end = toy.train(tmp_path, resume=True, report=told.append)
     assert told[0].done == int(before.stem[-8:]) == 15
     assert end == done and same(again, system)
 
@@ -246,7 +246,7 @@ def test_training_stops_early_and_keeps_the_best(tmp_path: Path):
         torch.manual_seed(0)
         system = Rising()
     events = []
-    done = fit(system, toy.DATA, toy.PLAN, folder=tmp_path, device=torch.device("cpu"), tell=events.append)
+    done = fit(system, toy.DATA, toy.PLAN, folder=tmp_path, device=torch.device("cpu"), report=events.append)
     losses = [event.terms["loss"] for event in events if isinstance(event, Validated)]
     best = int(np.argmin(losses))
     assert done.complete and done.kept == 5 * (best + 1)
@@ -344,8 +344,8 @@ def test_a_rate_is_found_and_kept_for_the_resumed_run(tmp_path: Path):
 
     asked = iter([False] * 20 + [True])
     toy.train(tmp_path, plan, cancelled=lambda: next(asked))
-    cut, _ = toy.train(tmp_path, plan, resume=True, tell=note)
-    straight, _ = toy.train(tmp_path / "whole", plan, tell=note)
+    cut, _ = toy.train(tmp_path, plan, resume=True, report=note)
+    straight, _ = toy.train(tmp_path / "whole", plan, report=note)
     assert same(cut, straight)
     finals = [rate for step, rate in rates if step == plan.steps]
     assert len(finals) == 2 and finals[0] == finals[1]

@@ -156,7 +156,7 @@ def train(
         command=shlex.join(["diffuscope", "train", str(recipe), *given, "-o", str(out)]),
     )
     asked = cancelled or (lambda: False)
-    return events_of(lambda tell, closed: _work(work, tell, lambda: closed() or asked()))
+    return events_of(lambda report, closed: _work(work, report, lambda: closed() or asked()))
 
 
 def _writes() -> bool:
@@ -175,7 +175,7 @@ def _check_places(
     return begun
 
 
-def _work(work: Work, tell: Callable[[TrainingEvent], None], cancelled: Callable[[], bool]) -> None:
+def _work(work: Work, report: Callable[[TrainingEvent], None], cancelled: Callable[[], bool]) -> None:
     """Train, then write the model."""
     from diffuscope.training.rounds import train_rounds
 
@@ -191,7 +191,7 @@ def _work(work: Work, tell: Callable[[TrainingEvent], None], cancelled: Callable
             device=work.device,
             devices=work.devices,
             resume=work.begun == "resumed",
-            tell=tell,
+            report=report,
             cancelled=cancelled,
         )
         if not done.first:
@@ -200,7 +200,7 @@ def _work(work: Work, tell: Callable[[TrainingEvent], None], cancelled: Callable
         whole = bool(done.kept) and last is work.rounds[-1]
         figures = _write(work, stopped=None if done.complete else done.step) if whole else {}
     planned = last.planned
-    tell(
+    report(
         TrainingFinished(
             out=str(work.out) if whole else "",
             complete=done.complete,
@@ -256,15 +256,15 @@ def measure(system: System, data: TrainingData, *, device: torch.device) -> dict
     if not isinstance(system, Tiled):
         return {}
     port = system.output_rasters[0]
-    told = [
+    paired = [
         batch for batch in data.validation if {port.key, *(one.key for one in system.input_rasters)} <= batch.keys()
     ]
-    if not told:
+    if not paired:
         return {}
     system.to(device)
     extent = port.range[1] - port.range[0]
     peaks, structures = [], []
-    for batch in told:
+    for batch in paired:
         found = sample(system, batch, device=device)[port.key].clamp(*port.range)
         for truth, image in zip(batch[port.key].numpy(), found.numpy(), strict=True):
             peaks.append(psnr(truth, image, data_range=extent))

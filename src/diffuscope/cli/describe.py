@@ -23,11 +23,8 @@ def describe(found: Image | Result) -> Iterator[str]:
 
 def table(result: Result) -> Iterator[str]:
     """Yield the measurements of a result, one line a quantity, its scores and its texts."""
-    for scored in result.scores.values():
-        yield f"{scored.port.name}: {scored.summary}"
-    names = {port.key: port.name for port in result.others}
-    for key, text in result.texts.items():
-        yield f"{names[key]}: {text}"
+    for name, words in result.summaries:
+        yield f"{name}: {words}"
     header, lines = readable(result.table)
     if header:
         yield from aligned([("Region", "  ".join(header)), *((name, "  ".join(values)) for name, *values in lines)])

@@ -11,8 +11,8 @@ import zarr
 from diffuscope.files.copy import copy_tree
 from diffuscope.ports.state import state_port
 from diffuscope.results.layout import ATTRS, group_path
+from diffuscope.results.others import KINDS
 from diffuscope.results.result import TABLE
-from diffuscope.results.scores import SCORES, TEXTS
 from diffuscope.results.tissue import PATH as TISSUE
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def write(part: Path, request: Request) -> None:
     root.attrs[ATTRS] = {**about, "ports": [state_port(port) for port in ports]}
     if TISSUE in source:
         copy_tree(result.path / TISSUE, part / TISSUE)
-    for name in (TABLE, SCORES):
-        if (result.path / name).exists():
+    for name in (TABLE, *(kind.name for kind in KINDS)):
+        if (result.path / name).is_dir():
+            copy_tree(result.path / name, part / name)
+        elif (result.path / name).exists():
             shutil.copyfile(result.path / name, part / name)
-    if (result.path / TEXTS).exists():
-        copy_tree(result.path / TEXTS, part / TEXTS)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, get_args
 
-from diffuscope.ports.mask import Mask
 from diffuscope.ports.port import Port
 from diffuscope.ports.raster import Raster
-from diffuscope.ports.score import Score
 from diffuscope.ports.table import Column, Table
-from diffuscope.ports.text import Text
 
-_KINDS: dict[str, type[Port]] = {"rgb": Raster, "map": Raster, "mask": Mask, "table": Table, "text": Text}
-_KINDS |= {"score": Score}
+_KINDS: dict[str, type[Port]] = {"rgb": Raster, "map": Raster}
+_KINDS |= {one.kind: one for one in get_args(Port) if one is not Raster}
 # What results of an older Diffuscope do not state.
 _ADDED = {"spacing": None, "scale": "stored", "synonyms": (), "required": True}
 

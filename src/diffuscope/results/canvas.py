@@ -22,8 +22,8 @@ from diffuscope.results.chunks import Patch, write_chunk
 from diffuscope.results.computed import Computed
 from diffuscope.results.damage import damaged_chunks
 from diffuscope.results.layout import ATTRS, chunk_file, open_images
+from diffuscope.results.others import write_others
 from diffuscope.results.pyramid import Each, update_pyramid
-from diffuscope.results.scores import write_scores, write_texts
 from diffuscope.results.tissue import TissueMap
 from diffuscope.results.values import ValueStore
 from diffuscope.tiling.boxes import Box, chunks, union
@@ -59,14 +59,13 @@ class Canvas:
     record : dict
         Run record, JSON.
     others : sequence of Port
-        Scores and texts that the result has besides.
+        Outputs that are no images, which the result has besides.
     values : sequence of Value
         What the system tells of each tile besides.
     tissue : TissueMap, optional
         Where the tissue of a slide lies, for measuring.
     resume : bool
-        Go on with the unfinished result in `path`, which was begun with the same plan and ports; what is
-        done stays done.
+        Go on with the unfinished result in `path`, which was begun with the same plan and ports.
     replace : bool
         Whether what is in `path` gives way to this result.
     each : callable
@@ -110,7 +109,7 @@ class Canvas:
         self.images = open_images(self.root, self.ports)
         begun: Any = self.root.attrs[ATTRS]
         self._about: dict[str, Any] = {**begun, "record": dict(record)}
-        self._values = ValueStore(self.root, values, plan)
+        self._values, self._others = ValueStore(self.root, values, plan), tuple(others)
         if resume:
             self._recover()
 
@@ -157,10 +156,7 @@ class Canvas:
         # Before the ledger knows the tiles: what is finished has its values, and its parts where they still matter.
         self._values.write([(self.plan.slot(*index), item.values) for index, item in fresh.items()])
         for item in fresh.values():
-            if item.scores:
-                write_scores(self.path, item.scores)
-            if item.texts:
-                write_texts(self.path, item.texts)
+            write_others(self.path, item.others, self._others)
         waiting = {
             index: {
                 cell: np.concatenate(self._cells.parts(item, cell))
@@ -289,15 +285,11 @@ class Canvas:
             (key, chunk), found = item
             write_chunk(self.images[key][0], chunk, found, durable=durable)
 
-        for _ in self.each(write, patches.items()):
-            pass
+        list(self.each(write, patches.items()))
         with self._lock:
             self._stale.update(chunk for _, chunk in patches)
         if durable:
-            for _ in self.each(
-                names_to_disk, {chunk_file(self.images[key][0], chunk).parent for key, chunk in patches}
-            ):
-                pass
+            list(self.each(names_to_disk, {chunk_file(self.images[key][0], chunk).parent for key, chunk in patches}))
 
     def _mark(self, *, complete: bool) -> None:
         with self._lock:

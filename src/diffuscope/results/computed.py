@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +25,8 @@ class Computed:
         be left out.
     values : mapping of str to ndarray
         By key of `System.values`, float32 (evaluations,); NaN where an evaluation told nothing.
-    scores : mapping of str to tuple of float
-        By port key, of a case the samples of its scores.
-    texts : mapping of str to str
-        By port key, of a case its texts.
+    others : mapping of str to list or str
+        By port key, what a case gives beside images (see `diffuscope.results.others`).
     batch : int
         Tiles that were computed at once, this one among them.
     """
@@ -36,8 +35,7 @@ class Computed:
     outputs: Mapping[str, NDArray[np.float32]]
     values: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     batch: int = 1
-    scores: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    texts: Mapping[str, str] = field(default_factory=dict)
+    others: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from diffuscope.files.place import Kind
 from diffuscope.ports.port import Port, rasters
 from diffuscope.ports.state import read_port
 from diffuscope.results.layout import ATTRS, CASE_FORMAT, open_images
+from diffuscope.results.others import read_others, summaries
 from diffuscope.results.place import NOWHERE, Place
-from diffuscope.results.scores import Scored, read_scores, read_texts
+from diffuscope.results.scores import Scored
 from diffuscope.results.tissue import TissueMap, load_tissue
 from diffuscope.results.values import TileValues, load_values
 
@@ -41,14 +42,12 @@ class Result:
     ports : tuple of Raster
         Of the images, the main one first.
     others : tuple of Port
-        Of the scores and texts.
+        Of what there is beside images.
     images : dict of str to list of dask array
         Pyramid levels by port key, finest first, (y, x, c) of a slide and (z, y, x, c) of a volume; arrays read
         from disk at each compute, so that a result being written is seen to grow.
-    scores : dict of str to Scored
-        By port key; empty where the run did not end.
-    texts : dict of str to str
-        Likewise.
+    found : dict of str to object
+        What came out at the ports of `others`, by key; empty where the run did not end.
     place : Place
         Window, factors, spacing and origin along (y, x) in µm, or along (z, y, x) in mm: the spacing is napari's
         ``scale`` and the origin its ``translate``. `NOWHERE` where there is no image.
@@ -69,13 +68,27 @@ class Result:
     ports: tuple[Raster, ...]
     others: tuple[Port, ...]
     images: dict[str, list[da.Array]]
-    scores: dict[str, Scored]
-    texts: dict[str, str]
+    found: dict[str, Any]
     place: Place
     tissue: TissueMap | None
     values: TileValues | None
     record: dict[str, Any]
     table: list[dict[str, str]]
+
+    @property
+    def scores(self) -> dict[str, Scored]:
+        """What came out at score ports, by key."""
+        return {key: one for key, one in self.found.items() if isinstance(one, Scored)}
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """What came out at text ports, by key."""
+        return {key: one for key, one in self.found.items() if isinstance(one, str)}
+
+    @property
+    def summaries(self) -> tuple[tuple[str, str], ...]:
+        """Name and words of all that there is beside images."""
+        return tuple(summaries(self.found, self.others))
 
     @property
     def mpp(self) -> float:
@@ -153,8 +166,7 @@ def open_result(path: str | Path) -> Result:
         ports=ports,
         others=others,
         images=images,
-        scores=read_scores(path, others),
-        texts=read_texts(path, others),
+        found=read_others(path, others),
         place=place,
         tissue=load_tissue(root, factor=place.factors[-1], window=place.window) if ports else None,
         values=load_values(root),

@@ -50,12 +50,12 @@ class Compile(Callback):
         What is trained.
     threads : int
         Processes that compile.
-    tell : callable
+    report : callable
         Gets sentences: how long it took, and what failed.
     """
 
-    def __init__(self, module: Training, *, threads: int, tell: Callable[[str], None]) -> None:
-        self._module, self._threads, self._tell = module, threads, tell
+    def __init__(self, module: Training, *, threads: int, report: Callable[[str], None]) -> None:
+        self._module, self._threads, self._report = module, threads, report
         self._parts = module.system.compiled_parts()
 
     def on_train_start(self, trainer: pl.Trainer, _module: pl.LightningModule) -> None:
@@ -68,9 +68,9 @@ class Compile(Callback):
             for part in self._parts:
                 if monotonic() - begin > _LIMIT:
                     break
-                compile_parts([part], report=self._tell)
+                compile_parts([part], report=self._report)
                 done += self._works(trainer, part)
-        self._tell(f"{done} of {len(self._parts)} parts of the network were compiled in {monotonic() - begin:.0f} s.")
+        self._report(f"{done} of {len(self._parts)} parts of the network were compiled in {monotonic() - begin:.0f} s.")
 
     def on_train_end(self, _trainer: pl.Trainer, _module: pl.LightningModule) -> None:
         """Leave the system as it was: what follows evaluates it a few times, in another mode."""
@@ -92,7 +92,7 @@ class Compile(Callback):
         except Exception as error:  # noqa: BLE001  compilers fail in many ways, and the plain network still trains
             run_plain([part])
             lines = str(error).strip().splitlines() or [""]
-            self._tell(f"A part of the network trains plain, for it cannot be compiled here: {lines[0]}")
+            self._report(f"A part of the network trains plain, for it cannot be compiled here: {lines[0]}")
             return False
         finally:
             module.terms = {}

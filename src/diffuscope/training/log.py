@@ -1,4 +1,4 @@
-"""What training tells while it runs: a table, TensorBoard, events."""
+"""What training reports while it runs: a table, TensorBoard, events."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PACE = 0.5
 
 
 class Log(Callback):
-    """Writes log.csv, hands means to TensorBoard, tells events, draws the validation pictures.
+    """Writes log.csv, hands means to TensorBoard, reports events, draws the validation pictures.
 
     The table has a line every `every` steps with the means since the line before, and one a validation. A resumed
     training goes on with the table as it was at the step that is resumed from.
@@ -39,19 +39,19 @@ class Log(Callback):
         Run folder.
     every : int
         Steps between two lines.
-    tell : callable
+    report : callable
         Takes the events.
     keep : Keep
         Knows the best validation so far.
     """
 
     def __init__(
-        self, module: Training, folder: Path, *, every: int, tell: Callable[[TrainingEvent], None], keep: Keep
+        self, module: Training, folder: Path, *, every: int, report: Callable[[TrainingEvent], None], keep: Keep
     ) -> None:
-        self._module, self._folder, self._every, self._tell, self._keep = module, folder, every, tell, keep
+        self._module, self._folder, self._every, self._report, self._keep = module, folder, every, report, keep
         self._sums: dict[str, Tensor | float] = {}
         self._count = 0
-        self._start = self._told = self._ready = monotonic()
+        self._start = self._reported = self._ready = monotonic()
         self._begun, self._waited = False, 0.0
 
     def on_train_start(self, trainer: pl.Trainer, _module: pl.LightningModule) -> None:
@@ -69,7 +69,7 @@ class Log(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, _module: pl.LightningModule, _outputs: Any, _batch: Any, _index: int
     ) -> None:
-        """Add up the loss, and tell it where it is time to."""
+        """Add up the loss, and report it where it is time to."""
         step, now = trainer.global_step, monotonic()
         # Added up where they are: to read one is to wait until a GPU has done the step.
         self._sums = {key: self._sums.get(key, 0.0) + value for key, value in self._module.terms.items()}
@@ -79,9 +79,9 @@ class Log(Callback):
             means = {key: float(value) / self._count for key, value in self._sums.items()}
             self._write(trainer, "training", means)
             self._sums, self._count = {}, 0
-        if now - self._told >= _PACE or step == self._module.plan.steps:
-            self._told = now
-            self._tell(
+        if now - self._reported >= _PACE or step == self._module.plan.steps:
+            self._reported = now
+            self._report(
                 StepDone(
                     step=step,
                     steps=self._module.plan.steps,
@@ -102,7 +102,7 @@ class Log(Callback):
             if is_drawn := isinstance(system, Tiled):
                 with trainer.precision_plugin.forward_context():
                     draw(system, self._module.data.validation[0], picture, device=self._module.device)
-            self._tell(
+            self._report(
                 Validated(
                     step=step,
                     steps=self._module.plan.steps,

@@ -33,7 +33,7 @@ def train_rounds(
     folder: Path,
     device: torch.device,
     resume: bool = False,
-    tell: Callable[[TrainingEvent], None] = lambda _event: None,
+    report: Callable[[TrainingEvent], None] = lambda _event: None,
     cancelled: Callable[[], bool] = lambda: False,
     precision: str | None = None,
     devices: int | None = None,
@@ -49,7 +49,7 @@ def train_rounds(
         From `diffuscope.training.prepare.prepare`.
     folder : Path
         Run folder. Of several rounds each has a folder in it, ``1-NAME``, ``2-NAME`` …, as `fit` writes one.
-    device, resume, tell, cancelled, precision, devices
+    device, resume, report, cancelled, precision, devices
         As of `fit`; a resumed training leaves rounds that have ended as they are.
 
     Returns
@@ -82,7 +82,7 @@ def train_rounds(
                 objective=planned.objective,
                 train=planned.train,
                 resume=resume,
-                tell=partial(_tell, tell, planned),
+                report=partial(_report, report, planned),
                 cancelled=cancelled,
                 precision=precision,
                 devices=devices,
@@ -99,11 +99,11 @@ def train_rounds(
     raise AssertionError("the last round is never skipped")
 
 
-def _tell(tell: Callable[[TrainingEvent], None], planned: Planned, event: TrainingEvent) -> None:
-    """Tell an event with the round that it belongs to."""
+def _report(report: Callable[[TrainingEvent], None], planned: Planned, event: TrainingEvent) -> None:
+    """Report an event with the round that it belongs to."""
     if not isinstance(event, Notice):
         event = replace(event, round=planned.number, rounds=planned.rounds, name=planned.name)
-    tell(event)
+    report(event)
 
 
 def _write(weights: dict[str, Tensor], path: Path) -> None:

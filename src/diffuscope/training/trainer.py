@@ -73,7 +73,7 @@ def fit(
     objective: str = "",
     train: Mapping[str, Rate] = MappingProxyType({}),
     resume: bool = False,
-    tell: Callable[[TrainingEvent], None] = lambda _event: None,
+    report: Callable[[TrainingEvent], None] = lambda _event: None,
     cancelled: Callable[[], bool] = lambda: False,
     precision: str | None = None,
     devices: int | None = None,
@@ -100,7 +100,7 @@ def fit(
         Parts of the system that change, and how; default those of the objective, as the plan says.
     resume : bool
         Go on from the newest whole checkpoint; begin where there is none.
-    tell : callable, optional
+    report : callable, optional
         Takes the events up to the last validation.
     cancelled : callable, optional
         Looked at before every step; a checkpoint is written then.
@@ -136,14 +136,16 @@ def fit(
         first = found[1]["global_step"] if found else 0
         module = Training(system, data, plan, peak=peak, first=first, threads=threads, train=train)
         keep = Keep(module, folder / CHECKPOINTS, every=plan.checkpoint_every, cancelled=cancelled)
-        log = Log(module, folder, every=max(1, min(50, plan.steps // _LINES)), tell=tell, keep=keep)
+        log = Log(module, folder, every=max(1, min(50, plan.steps // _LINES)), report=report, keep=keep)
         callbacks: list[pl.Callback] = [Settle(precision), log, keep]
         if plan.patience is not None:
             callbacks.append(
                 EarlyStopping("validation loss", patience=plan.patience, verbose=False, check_on_train_epoch_end=False)
             )
         if pays(plan, done=first, device=device, devices=options["devices"]):
-            callbacks.append(Compile(module, threads=torch.get_num_threads(), tell=lambda said: tell(Notice(said))))
+            callbacks.append(
+                Compile(module, threads=torch.get_num_threads(), report=lambda sentence: report(Notice(sentence)))
+            )
         trainer = pl.Trainer(
             **options,
             max_steps=plan.steps,
@@ -153,7 +155,7 @@ def fit(
             callbacks=callbacks,
             logger=_tensorboard(folder, first),
         )
-        tell(TrainingStarted(folder=str(folder), steps=plan.steps, done=first, notices=notices))
+        report(TrainingStarted(folder=str(folder), steps=plan.steps, done=first, notices=notices))
         if found and _state_of(found[1], keep).get("finished"):
             module.load_state_dict(found[1]["state_dict"])
             keep.load_state_dict(_state_of(found[1], keep))

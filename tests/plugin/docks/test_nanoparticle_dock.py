@@ -48,11 +48,11 @@ def test_gamma_the_plot_and_the_region_table(
 
     dock.session.show_result(result)
     told = dock.particles
-    assert told.isVisibleTo(dock) and told.slider.value() == 450 and "as this run did" in told.told.text()
+    assert told.isVisibleTo(dock) and told.slider.value() == 450 and "as this run did" in told.effect.text()
     told.slider.setValue(470)
     [overlay] = [one for one in viewer.layers if own_metadata(one).get("value") == "changes"]
     np.testing.assert_array_equal(overlay.data, told.decisions.share_changed(0.47))
-    assert "0.470" in overlay.name and "needs a new Run" in told.told.text()
+    assert "0.470" in overlay.name and "needs a new Run" in told.effect.text()
     told.use.click()
     assert dock.form.options == {"gamma": 0.47} and dock.fields.options.fields["gamma"].value() == 0.47
 

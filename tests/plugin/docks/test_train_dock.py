@@ -108,7 +108,7 @@ def test_from_pairs_to_a_model_stopped_and_gone_on_with(dock: Any, tmp_path: Pat
     assert load_model(tmp_path / "mine").card.figures["validation crops"] >= 1
     dock.jobs.run.click()
     dock.until(lambda: dock.session.state.is_idle)
-    assert "holds a training" in dock.session.state.message
+    assert "mine.training exists already" in dock.session.state.message
 
     dock.fields.out.setText(str(tmp_path / "stopped"))
     dock.fields.steps.setValue(300)

@@ -16,18 +16,17 @@ from diffuscope.plugin.docks.kinds import TRANSLATION
 from diffuscope.plugin.forms.card_text import card_text
 from diffuscope.plugin.forms.planes import acquired_text
 from diffuscope.plugin.forms.run import RunForm
-from diffuscope.plugin.jobs.patient import open_series, source_of, told
+from diffuscope.plugin.jobs.patient import open_series, source_of, whose
 from diffuscope.plugin.jobs.whole_volume import open_inputs, take_settings
 from diffuscope.plugin.layers.facts import KEY, ModelFacts, SlideFacts
 from diffuscope.plugin.panels.export_choices import (
     default_layer,
     file_filter,
     note,
-    settled,
+    resolved,
     suggested,
 )
-from diffuscope.plugin.panels.translation_view import is_part, views, visible
-from diffuscope.plugin.panels.translation_view import told as told_of
+from diffuscope.plugin.panels.translation_view import description, is_part, views, visible
 from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import Result, open_result
@@ -123,7 +122,7 @@ def test_every_format_is_offered_of_one_image_and_two_of_all(tmp_path, result_fo
     assert suggested(result, ALL).name == "out-2.ome.zarr"  # out.ome.zarr is the result itself
     for layer in (ALL, *(port.key for port in result.ports[:2])):
         for form in formats_of(result, layer):
-            path = settled(str(tmp_path / f"as-{layer}"), file_filter(form), formats_of(result, layer), tmp_path / "x")
+            path = resolved(str(tmp_path / f"as-{layer}"), file_filter(form), formats_of(result, layer), tmp_path / "x")
             assert path.name == f"as-{layer}{form.endings[0]}" and export(result, path, layer=layer).exists()
     slide = open_result(result_folder)
     assert default_layer(slide) == ALL and formats_of(slide, ALL) == (TIFF, ZARR) and not note(slide, ALL)
@@ -139,12 +138,12 @@ def test_what_a_dialog_answers_becomes_one_file(tmp_path):
         ("mine", ZARR, "mine.ome.zarr"),
         ("mine.v2", STACK, "mine.v2.ome.tif"),
     ):
-        assert settled(str(tmp_path / path), file_filter(form), offered, suggestion).name == name
+        assert resolved(str(tmp_path / path), file_filter(form), offered, suggestion).name == name
     # what the dialog never saw is not replaced, what it saw is
     for name in ("mine.nii.gz", "out.ct.nii.gz"):
         (tmp_path / name).touch()
-    assert settled(str(tmp_path / "mine"), file_filter(NIFTI), offered, suggestion).name == "mine-2.nii.gz"
-    assert settled(str(suggestion), file_filter(NIFTI), offered, suggestion) == suggestion
+    assert resolved(str(tmp_path / "mine"), file_filter(NIFTI), offered, suggestion).name == "mine-2.nii.gz"
+    assert resolved(str(suggestion), file_filter(NIFTI), offered, suggestion) == suggestion
 
 
 def test_dicom_cannot_say_unknown(tmp_path):
@@ -166,8 +165,8 @@ def test_a_series_that_is_open_gives_its_patient(shared, tmp_path):
     assert series == (ct.path, mr.path, Path("/gone/CT"))
     result = translated(tmp_path, name="MR_T1", format=mr.format, fingerprint=mr.fingerprint)
     assert source_of(result, series[::-1]) == mr.path
-    assert told(result, mr.path) == "patient and study are those of MR_T1"
-    assert source_of(result, (ct.path,)) is None and told(result, None).endswith("since MR_T1 is not open")
+    assert whose(result, mr.path) == "patient and study are those of MR_T1"
+    assert source_of(result, (ct.path,)) is None and whose(result, None).endswith("since MR_T1 is not open")
 
 
 # --- what is said ---
@@ -190,9 +189,9 @@ def test_another_acquisition_is_told():
 def test_one_sample_has_no_mean_to_look_at(tmp_path):
     one = translated(tmp_path)
     several = translated(tmp_path / "k", samples=4)
-    assert views(one) == {"ct": "CT, one sample"} and "set Samples to 2 or more" in told_of(one)
+    assert views(one) == {"ct": "CT, one sample"} and "set Samples to 2 or more" in description(one)
     assert list(views(several).values()) == ["CT, one sample", "mean of 4 samples", "spread of 4 samples"]
-    assert "Samples" not in told_of(several) and "mr.nii.gz does not explain" in told_of(several)
+    assert "Samples" not in description(several) and "mr.nii.gz does not explain" in description(several)
     shown = visible(several, "mean", with_support=True)
     assert shown == {"ct": False, "mean": True, "uncertainty": False, "support": True}
     assert is_part(one)

@@ -126,7 +126,7 @@ class NanoparticleDock(RunDock):
         if result is None:
             return
         try:
-            asked = measurement_of(result, self.viewer, self.inputs.layers, threshold=self.regions.threshold)
+            request = measurement_of(result, self.viewer, self.inputs.layers, threshold=self.regions.threshold)
         except InputError as error:
             state.complain(str(error))
             return
@@ -134,7 +134,7 @@ class NanoparticleDock(RunDock):
             Job(
                 text=f"measure {result.path.name}",
                 doing="Measuring regions…",
-                work=partial(measure_in, asked=asked),
+                work=partial(measure_in, request=request),
                 stopped="Cancelled.",
                 on_end=partial(self._measured, result),
             )

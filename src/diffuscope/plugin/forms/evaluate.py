@@ -19,7 +19,7 @@ class EvaluateForm:
     Attributes
     ----------
     model : str
-        Name of a model of the shelf, or the path of a model folder.
+        Name of a model that goes by a name, or the path of a model folder.
     data : str
         Folder of pairs, or a table of cases.
     mpp : float

@@ -194,16 +194,16 @@ class RunForm:
 
 def _spacing_text(volume: SlideFacts, model: ModelFacts) -> str:
     """Say which mm were found and are needed."""
-    wanted = model.inputs[0].spacing
-    assert wanted is not None
-    plane = " × ".join(f"{step:.3g}" for step in reversed(wanted[1:]))
+    spacing = model.inputs[0].spacing
+    assert spacing is not None
+    plane = " × ".join(f"{step:.3g}" for step in reversed(spacing[1:]))
     needed = f"the model needs {plane} mm in the plane of a slice"
-    if wanted[0] is not None:
-        needed = f"the model needs {plane} × {wanted[0]:.3g} mm"
+    if spacing[0] is not None:
+        needed = f"the model needs {plane} × {spacing[0]:.3g} mm"
     if volume.spacing is None:
         return f"The volume does not state its mm; {needed}."
     found = " × ".join(f"{step:.3g}" for step in reversed(volume.spacing))
-    fits = volume_factors(volume.spacing, wanted) == (1.0, 1.0, 1.0)
+    fits = volume_factors(volume.spacing, spacing) == (1.0, 1.0, 1.0)
     text = f"Found: {found} mm (x, y, z), {volume.slices} slices; {needed}: {'used as it is' if fits else 'resampled'}."
     return " ".join(filter(None, (text, acquired_text(volume.spacing))))
 

@@ -217,9 +217,9 @@ class FormWidget(QWidget):
             return
         name = self.form.slide.name
         alone = (model for model in self._models if len(model.inputs) == 1 and model.inputs[0].kind == "map")
-        told = next((model for model in alone if guess_channels([name], model.inputs)), None)
-        if told is not None and told != self.form.model:
-            self._choose(told)
+        named = next((model for model in alone if guess_channels([name], model.inputs)), None)
+        if named is not None and named != self.form.model:
+            self._choose(named)
 
     def _choose(self, model: ModelFacts) -> None:
         self.form.options = {}

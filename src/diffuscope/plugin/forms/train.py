@@ -29,7 +29,7 @@ class TrainForm:
     mpp : float
         µm per pixel of files that do not say it; 0: all say it.
     model : str
-        Model of the shelf to fine-tune, or `SCRATCH`.
+        Model that goes by a name to fine-tune, or `SCRATCH`.
     stain : str
         Marker of a model from scratch.
     steps : int

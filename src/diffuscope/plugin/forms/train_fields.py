@@ -56,7 +56,7 @@ class TrainFields(QWidget):
         return self.resume.isVisibleTo(self) and self.resume.isChecked()
 
     def add_model(self, name: str, title: str, *, is_usual: bool) -> None:
-        """Offer a model of the shelf; the first usual one is chosen, since few have pairs enough to begin anew."""
+        """Offer a known model; the first usual one is chosen, since few have pairs enough to begin anew."""
         self.model.addItem(f"Fine-tune: {title}", name)
         if is_usual and self.model.currentIndex() == 0:
             self.model.setCurrentIndex(self.model.count() - 1)

@@ -20,17 +20,17 @@ def open_series(layers: Iterable[Any]) -> tuple[Path, ...]:
 
 def source_of(result: Result, series: Sequence[Path]) -> Path | None:
     """Return the one of some series that the run took in, by its fingerprint; None where it is not among them."""
-    wanted = {one["fingerprint"] for one in result.record["inputs"].values()}
+    fingerprints = {one["fingerprint"] for one in result.record["inputs"].values()}
     for path in series:
         try:
-            if open_volume(path).fingerprint in wanted:
+            if open_volume(path).fingerprint in fingerprints:
                 return path
         except InputError:  # moved away since it was opened
             continue
     return None
 
 
-def told(result: Result, source: Path | None) -> str:
+def whose(result: Result, source: Path | None) -> str:
     """Say whose the written series is."""
     if source is not None:
         return f"patient and study are those of {source.name}"

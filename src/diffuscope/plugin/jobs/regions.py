@@ -67,8 +67,8 @@ def measurement_of(result: Result, viewer: Any, layers: list[Any], *, threshold:
     """
     if not result.complete:
         raise InputError(f"{result.path.name} is incomplete: continue its run first.")
-    asked = next(iter(result.record["inputs"].values()))
-    layer, facts = _vessels(asked, layers, f"to measure {result.path.name}: its vessels are found there")
+    stated = next(iter(result.record["inputs"].values()))
+    layer, facts = _vessels(stated, layers, f"to measure {result.path.name}: its vessels are found there")
     shapes = region_layer(viewer)
     return RegionRequest(
         result=result.path,
@@ -79,13 +79,13 @@ def measurement_of(result: Result, viewer: Any, layers: list[Any], *, threshold:
     )
 
 
-def measure_in(child: Child, stop: threading.Event, *, asked: RegionRequest) -> Generator[Any, None, None]:
+def measure_in(child: Child, stop: threading.Event, *, request: RegionRequest) -> Generator[Any, None, None]:
     """Yield the messages of the measurement; a layer without a file is written to one meanwhile."""
-    path, copy = asked.facts.path, None
+    path, copy = request.facts.path, None
     try:
         if path is None:
             try:
-                path = copy = write_scratch(asked.pixels, name=asked.facts.name, mpp=asked.facts.mpp)
+                path = copy = write_scratch(request.pixels, name=request.facts.name, mpp=request.facts.mpp)
             except InputError as error:
                 yield Failed(str(error))
                 return
@@ -93,21 +93,21 @@ def measure_in(child: Child, stop: threading.Event, *, asked: RegionRequest) -> 
             child,
             "measure",
             stop,
-            result=asked.result,
+            result=request.result,
             vessels=str(path),
             is_copy=copy is not None,
-            regions=asked.regions,
-            threshold=asked.threshold,
+            regions=request.regions,
+            threshold=request.threshold,
         )
     finally:
         if copy is not None:
             shutil.rmtree(copy.parent, ignore_errors=True)
 
 
-def _vessels(asked: dict[str, Any], layers: list[Any], why: str) -> tuple[Any, SlideFacts]:
+def _vessels(stated: dict[str, Any], layers: list[Any], why: str) -> tuple[Any, SlideFacts]:
     """Return the layer of an input by its file, or that of the name which its copy had."""
     for layer in layers:
         facts = slide_facts(layer)
-        if facts.path is None and scratch_name(facts.name) == asked["name"]:
+        if facts.path is None and scratch_name(facts.name) == stated["name"]:
             return layer, facts
-    return find_layer(asked, layers, why)
+    return find_layer(stated, layers, why)

@@ -32,10 +32,10 @@ def request_to_resume(result: Result, layers: list[Any], model: ModelFacts | Non
         The slide is not open.
     """
     inputs, layer = [], None
-    for key, asked in result.record["inputs"].items():
-        found, facts = find_layer(asked, layers, f"to go on with {result.path.name}")
+    for key, stated in result.record["inputs"].items():
+        found, facts = find_layer(stated, layers, f"to go on with {result.path.name}")
         layer = layer or found
-        inputs.append(Given(key=key, facts=facts, channel=asked.get("channel_number")))
+        inputs.append(Given(key=key, facts=facts, channel=stated.get("channel_number")))
     first = next(iter(result.record["inputs"].values()))
     name = result.record["model"]["name"]
     chosen = result.record["parameters"]
@@ -56,12 +56,12 @@ def request_to_resume(result: Result, layers: list[Any], model: ModelFacts | Non
     )
 
 
-def find_layer(asked: dict[str, Any], layers: list[Any], why: str) -> tuple[Any, SlideFacts]:
+def find_layer(stated: dict[str, Any], layers: list[Any], why: str) -> tuple[Any, SlideFacts]:
     """Return the layer of the file of an input, of its channel where one was taken.
 
     Parameters
     ----------
-    asked : dict
+    stated : dict
         What the run record tells of the input.
     layers : list of napari layers
         Among which to look.
@@ -75,7 +75,7 @@ def find_layer(asked: dict[str, Any], layers: list[Any], why: str) -> tuple[Any,
     """
     for layer in layers:
         facts = slide_facts(layer)
-        is_file = facts.path is not None and facts.path.name == asked["name"]
-        if is_file and facts.channel in (None, asked.get("channel_number", facts.channel)):
+        is_file = facts.path is not None and facts.path.name == stated["name"]
+        if is_file and facts.channel in (None, stated.get("channel_number", facts.channel)):
             return layer, facts
-    raise InputError(f"Open {asked['name']} {why}.")
+    raise InputError(f"Open {stated['name']} {why}.")

@@ -170,9 +170,9 @@ class Session:
 
     def _end(self, job: Job) -> None:
         self._close_bar()
-        said = job.on_end(self._value)
+        text = job.on_end(self._value)
         self._job, failure = None, ""
-        ended_early = isinstance(self._outcome, Failed) or not getattr(self._outcome, "complete", said is not None)
+        ended_early = isinstance(self._outcome, Failed) or not getattr(self._outcome, "complete", text is not None)
         self.again = job.again() if ended_early else None
         # late, since whoever waits for an idle dock expects all of the above
         match self._outcome:
@@ -182,7 +182,7 @@ class Session:
                 failure = self._outcome.sentence
                 self.state.fail(failure)
             case None:
-                self.state.end(said if said is not None else job.stopped)
+                self.state.end(text if text is not None else job.stopped)
         self.compute.done(failure=failure)
 
     def _on_abort(self) -> None:

@@ -17,7 +17,7 @@ import diffuscope.api.train
 from diffuscope.engine.events import Event
 from diffuscope.events import Notice, Progress
 from diffuscope.exports.table import find_format
-from diffuscope.plugin.jobs.patient import source_of, told
+from diffuscope.plugin.jobs.patient import source_of, whose
 from diffuscope.plugin.jobs.process import Wishes
 from diffuscope.plugin.layers.compare import Compared, Pair
 from diffuscope.plugin.layers.compare import compare as compared
@@ -97,7 +97,7 @@ def export(
     source = source_of(opened, series) if keeps else None
     events = diffuscope.api.export.export(result, path, layer=layer, overwrite=True, source=source)
     done = yield from _until(cancelled, events)
-    return None if done is None else f"{path} ({told(opened, source)})" if keeps else str(path)
+    return None if done is None else f"{path} ({whose(opened, source)})" if keeps else str(path)
 
 
 def _until(cancelled: Cancelled, events: Generator[Any, None, None]) -> Generator[Progress | Notice, None, Any]:

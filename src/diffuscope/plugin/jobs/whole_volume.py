@@ -41,9 +41,9 @@ def layers_of(result: Result, layers: list[Any], chosen: tuple[Any, ...] = ()) -
     By the name of its file, or the name that a layer without one was given, and by where its voxels lie.
     """
     found = []
-    for asked in result.record["inputs"].values():
+    for stated in result.record["inputs"].values():
         among = [layer for layer in (*chosen, *layers) if layer is not None]
-        found.append(next((layer for layer in among if _is(layer, asked)), None))
+        found.append(next((layer for layer in among if _is(layer, stated)), None))
     return found
 
 
@@ -56,13 +56,13 @@ def open_inputs(result: Result, layers: list[Any], chosen: tuple[Any, ...] = ())
         One of them is not open.
     """
     found = layers_of(result, layers, chosen)
-    for asked, layer in zip(result.record["inputs"].values(), found, strict=True):
+    for stated, layer in zip(result.record["inputs"].values(), found, strict=True):
         if layer is None:
-            raise InputError(f"Open {asked['name']} to go on with {result.path.name}.")
+            raise InputError(f"Open {stated['name']} to go on with {result.path.name}.")
     return found
 
 
-def _is(layer: Any, asked: dict[str, Any]) -> bool:
+def _is(layer: Any, stated: dict[str, Any]) -> bool:
     path, lattice = slide_facts(layer).path, own_metadata(layer).get("lattice")
     name = path.name if path else scratch_name(layer.name, ".nii.gz")
-    return bool(name == asked["name"]) and lattice in (None, asked.get("lattice"))
+    return bool(name == stated["name"]) and lattice in (None, stated.get("lattice"))

@@ -32,7 +32,7 @@ def suggested(result: Result, layer: str) -> Path:
     return free_name(result.path.with_name(stem + formats_of(result, layer)[0].endings[0]))
 
 
-def settled(path: str, chosen: str, offered: tuple[Format, ...], suggestion: Path) -> Path:
+def resolved(path: str, chosen: str, offered: tuple[Format, ...], suggestion: Path) -> Path:
     """Return the file that an answered dialog means.
 
     An ending that the user typed holds. The suggested one, or none, gives way to that of the chosen filter; what the

@@ -28,7 +28,7 @@ class NanoparticleResults(QGroupBox):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Divergence", parent)
         self.decisions: Decisions | None = None
-        self.summary, self.told = small_text(), small_text()
+        self.summary, self.effect = small_text(), small_text()
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, _STEPS)
         self.slider.setToolTip("γ from 0 (never multi-modal) to 1 (always): what it would have decided in this result")
@@ -37,7 +37,7 @@ class NanoparticleResults(QGroupBox):
         self.plot = DivergencePlot()
         layout = QVBoxLayout(self)
         self.exploring = side_by_side(self.slider, self.use)
-        for widget in (self.summary, self.exploring, self.told, self.plot):
+        for widget in (self.summary, self.exploring, self.effect, self.plot):
             layout.addWidget(widget)
         self.slider.valueChanged.connect(self._on_slider)
         self.use.clicked.connect(lambda: self.gamma_wanted.emit(self.gamma))
@@ -57,7 +57,7 @@ class NanoparticleResults(QGroupBox):
             return
         self.summary.setText(summary(decisions))
         self.plot.show_gamma(decisions.gamma)
-        for widget in (self.exploring, self.told):
+        for widget in (self.exploring, self.effect):
             widget.setVisible(decisions.gamma is not None)
         if decisions.gamma is not None:
             with quiet(self.slider):
@@ -71,4 +71,4 @@ class NanoparticleResults(QGroupBox):
     def _show_gamma(self, gamma: float) -> None:
         self.plot.show_gamma(gamma)
         if self.decisions is not None:
-            self.told.setText(what_changes(self.decisions, gamma))
+            self.effect.setText(what_changes(self.decisions, gamma))

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFileDialog, QGroupBox, QPushButton, QVBoxLayout, QWi
 from diffuscope.exports.multiplex import multiplex_port
 from diffuscope.exports.table import ALL, formats_of
 from diffuscope.measurement.table import readable
-from diffuscope.plugin.panels.export_choices import default_layer, file_filter, note, settled, suggested
+from diffuscope.plugin.panels.export_choices import default_layer, file_filter, note, resolved, suggested
 from diffuscope.plugin.widgets.pieces import FiguresTable
 from diffuscope.plugin.widgets.rows import combo, side_by_side, small_text
 from diffuscope.results.result import Result
@@ -86,7 +86,7 @@ class ResultsWidget(QGroupBox):
             self, "Export", str(suggestion), ";;".join(file_filter(form) for form in offered)
         )
         if path:
-            self.export_asked.emit(str(settled(path, chosen, offered, suggestion)), layer)
+            self.export_asked.emit(str(resolved(path, chosen, offered, suggestion)), layer)
 
 
 def _taken(result: Result) -> list[str]:
@@ -96,7 +96,5 @@ def _taken(result: Result) -> list[str]:
 
 
 def _said(result: Result) -> list[str]:
-    """Return scores and texts, as lines."""
-    names = {port.key: port.name for port in result.others}
-    scores = [f"{escape(scored.port.name)}: <b>{escape(scored.summary)}</b>" for scored in result.scores.values()]
-    return scores + [f"{escape(names[key])}: {escape(text)}" for key, text in result.texts.items()]
+    """Return what there is beside images, as lines."""
+    return [f"<b>{escape(name)}</b>: {escape(words)}" for name, words in result.summaries]

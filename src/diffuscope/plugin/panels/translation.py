@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QGroupBox, QPushButton, QVBoxLayout, QWidget
 
 from diffuscope.plugin.layers.links import result_layers_of
-from diffuscope.plugin.panels.translation_view import is_part, told, views, visible
+from diffuscope.plugin.panels.translation_view import description, is_part, views, visible
 from diffuscope.plugin.widgets.rows import combo, fill, quiet, small_text
 from diffuscope.results.result import Result
 
@@ -55,12 +55,12 @@ class TranslationResults(QGroupBox):
         self.support.setVisible("support" in {port.key for port in result.ports})
         with quiet(self.support):
             self.support.setChecked("support" in layers and layers["support"].visible)
-        self.about.setText(told(result))
+        self.about.setText(description(result))
         self.whole.setVisible(result.complete and is_part(result))
 
     def _look(self, _: Any = None) -> None:
         if self._result is None:
             return
-        wanted = visible(self._result, self.view.currentData(), with_support=self.support.isChecked())
+        shown = visible(self._result, self.view.currentData(), with_support=self.support.isChecked())
         for key, layer in result_layers_of(self._viewer, self._result).items():
-            layer.visible = wanted[key]
+            layer.visible = shown[key]

@@ -36,7 +36,7 @@ def is_part(result: Result) -> bool:
     return bool(result.window[3] * result.place.factors[0] < first["shape"][0] - 0.5)
 
 
-def told(result: Result) -> str:
+def description(result: Result) -> str:
     """Say what the images of a result mean, as rich text."""
     texts = []
     keys = {port.key for port in result.ports}

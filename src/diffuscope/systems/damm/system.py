@@ -14,12 +14,12 @@ from torch.nn import functional as F
 from diffuscope.diffusion.epsilon import corrupt, denoise, read_velocity
 from diffuscope.diffusion.samplers import make_sampler
 from diffuscope.diffusion.schedule import linear_schedule
-from diffuscope.networks.autoencoder import Autoencoder
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.systems.base import Estimate, Noise, Tiled
 from diffuscope.systems.damm import outputs
-from diffuscope.systems.damm.config import ENCODER_WIDTHS, LATENT_CHANNELS, DammConfig, Modality
+from diffuscope.systems.damm.config import DammConfig
 from diffuscope.systems.damm.declare import declare
+from diffuscope.systems.damm.latents import Latents
 from diffuscope.systems.damm.loss import absolute_error, divergence_feedback, gated_loss, squared_error
 from diffuscope.systems.damm.network import Encoded, UMMNetwork
 
@@ -48,10 +48,7 @@ class Damm(Tiled):
         # γ of training; a run may set another one.
         self.gamma = config.gamma
         self.network = self._network()
-        modalities = (config.main, *config.auxiliaries, config.output) if config.space == "latent" else ()
-        self.autoencoders = nn.ModuleDict(
-            {one.key: Autoencoder(1, LATENT_CHANNELS[config.size], ENCODER_WIDTHS[config.size]) for one in modalities}
-        )
+        self.autoencoders = Latents(config)
         self.schedule = linear_schedule(config.T)
         alpha_bar = torch.as_tensor(self.schedule.alphas_cumprod, dtype=torch.float32)
         self.register_buffer("alpha_bar", alpha_bar, persistent=False)
@@ -111,7 +108,7 @@ class Damm(Tiled):
             scalars. Of the autoencoders ``loss`` and a term a modality.
         """
         if self.objective == "autoencoder":
-            return self._reconstruction(batch)
+            return self.autoencoders.reconstruction(batch)
         config, alone = self.config, self.objective == "divergence"
         warm = not alone and self._warms_up()
         d, wrong, a = self._evaluated(batch, generator, plain=warm)
@@ -165,7 +162,7 @@ class Damm(Tiled):
                 shown = {}
                 # Previews of a latent model would cost a decoder each; the last estimate is the sample.
                 if config.space == "pixel" or done % settings.steps == 0:
-                    picture = self._picture(clean)
+                    picture = self.autoencoders.decode(config.output, clean)
                     shown = {config.output.key: picture} if k == 0 else {}
                 values = {"divergence": encoded.divergence, "multimodal": multimodal.float()} if self.values else {}
                 yield Estimate(done, total, shown, values)
@@ -194,7 +191,7 @@ class Damm(Tiled):
         config, network = self.config, self.network
         with torch.no_grad():
             main, auxiliary = self._conditions(batch)
-            clean = self._latents(config.output, batch[config.output.key])
+            clean = self.autoencoders.encode(config.output, batch[config.output.key])
         main, auxiliary, clean = (one.repeat_interleave(config.draws, dim=0) for one in (main, auxiliary, clean))
         noisy, noise, time, a = corrupt(clean, self.get_buffer("alpha_bar"), generator)
         encoded = network.encode(noisy, time, *network.conditions(main, auxiliary))
@@ -230,36 +227,12 @@ class Damm(Tiled):
         """Return the absolute error of ε of each example (n,)."""
         return absolute_error(wrong, alpha_bar)
 
-    def _reconstruction(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Mean absolute error of each modality's autoencoder, images in [−1, 1]."""
-        config, terms = self.config, {}
-        for one in (config.main, *config.auxiliaries, config.output):
-            image = normalised(batch[one.key], one)
-            autoencoder = self._autoencoder(one)
-            terms[one.key] = F.l1_loss(autoencoder.decode(autoencoder.encode(image)).float(), image)
-        return {"loss": torch.stack(list(terms.values())).sum(), **terms}
-
     def _conditions(self, images: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Return y_v, and y_n of all auxiliaries, where diffusion takes place; once a tile."""
-        config = self.config
-        main = self._latents(config.main, images[config.main.key])
-        return main, torch.cat([self._latents(one, images[one.key]) for one in config.auxiliaries], dim=1)
-
-    def _latents(self, modality: Modality, image: Tensor) -> Tensor:
-        scaled = normalised(image, modality)
-        return scaled if self.config.space == "pixel" else self._autoencoder(modality).encode(scaled)
-
-    def _picture(self, clean: Tensor) -> Tensor:
-        """Return the output in physical values, float32."""
-        output = self.config.output
-        image = clean if self.config.space == "pixel" else self._autoencoder(output).decode(clean)
-        low, high = output.range
-        return low + (image.float().clamp(-1.0, 1.0) + 1.0) * (0.5 * (high - low))
-
-    def _autoencoder(self, modality: Modality) -> Autoencoder:
-        autoencoder = self.autoencoders[modality.key]
-        assert isinstance(autoencoder, Autoencoder)
-        return autoencoder
+        main, *others = (
+            self.autoencoders.encode(one, images[one.key]) for one in (self.config.main, *self.config.auxiliaries)
+        )
+        return main, torch.cat(others, dim=1)
 
     def _draw(self, noise: Noise, sample: int, step: int) -> Tensor:
         config = self.config
@@ -269,9 +242,3 @@ class Damm(Tiled):
 def _forget_warmth(system: Damm, _keys: object) -> None:
     """Have the number of steps read anew: other weights have been trained for another number."""
     system._warm = None  # noqa: SLF001
-
-
-def normalised(image: Tensor, modality: Modality) -> Tensor:
-    """Return physical values as the networks take them, in [−1, 1], clipped to the modality's range."""
-    low, high = modality.range
-    return ((image - low) * (2.0 / (high - low)) - 1.0).clamp(-1.0, 1.0)
