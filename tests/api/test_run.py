@@ -171,9 +171,11 @@ def test_a_cancelled_run_is_kept_and_says_that_it_is_incomplete(tmp_path, model,
     ):
         if isinstance(event, TileDone):
             done.append(event)
-    assert (event.complete, event.done) == (False, 1)
+    # one that was on its way to the disk may come after it
+    assert 1 <= len(done) < event.tiles
+    assert (event.complete, event.done) == (False, len(done))
     result = open_result(tmp_path / "out")
-    assert (result.complete, result.done, result.table) == (False, 1, [])
+    assert (result.complete, result.done, result.table) == (False, len(done), [])
 
 
 def snapshot(folder: Path) -> dict[str, float]:
@@ -257,9 +259,12 @@ def test_a_disk_that_is_too_small_is_refused_before_and_told_in_words_later(tmp_
 
     def full_at(number: int):
         def write_tiles(self, group):
-            if self.count == number:
-                raise OSError(errno.ENOSPC, "No space left on device")
-            return write(self, group)
+            boxes = []
+            for one in group:  # of which there are several where the disk is slow
+                if self.count == number:
+                    raise OSError(errno.ENOSPC, "No space left on device")
+                boxes += write(self, [one])
+            return boxes
 
         return write_tiles
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 import tifffile
+from patience import SECONDS
 
 from diffuscope.errors import InputError
 from diffuscope.exports import export
@@ -119,7 +120,7 @@ for limit in (2000, 20_000):
 """
     endings = [ending for form in FORMATS if form.module == "itk_volume" for ending in form.endings]
     line = [sys.executable, "-c", code.replace("itk_volume_endings", str(endings)), str(tmp_path)]
-    done = subprocess.run(line, capture_output=True, text=True, check=True, timeout=300).stdout.splitlines()
+    done = subprocess.run(line, capture_output=True, text=True, check=True, timeout=SECONDS).stdout.splitlines()
     told = [line for line in done if line.startswith("InputError the disk is full: ")]
     wrote = [f"20000{ending}" for ending in endings]
     assert len(told) == len(endings)

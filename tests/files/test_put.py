@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import SECONDS
 
 from diffuscope.errors import InputError
 from diffuscope.files import durable, put
@@ -229,7 +230,7 @@ def test_a_folder_that_may_only_be_read(tmp_path: Path) -> None:
             "except Exception as error: print(type(error).__name__, error)"
         )
         line = [sys.executable, "-c", code, str(folder / "out")]
-        done = subprocess.run(line, capture_output=True, text=True, check=True, timeout=120)
+        done = subprocess.run(line, capture_output=True, text=True, check=True, timeout=SECONDS)
         assert done.stdout.startswith(f"InputError {folder / 'out'} could not be written (Permission denied)")
     finally:
         folder.rmdir()
@@ -258,6 +259,6 @@ def test_a_file_that_is_too_large_is_told_also_where_the_library_hides_why(tmp_p
         "except Exception as error: print(type(error).__name__, error)"
     )
     line = [sys.executable, "-c", code, str(tmp_path / "out")]
-    done = subprocess.run(line, capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(line, capture_output=True, text=True, check=True, timeout=SECONDS)
     assert done.stdout.startswith("InputError the disk is full: ")
     assert not list(tmp_path.iterdir())

@@ -35,6 +35,7 @@ def test_a_bend_is_found_to_less_than_two_micrometres(bent_pair, found_bent):
     assert max(found_bent.settings["control_point_spacing_um"]) < 200
 
 
+@pytest.mark.slow
 def test_the_transform_is_the_same_whatever_the_threads(bent_pair, found_bent):
     threads = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
 import sys
 from dataclasses import replace
 from functools import partial
@@ -247,6 +248,34 @@ def test_a_round_that_ended_and_is_damaged_is_said(whole, cohort: Path, tmp_path
     (tmp_path / "mine.training" / "1-branches" / WEIGHTS).write_bytes(b"none")
     with pytest.raises(InputError, match="is damaged: begin again with --overwrite"):
         list(train(two_rounds(cohort), tmp_path / "mine", threads=1, resume=True))
+
+
+@pytest.mark.slow
+def test_two_processes_go_from_round_to_round_with_the_same_weights(cohort: Path, tmp_path: Path):
+    """DDP on two CPU processes: none may wait for the other, or begin the second round from other weights."""
+    script = tmp_path / "ddp.py"
+    script.write_text(f"""
+import os, torch
+from pathlib import Path
+from diffuscope.training.prepare import prepare
+from diffuscope.training.recipe import load_recipe
+from diffuscope.training.rounds import train_rounds
+torch.set_num_threads(1)
+rounds = prepare(load_recipe({str(two_rounds(cohort))!r}), Path({str(cohort)!r}))
+folder, cpu = Path({str(tmp_path)!r}), torch.device("cpu")
+last, done = train_rounds(rounds, folder=folder, device=cpu, precision="fp32", devices=2)
+assert done.complete and last is rounds[1]
+torch.save(last.start.system.state_dict(), folder / f"rank-{{os.environ['LOCAL_RANK']}}.pt")
+""")
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    one, other = (torch.load(tmp_path / f"rank-{rank}.pt", weights_only=True) for rank in (0, 1))
+    first = load_file(tmp_path / "1-branches" / WEIGHTS)
+    for key, value in one.items():
+        torch.testing.assert_close(value, other[key])
+        moves = key.startswith(("network.attention.uncertainty", "network.attention.source_norm"))
+        assert moves or torch.equal(value, first[key].to(value.dtype))
+    assert not torch.equal(one["network.attention.uncertainty.weight"], first["network.attention.uncertainty.weight"])
 
 
 # --- learned masks --------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -73,6 +73,15 @@ class Estimate:
     steps: int
     clean: Mapping[str, Tensor]
     values: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+@runtime_checkable
+class DrawsMasks(Protocol):
+    """A system that helps another one to train: it draws the masks that the other learns."""
+
+    def draw(self, ihc: Tensor) -> Tensor:
+        """Return the masks (n, 1, h, w) in {0, 1}, float32, of IHCs (n, 3, h, w) in [0, 255]."""
+        ...
 
 
 class System(Trainable):

@@ -1,4 +1,4 @@
-"""Work that calls back, as a generator of what it tells: the work has a thread of its own."""
+"""Work that calls back, as a generator of what it reports: the work has a thread of its own."""
 
 from __future__ import annotations
 

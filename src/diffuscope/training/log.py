@@ -1,4 +1,4 @@
-"""What training tells while it runs: a table, TensorBoard, events."""
+"""What training reports while it runs: a table, TensorBoard, events."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PACE = 0.5
 
 
 class Log(Callback):
-    """Writes log.csv, hands means to TensorBoard, tells events, draws the validation pictures.
+    """Writes log.csv, hands means to TensorBoard, reports events, draws the validation pictures.
 
     The table has a line every `every` steps with the means since the line before, and one a validation. A resumed
     training goes on with the table as it was at the step that is resumed from.

@@ -9,7 +9,7 @@ from typing import Any
 _RESTAINING = ("stain", "stains", "sources", "positive_share", "phantoms", "phantom_weight")
 
 # What the mask network's configuration has in common with StainDiffuser's, and how it was trained.
-_MASKS = ("stain", "mpp", "patch", "dab_threshold")
+_MASKS = ("stain", "mpp", "patch")
 _LEARNING = {"steps": 400, "learning_rate": 2e-3, "warmup": 0, "ema": 0.98, "validations": 1, "keep": "last"}
 
 

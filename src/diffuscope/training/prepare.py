@@ -10,7 +10,7 @@ from torch import Tensor
 
 from diffuscope.errors import InputError
 from diffuscope.simulation.restaining.sources import Pair, Restaining
-from diffuscope.systems.cellmasks.system import CellMasks
+from diffuscope.systems.base import DrawsMasks
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.model import Start, make_data, make_starts
 from diffuscope.training.plan import Planned, plan_rounds
@@ -74,7 +74,7 @@ def prepare(recipe: Recipe, folder: Path) -> tuple[Prepared, ...]:
         draw = None
         if planned.masks:
             helper = made[planned.masks].start.system
-            if not isinstance(helper, CellMasks):
+            if not isinstance(helper, DrawsMasks):
                 raise InputError(f"the round {planned.masks} draws no masks: give it system: cell-masks.")
             if isinstance(planned.data, Restaining) and planned.data.stains:
                 raise InputError("masks are learned for one stain, and a system of several has no use for them.")

@@ -176,10 +176,6 @@ def fit(
     return Fitted(complete=keep.finished, step=step, kept=kept, first=trainer.is_global_zero)
 
 
-def _notice(report: Callable[[TrainingEvent], None], sentence: str) -> None:
-    report(Notice(sentence))
-
-
 def _options(device: torch.device, precision: str, devices: int | None, folder: Path) -> dict[str, Any]:
     """Return what every `pl.Trainer` here is made with."""
     cuda = device.type == "cuda"

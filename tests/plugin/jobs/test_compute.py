@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,6 +82,19 @@ def test_all_docks_of_a_viewer_share_one_process_and_none_starts_it(make_napari_
     assert compute_of(make_napari_viewer()) is not compute_of(viewer)
 
 
+def test_docks_and_their_list_of_models_need_no_torch():
+    code = (
+        "import sys\n"
+        "from diffuscope.plugin.docks import evaluate, nanoparticle, register, run, train, translation\n"
+        "from diffuscope.plugin.jobs.run_session import known_models\n"
+        "assert 'stain-cd3-demo' in [model.name for model in known_models()]\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    environment = os.environ | {"QT_QPA_PLATFORM": "offscreen"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 class At:
     """Two docks at a viewer with a slide, whose runs need no network."""
 
@@ -112,7 +128,7 @@ class At:
 
 @pytest.fixture
 def at(make_napari_viewer: Callable[..., Any], qtbot: Any, tmp_path: Path) -> At:
-    return At(make_napari_viewer(show=True), qtbot, tmp_path)
+    return At(make_napari_viewer(), qtbot, tmp_path)
 
 
 @pytest.mark.gui
@@ -121,13 +137,13 @@ def test_a_dock_waits_for_another_and_shows_for_what(at: At):
     at.until(lambda: at.stain.session.state.phase == "running")
     at.count(3)
     state, jobs = at.train.session.state, at.train.jobs
-    assert state.phase == "waiting" and jobs.run.text() == "Add to queue" and not jobs.cancel.isVisible()
+    assert state.phase == "waiting" and jobs.run.text() == "Add to queue" and not jobs.cancel.isVisibleTo(at.train)
     assert jobs.elsewhere.text() == "At work for another dock: CMU-1-Small-Region.svs · endless · all tissue"
     assert [dock.jobs.list.item(0, 0).text() for dock in (at.train, at.stain)] == ["count", "count"]
     pid = at.child.pid
     at.stain.cancel.click()
     at.until(lambda: state.is_idle)
-    assert (state.message, at.child.pid) == ("counted", pid) and not jobs.elsewhere.isVisible()
+    assert (state.message, at.child.pid) == ("counted", pid) and not jobs.elsewhere.isVisibleTo(at.train)
     assert at.stain.session.state.message.startswith("Cancelled after")
 
 

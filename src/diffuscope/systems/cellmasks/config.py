@@ -16,8 +16,6 @@ class CellMasksConfig(BaseModel):
         µm per pixel of training and of running.
     patch : int
         Side of a training patch, px.
-    dab_threshold : float
-        DAB optical density from which a pixel counts as positive in the masks that it learns from, OD.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -25,4 +23,3 @@ class CellMasksConfig(BaseModel):
     stain: str
     mpp: float = Field(default=0.5, gt=0.0)
     patch: int = Field(default=128, ge=16, multiple_of=8)
-    dab_threshold: float = Field(default=0.15, gt=0.0)

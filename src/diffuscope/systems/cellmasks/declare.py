@@ -34,5 +34,4 @@ def declare(config: CellMasksConfig) -> Declaration:
         tile=272,
         overlap=16,
         patch=config.patch,
-        measures={"dab_threshold": config.dab_threshold},
     )

@@ -21,7 +21,7 @@ def with_targets(data: TrainingData, system: System, draw: Callable[[Tensor], Te
     system : System
         What is trained.
     draw : callable, optional
-        Draws masks of IHCs (see `diffuscope.systems.cellmasks.system.CellMasks.draw`) that take the place of those
+        Draws masks of IHCs (see `diffuscope.systems.base.DrawsMasks`) that take the place of those
         there are.
     """
     if draw is not None:
