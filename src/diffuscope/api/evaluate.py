@@ -30,7 +30,7 @@ from diffuscope.jobs.compute import ComputeRequest
 from diffuscope.jobs.prepare import prepare
 from diffuscope.jobs.provenance import evaluation_command, make_evaluation_record
 from diffuscope.jobs.resume import check_resumed
-from diffuscope.jobs.settings import choose_settings, pick
+from diffuscope.jobs.settings import choose_settings
 from diffuscope.model.folder import Model, load_model
 from diffuscope.results.result import open_result
 from diffuscope.tiling.region import Region
@@ -128,9 +128,7 @@ def evaluate(
         extractor = InceptionFeatures(inception) if inception is not None else RandomConvFeatures()
     judge = Judge(loaded.system.input_rasters, main, stain_threshold(loaded.system), extractor)
     if pictures is None:  # before a report in the way goes
-        quality = settings.quality or next(iter(loaded.system.presets))
-        quality = pick(quality, tuple(loaded.system.presets), "quality")
-        choose_settings(loaded.system, quality, settings.sampler, settings.steps, settings.samples)
+        choose_settings(loaded.system, settings.quality, settings.sampler, settings.steps, settings.samples)
     given = {"predictions": predictions, "against": against, "inception": inception}
     return _evaluate(
         _Work(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from diffuscope.jobs.masks import MaskInput, open_masks
 from diffuscope.jobs.provenance import command_line, make_record
 from diffuscope.jobs.resume import begun_ranges, begun_record, begun_stains, check_resumed, version_notice
 from diffuscope.jobs.room import check_room
-from diffuscope.jobs.settings import choose_settings, pick
+from diffuscope.jobs.settings import SampleRequest, choose_quality, choose_settings, stated
 from diffuscope.jobs.worker import RemoteWork
 from diffuscope.model.find import model_info
 from diffuscope.model.folder import Model, load_model
@@ -150,19 +150,14 @@ def prepare(
     *,
     region: Region | str | None,
     mpp: float | None,
-    quality: str | None,
-    sampler: str | None,
-    steps: int | None,
-    samples: int | None,
     seed: int,
     request: ComputeRequest,
     overwrite: bool,
     resume: bool,
-    options: Mapping[str, float] | None = None,
     slices: str | None = None,
     ranges: Mapping[str, Values] | None = None,
     normalise: bool = True,
-    want: Sequence[str] = (),
+    **sample: Unpack[SampleRequest],
 ) -> Job:
     """Check and open everything (parameters as in `diffuscope.api.run.run`).
 
@@ -171,6 +166,7 @@ def prepare(
     InputError
         One sentence on the first thing that cannot be used.
     """
+    want = sample.get("want", ())
     info = model_info(model)
     images, given = split_source(source, info.declared, info.name, want)
     read = [*paths_of(images), *(Path(one) for one in given.masks.values())]
@@ -182,8 +178,7 @@ def prepare(
         raise InputError(f"the seed must not be negative, got {seed}.")
     loaded = load_model(model)
     system = loaded.system
-    quality = pick(quality, tuple(system.presets), "quality") if quality else next(iter(system.presets))
-    settings = choose_settings(system, quality, sampler, steps, samples, options, want)
+    settings = choose_settings(system, **sample)
 
     ranges = dict(ranges or {})
     check_ranges(ranges, system.input_rasters)
@@ -204,7 +199,7 @@ def prepare(
 
     own = dict.fromkeys(notice for one in inputs for notice in one.scan.notices)
     notices = (*own, *input_notices(inputs, ranges, normalise=normalise), *extent.notices)
-    chosen = {"sampler": settings.sampler, "steps": settings.steps, "samples": settings.samples, "seed": seed}
+    chosen = {**stated(settings), "seed": seed}
     # What the machine would choose by itself is spelt out: another machine must not choose otherwise.
     flags = {**chosen, **asdict(compute), "device": compute.device.partition(":")[0]}
     named, flags_of_inputs = command_inputs(inputs, alone=not (given.flags or masks))
@@ -215,7 +210,7 @@ def prepare(
         | given.to_json(),
         parameters={
             **chosen,
-            "quality": quality,
+            "quality": choose_quality(system, sample.get("quality")),
             "region": str(region) if region else None,
             "tile": plan.tile,
             "overlap": plan.overlap,
