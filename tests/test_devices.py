@@ -130,7 +130,7 @@ def test_bf16_only_where_the_processor_computes_it(monkeypatch, has: dict[str, b
 _FAULTS = """
 import resource, torch
 from diffuscope.jobs import compute as where
-from diffuscope.devices import kept_memory
+from diffuscope.devices import reused_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -140,7 +140,7 @@ def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 given_back = faults()
-with kept_memory():
+with reused_memory():
     faults()
     kept = faults()
 print(given_back, kept, faults())

@@ -20,7 +20,7 @@ import torch
 
 from benchmarks.shared.figures import Goal
 from diffuscope import DEMO_MODEL, DEMO_SLIDE, load_model, run
-from diffuscope.devices import kept_memory, pick_device, pick_precision, threads
+from diffuscope.devices import pick_device, pick_precision, reused_memory, threads
 from diffuscope.engine.compute import autocast
 from diffuscope.engine.events import Finished, Started
 from diffuscope.jobs.compute import LANES
@@ -36,7 +36,7 @@ ROUNDS = 3
 GOALS = {"ratio": Goal(low=0.95)}
 
 
-@kept_memory()
+@reused_memory()
 def bare(system: System, tiles: int, batch: int) -> float:
     """Return the seconds that the loop over the network takes for so many tiles."""
     device = pick_device()

@@ -65,7 +65,7 @@ def bare_loop(*, compiled: bool) -> Figures:
     system = load_model(DEMO_MODEL, "cuda").system
     kind = "compiled" if compiled else "plain"
     if compiled:
-        compile_parts(system.compiled_parts(), tell=say)
+        compile_parts(system.compiled_parts(), report=say)
     for batch in BATCHES:
         start = clock()
         efficiency.bare(system, batch, batch)
@@ -83,7 +83,7 @@ def bare_recorded() -> Figures:
     settings, shape = next(iter(system.presets.values())), (system.tile, system.tile)
     image = {"he": np.random.default_rng(0).integers(0, 255, (*shape, 3), np.uint8)}
     for batch in BATCHES:
-        sampler = RecordedSampling(system, shape, settings, 0, batch, device, tell=say)
+        sampler = RecordedSampling(system, shape, settings, 0, batch, device, report=say)
         tiles = tuple(Tile((0, i), (0, 256 * i)) for i in range(batch))
         loaded = Loaded(tiles, (image,) * batch, ())
         stacked = loaded.stacked(batch, pinned=True)

@@ -173,7 +173,7 @@ def network_times() -> dict[str, float]:
     figures["fused_ms"] = milliseconds(evaluate)
     figures["graph_ms"] = milliseconds(graphed(evaluate))
     told: list[str] = []
-    compile_parts([network], tell=told.append)
+    compile_parts([network], report=told.append)
     start = time.perf_counter()
     evaluate()
     torch.cuda.synchronize()

@@ -6,7 +6,7 @@ from file to result on disk. ``speedup_same_windows``: MONAI is given the engine
 ``speedup_per_window`` is the same by window, since the engine leaves out those without tissue.
 ``speedup_monais_windows``: the engine is given MONAI's windows and batch, and MONAI bf16 and channels_last: small
 windows are where the engine's own work (noise at every step, blending, results that survive a kill) weighs most.
-``speedup_same_memory`` gives MONAI the engine's rule for freed memory besides (`diffuscope.devices.kept_memory`).
+``speedup_same_memory`` gives MONAI the engine's rule for freed memory besides (`diffuscope.devices.reused_memory`).
 Each of MONAI's runs has a process of its own, after one batch to warm up. ``speedup_ancestral``: all T steps over the
 default ones on one tile; that the default costs no quality is measured by ``python -m benchmarks steps``.
 """
@@ -31,7 +31,7 @@ from benchmarks.shared.borders import border_ratio, texture_ratio
 from benchmarks.shared.figures import Goal
 from benchmarks.shared.slide import lesson, sample
 from diffuscope import DEMO_MODEL, DEMO_SLIDE, load_model, open_result, run
-from diffuscope.devices import kept_memory, threads
+from diffuscope.devices import reused_memory, threads
 from diffuscope.engine.compute import LocalCompute, autocast
 from diffuscope.engine.tiles import run_tiles
 from diffuscope.jobs.compute import LANES
@@ -93,7 +93,7 @@ def monai_seconds(window: int, overlap: int, batch: int, precision: str, keep: b
 
     image = torch.from_numpy(he.astype(np.float32) / 127.5 - 1.0).permute(2, 0, 1)[None]
     inferer = SlidingWindowInferer(window, sw_batch_size=batch, overlap=overlap / window, mode="gaussian")
-    with kept_memory() if keep else nullcontext():
+    with reused_memory() if keep else nullcontext():
         predict(image[..., :window, :window].expand(batch, -1, -1, -1))
         start = time.perf_counter()
         inferer(image, predict)
@@ -128,7 +128,7 @@ def engine_seconds(he: np.ndarray) -> tuple[float, int]:
         system=system, read=read, plan=plan, settings=settings, seed=0, batch=BATCH, device=CPU, precision="bf16",
         lanes=LANES,
     )  # fmt: skip
-    with kept_memory(), threads(max(torch.get_num_threads() // LANES, 1)), tempfile.TemporaryDirectory() as folder:
+    with reused_memory(), threads(max(torch.get_num_threads() // LANES, 1)), tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         canvas = Canvas(Path(folder) / "out.ome.zarr", plan=plan, ports=system.outputs, mpp=0.5, record={})
         for _ in run_tiles(compute, canvas):

@@ -94,7 +94,7 @@ def bare(recipe: Recipe, data: TrainingData, device: torch.device) -> float:
     """Return steps a second of a loop of plain PyTorch over the compiled network."""
     fast = pick_precision(device) == "bf16"
     system = make_starts(recipe)[-1].system.to(device=device, memory_format=torch.channels_last).train()
-    compile_parts(system.compiled_parts(), tell=print)
+    compile_parts(system.compiled_parts(), report=print)
     parameters = [p for p in system.parameters() if p.requires_grad]
     average = [p.detach().clone() for p in parameters]
     optimiser = torch.optim.AdamW(parameters, lr=1e-4, fused=True)
@@ -127,7 +127,7 @@ def trainer(recipe: Recipe, data: TrainingData, device: torch.device) -> tuple[f
     told: list[StepDone] = []
 
     def tell(event: object) -> None:
-        # Told after the device has done the step.
+        # Reports after the device has done the step.
         if isinstance(event, StepDone) and event.step > WARM:
             told.append(event)
 

@@ -165,7 +165,7 @@ def flushed_denormals() -> Generator[None, None, None]:
 
 
 @contextmanager
-def kept_memory() -> Generator[None, None, None]:
+def reused_memory() -> Generator[None, None, None]:
     """Keep in this process what tensors free, for as long as the context lasts (glibc; elsewhere nothing is done).
 
     Results of some MB are otherwise given back to the system after every operation, and each page of the next one

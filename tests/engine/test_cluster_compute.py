@@ -50,7 +50,7 @@ def cluster() -> Iterator[object]:
 
 @pytest.fixture
 def queue() -> TileQueue:
-    return TileQueue(PLAN, np.zeros_like(PLAN.wanted))
+    return TileQueue(PLAN, np.zeros_like(PLAN.selected))
 
 
 def test_a_batch_too_large_is_halved_once_however_many_failed_with_it(cluster, queue):

@@ -122,7 +122,7 @@ def test_several_readers_change_no_bit_and_lose_no_order(tmp_path, slide, make_t
 def test_what_is_said_on_the_way_is_a_notice(tmp_path, slide, make_toy, run):
     plan = make_plan(shape=(56, 80), **GRID)
     said = deque(["The network could not be compiled."])
-    events = run(make_toy(), slide[:56, :80], plan, tmp_path / "out", said=said)
+    events = run(make_toy(), slide[:56, :80], plan, tmp_path / "out", messages=said)
     assert [event.sentence for event in events if isinstance(event, Notice)] == ["The network could not be compiled."]
 
 

@@ -31,7 +31,7 @@ tissues = st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(0, 99)).ma
 def test_every_tile_that_is_not_done_comes_once(tissue, batch, focus):
     tissue[0, 0] = True
     plan = plan_of(tissue)
-    done = plan.wanted & (np.random.default_rng(1).random(plan.wanted.shape) < 0.3)
+    done = plan.selected & (np.random.default_rng(1).random(plan.selected.shape) < 0.3)
     queue = TileQueue(plan, done, lambda: focus)
     taken = []
     while group := queue.take(batch):
@@ -47,7 +47,7 @@ def test_every_tile_that_is_not_done_comes_once(tissue, batch, focus):
 def test_the_nearest_to_the_focus_comes_first_and_the_focus_may_move():
     plan = plan_of(np.ones((9, 9), bool), factor=2.0)
     look = [(4.5 * 48, 4.5 * 48)]
-    queue = TileQueue(plan, np.zeros_like(plan.wanted), lambda: look[0])
+    queue = TileQueue(plan, np.zeros_like(plan.selected), lambda: look[0])
     assert [t.index for t in queue.take(1)] == [(4, 4)]
     look[0] = (0.0, 9 * 48.0)
     assert [t.index for t in queue.take(1)] == [(0, 8)]
@@ -63,7 +63,7 @@ def test_the_nearest_to_the_focus_comes_first_and_the_focus_may_move():
 
 def test_tiles_that_are_put_back_come_again():
     plan = plan_of(np.ones((3, 3), bool))
-    queue = TileQueue(plan, np.zeros_like(plan.wanted))
+    queue = TileQueue(plan, np.zeros_like(plan.selected))
     first = queue.take(4)
     queue.put_back(first[1:])
     assert queue.take(3) == first[1:]

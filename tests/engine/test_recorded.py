@@ -93,7 +93,7 @@ def drain(steps):
 
 def test_replayed_batches_are_those_that_are_sampled_one_by_one(telling):
     settings = telling.presets["fast"]
-    sampler = RecordedSampling(telling, (32, 32), settings, 3, 4, CPU, tell=print)
+    sampler = RecordedSampling(telling, (32, 32), settings, 3, 4, CPU, report=print)
     for number, loaded in enumerate([*batches(4, 4), *batches(1, 3)]):  # the last one is padded
         found, seen = drain(sampler.sample(loaded, loaded.stacked(4)))
         expected, steps = drain(sample_tiles(telling, loaded, (32, 32), settings, 3, 4, CPU))
@@ -138,7 +138,7 @@ def test_what_says_that_it_is_recordable_never_looks_at_what_comes_out(monkeypat
 
 def test_outputs_of_a_batch_stay_when_the_next_is_replayed(make_toy):
     toy = make_toy()
-    sampler = RecordedSampling(toy, (32, 32), toy.presets["fast"], 3, 2, CPU, tell=print)
+    sampler = RecordedSampling(toy, (32, 32), toy.presets["fast"], 3, 2, CPU, report=print)
     found = [drain(sampler.sample(loaded, loaded.stacked(2)))[0]["ihc"] for loaded in batches(4, 2)]
     kept = [value.clone() for value in found]
     drain(sampler.sample(batches(1, 2)[0], batches(1, 2)[0].stacked(2)))
@@ -148,7 +148,7 @@ def test_outputs_of_a_batch_stay_when_the_next_is_replayed(make_toy):
 
 def test_a_batch_that_was_dropped_while_it_was_recorded_is_recorded_anew(make_toy):
     toy = make_toy()
-    sampler = RecordedSampling(toy, (32, 32), toy.presets["fast"], 3, 2, CPU, tell=print)
+    sampler = RecordedSampling(toy, (32, 32), toy.presets["fast"], 3, 2, CPU, report=print)
     first, second, third = batches(3, 2)
     drain(sampler.sample(first, first.stacked(2)))
     steps = sampler.sample(second, second.stacked(2))
@@ -164,7 +164,7 @@ def test_a_batch_that_was_dropped_while_it_was_recorded_is_recorded_anew(make_to
 def test_many_evaluations_are_not_recorded(make_toy, monkeypatch):
     monkeypatch.setattr(recorded, "MOST", 2)
     toy = make_toy()
-    sampler = RecordedSampling(toy, (32, 32), toy.presets["fast"], 3, 2, CPU, tell=print)
+    sampler = RecordedSampling(toy, (32, 32), toy.presets["fast"], 3, 2, CPU, report=print)
     for loaded in batches(3, 2):
         drain(sampler.sample(loaded, loaded.stacked(2)))
     assert Graph.made == 0
@@ -175,7 +175,7 @@ def test_what_cannot_be_recorded_is_sampled_plainly_and_told_once(telling, monke
         raise RuntimeError("operation not permitted when stream is capturing")
 
     settings, told = telling.presets["fast"], []
-    sampler = RecordedSampling(telling, (32, 32), settings, 3, 4, CPU, tell=told.append)
+    sampler = RecordedSampling(telling, (32, 32), settings, 3, 4, CPU, report=told.append)
     for number, loaded in enumerate(batches(4, 4)):
         if number == 1:
             # The first batch is never recorded, and of the second its first evaluation still is.

@@ -15,7 +15,7 @@ import zarr
 
 from diffuscope.engine.batch import load, sample_tiles
 from diffuscope.engine.cluster import Answer, ClusterCompute
-from diffuscope.engine.fetch import Told
+from diffuscope.engine.fetch import Reports
 from diffuscope.engine.tiles import run_tiles
 from diffuscope.ports.numbers import Value
 from diffuscope.results.canvas import Canvas
@@ -58,9 +58,9 @@ def test_every_tile_and_step_is_there(tmp_path, telling, run, slide, batch, lane
         part = slide[tile.y : tile.y + 32, tile.x : tile.x + 32]
         window[: part.shape[0], : part.shape[1]] = part
         mean[tile.index] = window.mean()
-    for index in np.ndindex(PLAN.wanted.shape):
+    for index in np.ndindex(PLAN.selected.shape):
         row = found.arrays["mean"][index]
-        if not PLAN.wanted[index]:
+        if not PLAN.selected[index]:
             assert np.isnan(row).all()
             continue
         own = mean[tuple(i + first for i, first in zip(index, PLAN.first, strict=True))]
@@ -200,12 +200,12 @@ class Work:
             window[: part.shape[0], : part.shape[1]] = part
             return {"he": window}
 
-        loaded, told = load(read, tiles), Told()
+        loaded, told = load(read, tiles), Reports()
         preset = self.system.presets["fast"]
         steps = sample_tiles(self.system, loaded, (32, 32), preset, 3, self.batch, torch.device("cpu"))
         while True:
             try:
-                told.hear(next(steps))
+                told.take(next(steps))
             except StopIteration as end:
                 return Answer(told.finished(loaded.tiles, end.value))
 

@@ -34,7 +34,7 @@ def test_without_a_compiler_the_network_runs_plain_and_that_is_told_once(unet, t
     # Nothing of an earlier run may be taken from disk.
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     with inductor_config.patch({"cpp.cxx": (str(tmp_path / "no-compiler"),), "force_disable_caches": True}):
-        compile_parts([unet, other], tell=told.append)
+        compile_parts([unet, other], report=told.append)
         found = [evaluated(one) for one in (unet, other, unet)]
     assert all(torch.equal(one, expected) for one in found)
     assert len(told) == 1 and "could not be compiled" in told[0]
@@ -44,7 +44,7 @@ def test_without_a_compiler_the_network_runs_plain_and_that_is_told_once(unet, t
 def test_a_compiled_network_agrees_and_keeps_its_names(unet):
     pytest.importorskip("torch._inductor.cpp_builder").get_cpp_compiler()
     expected, names, told = evaluated(unet), list(unet.state_dict()), []
-    compile_parts([unet], tell=told.append)
+    compile_parts([unet], report=told.append)
     torch.testing.assert_close(evaluated(unet), expected, rtol=1e-4, atol=1e-5)
     assert not told
     assert list(unet.state_dict()) == names
@@ -65,6 +65,6 @@ def test_one_network_after_the_other_is_compiled_and_not_only_the_first_eight(un
     expected = evaluated(unet) + 1
     for _ in range(12):
         network = deepcopy(unet)
-        compile_parts([network], tell=print)
+        compile_parts([network], report=print)
         assert torch.equal(evaluated(network), expected)
     assert len(compiled) == 1

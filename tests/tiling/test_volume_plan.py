@@ -74,7 +74,7 @@ def test_every_voxel_of_the_window_is_covered_by_all_its_grid_tiles(volume):
     np.testing.assert_array_equal(times, outer(lines))
     assert times.min() >= 1
     assert times.max() <= 8
-    assert plan.count == len(list(plan.tiles())) == plan.wanted.size
+    assert plan.count == len(list(plan.tiles())) == plan.selected.size
 
 
 @settings(max_examples=60)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from diffuscope.devices import kept_memory
+from diffuscope.devices import reused_memory
 from diffuscope.devices import threads as limit_threads
 from diffuscope.engine.case import CaseCompute
 from diffuscope.engine.cluster import ClusterCompute, connect
@@ -185,7 +185,7 @@ def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Ev
         with (
             full_disk_in_words(job.out, resume=True),
             limit_threads(job.compute.threads),
-            kept_memory(),
+            reused_memory(),
             _each(job.io_threads) as each,
             _compute(job, cancelled) as compute,
         ):
@@ -248,10 +248,10 @@ def _compute(job: Job, cancelled: Callable[[], bool]) -> Iterator[Compute]:
         return
     first, *others = computing_devices(job.request, job.compute)
     copies = [(copy.deepcopy(job.model.tiled).to(device), device) for device in others]
-    said: deque[str] = deque()
+    messages: deque[str] = deque()
     if job.compute.compile == "on":
         for system in (job.model.system, *(system for system, _ in copies)):
-            compile_parts(system.compiled_parts(), tell=said.append)
+            compile_parts(system.compiled_parts(), report=messages.append)
     yield LocalCompute(
         system=job.model.tiled,
         read=job.read,
@@ -264,7 +264,7 @@ def _compute(job: Job, cancelled: Callable[[], bool]) -> Iterator[Compute]:
         lanes=job.lanes,
         others=tuple(copies),
         readers=job.io_threads,
-        said=said,
+        messages=messages,
         cancelled=cancelled,
     )
 

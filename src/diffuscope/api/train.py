@@ -14,7 +14,7 @@ from time import monotonic
 
 import torch
 
-from diffuscope.devices import kept_memory, pick_device
+from diffuscope.devices import pick_device, reused_memory
 from diffuscope.devices import threads as limit_threads
 from diffuscope.errors import InputError
 from diffuscope.evaluation.metrics.paired import psnr, ssim
@@ -184,7 +184,7 @@ def _work(work: Work, report: Callable[[TrainingEvent], None], cancelled: Callab
         with in_place_of(work.folder, replace=work.begun == "replaced") as part:
             part.mkdir()
             (part / RECIPE).write_text(json.dumps(stated(work.recipe), indent=1), encoding="utf-8")
-    with full_disk_in_words(work.folder, resume=True), limit_threads(work.threads), kept_memory():
+    with full_disk_in_words(work.folder, resume=True), limit_threads(work.threads), reused_memory():
         last, done = train_rounds(
             work.rounds,
             folder=work.folder,

@@ -22,7 +22,7 @@ from torch import Tensor
 from diffuscope.devices import is_out_of_memory
 from diffuscope.engine.batch import Loaded, Read, Sampling, Unread, load, sample_tiles
 from diffuscope.engine.events import Preview
-from diffuscope.engine.fetch import Fetch, Pace, Told, fetch_preview
+from diffuscope.engine.fetch import Fetch, Pace, Reports, fetch_preview
 from diffuscope.engine.lanes import side_by_side
 from diffuscope.engine.queue import TileQueue
 from diffuscope.engine.recorded import RecordedSampling
@@ -73,7 +73,7 @@ class LocalCompute:
         Copies of the system on further devices, each of which computes in a lane of its own.
     readers : int
         Threads that read, and decode, tiles.
-    said : deque of str
+    messages : deque of str
         Sentences for the user, put there by whatever runs in the lanes.
     precision : {"fp32", "bf16"}
         bf16: the network's evaluations run under autocast.
@@ -92,7 +92,7 @@ class LocalCompute:
     lanes: int = 1
     others: tuple[tuple[Tiled, torch.device], ...] = ()
     readers: int = 1
-    said: deque[str] = field(default_factory=deque)
+    messages: deque[str] = field(default_factory=deque)
     cancelled: Callable[[], bool] = lambda: False
 
     def __call__(self, queue: TileQueue) -> Generator[Preview | Computed | Unread | Halved | Notice | None, None, None]:
@@ -139,7 +139,7 @@ class LocalCompute:
         under_way: deque[Fetch[Computed]] = deque()
         begin = self._begin(system, device)
         with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
-            while not stop.said and (taken := supply.take()) is not None:
+            while not stop.ended and (taken := supply.take()) is not None:
                 try:
                     loaded, stacked = taken.loading.result()
                     yield from loaded.unread
@@ -179,7 +179,7 @@ class LocalCompute:
         When cancelled it is dropped.
         """
         first, main, shown = loaded.tiles[0], system.output_rasters[0], 0.0
-        told, pace = Told(), Pace(device)
+        told, pace = Reports(), Pace(device)
         preview: Fetch[Preview] | None = None
         with closing(steps):
             while not stop():
@@ -190,9 +190,9 @@ class LocalCompute:
                     while under_way and (len(under_way) > pace.behind or under_way[0].is_there()):
                         yield from under_way.popleft().wait()
                     return
-                told.hear(estimate)
-                while self.said:
-                    yield Notice(self.said.popleft())
+                told.take(estimate)
+                while self.messages:
+                    yield Notice(self.messages.popleft())
                 if shows and main.key in estimate.clean and time.perf_counter() - shown >= PREVIEW_SECONDS:
                     shown = time.perf_counter()
                     *z, y, x = (place - start for place, start in zip(first.corner, self.plan.window, strict=False))
@@ -216,7 +216,7 @@ class LocalCompute:
             if not recorded or recorded[-1].batch != batch:
                 recorded[:] = [
                     RecordedSampling(
-                        system, self.plan.shape, self.settings, self.seed, batch, device, tell=self.said.append
+                        system, self.plan.shape, self.settings, self.seed, batch, device, report=self.messages.append
                     )
                 ]
             return recorded[-1].sample(loaded, stacked)
@@ -286,12 +286,12 @@ class _Stop:
 
     def __init__(self, cancelled: Callable[[], bool]) -> None:
         self._cancelled, self._lock = cancelled, threading.Lock()
-        self.said = False
+        self.ended = False
 
     def __call__(self) -> bool:
         with self._lock:
-            self.said = self.said or self._cancelled()
-            return self.said
+            self.ended = self.ended or self._cancelled()
+            return self.ended
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:

@@ -71,14 +71,14 @@ class Fetch(Generic[T]):
         return self._make({key: value.numpy() for key, value in self._host.items()})
 
 
-class Told:
+class Reports:
     """What the evaluations of a batch tell of its tiles, and scores of them, kept where they run."""
 
     def __init__(self) -> None:
         self._values: dict[str, Tensor] = {}
         self._steps = 1
 
-    def hear(self, estimate: Estimate) -> None:
+    def take(self, estimate: Estimate) -> None:
         """Take the values of an evaluation."""
         self._steps = estimate.steps
         for key, value in estimate.values.items():

@@ -21,14 +21,14 @@ class TileQueue:
     plan : Plan
         Which tiles.
     done : ndarray of bool
-        Those that are finished, shaped as ``plan.wanted``.
+        Those that are finished, shaped as ``plan.selected``.
     focus : callable
         Where the user looks.
     """
 
     def __init__(self, plan: Plan, done: NDArray[np.bool_], focus: Focus = lambda: None) -> None:
         self._plan, self._focus = plan, focus
-        self._left = plan.wanted & ~done
+        self._left = plan.selected & ~done
 
     def __len__(self) -> int:
         """Return how many are left."""

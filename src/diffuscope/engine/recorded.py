@@ -44,7 +44,7 @@ class RecordedSampling:
         Tiles at once.
     device : torch.device
         CUDA.
-    tell : callable
+    report : callable
         Gets one sentence where a batch cannot be recorded: this one and all that follow are then sampled plainly.
     """
 
@@ -57,10 +57,10 @@ class RecordedSampling:
         batch: int,
         device: torch.device,
         *,
-        tell: Callable[[str], None],
+        report: Callable[[str], None],
     ) -> None:
         self._system, self._settings, self._device, self.batch = system, settings, device, batch
-        self._tell, self._fails = tell, False
+        self._report, self._fails = report, False
         self._patches = len(shape) == 3 and shape[0] > 1
         depth = shape[0] if self._patches else None
         # Places come with each batch.
@@ -96,7 +96,7 @@ class RecordedSampling:
                 raise
             self._fails = True
             lines = str(error).strip().splitlines() or [""]
-            self._tell(f"Batches cannot be recorded here and are computed step by step ({lines[0]}).")
+            self._report(f"Batches cannot be recorded here and are computed step by step ({lines[0]}).")
         return (yield from self._plain())
 
     def _plain(self) -> Sampling:

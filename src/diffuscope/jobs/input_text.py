@@ -59,7 +59,7 @@ def check_ranges(ranges: Mapping[str, Values], ports: Sequence[Raster]) -> None:
             raise InputError(f"the range {low:g}:{high:g} of {by_key[key].name} is empty: give low:high.")
 
 
-def said(inputs: Sequence[PortInput], given: Mapping[str, Values], *, normalise: bool = True) -> list[str]:
+def input_notices(inputs: Sequence[PortInput], given: Mapping[str, Values], *, normalise: bool = True) -> list[str]:
     """Return what a user should know of how files were taken: channels, ranges and stains that were not given."""
     told = []
     for one in inputs:

@@ -150,7 +150,7 @@ def open_inputs(source: Source, ports: Sequence[Raster], model: str, *, mpp: flo
         found = _guessed(scan, ports, model)
     else:
         pairs = zip(ports, by_key, strict=True)
-        found = [_at_port(opened[path], port, wanted) for port, (path, wanted) in pairs]
+        found = [_at_port(opened[path], port, request) for port, (path, request) in pairs]
     for one in found:
         check_port(one.scan, one.port, model)
     for one in found[1:]:
@@ -210,14 +210,14 @@ def _by_key(source: Source, ports: Sequence[Raster], model: str) -> list[tuple[P
     return [(path, channel)] * len(ports)
 
 
-def _at_port(scan: Image, port: Raster, wanted: str | None) -> PortInput:
+def _at_port(scan: Image, port: Raster, request: str | None) -> PortInput:
     """Put a file, or the channel of it that was asked for or that its name tells, at a port."""
     if port.kind == "rgb" or len(port.channels) > 1:
-        if wanted is not None:
-            raise InputError(f"{port.name} takes a picture with all its channels: leave out #{wanted}.")
+        if request is not None:
+            raise InputError(f"{port.name} takes a picture with all its channels: leave out #{request}.")
         return PortInput(port=port, scan=scan)
-    if wanted is not None:
-        number = scan.find_channel(wanted)
+    if request is not None:
+        number = scan.find_channel(request)
     elif len(scan.channels) == 1 or scan.rgb:
         return PortInput(port=port, scan=scan)
     else:
@@ -252,7 +252,7 @@ def check_lattice(first: PortInput, other: PortInput) -> None:
 
 
 def _floor(value: float, dtype: np.dtype[Any]) -> float:
-    """Return a value that a type holds, not above the wanted one unless it must be."""
+    """Return a value that a type holds, not above the request one unless it must be."""
     if dtype.kind not in "ui":
         return value
     limits = np.iinfo(dtype)

@@ -15,7 +15,7 @@ from diffuscope.files.place import check_place
 from diffuscope.jobs.compute import ComputeRequest, ComputeSettings, address, io_threads, lanes, resolve_compute
 from diffuscope.jobs.extent import Extent, find_extent
 from diffuscope.jobs.given import Given, given_rasters, split_source
-from diffuscope.jobs.input_text import check_ranges, command_inputs, said
+from diffuscope.jobs.input_text import check_ranges, command_inputs, input_notices
 from diffuscope.jobs.inputs import Frame, PortInput, Source, Values, open_inputs, paths_of, read_tile
 from diffuscope.jobs.masks import MaskInput, open_masks
 from diffuscope.jobs.provenance import command_line, make_record
@@ -62,7 +62,7 @@ class Job:
     seed : int
         Key of the noise.
     request, compute : ComputeRequest, ComputeSettings
-        Where to compute: what the user said, and what came of it.
+        Where to compute: what the user input_notices, and what came of it.
     lanes : int
         Batches that this process computes side by side.
     io_threads : int
@@ -198,7 +198,7 @@ def prepare(
         system.to(compute.device)
 
     own = dict.fromkeys(notice for one in inputs for notice in one.scan.notices)
-    notices = (*own, *said(inputs, ranges, normalise=normalise), *extent.notices)
+    notices = (*own, *input_notices(inputs, ranges, normalise=normalise), *extent.notices)
     chosen = {**stated(settings), "seed": seed}
     # What the machine would choose by itself is spelt out: another machine must not choose otherwise.
     flags = {**chosen, **asdict(compute), "device": compute.device.partition(":")[0]}

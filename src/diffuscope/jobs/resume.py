@@ -13,24 +13,28 @@ from diffuscope.results.result import open_result
 from diffuscope.stains import StainStatistics
 
 
-def check_resumed(out: Path, begun: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+def check_resumed(out: Path, begun: Mapping[str, Any], request: Mapping[str, Any]) -> None:
     """Refuse to go on with a result that another model, slide or setting began.
 
     Parameters
     ----------
     out : Path
         The unfinished result.
-    begun, asked : dict
+    begun, request : dict
         Run records: of the result, and of the run that wants to go on with it.
     """
     for part, what in (("model", "hash"), ("inputs", None), ("parameters", None), ("compute", None)):
         # What is only in `begun` under "compute" tells what happened to that run, not what it was asked for; what is
         # only in `asked` is a choice that the Diffuscope that began it did not have.
         keys = (
-            {what} if what else {*asked[part]} & {*begun[part]} if part == "compute" else {*begun[part], *asked[part]}
+            {what}
+            if what
+            else {*request[part]} & {*begun[part]}
+            if part == "compute"
+            else {*begun[part], *request[part]}
         )
         for key in sorted(keys):
-            old, new = (_plain(record[part].get(key)) for record in (begun, asked))
+            old, new = (_plain(record[part].get(key)) for record in (begun, request))
             if old != new:
                 name = {"model": "model", "inputs": "input"}.get(part, key)
                 raise InputError(

@@ -21,7 +21,7 @@ def disk_need(plan: Plan, ports: tuple[Raster, ...]) -> int:
     stored = sum(len(port.channels) * np.dtype(port.dtype).itemsize for port in ports)
     # A tile is kept, in float32, until its neighbours are there. A volume is worked through plane by plane; on a slide
     # tiles may come from where the user looks outwards: at most two rims around what is done.
-    across = prod(plan.wanted.shape[1:]) if len(plan.axes) == 3 else 2 * sum(plan.wanted.shape)
+    across = prod(plan.selected.shape[1:]) if len(plan.axes) == 3 else 2 * sum(plan.selected.shape)
     kept = min(plan.count, 2 * across) * tile * 4 * sum(len(port.channels) for port in ports)
     return int(pixels * stored * 4 / 3) + kept
 

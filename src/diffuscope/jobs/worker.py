@@ -11,11 +11,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from diffuscope.devices import is_out_of_memory, kept_memory, threads
+from diffuscope.devices import is_out_of_memory, reused_memory, threads
 from diffuscope.engine.batch import load, sample_tiles
 from diffuscope.engine.cluster import Answer
 from diffuscope.engine.compute import autocast
-from diffuscope.engine.fetch import Told
+from diffuscope.engine.fetch import Reports
 from diffuscope.errors import InputError
 from diffuscope.jobs.inputs import Frame, Input, PortInput, open_again, read_tile
 from diffuscope.model.folder import Model, load_model
@@ -87,18 +87,18 @@ class RemoteWork:
             raise InputError(
                 f"a worker has Diffuscope {__version__} and this machine {self.version}: install the same."
             )
-        with _one_at_a_time, threads(self.threads), kept_memory():
+        with _one_at_a_time, threads(self.threads), reused_memory():
             model, inputs = _open(self.model, self.model_hash, self.inputs, self.device, self.compile)
             loaded = load(partial(self._read, inputs), tiles)
             if not loaded.tiles:
                 return Answer(unread=loaded.unread)
             device = torch.device(self.device)
             steps = sample_tiles(model.tiled, loaded, self.frame.shape, self.settings, self.seed, self.batch, device)
-            told = Told()
+            told = Reports()
             try:
                 while True:
                     with torch.inference_mode(), autocast(device, self.precision):
-                        told.hear(next(steps))
+                        told.take(next(steps))
             except StopIteration as end:
                 return Answer(told.finished(loaded.tiles, end.value, self.batch), loaded.unread)
             except Exception as error:
@@ -139,6 +139,6 @@ def _open(
     if loaded.hash != model_hash:
         raise InputError(f"a worker has another model under the name {model}: put the same folder there.")
     if compile == "on":
-        compile_parts(loaded.system.compiled_parts(), tell=_log.warning)
+        compile_parts(loaded.system.compiled_parts(), report=_log.warning)
     ports = {port.key: port for port in loaded.system.input_rasters}
     return loaded, [open_again(given, ports[key]) for key, given in inputs]

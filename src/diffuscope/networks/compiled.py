@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 
-def compile_parts(parts: Iterable[nn.Module], *, tell: Callable[[str], None]) -> None:
+def compile_parts(parts: Iterable[nn.Module], *, report: Callable[[str], None]) -> None:
     """Compile modules in place, each at its first call; names of weights stay, and a module's copy is plain.
 
     Last bits of a compiled module differ from those of the plain one. A part is compiled once more for each shape,
@@ -24,12 +24,12 @@ def compile_parts(parts: Iterable[nn.Module], *, tell: Callable[[str], None]) ->
     ----------
     parts : iterable of Module
         See `diffuscope.systems.base.System.compiled_parts`.
-    tell : callable
+    report : callable
         Gets one sentence, once, where compiling fails: no compiler for this device, or an operation that it does not
         know. The parts then run plain. It is called by the thread that evaluates the network; where several had parts
         compiled in this process, the last one is told.
     """
-    backend = _backend(tell)
+    backend = _backend(report)
     for part in parts:
         try:
             # One compilation a shape: a run has one batch size, and kernels of fixed sizes are the faster ones.
@@ -48,8 +48,8 @@ def run_plain(parts: Iterable[nn.Module]) -> None:
 class _Inductor:
     """Inductor as a backend of `torch.compile` that gives the graph back as it is where Inductor fails."""
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        self.tell, self.failed = tell, False
+    def __init__(self, report: Callable[[str], None]) -> None:
+        self.report, self.failed = report, False
 
     def __call__(self, graph: torch.fx.GraphModule, inputs: Sequence[Any]) -> Callable[..., Any]:
         """Compile a graph of one module's call."""
@@ -69,13 +69,13 @@ class _Inductor:
         if not self.failed:
             self.failed = True
             lines = str(error).strip().splitlines() or [""]
-            self.tell(f"The network could not be compiled and runs plain ({type(error).__name__}: {lines[0]}).")
+            self.report(f"The network could not be compiled and runs plain ({type(error).__name__}: {lines[0]}).")
 
 
 _used: list[_Inductor] = []
 
 
-def _backend(tell: Callable[[str], None]) -> _Inductor:
+def _backend(report: Callable[[str], None]) -> _Inductor:
     """Return the backend of this process; a new one after it has failed.
 
     PyTorch compiles a module's code anew for each backend, and after eight of them runs it plain without a word: a
@@ -83,6 +83,6 @@ def _backend(tell: Callable[[str], None]) -> _Inductor:
     what it has, also for another network of the same kind.
     """
     if not _used or _used[-1].failed:
-        _used.append(_Inductor(tell))
-    _used[-1].tell = tell
+        _used.append(_Inductor(report))
+    _used[-1].report = report
     return _used[-1]

@@ -20,7 +20,7 @@ from diffuscope.results.layout import ATTRS, SLIDE_FORMAT, create_images
 from diffuscope.results.place import Place
 from diffuscope.results.pyramid import update_pyramid
 from diffuscope.scans import Scan, read_region
-from diffuscope.scans.region import settled
+from diffuscope.scans.region import resolved
 from diffuscope.tiling.boxes import chunks
 
 KEY = "registered"
@@ -59,7 +59,7 @@ def read_warped(
         uint8; white where the moving slide shows nothing.
     """
     assert moving.mpp is not None
-    factor = max(1.0, settled(mpp * transform.scale / moving.mpp))
+    factor = max(1.0, resolved(mpp * transform.scale / moving.mpp))
     place = _places(transform, mpp, (y, x), (height, width)) / (moving.mpp * factor) - 0.5
     out = np.full((height, width, 3), _GLASS, np.uint8)
     slide = np.array(moving.shape[::-1]) / factor

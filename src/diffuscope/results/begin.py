@@ -10,7 +10,7 @@ import zarr
 
 from diffuscope.files.put import in_place_of
 from diffuscope.ports.state import state_port
-from diffuscope.results.kept import FOLDER, KeptParts
+from diffuscope.results.cache import FOLDER, CachedParts
 from diffuscope.results.layout import ATTRS, CASE_FORMAT, SLIDE_FORMAT, VOLUME_FORMAT, create_images
 from diffuscope.results.place import NOWHERE, Place
 from diffuscope.results.tissue import TissueMap, save_tissue
@@ -49,7 +49,7 @@ def begin_result(
     _, shape = halves(plan.window)
     with in_place_of(path, replace=replace) as part:
         root = zarr.create_group(store=part, zarr_format=2)
-        KeptParts(part / FOLDER, len(plan.axes)).create()
+        CachedParts(part / FOLDER, len(plan.axes)).create()
         create_images(root, ports, shape=shape, spacing=place.spacing, origin=place.origin)
         ValueStore(root, values, plan)
         if tissue is not None:

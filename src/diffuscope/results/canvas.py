@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from diffuscope.files.durable import names_to_disk
 from diffuscope.ports.port import Port
 from diffuscope.results.begin import begin_result
+from diffuscope.results.cache import FOLDER, CachedParts, Cell
 from diffuscope.results.cells import Blend, Cells
 from diffuscope.results.chunks import Patch, write_chunk
 from diffuscope.results.computed import Computed
 from diffuscope.results.damage import damaged_chunks
-from diffuscope.results.kept import FOLDER, Cell, KeptParts
 from diffuscope.results.layout import ATTRS, chunk_file, open_images
 from diffuscope.results.others import write_others
 from diffuscope.results.pyramid import Each, update_pyramid
@@ -100,9 +100,9 @@ class Canvas:
                 tissue=tissue,
                 replace=replace,
             )
-        self._kept = KeptParts(path / FOLDER, len(plan.axes))
+        self._kept = CachedParts(path / FOLDER, len(plan.axes))
         self._cells = Cells(plan, self.ports, self._kept)
-        self.done = np.zeros_like(plan.wanted)
+        self.done = np.zeros_like(plan.selected)
         self._stale: set[tuple[int, ...]] = set()
         self._lock = threading.Lock()
         self.root = zarr.open_group(path, mode="r+", zarr_format=2)
@@ -228,7 +228,7 @@ class Canvas:
         """Learn what is done from the disk."""
         struck = set(self._kept.load())
         for index in self._kept.finished():
-            if self.plan.is_wanted(*index):
+            if self.plan.is_selected(*index):
                 self.done[self.plan.slot(*index)] = True
         self._strike(struck | self._damaged())
         # Kept by a run that ended before it entered them, or before it let them go.
@@ -264,7 +264,7 @@ class Canvas:
         if tiles:
             self._kept.strike(tiles)
             for index in tiles:
-                if self.plan.is_wanted(*index):
+                if self.plan.is_selected(*index):
                     self.done[self.plan.slot(*index)] = False
 
     def _let_go(self, tiles: set[tuple[int, ...]]) -> None:

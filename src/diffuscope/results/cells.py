@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from diffuscope.results.cache import CachedParts, Cell
 from diffuscope.results.computed import Computed
-from diffuscope.results.kept import Cell, KeptParts
 from diffuscope.tiling.axis import Axis
 from diffuscope.tiling.blending import cell_weights
 from diffuscope.tiling.boxes import Box, box_slices, halves
@@ -51,11 +51,11 @@ class Cells:
         The grid and the tiles that are computed.
     ports : sequence of Raster
         Images, in the order in which a tile's parts are kept.
-    kept : KeptParts
+    kept : CachedParts
         Parts of finished tiles.
     """
 
-    def __init__(self, plan: Plan, ports: Sequence[Raster], kept: KeptParts) -> None:
+    def __init__(self, plan: Plan, ports: Sequence[Raster], kept: CachedParts) -> None:
         self._plan, self._ports, self._kept = plan, ports, kept
 
     def of(self, tile: Tile) -> list[Cell]:
@@ -68,7 +68,7 @@ class Cells:
         return (*(start - axis.start for start, axis in zip(starts, self._plan.axes, strict=True)), *lengths)
 
     def is_whole(self, cell: Cell, done: NDArray[np.bool_]) -> bool:
-        """Whether all tiles that reach into a cell are `done`, an array as `Plan.wanted`."""
+        """Whether all tiles that reach into a cell are `done`, an array as `Plan.selected`."""
         return all(done[self._plan.slot(*tile.index)] for tile in self._plan.covering(cell))
 
     def blend(self, cell: Cell, fresh: Mapping[tuple[int, ...], Computed], done: NDArray[np.bool_]) -> Blend | None:

@@ -83,7 +83,7 @@ class ValueStore:
     """
 
     def __init__(self, root: zarr.Group, values: Sequence[Value], plan: Plan) -> None:
-        self._values, self._grid = tuple(values), plan.wanted.shape
+        self._values, self._grid = tuple(values), plan.selected.shape
         if not self._values:
             return
         self._group = root.require_group(PATH)

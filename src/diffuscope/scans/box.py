@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from diffuscope.scans.region import EQUAL, Axis, settled
+from diffuscope.scans.region import EQUAL, Axis, resolved
 from diffuscope.scans.source import as_dtype
 
 
@@ -31,13 +31,13 @@ class Voxels(Protocol):
 
 
 def volume_factors(
-    spacing: tuple[float, float, float], wanted: tuple[float | None, float, float]
+    spacing: tuple[float, float, float], target: tuple[float | None, float, float]
 ) -> tuple[float, float, float]:
     """Return the voxels of a volume per voxel of the model along (z, y, x).
 
     Parameters
     ----------
-    spacing, wanted : tuple of float
+    spacing, target : tuple of float
         Size of a voxel of the volume and of the model along (z, y, x), mm, > 0; z None takes the slices as they come.
 
     Returns
@@ -45,8 +45,8 @@ def volume_factors(
     tuple of float
         Exactly 1.0 along axes where both differ by 5 % or less.
     """
-    z, y, x = (1.0 if model is None else model / own for own, model in zip(spacing, wanted, strict=True))
-    return settled(z), settled(y), settled(x)
+    z, y, x = (1.0 if model is None else model / own for own, model in zip(spacing, target, strict=True))
+    return resolved(z), resolved(y), resolved(x)
 
 
 def read_volume(

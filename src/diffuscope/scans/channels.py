@@ -29,14 +29,14 @@ def one_channel(scan: Scan, number: int) -> Scan:
     return replace(scan, levels=tuple(levels), sources=sources, channels=(scan.channels[number],), rgb=False)
 
 
-def find_channel(channels: tuple[str, ...], wanted: str, name: str) -> int:
+def find_channel(channels: tuple[str, ...], request: str, name: str) -> int:
     """Return the number of the channel that a user named, by its name (case does not matter) or counting from 0.
 
     Parameters
     ----------
     channels : tuple of str
         Names.
-    wanted : str
+    request : str
         As the user wrote it.
     name : str
         Of the file, for messages.
@@ -46,10 +46,10 @@ def find_channel(channels: tuple[str, ...], wanted: str, name: str) -> int:
     InputError
         There is none, or there are several of that name.
     """
-    named = [number for number, channel in enumerate(channels) if channel.lower() == wanted.strip().lower()]
+    named = [number for number, channel in enumerate(channels) if channel.lower() == request.strip().lower()]
     if len(named) == 1:
         return named[0]
-    if not named and wanted.strip().isdecimal() and int(wanted) < len(channels):
-        return int(wanted)
+    if not named and request.strip().isdecimal() and int(request) < len(channels):
+        return int(request)
     listed = ", ".join(f"{number} {channel}" for number, channel in enumerate(channels))
-    raise InputError(f'{name} has no channel "{wanted}" of its own: choose by name or number among {listed}.')
+    raise InputError(f'{name} has no channel "{request}" of its own: choose by name or number among {listed}.')

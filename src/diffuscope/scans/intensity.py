@@ -71,7 +71,7 @@ def percentile_range(values: NDArray[np.generic]) -> tuple[float, float]:
 
 
 def to_range(
-    values: NDArray[np.generic], given: tuple[float, float], wanted: tuple[float, float]
+    values: NDArray[np.generic], given: tuple[float, float], target: tuple[float, float]
 ) -> NDArray[np.float32]:
     """Bring values linearly from one range to another, and clip; where both are the same only clip.
 
@@ -79,12 +79,12 @@ def to_range(
     ----------
     values : ndarray
         Any numbers; NaN counts as the low end.
-    given, wanted : tuple of float
+    given, target : tuple of float
         (low, high) as they are, and as they become.
     """
     low, high = given
-    bottom, top = wanted
+    bottom, top = target
     clipped = np.clip(np.nan_to_num(values.astype(np.float32), nan=low), low, high)
-    if given == wanted:
+    if given == target:
         return clipped
     return np.clip((clipped - low) * np.float32((top - bottom) / (high - low)) + np.float32(bottom), bottom, top)

@@ -57,10 +57,10 @@ def resampling_factor(scan: Resolved, mpp: float) -> float:
     """
     if scan.mpp is None:
         raise InputError(f"{scan.name} does not say its µm/px; give it with --mpp (in the dock: µm/px).")
-    return settled(mpp / scan.mpp)
+    return resolved(mpp / scan.mpp)
 
 
-def settled(factor: float) -> float:
+def resolved(factor: float) -> float:
     """Return exactly 1.0 for a factor that differs from it by 5 % or less, any other as it is."""
     return 1.0 if abs(factor - 1) <= SAME_RESOLUTION + EQUAL else factor
 

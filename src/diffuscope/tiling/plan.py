@@ -58,7 +58,7 @@ class Plan:
     ----------
     axes : tuple of Axis
         Two for a slide, three for a volume.
-    wanted : ndarray of bool
+    selected : ndarray of bool
         Which of the tiles that touch the window are computed: (rows, columns) or (planes, rows, columns), from
         the index `first`. One byte a tile is all that grows with the input.
     polygon : shapely.Polygon or None
@@ -68,7 +68,7 @@ class Plan:
     """
 
     axes: tuple[Axis, ...]
-    wanted: NDArray[np.bool_]
+    selected: NDArray[np.bool_]
     polygon: shapely.Polygon | None = None
     spacing: tuple[float, float, float] | None = None
 
@@ -110,26 +110,26 @@ class Plan:
     @property
     def count(self) -> int:
         """Number of tiles to compute."""
-        return int(self.wanted.sum())
+        return int(self.selected.sum())
 
     def at(self, *index: int) -> Tile:
         """Return the grid's tile of an index, computed or not."""
         return Tile(index, tuple(i * axis.stride for i, axis in zip(index, self.axes, strict=True)))
 
     def slot(self, *index: int) -> tuple[int, ...]:
-        """Return where a tile stands in `wanted`; outside of it where it does not touch the window."""
+        """Return where a tile stands in `selected`; outside of it where it does not touch the window."""
         return tuple(i - first for i, first in zip(index, self.first, strict=True))
 
-    def is_wanted(self, *index: int) -> bool:
+    def is_selected(self, *index: int) -> bool:
         """Whether a tile is computed in this run."""
         slot = self.slot(*index)
-        inside = all(0 <= i < length for i, length in zip(slot, self.wanted.shape, strict=True))
-        return inside and bool(self.wanted[slot])
+        inside = all(0 <= i < length for i, length in zip(slot, self.selected.shape, strict=True))
+        return inside and bool(self.selected[slot])
 
     def tiles(self) -> Iterator[Tile]:
         """Yield the tiles to compute, row by row and plane by plane."""
-        for row in np.ndindex(self.wanted.shape[:-1]):
-            for column in np.flatnonzero(self.wanted[row]):
+        for row in np.ndindex(self.selected.shape[:-1]):
+            for column in np.flatnonzero(self.selected[row]):
                 yield self.at(*(i + first for i, first in zip((*row, int(column)), self.first, strict=True)))
 
     def cells(self, tile: Tile) -> list[tuple[int, ...]]:
@@ -139,7 +139,7 @@ class Plan:
     def covering(self, cell: tuple[int, ...]) -> list[Tile]:
         """Return the computed tiles that reach into a cell, in tile order."""
         near = product(*([i - d for d in reversed(axis.reach)] for i, axis in zip(cell, self.axes, strict=True)))
-        return [self.at(*index) for index in near if self.is_wanted(*index)]
+        return [self.at(*index) for index in near if self.is_selected(*index)]
 
     def cell_box(self, cell: tuple[int, ...]) -> tuple[int, ...]:
         """Return (*starts, *lengths) of a cell inside the window, model px of the whole input; may be empty."""
@@ -226,7 +226,7 @@ def make_plan(
     if spacing is not None:
         z, y, x = (step * factor for step, factor in zip(spacing, factors, strict=True))
         canvas = (z, y, x)
-    return Plan(axes=axes, wanted=wanted, polygon=polygon, spacing=canvas)
+    return Plan(axes=axes, selected=wanted, polygon=polygon, spacing=canvas)
 
 
 def _touching(polygon: shapely.Polygon, axes: tuple[Axis, ...]) -> NDArray[np.bool_]:

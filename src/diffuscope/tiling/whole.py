@@ -32,4 +32,4 @@ def make_whole_plan(*, shape: Sequence[int], factors: Sequence[float], spacing: 
         z, y, x = (step * factor for step, factor in zip(spacing, factors, strict=True))
         canvas = (z, y, x)
     tiles = tuple(replace(axis, tile=axis.size) for axis in axes)
-    return Plan(axes=tiles, wanted=np.ones((1,) * len(tiles), bool), spacing=canvas)
+    return Plan(axes=tiles, selected=np.ones((1,) * len(tiles), bool), spacing=canvas)

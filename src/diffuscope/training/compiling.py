@@ -68,7 +68,7 @@ class Compile(Callback):
             for part in self._parts:
                 if monotonic() - begin > _LIMIT:
                     break
-                compile_parts([part], tell=self._report)
+                compile_parts([part], report=self._report)
                 done += self._works(trainer, part)
         self._report(f"{done} of {len(self._parts)} parts of the network were compiled in {monotonic() - begin:.0f} s.")
 

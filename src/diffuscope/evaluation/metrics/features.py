@@ -156,7 +156,7 @@ def _weights_file(weights: str | Path) -> Path:
     return fetch(text.removeprefix(HUB), [WEIGHTS]) / WEIGHTS if text.startswith(HUB) else Path(weights)
 
 
-def _fid_state(path: Path, wanted: dict[str, Tensor]) -> dict[str, Tensor]:
+def _fid_state(path: Path, expected: dict[str, Tensor]) -> dict[str, Tensor]:
     """Read the file; refuse any tensor that is missing, unknown or of another shape. The classifier is left out."""
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True) if path.suffix == ".pth" else load_file(path)
@@ -168,12 +168,12 @@ def _fid_state(path: Path, wanted: dict[str, Tensor]) -> dict[str, Tensor]:
         raise InputError(f"{path} holds torchvision's Inception, not FID's (1008 classes): values would not be FID.")
     state = {key: value for key, value in stored.items() if not key.startswith("fc.")}
     # Older files lack these counters, which only training reads.
-    counters = {key: value for key, value in wanted.items() if key.endswith("num_batches_tracked")}
+    counters = {key: value for key, value in expected.items() if key.endswith("num_batches_tracked")}
     state = counters | state
-    for key in sorted(state.keys() ^ wanted.keys()):
-        fault = "lacks" if key in wanted else "has an unknown"
+    for key in sorted(state.keys() ^ expected.keys()):
+        fault = "lacks" if key in expected else "has an unknown"
         raise InputError(f"{path} is not FID's Inception: it {fault} tensor {key}.")
-    for key, value in wanted.items():
+    for key, value in expected.items():
         if state[key].shape != value.shape:
             raise InputError(
                 f"{path} is not FID's Inception: {key} is {tuple(state[key].shape)}, not {tuple(value.shape)}."

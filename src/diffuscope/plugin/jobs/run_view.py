@@ -32,7 +32,7 @@ class RunView:
     placement : Placement or None
         Where the run's first input lay; None where it has none.
     look_at : callable
-        Told now and then where the user looks, level-0 px of the input: (y, x), or (z, y, x) in a volume.
+        Reports now and then where the user looks, level-0 px of the input: (y, x), or (z, y, x) in a volume.
     """
 
     def __init__(self, viewer: Any, placement: Placement | None, look_at: Callable[..., None]) -> None:

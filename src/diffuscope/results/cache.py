@@ -21,7 +21,7 @@ FOLDER = "tiles"
 Parts = Mapping[Cell, NDArray[np.float32]]
 
 
-class KeptParts:
+class CachedParts:
     """The folder ``tiles`` of an unfinished result: of each tile the parts in cells that are not composed yet.
 
     A file a tile, called by its index: a table of cells and shapes, and the parts one after the other, float32.
