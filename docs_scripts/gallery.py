@@ -65,10 +65,10 @@ def teach(he: NDArray[np.uint8], path: Path) -> None:
     window = np.s_[y : y + SIDE, x : x + SIDE]
     panels = {"H&E": he[window]}
     for stain in MODELS:
-        lesson = prepare(he, stain, mpp=MPP)
+        teacher_sample = prepare(he, stain, mpp=MPP)
         if stain == "CD3":
             # the counterstain is 0.8 of the common haematoxylin
-            haematoxylin = lesson.counterstain / 0.8
+            haematoxylin = teacher_sample.counterstain / 0.8
             labels = find_nuclei(haematoxylin, mpp=MPP)
             outlined = he.copy()
             outlined[find_boundaries(labels, mode="inner")] = (0, 255, 0)
@@ -76,8 +76,8 @@ def teach(he: NDArray[np.uint8], path: Path) -> None:
             panels["nuclei"] = outlined[window]
             for name, score in (("lymphocyte-like", cells.lymphocyte), ("epithelial-like", cells.epithelial)):
                 panels[name] = grey(np.concatenate([[0.0], score])[labels][window], 1.0)
-        panels[f"P({stain} is painted)"] = grey(lesson.probability()[window], 1.0)
-        panels[f"one draw of {stain}"] = paint(lesson, np.random.default_rng(0), window).ihc
+        panels[f"P({stain} is painted)"] = grey(teacher_sample.probability()[window], 1.0)
+        panels[f"one draw of {stain}"] = paint(teacher_sample, np.random.default_rng(0), window).ihc
     sheet(panels, path)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.shared.figures import Goal
-from benchmarks.shared.slide import lesson, places_with_cells, sample
+from benchmarks.shared.slide import places_with_cells, sample, teacher_sample
 from diffuscope import DEMO_MODEL, load_model
 from diffuscope.evaluation.metrics.calibration import ause, correlation
 from diffuscope.ports.settings import SampleSettings
@@ -23,7 +23,7 @@ GOALS = {"correlation_k8": Goal(low=0.5)}
 def measure() -> dict[str, float]:
     """Sample once and eight times, and compare with 200 draws of the teacher."""
     model = load_model(DEMO_MODEL)
-    taught = lesson("CD3")
+    taught = teacher_sample("CD3")
     places = places_with_cells(taught, SIDE, TILES, chance=0.3)
     windows = [np.s_[y : y + SIDE, x : x + SIDE] for y, x in places]
     he = np.stack([taught.he[window] for window in windows])

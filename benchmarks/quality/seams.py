@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from benchmarks.shared.borders import border_ratio, texture_ratio
 from benchmarks.shared.figures import Goal
-from benchmarks.shared.slide import lesson, sample
+from benchmarks.shared.slide import sample, teacher_sample
 from diffuscope import DEMO_SLIDE, load_model, open_result, run
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.engine import batch
@@ -56,13 +56,13 @@ def measure(*, model: Literal["stain-cd3-demo", "stain-ck818-demo"] = "stain-cd3
     loaded = load_model(model)
     tile, overlap = loaded.system.tile, loaded.system.overlap
     ours, independent = tiled(model, TileNoise), tiled(model, NoiseOfTheTile)
-    he = lesson("CD3").he[REGION.y : REGION.y + UNTILED, REGION.x : REGION.x + UNTILED][None]
+    he = teacher_sample("CD3").he[REGION.y : REGION.y + UNTILED, REGION.x : REGION.x + UNTILED][None]
     settings = next(iter(loaded.system.presets.values()))
     whole = sample(loaded, he, [(REGION.y, REGION.x)], settings)["ihc"][0]
     part = ours[:UNTILED, :UNTILED]
     # At the edge of the un-tiled pass the network sees nothing beyond, which is no fault of the tiles.
     inner = np.s_[32:-32, 32:-32]
-    slide = lesson("CD3").he[REGION.y : REGION.y + REGION.height, REGION.x : REGION.x + REGION.width]
+    slide = teacher_sample("CD3").he[REGION.y : REGION.y + REGION.height, REGION.x : REGION.x + REGION.width]
     slide = slide.astype(np.float64)
     return {
         "ratio": border_ratio(ours, tile, overlap, REGION),

@@ -12,7 +12,7 @@ from scipy.ndimage import laplace
 from scipy.stats import wasserstein_distance
 
 from benchmarks.shared.figures import Goal
-from benchmarks.shared.slide import lesson, places_with_cells, sample
+from benchmarks.shared.slide import places_with_cells, sample, teacher_sample
 from diffuscope import DEMO_MODEL, load_model
 from diffuscope.evaluation.metrics.paired import psnr
 from diffuscope.ports.settings import SampleSettings
@@ -31,7 +31,7 @@ def measure() -> dict[str, float]:
     """Sample the same tiles twice and hold both against the teacher."""
     model = load_model(DEMO_MODEL)
     system = model.system
-    taught = lesson("CD3")
+    taught = teacher_sample("CD3")
     places = places_with_cells(taught, SIDE, TILES)
     windows = [np.s_[y : y + SIDE, x : x + SIDE] for y, x in places]
     he = np.stack([taught.he[window] for window in windows])

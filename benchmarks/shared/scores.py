@@ -11,13 +11,13 @@ from scipy import ndimage
 from skimage.color import lab2rgb, rgb2lab
 
 from benchmarks.shared.places import RECIPES
-from benchmarks.shared.slide import lesson, sample
+from benchmarks.shared.slide import sample, teacher_sample
 from diffuscope.evaluation.metrics.paired import psnr, ssim
 from diffuscope.measurement.dab import area_error_percent, dice
 from diffuscope.model.folder import Model
 from diffuscope.sample_data import sample_path
 from diffuscope.simulation.restaining.sources import BLOCK, Pair, Restaining, held_out, make_pairs
-from diffuscope.simulation.restaining.teacher import Lesson, Stain, paint
+from diffuscope.simulation.restaining.teacher import SourceSample, Stain, paint
 from diffuscope.stains import dab_density
 from diffuscope.training.recipe import Recipe, load_recipe
 
@@ -59,31 +59,31 @@ class HeldOut(Tiles):
 
     Attributes
     ----------
-    lessons : list of Lesson
+    teacher_samples : list of SourceSample
         One a tile.
     """
 
-    lessons: list[Lesson]
+    teacher_samples: list[SourceSample]
 
     @property
     def normalised(self) -> NDArray[np.uint8]:
         """H&E (n, h, w, 3) as a model takes it whose input is normalised."""
-        pairs = zip(self.lessons, self.places, strict=True)
+        pairs = zip(self.teacher_samples, self.places, strict=True)
         return np.stack([taught.normalised[_window(place)] for taught, place in pairs])
 
     @property
     def probability(self) -> NDArray[np.float32]:
         """Probability (n, h, w) that a pixel is painted."""
-        pairs = zip(self.lessons, self.places, strict=True)
+        pairs = zip(self.teacher_samples, self.places, strict=True)
         return np.stack([taught.probability()[_window(place)] for taught, place in pairs])
 
     @classmethod
-    def of(cls, name: str, tiles: list[tuple[Lesson, tuple[int, int]]]) -> HeldOut:
-        """Cut the tiles (lesson, upper left corner)."""
+    def of(cls, name: str, tiles: list[tuple[SourceSample, tuple[int, int]]]) -> HeldOut:
+        """Cut the tiles (teacher's sample, upper left corner)."""
         painted = [paint(taught, np.random.default_rng(0), _window(place)) for taught, place in tiles]
         return cls(
             name=name,
-            lessons=[taught for taught, _ in tiles],
+            teacher_samples=[taught for taught, _ in tiles],
             places=[place for _, place in tiles],
             he=np.stack([taught.he[_window(place)] for taught, place in tiles]),
             ihc=np.stack([one.ihc for one in painted]),
@@ -94,7 +94,7 @@ class HeldOut(Tiles):
         """Return another draw of the teacher, IHC and DAB, with its probabilities multiplied by `scale`."""
         painted = [
             paint(replace(taught, chance=scale * taught.chance), np.random.default_rng(seed), _window(place))
-            for taught, place in zip(self.lessons, self.places, strict=True)
+            for taught, place in zip(self.teacher_samples, self.places, strict=True)
         ]
         return np.stack([one.ihc for one in painted]), np.stack([one.dab for one in painted])
 
@@ -124,13 +124,13 @@ def taught_stain(recipe: Recipe) -> Stain:
 def held_out_sets(recipe: Recipe) -> tuple[HeldOut, HeldOut, NDArray[np.uint8]]:
     """Return the held-out slide's tiles, the sources' held-out blocks, and IHC colours (1, n, 3) of the sources."""
     pairs = source_pairs(recipe)
-    colours = [paint(pair.lesson, np.random.default_rng(9)).ihc.reshape(-1, 3)[::97] for pair in pairs]
-    slide = HeldOut.of("held-out slide", slide_tiles(lesson(taught_stain(recipe))))
+    colours = [paint(pair.sample, np.random.default_rng(9)).ihc.reshape(-1, 3)[::97] for pair in pairs]
+    slide = HeldOut.of("held-out slide", slide_tiles(teacher_sample(taught_stain(recipe))))
     return slide, HeldOut.of("held-out blocks", _block_tiles(pairs)), np.concatenate(colours)[None]
 
 
 def source_pairs(recipe: Recipe) -> list[Pair]:
-    """Return the teacher's lessons on a recipe's real sources."""
+    """Return the teacher's samples of a recipe's real sources."""
     return make_pairs(restained_data(recipe).model_copy(update={"phantoms": 0}), sample_path(), mpp=MPP)
 
 
@@ -214,7 +214,7 @@ def _lattice(side: int) -> list[int]:
     return list(range(0, side - BLOCK, BLOCK)) if side > 2 * BLOCK else sorted({0, side - BLOCK})
 
 
-def slide_tiles(taught: Lesson) -> list[tuple[Lesson, tuple[int, int]]]:
+def slide_tiles(taught: SourceSample) -> list[tuple[SourceSample, tuple[int, int]]]:
     """Return tiles of a slide, on a lattice over its tissue; of a small one, its four corners (which may overlap)."""
     dark = ndimage.uniform_filter((taught.he.mean(axis=-1) < 225).astype(float), BLOCK)
     rows, columns = (_lattice(n) for n in taught.he.shape[:2])
@@ -222,12 +222,12 @@ def slide_tiles(taught: Lesson) -> list[tuple[Lesson, tuple[int, int]]]:
     return [(taught, place) for place in places[:: max(len(places) // TILES, 1)][:TILES]]
 
 
-def _block_tiles(pairs: list[Pair], *, held: bool = True) -> list[tuple[Lesson, tuple[int, int]]]:
+def _block_tiles(pairs: list[Pair], *, held: bool = True) -> list[tuple[SourceSample, tuple[int, int]]]:
     """Return blocks of the training sources, held out or not, evenly picked."""
     places = [
-        (pair.lesson, (int(row) * BLOCK, int(column) * BLOCK))
+        (pair.sample, (int(row) * BLOCK, int(column) * BLOCK))
         for pair in pairs
-        for row, column in np.argwhere(held_out(pair.lesson.he.shape[:2]) == held)
+        for row, column in np.argwhere(held_out(pair.sample.he.shape[:2]) == held)
     ]
     return places[:: max(len(places) // TILES, 1)][:TILES]
 

@@ -1,4 +1,4 @@
-"""The held-out slide, its teacher's lesson, and samples of tiles of it without files between."""
+"""The held-out slide, its teacher's sample, and samples of tiles of it without files between."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from diffuscope.model.folder import Model
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import read_region
-from diffuscope.simulation.restaining.teacher import Lesson, Stain, prepare
+from diffuscope.simulation.restaining.teacher import SourceSample, Stain, prepare
 from diffuscope.systems.base import System
 from diffuscope.training.data.batches import laid_out
 
 
 @cache
-def lesson(stain: Stain) -> Lesson:
+def teacher_sample(stain: Stain) -> SourceSample:
     """Return the teacher's rule applied to the whole held-out slide (0.499 µm/px, taken for 0.5)."""
     scan = open_scan(sample_path(DEMO_SLIDE))
     height, width = scan.shape
     return prepare(read_region(scan, y=0, x=0, height=height, width=width, factor=1.0), stain, mpp=0.5)
 
 
-def places_with_cells(taught: Lesson, side: int, number: int, *, chance: float = 0.5) -> list[tuple[int, int]]:
+def places_with_cells(taught: SourceSample, side: int, number: int, *, chance: float = 0.5) -> list[tuple[int, int]]:
     """Return tiles around cells that are likely positive, no two overlapping; the same at every call."""
     places: list[tuple[int, int]] = []
     limit = np.array(taught.he.shape[:2]) - side

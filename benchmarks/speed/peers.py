@@ -29,7 +29,7 @@ from torch import Tensor
 
 from benchmarks.shared.borders import border_ratio, texture_ratio
 from benchmarks.shared.figures import Goal
-from benchmarks.shared.slide import lesson, sample
+from benchmarks.shared.slide import sample, teacher_sample
 from diffuscope import DEMO_MODEL, DEMO_SLIDE, load_model, open_result, run
 from diffuscope.devices import reused_memory, threads
 from diffuscope.engine.compute import LocalCompute, autocast
@@ -108,7 +108,7 @@ def alone(function: Callable[..., float], *arguments: object) -> float:
 
 def region_of_slide() -> np.ndarray:
     """Return the H&E of the region, uint8 (h, w, 3)."""
-    return lesson("CD3").he[REGION.y : REGION.y + REGION.height, REGION.x : REGION.x + REGION.width]
+    return teacher_sample("CD3").he[REGION.y : REGION.y + REGION.height, REGION.x : REGION.x + REGION.width]
 
 
 def engine_seconds(he: np.ndarray) -> tuple[float, int]:

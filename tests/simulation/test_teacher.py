@@ -7,69 +7,69 @@ import pytest
 from skimage.measure import regionprops_table
 
 from diffuscope.simulation.restaining import cells
-from diffuscope.simulation.restaining.teacher import CERTAINTY, Lesson, paint, prepare
+from diffuscope.simulation.restaining.teacher import CERTAINTY, SourceSample, paint, prepare
 from diffuscope.simulation.tissue import simulate_tissue
 from diffuscope.stains import dab_density
 
 
 @pytest.fixture(scope="module", params=["CD3", "CK8/18"])
-def lesson(request: pytest.FixtureRequest) -> Lesson:
+def sample(request: pytest.FixtureRequest) -> SourceSample:
     tissue = simulate_tissue(1)
     return prepare(tissue.he, request.param, mpp=0.5, labels=tissue.labels)
 
 
-def positive(lesson: Lesson, seed: int) -> np.ndarray:
+def positive(sample: SourceSample, seed: int) -> np.ndarray:
     """Which cells a draw has painted: those with DAB over 0.1 OD in the middle of their painted zone."""
-    dab = paint(lesson, np.random.default_rng(seed)).dab
+    dab = paint(sample, np.random.default_rng(seed)).dab
     return np.array(
         [
-            np.median(dab[lesson.cell == i + 1]) > 0.1 if (lesson.cell == i + 1).any() else False
-            for i in range(len(lesson.chance))
+            np.median(dab[sample.cell == i + 1]) > 0.1 if (sample.cell == i + 1).any() else False
+            for i in range(len(sample.chance))
         ]
     )
 
 
-def test_cells_are_positive_as_often_as_stated(lesson: Lesson):
+def test_cells_are_positive_as_often_as_stated(sample: SourceSample):
     draws = 40
-    share = np.mean([positive(lesson, seed) for seed in range(draws)], axis=0)
+    share = np.mean([positive(sample, seed) for seed in range(draws)], axis=0)
     # each cell's share has a standard deviation of sqrt(p (1 - p) / 40) < 0.08
-    assert np.abs(share - lesson.chance).max() < 0.32
-    assert abs(share.mean() - lesson.chance.mean()) < 0.03
+    assert np.abs(share - sample.chance).max() < 0.32
+    assert abs(share.mean() - sample.chance.mean()) < 0.03
 
 
-def test_nothing_is_certain(lesson: Lesson):
-    assert 0 < lesson.chance.max() <= max(CERTAINTY.values())
+def test_nothing_is_certain(sample: SourceSample):
+    assert 0 < sample.chance.max() <= max(CERTAINTY.values())
 
 
-def test_the_probability_map_is_the_mean_of_many_draws(lesson: Lesson):
-    mean = np.mean([paint(lesson, np.random.default_rng(seed)).dab > 0.15 for seed in range(60)], axis=0)
-    probability = lesson.probability()
+def test_the_probability_map_is_the_mean_of_many_draws(sample: SourceSample):
+    mean = np.mean([paint(sample, np.random.default_rng(seed)).dab > 0.15 for seed in range(60)], axis=0)
+    probability = sample.probability()
     sure, never = probability > 0.5, probability == 0
     assert abs(mean[sure].mean() - probability[sure].mean()) < 0.08
     assert mean[never].mean() < 0.02
     assert np.corrcoef(mean.ravel(), probability.ravel())[0, 1] > 0.85
 
 
-def test_a_window_is_a_part_of_the_whole(lesson: Lesson):
+def test_a_window_is_a_part_of_the_whole(sample: SourceSample):
     window = np.s_[37:170, 220:301]
-    whole = paint(lesson, np.random.default_rng(5))
-    part = paint(lesson, np.random.default_rng(5), window)
+    whole = paint(sample, np.random.default_rng(5))
+    part = paint(sample, np.random.default_rng(5), window)
     np.testing.assert_allclose(part.dab, whole.dab[window], atol=1e-6)
     np.testing.assert_array_equal(part.ihc, whole.ihc[window])
 
 
-def test_the_picture_holds_the_density_that_was_painted(lesson: Lesson):
-    painted = paint(lesson, np.random.default_rng(0))
+def test_the_picture_holds_the_density_that_was_painted(sample: SourceSample):
+    painted = paint(sample, np.random.default_rng(0))
     # eight bits of a dark brown tell its density to a few hundredths
     assert np.abs(dab_density(painted.ihc) - painted.dab).mean() < 0.01
     np.testing.assert_allclose(dab_density(painted.ihc)[painted.dab > 0.3], painted.dab[painted.dab > 0.3], atol=0.12)
 
 
-def test_eosin_is_gone(lesson: Lesson):
+def test_eosin_is_gone(sample: SourceSample):
     """What is pink in the H&E and has no nucleus is pale in the IHC."""
-    pink = (lesson.he[..., 1] < 150) & (lesson.counterstain < 0.05) & (lesson.cell == 0)
+    pink = (sample.he[..., 1] < 150) & (sample.counterstain < 0.05) & (sample.cell == 0)
     assert pink.sum() > 1000
-    assert paint(lesson, np.random.default_rng(0)).ihc[pink].mean() > 225
+    assert paint(sample, np.random.default_rng(0)).ihc[pink].mean() > 225
 
 
 def test_nuclei_are_measured_as_scikit_image_does():

@@ -113,15 +113,15 @@ def test_no_crop_touches_a_held_out_block(pairs: list[Pair], monkeypatch: pytest
     windows = []
     paint = module.paint
     monkeypatch.setattr(
-        module, "paint", lambda lesson, rng, window: windows.append((lesson, window)) or paint(lesson, rng, window)
+        module, "paint", lambda sample, rng, window: windows.append((sample, window)) or paint(sample, rng, window)
     )
     for step in range(40):
         batch_at(pairs, step, seed=0, size=4, **CROPS)
     near = 0
-    for lesson, window in windows:
-        touched = np.zeros(lesson.he.shape[:2], bool)
+    for sample, window in windows:
+        touched = np.zeros(sample.he.shape[:2], bool)
         touched[window] = True
-        blocks = held_out(lesson.he.shape[:2])
+        blocks = held_out(sample.he.shape[:2])
         assert blocks.sum() == 1
         for row, column in zip(*np.nonzero(blocks), strict=True):
             block = np.s_[row * BLOCK : (row + 1) * BLOCK, column * BLOCK : (column + 1) * BLOCK]
@@ -173,9 +173,9 @@ def test_training_learns(pairs: list[Pair], tmp_path: Path):
 def test_validation_crops_of_a_source_lie_in_its_held_out_blocks(pairs: list[Pair]):
     crops = held_crops(pairs, seed=0, patch=64, dab_threshold=0.15, number=32)
     blocks = [
-        pair.lesson.he[y * BLOCK : (y + 1) * BLOCK, x * BLOCK : (x + 1) * BLOCK]
+        pair.sample.he[y * BLOCK : (y + 1) * BLOCK, x * BLOCK : (x + 1) * BLOCK]
         for pair in pairs
-        for y, x in np.argwhere(held_out(pair.lesson.he.shape[:2]))
+        for y, x in np.argwhere(held_out(pair.sample.he.shape[:2]))
     ]
     assert 0 < len(crops) <= len(blocks)
     for crop in crops:

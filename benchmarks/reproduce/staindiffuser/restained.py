@@ -98,7 +98,7 @@ class Restained:
     def methods(self, stain: str, tiles: Tiles) -> dict[str, NDArray[np.uint8]]:
         """H&E itself, colour transfer, and two answers of the teacher: without DAB, and asked a second time."""
         assert isinstance(tiles, HeldOut)
-        painted = [paint(pair.lesson, np.random.default_rng(9)).ihc for pair in _pairs(stain, self.quick)]
+        painted = [paint(pair.sample, np.random.default_rng(9)).ihc for pair in _pairs(stain, self.quick)]
         return {
             "identity": tiles.he,
             "colour-transfer": colour_transfer(tiles.he, sampled(painted)),

@@ -98,12 +98,12 @@ class VolumeReport:
 
 @dataclass(frozen=True)
 class _Volume:
-    """What was seen of one volume; `told` is the same for the same voxels, whatever the file's format and order."""
+    """What was seen of one volume; `digest` is the same for the same voxels, whatever the file's format and order."""
 
     kind: str
     spacing: Spacing
     values: tuple[float, ...]
-    told: str
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -168,8 +168,8 @@ def _look(case: Case) -> _Look:
         low, high = np.nanpercentile(inside if inside.size else voxels, [1, 99])
         # Adding 0 makes a plain zero of a negative one.
         values = tuple(float(value) + 0.0 for value in (np.nanmin(voxels), low, high, np.nanmax(voxels)))
-        told = hashlib.blake2b(np.ascontiguousarray(voxels).tobytes(), digest_size=16).hexdigest()
-        seen[key] = _Volume(str(volume.dtype), volume.spacing, values, told)
+        digest = hashlib.blake2b(np.ascontiguousarray(voxels).tobytes(), digest_size=16).hexdigest()
+        seen[key] = _Volume(str(volume.dtype), volume.spacing, values, digest)
         if key == first:
             z, y, x = volume.spacing
             slices = int(mask.mask.any(axis=(1, 2)).sum())
@@ -179,7 +179,7 @@ def _look(case: Case) -> _Look:
                 f"{key} and {first} of case {case.name} do not lie on one lattice: bring them to the same voxels."
             )
             problems.append(Problem("lattice", (case.name,), sentence))
-        elif told == seen[first].told:
+        elif digest == seen[first].digest:
             sentence = f"{key} and {first} of case {case.name} are one and the same volume: there is nothing to learn."
             problems.append(Problem("same", (case.name,), sentence))
         if values[0] == values[-1]:
@@ -195,7 +195,7 @@ def _shared_volumes(looks: Mapping[str, Sequence[_Look]]) -> list[Problem]:
     for part, own in looks.items():
         for look in own:
             for key, volume in look.volumes.items():
-                other, name = where.setdefault(volume.told, (part, look.case.name))
+                other, name = where.setdefault(volume.digest, (part, look.case.name))
                 if other != part:
                     sentence = (
                         f"{key} of case {look.case.name} in {part} and a volume of case {name} in {other} have the "

@@ -49,8 +49,8 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(value: bool) -> None:
+    if value:
         typer.echo(f"diffuscope {diffuscope.__version__}")
         raise typer.Exit
 
@@ -83,7 +83,7 @@ def demo(
     follow_run(events, cancelled)
     for line in show.finish(out):
         typer.echo(line)
-    show.open_napari(out, asked=view)
+    show.open_napari(out, view=view)
 
 
 @app.command()

@@ -65,17 +65,17 @@ def finish(out: Path) -> Iterator[str]:
         yield f"{out / name}  {what}"
 
 
-def open_napari(out: Path, *, asked: bool | None) -> None:
+def open_napari(out: Path, *, view: bool | None) -> None:
     """Show slide and result in napari, in a process of its own, until its window is closed.
 
     Parameters
     ----------
     out : Path
         The demo's folder.
-    asked : bool or None
+    view : bool or None
         None: where there are a screen and napari.
     """
-    if asked if asked is not None else _has_screen() and importlib.util.find_spec("napari") is not None:
+    if view if view is not None else _has_screen() and importlib.util.find_spec("napari") is not None:
         files = [str(sample_path(DEMO_SLIDE)), str(out / RESULT)]
         # Not imported: only the plugin knows napari.
         command = [

@@ -61,14 +61,14 @@ class NoiseLevels:
         times, sigmas : Tensor of shape (n,)
             float32, on the generator's device.
         """
-        where = generator.device
-        times, logs = self._table(where)
+        device = generator.device
+        times, logs = self._table(device)
         if self.discrete:
-            index = torch.randint(0, len(times), (n,), generator=generator, device=where)
+            index = torch.randint(0, len(times), (n,), generator=generator, device=device)
             t, log = times[index], logs[index]
         else:
             span = self.times[-1] - self.times[0]
-            t = self.times[0] + span * torch.rand(n, generator=generator, dtype=times.dtype, device=where)
+            t = self.times[0] + span * torch.rand(n, generator=generator, dtype=times.dtype, device=device)
             after = torch.searchsorted(times, t, right=True).clamp(1, len(times) - 1)
             before = after - 1
             slope = (logs[after] - logs[before]) / (times[after] - times[before])
@@ -94,10 +94,10 @@ class NoiseLevels:
         times, sigmas : Tensor of shape (n,)
             float32, on the generator's device.
         """
-        where = generator.device
-        times, logs = self._table(where)
-        drawn = torch.rand(n, generator=generator, dtype=times.dtype, device=where)
-        place = (torch.arange(n, device=where) + drawn) / n
+        device = generator.device
+        times, logs = self._table(device)
+        drawn = torch.rand(n, generator=generator, dtype=times.dtype, device=device)
+        place = (torch.arange(n, device=device) + drawn) / n
         high = place / _HIGH * math.log(_HIGHEST)
         normal = _SPREAD * torch.special.ndtri(((place - _HIGH) / (1.0 - _HIGH)).clamp(1e-6, 1.0 - 1e-6))
         log = torch.where(place < _HIGH, high, normal).clamp(self.logs[0], self.logs[-1])
@@ -106,16 +106,16 @@ class NoiseLevels:
         slope = (times[after] - times[before]) / (logs[after] - logs[before])
         return (times[before] + slope * (log - logs[before])).float(), log.exp().float()
 
-    def _table(self, where: torch.device) -> tuple[Tensor, Tensor]:
+    def _table(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """Return `times` and `logs` on a device, copied there once: a copy makes a GPU wait."""
-        if where not in self._tables:
+        if device not in self._tables:
             # Metal has no float64.
-            dtype = torch.float32 if where.type == "mps" else torch.float64
-            self._tables[where] = (
-                torch.as_tensor(self.times, dtype=dtype, device=where),
-                torch.as_tensor(self.logs, dtype=dtype, device=where),
+            dtype = torch.float32 if device.type == "mps" else torch.float64
+            self._tables[device] = (
+                torch.as_tensor(self.times, dtype=dtype, device=device),
+                torch.as_tensor(self.logs, dtype=dtype, device=device),
             )
-        return self._tables[where]
+        return self._tables[device]
 
     def even(self, steps: int, start: float = 1.0) -> list[float]:
         """Return σ at t = start, start·(1 − 1/steps), … start/steps: the constant dt of Algorithm 1."""

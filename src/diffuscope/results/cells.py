@@ -51,12 +51,12 @@ class Cells:
         The grid and the tiles that are computed.
     ports : sequence of Raster
         Images, in the order in which a tile's parts are kept.
-    kept : CachedParts
+    cached : CachedParts
         Parts of finished tiles.
     """
 
-    def __init__(self, plan: Plan, ports: Sequence[Raster], kept: CachedParts) -> None:
-        self._plan, self._ports, self._kept = plan, ports, kept
+    def __init__(self, plan: Plan, ports: Sequence[Raster], cached: CachedParts) -> None:
+        self._plan, self._ports, self._cached = plan, ports, cached
 
     def of(self, tile: Tile) -> list[Cell]:
         """Return the cells that a tile reaches into, without those outside the canvas."""
@@ -75,7 +75,7 @@ class Cells:
         """Return what a cell is composed from; None where a part of a tile that is done is neither fresh nor kept."""
         covering = self._plan.covering(cell)
         near = [tile for tile in covering if tile.index in fresh or done[self._plan.slot(*tile.index)]]
-        if not near or not all(tile.index in fresh or self._kept.has(tile.index, cell) for tile in near):
+        if not near or not all(tile.index in fresh or self._cached.has(tile.index, cell) for tile in near):
             return None
         return Blend(cell=cell, box=self.box(cell), tiles=tuple(near), fresh=fresh)
 
@@ -84,7 +84,7 @@ class Cells:
         parts = [
             self.parts(one.fresh[tile.index], one.cell)
             if tile.index in one.fresh
-            else self._split(self._kept.read(tile.index, one.cell))
+            else self._split(self._cached.read(tile.index, one.cell))
             for tile in one.tiles
         ]
         totals, covered = _weighted_sum(self._plan.axes, one, parts)

@@ -98,10 +98,10 @@ class ValueStore:
             }
         )
 
-    def write(self, told: Sequence[tuple[tuple[int, ...], Mapping[str, NDArray[np.float32]]]]) -> None:
+    def write(self, group: Sequence[tuple[tuple[int, ...], Mapping[str, NDArray[np.float32]]]]) -> None:
         """Write the values of tiles, by slot, (evaluations,) by key; they are on disk when this returns."""
-        for value in self._values if told else ():
-            rows = [(slot, np.ascontiguousarray(of_tile[value.key], "<f4")) for slot, of_tile in told]
+        for value in self._values if group else ():
+            rows = [(slot, np.ascontiguousarray(of_tile[value.key], "<f4")) for slot, of_tile in group]
             with self._file(value.key, len(rows[0][1])).open("r+b") as opened:
                 for slot, row in rows:
                     opened.seek(int(np.ravel_multi_index(slot, self._grid)) * row.nbytes)

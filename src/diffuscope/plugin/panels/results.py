@@ -51,7 +51,7 @@ class ResultsWidget(QGroupBox):
         if result is None:
             return
         state = "" if result.complete else f" (incomplete: {result.done} of {result.tiles} tiles)"
-        self.heading.setText("<br>".join([f"<b>{result.path.name}</b>{state}", *_taken(result), *_said(result)]))
+        self.heading.setText("<br>".join([f"<b>{result.path.name}</b>{state}", *_taken(result), *_outcome(result)]))
         self.resume.setVisible(not result.complete)
         for widget in (self.layer, self.export, self.note):
             widget.setVisible(bool(result.ports))
@@ -95,6 +95,6 @@ def _taken(result: Result) -> list[str]:
     return [f"H&amp;E normalised: {StainStatistics.from_json(one).summary} OD" for one in stains]
 
 
-def _said(result: Result) -> list[str]:
+def _outcome(result: Result) -> list[str]:
     """Return what there is beside images, as lines."""
     return [f"<b>{escape(name)}</b>: {escape(words)}" for name, words in result.summaries]

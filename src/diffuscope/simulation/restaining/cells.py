@@ -152,11 +152,11 @@ def _moments(labels: NDArray[np.int32], image: NDArray[np.floating]) -> tuple[ND
     return area[there], np.stack(centre, axis=1)[there], eccentricity, level[there], spread[there]
 
 
-def _solidity(labels: NDArray[np.int32], wanted: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return area over that of the convex hull of the wanted ones; 0 of the others, whose hull is not looked for."""
-    found = np.zeros(len(wanted))
+def _solidity(labels: NDArray[np.int32], sought: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return area over that of the convex hull of the sought ones; 0 of the others, whose hull is not looked for."""
+    found = np.zeros(len(sought))
     for index, region in enumerate(regionprops(labels)):
-        if wanted[index]:
+        if sought[index]:
             found[index] = region.solidity
     return found
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from diffuscope.simulation.restaining.sources import BLOCK, Pair, held_out
-from diffuscope.simulation.restaining.teacher import Lesson, paint
+from diffuscope.simulation.restaining.teacher import SourceSample, paint
 from diffuscope.stains import REFERENCE, augment_stain, coarse_mask
 
 _TRIES = 100
@@ -60,16 +60,16 @@ def batch_at(
     weights = np.array([pair.weight for pair in pairs])
     crops = []
     for index in rng.choice(len(pairs), size, p=weights / weights.sum()):
-        lesson = pairs[index].lesson
-        y, x = draw_corner(lesson, patch, positive_share, rng)
+        sample = pairs[index].sample
+        y, x = draw_corner(sample, patch, positive_share, rng)
         window = (slice(y, y + patch), slice(x, x + patch))
         he = (
-            augment_stain(lesson.normalised[window], REFERENCE, rng)
+            augment_stain(sample.normalised[window], REFERENCE, rng)
             if normalised
-            else augment_stain(lesson.he[window], lesson.stains, rng)
+            else augment_stain(sample.he[window], sample.stains, rng)
         )
-        painted = paint(lesson, rng, window)
-        mask = coarse_mask(painted.dab, mpp=lesson.mpp, threshold=dab_threshold)[..., None]
+        painted = paint(sample, rng, window)
+        mask = coarse_mask(painted.dab, mpp=sample.mpp, threshold=dab_threshold)[..., None]
         turn, flip = int(rng.integers(4)), bool(rng.integers(2))
         crops.append([_turned(part, turn, flip) for part in (he, painted.ihc, mask)])
     stacks = zip(("he", key, "mask"), zip(*crops, strict=True), strict=True)
@@ -105,36 +105,36 @@ def held_crops(
         a pixel is painted (patch, patch, 1) float32.
     """
     places = [
-        (pair.lesson, pair.key, (slice(y, y + patch), slice(x, x + patch)))
+        (pair.sample, pair.key, (slice(y, y + patch), slice(x, x + patch)))
         for pair in pairs
-        for y, x in np.argwhere(held_out(pair.lesson.he.shape[:2])) * BLOCK + (BLOCK - patch) // 2
-        if (pair.lesson.cell[y : y + patch, x : x + patch] > 0).any()
+        for y, x in np.argwhere(held_out(pair.sample.he.shape[:2])) * BLOCK + (BLOCK - patch) // 2
+        if (pair.sample.cell[y : y + patch, x : x + patch] > 0).any()
     ]
     chosen = [places[i * len(places) // number] for i in range(number)] if len(places) > number else places
     crops = []
-    for index, (lesson, key, window) in enumerate(chosen):
-        painted = paint(lesson, np.random.default_rng([seed, index]), window)
-        mask = coarse_mask(painted.dab, mpp=lesson.mpp, threshold=dab_threshold)[..., None]
-        he = (lesson.normalised if normalised else lesson.he)[window]
-        probability = lesson.probability()[window][..., None]
+    for index, (sample, key, window) in enumerate(chosen):
+        painted = paint(sample, np.random.default_rng([seed, index]), window)
+        mask = coarse_mask(painted.dab, mpp=sample.mpp, threshold=dab_threshold)[..., None]
+        he = (sample.normalised if normalised else sample.he)[window]
+        probability = sample.probability()[window][..., None]
         crops.append({"he": he, key: painted.ihc, "mask": mask, "probability": probability})
     return crops
 
 
-def draw_corner(lesson: Lesson, patch: int, positive_share: float, rng: np.random.Generator) -> tuple[int, int]:
+def draw_corner(sample: SourceSample, patch: int, positive_share: float, rng: np.random.Generator) -> tuple[int, int]:
     """Draw the first row and column of a crop that touches no held-out block (parameters as in `batch_at`)."""
-    limit = np.array(lesson.he.shape[:2]) - patch
-    held = held_out(lesson.he.shape[:2])
-    likely = np.flatnonzero(lesson.chance > 0.2)
+    limit = np.array(sample.he.shape[:2]) - patch
+    held = held_out(sample.he.shape[:2])
+    likely = np.flatnonzero(sample.chance > 0.2)
     for _ in range(_TRIES):
         if rng.random() < positive_share and len(likely):
-            corner = lesson.centre[rng.choice(likely)] - patch / 2 + rng.uniform(-patch / 4, patch / 4, 2)
+            corner = sample.centre[rng.choice(likely)] - patch / 2 + rng.uniform(-patch / 4, patch / 4, 2)
         else:
             corner = rng.uniform(0, limit)
         y, x = (int(v) for v in np.clip(corner.astype(int), 0, limit))
         if not held[y // BLOCK : -(-(y + patch) // BLOCK), x // BLOCK : -(-(x + patch) // BLOCK)].any():
             return y, x
-    raise ValueError(f"no crop of {patch} px lies outside the held-out blocks of a source of {lesson.he.shape[:2]} px")
+    raise ValueError(f"no crop of {patch} px lies outside the held-out blocks of a source of {sample.he.shape[:2]} px")
 
 
 def _turned(image: NDArray[np.generic], turn: int, flip: bool) -> NDArray[np.generic]:

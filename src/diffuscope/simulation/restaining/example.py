@@ -117,7 +117,7 @@ def other_laboratory(he: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[
     he, ihc : ndarray of shape (h, w, 3)
         uint8.
     """
-    lesson = prepare(he, "CD3", mpp=MPP)
-    stained = combine(separate(he, lesson.stains) * _HE_DENSITY, lesson.stains)
-    ihc = separate(paint(lesson, np.random.default_rng(0)).ihc, HDAB) * _IHC_DENSITY
+    sample = prepare(he, "CD3", mpp=MPP)
+    stained = combine(separate(he, sample.stains) * _HE_DENSITY, sample.stains)
+    ihc = separate(paint(sample, np.random.default_rng(0)).ihc, HDAB) * _IHC_DENSITY
     return stained, combine(ihc, stain_matrix(HDAB[0], _DAB_VECTOR))

@@ -57,7 +57,7 @@ class Painter:
         rng = np.random.default_rng([seed, step])
         rows = []
         for index in rng.choice(len(self._pairs), self._size, p=self._weights):
-            y, x = draw_corner(self._pairs[index].lesson, self._patch, self._share, rng)
+            y, x = draw_corner(self._pairs[index].sample, self._patch, self._share, rng)
             rows.append((index, y, x, int(rng.integers(8))))
         return {"place": torch.tensor(rows, dtype=torch.int64)}
 
@@ -88,24 +88,24 @@ class _Sources:
     """The pixels of all sources, one after the other, on a device."""
 
     def __init__(self, pairs: Sequence[Pair], device: torch.device) -> None:
-        lessons = [pair.lesson for pair in pairs]
-        shapes = np.array([lesson.cell.shape for lesson in lessons])
-        cells = np.array([len(lesson.chance) + 1 for lesson in lessons])
+        samples = [pair.sample for pair in pairs]
+        shapes = np.array([sample.cell.shape for sample in samples])
+        cells = np.array([len(sample.chance) + 1 for sample in samples])
         # A cell's number among those of all sources; number 0 of each source is no cell.
         first = np.concatenate([[0], np.cumsum(cells)[:-1]])
-        numbered = [lesson.cell.ravel() + start for lesson, start in zip(lessons, first, strict=True)]
-        chances = [np.concatenate([[0.0], lesson.chance]) for lesson in lessons]
+        numbered = [sample.cell.ravel() + start for sample, start in zip(samples, first, strict=True)]
+        chances = [np.concatenate([[0.0], sample.chance]) for sample in samples]
         self._shapes = torch.from_numpy(shapes).to(device)
         self._first_pixel = torch.from_numpy(np.concatenate([[0], np.cumsum(shapes.prod(axis=1))[:-1]])).to(device)
         self._first_cell = torch.from_numpy(first).to(device)
         self._cells = int(cells.max())
-        self.he = torch.from_numpy(np.concatenate([lesson.normalised.reshape(-1, 3) for lesson in lessons])).to(device)
-        self.counterstain = torch.from_numpy(np.concatenate([lesson.counterstain.ravel() for lesson in lessons])).to(
+        self.he = torch.from_numpy(np.concatenate([sample.normalised.reshape(-1, 3) for sample in samples])).to(device)
+        self.counterstain = torch.from_numpy(np.concatenate([sample.counterstain.ravel() for sample in samples])).to(
             device
         )
         self.cell = torch.from_numpy(np.concatenate(numbered).astype(np.int32)).to(device)
         self.chance = torch.from_numpy(np.concatenate(chances).astype(np.float32)).to(device)
-        self._blur = _gaussian(torch.tensor([BLUR_UM / lessons[0].mpp], device=device))
+        self._blur = _gaussian(torch.tensor([BLUR_UM / samples[0].mpp], device=device))
         self._colours = torch.from_numpy(HDAB[:2].astype(np.float32)).to(device)
         # Here once: a copy from the CPU, and an inversion on a GPU, make each step wait for the one before.
         self.reference = torch.from_numpy(REFERENCE.astype(np.float32)).to(device)

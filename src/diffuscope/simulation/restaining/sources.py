@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from diffuscope.errors import InputError
 from diffuscope.scans import open_scan, read_region, resampling_factor
-from diffuscope.simulation.restaining.teacher import Lesson, Stain, prepare
+from diffuscope.simulation.restaining.teacher import SourceSample, Stain, prepare
 from diffuscope.simulation.tissue import simulate_tissue
 from diffuscope.systems.staindiffuser.config import stain_key
 
@@ -97,7 +97,7 @@ class Pair:
     ----------
     name : str
         File, or phantom and its seed.
-    lesson : Lesson
+    sample : SourceSample
         H&E and the rule applied to it.
     weight : float
         Share of crops.
@@ -106,7 +106,7 @@ class Pair:
     """
 
     name: str
-    lesson: Lesson
+    sample: SourceSample
     weight: float
     key: str = "ihc"
 

@@ -6,7 +6,7 @@ the cytoplasm of epithelial-like cells; eosin is removed, haematoxylin kept as t
 
 It is uncertain on purpose. No rule on shape can know an antigen, so a fully lymphocyte-like cell is CD3-positive
 with probability 0.7 only (0.9 for CK8/18 and an epithelial-like cell), an ambiguous one with less, in proportion.
-Each time a crop is painted the cells are drawn anew, and `Lesson.probability` keeps the truth that a model's
+Each time a crop is painted the cells are drawn anew, and `SourceSample.probability` keeps the truth that a model's
 uncertainty is held against.
 """
 
@@ -48,7 +48,7 @@ BLUR_UM = 0.4
 
 
 @dataclass(frozen=True)
-class Lesson:
+class SourceSample:
     """One H&E image and the rule applied to it: all that painting an IHC needs.
 
     Attributes
@@ -106,7 +106,9 @@ class Painted:
     dab: NDArray[np.float32]
 
 
-def prepare(he: NDArray[np.uint8], stain: Stain, *, mpp: float, labels: NDArray[np.int32] | None = None) -> Lesson:
+def prepare(
+    he: NDArray[np.uint8], stain: Stain, *, mpp: float, labels: NDArray[np.int32] | None = None
+) -> SourceSample:
     """Apply the rule to an H&E image.
 
     Parameters
@@ -122,7 +124,7 @@ def prepare(he: NDArray[np.uint8], stain: Stain, *, mpp: float, labels: NDArray[
 
     Returns
     -------
-    Lesson
+    SourceSample
     """
     # One slide's haematoxylin is another's half. What is judged is the normalised slide, for that is what a model sees.
     statistics = measure_stains([he], mpp=mpp)
@@ -133,7 +135,7 @@ def prepare(he: NDArray[np.uint8], stain: Stain, *, mpp: float, labels: NDArray[
         labels = find_nuclei(haematoxylin, mpp=mpp)
     cells = describe(labels, haematoxylin, mpp=mpp)
     score = cells.lymphocyte if stain == "CD3" else cells.epithelial
-    return Lesson(
+    return SourceSample(
         he=he,
         normalised=normalised,
         statistics=statistics,
@@ -145,14 +147,14 @@ def prepare(he: NDArray[np.uint8], stain: Stain, *, mpp: float, labels: NDArray[
     )
 
 
-def paint(lesson: Lesson, rng: np.random.Generator, window: tuple[slice, slice] = np.s_[:, :]) -> Painted:
+def paint(sample: SourceSample, rng: np.random.Generator, window: tuple[slice, slice] = np.s_[:, :]) -> Painted:
     """Draw which cells are positive, and paint a window of the IHC.
 
     The slide's and each cell's DAB vary (log-normal, sd 0.15 and 0.25).
 
     Parameters
     ----------
-    lesson : Lesson
+    sample : SourceSample
         From `prepare`.
     rng : numpy.random.Generator
         Makes the draw; the same generator state gives the same draw whatever the window.
@@ -163,18 +165,18 @@ def paint(lesson: Lesson, rng: np.random.Generator, window: tuple[slice, slice] 
     -------
     Painted
     """
-    positive = rng.random(len(lesson.chance)) < lesson.chance
+    positive = rng.random(len(sample.chance)) < sample.chance
     spread = CELL_SPREAD * rng.standard_normal(len(positive)) + SLIDE_SPREAD * rng.standard_normal()
     density = np.concatenate([[0.0], np.where(positive, np.clip(DAB * np.exp(spread), *DAB_RANGE), 0.0)])
-    sigma = BLUR_UM / lesson.mpp
+    sigma = BLUR_UM / sample.mpp
     # The blur reaches beyond the window: paint its margin too, so that a crop is a part of the whole.
     margin = int(4 * sigma + 0.5)
-    rows, columns = (s.indices(n) for s, n in zip(window, lesson.cell.shape, strict=True))
+    rows, columns = (s.indices(n) for s, n in zip(window, sample.cell.shape, strict=True))
     top, left = max(rows[0] - margin, 0), max(columns[0] - margin, 0)
-    around = density[lesson.cell[top : rows[1] + margin, left : columns[1] + margin]]
+    around = density[sample.cell[top : rows[1] + margin, left : columns[1] + margin]]
     blurred = ndimage.gaussian_filter(around, sigma)
     dab = blurred[rows[0] - top :, columns[0] - left :][: rows[1] - rows[0], : columns[1] - columns[0]]
-    densities = np.stack([lesson.counterstain[window], dab, np.zeros_like(dab)], axis=-1)
+    densities = np.stack([sample.counterstain[window], dab, np.zeros_like(dab)], axis=-1)
     return Painted(ihc=combine(densities, HDAB), dab=dab.astype(np.float32))
 
 
