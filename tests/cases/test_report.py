@@ -172,7 +172,7 @@ def test_the_command_prints_the_report_and_writes_json(data: Path, tmp_path: Pat
 
     from diffuscope.cli import app
 
-    words = ["data", str(data), "--keys", "he,ihc", "--mpp", "0.5", "--validation", "0.25"]
+    words = ["check-data", str(data), "--keys", "he,ihc", "--mpp", "0.5", "--validation", "0.25"]
     done = CliRunner().invoke(app, [*words, "--json", str(tmp_path / "data.json")])
     assert done.exit_code == 0, done.output
     assert "tissue (mm²)" in done.stdout and "No problem found." in done.stdout

@@ -23,6 +23,9 @@ class Lent(Child):
     def is_closed(self) -> bool:
         return self._is_back
 
+    def warm(self) -> None:
+        self._owner.warm()
+
     def submit(self, command: str, arguments: dict[str, Any]) -> int:
         return self._owner.submit(command, arguments)
 

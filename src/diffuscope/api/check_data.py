@@ -41,7 +41,7 @@ def check_data(
     model : str or Path, optional
         Whose ports and µm/px count: what it is trained on must be there, masks and its other outputs may be.
     keys : sequence of str, optional
-        Raster keys, instead of a model's; those must be there, masks may be.
+        Port keys, instead of a model's; those must be there, masks may be.
     mpp : float, optional
         µm/px to compare at; default the model's, else `assumed_mpp`, else every picture as it is.
     assumed_mpp : float, optional

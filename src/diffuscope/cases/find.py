@@ -35,9 +35,9 @@ def find_cases(data: str | Path, keys: Sequence[str], *, optional: Sequence[str]
     data : str or Path
         The folder, or the table.
     keys : sequence of str
-        Raster keys that every case must have, e.g. ``["he", "ihc"]``.
+        Port keys that every case must have, e.g. ``["he", "ihc"]``.
     optional : sequence of str
-        Raster keys that are taken where there are any.
+        Port keys that are taken where there are any.
 
     Returns
     -------

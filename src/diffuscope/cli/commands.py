@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 import diffuscope
-from diffuscope.cli.data import data
+from diffuscope.cli.check_data import check_data
 from diffuscope.cli.evaluate import evaluate
 from diffuscope.cli.exits import BAD_INPUT, CANCELLED
 from diffuscope.cli.make import make
@@ -129,7 +129,9 @@ app.command()(run)
 app.command()(models)
 app.command()(train)
 app.command()(register)
-app.command()(data)
+app.command()(check_data)
+# What it was called before; not shown.
+app.command("data", hidden=True)(check_data)
 app.command()(evaluate)
 app.command()(measure)
 app.add_typer(make, name="make")

@@ -72,7 +72,7 @@ def patients(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A folder with one folder a patient.")],
     out: Annotated[Path, _NEW],
     files: Annotated[
-        list[str], typer.Argument(metavar="KEY=FILE", help="Raster key, and the file's name in each patient's folder.")
+        list[str], typer.Argument(metavar="KEY=FILE", help="Port key, and the file's name in each patient's folder.")
     ],
     *,
     only: Annotated[

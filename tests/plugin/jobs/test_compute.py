@@ -132,6 +132,12 @@ def at(make_napari_viewer: Callable[..., Any], qtbot: Any, tmp_path: Path) -> At
 
 
 @pytest.mark.gui
+def test_the_process_is_started_once_there_is_something_to_run(at: At):
+    assert not at.stain.form.problem() and at.stain.session.state.is_idle
+    assert at.child.pid is not None and compute_of(at.viewer).child is at.child
+
+
+@pytest.mark.gui
 def test_a_dock_waits_for_another_and_shows_for_what(at: At):
     at.run("endless")
     at.until(lambda: at.stain.session.state.phase == "running")

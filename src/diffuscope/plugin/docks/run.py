@@ -262,6 +262,9 @@ class RunDock(QWidget):
         self.results.export.setEnabled(state.is_idle)
         self.results.resume.setEnabled(state.is_idle)
         hint = self.form.problem() if self.form.model else self.kind.missing
+        if not hint:
+            # Run is what the user may press next.
+            self.session.compute.child.warm()
         self.jobs.show_hint(hint)
 
 

@@ -55,10 +55,14 @@ class Child:
         """Whether `close` was called."""
         return self._closed
 
-    def submit(self, command: str, arguments: dict[str, Any]) -> int:
-        """Send a command, starting the process where there is none, and return the job's number."""
+    def warm(self) -> None:
+        """Start the process where there is none, ahead of the first job: it takes seconds to import what computes."""
         if self.pid is None and not self._closed:
             self._start()
+
+    def submit(self, command: str, arguments: dict[str, Any]) -> int:
+        """Send a command, starting the process where there is none, and return the job's number."""
+        self.warm()
         self._last += 1
         with suppress(OSError):  # a child that died meanwhile is noticed by receive()
             self._connection.send((self._last, command, arguments))

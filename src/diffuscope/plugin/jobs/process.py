@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from math import isnan
 from typing import Any
@@ -84,6 +85,9 @@ def serve(connection: Any, cancelled_up_to: Any, place: Any, verbs: str) -> None
     # The window comes first. (Linux weighs niceness within a session: other programs do not push the job aside by it.)
     if hasattr(os, "nice"):
         os.nice(19)
+    # Ahead of the first command, which says what is wrong where this fails.
+    with suppress(ImportError):
+        importlib.import_module(verbs)
     while True:
         try:
             order = connection.recv()

@@ -1,4 +1,4 @@
-"""`diffuscope data`: its options, and the report as text or JSON."""
+"""`diffuscope check-data`: its options, and the report as text or JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 
-def data(
+def check_data(
     folder: Annotated[
         Path,
         typer.Argument(
@@ -19,7 +19,7 @@ def data(
     *,
     model: Annotated[str | None, typer.Option(help="The model that it is for: its ports and µm/px.")] = None,
     keys: Annotated[
-        str | None, typer.Option(metavar="KEY,KEY", help="Raster keys, instead of a model's, e.g. he,ihc.")
+        str | None, typer.Option(metavar="KEY,KEY", help="Port keys, instead of a model's, e.g. he,ihc.")
     ] = None,
     mpp: Annotated[
         float | None, typer.Option(help="µm per pixel of the pictures that do not say it, as PNG and JPEG never do.")
@@ -34,7 +34,7 @@ def data(
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all of it here.")] = None,
 ) -> None:
     """Look a data set over before training: counts, µm/px, values, misregistered pairs, leaks between parts."""
-    from diffuscope.api.check_data import check_data
+    from diffuscope.api.check_data import check_data as begun
     from diffuscope.cli.progress import follow
     from diffuscope.files.place import FILE, check_place
     from diffuscope.files.put import put_text
@@ -42,7 +42,7 @@ def data(
     if json_file is not None:
         check_place(json_file, FILE, overwrite=True)
 
-    events = check_data(
+    events = begun(
         folder,
         model=model,
         keys=keys.split(",") if keys else (),
