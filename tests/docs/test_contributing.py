@@ -141,13 +141,17 @@ def test_a_dock_for_a_task_is_a_kind(page: Page, monkeypatch: pytest.MonkeyPatch
     from diffuscope.plugin.docks import kinds
     from diffuscope.plugin.docks.run import RunDock
 
+    stated = dict(vars(kinds))
+    exec(BLOCKS["row of diffuscope/plugin/docks/kinds.py"], stated)
+    photography = stated["PHOTOGRAPHY"]
+    monkeypatch.setattr(kinds, "PHOTOGRAPHY", photography, raising=False)
     found: dict = {}
     exec(BLOCKS["diffuscope/plugin/docks/photography.py"], found)
-    assert issubclass(found["PhotographyDock"], RunDock)
+    assert issubclass(found["PhotographyDock"], RunDock) and found["PhotographyDock"].kind is photography
     model = type("Model", (), {"takes_volumes": False, "task": "photography", "title": "Negative"})
     assert kinds.OTHERS.lists(model)
-    monkeypatch.setattr(kinds, "KINDS", (*kinds.KINDS[:-1], found["PHOTOGRAPHY"], kinds.OTHERS))
-    assert found["PHOTOGRAPHY"].lists(model) and not kinds.OTHERS.lists(model)
+    monkeypatch.setattr(kinds, "KINDS", (*kinds.KINDS[:-1], photography, kinds.OTHERS))
+    assert photography.lists(model) and not kinds.OTHERS.lists(model)
     assert "“Photography”" in kinds.elsewhere(model)
 
 
