@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Generator, Mapping
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, ClassVar
-from unittest.mock import patch
+from typing import ClassVar
 
+from pydantic import BaseModel
 from torch import Tensor
 
 from diffuscope import run
 from diffuscope.engine.events import Finished, Started
-from diffuscope.model.folder import Model
+from diffuscope.model.folder import save_model
 from diffuscope.ports.raster import Raster
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.systems.base import Estimate, Noise, Tiled
+from diffuscope.systems.registry import Row, register_system
 
 SLIDE = Raster(name="H&E", key="he", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0))
 COPY = Raster(name="copy", key="copy", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0))
@@ -40,18 +41,21 @@ class Copy(Tiled):
         yield Estimate(1, 1, {"copy": inputs["he"]})
         return {"copy": inputs["he"]}
 
-    def loss(self, batch: Mapping[str, Tensor], generator: Any) -> dict[str, Tensor]:
-        """Nothing is learned."""
-        raise NotImplementedError
+
+class NoConfig(BaseModel):
+    """Nothing to configure."""
+
+
+CARD = dict.fromkeys(("title", "what_it_is", "what_it_is_not", "data", "licence", "trained_on"), "copy")
 
 
 def copy_run(slide: Path, out: Path) -> None:
     """Run the stand-in over a slide; print the seconds of planning and of running."""
-    stated: Any = SimpleNamespace(card=SimpleNamespace(title="copy"), sha256="")
-    model = Model("copy", Copy(), slide, stated)
-    with patch("diffuscope.jobs.prepare.load_model", lambda _: model):
+    register_system("copy", Row(config=NoConfig, declare=lambda _: Copy().declared, system=lambda _: Copy()))
+    with tempfile.TemporaryDirectory() as folder:
+        model = save_model(Path(folder) / "copy", Copy(), "copy", {}, {**CARD, "simulated": True})
         start = time.perf_counter()
-        events = run("copy", slide, out)
+        events = run(model, slide, out)
         planned = time.perf_counter() - start
         tiles, seconds = 0, 0.0
         for event in events:

@@ -6,11 +6,18 @@ from copy import deepcopy
 
 import pytest
 import torch
+import torch._dynamo
 from torch._inductor import config as inductor_config
 
 from diffuscope.networks import compiled as compiled_networks
 from diffuscope.networks.compiled import compile_parts
 from diffuscope.networks.unet import ModulatedUNet
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> None:
+    """What other tests had compiled in this process is not taken for what these compile."""
+    torch._dynamo.reset()
 
 
 @pytest.fixture

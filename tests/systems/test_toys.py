@@ -170,6 +170,21 @@ def test_a_whole_case_a_text_in_a_score_out(toy, tmp_path: Path):
     assert exported.exit_code == 2 and "no image" in exported.output
 
 
+def test_scores_that_are_damaged_are_said(toy, tmp_path: Path):
+    out = tmp_path / "out.ome.zarr"
+    diffuscope.finish(diffuscope.run(toy("mood"), {"report": "a day"}, out, device="cpu"))
+    (out / "scores.json").write_text('{"mood": [0.1', encoding="utf-8")
+    with pytest.raises(InputError, match=r"out.ome.zarr is damaged"):
+        diffuscope.open_result(out)
+
+
+def test_a_table_with_a_line_too_long_is_said(toy, slide: Path, tmp_path: Path):
+    table = tmp_path / "cohort.csv"
+    table.write_text("case,age,sex\nP1,60,f,extra\n", encoding="utf-8")
+    with pytest.raises(InputError, match="more values than its first line has names"):
+        diffuscope.run(toy("negative"), {"he": slide, "patient": f"{table}#P1"}, tmp_path / "out", device="cpu")
+
+
 def test_a_whole_case_reports_its_steps_and_is_cancelled_and_resumed(toy, tmp_path: Path):
     model, out = toy("mood"), tmp_path / "out.ome.zarr"
     source = {"report": "a day"}

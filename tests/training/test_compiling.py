@@ -43,7 +43,7 @@ def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
 
 
-def eagerly(parts, *, tell) -> None:
+def eagerly(parts, *, report) -> None:
     """Trace as a compiler does, forth and back, and generate no code: seconds instead of minutes."""
     for part in parts:
         part.compile(backend="aot_eager", dynamic=False)
@@ -52,7 +52,7 @@ def eagerly(parts, *, tell) -> None:
 def test_a_part_that_cannot_be_compiled_trains_plain_to_the_same_bits(tmp_path: Path, monkeypatch):
     """Its failed step leaves no trace: not in batch norms, gradients, or what is drawn."""
 
-    def stubborn(parts, *, tell) -> None:
+    def stubborn(parts, *, report) -> None:
         for part in parts:
             if isinstance(part, torch.nn.Sequential):
 
@@ -73,7 +73,7 @@ def test_a_part_that_cannot_be_compiled_trains_plain_to_the_same_bits(tmp_path: 
 
 def test_no_further_part_is_begun_when_compiling_takes_long(tmp_path: Path, monkeypatch):
     begun = []
-    monkeypatch.setattr(compiling, "compile_parts", lambda parts, tell: begun.append((parts, tell)))
+    monkeypatch.setattr(compiling, "compile_parts", lambda parts, report: begun.append((parts, report)))
     clock = iter([0.0, 1.0, 50.0, 51.0])
     monkeypatch.setattr(compiling, "monotonic", lambda: next(clock))
     told = []

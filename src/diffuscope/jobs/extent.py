@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from diffuscope.errors import InputError
 from diffuscope.jobs.inputs import PortInput, Values
@@ -13,8 +13,15 @@ from diffuscope.results.tissue import TissueMap, crop_tissue
 from diffuscope.scans import Foreground, Image
 from diffuscope.systems.base import System
 from diffuscope.tiling.plan import Plan, make_plan
-from diffuscope.tiling.region import Region
+from diffuscope.tiling.region import Region, parse_region
 from diffuscope.tiling.whole import make_whole_plan
+
+
+class ExtentRequest(TypedDict, total=False):
+    """What the user said of which part is computed, as of `diffuscope.api.run.run`; None leaves the choice."""
+
+    region: Region | str | None
+    slices: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +38,8 @@ class Extent:
         µm per canvas px of a slide.
     tissue : TissueMap or None
         Of a slide, for measuring.
+    region : Region or None
+        As it was asked for.
     slices : str or None
         Of a volume, as `parse_slices` reads them.
     notices : tuple of str
@@ -41,30 +50,38 @@ class Extent:
     plan: Plan
     mpp: float | None
     tissue: TissueMap | None
+    region: Region | None
     slices: str | None
     notices: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Return what of it determines the pixels, besides the region."""
+        """Return what of it determines the pixels."""
+        asked = {"region": str(self.region) if self.region else None}
         if not self.inputs:
-            return {}
+            return asked
         if self.plan.spacing is None:
-            return {"factor": self.plan.factor}
+            return {**asked, "factor": self.plan.factor}
         z = self.plan.axes[0]
         return {
+            **asked,
             "factors": [axis.factor for axis in self.plan.axes],
             "slices": self.slices,
             "depth": z.tile,
             "overlap_depth": z.overlap,
         }
 
+    @property
+    def flags(self) -> list[tuple[str, str]]:
+        """How a command line asks for it again, besides the region."""
+        return [("slices", self.slices)] if self.slices else []
+
 
 def find_extent(
     inputs: Sequence[PortInput],
     system: System,
     *,
-    region: Region | None,
-    slices: str | None,
+    region: Region | str | None = None,
+    slices: str | None = None,
     ranges: Mapping[str, Values],
     stains: Stains | None = None,
 ) -> Extent:
@@ -76,7 +93,7 @@ def find_extent(
         From `diffuscope.jobs.inputs.open_inputs`.
     system : System
         What runs.
-    region : Region, optional
+    region : Region or str, optional
         What to compute, level-0 px; of a volume the rectangle in every slice.
     slices : str, optional
         ``"first:end"`` of a volume, from 0, the end not computed.
@@ -90,11 +107,13 @@ def find_extent(
     InputError
         The µm/px is not known; region or slices lie outside; there is nothing to compute.
     """
+    if isinstance(region, str):
+        region = parse_region(region)
     if system.declared.whole and (region is not None or slices is not None):
         raise InputError("this model takes whole cases: leave out the region and the slices.")
     if not inputs:
         plan = make_whole_plan(shape=(1, 1), factors=(1.0, 1.0))
-        return Extent(inputs=(), plan=plan, mpp=None, tissue=None, slices=None, notices=())
+        return Extent(inputs=(), plan=plan, mpp=None, tissue=None, region=None, slices=None, notices=())
     image, port = inputs[0].scan, inputs[0].port
     of_volume = image.axes == "zyx"
     span = _check_part(image, region, slices)
@@ -122,6 +141,7 @@ def find_extent(
         plan=plan,
         mpp=None if image.mpp is None else image.mpp * factors[-1],
         tissue=None if of_volume else _tissue(inside, plan, region),
+        region=region,
         slices=slices,
         notices=(*image.resampling(port), *_region_notice(image, region)),
     )

@@ -142,6 +142,8 @@ def read_row(given: GivenRow, table: Table) -> dict[str, str]:
             rows = list(csv.DictReader(opened))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} cannot be read as a CSV table: save it as CSV in UTF-8.") from error
+    if any(None in row for row in rows):
+        raise InputError(f"{path} has a line with more values than its first line has names: mend it.")
     if not rows:
         raise InputError(f"{path} has no row: give a table with a line of names and a line for each case.")
     first = next(iter(rows[0]))

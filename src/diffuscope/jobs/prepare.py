@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from diffuscope.errors import InputError
 from diffuscope.files.place import check_place
 from diffuscope.jobs.compute import ComputeRequest, ComputeSettings, address, io_threads, lanes, resolve_compute
-from diffuscope.jobs.extent import Extent, find_extent
+from diffuscope.jobs.extent import Extent, ExtentRequest, find_extent
 from diffuscope.jobs.given import Given, given_rasters, split_source
 from diffuscope.jobs.input_text import check_ranges, command_inputs, input_notices
 from diffuscope.jobs.inputs import Frame, PortInput, Source, Values, open_inputs, paths_of, read_tile
@@ -32,7 +32,6 @@ from diffuscope.results.result import RESULT
 from diffuscope.results.tissue import TissueMap
 from diffuscope.systems.base import System
 from diffuscope.tiling.plan import Plan, Tile
-from diffuscope.tiling.region import Region, parse_region
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,21 +142,23 @@ class Job:
         return tuple(port for port in self.model.system.declared.outputs if not wanted or port.key in wanted)
 
 
+class RunRequest(SampleRequest, ExtentRequest, total=False):
+    """What the user said of a run besides, as of `diffuscope.api.run.run`."""
+
+
 def prepare(
     model: str | Path,
     source: Source,
     out: Path,
     *,
-    region: Region | str | None,
     mpp: float | None,
     seed: int,
     request: ComputeRequest,
     overwrite: bool,
     resume: bool,
-    slices: str | None = None,
     ranges: Mapping[str, Values] | None = None,
     normalise: bool = True,
-    **sample: Unpack[SampleRequest],
+    **chosen: Unpack[RunRequest],
 ) -> Job:
     """Check and open everything (parameters as in `diffuscope.api.run.run`).
 
@@ -166,14 +167,14 @@ def prepare(
     InputError
         One sentence on the first thing that cannot be used.
     """
-    want = sample.get("want", ())
+    part: dict[str, Any] = {key: value for key, value in chosen.items() if key in ExtentRequest.__annotations__}
+    sample: dict[str, Any] = {key: value for key, value in chosen.items() if key not in part}
+    want: Sequence[str] = sample.get("want", ())
     info = model_info(model)
     images, given = split_source(source, info.declared, info.name, want)
     read = [*paths_of(images), *(Path(one) for one in given.masks.values())]
     standing = check_place(out, RESULT, overwrite=overwrite, resume=resume, keep=read, outside=read)
     begun = begun_record(out) if standing == "resumed" else None
-    if isinstance(region, str):
-        region = parse_region(region)
     if seed < 0:
         raise InputError(f"the seed must not be negative, got {seed}.")
     loaded = load_model(model)
@@ -188,9 +189,7 @@ def prepare(
     masks = open_masks(given.masks, ports, opened)
     stained = [port.key for port in system.input_rasters if port.scale == "stain"]
     stains = begun_stains(begun) if normalise else dict.fromkeys(stained)
-    extent = find_extent(
-        opened, system, region=region, slices=slices, ranges=begun_ranges(begun) | ranges, stains=stains
-    )
+    extent = find_extent(opened, system, **part, ranges=begun_ranges(begun) | ranges, stains=stains)
     inputs, plan = extent.inputs, extent.plan
     check_room(out, plan, system.output_rasters)
     compute = resolve_compute(request, begun, loaded, settings, plan)
@@ -199,9 +198,9 @@ def prepare(
 
     own = dict.fromkeys(notice for one in inputs for notice in one.scan.notices)
     notices = (*own, *input_notices(inputs, ranges, normalise=normalise), *extent.notices)
-    chosen = {**stated(settings), "seed": seed}
+    sampled = {**stated(settings), "seed": seed}
     # What the machine would choose by itself is spelt out: another machine must not choose otherwise.
-    flags = {**chosen, **asdict(compute), "device": compute.device.partition(":")[0]}
+    flags = {**sampled, **asdict(compute), "device": compute.device.partition(":")[0]}
     named, flags_of_inputs = command_inputs(inputs, alone=not (given.flags or masks))
     record = make_record(
         model={"name": loaded.name, "hash": loaded.hash, "title": loaded.card.title},
@@ -209,9 +208,8 @@ def prepare(
         | {one.port.key: one.to_json() for one in masks}
         | given.to_json(),
         parameters={
-            **chosen,
+            **sampled,
             "quality": choose_quality(system, sample.get("quality")),
-            "region": str(region) if region else None,
             "tile": plan.tile,
             "overlap": plan.overlap,
             **extent.to_json(),
@@ -226,7 +224,7 @@ def prepare(
             source=named,
             out=out.name,
             flags=flags,
-            shape=str(region) if region else None,
+            shape=extent.to_json()["region"],
             mpp=mpp,
             options=settings.options,
             inputs=[
@@ -234,7 +232,7 @@ def prepare(
                 *_mask_flags(masks),
                 *given.flags,
                 *_want_flags(want),
-                *([("slices", slices)] if slices else []),
+                *extent.flags,
             ],
             switches=["no-normalise"] if stained and not normalise else [],
         ),

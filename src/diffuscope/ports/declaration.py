@@ -46,8 +46,6 @@ class Declaration:
         Side of a training patch, px.
     measures : mapping of str to float
         Numbers that measuring its results needs, by name: ``dab_threshold`` in OD.
-    panels : tuple of str
-        What a dock shows of its results besides figures, by name (see `diffuscope.plugin.panels`).
     """
 
     task: str
@@ -65,7 +63,6 @@ class Declaration:
     context: int = 0
     patch: int = 128
     measures: Mapping[str, float] = field(default_factory=dict)
-    panels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.samplers:

@@ -153,7 +153,8 @@ def open_result(path: str | Path) -> Result:
     others = tuple(read_port(port) for port in about.get("others", ()))
     try:
         arrays = open_images(root, ports)
-    except (KeyError, OSError) as error:
+        found = read_others(path, others)
+    except (KeyError, OSError, TypeError, ValueError) as error:
         raise InputError(f"{path.name} is damaged ({error}): run it again.") from error
     images = {key: [_channels_last(array) for array in levels] for key, levels in arrays.items()}
     table = path / TABLE
@@ -166,7 +167,7 @@ def open_result(path: str | Path) -> Result:
         ports=ports,
         others=others,
         images=images,
-        found=read_others(path, others),
+        found=found,
         place=place,
         tissue=load_tissue(root, factor=place.factors[-1], window=place.window) if ports else None,
         values=load_values(root),

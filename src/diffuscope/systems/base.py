@@ -116,7 +116,6 @@ class System(Trainable):
     context: int = 0
     patch: int = 128
     measures: Mapping[str, float] = MappingProxyType({})
-    panels: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     recordable: bool = False
 

@@ -26,5 +26,4 @@ def declare(config: DammConfig) -> Declaration:
         tile=config.patch,
         overlap=config.patch // 4,
         patch=config.patch,
-        panels=("decisions",) if uncertain else (),
     )

@@ -70,7 +70,6 @@ def declare(config: MIDiffusionConfig) -> Declaration:
         overlap=config.overlap,
         context=1,
         patch=config.patch,
-        panels=("translation",),
     )
 
 
