@@ -86,6 +86,7 @@ def test_neither_the_list_nor_any_help_waits_for_torch():
     assert all(f"  {one.name} " in told and one.first_line in told for one in FOUND.values())
 
 
+@pytest.mark.slow
 def test_figures_come_last_with_their_goals_and_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     file = tmp_path / "figures.json"
     main(["tumour", "--fields", "1", "--size", "64", "--json", str(file)])

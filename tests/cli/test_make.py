@@ -40,6 +40,7 @@ def test_tumours_are_cases(tmp_path: Path):
     assert code == 2 and "no phantom 'endosome'" in said
 
 
+@pytest.mark.slow
 def test_a_tumour_is_the_sample_that_ships(tmp_path: Path):
     out = tmp_path / "tumour.ome.tif"
     assert make("tumour", out)[0] == 0

@@ -203,6 +203,7 @@ def test_a_region_is_what_the_whole_volume_has_there(kind, shape, factors, corne
 
 
 @KINDS
+@pytest.mark.slow
 def test_in_any_order_twice_or_after_a_break_the_bits_are_the_same(tmp_path, volume, kind):
     system = kind()
     plan = plan_of(system, volume.shape)

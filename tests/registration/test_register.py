@@ -33,6 +33,7 @@ def landmarks(tmp_path, affine_pair):
     return path
 
 
+@pytest.mark.slow
 def test_a_pair_is_registered_measured_and_pictured(tmp_path, affine_pair, landmarks):
     out, board = tmp_path / "new" / "ihc.ome.zarr", tmp_path / "board.png"
     words = [affine_pair.fixed.path, affine_pair.moving.path, "-o", out, "--affine-only", "--landmarks", landmarks]

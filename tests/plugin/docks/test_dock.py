@@ -393,6 +393,7 @@ def test_several_stains_come_as_layers_and_as_columns(at: Driver, two_stain_mode
     assert [text.rpartition(" · ")[2] for text in header[1:]] == ["CD3", "CK8/18"]
 
 
+@pytest.mark.slow
 def test_an_h_and_e_is_normalised_unless_the_box_is_cleared(at: Driver, tiny_model: Path, tmp_path: Path):
     config = {"stain": "CD3", "size": "tiny", "T": 20, "normalise": True}
     system, card = build_system("staindiffuser", config), load_model(tiny_model).card

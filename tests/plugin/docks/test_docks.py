@@ -237,6 +237,7 @@ def test_this_slice_comes_to_lie_on_its_volume_and_then_the_others(at: Any, mr_t
     assert np.asarray(at.results()["ct"].data).std() > 0
 
 
+@pytest.mark.slow
 def test_a_volume_is_cancelled_and_gone_on_with(at: Any, mr_to_ct: Path, tmp_path: Path):
     at = at(TranslationDock)
     at.use(mr_to_ct)

@@ -25,6 +25,7 @@ from diffuscope.plugin.layers.reader import read_layers
 pytestmark = pytest.mark.gui
 
 
+@pytest.mark.slow
 def test_gamma_the_plot_and_the_region_table(
     make_napari_viewer: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
