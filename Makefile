@@ -8,7 +8,7 @@ PYTEST := OMP_NUM_THREADS=1 $(SCREEN) .venv/bin/python -m pytest -n auto --maxpr
 demo: .venv/ready # stain a region of the shipped slide; on a desktop, napari opens with the result
 	.venv/bin/diffuscope demo
 
-test: .venv/ready # every test but those that need minutes or many processes, those of the window too
+test: .venv/ready # every test but those that take long or need many processes, those of the window too
 	$(PYTEST) -m "not slow" $(ARGS)
 
 test-all: .venv/ready # every test

@@ -120,6 +120,7 @@ def test_a_report_goes_on_and_takes_the_results_that_are_there(
         finish(evaluate(tiny_model, data, out, settings=Settings(steps=2, threads=1, seed=6), mpp=0.5, resume=True))
 
 
+@pytest.mark.slow
 def test_finished_pictures_are_judged_without_the_model(data: Path, made: tuple[Path, dict], tiny_model: Path):
     out = made[0].parent / "truth"
     perfect = made[0].parent / "perfect"

@@ -102,6 +102,7 @@ def damage(slide: Path, copy: Path) -> None:
 AROUND = "300,300,500,500"
 
 
+@pytest.mark.slow
 def test_a_damaged_spot_of_a_slide_costs_only_the_tiles_that_read_it(tmp_path, tiny_model, slide, assert_same):
     whole, out, copy = tmp_path / "whole.ome.zarr", tmp_path / "out.ome.zarr", tmp_path / slide.name
     options = {"region": AROUND, "steps": STEPS, "threads": 1}

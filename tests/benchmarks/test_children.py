@@ -9,6 +9,7 @@ import pytest
 from benchmarks.speed import kills, memory
 
 
+@pytest.mark.slow
 def test_the_memory_of_a_run_of_the_stand_in_is_watched(tmp_path: Path):
     memory.write_slide(tmp_path / "slide.ome.zarr", 2048)
     peak, told = memory.watch(tmp_path / "slide.ome.zarr", tmp_path / "out.ome.zarr")

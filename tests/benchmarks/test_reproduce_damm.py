@@ -147,6 +147,7 @@ def test_two_rounds_are_together_as_long_as_one_and_a_crop_is_evaluated_for_each
     assert first.cell.key != replace(task(damm.DAMMP), budget=first.budget).cell.key
 
 
+@pytest.mark.slow
 def test_a_row_that_goes_on_from_another_keeps_its_branches_to_the_bit(tmp_path: Path):
     agreed = task(damm.AGREED, fold=1)
     begun = agreed.begun

@@ -48,6 +48,7 @@ def test_a_baseline_gets_the_same_two_scans_as_red_and_green():
     assert task.batch(images).keys() == {"he"} and task.name == "T1, FLAIR to T2"
 
 
+@pytest.mark.slow
 def test_the_patient_that_tests_never_trains(shared: Path, monkeypatch: pytest.MonkeyPatch):
     opened: list[str] = []
     whole = heads.opened

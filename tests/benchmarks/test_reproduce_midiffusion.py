@@ -229,6 +229,7 @@ def test_every_cell_has_a_key_of_its_own_and_what_claims_compare_has_three_seeds
         build_system(one.training.system, one.training.config)
 
 
+@pytest.mark.slow
 def test_every_row_can_be_timed_before_it_is_run(tmp_path: Path):
     rows = [task(row.name) for row in midiffusion.ROWS]
     text = plan([*rows, task(None)], root=tmp_path)

@@ -149,6 +149,7 @@ def killed_at(monkeypatch, operation: int, action) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_killed_before_any_operation_no_finished_tile_lacks_its_values(tmp_path, ports, monkeypatch):
     for at in [*range(12), *range(12, 100, 4)]:
         run = ThreeTiles(tmp_path / f"killed{at}", ports)

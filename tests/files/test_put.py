@@ -149,6 +149,7 @@ forks = pytest.mark.skipif(sys.platform != "linux", reason="forks, and exchanges
 
 @forks
 @pytest.mark.parametrize("in_one_step", [True, False])
+@pytest.mark.slow
 def test_a_kill_at_any_moment_leaves_the_old_folder_or_the_new_one(tmp_path: Path, in_one_step: bool) -> None:
     old, new = ({"one": text, "two": text} for text in ("old", "new"))
     seen = set()
@@ -174,6 +175,7 @@ def test_a_kill_at_any_moment_leaves_the_old_folder_or_the_new_one(tmp_path: Pat
 
 
 @forks
+@pytest.mark.slow
 def test_a_kill_while_removing_leaves_all_or_nothing(tmp_path: Path) -> None:
     for number in range(1, 100):
         target = tmp_path / str(number) / "out"

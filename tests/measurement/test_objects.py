@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -35,6 +36,7 @@ def test_any_mask_cut_anyhow(mask: np.ndarray, cuts: list[int], smallest: int) -
 
 @settings(max_examples=60)
 @given(seed=st.integers(0, 2**32 - 1), density=st.floats(0.2, 0.6), height=st.integers(1, 40))
+@pytest.mark.slow
 def test_large_components_near_percolation(seed: int, density: float, height: int) -> None:
     # Around the percolation threshold components wind through many seams and meet again.
     mask = np.random.default_rng(seed).random((97, 83)) < density

@@ -43,6 +43,7 @@ def test_a_pixel_far_away_changes_nothing(autoencoder):
     assert torch.equal(first[..., 72:, 72:], second[..., 72:, 72:])
 
 
+@pytest.mark.slow
 def test_it_learns_to_reproduce(autoencoder):
     image = torch.sin(torch.arange(32) / 4)[None, None, :, None] * torch.cos(torch.arange(32) / 5)[None, None, None]
     optimiser = torch.optim.Adam(autoencoder.parameters(), lr=3e-3)

@@ -37,6 +37,7 @@ def test_what_reads_and_shows_does_not_load_torch(statement: str):
     assert not imports(statement) & {"torch", "diffusers"}
 
 
+@pytest.mark.slow
 def test_the_engine_knows_no_qt():
     verbs = "from diffuscope import *"
     assert not imports(f"{verbs}; import diffuscope.cli") & {"napari", "qtpy", "PySide6", "PyQt6"}

@@ -26,6 +26,7 @@ def test_an_affine_warp_is_found_to_less_than_a_micrometre(affine_pair):
     assert found.correlation > 0.9
 
 
+@pytest.mark.slow
 def test_a_bend_is_found_to_less_than_two_micrometres(bent_pair, found_bent):
     before, affine, bent = (bent_pair.errors(stage) for stage in found_bent.stages.values())
     assert np.median(before) > 20 > np.median(affine) > 2 > np.median(bent)

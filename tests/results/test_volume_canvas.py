@@ -105,6 +105,7 @@ def test_a_volume_is_exported_as_ome_zarr(written, tmp_path):
 
 
 @pytest.mark.parametrize("depth", [(1, 0), (6, 2)])
+@pytest.mark.slow
 def test_a_volume_takes_no_more_room_than_was_asked_for(tmp_path, ports, depth):
     options = {"tile": 32, "overlap": 8, "depth": depth[0], "overlap_depth": depth[1]}
     plan = make_plan(shape=(20, 100, 90), spacing=SPACING, factors=(1.0, 1.0, 1.0), **options)

@@ -370,6 +370,7 @@ def run_volume(system: MIDiffusion, volume: np.ndarray, path: Path, **part: obje
     return np.asarray(open_result(path).images["ct"][0])[..., 0]
 
 
+@pytest.mark.slow
 def test_a_volume_is_translated_slice_by_slice_and_a_region_of_it_the_same(tmp_path: Path):
     volume = slices(15, n=3, side=48)[:, 0].numpy()
     system = make()

@@ -179,6 +179,7 @@ def first(cohort: Path) -> Path:
 
 
 @pytest.mark.parametrize("config", [{"draws": 2}, {}], ids=["of another configuration", "of the same system"])
+@pytest.mark.slow
 def test_two_rounds_are_two_recipes_one_after_the_other(first: Path, cohort: Path, tmp_path: Path, config):
     # As recipes said it before there were rounds.
     stated = {"stage": "divergence", **config}
@@ -220,6 +221,7 @@ def test_events_and_logs_know_the_round(whole):
 
 
 @pytest.mark.parametrize("asked", [2, 5], ids=["in the first round", "in the second"])
+@pytest.mark.slow
 def test_a_training_that_is_cancelled_in_any_round_goes_on(whole, cohort: Path, tmp_path: Path, asked: int):
     recipe, out = two_rounds(cohort, draws=2), tmp_path / "mine"
     answers = iter([False] * asked + [True])

@@ -104,6 +104,7 @@ def dice(found: torch.Tensor, truth: torch.Tensor) -> float:
     return float(2 * (found * truth).sum() / (found.sum() + truth.sum()))
 
 
+@pytest.mark.slow
 def test_learned_masks_are_nearer_to_the_truth_than_the_noisy_ones_they_were_learned_from(tmp_path: Path):
     """On held-out images: what is wrong with a threshold changes from slide to slide, and so it is not learned."""
     plan = Optimisation(steps=60, learning_rate=4e-3, warmup=0, ema=0.9, keep="last")

@@ -77,7 +77,7 @@ class RecordedSampling:
         tiles = (*loaded.tiles, *[loaded.tiles[-1]] * (self.batch - len(loaded.tiles)))
         self._noise.move([tile.corner for tile in tiles])
         first = not self._inputs
-        for port in self._system.inputs:
+        for port in self._system.input_rasters:
             there = to_input(stacked[port.key], self._device, patches=self._patches)
             if first:
                 self._inputs[port.key] = there

@@ -178,6 +178,7 @@ def test_the_whole_way_to_a_window_that_is_closed(
     assert not at.state.is_idle and at.dock.session.compute.child.pid is not None
 
 
+@pytest.mark.slow
 def test_the_window_answers_while_a_run_goes_on(at: Driver, tiny_model: Path):
     at.open(sample_path("CMU-1-Small-Region.svs"))
     at.use(tiny_model)
@@ -371,6 +372,7 @@ def two_stain_model(tmp_path: Path) -> Path:
     )
 
 
+@pytest.mark.slow
 def test_several_stains_come_as_layers_and_as_columns(at: Driver, two_stain_model: Path):
     at.open(sample_path("CMU-1-Small-Region.svs"))
     at.use(two_stain_model)

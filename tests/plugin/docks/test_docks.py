@@ -205,6 +205,7 @@ def test_a_model_of_another_dock_is_told_of(at: Any, tiny_model: Path):
 
 
 @pytest.mark.parametrize("flipped", [False, True])
+@pytest.mark.slow
 def test_this_slice_comes_to_lie_on_its_volume_and_then_the_others(at: Any, mr_to_ct: Path, tmp_path: Path, flipped):
     at = at(TranslationDock)
     at.use(mr_to_ct)

@@ -132,6 +132,7 @@ def test_from_pairs_to_a_model_stopped_and_gone_on_with(dock: Any, tmp_path: Pat
 
 
 @pytest.mark.gui
+@pytest.mark.slow
 def test_a_wrong_folder_is_one_sentence(compute: Any, dock: Any, tmp_path: Path):
     dock.fields.data.setText(str(tmp_path / "nowhere"))
     dock.jobs.run.click()

@@ -137,6 +137,7 @@ def test_what_is_wrong_with_a_job_to_come_does_not_touch_the_one_at_work(at: Dri
     assert at.state.message == ""
 
 
+@pytest.mark.slow
 def test_a_long_list_leaves_run_on_a_small_screen_and_goes_with_the_window(at: Driver, tmp_path: Path):
     at.viewer.window.show()
     at.run("endless")
