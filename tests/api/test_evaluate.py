@@ -101,6 +101,7 @@ def test_the_page_needs_no_other_file_and_says_what_limits_it(made: tuple[Path, 
     assert "More." not in page and "left out" not in page
 
 
+@pytest.mark.slow
 def test_a_report_goes_on_and_takes_the_results_that_are_there(
     data: Path, made: tuple[Path, dict], tiny_model: Path, tmp_path: Path
 ):

@@ -123,6 +123,7 @@ def test_what_is_in_the_way_stays(user: Path, tmp_path: Path, tiny_model: Path):
         train(user / "recipe.yaml", tmp_path / "other", overwrite=True)
 
 
+@pytest.mark.slow
 def test_a_training_that_is_closed_goes_on_and_one_of_another_recipe_does_not(user: Path, tmp_path: Path):
     events = train(user / "recipe.yaml", tmp_path / "mine", threads=1)
     for event in events:

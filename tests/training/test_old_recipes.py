@@ -76,6 +76,7 @@ def test_a_recipe_of_today_is_left_as_it_is():
         assert modern(written(path.stem)) == written(path.stem)
 
 
+@pytest.mark.slow
 def test_old_and_new_give_the_same_batches():
     today = written("stain-cd3-ck818-multi")
     today["data"] |= {"sources": today["data"]["sources"][-2:-1], "phantoms": 1}

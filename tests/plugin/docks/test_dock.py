@@ -198,6 +198,7 @@ def test_the_window_answers_while_a_run_goes_on(at: Driver, tiny_model: Path):
     at.until(lambda: at.state.is_idle)
 
 
+@pytest.mark.slow
 def test_a_second_slide_does_not_take_the_result(at: Driver, tiny_model: Path):
     first = at.open(sample_path("CMU-1-Small-Region.svs"))
     at.use(tiny_model)

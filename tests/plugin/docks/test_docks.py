@@ -260,6 +260,7 @@ def test_a_volume_is_cancelled_and_gone_on_with(at: Any, mr_to_ct: Path, tmp_pat
     at.until(lambda: at.state.is_idle)
 
 
+@pytest.mark.slow
 def test_a_volume_without_a_file_is_run_like_one(at: Any, mr_to_ct: Path):
     at = at(TranslationDock)
     at.use(mr_to_ct)

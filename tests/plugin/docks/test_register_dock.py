@@ -150,6 +150,7 @@ def shown(layer: Any) -> np.ndarray:
 
 
 @pytest.mark.gui
+@pytest.mark.slow
 def test_pixels_without_a_file_and_a_table_are_taken_and_errors_leave_nothing(
     shared_dock: Any, pair: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -106,6 +106,7 @@ def test_close_ends_even_a_process_that_does_not_listen():
     assert [m for m in job if m is not None] == [Failed("The compute process was closed.")]
 
 
+@pytest.mark.slow
 def test_the_parent_script_is_not_run_again_and_the_child_dies_with_its_parent(tmp_path):
     # a script as users write them: no ``if __name__ == "__main__"``, killed without any clean-up
     script = tmp_path / "mine.py"

@@ -107,6 +107,7 @@ def test_a_job_taken_off_the_list_does_not_run(at: Driver, tmp_path: Path):
     assert not (tmp_path / "out-2.ome.zarr").exists()
 
 
+@pytest.mark.slow
 def test_a_crash_is_a_sentence_and_the_next_job_runs_in_a_new_process(at: Driver, tmp_path: Path):
     at.run("endless")
     at.until(lambda: at.state.phase == "running")
