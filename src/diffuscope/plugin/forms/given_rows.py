@@ -58,6 +58,9 @@ class GivenRows:
     def _text(self, port: Text) -> QPlainTextEdit:
         box = QPlainTextEdit()
         box.setFixedHeight(_TEXT_HEIGHT)
+        # napari draws no border around it, and its ground is the dock's.
+        box.setStyleSheet("QPlainTextEdit { border: 1px solid gray; }")
+        box.setPlaceholderText(f"Type or paste: {port.name}")
         box.setToolTip(f"{port.name}: at most {port.longest:,} characters")
         box.textChanged.connect(lambda: self._set(port.key, box.toPlainText().strip()))
         self.fields[port.key] = box

@@ -279,7 +279,8 @@ class FormWidget(QWidget):
         self._show_needed(model)
         if model:
             presets = {
-                key: f"{key.capitalize()} ({name}, {steps} steps)" for key, (name, steps) in model.presets.items()
+                key: f"{key.capitalize()} ({name}, {steps} {'step' if steps == 1 else 'steps'})"
+                for key, (name, steps) in model.presets.items()
             }
             fill(self.quality, presets, form.quality)
             fill(self.sampler, {"": "as the quality says", **{name: name for name in model.samplers}}, form.sampler)
