@@ -77,6 +77,8 @@ def test_settings_are_the_run_s_arguments_and_nothing_is_overridden_unasked():
     }
     advanced = form(quality="fast", sampler="ddim", steps=50).settings()
     assert (advanced["sampler"], advanced["steps"]) == ("ddim", 50)
+    # a quality that draws several samples does so
+    assert advanced["samples"] is None
 
 
 def test_normalisation_is_switched_off_for_a_model_that_normalises_alone():

@@ -57,8 +57,10 @@ class RunForm:
         Empty: as the quality says.
     steps : int
         0: as the quality says.
-    samples, seed : int
-        Number of samples per tile; seed of the noise.
+    samples : int
+        Number of samples per tile; 0: as the quality says.
+    seed : int
+        Of the noise.
     device : str
         One of `DEVICES`.
     mpp : float
@@ -83,7 +85,7 @@ class RunForm:
     quality: str = ""
     sampler: str = ""
     steps: int = 0
-    samples: int = 1
+    samples: int = 0
     seed: int = 0
     device: str = "auto"
     mpp: float = 0.0
@@ -182,7 +184,7 @@ class RunForm:
             "quality": self.quality or None,
             "sampler": self.sampler or None,
             "steps": self.steps or None,
-            "samples": self.samples,
+            "samples": self.samples or None,
             "seed": self.seed,
             "device": self.device,
             "scheduler": self.scheduler.strip() or None,

@@ -84,7 +84,8 @@ class FormWidget(QWidget):
             "stained otherwise than those of the training is seen as it is"
         )
         self.quality = combo()
-        self.samples = spin(1, 64, "Samples per tile: with two or more, uncertainty is their spread")
+        self.samples = spin(0, 64, "Samples per tile: with two or more, uncertainty is their spread")
+        self.samples.setSpecialValueText("as the quality says")
         self.out = QLineEdit()
         self.out.setToolTip("Result folder (OME-Zarr)")
         self.browse = QToolButton()
