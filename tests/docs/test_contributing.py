@@ -153,6 +153,8 @@ def test_a_dock_for_a_task_is_a_kind(page: Page, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(kinds, "KINDS", (*kinds.KINDS[:-1], photography, kinds.OTHERS))
     assert photography.lists(model) and not kinds.OTHERS.lists(model)
     assert "“Photography”" in kinds.elsewhere(model)
+    picture = pytest.importorskip("napari").layers.Image(np.zeros((8, 8, 3), np.uint8), rgb=True)
+    assert photography.takes(picture)
 
 
 def test_every_make_target_that_is_named_is_there():

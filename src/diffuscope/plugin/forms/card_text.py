@@ -24,3 +24,11 @@ def card_text(model: ModelFacts) -> str:
 
 def _sentence(text: str) -> str:
     return escape(text if text.endswith(".") else f"{text}.")
+
+
+def preset_names(model: ModelFacts) -> dict[str, str]:
+    """Return what a form calls the model's qualities, by key."""
+    return {
+        key: f"{key.capitalize()} ({sampler}, {steps} {'step' if steps == 1 else 'steps'})"
+        for key, (sampler, steps) in model.presets.items()
+    }

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from diffuscope.plugin.forms.card_text import card_text
+from diffuscope.plugin.forms.card_text import card_text, preset_names
 from diffuscope.plugin.forms.given_rows import GivenRows
 from diffuscope.plugin.forms.option_rows import OptionRows
 from diffuscope.plugin.forms.run import DEVICES, RunForm, suggest_out
@@ -279,11 +279,7 @@ class FormWidget(QWidget):
         self.noun.setText(self._noun())
         self._show_needed(model)
         if model:
-            presets = {
-                key: f"{key.capitalize()} ({name}, {steps} {'step' if steps == 1 else 'steps'})"
-                for key, (name, steps) in model.presets.items()
-            }
-            fill(self.quality, presets, form.quality)
+            fill(self.quality, preset_names(model), form.quality)
             fill(self.sampler, {"": "as the quality says", **{name: name for name in model.samplers}}, form.sampler)
         choices = ((self.region, form.region), (self.device, form.device), (self.model, model.name if model else None))
         for widget, value in choices:
