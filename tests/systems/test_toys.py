@@ -22,6 +22,7 @@ from diffuscope.diffusion.case_noise import CaseNoise
 from diffuscope.errors import InputError
 from diffuscope.events import Progress
 from diffuscope.model.folder import save_model
+from diffuscope.results.scores import write_scores
 from diffuscope.systems import registry
 from diffuscope.systems.registry import build_system
 
@@ -176,6 +177,12 @@ def test_scores_that_are_damaged_are_said(toy, tmp_path: Path):
     (out / "scores.json").write_text('{"mood": [0.1', encoding="utf-8")
     with pytest.raises(InputError, match=r"out.ome.zarr is damaged"):
         diffuscope.open_result(out)
+
+
+def test_a_score_that_is_no_probability_is_not_kept(tmp_path: Path):
+    write_scores(tmp_path, {"light": [0.0, 1.0, float("nan")]})
+    with pytest.raises(ValueError, match=r"'light' is 1.5"):
+        write_scores(tmp_path, {"light": [0.2, 1.5]})
 
 
 def test_a_table_with_a_line_too_long_is_said(toy, slide: Path, tmp_path: Path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,9 @@ class MaskInput:
     port: Mask
     scan: Image
 
-    def read(self, shape: Sequence[int], factors: Sequence[float]) -> NDArray[np.int64]:
-        """Return the labels on a grid of `factors` px each, of each place that of the nearest px.
+    @cached_property
+    def labels(self) -> NDArray[np.int64]:
+        """All of them, on the scan's own grid.
 
         Raises
         ------
@@ -50,6 +52,11 @@ class MaskInput:
                 f"{self.scan.name} has labels from {labels.min()} to {labels.max()}, but {self.port.name} takes 0 for "
                 f"none, {roles}: number them so."
             )
+        return labels
+
+    def read(self, shape: Sequence[int], factors: Sequence[float]) -> NDArray[np.int64]:
+        """Return the labels on a grid of `factors` px each, of each place that of the nearest px."""
+        labels = self.labels
         nearest = (
             np.minimum(((np.arange(length) + 0.5) * factor).astype(np.int64), extent - 1)
             for length, factor, extent in zip(shape, factors, labels.shape, strict=True)
@@ -76,7 +83,7 @@ def open_masks(source: Mapping[str, str | Path], ports: Sequence[Mask], images: 
     Raises
     ------
     InputError
-        A file cannot be opened, holds no labels, or does not lie on its image.
+        A file cannot be opened, holds no labels, one without a role, or does not lie on its image.
     """
     by_key = {one.port.key: one for one in images}
     found = []
@@ -87,5 +94,7 @@ def open_masks(source: Mapping[str, str | Path], ports: Sequence[Mask], images: 
             raise InputError(f"{scan.name} has {len(scan.channels)} channels and is no image of labels: give one.")
         if not image.scan.is_on_grid_of(scan):
             raise InputError(f"{scan.name} ({scan.size}) does not lie on {image.scan.name} ({image.scan.size}).")
-        found.append(MaskInput(port, scan))
+        one = MaskInput(port, scan)
+        _ = one.labels  # what is wrong with them is said before anything is written
+        found.append(one)
     return found

@@ -76,7 +76,16 @@ def mean_scores(values: TileValues, outputs: Sequence[Port]) -> dict[str, list[f
 
 
 def write_scores(folder: Path, scores: Mapping[str, Sequence[float]]) -> None:
-    """Write the samples of each score, by key, into a result folder."""
+    """Write the samples of each score, by key, into a result folder.
+
+    Raises
+    ------
+    ValueError
+        A sample is no probability: neither in [0, 1] nor NaN, which says that it is not known.
+    """
+    for key, samples in scores.items():
+        if wrong := [one for one in samples if not (math.isnan(one) or 0.0 <= one <= 1.0)]:
+            raise ValueError(f"the score {key!r} is {wrong[0]:g}, and a probability lies in [0, 1]")
     _put(folder / SCORES, json.dumps({key: list(samples) for key, samples in scores.items()}))
 
 
