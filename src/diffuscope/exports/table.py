@@ -65,7 +65,7 @@ class Format:
 #: The likeliest first, of slides and of volumes.
 FORMATS = (
     Format(name="OME-TIFF pyramid", endings=(".ome.tif", ".ome.tiff"), module="ome_tiff", of="slide"),
-    Format(name="NIfTI", endings=(".nii.gz", ".nii"), module="itk_volume", of="volume", one_image=True, of_extra=True),
+    Format(name="NIfTI", endings=(".nii.gz", ".nii"), module="nifti", of="volume", one_image=True),
     Format(name="NRRD", endings=(".nrrd",), module="itk_volume", of="volume", one_image=True, of_extra=True),
     Format(name="MetaImage", endings=(".mha",), module="itk_volume", of="volume", one_image=True, of_extra=True),
     Format(
