@@ -257,12 +257,15 @@ class FormWidget(QWidget):
     def _show_needed(self, model: ModelFacts | None) -> None:
         """Hide what a model has no use for: the layer of one that takes no image, the region of one of whole cases."""
         takes_image = model is None or bool(model.inputs)
-        for part in (self.noun, self.slide):
-            part.setVisible(takes_image)
-        for part in (self.mpp_label, self.mpp):
-            part.setVisible(takes_image and "mpp" in self.form.kind.scope.fields)
-        for part in (self.region_label, self.region, self.draw):
-            part.setVisible(model is None or not model.whole)
+        takes_mpp = takes_image and "mpp" in self.form.kind.scope.fields
+        takes_region = model is None or not model.whole
+        shown: tuple[tuple[QWidget, bool], ...] = (
+            *((part, takes_image) for part in (self.noun, self.slide)),
+            *((part, takes_mpp) for part in (self.mpp_label, self.mpp)),
+            *((part, takes_region) for part in (self.region_label, self.region, self.draw)),
+        )
+        for part, is_shown in shown:
+            part.setVisible(is_shown)
 
     def _refresh(self, _: Any = None) -> None:
         form, model = self.form, self.form.model
