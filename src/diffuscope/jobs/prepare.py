@@ -108,8 +108,7 @@ class Job:
     def frame(self) -> Frame:
         """What of the inputs a tile is computed from."""
         factors = tuple(axis.factor for axis in self.plan.axes)
-        context = self.model.system.context if len(factors) == 3 else 0
-        return Frame(shape=self.plan.shape, factors=factors, context=context)
+        return Frame(shape=self.plan.shape, factors=factors, context=self.model.system.context)
 
     @property
     def work(self) -> RemoteWork:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from diffuscope.ports.port import Port
     from diffuscope.ports.raster import Raster
 
+#: By the number of axes.
+_FORMATS = {2: SLIDE_FORMAT, 3: VOLUME_FORMAT}
+
 
 def begin_result(
     path: Path,
@@ -55,7 +58,7 @@ def begin_result(
         if tissue is not None:
             save_tissue(root, tissue)
         root.attrs[ATTRS] = {
-            "version": CASE_FORMAT if others else SLIDE_FORMAT if plan.spacing is None else VOLUME_FORMAT,
+            "version": CASE_FORMAT if others else _FORMATS[len(plan.axes)],
             "tiles": plan.count,
             "ports": [state_port(port) for port in ports],
             **({"others": [state_port(port) for port in others]} if others else {}),

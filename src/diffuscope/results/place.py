@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from diffuscope.tiling.boxes import halves
 from diffuscope.tiling.plan import Plan
+
+#: By the number of axes, what an input is called, what its px, and in which unit; of none, a case without images.
+_KINDS: Final = {0: ("case", "px", ""), 2: ("slide", "px", "µm"), 3: ("volume", "voxels", "mm")}
+_UM: Final = {"µm": 1.0, "mm": 1000.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +38,30 @@ class Place:
     @property
     def unit(self) -> str:
         """Of spacing and origin: ``"µm"`` of a slide, ``"mm"`` of a volume."""
-        return "µm" if len(self.spacing) == 2 else "mm"
+        return _KINDS[len(self.spacing)][2]
+
+    @property
+    def what(self) -> str:
+        """What the input is: ``"slide"`` or ``"volume"``; ``"case"`` where there is no image."""
+        return _KINDS[len(self.spacing)][0]
+
+    @property
+    def mpp(self) -> float:
+        """µm per canvas px along a row."""
+        return self.spacing[-1] * _UM[self.unit]
+
+    @property
+    def size(self) -> str:
+        """Size of the canvas, as text."""
+        _, lengths = halves(self.window)
+        return f"{' x '.join(map(str, reversed(lengths)))} {_KINDS[len(self.spacing)][1]}"
+
+    @property
+    def scale(self) -> tuple[str, str]:
+        """Name and text of its resolution: the µm/px of a slide, the mm of a voxel along (x, y, z)."""
+        if self.unit == "µm":
+            return "µm/px", f"{self.mpp:.4g}"
+        return "spacing", f"{' x '.join(f'{step:.4g}' for step in reversed(self.spacing))} {self.unit} (x, y, z)"
 
     @classmethod
     def of(cls, plan: Plan, mpp: float | None) -> Place:
