@@ -95,11 +95,6 @@ class Job:
         return self.extent.plan
 
     @property
-    def mpp(self) -> float | None:
-        """µm per canvas px of a slide; None of a volume, whose plan knows its spacing."""
-        return self.extent.mpp
-
-    @property
     def tissue(self) -> TissueMap | None:
         """For measuring; None of a volume."""
         return self.extent.tissue

@@ -32,7 +32,6 @@ def begin_result(
     *,
     plan: Plan,
     ports: Sequence[Raster],
-    mpp: float | None,
     record: Mapping[str, Any],
     others: Sequence[Port],
     values: Sequence[Value],
@@ -48,7 +47,7 @@ def begin_result(
     InputError
         It could not be written.
     """
-    place = Place.of(plan, mpp) if ports else NOWHERE
+    place = Place.of(plan) if ports else NOWHERE
     _, shape = halves(plan.window)
     with in_place_of(path, replace=replace) as part:
         root = zarr.create_group(store=part, zarr_format=2)

@@ -64,12 +64,11 @@ class Place:
         return "spacing", f"{' x '.join(f'{step:.4g}' for step in reversed(self.spacing))} {self.unit} (x, y, z)"
 
     @classmethod
-    def of(cls, plan: Plan, mpp: float | None) -> Place:
-        """Return the place of a plan's canvas; of a slide, whose canvas px has `mpp` µm, or of a volume (None)."""
-        if (mpp is None) != (plan.spacing is not None):
-            raise ValueError(f"a slide is placed by its µm/px and a volume by its plan's spacing, got mpp {mpp}")
-        spacing = plan.spacing if mpp is None else (mpp, mpp)
-        assert spacing is not None  # as was checked
+    def of(cls, plan: Plan) -> Place:
+        """Return the place of a plan's canvas."""
+        spacing = plan.spacing
+        if spacing is None:
+            raise ValueError("a canvas is placed by the size of its px, which its plan does not state")
         origin = (
             # Centre of a canvas px of `factor` input px, from the centre of the first input px.
             (axis.start + 0.5) * step - 0.5 * (step / axis.factor)
