@@ -122,7 +122,7 @@ def test_tiles_in_any_order_and_done_twice_give_the_same_bits(tmp_path, slide, m
                 outputs[item.tile] = {key: value.copy() for key, value in item.outputs.items()}
             return super().write_tiles(group)
 
-    tap = Tap(tmp_path / "tap", plan=plan, ports=ports, mpp=0.5, record={})
+    tap = Tap(tmp_path / "tap", plan=replace(plan, spacing=(0.5, 0.5)), ports=ports, record={})
     padded = np.pad(slide, ((0, 40), (0, 40), (0, 0)), constant_values=255)
 
     def read(tile):

@@ -227,7 +227,7 @@ def make_plan(
 
 def resampled(spacing: Sequence[float] | None, factors: Sequence[float]) -> tuple[float, ...] | None:
     """Return the size of a model px, of `factors` input px whose size is `spacing`; None where that is not known."""
-    return spacing and tuple(step * factor for step, factor in zip(spacing, factors, strict=True))
+    return None if spacing is None else tuple(step * factor for step, factor in zip(spacing, factors, strict=True))
 
 
 def _touching(polygon: shapely.Polygon, axes: tuple[Axis, ...]) -> NDArray[np.bool_]:

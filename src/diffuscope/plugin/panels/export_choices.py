@@ -10,7 +10,7 @@ from diffuscope.results.result import Result
 
 
 def default_layer(result: Result) -> str:
-    """Return what is exported if nobody chooses: all, if the likeliest format of its main image takes that, else this one."""
+    """Return what is exported if nobody chooses: all, if the main image's likeliest format takes it, else this one."""
     likeliest = formats_of(result, result.ports[0].key)[0]
     return ALL if likeliest.holds(result, ALL) else result.ports[0].key
 
