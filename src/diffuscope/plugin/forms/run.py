@@ -116,8 +116,9 @@ class RunForm:
         if self.used_mpp is None:
             return f"The slide does not state its µm/px; {needed}. Give it below (40x is about 0.25, 20x about 0.5)."
         found = f"Given: {self.mpp:.3g} µm/px" if self.mpp else f"Found: {self.used_mpp:.3g} µm/px"
-        if self.mpp and self.slide.mpp is not None:
-            found += f" (the file says {self.slide.mpp:.3g})"
+        said = self.slide.file_mpp if self.slide.is_rescaled else self.slide.mpp
+        if said is not None and (self.mpp or self.slide.is_rescaled):
+            found += f" (the file says {said:.3g})"
         factor = resampling_factor(replace(self.slide, mpp=self.used_mpp), self.model.mpp)
         if factor == 1.0:
             return f"{found}; {needed}: used as it is."
@@ -139,8 +140,8 @@ class RunForm:
                 return f"Choose a layer for {port.name}."
             if twin := next((other.name for other, same in named[:number] if same == layer), ""):
                 return f"“{layer.name}” is chosen for {twin} and for {port.name}: choose another layer for one of them."
-            if self.kind.takes_volumes and layer.spacing is None:
-                return f"“{layer.name}” does not state its mm: open its file, or give the layer a scale and units."
+            if layer.problem:
+                return layer.problem
         if self.model.inputs and not self.kind.takes_volumes and self.used_mpp is None:
             return "Give the slide's µm/px: the file does not state it."
         if self.region == "slices" and self.first > self.last:
@@ -180,7 +181,7 @@ class RunForm:
         return {
             "model": self.model.name,
             "out": Path(self.out.strip()).expanduser(),
-            "mpp": self.mpp or None,
+            "mpp": self.mpp or (self.slide.changed_mpp if self.slide else None),
             "quality": self.quality or None,
             "sampler": self.sampler or None,
             "steps": self.steps or None,
