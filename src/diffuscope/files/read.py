@@ -135,7 +135,7 @@ def read_yaml(path: Path) -> Any:
     return found
 
 
-def read_rows(path: Path) -> list[dict[str, str]]:
+def read_rows(path: Path) -> list[dict[Any, Any]]:
     """Read a CSV table in UTF-8, a dictionary a line by the names in the first one; as of `read_text`.
 
     As of `csv.DictReader`: what a line has too much stands under None, what it lacks is None.
@@ -152,7 +152,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
             raise InputError(f"{path} has more than {_COLUMNS} columns: leave out those that nobody reads.")
         for row in table:
             rows.append(row)
-            cells += len(row) + len(row.get(None, ()))  # type: ignore[call-overload]
+            cells += len(row) + len(row.get(None, ()))
             if cells > _CELLS:
                 raise InputError(f"{path} has more than {_CELLS} cells: divide it.")
     except csv.Error as error:
