@@ -10,7 +10,6 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from diffuscope.errors import InputError
 from diffuscope.files.place import check_place
 from diffuscope.jobs.compute import ComputeRequest, ComputeSettings, address, io_threads, lanes, resolve_compute
 from diffuscope.jobs.extent import Extent, ExtentRequest, find_extent
@@ -21,7 +20,7 @@ from diffuscope.jobs.masks import MaskInput, open_masks
 from diffuscope.jobs.provenance import command_line, make_record
 from diffuscope.jobs.resume import begun_ranges, begun_record, begun_stains, check_resumed, version_notice
 from diffuscope.jobs.room import check_room
-from diffuscope.jobs.settings import SampleRequest, choose_quality, choose_settings, stated
+from diffuscope.jobs.settings import SampleRequest, check_number, choose_quality, choose_settings, stated
 from diffuscope.jobs.worker import RemoteWork
 from diffuscope.model.find import model_info
 from diffuscope.model.folder import Model, load_model
@@ -169,8 +168,7 @@ def prepare(
     read = [*paths_of(images), *(Path(one) for one in given.masks.values())]
     standing = check_place(out, RESULT, overwrite=overwrite, resume=resume, keep=read, outside=read)
     begun = begun_record(out) if standing == "resumed" else None
-    if seed < 0:
-        raise InputError(f"the seed must not be negative, got {seed}.")
+    check_number("seed", seed, least=0, most=2**63 - 1)
     loaded = load_model(model)
     system = loaded.system
     settings = choose_settings(system, **sample)

@@ -8,6 +8,7 @@ from diffuscope.errors import InputError
 from diffuscope.plugin.forms.planes import slice_text
 from diffuscope.plugin.forms.regions import current_slice, layer_region, view_region
 from diffuscope.plugin.forms.run import RunForm
+from diffuscope.plugin.layers.placement import in_units, world_units
 from diffuscope.plugin.layers.slides import region_layer
 from diffuscope.tiling.region import Region
 
@@ -29,7 +30,7 @@ def chosen_region(viewer: Any, form: RunForm, layer: Any) -> Region | None:
     shapes = region_layer(viewer)
     if shapes is None:
         raise InputError(f"Nothing is drawn yet: press Draw… and draw {form.kind.scope.drawn}.")
-    region = layer_region(shapes, layer)
+    region = layer_region(shapes, layer, in_units(viewer.dims.point, world_units(viewer), layer.units).tolist())
     form.kind.scope.check_drawn(region, shapes.name)
     return region
 

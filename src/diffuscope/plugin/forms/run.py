@@ -118,7 +118,9 @@ class RunForm:
                 return f"Choose a layer for {port.name}."
             if twin := next((other.name for other, same in named[:number] if same == layer), ""):
                 return f"“{layer.name}” is chosen for {twin} and for {port.name}: choose another layer for one of them."
-        if self.model.inputs and (unknown := self.kind.scope.unknown([one for one in self.inputs if one], self.mpp)):
+            if layer.problem:
+                return layer.problem
+        if self.model.inputs and self.slide and (unknown := self.kind.scope.unknown(self.slide, self.mpp)):
             return unknown
         if self.region == "slices" and self.first > self.last:
             return f"Slices from {self.first} to {self.last} are none: let the first come first."
@@ -157,7 +159,7 @@ class RunForm:
         return {
             "model": self.model.name,
             "out": Path(self.out.strip()).expanduser(),
-            "mpp": self.mpp or None,
+            "mpp": self.mpp or (self.slide.changed_mpp if self.slide else None),
             "quality": self.quality or None,
             "sampler": self.sampler or None,
             "steps": self.steps or None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -30,13 +30,13 @@ class Scope:
         Field of a `RunForm` and the value that drawing gives it.
     drawn : str
         What may be drawn, for a message.
-    unknown : callable (layers, mpp) -> str
-        What must be given of the chosen layers before a run, as one sentence; empty where all is known. `mpp` is what
-        the user gave, 0 for nothing.
+    unknown : callable (layer, mpp) -> str
+        What must be given of the main input before a run, as one sentence; empty where all is known. `mpp` is what the
+        user gave, 0 for nothing.
     resolution : callable (layer, model, mpp) -> str
         Which µm/px or mm were found and are needed, and what follows from that.
-    check_seen : callable (viewer)
-        Raises `InputError` where nothing can be drawn in what the viewer shows.
+    check_seen : callable (viewer, layer)
+        Raises `InputError` where nothing can be drawn in what the viewer shows of the main input.
     check_drawn : callable (region, name)
         Raises `InputError` where what is drawn in the layer `name` cannot be computed.
     """
@@ -46,15 +46,14 @@ class Scope:
     fields: frozenset[str]
     drawing: tuple[str, object]
     drawn: str
-    unknown: Callable[[Sequence[SlideFacts], float], str]
+    unknown: Callable[[SlideFacts, float], str]
     resolution: Callable[[SlideFacts, ModelFacts, float], str]
-    check_seen: Callable[[Any], None]
+    check_seen: Callable[[Any, SlideFacts | None], None]
     check_drawn: Callable[[Region, str], None]
 
 
-def _unknown_mpp(layers: Sequence[SlideFacts], mpp: float) -> str:
-    is_known = mpp or layers[0].mpp is not None
-    return "" if is_known else "Give the slide's µm/px: the file does not state it."
+def _unknown_mpp(slide: SlideFacts, mpp: float) -> str:
+    return "" if mpp or slide.mpp is not None else "Give the slide's µm/px: the file does not state it."
 
 
 def _mpp_text(slide: SlideFacts, model: ModelFacts, mpp: float) -> str:
@@ -63,19 +62,15 @@ def _mpp_text(slide: SlideFacts, model: ModelFacts, mpp: float) -> str:
     if used is None:
         return f"The slide does not state its µm/px; {needed}. Give it below (40x is about 0.25, 20x about 0.5)."
     found = f"Given: {mpp:.3g} µm/px" if mpp else f"Found: {used:.3g} µm/px"
-    if mpp and slide.mpp is not None:
-        found += f" (the file says {slide.mpp:.3g})"
+    said = slide.file_mpp if slide.is_rescaled else slide.mpp
+    if said is not None and (mpp or slide.is_rescaled):
+        found += f" (the file says {said:.3g})"
     factor = resampling_factor(replace(slide, mpp=used), model.mpp)
     if factor == 1.0:
         return f"{found}; {needed}: used as it is."
     if factor > 1.0:
         return f"{found}; {needed}: reduced {factor:.2f}×."
     return f"{found}; {needed}: enlarged {1 / factor:.2f}×, which adds no detail."
-
-
-def _unknown_spacing(layers: Sequence[SlideFacts], _mpp: float) -> str:
-    name = next((layer.name for layer in layers if layer.spacing is None), "")
-    return f"“{name}” does not state its mm: open its file, or give the layer a scale and units." if name else ""
 
 
 def _spacing_text(volume: SlideFacts, model: ModelFacts, _mpp: float) -> str:
@@ -93,9 +88,9 @@ def _spacing_text(volume: SlideFacts, model: ModelFacts, _mpp: float) -> str:
     return " ".join(filter(None, (text, acquired_text(volume.spacing))))
 
 
-def _check_axial(viewer: Any) -> None:
+def _check_axial(viewer: Any, volume: SlideFacts | None) -> None:
     """Refuse to draw across another axis than that of the slices."""
-    plane = seen_plane(viewer)
+    plane = seen_plane(viewer, volume.lies.storage) if volume and volume.lies else seen_plane(viewer)
     if plane != 0:
         seen = "the 3D view" if plane is None else f"{PLANES[plane]} cuts"
         raise InputError(f"You look at {seen}: go back to axial slices in 2D to draw within them.")
@@ -114,7 +109,7 @@ SLIDES = Scope(
     drawn="a rectangle, an ellipse or a polygon",
     unknown=_unknown_mpp,
     resolution=_mpp_text,
-    check_seen=lambda _viewer: None,
+    check_seen=lambda _viewer, _slide: None,
     check_drawn=lambda _region, _name: None,
 )
 VOLUMES = Scope(
@@ -124,7 +119,7 @@ VOLUMES = Scope(
     fields=frozenset({"within"}),
     drawing=("within", True),
     drawn="a rectangle",
-    unknown=_unknown_spacing,
+    unknown=lambda _volume, _mpp: "",  # a layer whose mm nobody says is a problem of its own
     resolution=_spacing_text,
     check_seen=_check_axial,
     check_drawn=_check_upright,
