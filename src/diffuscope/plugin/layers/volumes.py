@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.plugin.layers.facts import KEY
+from diffuscope.plugin.layers.inputs.origin import Origin, remember
 from diffuscope.plugin.layers.placement import volume_placement
 from diffuscope.scans import Volume
 from diffuscope.scans.formats.rtstruct import read_rtstruct
@@ -20,6 +21,7 @@ LayerTuple = tuple[Any, dict[str, Any], str]
 def volume_layer(volume: Volume) -> LayerTuple:
     """Describe a volume as one image layer; its voxels are read now."""
     voxels = volume.voxels[:]
+    remember(voxels, Origin(path=volume.path))
     about = {
         "name": volume.name,
         "contrast_limits": _contrast(voxels),
