@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from diffuscope.errors import InputError
@@ -184,15 +183,6 @@ def reused_memory() -> Generator[None, None, None]:
         libc.mallopt(_M_MMAP_THRESHOLD, _GLIBC_DEFAULT)
         libc.mallopt(_M_TRIM_THRESHOLD, _GLIBC_DEFAULT)
         libc.malloc_trim(0)
-
-
-def free_memory() -> int | None:
-    """Return how many bytes of memory programs can still have, without swapping; None where the system does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from diffuscope.devices import free_memory
 from diffuscope.errors import InputError
+from diffuscope.files.memory import free_memory
 from diffuscope.scans.formats.volumes.packing import MOST, Packing, damage_in_words, drain, fill, skip, unpack
 
 # Unpacked at once, voxels.
