@@ -154,6 +154,11 @@ class SlideFacts:
     lies: Lies | None = field(default=None, repr=False)
     problem: str = ""
 
+    def is_sized_as(self, other: SlideFacts) -> bool:
+        """Whether what was chosen for another input holds for this one: the same, renamed or edited."""
+        is_same = self.name == other.name or (self.path is not None and self.path == other.path)
+        return is_same and (self.mpp, self.spacing, self.slices) == (other.mpp, other.spacing, other.slices)
+
     @property
     def changed_mpp(self) -> float | None:
         """µm per pixel that a run must be told, since the file says another; None where it says that."""
