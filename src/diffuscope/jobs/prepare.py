@@ -94,11 +94,6 @@ class Job:
         return self.extent.plan
 
     @property
-    def mpp(self) -> float | None:
-        """µm per canvas px of a slide; None of a volume, whose plan knows its spacing."""
-        return self.extent.mpp
-
-    @property
     def tissue(self) -> TissueMap | None:
         """For measuring; None of a volume."""
         return self.extent.tissue
@@ -107,8 +102,7 @@ class Job:
     def frame(self) -> Frame:
         """What of the inputs a tile is computed from."""
         factors = tuple(axis.factor for axis in self.plan.axes)
-        context = self.model.system.context if len(factors) == 3 else 0
-        return Frame(shape=self.plan.shape, factors=factors, context=context)
+        return Frame(shape=self.plan.shape, factors=factors, context=self.model.system.context)
 
     @property
     def work(self) -> RemoteWork:

@@ -40,7 +40,7 @@ pytest.importorskip("napari")
 import napari
 from napari.components import ViewerModel
 
-from diffuscope.plugin.forms.region_choice import check_drawable, chosen_region, chosen_slices, region_text
+from diffuscope.plugin.forms.region_choice import chosen_region, chosen_slices, region_text
 from diffuscope.plugin.layers.links import LayerLinks, alike
 from diffuscope.plugin.layers.results import result_layers
 from diffuscope.plugin.layers.slides import add_region_layer
@@ -177,7 +177,7 @@ def test_a_series_that_is_open_gives_its_patient(shared, tmp_path):
 def test_the_card_says_on_what_a_model_was_trained():
     text = card_text(MODEL)
     assert "a &lt;guess&gt;. <b>Trained on:</b> CT of legs. <b>What it is not:</b> a scan." in text
-    assert "Trained on" not in card_text(replace(MODEL, inputs=(MR,)))  # of a slide
+    assert "Trained on" not in card_text(replace(MODEL, trained_on=""))
 
 
 def test_another_acquisition_is_told():
@@ -212,7 +212,7 @@ def test_the_slice_is_told_however_the_volume_is_looked_at():
         assert f"slice 4 of 0 to 5. You look at {plane} cuts" in region_text(viewer, form, layer)
         assert chosen_slices(viewer, form, layer) == "4:5"
         with pytest.raises(InputError, match=f"You look at {plane} cuts: go back"):
-            check_drawable(viewer, form)
+            form.kind.scope.check_seen(viewer, None)
         viewer.dims.roll()
     assert region_text(viewer, form, layer) == "Slice 4 of 0 to 5"
     viewer.dims.ndisplay = 3

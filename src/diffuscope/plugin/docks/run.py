@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QFrame, QMessageBox, QScrollArea, QVBoxLayout, QWidge
 from diffuscope.errors import InputError
 from diffuscope.plugin.docks.kinds import Kind, elsewhere
 from diffuscope.plugin.forms.orientation_rows import OrientationRows
-from diffuscope.plugin.forms.region_choice import check_drawable, chosen_region, chosen_slices, region_text
+from diffuscope.plugin.forms.region_choice import chosen_region, chosen_slices, region_text
 from diffuscope.plugin.forms.run import RunForm, unused
 from diffuscope.plugin.forms.run_widget import FormWidget
 from diffuscope.plugin.jobs.child import Child
@@ -201,15 +201,12 @@ class RunDock(QWidget):
             self.session.state.complain(self.form.problem())
             return
         try:
-            check_drawable(self.viewer, self.form)
+            self.kind.scope.check_seen(self.viewer, self.form.slide)
         except InputError as error:
             self.session.state.complain(str(error))
             return
         add_region_layer(self.viewer, self.inputs.chosen)
-        if self.kind.takes_volumes:
-            self.form.within = True
-        else:
-            self.form.region = "shape"
+        setattr(self.form, *self.kind.scope.drawing)
 
     def _load_folder(self, folder: str) -> None:
         self._asked_folder = folder

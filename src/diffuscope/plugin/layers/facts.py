@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pint
@@ -79,9 +79,9 @@ class ModelFacts:
         return self.inputs[0].mpp
 
     @property
-    def takes_volumes(self) -> bool:
-        """Whether its inputs are volumes, not slides."""
-        return bool(self.inputs) and self.inputs[0].axes == "zyx"
+    def axes(self) -> Literal["yx", "zyx"]:
+        """Those of its images; of a slide where it takes none."""
+        return self.inputs[0].axes if self.inputs else "yx"
 
     @property
     def normalises(self) -> bool:
