@@ -65,8 +65,15 @@ def converter(page: tifffile.TiffPage, name: str) -> Convert:
         colours = (table if table.max(initial=0) < 256 else table >> 8).astype(np.uint8)
         return lambda pixels: colours[pixels[..., 0]]
     if page.photometric == WHITE_IS_ZERO:
-        return lambda pixels: _over_white(np.iinfo(pixels.dtype).max - pixels if alpha is None else pixels, kept, alpha)
+        # Of whole numbers the complement is the largest less the number. Beneath an alpha white is zero, too.
+        return lambda pixels: _over_white(_complement(pixels, kept), kept, alpha)
     return lambda pixels: _over_white(pixels, kept, alpha)
+
+
+def _complement(pixels: Pixels, kept: int) -> Pixels:
+    out = pixels.copy()
+    np.invert(pixels[..., :kept], out=out[..., :kept])
+    return out
 
 
 def _over_white(pixels: Pixels, kept: int, alpha: int | None) -> Pixels:

@@ -101,7 +101,7 @@ class Pieces:
         if self.is_raw:
             return np.ones((down, across), bool)
         counts = plane.counts[: down * across * (self._samples if self._separate else 1)]
-        return (counts.reshape(-1, down, across) > 0).any(axis=0)
+        return np.asarray((counts.reshape(-1, down, across) > 0).any(axis=0))
 
     def read(self, plane: Plane, index: int) -> NDArray[np.generic] | None:
         """Return piece `index` with all its samples, (h, w, samples); None where it was never written.
@@ -175,7 +175,9 @@ class Pieces:
         rows = -(-height // down)
         size = rows * -(-width // across) * (across * down + 2)
         if self._is_turned:
-            data = tifffile.imagecodecs.bitorder_decode(data)
+            from imagecodecs import bitorder_decode  # takes 0.1 s to import, for the rarest of files
+
+            data = bytes(bitorder_decode(data))
         if self._compression != 1:
             data = bytes(tifffile.TIFF.DECOMPRESSORS[self._compression](data, out=size))
         strips = -(-self._height // height)
