@@ -14,7 +14,7 @@ from diffuscope.scans.lattice import Lattice
 from diffuscope.scans.source import Source
 
 if TYPE_CHECKING:
-    from diffuscope.scans.formats.dicom import Series
+    from diffuscope.scans.formats.dicom.series import Series
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,8 @@ class VolumeContents:
         What the scanner called it, or ``"intensity"``.
     files : tuple of Path
         Of which the fingerprint is taken.
+    notices : tuple of str
+        As in `Volume`.
     series : Series or None
         Of a DICOM series.
     """
@@ -76,4 +78,5 @@ class VolumeContents:
     load: Callable[[], NDArray[np.generic]]
     files: tuple[Path, ...]
     channel: str = "intensity"
+    notices: tuple[str, ...] = ()
     series: Series | None = None

@@ -74,7 +74,7 @@ def open_volume(path: str | Path) -> Volume:
         lattice=lattice,
         storage=storage,
         channels=(contents.channel,),
-        notices=(),
+        notices=contents.notices,
         fingerprint=digest.hexdigest(),
         series=contents.series,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -128,39 +128,6 @@ def read_voxels(path: Path) -> NDArray[np.generic]:
 
     voxels: NDArray[np.generic] = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
     return voxels[(0,) * (voxels.ndim - 3)]
-
-
-def read_series(files: Sequence[Path], *, exact: bool) -> NDArray[np.generic]:
-    """Return the slices of a DICOM series, (z, y, x), with slope and intercept applied.
-
-    Parameters
-    ----------
-    files : sequence of Path
-        In the order of their slices.
-    exact : bool
-        Whether slopes and intercepts are the same whole numbers in all of them; otherwise floats come out.
-    """
-    import SimpleITK as sitk
-
-    reader = sitk.ImageSeriesReader()
-    reader.SetFileNames([str(file) for file in files])
-    if not exact:
-        reader.SetOutputPixelType(sitk.sitkFloat32)
-    voxels: NDArray[np.generic] = sitk.GetArrayFromImage(reader.Execute())
-    return voxels
-
-
-def series_dtype(file: Path, *, exact: bool) -> np.dtype[Any]:
-    """Return the type of the voxels that `read_series` gives."""
-    import SimpleITK as sitk
-
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(file))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        raise InputError(f"{file.name} cannot be read as a DICOM image ({_reason(error)}).") from error
-    return np.dtype(_DTYPES.get(sitk.GetPixelIDValueAsString(reader.GetPixelID()), np.float32) if exact else np.float32)
 
 
 def _lattice(size: Any, spacing: Any, origin: Any, columns: Any) -> Lattice:
