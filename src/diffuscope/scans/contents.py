@@ -15,6 +15,7 @@ from diffuscope.scans.source import Source
 
 if TYPE_CHECKING:
     from diffuscope.scans.formats.dicom.series import Series
+    from diffuscope.scans.formats.volumes.nifti_forms import Forms
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,12 @@ class VolumeContents:
         What the scanner called it, or ``"intensity"``.
     files : tuple of Path
         Of which the fingerprint is taken.
-    notices : tuple of str
-        As in `Volume`.
     series : Series or None
         Of a DICOM series.
+    notices : tuple of str
+        As in `Volume`.
+    forms : Forms or None
+        Of a NIfTI.
     """
 
     format: str
@@ -78,5 +81,6 @@ class VolumeContents:
     load: Callable[[], NDArray[np.generic]]
     files: tuple[Path, ...]
     channel: str = "intensity"
-    notices: tuple[str, ...] = ()
     series: Series | None = None
+    notices: tuple[str, ...] = ()
+    forms: Forms | None = None

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
+from diffuscope.files.memory import free_memory
 from diffuscope.scans.formats.dicom.codestreams import NAMES, decode
 from diffuscope.scans.formats.dicom.files import read_elements
 from diffuscope.scans.formats.dicom.slices import Slice
@@ -55,8 +56,14 @@ def read_values(slices: Sequence[Slice], dtype: np.dtype[Any]) -> NDArray[Any]:
     Raises
     ------
     InputError
-        A file is damaged, cut off, or holds other pixels than its header declares.
+        A file is damaged, cut off, or holds other pixels than its header declares; or the memory cannot hold all.
     """
+    need, free = len(slices) * slices[0].shape[0] * slices[0].shape[1] * dtype.itemsize, free_memory()
+    if free is not None and need > free:
+        raise InputError(
+            f"the series of {slices[0].path.name} needs {need / 1e9:.2g} GB of memory, and {free / 1e9:.2g} GB are "
+            "free: close other programs, or open fewer slices."
+        )
     out = np.empty((len(slices), *slices[0].shape), dtype)
     padded: dict[int, NDArray[np.bool_]] = {}
     lowest = np.inf
