@@ -12,15 +12,14 @@ from qtpy.QtWidgets import QFrame, QMessageBox, QScrollArea, QVBoxLayout, QWidge
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.docks.kinds import Kind, elsewhere
-from diffuscope.plugin.forms.region_choice import check_drawable, chosen_region, chosen_slices, region_text
+from diffuscope.plugin.forms.region_choice import chosen_region, chosen_slices, region_text
 from diffuscope.plugin.forms.run import RunForm, unused
 from diffuscope.plugin.forms.run_widget import FormWidget
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.resume import request_to_resume
 from diffuscope.plugin.jobs.run import Given, Request
 from diffuscope.plugin.jobs.run_session import RunSession
-from diffuscope.plugin.layers.facts import ModelFacts, is_result, own_metadata, slide_facts
-from diffuscope.plugin.layers.placement import layer_placement
+from diffuscope.plugin.layers.facts import ModelFacts, finest, input_placement, is_result, own_metadata, slide_facts
 from diffuscope.plugin.layers.slides import InputList, add_region_layer, listed_name
 from diffuscope.plugin.panels.jobs import JobPanel
 from diffuscope.plugin.panels.record import open_record
@@ -170,7 +169,7 @@ class RunDock(QWidget):
         return Request(
             inputs=self._given(),
             given=dict(self.form.given),
-            placement=layer_placement(layer, layer.ndim) if self.form.model and self.form.model.inputs else None,
+            placement=input_placement(layer) if self.form.model and self.form.model.inputs else None,
             region=region,
             settings=settings,
             overwrite=answer == "replace",
@@ -187,7 +186,7 @@ class RunDock(QWidget):
                 Given(
                     key=port.key,
                     facts=facts,
-                    pixels=None if facts.path else layer.data[0] if layer.multiscale else layer.data,
+                    pixels=None if facts.path else finest(layer),
                     channel=facts.channel if port.kind == "map" else None,
                 )
             )
@@ -198,15 +197,12 @@ class RunDock(QWidget):
             self.session.state.complain(self.form.problem())
             return
         try:
-            check_drawable(self.viewer, self.form)
+            self.kind.scope.check_seen(self.viewer, self.form.slide)
         except InputError as error:
             self.session.state.complain(str(error))
             return
         add_region_layer(self.viewer, self.inputs.chosen)
-        if self.kind.takes_volumes:
-            self.form.within = True
-        else:
-            self.form.region = "shape"
+        setattr(self.form, *self.kind.scope.drawing)
 
     def _load_folder(self, folder: str) -> None:
         self._asked_folder = folder

@@ -9,7 +9,8 @@ from napari.layers import Shapes
 from psygnal import Signal
 
 from diffuscope.plugin.docks.kinds import Kind
-from diffuscope.plugin.layers.facts import own_metadata
+from diffuscope.plugin.layers.facts import finest, own_metadata
+from diffuscope.plugin.layers.placement import layer_placement
 from diffuscope.ports.matching import guess_channels
 from diffuscope.ports.raster import Raster
 
@@ -161,16 +162,17 @@ def add_region_layer(viewer: Any, image: Any) -> Any:
         if isinstance(layer, Shapes) and not len(layer.data):
             break
     else:
-        size = (image.data[0] if image.multiscale else image.data).shape
+        size = finest(image).shape
+        place = {"scale": image.scale[-2:], "translate": image.translate[-2:], "units": image.units[-2:]}
+        if image.ndim == 2:
+            place = layer_placement(image).about  # turned and sheared as the slide is, so that a rectangle is one on it
         layer = viewer.add_shapes(
             name=REGIONS_LAYER,
             ndim=2,
-            scale=image.scale[-2:],
-            translate=image.translate[-2:],
-            units=image.units[-2:],
+            **place,
             edge_color="#ffb000",
             face_color="transparent",
-            edge_width=max(1, max(size[:2]) // 400),
+            edge_width=max(1, max(size[image.ndim - 2 : image.ndim]) // 400),
         )
     viewer.layers.selection.active = layer
     layer.mode = "add_rectangle"
