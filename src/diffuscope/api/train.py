@@ -28,7 +28,7 @@ from diffuscope.systems.base import System, Tiled
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.events import TrainingEvent, TrainingFinished
 from diffuscope.training.follow import events_of
-from diffuscope.training.model import make_card
+from diffuscope.training.model import make_card, shared_path
 from diffuscope.training.pictures import sample
 from diffuscope.training.prepare import Prepared, prepare
 from diffuscope.training.recipe import Cases, Recipe, load_recipe
@@ -142,7 +142,7 @@ def train(
     if _writes():
         begun = _check_places(out, folder, made, keep=[path, base], overwrite=overwrite, resume=resume)
     rounds = prepare(made, base)
-    given = ["--data", str(data)] if data is not None else []
+    given = ["--data", shared_path(data)] if data is not None else []
     work = Work(
         recipe=made,
         rounds=rounds,
@@ -153,7 +153,7 @@ def train(
         devices=devices,
         threads=threads or torch.get_num_threads(),
         begun=begun,
-        command=shlex.join(["diffuscope", "train", str(recipe), *given, "-o", str(out)]),
+        command=shlex.join(["diffuscope", "train", shared_path(recipe), *given, "-o", shared_path(out)]),
     )
     asked = cancelled or (lambda: False)
     return events_of(lambda report, closed: _work(work, report, lambda: closed() or asked()))
