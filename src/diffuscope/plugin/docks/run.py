@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFrame, QMessageBox, QScrollArea, QVBoxLayout, QWidge
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.docks.kinds import Kind, elsewhere
+from diffuscope.plugin.forms.orientation_rows import OrientationRows
 from diffuscope.plugin.forms.region_choice import chosen_region, chosen_slices, region_text
 from diffuscope.plugin.forms.run import RunForm, unused
 from diffuscope.plugin.forms.run_widget import FormWidget
@@ -64,6 +65,7 @@ class RunDock(QWidget):
 
     def _build(self) -> None:
         self.fields = FormWidget(self.form)
+        self.orientation = OrientationRows(self.fields.layout(), self.fields.resolution, self._inputs_changed)
         self.results = ResultsWidget()
         inner = QWidget()
         stack = QVBoxLayout(inner)
@@ -111,6 +113,7 @@ class RunDock(QWidget):
         facts = [slide_facts(layer) if layer is not None else None for layer in self.inputs.choices]
         if facts != list(self.form.inputs):
             self.fields.set_inputs(facts)
+        self.orientation.show(self.inputs.choices)
         self._show_region()
         self._show_state()
 
@@ -139,6 +142,7 @@ class RunDock(QWidget):
         if self.form.model is None:
             self.session.load_models()
             return
+        self._inputs_changed()  # what was done to a layer's own array, nothing told
         try:
             request = self._request(chosen_region(self.viewer, self.form, self.inputs.chosen))
         except InputError as error:

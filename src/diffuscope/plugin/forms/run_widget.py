@@ -170,10 +170,12 @@ class FormWidget(QWidget):
 
     def set_inputs(self, inputs: list[SlideFacts | None]) -> None:
         """Take over the chosen layers."""
-        if inputs[0] != self.form.slide:
-            self.form.slide = inputs[0]
-            self.form.mpp = 0.0
-            self.form.first, self.form.last = 0, (inputs[0].slices or 1) - 1 if inputs[0] else 0
+        before, slide = self.form.slide, inputs[0]
+        if slide != before:
+            self.form.slide = slide
+            if before is None or slide is None or not slide.is_sized_as(before):
+                self.form.mpp = 0.0
+                self.form.first, self.form.last = 0, (slide.slices or 1) - 1 if slide else 0
             self.suggest()
             self._go_by_name()
         self.form.others = tuple(inputs[1:])

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
 from diffuscope.files.room import check_room
-from diffuscope.plugin.layers.facts import Lies
+from diffuscope.plugin.layers.inputs.lies import Lies
 
 _TILE = 256
 #: Bytes of an image that is read at once, and rows that are read at a time of a larger one.

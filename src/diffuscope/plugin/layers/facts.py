@@ -7,17 +7,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import pint
 
 from diffuscope.errors import InputError
 from diffuscope.model.find import ModelInfo
-from diffuscope.plugin.layers.inputs.orientation import (
-    UPRIGHT,
-    data_orientation,
-    is_orientation,
-    layer_lattice,
-    said_orientation,
-)
+from diffuscope.plugin.layers.inputs.lies import Lies, lies_of, same_length, scale_in
 from diffuscope.plugin.layers.inputs.origin import origin_of
 from diffuscope.plugin.layers.placement import Placement, layer_placement
 from diffuscope.ports.numbers import Option, Value
@@ -25,7 +18,7 @@ from diffuscope.ports.raster import Raster
 from diffuscope.ports.table import Table
 from diffuscope.ports.text import Text
 from diffuscope.scans import open_scan
-from diffuscope.scans.lattice import Lattice, Storage
+from diffuscope.scans.lattice import Lattice
 
 #: Key of `layer.metadata` under which Diffuscope keeps what it knows about a layer.
 KEY = "diffuscope"
@@ -90,31 +83,6 @@ class ModelFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lies:
-    """How a volume's layer lies in the patient.
-
-    Attributes
-    ----------
-    spacing : tuple of float or None
-        (z, y, x) mm of the layer's voxels; None where nobody says.
-    lattice : Lattice or None
-        Of the upright voxels; None where `problem` says what is missing.
-    storage : Storage
-        How the layer keeps the upright voxels.
-    placed : bool
-        Whether the origin of the lattice is a place in a patient, as a file says it.
-    problem : str
-        Why nobody can say, and what to do, in one sentence.
-    """
-
-    spacing: tuple[float, float, float] | None = None
-    lattice: Lattice | None = None
-    storage: Storage = UPRIGHT
-    placed: bool = False
-    problem: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
 class SlideFacts:
     """One input layer: a slide, a channel of one, or a volume.
 
@@ -153,6 +121,11 @@ class SlideFacts:
     slices: int | None = None
     lies: Lies | None = field(default=None, repr=False)
     problem: str = ""
+
+    def is_sized_as(self, other: SlideFacts) -> bool:
+        """Whether what was chosen for another input holds for this one: the same, renamed or edited."""
+        is_same = self.name == other.name or (self.path is not None and self.path == other.path)
+        return is_same and (self.mpp, self.spacing, self.slices) == (other.mpp, other.spacing, other.slices)
 
     @property
     def changed_mpp(self) -> float | None:
@@ -209,8 +182,8 @@ def finest(layer: Any) -> Any:
 
 def _slide_facts(layer: Any) -> SlideFacts:
     own, origin, problem = own_metadata(layer), origin_of(layer), ""
-    y, x = _scale(layer, "micrometer")
-    if y is not None and x is not None and not _same(y, x):
+    y, x = scale_in(layer, "micrometer")
+    if y is not None and x is not None and not same_length(y, x):
         problem = (
             f"The px of “{layer.name}” are {y:.4g} µm high and {x:.4g} µm wide: give the layer one scale for both."
         )
@@ -222,9 +195,9 @@ def _slide_facts(layer: Any) -> SlideFacts:
         name=layer.name,
         path=origin.path,
         # what the file says where the layer says the same: the last digits are the file's
-        mpp=file_mpp if _same(x, file_mpp) else x,
-        is_rescaled=not _same(x, file_mpp),
-        file_mpp=None if _same(x, file_mpp) else file_mpp,
+        mpp=file_mpp if same_length(x, file_mpp) else x,
+        is_rescaled=not same_length(x, file_mpp),
+        file_mpp=None if same_length(x, file_mpp) else file_mpp,
         channel=origin.channel,
         problem=problem,
     )
@@ -250,27 +223,8 @@ def _volume_facts(layer: Any) -> SlideFacts:
 
 def volume_lies(layer: Any) -> Lies:
     """Return how a volume's layer lies in the patient; whether it is still its file's is not looked at."""
-    own, (z, y, x) = own_metadata(layer), _scale(layer, "mm")
-    if z is None or y is None or x is None:
-        return Lies(
-            problem=f"“{layer.name}” does not state its mm: open its file, or give the layer a scale and units."
-        )
-    spacing, shape = (z, y, x), tuple(int(side) for side in finest(layer).shape)
-    if "lattice" in own:
-        lattice = Lattice.from_json(own["lattice"])
-        # edited where it lies, it lies there still
-        if shape == lattice.shape and all(map(_same, spacing, lattice.spacing)):
-            return Lies(spacing=spacing, lattice=lattice, placed=True)
-    said = said_orientation(layer)
-    if not is_orientation(said):
-        return Lies(spacing=spacing, problem=f"“{layer.name}” does not say how it lies in the patient: say it below.")
-    letters = data_orientation(said, layer_placement(layer).matrix[:3, :3])
-    if letters is None:
-        return Lies(
-            spacing=spacing, problem=f"“{layer.name}” is turned by half a right angle: turn it further or back."
-        )
-    lattice, storage = layer_lattice(letters, shape, spacing)
-    return Lies(spacing=spacing, lattice=lattice, storage=storage)
+    own = own_metadata(layer)
+    return lies_of(layer, Lattice.from_json(own["lattice"]) if "lattice" in own else None)
 
 
 def input_placement(layer: Any) -> Placement:
@@ -290,21 +244,3 @@ def _mpp_behind(layer: Any) -> float | None:
     except (InputError, OSError):
         return None
     return scan.mpp if tuple(finest(layer).shape[:2]) == tuple(scan.shape) else None
-
-
-def _same(one: float | None, other: float | None) -> bool:
-    """Whether two lengths are one but for what headers round, or both unknown."""
-    return one == other if one is None or other is None else abs(one - other) <= 1e-4 * other
-
-
-def _scale(layer: Any, unit: str) -> list[float | None]:
-    """Return the layer's scale along its axes in a unit of length; None along those that have no length."""
-    found: list[float | None] = []
-    for step, own in zip(layer.scale, layer.units, strict=True):
-        try:
-            # a pixel has no length: pint refuses the conversion, and nothing is guessed; a mirrored layer has a scale
-            # below zero
-            found.append(abs(float((step * own).to(unit).magnitude)))
-        except pint.DimensionalityError:
-            found.append(None)
-    return found
