@@ -24,7 +24,7 @@ DEEP = 2
 WAIT_FOR_WORKERS = 60
 _LOOK, _COUNT = 0.2, 2.0
 # Web pages of scheduler and workers, which anyone on the machine could read.
-_NO_PAGES = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+_NO_PAGES: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
 
 
 @dataclass(frozen=True, eq=False)
