@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from diffuscope.errors import InputError
+from diffuscope.ports.seen import Seen
 
 CONFIG = "config.json"
 
@@ -65,6 +66,8 @@ class ModelConfig(BaseModel):
         Of model.safetensors, hexadecimal.
     recipe : str
         The command that made the weights; empty where nobody said.
+    seen : dict of str to Seen
+        By key of an input, how the images of training look; an input that is not there is not compared.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -75,6 +78,7 @@ class ModelConfig(BaseModel):
     card: ModelCard
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     recipe: str = ""
+    seen: dict[str, Seen] = Field(default_factory=dict)
 
 
 def read_config(folder: Path) -> ModelConfig:
