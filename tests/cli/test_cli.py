@@ -143,7 +143,7 @@ def bad_files(folder: Path, slide: Path) -> dict[str, Path]:
         ("slide", ["--quality", "best"], 'no quality "best": choose one of fast, mean, reference'),
         ("slide", ["--steps", "0"], "steps must be at least 1"),
         ("slide", ["--samples", "0"], "samples must be at least 1"),
-        ("slide", ["--seed", "-1"], "seed must not be negative"),
+        ("slide", ["--seed", "-1"], "seed must be at least 0"),
         ("slide", ["--precision", "fp8"], 'no precision "fp8"'),
     ],
 )  # fmt: skip

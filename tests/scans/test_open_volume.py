@@ -144,7 +144,7 @@ def test_what_is_no_whole_series_is_refused_in_one_sentence(tmp_path, numbers):
         (tmp_path / "text.nii", r"text.nii cannot be read as a volume"),
         (tmp_path / "time.nii", r"time.nii holds 2 volumes, one after the other \(4D\)"),
         (tmp_path / "plane.mha", r"plane.mha is one plane"),
-        (tmp_path / "rgb.nrrd", r"rgb.nrrd holds .* 3 value\(s\) a voxel"),
+        (tmp_path / "rgb.nrrd", r"rgb.nrrd holds 3 value\(s\) a voxel"),
     ):
         with pytest.raises(InputError, match=words):
             open_volume(path)

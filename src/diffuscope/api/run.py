@@ -195,7 +195,6 @@ def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Ev
                 job.out,
                 plan=job.plan,
                 ports=ports,
-                mpp=job.mpp,
                 record=job.record,
                 others=[port for port in job.ports if not isinstance(port, Raster)],
                 values=(*job.model.system.values, *told),

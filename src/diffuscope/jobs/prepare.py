@@ -10,7 +10,6 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from diffuscope.errors import InputError
 from diffuscope.files.place import check_place
 from diffuscope.jobs.compute import ComputeRequest, ComputeSettings, address, io_threads, lanes, resolve_compute
 from diffuscope.jobs.extent import Extent, ExtentRequest, find_extent
@@ -22,7 +21,7 @@ from diffuscope.jobs.masks import MaskInput, open_masks
 from diffuscope.jobs.provenance import command_line, make_record
 from diffuscope.jobs.resume import begun_ranges, begun_record, begun_stains, check_resumed, version_notice
 from diffuscope.jobs.room import check_room
-from diffuscope.jobs.settings import SampleRequest, choose_quality, choose_settings, stated
+from diffuscope.jobs.settings import SampleRequest, check_number, choose_quality, choose_settings, stated
 from diffuscope.jobs.worker import RemoteWork
 from diffuscope.model.find import model_info
 from diffuscope.model.folder import Model, load_model
@@ -96,11 +95,6 @@ class Job:
         return self.extent.plan
 
     @property
-    def mpp(self) -> float | None:
-        """µm per canvas px of a slide; None of a volume, whose plan knows its spacing."""
-        return self.extent.mpp
-
-    @property
     def tissue(self) -> TissueMap | None:
         """For measuring; None of a volume."""
         return self.extent.tissue
@@ -109,8 +103,7 @@ class Job:
     def frame(self) -> Frame:
         """What of the inputs a tile is computed from."""
         factors = tuple(axis.factor for axis in self.plan.axes)
-        context = self.model.system.context if len(factors) == 3 else 0
-        return Frame(shape=self.plan.shape, factors=factors, context=context)
+        return Frame(shape=self.plan.shape, factors=factors, context=self.model.system.context)
 
     @property
     def work(self) -> RemoteWork:
@@ -176,8 +169,7 @@ def prepare(
     read = [*paths_of(images), *(Path(one) for one in given.masks.values())]
     standing = check_place(out, RESULT, overwrite=overwrite, resume=resume, keep=read, outside=read)
     begun = begun_record(out) if standing == "resumed" else None
-    if seed < 0:
-        raise InputError(f"the seed must not be negative, got {seed}.")
+    check_number("seed", seed, least=0, most=2**63 - 1)
     loaded = load_model(model)
     system = loaded.system
     settings = choose_settings(system, **sample)

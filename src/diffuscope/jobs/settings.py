@@ -9,6 +9,10 @@ from typing import Any, TypedDict
 from diffuscope.errors import InputError
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.systems.base import System
+from diffuscope.systems.bounds import STEPS
+
+# All of a tile are in memory at once; mean and standard deviation are known to 3 % by then.
+_SAMPLES = 1000
 
 
 class SampleRequest(TypedDict, total=False):
@@ -40,9 +44,8 @@ def choose_settings(
 
     A sampler chosen without steps takes those of the preset that uses it: ancestral sampling needs all T.
     """
-    for name, number in (("steps", steps), ("samples", samples)):
-        if number is not None and number < 1:
-            raise InputError(f"{name} must be at least 1, got {number}.")
+    check_number("steps", steps, most=STEPS)
+    check_number("samples", samples, most=_SAMPLES)
     for key, value in (options or {}).items():
         option = {one.key: one for one in system.options}[pick(key, tuple(one.key for one in system.options), "option")]
         if not option.range[0] <= value <= option.range[1]:
@@ -61,6 +64,19 @@ def choose_settings(
 def stated(settings: SampleSettings) -> dict[str, Any]:
     """Return what the run record and the command line state of every run's settings."""
     return {"sampler": settings.sampler, "steps": settings.steps, "samples": settings.samples}
+
+
+def check_number(name: str, number: int | None, *, most: int, least: int = 1) -> None:
+    """Refuse a number that makes no sense; None leaves the choice.
+
+    Raises
+    ------
+    InputError
+        It is less than `least` or more than `most`.
+    """
+    if number is not None and not least <= number <= most:
+        bound = f"at least {least}" if number < least else f"at most {most}"
+        raise InputError(f"{name} must be {bound}, got {number}.")
 
 
 def pick(value: str, among: tuple[str, ...], what: str) -> str:

@@ -19,6 +19,7 @@ from diffuscope.errors import InputError
 from diffuscope.files.durable import replacing
 from diffuscope.files.place import Kind, check_place
 from diffuscope.files.put import in_place_of
+from diffuscope.files.read import read_bytes
 from diffuscope.model.card import CONFIG, ModelCard, ModelConfig, read_config, right_config
 from diffuscope.model.find import WEIGHTS, find_model
 from diffuscope.model.readme import readme
@@ -28,6 +29,8 @@ from diffuscope.systems.registry import build_system, configure
 
 # Formats that run code when they are opened; torch, numpy and scikit-learn write pickles under these names.
 PICKLES = frozenset({".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".joblib", ".npy", ".npz"})
+# Bytes of a weights file beside its numbers: names, shapes and places of some thousand tensors.
+_HEADER = 4_000_000
 _PICKLE_MAGIC = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
 
 
@@ -101,11 +104,13 @@ def load_model(model: str | Path, device: str = "cpu") -> Model:
         config.json states, or do not fit the system. One sentence each.
     """
     name, folder = find_model(model)
-    _refuse_pickles(folder)
     config = read_config(folder)
+    _refuse_pickles(folder)
     weights = folder / WEIGHTS
+    with right_config(folder):
+        system = build_system(config.system, config.config)
     try:
-        stored = weights.read_bytes()
+        stored = read_bytes(weights, most=_most_bytes(system), inside=folder)
     except OSError as error:
         raise InputError(
             f"{folder} is not a model folder: it has no readable {WEIGHTS}; fetch the model again."
@@ -121,10 +126,9 @@ def load_model(model: str | Path, device: str = "cpu") -> Model:
         )
     try:
         tensors = load(stored)
-    except SafetensorError as error:
+    # Of a type that this PyTorch does not have it raises other errors.
+    except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise InputError(f"{weights} is not a safetensors file: fetch the model again.") from error
-    with right_config(folder):
-        system = build_system(config.system, config.config)
     _fill(system, tensors, weights)
     return Model(name, system.to(device).eval(), folder, config)
 
@@ -233,6 +237,11 @@ def _describe(folder: Path, name: str, stated: ModelConfig, size: int) -> None:
             opened.write(content.encode())
 
 
+def _most_bytes(system: System) -> int:
+    """Return how long a weights file may be: every number in 64 bits, and a header."""
+    return 8 * sum(tensor.numel() for tensor in system.state_dict().values()) + _HEADER
+
+
 def _refuse_pickles(folder: Path) -> None:
     """Refuse a folder that holds a pickle anywhere: who sends one may count on some other program opening it."""
     for path in sorted(folder.rglob("*")):
@@ -256,6 +265,9 @@ def _fill(system: System, tensors: Mapping[str, Tensor], weights: Path) -> None:
                 f"{weights} does not fit its {CONFIG}: {key} is {tuple(given.shape)}, not {tuple(value.shape)}; "
                 "fetch the model again."
             )
-        if not torch.isfinite(given).all():
+        if given.is_floating_point() != value.is_floating_point() or given.is_complex():
+            kinds = f"{given.dtype}, not {value.dtype}"
+            raise InputError(f"{weights} does not fit its {CONFIG}: {key} is {kinds}; fetch the model again.")
+        if not torch.isfinite(given.float()).all():
             raise InputError(f"{weights} is damaged: {key} holds values that are not finite; fetch the model again.")
     system.load_state_dict(tensors)

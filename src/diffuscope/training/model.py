@@ -18,6 +18,7 @@ from diffuscope.simulation.restaining.crops import batch_at, held_crops
 from diffuscope.simulation.restaining.painting import Painter
 from diffuscope.simulation.restaining.sources import Pair, Restaining, make_pairs
 from diffuscope.systems.base import System
+from diffuscope.systems.bounds import first_fault
 from diffuscope.systems.registry import build_system
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.data.crops import batches_of, crops_of, read_cases, whole_slices_of
@@ -122,9 +123,8 @@ def _built(recipe: str, name: str, config: Mapping[str, Any], seed: int) -> Syst
         try:
             return build_system(name, config)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(("config", *(str(part) for part in first["loc"])))
-            raise InputError(f"the recipe {recipe} has a wrong entry at {where!r}: {first['msg']}.") from error
+            where, said = first_fault(error, "config")
+            raise InputError(f"the recipe {recipe} has a wrong entry at {where!r}: {said}.") from error
 
 
 def make_data(

@@ -10,6 +10,7 @@ import numpy as np
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.layers.facts import KEY
+from diffuscope.plugin.layers.inputs.origin import Origin, remember
 from diffuscope.plugin.layers.placement import scan_placement
 from diffuscope.plugin.layers.results import LayerTuple, result_layers
 from diffuscope.plugin.layers.values import value_layers
@@ -86,12 +87,14 @@ def scan_layers(scan: Scan) -> list[LayerTuple]:
     }
     if scan.rgb:
         data = list(scan.levels) if len(scan.levels) > 1 else scan.levels[0]
+        remember(data, Origin(path=scan.path))
         return [
             (data, {**about, "name": scan.name, "rgb": True, "contrast_limits": _contrast(scan.levels[0])}, "image")
         ]
     layers: list[LayerTuple] = []
     for number, channel in enumerate(scan.channels):
         levels = [level[..., number] for level in scan.levels]
+        remember(levels, Origin(path=scan.path, channel=number if len(scan.channels) > 1 else None))
         own = about["metadata"][KEY] | ({"channel": number, "channel_name": channel} if len(scan.channels) > 1 else {})
         one = {
             **about,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.plugin.layers.facts import KEY
+from diffuscope.plugin.layers.inputs.origin import Origin, remember
 from diffuscope.plugin.layers.placement import volume_placement
 from diffuscope.scans import Volume
 from diffuscope.scans.formats.rtstruct import read_rtstruct
@@ -20,6 +21,7 @@ LayerTuple = tuple[Any, dict[str, Any], str]
 def volume_layer(volume: Volume) -> LayerTuple:
     """Describe a volume as one image layer; its voxels are read now."""
     voxels = volume.voxels[:]
+    remember(voxels, Origin(path=volume.path))
     about = {
         "name": volume.name,
         "contrast_limits": _contrast(voxels),
@@ -53,8 +55,10 @@ def label_layer(volume: Volume, path: Path) -> LayerTuple:
 def _contrast(voxels: NDArray[np.generic]) -> tuple[float, float]:
     """Return the percentiles of what is above the lowest value, which is air or what was cut away."""
     sample = voxels[::2, ::4, ::4] if voxels.size > 10**6 else voxels
-    shown = sample[sample != np.min(sample)]
+    sample = sample[np.isfinite(sample)]
+    lowest = np.min(sample) if sample.size else 0
+    shown = sample[sample != lowest]
     if not shown.size:
-        return float(np.min(sample)), float(np.min(sample)) + 1.0
+        return float(lowest), float(lowest) + 1.0
     low, high = (float(value) for value in np.percentile(shown, PERCENTILES))
     return (low, high) if high > low else (low, low + 1.0)

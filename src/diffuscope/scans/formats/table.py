@@ -13,11 +13,13 @@ from typing import Any, Generic, TypeVar
 
 from diffuscope.scans.contents import Contents, VolumeContents
 from diffuscope.scans.formats import dicom
-from diffuscope.scans.formats.itk import read_volume_file
 from diffuscope.scans.formats.libraries import EXTRA_OF_VOLUMES, OF_VOLUMES
 from diffuscope.scans.formats.ome_zarr import is_zarr, read_ome_zarr
 from diffuscope.scans.formats.picture import read_picture
 from diffuscope.scans.formats.tiff import read_tiff
+from diffuscope.scans.formats.volumes.metaimage import read_metaimage
+from diffuscope.scans.formats.volumes.nifti import read_nifti
+from diffuscope.scans.formats.volumes.nrrd import read_nrrd
 
 Found = TypeVar("Found", Contents, VolumeContents)
 
@@ -73,10 +75,8 @@ class Format(Generic[Found]):
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-def _by_itk(name: str, *endings: str) -> Format[VolumeContents]:
-    opener = partial(read_volume_file, format_name=name)
-    return Format(name=name, open=opener, endings=endings, libraries=OF_VOLUMES, extra=EXTRA_OF_VOLUMES)
-
+# How the header of a NIfTI begins: its own length, in either order of bytes.
+_NIFTI = tuple(size.to_bytes(4, order) for size in (348, 540) for order in ("little", "big"))
 
 #: What becomes a `diffuscope.scans.Scan`.
 SLIDES: tuple[Format[Contents], ...] = (
@@ -101,9 +101,10 @@ SLIDES: tuple[Format[Contents], ...] = (
 )
 #: What becomes a `diffuscope.scans.Volume`.
 VOLUMES: tuple[Format[VolumeContents], ...] = (
-    _by_itk("NIfTI", ".nii", ".nii.gz"),
-    _by_itk("NRRD", ".nrrd", ".nhdr"),
-    _by_itk("MetaImage", ".mha", ".mhd"),
+    Format(name="NIfTI", open=read_nifti, endings=(".nii", ".nii.gz")),
+    Format(name="NIfTI header", open=read_nifti, endings=(".hdr",), magic=_NIFTI),
+    Format(name="NRRD", open=read_nrrd, endings=(".nrrd", ".nhdr")),
+    Format(name="MetaImage", open=read_metaimage, endings=(".mha", ".mhd")),
     Format(
         name="DICOM",
         open=dicom.read_dicom,
