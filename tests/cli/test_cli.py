@@ -87,8 +87,13 @@ def test_models_says_what_each_is_not():
 def test_models_shows_the_card_of_one():
     told = call("models", "stain-cd3-demo").stdout
     assert "virtual staining" in told and "slide dice" in told and "antibody" in told
+    assert "looks of he" in told and "hue of what absorbs" in told
     other = call("models", "stain-cd4-demo")
     assert other.exit_code == 2 and "did you mean stain-cd3-demo?" in other.stderr
+
+
+def test_models_says_where_it_is_not_known_how_inputs_look(tiny_model: Path):
+    assert "cannot tell an input that is unlike" in " ".join(call("models", tiny_model).stdout.split())
 
 
 def test_models_are_listed_without_torch_or_a_reader_of_files():

@@ -22,7 +22,7 @@ from diffuscope.files.place import Kind, Standing, check_place
 from diffuscope.files.put import in_place_of
 from diffuscope.files.room import full_disk_in_words
 from diffuscope.model.card import ModelCard
-from diffuscope.model.folder import MODEL, load_model, save_model, set_figures
+from diffuscope.model.folder import MODEL, load_model, save_model, set_figures, set_seen
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.base import System, Tiled
 from diffuscope.training.data.batches import TrainingData
@@ -217,7 +217,7 @@ def _work(work: Work, report: Callable[[TrainingEvent], None], cancelled: Callab
 
 
 def _write(work: Work, *, stopped: int | None) -> dict[str, float]:
-    """Write the model folder, measure it as it is stored, and put the figures on its card."""
+    """Write the model folder, measure it as it is stored, and state the figures and how its inputs look."""
     last = work.rounds[-1]
     card, start, planned = work.card, last.start, last.planned
     if stopped is not None:
@@ -226,7 +226,8 @@ def _write(work: Work, *, stopped: int | None) -> dict[str, float]:
         note = f"{card.what_it_is} Training was stopped at step {stopped} of {steps}{where}."
         card = card.model_copy(update={"what_it_is": note})
     save_model(work.out, start.system, start.name, start.config, card, recipe=work.command)
-    # Only then measured: what fails here must not cost the weights.
+    # Only then measured and looked at: what fails here must not cost the weights.
+    set_seen(work.out, last.data.seen())
     figures = measure(load_model(work.out).system, last.data, device=work.device)
     if figures and start.origin is not None:
         before = measure(start.origin.system, last.data, device=work.device)

@@ -22,6 +22,7 @@ from diffuscope.systems.bounds import first_fault
 from diffuscope.systems.registry import build_system
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.data.crops import batches_of, crops_of, read_cases, whole_slices_of
+from diffuscope.training.data.looks import seen_in_pictures
 from diffuscope.training.plan import Planned, plan_rounds
 from diffuscope.training.recipe import Cases, Recipe
 
@@ -176,9 +177,11 @@ def make_data(
     if not held:
         raise InputError("no held-out block of the recipe's sources has a cell: add a larger source.")
     validation = batches_of(held, plan.batch)
+    pictures = {pair.name: pair.sample.he for pair in pairs}
+    seen = partial(seen_in_pictures, pictures.values(), port)
     if "probability" in start.system.targets:
         painter = Painter(pairs, size=plan.batch, patch=start.side, positive_share=data.positive_share)
-        return TrainingData(lambda number: painter.places(number, seed=plan.seed), validation, painter.paint), {}
+        return TrainingData(lambda number: painter.places(number, seed=plan.seed), validation, painter.paint, seen), {}
     batches = partial(
         batch_at,
         pairs,
@@ -188,7 +191,7 @@ def make_data(
         dab_threshold=threshold,
         normalised=normalised,
     )
-    return TrainingData(lambda number: batches(number, seed=plan.seed), validation), {}
+    return TrainingData(lambda number: batches(number, seed=plan.seed), validation, seen=seen), {}
 
 
 def make_card(recipe: Recipe, start: Start, parts: dict[str, str]) -> ModelCard:
