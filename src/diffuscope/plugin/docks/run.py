@@ -217,7 +217,7 @@ class RunDock(QWidget):
 
     def _export(self, path: str, layer: str) -> None:
         if self.session.result is not None:
-            self.session.export(self.session.result, Path(path), layer)
+            self.session.export(self.session.result, Path(path), layer, anonymous=self.results.anonymous.isChecked())
 
     def _resume(self) -> None:
         result = self.session.result
