@@ -47,14 +47,13 @@ def _info(path: Path) -> None:
 
 
 def _outlines(path: Path) -> None:
-    from diffuscope.plugin.layers.volumes import label_layer
+    from diffuscope.plugin.layers.volumes import label_layers
     from diffuscope.scans import open_volume
-    from diffuscope.scans.formats.rtstruct import find_rtstructs
 
     volume = open_volume(path)
     assert volume.series is not None
-    for drawn in find_rtstructs(path, volume.series.uid):
-        label_layer(volume, drawn)
+    for drawn in volume.series.structures:
+        label_layers(volume, drawn)
 
 
 def _result(path: Path) -> None:

@@ -241,11 +241,11 @@ def test_a_sampler_is_refused_an_option_that_there_is_not():
     from diffuscope.jobs.settings import choose_settings
 
     system = make()
-    assert choose_settings(system, "fast", None, None, None, {"gamma": 0.3}).options == {"gamma": 0.3}
+    assert choose_settings(system, quality="fast", options={"gamma": 0.3}).options == {"gamma": 0.3}
     with pytest.raises(InputError, match='no option "delta": choose one of gamma'):
-        choose_settings(system, "fast", None, None, None, {"delta": 0.3})
+        choose_settings(system, quality="fast", options={"delta": 0.3})
     with pytest.raises(InputError, match=r"gamma must lie between 0 and 1, got 1\.5"):
-        choose_settings(system, "fast", None, None, None, {"gamma": 1.5})
+        choose_settings(system, quality="fast", options={"gamma": 1.5})
 
 
 @pytest.mark.parametrize("space", ["pixel", "latent"])

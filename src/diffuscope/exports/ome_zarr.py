@@ -44,7 +44,7 @@ def write(part: Path, request: Request) -> None:
             copy_tree(result.path / there / str(level), part / here / str(level))
         group.attrs.update({key: described.attrs[key] for key in ("multiscales", "omero")})
     about: Any = source.attrs[ATTRS]
-    root.attrs[ATTRS] = {**about, "ports": [state_port(port) for port in ports]}
+    root.attrs[ATTRS] = {**about, "record": request.record, "ports": [state_port(port) for port in ports]}
     for kept in (TISSUE, COVERAGE):
         if kept in source:
             copy_tree(result.path / kept, part / kept)

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,8 @@ if sys.platform != "win32":
     import fcntl
 
 _PREFIX = ".part-"
+# Seconds in which threads of a library that failed end what they had begun.
+_SETTLES = 0.1
 
 
 @contextmanager
@@ -126,6 +129,10 @@ def _scratch(target: Path) -> Iterator[Path]:
         lock = _lock(folder)
     try:
         yield folder
+    except BaseException:
+        # A library's threads, as zarr's, may be in the middle of a file that it had begun beside the one that failed.
+        time.sleep(_SETTLES)
+        raise
     finally:
         os.close(lock)
         shutil.rmtree(folder, ignore_errors=True)

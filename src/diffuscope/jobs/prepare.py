@@ -16,17 +16,18 @@ from diffuscope.jobs.extent import Extent, ExtentRequest, find_extent
 from diffuscope.jobs.given import Given, given_rasters, split_source
 from diffuscope.jobs.input_text import check_ranges, command_inputs, input_notices
 from diffuscope.jobs.inputs import Frame, PortInput, Source, Values, open_inputs, paths_of, read_tile
+from diffuscope.jobs.likeness.notices import unlike_notices
 from diffuscope.jobs.masks import MaskInput, open_masks
 from diffuscope.jobs.provenance import command_line, make_record
 from diffuscope.jobs.resume import begun_ranges, begun_record, begun_stains, check_resumed, version_notice
 from diffuscope.jobs.room import check_room
-from diffuscope.jobs.settings import SampleRequest, check_number, choose_quality, choose_settings, stated
+from diffuscope.jobs.settings import check_number, choose_quality, choose_settings
 from diffuscope.jobs.worker import RemoteWork
 from diffuscope.model.find import model_info
 from diffuscope.model.folder import Model, load_model
 from diffuscope.ports.mask import Mask
 from diffuscope.ports.port import Port
-from diffuscope.ports.settings import SampleSettings
+from diffuscope.ports.settings import SampleRequest, SampleSettings
 from diffuscope.results.result import RESULT
 from diffuscope.results.tissue import TissueMap
 from diffuscope.systems.base import System
@@ -115,7 +116,7 @@ class Job:
             frame=self.frame,
             settings=self.settings,
             seed=self.seed,
-            **asdict(self.compute),
+            compute=self.compute,
         )
 
     def read(self, tile: Tile) -> dict[str, NDArray[np.generic]]:
@@ -189,8 +190,10 @@ def prepare(
         system.to(compute.device)
 
     own = dict.fromkeys(notice for one in inputs for notice in one.scan.notices)
-    notices = (*own, *input_notices(inputs, ranges, normalise=normalise), *extent.notices)
-    sampled = {**stated(settings), "seed": seed}
+    factors = [axis.factor for axis in plan.axes]
+    odd = unlike_notices(inputs, extent.foreground, info.stated.seen, factors=factors)
+    notices = (*own, *odd, *input_notices(inputs, ranges, normalise=normalise), *extent.notices)
+    sampled = {**settings.stated(), "seed": seed}
     # What the machine would choose by itself is spelt out: another machine must not choose otherwise.
     flags = {**sampled, **asdict(compute), "device": compute.device.partition(":")[0]}
     named, flags_of_inputs = command_inputs(inputs, alone=not (given.flags or masks))

@@ -14,7 +14,7 @@ from diffuscope.scans.lattice import Lattice
 from diffuscope.scans.source import Source
 
 if TYPE_CHECKING:
-    from diffuscope.scans.formats.dicom import Series
+    from diffuscope.scans.formats.dicom.series import Series
     from diffuscope.scans.formats.volumes.nifti_forms import Forms
 
 

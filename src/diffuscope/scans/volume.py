@@ -19,7 +19,7 @@ from diffuscope.scans.mask import Foreground
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from diffuscope.scans.formats.dicom import Series
+    from diffuscope.scans.formats.dicom.series import Series
     from diffuscope.scans.formats.volumes.nifti_forms import Forms
     from diffuscope.scans.formats.volumes.voxels import Voxels
     from diffuscope.scans.image import Grid, Image, Range

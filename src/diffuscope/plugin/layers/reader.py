@@ -14,10 +14,11 @@ from diffuscope.plugin.layers.inputs.origin import Origin, remember
 from diffuscope.plugin.layers.placement import scan_placement
 from diffuscope.plugin.layers.results import LayerTuple, result_layers
 from diffuscope.plugin.layers.values import value_layers
-from diffuscope.plugin.layers.volumes import label_layer, volume_layer
+from diffuscope.plugin.layers.volumes import label_layers, volume_layer
+from diffuscope.plugin.widgets.last_resort import told
 from diffuscope.results.result import is_result, open_result
 from diffuscope.scans import Volume, open_input
-from diffuscope.scans.formats.rtstruct import find_rtstructs, is_rtstruct
+from diffuscope.scans.formats.dicom.rtstruct import is_rtstruct
 from diffuscope.scans.formats.table import SHOWN
 from diffuscope.scans.open_volume import is_volume
 
@@ -34,6 +35,7 @@ def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], lis
     return read_layers if paths and all(_is_ours(str(p)) for p in paths) else None
 
 
+@told
 def read_layers(path: str | Sequence[str]) -> list[LayerTuple]:
     """Open slides, volumes and result folders as napari layers; a DICOM folder with the outlines drawn on its series.
 
@@ -57,9 +59,21 @@ def read_layers(path: str | Sequence[str]) -> list[LayerTuple]:
 
 
 def _volume_layers(volume: Volume) -> list[LayerTuple]:
-    """Describe a volume as a layer, and as layers above it the structure sets that lie in its folder."""
-    drawn = find_rtstructs(volume.path, volume.series.uid) if volume.series and volume.path.is_dir() else []
-    return [volume_layer(volume), *(label_layer(volume, path) for path in drawn)]
+    """Describe a volume as a layer, and as layers above it the structure sets that lie in its folder.
+
+    What of them cannot be drawn is told, and keeps nothing else from being shown.
+    """
+    layers: list[LayerTuple] = [volume_layer(volume)]
+    missing: list[str] = []
+    for path in volume.series.structures if volume.series else ():
+        drawn, notices = label_layers(volume, path)
+        layers += drawn
+        missing += notices
+    if missing:
+        from napari.utils.notifications import show_warning
+
+        show_warning("\n".join(missing))
+    return layers
 
 
 def _is_ours(path: str) -> bool:
