@@ -15,7 +15,8 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from diffuscope.errors import InputError
-from diffuscope.model.folder import WEIGHTS, load_model, save_model, set_figures
+from diffuscope.model.folder import WEIGHTS, load_model, save_model, set_figures, set_seen
+from diffuscope.ports.seen import Seen
 from diffuscope.systems.registry import build_system
 
 CONFIG = {"stain": "CD3", "size": "tiny", "T": 1000}
@@ -80,6 +81,17 @@ def test_figures_come_on_the_card_and_the_weights_stay(folder: Path):
     assert after.hash == before.hash
     assert after.card == before.card.model_copy(update={"figures": {"psnr_db": 23.46}})
     assert "| psnr_db | 23.46 |" in (folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_how_inputs_look_is_stated_where_it_is_known_and_nowhere_else(folder: Path):
+    before = load_model(folder)
+    assert "seen" not in json.loads((folder / "config.json").read_text())  # older versions read it
+    seen = {"he": Seen(of="three slides", images=3, traits={"hue": (80.0, 100.0, 150.0)})}
+    set_seen(folder, seen)
+    after = load_model(folder)
+    assert after.stated == before.stated.model_copy(update={"seen": seen})
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    assert "| he | three slides | hue of what absorbs 80 to 150° |" in page
 
 
 class Bomb:

@@ -40,6 +40,8 @@ class Extent:
         As it was asked for.
     slices : str or None
         Of a volume, as `parse_slices` reads them.
+    foreground : Foreground or None
+        Of all inputs; None where none is an image.
     notices : tuple of str
         What the user should know.
     """
@@ -49,6 +51,7 @@ class Extent:
     tissue: TissueMap | None
     region: Region | None
     slices: str | None
+    foreground: Foreground | None
     notices: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -111,7 +114,7 @@ def find_extent(
         raise InputError("this model takes whole cases: leave out the region and the slices.")
     if not inputs:
         plan = make_whole_plan(shape=(1, 1), factors=(1.0, 1.0))
-        return Extent(inputs=(), plan=plan, tissue=None, region=None, slices=None, notices=())
+        return Extent(inputs=(), plan=plan, tissue=None, region=None, slices=None, foreground=None, notices=())
     image, port = inputs[0].scan, inputs[0].port
     span = _check_part(image, region, slices)
     factors = image.factors(port)
@@ -138,6 +141,7 @@ def find_extent(
         tissue=_tissue(inside, plan, region),
         region=region,
         slices=slices,
+        foreground=inside,
         notices=(*image.resampling(port), *_region_notice(image, region)),
     )
 

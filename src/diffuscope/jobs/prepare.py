@@ -16,6 +16,7 @@ from diffuscope.jobs.extent import Extent, ExtentRequest, find_extent
 from diffuscope.jobs.given import Given, given_rasters, split_source
 from diffuscope.jobs.input_text import check_ranges, command_inputs, input_notices
 from diffuscope.jobs.inputs import Frame, PortInput, Source, Values, open_inputs, paths_of, read_tile
+from diffuscope.jobs.likeness.notices import unlike_notices
 from diffuscope.jobs.masks import MaskInput, open_masks
 from diffuscope.jobs.provenance import command_line, make_record
 from diffuscope.jobs.resume import begun_ranges, begun_record, begun_stains, check_resumed, version_notice
@@ -189,7 +190,9 @@ def prepare(
         system.to(compute.device)
 
     own = dict.fromkeys(notice for one in inputs for notice in one.scan.notices)
-    notices = (*own, *input_notices(inputs, ranges, normalise=normalise), *extent.notices)
+    factors = [axis.factor for axis in plan.axes]
+    odd = unlike_notices(inputs, extent.foreground, info.stated.seen, factors=factors)
+    notices = (*own, *odd, *input_notices(inputs, ranges, normalise=normalise), *extent.notices)
     sampled = {**settings.stated(), "seed": seed}
     # What the machine would choose by itself is spelt out: another machine must not choose otherwise.
     flags = {**sampled, **asdict(compute), "device": compute.device.partition(":")[0]}

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from diffuscope.errors import InputError
 from diffuscope.files.read import read_json
+from diffuscope.ports.seen import Seen
 from diffuscope.systems.bounds import first_fault
 
 CONFIG = "config.json"
@@ -68,6 +69,8 @@ class ModelConfig(BaseModel):
         Of model.safetensors, hexadecimal.
     recipe : str
         The command that made the weights; empty where nobody said.
+    seen : dict of str to Seen
+        By key of an input, how the images of training look; an input that is not there is not compared.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -78,6 +81,7 @@ class ModelConfig(BaseModel):
     card: ModelCard
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     recipe: str = ""
+    seen: dict[str, Seen] = Field(default_factory=dict)
 
 
 def read_config(folder: Path) -> ModelConfig:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ from diffuscope.files.read import read_bytes
 from diffuscope.model.card import CONFIG, ModelCard, ModelConfig, is_model, read_config, right_config
 from diffuscope.model.find import WEIGHTS, find_model
 from diffuscope.model.readme import readme
+from diffuscope.ports.seen import Seen
 from diffuscope.systems.base import System, Tiled
 from diffuscope.systems.registry import build_system, configure
 
@@ -139,6 +141,7 @@ def save_model(
     config: Mapping[str, Any],
     card: ModelCard | Mapping[str, Any],
     recipe: str = "",
+    seen: Mapping[str, Seen] = MappingProxyType({}),
 ) -> Path:
     """Write a model folder: float16 weights, config.json and README.md; whole or not at all.
 
@@ -156,6 +159,8 @@ def save_model(
         See there.
     recipe : str
         The command that makes the weights again.
+    seen : mapping of str to Seen
+        By key of an input, how the images of training look.
 
     Returns
     -------
@@ -176,6 +181,7 @@ def save_model(
         card=card if isinstance(card, ModelCard) else ModelCard.model_validate(card),
         sha256=hashlib.sha256(stored).hexdigest(),
         recipe=recipe,
+        seen=dict(seen),
     )
     with in_place_of(folder, replace=standing == "replaced") as part:
         part.mkdir()
@@ -200,17 +206,33 @@ def set_figures(folder: Path | str, figures: Mapping[str, float]) -> None:
     InputError
         The folder is no model folder, or its weights are not those that its config.json describes.
     """
+    rounded = {key: float(f"{value:.4g}") for key, value in figures.items()}
+    _restate(folder, lambda stated: {"card": stated.card.model_copy(update={"figures": rounded})})
+
+
+def set_seen(folder: Path | str, seen: Mapping[str, Seen]) -> None:
+    """State how the images look that a model's inputs are known to take, in place of what is stated.
+
+    Raises
+    ------
+    InputError
+        As `set_figures`.
+    """
+    _restate(folder, lambda _: {"seen": dict(seen)})
+
+
+def _restate(folder: Path | str, change: Callable[[ModelConfig], Mapping[str, Any]]) -> None:
     folder = Path(folder)
     stated = load_model(folder).stated
-    card = stated.card.model_copy(update={"figures": {key: float(f"{value:.4g}") for key, value in figures.items()}})
-    _describe(
-        folder, folder.resolve().name, stated.model_copy(update={"card": card}), (folder / WEIGHTS).stat().st_size
-    )
+    changed = stated.model_copy(update=change(stated))
+    _describe(folder, folder.resolve().name, changed, (folder / WEIGHTS).stat().st_size)
 
 
 def _describe(folder: Path, name: str, stated: ModelConfig, size: int) -> None:
     """Write config.json and README.md."""
-    text = json.dumps(stated.model_dump(), indent=2, ensure_ascii=False) + "\n"
+    # Versions that do not know of `seen` read every model that states none.
+    plain = stated.model_dump(exclude=None if stated.seen else {"seen"})
+    text = json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
     for file, content in ((CONFIG, text), ("README.md", readme(name, stated, size))):
         with replacing(folder / file) as opened:
             opened.write(content.encode())

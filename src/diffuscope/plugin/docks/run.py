@@ -23,6 +23,7 @@ from diffuscope.plugin.jobs.run_session import RunSession
 from diffuscope.plugin.layers.facts import ModelFacts, finest, input_placement, is_result, own_metadata, slide_facts
 from diffuscope.plugin.layers.slides import InputList, add_region_layer, listed_name
 from diffuscope.plugin.panels.jobs import JobPanel
+from diffuscope.plugin.panels.likeness import LikenessPanel
 from diffuscope.plugin.panels.record import open_record
 from diffuscope.plugin.panels.results import ResultsWidget
 from diffuscope.results.result import Result, open_result
@@ -85,6 +86,8 @@ class RunDock(QWidget):
         whole = QVBoxLayout(self)
         whole.setContentsMargins(4, 4, 4, 4)
         whole.addWidget(self.form_area, 1)
+        self.likeness = LikenessPanel()
+        whole.addWidget(self.likeness)
         whole.addWidget(self.jobs)
         self.setMinimumWidth(340)
 
@@ -214,7 +217,7 @@ class RunDock(QWidget):
 
     def _export(self, path: str, layer: str) -> None:
         if self.session.result is not None:
-            self.session.export(self.session.result, Path(path), layer)
+            self.session.export(self.session.result, Path(path), layer, anonymous=self.results.anonymous.isChecked())
 
     def _resume(self) -> None:
         result = self.session.result
@@ -266,6 +269,7 @@ class RunDock(QWidget):
             # Run is what the user may press next.
             self.session.compute.child.warm()
         self.jobs.show_hint(hint)
+        self.likeness.ask(self.form)
 
 
 def ask_overwrite(parent: QWidget, out: Path) -> str:

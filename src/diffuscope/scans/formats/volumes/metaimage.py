@@ -147,8 +147,8 @@ def _pieces(
     named, skip = header["ElementDataFile"], header.one("HeaderSize", 0)
     pattern, *numbers = named.split()[:4] or [""]
     if named.upper() == "LOCAL":
-        return (Piece(path=header.path, start=start),)
-    if named.startswith("LIST"):
+        files, skip = [header.path], start
+    elif named.startswith("LIST"):
         files = [file_beside(header.path, name) for name in listed[: size[2] + 1]]
         if not 1 <= len(files) <= size[2]:
             raise header.damaged(f"lists {len(listed)} files for {size[2]} slices")
@@ -158,6 +158,9 @@ def _pieces(
         files = [file_beside(header.path, named)]
     if skip < -1 or (skip < 0 and packing != "raw"):
         raise header.damaged(f"has a HeaderSize of {skip}")
+    packed = header.one("CompressedDataSize", 0) if packing == "zlib" else 0
+    if packed > files[0].stat().st_size - skip:
+        raise InputError(f"{files[0].name} lost its end: its header speaks of {packed:,} bytes; copy it again.")
     need = size[0] * size[1] * size[2] * dtype.itemsize // len(files)
     return tuple(Piece(path=file, start=max(0, file.stat().st_size - need) if skip < 0 else skip) for file in files)
 

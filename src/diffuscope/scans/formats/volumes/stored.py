@@ -102,9 +102,9 @@ class Stored:
         InputError
             Voxels are missing, or what comes out would be out of all proportion.
         """
-        if self.voxels % len(self.pieces):
+        if self.shape[0] % len(self.pieces):
             raise InputError(
-                f"{self.name} spreads {self.voxels} voxels over {len(self.pieces)} files, which is no whole number."
+                f"{self.name} spreads {self.shape[0]} slices over {len(self.pieces)} files, not as many each."
             )
         odd = {said for piece in self.pieces for said in self._check(piece)}
         return tuple(sorted(odd))
@@ -159,20 +159,21 @@ class Stored:
 
     def _check(self, piece: Piece) -> tuple[str, ...]:
         """Check one piece as `check` says."""
+        of = self.name if piece.path.name == self.name else f"{self.name} (its file {piece.path.name})"
         about = piece.path.stat()
         if not stat.S_ISREG(about.st_mode):
-            raise InputError(f"{piece.path.name} is no ordinary file: copy the volume into a folder of its own.")
+            raise InputError(f"{of} is no ordinary file: copy the volume into a folder of its own.")
         there, count = about.st_size - piece.start, self.voxels // len(self.pieces)
         need = piece.skip + count * self.dtype.itemsize
         most = {"raw": there, "gzip": there * MOST, "zlib": there * MOST, "text": there * self.dtype.itemsize}
         if need > most.get(self.packing, need):
             raise InputError(
-                f"{piece.path.name} lost its end, or its header is wrong: it has room for {max(there, 0):,} bytes and "
+                f"{of} lost its end, or its header is wrong: it has room for {max(there, 0):,} bytes and "
                 f"claims {need:,}{'' if self.packing == 'raw' else ' unpacked'}; copy it again."
             )
         if need > _LARGE and self.packing != "raw" and need > _TIMES * there:
             raise InputError(
-                f"{piece.path.name} would unpack to {need / 1e9:.2g} GB, {need // max(there, 1):,} times its size: "
+                f"{of} would unpack to {need / 1e9:.2g} GB, {need // max(there, 1):,} times its size: "
                 "if that is right, unpack it first and open what comes out."
             )
         plane = self.shape[1] * self.shape[2] * self.dtype.itemsize
