@@ -81,6 +81,8 @@ def open_scan(path: str | Path, *, mpp: float | None = None) -> Scan:
 def _contents(path: Path) -> Contents:
     if not path.exists():
         raise InputError(f"{path.name} does not exist; check the path.")
+    if not (path.is_file() or path.is_dir()):  # to open a pipe would wait for ever
+        raise InputError(f"{path.name} is a pipe or a device and no file: copy the image into a file.")
     found = find_format(path, SLIDES)
     if found is not None:
         check_libraries(path.name, "a slide", found.libraries, found.extra)
