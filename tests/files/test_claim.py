@@ -28,7 +28,8 @@ def hold(folder: Path) -> subprocess.Popen[bytes]:
     """Return a process that holds a folder until it is killed."""
     code = (
         "import sys, time; from pathlib import Path; from diffuscope.files.claim import Claim\n"
-        "with Claim(Path(sys.argv[1])) as claim: claim.take(Path(sys.argv[1])); print('held', flush=True); time.sleep(600)"
+        "with Claim(Path(sys.argv[1])) as claim:\n"
+        "    claim.take(Path(sys.argv[1])); print('held', flush=True); time.sleep(600)"
     )
     child = subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE)
     assert child.stdout is not None and child.stdout.readline() == b"held\n"
@@ -38,7 +39,9 @@ def hold(folder: Path) -> subprocess.Popen[bytes]:
 def test_the_second_is_told_who_holds_and_since_when_and_the_next_goes_on_after_a_kill(tmp_path: Path) -> None:
     child = hold(tmp_path)
     try:
-        sentence = rf"being written by process {child.pid} of .+ on .+, since 20\d\d-\d\d-\d\d \d\d:\d\d: wait for its end"
+        sentence = (
+            rf"being written by process {child.pid} of .+ on .+, since 20\d\d-\d\d-\d\d \d\d:\d\d: wait for its end"
+        )
         with pytest.raises(InputError, match=sentence), Claim(tmp_path) as claim:
             claim.take(tmp_path)
         with pytest.raises(InputError, match=sentence):
@@ -87,7 +90,7 @@ def test_a_process_elsewhere_lives_while_it_gives_signs_of_life(tmp_path: Path, 
     elsewhere(tmp_path, silent=silent)
     with Claim(tmp_path) as claim:
         if lives:
-            with pytest.raises(InputError, match="on ward7, since .*wait for its end, or 2 minutes if it is gone"):
+            with pytest.raises(InputError, match=r"on ward7, since .*wait for its end, or 2 minutes if it is gone"):
                 claim.take(tmp_path)
         else:
             claim.take(tmp_path)

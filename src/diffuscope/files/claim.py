@@ -105,7 +105,9 @@ class Claim:
 
     def _take(self, folder: Path) -> None:
         if (folder / HELD).is_symlink():
-            raise InputError(f"{self._shown} has a link in it, {HELD}, which leads elsewhere: nothing is written there.")
+            raise InputError(
+                f"{self._shown} has a link in it, {HELD}, which leads elsewhere: nothing is written there."
+            )
         mine = self._prepare(folder)
         try:
             for _ in range(_TRIES):
@@ -119,7 +121,9 @@ class Claim:
                 _refuse_held(folder, self._shown, now=_touched(mine / self._token))
         finally:
             shutil.rmtree(mine, ignore_errors=True)
-        raise InputError(f"{self._shown} cannot be held for writing: see that nothing of yours lies in {folder / HELD}.")
+        raise InputError(
+            f"{self._shown} cannot be held for writing: see that nothing of yours lies in {folder / HELD}."
+        )
 
     def _prepare(self, folder: Path) -> Path:
         mine = folder / f"{HELD}-{self._token}"

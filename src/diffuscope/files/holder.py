@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,11 +88,13 @@ class Holder:
             return "another process"
         by = f" of {self.user}" if self.user else ""
         with suppress(ValueError):
-            return f"process {self.process}{by} on {self.host}, since {datetime.fromisoformat(self.since):%Y-%m-%d %H:%M}"
+            return (
+                f"process {self.process}{by} on {self.host}, since {datetime.fromisoformat(self.since):%Y-%m-%d %H:%M}"
+            )
         return f"process {self.process}{by} on {self.host}"
 
 
-def _here() -> dict[str, str | int]:
+def _here() -> dict[str, Any]:
     number = os.getpid()
     now = datetime.now().astimezone().isoformat(timespec="seconds")
     return {

@@ -68,6 +68,20 @@ def begun_record(out: Path) -> dict[str, Any]:
     return result.record
 
 
+def check_still(out: Path, begun: Mapping[str, Any]) -> None:
+    """Refuse a result that is no longer what was looked at: between that and now another run may have worked on it.
+
+    Parameters
+    ----------
+    out : Path
+        The unfinished result, which this process holds.
+    begun : dict
+        Its run record then.
+    """
+    if begun_record(out) != begun:
+        raise InputError(f"another run has worked on {out.name} meanwhile: say --resume again.")
+
+
 def version_notice(begun: Mapping[str, Any], request: Mapping[str, Any]) -> tuple[str, ...]:
     """Tell of libraries that changed since the result was begun."""
     changed = [

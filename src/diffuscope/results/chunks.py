@@ -7,7 +7,7 @@ image of 256² px float32, a third of that here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from diffuscope.files.durable import replacing
 from diffuscope.results.layout import chunk_file
+from diffuscope.results.ledger import NOTHING, checksum
 from diffuscope.tiling.boxes import Box, chunks, halves
 
 #: A box, (*starts, *lengths) along the axes after the first, and what belongs there, (c, …) of the array's dtype.
@@ -44,7 +45,12 @@ def write_box(array: zarr.Array[Any], box: Box, block: NDArray[np.generic]) -> N
 
 
 def write_chunk(
-    array: zarr.Array[Any], chunk: tuple[int, ...], patches: Sequence[Patch], *, durable: bool = False
+    array: zarr.Array[Any],
+    chunk: tuple[int, ...],
+    patches: Sequence[Patch],
+    *,
+    durable: bool = False,
+    intend: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Write those parts of boxes that lie in one chunk, which takes its new content at once, or keeps the old one.
 
@@ -58,6 +64,8 @@ def write_chunk(
         Each as in `write_box`; of several that meet the last one counts.
     durable : bool
         Whether the content is on disk when this returns; its name may still be on the way there.
+    intend : callable
+        Gets the checksum of what is to stand there, before it does.
 
     Raises
     ------
@@ -77,11 +85,14 @@ def write_chunk(
         content[:, *_cut(begin, end, first)] = block[:, *_cut(begin, end, starts)]
     file = chunk_file(array, chunk)
     if _is_empty(content, array.fill_value):
+        intend(NOTHING)
         file.unlink(missing_ok=True)
         return
+    coded = bytes(_codec(array).encode(content))
+    intend(checksum(coded))
     file.parent.mkdir(parents=True, exist_ok=True)
     with replacing(file, sync=durable) as opened:
-        opened.write(_codec(array).encode(content))
+        opened.write(coded)
 
 
 def read_chunk(array: zarr.Array[Any], chunk: tuple[int, ...]) -> NDArray[np.generic]:

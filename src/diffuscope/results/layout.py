@@ -7,13 +7,15 @@ slice stays a slice at every level.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numcodecs
 import zarr
 
+from diffuscope.files.durable import replacing
 from diffuscope.tiling.boxes import chunk_shape
 
 if TYPE_CHECKING:
@@ -100,6 +102,14 @@ def open_images(root: zarr.Group, ports: Sequence[Raster]) -> dict[str, list[zar
         levels = len(group.attrs["multiscales"][0]["datasets"])
         images[port.key] = [group[str(level)] for level in range(levels)]
     return images
+
+
+def set_attribute(folder: Path, about: Mapping[str, Any]) -> None:
+    """Write what a result says of itself, `ATTRS`, whole or not at all; what else its metadata say stays."""
+    file = folder / ".zattrs"
+    stated = json.loads(file.read_text(encoding="utf-8"))
+    with replacing(file) as opened:
+        opened.write(json.dumps({**stated, ATTRS: about}, indent=2).encode())
 
 
 def chunk_file(array: zarr.Array[Any], chunk: tuple[int, ...]) -> Path:
