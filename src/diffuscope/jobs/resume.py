@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from diffuscope.errors import InputError
+from diffuscope.files.links import check_inside
 from diffuscope.jobs.inputs import Values
+from diffuscope.results.about import needed
 from diffuscope.results.result import open_result
 from diffuscope.stains import StainStatistics
 
@@ -65,6 +67,9 @@ def begun_record(out: Path) -> dict[str, Any]:
     result = open_result(out)
     if result.complete:
         raise InputError(f"{out.name} is complete: there is nothing to resume.")
+    # It is written into, and might come from elsewhere.
+    check_inside(out)
+    needed(result.record, out.name, "model", "inputs", "parameters", "compute", "versions")
     return result.record
 
 

@@ -22,14 +22,15 @@ from diffuscope.results.cache import FOLDER, LEDGER, CachedParts, Cell
 from diffuscope.results.cells import Blend, Cells
 from diffuscope.results.chunks import Patch, write_chunk
 from diffuscope.results.computed import Computed
-from diffuscope.results.layout import ATTRS, chunk_file, open_images, set_attribute
+from diffuscope.results.layout import ATTRS, chunk_file, set_attribute
 from diffuscope.results.ledger import NOTHING, Ledger
 from diffuscope.results.others import write_others
 from diffuscope.results.pyramid import Each, update_pyramid
 from diffuscope.results.recover import Recovered, Recovery
+from diffuscope.results.stored import open_checked
 from diffuscope.results.tissue import TissueMap
 from diffuscope.results.values import ValueStore
-from diffuscope.tiling.boxes import Box, chunks, union
+from diffuscope.tiling.boxes import Box, chunks, halves, union
 from diffuscope.tiling.plan import Plan, Tile
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Canvas:
     resume : bool
         Go on with the unfinished result in `path`, which was begun with the same plan and ports.
     replace : bool
-        Whether what is in `path` gives way to this result.
+        Whether what is in `path` gives way to it.
     claim : Claim, optional
         By which this process is the one that writes here; holds `path` already where that is gone on with.
     each : callable
@@ -115,7 +116,7 @@ class Canvas:
         self._stale: set[tuple[int, ...]] = set()
         self._lock = threading.Lock()
         self.root = zarr.open_group(path, mode="r+", zarr_format=2)
-        self.images = open_images(self.root, self.ports)
+        self.images = open_checked(self.root, self.ports, halves(plan.window)[1], path.name)
         begun: Any = self.root.attrs[ATTRS]
         self._about: dict[str, Any] = {**begun, "record": dict(record)}
         self._values, self._others = ValueStore(self.root, values, plan), tuple(others)
@@ -153,7 +154,7 @@ class Canvas:
         Raises
         ------
         OSError
-            The disk is full. None of the tiles is finished then.
+            The disk is full: none of the tiles is finished.
         """
         self._check()
         fresh = {item.tile.index: item for item in group if not self.is_done(item.tile)}
@@ -287,7 +288,7 @@ class Canvas:
             list(self.each(names_to_disk, {chunk_file(self.images[key][0], chunk).parent for key, chunk in patches}))
 
     def _is_composed(self, cell: Cell) -> bool:
-        """Whether a cell has its pixels: all its tiles are done, or were until some were to be done again."""
+        # All its tiles are done, or were until some were to be done again.
         once = self.recovered.again if cell not in self.recovered.opened else ()
         return all(self.is_done(near) or near.index in once for near in self.plan.covering(cell))
 

@@ -8,13 +8,16 @@ image of 256² px float32, a third of that here.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from diffuscope.errors import InputError
 from diffuscope.files.durable import replacing
+from diffuscope.files.links import read_inside
 from diffuscope.results.layout import chunk_file
 from diffuscope.results.ledger import NOTHING, checksum
 from diffuscope.tiling.boxes import Box, chunks, halves
@@ -96,13 +99,29 @@ def write_chunk(
 
 
 def read_chunk(array: zarr.Array[Any], chunk: tuple[int, ...]) -> NDArray[np.generic]:
-    """Return a chunk's content, (c, …) of its full size; the fill value where it has no file."""
+    """Return a chunk's content, (c, …) of its full size; the fill value where it has no file.
+
+    Raises
+    ------
+    InputError
+        It is damaged, or lies outside of its folder.
+    """
+    file = chunk_file(array, chunk)
+    root = Path(array.store.root)  # type: ignore[attr-defined]
     try:
-        coded = chunk_file(array, chunk).read_bytes()
+        coded = read_inside(file, root)
     except FileNotFoundError:
         return _empty(array)
     content: NDArray[np.generic] = np.empty(array.chunks, array.dtype)
-    _codec(array).decode(coded, out=content)
+    # As the coder's head says it: the coder itself takes less than a chunk for one, and more than there is for granted.
+    sizes = [int.from_bytes(coded[at : at + 4], "little") for at in (4, 12)]
+    damaged = InputError(f"{root.name} is damaged: {file.relative_to(root)} cannot be read; run it again.")
+    if sizes != [content.nbytes, len(coded)]:
+        raise damaged
+    try:
+        _codec(array).decode(coded, out=content)
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise damaged from error
     return content
 
 

@@ -112,9 +112,14 @@ def set_attribute(folder: Path, about: Mapping[str, Any]) -> None:
         opened.write(json.dumps({**stated, ATTRS: about}, indent=2).encode())
 
 
+def level_folder(array: zarr.Array[Any]) -> Path:
+    """Return where a level lies."""
+    return Path(array.store.root) / array.path  # type: ignore[attr-defined]
+
+
 def chunk_file(array: zarr.Array[Any], chunk: tuple[int, ...]) -> Path:
     """Return the file of chunk (…, cy, cx) of a level; it does not exist while the chunk holds only the fill value."""
-    return Path(array.store.root).joinpath(array.path, "0", *map(str, chunk))  # type: ignore[attr-defined]
+    return level_folder(array).joinpath("0", *map(str, chunk))
 
 
 def _multiscale(name: str, levels: int, spacing: tuple[float, ...], origin: tuple[float, ...]) -> dict[str, Any]:

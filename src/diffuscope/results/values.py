@@ -167,13 +167,18 @@ def load_values(root: zarr.Group) -> TileValues | None:
     group: Any = root[PATH]
     about: dict[str, Any] = dict(group.attrs)
     values = tuple(Value(**{**value, "range": tuple(value["range"])}) for value in about["values"])
-    return TileValues(
-        path=Path(group.store.root) / group.path,
-        values=values,
-        corner=tuple(about["corner"]),
-        stride=tuple(about["stride"]),
-        tile=tuple(about["tile"]),
-    )
+    grid = {name: tuple(about[name]) for name in ("corner", "stride", "tile")}
+    if (
+        not all(type(number) is int for numbers in grid.values() for number in numbers)
+        or len(set(map(len, grid.values()))) > 1
+    ):
+        raise ValueError("the grid of its values is no grid")
+    for array in (group[value.key] for value in values if value.key in group):
+        if array.dtype != np.float32 or array.chunks != array.shape or array.ndim != len(grid["tile"]) + 1:
+            raise ValueError(f"{array.path} holds no values of tiles")
+        if array.nbytes > 16 * 2**30 or (_chunk(array).exists() and not _is_whole(array)):
+            raise ValueError(f"{array.path} is not of its size")
+    return TileValues(path=Path(group.store.root) / group.path, values=values, **grid)
 
 
 def _chunk(array: zarr.Array[Any]) -> Path:
