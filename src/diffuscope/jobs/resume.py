@@ -12,6 +12,7 @@ from diffuscope.files.links import check_inside
 from diffuscope.jobs.inputs import Values
 from diffuscope.results.about import needed
 from diffuscope.results.result import open_result
+from diffuscope.scans.fingerprint import is_same
 from diffuscope.stains import StainStatistics
 
 
@@ -37,12 +38,21 @@ def check_resumed(out: Path, begun: Mapping[str, Any], request: Mapping[str, Any
         )
         for key in sorted(keys):
             old, new = (_plain(record[part].get(key)) for record in (begun, request))
+            if part == "inputs" and _print(old) and is_same(_print(old), _print(new)):
+                # An older Diffuscope looked at less of the file.
+                new["fingerprint"] = old["fingerprint"]
             if old != new:
                 name = {"model": "model", "inputs": "input"}.get(part, key)
                 raise InputError(
                     f"{out.name} was begun with {name} {_short(old)} and this run asks for {_short(new)}: "
                     f"ask for the same to resume it, or say --overwrite to begin again."
                 )
+
+
+def _print(stated: Any) -> str:
+    """Return the fingerprint that a record states of an input; of texts and rows none."""
+    known = isinstance(stated, dict) and isinstance(stated.get("fingerprint"), str)
+    return stated["fingerprint"] if known else ""
 
 
 def _plain(value: Any) -> Any:
