@@ -3,7 +3,7 @@
 SCREEN := $(if $(shell command -v xvfb-run),xvfb-run -a -s "-screen 0 1280x800x24")
 PYTEST := OMP_NUM_THREADS=1 $(SCREEN) .venv/bin/python -m pytest -n auto --maxprocesses=8 --dist=worksteal
 
-.PHONY: demo test test-all lint docs-pictures clean
+.PHONY: demo test test-all lint fuzz docs-pictures clean
 
 demo: .venv/ready # stain a region of the shipped slide; on a desktop, napari opens with the result
 	.venv/bin/diffuscope demo
@@ -19,6 +19,9 @@ lint: .venv/ready # style, types, and who may import whom
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+fuzz: .venv/ready # 10,000 hostile files, opened in children with limits; ARGS="--mutants 300 --kind NIfTI" takes some
+	OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks fuzz $(ARGS)
 
 docs-pictures: .venv/ready # draw the pictures of docs/ anew, and print the tables that stand beside them
 	.venv/bin/python -m docs_scripts.gallery

@@ -10,6 +10,7 @@ of the tumour model that it trained on, and two of another one. All of it is sim
 - ``calibration``: whether U, and the deviation over samples, tell where errors are.
 - ``seconds``: of a region of 1024 px at default quality through the engine, as a run computes it.
 - ``seams``: steps across tiles' borders, with branches forced and by d.
+- ``sample``: the section that ships, run as it is, and its last 32 µm along the right edge alone.
 """
 
 from __future__ import annotations
@@ -33,16 +34,21 @@ from benchmarks.reproduce.damm.tasks import BUDGETS, DAMMP, ROWS, Task
 from benchmarks.reproduce.damm.tumours import EXTERNAL, INTERNAL, KEYS, MPP, Cohort, Fold
 from benchmarks.shared.figures import Goal
 from benchmarks.shared.forced import seams
-from diffuscope import load_model, run
+from diffuscope import finish, load_model, run
 from diffuscope.engine.events import Finished
 from diffuscope.errors import InputError
 from diffuscope.evaluation.metrics.paired import psnr
 from diffuscope.evaluation.metrics.statistics import bootstrap_interval
+from diffuscope.results.result import open_result
+from diffuscope.sample_data import sample_path
+from diffuscope.scans import open_scan
 from diffuscope.simulation.tumour.dataset import CHANNELS, write_image
 from diffuscope.systems.damm.system import Damm
 from diffuscope.tiling.region import Region
 
 SIDE = 1024
+# µm: how far beyond the sample's edge its last tiles look.
+_RIM = 32
 _WAYS = {"": None, "_unimodal": 0.0, "_multimodal": 1.0}
 _DRAWS = (1, 2, 4, 8)
 _OF_FIELDS = ("psnr_db", "psnr_concordant", "psnr_discordant")
@@ -57,7 +63,7 @@ _GAINS = {"gain_of_nuclei": ("_multimodal", "_unimodal"), "gain_of_d": ("", "_mu
 
 
 def measure(
-    what: Literal["quality", "label", "calibration", "seconds", "seams"],
+    what: Literal["quality", "label", "calibration", "seconds", "seams", "sample"],
     model: str,
     *,
     phantom: Literal["even", "endosomal"] = "even",
@@ -85,6 +91,8 @@ def measure(
             return seconds(model, task)
         case "seams":
             return seams(system, large_field(task))
+        case "sample":
+            return sample(model, system)
 
 
 def loaded(name: str, phantom: str) -> tuple[Damm, Task]:
@@ -187,3 +195,19 @@ def seconds(name: str, task: Task) -> dict[str, float]:
         taken = time.perf_counter() - start
     assert isinstance(done, Finished)
     return {"seconds_1024px": taken, "tiles": done.tiles, "threads": torch.get_num_threads()}
+
+
+def sample(name: str, system: Damm) -> dict[str, float]:
+    """Score a run over the whole sample that ships, with its truth in its third channel."""
+    slide = sample_path("tumour-simulated.ome.tif")
+    truth = open_scan(slide).channel(2)
+    with tempfile.TemporaryDirectory() as folder:
+        finish(run(name, slide, Path(folder) / "out.ome.zarr", device="cpu"))
+        found = np.asarray(open_result(Path(folder) / "out.ome.zarr").images[KEYS[2]][0])[..., 0]
+    height, width = found.shape
+    wanted = truth.read((0, 0), (height, width), factors=truth.factors(system.input_rasters[0]), fill=0)[..., 0]
+    rim = np.s_[:, -round(_RIM / MPP) :]
+    return {
+        "sample_psnr_db": psnr(wanted, found, data_range=255),
+        "sample_psnr_db_of_rim": psnr(wanted[rim], found[rim], data_range=255),
+    }

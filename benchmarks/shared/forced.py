@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,13 @@ def run_images(
             found[port.key][: part.shape[0], : part.shape[1]] = part
         return found
 
-    canvas = Canvas(folder, plan=plan, ports=system.outputs, mpp=system.config.mpp, record={}, values=system.values)
+    canvas = Canvas(
+        folder,
+        plan=replace(plan, spacing=(system.config.mpp, system.config.mpp)),
+        ports=system.outputs,
+        record={},
+        values=system.values,
+    )
     compute = LocalCompute(
         system=system.to(device).eval(),
         read=read,

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -130,7 +131,9 @@ def engine_seconds(he: np.ndarray) -> tuple[float, int]:
     )  # fmt: skip
     with reused_memory(), threads(max(torch.get_num_threads() // LANES, 1)), tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        canvas = Canvas(Path(folder) / "out.ome.zarr", plan=plan, ports=system.outputs, mpp=0.5, record={})
+        canvas = Canvas(
+            Path(folder) / "out.ome.zarr", plan=replace(plan, spacing=(0.5, 0.5)), ports=system.outputs, record={}
+        )
         for _ in run_tiles(compute, canvas):
             pass
         return time.perf_counter() - start, plan.count

@@ -17,6 +17,7 @@ from user_pairs import write_pairs
 from diffuscope import load_model, train
 from diffuscope.cli import app
 from diffuscope.errors import InputError
+from diffuscope.jobs.likeness.notices import unlike_files
 from diffuscope.training.events import StepDone, TrainingFinished, TrainingStarted, Validated
 
 
@@ -49,6 +50,12 @@ def test_a_recipe_becomes_a_model_that_is_measured_and_says_what_it_is(user: Pat
     assert model.card.figures == pytest.approx(end.figures, rel=1e-3)
     assert model.card.figures["validation crops"] >= 1
     assert sorted(p.name for p in tmp_path.iterdir()) == ["mine", "mine.training"]
+    seen = model.stated.seen["he"]
+    assert seen.images == 3 and seen.of == "what trained it"
+    assert "How its inputs look" in (tmp_path / "mine" / "README.md").read_text(encoding="utf-8")
+    he, ihc = (next((user / "pairs" / key).iterdir()) for key in ("he", "ihc"))
+    assert unlike_files(tmp_path / "mine", {"he": he}, mpp=0.5) == ()
+    assert "hardly anything" in unlike_files(tmp_path / "mine", {"he": ihc}, mpp=0.5)[0]  # its counterstain is faint
 
 
 def test_the_figures_are_those_of_scikit_image_on_the_stored_model(user: Path, tmp_path: Path):

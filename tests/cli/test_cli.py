@@ -87,8 +87,13 @@ def test_models_says_what_each_is_not():
 def test_models_shows_the_card_of_one():
     told = call("models", "stain-cd3-demo").stdout
     assert "virtual staining" in told and "slide dice" in told and "antibody" in told
+    assert "looks of he" in told and "hue of what absorbs" in told
     other = call("models", "stain-cd4-demo")
     assert other.exit_code == 2 and "did you mean stain-cd3-demo?" in other.stderr
+
+
+def test_models_says_where_it_is_not_known_how_inputs_look(tiny_model: Path):
+    assert "cannot tell an input that is unlike" in " ".join(call("models", tiny_model).stdout.split())
 
 
 def test_models_are_listed_without_torch_or_a_reader_of_files():
@@ -138,7 +143,13 @@ def bad_files(folder: Path, slide: Path) -> dict[str, Path]:
         ("slide", ["--quality", "best"], 'no quality "best": choose one of fast, mean, reference'),
         ("slide", ["--steps", "0"], "steps must be at least 1"),
         ("slide", ["--samples", "0"], "samples must be at least 1"),
-        ("slide", ["--seed", "-1"], "seed must not be negative"),
+        ("slide", ["--seed", "-1"], "seed must be at least 0"),
+        ("slide", ["--seed", "9" * 30], "seed must be at most"),
+        ("slide", ["--steps", "1000000000"], "steps must be at most 100000"),
+        ("slide", ["--samples", "100000000"], "samples must be at most 1000"),
+        ("slide", ["--batch", "1000000"], "batch must be at most 1024"),
+        ("slide", ["--threads", "1000000"], "threads must be at most 1024"),
+        ("slide", ["--workers", "1000000"], "workers must be at most 256"),
         ("slide", ["--precision", "fp8"], 'no precision "fp8"'),
     ],
 )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -121,7 +122,7 @@ def test_tiles_in_any_order_and_done_twice_give_the_same_bits(tmp_path, slide, m
                 outputs[item.tile] = {key: value.copy() for key, value in item.outputs.items()}
             return super().write_tiles(group)
 
-    tap = Tap(tmp_path / "tap", plan=plan, ports=ports, mpp=0.5, record={})
+    tap = Tap(tmp_path / "tap", plan=replace(plan, spacing=(0.5, 0.5)), ports=ports, record={})
     padded = np.pad(slide, ((0, 40), (0, 40), (0, 0)), constant_values=255)
 
     def read(tile):
@@ -144,7 +145,7 @@ def test_tiles_in_any_order_and_done_twice_give_the_same_bits(tmp_path, slide, m
         order = list(outputs)
         rng.shuffle(order)
         order = [t for tile in order for t in ([tile, tile] if rng.random() < 0.3 else [tile])] + order[:3]
-        canvas = Canvas(tmp_path / f"shuffled{attempt}", plan=plan, ports=ports, mpp=0.5, record={})
+        canvas = Canvas(tmp_path / f"shuffled{attempt}", plan=replace(plan, spacing=(0.5, 0.5)), ports=ports, record={})
         for index, tile in enumerate(order):
             canvas.write_tile(tile, outputs[tile])
             if index % 4 == 0:
@@ -219,7 +220,7 @@ def test_cancel_is_looked_at_before_every_evaluation_and_keeps_what_is_done(tmp_
 
 def test_a_closed_generator_keeps_what_is_done(tmp_path, slide, make_toy, ports):
     plan = make_plan(shape=slide.shape[:2], **GRID)
-    canvas = Canvas(tmp_path / "out", plan=plan, ports=ports, mpp=0.5, record={})
+    canvas = Canvas(tmp_path / "out", plan=replace(plan, spacing=(0.5, 0.5)), ports=ports, record={})
     toy = make_toy()
     compute = LocalCompute(
         system=toy,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -217,7 +217,13 @@ class Work:
 def test_what_a_cluster_tells_is_what_one_process_tells(tmp_path, telling, run, slide):
     distributed = pytest.importorskip("distributed")
     run(telling, slide, PLAN, tmp_path / "alone", batch=2)
-    canvas = Canvas(tmp_path / "out", plan=PLAN, ports=telling.outputs, mpp=0.5, record={}, values=telling.values)
+    canvas = Canvas(
+        tmp_path / "out",
+        plan=replace(PLAN, spacing=(0.5, 0.5)),
+        ports=telling.outputs,
+        record={},
+        values=telling.values,
+    )
     with (
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None, silence_logs=50

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def make_result(tmp_path: Path) -> Callable[..., Result]:
     def make(*, done: int | None = None) -> Result:
         plan = make_plan(shape=(1600, 1800), factors=(FACTOR, FACTOR), tile=TILE, overlap=0, region=REGION)
         ports = (IHC, DAB, PAIR)
-        canvas = Canvas(tmp_path / "r.ome.zarr", plan=plan, ports=ports, mpp=MPP, record=RECORD)
+        canvas = Canvas(tmp_path / "r.ome.zarr", plan=replace(plan, spacing=(MPP, MPP)), ports=ports, record=RECORD)
         tissue = np.ones((100, 100), bool)
         save_tissue(canvas.root, crop_tissue(tissue, 18.0, factor=FACTOR, window=plan.window, polygon=None))
         for number, tile in enumerate(plan.tiles()):

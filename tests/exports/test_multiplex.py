@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,9 @@ def two_stains(tmp_path: Path) -> Result:
     """300 × 270 px of the outputs of a Multi-StainDiffuser of two stains."""
     ports = MultiStainDiffuser(MultiStainDiffuserConfig(stains=("CD3", "CK8/18"), size="tiny", T=2)).outputs
     plan = make_plan(shape=(300, 270), factors=(1.0, 1.0), tile=288, overlap=32)
-    canvas = Canvas(tmp_path / "two.ome.zarr", plan=plan, ports=ports, mpp=0.5, record={"inputs": {}})
+    canvas = Canvas(
+        tmp_path / "two.ome.zarr", plan=replace(plan, spacing=(0.5, 0.5)), ports=ports, record={"inputs": {}}
+    )
     rng = np.random.default_rng(0)
     for tile in plan.tiles():
         outputs = {}

@@ -16,12 +16,15 @@ from diffuscope.cli import app
 from diffuscope.errors import InputError
 from diffuscope.jobs.compute import ComputeRequest
 from diffuscope.jobs.input_text import parse_inputs, parse_ranges
-from diffuscope.jobs.inputs import open_inputs
+from diffuscope.jobs.inputs import Frame, PortInput, open_inputs
 from diffuscope.jobs.prepare import prepare
 from diffuscope.model.folder import save_model
+from diffuscope.ports.raster import Raster
 from diffuscope.results.result import open_result
+from diffuscope.scans import open_scan
 from diffuscope.scans.intensity import PERCENTILES
 from diffuscope.systems import registry
+from diffuscope.tiling.plan import Tile
 
 CARD = {
     "title": "a stand-in",
@@ -157,6 +160,35 @@ def test_a_worker_computes_the_same_from_what_it_is_sent(tmp_path, model, slide)
     [answer] = job.work((tile,)).computed
     inner = answer.outputs["load"][0, 8:24, 8:24]
     np.testing.assert_allclose(inner, image[tile.y + 8 : tile.y + 24, tile.x + 8 : tile.x + 24], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("port", "values", "beside"),
+    [
+        ({"kind": "rgb", "channels": ("R", "G", "B"), "range": (0.0, 255.0)}, None, 255),
+        ({"kind": "map", "channels": ("CD31",), "range": (0.0, 255.0)}, None, 0),
+        ({"kind": "map", "channels": ("CD31",), "range": (0.0, 1.0), "scale": "percentile"}, (20.0, 120.0), 0),
+        ({"kind": "map", "channels": ("phase",), "range": (0.0, 255.0), "fill": 128.0}, None, 128),
+        (
+            {"kind": "map", "channels": ("light",), "range": (0.0, 2.0), "fill": 2.0, "dtype": "float32"},
+            (0.0, 200.0),
+            2,
+        ),
+    ],
+    ids=["glass", "dark", "dark of a free scale", "its own", "its own, scaled"],
+)
+def test_beside_a_slide_a_network_sees_what_its_port_is_filled_with(tmp_path, port, values, beside):
+    colour = port["kind"] == "rgb"
+    pixels = np.full((20, 24, 3) if colour else (20, 24), 77, np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb" if colour else "minisblack")
+    one = PortInput(
+        port=Raster(name="a", key="a", mpp=0.5, **port), scan=open_scan(tmp_path / "a.tif", mpp=0.5), values=values
+    )
+    seen = one.read(Tile((0, 0), (10, 8)), Frame(shape=(16, 32), factors=(1.0, 1.0)))
+    inside = np.zeros((16, 32), bool)
+    inside[:10, :16] = True
+    assert (seen[~inside] == beside).all()
+    assert (seen[inside] == one.scaled(np.full(1, 77, np.uint8) if not colour else pixels[:1, :1])).all()
 
 
 def test_what_cannot_be_an_input_is_refused_in_one_sentence(tmp_path, model, slide, pixels):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,9 @@ def make_result(tmp_path: Path) -> Callable[..., Result]:
         port = IHC if image.ndim == 3 else DAB
         shape = (int(height * FACTOR), int(width * FACTOR))
         plan = make_plan(shape=shape, factors=(FACTOR, FACTOR), tile=TILE, overlap=0, region=region)
-        canvas = Canvas(tmp_path / "r.ome.zarr", plan=plan, ports=(port,), mpp=MPP, record=record or {})
+        canvas = Canvas(
+            tmp_path / "r.ome.zarr", plan=replace(plan, spacing=(MPP, MPP)), ports=(port,), record=record or {}
+        )
         polygon = region.polygon if region else None
         save_tissue(canvas.root, crop_tissue(tissue, 8.0, factor=FACTOR, window=plan.window, polygon=polygon))
         planes = np.moveaxis(np.atleast_3d(image), -1, 0).astype(np.float32)

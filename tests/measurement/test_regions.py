@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,12 @@ def write(folder: Path, *, region: Region | None = None, finish: bool = True) ->
     mask[:, :3] = False
     load = np.random.default_rng(1).random((SIDE, SIDE)).astype(np.float32)
     plan = make_plan(shape=(SIDE, SIDE), factors=(1.0, 1.0), tile=TILE, overlap=0, region=region)
-    canvas = Canvas(folder / "out.ome.zarr", plan=plan, ports=(PORT,), mpp=1.0, record={"inputs": {"vessels": stated}})
+    canvas = Canvas(
+        folder / "out.ome.zarr",
+        plan=replace(plan, spacing=(1.0, 1.0)),
+        ports=(PORT,),
+        record={"inputs": {"vessels": stated}},
+    )
     save_tissue(canvas.root, crop_tissue(mask, 10.0, factor=1.0, window=plan.window, polygon=None))
     padded = np.pad(load, TILE)
     for tile in plan.tiles():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pickle
 import shutil
 from pathlib import Path
@@ -14,7 +15,8 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from diffuscope.errors import InputError
-from diffuscope.model.folder import WEIGHTS, load_model, save_model, set_figures
+from diffuscope.model.folder import WEIGHTS, load_model, save_model, set_figures, set_seen
+from diffuscope.ports.seen import Seen
 from diffuscope.systems.registry import build_system
 
 CONFIG = {"stain": "CD3", "size": "tiny", "T": 1000}
@@ -79,6 +81,17 @@ def test_figures_come_on_the_card_and_the_weights_stay(folder: Path):
     assert after.hash == before.hash
     assert after.card == before.card.model_copy(update={"figures": {"psnr_db": 23.46}})
     assert "| psnr_db | 23.46 |" in (folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_how_inputs_look_is_stated_where_it_is_known_and_nowhere_else(folder: Path):
+    before = load_model(folder)
+    assert "seen" not in json.loads((folder / "config.json").read_text())  # older versions read it
+    seen = {"he": Seen(of="three slides", images=3, traits={"hue": (80.0, 100.0, 150.0)})}
+    set_seen(folder, seen)
+    after = load_model(folder)
+    assert after.stated == before.stated.model_copy(update={"seen": seen})
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    assert "| he | three slides | hue of what absorbs 80 to 150° |" in page
 
 
 class Bomb:
@@ -178,4 +191,59 @@ def test_a_folder_without_its_parts_is_no_model(folder: Path, tmp_path: Path):
     (folder / WEIGHTS).write_bytes(b"not safetensors at all")
     rehash(folder)
     with pytest.raises(InputError, match="is not a safetensors file"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+@pytest.mark.parametrize("what", ["endless", "out", "pipe", "itself", "folder", "huge"])
+def test_what_is_no_plain_file_of_the_folder_is_not_waited_for_or_followed(folder: Path, name: str, what: str):
+    path = folder / name
+    path.rename(folder.parent / "kept")
+    if what == "endless":
+        path.symlink_to("/dev/zero")
+    elif what == "out":
+        path.symlink_to(folder.parent / "kept")
+    elif what == "pipe":
+        os.mkfifo(path)
+    elif what == "itself":
+        path.symlink_to(name)
+    elif what == "folder":
+        path.mkdir()
+    else:
+        with path.open("wb") as file:
+            file.truncate(1 << 42)
+    with pytest.raises(InputError, match=name):
+        load_model(folder)
+
+
+def test_a_model_in_a_folder_that_is_a_link_loads(folder: Path, tmp_path: Path):
+    (tmp_path / "link").symlink_to(folder)
+    assert load_model(tmp_path / "link").hash == load_model(folder).hash
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"a": {"dtype": "F32", "shape": [2**40, 2**40], "data_offsets": [0, 4]}},
+        {"a": {"dtype": "F99", "shape": [1], "data_offsets": [0, 4]}},
+        {"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 2**62]}},
+        {"a": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}},
+        {"__metadata__": {"a": 1}},
+        ["no", "mapping"],
+    ],
+)
+def test_a_header_that_lies_is_refused(folder: Path, header: object):
+    text = json.dumps(header).encode()
+    stored = len(text).to_bytes(8, "little") + text + b"\0" * 4
+    (folder / "model.safetensors").write_bytes(stored)
+    about = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(about | {"sha256": hashlib.sha256(stored).hexdigest()}))
+    with pytest.raises(InputError, match="fetch the model again"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 5000, "\ufeff{}", '{"format": NaN}', "9" * 6000])
+def test_a_config_that_is_nested_or_no_object_is_one_sentence(folder: Path, text: str):
+    (folder / "config.json").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"config\.json (is not JSON|has a wrong entry)"):
         load_model(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,12 @@ def result_folder(tmp_path: Path) -> Path:
         ),
     )
     record = {"command": "diffuscope run stain a.svs", "inputs": {"he": {"mpp": SLIDE_MPP, "mpp_stated": SLIDE_MPP}}}
-    canvas = Canvas(tmp_path / "a.ome.zarr", plan=plan, ports=ports, mpp=SLIDE_MPP * FACTOR, record=record)
+    canvas = Canvas(
+        tmp_path / "a.ome.zarr",
+        plan=replace(plan, spacing=(SLIDE_MPP * FACTOR, SLIDE_MPP * FACTOR)),
+        ports=ports,
+        record=record,
+    )
     colour = np.broadcast_to(np.float32([200, 100, 50])[:, None, None], (3, 288, 288))
     for tile in plan.tiles():
         canvas.write_tile(tile, {"ihc": colour, "dab": np.full((1, 288, 288), 0.5, np.float32)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def plan() -> Plan:
 
 def test_whoever_opens_it_after_a_kill_finds_the_tissue_and_the_record(tmp_path, plan, ports):
     tissue = crop_tissue(np.ones((40, 40), np.bool_), 10.0, factor=1.0, window=plan.window, polygon=None)
-    Canvas(tmp_path / "out", plan=plan, ports=ports, mpp=0.5, record={"seed": 3}, tissue=tissue)
+    Canvas(tmp_path / "out", plan=replace(plan, spacing=(0.5, 0.5)), ports=ports, record={"seed": 3}, tissue=tissue)
     begun = open_result(tmp_path / "out")
     assert begun.tissue is not None and begun.record == {"seed": 3}
     assert (begun.complete, begun.done, begun.tiles) == (False, 0, plan.count)
@@ -31,7 +32,9 @@ def test_whoever_opens_it_after_a_kill_finds_the_tissue_and_the_record(tmp_path,
 
 def test_the_old_result_stays_until_the_new_one_is_there(tmp_path, plan, ports, monkeypatch):
     def canvas(seed: int, **options: bool) -> Canvas:
-        return Canvas(tmp_path / "out", plan=plan, ports=ports, mpp=0.5, record={"seed": seed}, **options)
+        return Canvas(
+            tmp_path / "out", plan=replace(plan, spacing=(0.5, 0.5)), ports=ports, record={"seed": seed}, **options
+        )
 
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def fill(canvas: Canvas, *, seed: int = 0) -> None:
 def big(tmp_path, ports) -> Path:
     """A canvas of three levels with an odd size and an empty part."""
     plan = make_plan(shape=(701, 813), factors=(1.0, 1.0), tile=160, overlap=32, shows=lambda y, x, *_: x < 500)
-    canvas = Canvas(tmp_path / "out.ome.zarr", plan=plan, ports=ports, mpp=0.5, record={"seed": 3})
+    canvas = Canvas(tmp_path / "out.ome.zarr", plan=replace(plan, spacing=(0.5, 0.5)), ports=ports, record={"seed": 3})
     fill(canvas)
     assert canvas.finish()
     return canvas.path
@@ -96,7 +97,7 @@ def test_others_read_the_metadata(big, ports):
 def test_every_level_lies_where_its_pixels_come_from(tmp_path_factory, ports, y, x, factor):
     plan = make_plan(shape=(2000, 2000), factors=(factor, factor), tile=300, overlap=0, region=Region(x, y, 1200, 1200))
     path = tmp_path_factory.mktemp("place") / "out"
-    Canvas(path, plan=plan, ports=ports[:1], mpp=0.25 * factor, record={})
+    Canvas(path, plan=replace(plan, spacing=(0.25 * factor, 0.25 * factor)), ports=ports[:1], record={})
     [multiscale] = Image.from_zarr(zarr.open_group(path, mode="r")).attributes.multiscales
     for level, dataset in enumerate(multiscale.datasets):
         scale, translation = dataset.coordinateTransformations
@@ -113,7 +114,7 @@ def test_every_level_lies_where_its_pixels_come_from(tmp_path_factory, ports, y,
 def test_outside_a_drawn_outline_nothing_is_painted(tmp_path, ports):
     corners = [(20.3, 10.1), (179.7, 60.9), (90.1, 189.3)]
     plan = make_plan(shape=(200, 200), factors=(2.0, 2.0), tile=16, overlap=4, region=Region.from_polygon(corners))
-    canvas = Canvas(tmp_path / "out", plan=plan, ports=ports, mpp=1.0, record={})
+    canvas = Canvas(tmp_path / "out", plan=replace(plan, spacing=(1.0, 1.0)), ports=ports, record={})
     for tile in plan.tiles():
         canvas.write_tile(tile, {"ihc": np.zeros((3, 16, 16)), "dab": np.ones((1, 16, 16))})
     assert canvas.finish()
@@ -129,7 +130,7 @@ def test_the_tissue_map_answers_as_the_whole_mask_does(tmp_path, ports):
     corners = [(100.3, 90.1), (429.7, 120.9), (200.1, 379.3)]
     region = Region.from_polygon(corners)
     plan = make_plan(shape=(400, 480), factors=(2.0, 2.0), tile=32, overlap=8, region=region)
-    canvas = Canvas(tmp_path / "out", plan=plan, ports=ports, mpp=1.0, record={})
+    canvas = Canvas(tmp_path / "out", plan=replace(plan, spacing=(1.0, 1.0)), ports=ports, record={})
     save_tissue(canvas.root, crop_tissue(mask, 16.0, factor=2.0, window=plan.window, polygon=region.polygon))
     y, x, height, width = plan.window
     rows, columns = np.mgrid[y : y + height, x : x + width] * 2.0 + 1.0
@@ -154,7 +155,7 @@ def test_a_result_opens_again_with_all_it_knows(big, ports):
 
 def test_an_unfinished_canvas_opens_as_incomplete_and_grows(tmp_path, ports):
     plan = make_plan(shape=(64, 64), factors=(1.0, 1.0), tile=32, overlap=8)
-    canvas = Canvas(tmp_path / "out", plan=plan, ports=ports, mpp=0.5, record={})
+    canvas = Canvas(tmp_path / "out", plan=replace(plan, spacing=(0.5, 0.5)), ports=ports, record={})
     result = open_result(tmp_path / "out")
     assert (result.complete, result.done) == (False, 0)
     assert (np.asarray(result.images["ihc"][0]) == 255).all()
@@ -180,7 +181,7 @@ def test_what_is_no_result_is_refused_in_a_sentence(tmp_path, big):
 
 def test_a_write_that_fails_leaves_no_half_tile(tmp_path, ports, monkeypatch):
     plan = make_plan(shape=(64, 64), factors=(1.0, 1.0), tile=32, overlap=8)
-    canvas = Canvas(tmp_path / "out", plan=plan, ports=ports, mpp=0.5, record={})
+    canvas = Canvas(tmp_path / "out", plan=replace(plan, spacing=(0.5, 0.5)), ports=ports, record={})
     [first, *_] = plan.tiles()
 
     def full(file, array):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ def images(path: Path) -> list[np.ndarray]:
 
 
 def begin(path: Path, plan: Plan, ports, *, resume: bool = False) -> Canvas:
-    return Canvas(path, plan=plan, ports=ports, mpp=0.5, record={}, resume=resume)
+    return Canvas(path, plan=replace(plan, spacing=(0.5, 0.5)), ports=ports, record={}, resume=resume)
 
 
 @pytest.fixture

@@ -57,7 +57,9 @@ def plan(request) -> Plan:
     # Off the grid, so that chunks and cells do not coincide.
     grid = {"tile": 288, "overlap": 32}
     if request.param == "slide":
-        return make_plan(shape=(700, 700), factors=(1.0, 1.0), **grid, region=Region(40, 90, 500, 420))
+        return make_plan(
+            shape=(700, 700), spacing=(0.5, 0.5), factors=(1.0, 1.0), **grid, region=Region(40, 90, 500, 420)
+        )
     patches = {"depth": 4, "overlap_depth": 2} if request.param == "patches" else {}
     return make_plan(
         shape=(5, 400, 250),
@@ -71,7 +73,7 @@ def plan(request) -> Plan:
 
 
 def make_canvas(path: Path, plan: Plan, ports, **options: object) -> Canvas:
-    return Canvas(path, plan=plan, ports=ports, mpp=None if plan.spacing else 0.5, record={}, **options)
+    return Canvas(path, plan=plan, ports=ports, record={}, **options)
 
 
 def pixels(tile: Tile, plan: Plan, ports) -> dict[str, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -124,7 +125,7 @@ def test_an_older_diffuscope_is_not_made_to_read_a_volume_nor_kept_from_a_slide(
 
     assert about(written)["version"] == 2
     plan = make_plan(shape=(90, 80), factors=(2.0, 2.0), tile=16, overlap=4, region=Region(10, 20, 30, 40))
-    Canvas(tmp_path / "slide", plan=plan, ports=ports, mpp=0.5, record={"seed": 3})
+    Canvas(tmp_path / "slide", plan=replace(plan, spacing=(0.5, 0.5)), ports=ports, record={"seed": 3})
     slide = dict(about(tmp_path / "slide"))
     assert {port["key"] for port in slide.pop("ports")} == {"ihc", "dab"}
     assert slide == {

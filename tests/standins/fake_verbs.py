@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -76,7 +77,10 @@ def run(*, cancelled, model, out, **_):
     plan = make_plan(shape=(512, 512), factors=(1.0, 1.0), tile=288, overlap=32)
     port = Raster(name="virtual", key="rgb", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0))
     canvas = Canvas(
-        out, plan=plan, ports=(port,), mpp=0.5, record={"command": "", "inputs": {"he": {"mpp_stated": 0.5}}}
+        out,
+        plan=replace(plan, spacing=(0.5, 0.5)),
+        ports=(port,),
+        record={"command": "", "inputs": {"he": {"mpp_stated": 0.5}}},
     )
     yield Started(out=str(out), tiles=plan.count)
     for tile in plan.tiles():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,9 @@ def write_nano(folder: Path) -> tuple[Path, Result]:
         "parameters": {"samples": SAMPLES, "options": {"gamma": GAMMA}, "region": None},
     }
     plan = make_plan(shape=(SIDE, SIDE), factors=(1.0, 1.0), tile=TILE, overlap=OVERLAP)
-    canvas = Canvas(folder / "nano.ome.zarr", plan=plan, ports=(LOAD,), mpp=1.0, record=record, values=VALUES)
+    canvas = Canvas(
+        folder / "nano.ome.zarr", plan=replace(plan, spacing=(1.0, 1.0)), ports=(LOAD,), record=record, values=VALUES
+    )
     mask = np.ones((SIDE // 8, SIDE // 8), np.bool_)
     save_tissue(canvas.root, crop_tissue(mask, 8.0, factor=1.0, window=plan.window, polygon=None))
     for number, tile in enumerate(plan.tiles()):

@@ -93,7 +93,12 @@ def run() -> Callable[..., list]:
         record = {"compute": {"batch": options.get("batch", 1)}}
         resume = bool(options.pop("resume", False))
         canvas = Canvas(
-            path, plan=plan, ports=system.outputs, mpp=0.5, record=record, values=system.values, resume=resume
+            path,
+            plan=replace(plan, spacing=(0.5, 0.5)),
+            ports=system.outputs,
+            record=record,
+            values=system.values,
+            resume=resume,
         )
 
         def read(tile: Tile) -> dict[str, NDArray[np.uint8]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -240,11 +241,11 @@ def test_a_sampler_is_refused_an_option_that_there_is_not():
     from diffuscope.jobs.settings import choose_settings
 
     system = make()
-    assert choose_settings(system, "fast", None, None, None, {"gamma": 0.3}).options == {"gamma": 0.3}
+    assert choose_settings(system, quality="fast", options={"gamma": 0.3}).options == {"gamma": 0.3}
     with pytest.raises(InputError, match='no option "delta": choose one of gamma'):
-        choose_settings(system, "fast", None, None, None, {"delta": 0.3})
+        choose_settings(system, quality="fast", options={"delta": 0.3})
     with pytest.raises(InputError, match=r"gamma must lie between 0 and 1, got 1\.5"):
-        choose_settings(system, "fast", None, None, None, {"gamma": 1.5})
+        choose_settings(system, quality="fast", options={"gamma": 1.5})
 
 
 @pytest.mark.parametrize("space", ["pixel", "latent"])
@@ -259,7 +260,9 @@ def test_the_engine_keeps_d_and_branch_of_every_tile(tmp_path, space):
         return {key: image[window] for key, image in slide.items()}
 
     def go(path, batch):
-        canvas = Canvas(path, plan=plan, ports=system.outputs, mpp=1.0, record={}, values=system.values)
+        canvas = Canvas(
+            path, plan=replace(plan, spacing=(1.0, 1.0)), ports=system.outputs, record={}, values=system.values
+        )
         settings = SampleSettings(sampler="sde-dpmsolver++", steps=3, options={"gamma": 0.5})
         compute = LocalCompute(
             system=system, read=read, plan=plan, settings=settings, seed=1, batch=batch,

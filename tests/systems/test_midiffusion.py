@@ -239,12 +239,12 @@ def test_a_model_says_how_consistent_its_levels_are_made():
 
 def test_the_reference_is_the_paper_s_algorithm_and_the_mean_one_evaluation():
     system = make(consistency=0.5)
-    reference = choose_settings(system, "reference", None, None, None)
+    reference = choose_settings(system, quality="reference")
     assert (reference.sampler, reference.steps) == ("euler-maruyama", 1000)
     assert reference.options == {"along_z": 0.0, "neighbours": 0.0, "consistency": 0.0}
-    assert choose_settings(system, "reference", None, None, None, {"neighbours": 1.0}).options["neighbours"] == 1.0
+    assert choose_settings(system, quality="reference", options={"neighbours": 1.0}).options["neighbours"] == 1.0
     source = slices(34)
-    mean = choose_settings(system, "mean", None, None, None)
+    mean = choose_settings(system, quality="mean")
     estimates, found = drain(system, source, sampler=mean.sampler, steps=mean.steps)
     assert len(estimates) == 1
     torch.testing.assert_close(drain(system, source, steps=25)[0][0].clean["ct"], found["ct"], atol=0, rtol=0)
@@ -323,12 +323,12 @@ def test_every_sampler_runs_both_processes(sampler: str, process: str):
 
 def test_a_run_chooses_among_the_system_s_own_samplers_and_options():
     system = make()
-    chosen = choose_settings(system, "fast", "probability-flow", 31, None, {"guidance": 2.0})
+    chosen = choose_settings(system, quality="fast", sampler="probability-flow", steps=31, options={"guidance": 2.0})
     assert (chosen.sampler, chosen.steps, chosen.options) == ("probability-flow", 31, {"guidance": 2.0})
     with pytest.raises(InputError, match="sampler"):
-        choose_settings(system, "fast", "unipc", None, None)
+        choose_settings(system, quality="fast", sampler="unipc")
     with pytest.raises(InputError, match="t0"):
-        choose_settings(system, "fast", None, None, None, {"t0": 0.0})
+        choose_settings(system, quality="fast", options={"t0": 0.0})
 
 
 def test_noise_shared_along_z_makes_equal_slices_equal():

@@ -172,10 +172,9 @@ def test_tiles_that_make_no_grid_are_refused(depth):
         )
 
 
-def test_a_plan_is_of_a_slide_or_of_a_volume(tmp_path, ports):
-    slide = make_plan(shape=(9, 9), factors=(1.0, 1.0), tile=8, overlap=2)
-    volume = make_plan(shape=(9, 9, 9), spacing=SPACING, factors=(1, 1, 1), tile=8, overlap=2)
-    for plan, mpp in ((slide, None), (volume, 0.5)):
-        with pytest.raises(ValueError, match="µm/px"):
-            Canvas(tmp_path / "out", plan=plan, ports=ports, mpp=mpp, record={})
+def test_a_plan_without_the_size_of_its_px_has_no_canvas(tmp_path, ports):
+    for shape in ((9, 9), (9, 9, 9)):
+        plan = make_plan(shape=shape, factors=(1.0,) * len(shape), tile=8, overlap=2)
+        with pytest.raises(ValueError, match="size of its px"):
+            Canvas(tmp_path / "out", plan=plan, ports=ports, record={})
     assert not (tmp_path / "out").exists()

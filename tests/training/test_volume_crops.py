@@ -20,8 +20,10 @@ from diffuscope.errors import InputError
 from diffuscope.events import finish
 from diffuscope.jobs.extent import find_extent
 from diffuscope.jobs.inputs import Frame, open_inputs
+from diffuscope.jobs.likeness.looks import MANY, look
 from diffuscope.jobs.scaling import find_foreground
 from diffuscope.model.folder import save_model
+from diffuscope.ports.seen import unlike
 from diffuscope.results.result import open_result
 from diffuscope.scans import open_volume
 from diffuscope.scans.intensity import PERCENTILES
@@ -150,6 +152,22 @@ def test_what_a_run_s_network_saw_is_what_training_gives(folder: Path, tmp_path:
         np.testing.assert_allclose(
             crop["t1"][..., 1] + 2 * crop["t2"][..., 1], image[z, y : y + SIDE, x : x + SIDE], atol=1e-5
         )
+
+
+def test_what_is_stated_of_inputs_is_what_a_run_finds_in_them(folder: Path, damm):
+    parts = read_cases(recipe_of(validate_on=["p1"]), recipe_of(validate_on=["p1"]).data, damm, folder)
+    seen = crops_of(parts, PLAIN, damm, seed=0, batch=2, side=SIDE).seen()
+    assert seen.keys() == {"t1", "t2"}  # the target is none
+    assert seen["t1"].images == len(parts["train"])
+    case = parts["train"][0]
+    inputs = open_inputs(files_of(folder, case.name, "t1", "t2"), damm.inputs, "m", mpp=None)
+    run = find_extent(inputs, damm, region=None, slices=None, ranges={})
+    alone = crops_of(parts | {"train": [case]}, PLAIN, damm, seed=0, batch=2, side=SIDE).seen()
+    for one in run.inputs:
+        found = look(one, run.foreground, (1, 1, 1), number=MANY).traits
+        assert {key: spread[1] for key, spread in alone[one.port.key].traits.items()} == pytest.approx(found, rel=1e-3)
+        assert unlike(found, seen[one.port.key]) == ""
+        assert "width of the body" in unlike(found | {"size": 3 * found["size"]}, seen[one.port.key])
 
 
 def test_a_batch_is_a_function_of_seed_and_number_mirrored_left_to_right_only(tmp_path: Path):

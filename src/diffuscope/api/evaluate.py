@@ -114,7 +114,8 @@ def evaluate(
         extractor = InceptionFeatures(inception) if inception is not None else RandomConvFeatures()
     judge = Judge(loaded.system.input_rasters, main, stain_threshold(loaded.system), extractor)
     if pictures is None:  # before a report in the way goes
-        choose_settings(loaded.system, settings.quality, settings.sampler, settings.steps, settings.samples)
+        s = settings
+        choose_settings(loaded.system, quality=s.quality, sampler=s.sampler, steps=s.steps, samples=s.samples)
     given = {"predictions": predictions, "against": against, "inception": inception}
     return _evaluate(
         _Work(

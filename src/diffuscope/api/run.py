@@ -208,7 +208,6 @@ def _write(job: Job, claim: Claim, cancelled: Callable[[], bool], focus: Focus) 
                 job.out,
                 plan=job.plan,
                 ports=ports,
-                mpp=job.mpp,
                 record=job.record,
                 others=[port for port in job.ports if not isinstance(port, Raster)],
                 values=(*job.model.system.values, *told),

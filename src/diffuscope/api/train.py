@@ -23,13 +23,13 @@ from diffuscope.files.place import Kind, Standing, check_place
 from diffuscope.files.put import in_place_of
 from diffuscope.files.room import full_disk_in_words
 from diffuscope.model.card import ModelCard
-from diffuscope.model.folder import MODEL, load_model, save_model, set_figures
+from diffuscope.model.folder import MODEL, load_model, save_model, set_figures, set_seen
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.base import System, Tiled
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.events import TrainingEvent, TrainingFinished
 from diffuscope.training.follow import events_of
-from diffuscope.training.model import make_card
+from diffuscope.training.model import make_card, shared_path
 from diffuscope.training.pictures import sample
 from diffuscope.training.prepare import Prepared, prepare
 from diffuscope.training.recipe import Cases, Recipe, load_recipe
@@ -143,7 +143,7 @@ def train(
     if _writes():
         begun = _check_places(out, folder, made, keep=[path, base], overwrite=overwrite, resume=resume)
     rounds = prepare(made, base)
-    given = ["--data", str(data)] if data is not None else []
+    given = ["--data", shared_path(data)] if data is not None else []
     work = Work(
         recipe=made,
         rounds=rounds,
@@ -154,7 +154,7 @@ def train(
         devices=devices,
         threads=threads or torch.get_num_threads(),
         begun=begun,
-        command=shlex.join(["diffuscope", "train", str(recipe), *given, "-o", str(out)]),
+        command=shlex.join(["diffuscope", "train", shared_path(recipe), *given, "-o", shared_path(out)]),
     )
     asked = cancelled or (lambda: False)
     return events_of(lambda report, closed: _work(work, report, lambda: closed() or asked()))
@@ -225,7 +225,7 @@ def _train(work: Work, report: Callable[[TrainingEvent], None], cancelled: Calla
 
 
 def _write(work: Work, *, stopped: int | None) -> dict[str, float]:
-    """Write the model folder, measure it as it is stored, and put the figures on its card."""
+    """Write the model folder, measure it as it is stored, and state the figures and how its inputs look."""
     last = work.rounds[-1]
     card, start, planned = work.card, last.start, last.planned
     if stopped is not None:
@@ -234,7 +234,8 @@ def _write(work: Work, *, stopped: int | None) -> dict[str, float]:
         note = f"{card.what_it_is} Training was stopped at step {stopped} of {steps}{where}."
         card = card.model_copy(update={"what_it_is": note})
     save_model(work.out, start.system, start.name, start.config, card, recipe=work.command)
-    # Only then measured: what fails here must not cost the weights.
+    # Only then measured and looked at: what fails here must not cost the weights.
+    set_seen(work.out, last.data.seen())
     figures = measure(load_model(work.out).system, last.data, device=work.device)
     if figures and start.origin is not None:
         before = measure(start.origin.system, last.data, device=work.device)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from diffuscope.cases.case import Case
 from diffuscope.cases.split import PARTS
 from diffuscope.errors import InputError
+from diffuscope.files.read import read_rows
 from diffuscope.scans.formats.table import ending_of, stem
 from diffuscope.scans.open_volume import is_volume
 
@@ -109,10 +109,8 @@ def pictures_in(folder: Path) -> dict[str, Path]:
 
 def _from_table(table: Path, keys: Sequence[str], optional: Sequence[str]) -> list[Case]:
     try:
-        # utf-8-sig: spreadsheets put a mark before the first column's name.
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        rows = read_rows(table)
+    except OSError as error:
         raise InputError(f"{table} cannot be read as a table ({error}): save it as CSV in UTF-8.") from error
     if not rows:
         raise InputError(f"{table} holds no case: it needs a line a case below the line of the columns' names.")
@@ -140,7 +138,11 @@ def _from_row(row: dict[str, str | None], line: int, table: Path, taken: list[st
         if key not in files:
             raise InputError(f"{table}, line {line}: case {case} has no {key}.")
     for key, file in files.items():
-        if not file.exists():
+        try:
+            there = file.exists()
+        except OSError:  # a name that no disk could have
+            there = False
+        if not there:
             raise InputError(f"{table}, line {line}: {key} of case {case} is {file}, which does not exist.")
     return Case(case, group or case, files, part or None)
 

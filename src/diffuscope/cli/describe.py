@@ -31,21 +31,13 @@ def table(result: Result) -> Iterator[str]:
 
 
 def _result(result: Result) -> Iterator[str]:
-    shape = result.images[result.ports[0].key][0].shape[:-1]
-    scale = ("µm/px", f"{result.mpp:.4g}")
-    if len(shape) == 3:
-        scale = ("spacing", f"{' x '.join(f'{step:.4g}' for step in reversed(result.place.spacing))} mm (x, y, z)")
     state = "complete" if result.complete else "incomplete"
+    lines = [("state", f"{state}, {result.done} of {result.tiles} tiles")]
+    if result.ports:
+        lines += [("size", result.place.size), result.place.scale]
+        lines.append(("layers", ", ".join(f"{port.key} ({port.name})" for port in result.ports)))
     yield f"{result.path.name}: a Diffuscope result"
-    yield from aligned(
-        [
-            ("state", f"{state}, {result.done} of {result.tiles} tiles"),
-            ("size", f"{' x '.join(map(str, reversed(shape)))} {'px' if len(shape) == 2 else 'voxels'}"),
-            scale,
-            ("layers", ", ".join(f"{port.key} ({port.name})" for port in result.ports)),
-        ],
-        indent=2,
-    )
+    yield from aligned(lines, indent=2)
     yield ""
     yield from table(result)
     yield ""

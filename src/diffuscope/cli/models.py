@@ -51,7 +51,16 @@ def card_lines(info: ModelInfo) -> Iterator[str]:
             ("data", card.data),
             ("licence", card.licence),
             *((name.replace("_", " "), f"{value:g}") for name, value in card.figures.items()),
+            *(("looks of " + port.key, _looks(info, port.key)) for port in declared.input_rasters),
             ("folder", str(info.path)),
         ],
         indent=2,
     )
+
+
+def _looks(info: ModelInfo, key: str) -> str:
+    """Say what a run compares an input with."""
+    seen = info.stated.seen.get(key)
+    if seen is None:
+        return "not stated: a run cannot tell an input that is unlike those of training"
+    return f"{'; '.join(seen.lines())} ({seen.of}); a run tells an input that is unlike"

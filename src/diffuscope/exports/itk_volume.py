@@ -1,8 +1,7 @@
-"""A result of a volume as NIfTI, NRRD or MetaImage, on the lattice of its input."""
+"""A result of a volume as NRRD or MetaImage, on the lattice of its input."""
 
 from __future__ import annotations
 
-import errno
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,9 +42,11 @@ def write(part: Path, request: Request) -> None:
     image.SetDirection(np.array(lattice.directions[::-1]).T.ravel().tolist())
     try:
         sitk.WriteImage(image, str(part), useCompression=True)
-        # Of a disk that is full its writer of NIfTI tells the terminal, and nobody else.
+        # Its writers do not always tell of a disk that is full.
         written = np.array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(part))), voxels, equal_nan=True)
     except RuntimeError:
         written = False
     if not written:
-        raise OSError(errno.ENOSPC, "not all of it could be written")
+        # It says nowhere why: whoever writes as much is told.
+        part.write_bytes(voxels.data)
+        raise OSError("not all of it could be written")

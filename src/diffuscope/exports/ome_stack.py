@@ -28,7 +28,7 @@ def need(request: Request) -> int:
 def write(part: Path, request: Request) -> None:
     """Write the part of a volume that was computed, slice by slice; sizes in mm, places from the input's first voxel.
 
-    An image (series) each output. OME knows no direction in the patient: for that see `diffuscope.exports.itk_volume`.
+    An image (series) each output. OME knows no direction in the patient: for that see `diffuscope.exports.nifti`.
     """
     result = request.result
     with tifffile.TiffWriter(part, bigtiff=True, ome=True) as file:
@@ -37,7 +37,7 @@ def write(part: Path, request: Request) -> None:
             depth, height, width, channels = level.shape
             metadata = _ome(result, port)
             if index == 0:
-                metadata |= record_annotation(result.record)
+                metadata |= record_annotation(request.record)
             file.write(
                 _planes(level),
                 shape=(channels, depth, height, width),

@@ -45,7 +45,7 @@ def write(part: Path, request: Request) -> None:
             copy_tree(result.path / there / str(level), part / here / str(level))
         group.attrs.update({key: described.attrs[key] for key in ("multiscales", "omero")})
     about: Any = source.attrs[ATTRS]
-    root.attrs[ATTRS] = {**about, "ports": [state_port(port) for port in ports]}
+    root.attrs[ATTRS] = {**about, "record": request.record, "ports": [state_port(port) for port in ports]}
     if TISSUE in source:
         copy_tree(result.path / TISSUE, part / TISSUE)
     for name in (TABLE, *(kind.name for kind in KINDS)):

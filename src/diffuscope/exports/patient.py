@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from diffuscope.scans.formats.volumes.nifti_forms import Forms, forms_of
 from diffuscope.scans.lattice import Lattice, Storage
 from diffuscope.tiling.boxes import box_slices, halves
 
@@ -32,6 +33,17 @@ def whole_lattice(result: Result) -> tuple[Lattice, Storage]:
     if (z, y, x) == (1.0, 1.0, 1.0):
         return lattice, storage
     return lattice.resampled((z, y, x), (depth, height, width)), storage
+
+
+def whole_forms(result: Result) -> Forms:
+    """Return how a NIfTI file of the result says where it lies: as the input's own file, where that was one."""
+    about: dict[str, Any] = next(iter(result.record["inputs"].values()))
+    shown, storage = whole_lattice(result)
+    after = storage.store_lattice(shown)
+    if "forms" not in about:
+        return forms_of(after)
+    forms, own = Forms.from_json(about["forms"]), Lattice.from_json(about["lattice"])
+    return forms if shown == own else forms.regridded(storage.store_lattice(own), after)
 
 
 def whole_voxels(result: Result, port: Raster) -> NDArray[np.generic]:

@@ -56,7 +56,7 @@ class Format:
         """Whether it can hold a layer (a port's key, `ALL` or `MULTIPLEX`) of a result."""
         many = layer == ALL and len(result.ports) > 1
         return (
-            self.of in {None, _kind(result)}
+            self.of in {None, result.place.what}
             and not (self.one_image and many)
             and not (self.copies and layer == MULTIPLEX)
         )
@@ -65,7 +65,7 @@ class Format:
 #: The likeliest first, of slides and of volumes.
 FORMATS = (
     Format(name="OME-TIFF pyramid", endings=(".ome.tif", ".ome.tiff"), module="ome_tiff", of="slide"),
-    Format(name="NIfTI", endings=(".nii.gz", ".nii"), module="itk_volume", of="volume", one_image=True, of_extra=True),
+    Format(name="NIfTI", endings=(".nii.gz", ".nii"), module="nifti", of="volume", one_image=True),
     Format(name="NRRD", endings=(".nrrd",), module="itk_volume", of="volume", one_image=True, of_extra=True),
     Format(name="MetaImage", endings=(".mha",), module="itk_volume", of="volume", one_image=True, of_extra=True),
     Format(
@@ -83,14 +83,9 @@ FORMATS = (
 )
 
 
-def endings(of: Literal["slide", "volume"] | None = None) -> tuple[str, ...]:
+def endings(of: str | None = None) -> tuple[str, ...]:
     """Return the endings of the formats that hold slides, or volumes; or of all."""
     return tuple(ending for form in FORMATS if of is None or form.of in {None, of} for ending in form.endings)
-
-
-def is_volume(result: Result) -> bool:
-    """Whether a result is of a volume."""
-    return result.place.unit == "mm"
 
 
 def formats_of(result: Result, layer: str) -> tuple[Format, ...]:
@@ -106,7 +101,7 @@ def find_format(result: Result, name: str) -> Format:
     InputError
         Its ending names none, or one for other results.
     """
-    kind = _kind(result)
+    kind = result.place.what
     meant = [form for form in FORMATS if name.lower().endswith(form.endings)]
     for form in meant:
         if form.of in {None, kind}:
@@ -115,7 +110,3 @@ def find_format(result: Result, name: str) -> Format:
     if meant:
         raise InputError(f"{name} would be a {meant[0].of}, but the result is of a {kind}: end it with one of {known}.")
     raise InputError(f"{name} has no ending that names a format to export: end it with one of {known}.")
-
-
-def _kind(result: Result) -> Literal["slide", "volume"]:
-    return "volume" if is_volume(result) else "slide"

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,8 @@ from diffuscope.files.place import is_empty_folder
 from diffuscope.files.room import full_disk_in_words
 
 _PREFIX = ".part-"
+# Seconds in which threads of a library that failed end what they had begun.
+_SETTLES = 0.1
 
 
 @contextmanager
@@ -182,6 +185,11 @@ def _scratch(target: Path) -> Iterator[Path]:
                 continue
             try:
                 yield folder
+            except BaseException:
+                # A library's threads, as zarr's, may be in the middle of a file that it had begun beside the one that
+                # failed.
+                time.sleep(_SETTLES)
+                raise
             finally:
                 _discard(folder)
             return

@@ -5,17 +5,19 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from diffuscope.errors import InputError
+from diffuscope.errors import DiffuscopeError, InputError
 
-_WHY = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "your share of the disk is used up",
-    errno.EFBIG: "the disk, or a limit, allows no file as large",
-}
+if sys.platform != "win32":
+    import resource
+
+_FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "your share of the disk is used up"}
+# Fewer files than this that a disk still takes are told: it may be full of them while bytes are free.
+_FEW_FILES = 10_000
 
 
 def check_room(path: Path, need: int) -> None:
@@ -37,7 +39,7 @@ def check_room(path: Path, need: int) -> None:
     free = shutil.disk_usage(parent).free
     if need > free:
         raise InputError(
-            f"{path} needs about {need / 1e9:.2g} GB, but {free / 1e9:.2g} GB are free in {parent}: "
+            f"{path} needs about {in_bytes(need)}, but {in_bytes(free)} are free in {parent}: "
             "make room, ask for less, or choose another disk."
         )
 
@@ -66,16 +68,54 @@ def full_disk_in_words(path: Path, *, resume: bool = False) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        if (why := _why_full(error)) is None:
+    except DiffuscopeError:
+        raise
+    except Exception as error:
+        if (why := _why_full(error, path)) is None:
             raise
         way_out = "make room and say --resume to go on" if resume else "make room, or choose another place"
         raise InputError(f"{why}: {path} could not be written to the end; {way_out}.") from error
 
 
-def _why_full(error: OSError) -> str | None:
-    """Return in words what is full, or None where the error is another one."""
+def in_bytes(number: float) -> str:
+    """Return a number of bytes in words, e.g. ``"3.1 MB"``."""
+    power = next(power for power in (0, 1, 2, 3) if power == 3 or number < 999.5 * 1000**power)
+    value = number / 1000**power
+    return f"{value:.{0 if value >= 9.95 or not power else 1}f} {('bytes', 'kB', 'MB', 'GB')[power]}"
+
+
+def _why_full(error: BaseException, path: Path) -> str | None:
+    """Return in words what is full and how much room there is, or None where the error is another one."""
+    number = _number(error)
+    limit = _limit()
     # numpy counts what it could write, and does not say why.
-    if error.errno is None and " requested and " in str(error):
-        return _WHY[errno.ENOSPC]
-    return _WHY.get(error.errno or 0)
+    if number is None and " requested and " in str(error):
+        number = errno.ENOSPC if limit is None else errno.EFBIG
+    if number == errno.EFBIG:
+        return "the disk takes no file as large" if limit is None else f"a limit ends files at {in_bytes(limit)}"
+    return f"{_FULL[number]} ({_left(path)})" if number in _FULL else None
+
+
+def _number(error: BaseException | None) -> int | None:
+    """Return the number of a full disk, or of a limit, that an error came of: libraries have words of their own."""
+    while error is not None:
+        if isinstance(error, OSError) and (error.errno in _FULL or error.errno == errno.EFBIG):
+            return error.errno
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _left(path: Path) -> str:
+    parent = existing_parent(path)
+    left = f"{in_bytes(shutil.disk_usage(parent).free)} are free in {parent}"
+    if hasattr(os, "statvfs") and (at := os.statvfs(parent)).f_files and at.f_favail < _FEW_FILES:
+        left += f", for {at.f_favail} files"
+    return left
+
+
+def _limit() -> int | None:
+    """Return the limit on the size of this process's files, bytes; None where there is none."""
+    if sys.platform == "win32":
+        return None
+    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    return None if limit == resource.RLIM_INFINITY else limit

@@ -12,7 +12,7 @@ from diffuscope.devices import pick_device, pick_devices, pick_precision
 from diffuscope.engine.batch_size import find_batch
 from diffuscope.engine.cluster import ask, connect
 from diffuscope.errors import InputError
-from diffuscope.jobs.settings import pick
+from diffuscope.jobs.settings import check_number, pick
 from diffuscope.model.find import find_model
 from diffuscope.model.folder import Model, load_model
 from diffuscope.ports.settings import SampleSettings
@@ -32,6 +32,8 @@ _IO_THREADS = 16
 # Tiles that this process computes side by side on a CPU: on two cores, two by one thread each take 5–9 % less time than
 # one after the other by two. More would only cost memory.
 LANES = 2
+# More tiles at once gain nothing on the largest GPU, more processes or threads on no machine.
+_MOST = {"batch": 1024, "threads": 1024, "workers": 256}
 # Side of a tile that keeps a CPU busy by itself, px; and most tiles at once where they are smaller.
 _FULL_SIDE = 128
 _MOST_ON_A_CPU = 4
@@ -135,10 +137,8 @@ def resolve_compute(
     InputError
         What was asked for is not there, or makes no sense; the cluster does not answer.
     """
-    for name in ("batch", "threads", "workers"):
-        number = getattr(request, name)
-        if number is not None and number < 1:
-            raise InputError(f"{name} must be at least 1, got {number}.")
+    for name, most in _MOST.items():
+        check_number(name, getattr(request, name), most=most)
     if request.workers is not None and request.scheduler is not None:
         raise InputError("--workers starts processes here and --scheduler asks those of a cluster: choose one.")
     if request.devices is not None and request.elsewhere:

@@ -34,24 +34,24 @@ class Extent:
         With the values that become their ports' ranges, and the stains that are normalised.
     plan : Plan
         Tiles.
-    mpp : float or None
-        µm per canvas px of a slide.
     tissue : TissueMap or None
         Of a slide, for measuring.
     region : Region or None
         As it was asked for.
     slices : str or None
         Of a volume, as `parse_slices` reads them.
+    foreground : Foreground or None
+        Of all inputs; None where none is an image.
     notices : tuple of str
         What the user should know.
     """
 
     inputs: tuple[PortInput, ...]
     plan: Plan
-    mpp: float | None
     tissue: TissueMap | None
     region: Region | None
     slices: str | None
+    foreground: Foreground | None
     notices: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -59,9 +59,10 @@ class Extent:
         asked = {"region": str(self.region) if self.region else None}
         if not self.inputs:
             return asked
-        if self.plan.spacing is None:
+        *deep, _, _ = self.plan.axes
+        if not deep:
             return {**asked, "factor": self.plan.factor}
-        z = self.plan.axes[0]
+        (z,) = deep
         return {
             **asked,
             "factors": [axis.factor for axis in self.plan.axes],
@@ -113,15 +114,13 @@ def find_extent(
         raise InputError("this model takes whole cases: leave out the region and the slices.")
     if not inputs:
         plan = make_whole_plan(shape=(1, 1), factors=(1.0, 1.0))
-        return Extent(inputs=(), plan=plan, mpp=None, tissue=None, region=None, slices=None, notices=())
+        return Extent(inputs=(), plan=plan, tissue=None, region=None, slices=None, foreground=None, notices=())
     image, port = inputs[0].scan, inputs[0].port
-    of_volume = image.axes == "zyx"
     span = _check_part(image, region, slices)
     factors = image.factors(port)
     inside = find_foreground(inputs)
-    spacing = image.spacing if of_volume else None
     if system.declared.whole:
-        plan = make_whole_plan(shape=image.shape, factors=factors, spacing=spacing)
+        plan = make_whole_plan(shape=image.shape, factors=factors, spacing=image.spacing)
     else:
         plan = make_plan(
             shape=image.shape,
@@ -130,7 +129,7 @@ def find_extent(
             overlap=system.overlap,
             depth=system.depth,
             overlap_depth=system.overlap_depth,
-            spacing=spacing,
+            spacing=image.spacing,
             region=region,
             slices=span,
             shows=inside.any_in,
@@ -139,10 +138,10 @@ def find_extent(
     return Extent(
         inputs=with_statistics(inputs, inside, ranges, stains, factors=factors),
         plan=plan,
-        mpp=None if image.mpp is None else image.mpp * factors[-1],
-        tissue=None if of_volume else _tissue(inside, plan, region),
+        tissue=_tissue(inside, plan, region),
         region=region,
         slices=slices,
+        foreground=inside,
         notices=(*image.resampling(port), *_region_notice(image, region)),
     )
 
@@ -169,16 +168,21 @@ def parse_slices(text: str, count: int, name: str) -> tuple[int, int]:
 
 def _check_part(image: Image, region: Region | None, slices: str | None) -> tuple[int, int] | None:
     """Return first slice and one past the last; refuse outlines in volumes, and slices of what has none."""
-    if image.axes == "yx":
-        if slices is not None:
-            raise InputError(f"{image.name} is no volume and has no slices: leave out --slices.")
-        return None
-    if region is not None and region.polygon is not None:
+    *depth, _, _ = image.shape
+    if depth and region is not None and region.polygon is not None:
         raise InputError(f"{image.name} is a volume: give its region as a rectangle x,y,width,height.")
-    return None if slices is None else parse_slices(slices, image.shape[0], image.name)
+    if slices is None:
+        return None
+    if not depth:
+        raise InputError(f"{image.name} is no volume and has no slices: leave out --slices.")
+    return parse_slices(slices, depth[0], image.name)
 
 
-def _tissue(inside: Foreground, plan: Plan, region: Region | None) -> TissueMap:
+def _tissue(inside: Foreground, plan: Plan, region: Region | None) -> TissueMap | None:
+    """Return the tissue of a slide; what a volume shows is not measured by area."""
+    *depth, _, _ = plan.axes
+    if depth:
+        return None
     outline = region.polygon if region else None
     return crop_tissue(inside.mask, inside.downsample, factor=plan.factor, window=plan.window, polygon=outline)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
+from diffuscope.files.read import is_file, read_rows, read_text
 from diffuscope.ports.declaration import Declaration
 from diffuscope.ports.mask import Mask
 from diffuscope.ports.raster import Raster
@@ -129,7 +129,7 @@ def read_row(given: GivenRow, table: Table) -> dict[str, str]:
     if isinstance(given, Mapping):
         return {str(name): "" if value is None else str(value) for name, value in given.items()}
     path, _, wanted = str(given).partition("#")
-    if not Path(path).is_file():
+    if not is_file(Path(path)):
         pairs = [pair.partition("=") for pair in str(given).split(",")]
         if not all(mark for _, mark, _ in pairs):
             raise InputError(
@@ -138,9 +138,8 @@ def read_row(given: GivenRow, table: Table) -> dict[str, str]:
             )
         return {name.strip(): value for name, _, value in pairs}
     try:
-        with Path(path).open(newline="", encoding="utf-8-sig") as opened:
-            rows = list(csv.DictReader(opened))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        rows = read_rows(Path(path))
+    except OSError as error:
         raise InputError(f"{path} cannot be read as a CSV table: save it as CSV in UTF-8.") from error
     if any(None in row for row in rows):
         raise InputError(f"{path} has a line with more values than its first line has names: mend it.")
@@ -158,11 +157,11 @@ def read_row(given: GivenRow, table: Table) -> dict[str, str]:
 def _text(value: object, port: Text) -> str:
     """Return a text, or that of the file that is named."""
     text = str(value)
-    if "\n" not in text and len(text) < 1000 and Path(text).is_file():
+    if "\n" not in text and len(text) < 1000 and is_file(Path(text)):
         try:
-            text = Path(text).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{value} cannot be read as a text: save it in UTF-8.") from error
+            text = read_text(Path(text))
+        except OSError as error:
+            raise InputError(f"{value} cannot be read ({error.strerror or error}): check the path.") from error
     if len(text) > port.longest:
         raise InputError(f"{port.name} has {len(text)} characters and may have {port.longest}: shorten it.")
     return text

@@ -95,13 +95,21 @@ class PortInput:
 
     def read(self, tile: Tile, frame: Frame) -> NDArray[np.generic]:
         """Return what a tile is computed from, (h, w, c) or (depth + 2·context, h, w, c), in the port's range."""
-        # Beside the input is what its darkest counts as; beside a picture is white.
-        fill = _floor((self.values or self.port.range)[0], self.scan.dtype) if self.is_float else 255
         first, *start = tile.corner
         depth, *shape = frame.shape
         # Slices before and after lie along the first axis; of a slide, which has none, the context is 0.
         window = (first - frame.context, *start), (depth + 2 * frame.context, *shape)
-        return self.scaled(self.scan.read(*window, factors=frame.factors, fill=fill))
+        return self.scaled(self.scan.read(*window, factors=frame.factors, fill=self.outside))
+
+    @property
+    def outside(self) -> float:
+        """Value of the file that stands for what lies beside it: the one that becomes the port's `fill`."""
+        low, high = self.port.range
+        fill = min(max(self.port.fill, low), high)
+        if self.is_float and self.values is not None:
+            bottom, top = self.values
+            fill = bottom + (fill - low) * (top - bottom) / (high - low)
+        return _floor(fill, self.scan.dtype)
 
     def scaled(self, pixels: NDArray[np.generic]) -> NDArray[np.generic]:
         """Return pixels of the file as those of the port."""

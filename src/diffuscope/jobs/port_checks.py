@@ -14,8 +14,6 @@ def check_port(scan: Image, port: Raster, model: str) -> None:
     if scan.axes != port.axes:
         it, works_on = {"yx": ("a volume", "slides"), "zyx": ("no volume", "volumes")}[port.axes]
         raise InputError(f"{scan.name} is {it}, but model {model} works on {works_on}: give one.")
-    if scan.axes == "zyx":
-        return  # of one channel, of whatever type its scanner wrote
     channels = len(port.channels)
     fits = scan.rgb if port.kind == "rgb" else len(scan.channels) == channels
     if fits and (scan.dtype == np.dtype(port.dtype) or port.dtype == "float32" or port.scale == "percentile"):

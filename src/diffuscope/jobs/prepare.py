@@ -10,24 +10,24 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from diffuscope.errors import InputError
 from diffuscope.files.place import check_place
 from diffuscope.jobs.compute import ComputeRequest, ComputeSettings, address, io_threads, lanes, resolve_compute
 from diffuscope.jobs.extent import Extent, ExtentRequest, find_extent
 from diffuscope.jobs.given import Given, given_rasters, split_source
 from diffuscope.jobs.input_text import check_ranges, command_inputs, input_notices
 from diffuscope.jobs.inputs import Frame, PortInput, Source, Values, open_inputs, paths_of, read_tile
+from diffuscope.jobs.likeness.notices import unlike_notices
 from diffuscope.jobs.masks import MaskInput, open_masks
 from diffuscope.jobs.provenance import command_line, make_record
 from diffuscope.jobs.resume import begun_ranges, begun_record, begun_stains, check_resumed, version_notice
 from diffuscope.jobs.room import check_room
-from diffuscope.jobs.settings import SampleRequest, choose_quality, choose_settings, stated
+from diffuscope.jobs.settings import check_number, choose_quality, choose_settings
 from diffuscope.jobs.worker import RemoteWork
 from diffuscope.model.find import model_info
 from diffuscope.model.folder import Model, load_model
 from diffuscope.ports.mask import Mask
 from diffuscope.ports.port import Port
-from diffuscope.ports.settings import SampleSettings
+from diffuscope.ports.settings import SampleRequest, SampleSettings
 from diffuscope.results.result import RESULT
 from diffuscope.results.tissue import TissueMap
 from diffuscope.systems.base import System
@@ -100,11 +100,6 @@ class Job:
         return self.extent.plan
 
     @property
-    def mpp(self) -> float | None:
-        """µm per canvas px of a slide; None of a volume, whose plan knows its spacing."""
-        return self.extent.mpp
-
-    @property
     def tissue(self) -> TissueMap | None:
         """For measuring; None of a volume."""
         return self.extent.tissue
@@ -113,8 +108,7 @@ class Job:
     def frame(self) -> Frame:
         """What of the inputs a tile is computed from."""
         factors = tuple(axis.factor for axis in self.plan.axes)
-        context = self.model.system.context if len(factors) == 3 else 0
-        return Frame(shape=self.plan.shape, factors=factors, context=context)
+        return Frame(shape=self.plan.shape, factors=factors, context=self.model.system.context)
 
     @property
     def work(self) -> RemoteWork:
@@ -127,7 +121,7 @@ class Job:
             frame=self.frame,
             settings=self.settings,
             seed=self.seed,
-            **asdict(self.compute),
+            compute=self.compute,
         )
 
     def read(self, tile: Tile) -> dict[str, NDArray[np.generic]]:
@@ -180,8 +174,7 @@ def prepare(
     read = [*paths_of(images), *(Path(one) for one in given.masks.values())]
     standing = check_place(out, RESULT, overwrite=overwrite, resume=resume, keep=read, outside=read)
     begun = begun_record(out) if standing == "resumed" else None
-    if seed < 0:
-        raise InputError(f"the seed must not be negative, got {seed}.")
+    check_number("seed", seed, least=0, most=2**63 - 1)
     loaded = load_model(model)
     system = loaded.system
     settings = choose_settings(system, **sample)
@@ -202,8 +195,10 @@ def prepare(
         system.to(compute.device)
 
     own = dict.fromkeys(notice for one in inputs for notice in one.scan.notices)
-    notices = (*own, *input_notices(inputs, ranges, normalise=normalise), *extent.notices)
-    sampled = {**stated(settings), "seed": seed}
+    factors = [axis.factor for axis in plan.axes]
+    odd = unlike_notices(inputs, extent.foreground, info.stated.seen, factors=factors)
+    notices = (*own, *odd, *input_notices(inputs, ranges, normalise=normalise), *extent.notices)
+    sampled = {**settings.stated(), "seed": seed}
     # What the machine would choose by itself is spelt out: another machine must not choose otherwise.
     flags = {**sampled, **asdict(compute), "device": compute.device.partition(":")[0]}
     named, flags_of_inputs = command_inputs(inputs, alone=not (given.flags or masks))

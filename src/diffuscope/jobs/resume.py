@@ -13,6 +13,7 @@ from diffuscope.jobs.inputs import Values
 from diffuscope.results.about import needed
 from diffuscope.results.result import open_result
 from diffuscope.scans.fingerprint import is_same
+from diffuscope.scans.lattice import Lattice
 from diffuscope.stains import StainStatistics
 
 
@@ -38,9 +39,11 @@ def check_resumed(out: Path, begun: Mapping[str, Any], request: Mapping[str, Any
         )
         for key in sorted(keys):
             old, new = (_plain(record[part].get(key)) for record in (begun, request))
-            if part == "inputs" and _print(old) and is_same(_print(old), _print(new)):
-                # An older Diffuscope looked at less of the file.
-                new["fingerprint"] = old["fingerprint"]
+            if part == "inputs":
+                old = _as_stated_now(old, new)
+                if _print(old) and is_same(_print(old), _print(new)):
+                    # An older Diffuscope looked at less of the file.
+                    new["fingerprint"] = old["fingerprint"]
             if old != new:
                 name = {"model": "model", "inputs": "input"}.get(part, key)
                 raise InputError(
@@ -58,6 +61,17 @@ def _print(stated: Any) -> str:
 def _plain(value: Any) -> Any:
     """Return a value as it comes back from JSON."""
     return json.loads(json.dumps(value))
+
+
+def _as_stated_now(old: Any, new: Any) -> Any:
+    """Return what a record says of an input with what a Diffuscope of before rounded otherwise, or did not state."""
+    if not (isinstance(old, dict) and isinstance(new, dict) and "lattice" in old and "lattice" in new):
+        return old
+    if not Lattice.from_json(old["lattice"]).is_same(Lattice.from_json(new["lattice"])):
+        return old
+    return {key: new[key] for key in ("forms", "lattice", "mpp", "mpp_stated") if key in new} | {
+        key: value for key, value in old.items() if key not in ("lattice", "mpp", "mpp_stated")
+    }
 
 
 def _short(value: Any) -> str:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, TypedDict
+from typing import Any, Unpack, cast
 
 from diffuscope.errors import InputError
-from diffuscope.ports.settings import SampleSettings
+from diffuscope.ports.settings import SampleRequest, SampleSettings
 from diffuscope.systems.base import System
+from diffuscope.systems.bounds import STEPS
 
-
-class SampleRequest(TypedDict, total=False):
-    """What the user said of how to sample, as of `diffuscope.api.run.run`; None leaves the choice."""
-
-    quality: str | None
-    sampler: str | None
-    steps: int | None
-    samples: int | None
-    options: Mapping[str, float] | None
-    want: Sequence[str]
+# All of a tile are in memory at once; mean and standard deviation are known to 3 % by then.
+_SAMPLES = 1000
 
 
 def choose_quality(system: System, quality: str | None) -> str:
@@ -27,40 +20,47 @@ def choose_quality(system: System, quality: str | None) -> str:
     return pick(quality, tuple(system.presets), "quality") if quality else next(iter(system.presets))
 
 
-def choose_settings(
-    system: System,
-    quality: str | None = None,
-    sampler: str | None = None,
-    steps: int | None = None,
-    samples: int | None = None,
-    options: Mapping[str, float] | None = None,
-    want: Sequence[str] = (),
-) -> SampleSettings:
+def choose_settings(system: System, **request: Unpack[SampleRequest]) -> SampleSettings:
     """Return the preset with what the user chose instead.
 
     A sampler chosen without steps takes those of the preset that uses it: ancestral sampling needs all T.
     """
-    for name, number in (("steps", steps), ("samples", samples)):
-        if number is not None and number < 1:
-            raise InputError(f"{name} must be at least 1, got {number}.")
-    for key, value in (options or {}).items():
-        option = {one.key: one for one in system.options}[pick(key, tuple(one.key for one in system.options), "option")]
-        if not option.range[0] <= value <= option.range[1]:
-            raise InputError(f"{key} must lie between {option.range[0]:g} and {option.range[1]:g}, got {value:g}.")
-    preset = system.presets[choose_quality(system, quality)]
+    chosen = {name: value for name, value in request.items() if value is not None}
+    preset = system.presets[choose_quality(system, request.get("quality"))]
+    options, sampler = request.get("options") or {}, request.get("sampler")
+    check_number("steps", request.get("steps"), most=STEPS)
+    check_number("samples", request.get("samples"), most=_SAMPLES)
+    _check_options(system, options)
     if sampler is not None and sampler != preset.sampler:
         own = (one.steps for one in system.presets.values() if one.sampler == sampler)
         preset = replace(preset, sampler=pick(sampler, system.samplers, "sampler"), steps=next(own, preset.steps))
-    chosen = {**preset.options, **(options or {})}
-    settings = replace(preset, steps=steps or preset.steps, samples=samples or preset.samples, options=chosen)
-    settings = replace(settings, wanted=tuple(want))
+    others = {name: value for name, value in chosen.items() if name not in ("quality", "options", "want")}
+    settings = replace(
+        preset, options={**preset.options, **options}, wanted=tuple(request.get("want", ())), **cast("Any", others)
+    )
     system.check(settings)
     return settings
 
 
-def stated(settings: SampleSettings) -> dict[str, Any]:
-    """Return what the run record and the command line state of every run's settings."""
-    return {"sampler": settings.sampler, "steps": settings.steps, "samples": settings.samples}
+def _check_options(system: System, options: Mapping[str, float]) -> None:
+    known = {one.key: one for one in system.options}
+    for key, value in options.items():
+        low, high = known[pick(key, tuple(known), "option")].range
+        if not low <= value <= high:
+            raise InputError(f"{key} must lie between {low:g} and {high:g}, got {value:g}.")
+
+
+def check_number(name: str, number: int | None, *, most: int, least: int = 1) -> None:
+    """Refuse a number that makes no sense; None leaves the choice.
+
+    Raises
+    ------
+    InputError
+        It is less than `least` or more than `most`.
+    """
+    if number is not None and not least <= number <= most:
+        bound = f"at least {least}" if number < least else f"at most {most}"
+        raise InputError(f"{name} must be {bound}, got {number}.")
 
 
 def pick(value: str, among: tuple[str, ...], what: str) -> str:

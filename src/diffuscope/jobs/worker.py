@@ -17,6 +17,7 @@ from diffuscope.engine.cluster import Answer
 from diffuscope.engine.compute import autocast
 from diffuscope.engine.fetch import Reports
 from diffuscope.errors import InputError
+from diffuscope.jobs.compute import ComputeSettings
 from diffuscope.jobs.inputs import Frame, Input, PortInput, open_again, read_tile
 from diffuscope.model.folder import Model, load_model
 from diffuscope.networks.compiled import compile_parts
@@ -47,14 +48,10 @@ class RemoteWork:
         What of the inputs a tile is computed from.
     settings : SampleSettings
         How to sample.
-    seed, batch, threads : int
-        Key of the noise; tiles at once; CPU threads.
-    device : str
-        Where.
-    precision : {"fp32", "bf16"}
-        How exact.
-    compile : {"on", "off"}
-        Whether the network is compiled.
+    seed : int
+        Key of the noise.
+    compute : ComputeSettings
+        Where and how exactly.
     version : str
         Of Diffuscope, here.
     """
@@ -66,12 +63,13 @@ class RemoteWork:
     frame: Frame
     settings: SampleSettings
     seed: int
-    batch: int
-    threads: int
-    device: str
-    precision: str
-    compile: str
+    compute: ComputeSettings
     version: str = __version__
+
+    @property
+    def batch(self) -> int:
+        """Tiles at once."""
+        return self.compute.batch
 
     def __call__(self, tiles: Sequence[Tile]) -> Answer:
         """Compute one batch.
@@ -87,17 +85,17 @@ class RemoteWork:
             raise InputError(
                 f"a worker has Diffuscope {__version__} and this machine {self.version}: install the same."
             )
-        with _one_at_a_time, threads(self.threads), reused_memory():
-            model, inputs = _open(self.model, self.model_hash, self.inputs, self.device, self.compile)
+        with _one_at_a_time, threads(self.compute.threads), reused_memory():
+            model, inputs = _open(self.model, self.model_hash, self.inputs, self.compute.device, self.compute.compile)
             loaded = load(partial(self._read, inputs), tiles)
             if not loaded.tiles:
                 return Answer(unread=loaded.unread)
-            device = torch.device(self.device)
+            device = torch.device(self.compute.device)
             steps = sample_tiles(model.tiled, loaded, self.frame.shape, self.settings, self.seed, self.batch, device)
             told = Reports()
             try:
                 while True:
-                    with torch.inference_mode(), autocast(device, self.precision):
+                    with torch.inference_mode(), autocast(device, self.compute.precision):
                         told.take(next(steps))
             except StopIteration as end:
                 return Answer(told.finished(loaded.tiles, end.value, self.batch), loaded.unread)
@@ -120,10 +118,10 @@ class RemoteWork:
         """
         if self.batch == 1:
             raise InputError(
-                f"a worker has not enough memory on {self.device} for one tile: give it more. "
+                f"a worker has not enough memory on {self.compute.device} for one tile: give it more. "
                 "Finished tiles are kept; --resume goes on."
             )
-        return replace(self, batch=self.batch // 2)
+        return replace(self, compute=replace(self.compute, batch=self.batch // 2))
 
 
 @lru_cache(maxsize=1)

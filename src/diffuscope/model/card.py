@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +10,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from diffuscope.errors import InputError
+from diffuscope.files.read import read_json
+from diffuscope.ports.seen import Seen
+from diffuscope.systems.bounds import first_fault
 
 CONFIG = "config.json"
+# Bytes; those that ship have 5 kB.
+_MOST = 2_000_000
 
 
 class ModelCard(BaseModel):
@@ -65,6 +69,8 @@ class ModelConfig(BaseModel):
         Of model.safetensors, hexadecimal.
     recipe : str
         The command that made the weights; empty where nobody said.
+    seen : dict of str to Seen
+        By key of an input, how the images of training look; an input that is not there is not compared.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -75,6 +81,7 @@ class ModelConfig(BaseModel):
     card: ModelCard
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     recipe: str = ""
+    seen: dict[str, Seen] = Field(default_factory=dict)
 
 
 def read_config(folder: Path) -> ModelConfig:
@@ -83,22 +90,22 @@ def read_config(folder: Path) -> ModelConfig:
     Raises
     ------
     InputError
-        There is none, it is no JSON, or an entry is missing, unknown or wrong.
+        There is none, it is no JSON, no plain file or a link out of the folder, or an entry is missing, unknown or
+        wrong.
     """
     path = folder / CONFIG
     try:
-        return ModelConfig.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        return ModelConfig.model_validate(read_json(path, most=_MOST, inside=folder))
     except OSError as error:
         raise InputError(
             f"{folder} is not a model folder: it has no readable {CONFIG}; "
             "name a model that `diffuscope models` lists, or such a folder."
         ) from error
-    except ValueError as error:  # no JSON, no UTF-8, or (pydantic's own kind) a wrong entry
+    except ValueError as error:  # no JSON, or (pydantic's own kind) a wrong entry
         if not isinstance(error, ValidationError):
             raise InputError(f"{path} is not JSON: fetch the model again.") from error
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "top"
-        raise InputError(f"{path} has a wrong entry at {where}: {first['msg']}.") from error
+        where, said = first_fault(error)
+        raise InputError(f"{path} has a wrong entry at {where}: {said}.") from error
 
 
 @contextmanager
@@ -113,6 +120,5 @@ def right_config(folder: Path) -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(("config", *(str(part) for part in first["loc"])))
-        raise InputError(f"{folder / CONFIG} has a wrong entry at {where}: {first['msg']}.") from error
+        where, said = first_fault(error, "config")
+        raise InputError(f"{folder / CONFIG} has a wrong entry at {where}: {said}.") from error

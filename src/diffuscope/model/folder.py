@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -18,14 +19,18 @@ from diffuscope.errors import InputError
 from diffuscope.files.durable import replacing
 from diffuscope.files.place import Kind, check_place
 from diffuscope.files.put import in_place_of
+from diffuscope.files.read import read_bytes
 from diffuscope.model.card import CONFIG, ModelCard, ModelConfig, read_config, right_config
 from diffuscope.model.find import WEIGHTS, find_model
 from diffuscope.model.readme import readme
+from diffuscope.ports.seen import Seen
 from diffuscope.systems.base import System, Tiled
 from diffuscope.systems.registry import build_system, configure
 
 # Formats that run code when they are opened; torch, numpy and scikit-learn write pickles under these names.
 PICKLES = frozenset({".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".joblib", ".npy", ".npz"})
+# Bytes of a weights file beside its numbers: names, shapes and places of some thousand tensors.
+_HEADER = 4_000_000
 _PICKLE_MAGIC = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
 
 
@@ -99,11 +104,13 @@ def load_model(model: str | Path, device: str = "cpu") -> Model:
         config.json states, or do not fit the system. One sentence each.
     """
     name, folder = find_model(model)
-    _refuse_pickles(folder)
     config = read_config(folder)
+    _refuse_pickles(folder)
     weights = folder / WEIGHTS
+    with right_config(folder):
+        system = build_system(config.system, config.config)
     try:
-        stored = weights.read_bytes()
+        stored = read_bytes(weights, most=_most_bytes(system), inside=folder)
     except OSError as error:
         raise InputError(
             f"{folder} is not a model folder: it has no readable {WEIGHTS}; fetch the model again."
@@ -119,10 +126,9 @@ def load_model(model: str | Path, device: str = "cpu") -> Model:
         )
     try:
         tensors = load(stored)
-    except SafetensorError as error:
+    # Of a type that this PyTorch does not have it raises other errors.
+    except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise InputError(f"{weights} is not a safetensors file: fetch the model again.") from error
-    with right_config(folder):
-        system = build_system(config.system, config.config)
     _fill(system, tensors, weights)
     return Model(name, system.to(device).eval(), folder, config)
 
@@ -134,6 +140,7 @@ def save_model(
     config: Mapping[str, Any],
     card: ModelCard | Mapping[str, Any],
     recipe: str = "",
+    seen: Mapping[str, Seen] = MappingProxyType({}),
 ) -> Path:
     """Write a model folder: float16 weights, config.json and README.md; whole or not at all.
 
@@ -151,6 +158,8 @@ def save_model(
         See there.
     recipe : str
         The command that makes the weights again.
+    seen : mapping of str to Seen
+        By key of an input, how the images of training look.
 
     Returns
     -------
@@ -171,6 +180,7 @@ def save_model(
         card=card if isinstance(card, ModelCard) else ModelCard.model_validate(card),
         sha256=hashlib.sha256(stored).hexdigest(),
         recipe=recipe,
+        seen=dict(seen),
     )
     with in_place_of(folder, replace=standing == "replaced") as part:
         part.mkdir()
@@ -195,20 +205,41 @@ def set_figures(folder: Path | str, figures: Mapping[str, float]) -> None:
     InputError
         The folder is no model folder, or its weights are not those that its config.json describes.
     """
+    rounded = {key: float(f"{value:.4g}") for key, value in figures.items()}
+    _restate(folder, lambda stated: {"card": stated.card.model_copy(update={"figures": rounded})})
+
+
+def set_seen(folder: Path | str, seen: Mapping[str, Seen]) -> None:
+    """State how the images look that a model's inputs are known to take, in place of what is stated.
+
+    Raises
+    ------
+    InputError
+        As `set_figures`.
+    """
+    _restate(folder, lambda _: {"seen": dict(seen)})
+
+
+def _restate(folder: Path | str, change: Callable[[ModelConfig], Mapping[str, Any]]) -> None:
     folder = Path(folder)
     stated = load_model(folder).stated
-    card = stated.card.model_copy(update={"figures": {key: float(f"{value:.4g}") for key, value in figures.items()}})
-    _describe(
-        folder, folder.resolve().name, stated.model_copy(update={"card": card}), (folder / WEIGHTS).stat().st_size
-    )
+    changed = stated.model_copy(update=change(stated))
+    _describe(folder, folder.resolve().name, changed, (folder / WEIGHTS).stat().st_size)
 
 
 def _describe(folder: Path, name: str, stated: ModelConfig, size: int) -> None:
     """Write config.json and README.md."""
-    text = json.dumps(stated.model_dump(), indent=2, ensure_ascii=False) + "\n"
+    # Versions that do not know of `seen` read every model that states none.
+    plain = stated.model_dump(exclude=None if stated.seen else {"seen"})
+    text = json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
     for file, content in ((CONFIG, text), ("README.md", readme(name, stated, size))):
         with replacing(folder / file) as opened:
             opened.write(content.encode())
+
+
+def _most_bytes(system: System) -> int:
+    """Return how long a weights file may be: every number in 64 bits, and a header."""
+    return 8 * sum(tensor.numel() for tensor in system.state_dict().values()) + _HEADER
 
 
 def _refuse_pickles(folder: Path) -> None:
@@ -234,6 +265,9 @@ def _fill(system: System, tensors: Mapping[str, Tensor], weights: Path) -> None:
                 f"{weights} does not fit its {CONFIG}: {key} is {tuple(given.shape)}, not {tuple(value.shape)}; "
                 "fetch the model again."
             )
-        if not torch.isfinite(given).all():
+        if given.is_floating_point() != value.is_floating_point() or given.is_complex():
+            kinds = f"{given.dtype}, not {value.dtype}"
+            raise InputError(f"{weights} does not fit its {CONFIG}: {key} is {kinds}; fetch the model again.")
+        if not torch.isfinite(given.float()).all():
             raise InputError(f"{weights} is damaged: {key} holds values that are not finite; fetch the model again.")
     system.load_state_dict(tensors)

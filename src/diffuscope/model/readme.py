@@ -39,6 +39,10 @@ def readme(name: str, config: ModelConfig, size: int) -> str:
         lines += ["Measured on this file:", "", "| figure | value |", "|---|---|"]
         lines += [f"| {key} | {value:g} |" for key, value in card.figures.items()]
         lines.append("")
+    if config.seen:
+        lines += ["How its inputs look; of others a run says so:", "", "| input | of | looks |", "|---|---|---|"]
+        lines += [f"| {key} | {seen.of} | {'; '.join(seen.lines())} |" for key, seen in config.seen.items()]
+        lines.append("")
     if config.recipe:
         lines += ["Made by:", "", "```sh", config.recipe, "```", ""]
     lines += ["Research use only; not for diagnosis.", "", f"`diffuscope run {name} FILE -o OUT.ome.zarr`", ""]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+# Beside a slide is glass, beside fluorescence or a patient nothing: one number for both would be a bright rim in one.
+_BY_KIND = float("-inf")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Raster:
@@ -40,7 +43,8 @@ class Raster:
     dtype : {"uint8", "float32"}
         Stored type.
     fill : float
-        Value where nothing was computed (no tissue, outside a drawn shape).
+        Value where nothing was computed (no tissue, outside a drawn shape); of an input, what a network sees beside it.
+        Not given: the highest of a colour picture, which is white, and the lowest of a map, which is dark.
     unit : str
         Physical unit of a map, e.g. ``"OD"``; empty for colour.
     colormap : str
@@ -56,13 +60,17 @@ class Raster:
     mpp: float
     range: tuple[float, float]
     dtype: Literal["uint8", "float32"] = "uint8"
-    fill: float = 255.0
+    fill: float = _BY_KIND
     unit: str = ""
     colormap: str = "gray"
     spacing: tuple[float | None, float, float] | None = None
     scale: Literal["stored", "percentile", "stain"] = "stored"
     synonyms: tuple[str, ...] = ()
     required: bool = True
+
+    def __post_init__(self) -> None:
+        if self.fill == _BY_KIND:
+            object.__setattr__(self, "fill", float(self.range[1 if self.kind == "rgb" else 0]))
 
     @property
     def axes(self) -> Literal["yx", "zyx"]:

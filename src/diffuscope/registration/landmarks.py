@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
+from diffuscope.files.read import read_rows
 from diffuscope.registration.transform import Transform
 from diffuscope.scans import Scan
 
@@ -67,16 +67,13 @@ def read_landmarks(path: str | Path, fixed: Scan, moving: Scan) -> Landmarks:
     path = Path(path)
     assert fixed.mpp is not None and moving.mpp is not None
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            table = csv.DictReader(file)
-            missing = [name for name in COLUMNS if name not in (table.fieldnames or ())]
-            if missing:
-                raise InputError(f"{path.name} has no column {missing[0]}: landmarks need {', '.join(COLUMNS)}.")
-            rows = [[float(row[name]) for name in COLUMNS] for row in table]
+        table = read_rows(path)
+        missing = [name for name in COLUMNS if table and name not in table[0]]
+        if missing:
+            raise InputError(f"{path.name} has no column {missing[0]}: landmarks need {', '.join(COLUMNS)}.")
+        rows = [[float(row[name]) for name in COLUMNS] for row in table]
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror or error}): give a CSV file.") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path.name} is no text: give a CSV file with the columns {', '.join(COLUMNS)}.") from error
     except (ValueError, TypeError) as error:
         raise InputError(f"{path.name} holds something that is no number ({error}): correct that row.") from error
     if not rows:

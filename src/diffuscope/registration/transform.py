@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from diffuscope.errors import InputError
+from diffuscope.files.read import read_json
 
 FORMAT = 1
 # The inverse is iterated until no point moves by more, µm; far below what any slide shows.
@@ -160,7 +161,7 @@ def load_transform(path: str | Path) -> tuple[Transform, dict[str, Any]]:
     """
     path = Path(path)
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = read_json(path)
         if about["format"] > FORMAT:
             raise InputError(f"{path.name} was written by a newer Diffuscope: update to open it.")
         bend = about["bend"]

@@ -25,13 +25,15 @@ if TYPE_CHECKING:
     from diffuscope.ports.port import Port
     from diffuscope.ports.raster import Raster
 
+#: By the number of axes.
+_FORMATS = {2: SLIDE_FORMAT, 3: VOLUME_FORMAT}
+
 
 def begin_result(
     path: Path,
     *,
     plan: Plan,
     ports: Sequence[Raster],
-    mpp: float | None,
     record: Mapping[str, Any],
     others: Sequence[Port],
     values: Sequence[Value],
@@ -48,7 +50,7 @@ def begin_result(
     InputError
         It could not be written.
     """
-    place = Place.of(plan, mpp) if ports else NOWHERE
+    place = Place.of(plan) if ports else NOWHERE
     _, shape = halves(plan.window)
     with in_place_of(path, replace=replace, claim=claim) as part:
         root = zarr.create_group(store=part, zarr_format=2)
@@ -59,7 +61,7 @@ def begin_result(
         if tissue is not None:
             save_tissue(root, tissue)
         root.attrs[ATTRS] = {
-            "version": CASE_FORMAT if others else SLIDE_FORMAT if plan.spacing is None else VOLUME_FORMAT,
+            "version": CASE_FORMAT if others else _FORMATS[len(plan.axes)],
             "tiles": plan.count,
             "ports": [state_port(port) for port in ports],
             **({"others": [state_port(port) for port in others]} if others else {}),

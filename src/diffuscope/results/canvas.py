@@ -57,8 +57,6 @@ class Canvas:
         What is computed.
     ports : sequence of Raster
         Output ports, the main one first.
-    mpp : float, optional
-        µm per canvas px of a slide; a volume's plan knows its spacing.
     record : dict
         Run record, JSON.
     others : sequence of Port
@@ -83,7 +81,6 @@ class Canvas:
         *,
         plan: Plan,
         ports: Sequence[Raster],
-        mpp: float | None = None,
         record: Mapping[str, Any],
         others: Sequence[Port] = (),
         values: Sequence[Value] = (),
@@ -100,7 +97,6 @@ class Canvas:
                 path,
                 plan=plan,
                 ports=self.ports,
-                mpp=mpp,
                 record=record,
                 others=others,
                 values=values,

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from diffuscope.tiling.boxes import halves
 from diffuscope.tiling.plan import Plan
+
+#: By the number of axes, what an input is called, what its px, and in which unit; of none, a case without images.
+_KINDS: Final = {0: ("case", "px", ""), 2: ("slide", "px", "µm"), 3: ("volume", "voxels", "mm")}
+_UM: Final = {"µm": 1.0, "mm": 1000.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,15 +38,37 @@ class Place:
     @property
     def unit(self) -> str:
         """Of spacing and origin: ``"µm"`` of a slide, ``"mm"`` of a volume."""
-        return "µm" if len(self.spacing) == 2 else "mm"
+        return _KINDS[len(self.spacing)][2]
+
+    @property
+    def what(self) -> str:
+        """What the input is: ``"slide"`` or ``"volume"``; ``"case"`` where there is no image."""
+        return _KINDS[len(self.spacing)][0]
+
+    @property
+    def mpp(self) -> float:
+        """µm per canvas px along a row."""
+        return self.spacing[-1] * _UM[self.unit]
+
+    @property
+    def size(self) -> str:
+        """Size of the canvas, as text."""
+        _, lengths = halves(self.window)
+        return f"{' x '.join(map(str, reversed(lengths)))} {_KINDS[len(self.spacing)][1]}"
+
+    @property
+    def scale(self) -> tuple[str, str]:
+        """Name and text of its resolution: the µm/px of a slide, the mm of a voxel along (x, y, z)."""
+        if self.unit == "µm":
+            return "µm/px", f"{self.mpp:.4g}"
+        return "spacing", f"{' x '.join(f'{step:.4g}' for step in reversed(self.spacing))} {self.unit} (x, y, z)"
 
     @classmethod
-    def of(cls, plan: Plan, mpp: float | None) -> Place:
-        """Return the place of a plan's canvas; of a slide, whose canvas px has `mpp` µm, or of a volume (None)."""
-        if (mpp is None) != (plan.spacing is not None):
-            raise ValueError(f"a slide is placed by its µm/px and a volume by its plan's spacing, got mpp {mpp}")
-        spacing = plan.spacing if mpp is None else (mpp, mpp)
-        assert spacing is not None  # as was checked
+    def of(cls, plan: Plan) -> Place:
+        """Return the place of a plan's canvas."""
+        spacing = plan.spacing
+        if spacing is None:
+            raise ValueError("a canvas is placed by the size of its px, which its plan does not state")
         origin = (
             # Centre of a canvas px of `factor` input px, from the centre of the first input px.
             (axis.start + 0.5) * step - 0.5 * (step / axis.factor)

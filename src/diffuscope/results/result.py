@@ -98,7 +98,7 @@ class Result:
     @property
     def mpp(self) -> float:
         """µm per px of the finest level, along a row."""
-        return self.place.spacing[-1] * (1 if self.place.unit == "µm" else 1000)
+        return self.place.mpp
 
     @property
     def factor(self) -> float:

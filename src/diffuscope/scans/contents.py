@@ -14,7 +14,8 @@ from diffuscope.scans.lattice import Lattice
 from diffuscope.scans.source import Source
 
 if TYPE_CHECKING:
-    from diffuscope.scans.formats.dicom import Series
+    from diffuscope.scans.formats.dicom.series import Series
+    from diffuscope.scans.formats.volumes.nifti_forms import Forms
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,10 @@ class VolumeContents:
         Of which the fingerprint is taken.
     series : Series or None
         Of a DICOM series.
+    notices : tuple of str
+        As in `Volume`.
+    forms : Forms or None
+        Of a NIfTI.
     """
 
     format: str
@@ -77,3 +82,5 @@ class VolumeContents:
     files: tuple[Path, ...]
     channel: str = "intensity"
     series: Series | None = None
+    notices: tuple[str, ...] = ()
+    forms: Forms | None = None

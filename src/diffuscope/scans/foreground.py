@@ -95,12 +95,19 @@ def _coarse(scan: Scan, down: float, height: int, width: int) -> NDArray[np.gene
 
 
 def _normalised(values: NDArray[np.generic], between: tuple[float, float] | None = None) -> NDArray[np.float32]:
-    """Return values as 0–1 between two numbers, their own percentiles by default; 0 where they are all the same."""
-    finite = np.nan_to_num(values.astype(np.float32))
-    low, high = between or (float(value) for value in np.percentile(finite, _CUT))
+    """Return values as 0–1 between two numbers, their own percentiles by default; 0 where all are the same."""
+    numbers = values.astype(np.float32)
+    known = np.isfinite(numbers)
+    there = numbers if known.all() else numbers[known]
+    if not there.size:
+        return np.zeros_like(numbers)
+    low, high = between or (float(value) for value in np.percentile(there, _CUT))
     if high <= low:
-        low, high = float(finite.min()), float(finite.max())
-    return np.clip((finite - low) / (high - low), 0, 1) if high > low else np.zeros_like(finite)
+        low, high = float(there.min()), float(there.max())
+    if there is not numbers:
+        # What is no number is nothing that could be seen: of a CT 0 would be water.
+        numbers[~known] = low
+    return np.clip((numbers - low) / (high - low), 0, 1) if high > low else np.zeros_like(numbers)
 
 
 def _above(values: NDArray[np.floating]) -> NDArray[np.bool_]:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from diffuscope.errors import InputError
 from diffuscope.scans.fingerprint import fingerprint_of
-from diffuscope.scans.formats.itk import Voxels
 from diffuscope.scans.formats.libraries import check_libraries
 from diffuscope.scans.formats.table import VOLUMES, find_format
+from diffuscope.scans.formats.volumes.voxels import Voxels
 from diffuscope.scans.lattice import upright
 from diffuscope.scans.open import open_scan
+from diffuscope.scans.physical import check_volume_size
 from diffuscope.scans.scan import Scan
 from diffuscope.scans.volume import Volume
 
@@ -62,6 +63,7 @@ def open_volume(path: str | Path) -> Volume:
         print_of = fingerprint_of(contents.files)
     except OSError as error:
         raise InputError(f"{path.name} cannot be read ({error.strerror or error}).") from error
+    check_volume_size(path.name, contents.lattice.spacing, contents.lattice.shape)
     lattice, storage = upright(contents.lattice)
     return Volume(
         path=path,
@@ -71,7 +73,8 @@ def open_volume(path: str | Path) -> Volume:
         lattice=lattice,
         storage=storage,
         channels=(contents.channel,),
-        notices=(),
+        stated=contents.notices,
         fingerprint=print_of,
         series=contents.series,
+        forms=contents.forms,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from diffuscope.errors import InputError
 
 # µm per unit, as OME-XML, OME-Zarr (UDUNITS-2 names) and ImageJ spell them.
@@ -52,6 +54,35 @@ def check_mpp(name: str, mpp: float) -> None:
     """
     if not POSSIBLE_MPP[0] <= mpp <= POSSIBLE_MPP[1]:
         raise InputError(f"{name} would have {mpp:g} µm/px, which no slide has: give its µm/px (--mpp).")
+
+
+# Outside these a voxel's side, or the longest side of the whole volume, is a slip of unit: µm or m taken for mm.
+POSSIBLE_MM, POSSIBLE_FIELD_MM = (0.001, 50.0), (0.5, 5000.0)
+
+
+def check_volume_size(name: str, spacing: Sequence[float], shape: Sequence[int]) -> None:
+    """Refuse a volume of a size that no scan has.
+
+    Parameters
+    ----------
+    name : str
+        Of the file, for the message.
+    spacing, shape : sequence of float and of int
+        Along the same axes, (z, y, x), mm and voxels.
+
+    Raises
+    ------
+    InputError
+        A voxel is none that `POSSIBLE_MM` holds, or the whole none that `POSSIBLE_FIELD_MM` does.
+    """
+    field = max(step * count for step, count in zip(spacing, shape, strict=True))
+    low, high = POSSIBLE_MM
+    if min(spacing) < low or max(spacing) > high or not POSSIBLE_FIELD_MM[0] <= field <= POSSIBLE_FIELD_MM[1]:
+        sides = " x ".join(f"{step:.4g}" for step in reversed(spacing))
+        raise InputError(
+            f"{name} would have voxels of {sides} mm and a side of {field:.4g} mm, which no scan has: its header must "
+            "state its spacing in mm, or the unit that it is in."
+        )
 
 
 def micrometres(value: float, unit: str | None) -> float | None:

@@ -18,6 +18,9 @@ COARSEST_SIDE = 1024
 # Chunks of levels that no file dictates; a picture of this side decodes or shrinks within one screen refresh.
 CHUNK_SIDE = 512
 
+# Rows at a time of what is computed in float64.
+_BAND = 256
+
 
 class Source(ABC):
     """One level of an image, (y, x, c), read window by window.
@@ -42,6 +45,13 @@ class Source(ABC):
     @abstractmethod
     def read(self, y0: int, y1: int, x0: int, x1: int) -> np.ndarray:
         """Pixels [y0, y1) × [x0, x1), which lie inside the level, as (y1 - y0, x1 - x0, c)."""
+
+    def blank(self, y0: int, y1: int, x0: int, x1: int) -> float | None:  # noqa: ARG002  for levels that know
+        """Value of all pixels of a window of which nothing is stored, known without reading; None where it is not.
+
+        What an overview of a huge slide is made of is mostly such: a sparse one is looked at in no time.
+        """
+        return None
 
     def channel(self, number: int, cache: Cache) -> Source:  # noqa: ARG002  for levels that decode
         """Return one channel of the level as a level of its own, which reads no other where the file allows it.
@@ -100,6 +110,32 @@ class Cache:
         return piece
 
 
+class Blank:
+    """Which windows of a level hold nothing that is stored.
+
+    Parameters
+    ----------
+    there : ndarray of bool, (rows, columns)
+        Which pieces are stored.
+    shape : tuple of int
+        (height, width) of a piece, px.
+    """
+
+    def __init__(self, there: np.ndarray, shape: tuple[int, int]) -> None:
+        self._shape = shape
+        # Sums over all pieces above and left, by which any window's number of stored pieces is four look-ups.
+        self._sums = None if there.all() else np.pad(there.cumsum(0, np.int32).cumsum(1, np.int32), ((1, 0), (1, 0)))
+
+    def is_blank(self, y0: int, y1: int, x0: int, x1: int) -> bool:
+        """Whether no piece that a window touches is stored."""
+        if self._sums is None:
+            return False
+        height, width = self._shape
+        top, bottom, left, right = y0 // height, -(-y1 // height), x0 // width, -(-x1 // width)
+        sums = self._sums
+        return bool(sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left] == 0)
+
+
 class OneChannel(Source):
     """One channel of a level whose channels lie together in the file and are decoded together."""
 
@@ -110,6 +146,10 @@ class OneChannel(Source):
     def read(self, y0: int, y1: int, x0: int, x1: int) -> np.ndarray:
         """As in `Source`."""
         return self._whole.read(y0, y1, x0, x1)[..., self._number, np.newaxis]
+
+    def blank(self, y0: int, y1: int, x0: int, x1: int) -> float | None:
+        """As in `Source`."""
+        return self._whole.blank(y0, y1, x0, x1)
 
 
 class Halved(Source):
@@ -135,11 +175,18 @@ class Halved(Source):
         """As in `Source`."""
         return Halved(self._finer.channel(number, cache), cache)
 
+    def blank(self, y0: int, y1: int, x0: int, x1: int) -> float | None:
+        """As in `Source`."""
+        height, width = self._finer.shape[:2]
+        return self._finer.blank(2 * y0, min(2 * y1, height), 2 * x0, min(2 * x1, width))
+
     def _chunk(self, top: int, left: int) -> np.ndarray:
-        bottom = min(2 * (top + self.chunks[0]), self._finer.shape[0])
-        right = min(2 * (left + self.chunks[1]), self._finer.shape[1])
-        fine = self._finer.read(2 * top, bottom, 2 * left, right)
-        return halve(fine)
+        bottom, right = min(top + self.chunks[0], self.shape[0]), min(left + self.chunks[1], self.shape[1])
+        value = self.blank(top, bottom, left, right)
+        if value is not None:
+            return np.full((bottom - top, right - left, self.shape[2]), value, self.dtype)
+        height, width = self._finer.shape[:2]
+        return halve(self._finer.read(2 * top, min(2 * bottom, height), 2 * left, min(2 * right, width)))
 
 
 def halve(pixels: np.ndarray) -> np.ndarray:
@@ -185,6 +232,10 @@ def over_white(pixels: np.ndarray, *, premultiplied: bool = False) -> np.ndarray
         (..., c), same dtype.
     """
     white = float(np.iinfo(pixels.dtype).max) if pixels.dtype.kind in "ui" else 1.0
-    colour = pixels[..., :-1].astype(np.float64)
-    alpha = pixels[..., -1:].astype(np.float64) / white
-    return as_dtype((colour if premultiplied else colour * alpha) + (1 - alpha) * white, pixels.dtype)
+    out = np.empty((*pixels.shape[:-1], pixels.shape[-1] - 1), pixels.dtype)
+    for top in range(0, len(pixels), _BAND):  # float64 of a whole picture would need eight times its memory
+        colour = pixels[top : top + _BAND, ..., :-1].astype(np.float64)
+        alpha = pixels[top : top + _BAND, ..., -1:].astype(np.float64) / white
+        mixed = (colour if premultiplied else colour * alpha) + (1 - alpha) * white
+        out[top : top + _BAND] = as_dtype(mixed, pixels.dtype)
+    return out

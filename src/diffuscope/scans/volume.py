@@ -19,8 +19,9 @@ from diffuscope.scans.mask import Foreground
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from diffuscope.scans.formats.dicom import Series
-    from diffuscope.scans.formats.itk import Voxels
+    from diffuscope.scans.formats.dicom.series import Series
+    from diffuscope.scans.formats.volumes.nifti_forms import Forms
+    from diffuscope.scans.formats.volumes.voxels import Voxels
     from diffuscope.scans.image import Grid, Image, Range
 
 
@@ -44,12 +45,14 @@ class Volume:
         In which order the file keeps them.
     channels : tuple of str
         One name: what the scanner called it, or ``"intensity"``.
-    notices : tuple of str
-        What a user should know, one sentence each.
+    stated : tuple of str
+        What a user should know of its headers, one sentence each.
     fingerprint : str
         As of a `Scan`; of a series over all its files.
     series : Series or None
         Of a DICOM series.
+    forms : Forms or None
+        Of a NIfTI: both of its ways to say where it lies, which an export keeps.
     """
 
     path: Path
@@ -59,15 +62,21 @@ class Volume:
     lattice: Lattice
     storage: Storage
     channels: tuple[str, ...]
-    notices: tuple[str, ...]
+    stated: tuple[str, ...]
     fingerprint: str
     series: Series | None = None
+    forms: Forms | None = None
 
     axes: ClassVar[Literal["zyx"]] = "zyx"
     unit: ClassVar[Literal["mm"]] = "mm"
     rgb: ClassVar[bool] = False
     kind: ClassVar[str] = "a volume"
     mpp: ClassVar[None] = None
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What a user should know: of the headers at once, of the voxels when they have been read."""
+        return (*self.stated, *self.voxels.notices)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -149,7 +158,7 @@ class Volume:
         z, y, x = self.spacing
         mask = self.foreground()
         shown = np.flatnonzero(mask.mask.any(axis=(1, 2)))
-        low, high = self.voxels[:].min(), self.voxels[:].max()
+        low, high = np.nanmin(self.voxels[:]), np.nanmax(self.voxels[:])
         size = f"{width} x {height} x {depth} voxels, {width * x:.4g} x {height * y:.4g} x {depth * z:.4g} mm (x, y, z)"
         slices = f"{shown[0]}:{shown[-1] + 1} of {depth} show more than background" if len(shown) else "all background"
         return [
@@ -178,6 +187,7 @@ class Volume:
             "lattice": self.lattice.to_json(),
             "storage": {"order": list(self.storage.order), "flipped": list(self.storage.flipped)},
             **({"series": self.series.uid} if self.series else {}),
+            **({"forms": self.forms.to_json()} if self.forms else {}),
         }
 
     @property

@@ -20,7 +20,7 @@ _WINDOWS, _SIDE = 64, 256
 
 
 def foreground_windows(
-    scan: Scan, mask: Foreground, *, factor: float, fill: float
+    scan: Scan, mask: Foreground, *, factor: float, fill: float, number: int = _WINDOWS
 ) -> Iterator[tuple[NDArray[np.generic], NDArray[np.bool_]]]:
     """Yield windows at the model's resolution, and which of their pixels are foreground.
 
@@ -37,6 +37,8 @@ def foreground_windows(
         Level-0 px per px of the model.
     fill : float
         Value of pixels that lie wholly outside the slide.
+    number : int
+        Windows, at most.
 
     Yields
     ------
@@ -52,7 +54,7 @@ def foreground_windows(
         for x in range(ceil(scan.shape[1] / side))
         if mask.any_in(y * side, x * side, side, side)
     ]
-    step = max(1, ceil(len(corners) / _WINDOWS))
+    step = max(1, ceil(len(corners) / number))
     for y, x in corners[step // 2 :: step]:
         height = min(_SIDE, ceil(scan.shape[0] / factor) - y * _SIDE)
         width = min(_SIDE, ceil(scan.shape[1] / factor) - x * _SIDE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -64,13 +64,13 @@ class Plan:
     polygon : shapely.Polygon or None
         Drawn outline on a slide in model px.
     spacing : tuple of float or None
-        (z, y, x) of a volume's voxel on the canvas in mm; None for a slide.
+        Size of a canvas px along the axes, µm of a slide, mm of a volume; None where nobody needs it.
     """
 
     axes: tuple[Axis, ...]
     selected: NDArray[np.bool_]
     polygon: shapely.Polygon | None = None
-    spacing: tuple[float, float, float] | None = None
+    spacing: tuple[float, ...] | None = None
 
     @property
     def factor(self) -> float:
@@ -187,7 +187,7 @@ def make_plan(
     depth, overlap_depth : int
         Of a volume, slices of a tile and overlap along z, 0 ≤ overlap_depth ≤ depth / 2; one slice by default.
     spacing : tuple of float, optional
-        Of a volume, (z, y, x) mm of its voxels.
+        Size of the input's px along the axes, µm or mm; a result is placed by it.
     region : Region, optional
         What to compute, of a volume in every slice and no drawn outline; default all.
     slices : tuple of int, optional
@@ -222,11 +222,12 @@ def make_plan(
             nothing = f"{name} shows nothing but background" if len(shape) == 3 else f"no tissue found in {name}"
             raise InputError(f"{nothing}: give a region to compute it all the same.")
         wanted = selected
-    canvas = None
-    if spacing is not None:
-        z, y, x = (step * factor for step, factor in zip(spacing, factors, strict=True))
-        canvas = (z, y, x)
-    return Plan(axes=axes, selected=wanted, polygon=polygon, spacing=canvas)
+    return Plan(axes=axes, selected=wanted, polygon=polygon, spacing=resampled(spacing, factors))
+
+
+def resampled(spacing: Sequence[float] | None, factors: Sequence[float]) -> tuple[float, ...] | None:
+    """Return the size of a model px, of `factors` input px whose size is `spacing`; None where that is not known."""
+    return None if spacing is None else tuple(step * factor for step, factor in zip(spacing, factors, strict=True))
 
 
 def _touching(polygon: shapely.Polygon, axes: tuple[Axis, ...]) -> NDArray[np.bool_]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from diffuscope.tiling.axis import make_axis
-from diffuscope.tiling.plan import Plan
+from diffuscope.tiling.plan import Plan, resampled
 
 
 def make_whole_plan(*, shape: Sequence[int], factors: Sequence[float], spacing: Sequence[float] | None = None) -> Plan:
@@ -21,15 +21,11 @@ def make_whole_plan(*, shape: Sequence[int], factors: Sequence[float], spacing: 
     factors : sequence of float
         Input px per model px along the same axes.
     spacing : sequence of float, optional
-        Of a volume, mm per voxel of the input.
+        Size of the input's px along the same axes, µm or mm.
     """
     axes = [
         make_axis(extent, factor=factor, tile=1, overlap=0, part=(0, extent))
         for extent, factor in zip(shape, factors, strict=True)
     ]
-    canvas = None
-    if spacing is not None:
-        z, y, x = (step * factor for step, factor in zip(spacing, factors, strict=True))
-        canvas = (z, y, x)
     tiles = tuple(replace(axis, tile=axis.size) for axis in axes)
-    return Plan(axes=tiles, selected=np.ones((1,) * len(tiles), bool), spacing=canvas)
+    return Plan(axes=tiles, selected=np.ones((1,) * len(tiles), bool), spacing=resampled(spacing, factors))

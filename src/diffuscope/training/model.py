@@ -18,9 +18,11 @@ from diffuscope.simulation.restaining.crops import batch_at, held_crops
 from diffuscope.simulation.restaining.painting import Painter
 from diffuscope.simulation.restaining.sources import Pair, Restaining, make_pairs
 from diffuscope.systems.base import System
+from diffuscope.systems.bounds import first_fault
 from diffuscope.systems.registry import build_system
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.data.crops import batches_of, crops_of, read_cases, whole_slices_of
+from diffuscope.training.data.looks import seen_in_pictures
 from diffuscope.training.plan import Planned, plan_rounds
 from diffuscope.training.recipe import Cases, Recipe
 
@@ -121,9 +123,8 @@ def _built(recipe: str, name: str, config: Mapping[str, Any], seed: int) -> Syst
         try:
             return build_system(name, config)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(("config", *(str(part) for part in first["loc"])))
-            raise InputError(f"the recipe {recipe} has a wrong entry at {where!r}: {first['msg']}.") from error
+            where, said = first_fault(error, "config")
+            raise InputError(f"the recipe {recipe} has a wrong entry at {where!r}: {said}.") from error
 
 
 def make_data(
@@ -176,9 +177,11 @@ def make_data(
     if not held:
         raise InputError("no held-out block of the recipe's sources has a cell: add a larger source.")
     validation = batches_of(held, plan.batch)
+    pictures = {pair.name: pair.sample.he for pair in pairs}
+    seen = partial(seen_in_pictures, pictures.values(), port)
     if "probability" in start.system.targets:
         painter = Painter(pairs, size=plan.batch, patch=start.side, positive_share=data.positive_share)
-        return TrainingData(lambda number: painter.places(number, seed=plan.seed), validation, painter.paint), {}
+        return TrainingData(lambda number: painter.places(number, seed=plan.seed), validation, painter.paint, seen), {}
     batches = partial(
         batch_at,
         pairs,
@@ -188,7 +191,7 @@ def make_data(
         dab_threshold=threshold,
         normalised=normalised,
     )
-    return TrainingData(lambda number: batches(number, seed=plan.seed), validation), {}
+    return TrainingData(lambda number: batches(number, seed=plan.seed), validation, seen=seen), {}
 
 
 def make_card(recipe: Recipe, start: Start, parts: dict[str, str]) -> ModelCard:
@@ -211,7 +214,7 @@ def make_card(recipe: Recipe, start: Start, parts: dict[str, str]) -> ModelCard:
     main = start.system.output_rasters[0]
     scales = {"yx": f"{main.mpp:g} µm/px", "zyx": f"{main.mpp / 1000:g} mm per px"}
     scale = scales[start.system.input_rasters[0].axes]
-    begun = f", begun from the weights of {recipe.init_from}" if start.origin is not None else ""
+    begun = f", begun from the weights of {_known(start.origin)}" if start.origin is not None else ""
     licence = f" The weights that it began from: {start.origin.card.licence}" if start.origin is not None else ""
     return ModelCard(
         title=recipe.name,
@@ -231,3 +234,17 @@ def make_card(recipe: Recipe, start: Start, parts: dict[str, str]) -> ModelCard:
         trained_on="its user's own data",
         simulated=start.origin is not None and start.origin.card.simulated,
     )
+
+
+def shared_path(path: Path | str) -> str:
+    """Return a path as a card may show it, which whoever gets the model reads: no folder of the trainer's machine.
+
+    One that is relative to where the command was typed stays; of any other the name.
+    """
+    path = Path(path)
+    return path.name if path.is_absolute() or ".." in path.parts or "~" in path.parts[:1] else path.as_posix()
+
+
+def _known(model: Model) -> str:
+    """Return what tells a model, not where it lay: its name, and the beginning of its hash."""
+    return f"{model.name} ({model.hash[:8]}…)"

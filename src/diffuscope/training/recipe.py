@@ -6,17 +6,18 @@ import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
 from diffuscope.errors import InputError
+from diffuscope.files.read import read_yaml
 from diffuscope.model.card import ModelCard
 from diffuscope.simulation.restaining.sources import Restaining, Source
+from diffuscope.systems.bounds import STRICT, Name, Resolution, first_fault
 from diffuscope.training.old_recipes import modern
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
 
 class Cases(_Strict):
@@ -46,14 +47,14 @@ class Cases(_Strict):
     """
 
     path: str
-    mpp: float | None = Field(default=None, gt=0)
+    mpp: Resolution | None = None
     validation: float = Field(default=0.2, gt=0, lt=1)
     validate_on: tuple[str, ...] = ()
     test_on: tuple[str, ...] = ()
     tissue: float | None = Field(default=None, ge=0, le=1)
     stain_augmentation: bool = True
     whole_slices: bool = False
-    elastic: float = Field(default=4.0, ge=0)
+    elastic: float = Field(default=4.0, ge=0, le=64)
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
@@ -93,25 +94,25 @@ class Optimisation(_Strict):
         Of all parts that state none of their own.
     """
 
-    steps: int = Field(gt=0)
-    batch: int = Field(default=4, gt=0)
+    steps: int = Field(gt=0, le=10**9)
+    batch: int = Field(default=4, gt=0, le=4096)
     learning_rate: float | Literal["find"] = 4e-4
-    warmup: int = Field(default=200, ge=0)
+    warmup: int = Field(default=200, ge=0, le=10**9)
     ema: float = Field(default=0.999, gt=0, lt=1)
-    seed: int = Field(default=0, ge=0)
-    validations: int = Field(default=10, gt=0)
-    patience: int | None = Field(default=None, gt=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    validations: int = Field(default=10, gt=0, le=10**6)
+    patience: int | None = Field(default=None, gt=0, le=10**9)
     keep: Literal["best", "last"] = "best"
-    checkpoint_every: int = Field(default=500, gt=0)
+    checkpoint_every: int = Field(default=500, gt=0, le=10**9)
     compile: bool | None = None
     optimiser: Literal["adamw", "adam"] = "adamw"
-    weight_decay: float = Field(default=1e-4, ge=0)
+    weight_decay: float = Field(default=1e-4, ge=0, le=1e3)
 
     @field_validator("learning_rate")
     @classmethod
     def _positive(cls, value: float | str) -> float | str:
-        if isinstance(value, float) and not value > 0:
-            raise ValueError("should be greater than 0")
+        if isinstance(value, float) and not 0 < value <= 1e3:
+            raise ValueError("should be greater than 0, and at most 1000")
         return value
 
 
@@ -138,8 +139,8 @@ class Rate(_Strict):
         See `Optimisation.optimiser`.
     """
 
-    learning_rate: float | None = Field(default=None, gt=0)
-    weight_decay: float | None = Field(default=None, ge=0)
+    learning_rate: float | None = Field(default=None, gt=0, le=1e3)
+    weight_decay: float | None = Field(default=None, ge=0, le=1e3)
 
 
 class Round(_Strict):
@@ -167,7 +168,7 @@ class Round(_Strict):
         How long and how.
     """
 
-    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9_-]+$")
+    name: str = Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_-]+$")
     objective: str = ""
     train: dict[str, Rate] = Field(default_factory=dict)
     system: str = ""
@@ -212,13 +213,13 @@ class Recipe(_Strict):
         The card, without figures; default: one that says what the recipe says. Simulated data need one.
     """
 
-    name: str = Field(min_length=1)
+    name: Name = Field(min_length=1)
     system: str = ""
     config: dict[str, Any] = Field(default_factory=dict)
     init_from: str | None = None
     data: Data
     optimisation: Optimisation
-    rounds: tuple[Round, ...] = ()
+    rounds: tuple[Round, ...] = Field(default=(), max_length=100)
     card: ModelCard | None = None
 
     @model_validator(mode="before")
@@ -250,22 +251,20 @@ def load_recipe(path: Path | str) -> Recipe:
     Raises
     ------
     InputError
-        For no file, no YAML, or a wrong key (named with the nearest right one).
+        For no plain file, no YAML, or a wrong key (named with the nearest right one).
     """
     path = Path(path)
     try:
-        return Recipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Recipe.model_validate(read_yaml(path))
     except OSError as error:
         raise InputError(f"The recipe {path} cannot be read: {error.strerror}.") from error
-    except yaml.YAMLError as error:
-        raise InputError(f"The recipe {path} is not YAML: {str(error).splitlines()[0]}.") from error
     except ValidationError as error:
         first = error.errors()[0]
-        said = first["msg"].removeprefix("Value error, ")
+        where, said = first_fault(error)
         if not first["loc"]:
             raise InputError(f"The recipe {path} is not whole: {said}.") from error
         # What kind of data it was taken for is no entry.
-        where = ".".join(str(part) for part in first["loc"] if part not in ("cases", "restaining"))
+        where = ".".join(part for part in where.split(".") if part not in ("cases", "restaining"))
         near = difflib.get_close_matches(str(first["loc"][-1]), _keys(Recipe), n=1)
         hint = f" (did you mean {near[0]!r}?)" if near and first["type"] == "extra_forbidden" else ""
         raise InputError(f"The recipe {path} has a wrong entry at {where!r}: {said}{hint}.") from error

@@ -245,15 +245,26 @@ def _interrupts() -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Leave out Lightning's remarks on how it would have set things up: this program's user has no say in that."""
+    """Leave out Lightning's remarks on how it would have set things up: this program's user has no say in that.
+
+    And what TensorBoard's thread says of a disk that is full: it raises that again where the log is written.
+    """
     loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
     levels = [logger.level for logger in loggers]
+    before = threading.excepthook
+
+    def other(said: threading.ExceptHookArgs) -> None:
+        if not type(said.thread).__module__.startswith("tensorboard."):
+            before(said)
+
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         for logger in loggers:
             logger.setLevel(logging.ERROR)
+        threading.excepthook = other
         try:
             yield
         finally:
+            threading.excepthook = before
             for logger, level in zip(loggers, levels, strict=True):
                 logger.setLevel(level)

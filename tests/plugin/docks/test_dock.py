@@ -31,6 +31,7 @@ from diffuscope.plugin.docks import run as dock_module
 from diffuscope.plugin.docks.stain import StainDock
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.layers.facts import KEY, is_result, own_metadata
+from diffuscope.plugin.layers.inputs.origin import Origin, remember
 from diffuscope.plugin.layers.live import PREVIEW
 from diffuscope.plugin.layers.reader import read_layers
 from diffuscope.results.result import open_result
@@ -235,8 +236,9 @@ def test_pixels_in_memory_are_run_like_a_file_and_leave_none(
 
 def stand_in(at: Driver, path: Path) -> None:
     """A layer of a file that has changed since it was opened; its own pixels are in memory."""
-    about = {KEY: {"source": str(path), "mpp": 0.5}}
-    at.viewer.add_image(np.zeros((300, 300, 3), np.uint8), name=path.name, metadata=about, contrast_limits=(0, 255))
+    pixels, place = np.zeros((300, 300, 3), np.uint8), {"scale": (0.5, 0.5), "units": ("um", "um")}
+    remember(pixels, Origin(path=path))
+    at.viewer.add_image(pixels, name=path.name, metadata={KEY: {"mpp": 0.5}}, contrast_limits=(0, 255), **place)
 
 
 def no_file(at: Driver, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from diffuscope.plugin.forms.run import RunForm
 from diffuscope.plugin.jobs.patient import open_series, source_of, whose
 from diffuscope.plugin.jobs.whole_volume import open_inputs, take_settings
 from diffuscope.plugin.layers.facts import KEY, ModelFacts, SlideFacts
+from diffuscope.plugin.layers.inputs.origin import Origin, remember
 from diffuscope.plugin.panels.export_choices import (
     default_layer,
     file_filter,
@@ -39,7 +40,7 @@ pytest.importorskip("napari")
 import napari
 from napari.components import ViewerModel
 
-from diffuscope.plugin.forms.region_choice import check_drawable, chosen_region, chosen_slices, region_text
+from diffuscope.plugin.forms.region_choice import chosen_region, chosen_slices, region_text
 from diffuscope.plugin.layers.links import LayerLinks, alike
 from diffuscope.plugin.layers.results import result_layers
 from diffuscope.plugin.layers.slides import add_region_layer
@@ -106,6 +107,7 @@ def viewer_with_mr() -> tuple[ViewerModel, Any]:
         units=("mm",) * 3,
         metadata={KEY: {"source": "/scans/mr.nii.gz", "lattice": LATTICE.to_json()}},
     )
+    remember(layer.data, Origin(path=Path("/scans/mr.nii.gz")))
     return viewer, layer
 
 
@@ -175,7 +177,7 @@ def test_a_series_that_is_open_gives_its_patient(shared, tmp_path):
 def test_the_card_says_on_what_a_model_was_trained():
     text = card_text(MODEL)
     assert "a &lt;guess&gt;. <b>Trained on:</b> CT of legs. <b>What it is not:</b> a scan." in text
-    assert "Trained on" not in card_text(replace(MODEL, inputs=(MR,)))  # of a slide
+    assert "Trained on" not in card_text(replace(MODEL, trained_on=""))
 
 
 def test_another_acquisition_is_told():
@@ -210,7 +212,7 @@ def test_the_slice_is_told_however_the_volume_is_looked_at():
         assert f"slice 4 of 0 to 5. You look at {plane} cuts" in region_text(viewer, form, layer)
         assert chosen_slices(viewer, form, layer) == "4:5"
         with pytest.raises(InputError, match=f"You look at {plane} cuts: go back"):
-            check_drawable(viewer, form)
+            form.kind.scope.check_seen(viewer, None)
         viewer.dims.roll()
     assert region_text(viewer, form, layer) == "Slice 4 of 0 to 5"
     viewer.dims.ndisplay = 3
@@ -254,7 +256,8 @@ def test_an_input_is_found_by_name_and_place(tmp_path):
     viewer, layer = viewer_with_mr()
     result = translated(tmp_path)
     elsewhere = LATTICE.cut((1, 0, 0), SHAPE).to_json()
-    twin = viewer.add_image(np.zeros(SHAPE), metadata={KEY: {"source": "/other/mr.nii.gz", "lattice": elsewhere}})
+    twin = viewer.add_image(np.zeros(SHAPE), scale=SPACING, units=("mm",) * 3, metadata={KEY: {"lattice": elsewhere}})
+    remember(twin.data, Origin(path=Path("/other/mr.nii.gz")))
     assert open_inputs(result, list(viewer.layers), (twin,)) == [layer]
     viewer.layers.remove(layer)
     with pytest.raises(InputError, match=r"Open mr\.nii\.gz to go on with out\.ome\.zarr"):

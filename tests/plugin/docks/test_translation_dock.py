@@ -100,7 +100,7 @@ def test_a_rectangle_of_a_slice_then_of_the_volume_then_a_nifti(
     at.finish()
     preview = open_result(at.out)
     assert preview.window == (3, 4, 8, 1, 28, 22)
-    assert at.results()["ct"].visible and dock.translation.view.currentText() == "CT, one sample"
+    assert at.results()["ct"].visible and dock.translation.view.currentText() == "virtual CT, one sample"
     dock.translation.support.click()
     assert at.results()["support"].visible
     dock.translation.view.setCurrentIndex(1)

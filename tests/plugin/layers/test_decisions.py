@@ -13,6 +13,7 @@ pytest.importorskip("napari")
 from nano_result import GAMMA, SAMPLES, STEPS, write_nano
 
 from diffuscope.plugin.layers.decisions import decisions_of, slot_at, summary, what_changes
+from diffuscope.plugin.layers.placement import Placement
 from diffuscope.plugin.layers.values import tile_place
 from diffuscope.plugin.panels.divergence_plot import axis_of
 
@@ -48,7 +49,7 @@ def test_the_tile_at_a_place_is_the_one_whose_middle_is_nearest(tmp_path: Path):
     _, result = write_nano(tmp_path)
     values = result.values
     grid = values.arrays["divergence"].shape[:2]
-    place = tile_place(result, values)
+    place = Placement.of(tile_place(result, values))
     middles = np.array([[values.corner[a] + i * values.stride[a] + (values.tile[a] - 1) / 2 for i in range(grid[a])]
                         for a in (0, 1)])  # fmt: skip
     for y, x in np.random.default_rng(0).uniform(30, 200, (50, 2)):

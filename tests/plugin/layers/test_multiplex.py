@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def outputs(seed: int) -> dict[str, np.ndarray]:
 def canvas(tmp_path: Path) -> Canvas:
     plan = make_plan(shape=(SIDE, SIDE), factors=(1.0, 1.0), tile=288, overlap=32)
     record = {"command": "", "inputs": {"he": {"mpp_stated": 0.5}}}
-    return Canvas(tmp_path / "two.ome.zarr", plan=plan, ports=ports(), mpp=0.5, record=record)
+    return Canvas(tmp_path / "two.ome.zarr", plan=replace(plan, spacing=(0.5, 0.5)), ports=ports(), record=record)
 
 
 @pytest.fixture

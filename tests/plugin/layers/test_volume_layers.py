@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_dicom import box, write_ct, write_structures
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.layers.reader import get_reader, read_layers
@@ -82,3 +83,28 @@ def test_a_series_comes_with_the_outlines_drawn_on_it(shared):
 
 def test_a_folder_without_slices_is_nobody_s(tmp_path):
     assert get_reader(str(tmp_path)) is None
+
+
+def test_a_bad_structure_set_keeps_nothing_from_being_shown(tmp_path, monkeypatch):
+    told: list[str] = []
+    monkeypatch.setattr("napari.utils.notifications.show_warning", told.append)
+    folder = write_ct(tmp_path / "ct")
+    closed, box_of = "CLOSED_PLANAR", [(0.0, 9.0, 10), (2.0, 9.0, 10)]
+    outlines = [(closed, box(x, 0, half, z)) for x, z, half in box_of]
+    good = write_structures(
+        folder, [("tumour", outlines[:1]), ("ptv", outlines), ("isocentre", [("POINT", [1, 2, 3])])]
+    )
+    good.rename(folder / "good.dcm")
+    cut = write_structures(folder, [("other", outlines)])
+    cut.write_bytes(cut.read_bytes()[:700])
+    layers = read_layers(str(folder))
+    assert [kind for *_, kind in layers] == ["image", "labels", "labels"]
+    found = {}
+    for data, about, kind in layers[1:]:
+        layer = napari.layers.Labels(data, **about)
+        assert kind == "labels" and data.shape == layers[0][0].shape
+        np.testing.assert_allclose(layer.translate, layers[0][1]["translate"])
+        found |= {name: int((data == n).sum()) for n, name in zip(*layer.features.values.T, strict=True)}
+    assert found == {"tumour": 441, "ptv": 23 * 21}
+    assert len(told) == 1
+    assert "good.dcm: isocentre is not drawn" in told[0] and "rs.dcm" in told[0]

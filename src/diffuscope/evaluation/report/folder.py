@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from diffuscope.errors import InputError
 from diffuscope.files.claim import is_claim
 from diffuscope.files.place import Kind
 from diffuscope.files.put import is_leftover
+from diffuscope.files.read import read_json
 
 JSON, HTML, PREDICTIONS = "report.json", "report.html", "predictions"
 
@@ -42,7 +42,7 @@ def read_report(path: Path) -> dict[str, Any]:
     """
     path = path / JSON if path.is_dir() else path
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
+        report = read_json(path)
         known = report["format"] == 1 and isinstance(report["cases"], list) and bool(report["model"]["name"])
     except (OSError, ValueError, KeyError, TypeError):
         known = False

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from napari.layers import Image
 
+from diffuscope.plugin.forms.scope import SLIDES, VOLUMES, Scope
 from diffuscope.plugin.layers.facts import ModelFacts, is_result
 
-_OF_A_SLIDE = {"tissue": "All tissue", "view": "Current view", "shape": "Drawn shape"}
-# A slice first: it tells in seconds what the volume will look like in minutes.
-_OF_A_VOLUME = {"slice": "This slice", "slices": "Slices from … to …", "volume": "Whole volume"}
 _CHOOSE = "or choose a model folder under Model."
 
 
@@ -29,12 +26,10 @@ class Kind:
     task : str
         What the models that it lists are for (see `diffuscope.ports.declaration.Declaration`); empty: whatever no
         other dock is for.
-    takes_volumes : bool
-        Whether its inputs are volumes, not slides.
+    scope : Scope
+        What of an input can be computed: of slides, or of volumes.
     greys : bool
         Whether it takes layers of one channel only.
-    regions : mapping of str to str
-        Key and name of what can be computed of an input, the default first.
     empty, missing : str
         What to do where no input is open, and where there is no model.
     """
@@ -42,15 +37,14 @@ class Kind:
     title: str
     noun: str
     task: str = ""
-    takes_volumes: bool = False
+    scope: Scope = SLIDES
     greys: bool = True
-    regions: Mapping[str, str]
     empty: str
     missing: str
 
     def lists(self, model: ModelFacts) -> bool:
         """Whether a model belongs here."""
-        if model.takes_volumes != self.takes_volumes:
+        if model.axes != self.scope.axes:
             return False
         if self.task:
             return model.task == self.task
@@ -60,7 +54,7 @@ class Kind:
         """Whether a layer can be an input."""
         if not isinstance(layer, Image) or is_result(layer):
             return False
-        return layer.ndim == (3 if self.takes_volumes else 2) and not (layer.rgb and self.greys)
+        return layer.ndim == len(self.scope.axes) and not (layer.rgb and self.greys)
 
 
 STAINING = Kind(
@@ -68,7 +62,6 @@ STAINING = Kind(
     noun="Slide",
     task="virtual staining",
     greys=False,
-    regions=_OF_A_SLIDE,
     empty="Open a slide first: drop a file on the window, or File → Open Sample → Diffuscope.",
     missing=f'No model that stains was found: train one (dock "Train", or diffuscope train), {_CHOOSE}',
 )
@@ -76,7 +69,6 @@ NANOPARTICLES = Kind(
     title="Nanoparticle distribution",
     noun="Channel",
     task="nanoparticle distribution",
-    regions=_OF_A_SLIDE,
     empty="Open a fluorescence slide first: drop a file on the window, or File → Open Sample → Diffuscope.",
     missing=f"No DAMM-Diffusion model for slides was found: train one (diffuscope train), {_CHOOSE}",
 )
@@ -84,8 +76,7 @@ TRANSLATION = Kind(
     title="Modality translation",
     noun="Volume",
     task="modality translation",
-    takes_volumes=True,
-    regions=_OF_A_VOLUME,
+    scope=VOLUMES,
     empty="Open a volume first: drop a NIfTI file or a DICOM folder on the window, or File → Open Sample → Diffuscope.",
     missing=f"No model that translates volumes was found: train one (diffuscope train), {_CHOOSE}",
 )
@@ -93,7 +84,6 @@ OTHERS = Kind(
     title="Other models",
     noun="Picture",
     greys=False,
-    regions=_OF_A_SLIDE,
     empty="Open a picture first: drop a file on the window.",
     missing=f"No model for another task was found: install a package that brings one, {_CHOOSE}",
 )

@@ -18,6 +18,7 @@ from diffuscope.plugin.layers.channel_colours import colour_channels
 from diffuscope.plugin.layers.decisions import CHANGES, change_layer, change_name, decisions_of, slot_at
 from diffuscope.plugin.layers.facts import ModelFacts, own_metadata
 from diffuscope.plugin.layers.live import add_layers
+from diffuscope.plugin.layers.placement import Placement, in_units, layer_placement, world_units
 from diffuscope.plugin.layers.values import tile_place
 from diffuscope.plugin.panels.nanoparticles import NanoparticleResults
 from diffuscope.plugin.panels.regions import RegionWidget
@@ -95,14 +96,16 @@ class NanoparticleDock(RunDock):
         result, decisions = self.session.result, self.particles.decisions
         if result is None or decisions is None or self.viewer.dims.ndisplay != 2:
             return
-        slot = slot_at(self._tile_place(result), self.viewer.cursor.position[-2:], decisions.d.shape[:2])
+        place = Placement.of(self._tile_place(result))
+        at = in_units(self.viewer.cursor.position, world_units(self.viewer), place.units)
+        slot = slot_at(place, at.tolist(), decisions.d.shape[:2])
         self.particles.plot.show_tile(slot)
 
     def _tile_place(self, result: Result) -> dict[str, Any]:
         """Return where the heat maps of a result lie, as the user may have moved them."""
         heat = self._layer_of("divergence")
         if heat is not None:
-            return {"scale": heat.scale, "translate": heat.translate, "units": heat.units}
+            return layer_placement(heat).about
         assert result.values is not None  # there are decisions
         return tile_place(result, result.values)
 

@@ -12,17 +12,18 @@ from qtpy.QtWidgets import QFrame, QMessageBox, QScrollArea, QVBoxLayout, QWidge
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.docks.kinds import Kind, elsewhere
-from diffuscope.plugin.forms.region_choice import check_drawable, chosen_region, chosen_slices, region_text
+from diffuscope.plugin.forms.orientation_rows import OrientationRows
+from diffuscope.plugin.forms.region_choice import chosen_region, chosen_slices, region_text
 from diffuscope.plugin.forms.run import RunForm, unused
 from diffuscope.plugin.forms.run_widget import FormWidget
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.resume import request_to_resume
 from diffuscope.plugin.jobs.run import Given, Request
 from diffuscope.plugin.jobs.run_session import RunSession
-from diffuscope.plugin.layers.facts import ModelFacts, is_result, own_metadata, slide_facts
-from diffuscope.plugin.layers.placement import layer_placement
+from diffuscope.plugin.layers.facts import ModelFacts, finest, input_placement, is_result, own_metadata, slide_facts
 from diffuscope.plugin.layers.slides import InputList, add_region_layer, listed_name
 from diffuscope.plugin.panels.jobs import JobPanel
+from diffuscope.plugin.panels.likeness import LikenessPanel
 from diffuscope.plugin.panels.record import open_record
 from diffuscope.plugin.panels.results import ResultsWidget
 from diffuscope.results.result import Result, open_result
@@ -65,6 +66,7 @@ class RunDock(QWidget):
 
     def _build(self) -> None:
         self.fields = FormWidget(self.form)
+        self.orientation = OrientationRows(self.fields.layout(), self.fields.resolution, self._inputs_changed)
         self.results = ResultsWidget()
         inner = QWidget()
         stack = QVBoxLayout(inner)
@@ -84,6 +86,8 @@ class RunDock(QWidget):
         whole = QVBoxLayout(self)
         whole.setContentsMargins(4, 4, 4, 4)
         whole.addWidget(self.form_area, 1)
+        self.likeness = LikenessPanel()
+        whole.addWidget(self.likeness)
         whole.addWidget(self.jobs)
         self.setMinimumWidth(340)
 
@@ -112,6 +116,7 @@ class RunDock(QWidget):
         facts = [slide_facts(layer) if layer is not None else None for layer in self.inputs.choices]
         if facts != list(self.form.inputs):
             self.fields.set_inputs(facts)
+        self.orientation.show(self.inputs.choices)
         self._show_region()
         self._show_state()
 
@@ -140,6 +145,7 @@ class RunDock(QWidget):
         if self.form.model is None:
             self.session.load_models()
             return
+        self._inputs_changed()  # what was done to a layer's own array, nothing told
         try:
             request = self._request(chosen_region(self.viewer, self.form, self.inputs.chosen))
         except InputError as error:
@@ -170,7 +176,7 @@ class RunDock(QWidget):
         return Request(
             inputs=self._given(),
             given=dict(self.form.given),
-            placement=layer_placement(layer, layer.ndim) if self.form.model and self.form.model.inputs else None,
+            placement=input_placement(layer) if self.form.model and self.form.model.inputs else None,
             region=region,
             settings=settings,
             overwrite=answer == "replace",
@@ -187,7 +193,7 @@ class RunDock(QWidget):
                 Given(
                     key=port.key,
                     facts=facts,
-                    pixels=None if facts.path else layer.data[0] if layer.multiscale else layer.data,
+                    pixels=None if facts.path else finest(layer),
                     channel=facts.channel if port.kind == "map" else None,
                 )
             )
@@ -198,15 +204,12 @@ class RunDock(QWidget):
             self.session.state.complain(self.form.problem())
             return
         try:
-            check_drawable(self.viewer, self.form)
+            self.kind.scope.check_seen(self.viewer, self.form.slide)
         except InputError as error:
             self.session.state.complain(str(error))
             return
         add_region_layer(self.viewer, self.inputs.chosen)
-        if self.kind.takes_volumes:
-            self.form.within = True
-        else:
-            self.form.region = "shape"
+        setattr(self.form, *self.kind.scope.drawing)
 
     def _load_folder(self, folder: str) -> None:
         self._asked_folder = folder
@@ -214,7 +217,7 @@ class RunDock(QWidget):
 
     def _export(self, path: str, layer: str) -> None:
         if self.session.result is not None:
-            self.session.export(self.session.result, Path(path), layer)
+            self.session.export(self.session.result, Path(path), layer, anonymous=self.results.anonymous.isChecked())
 
     def _resume(self) -> None:
         result = self.session.result
@@ -266,6 +269,7 @@ class RunDock(QWidget):
             # Run is what the user may press next.
             self.session.compute.child.warm()
         self.jobs.show_hint(hint)
+        self.likeness.ask(self.form)
 
 
 def ask_overwrite(parent: QWidget, out: Path) -> str:

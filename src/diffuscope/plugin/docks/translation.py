@@ -5,7 +5,6 @@ from __future__ import annotations
 import napari
 
 from diffuscope.errors import InputError
-from diffuscope.exports.table import is_volume
 from diffuscope.plugin.docks.kinds import TRANSLATION
 from diffuscope.plugin.docks.run import RunDock
 from diffuscope.plugin.forms.run import unused
@@ -40,7 +39,7 @@ class TranslationDock(RunDock):
 
     def _show_translation(self, result: Result | None) -> None:
         # another dock's results are selected in the same viewer
-        if result is None or not is_volume(result):
+        if result is None or result.place.what != "volume":
             self.translation.show_result(None)
             return
         first, model = layers_of(result, self.inputs.layers, self.inputs.choices)[0], self.form.model

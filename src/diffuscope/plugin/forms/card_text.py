@@ -12,10 +12,9 @@ _NOT = "Not for diagnosis."
 def card_text(model: ModelFacts) -> str:
     """Return what a user must know of a model before a run, as rich text.
 
-    Of a model for volumes also what it was trained on: another scanner, sequence or part of the body is where it fails
-    first.
+    What it was trained on is part of that: on another stain, scanner, sequence or part of the body it fails first.
     """
-    trained = f" <b>Trained on:</b> {_sentence(model.trained_on)}" if model.trained_on and model.takes_volumes else ""
+    trained = f" <b>Trained on:</b> {_sentence(model.trained_on)}" if model.trained_on else ""
     return (
         f"{escape(model.what_it_is)}{trained} <b>What it is not:</b> "
         f"{escape(model.what_it_is_not.removesuffix(_NOT).rstrip())} <b>{_NOT}</b>"

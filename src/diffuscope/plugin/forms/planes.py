@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 
 from diffuscope.plugin.forms.regions import current_slice
+from diffuscope.plugin.layers.facts import finest, volume_lies
+from diffuscope.plugin.layers.inputs.orientation import UPRIGHT
+from diffuscope.scans.lattice import Storage
 
 #: Cuts across the axes (z, y, x) of a volume as it is shown, whatever its file keeps.
 PLANES = ("axial", "coronal", "sagittal")
@@ -15,19 +18,24 @@ PLANES = ("axial", "coronal", "sagittal")
 _THICK = 1.5
 
 
-def seen_plane(viewer: Any) -> int | None:
-    """Return the axis (0 to 2 of a volume) across which the viewer cuts; None in the 3D view."""
+def seen_plane(viewer: Any, storage: Storage = UPRIGHT) -> int | None:
+    """Return the axis (0 to 2 of an upright volume) across which the viewer cuts; None in the 3D view.
+
+    `storage` says how the volume's layer keeps it.
+    """
     dims = viewer.dims
     if dims.ndisplay != 2:
         return None
     first = dims.ndim - 3
-    return next((axis - first for axis in range(first, dims.ndim) if axis not in dims.displayed), None)
+    cut = next((axis - first for axis in range(first, dims.ndim) if axis not in dims.displayed), None)
+    return None if cut is None else storage.order.index(cut)
 
 
 def slice_text(viewer: Any, layer: Any) -> str:
     """Say which slice is computed, and what to do where the user cannot see it as one."""
-    at, last = current_slice(viewer, layer), layer.data.shape[-3] - 1
-    plane = seen_plane(viewer)
+    lies = volume_lies(layer)
+    at, last = current_slice(viewer, layer), finest(layer).shape[lies.storage.order[0]] - 1
+    plane = seen_plane(viewer, lies.storage)
     if plane == 0:
         return f"Slice {at} of 0 to {last}"
     if plane is None:

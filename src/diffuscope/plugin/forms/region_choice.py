@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from diffuscope.errors import InputError
-from diffuscope.plugin.forms.planes import PLANES, seen_plane, slice_text
+from diffuscope.plugin.forms.planes import slice_text
 from diffuscope.plugin.forms.regions import current_slice, layer_region, view_region
 from diffuscope.plugin.forms.run import RunForm
+from diffuscope.plugin.layers.placement import in_units, world_units
 from diffuscope.plugin.layers.slides import region_layer
 from diffuscope.tiling.region import Region
 
@@ -26,13 +27,11 @@ def chosen_region(viewer: Any, form: RunForm, layer: Any) -> Region | None:
         return view_region(viewer, layer)
     if form.region != "shape" and not form.within:
         return None
-    what = "a rectangle" if form.kind.takes_volumes else "a rectangle, an ellipse or a polygon"
     shapes = region_layer(viewer)
     if shapes is None:
-        raise InputError(f"Nothing is drawn yet: press Draw… and draw {what}.")
-    region = layer_region(shapes, layer)
-    if form.kind.takes_volumes and region.polygon is not None:
-        raise InputError(f"Of a volume only an upright rectangle is computed: draw one in “{shapes.name}”.")
+        raise InputError(f"Nothing is drawn yet: press Draw… and draw {form.kind.scope.drawn}.")
+    region = layer_region(shapes, layer, in_units(viewer.dims.point, world_units(viewer), layer.units).tolist())
+    form.kind.scope.check_drawn(region, shapes.name)
     return region
 
 
@@ -56,13 +55,3 @@ def region_text(viewer: Any, form: RunForm, layer: Any) -> str:
         except InputError as error:
             texts.append(str(error))
     return "<br>".join(texts)
-
-
-def check_drawable(viewer: Any, form: RunForm) -> None:
-    """Refuse to draw on a volume across another axis than that of its slices."""
-    if not form.kind.takes_volumes:
-        return
-    plane = seen_plane(viewer)
-    if plane != 0:
-        seen = "the 3D view" if plane is None else f"{PLANES[plane]} cuts"
-        raise InputError(f"You look at {seen}: go back to axial slices in 2D to draw within them.")

@@ -5,12 +5,15 @@ napari puts the centre of pixel (0, 0) at (0, 0); a `Region` counts from the pix
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffuscope.errors import InputError
+from diffuscope.plugin.layers.facts import finest, input_placement, volume_lies
+from diffuscope.plugin.layers.placement import in_data, in_units, layer_placement, world_units
 from diffuscope.tiling.region import Region
 
 #: Corners of the polygon that stands for an ellipse.
@@ -42,35 +45,60 @@ def shape_region(vertices: ArrayLike, shape_type: str) -> Region:
     return Region.from_polygon(corners[:, ::-1])
 
 
-def layer_region(shapes: Any, image: Any) -> Region:
-    """Return the region that a Shapes layer marks on an image layer: the selected shape, else the last drawn."""
+def layer_region(shapes: Any, image: Any, at: Sequence[float] = ()) -> Region:
+    """Return the region that a Shapes layer marks on an image layer: the selected shape, else the last drawn.
+
+    Parameters
+    ----------
+    shapes : Shapes
+        What is drawn.
+    image : Image
+        A slide, or a volume.
+    at : sequence of float
+        Where in the world the volume was looked at, in its units.
+
+    Raises
+    ------
+    InputError
+        Nothing is drawn, or nothing that can be computed.
+    """
     if not len(shapes.data):
         raise InputError(f"Nothing is drawn in “{shapes.name}” yet: draw a rectangle, an ellipse or a polygon.")
     chosen = sorted(shapes.selected_data) or [len(shapes.data) - 1]
     if len(chosen) > 1:
         raise InputError(f"{len(chosen)} shapes are selected in “{shapes.name}”: select one of them.")
-    return _region(shapes, image, chosen[0])
+    return _region(shapes, image, chosen[0], at)
 
 
 def layer_regions(shapes: Any, image: Any) -> dict[str, Region]:
-    """Return every region that a Shapes layer marks on an image layer, by names as they are listed."""
+    """Return every region that a Shapes layer marks on a slide's layer, by names as they are listed."""
     return {f"region {number + 1}": _region(shapes, image, number) for number in range(len(shapes.data))}
 
 
 def view_region(viewer: Any, image: Any) -> Region:
-    """Return the part of an image layer that the canvas shows now.
+    """Return the part of a slide's layer that the canvas shows now.
 
     Raises
     ------
     InputError
-        In the 3D view, and where the slide is out of sight.
+        In the 3D view, where the slide is cut across, and where it is out of sight.
     """
-    if viewer.dims.ndisplay != 2:
+    dims = viewer.dims
+    if dims.ndisplay != 2:
         raise InputError("The current view is 3D: switch to 2D to use it as a region.")
+    axes = [axis - (dims.ndim - 2) for axis in dims.displayed]
+    if min(axes) < 0:
+        raise InputError(
+            f"The view cuts across “{image.name}”: roll the axes (below the layer list) until it is seen whole."
+        )
     half = np.asarray(viewer.canvas.size, dtype=float) / viewer.camera.zoom / 2
     centre = np.asarray(viewer.camera.center[-2:], dtype=float)
-    seen = [image.world_to_data(centre + half * sign)[-2:] + 0.5 for sign in ((-1, -1), (-1, 1), (1, -1), (1, 1))]
-    size = np.asarray(image.data[0].shape[:2] if image.multiscale else image.data.shape[:2])
+    seen = []
+    for sign in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
+        world = np.empty(2)
+        world[axes] = centre + half * sign  # the canvas may show the axes in another order
+        seen.append(image.world_to_data(in_units(world.tolist(), world_units(viewer), image.units))[-2:] + 0.5)
+    size = np.asarray(finest(image).shape[:2])
     low, high = np.clip(np.min(seen, axis=0), 0, size), np.clip(np.max(seen, axis=0), 0, size)
     if (high - low < 1).any():
         raise InputError(f"“{image.name}” is out of sight: bring it into view, or choose another region.")
@@ -78,14 +106,43 @@ def view_region(viewer: Any, image: Any) -> Region:
 
 
 def current_slice(viewer: Any, layer: Any) -> int:
-    """Return the slice of a volume's layer that the slider stands at, or the nearest that it has."""
-    at = layer.world_to_data(viewer.dims.point)[-3]
-    return int(np.clip(round(float(at)), 0, layer.data.shape[-3] - 1))
+    """Return the slice of an upright volume that the slider stands at, or the nearest that it has."""
+    lies = volume_lies(layer)
+    axis, turned = lies.storage.order[0], lies.storage.flipped[0]
+    at = in_units(viewer.dims.point, world_units(viewer), layer.units)
+    # as napari cuts: along the axis of the slider, whatever the layer is turned by beside it
+    world_to_data = np.linalg.inv(layer_placement(layer).matrix)
+    number = float(world_to_data[axis, axis] * at[axis] + world_to_data[axis, 3])
+    last = finest(layer).shape[axis] - 1
+    return int(np.clip(round(last - number if turned else number), 0, last))
 
 
-def _region(shapes: Any, image: Any, number: int) -> Region:
-    vertices = [image.world_to_data(shapes.data_to_world(vertex))[-2:] for vertex in shapes.data[number]]
+def _region(shapes: Any, image: Any, number: int, at: Sequence[float] = ()) -> Region:
+    if image.ndim == 2:
+        vertices = [in_data(image, shapes, vertex) for vertex in shapes.data[number]]
+    else:
+        vertices = _on_slices(shapes, image, shapes.data[number], at)
     return shape_region(vertices, str(shapes.shape_type[number]))
+
+
+def _on_slices(shapes: Any, volume: Any, drawn: Any, at: Sequence[float]) -> list[NDArray[np.float64]]:
+    """Return where vertices lie on the slices of an upright volume, (y, x) from the centre of the first voxel."""
+    place = input_placement(volume)
+    here = np.asarray(at, float) if len(at) else np.zeros(3)
+    found = []
+    for vertex in drawn:
+        world = in_units(shapes.data_to_world(vertex)[-2:], shapes.units, volume.units[-2:])
+        # one step of the slider further, the same rectangle must be the same voxels
+        one, other = (
+            np.array(place.to_input([first, *world]))[1:] - 0.5 for first in (here[0], here[0] + volume.extent.step[0])
+        )
+        if not np.allclose(one, other, atol=0.01):
+            raise InputError(
+                f"“{volume.name}” is turned, so that a rectangle is another one on each of its slices: turn the layer "
+                "back, or compute whole slices."
+            )
+        found.append(one)
+    return found
 
 
 def _box(corners: NDArray[np.float64]) -> Region:

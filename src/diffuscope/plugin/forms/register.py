@@ -9,7 +9,7 @@ from typing import Any
 from diffuscope.errors import InputError
 from diffuscope.files.place import FILE, check_place
 from diffuscope.plugin.jobs.register import Request, Side
-from diffuscope.plugin.layers.facts import slide_facts
+from diffuscope.plugin.layers.facts import finest, slide_facts
 from diffuscope.plugin.layers.marks import clicked_pairs
 from diffuscope.plugin.layers.placement import layer_placement
 
@@ -48,10 +48,12 @@ class SlideChoice:
         if self.layer is None:
             raise InputError(f"Choose the {self.name} slide: open it in the viewer, or press … to choose a file.")
         facts = slide_facts(self.layer)
+        if facts.problem:
+            raise InputError(facts.problem)
         if facts.mpp is None and not self.mpp:
             raise InputError(f"“{facts.name}” does not state its µm/px: give it below that slide (40x is about 0.25).")
-        finest = self.layer.data[0] if self.layer.multiscale else self.layer.data
-        return Side(facts=facts, pixels=finest if facts.path is None else None, mpp=self.mpp or None)
+        pixels = finest(self.layer) if facts.path is None else None
+        return Side(facts=facts, pixels=pixels, mpp=self.mpp or facts.changed_mpp)
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,12 +14,9 @@ from psygnal import SignalGroupDescriptor
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.docks.kinds import STAINING, Kind
-from diffuscope.plugin.forms.planes import acquired_text
 from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts
 from diffuscope.ports.table import Table
 from diffuscope.sample_data import sample_path
-from diffuscope.scans import resampling_factor
-from diffuscope.scans.box import volume_factors
 from diffuscope.scans.formats.table import stem as without_ending
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -42,7 +39,7 @@ class RunForm:
     model : ModelFacts or None
         The chosen model.
     region : str
-        What to compute, a key of the kind's regions.
+        What to compute, a key of the scope's regions.
     first, last : int
         First and last slice of a volume where the region is "slices", from 0.
     within : bool
@@ -94,36 +91,18 @@ class RunForm:
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
     def __post_init__(self) -> None:
-        self.region = self.region or next(iter(self.kind.regions))
+        self.region = self.region or next(iter(self.kind.scope.regions))
 
     @property
     def inputs(self) -> tuple[SlideFacts | None, ...]:
         """Chosen layers, one an input of the model."""
         return (self.slide, *self.others)
 
-    @property
-    def used_mpp(self) -> float | None:
-        """µm per pixel that the run will take the slide to have."""
-        return self.mpp or (self.slide.mpp if self.slide else None)
-
     def resolution_text(self) -> str:
         """Say which µm/px or mm were found and are needed, and what follows from that."""
         if self.slide is None or self.model is None or not self.model.inputs:
             return ""
-        if self.kind.takes_volumes:
-            return _spacing_text(self.slide, self.model)
-        needed = f"the model needs {self.model.mpp:.3g}"
-        if self.used_mpp is None:
-            return f"The slide does not state its µm/px; {needed}. Give it below (40x is about 0.25, 20x about 0.5)."
-        found = f"Given: {self.mpp:.3g} µm/px" if self.mpp else f"Found: {self.used_mpp:.3g} µm/px"
-        if self.mpp and self.slide.mpp is not None:
-            found += f" (the file says {self.slide.mpp:.3g})"
-        factor = resampling_factor(replace(self.slide, mpp=self.used_mpp), self.model.mpp)
-        if factor == 1.0:
-            return f"{found}; {needed}: used as it is."
-        if factor > 1.0:
-            return f"{found}; {needed}: reduced {factor:.2f}×."
-        return f"{found}; {needed}: enlarged {1 / factor:.2f}×, which adds no detail."
+        return self.kind.scope.resolution(self.slide, self.model, self.mpp)
 
     def problem(self) -> str:
         """Return the first thing that stands in the way of Run as one sentence; empty when nothing does."""
@@ -139,10 +118,10 @@ class RunForm:
                 return f"Choose a layer for {port.name}."
             if twin := next((other.name for other, same in named[:number] if same == layer), ""):
                 return f"“{layer.name}” is chosen for {twin} and for {port.name}: choose another layer for one of them."
-            if self.kind.takes_volumes and layer.spacing is None:
-                return f"“{layer.name}” does not state its mm: open its file, or give the layer a scale and units."
-        if self.model.inputs and not self.kind.takes_volumes and self.used_mpp is None:
-            return "Give the slide's µm/px: the file does not state it."
+            if layer.problem:
+                return layer.problem
+        if self.model.inputs and self.slide and (unknown := self.kind.scope.unknown(self.slide, self.mpp)):
+            return unknown
         if self.region == "slices" and self.first > self.last:
             return f"Slices from {self.first} to {self.last} are none: let the first come first."
         if not self.out.strip():
@@ -180,7 +159,7 @@ class RunForm:
         return {
             "model": self.model.name,
             "out": Path(self.out.strip()).expanduser(),
-            "mpp": self.mpp or None,
+            "mpp": self.mpp or (self.slide.changed_mpp if self.slide else None),
             "quality": self.quality or None,
             "sampler": self.sampler or None,
             "steps": self.steps or None,
@@ -192,22 +171,6 @@ class RunForm:
             **({"options": dict(self.options)} if self.options else {}),
             **({"normalise": False} if self.model.normalises and not self.normalise else {}),
         }
-
-
-def _spacing_text(volume: SlideFacts, model: ModelFacts) -> str:
-    """Say which mm were found and are needed."""
-    spacing = model.inputs[0].spacing
-    assert spacing is not None
-    plane = " × ".join(f"{step:.3g}" for step in reversed(spacing[1:]))
-    needed = f"the model needs {plane} mm in the plane of a slice"
-    if spacing[0] is not None:
-        needed = f"the model needs {plane} × {spacing[0]:.3g} mm"
-    if volume.spacing is None:
-        return f"The volume does not state its mm; {needed}."
-    found = " × ".join(f"{step:.3g}" for step in reversed(volume.spacing))
-    fits = volume_factors(volume.spacing, spacing) == (1.0, 1.0, 1.0)
-    text = f"Found: {found} mm (x, y, z), {volume.slices} slices; {needed}: {'used as it is' if fits else 'resampled'}."
-    return " ".join(filter(None, (text, acquired_text(volume.spacing))))
 
 
 def suggest_out(slide: SlideFacts | None, model_name: str) -> Path:

@@ -70,13 +70,13 @@ class FormWidget(QWidget):
         self.model.setPlaceholderText("choose a model")
         self.about = small_text()
         self.region = combo()
-        for key, name in self.form.kind.regions.items():
+        for key, name in self.form.kind.scope.regions.items():
             self.region.addItem(name, key)
         self.draw = QPushButton("Draw…")
         self.draw.setToolTip("Add a shapes layer to draw a region in")
         self.within = QCheckBox("Only within a drawn rectangle", self)
         self.within.setToolTip("Compute that rectangle of every slice; in a fraction of the time")
-        self.within.setVisible(self.form.kind.takes_volumes)
+        self.within.setVisible("within" in self.form.kind.scope.fields)
         self.region_text = small_text()
         self.normalise = QCheckBox("Normalise the H&&E", self)
         self.normalise.setToolTip(
@@ -102,26 +102,20 @@ class FormWidget(QWidget):
         self.scheduler.setPlaceholderText("this machine")
         self.scheduler.setToolTip("Address of a dask scheduler whose workers compute, e.g. tcp://10.0.0.1:8786")
 
-        is_volume = self.form.kind.takes_volumes
         rows = form_layout(self)
         self.noun, self.mpp_label, self.region_label = QLabel(), QLabel("µm/px", self), QLabel("Region")
         rows.addRow(self.noun, self.slide)
         self.inputs = [self.slide]
         self._more_inputs = RowBlock(rows, self.slide)
         rows.addRow(self.resolution)
-        self.mpp.setVisible(not is_volume)
-        if not is_volume:
-            rows.addRow(self.mpp_label, self.mpp)
+        rows.addRow(self.mpp_label, self.mpp)
         rows.addRow("Model", self.model)
         rows.addRow(self.about)
         self.given = GivenRows(self.form, rows, self.about)
-        if is_volume:
-            self.slices = SliceRow(self.form)
-            rows.addRow(self.region_label, self.region)
-            rows.addRow(self.slices)
-            rows.addRow(side_by_side(self.within, self.draw))
-        else:
-            rows.addRow(self.region_label, side_by_side(self.region, self.draw))
+        self.slices = SliceRow(self.form)
+        rows.addRow(self.region_label, side_by_side(self.region, self.draw))
+        rows.addRow(self.slices)
+        rows.addRow(self.within)
         rows.addRow(self.region_text)
         rows.addRow(self.normalise)
         rows.addRow("Quality", self.quality)
@@ -176,10 +170,12 @@ class FormWidget(QWidget):
 
     def set_inputs(self, inputs: list[SlideFacts | None]) -> None:
         """Take over the chosen layers."""
-        if inputs[0] != self.form.slide:
-            self.form.slide = inputs[0]
-            self.form.mpp = 0.0
-            self.form.first, self.form.last = 0, (inputs[0].slices or 1) - 1 if inputs[0] else 0
+        before, slide = self.form.slide, inputs[0]
+        if slide != before:
+            self.form.slide = slide
+            if before is None or slide is None or not slide.is_sized_as(before):
+                self.form.mpp = 0.0
+                self.form.first, self.form.last = 0, (slide.slices or 1) - 1 if slide else 0
             self.suggest()
             self._go_by_name()
         self.form.others = tuple(inputs[1:])
@@ -263,10 +259,15 @@ class FormWidget(QWidget):
     def _show_needed(self, model: ModelFacts | None) -> None:
         """Hide what a model has no use for: the layer of one that takes no image, the region of one of whole cases."""
         takes_image = model is None or bool(model.inputs)
-        for widget in (self.noun, self.slide, self.mpp_label, self.mpp):
-            widget.setVisible(takes_image and (widget in (self.noun, self.slide) or not self.form.kind.takes_volumes))
-        for part in (self.region_label, self.region, self.draw):
-            part.setVisible(model is None or not model.whole)
+        takes_mpp = takes_image and "mpp" in self.form.kind.scope.fields
+        takes_region = model is None or not model.whole
+        shown: tuple[tuple[QWidget, bool], ...] = (
+            *((part, takes_image) for part in (self.noun, self.slide)),
+            *((part, takes_mpp) for part in (self.mpp_label, self.mpp)),
+            *((part, takes_region) for part in (self.region_label, self.region, self.draw)),
+        )
+        for part, is_shown in shown:
+            part.setVisible(is_shown)
 
     def _refresh(self, _: Any = None) -> None:
         form, model = self.form, self.form.model

@@ -35,7 +35,7 @@ def whose(result: Result, source: Path | None) -> str:
     """Say whose the written series is."""
     if source is not None:
         return f"patient and study are those of {source.name}"
-    stated = [one for one in result.record["inputs"].values() if str(one["format"]).startswith("DICOM")]
+    stated = [one for one in result.record["inputs"].values() if str(one.get("format", "")).startswith("DICOM")]
     if stated:
         return f"without a patient, since {stated[0]['name']} is not open"
     return "without a patient, since the input has none"

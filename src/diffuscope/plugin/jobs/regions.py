@@ -14,8 +14,8 @@ from diffuscope.plugin.forms.regions import layer_regions
 from diffuscope.plugin.jobs.child import Child, drive
 from diffuscope.plugin.jobs.process import Failed
 from diffuscope.plugin.jobs.resume import find_layer
-from diffuscope.plugin.jobs.scratch import scratch_name, write_scratch
-from diffuscope.plugin.layers.facts import SlideFacts, slide_facts
+from diffuscope.plugin.jobs.scratch import write_scratch
+from diffuscope.plugin.layers.facts import SlideFacts, finest
 from diffuscope.plugin.layers.slides import region_layer
 from diffuscope.results.result import Result
 from diffuscope.tiling.region import Region
@@ -68,12 +68,12 @@ def measurement_of(result: Result, viewer: Any, layers: list[Any], *, threshold:
     if not result.complete:
         raise InputError(f"{result.path.name} is incomplete: continue its run first.")
     stated = next(iter(result.record["inputs"].values()))
-    layer, facts = _vessels(stated, layers, f"to measure {result.path.name}: its vessels are found there")
+    layer, facts = find_layer(stated, layers, f"to measure {result.path.name}: its vessels are found there")
     shapes = region_layer(viewer)
     return RegionRequest(
         result=result.path,
         facts=facts,
-        pixels=None if facts.path else layer.data[0] if layer.multiscale else layer.data,
+        pixels=None if facts.path else finest(layer),
         regions=layer_regions(shapes, layer) if shapes is not None and len(shapes.data) else {},
         threshold=threshold,
     )
@@ -102,12 +102,3 @@ def measure_in(child: Child, stop: threading.Event, *, request: RegionRequest) -
     finally:
         if copy is not None:
             shutil.rmtree(copy.parent, ignore_errors=True)
-
-
-def _vessels(stated: dict[str, Any], layers: list[Any], why: str) -> tuple[Any, SlideFacts]:
-    """Return the layer of an input by its file, or that of the name which its copy had."""
-    for layer in layers:
-        facts = slide_facts(layer)
-        if facts.path is None and scratch_name(facts.name) == stated["name"]:
-            return layer, facts
-    return find_layer(stated, layers, why)

@@ -7,8 +7,8 @@ from typing import Any
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.jobs.run import Given, Request
-from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts, slide_facts
-from diffuscope.plugin.layers.placement import layer_placement
+from diffuscope.plugin.jobs.scratch import scratch_name
+from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts, finest, input_placement, slide_facts
 from diffuscope.results.result import Result
 from diffuscope.tiling.region import parse_region
 
@@ -35,13 +35,14 @@ def request_to_resume(result: Result, layers: list[Any], model: ModelFacts | Non
     for key, stated in result.record["inputs"].items():
         found, facts = find_layer(stated, layers, f"to go on with {result.path.name}")
         layer = layer or found
-        inputs.append(Given(key=key, facts=facts, channel=stated.get("channel_number")))
+        pixels = None if facts.path else finest(found)
+        inputs.append(Given(key=key, facts=facts, pixels=pixels, channel=stated.get("channel_number")))
     first = next(iter(result.record["inputs"].values()))
     name = result.record["model"]["name"]
     chosen = result.record["parameters"]
     return Request(
         inputs=tuple(inputs),
-        placement=layer_placement(layer, len(result.place.factors)),
+        placement=input_placement(layer),
         region=parse_region(chosen["region"]) if chosen["region"] else None,
         settings={
             "model": model.name if model is not None and Path(model.name).name == name else name,
@@ -57,7 +58,7 @@ def request_to_resume(result: Result, layers: list[Any], model: ModelFacts | Non
 
 
 def find_layer(stated: dict[str, Any], layers: list[Any], why: str) -> tuple[Any, SlideFacts]:
-    """Return the layer of the file of an input, of its channel where one was taken.
+    """Return the layer of the file of an input, of its channel where one was taken; or that whose pixels it had.
 
     Parameters
     ----------
@@ -75,7 +76,14 @@ def find_layer(stated: dict[str, Any], layers: list[Any], why: str) -> tuple[Any
     """
     for layer in layers:
         facts = slide_facts(layer)
-        is_file = facts.path is not None and facts.path.name == stated["name"]
-        if is_file and facts.channel in (None, stated.get("channel_number", facts.channel)):
+        if facts.path is None:
+            is_it = scratch_name(facts.name, ".nii" if facts.lies else ".ome.tif") == stated["name"]
+        else:
+            is_it = facts.path.name == stated["name"] and _is_channel(facts.channel, stated)
+        if is_it:
             return layer, facts
     raise InputError(f"Open {stated['name']} {why}.")
+
+
+def _is_channel(channel: int | None, stated: dict[str, Any]) -> bool:
+    return channel in (None, stated.get("channel_number", channel))

@@ -163,8 +163,8 @@ def _source(request: Request, scratch: list[Path]) -> Source:
     for given in request.inputs:
         facts, path = given.facts, given.facts.path
         if path is None:
-            if facts.spacing is not None:
-                path = write_scratch_volume(given.pixels, name=facts.name, spacing=facts.spacing)
+            if facts.lies is not None:
+                path = write_scratch_volume(given.pixels, name=facts.name, lies=facts.lies)
             else:
                 path = write_scratch(given.pixels, name=facts.name, mpp=facts.mpp)
             scratch.append(path)

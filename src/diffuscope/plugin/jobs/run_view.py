@@ -12,7 +12,7 @@ from qtpy.QtCore import QTimer
 from diffuscope.engine.events import Preview
 from diffuscope.plugin.layers.facts import own_metadata
 from diffuscope.plugin.layers.live import LiveLayers
-from diffuscope.plugin.layers.placement import Placement
+from diffuscope.plugin.layers.placement import Placement, in_units, world_units
 from diffuscope.plugin.layers.results import LayerTuple
 from diffuscope.results.result import Result
 
@@ -94,4 +94,5 @@ class RunView:
             dims = self._viewer.dims
             place = np.array(dims.point, float)
             place[list(dims.displayed)] = self._viewer.camera.center[-2:]
-            self._look_at(*self._placement.to_input(place[-len(self._placement.scale) :].tolist()))
+            seen = in_units(place.tolist(), world_units(self._viewer), self._placement.units)
+            self._look_at(*self._placement.to_input(seen.tolist()))

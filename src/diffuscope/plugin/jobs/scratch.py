@@ -6,13 +6,23 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
+from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
+from diffuscope.files.room import check_room
+from diffuscope.plugin.layers.inputs.lies import Lies
+
+_TILE = 256
+#: Bytes of an image that is read at once, and rows that are read at a time of a larger one.
+_AT_ONCE, _BAND = 2**30, 4 * _TILE
+#: Where the codes of qform and sform lie in the header of a NIfTI file, two bytes each.
+_CODES = 252
 
 
 def write_scratch(data: Any, *, name: str, mpp: float | None) -> Path:
@@ -21,7 +31,8 @@ def write_scratch(data: Any, *, name: str, mpp: float | None) -> Path:
     Parameters
     ----------
     data : array-like (y, x) or (y, x, 3 or 4)
-        Finest level; a lazy array is computed here, so call this off the main thread.
+        Finest level; a lazy array is computed here, in bands, so call this off the main thread. Colour is of 8 or 16
+        bits, or a fraction from 0 to 1 as napari shows it, which is written in 8 bits.
     name : str
         Becomes the file's name, and so what messages and the run record call the input.
     mpp : float or None
@@ -35,35 +46,40 @@ def write_scratch(data: Any, *, name: str, mpp: float | None) -> Path:
     Raises
     ------
     InputError
-        It could not be written; nothing is left behind.
+        It could not be written, or holds what no image file does; nothing is left behind.
     """
-    pixels = np.asarray(data)
-    about: dict[str, Any] = {"axes": "YXS" if pixels.ndim == 3 else "YX"}
+    rgb, shape = len(data.shape) == 3, tuple(int(side) for side in data.shape)
+    first = _writable(np.asarray(data[:1, :1]), name, rgb=rgb)
+    about: dict[str, Any] = {"axes": "YXS" if rgb else "YX", "Channel": {"Name": name}}
     if mpp is not None:
         about |= {"PhysicalSizeX": mpp, "PhysicalSizeXUnit": "µm", "PhysicalSizeY": mpp, "PhysicalSizeYUnit": "µm"}
+    size = prod(shape) * first.itemsize
     with _new_file(name, ".ome.tif") as path:
+        check_room(path, size)
         tifffile.imwrite(
             path,
-            pixels,
-            tile=(256, 256),
-            photometric="rgb" if pixels.ndim == 3 else "minisblack",
-            bigtiff=pixels.nbytes > 2**31,
+            _tiles(data, name, rgb=rgb, size=size),
+            shape=shape,
+            dtype=first.dtype,
+            tile=(_TILE, _TILE),
+            photometric="rgb" if rgb else "minisblack",
+            bigtiff=size > 2**31,
             metadata=about,
         )
     return path
 
 
-def write_scratch_volume(data: Any, *, name: str, spacing: tuple[float, float, float]) -> Path:
-    """Write a volume as NIfTI into a new temporary folder, its axes taken as those of a patient lying straight.
+def write_scratch_volume(data: Any, *, name: str, lies: Lies) -> Path:
+    """Write a volume as NIfTI into a new temporary folder, upright.
 
     Parameters
     ----------
-    data : array-like (z, y, x)
-        Voxels, slices from the feet up, rows from the front, columns from the right, as a volume's layer shows them.
+    data : array-like
+        Voxels as the layer keeps them.
     name : str
         As of `write_scratch`.
-    spacing : tuple of float
-        (z, y, x) mm.
+    lies : Lies
+        How the layer lies in the patient; where nobody says at which place, neither does the file.
 
     Returns
     -------
@@ -77,14 +93,18 @@ def write_scratch_volume(data: Any, *, name: str, spacing: tuple[float, float, f
     """
     import SimpleITK as sitk
 
-    voxels = np.asarray(data)
-    # NIfTI has neither
-    if voxels.dtype in (np.dtype(bool), np.dtype(np.float16)):
-        voxels = voxels.astype(np.float32)
+    assert lies.lattice is not None  # the form refuses to run without
+    lattice = lies.lattice
+    voxels = lies.storage.show(_writable(np.asarray(data), name, rgb=False))
     image = sitk.GetImageFromArray(np.ascontiguousarray(voxels))
-    image.SetSpacing(spacing[::-1])
-    with _new_file(name, ".nii.gz") as path:
+    image.SetSpacing(lattice.spacing[::-1])
+    image.SetOrigin(lattice.origin)
+    image.SetDirection(np.array(lattice.directions[::-1]).T.ravel().tolist())
+    with _new_file(name, ".nii") as path:
+        check_room(path, voxels.nbytes)
         sitk.WriteImage(image, str(path))
+        if not lies.placed:
+            _unplace(path)
     return path
 
 
@@ -94,6 +114,45 @@ def scratch_name(name: str, ending: str = ".ome.tif") -> str:
     return f"{stem}{ending}"
 
 
+def _tiles(data: Any, name: str, *, rgb: bool, size: int) -> Iterator[NDArray[np.generic]]:
+    """Yield the tiles of an image, row by row; what is small is read at once, whatever its chunks are."""
+    height, width = data.shape[:2]
+    band = height if size <= _AT_ONCE else _BAND
+    for top in range(0, height, band):
+        rows = _writable(np.asarray(data[top : top + band]), name, rgb=rgb)
+        for y in range(0, len(rows), _TILE):
+            for x in range(0, width, _TILE):
+                yield rows[y : y + _TILE, x : x + _TILE]
+
+
+def _writable(pixels: NDArray[np.generic], name: str, *, rgb: bool) -> NDArray[np.generic]:
+    """Return pixels in a type that image files have, with the same meaning.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    kind = pixels.dtype.kind
+    if rgb and kind == "f":
+        if not (np.isfinite(pixels).all() and pixels.min() >= 0 and pixels.max() <= 1):
+            raise InputError(
+                f"“{name}” holds colour beyond 0 to 1, which napari cuts: bring it into 0 to 1, or 8 bits."
+            )
+        return np.rint(pixels * 255).astype(np.uint8)
+    if kind not in "buif" or (rgb and pixels.dtype not in (np.uint8, np.uint16)):
+        raise InputError(f"“{name}” holds values of type {pixels.dtype}, which is no picture: convert it first.")
+    other = {"b1": np.uint8, "f2": np.float32, "f16": np.float64, "i8": np.float64, "u8": np.float64}
+    return pixels.astype(other.get(f"{kind}{pixels.itemsize}", pixels.dtype.newbyteorder("=")), copy=False)
+
+
+def _unplace(path: Path) -> None:
+    """Take out of a NIfTI file that its axes are a scanner's: codes 0 of qform and sform."""
+    with path.open("r+b") as file:
+        file.seek(_CODES)
+        file.write(bytes(4))
+
+
 @contextmanager
 def _new_file(name: str, ending: str) -> Iterator[Path]:
     """Yield a file to write in a new temporary folder, which goes where it cannot be written."""
@@ -101,9 +160,16 @@ def _new_file(name: str, ending: str) -> Iterator[Path]:
     try:
         folder = Path(tempfile.mkdtemp(prefix="diffuscope-"))
         yield folder / scratch_name(name, ending)
+    except InputError:
+        _drop(folder)
+        raise
     # SimpleITK raises RuntimeError for whatever went wrong
     except (OSError, RuntimeError) as error:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+        _drop(folder)
         why = getattr(error, "strerror", None) or "the disk may be full"
         raise InputError(f"“{name}” could not be written to a temporary file: {why}.") from error
+
+
+def _drop(folder: Path | None) -> None:
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -165,7 +165,7 @@ class Session:
 
     def _fault(self, error: BaseException, job: Job) -> None:
         # What went wrong in the thread itself, not in the compute process: napari shows its traceback.
-        self._outcome = Failed(f"Unexpected {type(error).__name__}: {error}.")
+        self._outcome = Failed.by(error)
         self._take(_Over(), job)
 
     def _end(self, job: Job) -> None:
@@ -180,7 +180,7 @@ class Session:
                 self.state.apply(self._outcome)
             case Failed():
                 failure = self._outcome.sentence
-                self.state.fail(failure)
+                self.state.fail(failure, self._outcome.report)
             case None:
                 self.state.end(text if text is not None else job.stopped)
         self.compute.done(failure=failure)

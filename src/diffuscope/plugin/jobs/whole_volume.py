@@ -63,6 +63,7 @@ def open_inputs(result: Result, layers: list[Any], chosen: tuple[Any, ...] = ())
 
 
 def _is(layer: Any, stated: dict[str, Any]) -> bool:
-    path, lattice = slide_facts(layer).path, own_metadata(layer).get("lattice")
-    name = path.name if path else scratch_name(layer.name, ".nii.gz")
-    return bool(name == stated["name"]) and lattice in (None, stated.get("lattice"))
+    facts, lattice = slide_facts(layer), own_metadata(layer).get("lattice")
+    # before, pixels without a file were written with the second ending
+    names = [facts.path.name] if facts.path else [scratch_name(layer.name, ending) for ending in (".nii", ".nii.gz")]
+    return stated["name"] in names and lattice in (None, stated.get("lattice"))

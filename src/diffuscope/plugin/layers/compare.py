@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.layers.facts import KEY, own_metadata
-from diffuscope.plugin.layers.placement import Placement, layer_placement
+from diffuscope.plugin.layers.placement import Placement, canvas_place, layer_placement
 from diffuscope.plugin.layers.results import LayerTuple
 
 MOST = 2**23
@@ -115,7 +115,7 @@ def read_pair(truth: Picture, found: Picture, *, most: int = MOST) -> tuple[Pair
     pair : Pair
         The two levels.
     place : dict
-        Scale, translate and units of the truth's level.
+        What places the truth's level.
 
     Raises
     ------
@@ -131,7 +131,9 @@ def read_pair(truth: Picture, found: Picture, *, most: int = MOST) -> tuple[Pair
         threshold=found.threshold or truth.threshold,
         note=_level_note(truth, number, most),
     )
-    return pair, level_place(truth.placement, truth.levels[0].shape, levels[0].shape)
+    # its px may be larger by another factor along y than along x
+    factors = np.array(truth.levels[0].shape[:2], float) / np.array(levels[0].shape[:2], float)
+    return pair, canvas_place(truth.placement, factors, (0.0, 0.0))
 
 
 def compare(pair: Pair) -> Compared:
@@ -237,16 +239,6 @@ def error_layer(
         **place,
     }
     return error, about, "image"
-
-
-def level_place(placement: Placement, finest: Sequence[int], level: Sequence[int]) -> dict[str, Any]:
-    """Return scale, translate and units of a level, whose px may be larger by another factor along y than along x."""
-    factors = np.array(finest[:2], float) / np.array(level[:2], float)
-    return {
-        "scale": placement.scale * factors,
-        "translate": placement.translate + (factors - 1) / 2 * placement.scale,
-        "units": placement.units,
-    }
 
 
 def _values(level: NDArray[Any], name: str, *, rgb: bool) -> NDArray[Any]:

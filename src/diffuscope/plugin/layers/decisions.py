@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.plugin.layers.facts import KEY
+from diffuscope.plugin.layers.placement import Placement
 from diffuscope.plugin.layers.results import LayerTuple
 from diffuscope.results.result import Result
 
@@ -98,20 +99,19 @@ def what_changes(decisions: Decisions, gamma: float) -> str:
     )
 
 
-def slot_at(place: dict[str, Any], world: Sequence[float], grid: Sequence[int]) -> tuple[int, ...] | None:
+def slot_at(place: Placement, world: Sequence[float], grid: Sequence[int]) -> tuple[int, ...] | None:
     """Return the tile whose px of the heat map lies at a place.
 
     Parameters
     ----------
-    place : dict
-        Scale and translate of the heat map (`tile_place`).
+    place : Placement
+        Of the heat map (`tile_place`).
     world : sequence of float
         (y, x) in napari's world.
     grid : sequence of int
         Rows and columns of tiles.
     """
-    at = (np.asarray(world, float) - np.asarray(place["translate"])) / np.asarray(place["scale"])
-    slot = tuple(int(index) for index in np.floor(at + 0.5))
+    slot = tuple(int(index) for index in np.floor(place.to_input(world)))
     return slot if all(0 <= index < length for index, length in zip(slot, grid, strict=True)) else None
 
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import pint
+import numpy as np
 
 from diffuscope.errors import InputError
 from diffuscope.model.find import ModelInfo
+from diffuscope.plugin.layers.inputs.lies import Lies, lies_of, same_length, scale_in
+from diffuscope.plugin.layers.inputs.origin import origin_of
+from diffuscope.plugin.layers.placement import Placement, layer_placement
 from diffuscope.ports.numbers import Option, Value
 from diffuscope.ports.raster import Raster
 from diffuscope.ports.table import Table
 from diffuscope.ports.text import Text
-from diffuscope.scans import Scan, open_scan
+from diffuscope.scans import open_scan
+from diffuscope.scans.lattice import Lattice
 
 #: Key of `layer.metadata` under which Diffuscope keeps what it knows about a layer.
 KEY = "diffuscope"
@@ -68,9 +72,9 @@ class ModelFacts:
         return self.inputs[0].mpp
 
     @property
-    def takes_volumes(self) -> bool:
-        """Whether its inputs are volumes, not slides."""
-        return bool(self.inputs) and self.inputs[0].axes == "zyx"
+    def axes(self) -> Literal["yx", "zyx"]:
+        """Those of its images; of a slide where it takes none."""
+        return self.inputs[0].axes if self.inputs else "yx"
 
     @property
     def normalises(self) -> bool:
@@ -87,23 +91,46 @@ class SlideFacts:
     name : str
         Name of the layer.
     path : Path or None
-        The file behind it; None for pixels that exist in memory only.
+        The file of what the layer shows; None for pixels that exist in memory only.
     mpp : float or None
-        µm per pixel of a slide's finest level; None where the file does not say, and of a volume.
+        µm per pixel of a slide's finest level, as the layer's scale says it; None where that is no length, and of a
+        volume.
+    is_rescaled : bool
+        Whether `mpp` is the layer's and the file says another, `file_mpp`, which a run must be told.
+    file_mpp : float or None
+        See there.
     channel : int or None
         Number of the channel that the layer shows; None where it shows all of the file.
     spacing : tuple of float or None
-        (z, y, x) mm per voxel; None of a slide, and where nobody says.
+        (z, y, x) mm per voxel of the upright volume; None of a slide, and where nobody says.
     slices : int or None
-        Of a volume.
+        Of the upright volume.
+    lies : Lies or None
+        Of a volume, how it lies in the patient.
+    problem : str
+        Why it cannot be computed as it is, and what to do, in one sentence; empty where it can.
     """
 
     name: str
     path: Path | None
     mpp: float | None
+    is_rescaled: bool = False
+    file_mpp: float | None = None
     channel: int | None = None
     spacing: tuple[float, float, float] | None = None
     slices: int | None = None
+    lies: Lies | None = field(default=None, repr=False)
+    problem: str = ""
+
+    def is_sized_as(self, other: SlideFacts) -> bool:
+        """Whether what was chosen for another input holds for this one: the same, renamed or edited."""
+        is_same = self.name == other.name or (self.path is not None and self.path == other.path)
+        return is_same and (self.mpp, self.spacing, self.slices) == (other.mpp, other.spacing, other.slices)
+
+    @property
+    def changed_mpp(self) -> float | None:
+        """µm per pixel that a run must be told, since the file says another; None where it says that."""
+        return self.mpp if self.is_rescaled else None
 
 
 def model_facts(info: ModelInfo, name: str) -> ModelFacts:
@@ -138,50 +165,82 @@ def is_result(layer: Any) -> bool:
 
 
 def slide_facts(layer: Any) -> SlideFacts:
-    """Find the file, the channel and the µm/px behind an image layer of two axes, or the mm of one of three.
+    """Find what a run takes of an image layer of two axes (a slide) or three (a volume): what the layer shows.
 
-    Layers of Diffuscope's own reader carry all of it. A layer that another reader made from a file that
-    `open_scan` opens to the same size counts as that file; everything else exists in memory only, with
-    the µm/px or mm of its scale where its units are lengths.
+    A layer counts as its file only as long as it shows the very array that Diffuscope's reader made of it; of a volume
+    also its voxel size must be the file's. Everything else is pixels in memory, whose scale says µm/px or mm where its
+    units are lengths. A volume that does not come from our reader does not say how it lies in the patient: the user is
+    asked.
     """
-    own = own_metadata(layer)
-    path = Path(own["source"]) if "source" in own else None
-    if layer.ndim == 3:
-        z, y, x = own["lattice"]["spacing_mm"] if "lattice" in own else _scale(layer, "mm")
-        spacing = None if z is None or y is None or x is None else (z, y, x)
-        return SlideFacts(
-            name=layer.name,
-            path=path,
-            mpp=None,
-            spacing=spacing,
-            slices=int(layer.data.shape[0]),
+    return _volume_facts(layer) if layer.ndim == 3 else _slide_facts(layer)
+
+
+def finest(layer: Any) -> Any:
+    """Return the finest level of what an image layer shows."""
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def _slide_facts(layer: Any) -> SlideFacts:
+    own, origin, problem = own_metadata(layer), origin_of(layer), ""
+    y, x = scale_in(layer, "micrometer")
+    if y is not None and x is not None and not same_length(y, x):
+        problem = (
+            f"The px of “{layer.name}” are {y:.4g} µm high and {x:.4g} µm wide: give the layer one scale for both."
         )
-    if path is not None:
-        return SlideFacts(name=layer.name, path=path, mpp=own.get("mpp"), channel=own.get("channel"))
-    scan = _scan_behind(layer)
-    if scan is not None:
-        return SlideFacts(name=layer.name, path=scan.path, mpp=scan.mpp)
-    return SlideFacts(name=layer.name, path=None, mpp=_scale(layer, "micrometer")[-1])
+    if origin is None:
+        mpp = x if x is not None else _mpp_behind(layer)
+        return SlideFacts(name=layer.name, path=None, mpp=mpp, problem=problem)
+    file_mpp = own.get("mpp")
+    return SlideFacts(
+        name=layer.name,
+        path=origin.path,
+        # what the file says where the layer says the same: the last digits are the file's
+        mpp=file_mpp if same_length(x, file_mpp) else x,
+        is_rescaled=not same_length(x, file_mpp),
+        file_mpp=None if same_length(x, file_mpp) else file_mpp,
+        channel=origin.channel,
+        problem=problem,
+    )
 
 
-def _scan_behind(layer: Any) -> Scan | None:
-    if layer.source.path is None:
+def _volume_facts(layer: Any) -> SlideFacts:
+    lies = volume_lies(layer)
+    if lies.lattice is None:
+        return SlideFacts(
+            name=layer.name, path=None, mpp=None, slices=int(finest(layer).shape[0]), spacing=lies.spacing,
+            problem=lies.problem,
+        )  # fmt: skip
+    origin = origin_of(layer) if lies.placed else None
+    return SlideFacts(
+        name=layer.name,
+        path=origin.path if origin is not None else None,
+        mpp=None,
+        spacing=lies.lattice.spacing,
+        slices=lies.lattice.shape[0],
+        lies=lies,
+    )
+
+
+def volume_lies(layer: Any) -> Lies:
+    """Return how a volume's layer lies in the patient; whether it is still its file's is not looked at."""
+    own = own_metadata(layer)
+    return lies_of(layer, Lattice.from_json(own["lattice"]) if "lattice" in own else None)
+
+
+def input_placement(layer: Any) -> Placement:
+    """Return where the px that a run takes of a layer lie: those of a slide, or of the upright volume."""
+    return layer_placement(layer, volume_lies(layer).storage if layer.ndim == 3 else None)
+
+
+def _mpp_behind(layer: Any) -> float | None:
+    """Return what the file says from which another reader made a layer, if neither size nor scale speak against it.
+
+    The px of a layer that was edited are still as large as they were.
+    """
+    if layer.source.path is None or not np.allclose(layer.scale, 1.0):
         return None
     try:
         scan = open_scan(Path(layer.source.path))
     except (InputError, OSError):
         return None
-    finest = layer.data[0] if layer.multiscale else layer.data
-    return scan if tuple(finest.shape[:2]) == tuple(scan.shape) else None
-
-
-def _scale(layer: Any, unit: str) -> list[float | None]:
-    """Return the layer's scale along its axes in a unit of length; None along those that have no length."""
-    found: list[float | None] = []
-    for step, own in zip(layer.scale, layer.units, strict=True):
-        try:
-            # a pixel has no length: pint refuses the conversion, and nothing is guessed
-            found.append(float((step * own).to(unit).magnitude))
-        except pint.DimensionalityError:
-            found.append(None)
-    return found
+    return scan.mpp if tuple(finest(layer).shape[:2]) == tuple(scan.shape) else None

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 from weakref import WeakSet, ref
 
-import numpy as np
 from napari.experimental import link_layers
 
-from diffuscope.plugin.layers.facts import own_metadata
-from diffuscope.plugin.layers.placement import layer_placement, result_place
+from diffuscope.plugin.layers.facts import input_placement, own_metadata
+from diffuscope.plugin.layers.placement import put, result_place
 from diffuscope.ports.raster import Raster
 from diffuscope.results.result import Result
 
@@ -78,17 +77,12 @@ def _follow(viewer: Any, result: Result, source: Any) -> None:
 
     def move(_: Any = None) -> None:
         source = held()
-        layers = result_layers_of(viewer, result).values()
         if source is None:
             return
-        place = result_place(result, layer_placement(source, source.ndim))
-        for layer in layers:
-            for name in ("scale", "translate"):
-                if not np.array_equal(getattr(layer, name), place[name]):
-                    setattr(layer, name, place[name])
-            layer.affine = np.asarray(source.affine)
+        place = result_place(result, input_placement(source))
+        for layer in result_layers_of(viewer, result).values():
+            put(layer, place)
 
-    for name in ("scale", "translate", "affine"):
+    for name in ("scale", "translate", "rotate", "shear", "affine", "units"):
         getattr(source.events, name).connect(move)
-    if not np.array_equal(np.asarray(source.affine), np.eye(source.ndim + 1)):
-        move()
+    move()

@@ -47,7 +47,7 @@ class LiveLayers:
 
     def show_preview(self, event: Preview) -> None:
         """Show the current clean estimate of a tile at its place."""
-        canvas = Placement(scale=self._about["scale"], translate=self._about["translate"], units=self._about["units"])
+        canvas = Placement.of(self._about)
         axes = len(canvas.scale)
         place = canvas_place(canvas, 1.0, (event.z, event.y, event.x)[-axes:])
         image = event.image if self._about["rgb"] else event.image[..., 0]

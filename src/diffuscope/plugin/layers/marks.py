@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
+from diffuscope.plugin.layers.placement import in_data
 
 # Those of diffuscope.registration.landmarks, which brings scipy in.
 _COLUMNS = ("x_fixed", "y_fixed", "x_moving", "y_moving")
@@ -56,7 +57,7 @@ def write_pairs(path: Path, pairs: NDArray[np.float64]) -> None:
 
 def _on_slide(layer: Any, slide: Any) -> NDArray[np.float64]:
     """Return (x, y) of the points in level-0 px of a slide; napari counts from the centre of its first px."""
-    places = np.array([slide.world_to_data(layer.data_to_world(point))[-2:] for point in layer.data])[:, ::-1] + 0.5
+    places = np.array([in_data(slide, layer, point) for point in layer.data])[:, ::-1] + 0.5
     height, width = (slide.data[0] if slide.multiscale else slide.data).shape[:2]
     outside = ((places < 0) | (places > (width, height))).any(axis=1)
     if outside.any():

@@ -10,13 +10,15 @@ import numpy as np
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.layers.facts import KEY
+from diffuscope.plugin.layers.inputs.origin import Origin, remember
 from diffuscope.plugin.layers.placement import scan_placement
 from diffuscope.plugin.layers.results import LayerTuple, result_layers
 from diffuscope.plugin.layers.values import value_layers
-from diffuscope.plugin.layers.volumes import label_layer, volume_layer
+from diffuscope.plugin.layers.volumes import label_layers, volume_layer
+from diffuscope.plugin.widgets.last_resort import told
 from diffuscope.results.result import is_result, open_result
 from diffuscope.scans import Volume, open_input
-from diffuscope.scans.formats.rtstruct import find_rtstructs, is_rtstruct
+from diffuscope.scans.formats.dicom.rtstruct import is_rtstruct
 from diffuscope.scans.formats.table import SHOWN
 from diffuscope.scans.open_volume import is_volume
 
@@ -33,6 +35,7 @@ def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], lis
     return read_layers if paths and all(_is_ours(str(p)) for p in paths) else None
 
 
+@told
 def read_layers(path: str | Sequence[str]) -> list[LayerTuple]:
     """Open slides, volumes and result folders as napari layers; a DICOM folder with the outlines drawn on its series.
 
@@ -56,9 +59,21 @@ def read_layers(path: str | Sequence[str]) -> list[LayerTuple]:
 
 
 def _volume_layers(volume: Volume) -> list[LayerTuple]:
-    """Describe a volume as a layer, and as layers above it the structure sets that lie in its folder."""
-    drawn = find_rtstructs(volume.path, volume.series.uid) if volume.series and volume.path.is_dir() else []
-    return [volume_layer(volume), *(label_layer(volume, path) for path in drawn)]
+    """Describe a volume as a layer, and as layers above it the structure sets that lie in its folder.
+
+    What of them cannot be drawn is told, and keeps nothing else from being shown.
+    """
+    layers: list[LayerTuple] = [volume_layer(volume)]
+    missing: list[str] = []
+    for path in volume.series.structures if volume.series else ():
+        drawn, notices = label_layers(volume, path)
+        layers += drawn
+        missing += notices
+    if missing:
+        from napari.utils.notifications import show_warning
+
+        show_warning("\n".join(missing))
+    return layers
 
 
 def _is_ours(path: str) -> bool:
@@ -86,12 +101,14 @@ def scan_layers(scan: Scan) -> list[LayerTuple]:
     }
     if scan.rgb:
         data = list(scan.levels) if len(scan.levels) > 1 else scan.levels[0]
+        remember(data, Origin(path=scan.path))
         return [
             (data, {**about, "name": scan.name, "rgb": True, "contrast_limits": _contrast(scan.levels[0])}, "image")
         ]
     layers: list[LayerTuple] = []
     for number, channel in enumerate(scan.channels):
         levels = [level[..., number] for level in scan.levels]
+        remember(levels, Origin(path=scan.path, channel=number if len(scan.channels) > 1 else None))
         own = about["metadata"][KEY] | ({"channel": number, "channel_name": channel} if len(scan.channels) > 1 else {})
         one = {
             **about,

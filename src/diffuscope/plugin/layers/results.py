@@ -58,6 +58,7 @@ def result_layers(result: Result, placement: Placement | None = None) -> list[La
 def _layer(result: Result, port: Raster, levels: list[Any], place: dict[str, Any], *, visible: bool) -> LayerTuple:
     about = {
         **look(port),
+        "name": made_name(result, port),
         "rgb": port.kind == "rgb",
         "contrast_limits": tuple(port.range),
         "visible": visible,
@@ -69,6 +70,14 @@ def _layer(result: Result, port: Raster, levels: list[Any], place: dict[str, Any
     return (levels if len(levels) > 1 else levels[0], about, "image")
 
 
+def made_name(result: Result, port: Raster) -> str:
+    """Return a layer's name, which tells a scan that a model made from one that a scanner made."""
+    name: str = look(port)["name"]
+    is_scan = result.place.unit == "mm" and port.key in (result.ports[0].key, "mean")
+    is_told = name.startswith(("virtual ", "predicted "))  # as results of before did not
+    return f"virtual {name}" if is_scan and not is_told else name
+
+
 def layer_metadata(result: Result, key: str) -> dict[str, Any]:
     """Return what a layer of a result carries in its metadata."""
     return {
@@ -76,4 +85,6 @@ def layer_metadata(result: Result, key: str) -> dict[str, Any]:
         "port": key,
         "complete": result.complete,
         "record": result.record,
+        # by name; of a registration, which makes nothing up, there is none
+        **({"made_by_model": result.record["model"]["name"]} if "model" in result.record else {}),
     }

@@ -9,7 +9,8 @@ from napari.layers import Shapes
 from psygnal import Signal
 
 from diffuscope.plugin.docks.kinds import Kind
-from diffuscope.plugin.layers.facts import own_metadata
+from diffuscope.plugin.layers.facts import finest, own_metadata
+from diffuscope.plugin.layers.placement import layer_placement
 from diffuscope.ports.matching import guess_channels
 from diffuscope.ports.raster import Raster
 
@@ -19,8 +20,9 @@ REGIONS_LAYER = "regions"
 class InputList:
     """Follows the layers of a viewer that can be an input, and which of them is chosen for each input of the model.
 
-    Of a model with one input the newest layer becomes the choice. Of one with several the layers' names tell, those of
-    the newest layer's file before others; what they do not tell is left open.
+    Of a model with one input the newest layer becomes the choice, unless the one before is called as the input is and
+    it is not. Of one with several the layers' names tell, those of the newest layer's file before others; what they do
+    not tell is left open.
 
     Parameters
     ----------
@@ -67,9 +69,22 @@ class InputList:
         return [layers.index(layer) if layer in layers else -1 for layer in self._choices]
 
     def set_ports(self, ports: Sequence[Raster]) -> None:
-        """Choose layers for the inputs of another model."""
-        self._ports = tuple(ports)
-        self._choose_for(self.chosen)
+        """Choose layers for the inputs of another model: those that the last model had for the same, others by name.
+
+        A scan that went into another input is none for this one only because it was there.
+        """
+        before = dict(zip((_sort(port) for port in self._ports), self._choices, strict=False))
+        if ports:
+            self._ports = tuple(ports)
+        if not before:
+            self._choose_for(self.chosen)
+        elif ports:
+            guessed = guess_layers(self.layers, self.chosen, ports)
+            kept = [before.get(_sort(port)) for port in ports]
+            self._choices = [
+                layer if layer is not None else None if guess in kept else guess
+                for layer, guess in zip(kept, guessed, strict=True)
+            ]
         self.changed.emit()
 
     def choose(self, number: int, index: int) -> None:
@@ -77,7 +92,15 @@ class InputList:
         self._choices[number] = self.layers[index] if 0 <= index < len(self.layers) else None
 
     def _choose_for(self, newest: Any) -> None:
-        self._choices = [newest] if len(self._ports) < 2 else guess_layers(self.layers, newest, self._ports)
+        if len(self._ports) > 1:
+            self._choices = guess_layers(self.layers, newest, self._ports)
+        elif not (self._is_named(self.chosen) and not self._is_named(newest)):
+            self._choices = [newest]
+
+    def _is_named(self, layer: Any) -> bool:
+        """Whether a layer that is there is called as the model's only input is."""
+        there = layer is not None and layer in self._viewer.layers
+        return bool(there and self._ports and guess_channels([_channel_name(layer)], self._ports))
 
     def _on_inserted(self, event: Any) -> None:
         if self._take(event.value):
@@ -96,11 +119,12 @@ class InputList:
             layer.events.highlight.connect(self._on_shapes)
         if not self._kind.takes(layer):
             return False
-        layer.events.name.connect(self._on_name)
+        for event in (layer.events.name, layer.events.data, layer.events.scale, layer.events.units):
+            event.connect(self._on_layer)
         self._choose_for(layer)
         return True
 
-    def _on_name(self, _: Any = None) -> None:
+    def _on_layer(self, _: Any = None) -> None:
         self.changed.emit()
 
     def _on_shapes(self, _: Any = None) -> None:
@@ -161,20 +185,26 @@ def add_region_layer(viewer: Any, image: Any) -> Any:
         if isinstance(layer, Shapes) and not len(layer.data):
             break
     else:
-        size = (image.data[0] if image.multiscale else image.data).shape
+        size = finest(image).shape
+        place = {"scale": image.scale[-2:], "translate": image.translate[-2:], "units": image.units[-2:]}
+        if image.ndim == 2:
+            place = layer_placement(image).about  # turned and sheared as the slide is, so that a rectangle is one on it
         layer = viewer.add_shapes(
             name=REGIONS_LAYER,
             ndim=2,
-            scale=image.scale[-2:],
-            translate=image.translate[-2:],
-            units=image.units[-2:],
+            **place,
             edge_color="#ffb000",
             face_color="transparent",
-            edge_width=max(1, max(size[:2]) // 400),
+            edge_width=max(1, max(size[image.ndim - 2 : image.ndim]) // 400),
         )
     viewer.layers.selection.active = layer
     layer.mode = "add_rectangle"
     return layer
+
+
+def _sort(port: Raster) -> tuple[str, str, str]:
+    """Return what two inputs have in common into which the same scan goes."""
+    return port.key, port.axes, port.kind
 
 
 def _channel_name(layer: Any) -> str:

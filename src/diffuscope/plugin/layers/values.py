@@ -58,8 +58,8 @@ def value_layers(result: Result, placement: Placement | None = None) -> list[Lay
 
 
 def tile_place(result: Result, values: TileValues, placement: Placement | None = None) -> dict[str, Any]:
-    """Return scale, translate and units of an image with a px a tile (parameters as of `value_layers`)."""
-    canvas = Placement(**result_place(result, placement))
+    """Return what places an image with a px a tile (parameters as of `value_layers`)."""
+    canvas = Placement.of(result_place(result, placement))
     stride, tile = np.array(values.stride), np.array(values.tile)
     # canvas_place takes the px's first corner
     return canvas_place(canvas, stride, (np.array(values.corner) + (tile - stride) / 2).tolist())

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from diffuscope.errors import InputError
 from diffuscope.plugin.layers.facts import KEY
+from diffuscope.plugin.layers.inputs.origin import Origin, remember
 from diffuscope.plugin.layers.placement import volume_placement
 from diffuscope.scans import Volume
-from diffuscope.scans.formats.rtstruct import read_rtstruct
+from diffuscope.scans.formats.dicom.rtstruct import read_rtstruct
 from diffuscope.scans.intensity import PERCENTILES
 
 LayerTuple = tuple[Any, dict[str, Any], str]
@@ -20,6 +22,7 @@ LayerTuple = tuple[Any, dict[str, Any], str]
 def volume_layer(volume: Volume) -> LayerTuple:
     """Describe a volume as one image layer; its voxels are read now."""
     voxels = volume.voxels[:]
+    remember(voxels, Origin(path=volume.path))
     about = {
         "name": volume.name,
         "contrast_limits": _contrast(voxels),
@@ -37,24 +40,36 @@ def volume_layer(volume: Volume) -> LayerTuple:
     return voxels, about, "image"
 
 
-def label_layer(volume: Volume, path: Path) -> LayerTuple:
-    """Describe the outlines of an RTSTRUCT file as one labels layer; the names are in its features."""
-    labels, names = read_rtstruct(path, volume.lattice)
-    about = {
-        "name": path.stem if len(names) != 1 else next(iter(names.values())),
-        "features": {"index": list(names), "name": list(names.values())},
-        "opacity": 0.4,
-        "metadata": {KEY: {"structures": str(path)}},
-        **volume_placement(volume.lattice).about,
-    }
-    return labels, about, "labels"
+def label_layers(volume: Volume, path: Path) -> tuple[list[LayerTuple], tuple[str, ...]]:
+    """Describe the outlines of an RTSTRUCT file as labels layers, whose features have the names; with what is missing.
+
+    Structures that overlap lie in layers of their own. Of a file that cannot be read there is a sentence only.
+    """
+    assert volume.series is not None  # outlines are drawn on a series
+    try:
+        found = read_rtstruct(path, volume.series)
+    except (InputError, OSError) as error:
+        return [], (str(error),)
+    layers: list[LayerTuple] = []
+    for number, (labels, names) in enumerate(found.layers, start=1):
+        about = {
+            "name": next(iter(names.values())) if len(names) == 1 else f"{path.stem}{f' {number}' * (number > 1)}",
+            "features": {"index": list(names), "name": list(names.values())},
+            "opacity": 0.4,
+            "metadata": {KEY: {"structures": str(path), "notices": list(found.notices)}},
+            **volume_placement(volume.lattice).about,
+        }
+        layers.append((volume.storage.show(labels), about, "labels"))
+    return layers, found.notices
 
 
 def _contrast(voxels: NDArray[np.generic]) -> tuple[float, float]:
     """Return the percentiles of what is above the lowest value, which is air or what was cut away."""
     sample = voxels[::2, ::4, ::4] if voxels.size > 10**6 else voxels
-    shown = sample[sample != np.min(sample)]
+    sample = sample[np.isfinite(sample)]
+    lowest = np.min(sample) if sample.size else 0
+    shown = sample[sample != lowest]
     if not shown.size:
-        return float(np.min(sample)), float(np.min(sample)) + 1.0
+        return float(lowest), float(lowest) + 1.0
     low, high = (float(value) for value in np.percentile(shown, PERCENTILES))
     return (low, high) if high > low else (low, low + 1.0)

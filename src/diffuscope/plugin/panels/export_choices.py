@@ -5,13 +5,14 @@ from __future__ import annotations
 from itertools import chain, count
 from pathlib import Path
 
-from diffuscope.exports.table import ALL, Format, endings, formats_of, is_volume
+from diffuscope.exports.table import ALL, Format, endings, formats_of
 from diffuscope.results.result import Result
 
 
 def default_layer(result: Result) -> str:
-    """Return what is exported if nobody chooses: of a volume its main image, which every format takes; else all."""
-    return result.ports[0].key if is_volume(result) else ALL
+    """Return what is exported if nobody chooses: all, if the main image's likeliest format takes it, else this one."""
+    likeliest = formats_of(result, result.ports[0].key)[0]
+    return ALL if likeliest.holds(result, ALL) else result.ports[0].key
 
 
 def file_filter(form: Format) -> str:

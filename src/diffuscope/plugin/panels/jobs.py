@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from diffuscope.plugin.jobs.session import Session
+from diffuscope.plugin.widgets.last_resort import copy_button
 from diffuscope.plugin.widgets.rows import side_by_side, small_text
 
 _ERROR = QColor(200, 60, 40, 90)
@@ -63,10 +64,12 @@ class JobPanel(QWidget):
         self.status = small_text()
         self.run, self.cancel, self.go_on = QPushButton(run), QPushButton(cancel), QPushButton("Continue")
         self.go_on.setToolTip("Go on with the job that ended early")
+        self.copy = copy_button(lambda: session.state.report)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         buttons = side_by_side(self.run, self.go_on, self.cancel)
-        for widget in (self.elsewhere, self.heading, self.list, self.bar, self.progress, self.status, buttons):
+        said = (self.elsewhere, self.heading, self.list, self.bar, self.progress, self.status, self.copy)
+        for widget in (*said, buttons):
             layout.addWidget(widget)
         self.cancel.clicked.connect(session.cancel)
         self.go_on.clicked.connect(session.go_on)
@@ -97,6 +100,7 @@ class JobPanel(QWidget):
         _fill(self.elsewhere, f"At work for another dock: {other.text}" if other else "")
         _fill(self.progress, text)
         _fill(self.status, state.message or (self.hint if state.is_idle else ""))
+        self.copy.setVisible(bool(state.failed and state.report))
         self.status.setStyleSheet(_ERROR_STYLE if state.failed and state.message else "")
 
     def _show_all(self) -> None:

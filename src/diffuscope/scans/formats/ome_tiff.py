@@ -8,7 +8,7 @@ import tifffile
 
 from diffuscope.errors import InputError
 from diffuscope.scans.contents import Contents
-from diffuscope.scans.formats.tiff_level import is_rgb
+from diffuscope.scans.formats.tiff_checks import is_rgb
 from diffuscope.scans.formats.tiff_series import associated, dropped_notice, largest, series_levels, tag_resolution
 from diffuscope.scans.physical import micrometres
 from diffuscope.scans.source import Cache

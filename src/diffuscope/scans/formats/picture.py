@@ -11,7 +11,7 @@ from PIL import Image
 
 from diffuscope.errors import InputError
 from diffuscope.scans.contents import Contents
-from diffuscope.scans.formats.tiff_checks import truncated
+from diffuscope.scans.guards.tiff_directories import truncated
 from diffuscope.scans.source import CHUNK_SIDE, Source, over_white
 
 _SIXTEEN_BIT = {0: "grey", 2: "rgb", 4: "grey+alpha", 6: "rgb+alpha"}

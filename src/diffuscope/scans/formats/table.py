@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from diffuscope.scans.contents import Contents, VolumeContents
-from diffuscope.scans.formats import dicom
-from diffuscope.scans.formats.itk import read_volume_file
+from diffuscope.scans.formats.dicom.files import MAGIC, PREAMBLE, begins_as_dicom, holds_dicom
+from diffuscope.scans.formats.dicom.series import read_dicom
 from diffuscope.scans.formats.libraries import EXTRA_OF_VOLUMES, OF_VOLUMES
 from diffuscope.scans.formats.ome_zarr import is_zarr, read_ome_zarr
 from diffuscope.scans.formats.picture import read_picture
 from diffuscope.scans.formats.tiff import read_tiff
+from diffuscope.scans.formats.volumes.metaimage import read_metaimage
+from diffuscope.scans.formats.volumes.nifti import read_nifti
+from diffuscope.scans.formats.volumes.nrrd import read_nrrd
 
 Found = TypeVar("Found", Contents, VolumeContents)
 
@@ -35,9 +38,9 @@ class Format(Generic[Found]):
     endings : tuple of str
         Of the names of its files or folders, lower case.
     magic : tuple of bytes
-        Of which one stands in its files at `offset`; empty: the ending alone tells them.
-    offset : int
-        In bytes.
+        Of which one stands at the start of its files; empty: the ending alone tells them.
+    begins : callable or None
+        Whether the first bytes of a file are of this format, where no `magic` tells.
     is_folder : callable or None
         Whether a folder is in this format; None where it has files only.
     is_series : bool
@@ -54,7 +57,7 @@ class Format(Generic[Found]):
     open: Callable[[Path], Found]
     endings: tuple[str, ...]
     magic: tuple[bytes, ...] = ()
-    offset: int = 0
+    begins: Callable[[bytes], bool] | None = None
     is_folder: Callable[[Path], bool] | None = None
     is_series: bool = False
     is_plain: bool = False
@@ -65,18 +68,16 @@ class Format(Generic[Found]):
         """Whether a path is in this format, by its `first_bytes` or its name; it may still turn out to be damaged."""
         if path.is_dir():
             return self.is_folder is not None and self.is_folder(path)
-        if self.magic:
-            return start[self.offset :].startswith(self.magic)
+        if self.magic or self.begins:
+            return start.startswith(self.magic) or (self.begins is not None and self.begins(start))
         return path.is_file() and path.name.lower().endswith(self.endings)
 
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-def _by_itk(name: str, *endings: str) -> Format[VolumeContents]:
-    opener = partial(read_volume_file, format_name=name)
-    return Format(name=name, open=opener, endings=endings, libraries=OF_VOLUMES, extra=EXTRA_OF_VOLUMES)
-
+# How the header of a NIfTI begins: its own length, in either order of bytes.
+_NIFTI = tuple(size.to_bytes(4, order) for size in (348, 540) for order in ("little", "big"))
 
 #: What becomes a `diffuscope.scans.Scan`.
 SLIDES: tuple[Format[Contents], ...] = (
@@ -101,16 +102,16 @@ SLIDES: tuple[Format[Contents], ...] = (
 )
 #: What becomes a `diffuscope.scans.Volume`.
 VOLUMES: tuple[Format[VolumeContents], ...] = (
-    _by_itk("NIfTI", ".nii", ".nii.gz"),
-    _by_itk("NRRD", ".nrrd", ".nhdr"),
-    _by_itk("MetaImage", ".mha", ".mhd"),
+    Format(name="NIfTI", open=read_nifti, endings=(".nii", ".nii.gz")),
+    Format(name="NIfTI header", open=read_nifti, endings=(".hdr",), magic=_NIFTI),
+    Format(name="NRRD", open=read_nrrd, endings=(".nrrd", ".nhdr")),
+    Format(name="MetaImage", open=read_metaimage, endings=(".mha", ".mhd")),
     Format(
         name="DICOM",
-        open=dicom.read_dicom,
+        open=read_dicom,
         endings=(".dcm",),
-        magic=(dicom.MAGIC,),
-        offset=dicom.PREAMBLE,
-        is_folder=lambda folder: not is_zarr(folder) and dicom.holds_dicom(folder),
+        begins=begins_as_dicom,
+        is_folder=lambda folder: not is_zarr(folder) and holds_dicom(folder),
         is_series=True,
         libraries=OF_VOLUMES,
         extra=EXTRA_OF_VOLUMES,
@@ -135,7 +136,7 @@ def find_format(path: Path, formats: Iterable[Format[Found]]) -> Format[Found] |
 def first_bytes(path: Path) -> bytes:
     """Return the beginning of a file, which holds every `Format.magic`."""
     with path.open("rb") as file:
-        return file.read(dicom.PREAMBLE + len(dicom.MAGIC))
+        return file.read(PREAMBLE + len(MAGIC))
 
 
 def ending_of(name: str) -> str:

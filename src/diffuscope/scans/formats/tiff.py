@@ -12,7 +12,7 @@ from diffuscope.scans.contents import Contents
 from diffuscope.scans.formats.ome_tiff import read_ome
 from diffuscope.scans.formats.plain_tiff import read_plain
 from diffuscope.scans.formats.svs import read_svs
-from diffuscope.scans.formats.tiff_checks import check_directories
+from diffuscope.scans.guards.tiff_directories import check_directories
 
 # tifffile logs what is wrong with a damaged file; the user is told in one sentence. Handlers of the host still get it.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -27,10 +27,9 @@ def read_tiff(path: Path) -> Contents:
         When the file is truncated, damaged, or of a kind that cannot be read.
     """
     try:
-        with tifffile.TiffFile(path) as tif:
-            # Hamamatsu's directories beyond 4 GiB do not keep to the standard; tifffile mends them.
-            if not tif.is_ndpi:
-                check_directories(tif, path.name)
+        check_directories(path)
+        # Micro-Manager's stacks are read by names of other files in them, which may lead anywhere.
+        with tifffile.TiffFile(path, is_mmstack=False, is_ndtiff=False) as tif:
             if tif.is_svs:
                 return read_svs(tif, path.name)
             if tif.is_ome:

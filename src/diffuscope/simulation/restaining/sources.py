@@ -9,12 +9,13 @@ from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from diffuscope.errors import InputError
 from diffuscope.scans import open_scan, read_region, resampling_factor
 from diffuscope.simulation.restaining.teacher import SourceSample, Stain, prepare
 from diffuscope.simulation.tissue import simulate_tissue
+from diffuscope.systems.bounds import STRICT, Resolution
 from diffuscope.systems.staindiffuser.config import stain_key
 
 #: Side of the blocks that are held out of every source, px; larger than a crop.
@@ -36,12 +37,12 @@ class Source(BaseModel):
         Share of crops, relative to the other sources.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
     file: str
-    mpp: float | None = Field(default=None, gt=0)
+    mpp: Resolution | None = None
     evidence: str = ""
-    weight: float = Field(default=1.0, gt=0)
+    weight: float = Field(default=1.0, gt=0, le=1e6)
 
 
 class Restaining(BaseModel):
@@ -65,15 +66,15 @@ class Restaining(BaseModel):
         Share of crops of all phantoms together, relative to the sources.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
     simulation: Literal["restaining"] = "restaining"
     stain: Stain | None = None
     stains: tuple[Stain, ...] = ()
     sources: tuple[Source, ...] = Field(min_length=1)
     positive_share: float = Field(default=0.5, ge=0, le=1)
-    phantoms: int = Field(default=0, ge=0)
-    phantom_weight: float = Field(default=1.0, gt=0)
+    phantoms: int = Field(default=0, ge=0, le=10_000)
+    phantom_weight: float = Field(default=1.0, gt=0, le=1e6)
 
     @model_validator(mode="after")
     def _one_or_several(self) -> Self:

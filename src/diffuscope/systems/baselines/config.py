@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
+
+from diffuscope.systems.bounds import SIDE, STEPS, STRICT, Name, Resolution
 
 
 class BaselineConfig(BaseModel):
@@ -24,13 +26,13 @@ class BaselineConfig(BaseModel):
         DAB optical density from which a pixel counts as positive, OD; fixed on the training slides.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
-    stain: str
+    stain: Name
     size: Literal["paper", "small", "tiny"] = "small"
-    mpp: float = Field(default=0.5, gt=0.0)
-    patch: int = Field(default=128, ge=32, multiple_of=8)
-    dab_threshold: float = Field(default=0.15, gt=0.0)
+    mpp: Resolution = 0.5
+    patch: int = Field(default=128, ge=32, le=SIDE, multiple_of=8)
+    dab_threshold: float = Field(default=0.15, gt=0.0, le=10.0)
 
 
 class DiffusionBaselineConfig(BaselineConfig):
@@ -42,7 +44,7 @@ class DiffusionBaselineConfig(BaselineConfig):
         Diffusion steps of training.
     """
 
-    T: int = Field(default=1000, ge=2)
+    T: int = Field(default=1000, ge=2, le=STEPS)
 
 
 class PaletteConfig(DiffusionBaselineConfig):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
+
+from diffuscope.systems.bounds import SIDE, STRICT, Name, Resolution
 
 
 class CellMasksConfig(BaseModel):
@@ -18,8 +20,8 @@ class CellMasksConfig(BaseModel):
         Side of a training patch, px.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
-    stain: str
-    mpp: float = Field(default=0.5, gt=0.0)
-    patch: int = Field(default=128, ge=16, multiple_of=8)
+    stain: Name
+    mpp: Resolution = 0.5
+    patch: int = Field(default=128, ge=16, le=SIDE, multiple_of=8)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
+from diffuscope.systems.bounds import PORTS, SIDE, STEPS, STRICT, Name, Resolution, Weight
 from diffuscope.systems.damm.variants.config import Variant, modern
 
 # Channels of the U-Nets' levels, finest first; latents are coarse already and leave the first out.
@@ -47,15 +48,15 @@ class Modality(BaseModel):
         napari colormap name.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
-    key: str = Field(pattern=r"^[a-z0-9_]+$")
-    name: str = ""
+    key: str = Field(pattern=r"^[a-z0-9_]+$", max_length=100)
+    name: Name = ""
     range: tuple[float, float] = (0.0, 255.0)
     dtype: Literal["uint8", "float32"] = "uint8"
     scale: Literal["stored", "percentile"] = "stored"
-    unit: str = ""
-    colormap: str = "gray"
+    unit: Name = ""
+    colormap: Name = "gray"
 
     @property
     def title(self) -> str:
@@ -74,6 +75,8 @@ def _named(value: Any) -> Any:
     return {"key": value} if isinstance(value, str) else value
 
 
+# mm.
+Spacing = Annotated[float, Field(ge=1e-6, le=100.0)]
 Named = Annotated[Modality, BeforeValidator(_named)]
 VESSELS = Modality(key="vessels", name="vessels (CD31)", scale="percentile", colormap="red")
 NUCLEI = Modality(key="nuclei", name="nuclei (DAPI)", scale="percentile", colormap="blue")
@@ -125,25 +128,25 @@ class DammConfig(BaseModel):
         it must be as large as those of training. A quarter of it is overlap.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
     main: Named = VESSELS
-    auxiliaries: tuple[Named, ...] = Field(default=(NUCLEI,), min_length=1)
+    auxiliaries: tuple[Named, ...] = Field(default=(NUCLEI,), min_length=1, max_length=PORTS)
     output: Named = Modality(key="nanoparticles", name="nanoparticles", colormap="green")
     size: Literal["paper", "small", "tiny"] = "small"
     space: Literal["pixel", "latent"] = "pixel"
-    T: int = Field(default=1000, ge=2)
+    T: int = Field(default=1000, ge=2, le=STEPS)
     gamma: float = Field(default=0.5, ge=0.0, le=1.0)
-    alpha: float = Field(default=0.1, ge=0.0)
-    lambda_dfl: float = Field(default=1e-4, ge=0.0)
-    warmup: int = Field(default=0, ge=0)
-    draws: int = Field(default=4, ge=1)
+    alpha: Weight = 0.1
+    lambda_dfl: Weight = 1e-4
+    warmup: int = Field(default=0, ge=0, le=10**9)
+    draws: int = Field(default=4, ge=1, le=1000)
     early_feedback: bool = False
     norm: Literal["channel", "group"] = "channel"
     variant: Variant = Variant()
-    mpp: float = Field(default=1.0, gt=0.0)
-    spacing: tuple[float | None, float, float] | None = None
-    patch: int = Field(default=128, ge=32)
+    mpp: Resolution = 1.0
+    spacing: tuple[Spacing | None, Spacing, Spacing] | None = None
+    patch: int = Field(default=128, ge=32, le=SIDE)
 
     @model_validator(mode="before")
     @classmethod

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
+from diffuscope.systems.bounds import SIDE, STEPS, STRICT, Name, Resolution
 from diffuscope.systems.midiffusion.estimator import LMI
 
 WIDTHS: dict[str, tuple[int, ...]] = {
@@ -24,8 +25,12 @@ ATTENDS = ("paper", "medium")
 MAPS = ("mean", "uncertainty", "support")
 
 
+# Values of a modality, e.g. HU.
+Intensity = Annotated[float, Field(ge=-1e9, le=1e9)]
+
+
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
 
 class ModalityConfig(_Strict):
@@ -42,10 +47,10 @@ class ModalityConfig(_Strict):
         E.g. ``"HU"``; empty where a file's intensities have a scale of their own.
     """
 
-    name: str
-    low: float = 0.0
-    high: float = 1.0
-    unit: str = ""
+    name: Name
+    low: Intensity = 0.0
+    high: Intensity = 1.0
+    unit: Name = ""
 
     @property
     def key(self) -> str:
@@ -78,13 +83,13 @@ class GuidanceConfig(_Strict):
         What the network sees.
     """
 
-    patch: int = Field(default=3, ge=3)
-    windows: int = Field(default=3, ge=1)
-    bandwidth: float = Field(default=0.06, gt=0.0)
+    patch: int = Field(default=3, ge=3, le=31)
+    windows: int = Field(default=3, ge=1, le=31)
+    bandwidth: float = Field(default=0.06, ge=1e-3, le=10.0)
     estimator: Literal["samples", "histogram"] = "samples"
-    bins: int = Field(default=27, ge=2)
+    bins: int = Field(default=27, ge=2, le=256)
     reduce: int = Field(default=1, ge=1, le=8)
-    smooth: float = Field(default=0.0, ge=0.0)
+    smooth: float = Field(default=0.0, ge=0.0, le=64.0)
     measure: Literal["raw", "normalised"] = "raw"
 
     @property
@@ -147,14 +152,14 @@ class MIDiffusionConfig(_Strict):
     guide: Literal["itself", "random"] = "itself"
     process: Literal["ve", "vp"] = "ve"
     noise: Literal["even", "normal"] = "even"
-    T: int = Field(default=1000, ge=2)
+    T: int = Field(default=1000, ge=2, le=STEPS)
     loss_weighting: Literal["epsilon", "velocity"] = "velocity"
     drop: float = Field(default=0.1, ge=0.0, lt=1.0)
     lmi: GuidanceConfig = GuidanceConfig()
-    mpp: float = Field(default=1000.0, gt=0.0)
-    tile: int = Field(default=224, ge=16, multiple_of=8)
-    overlap: int = Field(default=32, ge=0, multiple_of=8)
-    patch: int = Field(default=128, ge=16, multiple_of=8)
+    mpp: Resolution = 1000.0
+    tile: int = Field(default=224, ge=16, le=SIDE, multiple_of=8)
+    overlap: int = Field(default=32, ge=0, le=SIDE, multiple_of=8)
+    patch: int = Field(default=128, ge=16, le=SIDE, multiple_of=8)
     consistency: float = Field(default=0.0, ge=0.0, le=1.0)
 
     @model_validator(mode="after")

@@ -48,8 +48,9 @@ def declare(config: MIDiffusionConfig) -> Declaration:
         # Slice by slice.
         inputs=(replace(source, spacing=(None, mpp / 1000.0, mpp / 1000.0)),),
         outputs=(
-            _image(target, target.name, target.key, mpp),
-            _image(target, f"{target.name}, mean of samples", "mean", mpp),
+            # It lies above the real one in viewers.
+            _image(target, f"virtual {target.name}", target.key, mpp),
+            _image(target, f"virtual {target.name}, mean of samples", "mean", mpp),
             measure,
             support,
         ),

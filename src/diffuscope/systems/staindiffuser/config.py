@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
+
+from diffuscope.systems.bounds import PORTS, SIDE, STEPS, STRICT, Name, Resolution, Weight
 
 WIDTHS: dict[str, tuple[int, ...]] = {
     # Multipliers (1, 2, 4, 8) of MedSegDiff, the nearest published shape; the paper states no channels.
@@ -43,14 +45,14 @@ class CommonConfig(BaseModel):
         DAB optical density from which a pixel counts as positive, OD; fixed on the training slides.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
     size: Literal["paper", "small", "tiny"] = "small"
-    T: int = Field(default=2000, ge=2)
+    T: int = Field(default=2000, ge=2, le=STEPS)
     loss_weighting: Literal["epsilon", "velocity"] = "velocity"
-    mpp: float = Field(default=0.5, gt=0.0)
-    patch: int = Field(default=128, ge=16, multiple_of=8)
-    dab_threshold: float = Field(default=0.15, gt=0.0)
+    mpp: Resolution = 0.5
+    patch: int = Field(default=128, ge=16, le=SIDE, multiple_of=8)
+    dab_threshold: float = Field(default=0.15, gt=0.0, le=10.0)
 
 
 class StainDiffuserConfig(CommonConfig):
@@ -75,12 +77,12 @@ class StainDiffuserConfig(CommonConfig):
         Distance at which the signed distance is cut off, µm; it is divided by this to lie in [−1, 1].
     """
 
-    stain: str
-    lambda_seg: float = Field(default=1.0, ge=0.0)
+    stain: Name
+    lambda_seg: Weight = 1.0
     encoder: Literal["channel-norm", "batch-norm"] = "channel-norm"
     normalise: bool = False
     auxiliary: Literal["segmentation", "distance", "probability"] = "segmentation"
-    distance_um: float = Field(default=5.0, gt=0.0)
+    distance_um: float = Field(default=5.0, gt=0.0, le=1e4)
 
     @property
     def segmentation_widths(self) -> tuple[int, ...]:
@@ -105,8 +107,8 @@ class MultiStainDiffuserConfig(CommonConfig):
         λ_i of L = Σ λ_i·L_i, one a stain; empty: all 1.
     """
 
-    stains: tuple[str, ...] = Field(min_length=2)
-    lambdas: tuple[float, ...] = ()
+    stains: tuple[Name, ...] = Field(min_length=2, max_length=PORTS)
+    lambdas: tuple[Weight, ...] = ()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -129,7 +131,7 @@ class BidirectionalConfig(CommonConfig):
         What a run does. The weights are trained for both and are the same for both.
     """
 
-    stain: str
+    stain: Name
     direction: Literal["he-to-ihc", "ihc-to-he"] = "he-to-ihc"
 
 

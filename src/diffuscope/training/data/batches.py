@@ -11,6 +11,8 @@ from itertools import islice
 import torch
 from torch import Tensor
 
+from diffuscope.ports.seen import Seen
+
 Batch = Mapping[str, Tensor]
 
 #: What is left to do to a training batch on the device that trains: the batch there and a generator there, to what
@@ -36,11 +38,14 @@ class TrainingData:
     finish : callable, optional
         Second half of a training batch, a function of its two arguments alone, which draws from the generator only
         (seeded by seed and number of the batch; `System.loss` draws from it next). Without gradients, in float32.
+    seen : callable
+        Looks at the inputs, when the training has ended: how they look by key, for the model's config.json.
     """
 
     batch_at: Callable[[int], Batch]
     validation: Sequence[Batch]
     finish: Finish | None = None
+    seen: Callable[[], dict[str, Seen]] = dict
 
     def changed(self, change: Callable[[Batch], Batch]) -> TrainingData:
         """Return these data with every batch changed, those that train and those that validate.

@@ -18,6 +18,7 @@ from diffuscope.errors import InputError
 from diffuscope.ports.raster import Raster
 from diffuscope.systems.base import System
 from diffuscope.training.data.batches import TrainingData
+from diffuscope.training.data.looks import seen_in_cases
 from diffuscope.training.data.sampler import CropSampler
 from diffuscope.training.data.slides import HE, open_slides
 from diffuscope.training.data.volumes import VolumeSampler, open_volumes
@@ -132,6 +133,7 @@ def crops_of(
     return TrainingData(
         batch_at=partial(batch_at, train, system, seed=seed, size=batch, side=side),
         validation=batches_of(crops, batch),
+        seen=partial(seen_in_cases, train, system.input_rasters),
     )
 
 
@@ -162,7 +164,12 @@ def whole_slices_of(
     slices = stack_slices(train, system, side=system.tile, canvas=canvas, elastic=settings.elastic)
     share = max(_VALIDATION // len(held), 1) if held else 0
     crops = [system.complete(sampler.read(corner, system.tile)) for sampler in held for corner in sampler.spread(share)]
-    return TrainingData(partial(slices.batch_at, seed=seed, size=batch), batches_of(crops, batch), slices.finish)
+    return TrainingData(
+        partial(slices.batch_at, seed=seed, size=batch),
+        batches_of(crops, batch),
+        slices.finish,
+        partial(seen_in_cases, train, system.input_rasters),
+    )
 
 
 def batch_at(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from diffuscope.jobs.inputs import PortInput
+from diffuscope.ports.raster import Raster
 
 
 class CropSampler(Protocol):
@@ -15,6 +18,10 @@ class CropSampler(Protocol):
     @property
     def keys(self) -> frozenset[str]:
         """Which pictures the case has."""
+        ...
+
+    def inputs(self, ports: Iterable[Raster]) -> list[tuple[PortInput, tuple[float, ...]]]:
+        """Return those of some inputs that the case has, as a run has them, with their px per px of the model."""
         ...
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +51,15 @@ class SlideSampler:
     def keys(self) -> frozenset[str]:
         """Its pictures."""
         return frozenset(self.opened.scans)
+
+    def inputs(self, ports: Iterable[Raster]) -> list[tuple[PortInput, tuple[float, ...]]]:
+        """As of a `CropSampler`."""
+        scans, factors = self.opened.scans, self.opened.factors
+        return [
+            (self.scaled.get(port.key) or PortInput(port=port, scan=scans[port.key]), (factors[port.key],) * 2)
+            for port in ports
+            if port.key in scans
+        ]
 
     def read(self, corner: NDArray[np.int64], side: int) -> dict[str, NDArray[np.generic]]:
         """Return a crop by key, (side, side, c); a mask as `OpenCase.read` returns it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -53,6 +53,11 @@ class VolumeSampler:
     def keys(self) -> frozenset[str]:
         """Its pictures."""
         return frozenset(one.port.key for one in self.volumes)
+
+    def inputs(self, ports: Iterable[Raster]) -> list[tuple[PortInput, tuple[float, ...]]]:
+        """As of a `CropSampler`."""
+        keys = {port.key for port in ports}
+        return [(one, self.factors) for one in self.volumes if one.port.key in keys]
 
     def read(self, corner: NDArray[np.int64], side: int) -> dict[str, NDArray[np.generic]]:
         """Return a crop by key, (side, side, 2·context + 1), as `PortInput.read` gives it to a run."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
+
+from diffuscope.systems.bounds import STRICT
 
 
 class Variant(BaseModel):
@@ -32,10 +34,10 @@ class Variant(BaseModel):
         `diffuscope.systems.damm.loss.squared_error`).
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
     mmfm: bool = True
-    reduction: int = Field(default=16, ge=1)
+    reduction: int = Field(default=16, ge=1, le=4096)
     attention: Literal["uncertain", "plain", "none"] = "uncertain"
     uncertainty: Literal["auxiliary", "main"] = "auxiliary"
     agreement: bool = False

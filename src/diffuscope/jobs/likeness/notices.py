@@ -1,0 +1,81 @@
+"""What to tell a user whose image does not look like those that the model is known to take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from diffuscope.errors import InputError
+from diffuscope.jobs.inputs import PortInput, open_inputs
+from diffuscope.jobs.likeness.looks import SECONDS, look
+from diffuscope.jobs.scaling import find_foreground, with_statistics
+from diffuscope.model.find import model_info
+from diffuscope.ports.seen import Seen, unlike
+from diffuscope.scans import Foreground, Volume
+
+
+def unlike_notices(
+    inputs: Sequence[PortInput], inside: Foreground | None, seen: Mapping[str, Seen], *, factors: Sequence[float]
+) -> tuple[str, ...]:
+    """Return a sentence for each input that does not look like those of training.
+
+    Never a reason to refuse a run: what is unlike may still be what the user wants, and what looks alike may be wrong.
+
+    Parameters
+    ----------
+    inputs : sequence of PortInput
+        With the values that become their ports' ranges.
+    inside : Foreground or None
+        Theirs.
+    seen : mapping of str to Seen
+        What the model's config.json states, by key of an input; one that is not there is not looked at.
+    factors : sequence of float
+        Px of the inputs per px of the model along their axes.
+    """
+    if inside is None:
+        return ()
+    told = []
+    for one in inputs:
+        known = seen.get(one.port.key)
+        if known is None:
+            continue
+        found, whose = look(one, inside, factors, seconds=SECONDS / len(inputs)), f"{one.port.name} ({one.scan.name})"
+        if not found.windows:
+            told.append(f"{whose} shows hardly anything that could be compared with what this model is for.")
+        elif why := unlike(found.traits, known):
+            told.append(f"{whose} does not look like what this model is for ({known.of}): {why}.")
+    return tuple(told)
+
+
+def unlike_files(
+    model: str | Path, files: Mapping[str, str | Path], *, mpp: float | None = None, voxels: float = math.inf
+) -> tuple[str, ...]:
+    """Return the sentences of `unlike_notices` for files that a model may be given; nothing is loaded or refused.
+
+    What a run would refuse is left for the run to say.
+
+    Parameters
+    ----------
+    model : str or Path
+        As of `diffuscope.model.find.find_model`.
+    files : mapping of str to (str or Path)
+        By port key, ``"path"`` or ``"path#channel"``.
+    mpp : float, optional
+        µm/px that the user gave.
+    voxels : float
+        A volume of more is not looked at: all of it is read.
+    """
+    with suppress(InputError):
+        info = model_info(model)
+        seen = info.stated.seen
+        ports = [port for port in info.declared.input_rasters if port.key in files]
+        if ports and seen:
+            opened = open_inputs({port.key: files[port.key] for port in ports}, ports, info.name, mpp=mpp)
+            if any(isinstance(one.scan, Volume) and math.prod(one.scan.shape) > voxels for one in opened):
+                return ()
+            inside, factors = find_foreground(opened), opened[0].scan.factors(ports[0])
+            inputs = with_statistics(opened, inside, factors=factors)
+            return unlike_notices(inputs, inside, seen, factors=factors)
+    return ()

@@ -1,0 +1,67 @@
+"""Which file an array is of: only what our own reader made, and only while nobody has changed it.
+
+A layer's metadata and its source survive whatever is done to its data, and go along with copies. So the reader
+remembers the arrays themselves, by identity; whatever else a layer shows is pixels in memory.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from weakref import ref
+
+import dask.array as da
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where an array comes from.
+
+    Attributes
+    ----------
+    path : Path
+        The file, or the folder of a series.
+    channel : int or None
+        Number of the channel; None where it is all of the file.
+    """
+
+    path: Path
+    channel: int | None = None
+
+
+# By the array's identity: the array, held so that it may go, its origin, and what tells whether it was changed.
+_made: dict[int, tuple[ref[Any], Origin, object]] = {}
+
+
+def remember(data: Any, origin: Origin) -> None:
+    """Keep where an array comes from, as long as it lives; of several levels, the finest.
+
+    Parameters
+    ----------
+    data : array or list of array
+        As a layer gets it.
+    origin : Origin
+        Its file.
+    """
+    finest = data[0] if isinstance(data, list) else data
+    key = id(finest)
+    _made[key] = ref(finest, lambda _: _made.pop(key, None)), origin, _state(finest)
+
+
+def origin_of(layer: Any) -> Origin | None:
+    """Return the file of what a layer shows; None where it shows anything but what the reader made of one."""
+    finest = layer.data[0] if layer.multiscale else layer.data
+    held, origin, state = _made.get(id(finest), (None, None, None))
+    if held is None or held() is not finest or _state(finest) != state:
+        return None
+    return origin
+
+
+def _state(array: Any) -> object:
+    """Return what changes with the content of an array: dask's name is another after an assignment."""
+    if isinstance(array, np.ndarray):
+        return array.shape, array.dtype.str, zlib.crc32(np.ascontiguousarray(array).view(np.uint8).reshape(-1).data)
+    return array.name if isinstance(array, da.Array) else None

@@ -1,0 +1,56 @@
+"""Stand-ins of what hostile files do to whoever opens them; imported by the fuzzer's children by its name."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.fuzz.openers import Kind
+from diffuscope.errors import InputError
+
+
+def make(folder: Path) -> Path:
+    path = folder / "file"
+    path.write_bytes(b"0123456789" * 20)
+    return path
+
+
+def refuse(path: Path) -> None:
+    raise InputError(f"{path.name} is none: give another.")
+
+
+def ramble(path: Path) -> None:
+    raise InputError(f"{path.name} is\nnone")
+
+
+def fill(path: Path) -> None:
+    assert bytearray(1 << 31)
+    time.sleep(60)
+
+
+def spin(path: Path) -> None:
+    while True:
+        pass
+
+
+def litter(path: Path) -> None:
+    path.with_name("stray").touch()
+
+
+def speak(path: Path) -> None:
+    print("noise", file=sys.stderr)
+
+
+KINDS = {
+    "opened": Kind(make, lambda path: None),
+    "refused": Kind(make, refuse),
+    "unclear": Kind(make, ramble),
+    "traceback": Kind(make, lambda path: 1 / 0),
+    "crash": Kind(make, lambda path: ctypes.string_at(0)),
+    "hang": Kind(make, spin),
+    "memory": Kind(make, fill),
+    "stray": Kind(make, litter),
+    "noise": Kind(make, speak),
+}
