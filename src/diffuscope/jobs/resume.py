@@ -10,7 +10,7 @@ from typing import Any
 from diffuscope.errors import InputError
 from diffuscope.files.links import check_inside
 from diffuscope.jobs.inputs import Values
-from diffuscope.results.about import needed
+from diffuscope.results.opening.about import needed
 from diffuscope.results.result import open_result
 from diffuscope.scans.fingerprint import is_same
 from diffuscope.scans.lattice import Lattice

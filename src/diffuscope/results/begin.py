@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import zarr
 
 from diffuscope.files.claim import Claim
 from diffuscope.files.put import in_place_of
 from diffuscope.ports.state import state_port
 from diffuscope.results.cache import FOLDER, LEDGER, CachedParts
+from diffuscope.results.coverage import keep_coverage
 from diffuscope.results.layout import ATTRS, CASE_FORMAT, SLIDE_FORMAT, VOLUME_FORMAT, create_images
 from diffuscope.results.ledger import Ledger
 from diffuscope.results.place import NOWHERE, Place
@@ -57,6 +59,8 @@ def begin_result(
         CachedParts(part / FOLDER, len(plan.axes)).create()
         Ledger(part / FOLDER / LEDGER, len(plan.axes)).write()
         create_images(root, ports, shape=shape, spacing=place.spacing, origin=place.origin)
+        if ports:
+            keep_coverage(root, plan, np.zeros_like(plan.selected))
         ValueStore(root, values, plan)
         if tissue is not None:
             save_tissue(root, tissue)

@@ -22,12 +22,13 @@ from diffuscope.results.cache import FOLDER, LEDGER, CachedParts, Cell
 from diffuscope.results.cells import Blend, Cells
 from diffuscope.results.chunks import Patch, write_chunk
 from diffuscope.results.computed import Computed
+from diffuscope.results.coverage import keep_coverage
 from diffuscope.results.layout import ATTRS, chunk_file, set_attribute
 from diffuscope.results.ledger import NOTHING, Ledger
+from diffuscope.results.opening.stored import open_checked
 from diffuscope.results.others import write_others
 from diffuscope.results.pyramid import Each, update_pyramid
 from diffuscope.results.recover import Recovered, Recovery
-from diffuscope.results.stored import open_checked
 from diffuscope.results.tissue import TissueMap
 from diffuscope.results.values import ValueStore
 from diffuscope.tiling.boxes import Box, chunks, halves, union
@@ -178,11 +179,10 @@ class Canvas:
             one for one in (self._cells.blend(cell, fresh, self.done) for cell in sorted(whole)) if one is not None
         ]
         self._compose(blends, durable=True)
+        self._check()
         if fresh:
-            self._check()
             self._ledger.enter({index: (kept.get(index, NOTHING), one) for index, one in zip(fresh, told, strict=True)})
-            for index in fresh:
-                self.done[self.plan.slot(*index)] = True
+        self.done[...] = done
         self._let_go({near.index for cell in whole for near in self.plan.covering(cell)})
         boxes: dict[tuple[int, ...], list[Box]] = defaultdict(list)
         for one in blends:
@@ -227,9 +227,12 @@ class Canvas:
         if complete and kept:
             raise AssertionError(f"every tile is finished, but not every cell of {kept[0]} is composed")
         cells = sorted({cell for index in kept for cell in self._cells.of(self.plan.at(*index))})
+        # Not those that hold their pixels, and of which some tile is done again all the same.
         waiting = [self._cells.blend(cell, {}, self.done) for cell in cells if not self._is_composed(cell)]
         self._compose([one for one in waiting if one is not None], durable=False)
         self.refresh()
+        if self.ports:
+            keep_coverage(self.root, self.plan, self.done)
         if complete:
             last()
             self._mark(complete=True)
@@ -257,6 +260,8 @@ class Canvas:
                 for cell in self._cells.of(tile) if self.is_done(tile) else ():
                     self._stale.update(chunks(self._cells.box(cell)))
             self.refresh()
+        if self.ports:
+            keep_coverage(self.root, self.plan, self.done)
 
     def _let_go(self, tiles: set[tuple[int, ...]]) -> None:
         """Delete what is kept of tiles whose cells are all composed."""
@@ -284,7 +289,6 @@ class Canvas:
             list(self.each(names_to_disk, {chunk_file(self.images[key][0], chunk).parent for key, chunk in patches}))
 
     def _is_composed(self, cell: Cell) -> bool:
-        # All its tiles are done, or were until some were to be done again.
         once = self.recovered.again if cell not in self.recovered.opened else ()
         return all(self.is_done(near) or near.index in once for near in self.plan.covering(cell))
 

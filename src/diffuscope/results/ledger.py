@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zlib import crc32
 
+import numpy as np
+
 from diffuscope.files.durable import names_to_disk, replacing
 
 Index = tuple[int, ...]
@@ -24,6 +26,7 @@ Chunk = tuple[int, Index]
 _HEADER = b"diffuscope ledger version 2\n"
 # Kind, number of an image, index (slides have two numbers, then 0), two checksums, and that of all of these.
 _ENTRY, _CHECKED = struct.Struct("<BBxx3iIII"), 24
+_FIELDS = [("kind", "u1"), ("image", "u1"), ("", "V2"), ("index", "<i4", 3), ("sums", "<u4", 2), ("check", "<u4")]
 _DONE, _AGAIN, _OPEN, _CHUNK = 1, 2, 3, 4
 #: Checksum of what has no file.
 NOTHING = 0
@@ -104,6 +107,18 @@ class Ledger:
     def __iter__(self) -> Iterator[Index]:
         """Yield the index of every finished tile."""
         return iter(self.read().done)
+
+    def at_a_glance(self) -> list[list[int]]:
+        """Return the finished tiles of a run under way, quickly: what is shown is not looked over (see `read`)."""
+        try:
+            stored = self._path.read_bytes()
+        except OSError:
+            return []
+        if not stored.startswith(_HEADER):
+            old = np.frombuffer(stored, "<i4", len(stored) // (4 * self._axes) * self._axes)
+            return list(old.reshape(-1, self._axes).tolist())
+        entries = np.frombuffer(stored, np.dtype(_FIELDS), (len(stored) - len(_HEADER)) // _ENTRY.size, len(_HEADER))
+        return list(entries["index"][entries["kind"] == _DONE, : self._axes].tolist())
 
     @property
     def is_old(self) -> bool:

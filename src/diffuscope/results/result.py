@@ -13,13 +13,15 @@ from diffuscope.errors import InputError
 from diffuscope.files.links import check_inside
 from diffuscope.files.place import Kind
 from diffuscope.ports.port import Port
-from diffuscope.results.about import About, check_about, read_about
 from diffuscope.results.cache import FOLDER
+from diffuscope.results.coverage import Coverage, load_coverage
 from diffuscope.results.layout import level_folder
+from diffuscope.results.opening.about import About, check_about, read_about
+from diffuscope.results.opening.stored import lazy, open_checked
 from diffuscope.results.others import read_others, summaries
+from diffuscope.results.own import TABLE, own_parts
 from diffuscope.results.place import Place
 from diffuscope.results.scores import Scored
-from diffuscope.results.stored import lazy, open_checked
 from diffuscope.results.tissue import TissueMap, load_tissue
 from diffuscope.results.values import TileValues, load_values
 from diffuscope.tiling.boxes import halves
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
     import dask.array as da
 
     from diffuscope.ports.raster import Raster
-
-TABLE = "table.csv"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +64,8 @@ class Result:
         The run record.
     table : list of dict
         Measurements per region as text by column; empty where the run did not end.
+    coverage : Coverage or None
+        Which px were computed; None where there is no image, or the result was written before that was kept.
     """
 
     path: Path
@@ -79,6 +81,7 @@ class Result:
     values: TileValues | None
     record: dict[str, Any]
     table: list[dict[str, str]]
+    coverage: Coverage | None = None
 
     @property
     def scores(self) -> dict[str, Scored]:
@@ -122,7 +125,7 @@ def is_result(path: str | Path) -> bool:
 
 
 #: What a run, a registration and an export as OME-Zarr write.
-RESULT = Kind("a Diffuscope result", is_result)
+RESULT = Kind("a Diffuscope result", is_result, parts=own_parts)
 
 
 def open_result(path: str | Path) -> Result:
@@ -184,6 +187,7 @@ def _open(path: Path, about: dict[str, Any], checked: About) -> Result:
         place=place,
         tissue=load_tissue(root, factor=place.factors[-1], window=place.window) if ports else None,
         values=load_values(root),
+        coverage=load_coverage(path, root) if ports else None,
         record=about["record"],
         table=list(csv.DictReader(table.open(newline="", encoding="utf-8"))) if table.exists() else [],
     )
