@@ -71,9 +71,9 @@ class Canvas:
     replace : bool
         Whether what is in `path` gives way to it.
     claim : Claim, optional
-        By which this process is the one that writes here; holds `path` already where that is gone on with.
+        Of this process; holds `path` already where that is gone on with.
     each : callable
-        `map`, or that of an executor whose threads compose, code and write: nothing of a result depends on it.
+        `map`, or that of an executor whose threads compose, code and write.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class Canvas:
         Parameters
         ----------
         group : sequence of Computed
-            In any order; one that is finished already is passed over.
+            In any order; finished ones are passed over.
 
         Returns
         -------
@@ -223,11 +223,9 @@ class Canvas:
         """
         self._check()
         complete = self.count == self.plan.count
-        kept = list(self._kept)
-        if complete and kept:
+        if complete and (kept := list(self._kept)):
             raise AssertionError(f"every tile is finished, but not every cell of {kept[0]} is composed")
-        cells = sorted({cell for index in kept for cell in self._cells.of(self.plan.at(*index))})
-        # Not those that hold their pixels, and of which some tile is done again all the same.
+        cells = sorted({cell for index in self._kept for cell in self._cells.of(self.plan.at(*index))})
         waiting = [self._cells.blend(cell, {}, self.done) for cell in cells if not self._is_composed(cell)]
         self._compose([one for one in waiting if one is not None], durable=False)
         self.refresh()
@@ -251,8 +249,9 @@ class Canvas:
         )()
         for index in self.recovered.done:
             self.done[self.plan.slot(*index)] = True
-        told = [*self._about["record"].get("notices", ()), *self.recovered.notices]
-        self._about = self._about | {"record": self._about["record"] | ({"notices": told} if told else {})}
+        if self.recovered.notices:
+            told = [*self._about["record"].get("notices", ()), *self.recovered.notices]
+            self._about = self._about | {"record": self._about["record"] | {"notices": told}}
         self._let_go(set(self._kept))
         # Which coarser pixels were stale is forgotten: all are made again, a row of tiles at a time.
         for _, row in groupby(self.plan.tiles(), key=lambda tile: tile.index[:-1]):
@@ -279,7 +278,7 @@ class Canvas:
 
         def write(item: tuple[tuple[str, tuple[int, ...]], list[Patch]]) -> None:
             (key, chunk), found = item
-            intend = partial(self._ledger.intend, ([port.key for port in self.ports].index(key), chunk))
+            intend = partial(self._ledger.intend, (list(self.images).index(key), chunk))
             write_chunk(self.images[key][0], chunk, found, durable=durable, intend=intend)
 
         list(self.each(write, patches.items()))
