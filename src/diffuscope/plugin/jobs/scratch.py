@@ -102,9 +102,12 @@ def write_scratch_volume(data: Any, *, name: str, lies: Lies) -> Path:
     image.SetDirection(np.array(lattice.directions[::-1]).T.ravel().tolist())
     with _new_file(name, ".nii") as path:
         check_room(path, voxels.nbytes)
-        sitk.WriteImage(image, str(path))
+        # ITK has its own mind of names like a.nii.nii
+        plain = path.with_name("voxels.nii")
+        sitk.WriteImage(image, str(plain))
         if not lies.placed:
-            _unplace(path)
+            _unplace(plain)
+        plain.rename(path)
     return path
 
 
