@@ -13,7 +13,7 @@ from diffuscope.ports.state import state_port
 from diffuscope.results.coverage import PATH as COVERAGE
 from diffuscope.results.layout import ATTRS, group_path
 from diffuscope.results.others import KINDS
-from diffuscope.results.result import TABLE
+from diffuscope.results.own import TABLE
 from diffuscope.results.tissue import PATH as TISSUE
 
 if TYPE_CHECKING:

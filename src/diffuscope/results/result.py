@@ -17,6 +17,7 @@ from diffuscope.ports.state import read_port
 from diffuscope.results.coverage import Coverage, load_coverage
 from diffuscope.results.layout import ATTRS, CASE_FORMAT, open_images
 from diffuscope.results.others import read_others, summaries
+from diffuscope.results.own import TABLE, own_parts
 from diffuscope.results.place import NOWHERE, Place
 from diffuscope.results.scores import Scored
 from diffuscope.results.tissue import TissueMap, load_tissue
@@ -24,8 +25,6 @@ from diffuscope.results.values import TileValues, load_values
 
 if TYPE_CHECKING:
     from diffuscope.ports.raster import Raster
-
-TABLE = "table.csv"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +123,7 @@ def is_result(path: str | Path) -> bool:
 
 
 #: What a run, a registration and an export as OME-Zarr write.
-RESULT = Kind("a Diffuscope result", is_result)
+RESULT = Kind("a Diffuscope result", is_result, parts=own_parts)
 
 
 def open_result(path: str | Path) -> Result:
