@@ -56,7 +56,7 @@ def whole_voxels(result: Result, port: Raster) -> NDArray[np.generic]:
     shape = whole_lattice(result)[0].shape
     _, lengths = halves(result.window)
     values = result.images[port.key][0][..., 0].compute(scheduler="synchronous")
-    computed = _computed(result, [range(length) for length in lengths])
+    computed = computed_in(result, [range(length) for length in lengths])
     if lengths == shape and computed.all():
         return values
     out = np.full(shape, np.nan, np.float32)
@@ -71,11 +71,11 @@ def read_slice(result: Result, port: Raster, number: int) -> tuple[NDArray[np.ge
     place = box_slices((*starts[1:], *lengths[1:]))
     out, computed = np.full(shape, port.fill, np.dtype(port.dtype)), np.zeros(shape, bool)
     out[place] = result.images[port.key][0][number, :, :, 0].compute(scheduler="synchronous")
-    computed[place] = _computed(result, [range(number, number + 1), *map(range, lengths[1:])])[0]
+    computed[place] = computed_in(result, [range(number, number + 1), *map(range, lengths[1:])])[0]
     return out, computed
 
 
-def _computed(result: Result, spans: Sequence[range]) -> NDArray[np.bool_]:
+def computed_in(result: Result, spans: Sequence[range]) -> NDArray[np.bool_]:
     """Return which voxels of a part of the canvas were computed; of a result of before that was kept, all of them."""
     if result.coverage is None:
         return np.ones([len(span) for span in spans], bool)
