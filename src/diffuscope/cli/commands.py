@@ -109,12 +109,15 @@ def export(
         Path | None,
         typer.Option(metavar="SERIES", help="For ….dicom: the series that the run took in, to keep patient and study."),
     ] = None,
+    anonymous: Annotated[
+        bool, typer.Option("--anonymous", help="Leave out names of files, series, command and notices of the run.")
+    ] = False,
 ) -> None:
     """Write a result as a file that QuPath and others open."""
     from diffuscope.api.export import export as verb
     from diffuscope.cli.progress import follow
 
-    done = follow(verb(result, out, layer=layer, overwrite=overwrite, source=source))
+    done = follow(verb(result, out, layer=layer, overwrite=overwrite, source=source, anonymous=anonymous))
     typer.echo(f"Wrote {done.path}")
 
 

@@ -91,7 +91,7 @@ def _kept(result: Result, source: Path | None) -> Dataset | None:
     volume = open_volume(source)
     if volume.series is None:
         raise InputError(f"{volume.name} is no DICOM series: leave out --source.")
-    if volume.fingerprint not in {one["fingerprint"] for one in result.record["inputs"].values()}:
+    if volume.fingerprint not in {one.get("fingerprint") for one in result.record["inputs"].values()}:
         raise InputError(f"{volume.name} is not the series that {result.path.name} was made from: give that one.")
     return pydicom.dcmread(volume.series.files[0], stop_before_pixels=True)
 
