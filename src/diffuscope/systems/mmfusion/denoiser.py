@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -25,11 +27,12 @@ class Denoiser(nn.Module):
         super().__init__()
         self.case = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
         sizes = [2 * classes, *[width] * _LAYERS]
-        self.layers = nn.ModuleList(nn.Linear(one, other) for one, other in zip(sizes, sizes[1:], strict=False))
+        self.layers = nn.ModuleList(nn.Linear(one, other) for one, other in pairwise(sizes))
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(_LAYERS))
-        self.steps = nn.ModuleList(nn.Embedding(steps + 1, width) for _ in range(_LAYERS))
-        for embedding in self.steps:
-            nn.init.uniform_(embedding.weight)
+        scales = [nn.Embedding(steps + 1, width) for _ in range(_LAYERS)]
+        for scale in scales:
+            nn.init.uniform_(scale.weight)
+        self.steps = nn.ModuleList(scales)
         self.out = nn.Linear(width, classes)
 
     def forward(self, noisy: Tensor, guide: Tensor, case: Tensor, t: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ MMFusion: multi-modality diffusion model for lymph-node metastasis diagnosis, 20
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +38,7 @@ class MMFusion(Whole):
         See there.
     """
 
-    objectives = {"joint": ("guide", "diffusion"), "guide": ("guide",), "diffusion": ("diffusion",)}
+    objectives = MappingProxyType({"joint": ("guide", "diffusion"), "guide": ("guide",), "diffusion": ("diffusion",)})
     targets = ("label",)
 
     def __init__(self, config: MMFusionConfig) -> None:
@@ -164,7 +165,7 @@ class MMFusion(Whole):
         response = noisy = guide + noise(key, sample=0, step=steps, shape=shape)
         for t in range(steps, 0, -1):
             at = torch.full((draws,), t, device=guide.device)
-            # A class vector lies between 0 and 1, and so does its mean given y_t: what goes beyond is the network's error.
+            # A class vector lies in [0, 1], and so does its mean given y_t: what goes beyond is the network's error.
             response = self.card.clean(noisy, guide, at, self.denoiser(noisy, guide, case, at).float()).clamp(0.0, 1.0)
             if t > 1:
                 noisy = self.card.previous(response, noisy, guide, t, noise(key, sample=0, step=t - 1, shape=shape))
