@@ -157,7 +157,7 @@ class NanoparticleDock(RunDock):
         from diffuscope.measurement.measurements import write_csv
 
         try:
-            write_csv(self.regions.rows, path)
+            write_csv(self.regions.rows, path, replace=True)
         except InputError as error:
             self.session.state.complain(str(error))
             return
