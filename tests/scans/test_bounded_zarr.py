@@ -203,3 +203,19 @@ def test_many_files_in_a_level_do_not_hold_up_the_opening(tmp_path):
     assert lost.fingerprint != whole.fingerprint
     assert lost.sources[0].blank(64, 100, 128, 140) == 0 and lost.sources[0].blank(60, 100, 128, 140) is None
     assert (lost.sources[0].read(64, 100, 128, 140) == 0).all()
+
+
+def test_links_and_pipes_in_a_folder_are_no_part_of_its_fingerprint(tmp_path):
+    path = folder(tmp_path / "a.ome.zarr", chunk=bytes(3 * 64 * 64))
+    before = open_scan(path).fingerprint
+    os.mkfifo(path / "0/0.0.1")
+    (path / "0/up").symlink_to(path, target_is_directory=True)
+    (path / "1").symlink_to(tmp_path, target_is_directory=True)
+    assert open_scan(path).fingerprint == before
+    for number in range(2100):
+        (path / f"0/0.1.{number}").touch()
+    after = open_scan(path).fingerprint
+    (path / "0/0.0.1").unlink()
+    (path / "0/up").unlink()
+    (path / "1").unlink()
+    assert open_scan(path).fingerprint == after != before

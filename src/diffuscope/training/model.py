@@ -214,7 +214,7 @@ def make_card(recipe: Recipe, start: Start, parts: dict[str, str]) -> ModelCard:
     main = start.system.output_rasters[0]
     scales = {"yx": f"{main.mpp:g} µm/px", "zyx": f"{main.mpp / 1000:g} mm per px"}
     scale = scales[start.system.input_rasters[0].axes]
-    begun = f", begun from the weights of {recipe.init_from}" if start.origin is not None else ""
+    begun = f", begun from the weights of {_known(start.origin)}" if start.origin is not None else ""
     licence = f" The weights that it began from: {start.origin.card.licence}" if start.origin is not None else ""
     return ModelCard(
         title=recipe.name,
@@ -234,3 +234,17 @@ def make_card(recipe: Recipe, start: Start, parts: dict[str, str]) -> ModelCard:
         trained_on="its user's own data",
         simulated=start.origin is not None and start.origin.card.simulated,
     )
+
+
+def shared_path(path: Path | str) -> str:
+    """Return a path as a card may show it, which whoever gets the model reads: no folder of the trainer's machine.
+
+    One that is relative to where the command was typed stays; of any other the name.
+    """
+    path = Path(path)
+    return path.name if path.is_absolute() or ".." in path.parts or "~" in path.parts[:1] else path.as_posix()
+
+
+def _known(model: Model) -> str:
+    """Return what tells a model, not where it lay: its name, and the beginning of its hash."""
+    return f"{model.name} ({model.hash[:8]}…)"
