@@ -150,3 +150,22 @@ def test_what_cannot_be_asked_is_one_sentence(tmp_path, tiny_model, small_slide,
     with pytest.raises(InputError, match=words):
         run(tiny_model, small_slide, tmp_path / "out.ome.zarr", steps=STEPS, **asked)
     assert not (tmp_path / "out.ome.zarr").exists()
+
+
+@pytest.mark.slow
+def test_nobody_without_the_secret_reaches_the_processes_of_this_machine(tmp_path: Path):
+    from distributed.client import Client
+
+    from diffuscope.engine.cluster import connect, secret
+
+    mark = tmp_path / "mark"
+    with connect(None, 1) as client:
+        address = client.scheduler.address
+        assert address.startswith("tls://127.0.0.1:") and client.submit(os.getpid).result() != os.getpid()
+        for security in (None, secret()):
+            place = address if security else address.replace("tls", "tcp")
+            with pytest.raises((OSError, RuntimeError)):
+                Client(place, security=security, timeout=3, set_as_default=False).submit(mark.touch).result(5)
+        for worker in client.scheduler_info()["workers"]:
+            assert worker.startswith("tls://127.0.0.1:")
+    assert not mark.exists()

@@ -144,6 +144,12 @@ def bad_files(folder: Path, slide: Path) -> dict[str, Path]:
         ("slide", ["--steps", "0"], "steps must be at least 1"),
         ("slide", ["--samples", "0"], "samples must be at least 1"),
         ("slide", ["--seed", "-1"], "seed must be at least 0"),
+        ("slide", ["--seed", "9" * 30], "seed must be at most"),
+        ("slide", ["--steps", "1000000000"], "steps must be at most 100000"),
+        ("slide", ["--samples", "100000000"], "samples must be at most 1000"),
+        ("slide", ["--batch", "1000000"], "batch must be at most 1024"),
+        ("slide", ["--threads", "1000000"], "threads must be at most 1024"),
+        ("slide", ["--workers", "1000000"], "workers must be at most"),
         ("slide", ["--precision", "fp8"], 'no precision "fp8"'),
     ],
 )  # fmt: skip

@@ -16,6 +16,7 @@ from diffuscope.simulation.restaining.crops import batch_at, held_crops
 from diffuscope.simulation.restaining.sources import BLOCK, Pair, Source, held_out, make_pairs
 from diffuscope.systems.registry import build_system
 from diffuscope.training.data.batches import TrainingData
+from diffuscope.training.model import make_card, make_starts, shared_path
 from diffuscope.training.module import learning_rate
 from diffuscope.training.recipe import Optimisation, Recipe, load_recipe
 from diffuscope.training.trainer import fit
@@ -181,3 +182,28 @@ def test_validation_crops_of_a_source_lie_in_its_held_out_blocks(pairs: list[Pai
     for crop in crops:
         assert crop["ihc"].shape == (64, 64, 3) and crop["mask"].shape == (64, 64, 1)
         assert any(np.array_equal(crop["he"], block[96:160, 96:160]) for block in blocks)
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("recipes/mine.yaml", "recipes/mine.yaml"),
+        ("/home/jane/secret project/mine.yaml", "mine.yaml"),
+        ("../secret/mine.yaml", "mine.yaml"),
+        ("~/secret/mine.yaml", "mine.yaml"),
+        (Path.cwd() / "mine.yaml", "mine.yaml"),
+    ],
+)
+def test_a_card_shows_no_folder_of_the_trainer_s_machine(path: Path | str, shown: str):
+    assert shared_path(path) == shown
+
+
+def test_a_card_names_the_model_that_it_began_from_and_not_its_place(tiny_model: Path):
+    data = {"path": "/home/jane/data", "mpp": 0.5}
+    recipe = Recipe.model_validate(
+        {"name": "mine", "init_from": str(tiny_model), "data": data, "optimisation": {"steps": 1}}
+    )
+    [start] = make_starts(recipe)
+    card = make_card(recipe, start, {"a": "train"})
+    assert start.origin is not None and f"{tiny_model.name} ({start.origin.hash[:8]}…)" in card.what_it_is
+    assert str(tiny_model.parent) not in str(card) and "jane" not in str(card) and "/" not in card.data

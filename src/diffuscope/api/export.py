@@ -17,6 +17,7 @@ def export(
     layer: str = "all",
     overwrite: bool = False,
     source: str | Path | None = None,
+    anonymous: bool = False,
 ) -> Generator[Progress | Exported, None, None]:
     """Write a finished result as a file that other programs open, by the ending of `path`.
 
@@ -35,6 +36,10 @@ def export(
     source : str or Path, optional
         For DICOM: the series that the run took in, whose patient, study and frame of reference are kept.
 
+    anonymous : bool
+        Leave out what tells of the input: names of files, fingerprints, identifiers of the series, rows and texts that
+        were given, the command line, notices and the time of the run.
+
     Returns
     -------
     generator of Progress and Exported
@@ -46,7 +51,9 @@ def export(
         There is no such result, layer, format or place to write, or the result is incomplete. While iterating: the
         disk is full; nothing is left behind.
     """
-    return _export(check_export(open_result(result), path, layer=layer, overwrite=overwrite, source=source))
+    return _export(
+        check_export(open_result(result), path, layer=layer, overwrite=overwrite, source=source, anonymous=anonymous)
+    )
 
 
 def _export(checked: Export) -> Generator[Progress | Exported, None, None]:

@@ -9,7 +9,6 @@ import shlex
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
 from time import monotonic
 
 import torch
@@ -17,26 +16,23 @@ import torch
 from diffuscope.devices import pick_device, reused_memory
 from diffuscope.devices import threads as limit_threads
 from diffuscope.errors import InputError
-from diffuscope.evaluation.metrics.paired import psnr, ssim
-from diffuscope.files.place import Kind, Standing, check_place
+from diffuscope.evaluation.trained import measure
+from diffuscope.files.claim import Claim
+from diffuscope.files.place import Standing, check_apart, check_place, named
 from diffuscope.files.put import in_place_of
 from diffuscope.files.room import full_disk_in_words
 from diffuscope.model.card import ModelCard
 from diffuscope.model.folder import MODEL, load_model, save_model, set_figures, set_seen
 from diffuscope.sample_data import sample_path
-from diffuscope.systems.base import System, Tiled
-from diffuscope.training.data.batches import TrainingData
+from diffuscope.simulation.restaining.sources import Restaining
 from diffuscope.training.events import TrainingEvent, TrainingFinished
 from diffuscope.training.follow import events_of
-from diffuscope.training.model import make_card
-from diffuscope.training.pictures import sample
+from diffuscope.training.model import make_card, shared_path
 from diffuscope.training.prepare import Prepared, prepare
-from diffuscope.training.recipe import Cases, Recipe, load_recipe
-from diffuscope.training.resume import check_same, stated
+from diffuscope.training.recipe import Recipe, load_recipe
+from diffuscope.training.resume import RECIPE, TRAINING, check_same, stated
 
 RUN = ".training"
-RECIPE = "recipe.json"
-TRAINING = Kind("a training of Diffuscope", lambda path: (path / RECIPE).is_file())
 
 
 @dataclass(frozen=True)
@@ -133,16 +129,17 @@ def train(
     """
     if importlib.util.find_spec("pytorch_lightning") is None:
         raise InputError('training needs Lightning: pip install "diffuscope[train]".')
-    path, out = Path(recipe), Path(out)
+    path, out = Path(recipe), named(Path(out))
     made = load_recipe(path)
-    folder = out.with_name(out.name + RUN)
+    folder = out.parent / f"{out.name}{RUN}"
     where = pick_device(device)
-    base = Path(data) if data is not None else path.parent if isinstance(made.data, Cases) else sample_path()
+    base = Path(data) if data is not None else sample_path() if isinstance(made.data, Restaining) else path.parent
     begun: Standing = "resumed" if resume else "new"
     if _writes():
         begun = _check_places(out, folder, made, keep=[path, base], overwrite=overwrite, resume=resume)
     rounds = prepare(made, base)
-    given = ["--data", str(data)] if data is not None else []
+    check_apart(out, keep=[one.start.origin.path for one in rounds if one.start.origin is not None])
+    given = ["--data", shared_path(data)] if data is not None else []
     work = Work(
         recipe=made,
         rounds=rounds,
@@ -153,7 +150,7 @@ def train(
         devices=devices,
         threads=threads or torch.get_num_threads(),
         begun=begun,
-        command=shlex.join(["diffuscope", "train", str(recipe), *given, "-o", str(out)]),
+        command=shlex.join(["diffuscope", "train", shared_path(recipe), *given, "-o", shared_path(out)]),
     )
     asked = cancelled or (lambda: False)
     return events_of(lambda report, closed: _work(work, report, lambda: closed() or asked()))
@@ -177,13 +174,20 @@ def _check_places(
 
 def _work(work: Work, report: Callable[[TrainingEvent], None], cancelled: Callable[[], bool]) -> None:
     """Train, then write the model."""
+    with Claim(work.folder) as claim:
+        if _writes() and work.begun == "resumed":
+            claim.take(work.folder)
+        elif _writes():
+            with in_place_of(work.folder, replace=work.begun == "replaced", claim=claim) as part:
+                part.mkdir()
+                (part / RECIPE).write_text(json.dumps(stated(work.recipe), indent=1), encoding="utf-8")
+        _train(work, report, cancelled)
+
+
+def _train(work: Work, report: Callable[[TrainingEvent], None], cancelled: Callable[[], bool]) -> None:
     from diffuscope.training.rounds import train_rounds
 
     begin = monotonic()
-    if _writes() and work.begun != "resumed":
-        with in_place_of(work.folder, replace=work.begun == "replaced") as part:
-            part.mkdir()
-            (part / RECIPE).write_text(json.dumps(stated(work.recipe), indent=1), encoding="utf-8")
     with full_disk_in_words(work.folder, resume=True), limit_threads(work.threads), reused_memory():
         last, done = train_rounds(
             work.rounds,
@@ -234,42 +238,3 @@ def _write(work: Work, *, stopped: int | None) -> dict[str, float]:
         figures["validation PSNR before fine-tuning (dB)"] = before["validation PSNR (dB)"]
     set_figures(work.out, figures)
     return figures
-
-
-def measure(system: System, data: TrainingData, *, device: torch.device) -> dict[str, float]:
-    """Score a system's main output on the validation crops.
-
-    Parameters
-    ----------
-    system : System
-        In evaluation mode.
-    data : TrainingData
-        For its validation batches.
-    device : torch.device
-        Where to sample.
-
-    Returns
-    -------
-    dict of str to float
-        Mean PSNR over crops, SSIM of pictures, and the number of crops; empty where the batches have no truth of the
-        main output, or, of a system that is trained on its target alone, no input.
-    """
-    if not isinstance(system, Tiled):
-        return {}
-    port = system.output_rasters[0]
-    paired = [
-        batch for batch in data.validation if {port.key, *(one.key for one in system.input_rasters)} <= batch.keys()
-    ]
-    if not paired:
-        return {}
-    system.to(device)
-    extent = port.range[1] - port.range[0]
-    peaks, structures = [], []
-    for batch in paired:
-        found = sample(system, batch, device=device)[port.key].clamp(*port.range)
-        for truth, image in zip(batch[port.key].numpy(), found.numpy(), strict=True):
-            peaks.append(psnr(truth, image, data_range=extent))
-            if truth.ndim == 3:
-                structures.append(ssim(truth.transpose(1, 2, 0), image.transpose(1, 2, 0), data_range=extent))
-    figures = {"validation PSNR (dB)": mean(peaks), "validation crops": float(len(peaks))}
-    return figures | ({"validation SSIM": mean(structures)} if structures else {})

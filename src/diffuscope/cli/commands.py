@@ -12,30 +12,24 @@ from typer.core import TyperGroup
 import diffuscope
 from diffuscope.cli.check_data import check_data
 from diffuscope.cli.evaluate import evaluate
-from diffuscope.cli.exits import BAD_INPUT, CANCELLED
+from diffuscope.cli.last_resort import quiet_libraries, sentences
 from diffuscope.cli.make import make
 from diffuscope.cli.measure import measure
 from diffuscope.cli.models import models
 from diffuscope.cli.register import register
 from diffuscope.cli.run import follow_run, run
 from diffuscope.cli.train import train
-from diffuscope.errors import DiffuscopeError
+from diffuscope.errors import printable
 from diffuscope.exports.table import endings
 
 
 class _Sentences(TyperGroup):
-    """Tells what a user is meant to read as one sentence, without a traceback."""
+    """Tells whatever goes wrong as one sentence, without a traceback."""
 
     def invoke(self, ctx: Any) -> object:
         """Run the command that was asked for."""
-        try:
+        with quiet_libraries(), sentences(lambda: ctx.invoked_subcommand or ""):
             return super().invoke(ctx)
-        except DiffuscopeError as error:
-            typer.echo(f"Error: {error}", err=True)
-            raise typer.Exit(BAD_INPUT) from None
-        except KeyboardInterrupt:
-            typer.echo("Cancelled.", err=True)
-            raise typer.Exit(CANCELLED) from None
 
 
 app = typer.Typer(
@@ -93,7 +87,8 @@ def info(path: Annotated[Path, typer.Argument(metavar="PATH", help="A slide, a v
     from diffuscope.cli.describe import describe
 
     for line in describe(opened(path)):
-        typer.echo(line)
+        for one in line.splitlines() or [""]:  # of a record in YAML; a name in a file may hold anything
+            typer.echo(printable(one))
 
 
 def _ends(of: Literal["slide", "volume"]) -> str:
@@ -116,12 +111,15 @@ def export(
         Path | None,
         typer.Option(metavar="SERIES", help="For ….dicom: the series that the run took in, to keep patient and study."),
     ] = None,
+    anonymous: Annotated[
+        bool, typer.Option("--anonymous", help="Leave out names of files, series, command and notices of the run.")
+    ] = False,
 ) -> None:
     """Write a result as a file that QuPath and others open."""
     from diffuscope.api.export import export as verb
     from diffuscope.cli.progress import follow
 
-    done = follow(verb(result, out, layer=layer, overwrite=overwrite, source=source))
+    done = follow(verb(result, out, layer=layer, overwrite=overwrite, source=source, anonymous=anonymous))
     typer.echo(f"Wrote {done.path}")
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-
-_STDERR = 2
 
 
 @contextmanager
@@ -26,10 +25,19 @@ def set_on_interrupt(cancelled: threading.Event) -> Iterator[None]:
         cancelled.set()
         signal.signal(signal.SIGINT, signal.default_int_handler)
         # Not print: the signal may have come in the middle of one.
-        os.write(_STDERR, b"\nEnding after this step; Ctrl-C again ends at once.\n")
+        os.write(handle, b"\nEnding after this step; Ctrl-C again ends at once.\n")
 
+    handle = _stderr()
     before = signal.signal(signal.SIGINT, ask)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _stderr() -> int:
+    """Return the number of the file that standard error is; the second where it is none."""
+    try:
+        return sys.stderr.fileno()
+    except (AttributeError, OSError, ValueError):
+        return 2

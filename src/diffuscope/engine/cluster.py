@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any, Protocol, Self
 
+import dask
+
 from diffuscope.engine.batch import Unread
 from diffuscope.engine.queue import TileQueue
 from diffuscope.errors import InputError
@@ -21,6 +23,8 @@ from diffuscope.version import __version__
 DEEP = 2
 WAIT_FOR_WORKERS = 60
 _LOOK, _COUNT = 0.2, 2.0
+# Web pages of scheduler and workers, which anyone on the machine could read.
+_NO_PAGES: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,9 +182,15 @@ def connect(scheduler: str | None, workers: int | None) -> Iterator[Any]:
         # Never the default client: every dask array of this process would be computed on the cluster, and wait for ever
         # once it is gone.
         with (
+            dask.config.set(_NO_PAGES),
             # No limit of memory: a worker near one would be killed in the middle of a tile, again and again.
             LocalCluster(
-                n_workers=workers, threads_per_worker=1, memory_limit=0, dashboard_address=None, silence_logs=40
+                n_workers=workers,
+                threads_per_worker=1,
+                memory_limit=0,
+                dashboard_address=None,
+                silence_logs=40,
+                security=secret(),
             ) as cluster,
             Client(cluster, set_as_default=False) as client,
         ):
@@ -199,6 +209,27 @@ def connect(scheduler: str | None, workers: int | None) -> Iterator[Any]:
             ) from error
         _check_versions(client)
         yield client
+
+
+def secret() -> Any:
+    """Return keys and certificates for one cluster of this machine, in memory only.
+
+    A scheduler runs whatever it is sent, and on 127.0.0.1 every user of the machine can reach it: with these only this
+    process and its workers can.
+
+    Raises
+    ------
+    InputError
+        What makes them is not installed.
+    """
+    from distributed.security import Security
+
+    try:
+        return Security.temporary()
+    except ImportError as error:
+        raise InputError(
+            'several processes need cryptography, which keeps others out: pip install "diffuscope[cluster]".'
+        ) from error
 
 
 def _check_versions(client: Any) -> None:

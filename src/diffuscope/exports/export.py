@@ -33,6 +33,7 @@ def export(
     overwrite: bool = False,
     allow_incomplete: bool = False,
     source: str | Path | None = None,
+    anonymous: bool = False,
 ) -> Path:
     """Write a result as the format that the ending of `path` names (see `diffuscope.exports.table.FORMATS`).
 
@@ -51,6 +52,8 @@ def export(
         Export a result whose run did not end; formats that can say that it is incomplete.
     source : str or Path, optional
         The DICOM series that the run took in, for a DICOM export of the same patient and study.
+    anonymous : bool
+        Leave out what tells of the input (see `diffuscope.exports.anonymous`).
 
     Returns
     -------
@@ -64,7 +67,15 @@ def export(
         Nothing is left behind.
     """
     return write_export(
-        check_export(result, path, layer=layer, overwrite=overwrite, allow_incomplete=allow_incomplete, source=source)
+        check_export(
+            result,
+            path,
+            layer=layer,
+            overwrite=overwrite,
+            allow_incomplete=allow_incomplete,
+            source=source,
+            anonymous=anonymous,
+        )
     )
 
 
@@ -76,17 +87,21 @@ def check_export(
     overwrite: bool = False,
     allow_incomplete: bool = False,
     source: str | Path | None = None,
+    anonymous: bool = False,
 ) -> Export:
     """Check all that can be checked of an export before it begins (see `export`)."""
     # Imported here: the table must be had without them.
     from diffuscope.exports.multiplex import multiplex_result
     from diffuscope.exports.request import Request, check_one_image, choose_ports
+    from diffuscope.files.links import check_inside
     from diffuscope.files.place import FILE, FOLDER, check_place
     from diffuscope.files.room import check_room
+    from diffuscope.results.own import check_no_input
     from diffuscope.results.result import RESULT
     from diffuscope.scans.formats.libraries import check_libraries
 
     path = Path(path)
+    check_inside(result.path)
     if not result.images:
         raise InputError(f"{result.path.name} holds no image to export: its scores and texts lie in its folder.")
     form = find_format(result, path.name)
@@ -98,6 +113,8 @@ def check_export(
     if source is not None and not form.keeps_source:
         raise InputError(f"{path.name} keeps nothing of a DICOM source: leave out --source, or end it with .dicom.")
     ports = choose_ports(shown, layer)
+    if source is not None and anonymous:
+        raise InputError("--source keeps patient and study, and --anonymous leaves them out: give one of the two.")
     if form.one_image:
         check_one_image(shown, ports, path.name)
     if form.of_extra:
@@ -107,13 +124,16 @@ def check_export(
             f"{result.path.name} is incomplete ({result.done} of {result.tiles} tiles) and is not exported: "
             "run it to the end first."
         )
-    request = Request(result=shown, ports=ports, source=Path(source) if source is not None else None)
+    request = Request(
+        result=shown, ports=ports, source=Path(source) if source is not None else None, is_anonymous=anonymous
+    )
     kind = FILE if not form.is_folder else RESULT if form.copies else FOLDER
     never = f"choose another name: a {form.name} is never overwritten" if kind is FOLDER else None
     read = [result.path, *([request.source] if request.source is not None else [])]
     standing = check_place(
         path, kind, overwrite=overwrite and kind is not FOLDER, keep=read, outside=read, way_out=never
     )
+    check_no_input(path, result.record)
     check_room(path, _module(form).need(request))
     return Export(form=form, path=path, request=request, replaces=standing == "replaced")
 

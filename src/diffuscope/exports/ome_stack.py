@@ -37,7 +37,7 @@ def write(part: Path, request: Request) -> None:
             depth, height, width, channels = level.shape
             metadata = _ome(result, port)
             if index == 0:
-                metadata |= record_annotation(result.record)
+                metadata |= record_annotation(request.record)
             file.write(
                 _planes(level),
                 shape=(channels, depth, height, width),

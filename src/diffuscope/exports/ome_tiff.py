@@ -61,7 +61,7 @@ def write(part: Path, request: Request) -> None:
             levels = result.images[port.key]
             metadata = _ome(result, port)
             if index == 0:
-                metadata |= record_annotation(result.record)
+                metadata |= record_annotation(request.record)
             for number, level in enumerate(levels):
                 _write_level(file, port, level, number=number, count=len(levels), mpp=result.mpp, metadata=metadata)
 

@@ -10,9 +10,11 @@ import zarr
 
 from diffuscope.files.copy import copy_tree
 from diffuscope.ports.state import state_port
-from diffuscope.results.layout import ATTRS, group_path
+from diffuscope.results.chunks import read_chunk
+from diffuscope.results.coverage import PATH as COVERAGE
+from diffuscope.results.layout import ATTRS, group_path, level_folder
 from diffuscope.results.others import KINDS
-from diffuscope.results.result import TABLE
+from diffuscope.results.own import TABLE
 from diffuscope.results.tissue import PATH as TISSUE
 
 if TYPE_CHECKING:
@@ -40,14 +42,24 @@ def write(part: Path, request: Request) -> None:
         group: Any = root.create_group(port.key) if here else root
         described: Any = source[port.key] if there else source
         for level in range(len(result.images[port.key])):
+            _check_chunks(described[str(level)])
             copy_tree(result.path / there / str(level), part / here / str(level))
         group.attrs.update({key: described.attrs[key] for key in ("multiscales", "omero")})
     about: Any = source.attrs[ATTRS]
-    root.attrs[ATTRS] = {**about, "ports": [state_port(port) for port in ports]}
-    if TISSUE in source:
-        copy_tree(result.path / TISSUE, part / TISSUE)
+    root.attrs[ATTRS] = {**about, "record": request.record, "ports": [state_port(port) for port in ports]}
+    for kept in (TISSUE, COVERAGE):
+        if kept in source:
+            copy_tree(result.path / kept, part / kept)
     for name in (TABLE, *(kind.name for kind in KINDS)):
         if (result.path / name).is_dir():
             copy_tree(result.path / name, part / name)
         elif (result.path / name).exists():
             shutil.copyfile(result.path / name, part / name)
+
+
+def _check_chunks(array: Any) -> None:
+    """Refuse a level of which a chunk cannot be read, rather than hand it on."""
+    folder = level_folder(array)
+    for file in folder.glob("/".join("*" * array.ndim)):
+        if all(part.isdigit() for part in file.relative_to(folder).parts):
+            read_chunk(array, tuple(map(int, file.relative_to(folder).parts[1:])))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from diffuscope.errors import InputError
+from diffuscope.exports.anonymous import anonymous
 from diffuscope.results.layout import group_path
 
 if TYPE_CHECKING:
@@ -27,11 +28,25 @@ class Request:
         Which of its images; one, of one channel, where the format holds one image.
     source : Path or None
         The file that the run took in, where the format keeps something of it.
+    is_anonymous : bool
+        Whether what tells of the input is left out.
     """
 
     result: Result
     ports: tuple[Raster, ...]
     source: Path | None = None
+    is_anonymous: bool = False
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The run record, as the format may tell it."""
+        return anonymous(self.result.record) if self.is_anonymous else self.result.record
+
+    @property
+    def told(self) -> str:
+        """What a volume's file says of its first image, in the 79 characters that NIfTI has for it, ASCII."""
+        name = self.ports[0].name.encode("ascii", "replace").decode()
+        return f"{name[:37]}: computed by a model, not for diagnosis"
 
     @property
     def stored_bytes(self) -> int:

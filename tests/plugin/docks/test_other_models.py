@@ -80,6 +80,11 @@ def test_a_toy_gets_fields_for_its_table_and_its_score_is_shown(dock: Any, qtbot
     dock.results.export_asked.emit(str(target), "all")
     qtbot.waitUntil(target.exists, timeout=MILLISECONDS)
     np.testing.assert_array_equal(tifffile.imread(target), 255 - pixels)
+    dock.results.anonymous.setChecked(True)
+    dock.results.export_asked.emit(str(tmp_path / "anonymous.ome.tif"), "all")
+    qtbot.waitUntil((tmp_path / "anonymous.ome.tif").exists, timeout=MILLISECONDS)
+    held = [(tmp_path / name).read_bytes() for name in ("out.ome.tif", "anonymous.ome.tif")]
+    assert [b"field" in one for one in held] == [True, False]
 
 
 def test_a_whole_toy_takes_a_text_and_no_layer(dock: Any, qtbot: Any, tmp_path: Path):

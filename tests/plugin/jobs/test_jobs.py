@@ -79,12 +79,16 @@ def test_a_foreseen_error_is_its_sentence(child: Child):
     assert messages(child, "count", upto=1)[-1] == Returned("counted")
 
 
-def test_an_unforeseen_error_is_one_sentence_and_a_traceback_in_the_log(child: Child, caplog: pytest.LogCaptureFixture):
+def test_an_unforeseen_error_is_one_sentence_and_a_report_without_its_message(
+    child: Child, caplog: pytest.LogCaptureFixture
+):
     with caplog.at_level(logging.ERROR):
         *_, last = messages(child, "stumble")
     assert isinstance(last, Failed)
-    assert last.sentence == "Unexpected ZeroDivisionError: one (details are in the log)."
-    assert "Traceback" in caplog.text and "fake_verbs.py" in caplog.text
+    told = "Something went wrong that nobody foresaw (ZeroDivisionError in plugin/jobs/process.py): please copy"
+    assert last.sentence.startswith(told)
+    assert "ZeroDivisionError" in last.report and "one" not in last.report.split("\n\n")[1]
+    assert last.report in caplog.text and "fake_verbs" not in caplog.text
 
 
 def test_after_a_crash_there_is_one_sentence_and_then_a_new_process(child: Child):

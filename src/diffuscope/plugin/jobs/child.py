@@ -144,8 +144,8 @@ def drive(
     try:
         while True:
             message = child.receive(job, timeout=0.1)
-            if isinstance(message, Failed) and message.trace:
-                _log.error("%s failed in the compute process:\n%s", command, message.trace)
+            if isinstance(message, Failed) and message.report:
+                _log.error("%s failed in the compute process:\n%s", command, message.report)
             yield message
             if isinstance(message, Returned | Failed):
                 return

@@ -10,13 +10,13 @@ import importlib
 import multiprocessing
 import os
 import signal
-import traceback
 from contextlib import suppress
 from dataclasses import dataclass
 from math import isnan
-from typing import Any
+from typing import Any, Self
 
 from diffuscope.errors import DiffuscopeError
+from diffuscope.unforeseen import unforeseen
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,20 @@ class Returned:
 
 @dataclass(frozen=True)
 class Failed:
-    """The command ended with an error: one sentence, and the traceback where the error was not foreseen."""
+    """The command ended with an error: one sentence; where nobody foresaw it, a report as well.
+
+    Such a sentence and its report hold nothing of the user's (see `diffuscope.unforeseen`).
+    """
 
     sentence: str
-    trace: str = ""
+    report: str = ""
+
+    @classmethod
+    def by(cls, error: BaseException, doing: str = "") -> Self:
+        """Describe an error that nobody foresaw; `doing` is a verb of ours."""
+        found = unforeseen(error, doing)
+        sentence = f"S{found.sentence[1:]}: please copy the report and send it; it holds nothing of yours."
+        return cls(sentence, found.report)
 
 
 class Wishes:
@@ -118,9 +128,4 @@ def _answer(connection: Any, job: int, verbs: str, name: str, arguments: dict[st
     except DiffuscopeError as error:
         connection.send((job, Failed(str(error))))
     except Exception as error:  # noqa: BLE001  the window must hear of it, whatever it is
-        sentence = f"Unexpected {type(error).__name__}: {_first_line(error)} (details are in the log)."
-        connection.send((job, Failed(sentence, traceback.format_exc())))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or ["no message"])[0].rstrip(".")
+        connection.send((job, Failed.by(error, name)))

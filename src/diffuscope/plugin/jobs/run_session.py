@@ -83,13 +83,20 @@ class RunSession(Session):
             )
         )
 
-    def export(self, result: Result, path: Path, layer: str) -> None:
-        """Write a result to a file."""
+    def export(self, result: Result, path: Path, layer: str, *, anonymous: bool = False) -> None:
+        """Write a result to a file; `anonymous` leaves out what tells of the input."""
         self.submit(
             Job(
                 text=f"export {result.path.name} to {path.name}",
                 doing=f"Exporting to {path.name}…",
-                work=verb("export", result=result.path, path=path, layer=layer, series=open_series(self.viewer.layers)),
+                work=verb(
+                    "export",
+                    result=result.path,
+                    path=path,
+                    layer=layer,
+                    series=open_series(self.viewer.layers),
+                    anonymous=anonymous,
+                ),
                 out=path,
                 on_end=lambda written: f"Exported to {written}." if written else None,
             )
@@ -101,7 +108,7 @@ class RunSession(Session):
         self.result_changed.emit(result)
 
     def close(self) -> None:
-        """End the jobs of the dock, as `Session.close`."""
+        """Let the dock go, as `Session.close`."""
         for signal in (self.model_found, self.result_changed):
             signal.disconnect()
         super().close()

@@ -26,6 +26,8 @@ class JobState:
         One sentence for the status line.
     failed : bool
         Whether the message is an error.
+    report : str
+        On an error that nobody foresaw, to be copied; empty where the message says all.
     done, total : float, int
         Units (tiles, steps, cases) finished and in all; 0 in all where nobody can say.
     progress_text : str
@@ -39,6 +41,7 @@ class JobState:
     phase: Phase = "idle"
     message: str = ""
     failed: bool = False
+    report: str = ""
     done: float = 0.0
     total: int = 0
     progress_text: str = ""
@@ -67,12 +70,12 @@ class JobState:
 
     def say(self, message: str) -> None:
         """Show a sentence that is no error."""
-        self.failed = False
+        self.failed, self.report = False, ""
         self.message = message
 
     def complain(self, message: str) -> None:
         """Show an error sentence that is not about the job at hand."""
-        self.failed = True
+        self.failed, self.report = True, ""
         self.message = message
 
     def cancel(self, message: str) -> None:
@@ -85,9 +88,10 @@ class JobState:
         self.say(message)
         self.phase = "idle"
 
-    def fail(self, message: str) -> None:
-        """End the job with an error sentence."""
+    def fail(self, message: str, report: str = "") -> None:
+        """End the job with an error sentence, and a report where nobody foresaw it."""
         self.complain(message)
+        self.report = report
         self.phase = "idle"
 
     def apply(self, event: Any) -> None:

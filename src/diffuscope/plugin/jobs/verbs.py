@@ -11,6 +11,7 @@ import diffuscope.api.check_data
 import diffuscope.api.evaluate
 import diffuscope.api.export
 import diffuscope.api.measure
+import diffuscope.api.prediction
 import diffuscope.api.register
 import diffuscope.api.run
 import diffuscope.api.train
@@ -59,7 +60,7 @@ def evaluate(
     *, quality: str | None, samples: int, cancelled: Cancelled, **arguments: Any
 ) -> Generator[Progress | Notice, None, Reported | None]:
     """Return the gist of the report; None where it was cancelled, which keeps the results that there are."""
-    settings = diffuscope.api.evaluate.Settings(quality=quality, samples=samples)
+    settings = diffuscope.api.prediction.Settings(quality=quality, samples=samples)
     done = yield from _until(cancelled, diffuscope.api.evaluate.evaluate(**arguments, settings=settings))
     return reported(done.report, done.path) if done is not None else None
 
@@ -86,18 +87,27 @@ def measure(
 
 
 def export(
-    *, result: Path, path: Path, layer: str, series: Sequence[Path] = (), cancelled: Cancelled
+    *,
+    result: Path,
+    path: Path,
+    layer: str,
+    series: Sequence[Path] = (),
+    anonymous: bool = False,
+    cancelled: Cancelled,
 ) -> Generator[Progress | Notice, None, str | None]:
     """Write a result to a file that may exist (the file dialog has asked), and say where, of DICOM also whose it is.
 
-    `series` are those that are open: the one that the run took in gives patient and study to a DICOM export.
+    `series` are those that are open: the one that the run took in gives patient and study to a DICOM export, but to
+    one that is to be anonymous.
     """
     opened = open_result(result)
     keeps = find_format(opened, path.name).keeps_source
-    source = source_of(opened, series) if keeps else None
-    events = diffuscope.api.export.export(result, path, layer=layer, overwrite=True, source=source)
+    source = source_of(opened, series) if keeps and not anonymous else None
+    events = diffuscope.api.export.export(result, path, layer=layer, overwrite=True, source=source, anonymous=anonymous)
     done = yield from _until(cancelled, events)
-    return None if done is None else f"{path} ({whose(opened, source)})" if keeps else str(path)
+    if done is None:
+        return None
+    return f"{path} ({'anonymous' if anonymous else whose(opened, source)})" if keeps or anonymous else str(path)
 
 
 def _until(cancelled: Cancelled, events: Generator[Any, None, None]) -> Generator[Progress | Notice, None, Any]:

@@ -15,6 +15,7 @@ from diffuscope.plugin.layers.placement import scan_placement
 from diffuscope.plugin.layers.results import LayerTuple, result_layers
 from diffuscope.plugin.layers.values import value_layers
 from diffuscope.plugin.layers.volumes import label_layers, volume_layer
+from diffuscope.plugin.widgets.last_resort import told
 from diffuscope.results.result import is_result, open_result
 from diffuscope.scans import Volume, open_input
 from diffuscope.scans.formats.dicom.rtstruct import is_rtstruct
@@ -34,6 +35,7 @@ def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], lis
     return read_layers if paths and all(_is_ours(str(p)) for p in paths) else None
 
 
+@told
 def read_layers(path: str | Sequence[str]) -> list[LayerTuple]:
     """Open slides, volumes and result folders as napari layers; a DICOM folder with the outlines drawn on its series.
 

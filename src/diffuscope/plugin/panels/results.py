@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QGroupBox, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QGroupBox, QPushButton, QVBoxLayout, QWidget
 
 from diffuscope.exports.multiplex import multiplex_port
 from diffuscope.exports.table import ALL, formats_of
@@ -31,11 +31,15 @@ class ResultsWidget(QGroupBox):
         self.table = FiguresTable()
         self.layer = combo()
         self.export = QPushButton("Export…")
+        self.anonymous = QCheckBox("Anonymous")
+        self.anonymous.setToolTip(
+            "Leave out of the file what tells of the input: names, patient, series, command and notices of the run"
+        )
         self.note = small_text()
         self.record = QPushButton("Show run record")
         self.resume = QPushButton("Continue this run")
         layout = QVBoxLayout(self)
-        export = side_by_side(self.layer, self.export)
+        export = side_by_side(self.layer, self.anonymous, self.export)
         for widget in (self.heading, self.table, export, self.note, self.record, self.resume):
             layout.addWidget(widget)
         self.layer.currentIndexChanged.connect(self._show_formats)
@@ -53,7 +57,7 @@ class ResultsWidget(QGroupBox):
         state = "" if result.complete else f" (incomplete: {result.done} of {result.tiles} tiles)"
         self.heading.setText("<br>".join([f"<b>{result.path.name}</b>{state}", *_taken(result), *_outcome(result)]))
         self.resume.setVisible(not result.complete)
-        for widget in (self.layer, self.export, self.note):
+        for widget in (self.layer, self.anonymous, self.export, self.note):
             widget.setVisible(bool(result.ports))
         self.layer.clear()
         self.layer.addItem("All layers", ALL)

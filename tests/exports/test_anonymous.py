@@ -1,0 +1,109 @@
+"""What an export carries of its input, and what an anonymous one does not: by the bytes of what was written."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+from made_dicom import write_ct
+from volume_result import HU, write_result
+
+from diffuscope.errors import InputError
+from diffuscope.exports import export
+from diffuscope.exports.table import FORMATS
+from diffuscope.results.result import Result, open_result
+from diffuscope.scans import open_volume
+
+pydicom = pytest.importorskip("pydicom")
+pytest.importorskip("SimpleITK")
+
+NAME = "Mustermann-CT"
+VOLUMES = sorted({ending for form in FORMATS if form.of != "slide" for ending in form.endings})
+
+
+def words(path: Path) -> bytes:
+    """Return all bytes of a file or folder, those packed by gzip unpacked."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    found = [file.read_bytes() for file in files if file.is_file()]
+    return b"".join(gzip.decompress(one) if one[:2] == b"\x1f\x8b" else one for one in found)
+
+
+@pytest.fixture(scope="module")
+def series(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_ct(
+        tmp_path_factory.mktemp("series") / NAME,
+        SeriesInstanceUID="1.2.826.0.4711",
+        StudyInstanceUID="1.2.826.0.4712",
+        AccessionNumber="A-4713",
+        PatientBirthDate="19700101",
+    )
+
+
+@pytest.fixture(scope="module")
+def result(series: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
+    record = {
+        "command": f"diffuscope run m {NAME} -o out --input report=Mustermann",
+        "notices": [f"{NAME} is odd."],
+        "started": "2026-01-01T00:00:00",
+        "inputs": {
+            "source": open_volume(series).to_json(),
+            "report": {"text": "Mr Mustermann coughs"},
+            "patient": {"row": {"name": "Mustermann"}},
+        },
+    }
+    return write_result(tmp_path_factory.mktemp("result") / "r.ome.zarr", series, ports=(HU,), record=record)
+
+
+@pytest.mark.parametrize("ending", VOLUMES)
+def test_an_anonymous_export_holds_nothing_of_the_input(result, tmp_path, ending):
+    path = export(result, tmp_path / f"out{ending}", anonymous=True)
+    held = words(path)
+    secrets = ["Mustermann", "1.2.826.0.471", "M-4711", "Made", "A-4713", "19700101", "coughs"]
+    secrets.append(result.record["inputs"]["source"]["fingerprint"])
+    assert [secret for secret in secrets if secret.encode() in held] == []
+
+
+@pytest.mark.parametrize("ending", [".ome.zarr", ".ome.tif"])
+def test_a_plain_export_carries_the_record(result, tmp_path, ending):
+    held = words(export(result, tmp_path / f"out{ending}"))
+    for secret in (NAME, "1.2.826.0.4711", "coughs"):
+        assert secret.encode() in held
+
+
+def test_a_source_gives_what_the_docs_list_and_is_no_anonymous_one(result, series, tmp_path):
+    one = pydicom.dcmread(next(export(result, tmp_path / "out.dicom", source=series).iterdir()))
+    assert (one.PatientID, one.AccessionNumber, one.PatientBirthDate) == ("M-4711", "A-4713", "19700101")
+    listed = Path("docs/volumes.md").read_text(encoding="utf-8")
+    from diffuscope.exports.dicom import _KEPT
+
+    assert [name for name in _KEPT if name not in listed] == []
+    with pytest.raises(InputError, match="give one of the two"):
+        export(result, tmp_path / "no.dicom", source=series, anonymous=True)
+
+
+def test_an_anonymous_result_opens_and_is_exported_again(result, tmp_path):
+    again = open_result(export(result, tmp_path / "out.ome.zarr", anonymous=True))
+    assert again.record["anonymous"] and again.record["model"] == result.record["model"]
+    plain, twice = (export(one, tmp_path / f"{name}.nii") for one, name in ((result, "a"), (again, "b")))
+    assert plain.read_bytes() == twice.read_bytes()
+
+
+def test_a_slide_s_export_is_anonymous_too(make_result, tmp_path):
+    slide = make_result()
+    name = "a <b> & "
+    assert b"svs" in words(export(slide, tmp_path / "out.ome.tif"))
+    for ending in (".ome.tif", ".ome.zarr"):
+        held = words(export(slide, tmp_path / f"anonymous{ending}", anonymous=True))
+        assert b".svs" not in held and name.encode() not in held
+
+
+def test_the_command_line_leaves_it_out(result, tmp_path):
+    from typer.testing import CliRunner
+
+    from diffuscope.cli import app
+
+    line = ["export", str(result.path), "-o", str(tmp_path / "out.ome.tif"), "--anonymous"]
+    done = CliRunner().invoke(app, line)
+    assert done.exit_code == 0, done.output
+    assert NAME.encode() not in words(tmp_path / "out.ome.tif")
