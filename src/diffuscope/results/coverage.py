@@ -163,7 +163,7 @@ class Covered:
         Parameters
         ----------
         spans : sequence of range
-            The box on a level of a slide's pyramid, along (y, x).
+            The box on a level of the pyramid, along (y, x) or (z, y, x).
         factors : sequence of int
             Px of the finest level per px of this one.
         """
@@ -193,13 +193,12 @@ class Covered:
         return both[0], both[1] + 1
 
     def _between(self, edges: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]) -> NDArray[np.int64]:
-        (top, bottom), (left, right) = edges
-        one, two, three, four = (
-            self._sums[np.ix_(rows, columns)]
-            for rows, columns in ((bottom, right), (top, right), (bottom, left), (top, left))
-        )
-        found: NDArray[np.int64] = one - two - three + four
-        return found
+        found: Any = 0
+        for corner in product((0, 1), repeat=len(edges)):
+            sign = -1 if (len(edges) - sum(corner)) % 2 else 1
+            found += sign * self._sums[np.ix_(*(edge[end] for edge, end in zip(edges, corner, strict=True)))]
+        counts: NDArray[np.int64] = found
+        return counts
 
 
 def _inside(polygon: shapely.Polygon, axes: Sequence[Axis], spans: Sequence[range], factors: Sequence[int]) -> Bools:
