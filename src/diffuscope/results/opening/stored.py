@@ -89,6 +89,7 @@ def _is_as_made(level: zarr.Array[Any], shape: tuple[int, ...], port: Raster) ->
         and level.chunks == (shape[0], *chunk_shape(len(shape) - 1))
         and level.dtype == np.dtype(port.dtype)
         and isinstance(metadata.compressor, numcodecs.Blosc)
+        and metadata.compressor.cname in numcodecs.blosc.list_compressors()
         and not metadata.filters
         and metadata.order == "C"
         and metadata.dimension_separator == "/"
