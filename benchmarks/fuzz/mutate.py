@@ -141,6 +141,8 @@ def _safetensors(data: bytes, rng: Random) -> bytes:
 def _stamp(folder: Path) -> None:
     """State the hash of the weights as they are now, as someone who made them would."""
     config = folder / "config.json"
+    if not _is_plain(config):
+        return
     try:
         about = json.loads(config.read_text(encoding="utf-8"))
         about["sha256"] = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()

@@ -12,7 +12,8 @@ import diffuscope as verbs
 from diffuscope.engine.events import Preview
 from diffuscope.measurement.measurements import measure
 from diffuscope.model.folder import load_model, save_model
-from diffuscope.results.result import TABLE, open_result
+from diffuscope.results.own import TABLE
+from diffuscope.results.result import open_result
 from diffuscope.stains import dab_density
 from diffuscope.systems.registry import build_system
 from diffuscope.tiling.region import Region

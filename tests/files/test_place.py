@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from diffuscope.errors import InputError
-from diffuscope.files.place import FILE, FOLDER, Kind, check_place
+from diffuscope.files.place import FILE, FOLDER, Kind, check_place, parts_named
 
 OURS = Kind("a thing of ours", lambda path: (path / "ours").is_file())
 
@@ -88,6 +88,44 @@ def test_what_is_read_is_kept(tmp_path: Path, ours: Path) -> None:
     for out in (ours / "data", ours / "new", tmp_path / "link" / "new"):
         with pytest.raises(InputError, match=r"lies in .*out, which is only read"):
             check_place(out, FOLDER, overwrite=True, outside=[ours])
+
+
+def test_another_name_of_the_same_file_is_the_same_file(
+    tmp_path: Path, ours: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slide, other = tmp_path / "slide.tif", tmp_path / "other.tif"
+    slide.touch()
+    os.link(slide, other)
+    with pytest.raises(InputError, match=r"other.tif is, or holds, .*slide.tif"):
+        check_place(other, FILE, overwrite=True, keep=[slide])
+    # As on a disk that does not tell capitals apart, or where a folder is mounted a second time.
+    stat = Path.stat
+    monkeypatch.setattr(Path, "stat", lambda path, **options: stat(Path(str(path).replace("OUT", "out")), **options))
+    with pytest.raises(InputError, match=r"OUT is, or holds, .*data"):
+        check_place(tmp_path / "OUT", OURS, overwrite=True, keep=[ours / "data"])
+    with pytest.raises(InputError, match=r"new lies in .*out, which is only read"):
+        check_place(tmp_path / "OUT" / "new", OURS, outside=[ours])
+
+
+def test_what_is_no_part_of_it_is_never_removed_with_it(ours: Path) -> None:
+    known = Kind("a thing of ours", OURS.is_one, parts=parts_named(r"ours|data/\d+"))
+    (ours / "data" / "1").touch()
+    (ours / "data" / "2.part").touch()
+    assert check_place(ours, known, overwrite=True) == "replaced"
+    (ours / "data" / "3").symlink_to(ours.parent, target_is_directory=True)
+    assert check_place(ours, known, overwrite=True) == "replaced"
+    (ours / "data" / "notes").symlink_to(ours.parent, target_is_directory=True)
+    with pytest.raises(InputError, match="out holds data/notes, which is no part of a thing of ours and would go"):
+        check_place(ours, known, overwrite=True)
+    assert check_place(ours, known, resume=True) == "resumed"
+
+
+def test_where_a_disk_begins_nothing_is_written(ours: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os.path, "ismount", lambda path: Path(path) == ours)
+    for options in ({}, {"overwrite": True}):
+        with pytest.raises(InputError, match="out is where a disk begins: choose a name for a folder in it"):
+            check_place(ours, OURS, **options)
+    assert check_place(ours / "new", OURS) == "new"
 
 
 def test_a_path_may_end_in_a_slash_or_be_here(ours: Path, monkeypatch: pytest.MonkeyPatch) -> None:

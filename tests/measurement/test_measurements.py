@@ -87,7 +87,7 @@ def test_incomplete_is_said(make_result: Callable[..., Result]) -> None:
 def test_no_tissue_has_no_percentage(make_result: Callable[..., Result]) -> None:
     result = make_result(DAB, np.zeros_like(TISSUE))
     rows = measure(result)
-    write_csv(rows, result.path / "table.csv")
+    write_csv(rows, result.path / "table.csv", replace=True)
     with (result.path / "table.csv").open(newline="", encoding="utf-8") as file:
         (read,) = csv.DictReader(file)
     assert read["tissue_area_mm2"] == "0"
@@ -102,7 +102,7 @@ def test_a_result_without_tissue_mask_is_refused(make_result: Callable[..., Resu
 def test_csv_is_read_back_with_the_result(make_result: Callable[..., Result]) -> None:
     result = make_result(DAB, TISSUE)
     rows = measure(result)
-    write_csv(rows, result.path / "table.csv")
+    write_csv(rows, result.path / "table.csv", replace=True)
     (read,) = open_result(result.path).table
     assert list(read) == list(rows[0])
     assert float(read["mean_dab_od"]) == pytest.approx(rows[0]["mean_dab_od"], rel=1e-5)

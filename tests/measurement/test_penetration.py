@@ -72,7 +72,7 @@ def test_what_was_not_predicted_is_left_out():
 def test_without_a_vessel_there_is_no_distance(tmp_path: Path):
     rows = measure_penetration(np.ones((20, 20)), np.zeros((20, 20), np.bool_), mpp=1.0)
     assert rows[0]["total_load"] == 400 and rows[0]["mean_distance_um"] is None and rows[0]["load_0_10_um"] is None
-    write_csv(rows, tmp_path / "rows.csv")
+    write_csv(rows, tmp_path / "rows.csv", replace=False)
     with (tmp_path / "rows.csv").open(newline="") as file:
         [read] = list(csv.DictReader(file))
     assert read["region"] == "whole image" and read["mean_distance_um"] == ""

@@ -10,6 +10,7 @@ from diffuscope.events import Progress
 from diffuscope.files.place import FILE, check_place
 from diffuscope.measurement.measurements import write_csv
 from diffuscope.measurement.regions import check_measurable, measure_regions, open_vessels
+from diffuscope.results.own import check_no_input
 from diffuscope.results.result import Result, open_result
 from diffuscope.scans import Scan
 from diffuscope.tiling.region import Region
@@ -55,18 +56,25 @@ def measure(
         What was given cannot be used, or the table cannot be written.
     """
     path = Path(out) if out is not None else None
-    if path is not None:
-        check_place(path, FILE, overwrite=overwrite, outside=[Path(result)])
     opened = open_result(result)
     scan = vessels if isinstance(vessels, Scan) else open_vessels(opened, vessels)
+    if path is not None:
+        check_place(path, FILE, overwrite=overwrite, keep=[scan.path], outside=[Path(result), scan.path])
+        check_no_input(path, opened.record)
     check_measurable(opened, scan)
-    return _measure(opened, scan, regions, threshold, path)
+    return _measure(opened, scan, regions, threshold, path, replace=overwrite)
 
 
 def _measure(
-    result: Result, vessels: Scan, regions: Mapping[str, Region] | None, threshold: float | None, path: Path | None
+    result: Result,
+    vessels: Scan,
+    regions: Mapping[str, Region] | None,
+    threshold: float | None,
+    path: Path | None,
+    *,
+    replace: bool,
 ) -> Generator[Progress | Measured, None, None]:
     rows = yield from measure_regions(result, vessels, regions, threshold=threshold)
     if path is not None:
-        write_csv(rows, path)
+        write_csv(rows, path, replace=replace)
     yield Measured(rows=rows, path=path)

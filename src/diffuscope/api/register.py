@@ -13,14 +13,13 @@ from diffuscope.events import Progress
 from diffuscope.files.place import FILE, check_place
 from diffuscope.files.put import in_place_of
 from diffuscope.jobs.provenance import make_registration_record, registration_command
+from diffuscope.results.own import TRANSFORM
 from diffuscope.results.result import RESULT
 from diffuscope.scans import Scan, open_scan, tissue_mask
 from diffuscope.tiling.region import parse_region
 
 if TYPE_CHECKING:
     from diffuscope.registration.landmarks import Landmarks
-
-TRANSFORM = "transform.json"
 
 
 def register(

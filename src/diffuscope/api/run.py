@@ -29,8 +29,9 @@ from diffuscope.networks.compiled import compile_parts
 from diffuscope.ports.port import rasters
 from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
+from diffuscope.results.own import TABLE
 from diffuscope.results.pyramid import Each
-from diffuscope.results.result import TABLE, open_result
+from diffuscope.results.result import open_result
 from diffuscope.results.scores import mean_scores, tile_values, write_scores
 from diffuscope.systems.base import Whole
 from diffuscope.tiling.region import Region
@@ -221,7 +222,7 @@ def _measure(job: Job) -> None:
     """Write the figures of a whole result beside it, and its scores."""
     result = open_result(job.out)
     if rows := measure(result):
-        write_csv(rows, job.out / TABLE)
+        write_csv(rows, job.out / TABLE, replace=True)
     if result.others and result.values is not None:
         write_scores(job.out, mean_scores(result.values, result.others))
 

@@ -18,7 +18,7 @@ from diffuscope.devices import pick_device, reused_memory
 from diffuscope.devices import threads as limit_threads
 from diffuscope.errors import InputError
 from diffuscope.evaluation.metrics.paired import psnr, ssim
-from diffuscope.files.place import Kind, Standing, check_place
+from diffuscope.files.place import Standing, check_apart, check_place, named
 from diffuscope.files.put import in_place_of
 from diffuscope.files.room import full_disk_in_words
 from diffuscope.model.card import ModelCard
@@ -32,11 +32,9 @@ from diffuscope.training.model import make_card, shared_path
 from diffuscope.training.pictures import sample
 from diffuscope.training.prepare import Prepared, prepare
 from diffuscope.training.recipe import Cases, Recipe, load_recipe
-from diffuscope.training.resume import check_same, stated
+from diffuscope.training.resume import RECIPE, TRAINING, check_same, stated
 
 RUN = ".training"
-RECIPE = "recipe.json"
-TRAINING = Kind("a training of Diffuscope", lambda path: (path / RECIPE).is_file())
 
 
 @dataclass(frozen=True)
@@ -133,15 +131,16 @@ def train(
     """
     if importlib.util.find_spec("pytorch_lightning") is None:
         raise InputError('training needs Lightning: pip install "diffuscope[train]".')
-    path, out = Path(recipe), Path(out)
+    path, out = Path(recipe), named(Path(out))
     made = load_recipe(path)
-    folder = out.with_name(out.name + RUN)
+    folder = out.parent / f"{out.name}{RUN}"
     where = pick_device(device)
     base = Path(data) if data is not None else path.parent if isinstance(made.data, Cases) else sample_path()
     begun: Standing = "resumed" if resume else "new"
     if _writes():
         begun = _check_places(out, folder, made, keep=[path, base], overwrite=overwrite, resume=resume)
     rounds = prepare(made, base)
+    check_apart(out, keep=[one.start.origin.path for one in rounds if one.start.origin is not None])
     given = ["--data", shared_path(data)] if data is not None else []
     work = Work(
         recipe=made,

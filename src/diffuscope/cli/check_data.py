@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from diffuscope.errors import DiffuscopeError
+from diffuscope.files.read import read_json
 
 
 def check_data(
@@ -36,11 +40,11 @@ def check_data(
     """Look a data set over before training: counts, µm/px, values, misregistered pairs, leaks between parts."""
     from diffuscope.api.check_data import check_data as begun
     from diffuscope.cli.progress import follow
-    from diffuscope.files.place import FILE, check_place
+    from diffuscope.files.place import Kind, check_place
     from diffuscope.files.put import put_text
 
     if json_file is not None:
-        check_place(json_file, FILE, overwrite=True)
+        check_place(json_file, Kind("a report of check-data", _is_report, is_folder=False), overwrite=True)
 
     events = begun(
         folder,
@@ -58,3 +62,10 @@ def check_data(
         typer.echo(line)
     if json_file is not None:
         put_text(json_file, json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n", replace=True)
+
+
+def _is_report(path: Path) -> bool:
+    with suppress(OSError, ValueError, DiffuscopeError):
+        stated = read_json(path)
+        return isinstance(stated, dict) and {"parts", "problems"} <= stated.keys()
+    return False

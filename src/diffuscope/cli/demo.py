@@ -17,7 +17,9 @@ from diffuscope.cli.describe import table
 from diffuscope.cli.picture import compose
 from diffuscope.engine.events import Event
 from diffuscope.events import finish as run_to_end
+from diffuscope.files.place import FILE, check_place
 from diffuscope.files.put import in_place_of
+from diffuscope.results.result import RESULT as RESULT_FOLDER
 from diffuscope.results.result import open_result
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import open_scan, read_region
@@ -35,7 +37,15 @@ def start(out: Path, cancelled: threading.Event) -> Generator[Event, None, None]
         Folder to write into.
     cancelled : threading.Event
         Ends the run when set.
+
+    Raises
+    ------
+    InputError
+        Something lies there that no earlier demo wrote.
     """
+    standing = check_place(out / RESULT, RESULT_FOLDER, overwrite=True)
+    for name in (EXPORT, PICTURE):
+        check_place(out / name, FILE, overwrite=standing == "replaced", way_out="choose another folder")
     return run(
         DEMO_MODEL,
         sample_path(DEMO_SLIDE),

@@ -95,6 +95,7 @@ def check_export(
     from diffuscope.exports.request import Request, check_one_image, choose_ports
     from diffuscope.files.place import FILE, FOLDER, check_place
     from diffuscope.files.room import check_room
+    from diffuscope.results.own import check_no_input
     from diffuscope.results.result import RESULT
     from diffuscope.scans.formats.libraries import check_libraries
 
@@ -130,6 +131,7 @@ def check_export(
     standing = check_place(
         path, kind, overwrite=overwrite and kind is not FOLDER, keep=read, outside=read, way_out=never
     )
+    check_no_input(path, result.record)
     check_room(path, _module(form).need(request))
     return Export(form=form, path=path, request=request, replaces=standing == "replaced")
 

@@ -10,9 +10,10 @@ import zarr
 
 from diffuscope.files.copy import copy_tree
 from diffuscope.ports.state import state_port
+from diffuscope.results.coverage import PATH as COVERAGE
 from diffuscope.results.layout import ATTRS, group_path
 from diffuscope.results.others import KINDS
-from diffuscope.results.result import TABLE
+from diffuscope.results.own import TABLE
 from diffuscope.results.tissue import PATH as TISSUE
 
 if TYPE_CHECKING:
@@ -44,8 +45,9 @@ def write(part: Path, request: Request) -> None:
         group.attrs.update({key: described.attrs[key] for key in ("multiscales", "omero")})
     about: Any = source.attrs[ATTRS]
     root.attrs[ATTRS] = {**about, "record": request.record, "ports": [state_port(port) for port in ports]}
-    if TISSUE in source:
-        copy_tree(result.path / TISSUE, part / TISSUE)
+    for kept in (TISSUE, COVERAGE):
+        if kept in source:
+            copy_tree(result.path / kept, part / kept)
     for name in (TABLE, *(kind.name for kind in KINDS)):
         if (result.path / name).is_dir():
             copy_tree(result.path / name, part / name)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,10 @@ from diffuscope.files.room import existing_parent
 
 #: What becomes of what lies at a place: nothing is there, it is replaced, it is gone on with.
 Standing = Literal["new", "replaced", "resumed"]
+#: Whether a file, by its path in a folder with slashes, is a part of what the folder is.
+Parts = Callable[[str], bool]
+# What processes that write leave in a folder for a while, and what systems put everywhere.
+_PASSING = re.compile(r"(?:.*/)?(?:\.part-|\.held|\._|(?:\.DS_Store|Thumbs\.db|desktop\.ini)$)")
 
 
 @dataclass(frozen=True)
@@ -28,11 +33,20 @@ class Kind:
         Whether what lies at a path is of this kind; must not raise.
     is_folder : bool
         Whether it is a folder: an empty one in its place counts as nothing.
+    parts : callable
+        Returns, of a folder of this kind, what tells its own files from a user's, which are never removed with it.
     """
 
     noun: str
     is_one: Callable[[Path], bool]
     is_folder: bool = True
+    parts: Callable[[Path], Parts] = lambda _: lambda _: True
+
+
+def parts_named(pattern: str) -> Callable[[Path], Parts]:
+    """Return the parts of a kind whose files are known by a regular expression of their paths."""
+    known = re.compile(rf"(?:{pattern})(?:\.part)?")
+    return lambda _: lambda path: known.fullmatch(path) is not None
 
 
 FILE = Kind("a file", Path.is_file, is_folder=False)
@@ -81,7 +95,9 @@ def check_place(
     """
     if overwrite and resume:
         raise InputError("--resume goes on with what is there and --overwrite begins it again: choose one.")
-    _check_apart(target, keep, outside)
+    check_apart(target, keep=keep, outside=outside)
+    if os.path.ismount(target):  # noqa: PTH
+        raise InputError(f"{target} is where a disk begins: choose a name for a folder in it.")
     if not _lies_there(target) or (kind.is_folder and is_empty_folder(target)):
         _check_writable(existing_parent(target), target)
         return "new"
@@ -96,7 +112,22 @@ def check_place(
         default = "choose another name, or say --overwrite" if resume is None else again
         raise InputError(f"{target} exists already: {way_out or default}.")
     _check_writable(target.absolute().parent, target)
+    if (stranger := next(_strangers(target, kind), None)) is not None:
+        raise InputError(
+            f"{target} holds {stranger}, which is no part of {kind.noun} and would go with it: move that away, or "
+            "choose another name."
+        )
     return "replaced"
+
+
+def is_passing(path: str) -> bool:
+    """Whether a file, by its path in a folder, is one that others leave there: writers for a while, systems always."""
+    return _PASSING.match(path) is not None
+
+
+def named(path: Path) -> Path:
+    """Return a path whose last part is a name, where it has one at all: "." and ".." are none."""
+    return path.resolve() if path.name in {"", ".."} else path
 
 
 def is_empty_folder(path: Path) -> bool:
@@ -123,16 +154,49 @@ def _check_writable(folder: Path, target: Path) -> None:
         raise InputError(f"nothing can be written into {folder}: choose another place for {target.name}.")
 
 
-def _check_apart(target: Path, keep: Iterable[Path], outside: Iterable[Path]) -> None:
-    place = _real(target)
+def _strangers(target: Path, kind: Kind) -> Iterator[str]:
+    """Yield the files in a folder that are no part of what it is; a link is a file."""
+    if not kind.is_folder:
+        return
+    is_part = kind.parts(target)
+    for folder, folders, names in os.walk(target):
+        for name in (*names, *(one for one in folders if (Path(folder) / one).is_symlink())):
+            path = (Path(folder) / name).relative_to(target).as_posix()
+            if not (is_part(path) or is_passing(path)):
+                yield path
+
+
+def check_apart(target: Path, *, keep: Iterable[Path] = (), outside: Iterable[Path] = ()) -> None:
+    """Refuse a place that is, or would hold, what is kept, or lies in what is only read (see `check_place`).
+
+    By whatever name: a link, another name of the same file, or other letters where the disk does not tell them apart.
+    """
+    place, above = _real(target), None
+    own = _identity(place)
     for one in keep:
-        if _real(one).is_relative_to(place):
+        real = _real(one)
+        if real.is_relative_to(place) or (own is not None and own in _identities(real)):
             raise InputError(f"{target} is, or holds, {one}, which is read for it: choose another place.")
     for one in outside:
-        if place.is_relative_to(_real(one)):
+        real, above = _real(one), above or set(_identities(place))
+        if place.is_relative_to(real) or _identity(real) in above:
             raise InputError(f"{target} lies in {one}, which is only read: choose another place.")
 
 
 def _real(path: Path) -> Path:
     """Return a path without links; unlike `Path.resolve` this takes links that lead round in a circle."""
     return Path(os.path.realpath(path))
+
+
+def _identities(path: Path) -> Iterator[tuple[int, int]]:
+    """Yield what tells a path, and each folder above it, from every other file, however that is named."""
+    for one in (path, *path.parents):
+        if (found := _identity(one)) is not None:
+            yield found
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    with suppress(OSError):
+        about = path.stat()
+        return (about.st_dev, about.st_ino) if about.st_ino else None
+    return None

@@ -149,7 +149,7 @@ def _band(finest: zarr.Array[Any], mask: TissueMap, y: int, threshold: float, *,
     return _Band(tissue_pixels, int(np.count_nonzero(positive)), total, strips)
 
 
-def write_csv(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
+def write_csv(rows: Sequence[Mapping[str, Any]], path: str | Path, *, replace: bool) -> None:
     """Write measured rows as CSV; what is None stays empty.
 
     Parameters
@@ -157,9 +157,11 @@ def write_csv(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
     rows : sequence of dict
         As `measure` returns them, at least one; all with the same columns.
     path : str or Path
-        File to write; one that exists is replaced only once the new one is whole.
+        File to write.
+    replace : bool
+        Whether one may be there; it is replaced only once the new one is whole.
     """
-    with in_place_of(Path(path), replace=True) as part, part.open("w", newline="", encoding="utf-8") as file:
+    with in_place_of(Path(path), replace=replace) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows({column: _text(value) for column, value in row.items()} for row in rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -106,6 +106,14 @@ def read_config(folder: Path) -> ModelConfig:
             raise InputError(f"{path} is not JSON: fetch the model again.") from error
         where, said = first_fault(error)
         raise InputError(f"{path} has a wrong entry at {where}: {said}.") from error
+
+
+def is_model(folder: Path) -> bool:
+    """Whether a folder has a config.json of Diffuscope's, whole or of a version that this one does not read."""
+    with suppress(InputError, OSError, ValueError):
+        stated = read_json(folder / CONFIG, most=_MOST, inside=folder)
+        return isinstance(stated, dict) and {"system", "sha256"} <= stated.keys()
+    return False
 
 
 @contextmanager

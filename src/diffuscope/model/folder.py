@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,10 @@ from torch import Tensor
 
 from diffuscope.errors import InputError
 from diffuscope.files.durable import replacing
-from diffuscope.files.place import Kind, check_place
+from diffuscope.files.place import Kind, check_place, parts_named
 from diffuscope.files.put import in_place_of
 from diffuscope.files.read import read_bytes
-from diffuscope.model.card import CONFIG, ModelCard, ModelConfig, read_config, right_config
+from diffuscope.model.card import CONFIG, ModelCard, ModelConfig, is_model, read_config, right_config
 from diffuscope.model.find import WEIGHTS, find_model
 from diffuscope.model.readme import readme
 from diffuscope.ports.seen import Seen
@@ -35,7 +36,7 @@ _PICKLE_MAGIC = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x0
 
 
 #: What `save_model` writes.
-MODEL = Kind("a model folder", lambda path: (path / CONFIG).is_file())
+MODEL = Kind("a model folder", is_model, parts=parts_named("|".join(map(re.escape, (CONFIG, WEIGHTS, "README.md")))))
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,14 @@ from scipy import ndimage
 from diffuscope.events import Progress
 from diffuscope.ports.raster import Raster
 from diffuscope.registration.transform import Transform
+from diffuscope.results.coverage import keep_coverage
 from diffuscope.results.layout import ATTRS, SLIDE_FORMAT, create_images
 from diffuscope.results.place import Place
 from diffuscope.results.pyramid import update_pyramid
 from diffuscope.scans import Scan, read_region
 from diffuscope.scans.region import resolved
 from diffuscope.tiling.boxes import chunks
+from diffuscope.tiling.plan import make_plan
 
 KEY = "registered"
 # Side of a block that is warped at once, px: a whole number of chunks.
@@ -130,6 +132,9 @@ def write_warped(
             done += 1
             yield Progress(done=done, total=blocks, unit="blocks", what="Writing")
         update_pyramid(levels, chunks((y, 0, rows, width)))
+    # beside the moving slide lies glass, which is part of the picture: through it the slide below would pass for it
+    plan = make_plan(shape=fixed.shape, factors=(1.0, 1.0), tile=_BLOCK, overlap=0)
+    keep_coverage(root, plan, plan.selected)
     about: dict[str, Any] = {
         "version": SLIDE_FORMAT,
         "complete": True,

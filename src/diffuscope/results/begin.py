@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import zarr
 
 from diffuscope.files.put import in_place_of
 from diffuscope.ports.state import state_port
 from diffuscope.results.cache import FOLDER, CachedParts
+from diffuscope.results.coverage import keep_coverage
 from diffuscope.results.layout import ATTRS, CASE_FORMAT, SLIDE_FORMAT, VOLUME_FORMAT, create_images
 from diffuscope.results.place import NOWHERE, Place
 from diffuscope.results.tissue import TissueMap, save_tissue
@@ -53,6 +55,8 @@ def begin_result(
         root = zarr.create_group(store=part, zarr_format=2)
         CachedParts(part / FOLDER, len(plan.axes)).create()
         create_images(root, ports, shape=shape, spacing=place.spacing, origin=place.origin)
+        if ports:
+            keep_coverage(root, plan, np.zeros_like(plan.selected))
         ValueStore(root, values, plan)
         if tissue is not None:
             save_tissue(root, tissue)

@@ -20,6 +20,7 @@ from diffuscope.results.cache import FOLDER, CachedParts, Cell
 from diffuscope.results.cells import Blend, Cells
 from diffuscope.results.chunks import Patch, write_chunk
 from diffuscope.results.computed import Computed
+from diffuscope.results.coverage import keep_coverage
 from diffuscope.results.damage import damaged_chunks
 from diffuscope.results.layout import ATTRS, chunk_file, open_images
 from diffuscope.results.others import write_others
@@ -215,6 +216,8 @@ class Canvas:
             durable=False,
         )
         self.refresh()
+        if self.ports:
+            keep_coverage(self.root, self.plan, self.done)
         self._mark(complete=complete)
         if complete:
             self._kept.remove()
@@ -238,6 +241,8 @@ class Canvas:
                 for cell in self._cells.of(tile) if self.is_done(tile) else ():
                     self._stale.update(chunks(self._cells.box(cell)))
             self.refresh()
+        if self.ports:
+            keep_coverage(self.root, self.plan, self.done)
 
     def _damaged(self) -> set[tuple[int, ...]]:
         """Return the tiles of which something on the canvas can no longer be read."""

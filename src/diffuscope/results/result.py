@@ -14,8 +14,10 @@ from diffuscope.errors import InputError
 from diffuscope.files.place import Kind
 from diffuscope.ports.port import Port, rasters
 from diffuscope.ports.state import read_port
+from diffuscope.results.coverage import Coverage, load_coverage
 from diffuscope.results.layout import ATTRS, CASE_FORMAT, open_images
 from diffuscope.results.others import read_others, summaries
+from diffuscope.results.own import TABLE, own_parts
 from diffuscope.results.place import NOWHERE, Place
 from diffuscope.results.scores import Scored
 from diffuscope.results.tissue import TissueMap, load_tissue
@@ -23,8 +25,6 @@ from diffuscope.results.values import TileValues, load_values
 
 if TYPE_CHECKING:
     from diffuscope.ports.raster import Raster
-
-TABLE = "table.csv"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +59,8 @@ class Result:
         The run record.
     table : list of dict
         Measurements per region as text by column; empty where the run did not end.
+    coverage : Coverage or None
+        Which px were computed; None where there is no image, or the result was written before that was kept.
     """
 
     path: Path
@@ -74,6 +76,7 @@ class Result:
     values: TileValues | None
     record: dict[str, Any]
     table: list[dict[str, str]]
+    coverage: Coverage | None = None
 
     @property
     def scores(self) -> dict[str, Scored]:
@@ -120,7 +123,7 @@ def is_result(path: str | Path) -> bool:
 
 
 #: What a run, a registration and an export as OME-Zarr write.
-RESULT = Kind("a Diffuscope result", is_result)
+RESULT = Kind("a Diffuscope result", is_result, parts=own_parts)
 
 
 def open_result(path: str | Path) -> Result:
@@ -171,6 +174,7 @@ def open_result(path: str | Path) -> Result:
         place=place,
         tissue=load_tissue(root, factor=place.factors[-1], window=place.window) if ports else None,
         values=load_values(root),
+        coverage=load_coverage(path, root) if ports else None,
         record=about["record"],
         table=list(csv.DictReader(table.open(newline="", encoding="utf-8"))) if table.exists() else [],
     )

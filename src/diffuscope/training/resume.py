@@ -8,7 +8,19 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from diffuscope.errors import InputError
+from diffuscope.files.place import Kind, parts_named
 from diffuscope.training.recipe import Recipe
+
+RECIPE = "recipe.json"
+#: A run folder; of several rounds each has a folder in it.
+TRAINING = Kind(
+    "a training of Diffuscope",
+    lambda path: (path / RECIPE).is_file(),
+    parts=parts_named(
+        r"recipe\.json|(?:\d+-[^/]+/)?(?:log\.csv|model\.safetensors|checkpoints/step-\d+\.ckpt|\.lr_find_[^/]+\.ckpt|"
+        r"validation/step-\d+\.png|tensorboard/(?:.*/)?(?:events\.out\.tfevents\.[^/]+|hparams\.yaml))"
+    ),
+)
 
 
 def stated(recipe: Recipe) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""One compute process a viewer: docks that share it, their jobs in one queue, and a dock that is closed at work."""
+"""One compute process a viewer: docks that share it, their jobs in one queue, and docks that are closed at work."""
 
 from __future__ import annotations
 
@@ -20,11 +20,14 @@ from diffuscope.sample_data import sample_path
 pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
 
+from napari.utils.notifications import notification_manager
+
 from diffuscope.plugin.docks.stain import StainDock
 from diffuscope.plugin.docks.train import TrainDock
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.compute import Compute, compute_of
 from diffuscope.plugin.jobs.job import Job, verb
+from diffuscope.plugin.layers.live import PREVIEW
 from diffuscope.plugin.layers.reader import read_layers
 from diffuscope.results.result import open_result
 
@@ -153,24 +156,67 @@ def test_a_dock_waits_for_another_and_shows_for_what(at: At):
     assert at.stain.session.state.message.startswith("Cancelled after")
 
 
+def shut(at: At, name: str) -> None:
+    """Close a dock as its button does, and let Python notice."""
+    at.viewer.window.remove_dock_widget(at.areas.pop(0))
+    getattr(at, name).deleteLater()
+    setattr(at, name, None)
+    gc.collect()
+
+
 @pytest.mark.gui
-def test_a_dock_closed_at_work_ends_its_job_and_the_next_one_goes_on(at: At):
+def test_a_dock_closed_at_work_goes_on_and_any_dock_can_cancel_it(at: At):
     at.run("endless")
     names = [layer.name for layer in at.viewer.layers]
     at.until(lambda: len(at.viewer.layers) > len(names))
     at.count(3)
-    pid, session = at.child.pid, at.stain.session
-    at.viewer.window.remove_dock_widget(at.areas.pop(0))
-    at.stain.deleteLater()
-    at.stain = None
-    gc.collect()
+    pid, session, jobs, told = at.child.pid, at.stain.session, at.train.jobs, []
+    notification_manager.notification_ready.connect(told.append)
+    shut(at, "stain")
+    at.until(lambda: session.is_closed)
+    assert [str(one.message) for one in told] == [
+        "Virtual staining goes on without its dock. Open any dock of Diffuscope to cancel it."
+    ]
+    assert jobs.elsewhere.text().startswith("At work without its dock: CMU-1-Small-Region.svs · endless")
+    assert jobs.cancel.isVisibleTo(at.train) and at.train.session.state.phase == "waiting"
+    jobs.cancel.click()
+    assert jobs.cancel.text() == "Cancelling…" and not jobs.cancel.isEnabled()
     at.until(lambda: at.train.session.state.message == "counted")
-    assert at.child.pid == pid and session._closed
-    # no layer is left of it, and what it had done is a result that can be gone on with
-    assert [layer.name for layer in at.viewer.layers] == names
+    assert at.child.pid == pid and "Cancelled after" in str(told[-1].message)
+    assert not jobs.cancel.isVisibleTo(at.train)
+    # what it had done is a result that is shown and can be gone on with, and nothing else is left of it
     assert not open_result(at.folder / "endless.ome.zarr").complete
-    at.viewer.window.remove_dock_widget(at.areas.pop(0))
-    at.train.deleteLater()
-    at.train = None
-    gc.collect()
+    assert [layer.name for layer in at.viewer.layers] == [*names, "virtual"]
+    shut(at, "train")
     at.until(lambda: at.child.pid is None)
+
+
+@pytest.mark.gui
+def test_the_last_dock_closed_at_work_leaves_a_whole_result_and_no_process(at: At):
+    at.run("quick")
+    at.until(lambda: at.stain.session.state.is_at_work)
+    names, session = [layer.name for layer in at.viewer.layers], at.stain.session
+    shut(at, "stain")
+    shut(at, "train")
+    at.until(lambda: at.child.pid is None)
+    assert session.is_closed and open_result(at.folder / "quick.ome.zarr").complete
+    assert [layer.name for layer in at.viewer.layers if layer.name not in names] in ([], ["virtual"])
+    assert PREVIEW not in [layer.name for layer in at.viewer.layers]
+
+
+@pytest.mark.gui
+def test_what_a_closed_dock_had_queued_is_done_or_taken_off_the_list(at: At):
+    at.count(10**6)
+    at.until(lambda: at.train.session.state.is_at_work)
+    at.run("quick")
+    at.run("crashing")
+    session = at.stain.session
+    shut(at, "stain")
+    at.until(lambda: session.is_closed)
+    # the last of them is taken off the list by another dock
+    assert at.train.jobs.list.rowCount() == 2
+    at.train.jobs.list.cellWidget(1, 1).click()
+    at.train.jobs.cancel.click()
+    at.until(lambda: at.train.session.state.is_idle and not at.train.session.compute.is_busy)
+    assert open_result(at.folder / "quick.ome.zarr").complete
+    assert not (at.folder / "crashing.ome.zarr").exists() and not session._has_jobs()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,12 @@ def test_a_slide_whose_scale_the_user_gave_is_met_in_pixels(result_folder: Path)
     assert str(ihc.units[0]) == "pixel"
 
 
-def test_what_was_not_computed_is_transparent(result_folder: Path):
+def forget_coverage(folder: Path) -> None:
+    shutil.rmtree(folder / "coverage")
+
+
+def test_of_a_result_of_before_what_has_the_fill_s_colour_is_transparent(result_folder: Path):
+    forget_coverage(result_folder)
     for chunk in (result_folder / "0" / "0" / "0").iterdir():
         chunk.unlink()
     ihc = layers_of(result_folder)["virtual CD3"]

@@ -7,9 +7,10 @@ from typing import Any
 
 from diffuscope.cases.find import SIMULATED
 from diffuscope.errors import InputError
-from diffuscope.files.place import Kind
-from diffuscope.files.put import is_leftover
+from diffuscope.files.place import Kind, Parts, is_passing
 from diffuscope.files.read import read_json
+from diffuscope.results.own import own_parts
+from diffuscope.results.result import is_result
 
 JSON, HTML, PREDICTIONS = "report.json", "report.html", "predictions"
 
@@ -18,11 +19,30 @@ def is_report(path: Path) -> bool:
     """Whether a folder is a report, finished or not: nothing else lies in it."""
     if not path.is_dir():
         return False
-    there = [one.name for one in path.iterdir() if not is_leftover(one.name)]
+    there = [one.name for one in path.iterdir() if not is_passing(one.name)]
     return bool(there) and not set(there) - {JSON, HTML, PREDICTIONS}
 
 
-REPORT = Kind("a report", is_report)
+def _parts(path: Path) -> Parts:
+    """Return what tells a report's own files: predictions are results, and pictures of a user's are not."""
+    results: dict[str, Parts | None] = {}
+
+    def is_part(name: str) -> bool:
+        if name.removesuffix(".part") in {JSON, HTML}:
+            return True
+        folder, ending, rest = name.partition(".ome.zarr/")
+        if not (ending and folder.startswith(f"{PREDICTIONS}/")):
+            return False
+        if folder not in results:
+            place = path / f"{folder}.ome.zarr"
+            results[folder] = own_parts(place) if is_result(place) else None
+        own = results[folder]
+        return own is not None and own(rest)
+
+    return is_part
+
+
+REPORT = Kind("a report", is_report, parts=_parts)
 
 
 def read_report(path: Path) -> dict[str, Any]:

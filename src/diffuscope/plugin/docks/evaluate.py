@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
-
 import napari
 from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
+from diffuscope.plugin.docks.closing import outlive
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.panels.compare import CompareWidget
@@ -47,9 +45,4 @@ class EvaluateDock(QWidget):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self.tabs)
         self.setMinimumWidth(380)
-        # a partial of the session, not a method of this widget, which is gone by then
-        self.destroyed.connect(partial(_close, self.session))
-
-
-def _close(session: Session, _: Any = None) -> None:
-    session.close()
+        outlive(self, self.session)

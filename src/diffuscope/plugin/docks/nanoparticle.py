@@ -53,7 +53,8 @@ class NanoparticleDock(RunDock):
 
     def _inputs_changed(self) -> None:
         super()._inputs_changed()
-        self._colour()
+        if not self.session.is_closed:
+            self._colour()
 
     def _choose_layer(self, number: int, index: int) -> None:
         super()._choose_layer(number, index)
@@ -94,7 +95,7 @@ class NanoparticleDock(RunDock):
 
     def _show_tile(self, _: Any = None) -> None:
         result, decisions = self.session.result, self.particles.decisions
-        if result is None or decisions is None or self.viewer.dims.ndisplay != 2:
+        if self.session.is_closed or result is None or decisions is None or self.viewer.dims.ndisplay != 2:
             return
         place = Placement.of(self._tile_place(result))
         at = in_units(self.viewer.cursor.position, world_units(self.viewer), place.units)
@@ -156,7 +157,7 @@ class NanoparticleDock(RunDock):
         from diffuscope.measurement.measurements import write_csv
 
         try:
-            write_csv(self.regions.rows, path)
+            write_csv(self.regions.rows, path, replace=True)
         except InputError as error:
             self.session.state.complain(str(error))
             return

@@ -11,6 +11,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from diffuscope.errors import InputError
+from diffuscope.plugin.docks.closing import outlive
 from diffuscope.plugin.docks.run import ask_overwrite
 from diffuscope.plugin.forms.register_fields import RegisterFields, SlideRows
 from diffuscope.plugin.forms.run import unused
@@ -50,8 +51,7 @@ class RegisterDock(QWidget):
         events = napari_viewer.layers.events
         for event in (events.inserted, events.removed, events.renamed):
             event.connect(self._layers_changed)
-        # a partial of the session, not a method of this widget, which is gone by then
-        self.destroyed.connect(partial(_close, self.session))
+        outlive(self, self.session)
         self._layers_changed()
         self._library_is_there()
 
@@ -82,6 +82,8 @@ class RegisterDock(QWidget):
     # --- what the viewer tells ---
 
     def _layers_changed(self, _: Any = None) -> None:
+        if self.session.is_closed:
+            return
         slides = [
             layer
             for layer in self.viewer.layers
@@ -164,7 +166,3 @@ class RegisterDock(QWidget):
 
     def _complain(self, error: InputError) -> None:
         self.session.state.complain(str(error))
-
-
-def _close(session: Session, _: Any = None) -> None:
-    session.close()

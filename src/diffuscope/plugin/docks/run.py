@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,6 +10,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QFrame, QMessageBox, QScrollArea, QVBoxLayout, QWidget
 
 from diffuscope.errors import InputError
+from diffuscope.plugin.docks.closing import outlive
 from diffuscope.plugin.docks.kinds import Kind, elsewhere
 from diffuscope.plugin.forms.orientation_rows import OrientationRows
 from diffuscope.plugin.forms.region_choice import chosen_region, chosen_slices, region_text
@@ -59,8 +59,7 @@ class RunDock(QWidget):
         self._asked_folder = ""
         self._build()
         self._connect()
-        # a partial of the session, not a method of this widget, which is gone by then
-        self.destroyed.connect(partial(_close, self.session))
+        outlive(self, self.session)
         self._inputs_changed()
         self.session.load_models()
 
@@ -112,6 +111,8 @@ class RunDock(QWidget):
     # --- what the viewer tells ---
 
     def _inputs_changed(self) -> None:
+        if self.session.is_closed:
+            return  # the widgets are gone, and the viewer may still tell
         self.fields.set_layers([listed_name(layer) for layer in self.inputs.layers], self.inputs.indices)
         facts = [slide_facts(layer) if layer is not None else None for layer in self.inputs.choices]
         if facts != list(self.form.inputs):
@@ -129,6 +130,8 @@ class RunDock(QWidget):
             self.inputs.set_ports(model.inputs)
 
     def _active_changed(self) -> None:
+        if self.session.is_closed:
+            return
         layer = self.viewer.layers.selection.active
         folder = own_metadata(layer).get("result") if layer is not None and is_result(layer) else None
         shown = self.session.result
@@ -256,6 +259,8 @@ class RunDock(QWidget):
         self._show_state()
 
     def _show_region(self, _: Any = None) -> None:
+        if self.session.is_closed:
+            return
         text = region_text(self.viewer, self.form, self.inputs.chosen)
         self.fields.region_text.setText(text)
         self.fields.region_text.setVisible(bool(text))
@@ -283,7 +288,3 @@ def ask_overwrite(parent: QWidget, out: Path) -> str:
     box.exec()
     pressed = box.clickedButton()
     return "replace" if pressed is replace else "both" if pressed is both else "cancel"
-
-
-def _close(session: RunSession, _: Any = None) -> None:
-    session.close()

@@ -11,6 +11,7 @@ from qtpy.QtGui import QFontDatabase, QPixmap
 from qtpy.QtWidgets import QFileDialog, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from diffuscope.errors import InputError
+from diffuscope.plugin.docks.closing import outlive
 from diffuscope.plugin.docks.kinds import STAINING
 from diffuscope.plugin.forms.train import run_folder
 from diffuscope.plugin.forms.train_fields import TrainFields
@@ -45,8 +46,7 @@ class TrainDock(QWidget):
         self.viewer = napari_viewer
         self.session = Session(napari_viewer, "Train", child)
         self._build()
-        # a partial of the session, not a method of this widget, which is gone by then
-        self.destroyed.connect(partial(_close, self.session))
+        outlive(self, self.session)
         for model in known_models():
             self.fields.add_model(model.name, model.title, is_usual=STAINING.lists(model))
 
@@ -154,7 +154,3 @@ class TrainDock(QWidget):
         pixels = QPixmap(str(path))
         self.picture.setPixmap(pixels.scaledToWidth(min(self.width() - 28, pixels.width())))
         self.picture.setToolTip(f"H&E, truth, sample of validation cases\n{path}")
-
-
-def _close(session: Session, _: Any = None) -> None:
-    session.close()

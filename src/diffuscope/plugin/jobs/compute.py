@@ -14,6 +14,11 @@ from diffuscope.plugin.jobs.queue import Entry, JobQueue, same_folder
 class Owner(Protocol):
     """Who asks for jobs: the session of a dock."""
 
+    has_dock: bool
+
+    def cancel(self) -> None:
+        """Stop its job at work before its next step."""
+
     def start(self, job: Job) -> None:
         """Begin a job whose turn it is; `Compute.done` is told when it is over."""
 
@@ -42,7 +47,7 @@ class Compute:
         self.queue = JobQueue()
         self.at_work: Entry | None = None
         self._owners: list[Owner] = []
-        self.queue.changed.connect(self._tell)
+        self.queue.changed.connect(self.tell)
 
     @property
     def is_busy(self) -> bool:
@@ -88,7 +93,7 @@ class Compute:
             self.queue.add(Entry(entry.job, entry.owner, failure))
         if self.queue.waiting:
             self._start(self.queue.waiting[0])
-        self._tell()
+        self.tell()
 
     def halt(self) -> None:
         """Forget everything: napari ends."""
@@ -99,9 +104,10 @@ class Compute:
         self.at_work = entry
         self.queue.remove(entry)
         entry.owner.start(entry.job)
-        self._tell()
+        self.tell()
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Have all docks look at what is at work and what waits."""
         for owner in self._owners:
             owner.refresh()
 

@@ -39,7 +39,7 @@ class Job:
     on_end : callable
         Called with what came out, None where nothing did, and returns what is said then; None: that it was cancelled.
     on_leave : callable
-        Called instead where its dock is closed while it works.
+        Called instead where napari is closed while it works.
     """
 
     text: str

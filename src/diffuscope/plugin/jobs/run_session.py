@@ -108,7 +108,7 @@ class RunSession(Session):
         self.result_changed.emit(result)
 
     def close(self) -> None:
-        """End the jobs of the dock, as `Session.close`."""
+        """Let the dock go, as `Session.close`."""
         for signal in (self.model_found, self.result_changed):
             signal.disconnect()
         super().close()

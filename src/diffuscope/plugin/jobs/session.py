@@ -10,6 +10,7 @@ from typing import Any
 
 from napari.qt.threading import create_worker
 from napari.utils import progress
+from napari.utils.notifications import show_info
 from psygnal import Signal
 
 from diffuscope.engine.events import Finished
@@ -49,6 +50,8 @@ class Session:
         What it shares with the other docks of the viewer.
     again : Job or None
         What goes on with the last job, where it ended early and can be gone on with.
+    has_dock : bool
+        Whether its dock is in the window; of one without any other dock can cancel what is at work.
     """
 
     changed = Signal()
@@ -59,7 +62,8 @@ class Session:
         self.compute = compute_of(viewer, child)
         self.again: Job | None = None
         self._title = title
-        self._closed = False
+        self.has_dock = True
+        self._closed = self._left = False
         self._job: Job | None = None
         self._stop = threading.Event()
         self._bar: Any = None
@@ -124,29 +128,42 @@ class Session:
             waits = self.compute.has_waiting(self)
             self.state.phase = "waiting" if waits else "idle"
         self.changed.emit()
+        self._leave_if_idle()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether its widgets are gone; what it had begun or queued goes on."""
+        return self._closed
+
+    def set_dock(self, is_there: bool) -> None:
+        """Take note that the dock is in the window, or no more: what is at work or waits goes on, which is said."""
+        if self.has_dock and not is_there and self._has_jobs():
+            show_info(f"{self._title} goes on without its dock. Open any dock of Diffuscope to cancel it.")
+        self.has_dock = is_there
+        self.compute.tell()
 
     def close(self) -> None:
-        """Drop what waits, and end what is at work; what it may still say finds no listener: the dock is gone.
+        """Let the dock go, which hears no more; what is at work and what waits goes on.
 
-        The last dock of a viewer ends the compute process.
+        Once all of it is over, the last session of a viewer ends the compute process.
         """
-        self._closed = True
+        if self._closed:
+            return
+        self._closed, self.has_dock = True, False
         self.state.events.disconnect()
         self.changed.disconnect()
-        if self._job is not None:
-            self._stop.set()
-            self.compute.child.cancel()
-            with suppress(RuntimeError):  # napari's own window may be gone as well
-                self._job.on_leave()
-        self._close_bar()
-        self.compute.leave(self)
+        self.compute.tell()
+        self._leave_if_idle()
+
+    def _has_jobs(self) -> bool:
+        return self._job is not None or self.compute.has_waiting(self)
+
+    def _leave_if_idle(self) -> None:
+        if self._closed and not self._left and not self._has_jobs():
+            self._left = True
+            self.compute.leave(self)
 
     def _take(self, message: Any, job: Job) -> None:
-        if self._closed:
-            if isinstance(message, _Over) and self._job is job:
-                self._job = None
-                self.compute.done()
-            return
         match message:
             case None:
                 return
@@ -183,12 +200,13 @@ class Session:
                 self.state.fail(failure, self._outcome.report)
             case None:
                 self.state.end(text if text is not None else job.stopped)
+        if not self.has_dock:
+            show_info(f"{job.text}: {self.state.message or 'done'}")  # no dock is there to say it
         self.compute.done(failure=failure)
+        self._leave_if_idle()
 
     def _on_abort(self) -> None:
         # napari closing ended the worker: nothing must start in its place
-        if self._closed:
-            return
         job, self._job = self._job, None
         self._stop.set()
         self.compute.child.cancel()
@@ -198,6 +216,7 @@ class Session:
             with suppress(RuntimeError):  # napari's window may be gone already
                 job.on_leave()
         self.state.end("Stopped by napari; what is finished is kept.")
+        self._leave_if_idle()
 
     def _close_bar(self) -> None:
         if self._bar is not None:

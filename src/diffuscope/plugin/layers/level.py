@@ -13,6 +13,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from diffuscope.results.coverage import Coverage, Covered
 from diffuscope.results.layout import chunk_file
 from diffuscope.scans.source import paste
 from diffuscope.tiling.boxes import CHUNK
@@ -33,6 +34,11 @@ class Level:
         (c, y, x) on disk.
     fill : float, optional
         Given for RGB: the colour of what was not computed; it becomes transparent, the image RGBA.
+    coverage : Coverage, optional
+        Which px were computed, of whatever colour; where a result of before does not know, what has the colour `fill`
+        counts as not computed.
+    factor : int
+        Px of the finest level per px of this one.
 
     Attributes
     ----------
@@ -44,13 +50,17 @@ class Level:
         Size of a piece.
     """
 
-    def __init__(self, array: zarr.Array[Any], fill: float | None = None) -> None:
+    def __init__(
+        self, array: zarr.Array[Any], fill: float | None = None, *, coverage: Coverage | None = None, factor: int = 1
+    ) -> None:
         colours = () if fill is None else (4,)
         self.shape: tuple[int, ...] = (*array.shape[1:], *colours)
         self.dtype = np.dtype(array.dtype)
         self.chunks = (CHUNK, CHUNK, *colours)
         self._array = array
         self._fill = fill
+        self._coverage, self._factors = coverage, (factor, factor)
+        self._covered: tuple[Any, Covered | None] = (None, None)
         # the stamp of the file that each was read from, and the pixels; (None, None) where there was no file
         self._pieces: OrderedDict[tuple[int, int], tuple[Any, NDArray[np.generic] | None]] = OrderedDict()
         self._lock = threading.Lock()
@@ -107,11 +117,41 @@ class Level:
         return pixels
 
     def _stamp(self, piece: tuple[int, int]) -> Any:
-        return _file_stamp(chunk_file(self._array, piece))
+        """Return what changes whenever a piece does; None where there is nothing of it."""
+        file = _file_stamp(chunk_file(self._array, piece))
+        covered = self._now_covered()
+        if covered is None:
+            return file
+        # nothing but white has no file, and is there all the same
+        count = covered.count(self._spans(piece), self._factors)
+        return (file, count) if count else None
 
     def _read(self, piece: tuple[int, int]) -> NDArray[np.generic]:
         block = _read_piece(self._array, piece)
-        return block[..., 0] if self._fill is None else _with_alpha(block, self._fill)
+        return block[..., 0] if self._fill is None else self._with_alpha(block, piece)
+
+    def _with_alpha(self, block: NDArray[np.generic], piece: tuple[int, int]) -> NDArray[np.generic]:
+        """Return RGB as RGBA, transparent where nothing was computed."""
+        covered = self._now_covered()
+        seen = (
+            (block != self._fill).any(axis=-1) if covered is None else covered.mask(self._spans(piece), self._factors)
+        )
+        return np.concatenate([block, np.where(seen, np.uint8(255), np.uint8(0))[..., None]], axis=-1)
+
+    def _now_covered(self) -> Covered | None:
+        """Return what was computed as of now; None where that is told by colour, or asked of no colour image."""
+        if self._coverage is None or self._fill is None:
+            return None
+        stamp = self._coverage.stamp
+        known, covered = self._covered
+        if known != stamp or covered is None:
+            covered = self._coverage.read()
+            self._covered = stamp, covered
+        return covered
+
+    def _spans(self, piece: tuple[int, int]) -> list[range]:
+        """Return the rows and columns of a piece."""
+        return [range(i * CHUNK, min((i + 1) * CHUNK, side)) for i, side in zip(piece, self.shape[:2], strict=True)]
 
 
 class MultiplexLevel(Level):
@@ -123,23 +163,33 @@ class MultiplexLevel(Level):
         Of each stain its colour image (3, y, x) and its DAB (1, y, x), on disk.
     fill : float
         Colour of what was not computed; what the first stain does not have is transparent.
+    coverage, factor
+        As of `Level`.
     """
 
-    def __init__(self, stains: Sequence[tuple[zarr.Array[Any], zarr.Array[Any]]], fill: float) -> None:
-        super().__init__(stains[0][0], fill)
+    def __init__(
+        self,
+        stains: Sequence[tuple[zarr.Array[Any], zarr.Array[Any]]],
+        fill: float,
+        *,
+        coverage: Coverage | None = None,
+        factor: int = 1,
+    ) -> None:
+        super().__init__(stains[0][0], fill, coverage=coverage, factor=factor)
         self._stains = stains
 
     def _stamp(self, piece: tuple[int, int]) -> Any:
-        stamps = [_file_stamp(chunk_file(array, piece)) for stain in self._stains for array in stain]
+        first = super()._stamp(piece)
         # a map that is 0 throughout has no file either
-        return None if stamps[0] is None else stamps
+        others = [_file_stamp(chunk_file(array, piece)) for stain in self._stains for array in stain]
+        return None if first is None else [first, *others]
 
     def _read(self, piece: tuple[int, int]) -> NDArray[np.generic]:
         from diffuscope.stains.multiplex import multiplex
 
         images = [np.asarray(_read_piece(image, piece), np.uint8) for image, _ in self._stains]
         dabs = [np.asarray(_read_piece(dab, piece)[..., 0], np.float32) for _, dab in self._stains]
-        alpha = _with_alpha(images[0], self._fill)[..., 3:]
+        alpha = self._with_alpha(images[0], piece)[..., 3:]
         return np.concatenate([multiplex(images, dabs), alpha], axis=-1)
 
 
@@ -147,12 +197,6 @@ def _read_piece(array: zarr.Array[Any], piece: tuple[int, int]) -> NDArray[np.ge
     """Read a piece (y, x, c) of a level (c, y, x)."""
     y, x = piece[0] * CHUNK, piece[1] * CHUNK
     return np.moveaxis(np.asarray(array[:, y : y + CHUNK, x : x + CHUNK]), 0, -1)
-
-
-def _with_alpha(block: NDArray[np.generic], fill: float | None) -> NDArray[np.generic]:
-    """Return RGB as RGBA, transparent where it has the colour of what was not computed."""
-    alpha = np.where((block != fill).any(axis=-1, keepdims=True), np.uint8(255), np.uint8(0))
-    return np.concatenate([block, alpha], axis=-1)
 
 
 def _file_stamp(file: Path) -> tuple[int, int] | None:

@@ -39,18 +39,25 @@ def result_layers(result: Result, placement: Placement | None = None) -> list[La
     place = result_place(result, placement)
     arrays = open_images(zarr.open_group(result.path, mode="r", zarr_format=2), result.ports)
     layers: list[LayerTuple] = []
-    for number, port in enumerate(result.ports):
+    for place_in_list, port in enumerate(result.ports):
         levels: list[Any]
         if result.place.unit == "mm":
             # napari shows only the finest level of a volume in 3D, and levels of a few hundred px cost nothing in 2D
             levels = [VolumeLevel(arrays[port.key][0])]
         else:
-            levels = [Level(array, port.fill if port.kind == "rgb" else None) for array in arrays[port.key]]
-        layers.append(_layer(result, port, levels, place, visible=number == 0))
+            fill = port.fill if port.kind == "rgb" else None
+            levels = [
+                Level(array, fill, coverage=result.coverage, factor=2**number)
+                for number, array in enumerate(arrays[port.key])
+            ]
+        layers.append(_layer(result, port, levels, place, visible=place_in_list == 0))
     multiplex = multiplex_port(result.ports)
     if multiplex is not None:
         stains = [zip(arrays[image.key], arrays[dab.key], strict=True) for _, image, dab in multiplexed(result.ports)]
-        computed = [MultiplexLevel(level, multiplex.fill) for level in zip(*stains, strict=True)]
+        computed = [
+            MultiplexLevel(level, multiplex.fill, coverage=result.coverage, factor=2**number)
+            for number, level in enumerate(zip(*stains, strict=True))
+        ]
         layers.append(_layer(result, multiplex, computed, place, visible=True))
     return layers
 

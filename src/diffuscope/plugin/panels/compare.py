@@ -57,6 +57,8 @@ class CompareWidget(QWidget):
 
     def _list(self, _: Any = None) -> None:
         """List the layers; what was chosen stays, and of a first two the lower is the truth."""
+        if self.session.is_closed:
+            return
         before = [self._chosen(box) for box in (self.truth, self.found)]
         self._layers = [layer for layer in self.viewer.layers if _is_picture(layer)]
         for box, chosen, first in ((self.truth, before[0], 0), (self.found, before[1], 1)):

@@ -71,7 +71,7 @@ class JobPanel(QWidget):
         said = (self.elsewhere, self.heading, self.list, self.bar, self.progress, self.status, self.copy)
         for widget in (*said, buttons):
             layout.addWidget(widget)
-        self.cancel.clicked.connect(session.cancel)
+        self.cancel.clicked.connect(self._cancel)
         self.go_on.clicked.connect(session.go_on)
         session.changed.connect(self._show_all)
         session.state.events.connect(self.show_state)
@@ -87,9 +87,11 @@ class JobPanel(QWidget):
         state, compute = self._session.state, self._session.compute
         run, cancel = self._texts
         self.run.setText("Add to queue" if compute.is_busy else run)
-        self.cancel.setText("Cancelling…" if state.phase == "cancelling" else cancel)
-        self.cancel.setEnabled(state.phase != "cancelling")
-        self.cancel.setVisible(state.is_at_work)
+        orphan = self._orphan()
+        phase = orphan.state.phase if orphan is not None else state.phase
+        self.cancel.setText("Cancelling…" if phase == "cancelling" else cancel)
+        self.cancel.setEnabled(phase != "cancelling")
+        self.cancel.setVisible(state.is_at_work or orphan is not None)
         self.go_on.setVisible(state.is_idle and self._session.again is not None)
         # an empty range is Qt's "working, no telling how long"
         self.bar.setRange(0, _STEPS if state.total or not state.is_at_work else 0)
@@ -97,11 +99,21 @@ class JobPanel(QWidget):
         self.bar.setVisible(state.is_at_work)
         text = state.progress_text + (" · cancelling…" if state.phase == "cancelling" and state.progress_text else "")
         other = compute.at_work if compute.at_work and compute.at_work.owner is not self._session else None
-        _fill(self.elsewhere, f"At work for another dock: {other.text}" if other else "")
+        where = "without its dock" if orphan is not None else "for another dock"
+        _fill(self.elsewhere, f"At work {where}: {other.text}" if other else "")
         _fill(self.progress, text)
         _fill(self.status, state.message or (self.hint if state.is_idle else ""))
         self.copy.setVisible(bool(state.failed and state.report))
         self.status.setStyleSheet(_ERROR_STYLE if state.failed and state.message else "")
+
+    def _orphan(self) -> Any:
+        """Return whose job is at work, where that is a dock that was closed: any dock can cancel it."""
+        at_work = self._session.compute.at_work
+        return at_work.owner if at_work is not None and not at_work.owner.has_dock else None
+
+    def _cancel(self) -> None:
+        (self._orphan() or self._session).cancel()
+        self.show_state()
 
     def _show_all(self) -> None:
         self._show_queue()
