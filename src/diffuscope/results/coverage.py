@@ -151,7 +151,7 @@ class Covered:
         Parameters
         ----------
         spans : sequence of range
-            The box on a level of a slide's pyramid, along (y, x).
+            The box on a level of the pyramid, along (y, x) or (z, y, x).
         factors : sequence of int
             Px of the finest level per px of this one.
         """
@@ -181,13 +181,12 @@ class Covered:
         return both[0], both[1] + 1
 
     def _between(self, edges: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]) -> NDArray[np.int64]:
-        (top, bottom), (left, right) = edges
-        one, two, three, four = (
-            self._sums[np.ix_(rows, columns)]
-            for rows, columns in ((bottom, right), (top, right), (bottom, left), (top, left))
-        )
-        found: NDArray[np.int64] = one - two - three + four
-        return found
+        # the sum over a box from the sums up to its corners, those with an odd number of first edges taken away
+        found = 0
+        for corner in product((0, 1), repeat=len(edges)):
+            sums = self._sums[np.ix_(*(edge[side] for edge, side in zip(edges, corner, strict=True)))]
+            found = found + (-1) ** corner.count(0) * sums
+        return np.asarray(found)
 
 
 def _inside(polygon: shapely.Polygon, axes: Sequence[Axis], spans: Sequence[range], factors: Sequence[int]) -> Bools:
