@@ -15,6 +15,7 @@ from diffuscope.exports.computed import ComputedSlices
 from diffuscope.exports.ome_tiff import software
 from diffuscope.exports.patient import whole_lattice, whole_mask, whole_slice
 from diffuscope.scans import open_volume
+from diffuscope.scans.fingerprint import is_same
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -103,7 +104,7 @@ def _kept(result: Result, source: Path | None) -> Dataset | None:
     volume = open_volume(source)
     if volume.series is None:
         raise InputError(f"{volume.name} is no DICOM series: leave out --source.")
-    if volume.fingerprint not in {one.get("fingerprint") for one in result.record["inputs"].values()}:
+    if not any(is_same(volume.fingerprint, one.get("fingerprint", "")) for one in result.record["inputs"].values()):
         raise InputError(f"{volume.name} is not the series that {result.path.name} was made from: give that one.")
     return pydicom.dcmread(volume.series.files[0], stop_before_pixels=True)
 

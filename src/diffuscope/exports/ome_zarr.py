@@ -14,9 +14,9 @@ import zarr
 from diffuscope.exports.computed import ComputedSlices
 from diffuscope.files.copy import copy_tree
 from diffuscope.ports.state import state_port
-from diffuscope.results.chunks import write_box
+from diffuscope.results.chunks import read_chunk, write_box
 from diffuscope.results.coverage import PATH as COVERAGE
-from diffuscope.results.layout import ATTRS, create_images, group_path
+from diffuscope.results.layout import ATTRS, create_images, group_path, level_folder
 from diffuscope.results.others import KINDS
 from diffuscope.results.own import TABLE
 from diffuscope.results.pyramid import update_pyramid
@@ -55,6 +55,7 @@ def write(part: Path, request: Request) -> None:
         group: Any = root.create_group(port.key) if here else root
         described: Any = source[port.key] if there else source
         for level in range(len(result.images[port.key])):
+            _check_chunks(described[str(level)])
             copy_tree(result.path / there / str(level), part / here / str(level))
         group.attrs.update({key: described.attrs[key] for key in ("multiscales", "omero")})
     about: Any = source.attrs[ATTRS]
@@ -81,3 +82,11 @@ def _write_known(root: zarr.Group, result: Result, ports: Sequence[Raster], slic
             box = (z, 0, 0, 1, *slices.shape[1:])
             write_box(levels[0], box, block)
             update_pyramid(levels, chunks(box))
+
+
+def _check_chunks(array: Any) -> None:
+    """Refuse a level of which a chunk cannot be read, rather than hand it on."""
+    folder = level_folder(array)
+    for file in folder.glob("/".join("*" * array.ndim)):
+        if all(part.isdigit() for part in file.relative_to(folder).parts):
+            read_chunk(array, tuple(map(int, file.relative_to(folder).parts[1:])))
