@@ -141,7 +141,7 @@ def class_of(path: Path) -> str:
 
 def name_of(uid: str) -> str:
     """Return what the standard calls a UID; the UID where it does not know it."""
-    from pydicom.uid import UID_dictionary
+    from pydicom._uid_dict import UID_dictionary
 
     return UID_dictionary[uid][0] if uid in UID_dictionary else uid
 

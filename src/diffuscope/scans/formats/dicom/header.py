@@ -159,8 +159,7 @@ class Header:
             It is no text and no number.
         """
         try:
-            element = self.elements.get_item(tag)
-            return [] if element is None else _values(element, tag)
+            return _values(self.elements.get_item(tag), tag) if tag in self.elements else []
         except Exception as error:  # pydicom raises what it likes on a kind that does not exist
             raise InputError(
                 f"{self.path.name} has a {tag} that is of no kind that belongs there: export the series again."
