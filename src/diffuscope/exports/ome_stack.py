@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from diffuscope.exports.computed import ComputedSlices
 from diffuscope.exports.ome_tiff import record_annotation, software
-from diffuscope.exports.patient import computed_in
 
 if TYPE_CHECKING:
     from diffuscope.exports.request import Request
@@ -41,15 +40,9 @@ def write(part: Path, request: Request) -> None:
             if index == 0:
                 metadata |= record_annotation(request.record)
             file.write(
-<<<<<<< HEAD
                 _planes(slices, port),
                 shape=(channels, *slices.shape),
                 dtype=slices.dtype(port),
-=======
-                _planes(result, level),
-                shape=(channels, depth, height, width),
-                dtype=port.dtype,
->>>>>>> main
                 photometric="minisblack",
                 compression="adobe_deflate",
                 software=software(),
@@ -57,25 +50,12 @@ def write(part: Path, request: Request) -> None:
             )
 
 
-<<<<<<< HEAD
 def _planes(slices: ComputedSlices, port: Raster) -> Iterator[NDArray[np.generic]]:
     """Yield (y, x), all slices of the first channel, then of the next."""
     dtype = slices.dtype(port)
     for channel in range(len(port.channels)):
         for z in range(slices.shape[0]):
             yield np.ascontiguousarray(slices.read(port, z, channel), dtype)
-=======
-def _planes(result: Result, level: da.Array) -> Iterator[NDArray[np.generic]]:
-    """Yield (y, x), all slices of the first channel, then of the next; NaN where nothing was computed, of floats."""
-    depth, height, width, channels = level.shape
-    for channel in range(channels):
-        for z in range(depth):
-            plane = level[z, :, :, channel].compute(scheduler="synchronous")
-            if plane.dtype.kind == "f":
-                computed = computed_in(result, [range(z, z + 1), range(height), range(width)])[0]
-                plane = np.where(computed, plane, plane.dtype.type(np.nan))
-            yield np.ascontiguousarray(plane)
->>>>>>> main
 
 
 def _ome(result: Result, port: Raster) -> dict[str, Any]:

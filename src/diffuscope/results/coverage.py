@@ -193,21 +193,12 @@ class Covered:
         return both[0], both[1] + 1
 
     def _between(self, edges: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]) -> NDArray[np.int64]:
-<<<<<<< HEAD
-        # the sum over a box from the sums up to its corners, those with an odd number of first edges taken away
-        found = 0
-        for corner in product((0, 1), repeat=len(edges)):
-            sums = self._sums[np.ix_(*(edge[side] for edge, side in zip(edges, corner, strict=True)))]
-            found = found + (-1) ** corner.count(0) * sums
-        return np.asarray(found)
-=======
         found: Any = 0
         for corner in product((0, 1), repeat=len(edges)):
             sign = -1 if (len(edges) - sum(corner)) % 2 else 1
             found += sign * self._sums[np.ix_(*(edge[end] for edge, end in zip(edges, corner, strict=True)))]
         counts: NDArray[np.int64] = found
         return counts
->>>>>>> main
 
 
 def _inside(polygon: shapely.Polygon, axes: Sequence[Axis], spans: Sequence[range], factors: Sequence[int]) -> Bools:
