@@ -76,7 +76,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
     (home / "report" / "report.json").write_text("{}")
     (home / "report" / "predictions" / "a.ome.zarr" / "outlines.geojson").write_text("mine")
     shutil.copytree(home / "nano.ome.zarr", home / "clean report" / "predictions" / "<a> b.ome.zarr")
-    (home / "clean report" / "report.html.part").touch()
+    (home / "clean report" / "report.html").touch()
     (home / "patients" / "p1").mkdir(parents=True)
     shutil.copy(slide, home / "patients" / "p1" / "T1.tif")
     (home / "demo").mkdir()
