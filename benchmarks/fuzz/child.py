@@ -153,9 +153,9 @@ def listing(folder: Path) -> dict[str, tuple[int, ...]]:
 
 
 def _strays(before: dict[str, Any], after: dict[str, Any], kind: Kind) -> list[str]:
-    """Return the names of what came, went or changed."""
+    """Return what came, went or changed and should not have."""
     changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
-    return sorted(Path(path).name for path in changed if OUTSIDE in Path(path).parts or Path(path).name != kind.writes)
+    return sorted(path for path in changed if OUTSIDE in Path(path).parts or kind.writes not in Path(path).parts)
 
 
 def _status(key: str) -> int:

@@ -130,17 +130,18 @@ def _with_checksums(data: bytes) -> bytes:
     return b"".join((*out, data[at:]))
 
 
-def _safetensors(data: bytes, rng: Random) -> bytes:
-    """Return weights whose header says something else, in a length that is right."""
-    (length,) = struct.unpack("<Q", data[:8])
+def _safetensors(data: bytes, rng: Random) -> bytes | None:
+    """Return weights whose header says something else, in a length that is right; None where they are none any more."""
+    length = int.from_bytes(data[:8], "little")
     header = mutate_json(data[8 : 8 + length], rng)
-    assert header is not None
-    return struct.pack("<Q", len(header)) + header + data[8 + length :]
+    return header and struct.pack("<Q", len(header)) + header + data[8 + length :]
 
 
 def _stamp(folder: Path) -> None:
     """State the hash of the weights as they are now, as someone who made them would."""
     config = folder / "config.json"
+    if not _is_plain(config):
+        return
     try:
         about = json.loads(config.read_text(encoding="utf-8"))
         about["sha256"] = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()

@@ -25,7 +25,7 @@ class Kind:
     open : callable
         Opens it, and reads a piece of it.
     writes : str
-        Name of what opening it may write beside it; empty: nothing.
+        Name of the file or folder that opening it may write, or write into; empty: nothing.
     """
 
     make: Callable[[Path], Path]
@@ -140,6 +140,7 @@ def _copied(folder: Path, *, made: Path) -> Path:
 KINDS: Mapping[str, Kind] = {
     "SVS": Kind(pictures.svs, _info),
     "TIFF, tiles": Kind(pictures.tiled_tiff, _info),
+    "TIFF, JPEG 2000": Kind(pictures.jpeg_2000_tiff, _info),
     "TIFF, strips": Kind(pictures.striped_tiff, _info),
     "OME-TIFF": Kind(pictures.ome_tiff, _info),
     "OME-TIFF, big": Kind(pictures.big_tiff, _info),
@@ -151,16 +152,20 @@ KINDS: Mapping[str, Kind] = {
     "NIfTI, gzip": Kind(volumes.by_itk("volume.nii.gz"), _info),
     "NRRD": Kind(volumes.by_itk("volume.nrrd"), _info),
     "NRRD, gzip": Kind(volumes.by_itk("packed.nrrd", compress=True), _info),
+    "NRRD, detached": Kind(volumes.detached("volume.nhdr"), lambda path: _info(path / "volume.nhdr")),
+    "MetaImage, detached": Kind(volumes.detached("volume.mhd"), lambda path: _info(path / "volume.mhd")),
     "MetaImage": Kind(volumes.by_itk("volume.mha"), _info),
     "MetaImage, zlib": Kind(volumes.by_itk("packed.mha", compress=True), _info),
     "DICOM": Kind(volumes.dicom_folder, _info),
     "DICOM, deflated": Kind(partial(volumes.dicom_folder, syntax="deflated"), _info),
     "DICOM, RLE": Kind(partial(volumes.dicom_folder, syntax="rle"), _info),
+    "DICOM, JPEG 2000": Kind(partial(volumes.dicom_folder, syntax="jpeg2000"), _info),
     "RTSTRUCT": Kind(volumes.with_outlines, _outlines),
     "result": Kind(texts.result, _result),
     "result, unfinished": Kind(texts.unfinished, _result),
     "result, volume": Kind(texts.volume_result, _result),
     "result, exported": Kind(texts.result, partial(_export, ending=".ome.tif"), "written.ome.tif"),
+    "result, gone on with": Kind(texts.gone_on_with, texts.go_on, texts.OUT),
     "model": Kind(texts.model, _model),
     "recipe": Kind(texts.recipe, _recipe),
     "recipe, cases": Kind(texts.recipe_of_cases, _recipe),

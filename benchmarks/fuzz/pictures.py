@@ -48,6 +48,13 @@ def tiled_tiff(folder: Path) -> Path:
     return path
 
 
+def jpeg_2000_tiff(folder: Path) -> Path:
+    """Write an image of JPEG 2000 tiles."""
+    path = folder / "wavelets.tif"
+    tifffile.imwrite(path, picture(), tile=(64, 64), compression="jpeg2000", photometric="rgb", metadata=None)
+    return path
+
+
 def striped_tiff(folder: Path) -> Path:
     """Write one grey 16-bit image of LZW strips, big-endian."""
     path = folder / "striped.tif"
@@ -68,11 +75,11 @@ def ome_tiff(folder: Path) -> Path:
     return path
 
 
-def big_tiff(folder: Path) -> Path:
+def big_tiff(folder: Path, *, side: int = _SIDE) -> Path:
     """Write a BigTIFF OME image without compression."""
     path = folder / "big.ome.tif"
     size = {"PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5, "axes": "YXS"}
-    tifffile.imwrite(path, picture(), bigtiff=True, ome=True, tile=(64, 64), photometric="rgb", metadata=size)
+    tifffile.imwrite(path, picture(side=side), bigtiff=True, ome=True, tile=(64, 64), photometric="rgb", metadata=size)
     return path
 
 

@@ -12,6 +12,10 @@ import numpy as np
 from benchmarks.fuzz.pictures import big_tiff
 from benchmarks.fuzz.volumes import by_itk
 
+# Px of a picture that takes two tiles, and the part that does.
+_WIDE, _TWO_TILES = 320, "0,0,320,64"
+OUT = "out.ome.zarr"
+_OPTIONS: dict[str, Any] = {"steps": 1, "device": "cpu", "threads": 1}
 RECIPES = Path("src/diffuscope/training/recipes")
 _CARD = {
     "title": "Made",
@@ -45,7 +49,23 @@ def result(folder: Path) -> Path:
 
 def unfinished(folder: Path) -> Path:
     """Cancel a run after its first tile."""
-    return _run(folder, model(folder), big_tiff(folder), region="0,0,128,128", most=1)
+    return _run(folder, model(folder), big_tiff(folder, side=_WIDE), region=_TWO_TILES, most=1)
+
+
+def gone_on_with(folder: Path) -> Path:
+    """Cancel a run after its first tile, with model and picture beside it."""
+    work = folder / "work"
+    work.mkdir()
+    _run(work, model(work), big_tiff(work, side=_WIDE), keep=True, region=_TWO_TILES, most=1)
+    return work
+
+
+def go_on(work: Path) -> None:
+    """Go on with that run to its end."""
+    from diffuscope.api.run import run
+
+    for _ in run(work / "model", work / "big.ome.tif", work / OUT, region=_TWO_TILES, resume=True, **_OPTIONS):
+        pass
 
 
 def volume_result(folder: Path) -> Path:
@@ -54,24 +74,17 @@ def volume_result(folder: Path) -> Path:
     return _run(folder, model(folder, "midiffusion", config), by_itk("head.nii.gz")(folder), slices="2:4")
 
 
-def _run(folder: Path, model: Path, source: Path, *, most: int | None = None, **options: Any) -> Path:
+def _run(
+    folder: Path, model: Path, source: Path, *, most: int | None = None, keep: bool = False, **options: Any
+) -> Path:
     from diffuscope.api.run import run
     from diffuscope.engine.events import TileDone
 
-    out, done = folder / "out.ome.zarr", 0
-    events = run(
-        model,
-        source,
-        out,
-        steps=1,
-        device="cpu",
-        threads=1,
-        cancelled=lambda: most is not None and done >= most,
-        **options,
-    )
-    for event in events:
+    out, done = folder / OUT, 0
+    asked = {"cancelled": lambda: most is not None and done >= most, **_OPTIONS, **options}
+    for event in run(model, source, out, **asked):
         done += isinstance(event, TileDone)
-    for other in (model, source):
+    for other in () if keep else (model, source):
         shutil.rmtree(other) if other.is_dir() else other.unlink()
     return out
 

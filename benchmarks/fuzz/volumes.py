@@ -34,6 +34,16 @@ def by_itk(name: str, *, compress: bool = False) -> Callable[[Path], Path]:
     return write
 
 
+def detached(header: str) -> Callable[[Path], Path]:
+    """Return what writes a folder with a header of this name and the file of its voxels."""
+
+    def write(folder: Path) -> Path:
+        (folder / "volume").mkdir()
+        return by_itk(header)(folder / "volume").parent
+
+    return write
+
+
 def _dataset(kind: str, number: int) -> Any:
     from pydicom.dataset import FileDataset, FileMetaDataset
     from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
@@ -62,8 +72,10 @@ def _slice(k: int) -> Any:
 
 
 def dicom_folder(folder: Path, *, syntax: str = "") -> Path:
-    """Write a CT series, a file a slice; `syntax` "deflated" or "rle" compresses it."""
-    from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
+    """Write a CT series, a file a slice; `syntax` "deflated", "rle" or "jpeg2000" compresses it."""
+    import imagecodecs
+    from pydicom.encaps import encapsulate
+    from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 
     series = folder / "series"
     series.mkdir()
@@ -73,6 +85,11 @@ def dicom_folder(folder: Path, *, syntax: str = "") -> Path:
             one.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
         elif syntax == "rle":
             one.compress(RLELossless)
+        elif syntax == "jpeg2000":
+            coded = imagecodecs.jpeg2k_encode((voxels()[k] + 1024).astype(np.uint16), level=0, codecformat="j2k")
+            one.PixelData = encapsulate([coded])
+            one["PixelData"].VR = "OB"
+            one.file_meta.TransferSyntaxUID = JPEG2000Lossless
         one.save_as(series / f"{k:03d}.dcm", enforce_file_format=True)
     return series
 

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+# Longest sentence, and what is kept of the two ends of a longer one: somebody made up a name of a million letters.
+_LONGEST, _BEGIN, _END = 600, 380, 200
+
 
 class DiffuscopeError(Exception):
-    """Base of every error that is told to the user as one sentence, without a traceback."""
+    """Base of every error that is told to the user as one sentence, without a traceback.
+
+    What it quotes may come from a file of anyone: it is one line that a terminal shows as it is (see `printable`).
+    """
+
+    def __init__(self, sentence: str = "") -> None:
+        shown = printable(sentence)
+        if len(shown) > _LONGEST:
+            shown = f"{shown[:_BEGIN]} … {shown[-_END:]}"
+        super().__init__(shown)
 
 
 class InputError(DiffuscopeError):
     """What the user gave cannot be used: a file, a number, a model, a device, a place to write."""
+
+
+def printable(text: str) -> str:
+    """Return a text as one line, with what would move a terminal's cursor or change its colours spelled out."""
+    text = str(text)
+    return text if text.isprintable() else "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)

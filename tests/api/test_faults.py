@@ -78,7 +78,7 @@ def fill(path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def slide(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a slide of 3 MB: damage in its middle does not change by what it is known."""
+    """Return a slide of 3 MB."""
     pixels = tifffile.imread(sample_path("CMU-1-Small-Region.svs"))[600:1624, 600:1624]
     path = tmp_path_factory.mktemp("slides") / "slide.ome.tif"
     size = {"PhysicalSizeX": 0.5, "PhysicalSizeXUnit": "µm", "PhysicalSizeY": 0.5, "PhysicalSizeYUnit": "µm"}
@@ -115,9 +115,11 @@ def test_a_damaged_spot_of_a_slide_costs_only_the_tiles_that_read_it(tmp_path, t
     assert not end.complete
     assert 0 < end.unread < end.tiles
     assert end.done == end.tiles - end.unread
-    # A good copy in its place: the missing tiles are computed, and the result is that of the good slide.
+    # A good copy in its place is another file, and its pixels might be others throughout.
     shutil.copy(slide, copy)
-    list(run(tiny_model, copy, out, resume=True, **options))
+    with pytest.raises(InputError, match=r"was begun with input slide\.ome\.tif"):
+        run(tiny_model, copy, out, resume=True, **options)
+    list(run(tiny_model, copy, out, overwrite=True, **options))
     assert_same(out, whole)
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from diffuscope.cli import app
@@ -119,3 +120,11 @@ def test_nobody_but_us_speaks_on_the_terminal(state, error: str, status: int):
     ours, told = done.stderr.splitlines()
     assert done.returncode == status and done.stdout == "" and ours == "we speak"
     assert told == "Cancelled." if status == 130 else told.startswith("Error: something went wrong")
+
+
+def test_a_name_does_nothing_to_the_terminal(tmp_path: Path):
+    path = tmp_path / "a\x1b[2J\x07.png"
+    Image.new("RGB", (64, 64)).save(path)
+    for one in (path, tmp_path / "none\x1b[2J.png"):
+        done = CliRunner().invoke(app, ["info", str(one)])
+        assert "\x1b" not in done.output and "\x07" not in done.output and "\\x1b[2J" in done.output

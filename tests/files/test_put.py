@@ -19,13 +19,15 @@ from patience import SECONDS
 
 from diffuscope.errors import InputError
 from diffuscope.files import durable, put
+from diffuscope.files.claim import is_claim
 from diffuscope.files.durable import replacing
 from diffuscope.files.put import in_place_of, is_leftover, put_text, remove
 
 
 def content(folder: Path) -> dict[str, str]:
-    """Return the text of every file in a folder by its path."""
-    return {str(file.relative_to(folder)): file.read_text() for file in folder.rglob("*") if file.is_file()}
+    """Return the text of every file in a folder by its path, but of those that tell who writes there."""
+    files = {file.relative_to(folder): file for file in folder.rglob("*") if file.is_file()}
+    return {str(path): file.read_text() for path, file in files.items() if not any(map(is_claim, path.parts))}
 
 
 def put_folder(path: Path, text: str, *, replace: bool, then: Callable[[], None] = lambda: None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,15 +73,81 @@ def test_a_damaged_chunk_is_computed_again(tmp_path, plan, ports, whole, chunk, 
         np.testing.assert_array_equal(got, want)
 
 
-def test_a_kept_tile_that_was_cut_short_is_computed_again(tmp_path, plan, ports, whole):
+def last_of(folder: Path, pattern: str) -> Path:
+    return max(folder.glob(pattern))
+
+
+def flip(file: Path) -> None:
+    """Change one bit in the middle of a file: its pixels, not its head."""
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 16
+    file.write_bytes(content)
+
+
+def of_another_shape(file: Path) -> None:
+    with file.open("rb") as opened:
+        table, content = np.load(opened), np.load(opened)
+    with file.open("wb") as opened:
+        np.save(opened, np.where(table == 32, 16, table))
+        np.save(opened, content)
+
+
+SPOILT = {
+    "a chunk is missing": ("0/0/1/2", Path.unlink),
+    "a bit of a chunk flipped": ("0/0/1/2", flip),
+    "a chunk of another image is missing": ("dab/0/0/1/2", Path.unlink),
+    "a kept tile is missing": ("tiles/*.npy", Path.unlink),
+    "a bit of a kept tile flipped": ("tiles/*.npy", flip),
+    "a kept tile was cut short": ("tiles/*.npy", lambda file: file.write_bytes(file.read_bytes()[:5000])),
+    "a kept tile is empty": ("tiles/*.npy", lambda file: file.write_bytes(b"")),
+    "a kept tile has another shape": ("tiles/*.npy", of_another_shape),
+    "a kept tile is that of another tile": (
+        "tiles/*.npy",
+        lambda file: file.write_bytes(min(file.parent.glob("*.npy")).read_bytes()),
+    ),
+    "a bit of the ledger flipped": ("tiles/ledger", flip),
+    "the ledger was cut short": (
+        "tiles/ledger",
+        lambda file: file.write_bytes(file.read_bytes()[: file.stat().st_size // 2]),
+    ),
+    "the ledger is missing": ("tiles/ledger", Path.unlink),
+}
+
+
+@pytest.mark.parametrize("what", SPOILT)
+def test_what_is_not_as_it_was_written_is_computed_again_and_told(tmp_path, plan, ports, whole, what):
+    pattern, spoil = SPOILT[what]
     canvas = begin(tmp_path / "out", plan, ports)
-    paint(canvas, 12)
+    paint(canvas, 14)
     canvas.finish()
-    kept = sorted((tmp_path / "out" / "tiles").glob("*.npy"))
-    kept[-1].write_bytes(kept[-1].read_bytes()[:5000])
-    kept[-2].write_bytes(b"")
+    spoil(last_of(tmp_path / "out", pattern))
     again = begin(tmp_path / "out", plan, ports, resume=True)
-    assert again.count == 10
+    assert again.count < 14
+    if "ledger" not in what:
+        [notice] = again.recovered.notices
+        assert "computed again" in notice
+        assert open_result(tmp_path / "out").record["notices"] == [notice]
+    # Cancelled once more on the way, and gone on with by who finds nothing wrong any more.
+    paint(again, 2)
+    assert not again.finish()
+    last = begin(tmp_path / "out", plan, ports, resume=True)
+    assert last.recovered.spoilt == 0 and last.count == again.count
+    paint(last)
+    assert last.finish()
+    for got, want in zip(images(tmp_path / "out"), whole, strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+def test_what_an_older_version_began_is_gone_on_with(tmp_path, plan, ports, whole):
+    canvas = begin(tmp_path / "out", plan, ports)
+    done = paint(canvas, 14)
+    canvas.finish()
+    ledger = tmp_path / "out" / "tiles" / "ledger"
+    ledger.write_bytes(b"".join(struct.pack("<2i", *tile.index) for tile in done))
+    last_of(tmp_path / "out", "tiles/*.npy").write_bytes(b"")
+    chunk_file(canvas.images["ihc"][0], (0, 0)).write_bytes(b"no longer a chunk")
+    again = begin(tmp_path / "out", plan, ports, resume=True)
+    assert 0 < again.count < 13
     paint(again)
     assert again.finish()
     for got, want in zip(images(tmp_path / "out"), whole, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +41,7 @@ def killed_at(monkeypatch: pytest.MonkeyPatch, operation: int) -> Iterator[list[
 
     with monkeypatch.context() as patch:
         for owner, name in (
-            (np, "save"),
+            (Ledger, "intend"),
             (Path, "replace"),
             (Path, "unlink"),
             (os, "fsync"),
@@ -109,7 +110,7 @@ def test_killed_before_any_operation_on_disk_it_comes_to_the_same_bits(tmp_path,
     canvas = make_canvas(path, plan, ports)
     with killed_at(monkeypatch, 10**9) as operations:
         write(canvas, plan, ports, [])
-    assert {"save", "replace", "unlink", "fsync", "enter"} <= set(operations)
+    assert {"replace", "unlink", "fsync", "enter"} <= set(operations)
     for at in range(len(operations)):
         path = tmp_path / f"killed{at}"
         canvas = make_canvas(path, plan, ports)
@@ -151,23 +152,33 @@ def test_killed_while_resuming_it_still_comes_to_the_same_bits(tmp_path, plan, p
         np.testing.assert_array_equal(got, expected)
 
 
-def test_an_entry_cut_short_is_no_entry(tmp_path):
-    ledger = Ledger(tmp_path / "ledger")
+@pytest.mark.parametrize("places", [((0, 1), (-3, 70000)), ((7, 0, 1), (8, 5, 70000))])
+def test_an_entry_cut_short_or_changed_is_no_entry(tmp_path, places):
+    axes = len(places[0])
+    file = tmp_path / "ledger"
+    ledger = Ledger(file, axes)
+    ledger.write()
     assert list(ledger) == []
-    for place in ((0, 1), (-3, 70000)):
-        ledger.enter(place)
-    with (tmp_path / "ledger").open("ab") as file:
-        file.write(b"\x01\x02\x03")
-    assert list(Ledger(tmp_path / "ledger")) == [(0, 1), (-3, 70000)]
-    Ledger(tmp_path / "ledger").enter((5, 6))
-    assert list(Ledger(tmp_path / "ledger")) == [(0, 1), (-3, 70000), (5, 6)]
+    for place in places:
+        ledger.enter({place: (1, 2)})
+    with file.open("ab") as opened:
+        opened.write(b"\x01\x02\x03")
+    assert list(Ledger(file, axes)) == list(places)
+    ledger.enter({places[0][1:] + places[0][:1]: (3, 4)})
+    assert len(list(ledger)) == 3
+    whole = file.read_bytes()
+    for at in range(28, len(whole)):
+        file.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        left = ledger.read().done
+        assert (
+            len(left) == 2
+            and left.items() <= {**dict.fromkeys(places, (1, 2)), places[0][1:] + places[0][:1]: (3, 4)}.items()
+        )
 
 
-def test_the_ledger_of_a_volume_has_three_numbers_an_entry(tmp_path):
-    ledger = Ledger(tmp_path / "ledger", axes=3)
-    ledger.enter((7, 0, 1))
-    with (tmp_path / "ledger").open("ab") as file:
-        file.write(bytes(11))
-    again = Ledger(tmp_path / "ledger", axes=3)
-    again.enter((8, 5, 70000))
-    assert list(again) == [(7, 0, 1), (8, 5, 70000)]
+def test_the_ledger_of_an_older_version_is_read(tmp_path):
+    (tmp_path / "ledger").write_bytes(struct.pack("<2i", 0, 1) + struct.pack("<2i", -3, 70000) + b"\x01\x02\x03")
+    ledger = Ledger(tmp_path / "ledger")
+    assert ledger.is_old
+    assert ledger.read().done == {(0, 1): None, (-3, 70000): None}
+    assert list(Ledger(tmp_path / "none")) == []

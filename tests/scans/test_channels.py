@@ -13,6 +13,7 @@ from diffuscope.errors import InputError
 from diffuscope.scans import open_scan, read_region
 from diffuscope.scans.channels import find_channel, one_channel
 from diffuscope.scans.formats.tiff_level import TiffLevel
+from diffuscope.scans.formats.tiff_pieces import Pieces
 from diffuscope.scans.source import Source
 
 NAMES = ("CD3", "DAPI", "CD31")
@@ -58,8 +59,10 @@ def test_a_channel_has_its_own_pixels_at_every_level(tmp_path, pixels, write):
 def test_of_planes_only_one_is_decoded(tmp_path, pixels, monkeypatch):
     scan = open_scan(planes(tmp_path / "s.ome.tif", pixels))
     seen = []
-    decode = TiffLevel._decode
-    monkeypatch.setattr(TiffLevel, "_decode", lambda self, *args: seen.append(len(self._planes)) or decode(self, *args))
+    chunk, piece = TiffLevel._chunk, Pieces.read
+    planes_of = []
+    monkeypatch.setattr(TiffLevel, "_chunk", lambda self, *at: planes_of.append(len(self._planes)) or chunk(self, *at))
+    monkeypatch.setattr(Pieces, "read", lambda self, *which: seen.append(planes_of[-1]) or piece(self, *which))
     read_region(one_channel(scan, 1), y=0, x=0, height=256, width=256, factor=1.0)
     assert seen == [1]
     read_region(scan, y=0, x=0, height=256, width=256, factor=1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -12,7 +13,8 @@ import tifffile
 from diffuscope.errors import InputError
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import open_scan, read_region
-from diffuscope.scans.formats.tiff_level import TiffLevel
+from diffuscope.scans.fingerprint import fingerprint, is_same
+from diffuscope.scans.formats.tiff_pieces import Pieces
 
 CMU, OS1, TCGA = "CMU-1-Small-Region.svs", "OS-1-detail.ome.tif", "TCGA-CR-7395.svs"
 
@@ -53,7 +55,7 @@ def test_no_pixel_size_is_none_and_can_be_given() -> None:
     assert open_scan(sample_path(TCGA)).mpp is None
     given = open_scan(sample_path(TCGA), mpp=0.25)
     assert given.mpp == 0.25
-    assert given.notices == (f"{TCGA} does not say its µm/px; 0.25 µm/px is used, as given.",)
+    assert given.notices[-1:] == (f"{TCGA} does not say its µm/px; 0.25 µm/px is used, as given.",)
     assert open_scan(sample_path(CMU), mpp=0.25).notices == (f"{CMU} says 0.499 µm/px; 0.25 µm/px is used, as given.",)
     with pytest.raises(InputError, match="positive"):
         open_scan(sample_path(TCGA), mpp=-1)
@@ -71,12 +73,12 @@ def test_levels_go_down_to_1024_by_whole_factors() -> None:
 
 def test_opening_decodes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     decoded = []
-    real = TiffLevel._decode
-    monkeypatch.setattr(TiffLevel, "_decode", lambda self, *where: decoded.append(where) or real(self, *where))
+    real = Pieces.read
+    monkeypatch.setattr(Pieces, "read", lambda self, plane, index: decoded.append(index) or real(self, plane, index))
     scan = open_scan(sample_path(CMU))
     assert decoded == []
     read_region(scan, y=480, x=480, height=240, width=240, factor=1.0)
-    assert decoded == [(0, 2 * 10 + 2)]  # the one tile that is needed, of ten a row
+    assert decoded == [2 * 10 + 2]  # the one tile that is needed, of ten a row
 
 
 def test_threads_read_what_one_reads() -> None:
@@ -103,6 +105,43 @@ def test_fingerprint_tells_files_apart_and_nothing_else(tmp_path) -> None:
     changed[-1] ^= 1
     copy.write_bytes(changed)
     assert open_scan(copy).fingerprint not in prints
+
+
+@pytest.mark.parametrize("size", [5 * 2**20, 70 * 2**20])
+def test_a_change_in_the_middle_of_a_file_makes_it_another(tmp_path, size) -> None:
+    file = tmp_path / "slide"
+    content = bytearray(size)
+    content[:4] = b"head"
+    file.write_bytes(content)
+    whole = fingerprint(file)
+    assert whole == fingerprint(file)
+    # Of a large file blocks are looked at: a scan that was written again differs nearly everywhere.
+    middle = size // 2
+    content[middle - 2**20 : middle + 2**20] = b"x" * 2**21
+    file.write_bytes(content)
+    changed = fingerprint(file)
+    assert changed != whole and not is_same(changed, whole)
+    # An older version looked at the ends alone, and what it began is gone on with.
+    old = hashlib.blake2b(size.to_bytes(8, "little") + content[: 2**20] + content[-(2**20) :], digest_size=16)
+    assert is_same(changed, old.hexdigest()) and is_same(old.hexdigest(), whole)
+    assert not is_same(changed, old.hexdigest()[::-1])
+
+
+@pytest.mark.parametrize("side", [3, 60])
+def test_a_changed_chunk_makes_a_folder_another(tmp_path, side) -> None:
+    folder = tmp_path / "slide.ome.zarr"
+    for y, x in np.ndindex(side, side):
+        (folder / "0" / str(y)).mkdir(parents=True, exist_ok=True)
+        (folder / "0" / str(y) / str(x)).write_bytes(bytes([y, x]))
+    (folder / ".zattrs").write_text("{}")
+    whole = fingerprint(folder)
+    (folder / ".held").mkdir()
+    (folder / ".held" / "1").write_text("who writes")
+    assert fingerprint(folder) == whole
+    for y, x in np.ndindex(side, side):
+        if side / 3 <= y < side * 2 / 3:
+            (folder / "0" / str(y) / str(x)).write_bytes(b"!!")
+    assert not is_same(fingerprint(folder), whole)
 
 
 def test_an_unknown_sample_names_those_there_are() -> None:

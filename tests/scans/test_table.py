@@ -12,8 +12,8 @@ import yaml
 from diffuscope.errors import InputError
 from diffuscope.scans import open_scan
 from diffuscope.scans.contents import Contents
-from diffuscope.scans.formats.picture import Picture
 from diffuscope.scans.formats.table import ENDINGS, SHOWN, SLIDES, VOLUMES, Format, ending_of, find_format, stem
+from diffuscope.scans.source import Source
 
 MANIFEST = Path(__file__).parents[2] / "napari.yaml"
 
@@ -47,12 +47,16 @@ def test_content_decides_where_a_format_has_a_mark_and_the_name_where_it_has_non
 
 
 def test_a_row_is_all_that_a_new_format_needs(tmp_path, monkeypatch):
-    class Grey(Picture):
-        def _decode(self) -> np.ndarray:
-            return np.frombuffer(self._path.read_bytes()[4:], np.uint8).reshape(self.shape)
+    class Grey(Source):
+        def __init__(self, path: Path) -> None:
+            super().__init__((5, 6, 1), "uint8", (5, 6))
+            self._path = path
+
+        def read(self, y0: int, y1: int, x0: int, x1: int) -> np.ndarray:
+            return np.frombuffer(self._path.read_bytes()[4:], np.uint8).reshape(self.shape)[y0:y1, x0:x1]
 
     def read(path: Path) -> Contents:
-        return Contents(format="Toy", levels=[Grey(path, (5, 6, 1), "uint8", "L")], mpp=(2.0, 2.0), rgb=False)
+        return Contents(format="Toy", levels=[Grey(path)], mpp=(2.0, 2.0), rgb=False)
 
     row = Format(name="Toy", open=read, endings=(".toy",), magic=(b"TOY!",))
     monkeypatch.setattr("diffuscope.scans.open.SLIDES", (*SLIDES, row))

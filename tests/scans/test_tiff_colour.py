@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import zlib
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from raw_tiff import Tag, fractions, image_tags, long, places, short, write_tiff
 
 from diffuscope.errors import InputError
 from diffuscope.scans import open_scan
@@ -44,37 +44,22 @@ def test_ycbcr_is_what_pillow_makes_of_it(tmp_path, how):
 
 def write_raw(
     path: Path,
-    units: bytes,
+    data: bytes,
     *,
     compression: int = 1,
     photometric: int = 6,
     rows: int = 70,
-    tags: tuple[tuple[int, int, int, bytes], ...] = (),
+    tags: tuple[Tag, ...] = (),
     tile: tuple[int, int] | None = None,
     counts: list[int] | None = None,
 ) -> None:
     """Write a TIFF of 90 × 70 px whose strips or tiles are given as they shall lie in the file."""
-    counts = [len(units)] if counts is None else counts
-    number = len(counts)
-    entries = [(256, 3, 1, 90), (257, 3, 1, 70), (259, 3, 1, compression), (262, 3, 1, photometric), (277, 3, 1, 3)]
-    extra: list[tuple[int, int, int, bytes]] = [(258, 3, 3, struct.pack("<3H", 8, 8, 8)), *tags]
-    starts = [8 + sum(counts[:i]) for i in range(number)]
-    places = (324, 325) if tile else (273, 279)
-    if tile:
-        entries += [(322, 3, 1, tile[1]), (323, 3, 1, tile[0])]
-    else:
-        entries.append((278, 3, 1, rows))
-    for code, values in zip(places, (starts, counts), strict=True):
-        extra.append((code, 4, number, struct.pack(f"<{number}I", *values)))
-    every = [(code, kind, count, struct.pack("<I", value)) for code, kind, count, value in entries] + extra
-    place = 8 + len(units)
-    after = place + 2 + 12 * len(every) + 4
-    directory, held = struct.pack("<H", len(every)), b""
-    for code, kind, count, value in sorted(every):
-        if len(value) > 4:
-            value, held = struct.pack("<I", after + len(held)), held + value
-        directory += struct.pack("<HHI", code, kind, count) + value.ljust(4, b"\0")
-    path.write_bytes(b"II*\0" + struct.pack("<I", place) + units + directory + bytes(4) + held)
+    counts = [len(data)] if counts is None else counts
+    starts = [8 + sum(counts[:i]) for i in range(len(counts))]
+    about = image_tags(90, 70, compression=compression, photometric=photometric)
+    about = [tag for tag in about if tag[0] != 278]
+    sides = [short(323, tile[0]), short(322, tile[1])] if tile else [long(278, rows)]
+    write_tiff(path, [*about, *sides, *places(starts, counts, tiles=tile is not None), *tags], data)
 
 
 def units_of(ycc: np.ndarray, across: int, down: int) -> bytes:
@@ -93,7 +78,7 @@ def test_subsampled_ycbcr_is_what_libtiff_makes_of_it(tmp_path):
     ycc = np.asarray(Image.fromarray(PICTURE).convert("YCbCr"))
     path = tmp_path / "a.tif"
     for across, down in ((2, 2), (4, 4), (2, 1), (4, 2), (1, 2)):
-        sampling = (530, 3, 2, struct.pack("<HH", across, down))
+        sampling = short(530, across, down)
         units = units_of(ycc, across, down)
         for compression, stored in ((1, units), (8, zlib.compress(units)), (5, imagecodecs.lzw_encode(units))):
             write_raw(path, stored, compression=compression, tags=(sampling,))
@@ -125,9 +110,9 @@ def test_reference_black_and_white_and_coefficients_are_heeded(tmp_path):
     ycc = RNG.integers(30, 220, (70, 90, 3)).astype(np.uint8)
     reference, weights = (16, 235, 128, 240, 128, 240), (0.2125, 0.7154, 0.0721)
     tags = (
-        (529, 5, 3, struct.pack("<6I", *(n for weight in weights for n in (round(weight * 10000), 10000)))),
-        (530, 3, 2, struct.pack("<HH", 1, 1)),
-        (532, 5, 6, struct.pack("<12I", *(n for value in reference for n in (value, 1)))),
+        fractions(529, *(n for weight in weights for n in (round(weight * 10000), 10000))),
+        short(530, 1, 1),
+        fractions(532, *(n for value in reference for n in (value, 1))),
     )
     write_raw(path, zlib.compress(ycc.tobytes()), compression=8, tags=tags)
     y, cb, cr = np.moveaxis(ycc.astype(float), -1, 0)
@@ -139,7 +124,7 @@ def test_reference_black_and_white_and_coefficients_are_heeded(tmp_path):
     for code, wrong in ((529, (0, 1, 0, 1, 0, 1)), (532, (5, 1, 5, 1, 128, 1, 255, 1, 128, 1, 255, 1))):
         broken = (
             *(tag for tag in tags if tag[0] != code),
-            (code, 5, len(wrong) // 2, struct.pack(f"<{len(wrong)}I", *wrong)),
+            fractions(code, *wrong),
         )
         write_raw(path, zlib.compress(ycc.tobytes()), compression=8, tags=broken)
         with pytest.raises(InputError, match=rf"a\.tif has .*tag {code}"):
@@ -152,7 +137,7 @@ def test_planes_of_ycbcr_are_converted_too(tmp_path, compression):
     planes = np.moveaxis(np.asarray(Image.fromarray(PICTURE).convert("YCbCr")), -1, 0)
     pack = {1: np.ndarray.tobytes, 7: lambda plane: imagecodecs.jpeg8_encode(plane, level=98), 8: zlib.compress}
     stored = [pack[compression](np.ascontiguousarray(plane)) for plane in planes]
-    tags = ((284, 3, 1, struct.pack("<H", 2)), (530, 3, 2, struct.pack("<HH", 1, 1)))
+    tags = (short(284, 2), short(530, 1, 1))
     write_raw(path, b"".join(stored), compression=compression, tags=tags, counts=[len(one) for one in stored])
     assert np.abs(read(path).astype(int) - PICTURE).max() <= (9 if compression == 7 else 3)
 
@@ -185,7 +170,7 @@ def test_bits_that_come_last_first_are_turned(tmp_path, compression):
     if compression != 1:
         packed = np.frombuffer(zlib.compress(PICTURE.tobytes()), np.uint8)
         turned = np.packbits(np.unpackbits(packed[:, None], axis=1)[:, ::-1], axis=1).tobytes()
-    write_raw(path, turned, photometric=2, compression=compression, tags=((266, 3, 1, struct.pack("<H", 2)),))
+    write_raw(path, turned, photometric=2, compression=compression, tags=(short(266, 2),))
     np.testing.assert_array_equal(read(path), PICTURE)
 
 

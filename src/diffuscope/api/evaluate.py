@@ -4,51 +4,37 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from diffuscope.api.events import Evaluated
-from diffuscope.api.run import run
-from diffuscope.cases import Case, OpenCase, find_cases, open_case
-from diffuscope.engine.events import Finished
+from diffuscope.api.prediction import Settings, predict
+from diffuscope.cases import Case, find_cases, open_case
 from diffuscope.errors import InputError
-from diffuscope.evaluation.fields import WHOLE
-from diffuscope.evaluation.found import Found, finished, of_pictures, of_result
+from diffuscope.evaluation.found import finished, of_pictures
 from diffuscope.evaluation.judge import MASK, Judge, stain_threshold
 from diffuscope.evaluation.metrics.features import FeatureExtractor, InceptionFeatures, RandomConvFeatures
-from diffuscope.evaluation.report.folder import HTML, JSON, PREDICTIONS, REPORT, read_report, simulated_truth
+from diffuscope.evaluation.report.folder import (
+    HTML,
+    JSON,
+    REPORT,
+    is_unwritten,
+    read_report,
+    simulated_truth,
+)
 from diffuscope.evaluation.report.html import render
 from diffuscope.evaluation.report.notices import caveats
 from diffuscope.evaluation.report.summary import against as test_against
 from diffuscope.evaluation.seen import Seen, title
-from diffuscope.events import Notice, Pace, Progress
-from diffuscope.files.place import check_place
-from diffuscope.files.put import in_place_of, put_text
-from diffuscope.jobs.compute import ComputeRequest
-from diffuscope.jobs.prepare import prepare
+from diffuscope.events import Notice, Progress
+from diffuscope.files.claim import Claim
+from diffuscope.files.place import Standing, check_place
+from diffuscope.files.put import in_place_of, put_text, remove
 from diffuscope.jobs.provenance import evaluation_command, make_evaluation_record
-from diffuscope.jobs.resume import check_resumed
 from diffuscope.jobs.settings import choose_settings
 from diffuscope.model.folder import Model, load_model
-from diffuscope.results.result import open_result
-from diffuscope.tiling.region import Region
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How cases are run (as in `diffuscope.api.run.run`); None leaves the choice."""
-
-    quality: str | None = None
-    sampler: str | None = None
-    steps: int | None = None
-    samples: int | None = None
-    seed: int = 0
-    device: str = "auto"
-    batch: int | None = None
-    precision: str | None = None
-    threads: int | None = None
 
 
 def evaluate(
@@ -145,7 +131,7 @@ def evaluate(
             other=other,
             mpp=mpp,
             worst=worst,
-            replaces=standing == "replaced",
+            standing=standing,
         )
     )
 
@@ -164,6 +150,8 @@ class _Work:
         The arguments that name files: ``predictions``, ``against``, ``inception``.
     other : dict or None
         The report to compare with.
+    standing : {"new", "replaced", "resumed"}
+        What becomes of the folder.
     """
 
     model: Model
@@ -178,14 +166,27 @@ class _Work:
     other: Mapping[str, Any] | None
     mpp: float | None
     worst: int
-    replaces: bool
+    standing: Standing
 
 
 def _evaluate(work: _Work) -> Generator[Progress | Notice | Evaluated, None, None]:
+    """Hold the folder of the report, made anew where it is not gone on with, as long as is written into it."""
+    with Claim(work.out) as claim:
+        if work.standing == "resumed":
+            claim.take(work.out)
+        else:
+            with in_place_of(work.out, replace=work.standing == "replaced", claim=claim) as part:
+                part.mkdir()
+        try:
+            yield from _write(work)
+        finally:
+            if work.standing == "new" and claim.holds and is_unwritten(work.out):
+                with suppress(OSError, InputError):
+                    remove(work.out, claim)
+
+
+def _write(work: _Work) -> Generator[Progress | Notice | Evaluated, None, None]:
     out, judge, seen = work.out, work.judge, Seen()
-    if work.replaces:
-        with in_place_of(out, replace=True) as part:
-            part.mkdir()
     for number, case in enumerate(work.cases):
         at = Progress(done=number, total=len(work.cases), what=f"Case {number + 1} of {len(work.cases)}: {case.name}")
         yield at
@@ -201,7 +202,7 @@ def _evaluate(work: _Work) -> Generator[Progress | Notice | Evaluated, None, Non
         # What is wrong with a run is wrong with all of them: it ends the evaluation, which --resume goes on with.
         record: dict[str, Any] = {}
         if work.pictures is None:
-            answer, record = yield from _run(work.model, opened, out, work.settings, at)
+            answer, record = yield from predict(work.model, opened, out, work.settings, at)
         seen.add(judge, opened, answer, record, work.worst)
     if not seen.rows:
         raise InputError(f"none of {len(work.cases)} cases could be evaluated. {seen.skipped[0]}")
@@ -245,51 +246,6 @@ def _report(work: _Work, seen: Seen) -> dict[str, Any]:
         substitute=judge.extractor is not None and "inception" not in given,
     )
     return report
-
-
-def _run(
-    model: Model, opened: OpenCase, out: Path, settings: Settings, at: Progress
-) -> Generator[Progress | Notice, None, tuple[Found, dict[str, Any]]]:
-    """Run a case, go on with its run, or take the result that is there; `at` says which case it is."""
-    key = model.system.input_rasters[0].key
-    scan = opened.scans[key]
-    path = out / PREDICTIONS / f"{opened.case.name}.ome.zarr"
-    height, width = scan.shape
-    # What is compared as a whole is computed as a whole, tissue or not.
-    region = Region(0, 0, width, height) if max(opened.shape) <= WHOLE else None
-    mpp = scan.mpp if scan.stated_mpp is None else None
-    if path.exists() and (before := open_result(path)).complete:
-        own = vars(settings)
-        request = ComputeRequest(**{name: own[name] for name in ("device", "batch", "precision", "threads")})
-        rest = {name: own[name] for name in ("quality", "sampler", "steps", "samples", "seed")}
-        again = path.with_name(".again")
-        job = prepare(
-            model.path, scan.path, again, region=region, mpp=mpp, request=request, overwrite=False, resume=False, **rest
-        )
-        # On what machine does not matter here: the pixels are there.
-        check_resumed(path, before.record, job.record | {"compute": {}})
-    else:
-        events = run(model.path, scan.path, path, region=region, mpp=mpp, resume=path.exists(), **vars(settings))
-        pace = Pace()
-        with closing(events):
-            for event in events:
-                if isinstance(event, Notice):
-                    yield event
-                elif pace.take(event):
-                    part, tiles = pace.progress.done / pace.progress.total, pace.progress.text
-                    yield replace(at, done=at.done + part, what=f"{at.what}, {tiles}")
-                if isinstance(event, Finished) and event.unread:
-                    raise InputError(
-                        f"{event.unread} of {event.tiles} tiles of {scan.name} could not be read: mend the file "
-                        "and say --resume."
-                    )
-    result = open_result(path)
-    if result.factor != opened.factors[key]:
-        raise InputError(
-            f"the pictures of case {opened.case.name} have slightly different µm/px: {scan.name} is run as it is, "
-            "which its truth does not fit; resample one of them."
-        )
-    return of_result(result), result.record
 
 
 def _model(model: Model, predictions: Path | None) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -16,14 +18,17 @@ from diffuscope.devices import threads as limit_threads
 from diffuscope.engine.case import CaseCompute
 from diffuscope.engine.cluster import ClusterCompute, connect
 from diffuscope.engine.compute import Compute, LocalCompute
-from diffuscope.engine.events import Event, Finished
+from diffuscope.engine.events import Event
 from diffuscope.engine.queue import Focus
 from diffuscope.engine.tiles import run_tiles
+from diffuscope.errors import InputError
+from diffuscope.files.claim import Claim
 from diffuscope.files.put import remove
 from diffuscope.files.room import full_disk_in_words
 from diffuscope.jobs.compute import ComputeRequest, computing_devices
 from diffuscope.jobs.inputs import Source
 from diffuscope.jobs.prepare import Job, prepare
+from diffuscope.jobs.resume import check_still
 from diffuscope.measurement.measurements import measure, write_csv
 from diffuscope.networks.compiled import compile_parts
 from diffuscope.ports.port import rasters
@@ -181,6 +186,14 @@ def run(
 
 def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Event, None, None]:
     """Write the result folder; remove it if a new run fails before its first tile is finished."""
+    with Claim(job.out) as claim:
+        if job.begun is not None:
+            claim.take(job.out)
+            check_still(job.out, job.begun)
+        yield from _write(job, claim, cancelled, focus)
+
+
+def _write(job: Job, claim: Claim, cancelled: Callable[[], bool], focus: Focus) -> Generator[Event, None, None]:
     canvas = None
     try:
         with (
@@ -202,25 +215,25 @@ def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Ev
                 tissue=job.tissue,
                 resume=job.resumes,
                 replace=job.replaces,
+                claim=claim,
                 each=each,
             )
-            with closing(run_tiles(compute, canvas, notices=job.notices, focus=focus)) as events:
-                for event in events:
-                    if isinstance(event, Finished) and event.complete:
-                        _measure(job)
-                    yield event
+            notices = (*job.notices, *canvas.recovered.notices)
+            last = partial(_measure, job)
+            with closing(run_tiles(compute, canvas, notices=notices, focus=focus, last=last)) as events:
+                yield from events
     except GeneratorExit:
         raise
     except BaseException:
         if canvas is not None and not canvas.count and not job.resumes:
-            with suppress(OSError):
-                remove(job.out)
+            with suppress(OSError, InputError):
+                remove(job.out, claim)
         raise
 
 
 def _measure(job: Job) -> None:
-    """Write the figures of a whole result beside it, and its scores."""
-    result = open_result(job.out)
+    """Write the figures of a whole result beside it, and its scores, before it says that it is complete."""
+    result = replace(open_result(job.out), complete=True)
     if rows := measure(result):
         write_csv(rows, job.out / TABLE, replace=True)
     if result.others and result.values is not None:

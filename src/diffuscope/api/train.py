@@ -18,6 +18,7 @@ from diffuscope.devices import pick_device, reused_memory
 from diffuscope.devices import threads as limit_threads
 from diffuscope.errors import InputError
 from diffuscope.evaluation.metrics.paired import psnr, ssim
+from diffuscope.files.claim import Claim
 from diffuscope.files.place import Standing, check_apart, check_place, named
 from diffuscope.files.put import in_place_of
 from diffuscope.files.room import full_disk_in_words
@@ -176,13 +177,20 @@ def _check_places(
 
 def _work(work: Work, report: Callable[[TrainingEvent], None], cancelled: Callable[[], bool]) -> None:
     """Train, then write the model."""
+    with Claim(work.folder) as claim:
+        if _writes() and work.begun == "resumed":
+            claim.take(work.folder)
+        elif _writes():
+            with in_place_of(work.folder, replace=work.begun == "replaced", claim=claim) as part:
+                part.mkdir()
+                (part / RECIPE).write_text(json.dumps(stated(work.recipe), indent=1), encoding="utf-8")
+        _train(work, report, cancelled)
+
+
+def _train(work: Work, report: Callable[[TrainingEvent], None], cancelled: Callable[[], bool]) -> None:
     from diffuscope.training.rounds import train_rounds
 
     begin = monotonic()
-    if _writes() and work.begun != "resumed":
-        with in_place_of(work.folder, replace=work.begun == "replaced") as part:
-            part.mkdir()
-            (part / RECIPE).write_text(json.dumps(stated(work.recipe), indent=1), encoding="utf-8")
     with full_disk_in_words(work.folder, resume=True), limit_threads(work.threads), reused_memory():
         last, done = train_rounds(
             work.rounds,

@@ -20,6 +20,7 @@ from diffuscope.cli.models import models
 from diffuscope.cli.register import register
 from diffuscope.cli.run import follow_run, run
 from diffuscope.cli.train import train
+from diffuscope.errors import printable
 from diffuscope.exports.table import endings
 
 
@@ -87,7 +88,8 @@ def info(path: Annotated[Path, typer.Argument(metavar="PATH", help="A slide, a v
     from diffuscope.cli.describe import describe
 
     for line in describe(opened(path)):
-        typer.echo(line)
+        for one in line.splitlines() or [""]:  # of a record in YAML; a name in a file may hold anything
+            typer.echo(printable(one))
 
 
 def _ends(of: Literal["slide", "volume"]) -> str:

@@ -50,8 +50,8 @@ def evaluate(
     ] = False,
 ) -> None:
     """Run a model over test cases and report how near it comes to their truth."""
-    from diffuscope.api.evaluate import Settings
     from diffuscope.api.evaluate import evaluate as verb
+    from diffuscope.api.prediction import Settings
     from diffuscope.cli.progress import follow
     from diffuscope.evaluation.figures import METRICS
     from diffuscope.evaluation.report.folder import HTML

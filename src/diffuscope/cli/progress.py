@@ -12,6 +12,7 @@ from datetime import timedelta
 from time import monotonic
 from typing import Any
 
+from diffuscope.errors import printable
 from diffuscope.events import Pace, notices_of
 
 # Seconds between two lines where there is no terminal.
@@ -37,7 +38,7 @@ def follow(events: Generator[Any, None, None]) -> Any:
     with closing(events), _bar() if sys.stderr.isatty() else _lines() as show:
         for last in events:
             for sentence in notices_of(last):
-                print(sentence, file=sys.stderr)
+                print(printable(sentence), file=sys.stderr)
             if pace.take(last):
                 show(pace)
     return last

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 
@@ -31,7 +31,12 @@ GONE = 20
 
 
 def run_tiles(
-    compute: Compute, canvas: Canvas, *, notices: Sequence[str] = (), focus: Focus = lambda: None
+    compute: Compute,
+    canvas: Canvas,
+    *,
+    notices: Sequence[str] = (),
+    focus: Focus = lambda: None,
+    last: Callable[[], None] = lambda: None,
 ) -> Generator[Event, None, None]:
     """Compute every tile of a canvas's plan that is not done yet.
 
@@ -47,6 +52,8 @@ def run_tiles(
         Passed on in `Started`.
     focus : callable
         Where the user looks, level-0 px (y, x): tiles near there come first. None: row by row.
+    last : callable
+        Called of a result that is whole, before it says so (see `Canvas.finish`).
 
     Yields
     ------
@@ -93,7 +100,7 @@ def run_tiles(
                 yield from writer.done(wait_beyond=behind)
         yield from writer.done(wait_beyond=0)
         writer.close()
-        complete = canvas.finish()
+        complete = canvas.finish(last)
         finished = True
         yield Finished(
             out=str(canvas.path),
@@ -106,10 +113,11 @@ def run_tiles(
     finally:
         # While Python ends, zarr's threads answer no more; what is kept by then is safe for --resume as it is.
         if not finished and not sys.is_finalizing():
-            # Closed or failed: keep what is done. A full disk fails here again, and the first error is the one to tell.
-            with suppress(OSError):
+            # Closed or failed: keep what is done. A full disk, or a result that another process took over, fails here
+            # again, and the first error is the one to tell.
+            with suppress(OSError, InputError):
                 writer.close()
-                canvas.finish()
+                canvas.finish(last)
 
 
 def _where(tile: Tile) -> str:

@@ -13,6 +13,7 @@ from diffuscope.errors import InputError
 from diffuscope.exports.ome_tiff import software
 from diffuscope.exports.patient import read_slice, whole_lattice
 from diffuscope.scans import open_volume
+from diffuscope.scans.fingerprint import is_same
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -91,7 +92,7 @@ def _kept(result: Result, source: Path | None) -> Dataset | None:
     volume = open_volume(source)
     if volume.series is None:
         raise InputError(f"{volume.name} is no DICOM series: leave out --source.")
-    if volume.fingerprint not in {one.get("fingerprint") for one in result.record["inputs"].values()}:
+    if not any(is_same(volume.fingerprint, one.get("fingerprint", "")) for one in result.record["inputs"].values()):
         raise InputError(f"{volume.name} is not the series that {result.path.name} was made from: give that one.")
     return pydicom.dcmread(volume.series.files[0], stop_before_pixels=True)
 

@@ -93,6 +93,7 @@ def check_export(
     # Imported here: the table must be had without them.
     from diffuscope.exports.multiplex import multiplex_result
     from diffuscope.exports.request import Request, check_one_image, choose_ports
+    from diffuscope.files.links import check_inside
     from diffuscope.files.place import FILE, FOLDER, check_place
     from diffuscope.files.room import check_room
     from diffuscope.results.own import check_no_input
@@ -100,6 +101,7 @@ def check_export(
     from diffuscope.scans.formats.libraries import check_libraries
 
     path = Path(path)
+    check_inside(result.path)
     if not result.images:
         raise InputError(f"{result.path.name} holds no image to export: its scores and texts lie in its folder.")
     form = find_format(result, path.name)

@@ -10,8 +10,9 @@ import zarr
 
 from diffuscope.files.copy import copy_tree
 from diffuscope.ports.state import state_port
+from diffuscope.results.chunks import read_chunk
 from diffuscope.results.coverage import PATH as COVERAGE
-from diffuscope.results.layout import ATTRS, group_path
+from diffuscope.results.layout import ATTRS, group_path, level_folder
 from diffuscope.results.others import KINDS
 from diffuscope.results.own import TABLE
 from diffuscope.results.tissue import PATH as TISSUE
@@ -41,6 +42,7 @@ def write(part: Path, request: Request) -> None:
         group: Any = root.create_group(port.key) if here else root
         described: Any = source[port.key] if there else source
         for level in range(len(result.images[port.key])):
+            _check_chunks(described[str(level)])
             copy_tree(result.path / there / str(level), part / here / str(level))
         group.attrs.update({key: described.attrs[key] for key in ("multiscales", "omero")})
     about: Any = source.attrs[ATTRS]
@@ -53,3 +55,11 @@ def write(part: Path, request: Request) -> None:
             copy_tree(result.path / name, part / name)
         elif (result.path / name).exists():
             shutil.copyfile(result.path / name, part / name)
+
+
+def _check_chunks(array: Any) -> None:
+    """Refuse a level of which a chunk cannot be read, rather than hand it on."""
+    folder = level_folder(array)
+    for file in folder.glob("/".join("*" * array.ndim)):
+        if all(part.isdigit() for part in file.relative_to(folder).parts):
+            read_chunk(array, tuple(map(int, file.relative_to(folder).parts[1:])))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from diffuscope.errors import InputError
+from diffuscope.files.claim import check_free
 from diffuscope.files.room import existing_parent
 
 #: What becomes of what lies at a place: nothing is there, it is replaced, it is gone on with.
@@ -91,7 +92,7 @@ def check_place(
     Raises
     ------
     InputError
-        Something is in the way, or the place cannot be written.
+        Something is in the way, the place cannot be written, or another process is writing there.
     """
     if overwrite and resume:
         raise InputError("--resume goes on with what is there and --overwrite begins it again: choose one.")
@@ -103,6 +104,7 @@ def check_place(
         return "new"
     if resume and kind.is_one(target):
         _check_writable(target, target)
+        check_free(target)
         return "resumed"
     if target.is_symlink() or not kind.is_one(target):
         what = "a link" if target.is_symlink() else f"not {kind.noun}"
@@ -117,6 +119,7 @@ def check_place(
             f"{target} holds {stranger}, which is no part of {kind.noun} and would go with it: move that away, or "
             "choose another name."
         )
+    check_free(target)
     return "replaced"
 
 

@@ -12,11 +12,12 @@ from diffuscope.devices import pick_device, pick_devices, pick_precision
 from diffuscope.engine.batch_size import find_batch
 from diffuscope.engine.cluster import ask, connect
 from diffuscope.errors import InputError
+from diffuscope.files.memory import free_memory
 from diffuscope.jobs.settings import check_number, pick
 from diffuscope.model.find import find_model
 from diffuscope.model.folder import Model, load_model
 from diffuscope.ports.settings import SampleSettings
-from diffuscope.systems.base import Whole
+from diffuscope.systems.base import Tiled, Whole
 from diffuscope.tiling.plan import Plan
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ _IO_THREADS = 16
 # one after the other by two. More would only cost memory.
 LANES = 2
 # More tiles at once gain nothing on the largest GPU, more processes or threads on no machine.
-_MOST = {"batch": 1024, "threads": 1024, "workers": 256}
+_MOST = {"batch": 1024, "threads": 1024, "workers": max(8, 4 * (os.cpu_count() or 1))}
+# Images of a network's full size, as wide as its first layer, that are there at once; fewer would not do.
+_ALIVE = 8
 # Side of a tile that keeps a CPU busy by itself, px; and most tiles at once where they are smaller.
 _FULL_SIDE = 128
 _MOST_ON_A_CPU = 4
@@ -198,13 +201,30 @@ def _choose_here(
         # What is recorded is faster as it is: 2.7 ms an evaluation of 16 tiles against 3.5 (3.1, recorded too).
         pays = place.type == "cuda" and work >= COMPILED_FROM and not model.system.recordable
         compile = "on" if pays else "off"  # noqa: A001
+    batch = batch or _batch(model, settings, place, precision)
+    if place.type == "cpu" and isinstance(model.system, Tiled):
+        _check_memory(model.name, model.tiled, batch, precision)
     return ComputeSettings(
         device=str(place),
         precision=precision,
-        batch=batch or _batch(model, settings, place, precision),
+        batch=batch,
         threads=threads or _threads(place, workers),
         compile=compile,
     )
+
+
+def _check_memory(name: str, system: Tiled, batch: int, precision: str) -> None:
+    """Refuse a batch that cannot fit into the memory: the system ends a process that finds out by itself."""
+    free = free_memory()
+    channels = next((int(weight.shape[0]) for weight in system.parameters() if weight.ndim >= 4), 1)
+    pixels = (system.depth + 2 * system.context) * system.tile**2
+    need = batch * pixels * channels * _ALIVE * (2 if precision == "bf16" else 4)
+    if free is not None and need > free:
+        what = "one tile" if batch == 1 else f"a batch of {batch} tiles"
+        way = "take a machine with more" if batch == 1 else "say a smaller --batch"
+        raise InputError(
+            f"{what} of {name} needs {need / 1e9:.2g} GB of memory or more, and {free / 1e9:.2g} GB are free: {way}."
+        )
 
 
 def _threads(device: torch.device, workers: int | None) -> int:

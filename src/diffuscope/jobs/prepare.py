@@ -44,8 +44,8 @@ class Job:
         Result folder.
     replaces : bool
         Whether a Diffuscope result stands there now, to be removed when the run begins.
-    resumes : bool
-        Whether an unfinished result stands there now, to be gone on with.
+    begun : dict or None
+        The record of the unfinished result that stands there now, to be gone on with; None where there is none.
     model : Model
         As loaded.
     inputs : tuple of PortInput
@@ -74,7 +74,7 @@ class Job:
 
     out: Path
     replaces: bool
-    resumes: bool
+    begun: dict[str, Any] | None
     model: Model
     inputs: tuple[PortInput, ...]
     masks: tuple[MaskInput, ...]
@@ -88,6 +88,11 @@ class Job:
     io_threads: int
     notices: tuple[str, ...]
     record: dict[str, Any]
+
+    @property
+    def resumes(self) -> bool:
+        """Whether an unfinished result is gone on with."""
+        return self.begun is not None
 
     @property
     def plan(self) -> Plan:
@@ -241,7 +246,7 @@ def prepare(
     return Job(
         out=out,
         replaces=standing == "replaced",
-        resumes=begun is not None,
+        begun=begun,
         model=loaded,
         inputs=inputs,
         masks=tuple(masks),

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from diffuscope.errors import InputError
+from diffuscope.files.links import check_inside
 from diffuscope.jobs.inputs import Values
+from diffuscope.results.opening.about import needed
 from diffuscope.results.result import open_result
+from diffuscope.scans.fingerprint import is_same
 from diffuscope.scans.lattice import Lattice
 from diffuscope.stains import StainStatistics
 
@@ -38,12 +41,21 @@ def check_resumed(out: Path, begun: Mapping[str, Any], request: Mapping[str, Any
             old, new = (_plain(record[part].get(key)) for record in (begun, request))
             if part == "inputs":
                 old = _as_stated_now(old, new)
+                if _print(old) and is_same(_print(old), _print(new)):
+                    # An older Diffuscope looked at less of the file.
+                    new["fingerprint"] = old["fingerprint"]
             if old != new:
                 name = {"model": "model", "inputs": "input"}.get(part, key)
                 raise InputError(
                     f"{out.name} was begun with {name} {_short(old)} and this run asks for {_short(new)}: "
                     f"ask for the same to resume it, or say --overwrite to begin again."
                 )
+
+
+def _print(stated: Any) -> str:
+    """Return the fingerprint that a record states of an input; of texts and rows none."""
+    known = isinstance(stated, dict) and isinstance(stated.get("fingerprint"), str)
+    return stated["fingerprint"] if known else ""
 
 
 def _plain(value: Any) -> Any:
@@ -79,7 +91,24 @@ def begun_record(out: Path) -> dict[str, Any]:
     result = open_result(out)
     if result.complete:
         raise InputError(f"{out.name} is complete: there is nothing to resume.")
+    # It is written into, and might come from elsewhere.
+    check_inside(out)
+    needed(result.record, out.name, "model", "inputs", "parameters", "compute", "versions")
     return result.record
+
+
+def check_still(out: Path, begun: Mapping[str, Any]) -> None:
+    """Refuse a result that is no longer what was looked at: between that and now another run may have worked on it.
+
+    Parameters
+    ----------
+    out : Path
+        The unfinished result, which this process holds.
+    begun : dict
+        Its run record then.
+    """
+    if begun_record(out) != begun:
+        raise InputError(f"another run has worked on {out.name} meanwhile: say --resume again.")
 
 
 def version_notice(begun: Mapping[str, Any], request: Mapping[str, Any]) -> tuple[str, ...]:

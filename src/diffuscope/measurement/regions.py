@@ -25,6 +25,7 @@ from diffuscope.measurement.penetration import (
 from diffuscope.results.result import Result
 from diffuscope.scans import Scan, open_scan, read_region
 from diffuscope.scans.channels import find_channel, one_channel
+from diffuscope.scans.fingerprint import is_same
 from diffuscope.tiling.region import Region
 
 ALL_TISSUE = "all tissue"
@@ -51,7 +52,7 @@ def open_vessels(result: Result, source: str | Path) -> Scan:
     path, wanted = split_channel(source)
     asked = next(iter(result.record["inputs"].values()))
     scan = open_scan(path, mpp=asked["mpp"])
-    if scan.fingerprint != asked["fingerprint"]:
+    if not is_same(scan.fingerprint, asked.get("fingerprint", "")):
         raise InputError(
             f"{path.name} is not the file that {result.path.name} was computed from: give {asked['name']}."
         )

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import zarr
 
+from diffuscope.files.claim import Claim
 from diffuscope.files.put import in_place_of
 from diffuscope.ports.state import state_port
-from diffuscope.results.cache import FOLDER, CachedParts
+from diffuscope.results.cache import FOLDER, LEDGER, CachedParts
 from diffuscope.results.coverage import keep_coverage
 from diffuscope.results.layout import ATTRS, CASE_FORMAT, SLIDE_FORMAT, VOLUME_FORMAT, create_images
+from diffuscope.results.ledger import Ledger
 from diffuscope.results.place import NOWHERE, Place
 from diffuscope.results.tissue import TissueMap, save_tissue
 from diffuscope.results.values import ValueStore
@@ -39,6 +41,7 @@ def begin_result(
     values: Sequence[Value],
     tissue: TissueMap | None,
     replace: bool,
+    claim: Claim | None = None,
 ) -> None:
     """Write a result of which nothing is computed yet (parameters as of `Canvas`).
 
@@ -51,9 +54,10 @@ def begin_result(
     """
     place = Place.of(plan) if ports else NOWHERE
     _, shape = halves(plan.window)
-    with in_place_of(path, replace=replace) as part:
+    with in_place_of(path, replace=replace, claim=claim) as part:
         root = zarr.create_group(store=part, zarr_format=2)
         CachedParts(part / FOLDER, len(plan.axes)).create()
+        Ledger(part / FOLDER / LEDGER, len(plan.axes)).write()
         create_images(root, ports, shape=shape, spacing=place.spacing, origin=place.origin)
         if ports:
             keep_coverage(root, plan, np.zeros_like(plan.selected))

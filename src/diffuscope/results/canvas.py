@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,21 +14,24 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from diffuscope.files.claim import Claim
 from diffuscope.files.durable import names_to_disk
 from diffuscope.ports.port import Port
 from diffuscope.results.begin import begin_result
-from diffuscope.results.cache import FOLDER, CachedParts, Cell
+from diffuscope.results.cache import FOLDER, LEDGER, CachedParts, Cell
 from diffuscope.results.cells import Blend, Cells
 from diffuscope.results.chunks import Patch, write_chunk
 from diffuscope.results.computed import Computed
 from diffuscope.results.coverage import keep_coverage
-from diffuscope.results.damage import damaged_chunks
-from diffuscope.results.layout import ATTRS, chunk_file, open_images
+from diffuscope.results.layout import ATTRS, chunk_file, set_attribute
+from diffuscope.results.ledger import NOTHING, Ledger
+from diffuscope.results.opening.stored import open_checked
 from diffuscope.results.others import write_others
 from diffuscope.results.pyramid import Each, update_pyramid
+from diffuscope.results.recover import Recovered, Recovery
 from diffuscope.results.tissue import TissueMap
 from diffuscope.results.values import ValueStore
-from diffuscope.tiling.boxes import Box, chunks, union
+from diffuscope.tiling.boxes import Box, chunks, halves, union
 from diffuscope.tiling.plan import Plan, Tile
 
 if TYPE_CHECKING:
@@ -40,12 +44,11 @@ class Canvas:
 
     A grid cell is composed from the tiles that reach into it (at most four, of a volume eight) once the last of them
     is there, summed in tile order and rounded once; nothing is ever added to pixels on disk, so that neither the order
-    of tiles nor doing one twice changes a bit. Until then the parts of its tiles that lie in it are kept, in float32,
-    in the folder ``tiles``.
+    of tiles nor doing one twice changes a bit. Until then their parts in it are kept, in float32, in ``tiles``.
 
     A run may end at any moment. A tile is in the ledger only once everything of it is on disk: the cells that it
     completed, and its parts in the others. So whoever opens the folder again knows what is done: a cell all of whose
-    tiles are in the ledger is composed. Of tiles that are written together all files are waited for at once.
+    tiles are in the ledger is composed. What is on disk has its checksum there, and else does not count (`Recovery`).
 
     Parameters
     ----------
@@ -66,9 +69,11 @@ class Canvas:
     resume : bool
         Go on with the unfinished result in `path`, which was begun with the same plan and ports.
     replace : bool
-        Whether what is in `path` gives way to this result.
+        Whether what is in `path` gives way to it.
+    claim : Claim, optional
+        Of this process; holds `path` already where that is gone on with.
     each : callable
-        `map`, or that of an executor whose threads compose, code and write: nothing of a result depends on it.
+        `map`, or that of an executor whose threads compose, code and write.
     """
 
     def __init__(
@@ -83,9 +88,11 @@ class Canvas:
         tissue: TissueMap | None = None,
         resume: bool = False,
         replace: bool = False,
+        claim: Claim | None = None,
         each: Each = map,
     ) -> None:
         self.path, self.plan, self.ports, self.each = path, plan, tuple(ports), each
+        self._check = claim.check if claim is not None else lambda: None
         if not resume:
             begin_result(
                 path,
@@ -96,14 +103,17 @@ class Canvas:
                 values=values,
                 tissue=tissue,
                 replace=replace,
+                claim=claim,
             )
         self._kept = CachedParts(path / FOLDER, len(plan.axes))
+        self._ledger = Ledger(path / FOLDER / LEDGER, len(plan.axes))
         self._cells = Cells(plan, self.ports, self._kept)
+        self.recovered = Recovered()
         self.done = np.zeros_like(plan.selected)
         self._stale: set[tuple[int, ...]] = set()
         self._lock = threading.Lock()
         self.root = zarr.open_group(path, mode="r+", zarr_format=2)
-        self.images = open_images(self.root, self.ports)
+        self.images = open_checked(self.root, self.ports, halves(plan.window)[1], path.name)
         begun: Any = self.root.attrs[ATTRS]
         self._about: dict[str, Any] = {**begun, "record": dict(record)}
         self._values, self._others = ValueStore(self.root, values, plan), tuple(others)
@@ -125,12 +135,12 @@ class Canvas:
         return self.write_tiles([Computed(tile, outputs, values or {})])[0]
 
     def write_tiles(self, group: Sequence[Computed]) -> list[Box]:
-        """Compose every cell that waited for these tiles, and keep what they have in cells that still wait.
+        """Compose every cell that waited for these tiles, and keep what they have in cells that wait still.
 
         Parameters
         ----------
         group : sequence of Computed
-            In any order; one that is finished already is passed over.
+            In any order; finished ones are passed over.
 
         Returns
         -------
@@ -141,8 +151,9 @@ class Canvas:
         Raises
         ------
         OSError
-            The disk is full. None of the tiles is finished then.
+            The disk is full: none of the tiles is finished.
         """
+        self._check()
         fresh = {item.tile.index: item for item in group if not self.is_done(item.tile)}
         done = self.done.copy()
         last: dict[Cell, Tile] = {}
@@ -151,7 +162,7 @@ class Canvas:
             last |= dict.fromkeys(self._cells.of(item.tile), item.tile)
         whole = {cell for cell in last if self._cells.is_whole(cell, done)}
         # Before the ledger knows the tiles: what is finished has its values, and its parts where they still matter.
-        self._values.write([(self.plan.slot(*index), item.values) for index, item in fresh.items()])
+        told = self._values.write([(self.plan.slot(*index), item.values) for index, item in fresh.items()])
         for item in fresh.values():
             write_others(self.path, item.others, self._others)
         waiting = {
@@ -162,16 +173,16 @@ class Canvas:
             }
             for index, item in fresh.items()
         }
-        self._kept.keep({index: parts for index, parts in waiting.items() if parts}, self.each)
+        kept = self._kept.keep({index: parts for index, parts in waiting.items() if parts}, self.each)
         # A cell of which a part is neither here nor kept is composed already, and a tile of it is being done again.
         blends = [
             one for one in (self._cells.blend(cell, fresh, self.done) for cell in sorted(whole)) if one is not None
         ]
         self._compose(blends, durable=True)
+        self._check()
         if fresh:
-            self._kept.enter(list(fresh))
-        for index in fresh:
-            self.done[self.plan.slot(*index)] = True
+            self._ledger.enter({index: (kept.get(index, NOTHING), one) for index, one in zip(fresh, told, strict=True)})
+        self.done[...] = done
         self._let_go({near.index for cell in whole for near in self.plan.covering(cell)})
         boxes: dict[tuple[int, ...], list[Box]] = defaultdict(list)
         for one in blends:
@@ -195,45 +206,52 @@ class Canvas:
         self._about = self._about | {"record": {**record, "compute": {**compute, "batch": batch, "batches": sizes}}}
         self._mark(complete=False)
 
-    def finish(self) -> bool:
+    def finish(self, last: Callable[[], None] = lambda: None) -> bool:
         """Finish the pyramid and the metadata; where tiles are missing, compose what waits for them without.
 
         What is kept of the tiles of an incomplete result stays, for `resume`.
+
+        Parameters
+        ----------
+        last : callable
+            Called of a result that is whole before it says so: what belongs to it is there then.
 
         Returns
         -------
         bool
             Whether every planned tile is there.
         """
+        self._check()
         complete = self.count == self.plan.count
-        kept = list(self._kept)
-        if complete and kept:
+        if complete and (kept := list(self._kept)):
             raise AssertionError(f"every tile is finished, but not every cell of {kept[0]} is composed")
-        waiting = sorted({cell for index in kept for cell in self._cells.of(self.plan.at(*index))})
-        waiting = [cell for cell in waiting if not self._cells.is_whole(cell, self.done)]
-        self._compose(
-            [one for one in (self._cells.blend(cell, {}, self.done) for cell in waiting) if one is not None],
-            durable=False,
-        )
+        cells = sorted({cell for index in self._kept for cell in self._cells.of(self.plan.at(*index))})
+        waiting = [self._cells.blend(cell, {}, self.done) for cell in cells if not self._is_composed(cell)]
+        self._compose([one for one in waiting if one is not None], durable=False)
         self.refresh()
         if self.ports:
             keep_coverage(self.root, self.plan, self.done)
-        self._mark(complete=complete)
         if complete:
+            last()
+            self._mark(complete=True)
             self._kept.remove()
         return complete
 
     def _recover(self) -> None:
         """Learn what is done from the disk."""
-        struck = set(self._kept.load())
-        for index in self._kept.finished():
-            if self.plan.is_selected(*index):
-                self.done[self.plan.slot(*index)] = True
-        self._strike(struck | self._damaged())
-        # Kept by a run that ended before it entered them, or before it let them go.
-        for index in self._kept:
-            if not self.is_done(self.plan.at(*index)):
-                self._kept.let_go(index)
+        self.recovered = Recovery(
+            plan=self.plan,
+            cells=self._cells,
+            ledger=self._ledger,
+            kept=self._kept,
+            images=[self.images[port.key] for port in self.ports],
+            values=self._values,
+        )()
+        for index in self.recovered.done:
+            self.done[self.plan.slot(*index)] = True
+        if self.recovered.notices:
+            told = [*self._about["record"].get("notices", ()), *self.recovered.notices]
+            self._about = self._about | {"record": self._about["record"] | {"notices": told}}
         self._let_go(set(self._kept))
         # Which coarser pixels were stale is forgotten: all are made again, a row of tiles at a time.
         for _, row in groupby(self.plan.tiles(), key=lambda tile: tile.index[:-1]):
@@ -243,30 +261,6 @@ class Canvas:
             self.refresh()
         if self.ports:
             keep_coverage(self.root, self.plan, self.done)
-
-    def _damaged(self) -> set[tuple[int, ...]]:
-        """Return the tiles of which something on the canvas can no longer be read."""
-        struck: set[tuple[int, ...]] = set()
-        if not self._values.is_sound():
-            struck.update(tile.index for tile in self.plan.tiles() if self.is_done(tile))
-        levels = [levels[0] for levels in self.images.values()]
-        for chunk in damaged_chunks(levels):
-            for array in levels:
-                chunk_file(array, chunk).unlink(missing_ok=True)
-            for tile in self.plan.tiles():
-                for cell in self._cells.of(tile):
-                    if chunk in chunks(self._cells.box(cell)):
-                        # All of them, also those that were let go: a cell is composed from all its tiles at once.
-                        struck.update(near.index for near in self.plan.covering(cell))
-        return struck
-
-    def _strike(self, tiles: set[tuple[int, ...]]) -> None:
-        """Take tiles out of the ledger, to be done again."""
-        if tiles:
-            self._kept.strike(tiles)
-            for index in tiles:
-                if self.plan.is_selected(*index):
-                    self.done[self.plan.slot(*index)] = False
 
     def _let_go(self, tiles: set[tuple[int, ...]]) -> None:
         """Delete what is kept of tiles whose cells are all composed."""
@@ -284,7 +278,8 @@ class Canvas:
 
         def write(item: tuple[tuple[str, tuple[int, ...]], list[Patch]]) -> None:
             (key, chunk), found = item
-            write_chunk(self.images[key][0], chunk, found, durable=durable)
+            intend = partial(self._ledger.intend, (list(self.images).index(key), chunk))
+            write_chunk(self.images[key][0], chunk, found, durable=durable, intend=intend)
 
         list(self.each(write, patches.items()))
         with self._lock:
@@ -292,9 +287,13 @@ class Canvas:
         if durable:
             list(self.each(names_to_disk, {chunk_file(self.images[key][0], chunk).parent for key, chunk in patches}))
 
+    def _is_composed(self, cell: Cell) -> bool:
+        once = self.recovered.again if cell not in self.recovered.opened else ()
+        return all(self.is_done(near) or near.index in once for near in self.plan.covering(cell))
+
     def _mark(self, *, complete: bool) -> None:
         with self._lock:
-            self.root.attrs[ATTRS] = {**self._about, "complete": complete, "done": self.count}
+            set_attribute(self.path, {**self._about, "complete": complete, "done": self.count})
 
     def is_done(self, tile: Tile) -> bool:
         """Whether a tile of the plan is finished."""

@@ -107,6 +107,14 @@ class Cells:
         outputs = (np.asarray(item.outputs[port.key], np.float32) for port in self._ports)
         return [output.reshape(-1, *self._plan.shape)[:, *cut] for output in outputs]
 
+    def shapes(self, tile: Tile) -> dict[Cell, tuple[int, ...]]:
+        """Return the shape of what is kept of a tile in each of its cells: `parts`, one after the other."""
+        channels = sum(len(port.channels) for port in self._ports)
+        return {
+            cell: (channels, *_reach(self._plan.axes, [i - j for i, j in zip(cell, tile.index, strict=True)]))
+            for cell in self.of(tile)
+        }
+
     def _split(self, stacked: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         return np.split(stacked, np.cumsum([len(port.channels) for port in self._ports])[:-1])
 

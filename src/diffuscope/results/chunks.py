@@ -7,15 +7,19 @@ image of 256² px float32, a third of that here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from diffuscope.errors import InputError
 from diffuscope.files.durable import replacing
+from diffuscope.files.links import read_inside
 from diffuscope.results.layout import chunk_file
+from diffuscope.results.ledger import NOTHING, checksum
 from diffuscope.tiling.boxes import Box, chunks, halves
 
 #: A box, (*starts, *lengths) along the axes after the first, and what belongs there, (c, …) of the array's dtype.
@@ -44,7 +48,12 @@ def write_box(array: zarr.Array[Any], box: Box, block: NDArray[np.generic]) -> N
 
 
 def write_chunk(
-    array: zarr.Array[Any], chunk: tuple[int, ...], patches: Sequence[Patch], *, durable: bool = False
+    array: zarr.Array[Any],
+    chunk: tuple[int, ...],
+    patches: Sequence[Patch],
+    *,
+    durable: bool = False,
+    intend: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Write those parts of boxes that lie in one chunk, which takes its new content at once, or keeps the old one.
 
@@ -58,6 +67,8 @@ def write_chunk(
         Each as in `write_box`; of several that meet the last one counts.
     durable : bool
         Whether the content is on disk when this returns; its name may still be on the way there.
+    intend : callable
+        Gets the checksum of what is to stand there, before it does.
 
     Raises
     ------
@@ -77,21 +88,40 @@ def write_chunk(
         content[:, *_cut(begin, end, first)] = block[:, *_cut(begin, end, starts)]
     file = chunk_file(array, chunk)
     if _is_empty(content, array.fill_value):
+        intend(NOTHING)
         file.unlink(missing_ok=True)
         return
+    coded = bytes(_codec(array).encode(content))
+    intend(checksum(coded))
     file.parent.mkdir(parents=True, exist_ok=True)
     with replacing(file, sync=durable) as opened:
-        opened.write(_codec(array).encode(content))
+        opened.write(coded)
 
 
 def read_chunk(array: zarr.Array[Any], chunk: tuple[int, ...]) -> NDArray[np.generic]:
-    """Return a chunk's content, (c, …) of its full size; the fill value where it has no file."""
+    """Return a chunk's content, (c, …) of its full size; the fill value where it has no file.
+
+    Raises
+    ------
+    InputError
+        It is damaged, or lies outside of its folder.
+    """
+    file = chunk_file(array, chunk)
+    root = Path(array.store.root)  # type: ignore[attr-defined]
     try:
-        coded = chunk_file(array, chunk).read_bytes()
+        coded = read_inside(file, root)
     except FileNotFoundError:
         return _empty(array)
     content: NDArray[np.generic] = np.empty(array.chunks, array.dtype)
-    _codec(array).decode(coded, out=content)
+    # As the coder's head says it: the coder itself takes less than a chunk for one, and more than there is for granted.
+    sizes = [int.from_bytes(coded[at : at + 4], "little") for at in (4, 12)]
+    damaged = InputError(f"{root.name} is damaged: {file.relative_to(root)} cannot be read; run it again.")
+    if sizes != [content.nbytes, len(coded)]:
+        raise damaged
+    try:
+        _codec(array).decode(coded, out=content)
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise damaged from error
     return content
 
 

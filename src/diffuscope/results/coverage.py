@@ -17,7 +17,8 @@ import shapely
 import zarr
 from numpy.typing import NDArray
 
-from diffuscope.results.cache import FOLDER
+from diffuscope.results.cache import FOLDER, LEDGER
+from diffuscope.results.ledger import Ledger
 from diffuscope.tiling.axis import Axis
 from diffuscope.tiling.plan import Plan
 
@@ -65,6 +66,9 @@ def load_coverage(path: Path, root: zarr.Group) -> Coverage | None:
         return None
     array: Any = root[PATH]
     axes = tuple(Axis(**one) for one in array.attrs["axes"])
+    grid = tuple(stop - first for first, stop in (axis.indices for axis in axes))
+    if array.shape != grid or array.chunks != grid or array.dtype != np.uint8 or array.nbytes > 2**30:
+        raise ValueError("what was computed is told of another grid")
     polygon = array.attrs["polygon"]
     return Coverage(path=path, axes=axes, polygon=None if polygon is None else shapely.Polygon(polygon))
 
@@ -97,7 +101,7 @@ class Coverage:
         group: Any = zarr.open_group(self.path, mode="r", zarr_format=2)
         tiles = np.asarray(group[PATH][...])
         selected, kept, done = tiles > 0, tiles == _DONE, np.zeros(tiles.shape, bool)
-        for index in self._entered():
+        for index in Ledger(self._ledger, len(self.axes)).at_a_glance():
             slot = tuple(i - axis.indices[0] for i, axis in zip(index, self.axes, strict=True))
             if all(0 <= i < n for i, n in zip(slot, tiles.shape, strict=True)):
                 done[slot] = True
@@ -113,17 +117,7 @@ class Coverage:
 
     @property
     def _ledger(self) -> Path:
-        return self.path / FOLDER / "ledger"
-
-    def _entered(self) -> list[list[int]]:
-        """Return the tiles in the ledger of a run under way: read only, an entry being written is left out."""
-        try:
-            entries = np.fromfile(self._ledger, "<i4")
-        except OSError:
-            return []
-        axes = len(self.axes)
-        found: list[list[int]] = entries[: len(entries) // axes * axes].reshape(-1, axes).tolist()
-        return found
+        return self.path / FOLDER / LEDGER
 
 
 class Covered:

@@ -7,13 +7,15 @@ slice stays a slice at every level.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numcodecs
 import zarr
 
+from diffuscope.files.durable import replacing
 from diffuscope.tiling.boxes import chunk_shape
 
 if TYPE_CHECKING:
@@ -102,9 +104,22 @@ def open_images(root: zarr.Group, ports: Sequence[Raster]) -> dict[str, list[zar
     return images
 
 
+def set_attribute(folder: Path, about: Mapping[str, Any]) -> None:
+    """Write what a result says of itself, `ATTRS`, whole or not at all; what else its metadata say stays."""
+    file = folder / ".zattrs"
+    stated = json.loads(file.read_text(encoding="utf-8"))
+    with replacing(file) as opened:
+        opened.write(json.dumps({**stated, ATTRS: about}, indent=2).encode())
+
+
+def level_folder(array: zarr.Array[Any]) -> Path:
+    """Return where a level lies."""
+    return Path(array.store.root) / array.path  # type: ignore[attr-defined]
+
+
 def chunk_file(array: zarr.Array[Any], chunk: tuple[int, ...]) -> Path:
     """Return the file of chunk (…, cy, cx) of a level; it does not exist while the chunk holds only the fill value."""
-    return Path(array.store.root).joinpath(array.path, "0", *map(str, chunk))  # type: ignore[attr-defined]
+    return level_folder(array).joinpath("0", *map(str, chunk))
 
 
 def _multiscale(name: str, levels: int, spacing: tuple[float, ...], origin: tuple[float, ...]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from diffuscope.files.place import Parts
 from diffuscope.results import cache, tissue, values
 from diffuscope.results.layout import ATTRS
 from diffuscope.results.scores import SCORES, TEXTS
-from diffuscope.scans.fingerprint import fingerprint
+from diffuscope.scans.fingerprint import fingerprint, is_same
 
 #: The table of figures of a whole result, and how a registration moved it.
 TABLE, TRANSFORM = "table.csv", "transform.json"
@@ -49,5 +49,5 @@ def check_no_input(file: Path, record: Mapping[str, Any]) -> None:
     if not (inputs and file.is_file()):
         return
     found = fingerprint(file)
-    if any(about["fingerprint"] == found for about in inputs):
+    if any(is_same(about["fingerprint"], found) for about in inputs):
         raise InputError(f"{file} is what the result was made from, and is never overwritten: choose another name.")

@@ -7,23 +7,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import dask.array as da
 import zarr
 
 from diffuscope.errors import InputError
+from diffuscope.files.links import check_inside
 from diffuscope.files.place import Kind
-from diffuscope.ports.port import Port, rasters
-from diffuscope.ports.state import read_port
+from diffuscope.ports.port import Port
+from diffuscope.results.cache import FOLDER
 from diffuscope.results.coverage import Coverage, load_coverage
-from diffuscope.results.layout import ATTRS, CASE_FORMAT, open_images
+from diffuscope.results.layout import level_folder
+from diffuscope.results.opening.about import About, check_about, read_about
+from diffuscope.results.opening.stored import lazy, open_checked
 from diffuscope.results.others import read_others, summaries
 from diffuscope.results.own import TABLE, own_parts
-from diffuscope.results.place import NOWHERE, Place
+from diffuscope.results.place import Place
 from diffuscope.results.scores import Scored
 from diffuscope.results.tissue import TissueMap, load_tissue
 from diffuscope.results.values import TileValues, load_values
+from diffuscope.tiling.boxes import halves
 
 if TYPE_CHECKING:
+    import dask.array as da
+
     from diffuscope.ports.raster import Raster
 
 
@@ -116,10 +121,7 @@ class Result:
 
 def is_result(path: str | Path) -> bool:
     """Whether a folder is a Diffuscope result, complete or not; never raises."""
-    try:
-        return ATTRS in zarr.open_group(Path(path), mode="r", zarr_format=2).attrs
-    except (OSError, ValueError, KeyError):
-        return False
+    return read_about(Path(path)) is not None
 
 
 #: What a run, a registration and an export as OME-Zarr write.
@@ -141,36 +143,47 @@ def open_result(path: str | Path) -> Result:
     Raises
     ------
     InputError
-        There is no such folder, it is not a Diffuscope result, or a newer version wrote it.
+        There is no such folder, it is not a Diffuscope result, it is damaged, something in it leads out of it, or a
+        newer version wrote it.
     """
     path = Path(path)
     if not path.exists():
         raise InputError(f"{path} does not exist: give the folder that a run wrote.")
-    if not is_result(path):
+    about = read_about(path)
+    if about is None:
         raise InputError(f"{path.name} is not a Diffuscope result: give the .ome.zarr folder that a run wrote.")
-    root = zarr.open_group(path, mode="r", zarr_format=2)
-    about: Any = root.attrs[ATTRS]
-    if about["version"] > CASE_FORMAT:
-        raise InputError(f"{path.name} was written by a newer Diffuscope: update to open it.")
-    ports = rasters(read_port(port) for port in about["ports"])
-    others = tuple(read_port(port) for port in about.get("others", ()))
+    checked = check_about(about, path.name)
     try:
-        arrays = open_images(root, ports)
-        found = read_others(path, others)
-    except (KeyError, OSError, TypeError, ValueError) as error:
+        return _open(path, about, checked)
+    except InputError:
+        raise
+    except FileNotFoundError as error:
+        if not path.exists():  # replaced just now
+            raise InputError(f"{path} does not exist: give the folder that a run wrote.") from error
         raise InputError(f"{path.name} is damaged ({error}): run it again.") from error
-    images = {key: [_channels_last(array) for array in levels] for key, levels in arrays.items()}
+    except Exception as error:  # whatever zarr, its codecs and plain Python say of what no version wrote
+        what = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(f"{path.name} is damaged ({what}): run it again.") from error
+
+
+def _open(path: Path, about: dict[str, Any], checked: About) -> Result:
+    root = zarr.open_group(path, mode="r", zarr_format=2)
+    ports, others = checked.all_ports()
+    place = checked.place()
+    _, lengths = halves(place.window)
+    arrays = open_checked(root, ports, lengths, path.name)
+    levels = {level_folder(array) for images in arrays.values() for array in images}
+    check_inside(path, leave_out={*levels, path / FOLDER})
     table = path / TABLE
-    place = Place.from_json(about) if ports else NOWHERE
     return Result(
         path=path,
-        complete=about["complete"],
-        done=about["done"],
-        tiles=about["tiles"],
+        complete=checked.complete,
+        done=checked.done,
+        tiles=checked.tiles,
         ports=ports,
         others=others,
-        images=images,
-        found=found,
+        images={key: [lazy(array) for array in images] for key, images in arrays.items()},
+        found=read_others(path, others),
         place=place,
         tissue=load_tissue(root, factor=place.factors[-1], window=place.window) if ports else None,
         values=load_values(root),
@@ -178,11 +191,3 @@ def open_result(path: str | Path) -> Result:
         record=about["record"],
         table=list(csv.DictReader(table.open(newline="", encoding="utf-8"))) if table.exists() else [],
     )
-
-
-def _channels_last(array: zarr.Array[Any]) -> da.Array:
-    """Return (c, …, y, x) on disk as lazy (…, y, x, c)."""
-    # A name of its own each time: dask and napari must not take a canvas that grew for the one they know.
-    lazy = da.from_array(array, chunks=array.chunks, name=False, asarray=True)
-    moved: da.Array = da.moveaxis(lazy, 0, -1)
-    return moved

@@ -100,6 +100,9 @@ def read_scores(folder: Path, others: Sequence[Port]) -> dict[str, Scored]:
     """Read what `write_scores` wrote; none before a run has ended."""
     path = folder / SCORES
     found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    for samples in found.values():
+        if not samples or not all(isinstance(one, float | int) and not one < 0 and not one > 1 for one in samples):
+            raise ValueError(f"{SCORES} holds no probabilities")
     return {
         port.key: Scored(port, tuple(found[port.key]))
         for port in others

@@ -11,6 +11,8 @@ import zarr
 from numpy.typing import NDArray
 
 PATH = "tissue"
+# Of a mask of whole slides at 1024 px a side a hundredth of this.
+_MOST_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,11 +122,20 @@ def load_tissue(root: zarr.Group, *, factor: float, window: tuple[int, ...]) -> 
     assert isinstance(array, zarr.Array)
     about: dict[str, Any] = dict(array.attrs)
     polygon = about["polygon"]
+    downsample, start = float(about["downsample"]), tuple(about["start"])
+    if (
+        array.ndim != 2
+        or not array.size
+        or array.nbytes > _MOST_BYTES
+        or not (0 < downsample < 1e9)
+        or [type(n) for n in start] != [int, int]
+    ):
+        raise ValueError("its tissue mask is none")
     return TissueMap(
         mask=np.asarray(array[:]) > 0,
-        downsample=float(about["downsample"]),
-        start=tuple(about["start"]),
+        downsample=downsample,
+        start=(start[0], start[1]),
         factor=factor,
         window=window,
-        polygon=tuple((x, y) for x, y in polygon) if polygon else None,
+        polygon=tuple((float(x), float(y)) for x, y in polygon) if polygon else None,
     )

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from diffuscope.files.durable import names_to_disk, replacing
 from diffuscope.ports.numbers import Value
+from diffuscope.results.ledger import checksum
 
 if TYPE_CHECKING:
     from diffuscope.tiling.plan import Plan
@@ -98,16 +99,38 @@ class ValueStore:
             }
         )
 
-    def write(self, group: Sequence[tuple[tuple[int, ...], Mapping[str, NDArray[np.float32]]]]) -> None:
-        """Write the values of tiles, by slot, (evaluations,) by key; they are on disk when this returns."""
+    def write(self, group: Sequence[tuple[tuple[int, ...], Mapping[str, NDArray[np.float32]]]]) -> list[int]:
+        """Write the values of tiles, by slot, (evaluations,) by key; they are on disk when this returns.
+
+        Returns
+        -------
+        list of int
+            Of each tile the checksum, as `checksum` finds it again.
+        """
+        told: list[list[bytes]] = [[] for _ in group]
         for value in self._values if group else ():
             rows = [(slot, np.ascontiguousarray(of_tile[value.key], "<f4")) for slot, of_tile in group]
+            for pieces, (_, row) in zip(told, rows, strict=True):
+                pieces.append(row.tobytes())
             with self._file(value.key, len(rows[0][1])).open("r+b") as opened:
                 for slot, row in rows:
                     opened.seek(int(np.ravel_multi_index(slot, self._grid)) * row.nbytes)
                     opened.write(row.tobytes())
                 opened.flush()
                 os.fsync(opened.fileno())
+        return [checksum(*pieces) for pieces in told]
+
+    def checksum(self, slot: tuple[int, ...]) -> int:
+        """Return the checksum of what was told of a tile; of arrays that `is_sound` finds whole."""
+        pieces = []
+        for value in self._values:
+            array: Any = self._group.get(value.key)
+            if array is not None:
+                size = 4 * array.shape[-1]
+                with _chunk(array).open("rb") as opened:
+                    opened.seek(int(np.ravel_multi_index(slot, self._grid)) * size)
+                    pieces.append(opened.read(size))
+        return checksum(*pieces)
 
     def is_sound(self) -> bool:
         """Whether every array that was begun has a file of its size."""
@@ -144,13 +167,18 @@ def load_values(root: zarr.Group) -> TileValues | None:
     group: Any = root[PATH]
     about: dict[str, Any] = dict(group.attrs)
     values = tuple(Value(**{**value, "range": tuple(value["range"])}) for value in about["values"])
-    return TileValues(
-        path=Path(group.store.root) / group.path,
-        values=values,
-        corner=tuple(about["corner"]),
-        stride=tuple(about["stride"]),
-        tile=tuple(about["tile"]),
-    )
+    grid = {name: tuple(about[name]) for name in ("corner", "stride", "tile")}
+    if (
+        not all(type(number) is int for numbers in grid.values() for number in numbers)
+        or len(set(map(len, grid.values()))) > 1
+    ):
+        raise ValueError("the grid of its values is no grid")
+    for array in (group[value.key] for value in values if value.key in group):
+        if array.dtype != np.float32 or array.chunks != array.shape or array.ndim != len(grid["tile"]) + 1:
+            raise ValueError(f"{array.path} holds no values of tiles")
+        if array.nbytes > 16 * 2**30 or (_chunk(array).exists() and not _is_whole(array)):
+            raise ValueError(f"{array.path} is not of its size")
+    return TileValues(path=Path(group.store.root) / group.path, values=values, **grid)
 
 
 def _chunk(array: zarr.Array[Any]) -> Path:

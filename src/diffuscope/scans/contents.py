@@ -38,6 +38,8 @@ class Contents:
         As in `Scan`.
     associated : dict of str to Source
         As in `Scan`.
+    beside : tuple of Path
+        Other files that hold some of its pixels, of which the fingerprint is taken as well.
     """
 
     format: str
@@ -47,6 +49,7 @@ class Contents:
     channels: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     associated: dict[str, Source] = field(default_factory=dict)
+    beside: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -107,7 +107,12 @@ def _normalised(values: NDArray[np.generic], between: tuple[float, float] | None
     if there is not numbers:
         # What is no number is nothing that could be seen: of a CT 0 would be water.
         numbers[~known] = low
-    return np.clip((numbers - low) / (high - low), 0, 1) if high > low else np.zeros_like(numbers)
+    if high <= low:
+        return np.zeros_like(numbers)
+    # In place: of a large volume each copy counts.
+    numbers -= low
+    numbers /= high - low
+    return np.clip(numbers, 0, 1, out=numbers)
 
 
 def _above(values: NDArray[np.floating]) -> NDArray[np.bool_]:

@@ -51,7 +51,9 @@ def volume_range(volume: Volume, mask: Foreground) -> tuple[float, float]:
     """Return the low and high percentile of a volume's foreground; of every n-th voxel of a very large one."""
     step = ceil((np.prod(volume.shape) / _VOXELS) ** (1 / 3))
     cut = (slice(step // 2, None, step),) * 3
-    return percentile_range(volume.voxels[cut][mask.at(volume.shape)[cut]])
+    z, y, x = (np.arange(length)[part] for length, part in zip(volume.shape, cut, strict=True))
+    down = int(mask.downsample)
+    return percentile_range(volume.voxels[cut][mask.mask[np.ix_(z, y // down, x // down)]])
 
 
 def range_line(channel: str, values: tuple[float, float]) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from diffuscope.scans.contents import Contents
 from diffuscope.scans.fingerprint import fingerprint
 from diffuscope.scans.formats.libraries import check_libraries
 from diffuscope.scans.formats.table import SLIDES, find_format, first_bytes, listed
+from diffuscope.scans.guards.places import check_there
 from diffuscope.scans.physical import isotropic
 from diffuscope.scans.scan import Scan
 from diffuscope.scans.source import COARSEST_SIDE, Cache, Halved, Source
@@ -43,7 +44,7 @@ def open_scan(path: str | Path, *, mpp: float | None = None) -> Scan:
         raise InputError(f"µm/px must be a positive number, got {mpp}.")
     try:
         contents = _contents(path)
-        print_of = fingerprint(path)
+        print_of = fingerprint(path, *contents.beside)
     except OSError as error:
         raise InputError(f"{path.name} cannot be read ({error.strerror or error}).") from error
     notices = contents.notices
@@ -79,8 +80,7 @@ def open_scan(path: str | Path, *, mpp: float | None = None) -> Scan:
 
 
 def _contents(path: Path) -> Contents:
-    if not path.exists():
-        raise InputError(f"{path.name} does not exist; check the path.")
+    check_there(path)
     found = find_format(path, SLIDES)
     if found is not None:
         check_libraries(path.name, "a slide", found.libraries, found.extra)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from diffuscope.errors import InputError
-from diffuscope.scans.fingerprint import add
+from diffuscope.scans.fingerprint import fingerprint_of
 from diffuscope.scans.formats.libraries import check_libraries
 from diffuscope.scans.formats.table import VOLUMES, find_format
 from diffuscope.scans.formats.volumes.voxels import Voxels
@@ -61,9 +60,7 @@ def open_volume(path: str | Path) -> Volume:
     check_libraries(path.name, "a volume", found.libraries, found.extra)
     try:
         contents = found.open(path)
-        digest = hashlib.blake2b(digest_size=16)
-        for file in contents.files:
-            add(digest, file)
+        print_of = fingerprint_of(contents.files)
     except OSError as error:
         raise InputError(f"{path.name} cannot be read ({error.strerror or error}).") from error
     check_volume_size(path.name, contents.lattice.spacing, contents.lattice.shape)
@@ -77,7 +74,7 @@ def open_volume(path: str | Path) -> Volume:
         storage=storage,
         channels=(contents.channel,),
         stated=contents.notices,
-        fingerprint=digest.hexdigest(),
+        fingerprint=print_of,
         series=contents.series,
         forms=contents.forms,
     )

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from diffuscope.scans.formats.volumes.voxels import Voxels
     from diffuscope.scans.image import Grid, Image, Range
 
+# Of volumes up to so many bytes `describe` tells what they show: a CT of the whole trunk has 300 MB.
+_LOOKED_AT = 320 * 10**6
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Volume:
@@ -156,22 +159,32 @@ class Volume:
         """As of an `Image`."""
         depth, height, width = self.shape
         z, y, x = self.spacing
-        mask = self.foreground()
-        shown = np.flatnonzero(mask.mask.any(axis=(1, 2)))
-        low, high = np.nanmin(self.voxels[:]), np.nanmax(self.voxels[:])
         size = f"{width} x {height} x {depth} voxels, {width * x:.4g} x {height * y:.4g} x {depth * z:.4g} mm (x, y, z)"
-        slices = f"{shown[0]}:{shown[-1] + 1} of {depth} show more than background" if len(shown) else "all background"
         return [
             ("format", self.format),
             ("size", size),
             ("spacing", f"{x:.4g} x {y:.4g} x {z:.4g} mm"),
             ("first voxel", f"{self._at} mm (LPS)"),
             ("channels", f"{', '.join(self.channels)} ({self.dtype})"),
+            *self._shows(),
+            ("fingerprint", self.fingerprint),
+            *(("notice", notice) for notice in self.notices),
+        ]
+
+    def _shows(self) -> list[tuple[str, str]]:
+        """Return the lines of `describe` for which voxels are read; of a very large volume none is."""
+        need = self.voxels.dtype.itemsize * int(np.prod(self.shape, dtype=object))
+        if need > _LOOKED_AT:
+            return [("values", f"not looked at: {need / 1e9:.3g} GB are read when it is computed")]
+        mask = self.foreground()
+        shown = np.flatnonzero(mask.mask.any(axis=(1, 2)))
+        low, high = np.nanmin(self.voxels[:]), np.nanmax(self.voxels[:])
+        count = len(mask.mask)
+        slices = f"{shown[0]}:{shown[-1] + 1} of {count} show more than background" if len(shown) else "all background"
+        return [
             ("values", f"{low:g} to {high:g}"),
             range_line(self.channels[0], volume_range(self, mask)),
             ("slices", slices),
-            ("fingerprint", self.fingerprint),
-            *(("notice", notice) for notice in self.notices),
         ]
 
     def to_json(self) -> dict[str, Any]:

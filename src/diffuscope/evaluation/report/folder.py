@@ -7,6 +7,7 @@ from typing import Any
 
 from diffuscope.cases.find import SIMULATED
 from diffuscope.errors import InputError
+from diffuscope.files.claim import is_claim
 from diffuscope.files.place import Kind, Parts, is_passing
 from diffuscope.files.read import read_json
 from diffuscope.results.own import own_parts
@@ -19,8 +20,14 @@ def is_report(path: Path) -> bool:
     """Whether a folder is a report, finished or not: nothing else lies in it."""
     if not path.is_dir():
         return False
-    there = [one.name for one in path.iterdir() if not is_passing(one.name)]
-    return bool(there) and not set(there) - {JSON, HTML, PREDICTIONS}
+    # One that was killed before its first case holds nothing but what tells who wrote there.
+    there = [one.name for one in path.iterdir() if not is_passing(one.name) or is_claim(one.name)]
+    return bool(there) and all(name in {JSON, HTML, PREDICTIONS} or is_claim(name) for name in there)
+
+
+def is_unwritten(path: Path) -> bool:
+    """Whether nothing of a report lies in its folder yet."""
+    return not any(one.name in {JSON, HTML, PREDICTIONS} for one in path.iterdir())
 
 
 def _parts(path: Path) -> Parts:

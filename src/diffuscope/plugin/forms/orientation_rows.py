@@ -1,4 +1,4 @@
-"""How volumes lie in the patient whose layers do not say: a row each, in which nothing is chosen beforehand."""
+"""How volumes lie in the patient whose layers do not say: rows in which nothing is chosen beforehand."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from qtpy.QtWidgets import QComboBox, QWidget
 
 from diffuscope.plugin.layers.facts import volume_lies
 from diffuscope.plugin.layers.inputs.orientation import ENDS, said_orientation, say_orientation
-from diffuscope.plugin.widgets.rows import RowBlock, combo, quiet, side_by_side
+from diffuscope.plugin.widgets.rows import RowBlock, combo, quiet
 
 #: What is asked of the world's axes as napari shows them unrolled: short, and in words.
 _ASKED = {
     "slice 0": "Which end of the patient slice 0 lies at",
-    "top": "Which side of the patient the top of a slice shows",
-    "left": "Which side of the patient the left of a slice shows",
+    "top": "Which side of the patient is at the top of a slice",
+    "left": "Which side of the patient is at the left of a slice",
 }
 #: Of a layer of which nothing is said yet.
 _NOTHING = "   "
@@ -51,8 +51,13 @@ class OrientationRows:
         if asked != self._asked:
             self._asked = asked
             self.boxes = [self._row(layer) for layer in asked]
+            several = len(asked) > 1
             self._block.show(
-                [(f"“{layer.name}” shows", side_by_side(*row)) for layer, row in zip(asked, self.boxes, strict=True)]
+                [
+                    (f"{layer.name}: {short} is" if several else f"{short} is", box)
+                    for layer, row in zip(asked, self.boxes, strict=True)
+                    for short, box in zip(_ASKED, row, strict=True)
+                ]
             )
         for layer, row in zip(asked, self.boxes, strict=True):
             for box, letter in zip(row, said_orientation(layer) or _NOTHING, strict=True):
@@ -61,13 +66,12 @@ class OrientationRows:
 
     def _row(self, layer: Any) -> list[QComboBox]:
         row = []
-        for axis, (short, words) in enumerate(_ASKED.items()):
+        for axis, words in enumerate(_ASKED.values()):
             box = combo()
-            box.setMinimumContentsLength(4)
-            box.setPlaceholderText(short)
+            box.setPlaceholderText("choose")
             box.setToolTip(words)
             for letter, end in ENDS.items():
-                box.addItem(f"{short}: {end}", letter)
+                box.addItem(end, letter)
             box.activated.connect(partial(self._say, layer, axis, box))
             row.append(box)
         return row

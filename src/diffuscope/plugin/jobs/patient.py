@@ -10,6 +10,7 @@ from diffuscope.errors import InputError
 from diffuscope.plugin.layers.facts import own_metadata
 from diffuscope.results.result import Result
 from diffuscope.scans import open_volume
+from diffuscope.scans.fingerprint import is_same
 
 
 def open_series(layers: Iterable[Any]) -> tuple[Path, ...]:
@@ -20,10 +21,10 @@ def open_series(layers: Iterable[Any]) -> tuple[Path, ...]:
 
 def source_of(result: Result, series: Sequence[Path]) -> Path | None:
     """Return the one of some series that the run took in, by its fingerprint; None where it is not among them."""
-    fingerprints = {one.get("fingerprint") for one in result.record["inputs"].values()}
+    taken = [one.get("fingerprint", "") for one in result.record["inputs"].values()]
     for path in series:
         try:
-            if open_volume(path).fingerprint in fingerprints:
+            if any(is_same(open_volume(path).fingerprint, one) for one in taken):
                 return path
         except InputError:  # moved away since it was opened
             continue

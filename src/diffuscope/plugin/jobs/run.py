@@ -147,7 +147,7 @@ def carry_out(child: Child, stop: threading.Event, *, request: Request) -> Gener
                 yield Renewed()
             if isinstance(message, Failed) and ours and not any_done:
                 # run() tidies up after its own errors; a child that was killed could not
-                with suppress(OSError):
+                with suppress(OSError, InputError):
                     remove(out)
         _renew(layers)
         # a refused run leaves a folder that was there before untouched, and that is not this job's result

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,14 @@ import tifffile
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
+from diffuscope.exports.nifti import write_nifti
 from diffuscope.files.room import check_room
 from diffuscope.plugin.layers.inputs.lies import Lies
+from diffuscope.scans.formats.volumes.nifti_forms import forms_of
 
 _TILE = 256
 #: Bytes of an image that is read at once, and rows that are read at a time of a larger one.
 _AT_ONCE, _BAND = 2**30, 4 * _TILE
-#: Where the codes of qform and sform lie in the header of a NIfTI file, two bytes each.
-_CODES = 252
 
 
 def write_scratch(data: Any, *, name: str, mpp: float | None) -> Path:
@@ -91,20 +92,15 @@ def write_scratch_volume(data: Any, *, name: str, lies: Lies) -> Path:
     InputError
         As of `write_scratch`.
     """
-    import SimpleITK as sitk
-
     assert lies.lattice is not None  # the form refuses to run without
     lattice = lies.lattice
     voxels = lies.storage.show(_writable(np.asarray(data), name, rgb=False))
-    image = sitk.GetImageFromArray(np.ascontiguousarray(voxels))
-    image.SetSpacing(lattice.spacing[::-1])
-    image.SetOrigin(lattice.origin)
-    image.SetDirection(np.array(lattice.directions[::-1]).T.ravel().tolist())
+    forms = forms_of(lattice)
+    if not lies.placed:
+        forms = replace(forms, qform_code=0, sform_code=0)
     with _new_file(name, ".nii") as path:
         check_room(path, voxels.nbytes)
-        sitk.WriteImage(image, str(path))
-        if not lies.placed:
-            _unplace(path)
+        write_nifti(path, voxels, forms)
     return path
 
 
@@ -146,13 +142,6 @@ def _writable(pixels: NDArray[np.generic], name: str, *, rgb: bool) -> NDArray[n
     return pixels.astype(other.get(f"{kind}{pixels.itemsize}", pixels.dtype.newbyteorder("=")), copy=False)
 
 
-def _unplace(path: Path) -> None:
-    """Take out of a NIfTI file that its axes are a scanner's: codes 0 of qform and sform."""
-    with path.open("r+b") as file:
-        file.seek(_CODES)
-        file.write(bytes(4))
-
-
 @contextmanager
 def _new_file(name: str, ending: str) -> Iterator[Path]:
     """Yield a file to write in a new temporary folder, which goes where it cannot be written."""
@@ -163,10 +152,9 @@ def _new_file(name: str, ending: str) -> Iterator[Path]:
     except InputError:
         _drop(folder)
         raise
-    # SimpleITK raises RuntimeError for whatever went wrong
-    except (OSError, RuntimeError) as error:
+    except OSError as error:
         _drop(folder)
-        why = getattr(error, "strerror", None) or "the disk may be full"
+        why = error.strerror or "the disk may be full"
         raise InputError(f"“{name}” could not be written to a temporary file: {why}.") from error
 
 

@@ -11,6 +11,7 @@ import diffuscope.api.check_data
 import diffuscope.api.evaluate
 import diffuscope.api.export
 import diffuscope.api.measure
+import diffuscope.api.prediction
 import diffuscope.api.register
 import diffuscope.api.run
 import diffuscope.api.train
@@ -59,7 +60,7 @@ def evaluate(
     *, quality: str | None, samples: int, cancelled: Cancelled, **arguments: Any
 ) -> Generator[Progress | Notice, None, Reported | None]:
     """Return the gist of the report; None where it was cancelled, which keeps the results that there are."""
-    settings = diffuscope.api.evaluate.Settings(quality=quality, samples=samples)
+    settings = diffuscope.api.prediction.Settings(quality=quality, samples=samples)
     done = yield from _until(cancelled, diffuscope.api.evaluate.evaluate(**arguments, settings=settings))
     return reported(done.report, done.path) if done is not None else None
 

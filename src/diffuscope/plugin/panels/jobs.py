@@ -89,7 +89,7 @@ class JobPanel(QWidget):
         self.run.setText("Add to queue" if compute.is_busy else run)
         orphan = self._orphan()
         phase = orphan.state.phase if orphan is not None else state.phase
-        self.cancel.setText("Cancelling…" if phase == "cancelling" else cancel)
+        self.cancel.setText("Cancelling…" if phase == "cancelling" else cancel if orphan is None else "Cancel")
         self.cancel.setEnabled(phase != "cancelling")
         self.cancel.setVisible(state.is_at_work or orphan is not None)
         self.go_on.setVisible(state.is_idle and self._session.again is not None)

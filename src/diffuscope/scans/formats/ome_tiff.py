@@ -2,50 +2,64 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import tifffile
 
-from diffuscope.errors import InputError
 from diffuscope.scans.contents import Contents
 from diffuscope.scans.formats.tiff_checks import is_rgb
-from diffuscope.scans.formats.tiff_series import associated, dropped_notice, largest, series_levels, tag_resolution
+from diffuscope.scans.formats.tiff_series import (
+    associated,
+    colour_notices,
+    contradiction,
+    largest,
+    series_levels,
+    tag_resolution,
+)
+from diffuscope.scans.guards.ome_xml import check_claims, description_elsewhere, other_files, parse
 from diffuscope.scans.physical import micrometres
 from diffuscope.scans.source import Cache
 
 
-def read_ome(tif: tifffile.TiffFile, name: str) -> Contents:
-    """Contents of an OME-TIFF: its largest image; label, macro and thumbnail beside it; other images with a notice."""
-    cache = Cache()
+def read_ome(tif: tifffile.TiffFile, path: Path) -> Contents:
+    """Contents of an OME-TIFF: its largest image; label, macro and thumbnail beside it; other images with a notice.
+
+    Other files that it names are read where they lie beside it.
+    """
+    name, cache = path.name, Cache()
+    root = parse(tif.ome_metadata or "", name)
+    check_claims(root, name)
+    files = other_files(root, path)
     main = largest(tif, name)
     levels = series_levels(tif.series[main], cache, name)
     page = tif.series[main].keyframe
     others = [one for i, one in enumerate(tif.series) if i != main]
-    beside = associated(others, cache, name)
-    notices = dropped_notice(levels[0])
-    if len(others) > len(beside):
-        notices += (f"{name} holds {len(others) - len(beside)} more image(s); the largest is opened.",)
-    pixels = _pixels(tif, main, name)
+    beside, left_out = associated(others, cache, name)
+    notices = (*colour_notices(page, levels[0], name), *left_out)
+    if elsewhere := description_elsewhere(root):
+        notices += (f"{name} has its OME description in {elsewhere}, which is not read: what it says is missing here.",)
+    if len(others) > len(beside) + len(left_out):
+        notices += (f"{name} holds {len(others) - len(beside) - len(left_out)} more image(s); the largest is opened.",)
+    pixels = _pixels(tif, main, root)
     channels = [] if pixels is None else [element for element in pixels if element.tag.endswith("}Channel")]
     names = [element.get("Name", "") for element in channels]
     one_each = len(names) == levels[0].shape[2] and all(names)
+    stated = _physical_size(pixels)
     return Contents(
         format="OME-TIFF",
         levels=list(levels),
-        mpp=_physical_size(pixels) or tag_resolution(page),
+        mpp=stated or tag_resolution(page),
         rgb=is_rgb(page) and levels[0].shape[2] == 3,
         channels=tuple(names) if one_each else (),
-        notices=notices,
+        notices=(*notices, *contradiction(stated, page, name)),
         associated=beside,
+        beside=files,
     )
 
 
-def _pixels(tif: tifffile.TiffFile, number: int, name: str) -> ET.Element | None:
+def _pixels(tif: tifffile.TiffFile, number: int, root: ET.Element) -> ET.Element | None:
     """The Pixels element of an image, found by its number, or by its size where tifffile left images out."""
-    try:
-        root = ET.fromstring(tif.ome_metadata or "")  # noqa: S314 (expat since 2.4.1 bounds entities, and reads none from outside)
-    except ET.ParseError as error:
-        raise InputError(f"{name} has an OME-XML description that cannot be read ({error}).") from error
     found = [element for element in root.iter() if element.tag.rpartition("}")[2] == "Pixels"]
     if len(found) == len(tif.series):
         return found[number]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +12,35 @@ import zarr
 
 from diffuscope.errors import InputError
 from diffuscope.scans.contents import Contents
+from diffuscope.scans.guards.places import inside
+from diffuscope.scans.guards.presence import stored_chunks
+from diffuscope.scans.guards.sizes import check_planes, check_size
+from diffuscope.scans.guards.zarr_store import GuardedStore
 from diffuscope.scans.physical import micrometres
-from diffuscope.scans.source import Cache, Source
+from diffuscope.scans.source import CHUNK_SIDE, Blank, Cache, Source
+
+# Chunks whose sides are shorter are read several at a time: there would be too many of them.
+_SHORT = 32
+# Versions whose metadata say their axes in a way that is read.
+_READ = ("0.3", "0.4", "0.5")
+# What a result of our own has among its attributes; its chunks are looked over where it is opened as one.
+_RESULT = "diffuscope"
 
 
 class ZarrLevel(Source):
     """A zarr array whose axes are any of t, c, z, y, x as (y, x, c); t and z have one place only."""
 
-    def __init__(self, array: zarr.Array[Any], axes: list[str], name: str) -> None:
+    def __init__(self, array: zarr.Array[Any], axes: list[str], name: str, folder: Path) -> None:
         sizes = dict(zip(axes, array.shape, strict=True))
+        check_size(name, sizes["y"], sizes["x"])
+        check_planes(name, sizes.get("c", 1))
         chunks = dict(zip(axes, array.chunks, strict=True))
-        super().__init__((sizes["y"], sizes["x"], sizes.get("c", 1)), array.dtype, (chunks["y"], chunks["x"]))
+        sides = [side if side >= _SHORT else CHUNK_SIDE // side * side for side in (chunks["y"], chunks["x"])]
+        super().__init__((sizes["y"], sizes["x"], sizes.get("c", 1)), array.dtype, (sides[0], sides[1]))
         self._array = array
         self._axes = axes
         self._name = name
+        self._folder = folder
         self._channels = slice(None)
 
     def channel(self, number: int, cache: Cache) -> Source:  # noqa: ARG002  zarr keeps nothing
@@ -39,6 +55,8 @@ class ZarrLevel(Source):
         picks: dict[str, Any] = {"y": slice(y0, y1), "x": slice(x0, x1), "c": self._channels}
         try:
             pixels = np.asarray(self._array[tuple(picks.get(axis, 0) for axis in self._axes)])
+        except InputError:
+            raise
         except Exception as error:  # codecs raise what they like on a damaged chunk
             raise InputError(
                 f"{self._name} has a chunk that cannot be read ({type(error).__name__}); copy or download it again."
@@ -47,6 +65,27 @@ class ZarrLevel(Source):
         if "c" not in order:
             return pixels[..., np.newaxis] if order == ["y", "x"] else pixels.T[..., np.newaxis]
         return pixels.transpose([order.index(axis) for axis in "yxc"])
+
+    def blank(self, y0: int, y1: int, x0: int, x1: int) -> float | None:
+        """As in `Source`: chunks without a file."""
+        if self._blank is None or not self._blank.is_blank(y0, y1, x0, x1):
+            return None
+        return float(self._array.fill_value or 0)
+
+    @cached_property
+    def stored(self) -> np.ndarray | None:
+        """Which chunks, or shards, have a file, along the axes of the array; None where there are too many to look."""
+        return stored_chunks(self._array, self._folder)
+
+    @cached_property
+    def _blank(self) -> Blank | None:
+        if self.stored is None:
+            return None
+        sides = dict(zip(self._axes, self._array.shards or self._array.chunks, strict=True))
+        beside = tuple(i for i, axis in enumerate(self._axes) if axis not in "yx")
+        there = np.asarray(self.stored.any(axis=beside))
+        order = [axis for axis in self._axes if axis in "yx"]
+        return Blank(there if order == ["y", "x"] else there.T, (sides["y"], sides["x"]))
 
 
 def is_zarr(path: Path) -> bool:
@@ -60,16 +99,19 @@ def read_ome_zarr(path: Path) -> Contents:
     Raises
     ------
     InputError
-        When the folder holds no such image, is damaged, or is a stack or time series.
+        When the folder holds no such image, is damaged, is a stack or time series, or has links in it or chunks that
+        are larger than it declares.
     """
     try:
-        group = zarr.open_group(path, mode="r")
+        store = GuardedStore(path)
+        group = zarr.open_group(store, mode="r")
         group, about = _image(group, path.name)
-        return _contents(group, about, path.name)
+        return _contents(group, about, path, store)
     except InputError:
         raise
     except Exception as error:  # zarr raises what it likes on damaged metadata: KeyError, JSONDecodeError, TypeError …
-        raise InputError(f"{path.name} is a damaged OME-Zarr folder ({type(error).__name__}: {error}).") from error
+        told = " ".join(str(error).split())[:200]
+        raise InputError(f"{path.name} is a damaged OME-Zarr folder ({type(error).__name__}: {told}).") from error
 
 
 def _image(group: zarr.Group, name: str) -> tuple[zarr.Group, dict[str, Any]]:
@@ -90,13 +132,28 @@ def _metadata(group: zarr.Group) -> dict[str, Any]:
     return inner if isinstance(inner, dict) else attributes
 
 
-def _contents(group: zarr.Group, about: dict[str, Any], name: str) -> Contents:
-    image = about["multiscales"][0]
+def _axes(image: dict[str, Any], name: str) -> list[str]:
+    """Return the names of the axes, of a version that says them."""
+    version = str(image.get("version") or "")
+    if "axes" not in image:
+        told = f"OME-Zarr {version}" if version else "an OME-Zarr that does not say its axes"
+        raise InputError(f"{name} is {told}, which is not read: convert it to 0.4 or 0.5, e.g. with ome-zarr-py.")
     axes = [axis["name"] if isinstance(axis, dict) else str(axis) for axis in image["axes"]]
-    if not {"y", "x"} <= set(axes) <= set("tczyx"):
-        raise InputError(f"{name} has the axes {', '.join(axes)}; a slide has y and x, and may have c.")
-    levels: list[Source] = []
+    if not {"y", "x"} <= set(axes) <= set("tczyx") or len(set(axes)) < len(axes):
+        told = (
+            f" and is OME-Zarr {version}, of which {', '.join(_READ)} are read" if version not in (*_READ, "") else ""
+        )
+        raise InputError(f"{name} has the axes {', '.join(axes)}{told}; a slide has y and x, and may have c.")
+    return axes
+
+
+def _contents(group: zarr.Group, about: dict[str, Any], path: Path, store: GuardedStore) -> Contents:
+    name = path.name
+    image = about["multiscales"][0]
+    axes = _axes(image, name)
+    levels: list[ZarrLevel] = []
     for dataset in image["datasets"]:
+        folder = inside(path / group.path, str(dataset["path"]), name)
         array = group[dataset["path"]]
         if not isinstance(array, zarr.Array):
             raise InputError(f"{name} lists {dataset['path']} as an image, but it is none.")
@@ -105,21 +162,32 @@ def _contents(group: zarr.Group, about: dict[str, Any], name: str) -> Contents:
                 raise InputError(f"{name} is a stack of {size} planes along {axis}; save one plane of it as an image.")
         if array.dtype.kind not in "uif":
             raise InputError(f"{name} has pixels of type {array.dtype}; save it as integers or floats.")
-        one = ZarrLevel(array, axes, name)
+        store.declare(array)
+        one = ZarrLevel(array, axes, name, folder)
         if not levels or one.shape[0] < levels[-1].shape[0]:
             levels.append(one)
     omero = about.get("omero") or {}
     channels = omero.get("channels") or []
     count = levels[0].shape[2]
     names = tuple(str(channel.get("label") or f"channel {i + 1}") for i, channel in enumerate(channels))
-    version = "0.5" if group.metadata.zarr_format == 3 else "0.4"
+    version = "0.5" if group.metadata.zarr_format == 3 else "0.3" if image.get("version") == "0.3" else "0.4"
     return Contents(
         format=f"OME-Zarr {version}",
-        levels=levels,
+        levels=list(levels),
         mpp=_scale(image, axes),
         rgb=count == 3 and levels[0].dtype.kind == "u" and _colour(channels),
         channels=names if len(names) == count else (),
+        notices=() if _RESULT in group.attrs else _missing(levels[0], name),
     )
+
+
+def _missing(level: ZarrLevel, name: str) -> tuple[str, ...]:
+    """One sentence where chunks have no file: the format has it for empty, and a copy that lost them looks the same."""
+    if level.stored is None or level.stored.all():
+        return ()
+    lost, every = int((~level.stored).sum()), level.stored.size
+    told = f"{name} has no file for {lost} of the {every} chunks of its finest level"
+    return (f"{told}: they are taken as empty, as the format says; copy it again if they should not be.",)
 
 
 def _scale(image: dict[str, Any], axes: list[str]) -> tuple[float, float] | None:

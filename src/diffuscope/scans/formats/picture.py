@@ -4,26 +4,50 @@ from __future__ import annotations
 
 import struct
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from diffuscope.errors import InputError
 from diffuscope.scans.contents import Contents
+from diffuscope.scans.guards.codestreams import jpeg_frame
+from diffuscope.scans.guards.sizes import PICTURE, check_size
 from diffuscope.scans.guards.tiff_directories import truncated
 from diffuscope.scans.source import CHUNK_SIDE, Source, over_white
 
-_SIXTEEN_BIT = {0: "grey", 2: "rgb", 4: "grey+alpha", 6: "rgb+alpha"}
+# Bytes in which a JPEG's frame begins: after its colour profile and a small picture of itself.
+_HEAD = 2**24
+# Bytes of names, profiles and the like that a file has besides its pixels.
+_BESIDE = 2**26
+# Of a PNG: samples by colour type. 3 is a palette, of which red, green and blue become.
+_SAMPLES = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
+#: Told of a colour picture with a profile.
+IGNORED_PROFILE = "{} has an ICC colour profile, which is not applied: its colours are taken as they are stored."
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What the head of a picture says: its size in px, samples with alpha, bits of each, whether it has a profile."""
+
+    height: int
+    width: int
+    samples: int
+    bits: int
+    profile: bool
 
 
 class Picture(Source):
     """A PNG or JPEG file; these formats have no tiles, so the first window read decodes all of it."""
 
-    def __init__(self, path: Path, shape: tuple[int, int, int], dtype: str, mode: str | None) -> None:
-        super().__init__(shape, dtype, (CHUNK_SIDE, CHUNK_SIDE))
+    def __init__(self, path: Path, head: _Head, decode: Callable[[bytes], Any]) -> None:
+        channels = 1 if head.samples <= 2 else 3
+        super().__init__((head.height, head.width, channels), f"uint{max(head.bits, 8)}", (CHUNK_SIDE, CHUNK_SIDE))
         self._path = path
-        self._mode = mode
+        self._head = head
+        self._decoder = decode
         self._pixels: np.ndarray | None = None
         self._lock = threading.Lock()
 
@@ -35,19 +59,16 @@ class Picture(Source):
         return self._pixels[y0:y1, x0:x1].copy()  # nobody may change the one that is kept
 
     def _decode(self) -> np.ndarray:
+        head = self._head
+        shape = (head.height, head.width, head.samples)
         try:
-            if self._mode is None:
-                # Pillow would reduce 16-bit colour to 8 bits without a word.
-                from imagecodecs import png_decode
-
-                pixels = png_decode(self._path.read_bytes())
-            else:
-                with Image.open(self._path) as image:
-                    pixels = np.asarray(image.convert(self._mode))
-        except Exception as error:  # decoders raise SyntaxError, OSError, their own … on damaged data
-            raise InputError(f"{self._path.name} cannot be decoded ({error}); it may be damaged.") from error
-        pixels = pixels.reshape(*pixels.shape[:2], -1)
-        return over_white(pixels) if pixels.shape[2] in (2, 4) else pixels
+            with self._path.open("rb") as file:
+                data = file.read(2 * head.height * head.width * head.samples * self.dtype.itemsize + _BESIDE)
+            pixels = np.asarray(self._decoder(data)).reshape(shape)
+        except Exception as error:  # decoders raise what they like on damaged data
+            told = " ".join(str(error).split())
+            raise InputError(f"{self._path.name} cannot be decoded ({told}); it may be damaged.") from error
+        return over_white(pixels) if head.samples in (2, 4) else pixels
 
 
 def read_picture(path: Path, kind: str) -> Contents:
@@ -58,63 +79,68 @@ def read_picture(path: Path, kind: str) -> Contents:
     Raises
     ------
     InputError
-        When the file is truncated, damaged or too large for its format.
+        When the file is truncated, damaged, too large for a format without tiles, or of inks.
     """
-    if kind == "PNG":
-        _check_png(path)
-    else:
-        _check_jpeg(path)
+    from imagecodecs import jpeg8_decode, png_decode
+
+    decode = png_decode if kind == "PNG" else jpeg8_decode
     try:
-        with Image.open(path) as image:
-            width, height = image.size
-            mode, transparent = image.mode, "transparency" in image.info
-    except Image.DecompressionBombError:
-        raise InputError(f"{path.name} is too large for {kind}; save it as a pyramidal TIFF.") from None
-    except OSError as error:
-        raise InputError(f"{path.name} is no {kind} file that can be read ({error}).") from error
-    sixteen = kind == "PNG" and _sixteen_bit(path)
-    grey = mode in ("1", "L", "LA", "La", "I", "I;16", "I;16B") and not (sixteen and sixteen.startswith("rgb"))
-    alpha = "A" if transparent or mode in ("LA", "RGBA", "PA") else ""
-    if sixteen and transparent and not sixteen.endswith("alpha"):
-        raise InputError(f"{path.name} is a 16-bit PNG with one transparent colour; save it without transparency.")
-    level = Picture(
-        path,
-        (height, width, 1 if grey else 3),
-        "uint16" if sixteen else "uint8",
-        None if sixteen else ("L" if grey else "RGB") + alpha,
+        head = _png_head(path) if kind == "PNG" else _jpeg_head(path)
+    except (struct.error, KeyError, IndexError) as error:
+        raise InputError(f"{path.name} is no {kind} file that can be read; save it again.") from error
+    check_size(path.name, head.height, head.width)
+    needed = head.height * head.width * head.samples * (2 if head.bits == 16 else 1)
+    if needed > PICTURE:
+        raise InputError(
+            f"{path.name} ({head.width} × {head.height} px) is too large for {kind}, which has no tiles: it needs "
+            f"{needed / 1e6:.0f} MB at once, and at most {PICTURE / 1e6:.0f} MB are read; save it as a pyramidal TIFF."
+        )
+    return Contents(
+        format=kind,
+        levels=[Picture(path, head, decode)],
+        mpp=None,
+        rgb=head.samples > 2,
+        notices=(IGNORED_PROFILE.format(path.name),) if head.profile else (),
     )
-    return Contents(format=kind, levels=[level], mpp=None, rgb=not grey)
 
 
-def _sixteen_bit(path: Path) -> str | None:
-    """What a 16-bit PNG holds; None for 8 bits and fewer."""
-    with path.open("rb") as file:
-        header = file.read(26)
-    return _SIXTEEN_BIT.get(header[25]) if header[24] == 16 else None
-
-
-def _check_png(path: Path) -> None:
-    """Refuse a PNG whose chunks do not reach IEND; only their headers are read."""
+def _png_head(path: Path) -> _Head:
+    """Read a PNG's header, and refuse one whose chunks do not reach IEND; only their headers are read."""
     size = path.stat().st_size
+    seen: set[bytes] = set()
     with path.open("rb") as file:
+        file.seek(16)
+        width, height, bits, colour = struct.unpack(">IIBB", file.read(10))
         position = 8
-        while True:
+        while b"IEND" not in seen:
             file.seek(position)
-            head = file.read(8)
-            if len(head) < 8:
+            start = file.read(8)
+            if len(start) < 8:
                 raise truncated(path.name)
-            length, kind = struct.unpack(">I4s", head)
+            length, kind = struct.unpack(">I4s", start)
             position += 12 + length
             if position > size:
                 raise truncated(path.name)
-            if kind == b"IEND":
-                return
+            seen.add(kind)
+    transparent = b"tRNS" in seen and colour in (0, 2, 3)
+    if bits == 16 and transparent:
+        raise InputError(f"{path.name} is a 16-bit PNG with one transparent colour; save it without transparency.")
+    return _Head(height, width, _SAMPLES[colour] + transparent, bits, b"iCCP" in seen)
 
 
-def _check_jpeg(path: Path) -> None:
-    """Refuse a JPEG without its end marker; some writers add bytes after it."""
+def _jpeg_head(path: Path) -> _Head:
+    """Read a JPEG's frame header, and refuse one without its end marker; some writers add bytes after it."""
     with path.open("rb") as file:
+        start = file.read(_HEAD)
         size = file.seek(0, 2)
         file.seek(max(0, size - 65536))
         if b"\xff\xd9" not in file.read():
             raise truncated(path.name)
+    frame = jpeg_frame(start)
+    if frame is None:
+        raise InputError(f"{path.name} is no JPEG file that can be read: no picture begins in it; save it again.")
+    bits, height, width, components = frame
+    if bits != 8 or components not in (1, 3):
+        what = "inks (CMYK)" if components == 4 else f"{components} components of {bits} bits"
+        raise InputError(f"{path.name} stores its colours as {what}, which is not read; save it as 8-bit RGB.")
+    return _Head(height, width, components, bits, b"ICC_PROFILE\0" in start)

@@ -6,7 +6,13 @@ import tifffile
 
 from diffuscope.scans.contents import Contents
 from diffuscope.scans.formats.tiff_checks import is_rgb
-from diffuscope.scans.formats.tiff_series import associated, dropped_notice, largest, series_levels, tag_resolution
+from diffuscope.scans.formats.tiff_series import (
+    associated,
+    colour_notices,
+    largest,
+    series_levels,
+    tag_resolution,
+)
 from diffuscope.scans.physical import micrometres
 from diffuscope.scans.source import Cache
 
@@ -17,13 +23,14 @@ def read_plain(tif: tifffile.TiffFile, name: str) -> Contents:
     main = largest(tif, name)
     levels = series_levels(tif.series[main], cache, name)
     page = tif.series[main].keyframe
+    beside, left_out = associated((one for i, one in enumerate(tif.series) if i != main), cache, name)
     return Contents(
         format="TIFF",
         levels=list(levels),
         mpp=_imagej(tif, page) or tag_resolution(page),
         rgb=is_rgb(page),
-        notices=dropped_notice(levels[0]),
-        associated=associated((one for i, one in enumerate(tif.series) if i != main), cache, name),
+        notices=(*colour_notices(page, levels[0], name), *left_out),
+        associated=beside,
     )
 
 

@@ -8,7 +8,14 @@ import tifffile
 
 from diffuscope.scans.contents import Contents
 from diffuscope.scans.formats.tiff_checks import is_rgb
-from diffuscope.scans.formats.tiff_series import associated, dropped_notice, largest, series_levels, tag_resolution
+from diffuscope.scans.formats.tiff_series import (
+    associated,
+    colour_notices,
+    contradiction,
+    largest,
+    series_levels,
+    tag_resolution,
+)
 from diffuscope.scans.physical import plausible
 from diffuscope.scans.source import Cache
 
@@ -23,12 +30,14 @@ def read_svs(tif: tifffile.TiffFile, name: str) -> Contents:
     levels = series_levels(tif.series[main], cache, name)
     page = tif.series[main].keyframe
     found = re.search(r"\|\s*MPP\s*=\s*([0-9.]+)", page.description)
-    mpp = float(found.group(1)) if found and re.fullmatch(r"\d*\.?\d+", found.group(1)) else 0.0
+    number = float(found.group(1)) if found and re.fullmatch(r"\d*\.?\d+", found.group(1)) else 0.0
+    beside, left_out = associated((one for i, one in enumerate(tif.series) if i != main), cache, name)
+    stated = (number, number) if plausible(number) else None
     return Contents(
         format="Aperio SVS",
         levels=list(levels),
-        mpp=(mpp, mpp) if plausible(mpp) else tag_resolution(page),
+        mpp=stated or tag_resolution(page),
         rgb=is_rgb(page),
-        notices=dropped_notice(levels[0]),
-        associated=associated((one for i, one in enumerate(tif.series) if i != main), cache, name),
+        notices=(*colour_notices(page, levels[0], name), *left_out, *contradiction(stated, page, name)),
+        associated=beside,
     )

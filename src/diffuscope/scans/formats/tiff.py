@@ -33,7 +33,7 @@ def read_tiff(path: Path) -> Contents:
             if tif.is_svs:
                 return read_svs(tif, path.name)
             if tif.is_ome:
-                return read_ome(tif, path.name)
+                return read_ome(tif, path)
             return read_plain(tif, path.name)
     except InputError:
         raise

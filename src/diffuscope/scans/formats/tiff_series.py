@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import isclose
 
 import tifffile
 
 from diffuscope.errors import InputError
+from diffuscope.scans.formats.tiff_checks import check_segments, is_rgb
 from diffuscope.scans.formats.tiff_level import TiffLevel
+from diffuscope.scans.guards.sizes import check_planes
 from diffuscope.scans.physical import MICROMETRES, plausible
 from diffuscope.scans.source import Cache, Source
 
 # ResolutionUnit: only these two are a length; 1 means "no absolute unit".
 _UNITS = {2: "inch", 3: "centimetre"}
+
+_ORIENTATION, _ICC = 274, 34675
+# Two sizes that differ by no more are one, rounded in two ways.
+_SAME = 0.02
 
 # Names under which a slide's other pictures are found.
 _ASSOCIATED = {"label": "label", "macro": "macro", "overview": "macro", "thumbnail": "thumbnail"}
@@ -34,10 +41,11 @@ def series_levels(series: tifffile.TiffPageSeries, cache: Cache, name: str) -> l
             )
     levels: list[TiffLevel] = []
     for level in series.levels:
-        pages = list(level)
         planes = 1
         for axis, size in zip(level.axes, level.shape, strict=True):
             planes *= size if axis == "C" else 1
+        check_planes(name, planes)
+        pages = list(level)
         if len(pages) != planes or any(page is None for page in pages):
             raise InputError(f"{name} has {planes} planes of which not all are there; it may be one file of several.")
         one = TiffLevel([page for page in pages if page is not None], cache, name)
@@ -54,21 +62,53 @@ def largest(tif: tifffile.TiffFile, name: str) -> int:
     return max(range(len(pages)), key=lambda i: pages[i].imagelength * pages[i].imagewidth)
 
 
-def associated(series: Iterable[tifffile.TiffPageSeries], cache: Cache, name: str) -> dict[str, Source]:
-    """Label, macro and thumbnail among the series, told by their names."""
+def associated(
+    series: Iterable[tifffile.TiffPageSeries], cache: Cache, name: str
+) -> tuple[dict[str, Source], tuple[str, ...]]:
+    """Label, macro and thumbnail among the series, told by their names, and a sentence on each that is left out.
+
+    Raises
+    ------
+    InputError
+        The file ends before one of them does.
+    """
     found: dict[str, Source] = {}
+    left_out: list[str] = []
     for one in series:
         for word, key in _ASSOCIATED.items():
             if word in one.name.lower() and key not in found:
-                found[key] = series_levels(one, cache, name)[0]
-    return found
+                check_segments([page for page in one.pages if page is not None], name)
+                try:
+                    found[key] = series_levels(one, cache, name)[0]
+                except InputError as error:  # the slide itself may be as good as any
+                    left_out.append(f"The {key} of {name} is left out: {error}")
+    return found, tuple(left_out)
 
 
-def dropped_notice(level: TiffLevel) -> tuple[str, ...]:
-    """One sentence where a colour image has samples that are neither colour nor alpha."""
-    if not level.dropped:
+def colour_notices(page: tifffile.TiffPage, level: TiffLevel, name: str) -> tuple[str, ...]:
+    """One sentence each on what is stored with an image and not applied to it."""
+    told = []
+    if level.dropped:
+        told.append(
+            f"{level.dropped} sample(s) beside red, green and blue are left out: the file does not say what they are."
+        )
+    if _ICC in page.tags and is_rgb(page):
+        told.append(
+            f"{name} has an ICC colour profile, which is not applied: its colours are taken as they are stored."
+        )
+    turned = int(page.tags.valueof(_ORIENTATION, 1))
+    if 1 < turned <= 8:
+        told.append(f"{name} says that it is to be shown turned (orientation {turned}); it is taken as it is stored.")
+    return tuple(told)
+
+
+def contradiction(stated: tuple[float, float] | None, page: tifffile.TiffPage, name: str) -> tuple[str, ...]:
+    """One sentence where the resolution tags say another µm/px than a description, which is believed."""
+    tags = tag_resolution(page)
+    if stated is None or tags is None or all(isclose(a, b, rel_tol=_SAME) for a, b in zip(stated, tags, strict=True)):
         return ()
-    return (f"{level.dropped} sample(s) beside red, green and blue are left out: the file does not say what they are.",)
+    found = f"{name} says {stated[1]:.4g} µm/px in its description and {tags[1]:.4g} in its resolution tags"
+    return (f"{found}; the first is used (--mpp gives another).",)
 
 
 def tag_resolution(page: tifffile.TiffPage) -> tuple[float, float] | None:

@@ -127,7 +127,8 @@ def test_an_edit_of_the_array_itself_is_seen(tmp_path: Path):
     layer.data[:] = layer.data[:, ::-1].copy()
     facts = slide_facts(layer)
     assert facts.path is None and facts.problem == ""
-    written = write_scratch_volume(layer.data, name="v", lies=facts.lies)
+    written = write_scratch_volume(layer.data, name=facts.name, lies=facts.lies)
+    assert written.name == "v.nii.gz.nii"
     again = open_volume(written)
     np.testing.assert_array_equal(again.voxels[:], layer.data)
     assert again.lattice.is_same(open_volume(tmp_path / "v.nii.gz").lattice)  # edited where it lies
@@ -190,6 +191,13 @@ def test_what_is_no_picture_is_refused(values: np.ndarray, tmp_path: Path, monke
 
 def foreign(voxels: np.ndarray, spacing: tuple[float, ...] = (3.0, 0.75, 0.5), **about: Any) -> Any:
     return napari.layers.Image(voxels, name="T1", scale=spacing, units=("mm",) * 3, **about)
+
+
+@pytest.mark.parametrize("units", [("pixel",) * 3, ("s", "um", "um")], ids=["pixels", "a time axis"])
+def test_a_volume_without_mm_is_refused(units: tuple[str, ...]):
+    layer = napari.layers.Image(np.zeros((4, 5, 6)), name="T1", units=units)
+    say_orientation(layer, "IAR")
+    assert "“T1” does not state its mm" in slide_facts(layer).problem
 
 
 def test_how_a_foreign_volume_lies_is_asked():

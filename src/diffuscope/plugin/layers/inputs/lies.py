@@ -62,7 +62,9 @@ def lies_of(layer: Any, file: Lattice | None) -> Lies:
         return Lies(spacing=spacing, lattice=file, placed=True)
     said = said_orientation(layer)
     if not is_orientation(said):
-        return Lies(spacing=spacing, problem=f"“{name}” does not say how it lies in the patient: say it below.")
+        return Lies(
+            spacing=spacing, problem=f"“{name}” does not say how it lies in the patient: say it under the layer."
+        )
     letters = data_orientation(said, layer_placement(layer).matrix[:3, :3])
     if letters is None:
         return Lies(spacing=spacing, problem=f"“{name}” is turned by half a right angle: turn it further or back.")

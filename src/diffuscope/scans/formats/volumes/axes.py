@@ -23,8 +23,9 @@ RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0])
 
 def shear(affine: NDArray[np.float64]) -> float:
     """Return by how many degrees the axes of a (4, 4) affine miss right angles; NaN where one has no length."""
-    lengths = np.linalg.norm(affine[:3, :3], axis=0)
-    if not np.isfinite(affine).all() or not lengths.all():
+    with np.errstate(over="ignore", invalid="ignore"):
+        lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    if not np.isfinite([*affine.ravel(), *lengths]).all() or not lengths.all():
         return float("nan")
     units = affine[:3, :3] / lengths
     cosines = np.abs(units.T @ units - np.eye(3)).max()
@@ -58,8 +59,9 @@ def lattice_of(
     """
     if not np.isfinite(affine).all():
         raise InputError(f"{name} says with numbers that are none (NaN or infinite) where it lies: save it again.")
-    lengths = np.linalg.norm(affine[:3, :3], axis=0)
-    if not (lengths > 0).all():
+    with np.errstate(over="ignore"):
+        lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    if not ((lengths > 0) & np.isfinite(lengths)).all():
         raise InputError(f"{name} has voxels of no size ({_by(lengths)} mm): its header must say how large they are.")
     units = affine[:3, :3] / lengths
     origin = affine[:3, 3]
