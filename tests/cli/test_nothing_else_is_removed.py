@@ -169,7 +169,7 @@ def test_what_is_not_ours_stays(
 )
 def test_what_is_ours_gives_way_with_what_systems_and_processes_put_into_it(made: Path, name: str, kind: Kind) -> None:
     place = made / name
-    for passing in (".DS_Store", "._x", "Thumbs.db", ".part-0123-x/new/file", ".held/token"):
+    for passing in (".DS_Store", "._x", "Thumbs.db", ".part-0123-x/new/file"):
         (place / passing).parent.mkdir(parents=True, exist_ok=True)
         (place / passing).touch()
     assert check_place(place, kind, overwrite=True) == "replaced"

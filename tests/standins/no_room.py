@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import diffuscope.cli
+
 PAGE = 4096
 ENOUGH = 2**30
 #: What is short: bytes of the disk, files and folders on it, bytes of one file.
@@ -116,10 +118,8 @@ def call(line: list[str], *, limit: int | None = None) -> tuple[int, str]:
             os.dup2(writing, 2)
             if limit is not None:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-            from diffuscope.cli import app
-
             try:
-                app(line)
+                diffuscope.cli.app(line)
                 status = 0
             except SystemExit as end:
                 status = end.code if isinstance(end.code, int) else 1
