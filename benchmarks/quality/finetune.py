@@ -13,12 +13,13 @@ from time import monotonic
 
 from benchmarks.shared.figures import Goal
 from diffuscope import load_model, train
-from diffuscope.api.train import measure as score
 from diffuscope.devices import pick_device
+from diffuscope.evaluation.trained import measure as score
 from diffuscope.simulation.restaining.example import write_example
 from diffuscope.training.data.crops import crops_of, read_cases
 from diffuscope.training.events import TrainingFinished
-from diffuscope.training.recipe import Cases, load_recipe
+from diffuscope.training.recipe import load_recipe
+from diffuscope.training.recipe_data import Cases
 
 GOALS = {"gain_db": Goal(low=0.0), "seconds": Goal(high=600.0)}
 

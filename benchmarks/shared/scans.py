@@ -20,7 +20,8 @@ from diffuscope.systems.registry import build_system
 from diffuscope.training.data.crops import ports_of
 from diffuscope.training.data.volumes import VolumeSampler, open_volumes
 from diffuscope.training.data.whole_slices import whole
-from diffuscope.training.recipe import Cases, Recipe, load_recipe
+from diffuscope.training.recipe import Recipe, load_recipe
+from diffuscope.training.recipe_data import Cases
 
 #: What of a shipped configuration is not the paper's.
 PAPER = {"place": False, "guide": "itself", "noise": "even", "consistency": 0.0}

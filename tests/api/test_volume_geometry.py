@@ -137,7 +137,7 @@ def run(model: Path, marked: Marked, out: Path, *, window: bool) -> list[str]:
 
 def brightest(voxels: np.ndarray) -> np.ndarray:
     """Return the number of the brightest voxel; there is one."""
-    best = np.argwhere(voxels == voxels.max())
+    best = np.argwhere(voxels == np.nanmax(voxels))
     assert len(best) == 1
     return best[0]
 
@@ -214,6 +214,19 @@ def test_a_result_carries_the_forms_of_its_input_to_the_last_bit(tmp_path, model
     ):
         np.testing.assert_array_equal(after[key], before[key])
     np.testing.assert_array_equal(after["pixdim"][:4], before["pixdim"][:4])
+
+
+@pytest.mark.parametrize("ending", [".nii.gz", ".nrrd", ".mha"])
+def test_a_file_says_that_a_model_made_it(tmp_path, model, ending):
+    drawn = {
+        "reader": "both", "unit": "mm", "directions": np.eye(3), "spacing": np.ones(3), "origin": np.zeros(3),
+        "index": np.array([4, 5, 6]),
+    }  # fmt: skip
+    run(model, write(tmp_path, drawn), tmp_path / "out.ome.zarr", window=False)
+    path = verbs.finish(verbs.export(tmp_path / "out.ome.zarr", tmp_path / f"e{ending}")).path
+    told = b"COPY: computed by a model, not for diagnosis"
+    assert told == nibabel.load(path).header["descrip"] if ending == ".nii.gz" else told in path.read_bytes()[:900]
+    assert verbs.open(path).shape == (10, 12, 9)
 
 
 def test_what_is_no_number_is_background_of_a_run_and_told(tmp_path, model):

@@ -13,11 +13,16 @@ SEEN = Seen(of="nine slides", images=9, traits={"hue": (80.0, 120.0, 150.0), "fi
 def test_a_value_is_told_only_beyond_its_margin():
     margin = TRAITS["hue"].margin
     assert unlike({"hue": 80.0 - margin, "fine": 10.0}, SEEN) == ""
-    assert unlike({"hue": 150.0 + margin, "fine": 52.0}, SEEN) == ""
+    assert unlike({"hue": 150.0 + margin, "fine": 55.9}, SEEN) == ""
     assert unlike({"hue": 80.1 - margin - 0.2}, SEEN).startswith(
         "hue of what absorbs 49.9° (there 80 to 150°); perhaps"
     )
     assert "detail below 1 µm 9.9 % (there 13 to 40 %)" in unlike({"fine": 9.9}, SEEN)
+
+
+def test_of_a_few_windows_more_is_borne():
+    assert unlike({"fine": 60.0}, SEEN) and not unlike({"fine": 60.0}, SEEN, few=True)
+    assert unlike({"fine": 80.0}, SEEN, few=True)
 
 
 def test_the_most_telling_come_first_and_no_more_than_three():
@@ -43,3 +48,10 @@ def test_keys_are_unique():
 def test_a_spread_is_three_finite_numbers(spread):
     with pytest.raises(ValidationError):
         Seen(of="", images=1, traits={"hue": spread})
+
+
+def test_a_model_states_no_more_than_a_few_numbers_and_words():
+    with pytest.raises(ValidationError):
+        Seen(of="x" * 201, images=1, traits={})
+    with pytest.raises(ValidationError):
+        Seen(of="", images=1, traits={str(number): (0.0, 0.0, 0.0) for number in range(101)})

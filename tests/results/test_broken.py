@@ -17,6 +17,7 @@ import pytest
 from diffuscope.errors import InputError
 from diffuscope.exports.export import export
 from diffuscope.files.links import check_inside
+from diffuscope.files.place import check_place
 from diffuscope.jobs.resume import begun_record
 from diffuscope.ports.numbers import Value
 from diffuscope.ports.score import Score
@@ -24,7 +25,7 @@ from diffuscope.ports.text import Text
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.computed import Computed
 from diffuscope.results.others import write_others
-from diffuscope.results.result import is_result, open_result
+from diffuscope.results.result import RESULT, is_result, open_result
 from diffuscope.results.tissue import crop_tissue
 from diffuscope.tiling.plan import Region, make_plan
 
@@ -235,3 +236,14 @@ def test_a_newer_one_says_so(tmp_path: Path, made: Path) -> None:
     assert is_result(path)
     with pytest.raises(InputError, match="newer Diffuscope"):
         open_result(path)
+
+
+def test_all_that_a_run_writes_is_a_results_own(tmp_path: Path, made: Path) -> None:
+    path = tmp_path / "out.ome.zarr"
+    shutil.copytree(made, path)
+    for left in (".zattrs.part", f".zattrs.{'0a' * 16}.partial", "0/0/0/1.part", "tiles/0_1.npy.part"):
+        (path / left).write_bytes(b"")
+    assert check_place(path, RESULT, overwrite=True) == "replaced"
+    (path / "letter.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"letter\.txt, which is no part of a Diffuscope result"):
+        check_place(path, RESULT, overwrite=True)

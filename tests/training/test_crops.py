@@ -13,7 +13,8 @@ from diffuscope.cases import Case
 from diffuscope.errors import InputError
 from diffuscope.systems.registry import build_system
 from diffuscope.training.data.crops import batches_of, crops_of, read_cases
-from diffuscope.training.recipe import Cases, Optimisation, Recipe
+from diffuscope.training.recipe import Optimisation, Recipe
+from diffuscope.training.recipe_data import Cases
 
 SIDE = 16
 PLAIN = Cases(path=".", mpp=0.5, stain_augmentation=False, tissue=0.0)

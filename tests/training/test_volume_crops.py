@@ -32,7 +32,8 @@ from diffuscope.systems.registry import build_system
 from diffuscope.tiling.plan import Tile
 from diffuscope.training.data.crops import crops_of, open_sampler, read_cases
 from diffuscope.training.events import TrainingFinished
-from diffuscope.training.recipe import Cases, Optimisation, Recipe, load_recipe
+from diffuscope.training.recipe import Optimisation, Recipe, load_recipe
+from diffuscope.training.recipe_data import Cases
 
 sitk = pytest.importorskip("SimpleITK")
 

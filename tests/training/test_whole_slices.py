@@ -15,7 +15,7 @@ from diffuscope.systems.registry import build_system
 from diffuscope.training.data import warp
 from diffuscope.training.data.crops import whole_slices_of
 from diffuscope.training.data.warp import warped
-from diffuscope.training.recipe import Cases
+from diffuscope.training.recipe_data import Cases
 
 SIDE, CANVAS = 48, 32
 CONFIG = {

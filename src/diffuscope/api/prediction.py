@@ -18,7 +18,7 @@ from diffuscope.evaluation.report.folder import PREDICTIONS
 from diffuscope.events import Notice, Pace, Progress
 from diffuscope.jobs.compute import ComputeRequest
 from diffuscope.jobs.prepare import prepare
-from diffuscope.jobs.resume import check_resumed
+from diffuscope.jobs.resume import check_resumed, tidy
 from diffuscope.model.folder import Model
 from diffuscope.results.result import open_result
 from diffuscope.tiling.region import Region
@@ -90,6 +90,7 @@ def predict(
         )
         # On what machine does not matter here: the pixels are there.
         check_resumed(path, before.record, job.record | {"compute": {}})
+        tidy(path)
     else:
         events = run(model.path, scan.path, path, region=region, mpp=mpp, resume=path.exists(), **vars(settings))
         pace = Pace()

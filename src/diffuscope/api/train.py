@@ -9,7 +9,6 @@ import shlex
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
 from time import monotonic
 
 import torch
@@ -17,7 +16,7 @@ import torch
 from diffuscope.devices import pick_device, reused_memory
 from diffuscope.devices import threads as limit_threads
 from diffuscope.errors import InputError
-from diffuscope.evaluation.metrics.paired import psnr, ssim
+from diffuscope.evaluation.trained import measure
 from diffuscope.files.claim import Claim
 from diffuscope.files.place import Standing, check_apart, check_place, named
 from diffuscope.files.put import in_place_of
@@ -25,14 +24,12 @@ from diffuscope.files.room import full_disk_in_words
 from diffuscope.model.card import ModelCard
 from diffuscope.model.folder import MODEL, load_model, save_model, set_figures, set_seen
 from diffuscope.sample_data import sample_path
-from diffuscope.systems.base import System, Tiled
-from diffuscope.training.data.batches import TrainingData
+from diffuscope.simulation.restaining.sources import Restaining
 from diffuscope.training.events import TrainingEvent, TrainingFinished
 from diffuscope.training.follow import events_of
 from diffuscope.training.model import make_card, shared_path
-from diffuscope.training.pictures import sample
 from diffuscope.training.prepare import Prepared, prepare
-from diffuscope.training.recipe import Cases, Recipe, load_recipe
+from diffuscope.training.recipe import Recipe, load_recipe
 from diffuscope.training.resume import RECIPE, TRAINING, check_same, stated
 
 RUN = ".training"
@@ -136,7 +133,7 @@ def train(
     made = load_recipe(path)
     folder = out.parent / f"{out.name}{RUN}"
     where = pick_device(device)
-    base = Path(data) if data is not None else path.parent if isinstance(made.data, Cases) else sample_path()
+    base = Path(data) if data is not None else sample_path() if isinstance(made.data, Restaining) else path.parent
     begun: Standing = "resumed" if resume else "new"
     if _writes():
         begun = _check_places(out, folder, made, keep=[path, base], overwrite=overwrite, resume=resume)
@@ -241,42 +238,3 @@ def _write(work: Work, *, stopped: int | None) -> dict[str, float]:
         figures["validation PSNR before fine-tuning (dB)"] = before["validation PSNR (dB)"]
     set_figures(work.out, figures)
     return figures
-
-
-def measure(system: System, data: TrainingData, *, device: torch.device) -> dict[str, float]:
-    """Score a system's main output on the validation crops.
-
-    Parameters
-    ----------
-    system : System
-        In evaluation mode.
-    data : TrainingData
-        For its validation batches.
-    device : torch.device
-        Where to sample.
-
-    Returns
-    -------
-    dict of str to float
-        Mean PSNR over crops, SSIM of pictures, and the number of crops; empty where the batches have no truth of the
-        main output, or, of a system that is trained on its target alone, no input.
-    """
-    if not isinstance(system, Tiled):
-        return {}
-    port = system.output_rasters[0]
-    paired = [
-        batch for batch in data.validation if {port.key, *(one.key for one in system.input_rasters)} <= batch.keys()
-    ]
-    if not paired:
-        return {}
-    system.to(device)
-    extent = port.range[1] - port.range[0]
-    peaks, structures = [], []
-    for batch in paired:
-        found = sample(system, batch, device=device)[port.key].clamp(*port.range)
-        for truth, image in zip(batch[port.key].numpy(), found.numpy(), strict=True):
-            peaks.append(psnr(truth, image, data_range=extent))
-            if truth.ndim == 3:
-                structures.append(ssim(truth.transpose(1, 2, 0), image.transpose(1, 2, 0), data_range=extent))
-    figures = {"validation PSNR (dB)": mean(peaks), "validation crops": float(len(peaks))}
-    return figures | ({"validation SSIM": mean(structures)} if structures else {})

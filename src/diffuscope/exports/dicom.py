@@ -58,7 +58,8 @@ def need(request: Request) -> int:
 def write(part: Path, request: Request) -> None:
     """Write the slices of one output as a DICOM series: CT where its unit is HU, else MR.
 
-    HU are stored as whole numbers; other values with the rescale slope and intercept that 16 bits need, which stand
+    What was not computed is padding, by a stored number that the header declares and no value has. HU are stored as
+    whole numbers; other values with the rescale slope and intercept that 16 bits need, which stand
     in the header. Only slices that the run took in are written, each as wide as the input. Patient, study and frame of
     reference are those of the request's source; without one the series is of a patient without a name, in a study of
     its own.
@@ -71,15 +72,20 @@ def write(part: Path, request: Request) -> None:
     result, port = request.result, request.ports[0]
     lattice, _ = whole_lattice(result)
     template = _template(result, port, lattice, _kept(result, request.source))
-    intercept, slope = _rescaling(result, port)
+    intercept, slope, padding = _rescaling(result, port)
     template.RescaleIntercept, template.RescaleSlope = _decimal(intercept), _decimal(slope)
     # What the header can hold of the two is what a reader will reckon with.
     intercept, slope = float(template.RescaleIntercept), float(template.RescaleSlope)
+    limits = np.iinfo(_stored(port))
+    low, high = limits.min, limits.max
+    if padding is not None:
+        template.PixelPaddingValue = padding
+        low, high = low + (padding == low), high - (padding == high)
     part.mkdir()
     for number in range(result.window[3]):
-        stored = np.rint((read_slice(result, port, number).astype(np.float64) - intercept) / slope)
-        limits = np.iinfo(_stored(port))
-        pixels = np.clip(stored, limits.min, limits.max).astype(_stored(port))
+        values, computed = read_slice(result, port, number)
+        stored = np.clip(np.rint((values.astype(np.float64) - intercept) / slope), low, high)
+        pixels = np.where(computed, stored, 0 if padding is None else padding).astype(_stored(port))
         _write(part / f"{number:05d}.dcm", template, lattice, result.window[0] + number, number + 1, pixels)
 
 
@@ -165,22 +171,28 @@ def _write(file: Path, template: Dataset, lattice: Lattice, z: int, number: int,
     template.save_as(file, enforce_file_format=True)
 
 
-def _rescaling(result: Result, port: Raster) -> tuple[float, float]:
-    """Return intercept and slope by which 16 bits hold the values of an output."""
-    if port.dtype == "uint8":
-        return 0.0, 1.0
-    low, high = np.inf, -np.inf
+def _rescaling(result: Result, port: Raster) -> tuple[float, float, int | None]:
+    """Return intercept and slope by which 16 bits hold the values of an output, and what is stored for none."""
+    low, high, padded = np.inf, -np.inf, False
     for number in range(result.window[3]):
-        plane = read_slice(result, port, number)
-        if not np.isfinite(plane).all():
+        plane, computed = read_slice(result, port, number)
+        known = plane[computed]
+        padded |= not computed.all()
+        if not np.isfinite(known).all():
             raise InputError(
                 f"{port.name} of {result.path.name} is unknown (NaN), which DICOM cannot say: "
                 "where it is a spread, run two samples or more."
             )
-        low, high = min(low, float(plane.min())), max(high, float(plane.max()))
+        if known.size:
+            low, high = min(low, float(known.min())), max(high, float(known.max()))
+    limits = np.iinfo(_stored(port))
     if port.unit == "HU":
-        return 0.0, 1.0
-    return low, (high - low) / np.iinfo(np.uint16).max if high > low else 1.0
+        return 0.0, 1.0, limits.min if padded else None
+    if port.dtype == "uint8":
+        return 0.0, 1.0, limits.max if padded else None
+    slope = (high - low) / (limits.max - padded) if high > low else 1.0
+    # Where there is padding, it is the lowest number, and the lowest value the next.
+    return (low if low <= high else 0.0) - slope * padded, slope, limits.min if padded else None
 
 
 def _stored(port: Raster) -> type[np.int16 | np.uint16]:

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 def need(request: Request) -> int:
     """Return the size of the voxels in bytes; they are compressed."""
     lattice, _ = whole_lattice(request.result)
-    return int(np.prod(lattice.shape)) * np.dtype(request.ports[0].dtype).itemsize
+    return 4 * int(np.prod(lattice.shape))
 
 
 def write(part: Path, request: Request) -> None:
     """Write one output in the order of the input's own file and with its affine, so that viewers lay one on the other.
 
-    The file has the whole field of the input; where nothing was computed stands the output's fill value. Where the
+    The file has the whole field of the input; where nothing was computed stands NaN, never a value. Where the
     model works at another spacing the file has that one, over the same field.
 
     Raises
@@ -40,6 +40,7 @@ def write(part: Path, request: Request) -> None:
     image.SetOrigin(lattice.origin)
     # ITK's matrix has the directions of x, y and z in its columns.
     image.SetDirection(np.array(lattice.directions[::-1]).T.ravel().tolist())
+    image.SetMetaData("Comment", request.told)
     try:
         sitk.WriteImage(image, str(part), useCompression=True)
         # Its writers do not always tell of a disk that is full.

@@ -27,13 +27,13 @@ _NUMBER_OF = {dtype: number for number, dtype in TYPES.items()}
 def need(request: Request) -> int:
     """Return the size of the voxels in bytes; they may be compressed."""
     lattice, _ = whole_lattice(request.result)
-    return _START + int(np.prod(lattice.shape)) * np.dtype(request.ports[0].dtype).itemsize
+    return _START + 4 * int(np.prod(lattice.shape))
 
 
 def write(part: Path, request: Request) -> None:
     """Write one output in the order of the input's own file and with its forms, so that viewers lay one on the other.
 
-    The file has the whole field of the input; where nothing was computed stands the output's fill value. Where the
+    The file has the whole field of the input; where nothing was computed stands NaN, never a value. Where the
     model works at another spacing the file has that one, over the same field. Of an input that was a NIfTI qform,
     sform, their codes and the unit are kept, also where the two forms contradict each other: whichever a viewer goes
     by, the result lies on its input.
@@ -46,11 +46,14 @@ def write(part: Path, request: Request) -> None:
         A side has more voxels than NIfTI can say.
     """
     _, storage = whole_lattice(request.result)
-    write_nifti(part, storage.store(whole_voxels(request.result, request.ports[0])), whole_forms(request.result))
+    voxels = storage.store(whole_voxels(request.result, request.ports[0]))
+    write_nifti(part, voxels, whole_forms(request.result), about=request.told)
 
 
-def write_nifti(path: Path, voxels: NDArray[np.generic], forms: Forms) -> None:
+def write_nifti(path: Path, voxels: NDArray[np.generic], forms: Forms, *, about: str = "") -> None:
     """Write voxels (z, y, x) as a NIfTI-1 file, packed by gzip where its name ends with .gz.
+
+    `about` is its description, up to 79 ASCII characters.
 
     Raises
     ------
@@ -63,6 +66,7 @@ def write_nifti(path: Path, voxels: NDArray[np.generic], forms: Forms) -> None:
         raise InputError(f"{path.name} would have a side of {max(voxels.shape)} voxels; NIfTI has 32767: use .nrrd.")
     header = np.zeros((), NIFTI_1.newbyteorder("<"))
     header["sizeof_hdr"], header["magic"], header["regular"] = NIFTI_1.itemsize, SINGLE[0], b"r"
+    header["descrip"] = about.encode("ascii")
     header["dim"] = (3, *voxels.shape[::-1], 1, 1, 1, 1)
     header["datatype"], header["bitpix"] = _NUMBER_OF[voxels.dtype], 8 * voxels.dtype.itemsize
     header["vox_offset"], header["scl_slope"] = _START, 1.0

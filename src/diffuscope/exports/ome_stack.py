@@ -11,6 +11,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from diffuscope.exports.ome_tiff import record_annotation, software
+from diffuscope.exports.patient import computed_in
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -39,7 +40,7 @@ def write(part: Path, request: Request) -> None:
             if index == 0:
                 metadata |= record_annotation(request.record)
             file.write(
-                _planes(level),
+                _planes(result, level),
                 shape=(channels, depth, height, width),
                 dtype=port.dtype,
                 photometric="minisblack",
@@ -49,11 +50,16 @@ def write(part: Path, request: Request) -> None:
             )
 
 
-def _planes(level: da.Array) -> Iterator[NDArray[np.generic]]:
-    """Yield (y, x), all slices of the first channel, then of the next."""
-    for channel in range(level.shape[-1]):
-        for z in range(level.shape[0]):
-            yield np.ascontiguousarray(level[z, :, :, channel].compute(scheduler="synchronous"))
+def _planes(result: Result, level: da.Array) -> Iterator[NDArray[np.generic]]:
+    """Yield (y, x), all slices of the first channel, then of the next; NaN where nothing was computed, of floats."""
+    depth, height, width, channels = level.shape
+    for channel in range(channels):
+        for z in range(depth):
+            plane = level[z, :, :, channel].compute(scheduler="synchronous")
+            if plane.dtype.kind == "f":
+                computed = computed_in(result, [range(z, z + 1), range(height), range(width)])[0]
+                plane = np.where(computed, plane, plane.dtype.type(np.nan))
+            yield np.ascontiguousarray(plane)
 
 
 def _ome(result: Result, port: Raster) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -47,18 +48,35 @@ def whole_forms(result: Result) -> Forms:
 
 
 def whole_voxels(result: Result, port: Raster) -> NDArray[np.generic]:
-    """Return an output of one channel on the whole lattice, (z, y, x), its fill value where nothing was computed."""
-    lattice, _ = whole_lattice(result)
-    out = np.full(lattice.shape, port.fill, np.dtype(port.dtype))
-    out[box_slices(result.window)] = result.images[port.key][0][..., 0].compute(scheduler="synchronous")
+    """Return an output of one channel on the whole lattice, (z, y, x); floats with NaN where not all was computed.
+
+    What a canvas is filled with is a value like any other, of a CT such as air has: a file must not say so of a place
+    that nobody computed.
+    """
+    shape = whole_lattice(result)[0].shape
+    _, lengths = halves(result.window)
+    values = result.images[port.key][0][..., 0].compute(scheduler="synchronous")
+    computed = computed_in(result, [range(length) for length in lengths])
+    if lengths == shape and computed.all():
+        return values
+    out = np.full(shape, np.nan, np.float32)
+    out[box_slices(result.window)] = np.where(computed, values, np.float32(np.nan))
     return out
 
 
-def read_slice(result: Result, port: Raster, number: int) -> NDArray[np.generic]:
-    """Return slice `number` of the canvas, (y, x) of the whole lattice."""
-    lattice, _ = whole_lattice(result)
-    out = np.full(lattice.shape[1:], port.fill, np.dtype(port.dtype))
-    plane = result.images[port.key][0][number, :, :, 0].compute(scheduler="synchronous")
+def read_slice(result: Result, port: Raster, number: int) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    """Return slice `number` of the canvas, (y, x) of the whole lattice, and which of it was computed."""
+    shape = whole_lattice(result)[0].shape[1:]
     starts, lengths = halves(result.window)
-    out[box_slices((*starts[1:], *lengths[1:]))] = plane
-    return out
+    place = box_slices((*starts[1:], *lengths[1:]))
+    out, computed = np.full(shape, port.fill, np.dtype(port.dtype)), np.zeros(shape, bool)
+    out[place] = result.images[port.key][0][number, :, :, 0].compute(scheduler="synchronous")
+    computed[place] = computed_in(result, [range(number, number + 1), *map(range, lengths[1:])])[0]
+    return out, computed
+
+
+def computed_in(result: Result, spans: Sequence[range]) -> NDArray[np.bool_]:
+    """Return which voxels of a part of the canvas were computed; of a result of before that was kept, all of them."""
+    if result.coverage is None:
+        return np.ones([len(span) for span in spans], bool)
+    return result.coverage.read().mask(spans, (1,) * len(spans))

@@ -43,6 +43,12 @@ class Request:
         return anonymous(self.result.record) if self.is_anonymous else self.result.record
 
     @property
+    def told(self) -> str:
+        """What a volume's file says of its first image, in the 79 characters that NIfTI has for it, ASCII."""
+        name = self.ports[0].name.encode("ascii", "replace").decode()
+        return f"{name[:37]}: computed by a model, not for diagnosis"
+
+    @property
     def stored_bytes(self) -> int:
         """How many bytes the pyramids of the images take on disk."""
         files = (

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from diffuscope.errors import InputError
+from diffuscope.files.claim import HELD, Claim
 from diffuscope.files.links import check_inside
 from diffuscope.jobs.inputs import Values
+from diffuscope.results.cache import FOLDER
 from diffuscope.results.opening.about import needed
 from diffuscope.results.result import open_result
 from diffuscope.scans.fingerprint import is_same
@@ -90,11 +94,21 @@ def begun_record(out: Path) -> dict[str, Any]:
     """Return the record of the result to be gone on with."""
     result = open_result(out)
     if result.complete:
+        tidy(out)
         raise InputError(f"{out.name} is complete: there is nothing to resume.")
     # It is written into, and might come from elsewhere.
     check_inside(out)
     needed(result.record, out.name, "model", "inputs", "parameters", "compute", "versions")
     return result.record
+
+
+def tidy(out: Path) -> None:
+    """Remove from a complete result what a run left that was killed at its very end."""
+    if (out / HELD).exists() or (out / FOLDER).exists():
+        # One that another process holds is left alone.
+        with suppress(InputError, OSError), Claim(out) as claim:
+            claim.take(out)
+            shutil.rmtree(out / FOLDER, ignore_errors=True)
 
 
 def check_still(out: Path, begun: Mapping[str, Any]) -> None:

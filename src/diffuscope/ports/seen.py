@@ -44,10 +44,14 @@ class Trait:
     low: str = ""
     high: str = ""
 
-    def bounds(self, seen: Spread) -> tuple[float, float]:
-        """Return the lowest and the highest value that is not told; a hue, the only one below 0, has no factor."""
+    def bounds(self, seen: Spread, *, few: bool = False) -> tuple[float, float]:
+        """Return the lowest and the highest value that is not told; a hue, the only one below 0, has no factor.
+
+        Of an image of a few windows the factors count twice: their median varies as windows do.
+        """
         low, _, high = seen
-        return low / self.less - self.margin, high * self.more + self.margin
+        less, more = (factor**2 if few else factor for factor in (self.less, self.more))
+        return low / less - self.margin, high * more + self.margin
 
     def said(self, value: float) -> str:
         """Return a value as a sentence has it."""
@@ -78,11 +82,11 @@ COLOUR = (
         name="detail below 1 µm",
         unit=" %",
         less=1.3,
-        more=1.3,
+        more=1.4,
         low=_BLUR,
         high=_SCALE,
     ),
-    Trait(key="nuclei", name="nuclei", unit=" per mm²", margin=2000, less=2, more=2, low=_SCALE, high=_SCALE),
+    Trait(key="nuclei", name="nuclei", unit=" per mm²", margin=2000, less=2, more=2.5, low=_SCALE, high=_SCALE),
 )
 
 #: Of a map or a volume; measured in windows or slices of its foreground at the model's spacing. A scan that was cut out
@@ -95,6 +99,7 @@ GREY = (
     Trait(key="dark", name="darker quarter", unit=_OF_RANGE, margin=15),
     Trait(key="middle", name="middle grey", unit=_OF_RANGE, margin=15),
     Trait(key="bright", name="brighter quarter", unit=_OF_RANGE, margin=15),
+    Trait(key="full", name="part at the high end", unit=" %", margin=4),
     Trait(key="empty", name="part at the low end", unit=" %", margin=20),
     Trait(key="grain", name="grain", unit=" %", less=1.7, more=1.7, low="a smoothed scan", high="a noisy scan"),
 )
@@ -118,9 +123,9 @@ class Seen(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    of: str
+    of: Annotated[str, Field(max_length=200)]
     images: Annotated[int, Field(ge=1)]
-    traits: dict[str, Spread]
+    traits: Annotated[dict[str, Spread], Field(max_length=100)]
 
     def lines(self) -> list[str]:
         """Return each trait that this version knows with its spread."""
@@ -128,7 +133,7 @@ class Seen(BaseModel):
         return [f"{trait.name} {_between(trait, low, high)}" for trait, (low, _, high) in known]
 
 
-def unlike(found: Mapping[str, float], seen: Seen) -> str:
+def unlike(found: Mapping[str, float], seen: Seen, *, few: bool = False) -> str:
     """Say in which traits an image lies outside of what a model is known to take.
 
     Parameters
@@ -137,6 +142,8 @@ def unlike(found: Mapping[str, float], seen: Seen) -> str:
         Its traits by key, the median over its windows or slices.
     seen : Seen
         What training saw.
+    few : bool
+        Whether it has a few windows only.
 
     Returns
     -------
@@ -147,7 +154,9 @@ def unlike(found: Mapping[str, float], seen: Seen) -> str:
     both = (
         (trait, found[key], seen.traits[key]) for key, trait in TRAITS.items() if key in found and key in seen.traits
     )
-    outside = [(trait, value, spread) for trait, value, spread in both if not _inside(trait, value, spread)][:_NAMED]
+    outside = [(trait, value, spread) for trait, value, spread in both if not _inside(trait, value, spread, few)][
+        :_NAMED
+    ]
     if not outside:
         return ""
     told = ", ".join(
@@ -159,8 +168,8 @@ def unlike(found: Mapping[str, float], seen: Seen) -> str:
     return f"{told}; perhaps {hint}" if hint else told
 
 
-def _inside(trait: Trait, value: float, seen: Spread) -> bool:
-    low, high = trait.bounds(seen)
+def _inside(trait: Trait, value: float, seen: Spread, few: bool) -> bool:
+    low, high = trait.bounds(seen, few=few)
     return low <= value <= high
 
 

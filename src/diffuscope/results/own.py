@@ -11,13 +11,15 @@ from typing import Any
 
 from diffuscope.errors import InputError
 from diffuscope.files.place import Parts
-from diffuscope.results import cache, tissue, values
+from diffuscope.results import cache, coverage, tissue, values
 from diffuscope.results.layout import ATTRS
 from diffuscope.results.scores import SCORES, TEXTS
 from diffuscope.scans.fingerprint import fingerprint, is_same
 
 #: The table of figures of a whole result, and how a registration moved it.
 TABLE, TRANSFORM = "table.csv", "transform.json"
+# Of a file that was being written when its process was killed, by us and by zarr.
+_PASSING = re.compile(r"\.part$|\.[0-9a-f]{32}\.partial$")
 _ARRAY = r"(?:\.z\w+|\d+(?:[./]\d+)*)"
 
 
@@ -30,11 +32,11 @@ def own_parts(path: Path) -> Parts:
     image = rf"(?:\.z\w+|\d+/{_ARRAY})"
     known = re.compile(
         rf"(?:(?:{'|'.join(keys)})/)?{image}"
-        rf"|(?:{tissue.PATH}|{values.PATH}|{values.PATH}/\w+)/{_ARRAY}"
+        rf"|(?:{tissue.PATH}|{coverage.PATH}|{values.PATH}|{values.PATH}/\w+)/{_ARRAY}"
         rf"|{cache.FOLDER}/[^/]+|{TEXTS}/[^/]+\.txt"
         rf"|{re.escape(SCORES)}|{re.escape(TABLE)}|{re.escape(TRANSFORM)}"
     )
-    return lambda name: known.fullmatch(name.removesuffix(".part")) is not None
+    return lambda name: known.fullmatch(_PASSING.sub("", name)) is not None
 
 
 def check_no_input(file: Path, record: Mapping[str, Any]) -> None:

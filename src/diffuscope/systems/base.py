@@ -84,6 +84,15 @@ class DrawsMasks(Protocol):
         ...
 
 
+@runtime_checkable
+class FitsRows(Protocol):
+    """A system that takes the scale of its tables from the rows that train: buffers, no parameters."""
+
+    def fit(self, rows: Mapping[str, Tensor]) -> None:
+        """Take the scale from rows (n, columns) by table, NaN where nothing is known."""
+        ...
+
+
 class System(Trainable):
     """What all systems have: a declaration, a loss, and parts that are trained or compiled.
 

@@ -60,6 +60,7 @@ _ROWS = {
     "bbdm": _row("baselines", "DiffusionBaselineConfig", "declare_bbdm", "bbdm:BBDM"),
     "damm": _row("damm", "DammConfig", "declare", "variants.system:build"),
     "cell-masks": _row("cellmasks", "CellMasksConfig", "declare", "system:CellMasks"),
+    "mmfusion": _row("mmfusion", "MMFusionConfig", "declare", "system:MMFusion"),
     "midiffusion": _row("midiffusion", "MIDiffusionConfig", "declare", "system:MIDiffusion"),
 }
 

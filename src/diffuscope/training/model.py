@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,20 +11,26 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
+from diffuscope.cases.cohort import read_cohort
+from diffuscope.cases.split import split
 from diffuscope.errors import InputError
 from diffuscope.model.card import ModelCard
 from diffuscope.model.folder import Model, load_model
+from diffuscope.ports.raster import Raster
+from diffuscope.ports.table import Table
 from diffuscope.simulation.restaining.crops import batch_at, held_crops
 from diffuscope.simulation.restaining.painting import Painter
 from diffuscope.simulation.restaining.sources import Pair, Restaining, make_pairs
-from diffuscope.systems.base import System
+from diffuscope.systems.base import FitsRows, System
 from diffuscope.systems.bounds import first_fault
 from diffuscope.systems.registry import build_system
 from diffuscope.training.data.batches import TrainingData
+from diffuscope.training.data.cohort import rows_data, rows_of
 from diffuscope.training.data.crops import batches_of, crops_of, read_cases, whole_slices_of
 from diffuscope.training.data.looks import seen_in_pictures
 from diffuscope.training.plan import Planned, plan_rounds
-from diffuscope.training.recipe import Cases, Recipe
+from diffuscope.training.recipe import Recipe
+from diffuscope.training.recipe_data import Cases, Cohort
 
 # DAB from which a pixel counts as positive where the system does not say, OD.
 _THRESHOLD = 0.15
@@ -165,6 +171,8 @@ def make_data(
         else:
             made = crops_of(parts, data, start.system, side=start.side, **common)
         return made, {case.name: part for part, cases in parts.items() for case in cases}
+    if isinstance(data, Cohort):
+        return _cohort_data(recipe, planned, start.system, data, folder)
     port = start.system.input_rasters[0]
     if (data, port.mpp) not in taught:
         taught[data, port.mpp] = make_pairs(data, folder, mpp=port.mpp)
@@ -194,6 +202,31 @@ def make_data(
     return TrainingData(lambda number: batches(number, seed=plan.seed), validation, seen=seen), {}
 
 
+def _cohort_data(
+    recipe: Recipe, planned: Planned, system: System, data: Cohort, folder: Path
+) -> tuple[TrainingData, dict[str, str]]:
+    """Read a cohort, and give the system the scale of the rows that train, of no others."""
+    tables = [port for port in system.inputs if isinstance(port, Table)]
+    if not isinstance(system, FitsRows):
+        raise InputError(f"{type(system).__name__} takes no tables: give it data of its own kind.")
+    cohort = read_cohort(
+        [folder / path for path in data.cohort],
+        tables,
+        label=data.label,
+        positive=data.positive,
+        above=data.above,
+    )
+    named = dict.fromkeys(data.validate_on, "validation") | dict.fromkeys(data.test_on, "test")
+    cases = [replace(case, part=named.get(case.name, case.part)) for case in cohort.cases]
+    # As of cases: where any is named to validate, no share is taken.
+    share = 0.0 if data.validate_on else data.validation
+    parts = split(cases, validation=share, seed=recipe.optimisation.seed)
+    train, held = rows_of(cohort, parts["train"]), rows_of(cohort, parts["validation"])
+    system.fit({table.key: train[table.key] for table in tables})
+    made = rows_data(train, held, seed=planned.optimisation.seed, batch=planned.optimisation.batch)
+    return made, {case.name: part for part, own in parts.items() for case in own}
+
+
 def make_card(recipe: Recipe, start: Start, parts: dict[str, str]) -> ModelCard:
     """Return the recipe's card, or one that claims nothing that is not known.
 
@@ -208,18 +241,19 @@ def make_card(recipe: Recipe, start: Start, parts: dict[str, str]) -> ModelCard:
     """
     if recipe.card is not None:
         return recipe.card
-    assert isinstance(recipe.data, Cases)
+    assert isinstance(recipe.data, Cases | Cohort)
     names = [sum(1 for part in parts.values() if part == which) for which in ("train", "validation", "test")]
-    inputs = ", ".join(port.name for port in start.system.input_rasters)
-    main = start.system.output_rasters[0]
-    scales = {"yx": f"{main.mpp:g} µm/px", "zyx": f"{main.mpp / 1000:g} mm per px"}
-    scale = scales[start.system.input_rasters[0].axes]
+    inputs = ", ".join(port.name for port in start.system.inputs)
+    main, scale = start.system.outputs[0], ""
+    if isinstance(main, Raster):
+        scales = {"yx": f" at {main.mpp:g} µm/px", "zyx": f" at {main.mpp / 1000:g} mm per px"}
+        scale = scales[start.system.input_rasters[0].axes]
     begun = f", begun from the weights of {_known(start.origin)}" if start.origin is not None else ""
     licence = f" The weights that it began from: {start.origin.card.licence}" if start.origin is not None else ""
     return ModelCard(
         title=recipe.name,
         what_it_is=(
-            f"A {start.name} ({main.name} from {inputs} at {scale}) that was trained on its "
+            f"A {start.name} ({main.name} from {inputs}{scale}) that was trained on its "
             f"user's own {names[0]} cases{begun}."
         ),
         what_it_is_not=(
@@ -227,13 +261,18 @@ def make_card(recipe: Recipe, start: Start, parts: dict[str, str]) -> ModelCard:
             f"{names[1]} cases of the same data set, which chose its weights. Not a measurement."
         ),
         data=(
-            f"{Path(recipe.data.path).name}: {names[0]} cases in training, {names[1]} in validation, {names[2]} set "
+            f"{_files(recipe.data)}: {names[0]} cases in training, {names[1]} in validation, {names[2]} set "
             "apart; they do not come with the model."
         ),
         licence=f"Not stated: for whoever trained it to say, as the licence of the data allows.{licence}",
         trained_on="its user's own data",
         simulated=start.origin is not None and start.origin.card.simulated,
     )
+
+
+def _files(data: Cases | Cohort) -> str:
+    paths = data.cohort if isinstance(data, Cohort) else (data.path,)
+    return ", ".join(Path(path).name for path in paths)
 
 
 def shared_path(path: Path | str) -> str:

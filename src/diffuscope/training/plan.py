@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from diffuscope.simulation.restaining.sources import Restaining
-from diffuscope.training.recipe import Cases, Optimisation, Rate, Recipe, Round
+from diffuscope.training.recipe import Optimisation, Rate, Recipe, Round
+from diffuscope.training.recipe_data import Cases, Cohort
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,7 @@ class Planned:
         Another system than the recipe's, or empty.
     config : mapping
         What differs from the configuration of the round before; of another system all of it.
-    data : Cases or Restaining
+    data : Cases, Cohort or Restaining
         What it is trained on.
     masks : str
         Name of the round whose system draws its masks, or empty.
@@ -43,7 +44,7 @@ class Planned:
     train: Mapping[str, Rate]
     system: str = ""
     config: Mapping[str, Any]
-    data: Cases | Restaining
+    data: Cases | Cohort | Restaining
     masks: str = ""
     optimisation: Optimisation
 

@@ -4,63 +4,21 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from diffuscope.errors import InputError
 from diffuscope.files.read import read_yaml
 from diffuscope.model.card import ModelCard
 from diffuscope.simulation.restaining.sources import Restaining, Source
-from diffuscope.systems.bounds import STRICT, Name, Resolution, first_fault
+from diffuscope.systems.bounds import STRICT, Name, first_fault
 from diffuscope.training.old_recipes import modern
+from diffuscope.training.recipe_data import KINDS, Cases, Cohort, Data
 
 
 class _Strict(BaseModel):
     model_config = STRICT
-
-
-class Cases(_Strict):
-    """A user's own cases to train on, pictures or volumes (see `diffuscope.cases.find_cases`).
-
-    Attributes
-    ----------
-    path : str
-        Folder of one sub-folder a port key, or a table (.csv) of cases; relative to the recipe.
-    mpp : float, optional
-        µm per pixel of pictures that do not state it.
-    validation : float
-        Share of the groups (patients or slides) that are kept apart to validate, where no case states a part. Groups
-        that state ``test`` are never read.
-    validate_on, test_on : tuple of str
-        Groups by name that validate, and that are never read, whatever the data states; where any is named to
-        validate, no share is taken.
-    tissue : float, optional
-        Least part of a crop that must be tissue, of a volume foreground; default 0.5, of volumes 0.1.
-    stain_augmentation : bool
-        Whether the H&E's stain is changed at random, as laboratories and scanners do.
-    whole_slices : bool
-        Of volumes: train on whole slices instead of crops, each warped at random into the system's patch (see
-        `diffuscope.training.data.warp`). A run's tile must hold them.
-    elastic : float
-        Of whole slices, how strongly they are bent: standard deviation in px of a field of nodes 32 px apart.
-    """
-
-    path: str
-    mpp: Resolution | None = None
-    validation: float = Field(default=0.2, gt=0, lt=1)
-    validate_on: tuple[str, ...] = ()
-    test_on: tuple[str, ...] = ()
-    tissue: float | None = Field(default=None, ge=0, le=1)
-    stain_augmentation: bool = True
-    whole_slices: bool = False
-    elastic: float = Field(default=4.0, ge=0, le=64)
-
-    @model_validator(mode="after")
-    def _apart(self) -> Self:
-        if both := set(self.validate_on) & set(self.test_on):
-            raise ValueError(f"{min(both)} is named both in validate_on and in test_on: keep it in one")
-        return self
 
 
 class Optimisation(_Strict):
@@ -116,18 +74,6 @@ class Optimisation(_Strict):
         return value
 
 
-def _kind(data: Any) -> str:
-    """Return which kind of data is meant: what names no simulation is a user's own."""
-    named = isinstance(data, dict) and "simulation" in data
-    return "restaining" if named or isinstance(data, Restaining) else "cases"
-
-
-Data = Annotated[
-    Annotated[Cases, Tag("cases")] | Annotated[Restaining, Tag("restaining")],
-    Discriminator(_kind),
-]
-
-
 class Rate(_Strict):
     """How a part of a system trains; what is left out is that of the round's optimisation.
 
@@ -160,7 +106,7 @@ class Round(_Strict):
         is its own.
     config : dict
         What differs in the system's configuration from here on; the weights must fit.
-    data : Cases or Restaining, optional
+    data : Cases, Cohort or Restaining, optional
         What it is trained on.
     masks : str
         Name of an earlier round whose system draws the masks of this one's data, in place of a threshold.
@@ -203,7 +149,7 @@ class Recipe(_Strict):
         The system's configuration; with `init_from`, what differs from that model's.
     init_from : str, optional
         Model to go on from: a model's name, or a model folder.
-    data : Cases or Restaining
+    data : Cases, Cohort or Restaining
         A user's own cases, or what ``simulation`` names.
     optimisation : Optimisation
         See there; its seed also says which cases validate.
@@ -264,7 +210,7 @@ def load_recipe(path: Path | str) -> Recipe:
         if not first["loc"]:
             raise InputError(f"The recipe {path} is not whole: {said}.") from error
         # What kind of data it was taken for is no entry.
-        where = ".".join(part for part in where.split(".") if part not in ("cases", "restaining"))
+        where = ".".join(part for part in where.split(".") if part not in KINDS)
         near = difflib.get_close_matches(str(first["loc"][-1]), _keys(Recipe), n=1)
         hint = f" (did you mean {near[0]!r}?)" if near and first["type"] == "extra_forbidden" else ""
         raise InputError(f"The recipe {path} has a wrong entry at {where!r}: {said}{hint}.") from error
@@ -273,6 +219,6 @@ def load_recipe(path: Path | str) -> Recipe:
 def _keys(model: type[BaseModel]) -> list[str]:
     """Field names of a model and of the models in it."""
     names = list(model.model_fields)
-    for nested in (Cases, Restaining, Source, Optimisation, Round, Rate, ModelCard):
+    for nested in (Cases, Cohort, Restaining, Source, Optimisation, Round, Rate, ModelCard):
         names += list(nested.model_fields)
     return names

@@ -9,7 +9,7 @@ from scipy import ndimage
 from diffuscope.stains.deconvolution import HE, optical_density, separate
 
 # Mean optical density that counts as stained, and least chroma that has a hue (of DAB: that is not a faint rim).
-_STAINED, _CHROMA, _STRONG = 0.1, 0.05, 0.1
+_STAINED, _CHROMA, _STRONG = 0.08, 0.05, 0.1
 # Hue, degrees in the plane across grey: haematoxylin lies at 66, eosin at 122, both mixed at 60 to 160, DAB at 204.
 # Hues are told from half a turn before this to half a turn behind it, so that stains are never torn apart.
 _MIDDLE = 95.0
@@ -19,7 +19,7 @@ _FINE, _WIDE = 1.0, 12.0
 # A nucleus is a spot of haematoxylin that is darker than its surround by this OD: sigmas, µm.
 _SPOT, _SURROUND, _CONTRAST = 2.2, 3.5, 0.02
 # Least part of a window that is stained.
-_LEAST = 0.05
+_LEAST = 0.02
 
 
 def colour_traits(rgb: NDArray[np.generic], inside: NDArray[np.bool_], mpp: float) -> dict[str, float]:

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-# Parts of the range that count as its low end, and above which something is lit.
-_LOW, _LIT = 0.02, 0.1
+# Parts of the range that count as one of its ends, and above which something is lit.
+_END, _LIT = 0.02, 0.1
 # Fewest px of foreground that say anything.
 _LEAST = 200
 # Fewest px beside the foreground that say what lies there.
@@ -49,7 +49,8 @@ def grey_traits(
         "middle": 100.0 * middle,
         "bright": 100.0 * bright,
         "lit": 100.0 * float((own > _LIT).mean()),
-        "empty": 100.0 * float((own <= _LOW).mean()),
+        "empty": 100.0 * float((own <= _END).mean()),
+        "full": 100.0 * float((own >= 1.0 - _END).mean()),
         "grain": 100.0 * float(rough) / max(ninetieth - tenth, _CONTRAST),
     }
     if (~inside).sum() >= _BESIDE:

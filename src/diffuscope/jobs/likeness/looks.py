@@ -26,7 +26,7 @@ from diffuscope.scans.windows import foreground_windows
 FEW, MANY = 8, 48
 #: A run looks at its inputs for so long, and at two windows of each at least: a slow disk must not keep it.
 SECONDS = 1.0
-_LEAST = 2
+_LEAST, _SEVERAL = 2, 4
 _PERCENTILES = (1, 50, 99)
 T = TypeVar("T")
 # Of the slices, the part of the widest that counts as the body's width: not one with a strap or a table.
@@ -47,6 +47,11 @@ class Looks:
 
     windows: tuple[dict[str, float], ...]
     whole: dict[str, float]
+
+    @property
+    def few(self) -> bool:
+        """Whether it has so few windows that their median says little more than one of them."""
+        return len(self.windows) < _SEVERAL
 
     @property
     def traits(self) -> dict[str, float]:

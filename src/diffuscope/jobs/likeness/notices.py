@@ -41,11 +41,11 @@ def unlike_notices(
         known = seen.get(one.port.key)
         if known is None:
             continue
-        found, whose = look(one, inside, factors, seconds=SECONDS / len(inputs)), f"{one.port.name} ({one.scan.name})"
-        if not found.windows:
-            told.append(f"{whose} shows hardly anything that could be compared with what this model is for.")
-        elif why := unlike(found.traits, known):
-            told.append(f"{whose} does not look like what this model is for ({known.of}): {why}.")
+        found = look(one, inside, factors, seconds=SECONDS / len(inputs))
+        if why := unlike(found.traits, known, few=found.few):
+            told.append(
+                f"{one.port.name} ({one.scan.name}) does not look like what this model is for ({known.of}): {why}."
+            )
     return tuple(told)
 
 

@@ -23,7 +23,8 @@ from diffuscope.training.data.sampler import CropSampler
 from diffuscope.training.data.slides import HE, open_slides
 from diffuscope.training.data.volumes import VolumeSampler, open_volumes
 from diffuscope.training.data.whole_slices import stack_slices, whole
-from diffuscope.training.recipe import Cases, Recipe
+from diffuscope.training.recipe import Recipe
+from diffuscope.training.recipe_data import Cases
 
 # Validation crops in all.
 _VALIDATION = 32

@@ -16,7 +16,7 @@ from diffuscope.jobs.scaling import find_foreground, with_statistics
 from diffuscope.ports.raster import Raster
 from diffuscope.stains import REFERENCE, augment_stain, estimate_stains
 from diffuscope.systems.base import System
-from diffuscope.training.recipe import Cases
+from diffuscope.training.recipe_data import Cases
 
 #: Key of the picture whose stain may be augmented.
 HE = "he"

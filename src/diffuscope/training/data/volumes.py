@@ -18,7 +18,7 @@ from diffuscope.ports.raster import Raster
 from diffuscope.scans import Foreground, open_input
 from diffuscope.systems.base import System
 from diffuscope.tiling.plan import Tile
-from diffuscope.training.recipe import Cases
+from diffuscope.training.recipe_data import Cases
 
 # Least part of a crop that is foreground, where the recipe does not say: a run computes the top of the head too.
 _FOREGROUND = 0.1

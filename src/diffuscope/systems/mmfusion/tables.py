@@ -1,0 +1,69 @@
+"""From the row of a table to a node of the graph: what is known, scaled by the training rows, and what is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from diffuscope.ports.table import Column
+
+
+class TableEncoder(nn.Module):
+    """Two layers over the values of a row and over which of them are known.
+
+    A number is scaled by mean and standard deviation of the rows that trained, which are buffers of the model; one that
+    is not known is 0, their mean, and says so. A category is one of n switches, all off where it is not known.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        Of the table.
+    width : int
+        Numbers that come out.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, columns: Sequence[Column], width: int) -> None:
+        super().__init__()
+        self._choices = [len(column.categories) for column in columns]
+        self.register_buffer("mean", torch.zeros(len(columns)))
+        self.register_buffer("deviation", torch.ones(len(columns)))
+        wide = sum(choices or 1 for choices in self._choices) + len(columns)
+        self.layers = nn.Sequential(
+            nn.Linear(wide, width), nn.LayerNorm(width), nn.SiLU(), nn.Dropout(0.1), nn.Linear(width, width)
+        )
+
+    def fit(self, rows: Tensor) -> None:
+        """Take the scale of numbers from rows that train; those of a column that is never known, or constant, stay.
+
+        Parameters
+        ----------
+        rows : Tensor (n, columns)
+            As `Table.encode` gives them: NaN where nothing is known.
+        """
+        for number, choices in enumerate(self._choices):
+            known = rows[:, number][~rows[:, number].isnan()].double()
+            if choices or len(known) < 2:
+                continue
+            self.mean[number] = known.mean()
+            spread = float(known.std())
+            self.deviation[number] = spread if spread > 0 else 1.0
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Return nodes (n, width) of rows (n, columns), NaN where nothing is known."""
+        known = ~rows.isnan()
+        values = torch.where(known, rows, self.mean)
+        parts = [known.to(rows.dtype)]
+        for number, choices in enumerate(self._choices):
+            value = values[:, number]
+            if choices:
+                place = torch.where(known[:, number], value, -1.0)[:, None]
+                parts.append((place == torch.arange(choices, device=rows.device)).to(rows.dtype))
+            else:
+                parts.append(((value - self.mean[number]) / self.deviation[number])[:, None])
+        node: Tensor = self.layers(torch.cat(parts, dim=1))
+        return node

@@ -1,0 +1,67 @@
+"""Rows of several tables as one cohort: joined by patient, nothing filled in, and one sentence for what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from diffuscope.cases.cohort import read_cohort
+from diffuscope.errors import InputError
+from diffuscope.ports.table import Column, Table
+
+TABLES = (
+    Table(
+        name="clinical data",
+        key="clinical",
+        columns=(Column(name="age", range=(0, 120)), Column(name="sex", categories=("f", "m"))),
+    ),
+    Table(name="blood", key="blood", columns=(Column(name="leukocytes"),)),
+)
+CLINICAL = "id,age,sex,nodes\nb,61,m,0\na,70,,3\nc,55,f,\n"
+BLOOD = "id,leukocytes\na,7.5\nd,9\n"
+
+
+def write(folder: Path, clinical: str = CLINICAL, blood: str = BLOOD) -> list[Path]:
+    paths = [folder / "clinical.csv", folder / "blood.csv"]
+    for path, text in zip(paths, (clinical, blood), strict=True):
+        path.write_text(text, encoding="utf-8")
+    return paths
+
+
+def test_patients_are_joined_and_what_is_not_known_stays_so(tmp_path: Path):
+    cohort = read_cohort(write(tmp_path), TABLES, label="nodes", above=0)
+    assert [case.name for case in cohort.cases] == ["a", "b"] and cohort.unlabelled == 2
+    assert cohort.labels.tolist() == [1.0, 0.0]
+    np.testing.assert_array_equal(cohort.rows["clinical"], np.array([[70, np.nan], [61, 1]], np.float32))
+    np.testing.assert_array_equal(cohort.rows["blood"], np.array([[7.5], [np.nan]], np.float32))
+    by_name = read_cohort(write(tmp_path), TABLES, label="sex", positive=["f"])
+    assert [case.name for case in by_name.cases] == ["b", "c"] and by_name.labels.tolist() == [0.0, 1.0]
+
+
+def test_a_stated_part_is_kept(tmp_path: Path):
+    paths = write(tmp_path, "id,age,sex,nodes,part\nb,61,m,0,test\na,70,,3,\n")
+    assert {case.name: case.part for case in read_cohort(paths, TABLES, label="nodes", above=0).cases} == {
+        "a": None,
+        "b": "test",
+    }
+
+
+@pytest.mark.parametrize(
+    ("clinical", "blood", "sentence"),
+    [
+        (CLINICAL.replace("61", "610"), BLOOD, "the tables, id b: age lies between 0 and 120, not at 610"),
+        (CLINICAL.replace("61,m", "61,x"), BLOOD, "id b: sex is one of f, m, not “x”"),
+        (CLINICAL.replace("m,0", "m,none"), BLOOD, "clinical.csv, id b: “none” is no number"),
+        (CLINICAL.replace("age", "years"), BLOOD, "no column “age” is in clinical.csv, blood.csv"),
+        (CLINICAL + "a,1,f,0\n", BLOOD, "clinical.csv has a twice"),
+        (CLINICAL, BLOOD.replace("id", "patient"), "blood.csv begins with patient and clinical.csv with id"),
+        (CLINICAL, "id,leukocytes,age\na,7,1\n", "“age” is in clinical.csv and in blood.csv"),
+        (CLINICAL.replace("nodes", "nodes,part").replace("m,0", "m,0,tset"), BLOOD, "b states the part tset"),
+        ("id,age,sex,nodes\na,1,f,\n", BLOOD, "no patient of clinical.csv has anything in nodes"),
+    ],
+)
+def test_what_is_wrong_names_file_and_patient(tmp_path: Path, clinical: str, blood: str, sentence: str):
+    with pytest.raises(InputError, match=sentence):
+        read_cohort(write(tmp_path, clinical, blood), TABLES, label="nodes", above=0)

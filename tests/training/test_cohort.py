@@ -1,0 +1,126 @@
+"""A score is trained on tables: from a recipe to a model that scores a case; test rows touch nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import diffuscope
+from diffuscope.errors import InputError
+from diffuscope.results.result import open_result
+from diffuscope.training.data.cohort import LABEL
+from diffuscope.training.prepare import prepare
+from diffuscope.training.recipe import Recipe
+
+CONFIG = {
+    "width": 16,
+    "tables": [
+        {
+            "name": "clinical data",
+            "key": "clinical",
+            "columns": [{"name": "age"}, {"name": "sex", "categories": ["f", "m"]}],
+        },
+        {"name": "blood", "key": "blood", "columns": [{"name": "leukocytes"}]},
+    ],
+}
+
+
+def cohort(folder: Path, *, count: int = 120, tested: float = 50.0) -> None:
+    """Write patients whose nodes go by their age; 20 of them test, whose age is then `tested`."""
+    rng = np.random.default_rng(0)
+    lines, blood = ["id,age,sex,nodes,part"], ["id,leukocytes"]
+    for number in range(count):
+        tests = number < 20
+        age = tested if tests else rng.uniform(30, 90)
+        lines.append(f"p{number:03d},{age:.4f},{rng.choice(['f', 'm'])},{int(age > 60)},{'test' if tests else ''}")
+        if number % 3:
+            blood.append(f"p{number:03d},{rng.normal(8, 2):.2f}")
+    (folder / "clinical.csv").write_text("\n".join(lines), encoding="utf-8")
+    (folder / "blood.csv").write_text("\n".join(blood), encoding="utf-8")
+
+
+def recipe(**optimisation: object) -> dict:
+    return {
+        "name": "nodes",
+        "system": "mmfusion",
+        "config": CONFIG,
+        "data": {"cohort": ["clinical.csv", "blood.csv"], "label": "nodes", "above": 0},
+        "optimisation": {
+            "steps": 150,
+            "batch": 32,
+            "learning_rate": 5e-3,
+            "warmup": 5,
+            "validations": 3,
+            **optimisation,
+        },
+    }
+
+
+def test_a_model_is_trained_measured_and_scores_a_case(tmp_path: Path):
+    cohort(tmp_path)
+    (tmp_path / "nodes.yaml").write_text(json.dumps(recipe()), encoding="utf-8")
+    diffuscope.finish(diffuscope.train(tmp_path / "nodes.yaml", tmp_path / "model", device="cpu"))
+    figures = json.loads((tmp_path / "model" / "config.json").read_text())["card"]["figures"]
+    assert figures["validation cases"] == 24 and figures["validation AUROC"] > 0.9
+    scores = {}
+    for age in (40, 80):
+        out = tmp_path / f"{age}.ome.zarr"
+        diffuscope.finish(diffuscope.run(tmp_path / "model", {"clinical": {"age": age}}, out, device="cpu"))
+        scores[age] = np.mean(open_result(out).scores["metastasis"].samples)
+    assert scores[40] < 0.4 and scores[80] > 0.6
+
+
+def test_test_rows_touch_nothing(tmp_path: Path):
+    """The same training, scales and batches, whatever stands in the rows that test."""
+    made = []
+    for tested in (50.0, 1e6):
+        folder = tmp_path / f"{tested:g}"
+        folder.mkdir()
+        cohort(folder, tested=tested)
+        (one,) = prepare(Recipe.model_validate(recipe()), folder)
+        made.append(one)
+    first, second = (one.start.system.state_dict() for one in made)
+    assert all((first[key] == second[key]).all() for key in first)
+    age = float(first["encoders.0.mean"][0])
+    assert 50 < age < 70
+    for one, other in zip(*(one.data.validation for one in made), strict=True):
+        assert all(np.array_equal(one[key], other[key], equal_nan=True) for key in one)
+    for number in (0, 1, 7):
+        batches = [one.data.batch_at(number) for one in made]
+        assert all(np.array_equal(batches[0][key], batches[1][key], equal_nan=True) for key in batches[0])
+        assert (batches[0]["clinical"][:, 0] < 1e5).all()
+
+
+def test_every_row_comes_once_an_epoch(tmp_path: Path):
+    cohort(tmp_path)
+    (one,) = prepare(Recipe.model_validate(recipe(batch=19)), tmp_path)
+    seen = np.concatenate([one.data.batch_at(number)["clinical"][:, 0] for number in range(4)])
+    assert len(set(seen.tolist())) == len(seen) == 76 and len(one.data.validation[0][LABEL]) == 24
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"positive": ["1"]}, "either which values are positive, or above"),
+        ({"cohort": ["gone.csv"]}, "gone.csv"),
+        ({"label": "nods"}, "no column “nods”"),
+    ],
+)
+def test_data_that_cannot_be_are_refused(tmp_path: Path, change: dict, sentence: str):
+    cohort(tmp_path)
+    stated = recipe()
+    stated["data"] |= change
+    (tmp_path / "nodes.yaml").write_text(json.dumps(stated), encoding="utf-8")
+    with pytest.raises(InputError, match=sentence):
+        diffuscope.train(tmp_path / "nodes.yaml", tmp_path / "model", device="cpu")
+    assert not (tmp_path / "model").exists()
+
+
+def test_pictures_are_not_trained_on_tables(tmp_path: Path):
+    cohort(tmp_path)
+    stated = recipe() | {"system": "cell-masks", "config": {"stain": "CD3"}}
+    with pytest.raises(InputError, match="CellMasks takes no tables"):
+        prepare(Recipe.model_validate(stated), tmp_path)
