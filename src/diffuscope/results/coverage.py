@@ -60,12 +60,30 @@ def keep_coverage(root: zarr.Group, plan: Plan, done: Bools) -> None:
     tiles[...] = np.where(done, _DONE, np.where(plan.selected, _PLANNED, 0)).astype(np.uint8)
 
 
-def load_coverage(path: Path, root: zarr.Group) -> Coverage | None:
-    """Return what of a result in a folder was computed; None where it was written before that was kept."""
+def load_coverage(path: Path, root: zarr.Group, window: tuple[int, ...]) -> Coverage | None:
+    """Return what of a result in a folder was computed; None where it was written before that was kept.
+
+    Parameters
+    ----------
+    path : Path
+        Of the result.
+    root : zarr.Group
+        It, opened.
+    window : tuple of int
+        (*starts, *lengths) of its canvas.
+
+    Raises
+    ------
+    ValueError
+        What is told does not fit the canvas.
+    """
     if PATH not in root:
         return None
     array: Any = root[PATH]
     axes = tuple(Axis(**one) for one in array.attrs["axes"])
+    told = (*(axis.start for axis in axes), *(axis.length for axis in axes))
+    if told != tuple(window) or not all(0 <= 2 * axis.overlap <= axis.tile > 0 for axis in axes):
+        raise ValueError("what was computed is told of another canvas")
     grid = tuple(stop - first for first, stop in (axis.indices for axis in axes))
     if array.shape != grid or array.chunks != grid or array.dtype != np.uint8 or array.nbytes > 2**30:
         raise ValueError("what was computed is told of another grid")

@@ -187,7 +187,7 @@ def _open(path: Path, about: dict[str, Any], checked: About) -> Result:
         place=place,
         tissue=load_tissue(root, factor=place.factors[-1], window=place.window) if ports else None,
         values=load_values(root),
-        coverage=load_coverage(path, root) if ports else None,
+        coverage=load_coverage(path, root, place.window) if ports else None,
         record=about["record"],
         table=list(csv.DictReader(table.open(newline="", encoding="utf-8"))) if table.exists() else [],
     )
