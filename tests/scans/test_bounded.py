@@ -85,6 +85,7 @@ def test_a_tile_that_unpacks_to_more_than_it_is(tmp_path):
     huge = picture[: frame + 5] + struct.pack(">HH", 60000, 60000) + picture[frame + 9 :]
     wide = imagecodecs.jpeg2k_encode(np.zeros((64, 64, 3), np.uint8), codecformat="J2K", level=0)
     wide = wide[:8] + struct.pack(">II", 60000, 60000) + wide[16:]
+    small = np.zeros((200, 256, 3), np.uint8)
     webp = bytearray(imagecodecs.webp_encode(np.zeros((64, 64, 3), np.uint8), lossless=True))
     webp[21:25] = struct.pack("<I", 0x0FFFFFFF)
     for compression, data, words in (
@@ -93,6 +94,7 @@ def test_a_tile_that_unpacks_to_more_than_it_is(tmp_path):
         (7, huge, "a picture of 10800000000 values"),
         (7, picture[:-40], "its end is missing"),
         (33005, wide, "a picture of 10800000000 values"),
+        (33003, imagecodecs.jpeg2k_encode(small, codecformat="J2K", level=0), "it is of another size"),
         (50001, bytes(webp), "a picture of .* values"),
     ):
         about = image_tags(256, 256, compression=compression, photometric=6 if compression == 7 else 2, tile=256)
