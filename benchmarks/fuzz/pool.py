@@ -15,7 +15,8 @@ from benchmarks.fuzz.child import MB, Mutant, Outcome, serve
 
 #: Bounds of one mutant: seconds of processor, and MB more than before.
 SECONDS, MEMORY = 5.0, 1024.0
-# One that waits, for a pipe or a lock, uses no processor; on a busy machine neither does one that does not wait.
+# One that waits, for a pipe or a lock, uses no processor; on a busy machine one that only waits for a processor is not
+# such a one, but it may wait for a disk.
 _WAITING = 4 * SECONDS
 _LOOK = 0.02
 # A child is replaced after so many, since what libraries keep adds up.
@@ -91,6 +92,7 @@ class _Worker:
                     return self._over(said)
                 else:
                     self._began, self._base, self._spent = time.monotonic(), said, _spent(self._process.pid)
+                    self._wished = _wished(self._process.pid)
         except (EOFError, OSError):
             return self._crashed()
         if self._began is None:
@@ -98,13 +100,16 @@ class _Worker:
         try:
             memory = (_resident(self._process.pid) - self._base) / MB
             spent = _spent(self._process.pid) - self._spent
+            wished = _wished(self._process.pid) - self._wished
         except OSError:
             return self._crashed()
-        waited = time.monotonic() - self._began
+        waited = time.monotonic() - self._began - max(wished, 0.0)
         if memory > MEMORY:
             return self._killed(Outcome("memory", f"{memory:.0f} MB", memory, spent))
         if spent > SECONDS or waited > _WAITING:
-            return self._killed(Outcome("hang", f"{spent:.1f} s of processor, {waited:.1f} s", memory, spent))
+            return self._killed(
+                Outcome("hang", f"{spent:.1f} s of processor, {waited:.1f} s of waiting", memory, spent)
+            )
         return None
 
     def end(self) -> None:
@@ -153,6 +158,12 @@ class _Worker:
 
 def _resident(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE
+
+
+def _wished(pid: int) -> float:
+    """Return the seconds in which threads of a process had a processor, or wanted one: others had it."""
+    lines = [(task / "schedstat").read_text(encoding="ascii") for task in Path(f"/proc/{pid}/task").iterdir()]
+    return sum(int(one) for line in lines for one in line.split()[:2]) / 1e9
 
 
 def _spent(pid: int) -> float:

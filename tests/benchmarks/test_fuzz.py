@@ -11,9 +11,11 @@ from hostile import KINDS, make
 
 from benchmarks.fuzz import bytes as raw
 from benchmarks.fuzz.child import Mutant, listing
+from benchmarks.fuzz.openers import KINDS as FORMATS
 from benchmarks.fuzz.openers import make_samples
 from benchmarks.fuzz.pictures import zarr_4
 from benchmarks.fuzz.pool import run
+from benchmarks.quality.fuzz import GOALS, measure
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits are read from /proc")
 
@@ -63,3 +65,12 @@ def test_each_end_of_a_mutant_is_told_apart_and_the_next_one_is_served(tmp_path:
 @pytest.mark.slow
 def test_what_is_right_opens(tmp_path: Path):
     assert len(make_samples(tmp_path)) > 25
+
+
+@linux
+@pytest.mark.slow
+def test_a_few_mutants_of_all_that_is_read_are_opened_or_refused(capsys: pytest.CaptureFixture[str]):
+    figures = measure(mutants=4 * len(FORMATS), seed=2, processes=2)
+    said = capsys.readouterr().out
+    assert figures["mutants"] == 4 * len(FORMATS) >= 140
+    assert [word for word in GOALS if figures[word]] == [], said
