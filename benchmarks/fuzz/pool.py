@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -107,9 +108,8 @@ class _Worker:
         if memory > MEMORY:
             return self._killed(Outcome("memory", f"{memory:.0f} MB", memory, spent))
         if spent > SECONDS or waited > _WAITING:
-            return self._killed(
-                Outcome("hang", f"{spent:.1f} s of processor, {waited:.1f} s of waiting", memory, spent)
-            )
+            said = f"{spent:.1f} s of processor, {waited:.1f} s of waiting"
+            return self._killed(Outcome("hang", said, memory, spent))
         return None
 
     def end(self) -> None:
@@ -162,8 +162,11 @@ def _resident(pid: int) -> int:
 
 def _wished(pid: int) -> float:
     """Return the seconds in which threads of a process had a processor, or wanted one: others had it."""
-    lines = [(task / "schedstat").read_text(encoding="ascii") for task in Path(f"/proc/{pid}/task").iterdir()]
-    return sum(int(one) for line in lines for one in line.split()[:2]) / 1e9
+    total = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+            total += sum(map(int, (task / "schedstat").read_text(encoding="ascii").split()[:2]))
+    return total / 1e9
 
 
 def _spent(pid: int) -> float:
