@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -150,6 +152,24 @@ def test_what_cannot_be_asked_is_one_sentence(tmp_path, tiny_model, small_slide,
     with pytest.raises(InputError, match=words):
         run(tiny_model, small_slide, tmp_path / "out.ome.zarr", steps=STEPS, **asked)
     assert not (tmp_path / "out.ome.zarr").exists()
+
+
+@pytest.mark.slow
+def test_what_answers_at_the_address_may_be_no_scheduler():
+    from diffuscope.engine.cluster import connect
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            taken, _ = server.accept()
+            with taken:
+                taken.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+                taken.recv(4096)
+
+        threading.Thread(target=answer, daemon=True).start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(InputError, match=f"no dask scheduler answers at {address}"), connect(address, None):
+            pass
 
 
 @pytest.mark.slow

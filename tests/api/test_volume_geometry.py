@@ -137,7 +137,7 @@ def run(model: Path, marked: Marked, out: Path, *, window: bool) -> list[str]:
 
 def brightest(voxels: np.ndarray) -> np.ndarray:
     """Return the number of the brightest voxel; there is one."""
-    best = np.argwhere(voxels == voxels.max())
+    best = np.argwhere(voxels == np.nanmax(voxels))
     assert len(best) == 1
     return best[0]
 

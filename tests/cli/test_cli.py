@@ -185,7 +185,8 @@ def test_an_unknown_model_is_named_with_the_nearest(inside: Path, small_slide: P
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
 @pytest.mark.slow
-def test_ctrl_c_keeps_what_is_done_and_says_so(inside: Path, tiny_model: Path, small_slide: Path):
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_ctrl_c_keeps_what_is_done_and_says_so(inside: Path, tiny_model: Path, small_slide: Path, name: str):
     command = [sys.executable, "-m", "diffuscope", "run", str(tiny_model), str(small_slide), "-o", "out.ome.zarr"]
     process = subprocess.Popen(
         [*command, "--steps", "150"], stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
@@ -196,7 +197,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_so(inside: Path, tiny_model: Path, s
         while time.monotonic() < deadline and not list(inside.glob("out.ome.zarr/tiles/*.npy")):
             assert process.poll() is None, process.stderr.read()
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(getattr(signal, name))
         _, told = process.communicate(timeout=SECONDS)
     finally:
         process.kill()

@@ -76,7 +76,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
     (home / "report" / "report.json").write_text("{}")
     (home / "report" / "predictions" / "a.ome.zarr" / "outlines.geojson").write_text("mine")
     shutil.copytree(home / "nano.ome.zarr", home / "clean report" / "predictions" / "<a> b.ome.zarr")
-    (home / "clean report" / "report.html.part").touch()
+    (home / "clean report" / "report.html").touch()
     (home / "patients" / "p1").mkdir(parents=True)
     shutil.copy(slide, home / "patients" / "p1" / "T1.tif")
     (home / "demo").mkdir()
@@ -169,7 +169,7 @@ def test_what_is_not_ours_stays(
 )
 def test_what_is_ours_gives_way_with_what_systems_and_processes_put_into_it(made: Path, name: str, kind: Kind) -> None:
     place = made / name
-    for passing in (".DS_Store", "._x", "Thumbs.db", ".part-0123-x/new/file", ".held/token"):
+    for passing in (".DS_Store", "._x", "Thumbs.db", ".part-0123-x/new/file"):
         (place / passing).parent.mkdir(parents=True, exist_ok=True)
         (place / passing).touch()
     assert check_place(place, kind, overwrite=True) == "replaced"

@@ -48,3 +48,10 @@ def test_keys_are_unique():
 def test_a_spread_is_three_finite_numbers(spread):
     with pytest.raises(ValidationError):
         Seen(of="", images=1, traits={"hue": spread})
+
+
+def test_a_model_states_no_more_than_a_few_numbers_and_words():
+    with pytest.raises(ValidationError):
+        Seen(of="x" * 201, images=1, traits={})
+    with pytest.raises(ValidationError):
+        Seen(of="", images=1, traits={str(number): (0.0, 0.0, 0.0) for number in range(101)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from diffuscope.errors import InputError
 from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
+from diffuscope.results.own import own_parts
 from diffuscope.results.result import Result, open_result
 from diffuscope.tiling.plan import Plan, make_plan
 from diffuscope.tiling.region import Region
@@ -101,6 +104,29 @@ def test_a_result_gone_on_with_keeps_what_it_had(tmp_path: Path):
     assert again.finish()
     result = open_result(canvas.path)
     np.testing.assert_array_equal(mask_of(result), painted(result))
+
+
+def test_it_is_the_result_s_own_file(tmp_path: Path):
+    canvas = canvas_of(tmp_path / "a.ome.zarr", plan_of())
+    paint(canvas, 255.0, 5)
+    canvas.finish()
+    is_own = own_parts(canvas.path)
+    files = [file for file in canvas.path.rglob("*") if file.is_file()]
+    assert files and [file for file in files if not is_own(file.relative_to(canvas.path).as_posix())] == []
+
+
+@pytest.mark.parametrize("about", [
+    {"axes": []}, {"axes": [{"tile": 1}]}, {"polygon": [[0, 0]]}, {"axes": None},
+    *({"axes": [{"factor": 1.0, "tile": tile, "overlap": over, "size": 700, "start": 0, "length": 500}] * 2}
+      for tile, over in ((0, 0), (96, 96), (96, 16), (10**9, 0))),
+])  # fmt: skip
+def test_what_a_stranger_says_of_it_is_held_to_the_canvas(tmp_path: Path, about: dict[str, object]):
+    canvas = canvas_of(tmp_path / "a.ome.zarr", plan_of())
+    canvas.finish()
+    attributes = canvas.path / "coverage" / ".zattrs"
+    attributes.write_text(json.dumps(json.loads(attributes.read_text()) | about))
+    with pytest.raises(InputError, match="is damaged"):
+        open_result(canvas.path)
 
 
 @settings(max_examples=20, deadline=None)

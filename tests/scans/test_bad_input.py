@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 import tifffile
@@ -10,7 +12,7 @@ from PIL import Image
 
 from diffuscope.errors import InputError
 from diffuscope.sample_data import sample_path
-from diffuscope.scans import open_scan
+from diffuscope.scans import open_input, open_scan
 
 GREY = np.random.default_rng(1).integers(0, 255, (200, 240), dtype=np.uint8)
 
@@ -117,3 +119,10 @@ def test_a_damaged_chunk_is_told_when_it_is_read(tmp_path) -> None:
     np.testing.assert_array_equal(scan.levels[0][:64].compute()[..., 0], GREY[:64])
     with pytest.raises(InputError, match=r"a\.zarr has a chunk that cannot be read"):
         scan.levels[0][64:128, 64:128].compute()
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path) -> None:
+    for name in ("a.tif", "v.nii", "v.nrrd", "v.mha", "v.dcm"):
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(InputError, match=r"is a pipe, a device"):
+            open_input(tmp_path / name)

@@ -14,6 +14,7 @@ from scipy.ndimage import distance_transform_edt
 
 from diffuscope.scans import Foreground, open_scan
 from diffuscope.scans.foreground import slide_foreground, volume_foreground
+from diffuscope.scans.formats.tiff_level import TiffLevel
 from diffuscope.scans.intensity import PERCENTILES, percentile_range, slide_range, to_range
 
 
@@ -124,3 +125,17 @@ def test_percentiles_of_nothing_and_of_one_value_are_a_range_too():
     assert percentile_range(np.zeros(0)) == (0.0, 1.0)
     assert percentile_range(np.full(5, 3.0)) == (3.0, 4.0)
     assert percentile_range(np.array([np.nan, 1.0, np.inf, 2.0])) == (1.005, 1.995)
+
+
+def test_channels_looked_at_one_by_one_give_what_they_give_together(tmp_path, monkeypatch):
+    rng = np.random.default_rng(3)
+    pixels = rng.integers(0, 60, (5, 300, 400)).astype(np.uint16)
+    pixels[:, 80:200, 100:300] += rng.integers(200, 900, (5, 120, 200)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "a.ome.tif", pixels, photometric="minisblack", metadata={"axes": "CYX"})
+    together = open_scan(tmp_path / "a.ome.tif").foreground().mask
+    monkeypatch.setattr("diffuscope.scans.foreground._TOGETHER", 1)
+    seen = []
+    read = TiffLevel.read
+    monkeypatch.setattr(TiffLevel, "read", lambda self, *box: seen.append(self.shape[2]) or read(self, *box))
+    np.testing.assert_array_equal(open_scan(tmp_path / "a.ome.tif").foreground().mask, together)
+    assert set(seen) == {1} and together.any() and not together.all()

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 import diffuscope
 from diffuscope.cli.check_data import check_data
 from diffuscope.cli.evaluate import evaluate
+from diffuscope.cli.interrupt import interrupted_from_outside
 from diffuscope.cli.last_resort import quiet_libraries, sentences
 from diffuscope.cli.make import make
 from diffuscope.cli.measure import measure
@@ -28,7 +29,7 @@ class _Sentences(TyperGroup):
 
     def invoke(self, ctx: Any) -> object:
         """Run the command that was asked for."""
-        with quiet_libraries(), sentences(lambda: ctx.invoked_subcommand or ""):
+        with quiet_libraries(), interrupted_from_outside(), sentences(lambda: ctx.invoked_subcommand or ""):
             return super().invoke(ctx)
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C as a wish to end well."""
+"""Ctrl-C, and what ends a process from outside, as a wish to end well."""
 
 from __future__ import annotations
 
@@ -33,6 +33,32 @@ def set_on_interrupt(cancelled: threading.Event) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def interrupted_from_outside() -> Iterator[None]:
+    """Take the end of a queue's time (SIGTERM) or of a terminal (SIGHUP) as Ctrl-C, so that nothing half is left.
+
+    What this process was started to ignore, as `nohup` does, it goes on to ignore.
+    """
+
+    def interrupt(_signal: int, frame: FrameType | None) -> None:
+        asked = signal.getsignal(signal.SIGINT)
+        if not callable(asked):  # a shell's background job ignores Ctrl-C, and not these
+            raise KeyboardInterrupt
+        asked(signal.SIGINT, frame)
+
+    there = [number for name in ("SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None]
+    taken = [number for number in there if signal.getsignal(number) is signal.SIG_DFL]
+    if threading.current_thread() is not threading.main_thread():
+        taken = []
+    for number in taken:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _stderr() -> int:

@@ -198,7 +198,8 @@ def connect(scheduler: str | None, workers: int | None) -> Iterator[Any]:
         return
     try:
         client = Client(scheduler, timeout=10, set_as_default=False)
-    except (OSError, ValueError) as error:
+    # Of whatever else answers there dask takes the first bytes for a length, and asks for so much memory.
+    except (OSError, ValueError, MemoryError) as error:
         raise InputError(f"no dask scheduler answers at {scheduler}: start one, or see the address.") from error
     with client:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
+from diffuscope.exports.computed import ComputedSlices
 from diffuscope.exports.ome_tiff import software
-from diffuscope.exports.patient import read_slice, whole_lattice
+from diffuscope.exports.patient import whole_lattice, whole_mask, whole_slice
 from diffuscope.scans import open_volume
 from diffuscope.scans.fingerprint import is_same
 
@@ -59,8 +61,9 @@ def write(part: Path, request: Request) -> None:
     """Write the slices of one output as a DICOM series: CT where its unit is HU, else MR.
 
     HU are stored as whole numbers; other values with the rescale slope and intercept that 16 bits need, which stand
-    in the header. Only slices that the run took in are written, each as wide as the input. Patient, study and frame of
-    reference are those of the request's source; without one the series is of a patient without a name, in a study of
+    in the header. Only slices that the run took in are written, each as wide as the input. Pixels that were not
+    computed hold the lowest number that fits, which the header declares as PixelPaddingValue. Patient, study and frame
+    of reference are those of the request's source; without one the series is of a patient without a name, in a study of
     its own.
 
     Raises
@@ -71,15 +74,24 @@ def write(part: Path, request: Request) -> None:
     result, port = request.result, request.ports[0]
     lattice, _ = whole_lattice(result)
     template = _template(result, port, lattice, _kept(result, request.source))
-    intercept, slope = _rescaling(result, port)
+    slices = ComputedSlices(result)
+    masks = [whole_mask(result, slices, number) for number in range(result.window[3])]
+    lowest = None if all(mask.all() for mask in masks) else np.iinfo(_stored(port)).min
+    if lowest is not None:
+        template.add_new("PixelPaddingValue", "SS" if lowest < 0 else "US", int(lowest))
+        template.ImageComments += " Pixels of PixelPaddingValue were not computed."
+    intercept, slope = _rescaling(result, port, slices, masks, is_padded=lowest is not None)
     template.RescaleIntercept, template.RescaleSlope = _decimal(intercept), _decimal(slope)
     # What the header can hold of the two is what a reader will reckon with.
     intercept, slope = float(template.RescaleIntercept), float(template.RescaleSlope)
     part.mkdir()
-    for number in range(result.window[3]):
-        stored = np.rint((read_slice(result, port, number).astype(np.float64) - intercept) / slope)
-        limits = np.iinfo(_stored(port))
-        pixels = np.clip(stored, limits.min, limits.max).astype(_stored(port))
+    limits = np.iinfo(_stored(port))
+    for number, mask in enumerate(masks):
+        plane = whole_slice(result, slices, port, number).astype(np.float64)
+        stored = np.rint((np.where(mask, plane, 0.0) - intercept) / slope)
+        pixels = np.clip(stored, limits.min if lowest is None else limits.min + 1, limits.max).astype(_stored(port))
+        if lowest is not None:
+            pixels[~mask] = lowest
         _write(part / f"{number:05d}.dcm", template, lattice, result.window[0] + number, number + 1, pixels)
 
 
@@ -165,22 +177,27 @@ def _write(file: Path, template: Dataset, lattice: Lattice, z: int, number: int,
     template.save_as(file, enforce_file_format=True)
 
 
-def _rescaling(result: Result, port: Raster) -> tuple[float, float]:
-    """Return intercept and slope by which 16 bits hold the values of an output."""
+def _rescaling(
+    result: Result, port: Raster, slices: ComputedSlices, masks: Sequence[NDArray[np.bool_]], *, is_padded: bool
+) -> tuple[float, float]:
+    """Return intercept and slope by which 16 bits hold the values of an output, above the number of the padding."""
+    first = int(is_padded)
     if port.dtype == "uint8":
-        return 0.0, 1.0
+        return -float(first), 1.0
     low, high = np.inf, -np.inf
-    for number in range(result.window[3]):
-        plane = read_slice(result, port, number)
-        if not np.isfinite(plane).all():
+    for number, mask in enumerate(masks):
+        known = whole_slice(result, slices, port, number)[mask]
+        if not np.isfinite(known).all():
             raise InputError(
                 f"{port.name} of {result.path.name} is unknown (NaN), which DICOM cannot say: "
                 "where it is a spread, run two samples or more."
             )
-        low, high = min(low, float(plane.min())), max(high, float(plane.max()))
-    if port.unit == "HU":
+        if known.size:
+            low, high = min(low, float(known.min())), max(high, float(known.max()))
+    if port.unit == "HU" or low > high:
         return 0.0, 1.0
-    return low, (high - low) / np.iinfo(np.uint16).max if high > low else 1.0
+    slope = (high - low) / (np.iinfo(np.uint16).max - first) if high > low else 1.0
+    return low - first * slope, slope
 
 
 def _stored(port: Raster) -> type[np.int16 | np.uint16]:

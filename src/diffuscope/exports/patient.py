@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from diffuscope.exports.computed import ComputedSlices
 from diffuscope.scans.formats.volumes.nifti_forms import Forms, forms_of
 from diffuscope.scans.lattice import Lattice, Storage
 from diffuscope.tiling.boxes import box_slices, halves
@@ -47,18 +48,36 @@ def whole_forms(result: Result) -> Forms:
 
 
 def whole_voxels(result: Result, port: Raster) -> NDArray[np.generic]:
-    """Return an output of one channel on the whole lattice, (z, y, x), its fill value where nothing was computed."""
+    """Return an output of one channel on the whole lattice, (z, y, x).
+
+    Where nothing was computed it is NaN, and whole numbers are float32 for that; where nothing is missing they keep
+    their type.
+    """
     lattice, _ = whole_lattice(result)
-    out = np.full(lattice.shape, port.fill, np.dtype(port.dtype))
-    out[box_slices(result.window)] = result.images[port.key][0][..., 0].compute(scheduler="synchronous")
+    slices = ComputedSlices(result)
+    out = np.full(lattice.shape, np.nan, np.float32)
+    part = out[box_slices(result.window)]
+    for z in range(slices.shape[0]):
+        part[z] = slices.read(port, z)
+    return out.astype(slices.dtype(port), copy=False) if part.size == out.size else out
+
+
+def whole_slice(result: Result, slices: ComputedSlices, port: Raster, z: int) -> NDArray[np.float32]:
+    """Return slice `z` of the canvas as wide as the whole lattice, (y, x), NaN where nothing was computed."""
+    lattice, _ = whole_lattice(result)
+    out = np.full(lattice.shape[1:], np.nan, np.float32)
+    out[_in_plane(result)] = slices.read(port, z)
     return out
 
 
-def read_slice(result: Result, port: Raster, number: int) -> NDArray[np.generic]:
-    """Return slice `number` of the canvas, (y, x) of the whole lattice."""
+def whole_mask(result: Result, slices: ComputedSlices, z: int) -> NDArray[np.bool_]:
+    """Return which voxels of slice `z` of the canvas were computed, as wide as `whole_slice`."""
     lattice, _ = whole_lattice(result)
-    out = np.full(lattice.shape[1:], port.fill, np.dtype(port.dtype))
-    plane = result.images[port.key][0][number, :, :, 0].compute(scheduler="synchronous")
+    out = np.zeros(lattice.shape[1:], bool)
+    out[_in_plane(result)] = slices.mask(z)
+    return out
+
+
+def _in_plane(result: Result) -> tuple[slice, ...]:
     starts, lengths = halves(result.window)
-    out[box_slices((*starts[1:], *lengths[1:]))] = plane
-    return out
+    return box_slices((*starts[1:], *lengths[1:]))

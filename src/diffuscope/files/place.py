@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from diffuscope.errors import InputError
-from diffuscope.files.claim import check_free
+from diffuscope.files.claim import HELD, check_free
 from diffuscope.files.room import existing_parent
 
 #: What becomes of what lies at a place: nothing is there, it is replaced, it is gone on with.
@@ -19,7 +19,7 @@ Standing = Literal["new", "replaced", "resumed"]
 #: Whether a file, by its path in a folder with slashes, is a part of what the folder is.
 Parts = Callable[[str], bool]
 # What processes that write leave in a folder for a while, and what systems put everywhere.
-_PASSING = re.compile(r"(?:.*/)?(?:\.part-|\.held|\._|(?:\.DS_Store|Thumbs\.db|desktop\.ini)$)")
+_PASSING = re.compile(rf"(?:.*/)?(?:\.part-|{re.escape(HELD)}|\._|(?:\.DS_Store|Thumbs\.db|desktop\.ini)$)")
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def check_place(
     if overwrite and resume:
         raise InputError("--resume goes on with what is there and --overwrite begins it again: choose one.")
     check_apart(target, keep=keep, outside=outside)
-    if os.path.ismount(target):  # noqa: PTH
+    if os.path.ismount(target):
         raise InputError(f"{target} is where a disk begins: choose a name for a folder in it.")
     if not _lies_there(target) or (kind.is_folder and is_empty_folder(target)):
         _check_writable(existing_parent(target), target)

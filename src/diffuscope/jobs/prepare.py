@@ -194,7 +194,8 @@ def prepare(
     if not request.elsewhere:
         system.to(compute.device)
 
-    own = dict.fromkeys(notice for one in inputs for notice in one.scan.notices)
+    scans = (*(one.scan for one in inputs), *(one.scan for one in masks))
+    own = dict.fromkeys(notice for scan in scans for notice in scan.notices)
     factors = [axis.factor for axis in plan.axes]
     odd = unlike_notices(inputs, extent.foreground, info.stated.seen, factors=factors)
     notices = (*own, *odd, *input_notices(inputs, ranges, normalise=normalise), *extent.notices)

@@ -60,12 +60,30 @@ def keep_coverage(root: zarr.Group, plan: Plan, done: Bools) -> None:
     tiles[...] = np.where(done, _DONE, np.where(plan.selected, _PLANNED, 0)).astype(np.uint8)
 
 
-def load_coverage(path: Path, root: zarr.Group) -> Coverage | None:
-    """Return what of a result in a folder was computed; None where it was written before that was kept."""
+def load_coverage(path: Path, root: zarr.Group, window: tuple[int, ...]) -> Coverage | None:
+    """Return what of a result in a folder was computed; None where it was written before that was kept.
+
+    Parameters
+    ----------
+    path : Path
+        Of the result.
+    root : zarr.Group
+        It, opened.
+    window : tuple of int
+        (*starts, *lengths) of its canvas.
+
+    Raises
+    ------
+    ValueError
+        What is told does not fit the canvas.
+    """
     if PATH not in root:
         return None
     array: Any = root[PATH]
     axes = tuple(Axis(**one) for one in array.attrs["axes"])
+    told = (*(axis.start for axis in axes), *(axis.length for axis in axes))
+    if told != tuple(window) or not all(0 <= 2 * axis.overlap <= axis.tile > 0 for axis in axes):
+        raise ValueError("what was computed is told of another canvas")
     grid = tuple(stop - first for first, stop in (axis.indices for axis in axes))
     if array.shape != grid or array.chunks != grid or array.dtype != np.uint8 or array.nbytes > 2**30:
         raise ValueError("what was computed is told of another grid")
@@ -97,9 +115,12 @@ class Coverage:
         return _stamp(self._ledger), _stamp(self.path / PATH / ".".join("0" * len(self.axes)))
 
     def read(self) -> Covered:
-        """Return what is computed now."""
-        group: Any = zarr.open_group(self.path, mode="r", zarr_format=2)
-        tiles = np.asarray(group[PATH][...])
+        """Return what is computed now; nothing where the result was taken away."""
+        try:
+            group: Any = zarr.open_group(self.path, mode="r", zarr_format=2)
+            tiles = np.asarray(group[PATH][...])
+        except (OSError, KeyError):
+            tiles = np.zeros([stop - first for first, stop in (axis.indices for axis in self.axes)], np.uint8)
         selected, kept, done = tiles > 0, tiles == _DONE, np.zeros(tiles.shape, bool)
         for index in Ledger(self._ledger, len(self.axes)).at_a_glance():
             slot = tuple(i - axis.indices[0] for i, axis in zip(index, self.axes, strict=True))
@@ -145,7 +166,7 @@ class Covered:
         Parameters
         ----------
         spans : sequence of range
-            The box on a level of a slide's pyramid, along (y, x).
+            The box on a level of the pyramid, along (y, x) or (z, y, x).
         factors : sequence of int
             Px of the finest level per px of this one.
         """
@@ -175,13 +196,12 @@ class Covered:
         return both[0], both[1] + 1
 
     def _between(self, edges: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]) -> NDArray[np.int64]:
-        (top, bottom), (left, right) = edges
-        one, two, three, four = (
-            self._sums[np.ix_(rows, columns)]
-            for rows, columns in ((bottom, right), (top, right), (bottom, left), (top, left))
-        )
-        found: NDArray[np.int64] = one - two - three + four
-        return found
+        found: Any = 0
+        for corner in product((0, 1), repeat=len(edges)):
+            sign = -1 if (len(edges) - sum(corner)) % 2 else 1
+            found += sign * self._sums[np.ix_(*(edge[end] for edge, end in zip(edges, corner, strict=True)))]
+        counts: NDArray[np.int64] = found
+        return counts
 
 
 def _inside(polygon: shapely.Polygon, axes: Sequence[Axis], spans: Sequence[range], factors: Sequence[int]) -> Bools:

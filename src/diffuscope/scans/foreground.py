@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _SMOOTH, _CLOSE, _SPECK, _HOLE = 8, 48, 32, 192
 # A slide of at most so many px is looked at whole.
 _FIELD = 2**24
+# Bytes of a slide's channels that are looked at together.
+_TOGETHER = 2**27
 # A volume's mask has at most so many voxels: a slice is looked at every n-th row and column.
 _VOXELS = 2**24
 # Parts of a volume's foreground smaller than this share of the largest are noise in the air, or the couch's edge.
@@ -47,8 +49,9 @@ def slide_foreground(scans: Sequence[Scan]) -> Foreground:
     down, height, width = coarse_grid(scans[0])
     total = np.zeros((height, width))
     for scan in scans:
-        for channel in np.moveaxis(_coarse(scan, down, height, width), -1, 0):
-            total += _normalised(channel)
+        for part in _parts(scan):
+            for channel in np.moveaxis(_coarse(part, down, height, width), -1, 0):
+                total += _normalised(channel)
     bright = _above(ndimage.gaussian_filter(total, _SMOOTH / down))
     mask = without_specks(closed(bright, _CLOSE / down), _SPECK / down)
     return Foreground(mask | holes(mask, _HOLE / down), down)
@@ -79,6 +82,13 @@ def volume_foreground(volumes: Sequence[Volume], ranges: Sequence[tuple[float, f
         sizes[0] = 0
         bright = (sizes >= _SMALL * sizes.max())[labels]
     return Foreground(np.stack([ndimage.binary_fill_holes(plane) for plane in bright]), float(down))
+
+
+def _parts(scan: Scan) -> list[Scan]:
+    """Return a slide whole, or channel by channel where all of them together would need too much memory."""
+    if min(scan.shape[0] * scan.shape[1], _FIELD) * len(scan.channels) * scan.dtype.itemsize <= _TOGETHER:
+        return [scan]
+    return [scan.channel(number) for number in range(len(scan.channels))]
 
 
 def _coarse(scan: Scan, down: float, height: int, width: int) -> NDArray[np.generic]:

@@ -9,6 +9,7 @@ from diffuscope.scans.fingerprint import fingerprint_of
 from diffuscope.scans.formats.libraries import check_libraries
 from diffuscope.scans.formats.table import VOLUMES, find_format
 from diffuscope.scans.formats.volumes.voxels import Voxels
+from diffuscope.scans.guards.places import check_there
 from diffuscope.scans.lattice import upright
 from diffuscope.scans.open import open_scan
 from diffuscope.scans.physical import check_volume_size
@@ -50,8 +51,7 @@ def open_volume(path: str | Path) -> Volume:
         whose slices are not all there.
     """
     path = Path(path)
-    if not path.exists():
-        raise InputError(f"{path.name} does not exist; check the path.")
+    check_there(path)
     found = find_format(path, VOLUMES)
     if found is None:
         endings = ", ".join(ending for row in VOLUMES if not row.is_series for ending in row.endings)

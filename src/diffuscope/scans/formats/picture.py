@@ -24,6 +24,8 @@ _HEAD = 2**24
 _BESIDE = 2**26
 # Of a PNG: samples by colour type. 3 is a palette, of which red, green and blue become.
 _SAMPLES = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
+# Of a PNG: bits of what a sample becomes by those it has.
+_BITS = {1: 8, 2: 8, 4: 8, 8: 8, 16: 16}
 #: Told of a colour picture with a profile.
 IGNORED_PROFILE = "{} has an ICC colour profile, which is not applied: its colours are taken as they are stored."
 
@@ -44,7 +46,7 @@ class Picture(Source):
 
     def __init__(self, path: Path, head: _Head, decode: Callable[[bytes], Any]) -> None:
         channels = 1 if head.samples <= 2 else 3
-        super().__init__((head.height, head.width, channels), f"uint{max(head.bits, 8)}", (CHUNK_SIDE, CHUNK_SIDE))
+        super().__init__((head.height, head.width, channels), f"uint{head.bits}", (CHUNK_SIDE, CHUNK_SIDE))
         self._path = path
         self._head = head
         self._decoder = decode
@@ -125,7 +127,7 @@ def _png_head(path: Path) -> _Head:
     transparent = b"tRNS" in seen and colour in (0, 2, 3)
     if bits == 16 and transparent:
         raise InputError(f"{path.name} is a 16-bit PNG with one transparent colour; save it without transparency.")
-    return _Head(height, width, _SAMPLES[colour] + transparent, bits, b"iCCP" in seen)
+    return _Head(height, width, _SAMPLES[colour] + transparent, _BITS[bits], b"iCCP" in seen)
 
 
 def _jpeg_head(path: Path) -> _Head:

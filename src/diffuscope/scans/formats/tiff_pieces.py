@@ -120,11 +120,21 @@ class Pieces:
         with plane.path.open("rb") as file:
             try:
                 parts = [self._piece(file, plane, number) for number in numbers]
-                return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
+                pixels = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
             except InputError:
                 raise
             except Exception as error:  # decoders of a dozen compressions raise what they like on a damaged tile
                 raise self._damaged(type(error).__name__) from error
+        height, width = self._needed(index)
+        if pixels.ndim != 3 or pixels.shape[0] < height or pixels.shape[1] < width or pixels.shape[2] != self._samples:
+            raise self._damaged("it is of another size")
+        return pixels
+
+    def _needed(self, index: int) -> tuple[int, int]:
+        """Return the (height, width) of a piece that lies on the image."""
+        height, width = self.shape
+        row, column = divmod(index, -(-self._width // width))
+        return min(height, self._height - row * height), min(width, self._width - column * width)
 
     def rows(self, plane: Plane, top: int, height: int) -> NDArray[np.generic]:
         """Return rows of a plane that lies as it is, in one piece, (height, width, samples).

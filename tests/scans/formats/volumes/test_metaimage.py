@@ -191,3 +191,14 @@ def test_voxels_in_files_beside_their_header_are_read_and_count_for_the_fingerpr
     assert open_volume(tmp_path / "list.mhd").fingerprint != before
     refused(write(tmp_path / "three.mhd", b"s1.raw\ns2.raw\ns3.raw", ElementDataFile="LIST"), "not as many each")
     refused(write(tmp_path / "out.mhd", b"s1.raw\n../s2.raw", ElementDataFile="LIST"), "outside its own folder")
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-1e308", "1e200"])
+@pytest.mark.parametrize("key", ["ElementSpacing", "Offset", "TransformMatrix"])
+def test_numbers_beyond_all_reason_are_refused_without_a_word_of_numpy_s(tmp_path, key, number):
+    words = {"ElementSpacing": "1 1 1", "Offset": "0 0 0", "TransformMatrix": "1 0 0 0 1 0 0 0 1"}[key].split()
+    for place in range(len(words)):
+        path = write(tmp_path / "v.mha", **{key: " ".join([*words[:place], number, *words[place + 1 :]])})
+        # What would be a warning on the terminal is an error here, but where it is expected.
+        with np.errstate(all="raise"), pytest.raises(InputError, match=r"v\.mha says with numbers"):
+            open_volume(path)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from diffuscope.errors import InputError
 from diffuscope.scans.lattice import Lattice
 
+# No scan lies so many mm from the place that it is measured from.
+_FAR = 1e9
 # Cosines between axes that float32 explains.
 _ROUNDED = 1e-6
 # Axes may be straightened where that moves no corner by more than this part of the smallest voxel side, and told of
@@ -57,11 +59,10 @@ def lattice_of(
     InputError
         A number is none, a voxel has no size, or the axes do not stand at right angles.
     """
-    if not np.isfinite(affine).all():
-        raise InputError(f"{name} says with numbers that are none (NaN or infinite) where it lies: save it again.")
-    with np.errstate(over="ignore"):
-        lengths = np.linalg.norm(affine[:3, :3], axis=0)
-    if not ((lengths > 0) & np.isfinite(lengths)).all():
+    if not (np.abs(affine) < _FAR).all():  # nor is NaN
+        raise InputError(f"{name} says with numbers that are none, or beyond all reason, where it lies: save it again.")
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    if not (lengths > 0).all():
         raise InputError(f"{name} has voxels of no size ({_by(lengths)} mm): its header must say how large they are.")
     units = affine[:3, :3] / lengths
     origin = affine[:3, 3]

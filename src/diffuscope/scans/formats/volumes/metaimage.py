@@ -69,7 +69,8 @@ def read_metaimage(path: Path) -> VolumeContents:
         name=path.name, pieces=pieces, packing=packing, shape=(size[2], size[1], size[0]), dtype=dtype,
         slope=slope, intercept=intercept,
     )  # fmt: skip
-    affine, notices = _affine(header)
+    with np.errstate(over="ignore", invalid="ignore"):  # what comes out of that is refused next
+        affine, notices = _affine(header)
     lattice, odd = lattice_of(path.name, affine, size)
     files = dict.fromkeys((path, *(piece.path for piece in pieces)))
     return VolumeContents(

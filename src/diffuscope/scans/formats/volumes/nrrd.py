@@ -61,7 +61,8 @@ def read_nrrd(path: Path) -> VolumeContents:
     dtype, packing = _dtype(header)
     pieces = _pieces(header, listed, start, size, dtype, packing)
     stored = Stored(name=path.name, pieces=pieces, packing=packing, shape=(size[2], size[1], size[0]), dtype=dtype)
-    affine, notices = _affine(header, keep)
+    with np.errstate(over="ignore", invalid="ignore"):  # what comes out of that is refused next
+        affine, notices = _affine(header, keep)
     lattice, odd = lattice_of(path.name, affine, size)
     files = dict.fromkeys((path, *(piece.path for piece in pieces)))
     return VolumeContents(

@@ -1,0 +1,147 @@
+"""Every command line of the pages is typed as it stands, on small stand-ins of the files that it names.
+
+Models are loaded and everything is checked, read and written; only what takes hours is not computed: a network's tiles
+are empty, a training leaves the weights that it would begin with, and a registration ends once it may begin.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import made_dicom
+import numpy as np
+import pytest
+import tifffile
+from typer.testing import CliRunner
+from user_pairs import write_pairs
+
+from diffuscope.cli import app
+from diffuscope.engine.events import Finished
+from diffuscope.errors import InputError
+from diffuscope.model.folder import save_model
+from diffuscope.sample_data import sample_path
+from diffuscope.training.events import TrainingFinished
+
+ROOT = Path(__file__).resolve().parents[2]
+OF_SHARED = "takes a data set that does not ship"
+BEGINS = "all that is checked before it begins was right"
+NOT_RUN = {
+    "diffuscope run … --scheduler tcp://localhost:8786": "leaves out what the lines above it say",
+    "diffuscope run stain-cd3-demo slide.svs -o out.ome.zarr --scheduler": "needs a cluster at that address",
+    "diffuscope make patients ../shared/data/ms-brain": OF_SHARED,
+    "diffuscope check-data runs/data/ms-brain": OF_SHARED,
+    "diffuscope train src/diffuscope/training/recipes/ms-flair-demo.yaml": OF_SHARED,
+    "diffuscope run runs/ms-flair-demo": OF_SHARED,
+}
+
+
+def lines(page: Path) -> list[str]:
+    """Return the command lines of a page's blocks, those of Python left out."""
+    text = page.read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    found = (
+        line.strip() for name, block in blocks if name != "python" for line in block.replace("\\\n", " ").splitlines()
+    )
+    return [line for line in found if line.startswith("diffuscope ")]
+
+
+PAGES = [page for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if lines(page)]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder in which the files lie that pages name, and be in it."""
+    folder = tmp_path / "desk"
+    write_pairs(folder / "made")
+    for name in ("sample_data", "src"):
+        (folder / name).symlink_to(ROOT / name)
+    for name in ("slide.svs", "he.svs", "ihc.svs"):
+        shutil.copy(sample_path("CMU-1-Small-Region.svs"), folder / name)
+    (folder / "points.csv").write_text("x_fixed,y_fixed,x_moving,y_moving\n100,100,100,100\n900,800,700,600\n")
+    for name in ("T1", "T2"):
+        shutil.copy(sample_path(f"head-patient19-{name}.nii.gz"), folder / f"{name}.nii.gz")
+    monkeypatch.setattr(made_dicom, "DEPTH", 84)
+    made_dicom.write_ct(folder / "CT")
+    with tifffile.TiffFile(sample_path("tumour-simulated.ome.tif")) as file:
+        planes = np.tile(file.asarray(), (1, 2, 2))
+    about = {"axes": "CYX", "Channel": {"Name": ["CD31", "DAPI", "nanoparticles"]}}
+    size = {"PhysicalSizeX": 1.0, "PhysicalSizeY": 1.0, "PhysicalSizeXUnit": "µm", "PhysicalSizeYUnit": "µm"}
+    options = {"tile": (256, 256), "photometric": "minisblack", "compression": "zlib"}
+    tifffile.imwrite(folder / "slide.ome.tif", planes, metadata=about | size, **options)
+    shutil.move(folder / "made" / "pairs", folder / "data")
+    shutil.copytree(folder / "data" / "ihc", folder / "pix2pix")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what takes hours."""
+    import diffuscope.api.register
+    import diffuscope.api.run
+    import diffuscope.api.train
+    import diffuscope.simulation.tumour.dataset
+
+    @contextmanager
+    def nothing(*_: Any) -> Iterator[None]:
+        yield None
+
+    def run_tiles(_compute: Any, canvas: Any, **_: Any) -> Iterator[Finished]:
+        values = {value.key: np.zeros(1, np.float32) for value in canvas._values._values}
+        for tile in canvas.plan.tiles():
+            empty = {port.key: np.zeros((len(port.channels), *canvas.plan.shape), np.float32) for port in canvas.ports}
+            canvas.write_tile(tile, empty, values)
+        complete = canvas.finish()
+        yield Finished(out=str(canvas.path), complete=complete, done=canvas.count, tiles=canvas.count, seconds=0.0)
+
+    def train(work: Any, report: Any, _cancelled: Any) -> None:
+        start = work.rounds[-1].start
+        save_model(work.out, start.system, start.name, start.config, work.card)
+        told = {"steps": 1, "seconds": 0.0, "figures": {}, "round": 1, "rounds": 1, "name": ""}
+        report(TrainingFinished(out=str(work.out), complete=True, step=1, kept=1, **told))
+
+    def register(_work: Any) -> Iterator[None]:
+        raise InputError(BEGINS)
+        yield
+
+    drawn = diffuscope.simulation.tumour.dataset._drawn
+    monkeypatch.setattr(diffuscope.api.run, "_compute", nothing)
+    monkeypatch.setattr(diffuscope.api.run, "run_tiles", run_tiles)
+    monkeypatch.setattr(diffuscope.api.train, "_work", train)
+    monkeypatch.setattr(diffuscope.api.register, "_register", register)
+    monkeypatch.setattr(diffuscope.simulation.tumour.dataset, "_drawn", lambda plan: drawn(plan)[:2])
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_line_does_what_it_says(desk: Path, page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = 0
+    for line in lines(page):
+        if any(line.startswith(start) for start in NOT_RUN):
+            continue
+        words = shlex.split(line.partition("  #")[0])[1:]
+        if page.name == "damm.md" and words[0] == "measure":
+            done = CliRunner().invoke(app, ["run", "nanoparticles-demo", "slide.ome.tif", "-o", "out.ome.zarr"])
+            assert done.exit_code == 0, done.output
+        if words[0] == "check-data" and (desk / "tutorial").is_dir():
+            monkeypatch.chdir("tutorial")  # as the page says
+            shutil.copy(desk / "slide.svs", "slide.svs")
+        out = Path(words[words.index("-o") + 1]) if "-o" in words else None
+        if out is not None and out.is_dir():
+            shutil.rmtree(out)  # the line is another way to do what the one above did
+        done = CliRunner().invoke(app, words)
+        assert done.exit_code == 0 or BEGINS in done.output, f"{line}\n{done.output}"
+        typed += 1
+    assert typed or all(any(line.startswith(start) for start in NOT_RUN) for line in lines(page))
+
+
+def test_lines_that_are_not_run_stand_on_a_page() -> None:
+    every = [line for page in PAGES for line in lines(page)]
+    assert all(any(line.startswith(start) for line in every) for start in NOT_RUN)
