@@ -19,6 +19,8 @@ from raw_tiff import image_tags, places, short, write_tiff
 
 from diffuscope.errors import InputError
 from diffuscope.scans import open_input, open_scan
+from diffuscope.scans.guards.codestreams import values_of
+from diffuscope.scans.guards.streams import fits
 
 OME = (
     '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0"><Pixels ID="Pixels:0" '
@@ -239,9 +241,7 @@ def test_what_is_stored_beside_pixels_and_not_applied_is_told(tmp_path):
     assert "says 0.5 µm/px in its description and 0.25 in its resolution tags" in scan.notices[0]
 
 
-def test_gzip_of_many_members_counts_as_one(tmp_path):
-    from diffuscope.scans.guards.streams import fits
-
+def test_gzip_of_many_members_counts_as_one():
     data = gzip.compress(bytes(600)) * 3
     assert fits("gzip", data, 1800)
     assert not fits("gzip", data, 1799)
@@ -249,3 +249,26 @@ def test_gzip_of_many_members_counts_as_one(tmp_path):
     assert fits("zstd", imagecodecs.zstd_encode(bytes(700)), 700)
     assert not fits("zstd", imagecodecs.zstd_encode(bytes(701)), 700)
     assert not fits("blosc", imagecodecs.blosc_encode(bytes(701)), 700)
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (70, 90), (90, 120), (256, 512), (700, 9000)])
+def test_pictures_in_tiles_say_how_large_they_are(shape):
+    pixels = np.zeros((*shape, 3), np.uint8)
+    for compression, data, channels in (
+        (7, imagecodecs.jpeg8_encode(pixels), 3),
+        (33005, imagecodecs.jpeg2k_encode(pixels, codecformat="J2K", level=0), 3),
+        (34712, imagecodecs.jpeg2k_encode(pixels, codecformat="JP2", level=0), 3),
+        (50001, imagecodecs.webp_encode(pixels, lossless=True), 4),
+        (50001, imagecodecs.webp_encode(pixels, level=50), 4),
+        (50002, imagecodecs.jpegxl_encode(pixels), 4),
+        (50002, imagecodecs.jpegxl_encode(pixels, usecontainer=True), 4),
+        (22610, imagecodecs.jpegxr_encode(pixels), 4),
+    ):
+        assert values_of(compression, data) == shape[0] * shape[1] * channels
+
+
+@pytest.mark.parametrize("name", ["a.mrxs", "a.VSI"])
+def test_an_overview_is_not_taken_for_the_slide_it_belongs_to(tmp_path, name):
+    path = tmp_path / name
+    Image.new("RGB", (20, 20)).save(path, format="JPEG" if name.endswith("mrxs") else "TIFF")
+    refused(path, "whose pixels lie in other files, which are not read: convert it")

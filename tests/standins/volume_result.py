@@ -9,6 +9,7 @@ import numpy as np
 
 from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
+from diffuscope.results.computed import Computed
 from diffuscope.results.result import Result, open_result
 from diffuscope.scans import open_volume
 from diffuscope.tiling.plan import make_plan
@@ -37,12 +38,12 @@ def value(port: Raster, z: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 def write_result(
     path: Path, source: Path, *, ports: Sequence[Raster] = (HU, FREE, BYTES), slices: tuple[int, int] = (2, 6),
-    empty: tuple[int, ...] = (), record: dict | None = None,
+    empty: tuple[int, ...] = (), record: dict | None = None, is_whole: bool = False, is_unknown: bool = False,
 ) -> Result:  # fmt: skip
     """Write a result of some slices of a volume; of those that are `empty` no tile, and of the others none at left.
 
     Tiles are 16 voxels wide with an overlap of 4, so that the first 16 columns, less those that other tiles reach
-    into, are not computed.
+    into, are not computed; unless `is_whole`. Values that are computed may be `is_unknown`, NaN.
     """
     volume = open_volume(source)
     plan = make_plan(
@@ -52,14 +53,18 @@ def write_result(
         tile=TILE,
         overlap=4,
         slices=slices,
-        shows=lambda z, y, x, d, h, w: int(z) not in empty and x > 0,
+        shows=None if is_whole else lambda z, y, x, d, h, w: int(z) not in empty and x > 0,
     )
     about = {"model": {"name": "m"}, "parameters": {"seed": 7}, "inputs": {"source": volume.to_json()}}
     canvas = Canvas(path, plan=plan, ports=tuple(ports), record={**about, **(record or {})})
+    by = np.float32(np.nan if is_unknown else 1)
+    done = []
     for tile in plan.tiles():
         z, top, left = tile.corner
         y, x = np.mgrid[top : top + TILE, left : left + TILE]
-        canvas.write_tile(tile, {port.key: value(port, z, y, x)[None].astype(np.float32) for port in ports})
+        outputs = {port.key: by * value(port, z, y, x)[None].astype(np.float32) for port in ports}
+        done.append(Computed(tile, outputs))
+    canvas.write_tiles(done)  # at once, so that the disk is waited for once
     canvas.finish()
     return open_result(canvas.path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
+from diffuscope.exports.computed import ComputedSlices
 from diffuscope.exports.ome_tiff import software
-from diffuscope.exports.patient import read_slice, whole_lattice
+from diffuscope.exports.patient import whole_lattice, whole_mask, whole_slice
 from diffuscope.scans import open_volume
 from diffuscope.scans.fingerprint import is_same
 
@@ -58,10 +60,10 @@ def need(request: Request) -> int:
 def write(part: Path, request: Request) -> None:
     """Write the slices of one output as a DICOM series: CT where its unit is HU, else MR.
 
-    What was not computed is padding, by a stored number that the header declares and no value has. HU are stored as
-    whole numbers; other values with the rescale slope and intercept that 16 bits need, which stand
-    in the header. Only slices that the run took in are written, each as wide as the input. Patient, study and frame of
-    reference are those of the request's source; without one the series is of a patient without a name, in a study of
+    HU are stored as whole numbers; other values with the rescale slope and intercept that 16 bits need, which stand
+    in the header. Only slices that the run took in are written, each as wide as the input. Pixels that were not
+    computed hold the lowest number that fits, which the header declares as PixelPaddingValue. Patient, study and frame
+    of reference are those of the request's source; without one the series is of a patient without a name, in a study of
     its own.
 
     Raises
@@ -72,20 +74,24 @@ def write(part: Path, request: Request) -> None:
     result, port = request.result, request.ports[0]
     lattice, _ = whole_lattice(result)
     template = _template(result, port, lattice, _kept(result, request.source))
-    intercept, slope, padding = _rescaling(result, port)
+    slices = ComputedSlices(result)
+    masks = [whole_mask(result, slices, number) for number in range(result.window[3])]
+    lowest = None if all(mask.all() for mask in masks) else np.iinfo(_stored(port)).min
+    if lowest is not None:
+        template.add_new("PixelPaddingValue", "SS" if lowest < 0 else "US", int(lowest))
+        template.ImageComments += " Pixels of PixelPaddingValue were not computed."
+    intercept, slope = _rescaling(result, port, slices, masks, is_padded=lowest is not None)
     template.RescaleIntercept, template.RescaleSlope = _decimal(intercept), _decimal(slope)
     # What the header can hold of the two is what a reader will reckon with.
     intercept, slope = float(template.RescaleIntercept), float(template.RescaleSlope)
-    limits = np.iinfo(_stored(port))
-    low, high = limits.min, limits.max
-    if padding is not None:
-        template.PixelPaddingValue = padding
-        low, high = low + (padding == low), high - (padding == high)
     part.mkdir()
-    for number in range(result.window[3]):
-        values, computed = read_slice(result, port, number)
-        stored = np.clip(np.rint((values.astype(np.float64) - intercept) / slope), low, high)
-        pixels = np.where(computed, stored, 0 if padding is None else padding).astype(_stored(port))
+    limits = np.iinfo(_stored(port))
+    for number, mask in enumerate(masks):
+        plane = whole_slice(result, slices, port, number).astype(np.float64)
+        stored = np.rint((np.where(mask, plane, 0.0) - intercept) / slope)
+        pixels = np.clip(stored, limits.min if lowest is None else limits.min + 1, limits.max).astype(_stored(port))
+        if lowest is not None:
+            pixels[~mask] = lowest
         _write(part / f"{number:05d}.dcm", template, lattice, result.window[0] + number, number + 1, pixels)
 
 
@@ -171,13 +177,16 @@ def _write(file: Path, template: Dataset, lattice: Lattice, z: int, number: int,
     template.save_as(file, enforce_file_format=True)
 
 
-def _rescaling(result: Result, port: Raster) -> tuple[float, float, int | None]:
-    """Return intercept and slope by which 16 bits hold the values of an output, and what is stored for none."""
-    low, high, padded = np.inf, -np.inf, False
-    for number in range(result.window[3]):
-        plane, computed = read_slice(result, port, number)
-        known = plane[computed]
-        padded |= not computed.all()
+def _rescaling(
+    result: Result, port: Raster, slices: ComputedSlices, masks: Sequence[NDArray[np.bool_]], *, is_padded: bool
+) -> tuple[float, float]:
+    """Return intercept and slope by which 16 bits hold the values of an output, above the number of the padding."""
+    first = int(is_padded)
+    if port.dtype == "uint8":
+        return -float(first), 1.0
+    low, high = np.inf, -np.inf
+    for number, mask in enumerate(masks):
+        known = whole_slice(result, slices, port, number)[mask]
         if not np.isfinite(known).all():
             raise InputError(
                 f"{port.name} of {result.path.name} is unknown (NaN), which DICOM cannot say: "
@@ -185,14 +194,10 @@ def _rescaling(result: Result, port: Raster) -> tuple[float, float, int | None]:
             )
         if known.size:
             low, high = min(low, float(known.min())), max(high, float(known.max()))
-    limits = np.iinfo(_stored(port))
-    if port.unit == "HU":
-        return 0.0, 1.0, limits.min if padded else None
-    if port.dtype == "uint8":
-        return 0.0, 1.0, limits.max if padded else None
-    slope = (high - low) / (limits.max - padded) if high > low else 1.0
-    # Where there is padding, it is the lowest number, and the lowest value the next.
-    return (low if low <= high else 0.0) - slope * padded, slope, limits.min if padded else None
+    if port.unit == "HU" or low > high:
+        return 0.0, 1.0
+    slope = (high - low) / (np.iinfo(np.uint16).max - first) if high > low else 1.0
+    return low - first * slope, slope
 
 
 def _stored(port: Raster) -> type[np.int16 | np.uint16]:

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 def need(request: Request) -> int:
     """Return the size of the voxels in bytes; they are compressed."""
     lattice, _ = whole_lattice(request.result)
-    return 4 * int(np.prod(lattice.shape))
+    return int(np.prod(lattice.shape)) * np.dtype(np.float32).itemsize
 
 
 def write(part: Path, request: Request) -> None:
     """Write one output in the order of the input's own file and with its affine, so that viewers lay one on the other.
 
-    The file has the whole field of the input; where nothing was computed stands NaN, never a value. Where the
+    The file has the whole field of the input; where nothing was computed it is NaN. Where the
     model works at another spacing the file has that one, over the same field.
 
     Raises

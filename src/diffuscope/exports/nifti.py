@@ -27,13 +27,13 @@ _NUMBER_OF = {dtype: number for number, dtype in TYPES.items()}
 def need(request: Request) -> int:
     """Return the size of the voxels in bytes; they may be compressed."""
     lattice, _ = whole_lattice(request.result)
-    return _START + 4 * int(np.prod(lattice.shape))
+    return _START + int(np.prod(lattice.shape)) * np.dtype(np.float32).itemsize
 
 
 def write(part: Path, request: Request) -> None:
     """Write one output in the order of the input's own file and with its forms, so that viewers lay one on the other.
 
-    The file has the whole field of the input; where nothing was computed stands NaN, never a value. Where the
+    The file has the whole field of the input; where nothing was computed it is NaN. Where the
     model works at another spacing the file has that one, over the same field. Of an input that was a NIfTI qform,
     sform, their codes and the unit are kept, also where the two forms contradict each other: whichever a viewer goes
     by, the result lies on its input.

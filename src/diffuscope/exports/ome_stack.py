@@ -10,12 +10,10 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from diffuscope.exports.computed import ComputedSlices
 from diffuscope.exports.ome_tiff import record_annotation, software
-from diffuscope.exports.patient import computed_in
 
 if TYPE_CHECKING:
-    import dask.array as da
-
     from diffuscope.exports.request import Request
     from diffuscope.ports.raster import Raster
     from diffuscope.results.result import Result
@@ -27,22 +25,24 @@ def need(request: Request) -> int:
 
 
 def write(part: Path, request: Request) -> None:
-    """Write the part of a volume that was computed, slice by slice; sizes in mm, places from the input's first voxel.
+    """Write the canvas of a volume, slice by slice, NaN where nothing was computed; sizes in mm.
+
+    Places are from the input's first voxel. Whole numbers are float32 where something is missing.
 
     An image (series) each output. OME knows no direction in the patient: for that see `diffuscope.exports.nifti`.
     """
     result = request.result
+    slices = ComputedSlices(result)
     with tifffile.TiffWriter(part, bigtiff=True, ome=True) as file:
         for index, port in enumerate(request.ports):
-            level = result.images[port.key][0]
-            depth, height, width, channels = level.shape
+            channels = len(port.channels)
             metadata = _ome(result, port)
             if index == 0:
                 metadata |= record_annotation(request.record)
             file.write(
-                _planes(result, level),
-                shape=(channels, depth, height, width),
-                dtype=port.dtype,
+                _planes(slices, port),
+                shape=(channels, *slices.shape),
+                dtype=slices.dtype(port),
                 photometric="minisblack",
                 compression="adobe_deflate",
                 software=software(),
@@ -50,16 +50,12 @@ def write(part: Path, request: Request) -> None:
             )
 
 
-def _planes(result: Result, level: da.Array) -> Iterator[NDArray[np.generic]]:
-    """Yield (y, x), all slices of the first channel, then of the next; NaN where nothing was computed, of floats."""
-    depth, height, width, channels = level.shape
-    for channel in range(channels):
-        for z in range(depth):
-            plane = level[z, :, :, channel].compute(scheduler="synchronous")
-            if plane.dtype.kind == "f":
-                computed = computed_in(result, [range(z, z + 1), range(height), range(width)])[0]
-                plane = np.where(computed, plane, plane.dtype.type(np.nan))
-            yield np.ascontiguousarray(plane)
+def _planes(slices: ComputedSlices, port: Raster) -> Iterator[NDArray[np.generic]]:
+    """Yield (y, x), all slices of the first channel, then of the next."""
+    dtype = slices.dtype(port)
+    for channel in range(len(port.channels)):
+        for z in range(slices.shape[0]):
+            yield np.ascontiguousarray(slices.read(port, z, channel), dtype)
 
 
 def _ome(result: Result, port: Raster) -> dict[str, Any]:
@@ -69,7 +65,7 @@ def _ome(result: Result, port: Raster) -> dict[str, Any]:
         "axes": "CZYX",
         "Name": port.name,
         "Description": f"{port.name}{unit}, computed by a diffusion model (Diffuscope). "
-        "Synthetic; research use only; not for diagnosis.",
+        "Synthetic; research use only; not for diagnosis. NaN: not computed.",
         "Channel": {"Name": [f"{channel}{unit}" for channel in port.channels]},
     }
     planes = result.images[port.key][0].shape[0] * len(port.channels)

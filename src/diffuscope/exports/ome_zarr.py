@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import zarr
 
+from diffuscope.exports.computed import ComputedSlices
 from diffuscope.files.copy import copy_tree
 from diffuscope.ports.state import state_port
-from diffuscope.results.chunks import read_chunk
+from diffuscope.results.chunks import read_chunk, write_box
 from diffuscope.results.coverage import PATH as COVERAGE
-from diffuscope.results.layout import ATTRS, group_path, level_folder
+from diffuscope.results.layout import ATTRS, create_images, group_path, level_folder
 from diffuscope.results.others import KINDS
 from diffuscope.results.own import TABLE
+from diffuscope.results.pyramid import update_pyramid
 from diffuscope.results.tissue import PATH as TISSUE
+from diffuscope.tiling.boxes import chunks
 
 if TYPE_CHECKING:
     from diffuscope.exports.request import Request
+    from diffuscope.ports.raster import Raster
+    from diffuscope.results.result import Result
 
 
 def need(request: Request) -> int:
@@ -30,13 +38,18 @@ def write(part: Path, request: Request) -> None:
     """Copy the images of a result, its record, tissue mask, table, scores and texts, and nothing else.
 
     Of all layers the main image lies at the root and every map in a group of its name, as in the result; a single one
-    lies at the root. Pixels are copied as stored, chunk by chunk. What comes out opens as a Diffuscope result too.
+    lies at the root. Pixels are copied as stored, chunk by chunk; of a volume of which not all was computed they are
+    written anew, NaN where nothing was. What comes out opens as a Diffuscope result too.
     QuPath opens the image at the root; to see a map there, export it alone.
     """
     result, ports = request.result, request.ports
     source = zarr.open_group(result.path, mode="r", zarr_format=2)
     root = zarr.create_group(store=part, zarr_format=2)
-    for port in ports:
+    slices = ComputedSlices(result) if result.place.what == "volume" else None
+    if slices is not None and not slices.is_whole:
+        ports = tuple(replace(port, dtype="float32") for port in ports)
+        _write_known(root, result, ports, slices)
+    for port in ports if slices is None or slices.is_whole else ():
         there = group_path(result.ports, port.key)
         here = group_path(ports, port.key)
         group: Any = root.create_group(port.key) if here else root
@@ -55,6 +68,20 @@ def write(part: Path, request: Request) -> None:
             copy_tree(result.path / name, part / name)
         elif (result.path / name).exists():
             shutil.copyfile(result.path / name, part / name)
+
+
+def _write_known(root: zarr.Group, result: Result, ports: Sequence[Raster], slices: ComputedSlices) -> None:
+    """Write the pyramids of a volume's result, NaN where nothing, or not all that a coarse px covers, was computed."""
+    unknown = [replace(port, fill=np.nan) for port in ports]
+    place = result.place
+    images = create_images(root, unknown, shape=slices.shape, spacing=place.spacing, origin=place.origin)
+    for port in ports:
+        levels = images[port.key]
+        for z in range(slices.shape[0]):
+            block = np.stack([slices.read(port, z, channel) for channel in range(len(port.channels))])[:, None]
+            box = (z, 0, 0, 1, *slices.shape[1:])
+            write_box(levels[0], box, block)
+            update_pyramid(levels, chunks(box))
 
 
 def _check_chunks(array: Any) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from diffuscope.exports.computed import ComputedSlices
 from diffuscope.scans.formats.volumes.nifti_forms import Forms, forms_of
 from diffuscope.scans.lattice import Lattice, Storage
 from diffuscope.tiling.boxes import box_slices, halves
@@ -48,35 +48,36 @@ def whole_forms(result: Result) -> Forms:
 
 
 def whole_voxels(result: Result, port: Raster) -> NDArray[np.generic]:
-    """Return an output of one channel on the whole lattice, (z, y, x); floats with NaN where not all was computed.
+    """Return an output of one channel on the whole lattice, (z, y, x).
 
-    What a canvas is filled with is a value like any other, of a CT such as air has: a file must not say so of a place
-    that nobody computed.
+    Where nothing was computed it is NaN, and whole numbers are float32 for that; where nothing is missing they keep
+    their type.
     """
-    shape = whole_lattice(result)[0].shape
-    _, lengths = halves(result.window)
-    values = result.images[port.key][0][..., 0].compute(scheduler="synchronous")
-    computed = computed_in(result, [range(length) for length in lengths])
-    if lengths == shape and computed.all():
-        return values
-    out = np.full(shape, np.nan, np.float32)
-    out[box_slices(result.window)] = np.where(computed, values, np.float32(np.nan))
+    lattice, _ = whole_lattice(result)
+    slices = ComputedSlices(result)
+    out = np.full(lattice.shape, np.nan, np.float32)
+    part = out[box_slices(result.window)]
+    for z in range(slices.shape[0]):
+        part[z] = slices.read(port, z)
+    return out.astype(slices.dtype(port), copy=False) if part.size == out.size else out
+
+
+def whole_slice(result: Result, slices: ComputedSlices, port: Raster, z: int) -> NDArray[np.float32]:
+    """Return slice `z` of the canvas as wide as the whole lattice, (y, x), NaN where nothing was computed."""
+    lattice, _ = whole_lattice(result)
+    out = np.full(lattice.shape[1:], np.nan, np.float32)
+    out[_in_plane(result)] = slices.read(port, z)
     return out
 
 
-def read_slice(result: Result, port: Raster, number: int) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-    """Return slice `number` of the canvas, (y, x) of the whole lattice, and which of it was computed."""
-    shape = whole_lattice(result)[0].shape[1:]
+def whole_mask(result: Result, slices: ComputedSlices, z: int) -> NDArray[np.bool_]:
+    """Return which voxels of slice `z` of the canvas were computed, as wide as `whole_slice`."""
+    lattice, _ = whole_lattice(result)
+    out = np.zeros(lattice.shape[1:], bool)
+    out[_in_plane(result)] = slices.mask(z)
+    return out
+
+
+def _in_plane(result: Result) -> tuple[slice, ...]:
     starts, lengths = halves(result.window)
-    place = box_slices((*starts[1:], *lengths[1:]))
-    out, computed = np.full(shape, port.fill, np.dtype(port.dtype)), np.zeros(shape, bool)
-    out[place] = result.images[port.key][0][number, :, :, 0].compute(scheduler="synchronous")
-    computed[place] = computed_in(result, [range(number, number + 1), *map(range, lengths[1:])])[0]
-    return out, computed
-
-
-def computed_in(result: Result, spans: Sequence[range]) -> NDArray[np.bool_]:
-    """Return which voxels of a part of the canvas were computed; of a result of before that was kept, all of them."""
-    if result.coverage is None:
-        return np.ones([len(span) for span in spans], bool)
-    return result.coverage.read().mask(spans, (1,) * len(spans))
+    return box_slices((*starts[1:], *lengths[1:]))

@@ -115,9 +115,12 @@ class Coverage:
         return _stamp(self._ledger), _stamp(self.path / PATH / ".".join("0" * len(self.axes)))
 
     def read(self) -> Covered:
-        """Return what is computed now."""
-        group: Any = zarr.open_group(self.path, mode="r", zarr_format=2)
-        tiles = np.asarray(group[PATH][...])
+        """Return what is computed now; nothing where the result was taken away."""
+        try:
+            group: Any = zarr.open_group(self.path, mode="r", zarr_format=2)
+            tiles = np.asarray(group[PATH][...])
+        except (OSError, KeyError):
+            tiles = np.zeros([stop - first for first, stop in (axis.indices for axis in self.axes)], np.uint8)
         selected, kept, done = tiles > 0, tiles == _DONE, np.zeros(tiles.shape, bool)
         for index in Ledger(self._ledger, len(self.axes)).at_a_glance():
             slot = tuple(i - axis.indices[0] for i, axis in zip(index, self.axes, strict=True))

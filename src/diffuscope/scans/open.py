@@ -15,6 +15,9 @@ from diffuscope.scans.physical import isotropic
 from diffuscope.scans.scan import Scan
 from diffuscope.scans.source import COARSEST_SIDE, Cache, Halved, Source
 
+# Slides whose main file is a TIFF or JPEG, but of an overview: it would open, small, as if it were all there is.
+_ELSEWHERE = {".mrxs": "MIRAX", ".vsi": "VSI"}
+
 
 def open_scan(path: str | Path, *, mpp: float | None = None) -> Scan:
     """Open a slide or picture lazily: no pixel is decoded before it is asked for.
@@ -81,6 +84,12 @@ def open_scan(path: str | Path, *, mpp: float | None = None) -> Scan:
 
 def _contents(path: Path) -> Contents:
     check_there(path)
+    if path.suffix.lower() in _ELSEWHERE:
+        kind = _ELSEWHERE[path.suffix.lower()]
+        raise InputError(
+            f"{path.name} is a {kind} slide, whose pixels lie in other files, which are not read: convert it to "
+            "OME-TIFF, e.g. with QuPath or bioformats2raw."
+        )
     found = find_format(path, SLIDES)
     if found is not None:
         check_libraries(path.name, "a slide", found.libraries, found.extra)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -55,3 +56,15 @@ def test_white_fills_in_as_the_job_goes_on(tmp_path: Path):
     assert canvas.finish()
     finest.renew()
     assert (np.asarray(finest)[..., 3] > 0).sum() > seen.sum()
+
+
+def test_of_a_result_that_is_taken_away_nothing_is_left(tmp_path: Path):
+    canvas = canvas_of(tmp_path / "a.ome.zarr", plan_of())
+    data, about, _ = result_layers(open_result(canvas.path))[0]
+    finest = data[0] if about["multiscale"] else data
+    paint(canvas, 255.0, 6)
+    canvas.refresh()
+    assert np.asarray(finest).any()
+    shutil.rmtree(canvas.path)
+    finest.renew()
+    assert not np.asarray(finest)[..., 3].any()

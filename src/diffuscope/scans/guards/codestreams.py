@@ -11,9 +11,13 @@ JPEG = frozenset({6, 7, 33007, 34892})
 JPEG_2000 = frozenset({33003, 33004, 33005, 34712})
 #: Of Aperio: YCbCr in JPEG 2000, whatever the file says of its colours.
 APERIO_YCBCR = 33003
-_WEBP, _JPEG_XR = frozenset({34927, 50001}), frozenset({22610, 34934})
+_WEBP, _JPEG_XR, _JPEG_XL = frozenset({34927, 50001}), frozenset({22610, 34934}), frozenset({50002, 52546})
 #: Of pictures of their own in a tile.
-PICTURES = JPEG | JPEG_2000 | _WEBP | _JPEG_XR
+PICTURES = JPEG | JPEG_2000 | _WEBP | _JPEG_XR | _JPEG_XL
+
+# Of JPEG XL: width by height, where the header gives a number for it, and bits of a side by their selector.
+_RATIOS = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}
+_SIDE_BITS = (9, 13, 18, 30)
 
 # JPEG markers that stand alone, and those that begin a frame: SOF0 to SOF15 without DHT, JPG and DAC.
 _ALONE = {0x01, *range(0xD0, 0xD9)}
@@ -37,6 +41,8 @@ def values_of(compression: int, data: bytes) -> int | None:
         if compression in JPEG_2000:
             size = jpeg_2000_size(data)
             return None if size is None else size[0] * size[1] * len(size[2])
+        if compression in _JPEG_XL:
+            return _jpeg_xl(data)
         return _webp(data) if compression in _WEBP else _jpeg_xr(data)
     except (struct.error, IndexError):
         return None
@@ -103,3 +109,30 @@ def _jpeg_xr(data: bytes) -> int | None:
         sides[tag] = value & 0xFFFF if kind == 3 else value
     width, height = sides.get(0xBC80), sides.get(0xBC81)
     return None if width is None or height is None else width * height * 4
+
+
+def _jpeg_xl(data: bytes) -> int | None:
+    """Of a JPEG XL, as it is or in boxes: its header is bits, the lowest first."""
+    at = 0
+    for box, beside in ((b"jxlc", 0), (b"jxlp", 4)):
+        if data[:2] != b"\xff\x0a" and (found := data.find(box, 0, 65536)) >= 0:
+            at = found + 4 + beside
+            break
+    if data[at : at + 2] != b"\xff\x0a":
+        return None
+    bits = int.from_bytes(data[at + 2 : at + 14], "little")
+
+    def take(count: int) -> int:
+        nonlocal bits
+        value, bits = bits & ((1 << count) - 1), bits >> count
+        return value
+
+    in_eights = take(1)
+
+    def side() -> int:
+        return (take(5) + 1) * 8 if in_eights else take(_SIDE_BITS[take(2)]) + 1
+
+    height, ratio = side(), take(3)
+    above, below = _RATIOS.get(ratio, (0, 1))
+    width = height * above // below if ratio else side()
+    return width * height * 4

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
+from diffuscope.scans.formats.dicom.files import quiet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +54,11 @@ def decode(name: str, syntax: str, held: bytes, shape: tuple[int, int], allocate
     InputError
         The frame is damaged, or of another size.
     """
+    with quiet():
+        return _decode(name, syntax, held, shape, allocated)
+
+
+def _decode(name: str, syntax: str, held: bytes, shape: tuple[int, int], allocated: int) -> NDArray[Any]:
     from pydicom.encaps import generate_frames
 
     try:

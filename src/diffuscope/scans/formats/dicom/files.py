@@ -139,11 +139,16 @@ def class_of(path: Path) -> str:
         return ""
 
 
+def name_of(uid: str) -> str:
+    """Return what the standard calls a UID; the UID where it does not know it."""
+    from pydicom._uid_dict import UID_dictionary
+
+    return UID_dictionary[uid][0] if uid in UID_dictionary else uid
+
+
 def is_image(uid: str) -> bool:
     """Whether the UID is that of a class of images."""
-    from pydicom.uid import UID
-
-    return UID(uid).name.endswith("Image Storage") if uid else False
+    return name_of(uid).endswith("Image Storage")
 
 
 def _stream(file: BinaryIO, name: str, limit: int) -> tuple[BinaryIO, str]:

@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from diffuscope.errors import InputError
 from diffuscope.scans.formats.dicom.files import quiet, read_elements
 
@@ -51,7 +53,7 @@ TAGS = (
 _TEXT = {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT"}
 _BINARY = {"US": "H", "SS": "h", "US or SS": "H", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "UV": "Q", "SV": "q"}
 # As a sentence quotes what stands in a file.
-_QUOTED = 24
+_QUOTED, _LONGEST = 24, 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,13 +84,13 @@ class Header:
             parts = self.parts(tag)
         except InputError:
             return ""
-        return str(parts[0]) if parts else ""
+        return printable(str(parts[0])) if parts else ""
 
     def words(self, tag: str) -> str:
         """Return an element as text in the file's character set; empty where it is not there, or no text."""
         with quiet():
             try:
-                return str(self.elements.get(tag) or "")
+                return printable(str(self.elements.get(tag) or ""))
             except Exception:  # noqa: BLE001  pydicom raises what it likes on text of no known character set
                 return self.text(tag)
 
@@ -107,12 +109,12 @@ class Header:
         for part in parts:
             try:
                 number = float(part)
-            except ValueError:
+            except (TypeError, ValueError):
                 number = math.nan
             if not math.isfinite(number) or "_" in str(part):
+                shown = printable(str(part)[:_QUOTED])
                 raise InputError(
-                    f'{self.path.name} has "{str(part)[:_QUOTED]}" in its {tag}, where a number belongs: export the '
-                    "series again."
+                    f'{self.path.name} has "{shown}" in its {tag}, where a number belongs: export the series again.'
                 )
             numbers.append(number)
         if len(numbers) != count:
@@ -156,15 +158,17 @@ class Header:
         InputError
             It is no text and no number.
         """
-        element = self.elements.get_item(tag)
-        if element is None:
-            return []
         try:
-            return _values(element, tag)
-        except (struct.error, ValueError, TypeError) as error:
+            return _values(self.elements.get_item(tag), tag) if tag in self.elements else []
+        except Exception as error:  # pydicom raises what it likes on a kind that does not exist
             raise InputError(
                 f"{self.path.name} has a {tag} that is of no kind that belongs there: export the series again."
             ) from error
+
+
+def printable(text: str) -> str:
+    """Return text as a sentence can hold it: what cannot be shown is a mark, and no element of interest is longer."""
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text[:_LONGEST])
 
 
 def read_header(path: Path) -> Header:
@@ -193,7 +197,7 @@ def _values(element: DataElement | RawDataElement, tag: str) -> list[str | float
     if not value and value != 0:
         return []
     if not isinstance(value, bytes):  # a sequence, which pydicom has parsed
-        return list(map(str, value)) if vr == "SQ" else [value]
+        return list(map(str, value)) if vr == "SQ" else list(np.ravel(value))
     if vr == "UN":
         vr = _vr(tag)
     if vr == "SQ":

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from diffuscope.errors import InputError
 from diffuscope.files.memory import free_memory
 from diffuscope.scans.formats.dicom.codestreams import NAMES, decode
-from diffuscope.scans.formats.dicom.files import read_elements
+from diffuscope.scans.formats.dicom.files import name_of, read_elements
+from diffuscope.scans.formats.dicom.header import printable
 from diffuscope.scans.formats.dicom.slices import Slice
 
 _PIXELS = 0x7FE00010
@@ -31,11 +32,9 @@ def check_pixels(one: Slice) -> None:
     """
     syntax = one.stored.syntax
     if syntax not in _NATIVE and syntax not in NAMES:
-        from pydicom.uid import UID
-
         raise InputError(
-            f"{one.path.name} is compressed as {UID(syntax).name}, which is not read: decompress the series first, "
-            "for instance with gdcmconv --raw."
+            f"{one.path.name} is compressed as {name_of(printable(syntax))}, which is not read: decompress the series "
+            "first, for instance with gdcmconv --raw."
         )
     if syntax in _NATIVE and not syntax.endswith(".99") and one.path.stat().st_size < _size(one):
         raise InputError(f"{one.path.name} is shorter than the pixels that its header declares: copy it again.")

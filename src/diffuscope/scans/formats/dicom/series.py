@@ -12,6 +12,7 @@ import numpy as np
 
 from diffuscope.errors import InputError
 from diffuscope.scans.contents import VolumeContents
+from diffuscope.scans.formats.dicom.files import quiet
 from diffuscope.scans.formats.dicom.folder import Folder, read_folder
 from diffuscope.scans.formats.dicom.geometry import stack
 from diffuscope.scans.formats.dicom.header import Header
@@ -98,6 +99,11 @@ def read_series(path: Path) -> Series:
         There is none, or more than one to choose from; a header lacks what must be known; slices are missing, twice
         there, of different sizes or tilted; the files are of a kind that is no stack of slices.
     """
+    with quiet():
+        return _read(path)
+
+
+def _read(path: Path) -> Series:
     place = path if path.is_dir() else path.parent
     folder = read_folder(place, deep=path.is_dir())
     found = folder.series
