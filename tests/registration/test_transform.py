@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -103,3 +104,23 @@ def test_what_is_no_transform_is_refused(tmp_path, text, said):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match="gone"):
         load_transform(tmp_path / "gone.json")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"matrix": [[float("nan"), 0], [0, 1]]},
+        {"shift": [1]},
+        {"bend": {"origin": [0, 0], "spacing": [0, 1], "coefficients": [[[0]], [[0]]]}},
+        {"bend": {"origin": [0, 0], "spacing": [1, 1], "coefficients": []}},
+        {"bend": {"origin": [0, 0], "spacing": [1, 1], "coefficients": [[[1e999]], [[0]]]}},
+        {"bend": {"origin": [0, 0], "spacing": [1, 1], "coefficients": [[0], [0]]}},
+        {"bend": []},
+    ],
+)
+def test_a_file_that_holds_no_transform_is_refused(tmp_path: Path, change):
+    path = tmp_path / "transform.json"
+    Transform(matrix=np.eye(2), shift=np.zeros(2), bend=None).save(path, {})
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(InputError, match="is no transform"):
+        load_transform(path)

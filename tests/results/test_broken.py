@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -181,7 +182,7 @@ def test_links_of_a_stranger_are_followed_by_nobody(tmp_path: Path, made: Path, 
     mine.mkdir()
     link(path / what, mine)
     before = {file: file.read_bytes() for file in mine.rglob("*") if file.is_file()}
-    words = "not a Diffuscope result" if what == ".zattrs" else "which is a link"
+    words = "not a Diffuscope result" if what == ".zattrs" else "which is a link|has a link"
     if opens:
         result = open_result(path)
         with pytest.raises(InputError, match=words):
@@ -247,3 +248,40 @@ def test_all_that_a_run_writes_is_a_results_own(tmp_path: Path, made: Path) -> N
     (path / "letter.txt").write_text("mine")
     with pytest.raises(InputError, match=r"letter\.txt, which is no part of a Diffuscope result"):
         check_place(path, RESULT, overwrite=True)
+
+
+@pytest.mark.parametrize("change", [{"cname": "string"}, {"clevel": 2**70}, {"shuffle": 9}, {"blocksize": -1}])
+def test_a_codec_that_its_library_refuses_is_refused_before_it_is_used(
+    tmp_path: Path, made: Path, change: dict
+) -> None:
+    path = tmp_path / "out.ome.zarr"
+    shutil.copytree(made, path)
+    file = path / "0" / "0" / ".zarray"
+    file = file if file.exists() else path / "0" / ".zarray"
+    about = json.loads(file.read_text())
+    file.write_text(json.dumps(about | {"compressor": about["compressor"] | change}))
+    with pytest.raises(InputError, match="damaged"):
+        open_result(path)
+
+
+@pytest.mark.parametrize("text", ["a,b\n1,2,3\n", "a,b\n1\n", "\xff"])
+def test_a_table_that_is_none_is_refused(tmp_path: Path, made: Path, text: str) -> None:
+    path = tmp_path / "out.ome.zarr"
+    shutil.copytree(made, path)
+    (path / "table.csv").write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match=r"table\.csv"):
+        open_result(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes that have a name")
+def test_metadata_that_are_a_pipe_or_endless_are_not_read(tmp_path: Path, made: Path) -> None:
+    for what, name in itertools.product(("pipe", "endless"), (".zattrs", ".zgroup")):
+        path = tmp_path / f"{what}{name}.ome.zarr"
+        shutil.copytree(made, path)
+        (path / "dab" / name).unlink()
+        if what == "pipe":
+            os.mkfifo(path / "dab" / name)
+        else:
+            (path / "dab" / name).symlink_to("/dev/zero")
+        with pytest.raises(InputError, match="link"):
+            open_result(path)

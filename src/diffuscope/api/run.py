@@ -23,7 +23,7 @@ from diffuscope.engine.queue import Focus
 from diffuscope.engine.tiles import run_tiles
 from diffuscope.errors import InputError
 from diffuscope.files.claim import Claim
-from diffuscope.files.put import remove
+from diffuscope.files.put import clear, remove
 from diffuscope.files.room import full_disk_in_words
 from diffuscope.jobs.compute import ComputeRequest, computing_devices
 from diffuscope.jobs.inputs import Source
@@ -34,6 +34,7 @@ from diffuscope.networks.compiled import compile_parts
 from diffuscope.ports.port import rasters
 from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
+from diffuscope.results.opening.damage import damage_in_words
 from diffuscope.results.own import TABLE
 from diffuscope.results.pyramid import Each
 from diffuscope.results.result import open_result
@@ -189,6 +190,7 @@ def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Ev
     with Claim(job.out) as claim:
         if job.begun is not None:
             claim.take(job.out)
+            clear(job.out)
             check_still(job.out, job.begun)
         yield from _write(job, claim, cancelled, focus)
 
@@ -205,19 +207,20 @@ def _write(job: Job, claim: Claim, cancelled: Callable[[], bool], focus: Focus) 
         ):
             ports = rasters(job.ports)
             told = () if isinstance(job.model.system, Whole) else tile_values(job.ports)
-            canvas = Canvas(
-                job.out,
-                plan=job.plan,
-                ports=ports,
-                record=job.record,
-                others=[port for port in job.ports if not isinstance(port, Raster)],
-                values=(*job.model.system.values, *told),
-                tissue=job.tissue,
-                resume=job.resumes,
-                replace=job.replaces,
-                claim=claim,
-                each=each,
-            )
+            with damage_in_words(job.out.name, resumes=job.resumes):
+                canvas = Canvas(
+                    job.out,
+                    plan=job.plan,
+                    ports=ports,
+                    record=job.record,
+                    others=[port for port in job.ports if not isinstance(port, Raster)],
+                    values=(*job.model.system.values, *told),
+                    tissue=job.tissue,
+                    resume=job.resumes,
+                    replace=job.replaces,
+                    claim=claim,
+                    each=each,
+                )
             notices = (*job.notices, *canvas.recovered.notices)
             last = partial(_measure, job)
             with closing(run_tiles(compute, canvas, notices=notices, focus=focus, last=last)) as events:

@@ -58,10 +58,11 @@ def read_inside(file: Path, folder: Path) -> bytes:
         if file.is_symlink():
             raise _leads_out(file, folder) from None
         raise
+    if not stat.S_ISREG(os.fstat(opened).st_mode):
+        os.close(opened)
+        raise _leads_out(file, folder)
     with os.fdopen(opened, "rb") as content:
         real = os.path.realpath(folder)
-        if not stat.S_ISREG(os.fstat(opened).st_mode):
-            raise _leads_out(file, folder)
         if os.path.realpath(file.parent) != str(Path(real, *file.parent.relative_to(folder).parts)):
             raise _leads_out(file, folder)
         return content.read()

@@ -164,20 +164,32 @@ def load_transform(path: str | Path) -> tuple[Transform, dict[str, Any]]:
         about = read_json(path)
         if about["format"] > FORMAT:
             raise InputError(f"{path.name} was written by a newer Diffuscope: update to open it.")
-        bend = about["bend"]
-        return Transform(
-            matrix=np.array(about["matrix"], np.float64).reshape(2, 2),
-            shift=np.array(about["shift"], np.float64).reshape(2),
-            bend=bend
-            and Bend(
-                origin=(float(bend["origin"][0]), float(bend["origin"][1])),
-                spacing=(float(bend["spacing"][0]), float(bend["spacing"][1])),
-                coefficients=np.array(bend["coefficients"], np.float64),
-            ),
-        ), dict(about["record"])
+        bend = None if about["bend"] is None else _read_bend(about["bend"])
+        matrix, shift = _numbers(about["matrix"], (2, 2)), _numbers(about["shift"], (2,))
+        return Transform(matrix=matrix, shift=shift, bend=bend), dict(about["record"])
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror or error}): give a transform.json.") from error
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise InputError(
             f"{path.name} is no transform that diffuscope register wrote: give a transform.json."
         ) from error
+
+
+def _read_bend(bend: Mapping[str, Any]) -> Bend:
+    coefficients = _numbers(bend["coefficients"])
+    origin, spacing = _numbers(bend["origin"], (2,)), _numbers(bend["spacing"], (2,))
+    if coefficients.ndim != 3 or len(coefficients) != 2 or not coefficients.size or not (spacing > 0).all():
+        raise ValueError("no spline of two displacements")
+    return Bend(
+        origin=(float(origin[0]), float(origin[1])),
+        spacing=(float(spacing[0]), float(spacing[1])),
+        coefficients=coefficients,
+    )
+
+
+def _numbers(given: Any, shape: tuple[int, ...] = ()) -> NDArray[np.float64]:
+    """Return finite numbers in a shape, where one is given."""
+    found = np.array(given, np.float64)
+    if not np.isfinite(found).all():
+        raise ValueError("not finite")
+    return found.reshape(shape) if shape else found

@@ -118,7 +118,11 @@ class CachedParts:
     def let_go(self, index: Index) -> None:
         """Delete what is kept of a tile; what the ledger says of it stays."""
         self._places.pop(index, None)
-        self._file(index).unlink(missing_ok=True)
+        file = self._file(index)
+        if file.is_dir() and not file.is_symlink():  # what lies in a damaged result may be anything
+            shutil.rmtree(file)
+        else:
+            file.unlink(missing_ok=True)
 
     def checksum(self, index: Index) -> int:
         """Return the checksum of what is kept of a tile, `NOTHING` where nothing is."""

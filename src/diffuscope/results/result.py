@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +11,13 @@ import zarr
 from diffuscope.errors import InputError
 from diffuscope.files.links import check_inside
 from diffuscope.files.place import Kind
+from diffuscope.files.read import read_rows
 from diffuscope.ports.port import Port
 from diffuscope.results.cache import FOLDER
 from diffuscope.results.coverage import Coverage, load_coverage
 from diffuscope.results.layout import level_folder
 from diffuscope.results.opening.about import About, check_about, read_about
+from diffuscope.results.opening.damage import told
 from diffuscope.results.opening.stored import lazy, open_checked
 from diffuscope.results.others import read_others, summaries
 from diffuscope.results.own import TABLE, own_parts
@@ -24,6 +25,7 @@ from diffuscope.results.place import Place
 from diffuscope.results.scores import Scored
 from diffuscope.results.tissue import TissueMap, load_tissue
 from diffuscope.results.values import TileValues, load_values
+from diffuscope.scans.guards.zarr_store import GuardedStore
 from diffuscope.tiling.boxes import halves
 
 if TYPE_CHECKING:
@@ -162,19 +164,17 @@ def open_result(path: str | Path) -> Result:
             raise InputError(f"{path} does not exist: give the folder that a run wrote.") from error
         raise InputError(f"{path.name} is damaged ({error}): run it again.") from error
     except Exception as error:  # whatever zarr, its codecs and plain Python say of what no version wrote
-        what = " ".join(str(error).split())[:200] or type(error).__name__
-        raise InputError(f"{path.name} is damaged ({what}): run it again.") from error
+        raise InputError(f"{path.name} is damaged ({told(error)}): run it again.") from error
 
 
 def _open(path: Path, about: dict[str, Any], checked: About) -> Result:
-    root = zarr.open_group(path, mode="r", zarr_format=2)
+    root = zarr.open_group(GuardedStore(path), mode="r", zarr_format=2)
     ports, others = checked.all_ports()
     place = checked.place()
     _, lengths = halves(place.window)
     arrays = open_checked(root, ports, lengths, path.name)
     levels = {level_folder(array) for images in arrays.values() for array in images}
     check_inside(path, leave_out={*levels, path / FOLDER})
-    table = path / TABLE
     return Result(
         path=path,
         complete=checked.complete,
@@ -189,5 +189,14 @@ def _open(path: Path, about: dict[str, Any], checked: About) -> Result:
         values=load_values(root),
         coverage=load_coverage(path, root, place.window) if ports else None,
         record=about["record"],
-        table=list(csv.DictReader(table.open(newline="", encoding="utf-8"))) if table.exists() else [],
+        table=_table(path / TABLE),
     )
+
+
+def _table(path: Path) -> list[dict[str, str]]:
+    if not path.exists():
+        return []
+    rows = read_rows(path)
+    if any(None in row or None in row.values() for row in rows):
+        raise ValueError(f"a line of {TABLE} has more or fewer values than its first line has names")
+    return rows

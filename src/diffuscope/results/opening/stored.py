@@ -89,7 +89,16 @@ def _is_as_made(level: zarr.Array[Any], shape: tuple[int, ...], port: Raster) ->
         and level.chunks == (shape[0], *chunk_shape(len(shape) - 1))
         and level.dtype == np.dtype(port.dtype)
         and isinstance(metadata.compressor, numcodecs.Blosc)
+        and _is_usable(metadata.compressor)
         and not metadata.filters
         and metadata.order == "C"
         and metadata.dimension_separator == "/"
+    )
+
+
+def _is_usable(codec: Any) -> bool:
+    """Whether a codec has only settings that its library takes; it says so where it is used, and not before."""
+    numbers = ((codec.clevel, 0, 9), (codec.shuffle, -1, 2), (codec.blocksize, 0, 2**30))
+    return codec.cname in numcodecs.blosc.list_compressors() and all(
+        type(number) is int and low <= number <= high for number, low, high in numbers
     )
