@@ -116,7 +116,7 @@ for limit in (2000, 20_000):
         path = Path(sys.argv[1]) / f"{limit}{ending}"
         try:
             with in_place_of(path, replace=False) as part:
-                globals()[module].write(part, Of(result=None, ports=[None]))
+                globals()[module].write(part, Of(result=None, ports=[None], told=""))
             print("wrote", path.name)
         except Exception as error:
             print(type(error).__name__, error)

@@ -51,6 +51,27 @@ def test_a_full_disk_is_found_behind_the_words_of_a_library(wrapper: type[Except
         raise error
 
 
+@pytest.mark.parametrize(
+    ("number", "inside", "sentence"),
+    [
+        (
+            errno.EROFS,
+            False,
+            "^read-only file system: .*out could not be written to the end; see to the disk and say --res",
+        ),
+        (errno.ENOENT, True, "^no such file or directory: .*out could not be written to the end; see to the disk and"),
+        (errno.EACCES, True, "^permission denied: "),
+        (errno.EIO, True, "^input/output error: "),
+    ],
+)
+def test_a_disk_that_went_is_told(tmp_path: Path, number: int, inside: bool, sentence: str) -> None:
+    file = str(tmp_path / "out" / "tiles" / "1_0.npy.part") if inside else None
+    with pytest.raises(InputError, match=sentence), full_disk_in_words(tmp_path / "out", resume=True):
+        raise OSError(number, os.strerror(number), file)
+    with pytest.raises(OSError, match="No such file"), full_disk_in_words(tmp_path / "out", resume=True):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(tmp_path / "slide.tif"))
+
+
 def test_a_sentence_stays_as_it_is() -> None:
     error = InputError("no room for this.")
     error.__cause__ = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

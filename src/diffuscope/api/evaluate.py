@@ -31,7 +31,7 @@ from diffuscope.evaluation.seen import Seen, title
 from diffuscope.events import Notice, Progress
 from diffuscope.files.claim import Claim
 from diffuscope.files.place import Standing, check_place
-from diffuscope.files.put import in_place_of, put_text, remove
+from diffuscope.files.put import clear, in_place_of, put_text, remove
 from diffuscope.jobs.provenance import evaluation_command, make_evaluation_record
 from diffuscope.jobs.settings import choose_settings
 from diffuscope.model.folder import Model, load_model
@@ -174,6 +174,7 @@ def _evaluate(work: _Work) -> Generator[Progress | Notice | Evaluated, None, Non
     with Claim(work.out) as claim:
         if work.standing == "resumed":
             claim.take(work.out)
+            clear(work.out)
         else:
             with in_place_of(work.out, replace=work.standing == "replaced", claim=claim) as part:
                 part.mkdir()

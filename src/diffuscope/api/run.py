@@ -23,7 +23,7 @@ from diffuscope.engine.queue import Focus
 from diffuscope.engine.tiles import run_tiles
 from diffuscope.errors import InputError
 from diffuscope.files.claim import Claim
-from diffuscope.files.put import remove
+from diffuscope.files.put import clear, remove
 from diffuscope.files.room import full_disk_in_words
 from diffuscope.jobs.compute import ComputeRequest, computing_devices
 from diffuscope.jobs.inputs import Source
@@ -190,6 +190,7 @@ def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Ev
     with Claim(job.out) as claim:
         if job.begun is not None:
             claim.take(job.out)
+            clear(job.out)
             check_still(job.out, job.begun)
         yield from _write(job, claim, cancelled, focus)
 

@@ -19,7 +19,7 @@ from diffuscope.errors import InputError
 from diffuscope.evaluation.trained import measure
 from diffuscope.files.claim import Claim
 from diffuscope.files.place import Standing, check_apart, check_place, named
-from diffuscope.files.put import in_place_of
+from diffuscope.files.put import clear, in_place_of
 from diffuscope.files.room import full_disk_in_words
 from diffuscope.model.card import ModelCard
 from diffuscope.model.folder import MODEL, load_model, save_model, set_figures, set_seen
@@ -177,6 +177,7 @@ def _work(work: Work, report: Callable[[TrainingEvent], None], cancelled: Callab
     with Claim(work.folder) as claim:
         if _writes() and work.begun == "resumed":
             claim.take(work.folder)
+            clear(work.folder)
         elif _writes():
             with in_place_of(work.folder, replace=work.begun == "replaced", claim=claim) as part:
                 part.mkdir()

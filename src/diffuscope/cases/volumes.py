@@ -64,7 +64,7 @@ class VolumeReport:
     volumes : dict of str to Volumes
         By port key.
     problems : tuple of Problem
-        Kinds: ``unreadable``, ``leak``, ``lattice``, ``same``, ``blank``, ``types``.
+        Kinds: ``unreadable``, ``leak``, ``lattice``, ``same``, ``blank``, ``types``, ``odd`` (what a run tells of it).
     """
 
     parts: dict[str, VolumePart]
@@ -164,6 +164,7 @@ def _look(case: Case) -> _Look:
     problems, seen, slices, size = [], {}, 0, 0.0
     for key, volume in opened.items():
         mask, voxels = volume_foreground([volume], [None]), volume.voxels[:].astype(np.float32)
+        problems += [Problem("odd", (case.name,), f"{key} of case {case.name}: {notice}") for notice in volume.notices]
         inside = voxels[mask.at(volume.shape)]
         low, high = np.nanpercentile(inside if inside.size else voxels, [1, 99])
         # Adding 0 makes a plain zero of a negative one.

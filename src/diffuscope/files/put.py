@@ -82,6 +82,17 @@ def put_text(path: Path, text: str, *, replace: bool) -> None:
         part.write_text(text, encoding="utf-8")
 
 
+def clear(path: Path) -> None:
+    """Remove what killed processes left that were under way to a name; put back what one had moved aside.
+
+    Raises
+    ------
+    OSError
+        The disk does not let it be.
+    """
+    _clear(_absolute(path))
+
+
 def remove(path: Path, claim: Claim | None = None) -> None:
     """Remove a file or folder; its name is gone at once, so that nobody finds a half of it.
 

@@ -52,7 +52,7 @@ def existing_parent(path: Path) -> Path:
 
 @contextmanager
 def full_disk_in_words(path: Path, *, resume: bool = False) -> Iterator[None]:
-    """Turn the error of a full disk, a quota or a limit into a sentence; every other error stays what it is.
+    """Turn the error of a disk that is full, or cannot be written, into a sentence; every other stays what it is.
 
     Parameters
     ----------
@@ -64,16 +64,20 @@ def full_disk_in_words(path: Path, *, resume: bool = False) -> Iterator[None]:
     Raises
     ------
     InputError
-        There is no room for what is written.
+        There is no room for what is written, its disk can only be read by now, or a part of it was taken away.
     """
     try:
         yield
     except DiffuscopeError:
         raise
     except Exception as error:
-        if (why := _why_full(error, path)) is None:
+        if (why := _why_full(error, path)) is not None:
+            mend = "make room"
+        elif (why := _why_not(error, path)) is not None:
+            mend = "see to the disk"
+        else:
             raise
-        way_out = "make room and say --resume to go on" if resume else "make room, or choose another place"
+        way_out = f"{mend} and say --resume to go on" if resume else f"{mend}, or choose another place"
         raise InputError(f"{why}: {path} could not be written to the end; {way_out}.") from error
 
 
@@ -94,6 +98,14 @@ def _why_full(error: BaseException, path: Path) -> str | None:
     if number == errno.EFBIG:
         return "the disk takes no file as large" if limit is None else f"a limit ends files at {in_bytes(limit)}"
     return f"{_FULL[number]} ({_left(path)})" if number in _FULL else None
+
+
+def _why_not(error: BaseException, path: Path) -> str | None:
+    """Return in words why nothing can be written to a path, or None where the error is of something else."""
+    if not isinstance(error, OSError) or error.strerror is None:
+        return None
+    of_path = isinstance(error.filename, str | Path) and Path(error.filename).absolute().is_relative_to(path.absolute())
+    return error.strerror[0].lower() + error.strerror[1:] if of_path or error.errno == errno.EROFS else None
 
 
 def _number(error: BaseException | None) -> int | None:

@@ -12,6 +12,7 @@ from typing import Any
 from diffuscope.errors import InputError
 from diffuscope.files.claim import HELD, Claim
 from diffuscope.files.links import check_inside
+from diffuscope.files.put import clear
 from diffuscope.jobs.inputs import Values
 from diffuscope.results.cache import FOLDER
 from diffuscope.results.opening.about import needed
@@ -104,9 +105,10 @@ def begun_record(out: Path) -> dict[str, Any]:
 
 def tidy(out: Path) -> None:
     """Remove from a complete result what a run left that was killed at its very end."""
-    if (out / HELD).exists() or (out / FOLDER).exists():
-        # One that another process holds is left alone.
-        with suppress(InputError, OSError), Claim(out) as claim:
+    # What another process holds is left alone.
+    with suppress(InputError, OSError), Claim(out) as claim:
+        clear(out)
+        if (out / HELD).exists() or (out / FOLDER).exists():
             claim.take(out)
             shutil.rmtree(out / FOLDER, ignore_errors=True)
 

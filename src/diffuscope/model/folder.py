@@ -21,6 +21,7 @@ from diffuscope.files.durable import replacing
 from diffuscope.files.place import Kind, check_place, parts_named
 from diffuscope.files.put import in_place_of
 from diffuscope.files.read import read_bytes
+from diffuscope.files.room import full_disk_in_words
 from diffuscope.model.card import CONFIG, ModelCard, ModelConfig, is_model, read_config, right_config
 from diffuscope.model.find import WEIGHTS, find_model
 from diffuscope.model.readme import readme
@@ -225,7 +226,8 @@ def _restate(folder: Path | str, change: Callable[[ModelConfig], Mapping[str, An
     folder = Path(folder)
     stated = load_model(folder).stated
     changed = stated.model_copy(update=change(stated))
-    _describe(folder, folder.resolve().name, changed, (folder / WEIGHTS).stat().st_size)
+    with full_disk_in_words(folder):
+        _describe(folder, folder.resolve().name, changed, (folder / WEIGHTS).stat().st_size)
 
 
 def _describe(folder: Path, name: str, stated: ModelConfig, size: int) -> None:

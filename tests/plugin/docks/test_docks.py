@@ -28,6 +28,7 @@ from diffuscope.plugin.docks.run import RunDock
 from diffuscope.plugin.docks.translation import TranslationDock
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.layers.facts import own_metadata
+from diffuscope.plugin.layers.inputs.orientation import say_orientation
 from diffuscope.plugin.layers.live import PREVIEW
 from diffuscope.plugin.layers.reader import read_layers
 
@@ -270,6 +271,9 @@ def test_a_volume_without_a_file_is_run_like_one(at: Any, mr_to_ct: Path):
     assert at.state.failed and "“scan” does not state its mm" in at.state.message
     at.viewer.layers.remove(layer)
     layer = at.viewer.add_image(voxels, name="scan", scale=(3, 1, 1), units=("mm",) * 3)
+    at.run()
+    assert at.state.failed and "“scan” does not say how it lies in the patient" in at.state.message
+    say_orientation(layer, "IAR")
     at.run()
     at.finish()
     np.testing.assert_allclose(at.results()["ct"].scale, (3, 1, 1))

@@ -193,13 +193,16 @@ def in_units(place: Sequence[float], units: Sequence[Any] | None, own: Sequence[
     Parameters
     ----------
     place : sequence of float
-        At least as many as there are units in `own`.
+        The first axes, where there are fewer than units in `own`, are at 0.
     units : sequence of units or None
         Of its axes; None: as `own`.
     own : sequence of units
         Those that are wanted.
     """
-    found = np.asarray(place, float)[-len(own) :].copy()
+    # while layers come and go the world may have fewer axes than one of them
+    missing = max(len(own) - len(place), 0)
+    found = np.concatenate([np.zeros(missing), np.asarray(place, float)])[-len(own) :]
+    units = None if units is None or len(units) < len(own) else units
     if not _CONVERTS:
         return found
     unit = pint.get_application_registry().Unit  # type: ignore[no-untyped-call]
