@@ -185,7 +185,7 @@ def _scratch(target: Path) -> Iterator[Path]:
     while True:
         # Short, whatever the target's name: that may be as long as names can be.
         folder = Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.parent))
-        with Claim(folder) as claim:
+        with Claim(target) as claim:
             # Before it was held another process may have taken it for a leftover.
             try:
                 claim.take(folder)
