@@ -31,7 +31,7 @@ from diffuscope.sample_data import sample_path
 from diffuscope.simulation.restaining.teacher import paint, prepare
 from diffuscope.systems import registry
 
-STEPS = int(os.environ.get("NO_ROOM_STEPS", "3"))
+STEPS = int(os.environ.get("NO_ROOM_STEPS", "1"))
 PROGRAM = Path(__file__).resolve().parents[1] / "standins" / "no_room.py"
 # Hold when, or by which process, they were written.
 TIMED = (".zattrs", "report.json", "report.html", "config.json", "README.md", "recipe.json", ".dcm")

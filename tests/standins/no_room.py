@@ -143,12 +143,12 @@ def call(line: list[str], *, limit: int | None = None) -> tuple[int, str]:
 
 
 def trials(case: Case, disk: Disk, *, steps: int) -> Iterator[Trial]:
-    """Try a line with room, and then with ever more of it, from none to what it took."""
+    """Try a line with room, and then with ever more of it, each time the middle of a step towards what it took."""
     line, again = ([word.replace("DISK", str(disk.place)) for word in words] for words in (case.line, case.again))
     whole, needs = _try(case, disk, line, again, "room", 0)
     yield whole
     for kind in KINDS:
-        for amount in sorted({int(needs[kind] * step / steps) for step in range(steps)}):
+        for amount in sorted({int(needs[kind] * (step + 0.5) / steps) for step in range(steps)}):
             yield _try(case, disk, line, again, kind, amount)[0]
 
 
