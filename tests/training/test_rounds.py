@@ -51,6 +51,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "damm": {"size": "tiny", "patch": 32, "space": "latent", "norm": "group", "agreement": True},
     "midiffusion": {"target": {"name": "CT"}, "source": {"name": "MR"}, "size": "tiny"},
     "cell-masks": {"stain": "CD3"},
+    "mmfusion": {"tables": [{"name": "blood", "key": "blood", "columns": [{"name": "platelets"}]}], "width": 8},
 }
 
 

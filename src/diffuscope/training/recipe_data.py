@@ -79,7 +79,7 @@ class Cohort(_Strict):
     cohort: tuple[str, ...] = Field(min_length=1, max_length=100)
     label: Name
     positive: tuple[Name, ...] = ()
-    above: float | None = None
+    above: float | None = Field(default=None, ge=-3e38, le=3e38)
     validation: float = Field(default=0.2, gt=0, lt=1)
     validate_on: tuple[Name, ...] = ()
     test_on: tuple[Name, ...] = ()

@@ -79,8 +79,9 @@ class EvaluateWidget(QWidget):
 
     def _evaluate(self) -> None:
         try:
+            # Of a job of this window's own more can be said than of any process that holds the place.
+            self.session.check_free(self.form.path)
             arguments = self.form.arguments()
-            self.session.check_free(arguments["out"])
         except InputError as error:
             self.session.state.complain(str(error))
             return

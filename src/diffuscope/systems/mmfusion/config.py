@@ -10,6 +10,8 @@ from diffuscope.ports.table import Column
 from diffuscope.systems.bounds import STRICT, Name, Weight
 
 _Width = Annotated[int, Field(ge=4, le=4096)]
+# What float32 holds.
+_Number = Annotated[float, Field(ge=-3e38, le=3e38)]
 _COLUMNS, _TABLES = 4096, 16
 
 
@@ -31,7 +33,7 @@ class ColumnConfig(BaseModel):
     name: Name
     title: Name = ""
     unit: Name = ""
-    range: tuple[float, float] | None = None
+    range: tuple[_Number, _Number] | None = None
     categories: Annotated[tuple[Name, ...], Field(max_length=1000)] = ()
 
     @property
