@@ -219,3 +219,21 @@ def test_links_and_pipes_in_a_folder_are_no_part_of_its_fingerprint(tmp_path):
     (path / "0/up").unlink()
     (path / "1").unlink()
     assert open_scan(path).fingerprint == after != before
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"), [((3, 50, 35), "u1"), ((0, 50, 70), "u1"), ((2, 50, 70), "u1"), ((3, 50, 70), "u2")]
+)
+def test_a_level_that_is_no_smaller_copy_is_left_out_and_told(tmp_path, shape, dtype):
+    """Half as wide as it should be, of no or fewer channels, of another type: nothing is seen at a wrong place."""
+    path = tmp_path / "slide.ome.zarr"
+    group = zarr.open_group(path, mode="w", zarr_format=2)
+    group.create_array("0", shape=(3, 100, 140), chunks=(3, 64, 64), dtype="u1")[:] = PIXELS
+    group.create_array("1", shape=shape, chunks=(3, 64, 64), dtype=dtype)
+    datasets = [{"path": key, "coordinateTransformations": [{"type": "scale", "scale": [1, 1, 1]}]} for key in "01"]
+    axes = [{"name": axis} for axis in "cyx"]
+    group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": datasets}]
+    scan = open_scan(path)
+    assert scan.downsamples == (1.0,) and any("1 level(s) that are no smaller copy" in one for one in scan.notices)
+    assert np.array_equal(np.asarray(scan.levels[0]), np.moveaxis(PIXELS, 0, -1))
+    assert dict(scan.describe())["size"]

@@ -18,6 +18,9 @@ from diffuscope.scans.source import COARSEST_SIDE, Cache, Halved, Source
 # Slides whose main file is a TIFF or JPEG, but of an overview: it would open, small, as if it were all there is.
 _ELSEWHERE = {".mrxs": "MIRAX", ".vsi": "VSI"}
 
+# How far a level's height may miss what its width says, besides whole px: some scanners pad levels to tiles.
+_PROPORTIONS = 0.05
+
 
 def open_scan(path: str | Path, *, mpp: float | None = None) -> Scan:
     """Open a slide or picture lazily: no pixel is decoded before it is asked for.
@@ -58,7 +61,12 @@ def open_scan(path: str | Path, *, mpp: float | None = None) -> Scan:
         notices += (f"{path.name} says {found} µm/px; {mpp:.4g} µm/px is used, as given.",)
     elif mpp is not None:
         notices += (f"{path.name} does not say its µm/px; {mpp:.4g} µm/px is used, as given.",)
-    levels = _continued(contents.levels)
+    kept = [level for level in contents.levels if _is_smaller(level, contents.levels[0])]
+    if not kept:
+        raise InputError(f"{path.name} has no pixel; copy or download it again.")
+    if left := len(contents.levels) - len(kept):
+        notices += (f"{path.name} has {left} level(s) that are no smaller copy of the finest: they are left out.",)
+    levels = _continued(kept)
     try:
         stated = isotropic(contents.mpp, path.name)
     except InputError:
@@ -99,6 +107,15 @@ def _contents(path: Path) -> Contents:
         raise InputError(f"{path.name} is a folder, but no {folders} image; give a file or an {folders} folder.")
     reason = "its content is none of these" if first_bytes(path) else "it is empty"
     raise InputError(f"{path.name} is no {listed(row.name for row in SLIDES if row.magic)} file: {reason}.")
+
+
+def _is_smaller(level: Source, finest: Source) -> bool:
+    """Whether a level can be the finest one with fewer px: of its channels and type, and of its proportions."""
+    if level.shape[2] != finest.shape[2] or level.dtype != finest.dtype or 0 in level.shape:
+        return False
+    down, across = (fine / coarse for fine, coarse in zip(finest.shape[:2], level.shape[:2], strict=True))
+    # A last row or column may be dropped, or be there twice.
+    return abs(down / across - 1) <= _PROPORTIONS + 2 / min(level.shape[:2])
 
 
 def _continued(levels: list[Source]) -> list[Source]:
