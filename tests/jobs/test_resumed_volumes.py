@@ -38,3 +38,12 @@ def test_what_was_not_stated_and_what_was_rounded_is_no_other_input():
 def test_another_volume_or_another_place_is(begun):
     with pytest.raises(InputError, match=r"out was begun with input v\.nii"):
         check_resumed(Path("out"), begun, record())
+
+
+@pytest.mark.parametrize("key", ["name", "mpp", "lattice"])
+def test_a_record_that_is_damaged_is_refused_as_one(key: str):
+    begun = record(fingerprint="b2")
+    begun["inputs"]["ct"][key] = None if key != "lattice" else {}
+    del begun["inputs"]["ct"]["name" if key == "mpp" else "format"]
+    with pytest.raises(InputError, match=r"out (is damaged|was begun with)"):
+        check_resumed(Path("out"), begun, record())

@@ -110,6 +110,9 @@ def test_a_missing_file_is_named(tmp_path):
     "change",
     [
         {"matrix": [[float("nan"), 0], [0, 1]]},
+        {"matrix": [[0, 0], [0, 0]]},
+        {"matrix": [[1, 2], [2, 4]]},
+        {"matrix": [[1e200, 0], [0, 1e200]]},
         {"shift": [1]},
         {"bend": {"origin": [0, 0], "spacing": [0, 1], "coefficients": [[[0]], [[0]]]}},
         {"bend": {"origin": [0, 0], "spacing": [1, 1], "coefficients": []}},

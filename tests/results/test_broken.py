@@ -228,6 +228,15 @@ def test_a_chunk_that_cannot_be_read_is_not_exported(
     assert [file.name for file in tmp_path.iterdir()] == ["out.ome.zarr"]
 
 
+def test_a_chunk_larger_than_any_is_not_read(tmp_path: Path, made: Path) -> None:
+    path = tmp_path / "out.ome.zarr"
+    shutil.copytree(made, path)
+    with (path / "dab/0/0/0/0").open("r+b") as chunk:
+        chunk.truncate(1 << 40)  # of holes: it takes no room
+    with pytest.raises(InputError, match=r"out.ome.zarr is damaged: dab.0.0.0.0 is larger than it can be"):
+        open_result(path).images["dab"][0].compute()
+
+
 def test_a_newer_one_says_so(tmp_path: Path, made: Path) -> None:
     path = tmp_path / "out.ome.zarr"
     shutil.copytree(made, path)

@@ -38,15 +38,22 @@ def check_inside(folder: Path, *, leave_out: Collection[Path] = ()) -> None:
                     raise _leads_out(Path(one.path), folder)
 
 
-def read_inside(file: Path, folder: Path) -> bytes:
+def read_inside(file: Path, folder: Path, *, most: int) -> bytes:
     """Return the content of a file of a folder; neither it nor what it lies in may lead out of the folder.
+
+    Parameters
+    ----------
+    file, folder : Path
+        The file, which lies somewhere in the folder.
+    most : int
+        Bytes that it may have.
 
     Raises
     ------
     FileNotFoundError
         There is none.
     InputError
-        It is a link, lies behind one, or is no file.
+        It is a link, lies behind one, is no file, or has more bytes than it may.
     OSError
         It cannot be read.
     """
@@ -65,7 +72,12 @@ def read_inside(file: Path, folder: Path) -> bytes:
         real = os.path.realpath(folder)
         if os.path.realpath(file.parent) != str(Path(real, *file.parent.relative_to(folder).parts)):
             raise _leads_out(file, folder)
-        return content.read()
+        found = content.read(most + 1)
+    if len(found) > most:
+        raise InputError(
+            f"{folder.name} is damaged: {file.relative_to(folder)} is larger than it can be; run it again."
+        )
+    return found
 
 
 def _leads_out(one: Path, folder: Path) -> InputError:

@@ -31,7 +31,19 @@ def check_resumed(out: Path, begun: Mapping[str, Any], request: Mapping[str, Any
         The unfinished result.
     begun, request : dict
         Run records: of the result, and of the run that wants to go on with it.
+
+    Raises
+    ------
+    InputError
+        They differ, or the record of the result is damaged.
     """
+    try:
+        _check_same(out, begun, request)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{out.name} is damaged (its run record): say --overwrite to begin again.") from error
+
+
+def _check_same(out: Path, begun: Mapping[str, Any], request: Mapping[str, Any]) -> None:
     for part, what in (("model", "hash"), ("inputs", None), ("parameters", None), ("compute", None)):
         # What is only in `begun` under "compute" tells what happened to that run, not what it was asked for; what is
         # only in `asked` is a choice that the Diffuscope that began it did not have.

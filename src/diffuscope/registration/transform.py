@@ -18,6 +18,8 @@ from diffuscope.files.read import read_json
 FORMAT = 1
 # The inverse is iterated until no point moves by more, µm; far below what any slide shows.
 _SETTLED = 1e-6
+# Of an affine part's determinant: one slide a thousand times as large as the other.
+_LEAST = 1e-6
 _ROUNDS = 200
 
 
@@ -166,6 +168,8 @@ def load_transform(path: str | Path) -> tuple[Transform, dict[str, Any]]:
             raise InputError(f"{path.name} was written by a newer Diffuscope: update to open it.")
         bend = None if about["bend"] is None else _read_bend(about["bend"])
         matrix, shift = _numbers(about["matrix"], (2, 2)), _numbers(about["shift"], (2,))
+        if not _LEAST <= abs(np.linalg.det(matrix)) <= 1 / _LEAST:
+            raise ValueError("no slide is laid on another so")
         return Transform(matrix=matrix, shift=shift, bend=bend), dict(about["record"])
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror or error}): give a transform.json.") from error

@@ -24,6 +24,8 @@ from diffuscope.tiling.boxes import Box, chunks, halves
 
 #: A box, (*starts, *lengths) along the axes after the first, and what belongs there, (c, …) of the array's dtype.
 Patch = tuple[Box, NDArray[np.generic]]
+# Bytes that a coder adds to what it cannot make smaller.
+_CODED = 1024
 
 
 def write_box(array: zarr.Array[Any], box: Box, block: NDArray[np.generic]) -> None:
@@ -108,11 +110,11 @@ def read_chunk(array: zarr.Array[Any], chunk: tuple[int, ...]) -> NDArray[np.gen
     """
     file = chunk_file(array, chunk)
     root = Path(array.store.root)  # type: ignore[attr-defined]
+    content: NDArray[np.generic] = np.empty(array.chunks, array.dtype)
     try:
-        coded = read_inside(file, root)
+        coded = read_inside(file, root, most=content.nbytes + _CODED)
     except FileNotFoundError:
         return _empty(array)
-    content: NDArray[np.generic] = np.empty(array.chunks, array.dtype)
     # As the coder's head says it: the coder itself takes less than a chunk for one, and more than there is for granted.
     sizes = [int.from_bytes(coded[at : at + 4], "little") for at in (4, 12)]
     damaged = InputError(f"{root.name} is damaged: {file.relative_to(root)} cannot be read; run it again.")

@@ -96,7 +96,7 @@ def read_about(path: Path) -> dict[str, Any] | None:
     try:
         if file.stat().st_size > _MOST_BYTES or not (path / ".zgroup").is_file():
             return None
-        stated = json.loads(read_inside(file, path))
+        stated = json.loads(read_inside(file, path, most=_MOST_BYTES))
         found = stated.get(ATTRS)
     except (OSError, ValueError, RecursionError, AttributeError, InputError):
         return None
