@@ -167,9 +167,7 @@ def load_transform(path: str | Path) -> tuple[Transform, dict[str, Any]]:
         if about["format"] > FORMAT:
             raise InputError(f"{path.name} was written by a newer Diffuscope: update to open it.")
         bend = None if about["bend"] is None else _read_bend(about["bend"])
-        matrix, shift = _numbers(about["matrix"], (2, 2)), _numbers(about["shift"], (2,))
-        if not _LEAST <= abs(np.linalg.det(matrix)) <= 1 / _LEAST:
-            raise ValueError("no slide is laid on another so")
+        matrix, shift = _affine(about["matrix"]), _numbers(about["shift"], (2,))
         return Transform(matrix=matrix, shift=shift, bend=bend), dict(about["record"])
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror or error}): give a transform.json.") from error
@@ -177,6 +175,13 @@ def load_transform(path: str | Path) -> tuple[Transform, dict[str, Any]]:
         raise InputError(
             f"{path.name} is no transform that diffuscope register wrote: give a transform.json."
         ) from error
+
+
+def _affine(given: Any) -> NDArray[np.float64]:
+    matrix = _numbers(given, (2, 2))
+    if not _LEAST <= abs(np.linalg.det(matrix)) <= 1 / _LEAST:
+        raise ValueError("no slide is laid on another so")
+    return matrix
 
 
 def _read_bend(bend: Mapping[str, Any]) -> Bend:
