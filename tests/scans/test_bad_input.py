@@ -126,3 +126,18 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path) -> None:
         os.mkfifo(tmp_path / name)
         with pytest.raises(InputError, match=r"is a pipe, a device"):
             open_input(tmp_path / name)
+
+
+def test_of_a_png_no_byte_of_the_pixels_changes_without_a_word(tmp_path):
+    """Of some damage the decoder only warns, on the terminal: checksums are looked at before it."""
+    import imagecodecs
+
+    pixels = np.random.default_rng(0).integers(0, 255, (24, 20, 3), dtype=np.uint8)
+    whole = imagecodecs.png_encode(pixels)
+    path, begins = tmp_path / "a.png", whole.index(b"IDAT") + 4
+    for at in range(begins, whole.index(b"IEND") - 8, 7):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        with pytest.raises(InputError, match=r"a\.png cannot be decoded"):
+            np.asarray(open_scan(path).levels[0])
+    path.write_bytes(whole)
+    assert np.array_equal(np.asarray(open_scan(path).levels[0]), pixels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import threading
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,9 +84,9 @@ def read_picture(path: Path, kind: str) -> Contents:
     InputError
         When the file is truncated, damaged, too large for a format without tiles, or of inks.
     """
-    from imagecodecs import jpeg8_decode, png_decode
+    from imagecodecs import jpeg8_decode
 
-    decode = png_decode if kind == "PNG" else jpeg8_decode
+    decode = _png_pixels if kind == "PNG" else jpeg8_decode
     try:
         head = _png_head(path) if kind == "PNG" else _jpeg_head(path)
     except (struct.error, KeyError, IndexError) as error:
@@ -104,6 +105,20 @@ def read_picture(path: Path, kind: str) -> Contents:
         rgb=head.samples > 2,
         notices=(IGNORED_PROFILE.format(path.name),) if head.profile else (),
     )
+
+
+def _png_pixels(data: bytes) -> Any:
+    """Decode a PNG whose chunks are as they were written: of some damage the library only warns, on the terminal."""
+    from imagecodecs import png_decode
+
+    position, kind = 8, b""
+    while kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", data, position)
+        end = position + 8 + length
+        if zlib.crc32(memoryview(data)[position + 4 : end]) != struct.unpack_from(">I", data, end)[0]:
+            raise ValueError(f"the checksum of {kind.decode('latin1')} is wrong")
+        position = end + 4
+    return png_decode(data)
 
 
 def _png_head(path: Path) -> _Head:
