@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+import tifffile
 import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -188,6 +190,15 @@ def test_a_marked_voxel_lies_in_every_export_where_it_lay(tmp_path_factory, mode
     from_first = brightest(np.asarray(group["0"])) * scale + shift  # mm along c, z, y and x
     units = shown[:3, :3] / np.linalg.norm(shown[:3, :3], axis=0)
     np.testing.assert_allclose(shown[:3, 3] + units @ from_first[:0:-1], marked.world, **near)
+
+    with tifffile.TiffFile(exported("ome.tif")) as tif:
+        at = brightest(tif.series[0].asarray().reshape(group["0"].shape[1:]))
+        stated = ET.fromstring(tif.ome_metadata).find(".//{*}Pixels")
+        planes = [one.attrib for one in stated.findall("{*}Plane") if int(one.get("TheZ")) == at[0]]
+    sizes = np.array([0.0, *(float(stated.get(f"PhysicalSize{axis}")) for axis in "YX")])  # a plane says its own z
+    firsts = np.array([float(planes[0][f"Position{axis}"]) for axis in "ZYX"])
+    assert {planes[0][f"Position{axis}Unit"] for axis in "ZYX"} == {"mm"}
+    np.testing.assert_allclose(shown[:3, 3] + units @ (firsts + sizes * at)[::-1], marked.world, **near)
 
     slices = [pydicom.dcmread(file) for file in exported("dicom").iterdir()]
     one = max(slices, key=lambda plane: plane.pixel_array.max())
