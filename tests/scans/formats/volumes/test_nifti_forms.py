@@ -126,11 +126,12 @@ def test_both_forms_of_a_lattice_are_what_nibabel_reads_from_them(turn, signs, s
     forms = forms_of(lattice)
     expected = np.diag([-1, -1, 1, 1]) @ stated  # a lattice is LPS
     np.testing.assert_allclose(forms.sform, expected, atol=1e-9)
-    np.testing.assert_allclose(forms.qform, expected, atol=1e-6)
+    # Near half a turn float32 knows a quaternion, whose first number a header leaves out, to a minute of arc only.
+    half_a_turn = np.square(forms.quatern).sum() > 0.99
+    np.testing.assert_allclose(forms.qform, expected, atol=5e-3 if half_a_turn else 1e-5)
     header = nibabel.Nifti1Header()
     header["pixdim"][:4], header["qform_code"] = forms.pixdim, 1
     header["quatern_b"], header["quatern_c"], header["quatern_d"] = forms.quatern
     header["qoffset_x"], header["qoffset_y"], header["qoffset_z"] = forms.qoffset
-    # Near half a turn float32 knows a quaternion to a minute of arc only.
     np.testing.assert_allclose(header.get_qform(), expected, atol=5e-3)
     assert Forms.from_json(forms.to_json()) == forms
