@@ -36,7 +36,7 @@ def test_patients_are_joined_and_what_is_not_known_stays_so(tmp_path: Path):
     assert cohort.labels.tolist() == [1.0, 0.0]
     np.testing.assert_array_equal(cohort.rows["clinical"], np.array([[70, np.nan], [61, 1]], np.float32))
     np.testing.assert_array_equal(cohort.rows["blood"], np.array([[7.5], [np.nan]], np.float32))
-    by_name = read_cohort(write(tmp_path), TABLES, label="sex", positive=["f"])
+    by_name = read_cohort(write(tmp_path), TABLES, label="sex", positive=["f"], negative=["m"])
     assert [case.name for case in by_name.cases] == ["b", "c"] and by_name.labels.tolist() == [0.0, 1.0]
 
 
@@ -51,8 +51,9 @@ def test_a_stated_part_is_kept(tmp_path: Path):
 @pytest.mark.parametrize(
     ("clinical", "blood", "sentence"),
     [
-        (CLINICAL.replace("61", "610"), BLOOD, "the tables, id b: age lies between 0 and 120, not at 610"),
-        (CLINICAL.replace("61,m", "61,x"), BLOOD, "id b: sex is one of f, m, not “x”"),
+        (CLINICAL.replace("61", "610"), BLOOD, "clinical.csv, id b: age lies between 0 and 120, not at 610"),
+        (CLINICAL.replace("61,m", "61,x"), BLOOD, "clinical.csv, id b: sex is one of f, m, not “x”"),
+        (CLINICAL, BLOOD.replace("7.5", "1e39"), "blood.csv, id a: leukocytes is a number, not “1e39”"),
         (CLINICAL.replace("m,0", "m,none"), BLOOD, "clinical.csv, id b: “none” is no number"),
         (CLINICAL.replace("age", "years"), BLOOD, "no column “age” is in clinical.csv, blood.csv"),
         (CLINICAL + "a,1,f,0\n", BLOOD, "clinical.csv has a twice"),
@@ -65,3 +66,9 @@ def test_a_stated_part_is_kept(tmp_path: Path):
 def test_what_is_wrong_names_file_and_patient(tmp_path: Path, clinical: str, blood: str, sentence: str):
     with pytest.raises(InputError, match=sentence):
         read_cohort(write(tmp_path, clinical, blood), TABLES, label="nodes", above=0)
+
+
+def test_a_class_that_nobody_named_is_no_negative_one(tmp_path: Path):
+    paths = write(tmp_path, CLINICAL.replace("m,0", "m,no").replace(",3", ",Yes"))
+    with pytest.raises(InputError, match=r"clinical\.csv, id a: “Yes” is neither said to be positive nor negative"):
+        read_cohort(paths, TABLES, label="nodes", positive=["yes"], negative=["no"])

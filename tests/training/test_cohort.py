@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from model_card import CARD
 
 import diffuscope
 from diffuscope.errors import InputError
+from diffuscope.model.folder import save_model
 from diffuscope.results.result import open_result
 from diffuscope.training.data.cohort import LABEL
 from diffuscope.training.prepare import prepare
@@ -104,7 +106,7 @@ def test_every_row_comes_once_an_epoch(tmp_path: Path):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"positive": ["1"]}, "either which values are positive, or above"),
+        ({"positive": ["1"]}, "which values are positive and which negative, or above"),
         ({"cohort": ["gone.csv"]}, "gone.csv"),
         ({"label": "nods"}, "no column “nods”"),
     ],
@@ -123,4 +125,37 @@ def test_pictures_are_not_trained_on_tables(tmp_path: Path):
     cohort(tmp_path)
     stated = recipe() | {"system": "cell-masks", "config": {"stain": "CD3"}}
     with pytest.raises(InputError, match="CellMasks takes no tables"):
+        prepare(Recipe.model_validate(stated), tmp_path)
+
+
+def test_a_model_that_is_gone_on_with_keeps_its_scale(tmp_path: Path):
+    cohort(tmp_path)
+    (made,) = prepare(Recipe.model_validate(recipe()), tmp_path)
+    save_model(tmp_path / "begun", made.start.system, "mmfusion", {**CONFIG}, CARD)
+    (tmp_path / "clinical.csv").write_text((tmp_path / "clinical.csv").read_text().replace(",f,", ",m,"))
+    blood = (tmp_path / "blood.csv").read_text().splitlines()
+    (tmp_path / "blood.csv").write_text("\n".join([blood[0], *(f"{line}0" for line in blood[1:])]).replace(".", ""))
+    (more,) = prepare(Recipe.model_validate(recipe() | {"init_from": str(tmp_path / "begun"), "config": {}}), tmp_path)
+    before, after = (one.start.system.encoders[1].mean for one in (made, more))
+    assert before.tolist() == pytest.approx(after.tolist(), rel=1e-3) and before[0] < 10
+    assert float(np.nanmean(more.data.batch_at(0)["blood"])) > 100
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "check_data"])
+def test_what_is_for_images_refuses_a_model_without(tmp_path: Path, verb: str):
+    cohort(tmp_path)
+    (made,) = prepare(Recipe.model_validate(recipe()), tmp_path)
+    model = save_model(tmp_path / "nodes", made.start.system, "mmfusion", {**CONFIG}, CARD)
+    call = {
+        "evaluate": lambda: diffuscope.evaluate(model, tmp_path, tmp_path / "report"),
+        "check_data": lambda: diffuscope.check_data(tmp_path, model=model),
+    }[verb]
+    with pytest.raises(InputError, match="nodes takes or gives no image"):
+        call()
+    assert not (tmp_path / "report").exists()
+
+
+def test_tables_are_not_trained_on_pictures(tmp_path: Path):
+    stated = recipe() | {"data": {"path": "pictures"}}
+    with pytest.raises(InputError, match="mmfusion takes or gives no image: pictures and volumes are no data for it"):
         prepare(Recipe.model_validate(stated), tmp_path)

@@ -64,7 +64,9 @@ def check_data(
     """
     optional: tuple[str, ...] = (MASK,)
     if model is not None:
-        system = load_model(model).system
+        loaded = load_model(model)
+        system = loaded.system
+        system.check_images(loaded.name, "what is looked over is images")
         needed, more = system.training_keys()
         keys = keys or needed
         optional = tuple(dict.fromkeys((MASK, *more, *(port.key for port in system.output_rasters[1:]))))

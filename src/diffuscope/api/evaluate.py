@@ -98,6 +98,7 @@ def evaluate(
     keep = [Path(one) for one in (data, predictions) if one is not None]
     standing = check_place(out, REPORT, overwrite=overwrite, resume=resume, keep=keep)
     loaded = load_model(model)
+    loaded.system.check_images(loaded.name, "what is evaluated is images")
     main = loaded.system.output_rasters[0]
     keys = [port.key for port in loaded.system.input_rasters]
     found = find_cases(data, [*keys, main.key], optional=[MASK])

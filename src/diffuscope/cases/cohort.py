@@ -13,7 +13,7 @@ from diffuscope.cases.case import Case
 from diffuscope.cases.split import PARTS
 from diffuscope.errors import InputError
 from diffuscope.files.read import read_rows
-from diffuscope.ports.table import Table
+from diffuscope.ports.table import Row, Table
 
 #: Column of any of the files in which a case may state its part.
 PART = "part"
@@ -47,6 +47,7 @@ def read_cohort(
     *,
     label: str,
     positive: Sequence[str] = (),
+    negative: Sequence[str] = (),
     above: float | None = None,
 ) -> Cohort:
     """Read the rows of all patients whose class is known.
@@ -59,8 +60,8 @@ def read_cohort(
         What is read.
     label : str
         Column that says the class; a patient with nothing there is left out.
-    positive : sequence of str
-        Values of it that mean the second class; or
+    positive, negative : sequence of str
+        Values of it that mean the second class, and the first; or
     above : float
         Number beyond which it does.
 
@@ -79,17 +80,16 @@ def read_cohort(
         text = {name: found[place].get(patient, {}).get(name) or "" for name, place in where.items()}
         if not text[label].strip():
             continue
-        labels.append(_label(text[label].strip(), positive, above, f"{paths[where[label]].name}, {first} {patient}"))
+        own = f"{paths[where[label]].name}, {first} {patient}"
+        labels.append(_label(text[label].strip(), positive, negative, above, own))
         cases.append(Case(name=patient, group=patient, files={}, part=_part(found, paths, patient)))
         kept.append(text)
     if not cases:
         raise InputError(f"no patient of {paths[0].name} has anything in {label}: say which column states the class.")
+    files = {name: paths[place].name for name, place in where.items()}
     rows = {
         table.key: np.array(
-            [
-                _encoded(table, text, f"{paths[0].name if len(paths) == 1 else 'the tables'}, {first} {case.name}")
-                for case, text in zip(cases, kept, strict=True)
-            ],
+            [_encoded(table, text, files, f"{first} {case.name}") for case, text in zip(cases, kept, strict=True)],
             np.float32,
         )
         for table in tables
@@ -142,8 +142,10 @@ def _columns(
     return where
 
 
-def _label(text: str, positive: Sequence[str], above: float | None, whose: str) -> float:
+def _label(text: str, positive: Sequence[str], negative: Sequence[str], above: float | None, whose: str) -> float:
     if above is None:
+        if text not in (*positive, *negative):
+            raise InputError(f"{whose}: “{text}” is neither said to be positive nor negative: name it.")
         return float(text in positive)
     try:
         return float(float(text) > above)
@@ -160,8 +162,11 @@ def _part(found: Sequence[Mapping[str, Mapping[str, str]]], paths: Sequence[Path
     return next(iter(stated), None)
 
 
-def _encoded(table: Table, text: Mapping[str, str], whose: str) -> tuple[float, ...]:
-    try:
-        return table.encode(table.read({column.name: text[column.name] for column in table.columns}))
-    except InputError as error:
-        raise InputError(f"{whose}: {error}") from error
+def _encoded(table: Table, text: Mapping[str, str], files: Mapping[str, str], whose: str) -> tuple[float, ...]:
+    row: Row = {}
+    for column in table.columns:
+        try:
+            row[column.name] = column.read(text[column.name])
+        except InputError as error:
+            raise InputError(f"{files[column.name]}, {whose}: {error}") from error
+    return table.encode(row)

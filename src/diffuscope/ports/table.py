@@ -9,6 +9,8 @@ from typing import ClassVar
 
 from diffuscope.errors import InputError
 
+# What float32 holds: networks take no more, and NaN is what is not known.
+_MOST = 3.4e38
 #: A row as systems get it: numbers, names of categories, or None where nothing is known.
 Row = dict[str, float | str | None]
 
@@ -61,7 +63,7 @@ class Column:
             value = float(text)
         except ValueError:
             value = math.nan
-        if not math.isfinite(value):
+        if not abs(value) <= _MOST:
             raise InputError(f"{self.label} is a number, not “{text}”; leave it empty where it is not known.")
         if self.range is not None and not self.range[0] <= value <= self.range[1]:
             raise InputError(f"{self.label} lies between {self.range[0]:g} and {self.range[1]:g}, not at {value:g}.")

@@ -157,6 +157,24 @@ class System(Trainable):
             E.g. more steps than the schedule has.
         """
 
+    def check_images(self, name: str, why: str) -> None:
+        """Refuse to be used for what needs images in and out.
+
+        Parameters
+        ----------
+        name : str
+            Of the model, for the message.
+        why : str
+            What does not go without.
+
+        Raises
+        ------
+        InputError
+            It takes none, or gives none.
+        """
+        if not (self.input_rasters and self.output_rasters):
+            raise InputError(f"{name} takes or gives no image: {why}.")
+
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:  # noqa: ARG002
         """Return the training loss: ``{"loss": total, ...its terms}``, scalars.
 

@@ -163,6 +163,8 @@ def make_data(
         Files are missing or do not fit.
     """
     plan, data = planned.optimisation, planned.data
+    if not isinstance(data, Cohort):
+        start.system.check_images(start.name, "pictures and volumes are no data for it")
     if isinstance(data, Cases):
         parts = read_cases(recipe, data, start.system, folder)
         common = {"seed": plan.seed, "batch": plan.batch}
@@ -172,7 +174,7 @@ def make_data(
             made = crops_of(parts, data, start.system, side=start.side, **common)
         return made, {case.name: part for part, cases in parts.items() for case in cases}
     if isinstance(data, Cohort):
-        return _cohort_data(recipe, planned, start.system, data, folder)
+        return _cohort_data(recipe, planned, start, data, folder)
     port = start.system.input_rasters[0]
     if (data, port.mpp) not in taught:
         taught[data, port.mpp] = make_pairs(data, folder, mpp=port.mpp)
@@ -203,9 +205,10 @@ def make_data(
 
 
 def _cohort_data(
-    recipe: Recipe, planned: Planned, system: System, data: Cohort, folder: Path
+    recipe: Recipe, planned: Planned, start: Start, data: Cohort, folder: Path
 ) -> tuple[TrainingData, dict[str, str]]:
-    """Read a cohort, and give the system the scale of the rows that train, of no others."""
+    """Read a cohort, and give a new system the scale of the rows that train, of no others."""
+    system = start.system
     tables = [port for port in system.inputs if isinstance(port, Table)]
     if not isinstance(system, FitsRows):
         raise InputError(f"{type(system).__name__} takes no tables: give it data of its own kind.")
@@ -214,6 +217,7 @@ def _cohort_data(
         tables,
         label=data.label,
         positive=data.positive,
+        negative=data.negative,
         above=data.above,
     )
     named = dict.fromkeys(data.validate_on, "validation") | dict.fromkeys(data.test_on, "test")
@@ -222,7 +226,8 @@ def _cohort_data(
     share = 0.0 if data.validate_on else data.validation
     parts = split(cases, validation=share, seed=recipe.optimisation.seed)
     train, held = rows_of(cohort, parts["train"]), rows_of(cohort, parts["validation"])
-    system.fit({table.key: train[table.key] for table in tables})
+    if start.origin is None:  # weights that were trained on one scale are worth nothing on another
+        system.fit({table.key: train[table.key] for table in tables})
     made = rows_data(train, held, seed=planned.optimisation.seed, batch=planned.optimisation.batch)
     return made, {case.name: part for part, own in parts.items() for case in own}
 

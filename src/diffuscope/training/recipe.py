@@ -12,16 +12,12 @@ from diffuscope.errors import InputError
 from diffuscope.files.read import read_yaml
 from diffuscope.model.card import ModelCard
 from diffuscope.simulation.restaining.sources import Restaining, Source
-from diffuscope.systems.bounds import STRICT, Name, first_fault
+from diffuscope.systems.bounds import Name, first_fault
 from diffuscope.training.old_recipes import modern
-from diffuscope.training.recipe_data import KINDS, Cases, Cohort, Data
+from diffuscope.training.recipe_data import KINDS, Cases, Cohort, Data, Strict
 
 
-class _Strict(BaseModel):
-    model_config = STRICT
-
-
-class Optimisation(_Strict):
+class Optimisation(Strict):
     """How long and how to train.
 
     Attributes
@@ -74,7 +70,7 @@ class Optimisation(_Strict):
         return value
 
 
-class Rate(_Strict):
+class Rate(Strict):
     """How a part of a system trains; what is left out is that of the round's optimisation.
 
     Attributes
@@ -89,7 +85,7 @@ class Rate(_Strict):
     weight_decay: float | None = Field(default=None, ge=0, le=1e3)
 
 
-class Round(_Strict):
+class Round(Strict):
     """One of several trainings, one after the other: what is left out is that of the recipe.
 
     Attributes
@@ -134,7 +130,7 @@ class Round(_Strict):
         return given
 
 
-class Recipe(_Strict):
+class Recipe(Strict):
     """What makes a model: system, data, optimisation and card; for most, one training, for some, rounds of it.
 
     Recipes as they were written before are read as well (see `diffuscope.training.old_recipes`).

@@ -10,11 +10,13 @@ from diffuscope.simulation.restaining.sources import Restaining
 from diffuscope.systems.bounds import STRICT, Name, Resolution
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """An entry of a recipe: of known keys only, and without change."""
+
     model_config = STRICT
 
 
-class Cases(_Strict):
+class Cases(Strict):
     """A user's own cases to train on, pictures or volumes (see `diffuscope.cases.find_cases`).
 
     Attributes
@@ -57,7 +59,7 @@ class Cases(_Strict):
         return self
 
 
-class Cohort(_Strict):
+class Cohort(Strict):
     """Patients as rows of tables, whose class a column states (see `diffuscope.cases.cohort.read_cohort`).
 
     Attributes
@@ -66,8 +68,8 @@ class Cohort(_Strict):
         CSV files, joined by their first column, which says the patient; relative to the recipe.
     label : str
         Column that states the class; patients with nothing there are left out.
-    positive : tuple of str
-        Its values that mean the second class; or
+    positive, negative : tuple of str
+        Its values that mean the second class, and the first; or
     above : float
         Number beyond which it does.
     validation : float
@@ -79,6 +81,7 @@ class Cohort(_Strict):
     cohort: tuple[str, ...] = Field(min_length=1, max_length=100)
     label: Name
     positive: tuple[Name, ...] = ()
+    negative: tuple[Name, ...] = ()
     above: float | None = Field(default=None, ge=-3e38, le=3e38)
     validation: float = Field(default=0.2, gt=0, lt=1)
     validate_on: tuple[Name, ...] = ()
@@ -86,8 +89,11 @@ class Cohort(_Strict):
 
     @model_validator(mode="after")
     def _says(self) -> Self:
-        if bool(self.positive) == (self.above is not None):
-            raise ValueError("say either which values are positive, or above which number they are")
+        named = bool(self.positive), bool(self.negative), self.above is not None
+        if named not in ((True, True, False), (False, False, True)):
+            raise ValueError("say which values are positive and which negative, or above which number they are")
+        if both := set(self.positive) & set(self.negative):
+            raise ValueError(f"{min(both)} is named both positive and negative: keep it in one")
         if both := set(self.validate_on) & set(self.test_on):
             raise ValueError(f"{min(both)} is named both in validate_on and in test_on: keep it in one")
         return self

@@ -180,6 +180,13 @@ def test_the_card_says_on_what_a_model_was_trained():
     assert "Trained on" not in card_text(replace(MODEL, trained_on=""))
 
 
+def test_an_open_layer_that_is_not_chosen_is_asked_for_and_none_is_opened_first():
+    form = RunForm(kind=TRANSLATION, model=MODEL)
+    assert form.problem() == TRANSLATION.empty
+    form.any_open = True
+    assert form.problem() == f"Choose a layer for {MODEL.inputs[0].name}."
+
+
 def test_another_acquisition_is_told():
     assert acquired_text((5.0, 1.0, 1.0)) == acquired_text((1.0, 1.2, 1.0)) == acquired_text((1.0, 1.0, 1.0)) == ""
     assert acquired_text((1.0, 1.0, 5.0)).startswith("Acquired in sagittal slices 5 mm apart")

@@ -52,7 +52,7 @@ class GivenRows:
             if isinstance(port, Text):
                 labelled.append((port.name, self._text(port)))
             else:
-                labelled += [(column.label, self._column(port, column)) for column in port.columns]
+                labelled += [(column.label.replace("_", " "), self._column(port, column)) for column in port.columns]
         self._block.show(labelled)
 
     def _text(self, port: Text) -> QPlainTextEdit:

@@ -32,6 +32,8 @@ class RunForm:
         Of the dock.
     slide : SlideFacts or None
         The layer chosen for the model's first input.
+    any_open : bool
+        Whether any layer is there that could be chosen.
     others : tuple of SlideFacts or None
         Those for its further inputs, in order.
     given : dict of str to (dict or str)
@@ -70,6 +72,7 @@ class RunForm:
 
     kind: Kind = STAINING
     slide: SlideFacts | None = None
+    any_open: bool = False
     others: tuple[SlideFacts | None, ...] = ()
     given: dict[str, dict[str, str] | str] = field(default_factory=dict)
     model: ModelFacts | None = None
@@ -106,7 +109,7 @@ class RunForm:
 
     def problem(self) -> str:
         """Return the first thing that stands in the way of Run as one sentence; empty when nothing does."""
-        if self.slide is None and (self.model is None or self.model.inputs):
+        if self.slide is None and not self.any_open and (self.model is None or self.model.inputs):
             return self.kind.empty
         if self.model is None:
             return "Choose a model."

@@ -158,6 +158,7 @@ class FormWidget(QWidget):
 
     def set_layers(self, names: list[str], chosen: list[int]) -> None:
         """List the layers that can be an input; `chosen` has a place in them for each input, -1 for none."""
+        self.form.any_open = bool(names)
         if len(chosen) != len(self.inputs):
             self._show_inputs(len(chosen))
         for box, index in zip(self.inputs, chosen, strict=True):

@@ -44,7 +44,7 @@ class EvaluateWidget(QWidget):
         self._build()
         for model in known_models():
             # Cases of pictures are what is evaluated; a model for volumes is only taken where it was asked for.
-            if model.axes == "yx":
+            if model.inputs and model.axes == "yx":
                 self.fields.add_model(model, choose=False)
 
     def _build(self) -> None:

@@ -72,15 +72,7 @@ def read_metaimage(path: Path) -> VolumeContents:
     with np.errstate(over="ignore", invalid="ignore"):  # what comes out of that is refused next
         affine, notices = _affine(header)
     lattice, odd = lattice_of(path.name, affine, size)
-    files = dict.fromkeys((path, *(piece.path for piece in pieces)))
-    return VolumeContents(
-        format="MetaImage",
-        lattice=lattice,
-        dtype=stored.values_dtype,
-        load=stored.load,
-        files=tuple(files),
-        notices=(*odd, *notices, *stored.check()),
-    )
+    return stored.contents("MetaImage", path, lattice, notices=(*odd, *notices))
 
 
 def _read(header: Header, file: BinaryIO) -> list[str]:

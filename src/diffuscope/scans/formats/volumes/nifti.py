@@ -63,15 +63,7 @@ def read_nifti(path: Path) -> VolumeContents:
                 f"{path.name} has voxels of {_by(lattice.spacing[::-1])} mm by its sform and of {_by(said)} mm by its "
                 "pixdim: the sform is used."
             )
-    return VolumeContents(
-        format="NIfTI",
-        lattice=lattice,
-        dtype=stored.values_dtype,
-        load=stored.load,
-        files=(path,) if data == path else (path, data),
-        notices=(*odd, *notices, *stored.check()),
-        forms=forms,
-    )
+    return stored.contents("NIfTI", path, lattice, notices=(*odd, *notices), forms=forms)
 
 
 def _header(path: Path) -> tuple[Any, bool]:

@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
 from diffuscope.files.memory import free_memory
+from diffuscope.scans.contents import VolumeContents
+from diffuscope.scans.formats.volumes.nifti_forms import Forms
 from diffuscope.scans.formats.volumes.packing import MOST, Packing, damage_in_words, drain, fill, skip, unpack
+from diffuscope.scans.lattice import Lattice
 
 # Unpacked at once, voxels.
 _BLOCK = 2**22
@@ -71,6 +74,26 @@ class Stored:
     dtype: np.dtype[Any]
     slope: float = 1.0
     intercept: float = 0.0
+
+    def contents(
+        self, kind: str, path: Path, lattice: Lattice, *, notices: tuple[str, ...], forms: Forms | None = None
+    ) -> VolumeContents:
+        """Return what was found of a volume: of a `kind` of file, at `path`, whose voxels lie on a lattice.
+
+        Raises
+        ------
+        InputError
+            As of `check`.
+        """
+        return VolumeContents(
+            format=kind,
+            lattice=lattice,
+            dtype=self.values_dtype,
+            load=self.load,
+            files=tuple(dict.fromkeys((path, *(piece.path for piece in self.pieces)))),
+            notices=(*notices, *self.check()),
+            forms=forms,
+        )
 
     @property
     def is_scaled(self) -> bool:
