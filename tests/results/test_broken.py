@@ -130,6 +130,7 @@ def mutate(path: Path, chance: random.Random) -> str:
     return f"{how} {file.relative_to(path)}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_mutants_open_or_are_refused_in_one_sentence(tmp_path: Path, made: Path, seed: int) -> None:
     chance = random.Random(seed)

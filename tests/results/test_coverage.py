@@ -50,6 +50,7 @@ def painted(result: Result, level: int = 0) -> np.ndarray:
     return (np.asarray(result.images["ihc"][level]) != PORT.fill).any(axis=-1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("region", [None, Region(40, 30, 333, 222), OUTLINE], ids=["tissue", "rectangle", "outline"])
 @pytest.mark.parametrize("overlap", [0, 48])
 @pytest.mark.parametrize("count", [5, None])

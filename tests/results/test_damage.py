@@ -51,6 +51,7 @@ def whole(tmp_path, plan, ports) -> list[np.ndarray]:
     return images(tmp_path / "whole")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [b"", b"no longer a chunk"])
 @pytest.mark.parametrize("chunk", [(0, 0), (1, 2)])
 def test_a_damaged_chunk_is_computed_again(tmp_path, plan, ports, whole, chunk, content):
@@ -114,6 +115,7 @@ SPOILT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", SPOILT)
 def test_what_is_not_as_it_was_written_is_computed_again_and_told(tmp_path, plan, ports, whole, what):
     pattern, spoil = SPOILT[what]

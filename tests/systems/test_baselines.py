@@ -227,6 +227,7 @@ def fresh(name: str) -> System:
         return build_system(name, {"stain": "CD3", "size": "tiny"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_training_learns(name: str, tmp_path: Path):
     """One pair by heart: the term that judges the picture falls, at sixteen t that are the same before and after."""

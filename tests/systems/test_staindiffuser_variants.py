@@ -102,6 +102,7 @@ def test_noise_belongs_to_the_place_and_not_to_the_batch(variant):
     assert (both[main][0] - moved[main][0]).abs().mean() > 1
 
 
+@pytest.mark.slow
 @VARIANTS
 def test_a_few_steps_of_training_lower_the_loss(variant):
     """One batch by heart, judged at t and ε that were not trained."""

@@ -39,6 +39,7 @@ def tissue_pairs() -> list[Pair]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     [path for path in sorted(RECIPES.glob("*.yaml")) if isinstance(load_recipe(path).data, Restaining)],

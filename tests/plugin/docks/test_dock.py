@@ -214,6 +214,7 @@ def test_a_second_slide_does_not_take_the_result(at: Driver, tiny_model: Path):
     assert [about["name"] for about in record["inputs"].values()] == ["CMU-1-Small-Region.svs"]
 
 
+@pytest.mark.slow
 def test_pixels_in_memory_are_run_like_a_file_and_leave_none(
     at: Driver, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -191,6 +191,7 @@ def test_a_dock_closed_at_work_goes_on_and_any_dock_can_cancel_it(at: At):
     at.until(lambda: at.child.pid is None)
 
 
+@pytest.mark.slow
 @pytest.mark.gui
 def test_the_last_dock_closed_at_work_leaves_a_whole_result_and_no_process(at: At):
     at.run("quick")

@@ -74,6 +74,7 @@ def at(make_napari_viewer: Any, qtbot: Any, tmp_path: Path) -> Iterator[Driver]:
     qtbot.waitUntil(lambda: child.pid is None, timeout=MILLISECONDS)
 
 
+@pytest.mark.slow
 def test_jobs_run_in_order_each_in_a_folder_of_its_own(at: Driver, tmp_path: Path):
     at.run("endless")
     assert at.dock.run.text() == "Add to queue" and not at.dock.jobs.list.isVisibleTo(at.dock)
