@@ -271,7 +271,7 @@ class Whole(System, ABC):
         ----------
         inputs : mapping of str to Tensor, dict or str
             By key of the inputs that were given. Of a raster float32 (c, h, w) or (c, d, h, w) in the port's physical
-            range, of a mask int64 (h, w) or (d, h, w), on the system's device; of a table its row; of a text itself.
+            range, of a mask uint8 (h, w) or (d, h, w), on the system's device; of a table its row; of a text itself.
         noise : CaseNoise
             Standard normal noise keyed by index.
         settings : SampleSettings
