@@ -281,5 +281,6 @@ class Whole(System, ABC):
         -------
         dict of str to Tensor or str
             By key of each output that is wanted (the generator's return value). Of a raster float32 shaped as those
-            that came in, of a score float32 (samples,) in [0, 1], of a text itself.
+            that came in, of a score float32 (samples,) or (members, samples) in [0, 1], of a table float32 (columns,),
+            NaN where nothing is known, of a text itself.
         """
