@@ -1,4 +1,4 @@
-"""Outlines as people have them: a structure set, labels by other numbers, a file a role; and what is wrong with them."""
+"""Outlines as people have them: a structure set, labels by other numbers, a file a role; and what is wrong."""
 
 from __future__ import annotations
 
@@ -102,6 +102,20 @@ def test_of_structures_that_overlap_the_earlier_role_has_the_voxels(ct: Path):
     assert any("66 voxels of LN lie in another structure" in notice for notice in found.notices)
 
 
+def test_on_sagittal_slices_outlines_lie_where_they_were_drawn(tmp_path: Path):
+    def place(one, z):
+        one.ImagePositionPatient = [3.0 * z, -32, 28]
+
+    ct = write_ct(tmp_path / "ct", place, ImageOrientationPatient=[0, 1, 0, 0, 0, -1])
+    square = [n for y, z in ((-9, -7), (1, -7), (1, 3), (-9, 3)) for n in (6.0, y, z)]
+    found = opened(ct, write_structures(ct, [("GTVp", [(CLOSED, square)])]))
+    lattice = open_volume(ct).lattice
+    assert found.labels.shape == lattice.shape == (56, 64, 8)
+    assert counts(found) == [121, 0, 0, 0]
+    z, y, x = np.argwhere(found.labels == 1).mean(axis=0)
+    assert lattice.place((z, y, x)) == pytest.approx((6.0, -4.0, -2.0))
+
+
 @pytest.mark.parametrize(
     ("roles", "message"),
     [
@@ -155,7 +169,7 @@ ONE, TWO = (slice(1, 3), slice(10, 20), slice(10, 20)), (slice(4, 5), slice(30, 
 
 def test_labels_by_other_numbers_are_given_roles(ct: Path, tmp_path: Path):
     labels = write_labels(tmp_path / "labels.nrrd", ct, [(9, ONE), (4, TWO)])
-    with pytest.raises(InputError, match="the labels 4, 9 without a role"):
+    with pytest.raises(InputError, match=r"has the label 9 without a role; .*say which is which, labels.nrrd#9=tumour"):
         opened(ct, labels)
     found = opened(ct, f"{labels}#9=tumour")
     assert counts(found) == [200, 0, 0, 0]

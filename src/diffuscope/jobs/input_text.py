@@ -11,7 +11,7 @@ from diffuscope.ports.raster import Raster
 
 
 def parse_inputs(given: Sequence[str]) -> dict[str, str | tuple[str, ...]]:
-    """Read ``KEY=FILE#CHANNEL`` of a command line; of a key that is there more than once, all files, as masks have them.
+    """Read ``KEY=FILE#CHANNEL`` of a command line; all files of a key that is there twice.
 
     Raises
     ------

@@ -106,7 +106,7 @@ def _structures(path: Path, said: str | None, port: Mask, image: Image) -> Outli
     notices = list(found.notices)
     if chosen is None:
         chosen = _guessed(path, drawn, port, notices, lambda name: _size(parts[name]))
-    labels = np.zeros(image.lattice.shape, np.uint8)
+    labels = np.zeros(image.series.lattice.shape, np.uint8)
     lost: dict[str, int] = {}
     for role in port.roles:
         for name in (one for one in drawn if chosen.get(one) == role):
