@@ -120,7 +120,7 @@ def test_all_parameters_train_also_where_a_tissue_is_missing():
 
 
 def test_relations_are_those_of_their_equations_and_hide_what_they_say():
-    """x^cu of one head in float64, from the paper's words; what training hides changes it, and the alignment says so."""
+    """x^cu of one head in float64, from the paper's words; what training hides changes it."""
     torch.manual_seed(3)
     one = Relations(4, 1, 3, 0.15).double()
     own, other = (torch.randn(2, n, 4, dtype=torch.float64) for n in (3, 5))

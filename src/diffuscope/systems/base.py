@@ -251,7 +251,7 @@ class Whole(System, ABC):
         ----------
         inputs : mapping of str to Tensor or str
             By key of the inputs that were given. Of a raster float32 (c, h, w) or (c, d, h, w) in the port's physical
-            range, of a mask integers (h, w) or (d, h, w), of a table its row, float32 (columns,) as of `Table.encode`,
+            range, of a mask uint8 (h, w) or (d, h, w), of a table its row, float32 (columns,) as of `Table.encode`,
             all on the system's device; of a text itself.
         spacing : tuple of float or None
             Size of a px of the images, (y, x) µm or (z, y, x) mm; None where there is no image, or nobody told.
@@ -282,6 +282,6 @@ class Whole(System, ABC):
         -------
         dict of str to Tensor or str
             By key of each output that is wanted (the generator's return value). Of a raster float32 shaped as those
-            that came in, of a score float32 in [0, 1], (samples,) or (members, samples) of a system that was trained
-            on several draws of its patients, of a table float32 (columns,), of a text itself.
+            that came in, of a score float32 (samples,) or (members, samples) in [0, 1], of a table float32 (columns,),
+            NaN where nothing is known, of a text itself.
         """
