@@ -71,7 +71,7 @@ def explain(value: Callable[[Tensor], Tensor], present: Tensor, *, empty: float)
     scored = value(subsets(present)).double()
     v = torch.cat([scored.new_full((1,), empty), scored])
     codes = torch.arange(2**count, device=v.device)
-    sizes = sum((codes >> one & 1) for one in range(count))
+    sizes = torch.stack([codes >> one & 1 for one in range(count)]).sum(0)
     weights = v.new_tensor([factorial(one) * factorial(count - one - 1) / factorial(count) for one in range(count)])
     shapley, left_out = (v.new_full((len(present),), torch.nan) for _ in range(2))
     for number, place in enumerate(places):
