@@ -25,6 +25,8 @@ from diffuscope.exports.report.contents import Contribution, Report, contents_of
 from diffuscope.exports.request import Request
 from diffuscope.ports.table import Column, Table
 from diffuscope.results.result import Result, open_result
+from diffuscope.results.rows import RowFound
+from diffuscope.results.scores import Scored
 
 sitk = pytest.importorskip("SimpleITK")
 fpdf = pytest.importorskip("fpdf")
@@ -62,11 +64,9 @@ def report_of(result: Result, **asked) -> Report:
 def with_contributions(result: Result) -> Result:
     columns = tuple(Column(name=name) for name in ("tumour", "blood", "clinical"))
     ports = tuple(Table(name=key, key=key, columns=columns) for key in ("shapley", "attention"))
-    told = {
-        "shapley": {"tumour": 0.2, "blood": -0.1, "clinical": None},
-        "attention": {"tumour": 0.7, "blood": 0.3, "clinical": None},
-    }
-    return replace(result, others=(*result.others, *ports), found=result.found | told)
+    told = [(0.2, -0.1, None), (0.7, 0.3, None)]
+    found = {port.key: RowFound(port, row) for port, row in zip(ports, told, strict=True)}
+    return replace(result, others=(*result.others, *ports), found=result.found | found)
 
 
 def test_it_says_what_the_run_found(scored: Result):
@@ -88,6 +88,14 @@ def test_it_says_what_the_run_found(scored: Result):
     about = dict(report.about)
     assert about["truth"] == "simulated, not measured" and about["trained on"] == "nothing"
     assert scored.record["model"]["hash"].startswith(about["weights"])
+
+
+def test_each_interval_says_what_it_covers(scored: Result):
+    port = scored.scores["metastasis"].port
+    many = Scored(port, ((0.1, 0.3, 0.2), (0.5, 0.6, 0.4), (0.3, 0.4, 0.5)))
+    guides, draws = report_of(replace(scored, found={"metastasis": many})).spans
+    assert (guides.low, guides.high) == many.over_guides and "trained on other patients" in guides.covers
+    assert (draws.low, draws.high) == many.predictive and "no interval of the probability" in draws.covers
 
 
 def test_an_anonymous_one_names_nobody(scored: Result):

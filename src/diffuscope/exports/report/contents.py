@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from diffuscope.exports.report.pictures import Picture, draw_sections
 from diffuscope.ports.table import Table
 
@@ -26,9 +24,10 @@ _MEASURES = (
     ("attention", "Attention", "how much the inputs looked at it, neither for nor against", False),
 )
 
+_OF_GUIDES = "a model trained on other patients of the same kind would put the score here, 9 times in 10."
 _OF_DRAWS = (
-    "90 % of all draws lie here: how sure the model is of the class of this patient. A draw is near 0 or near 1, so "
-    "this is no interval of the probability."
+    "90 % of the draws of the class lie here. A draw is near 0 or near 1, so this is no interval of the probability: "
+    "it is wide where both classes are likely."
 )
 
 
@@ -183,10 +182,9 @@ def contents_of(request: Request) -> Report:
 
 
 def _spans(scored: Scored) -> tuple[Span, ...]:
-    if len(scored.samples) < 2:
-        return ()
-    low, high = np.percentile(scored.samples, [5.0, 95.0])
-    return (Span("draws", float(low), float(high), _OF_DRAWS),)
+    """Return the intervals that there are, that of the probability first."""
+    known = (("the probability", scored.over_guides, _OF_GUIDES), ("this patient", scored.predictive, _OF_DRAWS))
+    return tuple(Span(name, *ends, covers) for name, ends, covers in known if ends is not None)
 
 
 def _contributions(result: Result) -> tuple[tuple[Measure, ...], tuple[Contribution, ...]]:
@@ -196,17 +194,13 @@ def _contributions(result: Result) -> tuple[tuple[Measure, ...], tuple[Contribut
     if not there:
         return (), ()
     columns = ports[there[0][0]].columns
-    values = [[_number(result.found[key].get(column.name)) for column in columns] for key, *_ in there]
+    values = [[result.found[key].by_name.get(column.name) for column in columns] for key, *_ in there]
     measures = tuple(
         Measure(heading, meaning, max((abs(one) for one in told if one is not None), default=0.0) or 1.0, signed)
         for (_, heading, meaning, signed), told in zip(there, values, strict=True)
     )
     names = (column.title or column.name for column in columns)
     return measures, tuple(Contribution(name, tuple(told)) for name, *told in zip(names, *values, strict=True))
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def _about(record: Mapping[str, Any]) -> list[tuple[str, str]]:
