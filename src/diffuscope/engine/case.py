@@ -20,6 +20,7 @@ from diffuscope.engine.events import Preview
 from diffuscope.engine.queue import TileQueue
 from diffuscope.errors import InputError
 from diffuscope.events import Notice, Progress
+from diffuscope.ports.mask import Mask
 from diffuscope.results.cells import to_stored
 from diffuscope.results.computed import Computed, Halved
 from diffuscope.systems.base import CaseInput, Estimate, Whole
@@ -78,7 +79,7 @@ class CaseCompute:
         if loaded.unread:
             yield from loaded.unread
             return
-        inputs: dict[str, CaseInput] = {key: self._tensor(array) for key, array in loaded.images[0].items()}
+        inputs: dict[str, CaseInput] = {key: self._tensor(key, array) for key, array in loaded.images[0].items()}
         steps = self.system.sample(inputs | dict(self.texts), CaseNoise(self.seed, self.device), self.settings)
         with closing(steps):
             try:
@@ -97,12 +98,12 @@ class CaseCompute:
                     f"the memory of {self.device} is too small for this case: try --device cpu, or a smaller case."
                 ) from error
 
-    def _tensor(self, array: NDArray[np.generic]) -> Tensor:
-        """Return an image as (c, …) float32, labels as int64, a row as float32, on the device."""
+    def _tensor(self, key: str, array: NDArray[np.generic]) -> Tensor:
+        """Return an image as (c, …) float32, labels as uint8, a row as float32, on the device."""
         tensor = torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
-        if array.ndim == 1:
-            return tensor.float()
-        return tensor.long() if array.dtype == np.int64 else tensor.float().movedim(-1, 0).contiguous()
+        if any(isinstance(port, Mask) and port.key == key for port in self.system.declared.inputs):
+            return tensor
+        return tensor.float() if array.ndim == 1 else tensor.float().movedim(-1, 0).contiguous()
 
     def _seen(self, estimate: Estimate) -> Items:
         step, steps = estimate.step, estimate.steps

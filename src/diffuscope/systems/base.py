@@ -271,7 +271,7 @@ class Whole(System, ABC):
         ----------
         inputs : mapping of str to Tensor, dict or str
             By key of the inputs that were given. Of a raster float32 (c, h, w) or (c, d, h, w) in the port's physical
-            range, of a mask int64 (h, w) or (d, h, w), on the system's device; of a table its row; of a text itself.
+            range, of a mask uint8 (h, w) or (d, h, w), on the system's device; of a table its row; of a text itself.
         noise : CaseNoise
             Standard normal noise keyed by index.
         settings : SampleSettings
@@ -281,5 +281,6 @@ class Whole(System, ABC):
         -------
         dict of str to Tensor or str
             By key of each output that is wanted (the generator's return value). Of a raster float32 shaped as those
-            that came in, of a score float32 (samples,) in [0, 1], of a text itself.
+            that came in, of a score float32 (samples,) or (members, samples) in [0, 1], of a table float32 (columns,),
+            NaN where nothing is known, of a text itself.
         """
