@@ -25,7 +25,7 @@ class InputError(DiffuscopeError):
     """What the user gave cannot be used: a file, a number, a model, a device, a place to write."""
 
 
-class InputErrors(InputError):
+class InputErrors(InputError):  # noqa: N818  several of them
     """Several things that cannot be used, told in one go: a line each, of many the first.
 
     Parameters

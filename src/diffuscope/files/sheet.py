@@ -30,7 +30,7 @@ class Line:
     cells : mapping of str to str
         By head; what it lacks is empty.
     fault : str
-        What is wrong with the row as such, e.g. that it has more values than there are heads.
+        What is wrong with the row as such: that it has more values than there are heads.
     """
 
     number: int

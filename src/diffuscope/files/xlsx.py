@@ -38,9 +38,7 @@ def read_xlsx(path: Path) -> tuple[list[list[str]], int]:
             f'{path.name} needs openpyxl: pip install "diffuscope[scoring]", or save it as CSV in UTF-8.'
         ) from error
     try:
-        with zipfile.ZipFile(io.BytesIO(stored)) as packed:
-            if sum(one.file_size for one in packed.infolist()) > _UNPACKED:
-                raise InputError(f"{path.name} unpacks to more than {_UNPACKED / 1e6:.0f} MB: save it as CSV in UTF-8.")
+        _check_size(stored, path)
         book = openpyxl.load_workbook(io.BytesIO(stored), read_only=True)
         rows = _rows(book, path)
         if any(cell.data_type == "f" for row in rows for cell in row):
@@ -55,6 +53,12 @@ def read_xlsx(path: Path) -> tuple[list[list[str]], int]:
     # Of a damaged file its parsers raise whatever they stumble on.
     except Exception as error:
         raise InputError(f"{path.name} cannot be read as XLSX: save it again, or as CSV in UTF-8.") from error
+
+
+def _check_size(stored: bytes, path: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(stored)) as packed:
+        if sum(one.file_size for one in packed.infolist()) > _UNPACKED:
+            raise InputError(f"{path.name} unpacks to more than {_UNPACKED / 1e6:.0f} MB: save it as CSV in UTF-8.")
 
 
 def _rows(book: Any, path: Path) -> list[list[Any]]:
@@ -74,7 +78,8 @@ def _rows(book: Any, path: Path) -> list[list[Any]]:
 def _computed(cell: Any, value: Any, path: Path) -> Any:
     if cell.data_type == "f" and value.value is None:
         raise InputError(
-            f"{path.name}, {cell.coordinate}: its formula has no stored value; open and save it in a spreadsheet program."
+            f"{path.name}, {cell.coordinate}: its formula has no stored value; open and save it in a spreadsheet "
+            "program."
         )
     return value
 

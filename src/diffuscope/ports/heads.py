@@ -69,8 +69,8 @@ def match_heads(heads: Sequence[str], columns: Iterable[Column], file: str) -> H
             change = conversion(unit, known[name].unit)
             if change is None:
                 raise InputError(
-                    f"{file}: “{head}” cannot be converted to {known[name].unit}, in which {name} is taken: convert it, "
-                    "or take the column out."
+                    f"{file}: “{head}” cannot be converted to {known[name].unit}, in which {name} is taken: convert "
+                    "it, or take the column out."
                 )
             if change.changes:
                 notices.append(f"{file}: {name} was converted from {unit} to {known[name].unit}.")

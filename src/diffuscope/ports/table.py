@@ -81,6 +81,8 @@ class Column:
         if value is None or not abs(value) <= _MOST:
             raise InputError(f"{self.label} is a number, not “{text}”; leave it empty where it is not known.")
         written = f"{value:g}"
+        if unit and change is None:
+            raise InputError(f"{self.label} cannot be made of {unit}: convert it.")
         if change is not None and change.changes:
             value = change(value)
             written = f"{value:g} ({written} {unit})"

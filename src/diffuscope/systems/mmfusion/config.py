@@ -26,6 +26,8 @@ class ColumnConfig(BaseModel):
         Of a number, what is possible; anything beyond is refused.
     categories : tuple of str
         What it may be, where it is no number.
+    known : {"before", "after"}
+        Whether it is known before surgery, or only after it.
     """
 
     model_config = STRICT
@@ -35,13 +37,12 @@ class ColumnConfig(BaseModel):
     unit: Name = ""
     range: tuple[_Number, _Number] | None = None
     categories: Annotated[tuple[Name, ...], Field(max_length=1000)] = ()
+    known: Literal["before", "after"] = "before"
 
     @property
     def column(self) -> Column:
         """As a port has it."""
-        return Column(
-            name=self.name, title=self.title, unit=self.unit, range=self.range, categories=tuple(self.categories)
-        )
+        return Column(**dict(self))
 
 
 class TableConfig(BaseModel):
@@ -73,6 +74,8 @@ class MMFusionConfig(BaseModel):
         Without, and with what is scored.
     tables : tuple of TableConfig
         Each may be missing of a case, as long as one is there.
+    preoperative : bool
+        Whether it scores before surgery, and so takes no column that is known only after it.
     width : int
         Numbers that a node has.
     heads : int
@@ -97,6 +100,7 @@ class MMFusionConfig(BaseModel):
     key: Name = "metastasis"
     classes: tuple[Name, Name] = ("no metastasis", "metastasis")
     tables: Annotated[tuple[TableConfig, ...], Field(min_length=1, max_length=_TABLES)]
+    preoperative: bool = True
     width: _Width = 64
     heads: Annotated[int, Field(ge=1, le=64)] = 4
     steps: Annotated[int, Field(ge=2, le=1000)] = 10
@@ -117,6 +121,12 @@ class MMFusionConfig(BaseModel):
             names = [column.name for column in table.columns]
             if len(set(names)) < len(names):
                 raise ValueError(f"two columns of {table.key} have one name: give each its own")
+            late = [column.name for column in table.columns if column.known == "after"]
+            if late and self.preoperative:
+                raise ValueError(
+                    f"{late[0]} is known only after surgery and the model scores before it: leave the column out, or "
+                    "say preoperative: false"
+                )
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is no multiple of heads {self.heads}")
         return self
