@@ -28,7 +28,7 @@ class Cohort:
     Attributes
     ----------
     cases : tuple of Case
-        By name the patient, who is a group of their own; without files.
+        By name the patient, who is a group of their own; with the images that the tables name.
     rows : mapping of str to ndarray (n, columns)
         By table, as `Table.encode` gives them, float32: NaN where nothing is known.
     labels : ndarray (n,)
@@ -51,6 +51,7 @@ def read_cohort(
     positive: Sequence[str] = (),
     negative: Sequence[str] = (),
     above: float | None = None,
+    images: Sequence[str] = (),
 ) -> Cohort:
     """Read the rows of all patients whose class is known.
 
@@ -67,6 +68,8 @@ def read_cohort(
         Values of it that mean the second class, and the first; or
     above : float
         Number beyond which it does.
+    images : sequence of str
+        Columns that may name a file each, relative to the table's folder; empty where a patient has none.
 
     Raises
     ------
@@ -76,6 +79,7 @@ def read_cohort(
     """
     joined = join(paths, tables)
     _check_columns(joined, label)
+    joined.check_once((label, *images))
     refuse([fault for patient in joined.patients for fault in patient.faults])
     cases, labels, wrong = [], [], []
     rows: dict[str, list[tuple[float, ...]]] = {table.key: [] for table in tables}
@@ -86,12 +90,14 @@ def read_cohort(
         try:
             labels.append(_label(text, positive, negative, above))
         except InputError as error:
-            wrong.append(f"{_having(joined, label)[0]}, {joined.first} {patient.name}: {error}")
+            wrong.append(f"{joined.having(label)[0]}, {joined.first} {patient.name}: {error}")
         for table in tables:
             row, faults = joined.row(table, patient)
             wrong += faults
             rows[table.key].append(table.encode(row))
-        cases.append(Case(name=patient.name, group=patient.name, files={}, part=_part(joined, patient)))
+        files, faults = joined.files(patient, images)
+        wrong += faults
+        cases.append(Case(name=patient.name, group=patient.name, files=files, part=_part(joined, patient)))
     refuse(wrong)
     if not cases:
         raise InputError(f"no patient of {paths[0].name} has anything in {label}: say which column states the class.")
@@ -103,18 +109,11 @@ def _check_columns(joined: Joined, label: str) -> None:
     """Refuse a table whose columns are not all there: a model is not trained on what nobody knows."""
     names = ", ".join(sheet.name for sheet in joined.sheets)
     unused = [head for heads in joined.heads for head in heads.unused]
-    lacking = [*joined.missing, *([] if _having(joined, label) else [label])]
+    lacking = [*joined.missing, *([] if joined.having(label) else [label])]
     if lacking:
         near = misspelt(unused, lacking)
         missing, hint = (near[1], f" (did you mean “{near[0]}”?)") if near else (lacking[0], "")
         raise InputError(f"no column “{missing}” is in {names}{hint}: add it, or take it out of the configuration.")
-    if len(having := _having(joined, label)) > 1:
-        raise InputError(f"the column “{label}” is in {' and in '.join(having)}: leave one of the two out.")
-
-
-def _having(joined: Joined, head: str) -> list[str]:
-    """Return the files that have a column of a name, by theirs."""
-    return [sheet.name for sheet in joined.sheets if head in sheet.heads]
 
 
 def _label(text: str, positive: Sequence[str], negative: Sequence[str], above: float | None) -> float:

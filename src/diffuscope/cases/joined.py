@@ -92,6 +92,36 @@ class Joined:
                 wrong.append(f"{self.sheets[number].name}, {self.first} {patient.name}: {error}")
         return row, wrong
 
+    def files(self, patient: Patient, keys: Iterable[str]) -> tuple[dict[str, Path], list[str]]:
+        """Return the files of a patient by the heads that name them, and which of them are not there, in sentences."""
+        found, wrong = {}, []
+        for number, line in patient.lines.items():
+            for key in keys:
+                if name := line.cells.get(key, "").strip():
+                    found[key] = self.sheets[number].path.parent / name
+                    if not _exists(found[key]):
+                        wrong.append(
+                            f"{self.sheets[number].name}, {self.first} {patient.name}: {key} {found[key]} does not "
+                            "exist: mend the path."
+                        )
+        return found, wrong
+
+    def having(self, head: str) -> list[str]:
+        """Return the names of the files that have a column of a name."""
+        return [sheet.name for sheet in self.sheets if head in sheet.heads]
+
+    def check_once(self, heads: Iterable[str]) -> None:
+        """Refuse a column that two files have.
+
+        Raises
+        ------
+        InputError
+            It names column and files.
+        """
+        for head in heads:
+            if len(having := self.having(head)) > 1:
+                raise InputError(f"the column “{head}” is in {' and in '.join(having)}: leave one of the two out.")
+
     def check_spelling(self, besides: Iterable[str]) -> None:
         """Refuse a head that is a column but for a slip, where nothing else is that column.
 
@@ -190,6 +220,13 @@ def _patients(sheets: Sequence[Sheet]) -> tuple[Patient, ...]:
             one.lines[number] = line
     known = (Patient(name, one.lines, tuple(one.faults)) for name, one in found.items())
     return (*known, *(Patient("", {}, (fault,)) for fault in nameless))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that no disk could have
+        return False
 
 
 def _are(names: Sequence[str]) -> str:
