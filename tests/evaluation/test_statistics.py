@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from diffuscope.errors import InputError
-from diffuscope.evaluation.metrics.statistics import bootstrap_interval, compare, holm, permutation_test, wilcoxon
+from diffuscope.evaluation.metrics.statistics import (
+    bootstrap_interval,
+    compare,
+    holm,
+    mcnemar,
+    paired_t,
+    permutation_test,
+    wilcoxon,
+)
 
 
 @pytest.mark.parametrize("method", ["BCa", "percentile"])
@@ -117,3 +125,26 @@ def test_what_is_no_set_of_cases_is_refused(cases: list):
 def test_models_with_other_cases_are_refused():
     with pytest.raises(InputError, match="2 and 3 cases cannot be paired"):
         compare([1.0, 2.0], [1.0, 2.0, 3.0])
+
+
+@given(cases=st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=13))
+def test_mcnemar_is_every_swap_of_who_was_right(cases: list[tuple[bool, bool]]):
+    first, second = np.array(cases).T
+    assert mcnemar(first, second) == pytest.approx(permutation_test(first.astype(float), second.astype(float)))
+
+
+def test_paired_t_is_scipy_s_without_overlap_and_honest_with(rng: np.random.Generator):
+    first, second = rng.normal(size=(2, 9)) + np.array([[0.4], [0.0]])
+    other = stats.ttest_rel(first, second)
+    found = paired_t(first, second, level=0.9)
+    assert found.p == pytest.approx(other.pvalue)
+    assert found.interval[1:] == pytest.approx(tuple(other.confidence_interval(0.9)))
+    wide = paired_t(first, second, overlap=0.5, level=0.9).interval
+    assert (wide.high - wide.low) / (found.interval.high - found.interval.low) == pytest.approx((1 + 9 / 2) ** 0.5)
+    # Differences that share a term with variance overlap · s², as those of folds do: 5 % are found, not a third.
+    shared, own = rng.normal(size=(2000, 1)) * 0.5**0.5, rng.normal(size=(2000, 9))
+    zeros = np.zeros(9)
+    corrected = np.mean([paired_t(one, zeros, overlap=0.5).p < 0.05 for one in shared + own])
+    plain = np.mean([paired_t(one, zeros).p < 0.05 for one in shared + own])
+    assert 0.03 < corrected < 0.07 and plain > 0.25
+    assert paired_t([1.0, 2.0], [1.0, 2.0]) == ((0.0, 0.0, 0.0), 1.0)

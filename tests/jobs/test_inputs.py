@@ -201,6 +201,7 @@ def test_what_cannot_be_an_input_is_refused_in_one_sentence(tmp_path, model, sli
         (unnamed, r"which channels of unnamed.ome.tif \(0 a, 1 b, 2 c\) are Vessels, Nuclei cannot be told"),
         (single, r"single.ome.tif is an image of 1 channel\(s\): say --input vessels=FILE#CHANNEL"),
         (vessels, r"nuclei is not given: say --input nuclei=FILE"),
+        (vessels | {"nuclei": (slide, slide)}, "input nuclei is given twice"),
         (vessels | {"dapi": slide}, r"has no input “dapi”: its inputs are vessels \(Vessels\), nuclei \(Nuclei\)"),
         (vessels | {"nuclei": f"{slide}#lectin"}, r'has no channel "lectin" of its own: choose .* 1 DAPI \(405\)'),
         (
@@ -225,7 +226,10 @@ def test_what_cannot_be_an_input_is_refused_in_one_sentence(tmp_path, model, sli
 def test_a_command_line_names_inputs_and_ranges_by_port():
     assert parse_inputs(["vessels=a=b.tif#CD31", "nuclei=c.tif"]) == {"vessels": "a=b.tif#CD31", "nuclei": "c.tif"}
     assert parse_ranges(["vessels=0:4e3"]) == {"vessels": (0.0, 4000.0)}
-    for wrong in (["vessels"], ["=a.tif"], ["a=x", "a=y"]):
+    assert parse_inputs(["mask=t.nii", "ct=c.nii", "mask=n.nii"]) == {"mask": ("t.nii", "n.nii"), "ct": "c.nii"}
+    with pytest.raises(InputError, match="range a is given twice"):
+        parse_ranges(["a=0:1", "a=0:2"])
+    for wrong in (["vessels"], ["=a.tif"]):
         with pytest.raises(InputError):
             parse_inputs(wrong)
     for wrong in (["vessels=0-4000"], ["vessels=0:1:2"], ["vessels=low:high"]):

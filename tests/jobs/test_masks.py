@@ -97,9 +97,11 @@ def test_labels_lie_on_their_image_and_an_image_comes_back_on_its_lattice(model,
 @pytest.mark.parametrize(
     ("labels", "spacing", "message"),
     [
-        (np.full((4, 20, 24), 3, np.uint8), 1.0, "labels from 3 to 3"),
+        (np.full((4, 20, 24), 3, np.uint8), 1.0, "the label 3 without a role.*1 for tumour.*#3=tumour"),
         (np.full((4, 20, 24), 0.5, np.float32), 1.0, "fractions and no labels"),
-        (np.zeros((4, 20, 23), np.uint8), 1.0, "does not lie on"),
+        (np.full((4, 20, 24), -700, np.int16), 1.0, "values from -700 to -700.*no labels"),
+        (np.zeros((4, 20, 24), np.uint8), 1.0, "nothing is outlined in labels.nii.gz"),
+        (np.zeros((4, 20, 23), np.uint8), 1.0, "23 x 20 x 4 voxels of 1 x 1 x 3 mm from .* does not lie on ct.nii.gz"),
         (np.zeros((4, 20, 24), np.uint8), 1.2, "does not lie on"),
     ],
 )

@@ -22,6 +22,7 @@ from diffuscope.files.place import check_place
 from diffuscope.jobs.resume import begun_record
 from diffuscope.ports.numbers import Value
 from diffuscope.ports.score import Score
+from diffuscope.ports.table import Column, Table
 from diffuscope.ports.text import Text
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.computed import Computed
@@ -30,7 +31,11 @@ from diffuscope.results.result import RESULT, is_result, open_result
 from diffuscope.results.tissue import crop_tissue
 from diffuscope.tiling.plan import Region, make_plan
 
-OTHERS = (Score(name="light", key="light", classes=("dark", "bright")), Text(name="report", key="report"))
+OTHERS = (
+    Score(name="light", key="light", classes=("dark", "bright")),
+    Text(name="report", key="report"),
+    Table(name="shares", key="shares", columns=(Column(name="blood"), Column(name="clinical"))),
+)
 WORDS = {"model": {"name": "toy", "hash": "0"}, "inputs": {"he": {"name": "a.tif"}}, "parameters": {"seed": 0}}
 RECORD = {**WORDS, "compute": {"batch": 1}, "versions": {"python": "3"}, "notices": ["one"], "command": "diffuscope"}
 
@@ -58,7 +63,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for tile in list(plan.tiles())[:-1]:
         pixels = {key: rng.random((n, 128, 128)).astype(np.float32) for key, n in (("ihc", 3), ("dab", 1))}
         canvas.write_tiles([Computed(tile, pixels, {"step": np.ones(2, np.float32)})])
-    write_others(path, {"light": [0.5], "report": "all is well"}, OTHERS)
+    write_others(path, {"light": [[0.5, 0.4]] * 2, "report": "all is well", "shares": [0.1, np.nan]}, OTHERS)
     canvas.finish()
     (path / "table.csv").write_text("region,percent\nall,5\n", encoding="utf-8")
     return path
@@ -171,6 +176,7 @@ def link(path: Path, to: Path) -> None:
         ("dab", False),
         ("texts/report.txt", False),
         ("scores.json", False),
+        ("rows.json", False),
         ("table.csv", False),
         ("tissue/0/0", False),
         ("values/step/0/0/0", False),

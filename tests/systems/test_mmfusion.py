@@ -11,6 +11,7 @@ from diffuscope.errors import InputError
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.systems.mmfusion.config import MMFusionConfig
 from diffuscope.systems.mmfusion.graph import GraphAttention, GraphConvolution
+from diffuscope.systems.mmfusion.member import Guided
 from diffuscope.systems.mmfusion.system import MMFusion
 
 TABLES = [
@@ -22,6 +23,7 @@ TABLES = [
     {"name": "blood", "key": "blood", "columns": [{"name": "leukocytes"}, {"name": "platelets"}]},
 ]
 NAN = float("nan")
+HEAD, DENOISER = "members.0.head.weight", "members.0.denoiser.out.weight"
 
 
 def make(**config: object) -> MMFusion:
@@ -29,16 +31,23 @@ def make(**config: object) -> MMFusion:
     return MMFusion(MMFusionConfig.model_validate({"tables": TABLES, "width": 16, **config}))
 
 
+def guided(system: MMFusion, batch: dict[str, torch.Tensor]) -> Guided:
+    """Return what the first guide makes of cases with all that is known of them."""
+    member = system.members[0]
+    encoded = system._encode(member, batch)
+    return member.guide(encoded, torch.ones_like(encoded.there))
+
+
 def score(system: MMFusion, samples: int = 16, **rows: list[float]) -> torch.Tensor:
     settings = SampleSettings(sampler="card", steps=system.card.steps, samples=samples)
-    inputs = {key: torch.tensor(row) for key, row in rows.items()}
+    inputs = system.prepare({key: torch.tensor(row) for key, row in rows.items()}, None)
     steps = system.eval().sample(inputs, CaseNoise(3, torch.device("cpu")), settings)
     with torch.no_grad():
         try:
             while True:
                 next(steps)
         except StopIteration as end:
-            return end.value["metastasis"]
+            return end.value["metastasis"].flatten()
 
 
 def test_a_table_that_is_missing_is_one_of_which_nothing_is_known():
@@ -94,14 +103,16 @@ def test_what_stands_in_a_missing_node_counts_for_nothing():
 def test_scales_are_those_of_the_rows_that_train():
     system = make()
     rows = torch.tensor([[50.0, 0.0], [70.0, 1.0], [NAN, NAN]])
-    system.fit({"clinical": rows, "blood": torch.tensor([[NAN, 5.0]] * 3)})
-    clinical, blood = system.encoders
+    system.fit({"clinical": rows, "blood": torch.tensor([[NAN, 5.0]] * 3), "label": torch.tensor([0.0, 1.0, 1.0])})
+    clinical, blood = system.scales
     assert clinical.mean.tolist() == [60.0, 0.0] and clinical.deviation.tolist() == pytest.approx(
         [np.std([50, 70], ddof=1), 1]
     )
     assert blood.mean.tolist() == [0.0, 5.0] and blood.deviation.tolist() == [1.0, 1.0]
+    assert float(system.prevalence) == pytest.approx(2 / 3)
     assert {name for name, _ in system.named_buffers()} == {
-        f"encoders.{n}.{k}" for n in (0, 1) for k in ("mean", "deviation")
+        "prevalence",
+        *(f"scales.{n}.{k}" for n in (0, 1) for k in ("mean", "deviation")),
     }
 
 
@@ -110,21 +121,23 @@ def test_the_diffusion_reaches_the_guide_only_where_it_shall(guide: str):
     system = make(guide=guide, drop=0.0).eval()
     batch = {"clinical": torch.tensor([[60.0, 1.0]] * 4), "blood": torch.full((4, 2), NAN), "label": torch.ones(4)}
     terms = system.loss(batch, torch.Generator().manual_seed(0))
-    alone = torch.nn.functional.cross_entropy(system.features(batch | {})[1], torch.ones(4).long())
-    gradients = [torch.autograd.grad(loss, system.head.weight, retain_graph=True)[0] for loss in (terms["loss"], alone)]
+    assert terms["loss"].item() == pytest.approx(sum(terms[name].item() for name in ("guide", "diffusion")))
+    alone = torch.nn.functional.cross_entropy(guided(system, batch).logits, torch.ones(4).long())
+    head = system.members[0].head.weight
+    gradients = [torch.autograd.grad(loss, head, retain_graph=True)[0] for loss in (terms["loss"], alone)]
     assert torch.allclose(*gradients) == (guide == "frozen")
 
 
 def test_rounds_train_their_part_alone():
     system = make()
     batch = {"clinical": torch.tensor([[60.0, 1.0]] * 4), "blood": torch.full((4, 2), NAN), "label": torch.ones(4)}
-    for objective, moves in (("guide", "head.weight"), ("diffusion", "denoiser.out.weight")):
+    for objective, moves in (("guide", HEAD), ("diffusion", DENOISER)):
         system.begin(objective)
         system.zero_grad()
         system.loss(batch, torch.Generator().manual_seed(0))["loss"].backward()
         named = dict(system.named_parameters())
         assert named[moves].grad is not None
-        others = {"head.weight", "denoiser.out.weight"} - {moves}
+        others = {HEAD, DENOISER} - {moves}
         assert all(named[name].grad is None for name in others)
 
 
@@ -143,6 +156,6 @@ def test_a_known_conditional_distribution_is_learned():
     for x in (-1.0, 0.0, 1.0):
         truth = float(torch.sigmoid(torch.tensor(2 * x)))
         with torch.no_grad():
-            guide = float(system.eval().features({"x": torch.tensor([[x]])})[1].softmax(1)[0, 1])
+            guide = float(guided(system.eval(), {"x": torch.tensor([[x]])}).logits.softmax(1)[0, 1])
         assert guide == pytest.approx(truth, abs=0.06)
         assert float(score(system, 2000, x=[x]).mean()) == pytest.approx(truth, abs=0.12)

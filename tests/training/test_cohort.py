@@ -136,7 +136,7 @@ def test_a_model_that_is_gone_on_with_keeps_its_scale(tmp_path: Path):
     blood = (tmp_path / "blood.csv").read_text().splitlines()
     (tmp_path / "blood.csv").write_text("\n".join([blood[0], *(f"{line}0" for line in blood[1:])]).replace(".", ""))
     (more,) = prepare(Recipe.model_validate(recipe() | {"init_from": str(tmp_path / "begun"), "config": {}}), tmp_path)
-    before, after = (one.start.system.encoders[1].mean for one in (made, more))
+    before, after = (one.start.system.scales[1].mean for one in (made, more))
     assert before.tolist() == pytest.approx(after.tolist(), rel=1e-3) and before[0] < 10
     assert float(np.nanmean(more.data.batch_at(0)["blood"])) > 100
 

@@ -257,6 +257,7 @@ def _compute(job: Job, cancelled: Callable[[], bool]) -> Iterator[Compute]:
             texts=job.given.texts,
             settings=job.settings,
             seed=job.seed,
+            spacing=job.plan.spacing,
             device=torch.device(job.compute.device),
             precision=job.compute.precision,
             cancelled=cancelled,

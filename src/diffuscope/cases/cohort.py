@@ -26,7 +26,7 @@ class Cohort:
     Attributes
     ----------
     cases : tuple of Case
-        By name the patient, who is a group of their own; without files.
+        By name the patient, who is a group of their own; with the images that the tables name.
     rows : mapping of str to ndarray (n, columns)
         By table, as `Table.encode` gives them, float32: NaN where nothing is known.
     labels : ndarray (n,)
@@ -49,6 +49,7 @@ def read_cohort(
     positive: Sequence[str] = (),
     negative: Sequence[str] = (),
     above: float | None = None,
+    images: Sequence[str] = (),
 ) -> Cohort:
     """Read the rows of all patients whose class is known.
 
@@ -64,6 +65,8 @@ def read_cohort(
         Values of it that mean the second class, and the first; or
     above : float
         Number beyond which it does.
+    images : sequence of str
+        Columns that may name a file each, relative to the table's folder; empty where a patient has none.
 
     Raises
     ------
@@ -74,6 +77,7 @@ def read_cohort(
     found, first = _joined(paths)
     wanted = {column.name: "" for table in tables for column in table.columns}
     where = _columns(paths, found, (*wanted, label))
+    named = _columns(paths, found, [key for key in images if any(key in _head(rows) for rows in found)])
     patients = sorted({patient for rows in found for patient in rows})
     cases, kept, labels = [], [], []
     for patient in patients:
@@ -82,14 +86,24 @@ def read_cohort(
             continue
         own = f"{paths[where[label]].name}, {first} {patient}"
         labels.append(_label(text[label].strip(), positive, negative, above, own))
-        cases.append(Case(name=patient, group=patient, files={}, part=_part(found, paths, patient)))
+        files = {
+            key: paths[place].parent / name
+            for key, place in named.items()
+            if (name := (found[place].get(patient, {}).get(key) or "").strip())
+        }
+        for key, file in files.items():
+            if not file.exists():
+                raise InputError(
+                    f"{paths[named[key]].name}, {first} {patient}: {key} {file} does not exist: mend the path."
+                )
+        cases.append(Case(name=patient, group=patient, files=files, part=_part(found, paths, patient)))
         kept.append(text)
     if not cases:
         raise InputError(f"no patient of {paths[0].name} has anything in {label}: say which column states the class.")
-    files = {name: paths[place].name for name, place in where.items()}
+    sources = {name: paths[place].name for name, place in where.items()}
     rows = {
         table.key: np.array(
-            [_encoded(table, text, files, f"{first} {case.name}") for case, text in zip(cases, kept, strict=True)],
+            [_encoded(table, text, sources, f"{first} {case.name}") for case, text in zip(cases, kept, strict=True)],
             np.float32,
         )
         for table in tables
@@ -128,7 +142,7 @@ def _columns(
     paths: Sequence[Path], found: Sequence[Mapping[str, Mapping[str, str]]], names: Sequence[str]
 ) -> dict[str, int]:
     """Return the number of the file that has each column."""
-    heads = [set(next(iter(rows.values()))) for rows in found]
+    heads = [_head(rows) for rows in found]
     where = {}
     for name in names:
         having = [number for number, head in enumerate(heads) if name in head]
@@ -140,6 +154,10 @@ def _columns(
             raise InputError(f"the column “{name}” is in {both}: leave one of the two out.")
         where[name] = having[0]
     return where
+
+
+def _head(rows: Mapping[str, Mapping[str, str]]) -> set[str]:
+    return set(next(iter(rows.values())))
 
 
 def _label(text: str, positive: Sequence[str], negative: Sequence[str], above: float | None, whose: str) -> float:

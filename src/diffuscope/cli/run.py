@@ -34,7 +34,7 @@ def run(
             "--input",
             metavar="KEY=FILE#CHANNEL",
             help="A file for one of the model's inputs, once for each of them; for a table FILE.csv#ROW or "
-            "NAME=VALUE,NAME=VALUE, for a text itself.",
+            "NAME=VALUE,NAME=VALUE, for a text itself; for outlines, one file or more, FILE#NAME=ROLE,NAME=ROLE.",
         ),
     ] = None,
     ranges: Annotated[

@@ -20,6 +20,7 @@ from diffuscope.engine.events import Preview
 from diffuscope.engine.queue import TileQueue
 from diffuscope.errors import InputError
 from diffuscope.events import Notice, Progress
+from diffuscope.ports.mask import Mask
 from diffuscope.results.cells import to_stored
 from diffuscope.results.computed import Computed, Halved
 from diffuscope.systems.base import CaseInput, Estimate, Whole
@@ -46,6 +47,8 @@ class CaseCompute:
         Sampler, steps, samples, outputs that are wanted.
     seed : int
         Key of the noise.
+    spacing : tuple of float or None
+        Size of a px of the case's images along their axes, µm of pictures and mm of volumes; None where there are none.
     device : torch.device
         Where the network runs.
     precision : {"fp32", "bf16"}
@@ -59,6 +62,7 @@ class CaseCompute:
     texts: Mapping[str, str] = field(default_factory=dict)
     settings: SampleSettings
     seed: int
+    spacing: tuple[float, ...] | None = None
     device: torch.device
     precision: str
     cancelled: Callable[[], bool] = lambda: False
@@ -78,8 +82,9 @@ class CaseCompute:
         if loaded.unread:
             yield from loaded.unread
             return
-        inputs: dict[str, CaseInput] = {key: self._tensor(array) for key, array in loaded.images[0].items()}
-        steps = self.system.sample(inputs | dict(self.texts), CaseNoise(self.seed, self.device), self.settings)
+        inputs: dict[str, CaseInput] = case_tensors(self.system, loaded.images[0], self.device)
+        seen = self.system.prepare(inputs | dict(self.texts), self.spacing)
+        steps = self.system.sample(seen, CaseNoise(self.seed, self.device), self.settings)
         with closing(steps):
             try:
                 while True:
@@ -96,13 +101,6 @@ class CaseCompute:
                 raise InputError(
                     f"the memory of {self.device} is too small for this case: try --device cpu, or a smaller case."
                 ) from error
-
-    def _tensor(self, array: NDArray[np.generic]) -> Tensor:
-        """Return an image as (c, …) float32, labels as int64, a row as float32, on the device."""
-        tensor = torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
-        if array.ndim == 1:
-            return tensor.float()
-        return tensor.long() if array.dtype == np.int64 else tensor.float().movedim(-1, 0).contiguous()
 
     def _seen(self, estimate: Estimate) -> Items:
         step, steps = estimate.step, estimate.steps
@@ -122,6 +120,36 @@ class CaseCompute:
             {key: array for key, array in arrays.items() if key in images},
             others={key: value for key, value in others.items() if key not in images},
         )
+
+
+def case_tensors(
+    system: Whole, arrays: Mapping[str, NDArray[np.generic]], device: torch.device
+) -> dict[str, CaseInput]:
+    """Return what was read of a case as `Whole.prepare` takes it.
+
+    Parameters
+    ----------
+    system : Whole
+        Whose inputs they are.
+    arrays : mapping of str to ndarray
+        By port key, as of `CaseCompute.read`.
+    device : torch.device
+        Where they go.
+
+    Returns
+    -------
+    dict of str to Tensor
+        Images float32 (c, …), labels as they are, rows float32.
+    """
+    labels = {port.key for port in system.inputs if isinstance(port, Mask)}
+    found: dict[str, CaseInput] = {}
+    for key, array in arrays.items():
+        tensor = torch.from_numpy(np.ascontiguousarray(array)).to(device)
+        if key in labels:
+            found[key] = tensor
+        else:
+            found[key] = tensor.float() if array.ndim == 1 else tensor.float().movedim(-1, 0)
+    return found
 
 
 def _array(tensor: Tensor) -> NDArray[np.float32]:

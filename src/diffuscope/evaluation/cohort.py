@@ -11,8 +11,8 @@ from torch import Tensor
 
 from diffuscope.diffusion.case_noise import CaseNoise
 from diffuscope.ports.score import Score
-from diffuscope.ports.table import Table
-from diffuscope.systems.base import Whole
+from diffuscope.systems.base import CaseInput, Whole
+from diffuscope.training.data.cohort import LABEL, NUMBER
 
 
 @torch.no_grad()
@@ -25,8 +25,8 @@ def score_rows(
     ----------
     system : Whole
         In evaluation mode, on `device`; its main output is a score.
-    rows : mapping of str to Tensor (n, columns)
-        By table, NaN where nothing is known.
+    rows : mapping of str to Tensor (n, …)
+        From `diffuscope.training.data.cohort.prepared`.
     device : torch.device
         Where the system is.
     seed : int
@@ -39,11 +39,11 @@ def score_rows(
     """
     port, settings = system.outputs[0], next(iter(system.presets.values()))
     assert isinstance(port, Score)
-    keys = [table.key for table in system.inputs if isinstance(table, Table)]
-    count = len(rows[keys[0]])
+    seen = {key: values for key, values in rows.items() if key not in (LABEL, NUMBER)}
+    count = len(next(iter(seen.values())))
     means = np.empty(count)
     for number in range(count):
-        inputs = {key: rows[key][number].to(device) for key in keys}
+        inputs: dict[str, CaseInput] = {key: values[number].to(device) for key, values in seen.items()}
         steps = system.sample(inputs, CaseNoise(seed, device), settings)
         while True:
             try:

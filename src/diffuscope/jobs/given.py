@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
 from diffuscope.files.read import is_file, read_rows, read_text
+from diffuscope.jobs.masks import GivenMask
 from diffuscope.ports.declaration import Declaration
 from diffuscope.ports.mask import Mask
 from diffuscope.ports.raster import Raster
@@ -28,7 +29,7 @@ class Given:
 
     Attributes
     ----------
-    masks : dict of str to str or Path
+    masks : dict of str to str, Path or sequence of these
         Files.
     rows : dict of str to (Table, dict)
         The port, and the row as `Table.read` returns it.
@@ -36,7 +37,7 @@ class Given:
         As they were given.
     """
 
-    masks: Mapping[str, str | Path] = field(default_factory=dict)
+    masks: Mapping[str, GivenMask] = field(default_factory=dict)
     rows: Mapping[str, tuple[Table, Row]] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
 
@@ -93,9 +94,11 @@ def split_source(source: Any, declared: Declaration, model: str, wanted: Sequenc
     ports = {port.key: port for port in declared.inputs}
     rows: dict[str, tuple[Table, Row]] = {}
     texts: dict[str, str] = {}
-    masks: dict[str, str | Path] = {}
+    masks: dict[str, GivenMask] = {}
     images = {}
     for key, value in source.items():
+        if isinstance(value, list | tuple) and not isinstance(ports.get(key), Mask):
+            raise InputError(f"input {key} is given twice: give it once.")
         match ports.get(key):
             case Table() as table:
                 rows[key] = table, table.read(read_row(value, table))

@@ -10,15 +10,19 @@ from diffuscope.jobs.inputs import PortInput, Values
 from diffuscope.ports.raster import Raster
 
 
-def parse_inputs(given: Sequence[str]) -> dict[str, str]:
-    """Read ``KEY=FILE#CHANNEL`` of a command line.
+def parse_inputs(given: Sequence[str]) -> dict[str, str | tuple[str, ...]]:
+    """Read ``KEY=FILE#CHANNEL`` of a command line; all files of a key that is there twice.
 
     Raises
     ------
     InputError
-        One has another form, or names a port twice.
+        One has another form.
     """
-    return dict(_pair(one, "input", "vessels=slide.ome.tif#CD31", given) for one in given)
+    found: dict[str, tuple[str, ...]] = {}
+    for one in given:
+        key, value = _pair(one, "input", "vessels=slide.ome.tif#CD31")
+        found[key] = (*found.get(key, ()), value)
+    return {key: values[0] if len(values) == 1 else values for key, values in found.items()}
 
 
 def parse_ranges(given: Sequence[str]) -> dict[str, Values]:
@@ -29,9 +33,11 @@ def parse_ranges(given: Sequence[str]) -> dict[str, Values]:
     InputError
         One has another form, or names a port twice.
     """
-    found = {}
+    found: dict[str, Values] = {}
     for one in given:
-        key, text = _pair(one, "range", "vessels=0:4000", given)
+        key, text = _pair(one, "range", "vessels=0:4000")
+        if key in found:
+            raise InputError(f"range {key} is given twice: give it once.")
         try:
             low, high = (float(number) for number in text.split(":"))
         except ValueError:
@@ -93,10 +99,8 @@ def _named(one: PortInput) -> str:
     return one.scan.name if one.channel is None else f"{one.scan.name}#{one.channel}"
 
 
-def _pair(text: str, what: str, example: str, among: Sequence[str]) -> tuple[str, str]:
+def _pair(text: str, what: str, example: str) -> tuple[str, str]:
     key, mark, value = text.partition("=")
     if not (mark and key and value):
         raise InputError(f"{what} “{text}” is not understood: give it as {example}.")
-    if sum(other.partition("=")[0] == key for other in among) > 1:
-        raise InputError(f"{what} {key} is given twice: give it once.")
     return key, value

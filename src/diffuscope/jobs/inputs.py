@@ -20,8 +20,9 @@ from diffuscope.scans.intensity import to_range
 from diffuscope.stains import StainStatistics, normalise
 from diffuscope.tiling.plan import Tile
 
-#: One file for all ports, or by port key a file each, ``"path"`` or ``"path#channel"`` (name or number from 0).
-Source = str | Path | Mapping[str, str | Path]
+#: One file for all ports, or by port key a file each, ``"path"`` or ``"path#channel"`` (name or number from 0); of a
+#: mask one or several (see `diffuscope.jobs.masks.GivenMask`), of a table a row (`diffuscope.jobs.given.GivenRow`).
+Source = str | Path | Mapping[str, Any]
 Values = tuple[float, float]
 
 _HOW = "say --input {key}=FILE#CHANNEL for each"

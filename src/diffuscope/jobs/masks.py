@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
-from diffuscope.jobs.inputs import PortInput
+from diffuscope.jobs.inputs import PortInput, split_channel
+from diffuscope.jobs.mask_files import Outlines, read_outlines
 from diffuscope.ports.mask import Mask
-from diffuscope.scans import Image, open_input
+from diffuscope.scans.fingerprint import fingerprint_of
+
+#: A file of labels or an RTSTRUCT, ``"FILE#NAME=ROLE,…"`` (see `diffuscope.jobs.mask_files.read_outlines`), or several.
+GivenMask = str | Path | Sequence[str | Path]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,56 +28,57 @@ class MaskInput:
     ----------
     port : Mask
         Which.
-    scan : Image
-        One channel of integers.
+    labels : ndarray of uint8
+        The number of the role from 1, 0 for none, on the grid of the image.
+    files : tuple of Outlines
+        Where they come from.
+    notices : tuple of str
+        What a user should know of them, one sentence each.
     """
 
     port: Mask
-    scan: Image
+    labels: NDArray[np.uint8]
+    files: tuple[Outlines, ...]
+    notices: tuple[str, ...]
 
-    @cached_property
-    def labels(self) -> NDArray[np.int64]:
-        """All of them, on the scan's own grid.
-
-        Raises
-        ------
-        InputError
-            A label has no role, or is no whole number.
-        """
-        ones = (1.0,) * len(self.scan.shape)
-        stored = self.scan.read((0,) * len(ones), self.scan.shape, factors=ones, fill=0)[..., 0]
-        labels = stored.astype(np.int64)
-        if not np.array_equal(labels, stored):
-            raise InputError(f"{self.scan.name} holds fractions and no labels: give whole numbers.")
-        if not 0 <= labels.min() <= labels.max() <= len(self.port.roles):
-            roles = ", ".join(f"{number} {role}" for number, role in enumerate(self.port.roles, start=1))
-            raise InputError(
-                f"{self.scan.name} has labels from {labels.min()} to {labels.max()}, but {self.port.name} takes 0 for "
-                f"none, {roles}: number them so."
-            )
-        return labels
-
-    def read(self, shape: Sequence[int], factors: Sequence[float]) -> NDArray[np.int64]:
+    def read(self, shape: Sequence[int], factors: Sequence[float]) -> NDArray[np.uint8]:
         """Return the labels on a grid of `factors` px each, of each place that of the nearest px."""
-        labels = self.labels
+        if self.labels.shape == tuple(shape) and all(factor == 1.0 for factor in factors):
+            return self.labels
         nearest = (
             np.minimum(((np.arange(length) + 0.5) * factor).astype(np.int64), extent - 1)
-            for length, factor, extent in zip(shape, factors, labels.shape, strict=True)
+            for length, factor, extent in zip(shape, factors, self.labels.shape, strict=True)
         )
-        return labels[np.ix_(*nearest)]
+        return self.labels[np.ix_(*nearest)]
 
     def to_json(self) -> dict[str, Any]:
         """Return what the run record tells of it."""
-        return {**self.scan.to_json(), "roles": list(self.port.roles)}
+        about = dict(self.files[0].about)
+        if len(self.files) > 1:
+            about["name"] = ", ".join(one.path.name for one in self.files)
+            about["fingerprint"] = fingerprint_of([one.path for one in self.files])
+        spelt = any(one.spelt for one in self.files)
+        taken = {f"{one.path.name}#{name}": role for one in self.files for name, role in one.taken.items()}
+        return {**about, "roles": list(self.port.roles), **({"taken": taken} if spelt else {})}
+
+    @property
+    def flags(self) -> list[tuple[str, str]]:
+        """How a command line gives it again."""
+        return [("input", f"{self.port.key}={one.text}") for one in self.files]
 
 
-def open_masks(source: Mapping[str, str | Path], ports: Sequence[Mask], images: Sequence[PortInput]) -> list[MaskInput]:
+def mask_paths(given: Mapping[str, GivenMask]) -> list[Path]:
+    """Return the files that labels come from."""
+    return [split_channel(one)[0] for files in given.values() for one in _several(files)]
+
+
+def open_masks(given: Mapping[str, GivenMask], ports: Sequence[Mask], images: Sequence[PortInput]) -> list[MaskInput]:
     """Open labels, which lie on the lattices of their images.
 
     Parameters
     ----------
-    source : mapping of str to str or Path
-        A file by port key.
+    given : mapping of str to str, Path or sequence
+        A file, or several, by port key.
     ports : sequence of Mask
         Those that were given.
     images : sequence of PortInput
@@ -83,18 +87,32 @@ def open_masks(source: Mapping[str, str | Path], ports: Sequence[Mask], images: 
     Raises
     ------
     InputError
-        A file cannot be opened, holds no labels, one without a role, or does not lie on its image.
+        As `read_outlines`; the image is not given, nothing is outlined, or two files have one role.
     """
     by_key = {one.port.key: one for one in images}
-    found = []
-    for port in ports:
-        image = by_key[port.on]
-        scan = open_input(source[port.key], mpp=image.scan.mpp)
-        if len(scan.channels) != 1:
-            raise InputError(f"{scan.name} has {len(scan.channels)} channels and is no image of labels: give one.")
-        if not image.scan.is_on_grid_of(scan):
-            raise InputError(f"{scan.name} ({scan.size}) does not lie on {image.scan.name} ({image.scan.size}).")
-        one = MaskInput(port, scan)
-        _ = one.labels  # what is wrong with them is said before anything is written
-        found.append(one)
-    return found
+    return [_open(_several(given[port.key]), port, by_key) for port in ports]
+
+
+def _open(given: Sequence[str | Path], port: Mask, images: Mapping[str, PortInput]) -> MaskInput:
+    if port.on not in images:
+        raise InputError(f"{port.name} ({port.key}) lies on {port.on}, which is not given: give it as well.")
+    image = images[port.on].scan
+    files = tuple(read_outlines(one, port, image, alone=len(given) == 1) for one in given)
+    labels, notices = files[0].labels, list(files[0].notices)
+    for number, one in enumerate(files[1:], start=1):
+        earlier = {role: before.path.name for before in files[:number] for role in before.taken.values()}
+        if twice := [role for role in one.taken.values() if role in earlier]:
+            raise InputError(f"{earlier[twice[0]]} and {one.path.name} both have the {twice[0]}: leave one out.")
+        both = (labels > 0) & (one.labels > 0)
+        if both.any():
+            notices.append(f"{np.count_nonzero(both):,} voxels of {one.path.name} are taken as an earlier file's.")
+        labels = np.where(labels > 0, labels, one.labels)
+        notices += one.notices
+    if not labels.any():
+        names = " and ".join(one.path.name for one in files)
+        raise InputError(f"nothing is outlined in {names}: give outlines of {', '.join(port.roles)}, or leave it out.")
+    return MaskInput(port, labels, files, tuple(notices))
+
+
+def _several(given: GivenMask) -> Sequence[str | Path]:
+    return [given] if isinstance(given, str | Path) else list(given)

@@ -17,7 +17,7 @@ from diffuscope.jobs.given import Given, given_rasters, split_source
 from diffuscope.jobs.input_text import check_ranges, command_inputs, input_notices
 from diffuscope.jobs.inputs import Frame, PortInput, Source, Values, open_inputs, paths_of, read_tile
 from diffuscope.jobs.likeness.notices import unlike_notices
-from diffuscope.jobs.masks import MaskInput, open_masks
+from diffuscope.jobs.masks import MaskInput, mask_paths, open_masks
 from diffuscope.jobs.provenance import command_line, make_record
 from diffuscope.jobs.resume import begun_ranges, begun_record, begun_stains, check_resumed, version_notice
 from diffuscope.jobs.room import check_room
@@ -171,7 +171,7 @@ def prepare(
     want: Sequence[str] = sample.get("want", ())
     info = model_info(model)
     images, given = split_source(source, info.declared, info.name, want)
-    read = [*paths_of(images), *(Path(one) for one in given.masks.values())]
+    read = [*paths_of(images), *mask_paths(given.masks)]
     standing = check_place(out, RESULT, overwrite=overwrite, resume=resume, keep=read, outside=read)
     begun = begun_record(out) if standing == "resumed" else None
     check_number("seed", seed, least=0, most=2**63 - 1)
@@ -194,8 +194,8 @@ def prepare(
     if not request.elsewhere:
         system.to(compute.device)
 
-    scans = (*(one.scan for one in inputs), *(one.scan for one in masks))
-    own = dict.fromkeys(notice for scan in scans for notice in scan.notices)
+    stated = [*(one.scan.notices for one in inputs), *(one.notices for one in masks)]
+    own = dict.fromkeys(notice for some in stated for notice in some)
     factors = [axis.factor for axis in plan.axes]
     odd = unlike_notices(inputs, extent.foreground, info.stated.seen, factors=factors)
     notices = (*own, *odd, *input_notices(inputs, ranges, normalise=normalise), *extent.notices)
@@ -230,7 +230,7 @@ def prepare(
             options=settings.options,
             inputs=[
                 *flags_of_inputs,
-                *_mask_flags(masks),
+                *(flag for one in masks for flag in one.flags),
                 *given.flags,
                 *_want_flags(want),
                 *extent.flags,
@@ -268,10 +268,6 @@ def _options(system: System, settings: SampleSettings) -> dict[str, Any]:
     """Return every number of the system's own, also those that nobody chose."""
     options = {option.key: option.default for option in system.options} | dict(settings.options)
     return {"options": options} if options else {}
-
-
-def _mask_flags(masks: Sequence[MaskInput]) -> list[tuple[str, str]]:
-    return [("input", f"{one.port.key}={one.scan.name}") for one in masks]
 
 
 def _want_flags(want: Sequence[str]) -> list[tuple[str, str]]:

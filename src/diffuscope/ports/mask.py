@@ -8,7 +8,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True, kw_only=True)
 class Mask:
-    """Labels, one integer a pixel, on the lattice of a raster.
+    """Labels, one byte a pixel, on the lattice of a raster; a system gets them as uint8.
 
     Attributes
     ----------

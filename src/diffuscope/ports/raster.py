@@ -25,8 +25,8 @@ class Raster:
         Channel names; their number is the number of channels.
     mpp : float
         µm per pixel at which the system works, in the plane of a slice where it works on volumes.
-    spacing : tuple of (float or None, float, float), optional
-        (z, y, x) mm per voxel at which the system works on volumes; z None takes the slices as they come. None: the
+    spacing : tuple of (float or None, float or None, float or None), optional
+        (z, y, x) mm per voxel at which the system works on volumes; None along an axis takes it as it comes. None: the
         system works on slides.
     scale : {"stored", "percentile", "stain"}
         How the values of an input file become those of the port. ``"stored"``: as they are (colours, HU), clipped to
@@ -63,7 +63,7 @@ class Raster:
     fill: float = _BY_KIND
     unit: str = ""
     colormap: str = "gray"
-    spacing: tuple[float | None, float, float] | None = None
+    spacing: tuple[float | None, float | None, float | None] | None = None
     scale: Literal["stored", "percentile", "stain"] = "stored"
     synonyms: tuple[str, ...] = ()
     required: bool = True

@@ -9,7 +9,9 @@ from typing import Any
 
 from diffuscope.ports.port import Port
 from diffuscope.ports.score import Score
+from diffuscope.ports.table import Table
 from diffuscope.ports.text import Text
+from diffuscope.results.rows import ROWS, read_rows, write_rows
 from diffuscope.results.scores import SCORES, TEXTS, read_scores, read_texts, write_scores, write_texts
 
 
@@ -40,6 +42,7 @@ class Kind:
 
 KINDS = (
     Kind(port=Score, name=SCORES, write=write_scores, read=read_scores, summary=lambda scored: scored.summary),
+    Kind(port=Table, name=ROWS, write=write_rows, read=read_rows, summary=lambda row: row.summary),
     Kind(port=Text, name=TEXTS, write=write_texts, read=read_texts, summary=str),
 )
 

@@ -13,7 +13,7 @@ from diffuscope.errors import InputError
 from diffuscope.files.place import Parts
 from diffuscope.results import cache, coverage, tissue, values
 from diffuscope.results.layout import ATTRS
-from diffuscope.results.scores import SCORES, TEXTS
+from diffuscope.results.others import KINDS
 from diffuscope.scans.fingerprint import fingerprint, is_same
 
 #: The table of figures of a whole result, and how a registration moved it.
@@ -33,8 +33,8 @@ def own_parts(path: Path) -> Parts:
     known = re.compile(
         rf"(?:(?:{'|'.join(keys)})/)?{image}"
         rf"|(?:{tissue.PATH}|{coverage.PATH}|{values.PATH}|{values.PATH}/\w+)/{_ARRAY}"
-        rf"|{cache.FOLDER}/[^/]+|{TEXTS}/[^/]+\.txt"
-        rf"|{re.escape(SCORES)}|{re.escape(TABLE)}|{re.escape(TRANSFORM)}"
+        rf"|{cache.FOLDER}/[^/]+|(?:{'|'.join(re.escape(kind.name) for kind in KINDS)})(?:/[^/]+\.txt)?"
+        rf"|{re.escape(TABLE)}|{re.escape(TRANSFORM)}"
     )
     return lambda name: known.fullmatch(_PASSING.sub("", name)) is not None
 

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,11 @@ from diffuscope.ports.numbers import Value
 from diffuscope.ports.port import Port
 from diffuscope.ports.score import Score
 from diffuscope.ports.text import Text
+from diffuscope.results.spread import over_guides, predictive
 from diffuscope.results.values import TileValues
 
 SCORES, TEXTS = "scores.json", "texts"
+Draws = Sequence[float] | Sequence[Sequence[float]]
 
 
 @dataclass(frozen=True)
@@ -28,17 +31,37 @@ class Scored:
     ----------
     port : Score
         Which.
-    samples : tuple of float
-        Probability of the second class by each sample; one number of a system that runs tile by tile.
+    draws : tuple of tuple of float
+        Probability of the second class: of each member of the system its samples. One member of a system without
+        members, one number of a system that runs tile by tile.
     """
 
     port: Score
-    samples: tuple[float, ...]
+    draws: tuple[tuple[float, ...], ...]
+
+    @property
+    def samples(self) -> tuple[float, ...]:
+        """All draws, member after member."""
+        return tuple(one for own in self.draws for one in own)
 
     @property
     def mean(self) -> float:
-        """Mean over the samples; NaN where it is not known."""
+        """Mean over all draws, which is the score; NaN where it is not known."""
         return float(np.mean(self.samples))
+
+    @property
+    def predictive(self) -> tuple[float, float] | None:
+        """Where 90 % of the draws of the class lie; None of a single number, or where it is not known."""
+        return predictive(self.samples) if len(self.samples) > 1 and not math.isnan(self.mean) else None
+
+    @property
+    def over_guides(self) -> tuple[float, float] | None:
+        """Where a model trained on other patients of the same kind would score this case, 9 times in 10.
+
+        None of a system without members, or with one draw of each, or where the score is not known.
+        """
+        several = min(len(self.draws), len(self.draws[0])) > 1
+        return over_guides(self.draws) if several and not math.isnan(self.mean) else None
 
     @property
     def decision(self) -> str:
@@ -49,14 +72,24 @@ class Scored:
 
     @property
     def summary(self) -> str:
-        """In words, e.g. ``"metastasis 0.71 (0.52 to 0.88 over 20 samples): metastasis"``."""
+        """In words: the score, what each interval covers, and on which side of the threshold it lies."""
         if math.isnan(self.mean):
             return f"{self.port.classes[1]} not known"
-        spread = ""
-        if len(self.samples) > 1:
-            spread = f" ({min(self.samples):.2f} to {max(self.samples):.2f} over {len(self.samples)} samples)"
-        decided = f": {self.decision}" if self.decision else ""
+        parts = []
+        if self.over_guides is not None:
+            parts.append(f"trained on other such patients: {_range(self.over_guides)} 9 times in 10")
+        if self.predictive is not None:
+            parts.append(f"90 % of the {len(self.samples)} draws of the class: {_range(self.predictive)}")
+        spread = f" ({'; '.join(parts)})" if parts else ""
+        decided = ""
+        if self.port.threshold is not None:
+            side = "below" if self.mean < self.port.threshold else "not below"
+            decided = f"; {side} the threshold of {self.port.threshold:.2f}: {self.decision}"
         return f"{self.port.classes[1]} {self.mean:.2f}{spread}{decided}"
+
+
+def _range(ends: tuple[float, float]) -> str:
+    return f"{ends[0]:.2f} to {ends[1]:.2f}"
 
 
 def tile_values(outputs: Sequence[Port]) -> tuple[Value, ...]:
@@ -75,8 +108,8 @@ def mean_scores(values: TileValues, outputs: Sequence[Port]) -> dict[str, list[f
     }
 
 
-def write_scores(folder: Path, scores: Mapping[str, Sequence[float]]) -> None:
-    """Write the samples of each score, by key, into a result folder.
+def write_scores(folder: Path, scores: Mapping[str, Draws]) -> None:
+    """Write the draws of each score, by key, into a result folder: (samples,) or (members, samples).
 
     Raises
     ------
@@ -84,7 +117,8 @@ def write_scores(folder: Path, scores: Mapping[str, Sequence[float]]) -> None:
         A sample is no probability: neither in [0, 1] nor NaN, which says that it is not known.
     """
     for key, samples in scores.items():
-        if wrong := [one for one in samples if not (math.isnan(one) or 0.0 <= one <= 1.0)]:
+        draws = [one for own in _members(samples) for one in own]
+        if wrong := [one for one in draws if not (math.isnan(one) or 0.0 <= one <= 1.0)]:
             raise ValueError(f"the score {key!r} is {wrong[0]:g}, and a probability lies in [0, 1]")
     _put(folder / SCORES, json.dumps({key: list(samples) for key, samples in scores.items()}))
 
@@ -100,20 +134,30 @@ def read_scores(folder: Path, others: Sequence[Port]) -> dict[str, Scored]:
     """Read what `write_scores` wrote; none before a run has ended."""
     path = folder / SCORES
     found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    for samples in found.values():
-        if not samples or not all(isinstance(one, float | int) and not one < 0 and not one > 1 for one in samples):
+    draws = {key: _members(samples) for key, samples in found.items()}
+    for own in draws.values():
+        if len({len(one) for one in own}) != 1 or not own[0] or not all(map(_is_probability, chain.from_iterable(own))):
             raise ValueError(f"{SCORES} holds no probabilities")
-    return {
-        port.key: Scored(port, tuple(found[port.key]))
-        for port in others
-        if isinstance(port, Score) and port.key in found
-    }
+    ports = [port for port in others if isinstance(port, Score) and port.key in draws]
+    return {port.key: Scored(port, draws[port.key]) for port in ports}
 
 
 def read_texts(folder: Path, others: Sequence[Port]) -> dict[str, str]:
     """Read what `write_texts` wrote; none before a run has ended."""
     paths = {port.key: folder / TEXTS / f"{port.key}.txt" for port in others if isinstance(port, Text)}
     return {key: path.read_text(encoding="utf-8") for key, path in paths.items() if path.exists()}
+
+
+def _members(samples: Draws) -> tuple[tuple[float, ...], ...]:
+    """Return draws by member: a plain list, of a system without members and of older results, is one member's."""
+    nested = [one for one in samples if isinstance(one, list | tuple)]
+    if nested and len(nested) < len(samples):
+        raise ValueError(f"{SCORES} mixes draws and members")
+    return tuple(tuple(one) for one in nested) if nested else (tuple(samples),)  # type: ignore[arg-type]
+
+
+def _is_probability(one: object) -> bool:
+    return isinstance(one, float | int) and not one < 0 and not one > 1
 
 
 def _put(path: Path, text: str) -> None:

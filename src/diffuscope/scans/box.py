@@ -31,14 +31,14 @@ class Voxels(Protocol):
 
 
 def volume_factors(
-    spacing: tuple[float, float, float], target: tuple[float | None, float, float]
+    spacing: tuple[float, float, float], target: tuple[float | None, float | None, float | None]
 ) -> tuple[float, float, float]:
     """Return the voxels of a volume per voxel of the model along (z, y, x).
 
     Parameters
     ----------
     spacing, target : tuple of float
-        Size of a voxel of the volume and of the model along (z, y, x), mm, > 0; z None takes the slices as they come.
+        Size of a voxel of the volume and of the model along (z, y, x), mm, > 0; None takes an axis as it comes.
 
     Returns
     -------

@@ -26,8 +26,8 @@ class Grid(Protocol):
         ...
 
     @property
-    def spacing(self) -> tuple[float | None, float, float] | None:
-        """(z, y, x) mm per voxel in volumes, z None for the slices as they come; None of a model of slides."""
+    def spacing(self) -> tuple[float | None, float | None, float | None] | None:
+        """(z, y, x) mm per voxel in volumes, None along an axis as it comes; None of a model of slides."""
         ...
 
 

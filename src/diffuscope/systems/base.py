@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -24,11 +24,10 @@ from diffuscope.ports.numbers import Option, Value
 from diffuscope.ports.port import Port, rasters
 from diffuscope.ports.raster import Raster
 from diffuscope.ports.settings import SampleSettings
-from diffuscope.ports.table import Row
 from diffuscope.systems.trainable import Trainable
 
-#: What a whole system gets of an input: an image or labels, a row of a table, a text.
-CaseInput = Tensor | Row | str
+#: What a whole system gets of an input: an image, labels or the row of a table, a text.
+CaseInput = Tensor | str
 
 
 class Noise(Protocol):
@@ -73,24 +72,6 @@ class Estimate:
     steps: int
     clean: Mapping[str, Tensor]
     values: Mapping[str, Tensor] = field(default_factory=dict)
-
-
-@runtime_checkable
-class DrawsMasks(Protocol):
-    """A system that helps another one to train: it draws the masks that the other learns."""
-
-    def draw(self, ihc: Tensor) -> Tensor:
-        """Return the masks (n, 1, h, w) in {0, 1}, float32, of IHCs (n, 3, h, w) in [0, 255]."""
-        ...
-
-
-@runtime_checkable
-class FitsRows(Protocol):
-    """A system that takes the scale of its tables from the rows that train: buffers, no parameters."""
-
-    def fit(self, rows: Mapping[str, Tensor]) -> None:
-        """Take the scale from rows (n, columns) by table, NaN where nothing is known."""
-        ...
 
 
 class System(Trainable):
@@ -259,7 +240,28 @@ class Tiled(System, ABC):
 
 
 class Whole(System, ABC):
-    """A system that takes one case at once: images, tables and texts in; images, scores and texts out."""
+    """A system that takes one case at once: images, tables and texts in; images, scores, rows and texts out."""
+
+    def prepare(self, inputs: Mapping[str, CaseInput], spacing: tuple[float, ...] | None) -> dict[str, CaseInput]:  # noqa: ARG002
+        """Return what the network sees of a case: before `sample`, and once a case before training.
+
+        The default is all of it.
+
+        Parameters
+        ----------
+        inputs : mapping of str to Tensor or str
+            By key of the inputs that were given. Of a raster float32 (c, h, w) or (c, d, h, w) in the port's physical
+            range, of a mask uint8 (h, w) or (d, h, w), of a table its row, float32 (columns,) as of `Table.encode`,
+            all on the system's device; of a text itself.
+        spacing : tuple of float or None
+            Size of a px of the images, (y, x) µm or (z, y, x) mm; None where there is no image, or nobody told.
+
+        Raises
+        ------
+        InputError
+            It can do nothing with the case.
+        """
+        return dict(inputs)
 
     @abstractmethod
     def sample(
@@ -269,9 +271,8 @@ class Whole(System, ABC):
 
         Parameters
         ----------
-        inputs : mapping of str to Tensor, dict or str
-            By key of the inputs that were given. Of a raster float32 (c, h, w) or (c, d, h, w) in the port's physical
-            range, of a mask int64 (h, w) or (d, h, w), on the system's device; of a table its row; of a text itself.
+        inputs : mapping of str to Tensor or str
+            From `prepare`.
         noise : CaseNoise
             Standard normal noise keyed by index.
         settings : SampleSettings
@@ -281,5 +282,6 @@ class Whole(System, ABC):
         -------
         dict of str to Tensor or str
             By key of each output that is wanted (the generator's return value). Of a raster float32 shaped as those
-            that came in, of a score float32 (samples,) in [0, 1], of a text itself.
+            that came in, of a score float32 (samples,) or (members, samples) in [0, 1], of a table float32 (columns,),
+            NaN where nothing is known, of a text itself.
         """

@@ -16,16 +16,18 @@ from diffuscope.cases.split import split
 from diffuscope.errors import InputError
 from diffuscope.model.card import ModelCard
 from diffuscope.model.folder import Model, load_model
+from diffuscope.ports.mask import Mask
 from diffuscope.ports.raster import Raster
 from diffuscope.ports.table import Table
 from diffuscope.simulation.restaining.crops import batch_at, held_crops
 from diffuscope.simulation.restaining.painting import Painter
 from diffuscope.simulation.restaining.sources import Pair, Restaining, make_pairs
-from diffuscope.systems.base import FitsRows, System
+from diffuscope.systems.base import System, Whole
 from diffuscope.systems.bounds import first_fault
+from diffuscope.systems.protocols import FitsRows
 from diffuscope.systems.registry import build_system
 from diffuscope.training.data.batches import TrainingData
-from diffuscope.training.data.cohort import rows_data, rows_of
+from diffuscope.training.data.cohort import prepared, rows_data
 from diffuscope.training.data.crops import batches_of, crops_of, read_cases, whole_slices_of
 from diffuscope.training.data.looks import seen_in_pictures
 from diffuscope.training.plan import Planned, plan_rounds
@@ -210,7 +212,7 @@ def _cohort_data(
     """Read a cohort, and give a new system the scale of the rows that train, of no others."""
     system = start.system
     tables = [port for port in system.inputs if isinstance(port, Table)]
-    if not isinstance(system, FitsRows):
+    if not isinstance(system, FitsRows) or not isinstance(system, Whole):
         raise InputError(f"{type(system).__name__} takes no tables: give it data of its own kind.")
     cohort = read_cohort(
         [folder / path for path in data.cohort],
@@ -219,15 +221,16 @@ def _cohort_data(
         positive=data.positive,
         negative=data.negative,
         above=data.above,
+        images=[port.key for port in system.inputs if isinstance(port, Raster | Mask)],
     )
     named = dict.fromkeys(data.validate_on, "validation") | dict.fromkeys(data.test_on, "test")
     cases = [replace(case, part=named.get(case.name, case.part)) for case in cohort.cases]
     # As of cases: where any is named to validate, no share is taken.
     share = 0.0 if data.validate_on else data.validation
     parts = split(cases, validation=share, seed=recipe.optimisation.seed)
-    train, held = rows_of(cohort, parts["train"]), rows_of(cohort, parts["validation"])
+    train, held = (prepared(system, cohort, parts[part]) for part in ("train", "validation"))
     if start.origin is None:  # weights that were trained on one scale are worth nothing on another
-        system.fit({table.key: train[table.key] for table in tables})
+        system.fit(train)
     made = rows_data(train, held, seed=planned.optimisation.seed, batch=planned.optimisation.batch)
     return made, {case.name: part for part, own in parts.items() for case in own}
 

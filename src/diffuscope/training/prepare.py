@@ -10,7 +10,7 @@ from torch import Tensor
 
 from diffuscope.errors import InputError
 from diffuscope.simulation.restaining.sources import Pair, Restaining
-from diffuscope.systems.base import DrawsMasks
+from diffuscope.systems.protocols import DrawsMasks
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.model import Start, make_data, make_starts
 from diffuscope.training.plan import Planned, plan_rounds

@@ -13,6 +13,8 @@ _Width = Annotated[int, Field(ge=4, le=4096)]
 # What float32 holds.
 _Number = Annotated[float, Field(ge=-3e38, le=3e38)]
 _COLUMNS, _TABLES = 4096, 16
+# Keys of what goes in beside tables, of what becomes of it, and of what a training batch has.
+_TAKEN = ("ct", "mask", "tumour", "nodes", "label", "case")
 
 
 class ColumnConfig(BaseModel):
@@ -62,6 +64,68 @@ class TableConfig(BaseModel):
     columns: Annotated[tuple[ColumnConfig, ...], Field(min_length=1, max_length=_COLUMNS)]
 
 
+_Tokens = Annotated[int, Field(ge=1, le=8)]
+_Voxels = Annotated[int, Field(ge=4, le=256)]
+_Millimetres = Annotated[float, Field(ge=0.05, le=50)]
+
+
+class ImagesConfig(BaseModel):
+    """How CT and outlines are seen. The defaults are the paper's, where it or its code says.
+
+    Attributes
+    ----------
+    backbone : str
+        ResNet or DenseNet, a pair for the tumour and for all nodes.
+    planes : int
+        Feature maps of its first stage (64 as published).
+    stem : {"large", "small"}
+        First convolution of 7³ with a pooling after it, as published, or of 3³ without, for small crops.
+    spacing : (float, float, float)
+        (z, y, x) mm per voxel of the crops.
+    tumour, node : (int, int, int)
+        (z, y, x) voxels of the crop of a tumour and of each node.
+    nodes : int
+        Nodes that are seen at most.
+    window : (float, float)
+        HU that become −1 and 1.
+    tokens : (int, int, int)
+        Tokens of a crop along (z, y, x).
+    relations : bool
+        MMRL, or means of the tokens (the paper's Base 1).
+    heads : int
+        Of its attention.
+    hidden : float
+        Share of the cross-tissue relations that training hides (the paper's code: 0.15).
+    align : float
+        Weight of its alignment (Eq. 5).
+    """
+
+    model_config = STRICT
+
+    backbone: Literal["resnet10", "resnet18", "resnet34", "resnet50", "densenet22", "densenet121"] = "resnet50"
+    planes: Annotated[int, Field(ge=4, le=128, multiple_of=4)] = 64
+    stem: Literal["large", "small"] = "large"
+    spacing: tuple[_Millimetres, _Millimetres, _Millimetres] = (3.0, 1.0, 1.0)
+    tumour: tuple[_Voxels, _Voxels, _Voxels] = (42, 128, 128)
+    node: tuple[_Voxels, _Voxels, _Voxels] = (22, 90, 90)
+    nodes: Annotated[int, Field(ge=1, le=16)] = 3
+    window: tuple[_Number, _Number] = (-160.0, 240.0)
+    tokens: tuple[_Tokens, _Tokens, _Tokens] = (2, 2, 2)
+    relations: bool = True
+    heads: Annotated[int, Field(ge=1, le=64)] = 4
+    hidden: Annotated[float, Field(ge=0, lt=1)] = 0.15
+    align: Weight = 1.0
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if not self.window[0] < self.window[1]:
+            raise ValueError("window is no range: give the lower number of HU first")
+        least = 32 if self.stem == "large" else 16
+        if self.backbone.startswith("densenet") and min(*self.tumour, *self.node) < least:
+            raise ValueError(f"crops of fewer than {least} voxels are too small for {self.backbone}: make them larger")
+        return self
+
+
 class MMFusionConfig(BaseModel):
     """What defines an MMFusion besides its weights.
 
@@ -72,15 +136,22 @@ class MMFusionConfig(BaseModel):
     classes : (str, str)
         Without, and with what is scored.
     tables : tuple of TableConfig
-        Each may be missing of a case, as long as one is there.
+        Each may be missing of a case, as long as something is there.
+    images : ImagesConfig, optional
+        How CT and outlines are seen; they may be missing, too. None: of tables alone.
     width : int
         Numbers that a node has.
     heads : int
         Of the graph's attention.
     steps, first, last : int, float, float
         T of CFD, and β of its first and its last step, linear between (the paper's code: 10, 0.01, 0.95).
-    graph : {"attention", "convolution"}
-        HGA, or the paper's ablation of it.
+    graph : {"attention", "convolution", "none"}
+        HGA, the paper's ablation of it, or a network over all nodes side by side (the paper's Base 1).
+    diffusion : bool
+        CFD; without, every draw is the guide's own probability.
+    members : int
+        Guides, each with its own CFD, that see the patients as often as a draw of them with repetition has them. They
+        tell how much a score hangs on which patients were there to train.
     guide : {"joint", "frozen"}
         Whether the diffusion's loss reaches the guide, as in Eq. 7 of the paper, or not, as in CARD.
     drop : float
@@ -96,13 +167,16 @@ class MMFusionConfig(BaseModel):
     name: Name = "lymph-node metastasis"
     key: Name = "metastasis"
     classes: tuple[Name, Name] = ("no metastasis", "metastasis")
-    tables: Annotated[tuple[TableConfig, ...], Field(min_length=1, max_length=_TABLES)]
+    tables: Annotated[tuple[TableConfig, ...], Field(max_length=_TABLES)] = ()
+    images: ImagesConfig | None = None
     width: _Width = 64
     heads: Annotated[int, Field(ge=1, le=64)] = 4
     steps: Annotated[int, Field(ge=2, le=1000)] = 10
     first: Annotated[float, Field(gt=0, lt=1)] = 0.01
     last: Annotated[float, Field(gt=0, lt=1)] = 0.95
-    graph: Literal["attention", "convolution"] = "attention"
+    graph: Literal["attention", "convolution", "none"] = "attention"
+    diffusion: bool = True
+    members: Annotated[int, Field(ge=1, le=50)] = 1
     guide: Literal["joint", "frozen"] = "joint"
     drop: Annotated[float, Field(ge=0, lt=1)] = 0.2
     threshold: Annotated[float, Field(ge=0, le=1)] | None = None
@@ -110,7 +184,11 @@ class MMFusionConfig(BaseModel):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        if not self.tables and self.images is None:
+            raise ValueError("nothing goes in: name a table, or images")
         keys = [table.key for table in self.tables]
+        if taken := set(keys) & set(_TAKEN):
+            raise ValueError(f"a table cannot have the key {min(taken)}: choose another")
         if len(set(keys)) < len(keys):
             raise ValueError("two tables have one key: give each its own")
         for table in self.tables:
@@ -119,4 +197,6 @@ class MMFusionConfig(BaseModel):
                 raise ValueError(f"two columns of {table.key} have one name: give each its own")
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is no multiple of heads {self.heads}")
+        if self.images is not None and self.width % self.images.heads:
+            raise ValueError(f"width {self.width} is no multiple of the heads {self.images.heads} of images")
         return self

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from diffuscope.ports.declaration import Declaration
+from diffuscope.ports.mask import Mask
+from diffuscope.ports.raster import Raster
 from diffuscope.ports.score import Score
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.ports.table import Table
@@ -12,8 +14,32 @@ from diffuscope.systems.mmfusion.config import MMFusionConfig
 _SAMPLES = 100
 
 
+#: What a CT can hold, HU.
+_HU = (-1024.0, 3071.0)
+
+
+def _images(config: MMFusionConfig) -> tuple[Raster | Mask, ...]:
+    if config.images is None:
+        return ()
+    nodes = tuple(f"node {number}" for number in range(1, config.images.nodes + 1))
+    ct = Raster(
+        name="CT",
+        key="ct",
+        kind="map",
+        channels=("CT",),
+        mpp=1000.0,
+        spacing=(None, None, None),
+        range=_HU,
+        dtype="float32",
+        unit="HU",
+        required=False,
+    )
+    return ct, Mask(name="outlines", key="mask", on="ct", roles=("tumour", *nodes), required=False)
+
+
 def declare(config: MMFusionConfig) -> Declaration:
-    """Of MMFusion: tables, any of which a case may lack, and the probability of a metastasis."""
+    """Of MMFusion: CT, outlines and tables, any of which a case may lack, and the probability of a metastasis."""
+    images = _images(config)
     tables = tuple(
         Table(
             name=table.name,
@@ -25,8 +51,8 @@ def declare(config: MMFusionConfig) -> Declaration:
     )
     return Declaration(
         task="lymph-node scoring",
-        inputs=tables,
-        any_of=(tuple(table.key for table in tables),),
+        inputs=(*images, *tables),
+        any_of=(tuple(port.key for port in (*images, *tables)),),
         outputs=(Score(name=config.name, key=config.key, classes=config.classes, threshold=config.threshold),),
         presets={
             "fast": SampleSettings(sampler="card", steps=config.steps, samples=_SAMPLES),

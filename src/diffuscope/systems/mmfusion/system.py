@@ -7,6 +7,7 @@ MMFusion: multi-modality diffusion model for lymph-node metastasis diagnosis, 20
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 import torch
@@ -17,20 +18,22 @@ from diffuscope.errors import InputError
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.ports.table import Table
 from diffuscope.systems.base import CaseInput, CaseNoise, Estimate, Whole
+from diffuscope.systems.mmfusion.backbone import Backbone
 from diffuscope.systems.mmfusion.config import MMFusionConfig
+from diffuscope.systems.mmfusion.crops import crop_structures
 from diffuscope.systems.mmfusion.declare import declare
-from diffuscope.systems.mmfusion.denoiser import Denoiser
-from diffuscope.systems.mmfusion.graph import GraphAttention, GraphConvolution
-from diffuscope.systems.mmfusion.tables import TableEncoder
+from diffuscope.systems.mmfusion.loss import drawn_again, member_loss
+from diffuscope.systems.mmfusion.member import CLASSES, Encoded, Guided, Member
+from diffuscope.systems.mmfusion.tables import TableScale
 
-_CLASSES = 2
+_CROPS = ("tumour", "nodes")
 
 
 class MMFusion(Whole):
-    """Tables in, any of which may be missing; draws of the class out, whose mean is its probability.
+    """CT with outlines and tables in, any of which may be missing; draws of the class out, whose mean is the score.
 
-    ``"joint"`` is the paper's loss (Eq. 7, without images: of the guide and of the diffusion); ``"guide"`` warms the
-    guide up alone, as the authors' code does, ``"diffusion"`` trains only what comes after.
+    ``"joint"`` is the paper's loss (Eq. 7); ``"guide"`` warms the guide up alone, as the authors' code does,
+    ``"diffusion"`` trains only what comes after.
 
     Parameters
     ----------
@@ -40,113 +43,116 @@ class MMFusion(Whole):
 
     objectives = MappingProxyType({"joint": ("guide", "diffusion"), "guide": ("guide",), "diffusion": ("diffusion",)})
     targets = ("label",)
+    prevalence: Tensor
 
     def __init__(self, config: MMFusionConfig) -> None:
         super().__init__(declare(config))
         self.config = config
         self.tables = [port for port in self.inputs if isinstance(port, Table)]
-        self.encoders = nn.ModuleList(TableEncoder(table.columns, config.width) for table in self.tables)
-        self.graph = (
-            GraphAttention(config.width, config.heads)
-            if config.graph == "attention"
-            else GraphConvolution(config.width)
-        )
-        self.head = nn.Linear(config.width, _CLASSES)
-        self.denoiser = Denoiser(_CLASSES, config.width, config.steps)
+        self.nodes = ((*_CROPS,) if config.images is not None else ()) + tuple(table.key for table in self.tables)
+        self.scales = nn.ModuleList(TableScale(table.columns) for table in self.tables)
+        wide = [scale.wide for scale in self.scales if isinstance(scale, TableScale)]
+        self.members = nn.ModuleList(Member(config, wide) for _ in range(config.members))
+        self.register_buffer("prevalence", torch.tensor(0.5))
         self.card = Card(config.steps, config.first, config.last)
         self.objective = "joint"
 
     def parts(self) -> dict[str, tuple[nn.Module, ...]]:
-        """The guide (encoders, graph, its head) and the diffusion around it."""
-        return {"guide": (self.encoders, self.graph, self.head), "diffusion": (self.denoiser,)}
+        """The guides (encoders, graph, head) and the diffusion around each."""
+        guides = [
+            module
+            for member in self.members
+            for name, module in member.named_children()
+            if name != "denoiser" and module is not None
+        ]
+        denoisers = [member.denoiser for member in self.members if isinstance(member.denoiser, nn.Module)]
+        return {"guide": tuple(guides), "diffusion": tuple(denoisers)}
+
+    def load_backbone(self, path: Path) -> None:
+        """Begin with published weights of the image encoder (see `Backbone.load`)."""
+        for member in self._members():
+            if member.images is None:
+                raise InputError("this configuration sees no images: leave out the backbone's weights.")
+            for backbone in member.images.backbones.values():
+                assert isinstance(backbone, Backbone)
+                backbone.load(path)
 
     def fit(self, rows: Mapping[str, Tensor]) -> None:
-        """Take the scale of numbers from rows that train, and from no others.
+        """Take the scale of numbers, and how frequent the second class is, from cases that train, and from no others.
 
         Parameters
         ----------
-        rows : mapping of str to Tensor (n, columns)
-            By table, NaN where nothing is known.
+        rows : mapping of str to Tensor (n, …)
+            A training batch of all of them.
         """
-        for table, encoder in zip(self.tables, self.encoders, strict=True):
-            assert isinstance(encoder, TableEncoder)
-            encoder.fit(rows[table.key])
+        for table, scale in zip(self.tables, self.scales, strict=True):
+            assert isinstance(scale, TableScale)
+            scale.fit(rows[table.key])
+        self.prevalence.copy_(rows["label"].double().mean())
 
     def check(self, settings: SampleSettings) -> None:
         """Refuse other numbers of steps than the chain has."""
         if settings.steps != self.card.steps:
             raise InputError(f"the chain of this model has {self.card.steps} steps: leave out --steps.")
 
-    def features(self, rows: Mapping[str, Tensor], dropped: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Return what the graph makes of cases.
+    def prepare(self, inputs: Mapping[str, CaseInput], spacing: tuple[float, ...] | None) -> dict[str, CaseInput]:
+        """Return rows as they are, and of CT and outlines the crops (see `crop_structures`).
 
-        Parameters
-        ----------
-        rows : mapping of str to Tensor (n, columns)
-            By table; one that is left out is missing of all, a row of nothing but NaN of its case.
-        dropped : Tensor of bool (n, tables), optional
-            What is to be left out besides, where something else is there.
-
-        Returns
-        -------
-        Tensor (n, width)
-            Features of each case.
-        Tensor (n, classes)
-            Logits of the guide.
-        Tensor (n, tables, tables)
-            Attention (see `GraphAttention`).
+        Raises
+        ------
+        InputError
+            There is a CT without outlines or the reverse, nothing is outlined, or nothing at all is known.
         """
-        count = len(next(iter(rows.values())))
-        device = self.head.weight.device
-        nodes, present = [], []
-        for table, encoder in zip(self.tables, self.encoders, strict=True):
-            row = rows.get(table.key)
-            row = torch.full((count, len(table.columns)), torch.nan, device=device) if row is None else row
-            nodes.append(encoder(row))
-            present.append((~row.isnan()).any(dim=1))
-        there = torch.stack(present, dim=1)
-        if dropped is not None:
-            kept = there & ~dropped
-            there = torch.where(kept.any(dim=1, keepdim=True), kept, there)
-        if not there.any(dim=1).all():
-            raise InputError(f"nothing is known of a case: give at least one value of {', '.join(self._names)}.")
-        stacked = torch.stack(nodes, dim=1)
-        seen, attention = self.graph(stacked, there)
-        weights = there.to(stacked.dtype) / there.sum(1, keepdim=True)
-        case = ((stacked + seen) * weights[:, :, None]).sum(1)
-        return case, self.head(case), attention
+        seen = {table.key: inputs[table.key] for table in self.tables if table.key in inputs}
+        if self.config.images is not None and ("ct" in inputs) != ("mask" in inputs):
+            has, lacks = ("CT", "outlines") if "ct" in inputs else ("outlines", "CT")
+            raise InputError(f"there are {has} without {lacks}: give both (ct and mask), or none.")
+        if self.config.images is not None and "ct" in inputs:
+            ct, labels = inputs["ct"], inputs["mask"]
+            assert isinstance(ct, Tensor) and isinstance(labels, Tensor) and spacing is not None
+            if not labels.any():
+                raise InputError("nothing is outlined: draw the tumour or a node, or leave out CT and outlines.")
+            seen |= crop_structures(ct, labels, spacing, self.config.images)
+        if not any(isinstance(one, Tensor) and not one.isnan().all() for one in seen.values()):
+            names = ", ".join(port.name for port in self.inputs)
+            raise InputError(f"nothing is known of the case: give at least one value of {names}.")
+        return seen
 
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
-        """Cross entropy of the guide, mean square of the noise of the diffusion (Eq. 7), and their sum.
+        """Cross entropy of the guide, MMRL's alignment, mean square of the noise (Eq. 7), mean over the members.
 
         Parameters
         ----------
         batch : mapping of str to Tensor
-            Rows (n, columns) by table, NaN where nothing is known, and ``"label"`` (n,), 0 or 1.
+            Of each case what `prepare` gives, by key (n, …), NaN where nothing is known; ``"label"`` (n,), 0 or 1; and
+            ``"case"`` (n,), its number among those that train, by which members see it as often as they do.
         generator : torch.Generator
-            Of nodes left out, t and ε.
+            Of nodes left out, relations hidden, t and ε.
         """
-        label = batch["label"].long()
-        count, device = len(label), label.device
-        dropped = None
-        if self.training:
-            shape = (count, len(self.tables))
-            dropped = torch.rand(shape, generator=generator, device=device) < self.config.drop
-        case, logits, _ = self.features({table.key: batch[table.key] for table in self.tables}, dropped)
-        guide_loss = torch.nn.functional.cross_entropy(logits, label)
-        if self.objective == "guide":
-            return {"loss": guide_loss}
-        guide = logits.softmax(dim=1)
-        if self.config.guide == "frozen" or self.objective == "diffusion":
-            case, guide = case.detach(), guide.detach()
-        response = torch.nn.functional.one_hot(label, _CLASSES).to(guide.dtype)
-        t = torch.randint(1, self.card.steps + 1, (count,), generator=generator, device=device)
-        noise = torch.randn(response.shape, generator=generator, device=device)
-        found = self.denoiser(self.card.forward(response, guide, t, noise), guide, case, t)
-        noise_loss = self.config.weight * torch.nn.functional.mse_loss(found, noise)
-        if self.objective == "diffusion":
-            return {"loss": noise_loss}
-        return {"loss": guide_loss + noise_loss, "guide": guide_loss.detach(), "diffusion": noise_loss.detach()}
+        weights = None
+        if self.training and len(self.members) > 1 and "case" in batch:
+            weights = drawn_again(batch["case"], len(self.members))
+        terms: dict[str, list[Tensor]] = {}
+        for number, member in enumerate(self._members()):
+            encoded = self._encode(member, batch)
+            kept = self._kept(encoded, generator)
+            guided = member.guide(encoded, kept, generator if self.training else None)
+            own = member_loss(
+                member,
+                guided,
+                batch["label"],
+                card=self.card,
+                objective=self.objective,
+                frozen=self.config.guide == "frozen",
+                weight=None if weights is None else weights[number],
+                generator=generator,
+            )
+            for name, value in own.items():
+                terms.setdefault(name, []).append(value)
+        means = {name: torch.stack(values).mean() for name, values in terms.items()}
+        scale = {"diffusion": self.config.weight, "alignment": self._align}
+        total = torch.stack([scale.get(name, 1.0) * value for name, value in means.items()]).sum()
+        return {"loss": total} | {name: value.detach() for name, value in means.items()}
 
     def sample(
         self, inputs: Mapping[str, CaseInput], noise: CaseNoise, settings: SampleSettings
@@ -156,22 +162,121 @@ class MMFusion(Whole):
         The draws are near 0 or 1 where the model knows the class, whatever its probability; the mean is the
         probability.
         """
-        rows = {key: value[None] for key, value in inputs.items() if isinstance(value, Tensor)}
-        case, logits, _ = self.features(rows)
-        draws, steps, key = settings.samples, self.card.steps, self.config.key
-        guide = logits.float().softmax(dim=1).expand(draws, _CLASSES)
-        case = case.expand(draws, -1)
-        shape = (draws, _CLASSES)
-        response = noisy = guide + noise(key, sample=0, step=steps, shape=shape)
+        one = {key: value[None] for key, value in inputs.items() if isinstance(value, Tensor)}
+        kept = torch.ones(1, len(self.nodes), dtype=torch.bool, device=self.prevalence.device)
+        guided = [self._guided(member, one, kept) for member in self._members()]
+        chain = self._chain(guided, noise, settings.samples)
+        while True:
+            try:
+                step = next(chain)
+            except StopIteration as end:
+                draws = end.value[:, 0]
+                return {self.config.key: draws if len(draws) > 1 else draws[0]}
+            yield Estimate(step, self.card.steps, {})
+
+    @torch.no_grad()
+    def scores(
+        self, inputs: Mapping[str, CaseInput], kept: Tensor, noise: CaseNoise, settings: SampleSettings
+    ) -> Tensor:
+        """Return the score of one case with some of what is known of it, by the same draws as `sample`.
+
+        Parameters
+        ----------
+        inputs : mapping of str to Tensor
+            From `prepare`.
+        kept : Tensor of bool (m, nodes)
+            What of it is kept, m times; at least one node that is there.
+        noise, settings
+            As of `sample`.
+
+        Returns
+        -------
+        Tensor (m,)
+        """
+        one = {key: value[None] for key, value in inputs.items() if isinstance(value, Tensor)}
+        guided = [self._guided(member, one, kept.to(self.prevalence.device)) for member in self._members()]
+        chain = self._chain(guided, noise, settings.samples)
+        while True:
+            try:
+                next(chain)
+            except StopIteration as end:
+                drawn: Tensor = end.value
+                return drawn.mean(dim=(0, 2))
+
+    def there(self, inputs: Mapping[str, CaseInput]) -> Tensor:
+        """Return which nodes of a case are there, bool (nodes,), from what `prepare` gives."""
+        given = (inputs.get(node) for node in self.nodes)
+        return torch.tensor([isinstance(one, Tensor) and not bool(one.isnan().all()) for one in given])
+
+    def _chain(self, guided: list[Guided], noise: CaseNoise, draws: int) -> Generator[int, None, Tensor]:
+        """Run CFD of every member, yielding the steps done; (members, n, draws) of the second class in the end."""
+        steps, shape = self.card.steps, (draws, CLASSES)
+        guides = [one.logits.float().softmax(1)[:, None].expand(-1, draws, -1) for one in guided]
+        if not self.config.diffusion:
+            yield steps
+            return torch.stack([guide[..., 1] for guide in guides])
+
+        def drawn(step: int) -> list[Tensor]:
+            return [noise(self.config.key, sample=number, step=step, shape=shape) for number in range(len(guided))]
+
+        noisy = [guide + z for guide, z in zip(guides, drawn(steps), strict=True)]
+        clean = noisy
         for t in range(steps, 0, -1):
-            at = torch.full((draws,), t, device=guide.device)
-            # A class vector lies in [0, 1], and so does its mean given y_t: what goes beyond is the network's error.
-            response = self.card.clean(noisy, guide, at, self.denoiser(noisy, guide, case, at).float()).clamp(0.0, 1.0)
+            clean = [
+                self._clean(member, y, guide, one.case, t)
+                for member, y, guide, one in zip(self._members(), noisy, guides, guided, strict=True)
+            ]
             if t > 1:
-                noisy = self.card.previous(response, noisy, guide, t, noise(key, sample=0, step=t - 1, shape=shape))
-            yield Estimate(steps - t + 1, steps, {})
-        return {key: response[:, 1]}
+                noisy = [
+                    self.card.previous(found, y, guide, t, z)
+                    for found, y, guide, z in zip(clean, noisy, guides, drawn(t - 1), strict=True)
+                ]
+            yield steps - t + 1
+        return torch.stack([found[..., 1] for found in clean])
+
+    def _clean(self, member: Member, noisy: Tensor, guide: Tensor, case: Tensor, t: int) -> Tensor:
+        """Return the estimate of y_0 of draws (n, draws, classes)."""
+        n, draws, _ = noisy.shape
+        flat, of_guide = noisy.reshape(-1, CLASSES), guide.reshape(-1, CLASSES)
+        at = torch.full((n * draws,), t, device=noisy.device)
+        assert member.denoiser is not None
+        found = member.denoiser(flat, of_guide, case.repeat_interleave(draws, 0), at).float()
+        # A class vector lies in [0, 1], and so does its mean given y_t: what goes beyond is the network's error.
+        return self.card.clean(flat, of_guide, at, found).clamp(0.0, 1.0).view(n, draws, CLASSES)
+
+    def _guided(self, member: Member, one: Mapping[str, Tensor], kept: Tensor) -> Guided:
+        encoded = self._encode(member, one)
+        return member.guide(encoded.repeated(len(kept)) if len(kept) > 1 else encoded, kept)
+
+    def _encode(self, member: Member, batch: Mapping[str, Tensor]) -> Encoded:
+        """Return cases before the graph; what a batch does not have is missing of all."""
+        device = self.prevalence.device
+        n = len(next(iter(batch.values())))
+        rows, known = [], []
+        for table, scale in zip(self.tables, self.scales, strict=True):
+            row = batch.get(table.key)
+            row = torch.full((n, len(table.columns)), torch.nan, device=device) if row is None else row
+            rows.append(scale(row))
+            known.append((~row.isnan()).any(1))
+        crops = {}
+        if (images := self.config.images) is not None:
+            shapes = {"tumour": (1, *images.tumour), "nodes": (images.nodes, 1, *images.node)}
+            nothing = {key: torch.full((1, *shape), torch.nan, device=device) for key, shape in shapes.items()}
+            crops = {key: batch.get(key, nothing[key].expand(n, *shape)) for key, shape in shapes.items()}
+        there = torch.stack(known, 1) if known else torch.zeros(n, 0, dtype=torch.bool, device=device)
+        return member.encode(rows, there, crops)
+
+    def _kept(self, encoded: Encoded, generator: torch.Generator) -> Tensor:
+        """Return which nodes training keeps: it leaves some out, where something else is there."""
+        there = encoded.there
+        if not self.training:
+            return torch.ones_like(there)
+        kept = torch.rand(there.shape, generator=generator, device=there.device) >= self.config.drop
+        return torch.where((kept & there).any(1, keepdim=True), kept, True)
 
     @property
-    def _names(self) -> tuple[str, ...]:
-        return tuple(table.name for table in self.tables)
+    def _align(self) -> float:
+        return self.config.images.align if self.config.images is not None else 0.0
+
+    def _members(self) -> list[Member]:
+        return [member for member in self.members if isinstance(member, Member)]

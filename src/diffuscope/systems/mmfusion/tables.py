@@ -1,4 +1,4 @@
-"""From the row of a table to a node of the graph: what is known, scaled by the training rows, and what is not."""
+"""From the row of a table to numbers that a network takes: scaled by the training rows, and whether they are known."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from diffuscope.ports.table import Column
 
 
-class TableEncoder(nn.Module):
-    """Two layers over the values of a row and over which of them are known.
+class TableScale(nn.Module):
+    """A row as numbers of one size.
 
     A number is scaled by mean and standard deviation of the rows that trained, which are buffers of the model; one that
     is not known is 0, their mean, and says so. A category is one of n switches, all off where it is not known.
@@ -20,22 +20,22 @@ class TableEncoder(nn.Module):
     ----------
     columns : sequence of Column
         Of the table.
-    width : int
+
+    Attributes
+    ----------
+    wide : int
         Numbers that come out.
     """
 
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, columns: Sequence[Column], width: int) -> None:
+    def __init__(self, columns: Sequence[Column]) -> None:
         super().__init__()
         self._choices = [len(column.categories) for column in columns]
         self.register_buffer("mean", torch.zeros(len(columns)))
         self.register_buffer("deviation", torch.ones(len(columns)))
-        wide = sum(choices or 1 for choices in self._choices) + len(columns)
-        self.layers = nn.Sequential(
-            nn.Linear(wide, width), nn.LayerNorm(width), nn.SiLU(), nn.Dropout(0.1), nn.Linear(width, width)
-        )
+        self.wide = sum(choices or 1 for choices in self._choices) + len(columns)
 
     def fit(self, rows: Tensor) -> None:
         """Take the scale of numbers from rows that train; those of a column that is never known, or constant, stay.
@@ -54,7 +54,7 @@ class TableEncoder(nn.Module):
             self.deviation[number] = spread if spread > 0 else 1.0
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Return nodes (n, width) of rows (n, columns), NaN where nothing is known."""
+        """Return numbers (n, wide) of rows (n, columns), NaN where nothing is known."""
         known = ~rows.isnan()
         values = torch.where(known, rows, self.mean)
         parts = [known.to(rows.dtype)]
@@ -65,5 +65,11 @@ class TableEncoder(nn.Module):
                 parts.append((place == torch.arange(choices, device=rows.device)).to(rows.dtype))
             else:
                 parts.append(((value - self.mean[number]) / self.deviation[number])[:, None])
-        node: Tensor = self.layers(torch.cat(parts, dim=1))
-        return node
+        return torch.cat(parts, dim=1)
+
+
+def table_encoder(wide: int, width: int) -> nn.Sequential:
+    """Return the network from the numbers of a row (n, wide) to a node (n, width): the MLP of the paper's Base 1."""
+    return nn.Sequential(
+        nn.Linear(wide, width), nn.LayerNorm(width), nn.SiLU(), nn.Dropout(0.1), nn.Linear(width, width)
+    )

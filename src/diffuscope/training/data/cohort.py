@@ -1,4 +1,4 @@
-"""Batches of a cohort: rows of tables in a random order, each row once an epoch."""
+"""Batches of a cohort: its cases in a random order, each once an epoch."""
 
 from __future__ import annotations
 
@@ -10,17 +10,62 @@ from torch import Tensor
 
 from diffuscope.cases.case import Case
 from diffuscope.cases.cohort import Cohort
+from diffuscope.errors import InputError
+from diffuscope.jobs.case_inputs import prepare_case
+from diffuscope.systems.base import Whole
 from diffuscope.training.data.batches import TrainingData
 
-LABEL = "label"
+LABEL, NUMBER = "label", "case"
 
 
-def rows_of(cohort: Cohort, cases: Sequence[Case]) -> dict[str, Tensor]:
-    """Return the rows of some of its cases by table, (n, columns), and their ``"label"``, (n,)."""
+def prepared(system: Whole, cohort: Cohort, cases: Sequence[Case]) -> dict[str, Tensor]:
+    """Return what a system sees of some of a cohort's cases, one beside the other.
+
+    Parameters
+    ----------
+    system : Whole
+        On the CPU.
+    cohort : Cohort
+        With their rows and images.
+    cases : sequence of Case
+        Which.
+
+    Returns
+    -------
+    dict of str to Tensor (n, …)
+        By key of what `Whole.prepare` gives, NaN where a case does not have it; crops as float16, of which a cohort is
+        held. ``"label"`` (n,), and ``"case"`` (n,), their numbers from 0.
+
+    Raises
+    ------
+    InputError
+        An image does not fit; the sentence names the patient.
+    """
     wanted = {case.name for case in cases}
     places = [number for number, case in enumerate(cohort.cases) if case.name in wanted]
-    rows = {key: torch.from_numpy(values[places]) for key, values in cohort.rows.items()}
-    return rows | {LABEL: torch.from_numpy(cohort.labels[places])}
+    seen = []
+    for place in places:
+        case = cohort.cases[place]
+        rows = {key: values[place] for key, values in cohort.rows.items()}
+        try:
+            found = prepare_case(system, case.files, rows, device=torch.device("cpu"))
+        except InputError as error:
+            raise InputError(f"{case.name}: {error}") from error
+        seen.append({key: _small(one) for key, one in found.items() if isinstance(one, Tensor)})
+    shapes = {key: one for found in seen for key, one in found.items()}
+    stacked = {
+        key: torch.stack([found.get(key, torch.full_like(like, torch.nan)) for found in seen])
+        for key, like in shapes.items()
+    }
+    return stacked | {
+        LABEL: torch.from_numpy(cohort.labels[places]),
+        NUMBER: torch.arange(len(places), dtype=torch.float32),
+    }
+
+
+def _small(one: Tensor) -> Tensor:
+    """Return images at half the size; a row of numbers stays."""
+    return one.half() if one.ndim > 1 else one
 
 
 def rows_data(train: Mapping[str, Tensor], held: Mapping[str, Tensor], *, seed: int, batch: int) -> TrainingData:
@@ -29,7 +74,7 @@ def rows_data(train: Mapping[str, Tensor], held: Mapping[str, Tensor], *, seed: 
     Parameters
     ----------
     train, held : mapping of str to Tensor
-        From `rows_of`; those that validate may be none.
+        From `prepared`; those that validate may be none.
     seed, batch : int
         Of the order, and rows a batch; a batch that would be larger than all rows is all of them.
     """
@@ -41,6 +86,7 @@ def rows_data(train: Mapping[str, Tensor], held: Mapping[str, Tensor], *, seed: 
         epoch, place = divmod(number, a_round)
         order = np.random.default_rng((seed, epoch)).permutation(count)
         chosen = torch.from_numpy(order[place * size : (place + 1) * size])
-        return {key: values[chosen] for key, values in train.items()}
+        return {key: values[chosen].float() for key, values in train.items()}
 
-    return TrainingData(batch_at, [dict(held)] if len(held[LABEL]) else [])
+    validation = [{key: values.float() for key, values in held.items()}] if len(held[LABEL]) else []
+    return TrainingData(batch_at, validation)

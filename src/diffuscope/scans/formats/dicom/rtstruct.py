@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ _LARGEST = 256 * 2**20
 _CORNERS, _FAR = 100_000, 1e6
 _CLOSED, _XOR = "CLOSED_PLANAR", "CLOSEDPLANAR_XOR"
 _FRAMES, _ROIS, _CONTOURS = 0x30060010, 0x30060020, 0x30060039
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,18 @@ def is_rtstruct(path: Path) -> bool:
         return False
 
 
-def read_rtstruct(path: Path, series: Series) -> Structures:
+def structure_names(path: Path) -> tuple[str, ...]:
+    """Return the names of the structures of a structure set, in its order; nothing is drawn.
+
+    Raises
+    ------
+    InputError
+        It is damaged.
+    """
+    return _guarded(path, lambda: tuple(name for name, _, _ in _listed(path)[1]))
+
+
+def read_rtstruct(path: Path, series: Series, wanted: Callable[[str], bool] = lambda _: True) -> Structures:
     """Fill the outlines of a structure set, of each structure that can be drawn.
 
     Which voxels they hold says `diffuscope.scans.formats.dicom.outlines.fill`.
@@ -79,37 +91,53 @@ def read_rtstruct(path: Path, series: Series) -> Structures:
         The RTSTRUCT file.
     series : Series
         That it was drawn on.
+    wanted : callable
+        Whether a structure is, by its name.
 
     Raises
     ------
     InputError
         It is damaged, was drawn on another series, or has more than 255 structures.
     """
+    return _guarded(path, lambda: _read(path, series, wanted))
+
+
+def _guarded(path: Path, read: Callable[[], _Found]) -> _Found:
     with quiet():
         try:
-            return _read(path, series)
+            return read()
         except (InputError, OSError):
             raise
         except Exception as error:  # pydicom raises what it likes on a damaged sequence
             raise InputError(f"{path.name} is a damaged RTSTRUCT ({type(error).__name__}): export it again.") from error
 
 
-def _read(path: Path, series: Series) -> Structures:
+def _listed(path: Path) -> tuple[Any, list[tuple[str, Header | None, Header]], list[str]]:
+    """Return a structure set, of each structure name, definition and outlines, and names of those without outlines."""
     if path.stat().st_size > _LARGEST:
         raise InputError(f"{path.name} has more than {_LARGEST // 2**20} MB, which no structure set needs.")
     found, _ = read_elements(path, [_FRAMES, _ROIS, _CONTOURS], limit=_LARGEST)
-    on, frames = _drawn_on(found, path)
-    if series.uid not in on and (on or not series.frame or series.frame not in frames):
-        raise InputError(f"{path.name} was drawn on another series: open the folder of that one.")
     rois = {header.text("ROINumber"): header for header in _items(found, _ROIS, path)}
     drawn = list(_items(found, _CONTOURS, path))
     if len(drawn) > _MOST:
         raise InputError(f"{path.name} has {len(drawn)} structures; {_MOST} are the most that are shown.")
-    layers: list[tuple[NDArray[np.uint8], dict[int, str]]] = []
-    notices = []
+    listed = []
     for number, header in enumerate(drawn, start=1):
         roi = rois.pop(header.text("ReferencedROINumber"), None)
-        name = (roi.words("ROIName") if roi else "") or f"structure {number}"
+        listed.append(((roi.words("ROIName") if roi else "") or f"structure {number}", roi, header))
+    return found, listed, [roi.words("ROIName") or "a structure without a name" for roi in rois.values()]
+
+
+def _read(path: Path, series: Series, wanted: Callable[[str], bool]) -> Structures:
+    found, listed, empty = _listed(path)
+    on, frames = _drawn_on(found, path)
+    if series.uid not in on and (on or not series.frame or series.frame not in frames):
+        raise InputError(f"{path.name} was drawn on another series: open the folder of that one.")
+    layers: list[tuple[NDArray[np.uint8], dict[int, str]]] = []
+    notices = []
+    for number, (name, roi, header) in enumerate(listed, start=1):
+        if not wanted(name):
+            continue
         frame = roi.text("ReferencedFrameOfReferenceUID") if roi else ""
         if frame and series.frame and frame != series.frame:
             notices.append(f"{path.name}: {name} is not drawn (it lies in another frame of reference).")
@@ -120,10 +148,7 @@ def _read(path: Path, series: Series) -> Structures:
             notices.append(f"{path.name}: {name} is not drawn (too many structures overlap there).")
         else:
             notices += _left_out(f"{path.name}: ", name, structure, is_drawn=bool(planes))
-    notices += [
-        f"{path.name}: {roi.words('ROIName') or 'a structure without a name'} is not drawn (it has no outlines)."
-        for roi in rois.values()
-    ]
+    notices += [f"{path.name}: {name} is not drawn (it has no outlines)." for name in empty if wanted(name)]
     return Structures(tuple(layers), tuple(notices))
 
 

@@ -1,0 +1,42 @@
+"""What some systems can do besides, which those who train ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+
+@runtime_checkable
+class DrawsMasks(Protocol):
+    """A system that helps another one to train: it draws the masks that the other learns."""
+
+    def draw(self, ihc: Tensor) -> Tensor:
+        """Return the masks (n, 1, h, w) in {0, 1}, float32, of IHCs (n, 3, h, w) in [0, 255]."""
+        ...
+
+
+@runtime_checkable
+class FitsRows(Protocol):
+    """A system that takes the scale of its tables from the rows that train: buffers, no parameters."""
+
+    def fit(self, rows: Mapping[str, Tensor]) -> None:
+        """Take the scale from rows (n, columns) by table, NaN where nothing is known."""
+        ...
+
+
+@runtime_checkable
+class TakesBackbone(Protocol):
+    """A system whose image encoder can begin with weights that were published for others."""
+
+    def load_backbone(self, path: Path) -> None:
+        """Take the weights of the encoder from a file.
+
+        Raises
+        ------
+        InputError
+            They are of another network.
+        """
+        ...
