@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
@@ -88,8 +91,10 @@ def is_missing(normals: Values, share: float) -> NDArray[np.bool_]:
     return np.asarray(ndtr(normals) < share)
 
 
-def _rows(columns: tuple[Column, ...], numbers: dict[str, Values], places: dict[str, Values]) -> list[Row]:
-    values = {
+def _rows(
+    columns: tuple[Column, ...], numbers: Mapping[str, NDArray[Any]], places: Mapping[str, NDArray[Any]]
+) -> list[Row]:
+    values: dict[str, list[Any]] = {
         column.name: [column.categories[int(place)] for place in places[column.name]]
         if column.categories
         else [float(number) for number in numbers[column.name]]
