@@ -49,7 +49,7 @@ def _of_mask(mask: MaskInput, image: PortInput) -> list[Section]:
     ]
 
 
-def _section(image: PortInput, labels: NDArray[np.int64], label: int, role: str, z: int, voxels: int) -> Section:
+def _section(image: PortInput, labels: NDArray[np.uint8], label: int, role: str, z: int, voxels: int) -> Section:
     spacing = [float(step) for step in image.scan.spacing or ()]
     inside = labels[z] == label
     rows, columns = (_around(inside.any(axis=axis), step) for axis, step in ((1, spacing[1]), (0, spacing[2])))
