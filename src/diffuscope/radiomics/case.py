@@ -1,0 +1,75 @@
+"""The radiomics row of a case: its tumour and its lymph nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffuscope.errors import InputError
+from diffuscope.radiomics.measure import measure
+from diffuscope.radiomics.settings import RadiomicsSettings
+
+#: Labels of a case.
+TUMOUR, NODES = 1, (2, 3, 4)
+# Shape says nothing of several nodes taken as one, but for how much there is of them.
+_VOLUMES = {"morph_volume", "morph_vol_approx"}
+
+
+def columns(settings: RadiomicsSettings) -> tuple[str, ...]:
+    """Return the columns of `case_row`.
+
+    ``tumour_…`` are all features of the tumour; ``nodes_…`` intensities, textures and volume of all nodes taken as one
+    region; ``largest_node_…`` the shape of the node with the most voxels.
+    """
+    return tuple(f"{part}_{tag}" for part, tags in _parts(settings).items() for tag in tags)
+
+
+def case_row(
+    ct: NDArray[np.generic], labels: NDArray[np.integer], spacing: Sequence[float], settings: RadiomicsSettings
+) -> dict[str, float]:
+    """Measure the tumour and the lymph nodes of a case.
+
+    Parameters
+    ----------
+    ct : ndarray (d, h, w)
+        HU.
+    labels : ndarray of int (d, h, w)
+        1 tumour, 2 to 4 nodes, 0 neither; any of them may be missing.
+    spacing : sequence of float
+        (z, y, x) mm.
+    settings : RadiomicsSettings
+        How.
+
+    Returns
+    -------
+    dict of str to float
+        By `columns`; NaN where there is no such tissue, and where a feature is not defined.
+
+    Raises
+    ------
+    InputError
+        CT and labels differ in shape, the spacing is not known, the CT has no value at some of them, or mirp is not
+        installed.
+    """
+    nodes = (labels >= NODES[0]) & (labels <= NODES[-1])
+    counts = np.bincount(labels[nodes], minlength=NODES[-1] + 1)
+    largest = int(counts.argmax())
+    row = dict.fromkeys(columns(settings), float("nan"))
+    for part, tags in _parts(settings).items():
+        mask = {"tumour": labels == TUMOUR, "nodes": nodes, "largest_node": nodes & (labels == largest)}[part]
+        if not tags or not mask.any():
+            continue
+        try:
+            found = measure(ct, mask, spacing, settings.model_copy(update={"features": tags}))
+        except InputError as error:
+            raise InputError(f"{part.replace('_', ' ')}: {error}") from error
+        row |= {f"{part}_{tag}": value for tag, value in found.items()}
+    return row
+
+
+def _parts(settings: RadiomicsSettings) -> dict[str, tuple[str, ...]]:
+    shape = tuple(tag for tag in settings.features if tag.startswith("morph_"))
+    others = tuple(tag for tag in settings.features if tag not in shape or tag in _VOLUMES)
+    return {"tumour": settings.features, "nodes": others, "largest_node": shape}
