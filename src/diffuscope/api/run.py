@@ -209,7 +209,8 @@ def _write(job: Job, claim: Claim, cancelled: Callable[[], bool], focus: Focus) 
             compute: Compute = computed
             if job.replaces:
                 compute = ahead = stack.enter_context(closing(Ahead(computed, job.plan, focus)))
-                yield Progress(what=f"{job.out.name} stays until a tile is finished")
+                what = f"{job.out.name} stays until a tile is finished"
+                yield Progress(total=job.plan.count, unit="tiles", what=what)
                 yield from ahead.begin()
                 if ahead.first is None:
                     tiles, unread = job.plan.count, ahead.unread

@@ -9,7 +9,7 @@ import numpy as np
 
 from diffuscope.engine.batch import Unread
 from diffuscope.engine.compute import Compute
-from diffuscope.engine.events import Event
+from diffuscope.engine.events import Event, Preview
 from diffuscope.engine.queue import Focus, TileQueue
 from diffuscope.engine.tiles import GONE
 from diffuscope.errors import InputError
@@ -49,7 +49,7 @@ class Ahead:
         return sum(isinstance(item, Unread) for item in self._waiting)
 
     def begin(self) -> Generator[Event, None, None]:
-        """Compute until a tile is finished; previews, which nothing shows yet, are left out.
+        """Compute until a tile is finished.
 
         Raises
         ------
@@ -70,7 +70,7 @@ class Ahead:
                             f"{GONE} tiles in a row could not be read ({item.reason}): see that the input is still "
                             "there. Nothing was written."
                         )
-                case Notice() | Progress():
+                case Preview() | Notice() | Progress():
                     yield item
 
     def __call__(self, _: TileQueue) -> Generator[Any, None, None]:
