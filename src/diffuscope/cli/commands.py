@@ -19,6 +19,7 @@ from diffuscope.cli.measure import measure
 from diffuscope.cli.models import models
 from diffuscope.cli.register import register
 from diffuscope.cli.run import follow_run, run
+from diffuscope.cli.score import score
 from diffuscope.cli.train import train
 from diffuscope.errors import printable
 from diffuscope.exports.table import endings
@@ -131,6 +132,7 @@ app.command()(register)
 app.command()(check_data)
 # What it was called before; not shown.
 app.command("data", hidden=True)(check_data)
+app.command()(score)
 app.command()(evaluate)
 app.command()(measure)
 app.add_typer(make, name="make")
