@@ -85,6 +85,8 @@ class ImagesConfig(BaseModel):
         Feature maps of its first stage (64 as published).
     stem : {"large", "small"}
         First convolution of 7³ with a pooling after it, as published, or of 3³ without, for small crops.
+    norm : {"batch", "group"}
+        Of its layers: as published, or of each crop by itself, for small batches and averaged weights.
     spacing : (float, float, float)
         (z, y, x) mm per voxel of the crops.
     tumour, node : (int, int, int)
@@ -110,6 +112,7 @@ class ImagesConfig(BaseModel):
     backbone: Literal["resnet10", "resnet18", "resnet34", "resnet50", "densenet22", "densenet121"] = "resnet50"
     planes: Annotated[int, Field(ge=4, le=128, multiple_of=4)] = 64
     stem: Literal["large", "small"] = "large"
+    norm: Literal["batch", "group"] = "batch"
     spacing: tuple[_Millimetres, _Millimetres, _Millimetres] = (3.0, 1.0, 1.0)
     tumour: tuple[_Voxels, _Voxels, _Voxels] = (42, 128, 128)
     node: tuple[_Voxels, _Voxels, _Voxels] = (22, 90, 90)
