@@ -211,7 +211,7 @@ def _scored(work: Scoring, case: ToScore) -> ScoreRow:
     found = scored(work.port, draws.float().cpu().tolist())
     if math.isnan(found.mean):
         raise InputError("the model gives no number for it.")
-    return scored_row(case.name, found, _missing(work, case, seen))
+    return scored_row(case.name, found, _missing(work, case, seen), work.system.unlike(seen))
 
 
 def _missing(work: Scoring, case: ToScore, seen: Mapping[str, Any]) -> list[str]:

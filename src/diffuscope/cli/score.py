@@ -120,5 +120,5 @@ def _lines(row: Mapping[str, str | float | None]) -> Iterator[str]:
     ):
         if row[low] is not None:
             told.append((name, f"{row[low]:.2f} to {row[high]:.2f}"))
-    told += [(name, str(row[name]).replace(";", ", ")) for name in ("decision", "missing") if row[name]]
+    told += [(name, str(row[name]).replace(";", ", ")) for name in ("decision", "missing", "unlike") if row[name]]
     yield from aligned(told)

@@ -29,6 +29,7 @@ COLUMNS = (
     "predictive_high",
     "decision",
     "missing",
+    "unlike",
     "error",
     "use",
 )
@@ -70,7 +71,7 @@ SCORE_RECORD = Kind("the record of a table of scores", is_record, is_folder=Fals
 UNFINISHED = Kind("an unfinished table of scores", is_unfinished, parts=parts_named(f"{RECORD}|{ROWS}"))
 
 
-def scored_row(patient: str, found: Scored, missing: Sequence[str]) -> ScoreRow:
+def scored_row(patient: str, found: Scored, missing: Sequence[str], unlike: str = "") -> ScoreRow:
     """Return the row of a case that has a score.
 
     Parameters
@@ -81,13 +82,15 @@ def scored_row(patient: str, found: Scored, missing: Sequence[str]) -> ScoreRow:
         What came out; NaN where it is not known.
     missing : sequence of str
         What was not there of it.
+    unlike : str
+        How it is unlike the cases that trained, in a sentence.
     """
     (low, high), (least, most) = (found.over_guides or (None, None)), (found.predictive or (None, None))
     numbers = {"score": found.mean, "low": low, "high": high, "predictive_low": least, "predictive_high": most}
     rounded = {
         name: None if value is None or math.isnan(value) else round(value, _DIGITS) for name, value in numbers.items()
     }
-    texts = {"decision": found.decision, "missing": ";".join(missing), "error": "", "use": USE}
+    texts = {"decision": found.decision, "missing": ";".join(missing), "unlike": unlike, "error": "", "use": USE}
     return {"patient_id": patient, **rounded, **texts}
 
 

@@ -40,14 +40,14 @@ class Denoiser(nn.Module):
 
         Parameters
         ----------
-        noisy, guide : Tensor (n, classes)
+        noisy, guide : Tensor (n, classes) or (n, draws, classes)
             y_t and f.
-        case : Tensor (n, width)
+        case : Tensor (n, width) or (n, 1, width)
             Features of the case.
-        t : Tensor of int (n,)
+        t : Tensor of int (n,) or (n, 1)
             1 to T.
         """
-        y = torch.cat([noisy, guide], dim=1)
+        y = torch.cat([noisy, guide], dim=-1)
         for number, (layer, norm, step) in enumerate(zip(self.layers, self.norms, self.steps, strict=True)):
             y = torch.nn.functional.softplus(norm(layer(y) * step(t)))
             if number == 0:
