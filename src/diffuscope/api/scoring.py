@@ -14,6 +14,7 @@ import torch
 from diffuscope.api.prediction import Settings
 from diffuscope.cases.to_score import Cases, ToScore
 from diffuscope.devices import threads as limit_threads
+from diffuscope.diffusion.case_noise import CaseNoise
 from diffuscope.engine.batch import first_line
 from diffuscope.engine.case import sampled
 from diffuscope.errors import InputError
@@ -163,11 +164,12 @@ def score_cases(
     left = [number for number in range(count) if number not in done or done[number]["error"]]
     ready = count - len(left)
     yield Progress(done=ready, total=count, unit="cases")
+    noise = CaseNoise(work.seed, work.compute.device)
     with limit_threads(work.compute.threads):
         for at, number in enumerate(left, start=ready + 1):
             if cancelled is not None and cancelled():
                 return
-            add(number, _row(work, work.cases.cases[number]))
+            add(number, _row(work, work.cases.cases[number], noise))
             yield Progress(done=at, total=count, unit="cases")
     failed = sum(1 for row in done.values() if row["error"])
     if failed:
@@ -175,9 +177,9 @@ def score_cases(
         yield Notice(f"{failed} of {count} could not be scored, the first: {first}")
 
 
-def _row(work: Scoring, case: ToScore) -> ScoreRow:
+def _row(work: Scoring, case: ToScore, noise: CaseNoise) -> ScoreRow:
     try:
-        return _scored(work, case)
+        return _scored(work, case, noise)
     except MemoryError:
         raise
     except InputError as error:
@@ -193,14 +195,14 @@ def _row(work: Scoring, case: ToScore) -> ScoreRow:
         return failed_row(case.name, said)
 
 
-def _scored(work: Scoring, case: ToScore) -> ScoreRow:
+def _scored(work: Scoring, case: ToScore, noise: CaseNoise) -> ScoreRow:
     if case.fault:
         raise InputError(case.fault)
     if missing := work.system.declared.accepts({*case.files, *case.rows}):
         raise InputError(missing)
     device = torch.device(work.compute.device)
     seen = prepare_case(work.system, case.files, case.rows, device=device)
-    steps = sampled(work.system, seen, work.settings, seed=work.seed, device=device, precision=work.compute.precision)
+    steps = sampled(work.system, seen, work.settings, noise, device=device, precision=work.compute.precision)
     with closing(steps):
         while True:
             try:

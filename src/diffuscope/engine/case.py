@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -84,7 +84,8 @@ class CaseCompute:
         seen = self.system.prepare(inputs | dict(self.texts), self.spacing)
         if sentence := self.system.unlike(seen):
             yield Unlike(sentence)
-        steps = sampled(self.system, seen, self.settings, seed=self.seed, device=self.device, precision=self.precision)
+        noise = CaseNoise(self.seed, self.device)
+        steps = sampled(self.system, seen, self.settings, noise, device=self.device, precision=self.precision)
         with closing(steps):
             while True:
                 try:
@@ -120,8 +121,8 @@ def sampled(
     system: Whole,
     seen: Mapping[str, CaseInput],
     settings: SampleSettings,
+    noise: CaseNoise,
     *,
-    seed: int,
     device: torch.device,
     precision: str,
 ) -> Generator[Estimate, None, dict[str, Tensor | str]]:
@@ -132,7 +133,7 @@ def sampled(
     InputError
         It does not fit into memory.
     """
-    steps = system.sample(seen, CaseNoise(seed, device), settings)
+    steps = system.sample(seen, noise, settings)
     with closing(steps):
         while True:
             try:

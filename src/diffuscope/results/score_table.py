@@ -96,7 +96,8 @@ def scored_row(patient: str, found: Scored, missing: Sequence[str], unlike: str 
 
 def failed_row(patient: str, error: str) -> ScoreRow:
     """Return the row of a case that has none, and why."""
-    return dict.fromkeys(COLUMNS, "") | {"patient_id": patient, "score": None, "error": error, "use": USE}
+    row: ScoreRow = dict.fromkeys(COLUMNS, "")
+    return row | {"patient_id": patient, "error": error, "use": USE}
 
 
 def table_text(rows: Iterable[Mapping[str, str | float | None]]) -> str:

@@ -39,12 +39,17 @@ def draw_classes(
     if any(member.denoiser is None for member in members):
         yield steps
         return torch.stack([guide[..., 1] for guide in guides])
+    gates = [
+        member.denoiser.case(one.case)[:, None]
+        for member, one in zip(members, guided, strict=True)
+        if member.denoiser is not None
+    ]
     noisy = [guide + noise(number, steps) for number, guide in enumerate(guides)]
     clean = noisy
     for t in range(steps, 0, -1):
         clean = [
-            _clean(member, card, y, guide, one.case, t)
-            for member, y, guide, one in zip(members, noisy, guides, guided, strict=True)
+            _clean(member, card, y, guide, gate, t)
+            for member, y, guide, gate in zip(members, noisy, guides, gates, strict=True)
         ]
         if t > 1:
             noisy = [
@@ -55,11 +60,10 @@ def draw_classes(
     return torch.stack([found[..., 1] for found in clean])
 
 
-def _clean(member: Member, card: Card, noisy: Tensor, guide: Tensor, case: Tensor, t: int) -> Tensor:
+def _clean(member: Member, card: Card, noisy: Tensor, guide: Tensor, gate: Tensor, t: int) -> Tensor:
     """Return the estimate of y_0 of draws (n, draws, classes)."""
-    # One step and one case for all draws: what depends on them alone is computed once.
     at = torch.full((len(noisy), 1), t, device=noisy.device)
     assert member.denoiser is not None
-    found = member.denoiser(noisy, guide, case[:, None], at).float()
+    found = member.denoiser.noise(noisy, guide, gate, at).float()
     # A class vector lies in [0, 1], and so does its mean given y_t: what goes beyond is the network's error.
     return card.clean(noisy, guide, at, found).clamp(0.0, 1.0)
