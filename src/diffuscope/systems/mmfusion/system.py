@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ from diffuscope.errors import InputError
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.ports.table import Table
 from diffuscope.systems.base import CaseInput, CaseNoise, Estimate, Whole
-from diffuscope.systems.calibration import calibrated
+from diffuscope.systems.calibration import Calibration, calibrated
 from diffuscope.systems.mmfusion.backbone import Backbone
 from diffuscope.systems.mmfusion.chain import draw_classes
 from diffuscope.systems.mmfusion.config import MMFusionConfig
@@ -124,6 +125,12 @@ class MMFusion(Whole):
             names = ", ".join(port.name for port in self.inputs)
             raise InputError(f"nothing is known of the case: give at least one value of {names}.")
         return seen
+
+    def decide(self, *, threshold: float | None, calibration: Calibration | None) -> dict[str, Any]:
+        """Take threshold and calibration into the configuration, which states them."""
+        stated = {"threshold": threshold, "calibration": calibration}
+        self.config = self.config.model_copy(update=stated)
+        return stated
 
     def unlike(self, inputs: Mapping[str, CaseInput]) -> str:
         """Say how a case is unlike those that it was trained on (see `Usual`)."""
