@@ -92,7 +92,7 @@ def info(path: Annotated[Path, typer.Argument(metavar="PATH", help="A slide, a v
             typer.echo(printable(one))
 
 
-def _ends(of: Literal["slide", "volume"]) -> str:
+def _ends(of: Literal["slide", "volume", "case"]) -> str:
     return ", ".join(f"…{ending}" for ending in endings(of))
 
 
@@ -101,7 +101,12 @@ def export(
     result: Annotated[Path, typer.Argument(metavar="RESULT", help="Result folder of a finished run.")],
     out: Annotated[
         Path,
-        typer.Option("--out", "-o", metavar="FILE", help=f"{_ends('slide')}; of a volume {_ends('volume')}"),
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help=f"{_ends('slide')}; of a volume {_ends('volume')}; a report of a score {_ends('case')}",
+        ),
     ],
     *,
     layer: Annotated[

@@ -28,6 +28,8 @@ class ColumnConfig(BaseModel):
         Of a number, what is possible; anything beyond is refused.
     categories : tuple of str
         What it may be, where it is no number.
+    known : {"before", "after"}
+        Whether it is known before surgery, or only after it.
     """
 
     model_config = STRICT
@@ -37,13 +39,12 @@ class ColumnConfig(BaseModel):
     unit: Name = ""
     range: tuple[_Number, _Number] | None = None
     categories: Annotated[tuple[Name, ...], Field(max_length=1000)] = ()
+    known: Literal["before", "after"] = "before"
 
     @property
     def column(self) -> Column:
         """As a port has it."""
-        return Column(
-            name=self.name, title=self.title, unit=self.unit, range=self.range, categories=tuple(self.categories)
-        )
+        return Column(**dict(self))
 
 
 class TableConfig(BaseModel):
@@ -80,6 +81,8 @@ class ImagesConfig(BaseModel):
         Feature maps of its first stage (64 as published).
     stem : {"large", "small"}
         First convolution of 7³ with a pooling after it, as published, or of 3³ without, for small crops.
+    norm : {"batch", "group"}
+        Of its layers: as published, or of each crop by itself, for small batches and averaged weights.
     spacing : (float, float, float)
         (z, y, x) mm per voxel of the crops.
     tumour, node : (int, int, int)
@@ -105,6 +108,7 @@ class ImagesConfig(BaseModel):
     backbone: Literal["resnet10", "resnet18", "resnet34", "resnet50", "densenet22", "densenet121"] = "resnet50"
     planes: Annotated[int, Field(ge=4, le=128, multiple_of=4)] = 64
     stem: Literal["large", "small"] = "large"
+    norm: Literal["batch", "group"] = "batch"
     spacing: tuple[_Millimetres, _Millimetres, _Millimetres] = (3.0, 1.0, 1.0)
     tumour: tuple[_Voxels, _Voxels, _Voxels] = (42, 128, 128)
     node: tuple[_Voxels, _Voxels, _Voxels] = (22, 90, 90)
@@ -139,6 +143,8 @@ class MMFusionConfig(BaseModel):
         Each may be missing of a case, as long as something is there.
     images : ImagesConfig, optional
         How CT and outlines are seen; they may be missing, too. None: of tables alone.
+    preoperative : bool
+        Whether it scores before surgery, and so takes no column that is known only after it.
     width : int
         Numbers that a node has.
     heads : int
@@ -169,6 +175,7 @@ class MMFusionConfig(BaseModel):
     classes: tuple[Name, Name] = ("no metastasis", "metastasis")
     tables: Annotated[tuple[TableConfig, ...], Field(max_length=_TABLES)] = ()
     images: ImagesConfig | None = None
+    preoperative: bool = True
     width: _Width = 64
     heads: Annotated[int, Field(ge=1, le=64)] = 4
     steps: Annotated[int, Field(ge=2, le=1000)] = 10
@@ -195,6 +202,12 @@ class MMFusionConfig(BaseModel):
             names = [column.name for column in table.columns]
             if len(set(names)) < len(names):
                 raise ValueError(f"two columns of {table.key} have one name: give each its own")
+            late = [column.name for column in table.columns if column.known == "after"]
+            if late and self.preoperative:
+                raise ValueError(
+                    f"{late[0]} is known only after surgery and the model scores before it: leave the column out, or "
+                    "say preoperative: false"
+                )
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is no multiple of heads {self.heads}")
         if self.images is not None and self.width % self.images.heads:
