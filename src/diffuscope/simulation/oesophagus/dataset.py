@@ -74,8 +74,8 @@ def write_images(folder: Path, patient: OesophagusPatient) -> dict[str, str]:
     if patient.ct is None or patient.mask is None:
         return {"ct": "", "mask": ""}
     names = {"ct": f"ct/{patient.name}.nii.gz", "mask": f"masks/{patient.name}.nii.gz"}
-    for name, voxels in zip(names.values(), (patient.ct, patient.mask), strict=True):
-        _write_volume(folder / name, voxels, patient.spacing)
+    _write_volume(folder / names["ct"], patient.ct, patient.spacing)
+    _write_volume(folder / names["mask"], patient.mask, patient.spacing)
     return names
 
 
@@ -120,7 +120,7 @@ def _true(patient: OesophagusPatient) -> dict[str, str]:
     return {name: "" if np.isnan(value) else f"{value:.6g}" for name, value in values.items()}
 
 
-def _write_volume(path: Path, voxels: NDArray[np.generic], spacing: tuple[float, float, float]) -> None:
+def _write_volume(path: Path, voxels: NDArray[np.integer], spacing: tuple[float, float, float]) -> None:
     import SimpleITK as sitk
 
     image = sitk.GetImageFromArray(voxels)
