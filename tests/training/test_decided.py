@@ -115,6 +115,7 @@ def test_both_are_chosen_on_the_rows_that_validate(tmp_path: Path, monkeypatch: 
     assert given == {"threshold": 0.5, "calibration": None}
 
 
+@pytest.mark.slow
 def test_a_calibration_of_before_is_not_calibrated_again(tmp_path: Path):
     (made,) = prepare(Recipe.model_validate(RECIPE), cohort(tmp_path / "data"))
     system, cpu = made.start.system.eval(), torch.device("cpu")
