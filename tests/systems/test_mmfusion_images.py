@@ -9,6 +9,7 @@ import torch
 from diffuscope.diffusion.case_noise import CaseNoise
 from diffuscope.errors import InputError
 from diffuscope.ports.settings import SampleSettings
+from diffuscope.systems.mmfusion.augment import augmented
 from diffuscope.systems.mmfusion.config import ImagesConfig, MMFusionConfig
 from diffuscope.systems.mmfusion.crops import crop_structures
 from diffuscope.systems.mmfusion.loss import drawn_again
@@ -158,6 +159,23 @@ def test_the_share_that_is_hidden_is_the_one_that_is_asked_for():
         hidden = one(own, there, other, others, torch.Generator().manual_seed(0)).node[:, :50] == 0
         assert float(hidden.float().mean()) == pytest.approx(0.3, abs=0.01)
         assert (one(own, there, other, others, None).node[:, :50] > 0).all()
+
+
+def test_what_is_changed_at_random_is_the_structure_and_nothing_beside_it():
+    """Each crop in its own way, by the generator alone; the structure's size and what is missing stay."""
+    crops = torch.full((40, 3, 1, 6, 7, 8), -1.0)
+    crops[:, 0, :, 1:3, 2:4, 2:7], crops[:, 2] = 0.2, NAN
+    first, again = (augmented(crops, torch.Generator().manual_seed(1)) for _ in range(2))
+    assert torch.equal(first.nan_to_num(), again.nan_to_num()) and first[:, 2].isnan().all()
+    assert (first[:, 1] == -1).all() and not first[:, :2].isnan().any()
+    shown = first[:, 0, 0] > -1
+    assert (shown.flatten(1).sum(1) == 20).all() and float(first[:, 0][first[:, 0] > -1].mean()) == pytest.approx(
+        0.2, abs=0.02
+    )
+    moved = (shown != (crops[:, 0, 0] > -1)).flatten(1).any(1)
+    assert 0.25 < float(moved.float().mean()) < 0.75  # mirrored along some axis: 0.6 · 7/8 of them
+    spread = torch.stack([one[there].std() for one, there in zip(first[:, 0, 0], shown, strict=True)])
+    assert 0.2 < float((spread > 1e-4).float().mean()) < 0.9
 
 
 def test_members_see_patients_as_draws_with_repetition_do():

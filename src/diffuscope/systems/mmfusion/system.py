@@ -18,6 +18,7 @@ from diffuscope.errors import InputError
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.ports.table import Table
 from diffuscope.systems.base import CaseInput, CaseNoise, Estimate, Whole
+from diffuscope.systems.mmfusion.augment import augmented
 from diffuscope.systems.mmfusion.backbone import Backbone
 from diffuscope.systems.mmfusion.config import MMFusionConfig
 from diffuscope.systems.mmfusion.crops import crop_structures
@@ -127,11 +128,14 @@ class MMFusion(Whole):
             Of each case what `prepare` gives, by key (n, …), NaN where nothing is known; ``"label"`` (n,), 0 or 1; and
             ``"case"`` (n,), its number among those that train, by which members see it as often as they do.
         generator : torch.Generator
-            Of nodes left out, relations hidden, t and ε.
+            Of crops changed, nodes left out, relations hidden, t and ε.
         """
         weights = None
         if self.training and len(self.members) > 1 and "case" in batch:
             weights = drawn_again(batch["case"], len(self.members))
+        if self.training:
+            crops = {key: augmented(batch[key], generator) for key in _CROPS if key in batch}
+            batch = {**batch, **crops}
         terms: dict[str, list[Tensor]] = {}
         for number, member in enumerate(self._members()):
             encoded = self._encode(member, batch)
