@@ -20,8 +20,8 @@ from diffuscope.ports.table import Table
 from diffuscope.systems.base import CaseInput, CaseNoise, Estimate, Whole
 from diffuscope.systems.mmfusion.augment import augmented
 from diffuscope.systems.mmfusion.backbone import Backbone
+from diffuscope.systems.mmfusion.case import RELEVANCE, draw_back, see
 from diffuscope.systems.mmfusion.config import MMFusionConfig
-from diffuscope.systems.mmfusion.crops import crop_structures
 from diffuscope.systems.mmfusion.declare import declare
 from diffuscope.systems.mmfusion.loss import drawn_again, member_loss
 from diffuscope.systems.mmfusion.member import CLASSES, Encoded, Guided, Member
@@ -97,27 +97,8 @@ class MMFusion(Whole):
             raise InputError(f"the chain of this model has {self.card.steps} steps: leave out --steps.")
 
     def prepare(self, inputs: Mapping[str, CaseInput], spacing: tuple[float, ...] | None) -> dict[str, CaseInput]:
-        """Return rows as they are, and of CT and outlines the crops (see `crop_structures`).
-
-        Raises
-        ------
-        InputError
-            There is a CT without outlines or the reverse, nothing is outlined, or nothing at all is known.
-        """
-        seen = {table.key: inputs[table.key] for table in self.tables if table.key in inputs}
-        if self.config.images is not None and ("ct" in inputs) != ("mask" in inputs):
-            has, lacks = ("CT", "outlines") if "ct" in inputs else ("outlines", "CT")
-            raise InputError(f"there are {has} without {lacks}: give both (ct and mask), or none.")
-        if self.config.images is not None and "ct" in inputs:
-            ct, labels = inputs["ct"], inputs["mask"]
-            assert isinstance(ct, Tensor) and isinstance(labels, Tensor) and spacing is not None
-            if not labels.any():
-                raise InputError("nothing is outlined: draw the tumour or a node, or leave out CT and outlines.")
-            seen |= crop_structures(ct, labels, spacing, self.config.images)
-        if not any(isinstance(one, Tensor) and not one.isnan().all() for one in seen.values()):
-            names = ", ".join(port.name for port in self.inputs)
-            raise InputError(f"nothing is known of the case: give at least one value of {names}.")
-        return seen
+        """Return rows as they are, and of CT and outlines crops, where they lie, and what is measured (see `see`)."""
+        return see(self.config, self.inputs, inputs, spacing)
 
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """Cross entropy of the guide, MMRL's alignment, mean square of the noise (Eq. 7), mean over the members.
@@ -175,8 +156,14 @@ class MMFusion(Whole):
                 step = next(chain)
             except StopIteration as end:
                 draws = end.value[:, 0]
-                return {self.config.key: draws if len(draws) > 1 else draws[0]}
+                break
             yield Estimate(step, self.card.steps, {})
+        found: dict[str, Tensor | str] = {self.config.key: draws if len(draws) > 1 else draws[0]}
+        images = self.config.images
+        looked = [member.looked_at[0] for member in guided if member.looked_at is not None]
+        if images is not None and "mask" in inputs and looked and RELEVANCE in (settings.wanted or (RELEVANCE,)):
+            found[RELEVANCE] = draw_back(torch.stack(looked).mean(0), inputs, images)
+        return found
 
     @torch.no_grad()
     def scores(
