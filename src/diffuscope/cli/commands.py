@@ -17,6 +17,7 @@ from diffuscope.cli.last_resort import quiet_libraries, sentences
 from diffuscope.cli.make import make
 from diffuscope.cli.measure import measure
 from diffuscope.cli.models import models
+from diffuscope.cli.radiomics import radiomics
 from diffuscope.cli.register import register
 from diffuscope.cli.run import follow_run, run
 from diffuscope.cli.train import train
@@ -138,4 +139,5 @@ app.command()(check_data)
 app.command("data", hidden=True)(check_data)
 app.command()(evaluate)
 app.command()(measure)
+app.command()(radiomics)
 app.add_typer(make, name="make")

@@ -15,6 +15,10 @@ _Width = Annotated[int, Field(ge=4, le=4096)]
 # What float32 holds.
 _Number = Annotated[float, Field(ge=-3e38, le=3e38)]
 _COLUMNS, _TABLES = 4096, 16
+#: Nodes up to which every subset is scored, so that each has its share in the score.
+SHARED = 8
+# Keys of what comes out beside the score.
+_GIVEN = ("shapley", "left_out", "attention", "relevance")
 # Keys of what goes in beside tables, of what becomes of it, and of what a training batch has.
 _TAKEN = ("ct", "mask", "tumour", "nodes", "label", "case")
 
@@ -185,6 +189,8 @@ class MMFusionConfig(BaseModel):
         Share of the nodes that training leaves out, so that a case may lack them.
     threshold : float, optional
         Probability from which the second class is decided for, chosen on validation.
+    calibration : (float, float), optional
+        Slope and offset of `diffuscope.systems.calibration.calibrated`, chosen on validation where that helped there.
     weight : float
         Of the diffusion's term.
     """
@@ -208,10 +214,13 @@ class MMFusionConfig(BaseModel):
     guide: Literal["joint", "frozen"] = "joint"
     drop: Annotated[float, Field(ge=0, lt=1)] = 0.2
     threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+    calibration: tuple[Annotated[float, Field(gt=0, le=1e3)], Annotated[float, Field(ge=-1e3, le=1e3)]] | None = None
     weight: Weight = 1.0
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        if self.key in _GIVEN:
+            raise ValueError(f"the score cannot have the key {self.key}: choose another")
         if not self.tables and self.images is None:
             raise ValueError("nothing goes in: name a table, or images")
         keys = [table.key for table in self.tables]
