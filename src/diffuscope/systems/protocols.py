@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -24,6 +24,23 @@ class FitsRows(Protocol):
 
     def fit(self, rows: Mapping[str, Tensor]) -> None:
         """Take the scale from rows (n, columns) by table, NaN where nothing is known."""
+        ...
+
+
+@runtime_checkable
+class Decides(Protocol):
+    """A system whose score is set right on patients who validate, once its weights are there."""
+
+    def decide(self, *, threshold: float | None, calibration: tuple[float, float] | None) -> dict[str, Any]:
+        """Take what is chosen, None for none, and return what its configuration states of it.
+
+        Parameters
+        ----------
+        threshold : float, optional
+            Probability from which the second class is decided for.
+        calibration : (float, float), optional
+            For `diffuscope.systems.calibration.calibrated`.
+        """
         ...
 
 
