@@ -15,9 +15,9 @@ from diffuscope.errors import InputError
 from diffuscope.radiomics import by_mirp
 from diffuscope.radiomics.autocorrelation import moran_and_geary
 from diffuscope.radiomics.measure import measure
-from diffuscope.radiomics.region import Region
+from diffuscope.radiomics.region import Region, open_region
 from diffuscope.radiomics.settings import COMPACT, RadiomicsSettings
-from diffuscope.radiomics.tags import tags
+from diffuscope.radiomics.tags import is_local, tags
 
 AS_IT_IS = RadiomicsSettings(spacing=None)
 ALL = RadiomicsSettings(spacing=None, features=tuple(tags(ways=("3D_avg", "3D_comb", "3D"))))
@@ -102,6 +102,32 @@ def test_where_a_region_lies_and_which_way_its_axes_run_changes_nothing(rng: np.
     assert elsewhere == pytest.approx(found, rel=1e-6)
     turned = measure(image.transpose(2, 0, 1), mask.transpose(2, 0, 1), (1.5, 2.0, 1.0), settings)
     assert turned == pytest.approx(found, rel=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("how", "by_slice"),
+    [
+        ({"spacing": None}, True),
+        ({"spacing": None}, False),
+        ({"spacing": 1.7}, True),
+        ({"spacing": 1.2, "interpolation": "cubic"}, False),
+    ],
+)
+def test_how_far_pieces_lie_apart_is_nothing_to_local_features(rng: np.random.Generator, how: dict, by_slice: bool):
+    image, mask = rng.integers(-150, 250, (22, 24, 30)), np.zeros((22, 24, 30), bool)
+    for place in ((2, 3, 24), (11, 18, 5), (12, 11, 6)):
+        mask[tuple(slice(start, start + side) for start, side in zip(place, (3, 4, 5), strict=True))] = True
+    ways = ("2D_avg", "2_5D_comb", "2D") if by_slice else ("3D_avg", "2D_comb", "3D")
+    local = tuple(tag for tag in tags(ways=ways) if is_local(tag))
+    settings = RadiomicsSettings(by_slice=by_slice, features=local, **how)
+    # With a feature that is not, all that lies between the pieces is there.
+    whole = settings.model_copy(update={"features": (*local, "morph_diam")})
+    found, expected = (measure(image, mask, (2, 1, 1), one) for one in (settings, whole))
+    del expected["morph_diam"]
+    assert len(found) > 130 and found == pytest.approx(expected, rel=1e-6, nan_ok=True)
+    small, large = (open_region(image, mask, (2, 1, 1), one) for one in (settings, whole))
+    assert small.image.size < 0.7 * large.image.size and small.shape.sum() == large.shape.sum()
 
 
 def test_pairs_are_all_pairs(rng: np.random.Generator):

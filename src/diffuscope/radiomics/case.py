@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from diffuscope.errors import InputError
 from diffuscope.radiomics.measure import measure
 from diffuscope.radiomics.settings import RadiomicsSettings
+from diffuscope.radiomics.tags import is_local
 
 #: Labels of a case: the tumour, and from where on nodes.
 TUMOUR, FIRST_NODE = 1, 2
-# Shape says nothing of several nodes taken as one, but for how much there is of them.
-_VOLUMES = {"morph_volume", "morph_vol_approx"}
 
 
 def columns(settings: RadiomicsSettings) -> tuple[str, ...]:
@@ -69,6 +68,7 @@ def case_row(
 
 
 def _parts(settings: RadiomicsSettings) -> dict[str, tuple[str, ...]]:
-    shape = tuple(tag for tag in settings.features if tag.startswith("morph_"))
-    others = tuple(tag for tag in settings.features if tag not in shape or tag in _VOLUMES)
+    # Of several nodes taken as one, other shapes and peaks would tell how far they lie apart.
+    shape = tuple(tag for tag in settings.features if tag.startswith(("morph_", "loc_")))
+    others = tuple(tag for tag in settings.features if is_local(tag))
     return {"tumour": settings.features, "nodes": others, "largest_node": shape}

@@ -56,6 +56,15 @@ WAYS: dict[str, tuple[str, ...]] = {
 OF_LEVELS = frozenset({"ih", *WAYS})
 
 
+#: How much of a shape there is, which no distance between its parts changes.
+VOLUMES = frozenset({"morph_volume", "morph_vol_approx"})
+
+
+def is_local(tag: str) -> bool:
+    """Whether a feature asks for no more than a voxel and its neighbours: how far parts lie apart is nothing to it."""
+    return tag in VOLUMES or not tag.startswith(("morph_", "loc_"))
+
+
 def tags(families: Collection[str] = tuple(FAMILIES), ways: Collection[str] = (*DIRECTED, *UNDIRECTED)) -> list[str]:
     """Return the tags of families, in the order of the reference tables.
 

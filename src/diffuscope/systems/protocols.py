@@ -28,6 +28,23 @@ class FitsRows(Protocol):
 
 
 @runtime_checkable
+class Decides(Protocol):
+    """A system whose score is set right on patients who validate, once its weights are there."""
+
+    def decide(self, *, threshold: float | None, calibration: tuple[float, float] | None) -> dict[str, Any]:
+        """Take what is chosen, None for none, and return what its configuration states of it.
+
+        Parameters
+        ----------
+        threshold : float, optional
+            Probability from which the second class is decided for.
+        calibration : (float, float), optional
+            For `diffuscope.systems.calibration.calibrated`.
+        """
+        ...
+
+
+@runtime_checkable
 class TakesBackbone(Protocol):
     """A system whose image encoder can begin with weights that were published for others."""
 
