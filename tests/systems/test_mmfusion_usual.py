@@ -11,9 +11,9 @@ import torch
 from scipy import stats
 
 from diffuscope.ports.table import Column
-from diffuscope.systems.mmfusion.figures import crop_figures
-from diffuscope.systems.mmfusion.together import Law, held_out, law_of
-from diffuscope.systems.mmfusion.usual import Usual
+from diffuscope.systems.mmfusion.likeness.figures import crop_figures
+from diffuscope.systems.mmfusion.likeness.together import Law, held_out, law_of
+from diffuscope.systems.mmfusion.likeness.usual import Usual
 
 NAN = float("nan")
 COLUMNS = (

@@ -16,7 +16,7 @@ from diffuscope.ports.numbers import Value
 from diffuscope.ports.port import Port
 from diffuscope.ports.score import Score
 from diffuscope.ports.text import Text
-from diffuscope.results.spread import over_guides, predictive
+from diffuscope.results.beside.spread import over_guides, predictive
 from diffuscope.results.values import TileValues
 
 SCORES, TEXTS = "scores.json", "texts"

@@ -27,11 +27,11 @@ from diffuscope.systems.mmfusion.chain import draw_classes
 from diffuscope.systems.mmfusion.config import MMFusionConfig
 from diffuscope.systems.mmfusion.declare import declare
 from diffuscope.systems.mmfusion.explain import explain, received
-from diffuscope.systems.mmfusion.figures import case_figures, figure_columns
+from diffuscope.systems.mmfusion.likeness.figures import case_figures, figure_columns
+from diffuscope.systems.mmfusion.likeness.usual import Usual
 from diffuscope.systems.mmfusion.loss import drawn_again, member_loss
 from diffuscope.systems.mmfusion.member import CLASSES, Encoded, Guided, Member
 from diffuscope.systems.mmfusion.tables import TableScale
-from diffuscope.systems.mmfusion.usual import Usual
 
 _CROPS = ("tumour", "nodes")
 
