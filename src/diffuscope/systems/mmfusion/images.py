@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -98,6 +99,12 @@ class ImageEncoder(nn.Module):
             assert isinstance(measurer, Measurer)
             flat = crops[name].reshape(-1, 1, *crops[name].shape[-3:])
             measurer.fit(flat[~flat[:, 0, 0, 0, 0].isnan()])
+
+    def load(self, path: Path) -> None:
+        """Begin with published weights (see `Backbone.load`)."""
+        for backbone in self.backbones.values():
+            assert isinstance(backbone, Backbone)
+            backbone.load(path)
 
     def measure(self, crops: Mapping[str, Tensor]) -> Tensor:
         """Return how far the measures that are read off the tokens are from those of the crops, mean over tissues."""
