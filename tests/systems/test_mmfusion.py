@@ -35,7 +35,7 @@ def make(**config: object) -> MMFusion:
 def guided(system: MMFusion, batch: dict[str, torch.Tensor]) -> Guided:
     """Return what the first guide makes of cases with all that is known of them."""
     member = system.members[0]
-    encoded = system._encode(member, batch)
+    encoded = system._encode(member, batch, system._tokens(batch))
     return member.guide(encoded, torch.ones_like(encoded.there))
 
 
