@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy
+import skimage
 import torch
 
 from diffuscope.diffusion.case_noise import CaseNoise
 from diffuscope.errors import InputError
 from diffuscope.ports.settings import SampleSettings
+from diffuscope.systems.mmfusion.augment import augmented
+from diffuscope.systems.mmfusion.case import draw_back
 from diffuscope.systems.mmfusion.config import ImagesConfig, MMFusionConfig
 from diffuscope.systems.mmfusion.crops import crop_structures
 from diffuscope.systems.mmfusion.loss import drawn_again
+from diffuscope.systems.mmfusion.measures import MEASURES, measure
 from diffuscope.systems.mmfusion.relations import Relations
 from diffuscope.systems.mmfusion.system import MMFusion
 
@@ -117,7 +122,8 @@ def test_all_parameters_train_also_where_a_tissue_is_missing():
     losses = system.loss(cases, torch.Generator().manual_seed(0))
     assert losses.keys() == {"loss", "guide", "alignment", "diffusion"}
     losses["loss"].backward()
-    assert all(p.grad is not None and p.grad.isfinite().all() for p in system.parameters())
+    trained = [one for name, one in system.named_parameters() if "measurers" not in name]
+    assert all(one.grad is not None and one.grad.isfinite().all() for one in trained)
 
 
 def test_relations_are_those_of_their_equations_and_hide_what_they_say():
@@ -158,6 +164,107 @@ def test_the_share_that_is_hidden_is_the_one_that_is_asked_for():
         hidden = one(own, there, other, others, torch.Generator().manual_seed(0)).node[:, :50] == 0
         assert float(hidden.float().mean()) == pytest.approx(0.3, abs=0.01)
         assert (one(own, there, other, others, None).node[:, :50] > 0).all()
+
+
+def test_what_is_measured_of_ct_and_outlines_is_a_row_where_none_is_given():
+    pytest.importorskip("mirp")
+    measured = {"name": "radiomics", "key": "radiomics", "measured": {"features": ["stat_mean", "morph_volume"]}}
+    system = make(tables=[measured])
+    names = [column.name for column in system.tables[0].columns]
+    ct, labels = a_case()
+    row = system.prepare({"ct": ct, "mask": labels}, (2.0, 1.0, 1.0))["radiomics"]
+    found = dict(zip(names, row.tolist(), strict=True))
+    assert found["tumour_stat_mean"] == pytest.approx(float(ct[0][labels == 1].mean()), abs=6)
+    assert found["tumour_morph_volume"] == pytest.approx(7 * 16 * 12 * 2, rel=0.1)
+    given = torch.full((len(names),), 3.0)
+    kept = system.prepare({"ct": ct, "mask": labels, "radiomics": given}, (2.0, 1.0, 1.0))["radiomics"]
+    assert torch.equal(kept, given)
+    with pytest.raises(ValueError, match="there are no images"):
+        MMFusionConfig.model_validate({"tables": [measured]})
+
+
+def test_measures_are_those_of_other_libraries():
+    """Volume, axes, means and grain of a blob against numpy and scikit-image, in float64; a box has its faces."""
+    rng = np.random.default_rng(0)
+    z, y, x = np.mgrid[:20, :20, :20]
+    inside = ((z - 9) / 8) ** 2 + ((y - 10) / 5) ** 2 + ((x - 9) / 4) ** 2 < 1
+    values = np.where(inside, rng.uniform(-0.5, 0.9, inside.shape), -1.0)
+    found = dict(zip(MEASURES, measure(torch.from_numpy(values)[None, None].float())[0].tolist(), strict=True))
+    own, places = values[inside], np.argwhere(inside)
+    assert found["log volume"] == pytest.approx(np.log(inside.sum()))
+    lengths = np.sqrt(np.linalg.eigvalsh(np.cov(places.T, bias=True) + np.eye(3) / 12))[::-1]
+    assert [found[f"{which} axis"] for which in ("long", "middle", "short")] == pytest.approx(np.log(lengths), abs=1e-3)
+    assert found["mean"] == pytest.approx(own.mean(), abs=1e-5)
+    assert found["deviation"] == pytest.approx(own.std(), abs=1e-4)
+    assert found["skewness"] == pytest.approx(scipy.stats.skew(own), abs=1e-3)
+    tenth = int(np.ceil(len(own) / 10))
+    assert found["dark tenth"] == pytest.approx(np.sort(own)[:tenth].mean(), abs=1e-5)
+    assert found["bright tenth"] == pytest.approx(np.sort(own)[-tenth:].mean(), abs=1e-5)
+    deep = skimage.morphology.erosion(inside, np.ones((5, 5, 5)))
+    assert found["core less rim"] == pytest.approx(values[deep].mean() - values[inside & ~deep].mean(), abs=1e-5)
+    summed = [
+        scipy.ndimage.uniform_filter(one, 3, mode="constant") for one in (np.where(inside, values, 0.0), inside * 1.0)
+    ]
+    apart = np.abs(values - summed[0] / np.maximum(summed[1], 1e-9))[inside]
+    assert found["grain"] == pytest.approx(apart.mean(), abs=1e-4)
+    box = torch.full((1, 1, 9, 9, 9), -1.0)
+    box[..., 2:6, 1:4, 0:5] = 0.3
+    assert float(measure(box)[0, MEASURES.index("surface")]) == pytest.approx(
+        np.log(2 * (12 + 20 + 15) / 60 ** (2 / 3))
+    )
+
+
+def test_an_encoder_learns_to_measure_and_nothing_else_trains():
+    system = make(drop=0.0).train()
+    cases = batch(system, 12)
+    system.fit(cases)
+    before = {key: value.clone() for key, value in system.state_dict().items()}
+    system.begin("measures")
+    optimiser = torch.optim.Adam([one for one in system.parameters() if one.requires_grad], 3e-3)
+    losses = []
+    for step in range(60):
+        loss = system.loss(cases, torch.Generator().manual_seed(step))["loss"]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    assert np.mean(losses[-10:]) < 0.5 * np.mean(losses[:5])
+    moved = {key.split(".")[0] for key, value in system.state_dict().items() if not torch.equal(value, before[key])}
+    assert moved == {"images"}
+
+
+def test_relevance_lies_where_the_tokens_lie():
+    """Token k of the tumour's crop has k % of the attention: each outlined voxel shows that of its own octant."""
+    config = ImagesConfig.model_validate(SMALL)
+    labels = torch.zeros(20, 40, 40, dtype=torch.uint8)
+    labels[2:18, 10:30, 10:30] = 1
+    ct = torch.zeros(1, 20, 40, 40)
+    system = make()
+    seen = system.prepare({"ct": ct, "mask": labels}, (1.0, 1.0, 1.0))
+    assert seen["places"][0].tolist() == [[-6, 4, 4], [26, 36, 36]] and not seen["places"][1:].any()
+    looked_at = torch.zeros(8 * 4)
+    looked_at[:8] = torch.arange(1, 9) / 8
+    shown = draw_back(looked_at, seen, config)[0]
+    z, y, x = torch.meshgrid(*(torch.arange(n) for n in labels.shape), indexing="ij")
+    want = (1 + 4 * (z >= 10) + 2 * (y >= 20) + (x >= 20)) * 12.5
+    assert torch.equal(shown, torch.where(labels == 1, want, 0.0))
+
+
+def test_what_is_changed_at_random_is_the_structure_and_nothing_beside_it():
+    """Each crop in its own way, by the generator alone; the structure's size and what is missing stay."""
+    crops = torch.full((40, 3, 1, 6, 7, 8), -1.0)
+    crops[:, 0, :, 1:3, 2:4, 2:7], crops[:, 2] = 0.2, NAN
+    first, again = (augmented(crops, torch.Generator().manual_seed(1)) for _ in range(2))
+    assert torch.equal(first.nan_to_num(), again.nan_to_num()) and first[:, 2].isnan().all()
+    assert (first[:, 1] == -1).all() and not first[:, :2].isnan().any()
+    shown = first[:, 0, 0] > -1
+    assert (shown.flatten(1).sum(1) == 20).all() and float(first[:, 0][first[:, 0] > -1].mean()) == pytest.approx(
+        0.2, abs=0.02
+    )
+    moved = (shown != (crops[:, 0, 0] > -1)).flatten(1).any(1)
+    assert 0.25 < float(moved.float().mean()) < 0.75  # mirrored along some axis: 0.6 · 7/8 of them
+    spread = torch.stack([one[there].std() for one, there in zip(first[:, 0, 0], shown, strict=True)])
+    assert 0.2 < float((spread > 1e-4).float().mean()) < 0.9
 
 
 def test_members_see_patients_as_draws_with_repetition_do():
@@ -209,7 +316,7 @@ def test_weights_of_medicalnet_s_names_load_and_others_are_refused(tmp_path):
     stored = {f"module.{key}": value for key, value in published.state_dict().items()}
     torch.save({"state_dict": stored | {"module.conv_seg.0.weight": torch.zeros(2)}}, tmp_path / "r18.pth")
     system.load_backbone(tmp_path / "r18.pth")
-    tumour = system.members[0].images.backbones["tumour"].features.eval()
+    tumour = system.images.backbones["tumour"].features.eval()
     crop = torch.randn(1, 1, 32, 32, 32)
     assert torch.allclose(tumour(crop).mean((2, 3, 4)), published.eval()(crop), atol=1e-5)
     with pytest.raises(InputError, match="another network"):

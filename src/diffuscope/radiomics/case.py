@@ -10,20 +10,19 @@ from numpy.typing import NDArray
 from diffuscope.errors import InputError
 from diffuscope.radiomics.measure import measure
 from diffuscope.radiomics.settings import RadiomicsSettings
+from diffuscope.radiomics.tags import is_local, unit
 
-#: Labels of a case.
-TUMOUR, NODES = 1, (2, 3, 4)
-# Shape says nothing of several nodes taken as one, but for how much there is of them.
-_VOLUMES = {"morph_volume", "morph_vol_approx"}
+#: Labels of a case: the tumour, and from where on nodes.
+TUMOUR, FIRST_NODE = 1, 2
 
 
-def columns(settings: RadiomicsSettings) -> tuple[str, ...]:
-    """Return the columns of `case_row`.
+def columns(settings: RadiomicsSettings) -> dict[str, str]:
+    """Return the columns of `case_row`, in their order, with their units.
 
     ``tumour_…`` are all features of the tumour; ``nodes_…`` intensities, textures and volume of all nodes taken as one
     region; ``largest_node_…`` the shape of the node with the most voxels.
     """
-    return tuple(f"{part}_{tag}" for part, tags in _parts(settings).items() for tag in tags)
+    return {f"{part}_{tag}": unit(tag) for part, tags in _parts(settings).items() for tag in tags}
 
 
 def case_row(
@@ -36,7 +35,7 @@ def case_row(
     ct : ndarray (d, h, w)
         HU.
     labels : ndarray of int (d, h, w)
-        1 tumour, 2 to 4 nodes, 0 neither; any of them may be missing.
+        1 tumour, 2, 3 … nodes, 0 neither; any of them may be missing.
     spacing : sequence of float
         (z, y, x) mm.
     settings : RadiomicsSettings
@@ -53,9 +52,8 @@ def case_row(
         CT and labels differ in shape, the spacing is not known, the CT has no value at some of them, or mirp is not
         installed.
     """
-    nodes = (labels >= NODES[0]) & (labels <= NODES[-1])
-    counts = np.bincount(labels[nodes], minlength=NODES[-1] + 1)
-    largest = int(counts.argmax())
+    nodes = labels >= FIRST_NODE
+    largest = int(np.bincount(labels[nodes], minlength=FIRST_NODE + 1).argmax())
     row = dict.fromkeys(columns(settings), float("nan"))
     for part, tags in _parts(settings).items():
         mask = {"tumour": labels == TUMOUR, "nodes": nodes, "largest_node": nodes & (labels == largest)}[part]
@@ -70,6 +68,7 @@ def case_row(
 
 
 def _parts(settings: RadiomicsSettings) -> dict[str, tuple[str, ...]]:
-    shape = tuple(tag for tag in settings.features if tag.startswith("morph_"))
-    others = tuple(tag for tag in settings.features if tag not in shape or tag in _VOLUMES)
+    # Of several nodes taken as one, other shapes and peaks would tell how far they lie apart.
+    shape = tuple(tag for tag in settings.features if tag.startswith(("morph_", "loc_")))
+    others = tuple(tag for tag in settings.features if is_local(tag))
     return {"tumour": settings.features, "nodes": others, "largest_node": shape}

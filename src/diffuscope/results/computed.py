@@ -26,7 +26,7 @@ class Computed:
     values : mapping of str to ndarray
         By key of `System.values`, float32 (evaluations,); NaN where an evaluation told nothing.
     others : mapping of str to list or str
-        By port key, what a case gives beside images (see `diffuscope.results.others`).
+        By port key, what a case gives beside images (see `diffuscope.results.beside.others`).
     batch : int
         Tiles that were computed at once, this one among them.
     """
@@ -36,6 +36,13 @@ class Computed:
     values: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     batch: int = 1
     others: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Unlike:
+    """A case is unlike those that its model was trained on, in a sentence that the record keeps."""
+
+    sentence: str
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,19 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from diffuscope.ports.table import Column
+from diffuscope.ports.table import Column, Table
+from diffuscope.radiomics.case import columns
+from diffuscope.radiomics.settings import RadiomicsSettings
 from diffuscope.systems.bounds import STRICT, Name, Weight
 
 _Width = Annotated[int, Field(ge=4, le=4096)]
 # What float32 holds.
 _Number = Annotated[float, Field(ge=-3e38, le=3e38)]
 _COLUMNS, _TABLES = 4096, 16
+#: Nodes up to which every subset is scored, so that each has its share in the score.
+SHARED = 8
+# Keys of what comes out beside the score.
+_GIVEN = ("shapley", "left_out", "attention", "relevance")
 # Keys of what goes in beside tables, of what becomes of it, and of what a training batch has.
 _TAKEN = ("ct", "mask", "tumour", "nodes", "label", "case")
 
@@ -55,14 +61,37 @@ class TableConfig(BaseModel):
     name, key : str
         What the user sees, and what a port goes by.
     columns : tuple of ColumnConfig
-        At least one.
+        At least one, where none are measured.
+    measured : RadiomicsSettings, optional
+        How the table is measured from CT and outlines, where a case does not bring it: its columns are those of
+        `diffuscope.radiomics.case.columns`.
     """
 
     model_config = STRICT
 
     name: Name
     key: Name
-    columns: Annotated[tuple[ColumnConfig, ...], Field(min_length=1, max_length=_COLUMNS)]
+    columns: Annotated[tuple[ColumnConfig, ...], Field(max_length=_COLUMNS)] = ()
+    measured: RadiomicsSettings | None = None
+
+    @model_validator(mode="after")
+    def _has_columns(self) -> Self:
+        if bool(self.columns) == (self.measured is not None):
+            raise ValueError(f"name the columns of {self.key}, or say how it is measured")
+        return self
+
+    @property
+    def table(self) -> Table:
+        """As a port has it."""
+        named = tuple(column.column for column in self.columns)
+        measured = (
+            tuple(Column(name=name, unit=unit) for name, unit in columns(self.measured).items())
+            if self.measured
+            else ()
+        )
+        return Table(
+            name=self.name, key=self.key, columns=named or measured, required=False, measured=bool(self.measured)
+        )
 
 
 _Tokens = Annotated[int, Field(ge=1, le=8)]
@@ -164,6 +193,8 @@ class MMFusionConfig(BaseModel):
         Share of the nodes that training leaves out, so that a case may lack them.
     threshold : float, optional
         Probability from which the second class is decided for, chosen on validation.
+    calibration : (float, float), optional
+        Slope and offset of `diffuscope.systems.calibration.calibrated`, chosen on validation where that helped there.
     weight : float
         Of the diffusion's term.
     """
@@ -187,10 +218,13 @@ class MMFusionConfig(BaseModel):
     guide: Literal["joint", "frozen"] = "joint"
     drop: Annotated[float, Field(ge=0, lt=1)] = 0.2
     threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+    calibration: tuple[Annotated[float, Field(gt=0, le=1e3)], Annotated[float, Field(ge=-1e3, le=1e3)]] | None = None
     weight: Weight = 1.0
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        if self.key in _GIVEN:
+            raise ValueError(f"the score cannot have the key {self.key}: choose another")
         if not self.tables and self.images is None:
             raise ValueError("nothing goes in: name a table, or images")
         keys = [table.key for table in self.tables]
@@ -198,6 +232,8 @@ class MMFusionConfig(BaseModel):
             raise ValueError(f"a table cannot have the key {min(taken)}: choose another")
         if len(set(keys)) < len(keys):
             raise ValueError("two tables have one key: give each its own")
+        if self.images is None and any(table.measured for table in self.tables):
+            raise ValueError("a table is to be measured, but there are no images: name them")
         for table in self.tables:
             names = [column.name for column in table.columns]
             if len(set(names)) < len(names):

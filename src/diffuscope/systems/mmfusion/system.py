@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,13 +19,19 @@ from diffuscope.errors import InputError
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.ports.table import Table
 from diffuscope.systems.base import CaseInput, CaseNoise, Estimate, Whole
-from diffuscope.systems.mmfusion.backbone import Backbone
+from diffuscope.systems.calibration import Calibration, calibrated
+from diffuscope.systems.mmfusion.augment import augmented
+from diffuscope.systems.mmfusion.case import RELEVANCE, draw_back, see
+from diffuscope.systems.mmfusion.chain import draw_classes
 from diffuscope.systems.mmfusion.config import MMFusionConfig
-from diffuscope.systems.mmfusion.crops import crop_structures
 from diffuscope.systems.mmfusion.declare import declare
+from diffuscope.systems.mmfusion.explain import explain, received
+from diffuscope.systems.mmfusion.images import ImageEncoder, Tokens
+from diffuscope.systems.mmfusion.likeness.figures import case_figures, figure_columns
+from diffuscope.systems.mmfusion.likeness.usual import Usual
 from diffuscope.systems.mmfusion.loss import drawn_again, member_loss
 from diffuscope.systems.mmfusion.member import CLASSES, Encoded, Guided, Member
-from diffuscope.systems.mmfusion.tables import TableScale
+from diffuscope.systems.mmfusion.tables import TableScale, scaled_rows
 
 _CROPS = ("tumour", "nodes")
 
@@ -33,7 +40,8 @@ class MMFusion(Whole):
     """CT with outlines and tables in, any of which may be missing; draws of the class out, whose mean is the score.
 
     ``"joint"`` is the paper's loss (Eq. 7); ``"guide"`` warms the guide up alone, as the authors' code does,
-    ``"diffusion"`` trains only what comes after.
+    ``"diffusion"`` trains only what comes after; ``"measures"`` lets the image encoder begin on what its crops show
+    (`diffuscope.systems.mmfusion.measures`).
 
     Parameters
     ----------
@@ -41,7 +49,14 @@ class MMFusion(Whole):
         See there.
     """
 
-    objectives = MappingProxyType({"joint": ("guide", "diffusion"), "guide": ("guide",), "diffusion": ("diffusion",)})
+    objectives = MappingProxyType(
+        {
+            "joint": ("encoder", "guide", "diffusion"),
+            "guide": ("encoder", "guide"),
+            "diffusion": ("diffusion",),
+            "measures": ("encoder",),
+        }
+    )
     targets = ("label",)
     prevalence: Tensor
 
@@ -52,13 +67,15 @@ class MMFusion(Whole):
         self.nodes = ((*_CROPS,) if config.images is not None else ()) + tuple(table.key for table in self.tables)
         self.scales = nn.ModuleList(TableScale(table.columns) for table in self.tables)
         wide = [scale.wide for scale in self.scales if isinstance(scale, TableScale)]
+        self.images = ImageEncoder(config.images, config.width) if config.images is not None else None
         self.members = nn.ModuleList(Member(config, wide) for _ in range(config.members))
+        self.usual = Usual(figure_columns(self.tables, config.images))
         self.register_buffer("prevalence", torch.tensor(0.5))
         self.card = Card(config.steps, config.first, config.last)
         self.objective = "joint"
 
     def parts(self) -> dict[str, tuple[nn.Module, ...]]:
-        """The guides (encoders, graph, head) and the diffusion around each."""
+        """The image encoder, which all members share, the guides (tables, relations, graph, head), the diffusion."""
         guides = [
             module
             for member in self.members
@@ -66,19 +83,17 @@ class MMFusion(Whole):
             if name != "denoiser" and module is not None
         ]
         denoisers = [member.denoiser for member in self.members if isinstance(member.denoiser, nn.Module)]
-        return {"guide": tuple(guides), "diffusion": tuple(denoisers)}
+        encoder = (self.images,) if self.images is not None else ()
+        return {"encoder": encoder, "guide": tuple(guides), "diffusion": tuple(denoisers)}
 
     def load_backbone(self, path: Path) -> None:
         """Begin with published weights of the image encoder (see `Backbone.load`)."""
-        for member in self._members():
-            if member.images is None:
-                raise InputError("this configuration sees no images: leave out the backbone's weights.")
-            for backbone in member.images.backbones.values():
-                assert isinstance(backbone, Backbone)
-                backbone.load(path)
+        if self.images is None:
+            raise InputError("this configuration sees no images: leave out the backbone's weights.")
+        self.images.load(path)
 
     def fit(self, rows: Mapping[str, Tensor]) -> None:
-        """Take the scale of numbers, and how frequent the second class is, from cases that train, and from no others.
+        """Take scales, what is usual and how frequent the second class is from cases that train, and from no others.
 
         Parameters
         ----------
@@ -88,6 +103,9 @@ class MMFusion(Whole):
         for table, scale in zip(self.tables, self.scales, strict=True):
             assert isinstance(scale, TableScale)
             scale.fit(rows[table.key])
+        self.usual.fit(case_figures(self.tables, self.config.images, rows))
+        if self.images is not None:
+            self.images.fit({key: rows.get(key, nothing) for key, nothing in self._no_crops(1).items()})
         self.prevalence.copy_(rows["label"].double().mean())
 
     def check(self, settings: SampleSettings) -> None:
@@ -96,27 +114,19 @@ class MMFusion(Whole):
             raise InputError(f"the chain of this model has {self.card.steps} steps: leave out --steps.")
 
     def prepare(self, inputs: Mapping[str, CaseInput], spacing: tuple[float, ...] | None) -> dict[str, CaseInput]:
-        """Return rows as they are, and of CT and outlines the crops (see `crop_structures`).
+        """Return rows as they are, and of CT and outlines crops, where they lie, and what is measured (see `see`)."""
+        return see(self.config, self.inputs, inputs, spacing)
 
-        Raises
-        ------
-        InputError
-            There is a CT without outlines or the reverse, nothing is outlined, or nothing at all is known.
-        """
-        seen = {table.key: inputs[table.key] for table in self.tables if table.key in inputs}
-        if self.config.images is not None and ("ct" in inputs) != ("mask" in inputs):
-            has, lacks = ("CT", "outlines") if "ct" in inputs else ("outlines", "CT")
-            raise InputError(f"there are {has} without {lacks}: give both (ct and mask), or none.")
-        if self.config.images is not None and "ct" in inputs:
-            ct, labels = inputs["ct"], inputs["mask"]
-            assert isinstance(ct, Tensor) and isinstance(labels, Tensor) and spacing is not None
-            if not labels.any():
-                raise InputError("nothing is outlined: draw the tumour or a node, or leave out CT and outlines.")
-            seen |= crop_structures(ct, labels, spacing, self.config.images)
-        if not any(isinstance(one, Tensor) and not one.isnan().all() for one in seen.values()):
-            names = ", ".join(port.name for port in self.inputs)
-            raise InputError(f"nothing is known of the case: give at least one value of {names}.")
-        return seen
+    def decide(self, *, threshold: float | None, calibration: Calibration | None) -> dict[str, Any]:
+        """Take threshold and calibration into the configuration, which states them."""
+        stated = {"threshold": threshold, "calibration": calibration}
+        self.config = self.config.model_copy(update=stated)
+        return stated
+
+    def unlike(self, inputs: Mapping[str, CaseInput]) -> str:
+        """Say how a case is unlike those that it was trained on (see `Usual`)."""
+        one = {key: value[None] for key, value in inputs.items() if isinstance(value, Tensor)}
+        return self.usual.unlike(case_figures(self.tables, self.config.images, one)[0])
 
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """Cross entropy of the guide, MMRL's alignment, mean square of the noise (Eq. 7), mean over the members.
@@ -127,14 +137,20 @@ class MMFusion(Whole):
             Of each case what `prepare` gives, by key (n, …), NaN where nothing is known; ``"label"`` (n,), 0 or 1; and
             ``"case"`` (n,), its number among those that train, by which members see it as often as they do.
         generator : torch.Generator
-            Of nodes left out, relations hidden, t and ε.
+            Of crops changed, nodes left out, relations hidden, t and ε.
         """
         weights = None
         if self.training and len(self.members) > 1 and "case" in batch:
             weights = drawn_again(batch["case"], len(self.members))
+        if self.training:
+            crops = {key: augmented(batch[key], generator) for key in _CROPS if key in batch}
+            batch = {**batch, **crops}
+        if self.objective == "measures" and self.images is not None:
+            return {"loss": self.images.measure({**self._no_crops(len(batch["label"])), **batch})}
+        tokens = self._tokens(batch)
         terms: dict[str, list[Tensor]] = {}
         for number, member in enumerate(self._members()):
-            encoded = self._encode(member, batch)
+            encoded = self._encode(member, batch, tokens)
             kept = self._kept(encoded, generator)
             guided = member.guide(encoded, kept, generator if self.training else None)
             own = member_loss(
@@ -164,15 +180,36 @@ class MMFusion(Whole):
         """
         one = {key: value[None] for key, value in inputs.items() if isinstance(value, Tensor)}
         kept = torch.ones(1, len(self.nodes), dtype=torch.bool, device=self.prevalence.device)
-        guided = [self._guided(member, one, kept) for member in self._members()]
-        chain = self._chain(guided, noise, settings.samples)
+        guided = self._guided(one, kept)
+        chain = self._drawn(guided, noise, settings)
         while True:
             try:
                 step = next(chain)
             except StopIteration as end:
                 draws = end.value[:, 0]
-                return {self.config.key: draws if len(draws) > 1 else draws[0]}
+                break
             yield Estimate(step, self.card.steps, {})
+        return {self.config.key: draws if len(draws) > 1 else draws[0]} | self._beside(inputs, guided, noise, settings)
+
+    def _beside(
+        self, inputs: Mapping[str, CaseInput], guided: list[Guided], noise: CaseNoise, settings: SampleSettings
+    ) -> dict[str, Tensor]:
+        """Return what is wanted of what the score rests on, and no more: shares take longer than the score."""
+        wanted = {port.key for port in self.outputs if not settings.wanted or port.key in settings.wanted}
+        there, found = self.there(inputs), {}
+        if wanted & {"shapley", "left_out"}:
+            shares = explain(
+                lambda kept: self.scores(inputs, kept, noise, settings), there, empty=float(self.prevalence)
+            )
+            found = {"shapley": shares.shapley, "left_out": shares.left_out}
+        if "attention" in wanted:
+            attention = torch.stack([one.attention[0] for one in guided]).mean(0)
+            found["attention"] = received(attention.float().cpu(), there)
+        images = self.config.images
+        looked = [one.looked_at[0] for one in guided if one.looked_at is not None]
+        if images is not None and looked and RELEVANCE in wanted and "mask" in inputs:
+            found[RELEVANCE] = draw_back(torch.stack(looked).mean(0), inputs, images)
+        return {key: one for key, one in found.items() if key in wanted}
 
     @torch.no_grad()
     def scores(
@@ -194,8 +231,8 @@ class MMFusion(Whole):
         Tensor (m,)
         """
         one = {key: value[None] for key, value in inputs.items() if isinstance(value, Tensor)}
-        guided = [self._guided(member, one, kept.to(self.prevalence.device)) for member in self._members()]
-        chain = self._chain(guided, noise, settings.samples)
+        guided = self._guided(one, kept.to(self.prevalence.device))
+        chain = self._drawn(guided, noise, settings)
         while True:
             try:
                 next(chain)
@@ -208,63 +245,42 @@ class MMFusion(Whole):
         given = (inputs.get(node) for node in self.nodes)
         return torch.tensor([isinstance(one, Tensor) and not bool(one.isnan().all()) for one in given])
 
-    def _chain(self, guided: list[Guided], noise: CaseNoise, draws: int) -> Generator[int, None, Tensor]:
-        """Run CFD of every member, yielding the steps done; (members, n, draws) of the second class in the end."""
-        steps, shape = self.card.steps, (draws, CLASSES)
-        guides = [one.logits.float().softmax(1)[:, None].expand(-1, draws, -1) for one in guided]
-        if not self.config.diffusion:
-            yield steps
-            return torch.stack([guide[..., 1] for guide in guides])
+    def _drawn(self, guided: list[Guided], noise: CaseNoise, settings: SampleSettings) -> Generator[int, None, Tensor]:
+        """Run CFD of every member, yielding the steps done; (members, n, draws), calibrated, in the end."""
+        shape = (settings.samples, CLASSES)
 
-        def drawn(step: int) -> list[Tensor]:
-            return [noise(self.config.key, sample=number, step=step, shape=shape) for number in range(len(guided))]
+        def of(member: int, step: int) -> Tensor:
+            return noise(self.config.key, sample=member, step=step, shape=shape)
 
-        noisy = [guide + z for guide, z in zip(guides, drawn(steps), strict=True)]
-        clean = noisy
-        for t in range(steps, 0, -1):
-            clean = [
-                self._clean(member, y, guide, one.case, t)
-                for member, y, guide, one in zip(self._members(), noisy, guides, guided, strict=True)
-            ]
-            if t > 1:
-                noisy = [
-                    self.card.previous(found, y, guide, t, z)
-                    for found, y, guide, z in zip(clean, noisy, guides, drawn(t - 1), strict=True)
-                ]
-            yield steps - t + 1
-        return torch.stack([found[..., 1] for found in clean])
+        draws = yield from draw_classes(self._members(), guided, self.card, of, draws=settings.samples)
+        return draws if self.config.calibration is None else calibrated(draws, self.config.calibration)
 
-    def _clean(self, member: Member, noisy: Tensor, guide: Tensor, case: Tensor, t: int) -> Tensor:
-        """Return the estimate of y_0 of draws (n, draws, classes)."""
-        n, draws, _ = noisy.shape
-        flat, of_guide = noisy.reshape(-1, CLASSES), guide.reshape(-1, CLASSES)
-        at = torch.full((n * draws,), t, device=noisy.device)
-        assert member.denoiser is not None
-        found = member.denoiser(flat, of_guide, case.repeat_interleave(draws, 0), at).float()
-        # A class vector lies in [0, 1], and so does its mean given y_t: what goes beyond is the network's error.
-        return self.card.clean(flat, of_guide, at, found).clamp(0.0, 1.0).view(n, draws, CLASSES)
+    def _guided(self, one: Mapping[str, Tensor], kept: Tensor) -> list[Guided]:
+        """Return what each member makes of a case with each of some choices of its nodes, (m, nodes)."""
+        tokens = self._tokens(one)
+        encoded = [self._encode(member, one, tokens) for member in self._members()]
+        return [
+            member.guide(own.repeated(len(kept)) if len(kept) > 1 else own, kept)
+            for member, own in zip(self._members(), encoded, strict=True)
+        ]
 
-    def _guided(self, member: Member, one: Mapping[str, Tensor], kept: Tensor) -> Guided:
-        encoded = self._encode(member, one)
-        return member.guide(encoded.repeated(len(kept)) if len(kept) > 1 else encoded, kept)
-
-    def _encode(self, member: Member, batch: Mapping[str, Tensor]) -> Encoded:
+    def _encode(self, member: Member, batch: Mapping[str, Tensor], tokens: Tokens | None) -> Encoded:
         """Return cases before the graph; what a batch does not have is missing of all."""
-        device = self.prevalence.device
-        n = len(next(iter(batch.values())))
-        rows, known = [], []
-        for table, scale in zip(self.tables, self.scales, strict=True):
-            row = batch.get(table.key)
-            row = torch.full((n, len(table.columns)), torch.nan, device=device) if row is None else row
-            rows.append(scale(row))
-            known.append((~row.isnan()).any(1))
-        crops = {}
-        if (images := self.config.images) is not None:
-            shapes = {"tumour": (1, *images.tumour), "nodes": (images.nodes, 1, *images.node)}
-            nothing = {key: torch.full((1, *shape), torch.nan, device=device) for key, shape in shapes.items()}
-            crops = {key: batch.get(key, nothing[key].expand(n, *shape)) for key, shape in shapes.items()}
-        there = torch.stack(known, 1) if known else torch.zeros(n, 0, dtype=torch.bool, device=device)
-        return member.encode(rows, there, crops)
+        rows, known = scaled_rows(self.tables, self.scales, batch, device=self.prevalence.device)
+        return member.encode(rows, known, tokens)
+
+    def _tokens(self, batch: Mapping[str, Tensor]) -> Tokens | None:
+        if self.images is None:
+            return None
+        crops = {**self._no_crops(len(next(iter(batch.values())))), **batch}
+        return self.images.encode(crops["tumour"], crops["nodes"])
+
+    def _no_crops(self, count: int) -> dict[str, Tensor]:
+        """Return the crops of cases of which there are none."""
+        images = self.config.images
+        shapes = {"tumour": (1, *images.tumour), "nodes": (images.nodes, 1, *images.node)} if images else {}
+        nothing = torch.full((), torch.nan, device=self.prevalence.device)
+        return {key: nothing.expand(count, *shape) for key, shape in shapes.items()}
 
     def _kept(self, encoded: Encoded, generator: torch.Generator) -> Tensor:
         """Return which nodes training keeps: it leaves some out, where something else is there."""
