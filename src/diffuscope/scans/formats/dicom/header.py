@@ -160,8 +160,8 @@ class Header:
             It is no text and no number.
         """
         try:
-            element = self.elements.get_item(_number(tag))
-            return [] if element is None else _values(element, tag)
+            number = _number(tag)
+            return _values(self.elements.get_item(number), tag) if number in self.elements else []
         except Exception as error:  # pydicom raises what it likes on a kind that does not exist
             raise InputError(
                 f"{self.path.name} has a {tag} that is of no kind that belongs there: export the series again."

@@ -8,7 +8,7 @@ import io
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import BinaryIO, Literal, cast
+from typing import Any, BinaryIO, Literal, cast
 
 import imagecodecs
 import numpy as np
@@ -149,7 +149,7 @@ class _Inflated(io.RawIOBase):
         return 0
 
 
-_AT_ONCE: Mapping[str, Callable[..., NDArray[np.uint8]]] = {
+_AT_ONCE: Mapping[str, Any] = {
     "gzip": imagecodecs.gzip_decode,
     "zlib": imagecodecs.deflate_decode,
 }
