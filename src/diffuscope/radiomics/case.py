@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 from diffuscope.errors import InputError
 from diffuscope.radiomics.measure import measure
 from diffuscope.radiomics.settings import RadiomicsSettings
-from diffuscope.radiomics.tags import is_local
+from diffuscope.radiomics.tags import is_local, unit
 
 #: Labels of a case: the tumour, and from where on nodes.
 TUMOUR, FIRST_NODE = 1, 2
 
 
-def columns(settings: RadiomicsSettings) -> tuple[str, ...]:
-    """Return the columns of `case_row`.
+def columns(settings: RadiomicsSettings) -> dict[str, str]:
+    """Return the columns of `case_row`, in their order, with their units.
 
     ``tumour_…`` are all features of the tumour; ``nodes_…`` intensities, textures and volume of all nodes taken as one
     region; ``largest_node_…`` the shape of the node with the most voxels.
     """
-    return tuple(f"{part}_{tag}" for part, tags in _parts(settings).items() for tag in tags)
+    return {f"{part}_{tag}": unit(tag) for part, tags in _parts(settings).items() for tag in tags}
 
 
 def case_row(

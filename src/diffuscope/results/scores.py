@@ -148,6 +148,11 @@ def read_texts(folder: Path, others: Sequence[Port]) -> dict[str, str]:
     return {key: path.read_text(encoding="utf-8") for key, path in paths.items() if path.exists()}
 
 
+def scored(port: Score, samples: Draws) -> Scored:
+    """Return draws, (samples,) or (members, samples), as what came out at a port."""
+    return Scored(port, _members(samples))
+
+
 def _members(samples: Draws) -> tuple[tuple[float, ...], ...]:
     """Return draws by member: a plain list, of a system without members and of older results, is one member's."""
     nested = [one for one in samples if isinstance(one, list | tuple)]

@@ -1,4 +1,4 @@
-"""What some systems can do besides, which those who train ask for."""
+"""What some systems can do besides, which those who train or score ask for."""
 
 from __future__ import annotations
 
@@ -56,4 +56,15 @@ class TakesBackbone(Protocol):
         InputError
             They are of another network.
         """
+        ...
+
+
+@runtime_checkable
+class HasNodes(Protocol):
+    """A system that makes a graph of a case: its nodes, and which of them are there."""
+
+    nodes: tuple[str, ...]
+
+    def there(self, inputs: Mapping[str, Any]) -> Tensor:
+        """Return which nodes of a case are there, bool (nodes,), from what `Whole.prepare` gives."""
         ...
