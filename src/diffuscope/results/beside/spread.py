@@ -32,7 +32,8 @@ def over_guides(draws: ArrayLike, *, level: float = LEVEL) -> tuple[float, float
     On the logit scale the members' scores x_j scatter about what their one cohort says as that scatters about what all
     patients would say: that is the principle of the bootstrap. The further guide scatters about the latter, so that
 
-        mean(x) ± t(ν; (1 + level) / 2) · √V,   V = 2 · max(s² − v, s² / 10) + s² / m,   ν = (m − 1) · (V / (2 s² + s² / m))²,
+        mean(x) ± t(ν; (1 + level) / 2) · √V,
+        V = 2 · max(s² − v, s² / 10) + s² / m,   ν = (m − 1) · (V / (2 s² + s² / m))²,
 
     s² the variance of the m scores, and v the part of it that comes of each being a mean of a few draws (delta method).
     Taking that off costs degrees of freedom (F. Satterthwaite, Biometrics Bulletin 1946; never below 2), without which
