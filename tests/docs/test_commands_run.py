@@ -119,7 +119,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         yield
 
     drawn = diffuscope.simulation.tumour.dataset._drawn
-    monkeypatch.setattr(diffuscope.api.run, "_compute", nothing)
+    monkeypatch.setattr(diffuscope.api.run, "computing", nothing)
     monkeypatch.setattr(diffuscope.api.run, "run_tiles", run_tiles)
     monkeypatch.setattr(diffuscope.api.train, "_work", train)
     monkeypatch.setattr(diffuscope.api.register, "_register", register)
