@@ -18,8 +18,8 @@ import made_dicom
 import numpy as np
 import pytest
 import tifffile
-from typer.testing import CliRunner
 from score_model import write_model, write_patients
+from typer.testing import CliRunner
 from user_pairs import write_pairs
 
 from diffuscope.cli import app
