@@ -80,9 +80,8 @@ def test_how_tables_were_read_is_told_when_training_starts(tmp_path: Path):
     path = tmp_path / "blood.csv"
     path.write_text(path.read_text(encoding="utf-8").replace("leukocytes", "leukocytes [/nl]"), encoding="utf-8")
     made = recipe()
-    made["config"] = CONFIG | {
-        "tables": [CONFIG["tables"][0], {"name": "blood", "key": "blood", "columns": [MILLIONS]}]
-    }
+    blood = {"name": "blood", "key": "blood", "columns": [{"name": "leukocytes", "unit": "10⁶/µl"}]}
+    made["config"] = CONFIG | {"tables": [CONFIG["tables"][0], blood]}
     (one,) = prepare(Recipe.model_validate(made), tmp_path)
     assert one.data.notices == ("blood.csv: leukocytes was converted from /nl to 10⁶/µl.",)
 
