@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -70,7 +70,8 @@ class Joined:
     def notices(self) -> tuple[str, ...]:
         """What the user should know of how the files were read."""
         both = zip(self.sheets, self.heads, strict=True)
-        return tuple(notice for sheet, heads in both for notice in (*sheet.notices, *heads.notices))
+        own = tuple(notice for sheet, heads in both for notice in (*sheet.notices, *heads.notices))
+        return (*own, *_apart(self.sheets))
 
     def text(self, patient: Patient, name: str) -> str:
         """Return what a column that is no table's says of a patient; empty where it, or the patient, is not there."""
@@ -225,6 +226,30 @@ def _patients(sheets: Sequence[Sheet]) -> tuple[Patient, ...]:
             one.lines[number] = line
     known = (Patient(name, one.lines, tuple(one.faults)) for name, one in found.items())
     return (*known, *(Patient("", {}, (fault,)) for fault in nameless))
+
+
+def _apart(sheets: Sequence[Sheet]) -> Iterator[str]:
+    """Yield which files have none of the patients of those before, and who is perhaps one, written in two ways."""
+    before: dict[str, str] = {}
+    for sheet in sheets:
+        names = {line.cells[sheet.first].strip() for line in sheet.lines}
+        if before and not names & before.keys():
+            yield f"{sheet.name} has no patient whom {' or '.join(dict.fromkeys(before.values()))} has."
+        # A program that takes 007 for a number writes 7.
+        written = {_digits(name): name for name in before if name not in names}
+        twice = sorted(name for name in names - before.keys() if _digits(name) in written)
+        if twice:
+            other = written[_digits(twice[0])]
+            more = f", and {len(twice) - 1} more such pairs" if len(twice) > 1 else ""
+            yield (
+                f"“{other}” of {before[other]} and “{twice[0]}” of {sheet.name} count as two patients{more}: write "
+                "them alike where they are one."
+            )
+        before = dict.fromkeys(names, sheet.name) | before
+
+
+def _digits(name: str) -> str:
+    return name.lstrip("0").casefold()
 
 
 def _exists(path: Path) -> bool:
