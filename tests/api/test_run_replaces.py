@@ -18,7 +18,6 @@ import diffuscope
 from diffuscope.cli.run import follow_run
 from diffuscope.engine.events import Finished, Started, TileDone
 from diffuscope.errors import InputError
-from diffuscope.events import Notice
 from diffuscope.model.folder import save_model
 from diffuscope.results import begin
 from diffuscope.results.canvas import Canvas
@@ -111,14 +110,6 @@ def test_the_new_one_is_what_it_would_be_in_an_empty_place(run, tmp_path: Path):
     for key, array in arrays[0].items():
         np.testing.assert_array_equal(array, arrays[1][key])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "out.ome.zarr", "replaced.ome.zarr"]
-
-
-@pytest.mark.parametrize("run", ["mood"], indirect=True)
-def test_what_came_up_before_the_first_tile_is_in_the_record(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(toys.Mood, "unlike", lambda *_: "Unlike all others.")
-    events = run(overwrite=True, seed=3)
-    assert [event.sentence for event in events if isinstance(event, Notice)] == ["Unlike all others."]
-    assert open_result(tmp_path / "out.ome.zarr").record["notices"] == ["Unlike all others."]
 
 
 def test_it_goes_on_where_it_is_cancelled_later(run, tmp_path: Path):

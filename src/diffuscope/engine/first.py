@@ -14,7 +14,7 @@ from diffuscope.engine.queue import Focus, TileQueue
 from diffuscope.engine.tiles import GONE
 from diffuscope.errors import InputError
 from diffuscope.events import Notice, Progress
-from diffuscope.results.computed import Computed, Halved, Unlike
+from diffuscope.results.computed import Computed, Halved
 from diffuscope.tiling.plan import Plan
 
 
@@ -40,7 +40,7 @@ class Ahead:
 
     def __init__(self, compute: Compute, plan: Plan, focus: Focus) -> None:
         self._items = compute(TileQueue(plan, np.zeros_like(plan.selected), focus))
-        self._waiting: list[Unread | Halved | Unlike] = []
+        self._waiting: list[Unread | Halved] = []
         self.first: Computed | None = None
 
     @property
@@ -61,9 +61,7 @@ class Ahead:
                 case Computed():
                     self.first = item
                     return
-                case Preview() | Notice() | Progress():
-                    yield item
-                case Halved() | Unlike():
+                case Halved():
                     self._waiting.append(item)
                 case Unread():
                     self._waiting.append(item)
@@ -72,6 +70,8 @@ class Ahead:
                             f"{GONE} tiles in a row could not be read ({item.reason}): see that the input is still "
                             "there. Nothing was written."
                         )
+                case Preview() | Notice() | Progress():
+                    yield item
 
     def __call__(self, _: TileQueue) -> Generator[Any, None, None]:
         """Go on, with what came beside the first tile first."""

@@ -19,12 +19,7 @@ if TYPE_CHECKING:
 NOT_FOR_DIAGNOSIS = "Research use, not for diagnosis"
 # What tells how much each input counted: key of the output, heading, what it means, whether it has a sign.
 _MEASURES = (
-    (
-        "shapley",
-        "Shapley value",
-        "by how much the input moved the score from the share in training, mean over all orders of adding inputs",
-        True,
-    ),
+    ("shapley", "Shapley value", "what the input added to the score, over all orders of adding inputs", True),
     ("left_out", "Left out", "the score less the score without the input", True),
     ("attention", "Attention", "how much the inputs looked at it, neither for nor against", False),
 )
@@ -92,8 +87,8 @@ class Report:
         A row an input.
     about : tuple of (str, str)
         Model: name and text.
-    missing, unknown : tuple of str, int
-        Inputs that the case lacks, and how many values of those that it has.
+    missing : tuple of str
+        Inputs that the case lacks.
     notices : tuple of str
         What the run told.
     tables : tuple of (str, tuple of (str, str))
@@ -116,7 +111,6 @@ class Report:
     contributions: tuple[Contribution, ...]
     about: tuple[tuple[str, str], ...]
     missing: tuple[str, ...]
-    unknown: int
     notices: tuple[str, ...]
     tables: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     pictures: tuple[Picture, ...]
@@ -149,11 +143,9 @@ class Report:
     @property
     def lacks(self) -> str:
         """What was missing, in a sentence."""
-        said = [f"Missing: {', '.join(self.missing)}."] if self.missing else []
-        said += [f"Not known: {self.unknown} value{'s' * (self.unknown > 1)} of the tables."] if self.unknown else []
-        if not said:
+        if not self.missing:
             return "Nothing was missing: every input of the model was given."
-        return f"{' '.join(said)} The score rests on less than the model can use."
+        return f"Missing: {', '.join(self.missing)}. The score rests on less than the model can use."
 
 
 def contents_of(request: Request) -> Report:
@@ -182,9 +174,8 @@ def contents_of(request: Request) -> Report:
         contributions=contributions,
         about=tuple(_about(record)),
         missing=tuple(map(str, case.get("missing", ()))),
-        unknown=sum(value is None for row in _rows(record).values() for value in row.values()),
         notices=tuple(map(str, record.get("notices", ()))),
-        tables=tuple(_tables(_rows(record), case.get("tables", {}))),
+        tables=tuple(_tables(record.get("inputs", {}), case.get("tables", {}))),
         pictures=pictures,
         pictured=_pictured(result, pictures),
     )
@@ -228,18 +219,13 @@ def _about(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name, text) for name, text in lines if text]
 
 
-def _rows(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the rows that were given, by key of their table."""
-    rows = {key: one.get("row") for key, one in record.get("inputs", {}).items()}
-    return {key: row for key, row in rows.items() if isinstance(row, dict)}
-
-
-def _tables(
-    rows: Mapping[str, Mapping[str, Any]], named: Mapping[str, Any]
-) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
+def _tables(inputs: Mapping[str, Any], named: Mapping[str, Any]) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
     """Return the values that were given, by table; what is not known is told with the table's name."""
     found = []
-    for key, row in rows.items():
+    for key, one in inputs.items():
+        row = one.get("row")
+        if not isinstance(row, dict):
+            continue
         about = named.get(key, {})
         labels = about.get("columns", {})
         values = tuple((str(labels.get(name, name)), _value(value)) for name, value in row.items() if value is not None)

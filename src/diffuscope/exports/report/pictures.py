@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SIDE = 700
 _OUTLINE, _HEAT = (255, 255, 255), np.array([255.0, 150.0, 0.0])
 # Share of the heat's colour where the model looked most.
-_MOST_HEAT = 0.5
+_MOST_HEAT = 0.6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

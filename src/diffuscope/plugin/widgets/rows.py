@@ -128,10 +128,13 @@ class RowBlock:
         self._shown: list[QWidget] = []
 
     def show(self, fields: list[tuple[str, QWidget]]) -> None:
-        """Put rows of label and field in the place of those that are shown."""
+        """Put rows of label and field in the place of those that are shown; one without a label has all the room."""
         for old in self._shown:
             self._rows.removeRow(old)
         self._shown = [field for _, field in fields]
         position: Any = self._rows.getWidgetPosition(self._after)
         for number, (label, field) in enumerate(fields, start=position[0] + 1):
-            self._rows.insertRow(number, NarrowLabel(label), field)
+            if label:
+                self._rows.insertRow(number, NarrowLabel(label), field)
+            else:
+                self._rows.insertRow(number, field)
