@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,3 +64,28 @@ def test_form_does_not_matter(tmp_path_factory: pytest.TempPathFactory, patients
             else:
                 expected = np.array([np.nan if value is None else value for value in values], np.float32)
                 np.testing.assert_allclose(case.rows[key], expected, rtol=1e-6)
+
+
+def test_real_tables_are_read_to_the_digit(shared: Path) -> None:
+    """HANCOCK's: heads with brackets of their own, codes written 0 and 0.0, patients who are not in every table."""
+    folder = shared / "data/hancock"
+    with (folder / "blood.csv").open(newline="", encoding="utf-8") as file:
+        blood = {row.pop("patient_id"): row for row in csv.DictReader(file)}
+    names = list(blood["001"])
+    tables = [
+        {
+            "name": "clinical",
+            "key": "clinical",
+            "columns": [{"name": "primarily_metastasis", "categories": ["0", "1"]}],
+        },
+        {"name": "blood", "key": "blood", "columns": [{"name": name, "unit": "10³/µl"} for name in names]},
+    ]
+    declared = declare("mmfusion", {"tables": tables})
+    found = read_cohort_to_score([folder / "clinical.csv", folder / "blood.csv"], declared, "model")
+    assert len(found.cases) == 648 and not any(case.fault for case in found.cases)
+    assert found.notices == ("clinical.csv: not used are sex, smoking_status, age_at_initial_diagnosis.",)
+    by_name = {case.name: case for case in found.cases}
+    assert {name for name, case in by_name.items() if "blood" in case.rows} == set(blood) and len(blood) == 584
+    for name, row in blood.items():
+        np.testing.assert_array_equal(by_name[name].rows["blood"], np.array([*row.values()], np.float32))
+    assert sum("clinical" in case.rows for case in found.cases) == 626

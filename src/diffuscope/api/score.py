@@ -78,7 +78,7 @@ def score(
     overwrite : bool
         Replace a table of scores in the way.
     cancelled : callable, optional
-        Looked at before every patient.
+        Looked at before every network evaluation.
 
     Returns
     -------

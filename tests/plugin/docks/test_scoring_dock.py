@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import scorer
-import yaml
 from made_dicom import box, write_ct, write_structures
 from model_card import CARD
 from patience import MILLISECONDS
 
+from diffuscope.cases.dictionary import read_dictionary
 from diffuscope.model.folder import save_model
 from diffuscope.results.result import open_result
 from diffuscope.sample_data import sample_path
@@ -148,6 +148,7 @@ def test_a_series_with_its_structures_and_a_row_of_a_table_are_scored(
     panel = at.dock.score
     assert panel.isVisibleTo(at.dock) and f"{result.scores['n'].mean:.2f}" in panel.words.text()
     assert [name for name, _ in panel.bars.shown] == ["clinical", "blood", "nodes", "tumour"]
+    assert "metastasis" not in at.dock.results.heading.text()  # once is enough
     assert "9 times in 10" in panel.spread.text() and "draws of the class" in panel.spread.text()
     # the relevance lies on the CT, and is no scan
     [layer] = [layer for layer in at.viewer.layers if layer.name == "relevance"]
@@ -245,10 +246,10 @@ def test_the_sample_from_the_menu_to_a_report_by_an_untrained_mmfusion(
     make_napari_viewer: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     pytest.importorskip("monai")
-    folder = sample_path("oesophagus-simulated")
+    folder = sample_path("oesophagus-simulated/cohort.csv").parent
     small = {"backbone": "resnet10", "planes": 4, "stem": "small", "norm": "group", "spacing": (3.0, 3.0, 3.0)}
     config = {
-        "tables": yaml.safe_load((folder / "columns.yaml").read_text())["tables"],
+        "tables": read_dictionary(folder / "dictionary.csv"),
         "images": small | {"tumour": (16, 16, 16), "node": (8, 8, 8)},
         "width": 16,
         "members": 2,

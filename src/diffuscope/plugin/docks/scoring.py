@@ -42,6 +42,7 @@ class ScoringDock(RunDock):
     def _build(self) -> None:
         super()._build()
         self.score, self.unknown, research = ScorePanel(), small_text(), small_text()
+        self.results.says_outcome = False  # the panel does
         inner: Any = self.results.parentWidget()
         stack = inner.layout()
         stack.insertWidget(stack.indexOf(self.results), self.score)
