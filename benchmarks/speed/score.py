@@ -27,7 +27,7 @@ from diffuscope.systems.registry import build_system
 GOALS = {"seconds": Goal(high=30.0)}
 # How many categories coded columns have, and how many columns of numbers there are.
 _CODED, _NUMBERS = {"clinical": (2, 2, 4), "pathology": (5, 3)}, {"clinical": 1, "blood": 16}
-_CARD = {
+CARD = {
     "title": "Random weights",
     "what_it_is": "Random weights, to be timed.",
     "what_it_is_not": "A model.",
@@ -82,7 +82,7 @@ def random_model(folder: Path, members: int) -> Path:
         "threshold": 0.5,
     }
     torch.manual_seed(0)
-    return save_model(folder, build_system("mmfusion", config), "mmfusion", config, _CARD)
+    return save_model(folder, build_system("mmfusion", config), "mmfusion", config, CARD)
 
 
 def write_rows(path: Path, tables: list[Table], count: int) -> None:

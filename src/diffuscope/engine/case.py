@@ -109,11 +109,13 @@ class CaseCompute:
     def _computed(self, tile: Any, outputs: Mapping[str, Tensor | str]) -> Computed:
         images = {port.key for port in self.system.output_rasters}
         arrays = {key: _array(value) for key, value in outputs.items() if isinstance(value, Tensor)}
-        others = {key: arrays[key].tolist() if key in arrays else value for key, value in outputs.items()}
+        others = {
+            key: arrays[key].tolist() if key in arrays else value for key, value in outputs.items() if key not in images
+        }
         return Computed(
             tile,
             {key: array for key, array in arrays.items() if key in images},
-            others={key: value for key, value in others.items() if key not in images},
+            others=others,
         )
 
 

@@ -86,7 +86,11 @@ def to_range(
     """
     low, high = given
     bottom, top = target
-    clipped = np.clip(np.nan_to_num(values.astype(np.float32), nan=low), low, high)
+    # A CT of a thousand slices is held once, and not once a step.
+    clipped = values.astype(np.float32)
+    if values.dtype.kind == "f":
+        np.nan_to_num(clipped, copy=False, nan=low)
+    np.clip(clipped, low, high, out=clipped)
     if given == target:
         return clipped
     return np.clip((clipped - low) * np.float32((top - bottom) / (high - low)) + np.float32(bottom), bottom, top)

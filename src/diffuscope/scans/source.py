@@ -201,7 +201,12 @@ def halve(pixels: np.ndarray) -> np.ndarray:
 
 
 def as_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Float values as `dtype`: integers are rounded to nearest (halves to even) and clipped to what they can hold."""
+    """Float values as `dtype`: integers are rounded to nearest (halves to even) and clipped to what they can hold.
+
+    Values that are of it already are returned as they are.
+    """
+    if values.dtype == dtype:
+        return values
     if dtype.kind not in "ui":
         return values.astype(dtype)
     limits = np.iinfo(dtype)

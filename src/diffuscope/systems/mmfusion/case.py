@@ -12,7 +12,7 @@ from diffuscope.ports.port import Port
 from diffuscope.radiomics.case import case_row
 from diffuscope.systems.base import CaseInput
 from diffuscope.systems.mmfusion.config import ImagesConfig, MMFusionConfig
-from diffuscope.systems.mmfusion.crops import TUMOUR, crop_structures, place_of
+from diffuscope.systems.mmfusion.crops import TUMOUR, crop_structures, places
 
 #: Key of the output that shows where the tissues look at each other.
 RELEVANCE = "relevance"
@@ -55,7 +55,7 @@ def see(
         if not labels.any():
             raise InputError("nothing is outlined: draw the tumour or a node, or leave out CT and outlines.")
         seen |= crop_structures(ct, labels, spacing, images)
-        seen |= {"mask": labels, "places": _places(labels, spacing, images)}
+        seen |= {"mask": labels, "places": places(labels, spacing, images)}
         for table in config.tables:
             if table.measured is not None and not _known(seen.get(table.key)):
                 row = case_row(ct[0].cpu().numpy(), labels.cpu().numpy(), spacing, table.measured)
@@ -83,12 +83,12 @@ def draw_back(looked_at: Tensor, seen: Mapping[str, CaseInput], config: ImagesCo
     Tensor (1, d, h, w)
         Percent of what the token is looked at that is looked at most; 0 beside the outlines.
     """
-    labels, places = seen["mask"], seen["places"]
-    assert isinstance(labels, Tensor) and isinstance(places, Tensor)
+    labels, lies = seen["mask"], seen["places"]
+    assert isinstance(labels, Tensor) and isinstance(lies, Tensor)
     shown = torch.zeros(labels.shape, device=labels.device)
     highest = looked_at.max().clamp(min=1e-12)
     grids = (100 * looked_at / highest).view(-1, *config.tokens)
-    for number, (grid, (first, end)) in enumerate(zip(grids, places, strict=True)):
+    for number, (grid, (first, end)) in enumerate(zip(grids, lies, strict=True)):
         if not (end > first).all():
             continue
         box = tuple(slice(max(int(a), 0), min(int(b), n)) for a, b, n in zip(first, end, labels.shape, strict=True))
@@ -99,17 +99,6 @@ def draw_back(looked_at: Tensor, seen: Mapping[str, CaseInput], config: ImagesCo
         values = grid.float()[torch.meshgrid(*index, indexing="ij")]
         shown[box] = torch.where(labels[box] == TUMOUR + number, values, shown[box])
     return shown[None]
-
-
-def _places(labels: Tensor, spacing: Sequence[float], config: ImagesConfig) -> Tensor:
-    """Return where the crops of the tumour and of each node begin and end, whole voxels."""
-    found = torch.zeros(1 + config.nodes, 2, 3, dtype=torch.int64)
-    for number in range(1 + config.nodes):
-        shape = config.tumour if number == 0 else config.node
-        place = place_of(labels == TUMOUR + number, spacing, shape, config)
-        if place is not None:
-            found[number] = torch.stack([place[0].floor(), place[1].ceil()]).long()
-    return found
 
 
 def _known(one: CaseInput | None) -> bool:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from scipy import ndimage
 from torch import Tensor
 
 from diffuscope.systems.mmfusion.config import ImagesConfig
 
-#: Labels of the mask: the tumour is 1, the nodes follow.
-TUMOUR, FIRST_NODE = 1, 2
+#: Label of the tumour; the nodes follow.
+TUMOUR = 1
+Box = tuple[tuple[int, int], ...]
 
 
 def crop_structures(ct: Tensor, labels: Tensor, spacing: Sequence[float], config: ImagesConfig) -> dict[str, Tensor]:
@@ -38,48 +40,70 @@ def crop_structures(ct: Tensor, labels: Tensor, spacing: Sequence[float], config
         below the window, beside the structure and beside the CT. NaN where there is no such structure. Of one that is
         larger than its box the middle is seen.
     """
-    tumour = _crop(ct, labels == TUMOUR, spacing, config.tumour, config)
-    nodes = [_crop(ct, labels == FIRST_NODE + number, spacing, config.node, config) for number in range(config.nodes)]
-    return {"tumour": tumour, "nodes": torch.stack(nodes)}
+    boxes = structure_boxes(labels, 1 + config.nodes)
+    crops = [
+        _crop(ct, labels, TUMOUR + number, place_of(box, spacing, shape, config), shape, config, spacing)
+        for number, (box, shape) in enumerate(zip(boxes, _shapes(config), strict=True))
+    ]
+    return {"tumour": crops[0], "nodes": torch.stack(crops[1:])}
 
 
-def place_of(inside: Tensor, spacing: Sequence[float], shape: Sequence[int], config: ImagesConfig) -> Tensor | None:
+def structure_boxes(labels: Tensor, count: int) -> list[Box | None]:
+    """Return where the first `count` structures lie, (start, end) voxels along z, y, x; None of one that is missing."""
+    found = ndimage.find_objects(labels.cpu().numpy(), count)
+    return [None if one is None else tuple((at.start, at.stop) for at in one) for one in found]
+
+
+def places(labels: Tensor, spacing: Sequence[float], config: ImagesConfig) -> Tensor:
+    """Return where all crops begin and end, (structures, 2, 3) whole voxels; 0 where there is no structure."""
+    found = torch.zeros(1 + config.nodes, 2, 3, dtype=torch.int64)
+    for number, (box, shape) in enumerate(zip(structure_boxes(labels, 1 + config.nodes), _shapes(config), strict=True)):
+        place = place_of(box, spacing, shape, config)
+        if place is not None:
+            found[number] = torch.stack([place[0].floor(), place[1].ceil()]).long()
+    return found
+
+
+def place_of(box: Box | None, spacing: Sequence[float], shape: Sequence[int], config: ImagesConfig) -> Tensor | None:
     """Return where a structure's crop begins and ends, (2, 3) voxels of the CT; None where there is no structure.
 
     Parameters
     ----------
-    inside : Tensor of bool (d, h, w)
-        The structure.
+    box : tuple, optional
+        From `structure_boxes`.
     spacing, shape, config
         See `crop_structures`; voxels of the crop.
     """
-    spans = [_span(inside, axis) for axis in range(3)]
-    if any(span is None for span in spans):
+    if box is None:
         return None
-    middle = torch.tensor([(span[0] + span[1]) / 2 for span in spans if span is not None], dtype=torch.float64)
+    middle = torch.tensor([(start + end) / 2 for start, end in box], dtype=torch.float64)
     steps = zip(shape, config.spacing, spacing, strict=True)
     half = torch.tensor([count * step / own / 2 for count, step, own in steps], dtype=torch.float64)
     return torch.stack([middle - half, middle + half])
 
 
-def _span(inside: Tensor, axis: int) -> tuple[int, int] | None:
-    """Return first and one past the last place along an axis at which a structure is."""
-    others = [other for other in range(3) if other != axis]
-    places = torch.nonzero(inside.any(dim=others[1]).any(dim=others[0]))
-    return (int(places[0]), int(places[-1]) + 1) if len(places) else None
+def _shapes(config: ImagesConfig) -> list[tuple[int, int, int]]:
+    return [config.tumour, *[config.node] * config.nodes]
 
 
-def _crop(ct: Tensor, inside: Tensor, spacing: Sequence[float], shape: Sequence[int], config: ImagesConfig) -> Tensor:
-    place = place_of(inside, spacing, shape, config)
+def _crop(
+    ct: Tensor,
+    labels: Tensor,
+    label: int,
+    place: Tensor | None,
+    shape: Sequence[int],
+    config: ImagesConfig,
+    spacing: Sequence[float],
+) -> Tensor:
     if place is None:
         return torch.full((1, *shape), torch.nan, device=ct.device)
     # Of a CT of a thousand slices only what the crop can show is touched.
     firsts = [max(int(start), 0) for start in place[0].floor()]
-    ends = [min(int(end) + 1, size) for end, size in zip(place[1].ceil(), inside.shape, strict=True)]
+    ends = [min(int(end) + 1, size) for end, size in zip(place[1].ceil(), labels.shape, strict=True)]
     box = tuple(slice(first, end) for first, end in zip(firsts, ends, strict=True))
     low, high = config.window
     shown = ((ct[0][box].float() - low) / (high - low)).clamp(0.0, 1.0)
-    shown = torch.stack([shown, inside[box].float()])[None]
+    shown = torch.stack([shown, (labels[box] == label).float()])[None]
     # A crop of coarser voxels than the CT's shows means over them, and not every second one.
     pooled = [
         max(1, min(round(step / own), end - first))
