@@ -9,7 +9,7 @@ from pathlib import Path
 from diffuscope.errors import InputError, InputErrors
 from diffuscope.files.sheet import Line, Sheet, read_sheet
 from diffuscope.jobs.inputs import split_channel
-from diffuscope.ports.heads import Heads, listed, match_heads, misspelt
+from diffuscope.ports.heads import Heads, check_spelling, match_heads, not_used
 from diffuscope.ports.table import Column, Row, Table
 
 
@@ -128,34 +128,33 @@ class Joined:
             if len(having := self.having(head)) > 1:
                 raise InputError(f"the column “{head}” is in {' and in '.join(having)}: leave one of the two out.")
 
-    def check_spelling(self, besides: Iterable[str]) -> None:
-        """Refuse a head that is a column but for a slip, where nothing else is that column.
+    def check_spelling(self, besides: Iterable[str], among: Iterable[Table]) -> None:
+        """Refuse a head that is a column of some tables but for a slip, where nothing else is that column.
 
         Parameters
         ----------
         besides : iterable of str
             Heads that mean something else.
+        among : iterable of Table
+            Whose columns are meant.
 
         Raises
         ------
         InputError
             It names both.
         """
-        others = {*besides, self.first}
-        for sheet, heads in zip(self.sheets, self.heads, strict=True):
-            if slip := misspelt([head for head in heads.unused if head not in others], self.missing):
-                raise InputError(
-                    f"{sheet.name} has a column “{slip[0]}”; if that is “{slip[1]}”, call it so, else leave it out."
-                )
+        missing = [column.name for table in among for column in table.columns if column.name not in self.where]
+        for name, unused in self._unused(besides):
+            check_spelling(unused, missing, name)
 
     def unused(self, besides: Iterable[str]) -> tuple[str, ...]:
         """Return a sentence for each file with columns that nobody reads, but for those that mean something else."""
+        return tuple(told for name, unused in self._unused(besides) for told in not_used(unused, name))
+
+    def _unused(self, besides: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
         others = {*besides, self.first}
-        both = [
-            (sheet.name, [head for head in heads.unused if head not in others])
-            for sheet, heads in zip(self.sheets, self.heads, strict=True)
-        ]
-        return tuple(f"{name}: not used {_are(names)} {listed(names)}." for name, names in both if names)
+        for sheet, heads in zip(self.sheets, self.heads, strict=True):
+            yield sheet.name, [head for head in heads.unused if head not in others]
 
 
 def join(paths: Sequence[Path], tables: Iterable[Table]) -> Joined:
@@ -257,7 +256,3 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except OSError:  # a name that no disk could have
         return False
-
-
-def _are(names: Sequence[str]) -> str:
-    return "is" if len(names) == 1 else "are"
