@@ -4,6 +4,8 @@ from __future__ import annotations
 
 # Longest sentence, and what is kept of the two ends of a longer one: somebody made up a name of a million letters.
 _LONGEST, _BEGIN, _END = 600, 380, 200
+# Most lines of one message.
+_LINES = 20
 
 
 class DiffuscopeError(Exception):
@@ -21,6 +23,27 @@ class DiffuscopeError(Exception):
 
 class InputError(DiffuscopeError):
     """What the user gave cannot be used: a file, a number, a model, a device, a place to write."""
+
+
+class InputErrors(InputError):  # noqa: N818  several of them
+    """Several things that cannot be used, told in one go: a line each, of many the first.
+
+    Parameters
+    ----------
+    *sentences : str
+        At least one; what all have in common stands in the first.
+    """
+
+    def __init__(self, *sentences: str) -> None:
+        super().__init__(sentences[0])
+        # As they were given, so that another process makes the same of them.
+        self.args = sentences
+
+    def __str__(self) -> str:
+        """Return the lines."""
+        rest = len(self.args) - _LINES
+        shown = [str(InputError(one)) for one in self.args[:_LINES]]
+        return "\n".join([*shown, f"… and {rest} more"] if rest > 0 else shown)
 
 
 def printable(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -72,3 +73,34 @@ def test_a_class_that_nobody_named_is_no_negative_one(tmp_path: Path):
     paths = write(tmp_path, CLINICAL.replace("m,0", "m,no").replace(",3", ",Yes"))
     with pytest.raises(InputError, match=r"clinical\.csv, id a: “Yes” is neither said to be positive nor negative"):
         read_cohort(paths, TABLES, label="nodes", positive=["yes"], negative=["no"])
+
+
+def test_all_that_is_wrong_is_named_in_one_go(tmp_path: Path):
+    clinical = "id,age,sex,nodes\n" + "".join(f"p{number:02},{500 + number},x,0\n" for number in range(15))
+    with pytest.raises(InputError) as caught:
+        read_cohort(write(tmp_path, clinical, "id,leukocytes\np00,<1\n"), TABLES, label="nodes", above=0)
+    for error in (caught.value, pickle.loads(pickle.dumps(caught.value))):  # another process tells the same
+        lines = str(error).splitlines()
+        assert lines[0] == "clinical.csv, id p00: age lies between 0 and 120, not at 500."
+        assert lines[1] == "clinical.csv, id p00: sex is one of f, m, not “x”."
+        assert lines[2].startswith("blood.csv, id p00: leukocytes: “<1” is a bound and no value")
+        assert len(lines) == 21 and lines[-1] == "… and 11 more"
+
+
+def test_units_words_for_nothing_and_files_of_other_programs_are_taken(tmp_path: Path):
+    openpyxl = pytest.importorskip("openpyxl")
+    tables = (Table(name="a", key="a", columns=(Column(name="hb", unit="g/dl"), Column(name="crp", unit="mg/l"))),)
+    book = openpyxl.Workbook()
+    for row in (["id", "hb (g/l)", "node"], ["007", 140, "yes"], ["8", "n/a", "NA"], ["9", "unknown", "no"]):
+        book.active.append(row)
+    book.save(tmp_path / "a.xlsx")
+    (tmp_path / "b.csv").write_text("id;crp\n007;7,5\n9;1.200,5\n", encoding="utf-8-sig")
+    paths = [tmp_path / "a.xlsx", tmp_path / "b.csv"]
+    cohort = read_cohort(paths, tables, label="node", positive=["yes"], negative=["no"])
+    assert [case.name for case in cohort.cases] == ["007", "9"] and cohort.unlabelled == 1
+    np.testing.assert_allclose(cohort.rows["a"], [[14, 7.5], [np.nan, 1200.5]])
+
+
+def test_a_column_that_is_missing_is_looked_for_under_another_spelling(tmp_path: Path):
+    with pytest.raises(InputError, match=r"no column “leukocytes” is in .* \(did you mean “leucocytes”\?\)"):
+        read_cohort(write(tmp_path, CLINICAL, "id,leucocytes\na,1\n"), TABLES, label="nodes", above=0)

@@ -159,3 +159,11 @@ def test_a_known_conditional_distribution_is_learned():
             guide = float(guided(system.eval(), {"x": torch.tensor([[x]])}).logits.softmax(1)[0, 1])
         assert guide == pytest.approx(truth, abs=0.06)
         assert float(score(system, 2000, x=[x]).mean()) == pytest.approx(truth, abs=0.12)
+
+
+def test_a_model_that_scores_before_surgery_takes_no_column_of_after_it():
+    late = {"name": "pathology", "key": "pathology", "columns": [{"name": "depth", "known": "after"}]}
+    with pytest.raises(ValueError, match="depth is known only after surgery and the model scores before it"):
+        make(tables=[*TABLES, late])
+    after = make(tables=[*TABLES, late], preoperative=False)
+    assert [column.known for table in after.tables for column in table.columns] == ["before"] * 4 + ["after"]

@@ -188,7 +188,7 @@ def test_a_score_that_is_no_probability_is_not_kept(tmp_path: Path):
 def test_a_table_with_a_line_too_long_is_said(toy, slide: Path, tmp_path: Path):
     table = tmp_path / "cohort.csv"
     table.write_text("case,age,sex\nP1,60,f,extra\n", encoding="utf-8")
-    with pytest.raises(InputError, match="more values than its first line has names"):
+    with pytest.raises(InputError, match="more values than the first line has names"):
         diffuscope.run(toy("negative"), {"he": slide, "patient": f"{table}#P1"}, tmp_path / "out", device="cpu")
 
 

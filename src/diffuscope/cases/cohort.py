@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.cases.case import Case
+from diffuscope.cases.joined import Joined, Patient, join, refuse
 from diffuscope.cases.split import PARTS
 from diffuscope.errors import InputError
-from diffuscope.files.read import read_rows
-from diffuscope.ports.table import Row, Table
+from diffuscope.ports.figures import is_missing, read_figure
+from diffuscope.ports.heads import misspelt
+from diffuscope.ports.table import Table
 
 #: Column of any of the files in which a case may state its part.
 PART = "part"
@@ -56,7 +58,8 @@ def read_cohort(
     Parameters
     ----------
     paths : sequence of Path
-        CSV files whose first column, of one name, says the patient. A column of a table is looked for in all of them.
+        Files whose first column, of one name, says the patient (see `diffuscope.cases.joined.join`). A column of a
+        table is looked for in all of them.
     tables : sequence of Table
         What is read.
     label : str
@@ -71,120 +74,64 @@ def read_cohort(
     Raises
     ------
     InputError
-        A file, a column or a patient is missing, there more than once, or no possible value; the sentence names file
-        and patient.
+        A file, a column or a patient is missing, there more than once, or a value is none that its column takes; all
+        such values are named in one go, with file and patient.
     """
-    found, first = _joined(paths)
-    wanted = {column.name: "" for table in tables for column in table.columns}
-    where = _columns(paths, found, (*wanted, label))
-    named = _columns(paths, found, [key for key in images if any(key in _head(rows) for rows in found)])
-    patients = sorted({patient for rows in found for patient in rows})
-    cases, kept, labels = [], [], []
-    for patient in patients:
-        text = {name: found[place].get(patient, {}).get(name) or "" for name, place in where.items()}
-        if not text[label].strip():
+    joined = join(paths, tables)
+    _check_columns(joined, label)
+    joined.check_once((label, *images))
+    refuse([fault for patient in joined.patients for fault in patient.faults])
+    cases, labels, wrong = [], [], []
+    rows: dict[str, list[tuple[float, ...]]] = {table.key: [] for table in tables}
+    for patient in sorted(joined.patients, key=lambda one: one.name):
+        text = joined.text(patient, label)
+        if is_missing(text) and text not in (*positive, *negative):
             continue
-        own = f"{paths[where[label]].name}, {first} {patient}"
-        labels.append(_label(text[label].strip(), positive, negative, above, own))
-        files = {
-            key: paths[place].parent / name
-            for key, place in named.items()
-            if (name := (found[place].get(patient, {}).get(key) or "").strip())
-        }
-        for key, file in files.items():
-            if not file.exists():
-                raise InputError(
-                    f"{paths[named[key]].name}, {first} {patient}: {key} {file} does not exist: mend the path."
-                )
-        cases.append(Case(name=patient, group=patient, files=files, part=_part(found, paths, patient)))
-        kept.append(text)
+        try:
+            labels.append(_label(text, positive, negative, above))
+        except InputError as error:
+            wrong.append(f"{joined.having(label)[0]}, {joined.first} {patient.name}: {error}")
+        for table in tables:
+            row, faults = joined.row(table, patient)
+            wrong += faults
+            rows[table.key].append(table.encode(row))
+        files, faults = joined.files(patient, images)
+        wrong += faults
+        cases.append(Case(name=patient.name, group=patient.name, files=files, part=_part(joined, patient)))
+    refuse(wrong)
     if not cases:
         raise InputError(f"no patient of {paths[0].name} has anything in {label}: say which column states the class.")
-    sources = {name: paths[place].name for name, place in where.items()}
-    rows = {
-        table.key: np.array(
-            [_encoded(table, text, sources, f"{first} {case.name}") for case, text in zip(cases, kept, strict=True)],
-            np.float32,
-        )
-        for table in tables
-    }
-    return Cohort(tuple(cases), rows, np.array(labels, np.float32), len(patients) - len(cases))
+    arrays = {key: np.array(values, np.float32) for key, values in rows.items()}
+    return Cohort(tuple(cases), arrays, np.array(labels, np.float32), len(joined.patients) - len(cases))
 
 
-def _joined(paths: Sequence[Path]) -> tuple[list[dict[str, dict[str, str]]], str]:
-    """Return the rows of each file by patient, and what the column of patients is called."""
-    joined: list[dict[str, dict[str, str]]] = []
-    called = ""
-    for path in paths:
-        try:
-            rows = read_rows(path)
-        except OSError as error:
-            raise InputError(f"{path} cannot be read ({error.strerror or error}): check the path.") from error
-        if not rows or any(None in row for row in rows):
-            raise InputError(f"{path.name} has no row, or one with more values than its first line has names: mend it.")
-        first = next(iter(rows[0]))
-        if called and first != called:
-            raise InputError(f"{path.name} begins with {first} and {paths[0].name} with {called}: call it alike.")
-        called = first
-        by_patient: dict[str, dict[str, str]] = {}
-        for row in rows:
-            patient = (row[first] or "").strip()
-            if not patient or patient in by_patient:
-                raise InputError(
-                    f"{path.name} has {'a row of no patient' if not patient else f'{patient} twice'}: mend it."
-                )
-            by_patient[patient] = row
-        joined.append(by_patient)
-    return joined, called
+def _check_columns(joined: Joined, label: str) -> None:
+    """Refuse a table whose columns are not all there: a model is not trained on what nobody knows."""
+    names = ", ".join(sheet.name for sheet in joined.sheets)
+    unused = [head for heads in joined.heads for head in heads.unused]
+    lacking = [*joined.missing, *([] if joined.having(label) else [label])]
+    if lacking:
+        near = misspelt(unused, lacking)
+        missing, hint = (near[1], f" (did you mean “{near[0]}”?)") if near else (lacking[0], "")
+        raise InputError(f"no column “{missing}” is in {names}{hint}: add it, or take it out of the configuration.")
 
 
-def _columns(
-    paths: Sequence[Path], found: Sequence[Mapping[str, Mapping[str, str]]], names: Sequence[str]
-) -> dict[str, int]:
-    """Return the number of the file that has each column."""
-    heads = [_head(rows) for rows in found]
-    where = {}
-    for name in names:
-        having = [number for number, head in enumerate(heads) if name in head]
-        files = ", ".join(path.name for path in paths)
-        if not having:
-            raise InputError(f"no column “{name}” is in {files}: add it, or take it out of the configuration.")
-        if len(having) > 1:
-            both = " and in ".join(paths[number].name for number in having)
-            raise InputError(f"the column “{name}” is in {both}: leave one of the two out.")
-        where[name] = having[0]
-    return where
-
-
-def _head(rows: Mapping[str, Mapping[str, str]]) -> set[str]:
-    return set(next(iter(rows.values())))
-
-
-def _label(text: str, positive: Sequence[str], negative: Sequence[str], above: float | None, whose: str) -> float:
+def _label(text: str, positive: Sequence[str], negative: Sequence[str], above: float | None) -> float:
     if above is None:
         if text not in (*positive, *negative):
-            raise InputError(f"{whose}: “{text}” is neither said to be positive nor negative: name it.")
+            raise InputError(f"“{text}” is neither said to be positive nor negative: name it.")
         return float(text in positive)
-    try:
-        return float(float(text) > above)
-    except ValueError:
-        raise InputError(f"{whose}: “{text}” is no number, which the class goes by: mend it.") from None
+    value = read_figure(text)
+    if value is None:
+        raise InputError(f"“{text}” is no number, which the class goes by: mend it.")
+    return float(value > above)
 
 
-def _part(found: Sequence[Mapping[str, Mapping[str, str]]], paths: Sequence[Path], patient: str) -> str | None:
-    stated = {(rows.get(patient, {}).get(PART) or "").strip() for rows in found} - {""}
+def _part(joined: Joined, patient: Patient) -> str | None:
+    stated = {line.cells.get(PART, "").strip() for line in patient.lines.values()} - {""}
     if len(stated) > 1 or stated - set(PARTS):
         raise InputError(
-            f"{paths[0].name}: {patient} states the part {' and '.join(sorted(stated))}: give {', '.join(PARTS)}."
+            f"{joined.sheets[0].name}: {patient.name} states the part {' and '.join(sorted(stated))}: "
+            f"give {', '.join(PARTS)}."
         )
     return next(iter(stated), None)
-
-
-def _encoded(table: Table, text: Mapping[str, str], files: Mapping[str, str], whose: str) -> tuple[float, ...]:
-    row: Row = {}
-    for column in table.columns:
-        try:
-            row[column.name] = column.read(text[column.name])
-        except InputError as error:
-            raise InputError(f"{files[column.name]}, {whose}: {error}") from error
-    return table.encode(row)

@@ -11,16 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
-from diffuscope.files.read import is_file, read_rows, read_text
+from diffuscope.files.read import is_file, read_text
 from diffuscope.jobs.masks import GivenMask
+from diffuscope.jobs.rows import read_row
 from diffuscope.ports.declaration import Declaration
 from diffuscope.ports.mask import Mask
 from diffuscope.ports.raster import Raster
 from diffuscope.ports.table import Row, Table
 from diffuscope.ports.text import Text
-
-#: A table's row: typed, ``"age=63,sex=f"``, or ``"cohort.csv#P17"``, by the file's first column; in Python a mapping.
-GivenRow = str | Path | Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -35,11 +33,14 @@ class Given:
         The port, and the row as `Table.read` returns it.
     texts : dict of str to str
         As they were given.
+    notices : tuple of str
+        What the user should know of how they were read.
     """
 
     masks: Mapping[str, GivenMask] = field(default_factory=dict)
     rows: Mapping[str, tuple[Table, Row]] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
 
     @property
     def numbers(self) -> dict[str, NDArray[np.float32]]:
@@ -96,12 +97,16 @@ def split_source(source: Any, declared: Declaration, model: str, wanted: Sequenc
     texts: dict[str, str] = {}
     masks: dict[str, GivenMask] = {}
     images = {}
+    notices: list[str] = []
+    elsewhere = {column.name for port in declared.inputs if isinstance(port, Table) for column in port.columns}
     for key, value in source.items():
         if isinstance(value, list | tuple) and not isinstance(ports.get(key), Mask):
             raise InputError(f"input {key} is given twice: give it once.")
         match ports.get(key):
             case Table() as table:
-                rows[key] = table, table.read(read_row(value, table))
+                row, told = read_row(value, table, elsewhere)
+                rows[key] = table, row
+                notices += told
             case Text() as port:
                 texts[key] = _text(value, port)
             case Mask():
@@ -112,49 +117,13 @@ def split_source(source: Any, declared: Declaration, model: str, wanted: Sequenc
     there = {*source, *(port.key for port in declared.input_rasters if port.required)} & ports.keys()
     if missing := declared.accepts(there, wanted):
         raise InputError(f"model {model}: {missing}")
-    return images, Given(masks, rows, texts)
+    return images, Given(masks, rows, texts, tuple(notices))
 
 
 def given_rasters(source: Any, declared: Declaration) -> tuple[Raster, ...]:
     """Return the images that a run takes: those that are required, and those that it is given besides."""
     given = set(source) if isinstance(source, Mapping) else set()
     return tuple(port for port in declared.input_rasters if port.required or port.key in given)
-
-
-def read_row(given: GivenRow, table: Table) -> dict[str, str]:
-    """Return a row as text by column, of which `Table.read` makes values.
-
-    Raises
-    ------
-    InputError
-        It is neither a row nor a file, the file cannot be read, or it has no such row.
-    """
-    if isinstance(given, Mapping):
-        return {str(name): "" if value is None else str(value) for name, value in given.items()}
-    path, _, wanted = str(given).partition("#")
-    if not is_file(Path(path)):
-        pairs = [pair.partition("=") for pair in str(given).split(",")]
-        if not all(mark for _, mark, _ in pairs):
-            raise InputError(
-                f"{table.name}: {given} is no file; give FILE.csv#ROW, or values as "
-                f"{','.join(f'{column.name}=…' for column in table.columns[:2])}."
-            )
-        return {name.strip(): value for name, _, value in pairs}
-    try:
-        rows = read_rows(Path(path))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read as a CSV table: save it as CSV in UTF-8.") from error
-    if any(None in row for row in rows):
-        raise InputError(f"{path} has a line with more values than its first line has names: mend it.")
-    if not rows:
-        raise InputError(f"{path} has no row: give a table with a line of names and a line for each case.")
-    first = next(iter(rows[0]))
-    found = [row for row in rows if row[first] == wanted] if wanted else rows
-    if len(found) != 1:
-        which = f"{len(found)} rows whose {first} is “{wanted}”" if wanted else f"{len(rows)} rows"
-        raise InputError(f"{path} has {which}: say which one, {path}#{first.upper()}.")
-    known = {column.name for column in table.columns}
-    return {name: value or "" for name, value in found[0].items() if name in known or name != first}
 
 
 def _text(value: object, port: Text) -> str:

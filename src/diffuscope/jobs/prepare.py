@@ -198,7 +198,7 @@ def prepare(
     own = dict.fromkeys(notice for some in stated for notice in some)
     factors = [axis.factor for axis in plan.axes]
     odd = unlike_notices(inputs, extent.foreground, info.stated.seen, factors=factors)
-    notices = (*own, *odd, *input_notices(inputs, ranges, normalise=normalise), *extent.notices)
+    notices = (*given.notices, *own, *odd, *input_notices(inputs, ranges, normalise=normalise), *extent.notices)
     sampled = {**settings.stated(), "seed": seed}
     # What the machine would choose by itself is spelt out: another machine must not choose otherwise.
     flags = {**sampled, **asdict(compute), "device": compute.device.partition(":")[0]}

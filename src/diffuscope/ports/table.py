@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from diffuscope.errors import InputError
+from diffuscope.ports.figures import is_missing, read_figure
+from diffuscope.ports.units import conversion
 
 # What float32 holds: networks take no more, and NaN is what is not known.
 _MOST = 3.4e38
+_SWITCH = {"false": 0.0, "true": 1.0}
 #: A row as systems get it: numbers, names of categories, or None where nothing is known.
 Row = dict[str, float | str | None]
 
@@ -31,6 +35,8 @@ class Column:
         Lowest and highest value that a number may have.
     categories : tuple of str
         What it may be, where it is no number.
+    known : {"before", "after"}
+        Whether it is known before surgery, or only after it.
     """
 
     name: str
@@ -38,14 +44,24 @@ class Column:
     unit: str = ""
     range: tuple[float, float] | None = None
     categories: tuple[str, ...] = ()
+    known: Literal["before", "after"] = "before"
 
     @property
     def label(self) -> str:
         """What the user sees, with the unit."""
         return f"{self.title or self.name}{f' ({self.unit})' if self.unit else ''}"
 
-    def read(self, text: str) -> float | str | None:
-        """Return a value as it was written or typed; None of an empty one.
+    def read(self, text: str, unit: str = "") -> float | str | None:
+        """Return a value as it was written or typed; None where it is empty, or says that nothing is known.
+
+        A category may have other capitals, and one that is a number any other way of writing it: 1.0 for 1, or true.
+
+        Parameters
+        ----------
+        text : str
+            See `diffuscope.ports.figures`.
+        unit : str
+            In which a number is written; empty: the column's own.
 
         Raises
         ------
@@ -53,21 +69,39 @@ class Column:
             It is no number, lies outside the range, or is none of the categories.
         """
         text = text.strip()
-        if not text:
-            return None
         if self.categories:
-            if text not in self.categories:
-                raise InputError(f"{self.label} is one of {', '.join(self.categories)}, not “{text}”.")
-            return text
+            return self._category(text)
+        if is_missing(text):
+            return None
         try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not abs(value) <= _MOST:
+            value = read_figure(text)
+        except InputError as error:
+            raise InputError(f"{self.label}: {error}.") from error
+        change = conversion(unit, self.unit) if unit else None
+        if value is None or not abs(value) <= _MOST:
             raise InputError(f"{self.label} is a number, not “{text}”; leave it empty where it is not known.")
+        written = f"{value:g}"
+        if unit and change is None:
+            raise InputError(f"{self.label} cannot be made of {unit}: convert it.")
+        if change is not None and change.changes:
+            value = change(value)
+            written = f"{value:g} ({written} {unit})"
         if self.range is not None and not self.range[0] <= value <= self.range[1]:
-            raise InputError(f"{self.label} lies between {self.range[0]:g} and {self.range[1]:g}, not at {value:g}.")
+            raise InputError(f"{self.label} lies between {self.range[0]:g} and {self.range[1]:g}, not at {written}.")
         return value
+
+    def _category(self, text: str) -> str | None:
+        if text in self.categories:
+            return text
+        alike = [one for one in self.categories if one.casefold() == text.casefold()]
+        if len(alike) == 1:
+            return alike[0]
+        if is_missing(text):
+            return None
+        same = [one for one in self.categories if _code(one) == _code(text) is not None]
+        if len(same) == 1:
+            return same[0]
+        raise InputError(f"{self.label} is one of {', '.join(self.categories)}, not “{text}”.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,9 +142,12 @@ class Table:
         InputError
             A column is unknown, or a value is not what its column takes.
         """
-        known = {column.name for column in self.columns}
-        if unknown := [name for name in given if name not in known]:
-            raise InputError(f"{self.name} has no column “{unknown[0]}”: it has {', '.join(sorted(known))}.")
+        known = [column.name for column in self.columns]
+        for name in given:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"did you mean “{near[0]}”?" if near else f"it has {', '.join(known)}."
+                raise InputError(f"{self.name} has no column “{name}”: {hint}")
         return {column.name: column.read(given.get(column.name, "")) for column in self.columns}
 
 
@@ -118,3 +155,13 @@ def _number(column: Column, value: float | str | None) -> float:
     if value is None:
         return math.nan
     return float(column.categories.index(value)) if isinstance(value, str) else value
+
+
+def _code(text: str) -> float | None:
+    """Return the number that a category is a code of; of true and false 1 and 0, as spreadsheets have it."""
+    if text.casefold() in _SWITCH:
+        return _SWITCH[text.casefold()]
+    try:
+        return read_figure(text)
+    except InputError:
+        return None

@@ -28,6 +28,8 @@ class ColumnConfig(BaseModel):
         Of a number, what is possible; anything beyond is refused.
     categories : tuple of str
         What it may be, where it is no number.
+    known : {"before", "after"}
+        Whether it is known before surgery, or only after it.
     """
 
     model_config = STRICT
@@ -37,13 +39,12 @@ class ColumnConfig(BaseModel):
     unit: Name = ""
     range: tuple[_Number, _Number] | None = None
     categories: Annotated[tuple[Name, ...], Field(max_length=1000)] = ()
+    known: Literal["before", "after"] = "before"
 
     @property
     def column(self) -> Column:
         """As a port has it."""
-        return Column(
-            name=self.name, title=self.title, unit=self.unit, range=self.range, categories=tuple(self.categories)
-        )
+        return Column(**dict(self))
 
 
 class TableConfig(BaseModel):
@@ -139,6 +140,8 @@ class MMFusionConfig(BaseModel):
         Each may be missing of a case, as long as something is there.
     images : ImagesConfig, optional
         How CT and outlines are seen; they may be missing, too. None: of tables alone.
+    preoperative : bool
+        Whether it scores before surgery, and so takes no column that is known only after it.
     width : int
         Numbers that a node has.
     heads : int
@@ -169,6 +172,7 @@ class MMFusionConfig(BaseModel):
     classes: tuple[Name, Name] = ("no metastasis", "metastasis")
     tables: Annotated[tuple[TableConfig, ...], Field(max_length=_TABLES)] = ()
     images: ImagesConfig | None = None
+    preoperative: bool = True
     width: _Width = 64
     heads: Annotated[int, Field(ge=1, le=64)] = 4
     steps: Annotated[int, Field(ge=2, le=1000)] = 10
@@ -195,6 +199,12 @@ class MMFusionConfig(BaseModel):
             names = [column.name for column in table.columns]
             if len(set(names)) < len(names):
                 raise ValueError(f"two columns of {table.key} have one name: give each its own")
+            late = [column.name for column in table.columns if column.known == "after"]
+            if late and self.preoperative:
+                raise ValueError(
+                    f"{late[0]} is known only after surgery and the model scores before it: leave the column out, or "
+                    "say preoperative: false"
+                )
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is no multiple of heads {self.heads}")
         if self.images is not None and self.width % self.images.heads:

@@ -1,0 +1,87 @@
+"""A row of a table that a run is given: typed, or from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from diffuscope.errors import InputError, InputErrors
+from diffuscope.files.read import is_file
+from diffuscope.files.sheet import Line, Sheet, read_sheet
+from diffuscope.ports.heads import listed, match_heads, misspelt
+from diffuscope.ports.table import Row, Table
+
+#: A table's row: typed, ``"age=63,sex=f"``, or ``"cohort.csv#P17"``, by the file's first column; in Python a mapping.
+GivenRow = str | Path | Mapping[str, object]
+
+
+def read_row(given: GivenRow, table: Table, besides: Collection[str] = ()) -> tuple[Row, tuple[str, ...]]:
+    """Return a row, and what the user should know of how it was read.
+
+    Parameters
+    ----------
+    given : str, Path or mapping
+        What is typed names columns of the table and no others; of a file what is no column is not used, and told.
+    table : Table
+        Whose row it is.
+    besides : collection of str
+        Columns of a file that are used elsewhere.
+
+    Raises
+    ------
+    InputError
+        It is neither a row nor a file, the file cannot be read or has no such row, or values are not what their columns
+        take.
+    """
+    if isinstance(given, Mapping):
+        return table.read({str(name): "" if value is None else str(value) for name, value in given.items()}), ()
+    path, _, wanted = str(given).partition("#")
+    if is_file(Path(path)):
+        return _from_file(read_sheet(Path(path)), wanted, table, besides)
+    pairs = [pair.partition("=") for pair in str(given).split(",")]
+    if not all(mark for _, mark, _ in pairs):
+        raise InputError(
+            f"{table.name}: {given} is no file; give FILE.csv#ROW, or values as "
+            f"{','.join(f'{column.name}=…' for column in table.columns[:2])}."
+        )
+    return table.read({name.strip(): value for name, _, value in pairs}), ()
+
+
+def find_line(sheet: Sheet, wanted: str) -> Line:
+    """Return the row of a case, by the first column; where nobody says which, the only one.
+
+    Raises
+    ------
+    InputError
+        There is none, or more than one, or it has more values than there are names.
+    """
+    found = [line for line in sheet.lines if line.cells[sheet.first].strip() == wanted] if wanted else sheet.lines
+    if len(found) != 1:
+        which = f"{len(found)} rows whose {sheet.first} is “{wanted}”" if wanted else f"{len(sheet.lines)} rows"
+        raise InputError(f"{sheet.path} has {which}: say which one, {sheet.path}#{sheet.first.upper()}.")
+    [line] = found
+    if line.fault:
+        raise InputError(f"{sheet.name}, line {line.number}: {line.fault}; mend it.")
+    return line
+
+
+def _from_file(sheet: Sheet, wanted: str, table: Table, besides: Collection[str]) -> tuple[Row, tuple[str, ...]]:
+    line, heads = find_line(sheet, wanted), match_heads(sheet.heads, table.columns, sheet.name)
+    unused = [head for head in heads.unused if head not in {sheet.first, *besides}]
+    missing = [column.name for column in table.columns if column.name not in heads.taken]
+    if slip := misspelt(unused, missing):
+        raise InputError(
+            f"{sheet.name} has a column “{slip[0]}”; if that is “{slip[1]}”, call it so, else leave it out."
+        )
+    row: Row = dict.fromkeys(column.name for column in table.columns)
+    wrong = []
+    for column in table.columns:
+        head, unit = heads.taken.get(column.name, ("", ""))
+        try:
+            row[column.name] = column.read(line.cells.get(head, ""), unit)
+        except InputError as error:
+            wrong.append(f"{sheet.name}, {sheet.first} {line.cells[sheet.first].strip()}: {error}")
+    if wrong:
+        raise InputErrors(*wrong)
+    told = [f"{sheet.name}: not used {'is' if len(unused) == 1 else 'are'} {listed(unused)}."] if unused else []
+    return row, (*sheet.notices, *heads.notices, *told)
