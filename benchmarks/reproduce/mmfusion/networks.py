@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -76,7 +76,7 @@ def train(study: Study, fold: Fold, config: Mapping[str, Any], plan: Plan, *, se
 
 def draws(system: MMFusion, cases: Cases, plan: Plan, *, seed: int = 0) -> NDArray[np.float64]:
     """Return the draws of cases, (members, n, samples), in the noise that a run of each has."""
-    settings = next(iter(system.presets.values())).model_copy(update={"samples": plan.samples})
+    settings = replace(next(iter(system.presets.values())), samples=plan.samples)
     keys = [key for key in system.nodes if key in cases]
     found = []
     for start in range(0, len(cases[keys[0]]), _TOGETHER):

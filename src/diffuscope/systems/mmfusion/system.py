@@ -203,6 +203,28 @@ class MMFusion(Whole):
                 drawn: Tensor = end.value
                 return drawn.mean(dim=(0, 2))
 
+    @torch.no_grad()
+    def draws(self, cases: Mapping[str, Tensor], noise: CaseNoise, settings: SampleSettings) -> Tensor:
+        """Return the draws of several cases at once, (members, n, samples), each as `sample` draws it.
+
+        Parameters
+        ----------
+        cases : mapping of str to Tensor (n, …)
+            Of each case what `prepare` gives, NaN where it has none; at least one node of each is there.
+        noise, settings
+            As of `sample`.
+        """
+        everything = torch.ones(len(next(iter(cases.values()))), len(self.nodes), dtype=torch.bool)
+        kept = everything.to(self.prevalence.device)
+        guided = [member.guide(self._encode(member, cases), kept) for member in self._members()]
+        chain = self._chain(guided, noise, settings.samples)
+        while True:
+            try:
+                next(chain)
+            except StopIteration as end:
+                drawn: Tensor = end.value
+                return drawn
+
     def there(self, inputs: Mapping[str, CaseInput]) -> Tensor:
         """Return which nodes of a case are there, bool (nodes,), from what `prepare` gives."""
         given = (inputs.get(node) for node in self.nodes)
