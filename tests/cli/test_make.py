@@ -25,7 +25,7 @@ def make(*words: object) -> tuple[int, str]:
 
 def test_alone_it_lists_what_it_makes():
     _, said = make()
-    assert all(f" {name} " in said for name in ("tumours", "tumour", "pairs", "patients", "card"))
+    assert all(f" {name} " in said for name in ("tumours", "tumour", "oesophagus", "pairs", "patients", "card"))
 
 
 def test_tumours_are_cases(tmp_path: Path):
@@ -38,6 +38,19 @@ def test_tumours_are_cases(tmp_path: Path):
     assert code == 2 and "exists already" in said
     code, said = make("tumours", tmp_path / "other", "--phantom", "endosome")
     assert code == 2 and "no phantom 'endosome'" in said
+
+
+def test_patients_with_oesophageal_cancer_are_a_cohort_with_what_it_can_come_to(tmp_path: Path):
+    out = tmp_path / "cohort"
+    code, said = make("oesophagus", out, "--patients", 3, "--seed", 2, "--no-ct", 0.5, "--prevalence", 0.3)
+    assert code == 0 and said.startswith(f"Wrote 3 patients into {out}\n") and "Brier score 0." in said
+    assert (out / "cohort.csv").read_text(encoding="utf-8").count("\n") == 4
+    code, said = make("oesophagus", out)
+    assert code == 2 and "exists already" in said
+    code, said = make("oesophagus", tmp_path / "other", "--prevalence", 1)
+    assert code == 2 and "prevalence" in said and not (tmp_path / "other").exists()
+    code, said = make("oesophagus", tmp_path / "other", "--background", tmp_path)
+    assert code == 2 and "labels.json" in said
 
 
 @pytest.mark.slow

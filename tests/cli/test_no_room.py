@@ -54,6 +54,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, small_sli
     shutil.copytree(tiny_model, folder / "model")
     shutil.copy(small_slide, folder / "slide.ome.tif")
     list(run(tiny_model, small_slide, folder / "slide.ome.zarr", steps=1, threads=1, device="cpu"))
+    list(run(folder / "mood", {"report": "good"}, folder / "case.ome.zarr", device="cpu"))
     list(run(folder / "hounsfield", folder / "ct.nii.gz", folder / "volume.ome.zarr", threads=1, device="cpu"))
     write_pairs(folder / "user")
     write_nano(folder / "user")
@@ -97,8 +98,9 @@ def resumed(name: str, line: str) -> Case:
 
 
 def exported(result: str, of: str) -> list[Case]:
-    """Return a case for each ending of the formats that hold a slide, or a volume."""
-    endings = {ending for form in FORMATS if form.of in {None, of} for ending in form.endings}
+    """Return a case for each ending of the formats that hold a slide, a volume, or what is said of a case."""
+    kinds = {of} if of == "case" else {None, of}
+    endings = {ending for form in FORMATS if form.of in kinds for ending in form.endings}
     return [Case(name=f"{of}{one}", line=["export", result, "-o", f"DISK/out{one}"]) for one in sorted(endings)]
 
 
@@ -111,7 +113,11 @@ CASES = {
         resumed("score", f"run negative slide.ome.tif -o DISK/out.ome.zarr {AT}"),
         resumed("case", "run mood --input report=good -o DISK/out --device cpu"),
     ],
-    "export": [*exported("slide.ome.zarr", "slide"), *exported("volume.ome.zarr", "volume")],
+    "export": [
+        *exported("slide.ome.zarr", "slide"),
+        *exported("volume.ome.zarr", "volume"),
+        *exported("case.ome.zarr", "case"),
+    ],
     "train": [resumed("train", f"train user/recipe.yaml -o DISK/m {AT}")],
     "evaluate": [resumed("report", f"evaluate model user/pairs -o DISK/rep --steps 1 --mpp 0.5 {AT}")],
     "register": [Case(name="register", line=REGISTER.split())],

@@ -68,6 +68,10 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         shutil.copy(sample_path(f"head-patient19-{name}.nii.gz"), folder / f"{name}.nii.gz")
     monkeypatch.setattr(made_dicom, "DEPTH", 84)
     made_dicom.write_ct(folder / "CT")
+    tumour = [("CLOSED_PLANAR", made_dicom.box(0, 0, 9, 3.0 * z)) for z in range(30, 36)]
+    shutil.move(made_dicom.write_structures(folder / "CT", [("GTVp", tumour)]), folder / "RS.dcm")
+    (folder / "scans.csv").write_text("patient_id,ct,mask\nP1,CT,RS.dcm\nP2,,\n")
+    (folder / "how.yaml").write_text("features: [morph_volume]\n")
     with tifffile.TiffFile(sample_path("tumour-simulated.ome.tif")) as file:
         planes = np.tile(file.asarray(), (1, 2, 2))
     about = {"axes": "CYX", "Channel": {"Name": ["CD31", "DAPI", "nanoparticles"]}}

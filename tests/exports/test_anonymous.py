@@ -19,7 +19,7 @@ pydicom = pytest.importorskip("pydicom")
 pytest.importorskip("SimpleITK")
 
 NAME = "Mustermann-CT"
-VOLUMES = sorted({ending for form in FORMATS if form.of != "slide" for ending in form.endings})
+VOLUMES = sorted({ending for form in FORMATS if form.of in {None, "volume"} for ending in form.endings})
 
 
 def words(path: Path) -> bytes:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from diffuscope.errors import InputError
-from diffuscope.radiomics import measure as module
+from diffuscope.radiomics import by_mirp
 from diffuscope.radiomics.autocorrelation import moran_and_geary
 from diffuscope.radiomics.measure import measure
 from diffuscope.radiomics.region import Region
@@ -141,7 +143,7 @@ def test_mirp_says_nothing_and_leaves_nothing(
 
 
 def test_without_mirp_the_way_out_is_told(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(by_mirp.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r'pip install "diffuscope\[scoring\]"'):
         measure(np.zeros((3, 3, 3)), np.ones((3, 3, 3), bool), (1, 1, 1), AS_IT_IS)
 
@@ -150,6 +152,14 @@ def test_intensities_that_are_no_levels_are_not_taken_for_some():
     settings = RadiomicsSettings(spacing=None, bin_width=None, features=("ih_mean",))
     with pytest.raises(InputError, match=r"one is -3"):
         measure(np.full((3, 3, 3), -3), np.ones((3, 3, 3), bool), (1, 1, 1), settings)
+
+
+def test_the_page_states_the_defaults():
+    page = (Path(__file__).resolve().parents[2] / "docs/radiomics.md").read_text(encoding="utf-8")
+    [text] = re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)
+    stated = RadiomicsSettings.model_validate(yaml.safe_load(text))
+    assert stated.model_copy(update={"features": COMPACT}) == RadiomicsSettings()
+    assert f"# default: {len(COMPACT)} of them" in text
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from diffuscope.systems.mmfusion.explain import MOST, explain, received, subsets
+from diffuscope.systems.mmfusion.config import SHARED
+from diffuscope.systems.mmfusion.explain import explain, received, subsets
 
 EMPTY = 0.3
 
@@ -46,8 +47,8 @@ def test_it_is_the_mean_over_every_order(present: list[bool]):
 
 
 def test_they_add_up_to_the_score_less_the_share_of_the_class():
-    values, there = game(MOST), torch.ones(MOST, dtype=torch.bool)
-    shares = explain(played(values, torch.arange(MOST)), there, empty=EMPTY)
+    values, there = game(SHARED), torch.ones(SHARED, dtype=torch.bool)
+    shares = explain(played(values, torch.arange(SHARED)), there, empty=EMPTY)
     assert float(shares.shapley.sum()) == pytest.approx(float(values[-1]) - EMPTY, abs=1e-6)
 
 

@@ -20,6 +20,7 @@ SMALL = {
     "backbone": "resnet10",
     "planes": 4,
     "stem": "small",
+    "norm": "group",
     "spacing": (2.0, 2.0, 2.0),
     "tumour": (16, 16, 16),
     "node": (8, 8, 8),
@@ -183,11 +184,19 @@ def test_members_differ_and_each_draws_for_itself():
     assert float(system.scores(one, all_kept, CaseNoise(4), SETTINGS)) == pytest.approx(float(draws.mean()), abs=1e-6)
 
 
+@pytest.mark.parametrize("backbone", ["resnet10", "resnet50", "densenet22"])
+@pytest.mark.parametrize(("norm", "kind"), [("batch", torch.nn.BatchNorm3d), ("group", torch.nn.GroupNorm)])
+def test_every_norm_of_the_encoder_is_the_one_that_is_asked_for(backbone, norm, kind):
+    system = make(images=SMALL | {"backbone": backbone, "norm": norm, "tumour": (16,) * 3, "node": (16,) * 3})
+    found = {type(one) for one in system.modules() if isinstance(one, torch.nn.BatchNorm3d | torch.nn.GroupNorm)}
+    assert found == {kind}
+
+
 @pytest.mark.slow
 def test_weights_of_medicalnet_s_names_load_and_others_are_refused(tmp_path):
     """As published: "module." in front, a segmentation head behind; ResNet-18's shortcuts have no weights."""
     monai = pytest.importorskip("monai.networks.nets")
-    images = SMALL | {"backbone": "resnet18", "planes": 64, "stem": "large", "tumour": (32, 32, 32)}
+    images = SMALL | {"backbone": "resnet18", "planes": 64, "stem": "large", "norm": "batch", "tumour": (32, 32, 32)}
     system = make(images=images)
     published = monai.resnet18(
         spatial_dims=3,

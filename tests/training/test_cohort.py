@@ -86,7 +86,7 @@ def test_test_rows_touch_nothing(tmp_path: Path):
         made.append(one)
     first, second = (one.start.system.state_dict() for one in made)
     assert all((first[key] == second[key]).all() for key in first)
-    age = float(first["encoders.0.mean"][0])
+    age = float(first["scales.0.mean"][0])
     assert 50 < age < 70
     for one, other in zip(*(one.data.validation for one in made), strict=True):
         assert all(np.array_equal(one[key], other[key], equal_nan=True) for key in one)

@@ -28,7 +28,8 @@ def export(
     result : str or Path
         Result folder.
     path : str or Path
-        Its ending names the format, as in `diffuscope.exports.table.FORMATS`: ``….ome.tif``, of a volume ``….nii.gz``.
+        Its ending names the format, as in `diffuscope.exports.table.FORMATS`: ``….ome.tif``, of a volume ``….nii.gz``,
+        a report of a score ``….pdf`` or ``….html``.
     layer : str
         Key or name of one image, or ``"all"``.
     overwrite : bool

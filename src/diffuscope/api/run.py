@@ -29,6 +29,7 @@ from diffuscope.jobs.compute import ComputeRequest, computing_devices
 from diffuscope.jobs.inputs import Source
 from diffuscope.jobs.prepare import Job, prepare
 from diffuscope.jobs.resume import check_still
+from diffuscope.jobs.sections import find_sections
 from diffuscope.measurement.measurements import measure, write_csv
 from diffuscope.networks.compiled import compile_parts
 from diffuscope.ports.port import rasters
@@ -39,6 +40,7 @@ from diffuscope.results.own import TABLE
 from diffuscope.results.pyramid import Each
 from diffuscope.results.result import open_result
 from diffuscope.results.scores import mean_scores, tile_values, write_scores
+from diffuscope.results.sections import save_sections
 from diffuscope.systems.base import Whole
 from diffuscope.tiling.region import Region
 
@@ -241,6 +243,7 @@ def _measure(job: Job) -> None:
         write_csv(rows, job.out / TABLE, replace=True)
     if result.others and result.values is not None:
         write_scores(job.out, mean_scores(result.values, result.others))
+    save_sections(job.out, find_sections(job.masks, job.inputs))
 
 
 @contextmanager

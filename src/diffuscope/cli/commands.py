@@ -17,6 +17,7 @@ from diffuscope.cli.last_resort import quiet_libraries, sentences
 from diffuscope.cli.make import make
 from diffuscope.cli.measure import measure
 from diffuscope.cli.models import models
+from diffuscope.cli.radiomics import radiomics
 from diffuscope.cli.register import register
 from diffuscope.cli.run import follow_run, run
 from diffuscope.cli.train import train
@@ -92,7 +93,7 @@ def info(path: Annotated[Path, typer.Argument(metavar="PATH", help="A slide, a v
             typer.echo(printable(one))
 
 
-def _ends(of: Literal["slide", "volume"]) -> str:
+def _ends(of: Literal["slide", "volume", "case"]) -> str:
     return ", ".join(f"…{ending}" for ending in endings(of))
 
 
@@ -101,7 +102,12 @@ def export(
     result: Annotated[Path, typer.Argument(metavar="RESULT", help="Result folder of a finished run.")],
     out: Annotated[
         Path,
-        typer.Option("--out", "-o", metavar="FILE", help=f"{_ends('slide')}; of a volume {_ends('volume')}"),
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help=f"{_ends('slide')}; of a volume {_ends('volume')}; a report of a score {_ends('case')}",
+        ),
     ],
     *,
     layer: Annotated[
@@ -133,4 +139,5 @@ app.command()(check_data)
 app.command("data", hidden=True)(check_data)
 app.command()(evaluate)
 app.command()(measure)
+app.command()(radiomics)
 app.add_typer(make, name="make")

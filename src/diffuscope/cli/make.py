@@ -59,6 +59,34 @@ def tumour(out: Annotated[Path, typer.Argument(metavar="FILE.ome.tif", help="The
 
 
 @make.command()
+def oesophagus(
+    out: Annotated[Path, _NEW],
+    *,
+    patients: Annotated[int, typer.Option(help="How many.")] = 300,
+    seed: Annotated[int, typer.Option(help="Of everything.")] = 0,
+    prevalence: Annotated[float, typer.Option(help="Share of patients with lymph-node metastasis.")] = 0.45,
+    no_ct: Annotated[float, typer.Option(help="Share of patients without a CT.")] = 0.0,
+    no_blood: Annotated[float, typer.Option(help="Share of patients without blood values.")] = 0.0,
+    empty: Annotated[float, typer.Option(help="Share of the tables' values that nobody noted.")] = 0.0,
+    background: Annotated[
+        Path | None, typer.Option(help="Folder of real neck CTs, as of OpenKBP, in which the tumours grow.")
+    ] = None,
+) -> None:
+    """Simulate patients with oesophageal cancer: CT, outlines, tables, and a label by a written rule."""
+    from diffuscope.simulation.oesophagus.background import read_scenes
+    from diffuscope.simulation.oesophagus.cohort import CohortPlan
+    from diffuscope.simulation.oesophagus.dataset import write_cohort
+
+    plan = CohortPlan(patients=patients, seed=seed, prevalence=prevalence, no_ct=no_ct, no_blood=no_blood, empty=empty)
+    best = write_cohort(out, plan, () if background is None else read_scenes(background))
+    typer.echo(f"Wrote {patients} patients into {out}")
+    typer.echo(
+        f"Who knew the rule and all its factors would reach, of these: accuracy {best.accuracy:.3f}, "
+        f"AUROC {best.auroc:.3f}, Brier score {best.brier:.3f}"
+    )
+
+
+@make.command()
 def pairs(out: Annotated[Path, _NEW]) -> None:
     """Restain 26 crops of the shipped slide by a written rule, and write a recipe that fine-tunes on them."""
     from diffuscope.simulation.restaining.example import APART, PAIRS, write_example

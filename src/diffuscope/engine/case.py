@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,21 +14,19 @@ from torch import Tensor
 
 from diffuscope.devices import is_out_of_memory
 from diffuscope.diffusion.case_noise import CaseNoise
-from diffuscope.engine.batch import Read, Unread, load
-from diffuscope.engine.compute import autocast
+from diffuscope.engine.batch import Read, load
+from diffuscope.engine.compute import Items, autocast
 from diffuscope.engine.events import Preview
 from diffuscope.engine.queue import TileQueue
 from diffuscope.errors import InputError
-from diffuscope.events import Notice, Progress
+from diffuscope.events import Progress
 from diffuscope.ports.mask import Mask
 from diffuscope.results.cells import to_stored
-from diffuscope.results.computed import Computed, Halved
+from diffuscope.results.computed import Computed, Unlike
 from diffuscope.systems.base import CaseInput, Estimate, Whole
 
 if TYPE_CHECKING:
     from diffuscope.ports.settings import SampleSettings
-
-Items = Generator[Preview | Progress | Computed | Unread | Halved | Notice | None, None, None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +82,8 @@ class CaseCompute:
             return
         inputs: dict[str, CaseInput] = case_tensors(self.system, loaded.images[0], self.device)
         seen = self.system.prepare(inputs | dict(self.texts), self.spacing)
+        if sentence := self.system.unlike(seen):
+            yield Unlike(sentence)
         steps = self.system.sample(seen, CaseNoise(self.seed, self.device), self.settings)
         with closing(steps):
             try:

@@ -28,7 +28,7 @@ from diffuscope.engine.queue import TileQueue
 from diffuscope.engine.recorded import RecordedSampling
 from diffuscope.errors import InputError
 from diffuscope.events import Notice, Progress
-from diffuscope.results.computed import Computed, Halved
+from diffuscope.results.computed import Computed, Halved, Unlike
 from diffuscope.systems.base import Estimate
 from diffuscope.tiling.plan import Plan, Tile
 
@@ -42,7 +42,8 @@ AHEAD = 2
 
 
 #: What computes the tiles of a queue, here or elsewhere. None tells that time went by; cancelled, it just ends.
-Compute = Callable[[TileQueue], Generator[Preview | Progress | Computed | Unread | Halved | Notice | None, None, None]]
+Items = Generator[Preview | Progress | Computed | Unread | Halved | Unlike | Notice | None, None, None]
+Compute = Callable[[TileQueue], Items]
 
 
 @dataclass(frozen=True, kw_only=True)

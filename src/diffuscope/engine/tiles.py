@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
+from functools import partial
+from typing import Any
 
 from diffuscope.engine.batch import Unread
 from diffuscope.engine.compute import Compute
@@ -17,7 +19,7 @@ from diffuscope.engine.queue import Focus, TileQueue
 from diffuscope.errors import InputError
 from diffuscope.events import Notice, Progress
 from diffuscope.results.canvas import Canvas
-from diffuscope.results.computed import Computed, Halved
+from diffuscope.results.computed import Computed, Halved, Unlike
 from diffuscope.tiling.plan import Tile
 
 # Coarser levels follow every two seconds, or later where that would take more than so much of the time of cores that
@@ -90,11 +92,14 @@ def run_tiles(
                                 "the run goes on without it."
                             )
                     case Halved():
-                        writer.amend_batch(item.batch)
+                        writer.amend(partial(_with_batch, batch=item.batch))
                         yield Notice(
                             f"Memory was too small: {item.batch} at once from here. "
                             "The last bits may differ from those of a run that began so."
                         )
+                    case Unlike():
+                        writer.amend(partial(_with_notice, sentence=item.sentence))
+                        yield Notice(item.sentence)
                     case Preview() | Notice() | Progress():
                         yield item
                 yield from writer.done(wait_beyond=behind)
@@ -125,6 +130,18 @@ def _where(tile: Tile) -> str:
     return ", ".join(f"{axis} {at}" for axis, at in zip("zyx"[-len(tile.corner) :], tile.corner, strict=True))
 
 
+def _with_batch(record: dict[str, Any], batch: int) -> dict[str, Any]:
+    """Note that the batch has another size: such a result is not repeated to the bit."""
+    compute = record["compute"]
+    sizes = [*compute.get("batches", [compute["batch"]]), batch]
+    return {**record, "compute": {**compute, "batch": batch, "batches": sizes}}
+
+
+def _with_notice(record: dict[str, Any], sentence: str) -> dict[str, Any]:
+    # A run that was broken off had it already.
+    return {**record, "notices": list(dict.fromkeys([*record.get("notices", ()), sentence]))}
+
+
 class _Writer:
     """Writes finished tiles in the background, all that wait at once, and says when each is on disk."""
 
@@ -147,9 +164,9 @@ class _Writer:
             self._group.append((item, written))
         self._thread.submit(self._write)
 
-    def amend_batch(self, batch: int) -> None:
-        """Enter another batch size in the record, after what was computed with the last one."""
-        self._thread.submit(self._canvas.amend_batch, batch).result()
+    def amend(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        """Change the record, after what was computed before is written."""
+        self._thread.submit(self._canvas.amend, change).result()
 
     def done(self, *, wait_beyond: int) -> Generator[TileDone, None, None]:
         """Yield what is written; wait until no more than so many tiles are not."""

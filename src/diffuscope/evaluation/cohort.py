@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -37,8 +38,9 @@ def score_rows(
     ndarray (n,)
         Mean of the draws of each.
     """
-    port, settings = system.outputs[0], next(iter(system.presets.values()))
+    port = system.outputs[0]
     assert isinstance(port, Score)
+    settings = replace(next(iter(system.presets.values())), wanted=(port.key,))
     seen = {key: values for key, values in rows.items() if key not in (LABEL, NUMBER)}
     count = len(next(iter(seen.values())))
     means = np.empty(count)

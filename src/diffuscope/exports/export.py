@@ -102,8 +102,8 @@ def check_export(
 
     path = Path(path)
     check_inside(result.path)
-    if not result.images:
-        raise InputError(f"{result.path.name} holds no image to export: its scores, rows and texts lie in its folder.")
+    if not result.images and not result.scores:
+        raise InputError(f"{result.path.name} holds no image to export: its rows and texts lie in its folder.")
     form = find_format(result, path.name)
     shown = result if layer != MULTIPLEX else multiplex_result(result)
     if shown is None:

@@ -20,6 +20,7 @@ from diffuscope.results.layout import ATTRS, create_images, group_path, level_fo
 from diffuscope.results.others import KINDS
 from diffuscope.results.own import TABLE
 from diffuscope.results.pyramid import update_pyramid
+from diffuscope.results.sections import PATH as SECTIONS
 from diffuscope.results.tissue import PATH as TISSUE
 from diffuscope.tiling.boxes import chunks
 
@@ -60,7 +61,7 @@ def write(part: Path, request: Request) -> None:
         group.attrs.update({key: described.attrs[key] for key in ("multiscales", "omero")})
     about: Any = source.attrs[ATTRS]
     root.attrs[ATTRS] = {**about, "record": request.record, "ports": [state_port(port) for port in ports]}
-    for kept in (TISSUE, COVERAGE):
+    for kept in (TISSUE, COVERAGE, SECTIONS):
         if kept in source:
             copy_tree(result.path / kept, part / kept)
     for name in (TABLE, *(kind.name for kind in KINDS)):

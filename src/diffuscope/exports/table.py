@@ -28,8 +28,8 @@ class Format:
         Beside this one, with ``need(request)``, which returns an upper estimate of its bytes, and
         ``write(part, request)``, which writes the file or folder `part`, that does not exist yet; the request is a
         `diffuscope.exports.request.Request`. It is imported when it is used.
-    of : {"slide", "volume"} or None
-        What it holds; None: both.
+    of : {"slide", "volume", "case"} or None
+        What it holds; ``"case"``: the score of a case, whatever images there are; None: slides and volumes.
     is_folder : bool
         Whether it is a folder. Of those only Diffuscope's own results are ever replaced.
     one_image : bool
@@ -45,25 +45,29 @@ class Format:
     name: str
     endings: tuple[str, ...]
     module: str
-    of: Literal["slide", "volume"] | None = None
+    of: Literal["slide", "volume", "case"] | None = None
     is_folder: bool = False
     one_image: bool = False
     copies: bool = False
     keeps_source: bool = False
     of_extra: bool = False
 
+    def takes(self, result: Result) -> bool:
+        """Whether it is for results of this kind."""
+        if self.of == "case":
+            return bool(result.scores)
+        return bool(result.images) and self.of in {None, result.place.what}
+
     def holds(self, result: Result, layer: str) -> bool:
         """Whether it can hold a layer (a port's key, `ALL` or `MULTIPLEX`) of a result."""
         many = layer == ALL and len(result.ports) > 1
-        return (
-            self.of in {None, result.place.what}
-            and not (self.one_image and many)
-            and not (self.copies and layer == MULTIPLEX)
-        )
+        return self.takes(result) and not (self.one_image and many) and not (self.copies and layer == MULTIPLEX)
 
 
-#: The likeliest first, of slides and of volumes.
+#: The likeliest first, of cases, slides and volumes.
 FORMATS = (
+    Format(name="Report, PDF", endings=(".pdf",), module="report.pdf", of="case"),
+    Format(name="Report, HTML", endings=(".html",), module="report.html", of="case"),
     Format(name="OME-TIFF pyramid", endings=(".ome.tif", ".ome.tiff"), module="ome_tiff", of="slide"),
     Format(name="NIfTI", endings=(".nii.gz", ".nii"), module="nifti", of="volume", one_image=True),
     Format(name="NRRD", endings=(".nrrd",), module="itk_volume", of="volume", one_image=True, of_extra=True),
@@ -84,8 +88,9 @@ FORMATS = (
 
 
 def endings(of: str | None = None) -> tuple[str, ...]:
-    """Return the endings of the formats that hold slides, or volumes; or of all."""
-    return tuple(ending for form in FORMATS if of is None or form.of in {None, of} for ending in form.endings)
+    """Return the endings of the formats that hold slides, volumes, or what is said of a case; or of all."""
+    meant = {of} if of == "case" else {None, of}
+    return tuple(ending for form in FORMATS if of is None or form.of in meant for ending in form.endings)
 
 
 def formats_of(result: Result, layer: str) -> tuple[Format, ...]:
@@ -101,12 +106,16 @@ def find_format(result: Result, name: str) -> Format:
     InputError
         Its ending names none, or one for other results.
     """
-    kind = result.place.what
     meant = [form for form in FORMATS if name.lower().endswith(form.endings)]
     for form in meant:
-        if form.of in {None, kind}:
+        if form.takes(result):
             return form
-    known = ", ".join(endings(kind))
+    known = ", ".join(ending for form in FORMATS if form.takes(result) for ending in form.endings)
+    if meant and meant[0].of == "case":
+        raise InputError(f"{name} would be a report of a score, and the result has none: end it with one of {known}.")
+    if meant and not result.images:
+        raise InputError(f"{name} would hold an image, and the result holds no image: end it with one of {known}.")
     if meant:
-        raise InputError(f"{name} would be a {meant[0].of}, but the result is of a {kind}: end it with one of {known}.")
+        kinds = f"would be a {meant[0].of}, but the result is of a {result.place.what}"
+        raise InputError(f"{name} {kinds}: end it with one of {known}.")
     raise InputError(f"{name} has no ending that names a format to export: end it with one of {known}.")

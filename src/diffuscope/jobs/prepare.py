@@ -204,10 +204,17 @@ def prepare(
     flags = {**sampled, **asdict(compute), "device": compute.device.partition(":")[0]}
     named, flags_of_inputs = command_inputs(inputs, alone=not (given.flags or masks))
     record = make_record(
-        model={"name": loaded.name, "hash": loaded.hash, "title": loaded.card.title},
+        model={
+            "name": loaded.name,
+            "hash": loaded.hash,
+            "title": loaded.card.title,
+            "trained_on": loaded.card.trained_on,
+            "simulated": "yes" if loaded.card.simulated else "no",
+        },
         inputs={one.port.key: one.to_json() for one in inputs}
         | {one.port.key: one.to_json() for one in masks}
         | given.to_json(),
+        case=_case(system, (*rasters, *ports), given),
         parameters={
             **sampled,
             "quality": choose_quality(system, sample.get("quality")),
@@ -268,6 +275,18 @@ def _options(system: System, settings: SampleSettings) -> dict[str, Any]:
     """Return every number of the system's own, also those that nobody chose."""
     options = {option.key: option.default for option in system.options} | dict(settings.options)
     return {"options": options} if options else {}
+
+
+def _case(system: System, opened: Sequence[Port], given: Given) -> dict[str, Any]:
+    """Return what a report says of a case besides: inputs that it lacks, and what the values of its tables are."""
+    known = {key for key, (_, row) in given.rows.items() if any(value is not None for value in row.values())}
+    there = {*(port.key for port in opened), *known, *given.texts}
+    missing = [port.name for port in system.declared.inputs if port.key not in there]
+    tables = {
+        key: {"name": table.name, "columns": {column.name: column.label for column in table.columns}}
+        for key, (table, _) in given.rows.items()
+    }
+    return ({"missing": missing} if missing else {}) | ({"tables": tables} if tables else {})
 
 
 def _want_flags(want: Sequence[str]) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from types import MappingProxyType
 from typing import Any
 
 NOT_FOR_DIAGNOSIS = "Research use only; not for diagnosis."
@@ -67,6 +68,7 @@ def make_record(
     compute: Mapping[str, Any],
     command: str,
     notices: tuple[str, ...],
+    case: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Put a run record together; all values JSON.
 
@@ -84,6 +86,8 @@ def make_record(
         From `command_line`.
     notices : tuple of str
         What the user was told.
+    case : mapping, optional
+        What a report says of a case besides: ``"missing"``, names of inputs; ``"tables"``, by key name and columns.
     """
     return {
         "note": NOT_FOR_DIAGNOSIS,
@@ -95,6 +99,7 @@ def make_record(
         "compute": dict(compute),
         "versions": _versions(_PACKAGES),
         "notices": list(notices),
+        **({"case": dict(case)} if case else {}),
     }
 
 

@@ -27,6 +27,7 @@ from diffuscope.model.find import WEIGHTS, find_model
 from diffuscope.model.readme import readme
 from diffuscope.ports.seen import Seen
 from diffuscope.systems.base import System, Tiled
+from diffuscope.systems.protocols import FitsRows
 from diffuscope.systems.registry import build_system, configure
 
 # Formats that run code when they are opened; torch, numpy and scikit-learn write pickles under these names.
@@ -192,9 +193,14 @@ def save_model(
 
 
 def stored_weights(system: System) -> dict[str, Tensor]:
-    """Return a system's weights as a model folder holds them: float16, on the CPU."""
+    """Return a system's weights as a model folder holds them: float16, on the CPU.
+
+    What was taken from the rows that train is no weight and stays float32: float16 ends at 65,504, which platelets do
+    not.
+    """
+    exact = {name for name, _ in system.named_buffers()} if isinstance(system, FitsRows) else set()
     return {
-        key: (value.half() if value.is_floating_point() else value).contiguous().cpu()
+        key: (value.half() if value.is_floating_point() and key not in exact else value).contiguous().cpu()
         for key, value in system.state_dict().items()
     }
 

@@ -6,6 +6,7 @@ by `region`, and only its features are taken, from modules of 2.7 whose names be
 
 from __future__ import annotations
 
+import importlib.util
 import threading
 import warnings
 from typing import Any
@@ -62,6 +63,18 @@ _OF_ONE_LEVEL = frozenset(
 )
 # mirp keeps the matrices of one image on its classes.
 _ONE = threading.Lock()
+
+
+def check_mirp() -> None:
+    """Refuse to measure without mirp.
+
+    Raises
+    ------
+    InputError
+        It is not installed.
+    """
+    if importlib.util.find_spec("mirp") is None:
+        raise InputError('radiomics are computed by mirp, which is not installed: pip install "diffuscope[scoring]".')
 
 
 def compute(region: Region, settings: RadiomicsSettings) -> dict[str, float]:

@@ -11,8 +11,8 @@ from diffuscope.errors import InputError
 from diffuscope.radiomics.measure import measure
 from diffuscope.radiomics.settings import RadiomicsSettings
 
-#: Labels of a case.
-TUMOUR, NODES = 1, (2, 3, 4)
+#: Labels of a case: the tumour, and from where on nodes.
+TUMOUR, FIRST_NODE = 1, 2
 # Shape says nothing of several nodes taken as one, but for how much there is of them.
 _VOLUMES = {"morph_volume", "morph_vol_approx"}
 
@@ -36,7 +36,7 @@ def case_row(
     ct : ndarray (d, h, w)
         HU.
     labels : ndarray of int (d, h, w)
-        1 tumour, 2 to 4 nodes, 0 neither; any of them may be missing.
+        1 tumour, 2, 3 … nodes, 0 neither; any of them may be missing.
     spacing : sequence of float
         (z, y, x) mm.
     settings : RadiomicsSettings
@@ -53,9 +53,8 @@ def case_row(
         CT and labels differ in shape, the spacing is not known, the CT has no value at some of them, or mirp is not
         installed.
     """
-    nodes = (labels >= NODES[0]) & (labels <= NODES[-1])
-    counts = np.bincount(labels[nodes], minlength=NODES[-1] + 1)
-    largest = int(counts.argmax())
+    nodes = labels >= FIRST_NODE
+    largest = int(np.bincount(labels[nodes], minlength=FIRST_NODE + 1).argmax())
     row = dict.fromkeys(columns(settings), float("nan"))
     for part, tags in _parts(settings).items():
         mask = {"tumour": labels == TUMOUR, "nodes": nodes, "largest_node": nodes & (labels == largest)}[part]

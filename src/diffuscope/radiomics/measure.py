@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffuscope.errors import InputError
-from diffuscope.radiomics.by_mirp import compute
+from diffuscope.radiomics.by_mirp import check_mirp, compute
 from diffuscope.radiomics.region import open_region
 from diffuscope.radiomics.settings import RadiomicsSettings
 
@@ -42,8 +40,7 @@ def measure(
         Image and mask differ in shape, the spacing is not known, the mask is empty, the CT has no value there, or mirp
         is not installed.
     """
-    if importlib.util.find_spec("mirp") is None:
-        raise InputError('radiomics are computed by mirp, which is not installed: pip install "diffuscope[scoring]".')
+    check_mirp()
     region = open_region(image, mask, spacing, settings)
     if region.shape.sum() < 2:
         return dict.fromkeys(settings.features, np.nan)

@@ -198,12 +198,9 @@ class Canvas:
             update_pyramid(levels, stale, self.each)
         self._mark(complete=False)
 
-    def amend_batch(self, batch: int) -> None:
-        """Note in the record, at once, that the batch has another size: such a result is not repeated to the bit."""
-        record = self._about["record"]
-        compute = record["compute"]
-        sizes = [*compute.get("batches", [compute["batch"]]), batch]
-        self._about = self._about | {"record": {**record, "compute": {**compute, "batch": batch, "batches": sizes}}}
+    def amend(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        """Change the record, at once, by what came up while computing."""
+        self._about = self._about | {"record": change(self._about["record"])}
         self._mark(complete=False)
 
     def finish(self, last: Callable[[], None] = lambda: None) -> bool:

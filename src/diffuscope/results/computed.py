@@ -39,6 +39,13 @@ class Computed:
 
 
 @dataclass(frozen=True)
+class Unlike:
+    """A case is unlike those that its model was trained on, in a sentence that the record keeps."""
+
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Halved:
     """The memory was too small for the batch; from now on it has this many tiles."""
 

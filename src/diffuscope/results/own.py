@@ -11,7 +11,7 @@ from typing import Any
 
 from diffuscope.errors import InputError
 from diffuscope.files.place import Parts
-from diffuscope.results import cache, coverage, tissue, values
+from diffuscope.results import cache, coverage, sections, tissue, values
 from diffuscope.results.layout import ATTRS
 from diffuscope.results.others import KINDS
 from diffuscope.scans.fingerprint import fingerprint, is_same
@@ -32,7 +32,7 @@ def own_parts(path: Path) -> Parts:
     image = rf"(?:\.z\w+|\d+/{_ARRAY})"
     known = re.compile(
         rf"(?:(?:{'|'.join(keys)})/)?{image}"
-        rf"|(?:{tissue.PATH}|{coverage.PATH}|{values.PATH}|{values.PATH}/\w+)/{_ARRAY}"
+        rf"|(?:{tissue.PATH}|{coverage.PATH}|{values.PATH}|{values.PATH}/\w+|{sections.PATH}|{sections.PATH}/\w+)/{_ARRAY}"
         rf"|{cache.FOLDER}/[^/]+|(?:{'|'.join(re.escape(kind.name) for kind in KINDS)})(?:/[^/]+\.txt)?"
         rf"|{re.escape(TABLE)}|{re.escape(TRANSFORM)}"
     )

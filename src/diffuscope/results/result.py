@@ -23,6 +23,7 @@ from diffuscope.results.others import read_others, summaries
 from diffuscope.results.own import TABLE, own_parts
 from diffuscope.results.place import Place
 from diffuscope.results.scores import Scored
+from diffuscope.results.sections import Section, load_sections
 from diffuscope.results.tissue import TissueMap, load_tissue
 from diffuscope.results.values import TileValues, load_values
 from diffuscope.scans.guards.zarr_store import GuardedStore
@@ -68,6 +69,8 @@ class Result:
         Measurements per region as text by column; empty where the run did not end.
     coverage : Coverage or None
         Which px were computed; None where there is no image, or the result was written before that was kept.
+    sections : tuple of Section
+        Slices through what the labels of a case outline.
     """
 
     path: Path
@@ -84,6 +87,7 @@ class Result:
     record: dict[str, Any]
     table: list[dict[str, str]]
     coverage: Coverage | None = None
+    sections: tuple[Section, ...] = ()
 
     @property
     def scores(self) -> dict[str, Scored]:
@@ -188,6 +192,7 @@ def _open(path: Path, about: dict[str, Any], checked: About) -> Result:
         tissue=load_tissue(root, factor=place.factors[-1], window=place.window) if ports else None,
         values=load_values(root),
         coverage=load_coverage(path, root, place.window) if ports else None,
+        sections=load_sections(root),
         record=about["record"],
         table=_table(path / TABLE),
     )

@@ -263,6 +263,16 @@ class Whole(System, ABC):
         """
         return dict(inputs)
 
+    def unlike(self, inputs: Mapping[str, CaseInput]) -> str:  # noqa: ARG002
+        """Say in a sentence how a case is unlike those that it was trained on; nothing where it is not, or may be.
+
+        Parameters
+        ----------
+        inputs : mapping of str to Tensor or str
+            From `prepare`.
+        """
+        return ""
+
     @abstractmethod
     def sample(
         self, inputs: Mapping[str, CaseInput], noise: CaseNoise, settings: SampleSettings

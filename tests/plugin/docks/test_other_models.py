@@ -96,7 +96,10 @@ def test_a_whole_toy_takes_a_text_and_no_layer(dock: Any, qtbot: Any, tmp_path: 
     finish(dock, qtbot, tmp_path / "case.ome.zarr")
     result = open_result(tmp_path / "case.ome.zarr")
     assert result.scores["mood"].decision == "glad" and len(result.scores["mood"].samples) == 3
-    assert "glad" in dock.results.heading.text() and not dock.results.export.isVisibleTo(dock.results)
+    assert "glad" in dock.results.heading.text() and dock.results.layer.currentText() == "Report"
+    dock.results.export_asked.emit(str(tmp_path / "case.html"), "all")
+    qtbot.waitUntil((tmp_path / "case.html").exists, timeout=MILLISECONDS)
+    assert "glad" in (tmp_path / "case.html").read_text(encoding="utf-8")
 
 
 def test_it_lists_what_no_other_dock_lists(dock: Any, tmp_path: Path):

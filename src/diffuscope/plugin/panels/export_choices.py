@@ -10,7 +10,12 @@ from diffuscope.results.result import Result
 
 
 def default_layer(result: Result) -> str:
-    """Return what is exported if nobody chooses: all, if the main image's likeliest format takes it, else this one."""
+    """Return what is exported if nobody chooses: all, if the main image's likeliest format takes it, else this one.
+
+    All of a result without images, of which there is a report.
+    """
+    if not result.ports:
+        return ALL
     likeliest = formats_of(result, result.ports[0].key)[0]
     return ALL if likeliest.holds(result, ALL) else result.ports[0].key
 
@@ -23,7 +28,8 @@ def file_filter(form: Format) -> str:
 def note(result: Result, layer: str) -> str:
     """Say which formats are not to be had, and why; empty where all are."""
     offered = formats_of(result, layer)
-    missing = [form.name for form in formats_of(result, result.ports[0].key) if form not in offered and form.one_image]
+    of_one = formats_of(result, result.ports[0].key) if result.ports else ()
+    missing = [form.name for form in of_one if form not in offered and form.one_image]
     return f"{', '.join(missing)} hold one image: choose one to export it so." if missing else ""
 
 

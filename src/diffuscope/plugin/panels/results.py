@@ -58,24 +58,23 @@ class ResultsWidget(QGroupBox):
         self.heading.setText("<br>".join([f"<b>{result.path.name}</b>{state}", *_taken(result), *_outcome(result)]))
         self.resume.setVisible(not result.complete)
         for widget in (self.layer, self.anonymous, self.export, self.note):
-            widget.setVisible(bool(result.ports))
+            widget.setVisible(bool(result.ports or result.scores))
         self.layer.clear()
-        self.layer.addItem("All layers", ALL)
+        self.layer.addItem("All layers" if result.ports else "Report", ALL)
         for port in result.ports:
             self.layer.addItem(port.name, port.key)
         multiplex = multiplex_port(result.ports)
         if multiplex is not None:
             self.layer.addItem(multiplex.name, multiplex.key)
-        if result.ports:
+        if result.ports or result.scores:
             self.layer.setCurrentIndex(self.layer.findData(default_layer(result)))
         header, lines = readable(result.table)
         self.table.show_lines(["Region", *header], lines)
 
     def _show_formats(self) -> None:
-        # while the list is filled, and of a result without images
-        if self._result is None or not self._result.ports or self.layer.currentData() is None:
-            return
         layer = self.layer.currentData()
+        if self._result is None or not (self._result.ports or self._result.scores) or layer is None:
+            return  # while the list is filled, and of a result that cannot be exported
         names = [form.name for form in formats_of(self._result, layer)]
         self.export.setToolTip(f"Write a file for other programs: {', '.join(names)}")
         self.note.setText(note(self._result, layer))

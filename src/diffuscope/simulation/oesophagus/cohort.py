@@ -178,7 +178,7 @@ def _painted(
         share = 1.0 if number == 0 else rng.uniform(0.5, 0.9)
         nodes.append(
             Node(
-                axis=max(measures["axis"] * share, 4.0),
+                axis=max(measures["axis"] * share, 5.0),
                 eccentricity=measures["eccentricity"],
                 roughness=measures["roughness"],
                 pattern=measures["node_pattern"],

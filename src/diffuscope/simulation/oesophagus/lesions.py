@@ -132,8 +132,8 @@ def _place(
     room = tumour[at] - node.reach - 2.0
     for other, reach in placed:
         room = np.minimum(room, np.linalg.norm(places - other, axis=1) - reach - node.reach - 2.0)
-    # What another lesion takes cannot be had at all; an organ gives way.
-    room = np.where(room < 0, 10 * room, np.minimum(room, scene.clearance[at] - node.reach))
+    # What another lesion takes can hardly be had; an organ gives way.
+    room = np.minimum(np.where(room < 0, 10 * room, room), scene.clearance[at] - node.reach)
     free = np.flatnonzero(room >= 0)
     return np.asarray(places[free[0] if len(free) else int(room.argmax())], np.float64)
 

@@ -13,6 +13,10 @@ _Width = Annotated[int, Field(ge=4, le=4096)]
 # What float32 holds.
 _Number = Annotated[float, Field(ge=-3e38, le=3e38)]
 _COLUMNS, _TABLES = 4096, 16
+#: Nodes up to which every subset is scored, so that each has its share in the score.
+SHARED = 8
+# Keys of what comes out beside the score.
+_GIVEN = ("shapley", "left_out", "attention", "relevance")
 # Keys of what goes in beside tables, of what becomes of it, and of what a training batch has.
 _TAKEN = ("ct", "mask", "tumour", "nodes", "label", "case")
 
@@ -81,6 +85,8 @@ class ImagesConfig(BaseModel):
         Feature maps of its first stage (64 as published).
     stem : {"large", "small"}
         First convolution of 7³ with a pooling after it, as published, or of 3³ without, for small crops.
+    norm : {"batch", "group"}
+        Of its layers: as published, or of each crop by itself, for small batches and averaged weights.
     spacing : (float, float, float)
         (z, y, x) mm per voxel of the crops.
     tumour, node : (int, int, int)
@@ -106,6 +112,7 @@ class ImagesConfig(BaseModel):
     backbone: Literal["resnet10", "resnet18", "resnet34", "resnet50", "densenet22", "densenet121"] = "resnet50"
     planes: Annotated[int, Field(ge=4, le=128, multiple_of=4)] = 64
     stem: Literal["large", "small"] = "large"
+    norm: Literal["batch", "group"] = "batch"
     spacing: tuple[_Millimetres, _Millimetres, _Millimetres] = (3.0, 1.0, 1.0)
     tumour: tuple[_Voxels, _Voxels, _Voxels] = (42, 128, 128)
     node: tuple[_Voxels, _Voxels, _Voxels] = (22, 90, 90)
@@ -161,6 +168,8 @@ class MMFusionConfig(BaseModel):
         Share of the nodes that training leaves out, so that a case may lack them.
     threshold : float, optional
         Probability from which the second class is decided for, chosen on validation.
+    calibration : (float, float), optional
+        Slope and offset of `diffuscope.systems.calibration.calibrated`, chosen on validation where that helped there.
     weight : float
         Of the diffusion's term.
     """
@@ -184,10 +193,13 @@ class MMFusionConfig(BaseModel):
     guide: Literal["joint", "frozen"] = "joint"
     drop: Annotated[float, Field(ge=0, lt=1)] = 0.2
     threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+    calibration: tuple[Annotated[float, Field(gt=0, le=1e3)], Annotated[float, Field(ge=-1e3, le=1e3)]] | None = None
     weight: Weight = 1.0
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        if self.key in _GIVEN:
+            raise ValueError(f"the score cannot have the key {self.key}: choose another")
         if not self.tables and self.images is None:
             raise ValueError("nothing goes in: name a table, or images")
         keys = [table.key for table in self.tables]

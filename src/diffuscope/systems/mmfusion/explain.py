@@ -9,9 +9,6 @@ from math import factorial
 import torch
 from torch import Tensor
 
-#: Nodes up to which every subset is scored.
-MOST = 8
-
 
 @dataclass(frozen=True)
 class Shares:
@@ -35,7 +32,7 @@ def subsets(present: Tensor) -> Tensor:
     Parameters
     ----------
     present : Tensor of bool (nodes,)
-        Which are there: 1 to `MOST`.
+        Which are there: 1 to `diffuscope.systems.mmfusion.config.SHARED`.
 
     Returns
     -------
@@ -62,13 +59,13 @@ def explain(value: Callable[[Tensor], Tensor], present: Tensor, *, empty: float)
         Returns the scores (subsets,) of the case with the nodes of each subset (subsets, nodes) alone, all with the
         same noise, so that what they differ by is the nodes and the shares add up.
     present : Tensor of bool (nodes,)
-        Which are there: 1 to `MOST`.
+        Which are there: 1 to `diffuscope.systems.mmfusion.config.SHARED`.
     empty : float
         The score where nothing is known: the share of the class among the patients who trained.
     """
     places = present.nonzero()[:, 0]
     count = len(places)
-    scored = value(subsets(present)).double()
+    scored = value(subsets(present)).double().cpu()
     v = torch.cat([scored.new_full((1,), empty), scored])
     codes = torch.arange(2**count, device=v.device)
     sizes = torch.stack([codes >> one & 1 for one in range(count)]).sum(0)

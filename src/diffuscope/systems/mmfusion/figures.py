@@ -1,19 +1,54 @@
-"""What can be said of a structure in two numbers: how large it is, and how dense."""
+"""What is known of a case in numbers: its tables, and of each structure how large and how dense it is."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 
 import torch
 from torch import Tensor
 
-from diffuscope.ports.table import Column
+from diffuscope.ports.table import Column, Table
+from diffuscope.systems.mmfusion.config import ImagesConfig
+
+_STRUCTURES = {"tumour": "the tumour", "nodes": "the nodes"}
 
 
-def figure_columns(name: str) -> tuple[Column, Column]:
-    """Return the columns of what `crop_figures` tells of a structure."""
-    return Column(name=f"volume of the {name}", unit="ml"), Column(name=f"mean of the {name}", unit="HU")
+def figure_columns(tables: Sequence[Table], images: ImagesConfig | None) -> tuple[Column, ...]:
+    """Return the columns of `case_figures`: those of all tables, volume and mean of the tumour and of all nodes."""
+    named = _STRUCTURES.values() if images is not None else ()
+    pictures = [(Column(name=f"volume of {one}", unit="ml"), Column(name=f"mean of {one}", unit="HU")) for one in named]
+    return (*(column for table in tables for column in table.columns), *(one for pair in pictures for one in pair))
+
+
+def case_figures(tables: Sequence[Table], images: ImagesConfig | None, batch: Mapping[str, Tensor]) -> Tensor:
+    """Return what is known of cases in numbers, one beside the other; NaN where nothing is.
+
+    Parameters
+    ----------
+    tables : sequence of Table
+        Of the model.
+    images : ImagesConfig, optional
+        How it sees CT.
+    batch : mapping of str to Tensor (n, …)
+        Rows and crops by key; what is left out is missing of all.
+
+    Returns
+    -------
+    Tensor (n, columns)
+        As `figure_columns` has them.
+    """
+    n = len(next(iter(batch.values())))
+    parts = []
+    for table in tables:
+        row = batch.get(table.key)
+        parts.append(torch.full((n, len(table.columns)), torch.nan) if row is None else row.float().cpu())
+    for key in _STRUCTURES if images is not None else ():
+        crops = batch.get(key)
+        assert images is not None
+        nothing = torch.full((n, 2), torch.nan)
+        parts.append(nothing if crops is None else crop_figures(crops, images.spacing, images.window).cpu())
+    return torch.cat(parts, dim=1)
 
 
 def crop_figures(crops: Tensor, spacing: Sequence[float], window: tuple[float, float]) -> Tensor:

@@ -15,7 +15,19 @@ _RESNETS = {
     "resnet34": ((3, 4, 6, 3), False),
     "resnet50": ((3, 4, 6, 3), True),
 }
+# The fewest feature maps that a network can have are four, of a DenseNet two at a time.
+_GROUPS = 2
 _DENSENETS = {"densenet22": (2, 2, 2, 2), "densenet121": (6, 12, 24, 16)}
+
+
+def _normed(network: nn.Module, config: ImagesConfig) -> None:
+    """Set the norms that the configuration says: MONAI's ResNet takes a norm, and gives it to its first layer only."""
+    if config.norm == "batch":
+        return
+    for module in list(network.modules()):
+        for name, one in module.named_children():
+            if isinstance(one, nn.BatchNorm3d):
+                setattr(module, name, nn.GroupNorm(_GROUPS, one.num_features))
 
 
 class ResNetMaps(ResNet):
@@ -55,6 +67,7 @@ def make_resnet(config: ImagesConfig) -> tuple[nn.Module, int]:
         bias_downsample=False,
         feed_forward=False,
     )
+    _normed(network, config)
     return network, planes[-1] * (4 if bottleneck else 1)
 
 
@@ -69,6 +82,7 @@ def make_densenet(config: ImagesConfig) -> tuple[nn.Module, int]:
     if config.stem == "small":
         network.features.conv0 = nn.Conv3d(1, config.planes, 3, stride=2, padding=1, bias=False)
         network.features.pool0 = nn.Identity()
+    _normed(network, config)
     out = network.class_layers.out
     assert isinstance(out, nn.Linear)
     return network.features, out.in_features

@@ -18,13 +18,18 @@ from diffuscope.errors import InputError
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.ports.table import Table
 from diffuscope.systems.base import CaseInput, CaseNoise, Estimate, Whole
+from diffuscope.systems.calibration import calibrated
 from diffuscope.systems.mmfusion.backbone import Backbone
+from diffuscope.systems.mmfusion.chain import draw_classes
 from diffuscope.systems.mmfusion.config import MMFusionConfig
 from diffuscope.systems.mmfusion.crops import crop_structures
 from diffuscope.systems.mmfusion.declare import declare
+from diffuscope.systems.mmfusion.explain import explain, received
+from diffuscope.systems.mmfusion.figures import case_figures, figure_columns
 from diffuscope.systems.mmfusion.loss import drawn_again, member_loss
 from diffuscope.systems.mmfusion.member import CLASSES, Encoded, Guided, Member
 from diffuscope.systems.mmfusion.tables import TableScale
+from diffuscope.systems.mmfusion.usual import Usual
 
 _CROPS = ("tumour", "nodes")
 
@@ -53,6 +58,7 @@ class MMFusion(Whole):
         self.scales = nn.ModuleList(TableScale(table.columns) for table in self.tables)
         wide = [scale.wide for scale in self.scales if isinstance(scale, TableScale)]
         self.members = nn.ModuleList(Member(config, wide) for _ in range(config.members))
+        self.usual = Usual(figure_columns(self.tables, config.images))
         self.register_buffer("prevalence", torch.tensor(0.5))
         self.card = Card(config.steps, config.first, config.last)
         self.objective = "joint"
@@ -78,7 +84,7 @@ class MMFusion(Whole):
                 backbone.load(path)
 
     def fit(self, rows: Mapping[str, Tensor]) -> None:
-        """Take the scale of numbers, and how frequent the second class is, from cases that train, and from no others.
+        """Take scales, what is usual and how frequent the second class is from cases that train, and from no others.
 
         Parameters
         ----------
@@ -88,6 +94,7 @@ class MMFusion(Whole):
         for table, scale in zip(self.tables, self.scales, strict=True):
             assert isinstance(scale, TableScale)
             scale.fit(rows[table.key])
+        self.usual.fit(case_figures(self.tables, self.config.images, rows))
         self.prevalence.copy_(rows["label"].double().mean())
 
     def check(self, settings: SampleSettings) -> None:
@@ -117,6 +124,11 @@ class MMFusion(Whole):
             names = ", ".join(port.name for port in self.inputs)
             raise InputError(f"nothing is known of the case: give at least one value of {names}.")
         return seen
+
+    def unlike(self, inputs: Mapping[str, CaseInput]) -> str:
+        """Say how a case is unlike those that it was trained on (see `Usual`)."""
+        one = {key: value[None] for key, value in inputs.items() if isinstance(value, Tensor)}
+        return self.usual.unlike(case_figures(self.tables, self.config.images, one)[0])
 
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """Cross entropy of the guide, MMRL's alignment, mean square of the noise (Eq. 7), mean over the members.
@@ -165,14 +177,31 @@ class MMFusion(Whole):
         one = {key: value[None] for key, value in inputs.items() if isinstance(value, Tensor)}
         kept = torch.ones(1, len(self.nodes), dtype=torch.bool, device=self.prevalence.device)
         guided = [self._guided(member, one, kept) for member in self._members()]
-        chain = self._chain(guided, noise, settings.samples)
+        chain = self._drawn(guided, noise, settings)
         while True:
             try:
                 step = next(chain)
             except StopIteration as end:
                 draws = end.value[:, 0]
-                return {self.config.key: draws if len(draws) > 1 else draws[0]}
+                break
             yield Estimate(step, self.card.steps, {})
+        return {self.config.key: draws if len(draws) > 1 else draws[0]} | self._beside(inputs, guided, noise, settings)
+
+    def _beside(
+        self, inputs: Mapping[str, CaseInput], guided: list[Guided], noise: CaseNoise, settings: SampleSettings
+    ) -> dict[str, Tensor]:
+        """Return the rows that are wanted of what the score rests on, and no others: shares take longer than it."""
+        wanted = {port.key for port in self.outputs if not settings.wanted or port.key in settings.wanted}
+        there, found = self.there(inputs), {}
+        if wanted & {"shapley", "left_out"}:
+            shares = explain(
+                lambda kept: self.scores(inputs, kept, noise, settings), there, empty=float(self.prevalence)
+            )
+            found = {"shapley": shares.shapley, "left_out": shares.left_out}
+        if "attention" in wanted:
+            attention = torch.stack([one.attention[0] for one in guided]).mean(0)
+            found["attention"] = received(attention.float().cpu(), there)
+        return {key: row for key, row in found.items() if key in wanted}
 
     @torch.no_grad()
     def scores(
@@ -195,7 +224,7 @@ class MMFusion(Whole):
         """
         one = {key: value[None] for key, value in inputs.items() if isinstance(value, Tensor)}
         guided = [self._guided(member, one, kept.to(self.prevalence.device)) for member in self._members()]
-        chain = self._chain(guided, noise, settings.samples)
+        chain = self._drawn(guided, noise, settings)
         while True:
             try:
                 next(chain)
@@ -230,41 +259,15 @@ class MMFusion(Whole):
         given = (inputs.get(node) for node in self.nodes)
         return torch.tensor([isinstance(one, Tensor) and not bool(one.isnan().all()) for one in given])
 
-    def _chain(self, guided: list[Guided], noise: CaseNoise, draws: int) -> Generator[int, None, Tensor]:
-        """Run CFD of every member, yielding the steps done; (members, n, draws) of the second class in the end."""
-        steps, shape = self.card.steps, (draws, CLASSES)
-        guides = [one.logits.float().softmax(1)[:, None].expand(-1, draws, -1) for one in guided]
-        if not self.config.diffusion:
-            yield steps
-            return torch.stack([guide[..., 1] for guide in guides])
+    def _drawn(self, guided: list[Guided], noise: CaseNoise, settings: SampleSettings) -> Generator[int, None, Tensor]:
+        """Run CFD of every member, yielding the steps done; (members, n, draws), calibrated, in the end."""
+        shape = (settings.samples, CLASSES)
 
-        def drawn(step: int) -> list[Tensor]:
-            return [noise(self.config.key, sample=number, step=step, shape=shape) for number in range(len(guided))]
+        def of(member: int, step: int) -> Tensor:
+            return noise(self.config.key, sample=member, step=step, shape=shape)
 
-        noisy = [guide + z for guide, z in zip(guides, drawn(steps), strict=True)]
-        clean = noisy
-        for t in range(steps, 0, -1):
-            clean = [
-                self._clean(member, y, guide, one.case, t)
-                for member, y, guide, one in zip(self._members(), noisy, guides, guided, strict=True)
-            ]
-            if t > 1:
-                noisy = [
-                    self.card.previous(found, y, guide, t, z)
-                    for found, y, guide, z in zip(clean, noisy, guides, drawn(t - 1), strict=True)
-                ]
-            yield steps - t + 1
-        return torch.stack([found[..., 1] for found in clean])
-
-    def _clean(self, member: Member, noisy: Tensor, guide: Tensor, case: Tensor, t: int) -> Tensor:
-        """Return the estimate of y_0 of draws (n, draws, classes)."""
-        n, draws, _ = noisy.shape
-        flat, of_guide = noisy.reshape(-1, CLASSES), guide.reshape(-1, CLASSES)
-        at = torch.full((n * draws,), t, device=noisy.device)
-        assert member.denoiser is not None
-        found = member.denoiser(flat, of_guide, case.repeat_interleave(draws, 0), at).float()
-        # A class vector lies in [0, 1], and so does its mean given y_t: what goes beyond is the network's error.
-        return self.card.clean(flat, of_guide, at, found).clamp(0.0, 1.0).view(n, draws, CLASSES)
+        draws = yield from draw_classes(self._members(), guided, self.card, of, draws=settings.samples)
+        return draws if self.config.calibration is None else calibrated(draws, self.config.calibration)
 
     def _guided(self, member: Member, one: Mapping[str, Tensor], kept: Tensor) -> Guided:
         encoded = self._encode(member, one)

@@ -1,0 +1,127 @@
+"""The verb `radiomics`: a table of what is measured of tumours and lymph nodes, one row a patient."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+
+from diffuscope.api.events import Measured
+from diffuscope.errors import InputError
+from diffuscope.events import Notice, Progress
+from diffuscope.files.place import FILE, check_place
+from diffuscope.files.read import read_rows, read_yaml
+from diffuscope.jobs.mask_files import read_outlines
+from diffuscope.measurement.measurements import write_csv
+from diffuscope.ports.mask import Mask
+from diffuscope.radiomics.by_mirp import check_mirp
+from diffuscope.radiomics.case import case_row, columns
+from diffuscope.radiomics.settings import RadiomicsSettings
+from diffuscope.scans import open_volume
+from diffuscope.systems.bounds import first_fault
+
+_CT, _MASK = "ct", "mask"
+_OUTLINES = Mask(name="outlines", key=_MASK, on=_CT, roles=("tumour", "node 1", "node 2", "node 3"))
+
+
+def radiomics(
+    cohort: str | Path,
+    out: str | Path,
+    *,
+    settings: RadiomicsSettings | str | Path | None = None,
+    overwrite: bool = False,
+) -> Generator[Progress | Notice | Measured, None, None]:
+    """Measure the tumour and the lymph nodes of each patient of a table.
+
+    What can be checked is checked when this is called; CTs are opened while the returned generator is iterated.
+
+    Parameters
+    ----------
+    cohort : str or Path
+        CSV file whose first column says the patient; ``ct`` and ``mask`` name volumes and outlines, relative to it. A
+        mask is a volume of labels, 1 tumour and 2 to 4 nodes, or the RTSTRUCT of the CT's series.
+    out : str or Path
+        CSV file to write: the patient, and `diffuscope.radiomics.case.columns`. What is not known stays empty.
+    settings : RadiomicsSettings, str or Path, optional
+        How is measured, or a YAML file of it; default: that of `RadiomicsSettings`.
+    overwrite : bool
+        Replace a file in the way.
+
+    Returns
+    -------
+    generator of Progress, Notice and Measured
+        A `Progress` after each patient, a `Notice` of what a user should know, among it of patients who could not be
+        measured, whose row is empty; last the rows.
+
+    Raises
+    ------
+    InputError
+        What was given cannot be used, or the table cannot be written.
+    """
+    check_mirp()
+    cohort, out = Path(cohort), Path(out)
+    how = settings if isinstance(settings, RadiomicsSettings) else _settings(settings)
+    read = [cohort, *([Path(settings)] if isinstance(settings, str | Path) else [])]
+    check_place(out, FILE, overwrite=overwrite, keep=read)
+    return _measure(cohort, _patients(cohort), out, how, replace=overwrite)
+
+
+def _settings(path: str | Path | None) -> RadiomicsSettings:
+    if path is None:
+        return RadiomicsSettings()
+    try:
+        return RadiomicsSettings.model_validate(read_yaml(Path(path)))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror or error}): check the path.") from error
+    except ValidationError as error:
+        where, said = first_fault(error)
+        raise InputError(f"{Path(path).name} has a wrong entry at {where!r}: {said}.") from error
+
+
+def _patients(cohort: Path) -> Sequence[Mapping[str, str | None]]:
+    """Return the rows of a table that has the columns that are needed."""
+    try:
+        rows = read_rows(cohort)
+    except OSError as error:
+        raise InputError(f"{cohort} cannot be read ({error.strerror or error}): check the path.") from error
+    if not rows:
+        raise InputError(f"{cohort.name} has no row: give a row for each patient.")
+    first = next(iter(rows[0]))
+    if missing := [name for name in (_CT, _MASK) if name not in rows[0] or name == first]:
+        raise InputError(
+            f"{cohort.name} has no column “{missing[0]}” beside the patient: add it, with a path in each row."
+        )
+    return rows
+
+
+def _measure(
+    cohort: Path, rows: Sequence[Mapping[str, str | None]], out: Path, settings: RadiomicsSettings, *, replace: bool
+) -> Generator[Progress | Notice | Measured, None, None]:
+    first, found = next(iter(rows[0])), []
+    for number, row in enumerate(rows, start=1):
+        patient = (row[first] or "").strip()
+        ct, mask = ((row[key] or "").strip() for key in (_CT, _MASK))
+        measured: dict[str, float] = {}
+        if ct or mask:
+            try:
+                measured = yield from _row(cohort.parent, ct, mask, settings)
+            except InputError as error:
+                yield Notice(f"{patient} is left empty: {error}")
+        known = {name: value for name, value in measured.items() if np.isfinite(value)}
+        found.append({first: patient} | {name: known.get(name) for name in columns(settings)})
+        yield Progress(done=number, total=len(rows), unit="patients")
+    write_csv(found, out, replace=replace)
+    yield Measured(rows=found, path=out)
+
+
+def _row(folder: Path, ct: str, mask: str, settings: RadiomicsSettings) -> Generator[Notice, None, dict[str, float]]:
+    if not (ct and mask):
+        raise InputError(f"there is no {_MASK if ct else _CT} beside the {_CT if ct else _MASK}: give both.")
+    volume = open_volume(folder / ct)
+    outlines = read_outlines(str(folder / mask), _OUTLINES, volume, alone=True)
+    for sentence in outlines.notices:
+        yield Notice(sentence)
+    image = volume.read((0, 0, 0), volume.shape, factors=(1.0, 1.0, 1.0), fill=0)[..., 0]
+    return case_row(image, outlines.labels, volume.spacing, settings)

@@ -1,0 +1,128 @@
+"""A simulated cohort on disk: a CT and a mask a patient, the table of patients, and the truth that no real one has."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffuscope.cases.find import SIMULATED
+from diffuscope.files.place import FOLDER, check_place
+from diffuscope.files.put import in_place_of
+from diffuscope.ports.table import Column
+from diffuscope.simulation.oesophagus.anatomy import Scene
+from diffuscope.simulation.oesophagus.cohort import CohortPlan, OesophagusPatient, simulated
+from diffuscope.simulation.oesophagus.rule import Bayes, bayes
+from diffuscope.simulation.oesophagus.tables import BLOOD, CLINICAL
+
+#: Files of a cohort's folder, and the column that says the patient and that of the class.
+COHORT, TRUTH, COLUMNS = "cohort.csv", "truth.csv", "columns.yaml"
+PATIENT, LABEL = "patient_id", "metastasis"
+
+_NOTE = (
+    "SIMULATED by diffuscope.simulation.oesophagus: CT, masks, tables and labels come from a written rule. No patient. "
+    "truth.csv holds what no real cohort knows; no model may read it."
+)
+
+
+def write_cohort(folder: Path, plan: CohortPlan, scenes: Sequence[Scene] = ()) -> Bayes:
+    """Simulate a cohort and write it.
+
+    Parameters
+    ----------
+    folder : Path
+        Is made, whole or not at all: ``cohort.csv`` (``patient_id``, ``ct`` and ``mask`` relative to it, clinical data,
+        blood, ``metastasis`` 0 or 1; what is missing is empty), ``ct/`` (int16 HU) and ``masks/`` (uint8: 1 tumour,
+        2–4 nodes) as NIfTI, ``columns.yaml`` (the data dictionary, as the ``tables`` of a recipe), ``truth.csv``
+        (``probability``, measures, and factors of the rule) and ``SIMULATED.txt``.
+    plan : CohortPlan
+        Of the cohort.
+    scenes : sequence of Scene
+        What tumours grow in, by turns; simulated mediastina where there are none.
+
+    Returns
+    -------
+    Bayes
+        What the best judge reaches on these patients.
+
+    Raises
+    ------
+    InputError
+        The folder exists, or cannot be written.
+    """
+    check_place(folder, FOLDER, way_out="choose another folder")
+    rows, truths = [], []
+    with in_place_of(folder, replace=False) as part:
+        for name in ("ct", "masks"):
+            (part / name).mkdir(parents=True)
+        for patient in simulated(plan, scenes):
+            rows.append({PATIENT: patient.name, **write_images(part, patient), **_known(patient)})
+            truths.append({PATIENT: patient.name, "probability": patient.probability, **_true(patient)})
+        write_rows(part / COHORT, rows)
+        write_rows(part / TRUTH, truths)
+        (part / COLUMNS).write_text(dictionary(), encoding="utf-8")
+        (part / SIMULATED).write_text(f"{_NOTE} {plan}\n", encoding="utf-8")
+    return bayes(np.array([truth["probability"] for truth in truths], np.float64))
+
+
+def write_images(folder: Path, patient: OesophagusPatient) -> dict[str, str]:
+    """Write CT and mask of a patient into ``ct`` and ``masks`` of a folder, and return their names in its table."""
+    if patient.ct is None or patient.mask is None:
+        return {"ct": "", "mask": ""}
+    names = {"ct": f"ct/{patient.name}.nii.gz", "mask": f"masks/{patient.name}.nii.gz"}
+    _write_volume(folder / names["ct"], patient.ct, patient.spacing)
+    _write_volume(folder / names["mask"], patient.mask, patient.spacing)
+    return names
+
+
+def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows of the same columns as CSV; what is not known is empty."""
+    rows = list(rows)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, fieldnames=list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+
+
+def dictionary() -> str:
+    """Return the data dictionary of ``cohort.csv`` as YAML: what stands under ``tables`` in a recipe's ``config``."""
+    lines = [f"# Of cohort.csv, simulated. {PATIENT}: the patient; ct, mask: files; {LABEL}: 1 with, 0 without."]
+    lines.append("tables:")
+    for name, key, columns in (("Clinical data", "clinical", CLINICAL), ("Blood", "blood", BLOOD)):
+        lines += [f"  - name: {name}", f"    key: {key}", "    columns:"]
+        lines += [f"      - {_described(column)}" for column in columns]
+    return "\n".join(lines) + "\n"
+
+
+def _described(column: Column) -> str:
+    parts = [f"name: {column.name}", f"title: {column.title}"]
+    if column.categories:
+        parts.append(f"categories: [{', '.join(column.categories)}]")
+    if column.unit:
+        parts.append(f"unit: {column.unit}")
+    if column.range is not None:
+        parts.append(f"range: [{column.range[0]:g}, {column.range[1]:g}]")
+    return f"{{{', '.join(parts)}}}"
+
+
+def _known(patient: OesophagusPatient) -> dict[str, Any]:
+    row = {**patient.clinical, **patient.blood, LABEL: patient.label}
+    return {name: f"{value:g}" if isinstance(value, float) else value for name, value in row.items()}
+
+
+def _true(patient: OesophagusPatient) -> dict[str, str]:
+    """Return measures and factors; a factor goes by its own name behind ``factor_``, since some are called alike."""
+    values = patient.measures | {f"factor_{name}": value for name, value in patient.factors.items()}
+    return {name: "" if np.isnan(value) else f"{value:.6g}" for name, value in values.items()}
+
+
+def _write_volume(path: Path, voxels: NDArray[np.integer], spacing: tuple[float, float, float]) -> None:
+    import SimpleITK as sitk
+
+    image = sitk.GetImageFromArray(voxels)
+    image.SetSpacing(spacing[::-1])
+    sitk.WriteImage(image, str(path), useCompression=True)
