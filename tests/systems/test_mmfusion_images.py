@@ -9,6 +9,8 @@ import torch
 from diffuscope.diffusion.case_noise import CaseNoise
 from diffuscope.errors import InputError
 from diffuscope.ports.settings import SampleSettings
+from diffuscope.systems.mmfusion.augment import augmented
+from diffuscope.systems.mmfusion.case import draw_back
 from diffuscope.systems.mmfusion.config import ImagesConfig, MMFusionConfig
 from diffuscope.systems.mmfusion.crops import crop_structures
 from diffuscope.systems.mmfusion.loss import drawn_again
@@ -158,6 +160,57 @@ def test_the_share_that_is_hidden_is_the_one_that_is_asked_for():
         hidden = one(own, there, other, others, torch.Generator().manual_seed(0)).node[:, :50] == 0
         assert float(hidden.float().mean()) == pytest.approx(0.3, abs=0.01)
         assert (one(own, there, other, others, None).node[:, :50] > 0).all()
+
+
+def test_what_is_measured_of_ct_and_outlines_is_a_row_where_none_is_given():
+    pytest.importorskip("mirp")
+    measured = {"name": "radiomics", "key": "radiomics", "measured": {"features": ["stat_mean", "morph_volume"]}}
+    system = make(tables=[measured])
+    names = [column.name for column in system.tables[0].columns]
+    ct, labels = a_case()
+    row = system.prepare({"ct": ct, "mask": labels}, (2.0, 1.0, 1.0))["radiomics"]
+    found = dict(zip(names, row.tolist(), strict=True))
+    assert found["tumour_stat_mean"] == pytest.approx(float(ct[0][labels == 1].mean()), abs=6)
+    assert found["tumour_morph_volume"] == pytest.approx(7 * 16 * 12 * 2, rel=0.1)
+    given = torch.full((len(names),), 3.0)
+    kept = system.prepare({"ct": ct, "mask": labels, "radiomics": given}, (2.0, 1.0, 1.0))["radiomics"]
+    assert torch.equal(kept, given)
+    with pytest.raises(ValueError, match="there are no images"):
+        MMFusionConfig.model_validate({"tables": [measured]})
+
+
+def test_relevance_lies_where_the_tokens_lie():
+    """Token k of the tumour's crop has k % of the attention: each outlined voxel shows that of its own octant."""
+    config = ImagesConfig.model_validate(SMALL)
+    labels = torch.zeros(20, 40, 40, dtype=torch.uint8)
+    labels[2:18, 10:30, 10:30] = 1
+    ct = torch.zeros(1, 20, 40, 40)
+    system = make()
+    seen = system.prepare({"ct": ct, "mask": labels}, (1.0, 1.0, 1.0))
+    assert seen["places"][0].tolist() == [[-6, 4, 4], [26, 36, 36]] and not seen["places"][1:].any()
+    looked_at = torch.zeros(8 * 4)
+    looked_at[:8] = torch.arange(1, 9) / 8
+    shown = draw_back(looked_at, seen, config)[0]
+    z, y, x = torch.meshgrid(*(torch.arange(n) for n in labels.shape), indexing="ij")
+    want = (1 + 4 * (z >= 10) + 2 * (y >= 20) + (x >= 20)) * 12.5
+    assert torch.equal(shown, torch.where(labels == 1, want, 0.0))
+
+
+def test_what_is_changed_at_random_is_the_structure_and_nothing_beside_it():
+    """Each crop in its own way, by the generator alone; the structure's size and what is missing stay."""
+    crops = torch.full((40, 3, 1, 6, 7, 8), -1.0)
+    crops[:, 0, :, 1:3, 2:4, 2:7], crops[:, 2] = 0.2, NAN
+    first, again = (augmented(crops, torch.Generator().manual_seed(1)) for _ in range(2))
+    assert torch.equal(first.nan_to_num(), again.nan_to_num()) and first[:, 2].isnan().all()
+    assert (first[:, 1] == -1).all() and not first[:, :2].isnan().any()
+    shown = first[:, 0, 0] > -1
+    assert (shown.flatten(1).sum(1) == 20).all() and float(first[:, 0][first[:, 0] > -1].mean()) == pytest.approx(
+        0.2, abs=0.02
+    )
+    moved = (shown != (crops[:, 0, 0] > -1)).flatten(1).any(1)
+    assert 0.25 < float(moved.float().mean()) < 0.75  # mirrored along some axis: 0.6 · 7/8 of them
+    spread = torch.stack([one[there].std() for one, there in zip(first[:, 0, 0], shown, strict=True)])
+    assert 0.2 < float((spread > 1e-4).float().mean()) < 0.9
 
 
 def test_members_see_patients_as_draws_with_repetition_do():

@@ -99,8 +99,18 @@ def test_a_model_is_trained_on_ct_and_scores_files(tmp_path: Path):
         source = {"ct": tmp_path / f"new{hu}_ct.nii.gz", "mask": tmp_path / f"new{hu}_mask.nii.gz", "blood": {"x": 0.0}}
         out = tmp_path / f"{hu}.ome.zarr"
         diffuscope.finish(diffuscope.run(tmp_path / "model", source, out, device="cpu"))
-        means[hu] = open_result(out).scores["metastasis"].mean
+        result = open_result(out)
+        means[hu] = result.scores["metastasis"].mean
+        # What is shown lies on the structures and nowhere else, at the most looked at it is 100 %.
+        shown = np.asarray(result.images["relevance"][0]).squeeze()
+        labels = np.asarray(nibabel.load(source["mask"]).dataobj).transpose(2, 1, 0)
+        assert shown.shape == labels.shape and shown.max() == 100 and (shown[labels == 0] == 0).all()
+        assert (shown[labels == 1] > 0).all() and (shown[labels == 2] > 0).all()
     assert means[30] < 0.3 and means[150] > 0.7
+    # Without images there is nothing to draw on.
+    diffuscope.finish(diffuscope.run(tmp_path / "model", {"blood": {"x": 0.0}}, tmp_path / "t.ome.zarr", device="cpu"))
+    alone = open_result(tmp_path / "t.ome.zarr")
+    assert not alone.images and 0 <= alone.scores["metastasis"].mean <= 1
 
 
 def test_what_is_wrong_with_a_patient_s_image_names_the_patient(tmp_path: Path):

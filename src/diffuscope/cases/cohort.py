@@ -78,6 +78,11 @@ def read_cohort(
         such values are named in one go, with file and patient.
     """
     joined = join(paths, tables)
+    # What a system measures itself is read only where somebody measured it before.
+    measured = [one for one in tables if one.measured and {column.name for column in one.columns} <= {*joined.missing}]
+    if measured:
+        tables = [one for one in tables if one not in measured]
+        joined = join(paths, tables)
     _check_columns(joined, label)
     joined.check_once((label, *images))
     refuse([fault for patient in joined.patients for fault in patient.faults])

@@ -27,6 +27,7 @@ from diffuscope.model.find import model_info
 from diffuscope.model.folder import Model, load_model
 from diffuscope.ports.mask import Mask
 from diffuscope.ports.port import Port
+from diffuscope.ports.raster import Raster
 from diffuscope.ports.settings import SampleRequest, SampleSettings
 from diffuscope.results.result import RESULT
 from diffuscope.results.tissue import TissueMap
@@ -136,9 +137,13 @@ class Job:
 
     @property
     def ports(self) -> tuple[Port, ...]:
-        """Outputs that are wanted."""
+        """Outputs that are wanted; of a case without an image none that lies on one."""
         wanted = self.settings.wanted
-        return tuple(port for port in self.model.system.declared.outputs if not wanted or port.key in wanted)
+        return tuple(
+            port
+            for port in self.model.system.declared.outputs
+            if (not wanted or port.key in wanted) and (self.inputs or not isinstance(port, Raster))
+        )
 
 
 class RunRequest(SampleRequest, ExtentRequest, total=False):

@@ -116,6 +116,8 @@ class Table:
         In the order in which a form shows them.
     required : bool
         Whether a system cannot do without.
+    measured : bool
+        Whether a system measures it itself, of what else it is given, where it is not given.
     """
 
     kind: ClassVar[str] = "table"
@@ -123,6 +125,7 @@ class Table:
     key: str
     columns: tuple[Column, ...]
     required: bool = True
+    measured: bool = False
 
     def encode(self, row: Row) -> tuple[float, ...]:
         """Return a row as networks take it: numbers as they are, categories by their index, NaN where nothing is known.

@@ -6,7 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from diffuscope.ports.table import Column
+from diffuscope.ports.table import Column, Table
+from diffuscope.radiomics.case import columns
+from diffuscope.radiomics.settings import RadiomicsSettings
 from diffuscope.systems.bounds import STRICT, Name, Weight
 
 _Width = Annotated[int, Field(ge=4, le=4096)]
@@ -59,14 +61,33 @@ class TableConfig(BaseModel):
     name, key : str
         What the user sees, and what a port goes by.
     columns : tuple of ColumnConfig
-        At least one.
+        At least one, where none are measured.
+    measured : RadiomicsSettings, optional
+        How the table is measured from CT and outlines, where a case does not bring it: its columns are those of
+        `diffuscope.radiomics.case.columns`.
     """
 
     model_config = STRICT
 
     name: Name
     key: Name
-    columns: Annotated[tuple[ColumnConfig, ...], Field(min_length=1, max_length=_COLUMNS)]
+    columns: Annotated[tuple[ColumnConfig, ...], Field(max_length=_COLUMNS)] = ()
+    measured: RadiomicsSettings | None = None
+
+    @model_validator(mode="after")
+    def _has_columns(self) -> Self:
+        if bool(self.columns) == (self.measured is not None):
+            raise ValueError(f"name the columns of {self.key}, or say how it is measured")
+        return self
+
+    @property
+    def table(self) -> Table:
+        """As a port has it."""
+        named = tuple(column.column for column in self.columns)
+        measured = tuple(Column(name=name) for name in columns(self.measured)) if self.measured else ()
+        return Table(
+            name=self.name, key=self.key, columns=named or measured, required=False, measured=bool(self.measured)
+        )
 
 
 _Tokens = Annotated[int, Field(ge=1, le=8)]
@@ -207,6 +228,8 @@ class MMFusionConfig(BaseModel):
             raise ValueError(f"a table cannot have the key {min(taken)}: choose another")
         if len(set(keys)) < len(keys):
             raise ValueError("two tables have one key: give each its own")
+        if self.images is None and any(table.measured for table in self.tables):
+            raise ValueError("a table is to be measured, but there are no images: name them")
         for table in self.tables:
             names = [column.name for column in table.columns]
             if len(set(names)) < len(names):

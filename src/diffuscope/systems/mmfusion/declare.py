@@ -17,6 +17,18 @@ _SAMPLES = 100
 #: What a CT can hold, HU.
 _HU = (-1024.0, 3071.0)
 
+_RELEVANCE = Raster(
+    name="relevance",
+    key="relevance",
+    kind="map",
+    channels=("relevance",),
+    mpp=1000.0,
+    spacing=(None, None, None),
+    range=(0.0, 100.0),
+    unit="%",
+    colormap="inferno",
+)
+
 
 def _images(config: MMFusionConfig) -> tuple[Raster | Mask, ...]:
     if config.images is None:
@@ -55,21 +67,15 @@ def _rests_on(config: MMFusionConfig) -> tuple[Table, ...]:
 def declare(config: MMFusionConfig) -> Declaration:
     """Of MMFusion: CT, outlines and tables, any of which a case may lack, and the probability of a metastasis."""
     images = _images(config)
-    tables = tuple(
-        Table(
-            name=table.name,
-            key=table.key,
-            columns=tuple(column.column for column in table.columns),
-            required=False,
-        )
-        for table in config.tables
-    )
+    tables = tuple(table.table for table in config.tables)
+    relations = config.images is not None and config.images.relations
     return Declaration(
         task="lymph-node scoring",
         inputs=(*images, *tables),
         any_of=(tuple(port.key for port in (*images, *tables)),),
         outputs=(
             Score(name=config.name, key=config.key, classes=config.classes, threshold=config.threshold),
+            *((_RELEVANCE,) if relations else ()),
             *_rests_on(config),
         ),
         presets={

@@ -19,10 +19,11 @@ from diffuscope.ports.settings import SampleSettings
 from diffuscope.ports.table import Table
 from diffuscope.systems.base import CaseInput, CaseNoise, Estimate, Whole
 from diffuscope.systems.calibration import calibrated
+from diffuscope.systems.mmfusion.augment import augmented
 from diffuscope.systems.mmfusion.backbone import Backbone
+from diffuscope.systems.mmfusion.case import RELEVANCE, draw_back, see
 from diffuscope.systems.mmfusion.chain import draw_classes
 from diffuscope.systems.mmfusion.config import MMFusionConfig
-from diffuscope.systems.mmfusion.crops import crop_structures
 from diffuscope.systems.mmfusion.declare import declare
 from diffuscope.systems.mmfusion.explain import explain, received
 from diffuscope.systems.mmfusion.figures import case_figures, figure_columns
@@ -103,27 +104,8 @@ class MMFusion(Whole):
             raise InputError(f"the chain of this model has {self.card.steps} steps: leave out --steps.")
 
     def prepare(self, inputs: Mapping[str, CaseInput], spacing: tuple[float, ...] | None) -> dict[str, CaseInput]:
-        """Return rows as they are, and of CT and outlines the crops (see `crop_structures`).
-
-        Raises
-        ------
-        InputError
-            There is a CT without outlines or the reverse, nothing is outlined, or nothing at all is known.
-        """
-        seen = {table.key: inputs[table.key] for table in self.tables if table.key in inputs}
-        if self.config.images is not None and ("ct" in inputs) != ("mask" in inputs):
-            has, lacks = ("CT", "outlines") if "ct" in inputs else ("outlines", "CT")
-            raise InputError(f"there are {has} without {lacks}: give both (ct and mask), or none.")
-        if self.config.images is not None and "ct" in inputs:
-            ct, labels = inputs["ct"], inputs["mask"]
-            assert isinstance(ct, Tensor) and isinstance(labels, Tensor) and spacing is not None
-            if not labels.any():
-                raise InputError("nothing is outlined: draw the tumour or a node, or leave out CT and outlines.")
-            seen |= crop_structures(ct, labels, spacing, self.config.images)
-        if not any(isinstance(one, Tensor) and not one.isnan().all() for one in seen.values()):
-            names = ", ".join(port.name for port in self.inputs)
-            raise InputError(f"nothing is known of the case: give at least one value of {names}.")
-        return seen
+        """Return rows as they are, and of CT and outlines crops, where they lie, and what is measured (see `see`)."""
+        return see(self.config, self.inputs, inputs, spacing)
 
     def unlike(self, inputs: Mapping[str, CaseInput]) -> str:
         """Say how a case is unlike those that it was trained on (see `Usual`)."""
@@ -139,11 +121,14 @@ class MMFusion(Whole):
             Of each case what `prepare` gives, by key (n, …), NaN where nothing is known; ``"label"`` (n,), 0 or 1; and
             ``"case"`` (n,), its number among those that train, by which members see it as often as they do.
         generator : torch.Generator
-            Of nodes left out, relations hidden, t and ε.
+            Of crops changed, nodes left out, relations hidden, t and ε.
         """
         weights = None
         if self.training and len(self.members) > 1 and "case" in batch:
             weights = drawn_again(batch["case"], len(self.members))
+        if self.training:
+            crops = {key: augmented(batch[key], generator) for key in _CROPS if key in batch}
+            batch = {**batch, **crops}
         terms: dict[str, list[Tensor]] = {}
         for number, member in enumerate(self._members()):
             encoded = self._encode(member, batch)
@@ -190,7 +175,7 @@ class MMFusion(Whole):
     def _beside(
         self, inputs: Mapping[str, CaseInput], guided: list[Guided], noise: CaseNoise, settings: SampleSettings
     ) -> dict[str, Tensor]:
-        """Return the rows that are wanted of what the score rests on, and no others: shares take longer than it."""
+        """Return what is wanted of what the score rests on, and no more: shares take longer than the score."""
         wanted = {port.key for port in self.outputs if not settings.wanted or port.key in settings.wanted}
         there, found = self.there(inputs), {}
         if wanted & {"shapley", "left_out"}:
@@ -201,7 +186,11 @@ class MMFusion(Whole):
         if "attention" in wanted:
             attention = torch.stack([one.attention[0] for one in guided]).mean(0)
             found["attention"] = received(attention.float().cpu(), there)
-        return {key: row for key, row in found.items() if key in wanted}
+        images = self.config.images
+        looked = [one.looked_at[0] for one in guided if one.looked_at is not None]
+        if images is not None and looked and RELEVANCE in wanted and "mask" in inputs:
+            found[RELEVANCE] = draw_back(torch.stack(looked).mean(0), inputs, images)
+        return {key: one for key, one in found.items() if key in wanted}
 
     @torch.no_grad()
     def scores(

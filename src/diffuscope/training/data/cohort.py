@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeGuard
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from diffuscope.cases.case import Case
 from diffuscope.cases.cohort import Cohort
 from diffuscope.errors import InputError
 from diffuscope.jobs.case_inputs import prepare_case
-from diffuscope.systems.base import Whole
+from diffuscope.systems.base import CaseInput, Whole
 from diffuscope.training.data.batches import TrainingData
 
 LABEL, NUMBER = "label", "case"
@@ -51,7 +52,7 @@ def prepared(system: Whole, cohort: Cohort, cases: Sequence[Case]) -> dict[str, 
             found = prepare_case(system, case.files, rows, device=torch.device("cpu"))
         except InputError as error:
             raise InputError(f"{case.name}: {error}") from error
-        seen.append({key: _small(one) for key, one in found.items() if isinstance(one, Tensor)})
+        seen.append({key: _small(one) for key, one in found.items() if _trains(one)})
     shapes = {key: one for found in seen for key, one in found.items()}
     stacked = {
         key: torch.stack([found.get(key, torch.full_like(like, torch.nan)) for found in seen])
@@ -61,6 +62,11 @@ def prepared(system: Whole, cohort: Cohort, cases: Sequence[Case]) -> dict[str, 
         LABEL: torch.from_numpy(cohort.labels[places]),
         NUMBER: torch.arange(len(places), dtype=torch.float32),
     }
+
+
+def _trains(one: CaseInput) -> TypeGuard[Tensor]:
+    """Return whether a network is trained on it: whole numbers say where something lies, to show what comes out."""
+    return isinstance(one, Tensor) and one.is_floating_point()
 
 
 def _small(one: Tensor) -> Tensor:
