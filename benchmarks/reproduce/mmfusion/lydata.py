@@ -1,4 +1,4 @@
-"""lyDATA, the 2021 cohort of the CLB: is level III involved, of which imaging gave its opinion before the neck was opened?
+"""lyDATA, the 2021 cohort of the CLB: is level III of the neck involved, given what imaging said before.
 
 Its columns have three heads (what, side, level), and lymph-model takes them as they are.
 """
@@ -36,7 +36,9 @@ _TIMES, _EARLY = 10, 0.3
 
 def missing() -> str | None:
     """Return why there is no study, or None."""
-    return None if FILE.exists() else "lyDATA: there is no folder ../shared/data/lymph-node-tables beside the repository."
+    return (
+        None if FILE.exists() else "lyDATA: there is no folder ../shared/data/lymph-node-tables beside the repository."
+    )
 
 
 @cache
@@ -52,7 +54,9 @@ def frame() -> Any:
 def lydata() -> Study:
     """Return the patients whose ipsilateral level III was opened, with what was known before."""
     known = frame()
-    imaged = [{"name": f"{side} {level}", "categories": ["no", "yes"]} for side in ("ipsi", "contra") for level in _LEVELS]
+    imaged = [
+        {"name": f"{side} {level}", "categories": ["no", "yes"]} for side in ("ipsi", "contra") for level in _LEVELS
+    ]
     subsites = sorted(known["tumor", "1", "subsite"].unique())
     tumour = [{"name": "T", "range": [0, 4]}, {"name": "subsite", "categories": subsites}]
     patient = [{"name": "age", "unit": "years", "range": [0, 120]}]
@@ -115,7 +119,7 @@ def lymph_model(fold: Fold) -> NDArray[np.float64]:
     best = minimize(loss, np.full(len(names), -2.0), method="L-BFGS-B", bounds=[(-8.0, 4.0)] * len(names))
     model.set_params(**dict(zip(names, map(float, 1 / (1 + np.exp(-best.x))), strict=True)))
     stage = np.where(every["tumor", "1", "t_stage"] >= 3, "late", "early")
-    levels = [name for name in model.graph.lnls]
+    levels = list(model.graph.lnls)
     known: dict[Any, float] = {}
     found = []
     for number, t in enumerate(stage):

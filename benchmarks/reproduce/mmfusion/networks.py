@@ -1,27 +1,33 @@
-"""MMFusion trained on the patients of a fold, as the trainer trains what ships, and its draws."""
+"""MMFusion trained on the patients of a fold, and its draws.
+
+The trainer of what ships (`diffuscope.training.trainer`) writes checkpoints and follows one system of any kind; for
+networks as small as these that is most of the time. Here are the same steps without: loss, AdamW with warm-up and
+cosine, clipping, averaged weights, and the epoch with the least loss on those who validate.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from benchmarks.reproduce.mmfusion.eyes import Seeing
 from benchmarks.reproduce.mmfusion.study import Cases, Fold, Study
 from diffuscope.diffusion.case_noise import CaseNoise
 from diffuscope.systems.mmfusion.config import MMFusionConfig
 from diffuscope.systems.mmfusion.system import MMFusion
 from diffuscope.training.data.cohort import rows_data
+from diffuscope.training.module import learning_rate, seeded
 from diffuscope.training.recipe import Optimisation
-from diffuscope.training.trainer import fit
 
-# Cases that are drawn at once.
-_TOGETHER = 64
+# Cases that are drawn at once, and draws of t and ε when validating.
+_TOGETHER, _DRAWS = 64, 4
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,9 @@ class Plan:
         return {"guide": self.guide.model_dump(), "diffusion": self.diffusion.model_dump(), "samples": self.samples}
 
 
-def train(study: Study, fold: Fold, config: Mapping[str, Any], plan: Plan, *, seed: int) -> MMFusion:
+def train(
+    study: Study, fold: Fold, config: Mapping[str, Any], plan: Plan, *, seed: int, without: Sequence[str] = ()
+) -> MMFusion:
     """Train one on the rows of a fold that train; those that validate choose the epoch, those that test are not seen.
 
     Parameters
@@ -58,20 +66,71 @@ def train(study: Study, fold: Fold, config: Mapping[str, Any], plan: Plan, *, se
         Both rounds. Joint, as in Eq. 7 of the paper, the second round goes on with the guide; frozen, it does not.
     seed : int
         Of weights, order and noise.
+    without : sequence of str
+        Inputs that are hidden.
     """
     torch.manual_seed(seed)
-    system = MMFusion(MMFusionConfig.model_validate(dict(config)))
-    own, held = study.some(fold.train), study.some(fold.validation)
+    whole = MMFusionConfig.model_validate(dict(config))
+    system = MMFusion(whole) if whole.images is None else Seeing(whole)
+    own, held = (study.some(places, without=without) for places in (fold.train, fold.validation))
     system.fit(own)
-    rounds = [(plan.guide, "guide")]
-    if system.config.diffusion:
-        rounds.append((plan.diffusion, "diffusion" if system.config.guide == "frozen" else "joint"))
-    for optimisation, objective in rounds:
-        seeded = optimisation.model_copy(update={"seed": seed})
-        data = rows_data(own, held, seed=seed, batch=optimisation.batch)
-        with TemporaryDirectory() as folder:
-            fit(system, data, seeded, folder=Path(folder), device=torch.device("cpu"), objective=objective)
+    _round(system, own, held, plan.guide, objective="guide", seed=seed)
+    if whole.diffusion:
+        objective = "joint" if whole.guide == "joint" else "diffusion"
+        _round(system, own, held, plan.diffusion, objective=objective, seed=seed)
     return system.eval()
+
+
+def _round(system: MMFusion, own: Cases, held: Cases, plan: Optimisation, *, objective: str, seed: int) -> None:
+    """Train in place by an objective; afterwards the averaged weights with the least loss on `held` are there."""
+    assert isinstance(plan.learning_rate, float)
+    system.objective = objective
+    modules = [module for part in system.objectives[objective] for module in system.parts()[part]]
+    weights = [weight for module in modules for weight in module.parameters()]
+    system.requires_grad_(False)
+    for weight in weights:
+        weight.requires_grad_(True)
+    optimiser = torch.optim.AdamW(weights, weight_decay=plan.weight_decay, betas=(0.9, 0.99), fused=True)
+    average = [weight.detach().clone() for weight in weights]
+    best: tuple[float, list[Tensor]] = (float("inf"), average)
+    batch_at = rows_data(own, held, seed=seed, batch=plan.batch).batch_at
+    every = max(plan.steps // plan.validations, 1)
+    system.train()
+    for step in range(plan.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(step, plan, plan.learning_rate)
+        generator = seeded(seed * 1_000_003 + step, torch.device("cpu"))
+        loss = system.loss(batch_at(step), generator)["loss"]
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
+        optimiser.step()
+        follow = 1 - min(plan.ema, (1 + step) / (10 + step))
+        torch._foreach_lerp_(average, [weight.detach() for weight in weights], follow)
+        if (step + 1) % every == 0:
+            now = deepcopy([weight.detach() for weight in weights])
+            _put(weights, average)
+            found = _validated(system, held, seed=seed)
+            if found < best[0]:
+                best = (found, deepcopy(average))
+            _put(weights, now)
+    _put(weights, best[1])
+
+
+@torch.no_grad()
+def _validated(system: MMFusion, held: Cases, *, seed: int) -> float:
+    system.eval()
+    generator = torch.Generator().manual_seed(seed)
+    draws = 1 if system.objective == "guide" else _DRAWS
+    found = float(np.mean([float(system.loss(held, generator)["loss"]) for _ in range(draws)]))
+    system.train()
+    return found
+
+
+@torch.no_grad()
+def _put(weights: Sequence[Tensor], values: Sequence[Tensor]) -> None:
+    for weight, value in zip(weights, values, strict=True):
+        weight.copy_(value)
 
 
 def draws(system: MMFusion, cases: Cases, plan: Plan, *, seed: int = 0) -> NDArray[np.float64]:

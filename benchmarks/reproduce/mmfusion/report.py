@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.reproduce.claims import cell
 from benchmarks.reproduce.mmfusion.rows import Row
 from benchmarks.reproduce.mmfusion.scoring import figures
-from benchmarks.reproduce.mmfusion.study import FOLDS, Study, folds
+from benchmarks.reproduce.mmfusion.study import FOLDS, Study
 from diffuscope.evaluation.metrics.statistics import compare, holm, paired_t
 from diffuscope.evaluation.score_intervals import delong, figure_intervals
 
@@ -43,6 +43,11 @@ class Line:
     study: Study
     seeds: Mapping[int, Mapping[str, Any]]
 
+    @property
+    def label(self) -> NDArray[np.int64]:
+        """Classes of those who test."""
+        return self.study.label[self.study.tested]
+
     def array(self, name: str) -> Floats:
         """Return (seeds, n) of what was found of every patient."""
         return np.array([found[name] for found in self.seeds.values()], np.float64)
@@ -55,22 +60,21 @@ class Line:
     @cached_property
     def figures(self) -> list[dict[str, float]]:
         """Return those of each seed."""
-        label = self.study.label
         rows = zip(self.array("probability"), self.array("cut"), self.array("calibrated"), strict=True)
-        return [figures(label, *row) for row in rows]
+        return [figures(self.label, *row) for row in rows]
 
     def accuracies(self) -> list[float]:
         """Return the accuracy of each fold of each seed."""
-        right = (self.array("probability") >= self.array("cut")) == self.study.label.astype(bool)
+        right = (self.array("probability") >= self.array("cut")) == self.label.astype(bool)
         return [
-            float(own[fold.test].mean())
+            float(own[np.isin(self.study.tested, fold.test)].mean())
             for seed, own in zip(self.seeds, right, strict=True)
-            for fold in folds(self.study.label, seed=seed)
+            for fold in self.study.folds(seed=seed)
         ]
 
     def squared(self) -> Floats:
         """Return (n,): mean over seeds of the squared distance of the score from the label."""
-        return np.asarray(((self.array("probability") - self.study.label) ** 2).mean(axis=0))
+        return np.asarray(((self.array("probability") - self.label) ** 2).mean(axis=0))
 
 
 def table(lines: Sequence[Line]) -> str:
@@ -89,6 +93,24 @@ def table(lines: Sequence[Line]) -> str:
     return "\n".join(text)
 
 
+def grouped(lines: Sequence[Line]) -> str:
+    """Return AUROC and Brier score of each group of patients, of the mean score over seeds, with intervals."""
+    groups = lines[0].study.groups
+    text = ["| patients | n, positive | row | AUROC (95 %) | Brier (95 %) |", "|---|---|---|---|---|"]
+    for name, who in groups.items():
+        mine = who[lines[0].study.tested]
+        if not mine.any():
+            continue
+        label = lines[0].label[mine]
+        for line in lines:
+            found = figure_intervals(label, line.scores[mine], resamples=_RESAMPLES)
+            cells = ["{:.3f} ({:.3f} to {:.3f})".format(*found[one]) for one in ("AUROC", "Brier")]
+            text.append(
+                f"| {name} | {len(label)}, {100 * label.mean():.0f} % | {line.row.told} | {' | '.join(cells)} |"
+            )
+    return "\n".join(text)
+
+
 def tests(lines: Mapping[str, Line], pairs: Sequence[tuple[str, str]]) -> str:
     """Return the differences between rows with their tests, p corrected for all of the table (Holm)."""
     both = [(lines[one], lines[other]) for one, other in pairs if one in lines and other in lines]
@@ -97,26 +119,29 @@ def tests(lines: Mapping[str, Line], pairs: Sequence[tuple[str, str]]) -> str:
         return "No two rows that are compared are complete."
     found = []
     for one, other in known:
-        order = delong(one.study.label, one.scores, other.scores)
+        order = delong(one.label, one.scores, other.scores)
         decided = paired_t(one.accuracies(), other.accuracies(), overlap=_OVERLAP)
         squared = compare(one.squared(), other.squared())
         found.append((one, other, order, decided, squared))
     adjusted = [
         holm(p)
-        for p in zip(*((order.p, decided.p, squared.permutation_p) for *_, order, decided, squared in found), strict=True)
+        for p in zip(
+            *((order.p, decided.p, squared.permutation_p) for *_, order, decided, squared in found), strict=True
+        )
     ]
     text = [
         "| row | less | accuracy (95 %) | p | AUROC (95 %) | p | Brier (95 %) | p |",
         f"|{'---|' * 8}",
     ]
     for number, (one, other, order, decided, squared) in enumerate(found):
+        points = [100 * value for value in decided.interval]
         cells = [
-            f"{100 * decided.interval.value:+.1f} points ({100 * decided.interval.low:+.1f} to "
-            f"{100 * decided.interval.high:+.1f}) | {adjusted[1][number]:.2g}",
-            f"{order.interval.value:+.3f} ({order.interval.low:+.3f} to {order.interval.high:+.3f}) "
-            f"| {adjusted[0][number]:.2g}",
-            f"{squared.difference.value:+.4f} ({squared.difference.low:+.4f} to {squared.difference.high:+.4f}) "
-            f"| {adjusted[2][number]:.2g}",
+            "{:+.1f} points ({:+.1f} to {:+.1f})".format(*points),
+            f"{adjusted[1][number]:.2g}",
+            "{:+.3f} ({:+.3f} to {:+.3f})".format(*order.interval),
+            f"{adjusted[0][number]:.2g}",
+            "{:+.4f} ({:+.4f} to {:+.4f})".format(*squared.difference),
+            f"{adjusted[2][number]:.2g}",
         ]
         text.append(f"| {one.row.told} | {other.row.told} | {' | '.join(cells)} |")
     return "\n".join(text)
@@ -128,7 +153,7 @@ _KNOWN: dict[tuple[Any, ...], dict[str, tuple[float, float]]] = {}
 def _intervals(line: Line) -> dict[str, tuple[float, float]]:
     """Return where resampled patients put figures: a patient comes with the scores of all seeds, or with none."""
     count = len(line.seeds)
-    label, patients = np.tile(line.study.label, count), np.tile(np.arange(len(line.study.label)), count)
+    label, patients = np.tile(line.label, count), np.tile(line.study.tested, count)
     found, cuts = line.array("probability").ravel(), line.array("cut").ravel()
     # The page is written after every cell: what was told before is told again.
     key = (line.study.name, line.row.name, *found[:50], *cuts[:50], len(found))

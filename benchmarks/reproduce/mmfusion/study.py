@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,8 @@ class Study:
         JSON values: all that changes what is learned or tested.
     truth : ndarray (n,), optional
         The probability that the label was drawn from, where it is known.
+    outside : ndarray of bool (n,), optional
+        Who only tests, while all others train and validate; where it is left out, each tests once.
     groups : mapping of str to ndarray of bool (n,)
         Patients that the page reports by themselves as well.
     """
@@ -54,12 +56,26 @@ class Study:
     patients: tuple[str, ...]
     facts: Mapping[str, Any]
     truth: NDArray[np.float64] | None = None
-    groups: Mapping[str, NDArray[np.bool_]] | None = None
+    outside: NDArray[np.bool_] | None = None
+    groups: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
 
-    def some(self, places: Places) -> Cases:
-        """Return the cases of some patients with their labels and their numbers from 0, as a training batch has them."""
+    @property
+    def tested(self) -> Places:
+        """Places of the patients who test."""
+        return np.arange(len(self.label)) if self.outside is None else np.flatnonzero(self.outside)
+
+    def folds(self, *, seed: int) -> list[Fold]:
+        """Return who trains, validates and tests with a seed."""
+        if self.outside is None:
+            return folds(self.label, seed=seed)
+        return [_parted(np.flatnonzero(~self.outside), self.tested, self.label, np.random.default_rng((seed, 3)))]
+
+    def some(self, places: Places, *, without: Sequence[str] = ()) -> Cases:
+        """Return the cases of some patients as a training batch has them, with label and number from 0."""
         chosen = torch.from_numpy(places)
         seen = {key: values[chosen] for key, values in self.cases.items()}
+        for key in without:
+            seen[key] = torch.full_like(seen[key], torch.nan)
         label = torch.from_numpy(self.label[places]).float()
         return seen | {LABEL: label, NUMBER: torch.arange(len(places), dtype=torch.float32)}
 
@@ -96,10 +112,12 @@ def folds(label: NDArray[np.int64], *, seed: int) -> list[Fold]:
     made = []
     for number in range(FOLDS):
         rest = np.flatnonzero(which != number)
-        held = np.concatenate([_share(rng.permutation(rest[label[rest] == own])) for own in (0, 1)])
-        made.append(Fold(np.setdiff1d(rest, held), np.sort(held), np.flatnonzero(which == number)))
+        made.append(_parted(rest, np.flatnonzero(which == number), label, rng))
     return made
 
 
-def _share(mine: Places) -> Places:
-    return mine[: round(_VALIDATE * len(mine))]
+def _parted(rest: Places, test: Places, label: NDArray[np.int64], rng: np.random.Generator) -> Fold:
+    """Return the fold of those who test, of each class of the rest a share validating."""
+    mine = [rng.permutation(rest[label[rest] == own]) for own in (0, 1)]
+    held = np.sort(np.concatenate([one[: round(_VALIDATE * len(one))] for one in mine]))
+    return Fold(np.setdiff1d(rest, held), held, test)

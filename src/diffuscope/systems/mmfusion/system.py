@@ -127,8 +127,7 @@ class MMFusion(Whole):
         if self.training and len(self.members) > 1 and "case" in batch:
             weights = drawn_again(batch["case"], len(self.members))
         if self.training:
-            crops = {key: augmented(batch[key], generator) for key in _CROPS if key in batch}
-            batch = {**batch, **crops}
+            batch = self.changed(batch, generator)
         terms: dict[str, list[Tensor]] = {}
         for number, member in enumerate(self._members()):
             encoded = self._encode(member, batch)
@@ -150,6 +149,10 @@ class MMFusion(Whole):
         scale = {"diffusion": self.config.weight, "alignment": self._align}
         total = torch.stack([scale.get(name, 1.0) * value for name, value in means.items()]).sum()
         return {"loss": total} | {name: value.detach() for name, value in means.items()}
+
+    def changed(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+        """Return a training batch with its crops as they might have been (see `augmented`)."""
+        return {**batch, **{key: augmented(batch[key], generator) for key in _CROPS if key in batch}}
 
     def sample(
         self, inputs: Mapping[str, CaseInput], noise: CaseNoise, settings: SampleSettings
@@ -235,7 +238,7 @@ class MMFusion(Whole):
         everything = torch.ones(len(next(iter(cases.values()))), len(self.nodes), dtype=torch.bool)
         kept = everything.to(self.prevalence.device)
         guided = [member.guide(self._encode(member, cases), kept) for member in self._members()]
-        chain = self._chain(guided, noise, settings.samples)
+        chain = self._drawn(guided, noise, settings)
         while True:
             try:
                 next(chain)
