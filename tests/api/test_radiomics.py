@@ -76,6 +76,7 @@ def test_the_command_writes_the_table_and_does_not_write_over_one(cohort: Path):
         ("patient_id,ct\nP1,ct.nii.gz\n", SHORT, "scans.csv has no column “mask”"),
         ("ct,mask\nct.nii.gz,mask.nii.gz\n", SHORT, "no column “ct” beside the patient"),
         ("patient_id,ct,mask\n", SHORT, "scans.csv has no row"),
+        ("patient_id,ct,mask\nP1,,\nP1,,\n", SHORT, "scans.csv has P1 twice"),
         (None, "bins: 3\n", "short.yaml has a wrong entry at 'bins'"),
         (None, "features: [morph_weight]\n", "“morph_weight” is no feature"),
     ],

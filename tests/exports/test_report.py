@@ -24,8 +24,8 @@ from diffuscope.exports.report import fonts, html, pdf
 from diffuscope.exports.report.contents import Contribution, Report, contents_of
 from diffuscope.exports.request import Request
 from diffuscope.ports.table import Column, Table
+from diffuscope.results.beside.rows import RowFound
 from diffuscope.results.result import Result, open_result
-from diffuscope.results.rows import RowFound
 from diffuscope.results.scores import Scored
 
 sitk = pytest.importorskip("SimpleITK")

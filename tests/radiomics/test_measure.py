@@ -15,9 +15,9 @@ from diffuscope.errors import InputError
 from diffuscope.radiomics import by_mirp
 from diffuscope.radiomics.autocorrelation import moran_and_geary
 from diffuscope.radiomics.measure import measure
-from diffuscope.radiomics.region import Region
+from diffuscope.radiomics.region import Region, open_region
 from diffuscope.radiomics.settings import COMPACT, RadiomicsSettings
-from diffuscope.radiomics.tags import tags
+from diffuscope.radiomics.tags import is_local, tags, unit
 
 AS_IT_IS = RadiomicsSettings(spacing=None)
 ALL = RadiomicsSettings(spacing=None, features=tuple(tags(ways=("3D_avg", "3D_comb", "3D"))))
@@ -104,6 +104,47 @@ def test_where_a_region_lies_and_which_way_its_axes_run_changes_nothing(rng: np.
     assert turned == pytest.approx(found, rel=1e-6)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("how", "by_slice"),
+    [
+        ({"spacing": None}, True),
+        ({"spacing": None}, False),
+        ({"spacing": 1.7}, True),
+        ({"spacing": 1.2, "interpolation": "cubic"}, False),
+    ],
+)
+def test_how_far_pieces_lie_apart_is_nothing_to_local_features(rng: np.random.Generator, how: dict, by_slice: bool):
+    image, mask = rng.integers(-150, 250, (22, 24, 30)), np.zeros((22, 24, 30), bool)
+    for place in ((2, 3, 24), (11, 18, 5), (12, 11, 6)):
+        mask[tuple(slice(start, start + side) for start, side in zip(place, (3, 4, 5), strict=True))] = True
+    ways = ("2D_avg", "2_5D_comb", "2D") if by_slice else ("3D_avg", "2D_comb", "3D")
+    local = tuple(tag for tag in tags(ways=ways) if is_local(tag))
+    settings = RadiomicsSettings(by_slice=by_slice, features=local, **how)
+    # With a feature that is not, all that lies between the pieces is there.
+    whole = settings.model_copy(update={"features": (*local, "morph_diam")})
+    found, expected = (measure(image, mask, (2, 1, 1), one) for one in (settings, whole))
+    del expected["morph_diam"]
+    assert len(found) > 130 and found == pytest.approx(expected, rel=1e-6, nan_ok=True)
+    small, large = (open_region(image, mask, (2, 1, 1), one) for one in (settings, whole))
+    assert small.image.size < 0.7 * large.image.size and small.shape.sum() == large.shape.sum()
+
+
+def test_features_grow_as_their_units_say(rng: np.random.Generator):
+    """Voxels twice as wide, then twice the HU: a volume is eight times as large, a variance four times."""
+    mask = ball(6, (2, 1, 1))
+    image = rng.integers(-40, 90, mask.shape)
+    features = tuple(tags(["morph", "stat"]))
+    settings = RadiomicsSettings(spacing=None, range=(None, None), bin_width=None, features=features)
+    found, wide = (measure(image, mask, spacing, settings) for spacing in ((2, 1, 1), (4, 2, 2)))
+    strong = measure(2 * image, mask, (2, 1, 1), settings)
+    length = {"mm": 2, "mm²": 4, "mm³": 8, "1/mm": 0.5, "HU·mm³": 8}
+    expected = {tag: value * length.get(unit(tag), 1) for tag, value in found.items()}
+    assert wide == pytest.approx(expected, rel=1e-5)
+    contrast = {"HU": 2, "HU²": 4, "HU·mm³": 2}
+    assert strong == pytest.approx({tag: value * contrast.get(unit(tag), 1) for tag, value in found.items()}, rel=1e-5)
+
+
 def test_pairs_are_all_pairs(rng: np.random.Generator):
     tissue, image, spacing = rng.random((5, 6, 7)) < 0.6, rng.integers(-50, 90, (5, 6, 7)), (3.0, 1.0, 0.7)
     moran, geary = moran_and_geary(Region(image.astype(float), tissue, tissue, spacing))
@@ -148,15 +189,26 @@ def test_without_mirp_the_way_out_is_told(monkeypatch: pytest.MonkeyPatch):
         measure(np.zeros((3, 3, 3)), np.ones((3, 3, 3), bool), (1, 1, 1), AS_IT_IS)
 
 
-def test_intensities_that_are_no_levels_are_not_taken_for_some():
-    settings = RadiomicsSettings(spacing=None, bin_width=None, features=("ih_mean",))
-    with pytest.raises(InputError, match=r"one is -3"):
-        measure(np.full((3, 3, 3), -3), np.ones((3, 3, 3), bool), (1, 1, 1), settings)
+@pytest.mark.parametrize(
+    ("given", "low", "high", "said"),
+    [
+        ({"bin_width": None, "features": ("ih_mean",)}, -3, 5, "one is -3"),
+        ({"bin_width": None, "features": ("cm_corr_3D_avg",), "range": (None, None)}, 1, 5000, "4,999 levels"),
+        ({"bin_width": 0.01, "features": ("ngt_strength_3D",)}, 0, 100, "10,000 levels"),
+        ({"features": ("ivh_v10",), "range": (None, None), "bin_width": None}, 0, 2_000_000, "too many steps"),
+        ({"features": ("ivh_v10",), "ivh_width": 0.001, "range": (-9e5, 9e5)}, 0, 10, "too many steps"),
+    ],
+)
+def test_levels_that_are_none_or_fill_the_memory_are_refused(given: dict, low: float, high: float, said: str):
+    image = np.full((3, 3, 3), low)
+    image[1, 1, 1] = high
+    with pytest.raises(InputError, match=said):
+        measure(image, np.ones(image.shape, bool), (1, 1, 1), RadiomicsSettings(spacing=None, **given))
 
 
 def test_the_page_states_the_defaults():
     page = (Path(__file__).resolve().parents[2] / "docs/radiomics.md").read_text(encoding="utf-8")
-    [text] = re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)
+    text, _ = re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)
     stated = RadiomicsSettings.model_validate(yaml.safe_load(text))
     assert stated.model_copy(update={"features": COMPACT}) == RadiomicsSettings()
     assert f"# default: {len(COMPACT)} of them" in text

@@ -98,3 +98,15 @@ def test_what_cannot_be_measured_is_told():
     mask[2, 2, 2] = False
     with pytest.raises(InputError, match="beside the mask"):
         open_region(image, mask, (1.1, 1, 1), settings)
+
+
+def test_what_is_too_large_to_be_a_tumour_is_refused_before_the_memory_is_full():
+    image, mask = np.zeros((40, 60, 60)), np.ones((40, 60, 60), bool)
+    with pytest.raises(InputError, match="spans 400 × 600 × 600 mm, too many voxels of 1 × 1 × 1 mm: look at"):
+        open_region(image, mask, (10, 10, 10), RadiomicsSettings(features=("stat_mean",)))
+    with pytest.raises(InputError, match="too many voxels"):
+        open_region(image, mask, (1e9, 10, 10), RadiomicsSettings(features=("morph_diam",)))
+    # Two voxels as far apart are not many.
+    mask[1:-1], mask[:, 1:-1], mask[:, :, 1:-1] = False, False, False
+    region = open_region(image, mask, (10, 10, 10), RadiomicsSettings(features=("stat_mean",)))
+    assert region.image.size < 200_000

@@ -24,9 +24,9 @@ from diffuscope.ports.numbers import Value
 from diffuscope.ports.score import Score
 from diffuscope.ports.table import Column, Table
 from diffuscope.ports.text import Text
+from diffuscope.results.beside.others import write_others
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.computed import Computed
-from diffuscope.results.others import write_others
 from diffuscope.results.result import RESULT, is_result, open_result
 from diffuscope.results.tissue import crop_tissue
 from diffuscope.tiling.plan import Region, make_plan

@@ -20,8 +20,8 @@ from diffuscope.ports import state
 from diffuscope.ports.declaration import Declaration
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.ports.text import Text
-from diffuscope.results import others
-from diffuscope.results.others import Kind
+from diffuscope.results.beside import others
+from diffuscope.results.beside.others import Kind
 from diffuscope.systems import registry
 from diffuscope.systems.base import Estimate, Whole
 from diffuscope.systems.registry import Row, build_system

@@ -9,9 +9,9 @@ import pytest
 
 from diffuscope.ports.score import Score
 from diffuscope.ports.table import Column, Table
-from diffuscope.results.others import read_others, summaries, write_others
+from diffuscope.results.beside.others import read_others, summaries, write_others
+from diffuscope.results.beside.spread import over_guides
 from diffuscope.results.scores import Scored, read_scores, write_scores
-from diffuscope.results.spread import over_guides
 
 PORT = Score(name="metastasis", key="metastasis", classes=("none", "metastasis"), threshold=0.5)
 SHARES = Table(

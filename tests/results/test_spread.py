@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from diffuscope.results.spread import over_guides, predictive
+from diffuscope.results.beside.spread import over_guides, predictive
 
 
 def exact(chances: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from diffuscope.cases.cohort import read_cohort
 from diffuscope.cases.find import SIMULATED
 from diffuscope.errors import InputError
 from diffuscope.ports.table import Table
+from diffuscope.sample_data import sample_path
 from diffuscope.simulation.oesophagus import BLOOD, CLINICAL, CohortPlan, simulated
 from diffuscope.simulation.oesophagus.background import read_scenes
 from diffuscope.simulation.oesophagus.dataset import COHORT, COLUMNS, LABEL, PATIENT, TRUTH, write_cohort
@@ -103,3 +104,16 @@ def test_tumours_grow_at_the_oesophagus_of_real_necks(shared: Path):
         assert np.linalg.norm(here - scene.centre[plane]) < 5
         nodes = patient.mask > 1
         assert not nodes.any() or np.median(scene.hu[nodes]) > -200  # grown in the body, not in air
+
+
+def test_the_patients_that_ship_are_those_of_their_seed(shared: Path):
+    ships = sample_path("oesophagus-simulated/cohort.csv").parent
+    plan = CohortPlan(patients=20, seed=39204, no_blood=0.2, empty=0.05)
+    patients = list(simulated(plan, read_scenes(shared / "data" / "neck-ct-openkbp")))
+    truth, known = rows(ships / TRUTH), rows(ships / COHORT)
+    assert [float(row["probability"]) for row in truth] == pytest.approx([one.probability for one in patients])
+    assert [int(row[LABEL]) for row in known] == [one.label for one in patients]
+    assert [bool(row["ct"]) for row in known] == [number < 3 for number in range(20)]
+    for row, patient in zip(known[:3], patients, strict=False):
+        for key, voxels in (("ct", patient.ct), ("mask", patient.mask)):
+            np.testing.assert_array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(ships / row[key]))), voxels)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 
 from diffuscope.ports.table import Column
-from diffuscope.systems.mmfusion.figures import crop_figures
-from diffuscope.systems.mmfusion.together import Law, held_out, law_of
-from diffuscope.systems.mmfusion.usual import Usual
+from diffuscope.systems.mmfusion.likeness.figures import crop_figures
+from diffuscope.systems.mmfusion.likeness.together import Law, held_out, law_of
+from diffuscope.systems.mmfusion.likeness.usual import Usual
 
 NAN = float("nan")
 COLUMNS = (
@@ -76,6 +79,31 @@ def test_wide_tables_do_not_cry_wolf():
         beyond.append(float(((held < low) | (held > high)).any(1).double().mean()))
         told += [bool(made.unlike(row)) for row in held]
     assert np.mean(beyond) > 0.3 and 0.002 < np.mean(told) <= 0.02
+
+
+@pytest.mark.slow
+def test_of_real_blood_values_hardly_anyone_is_unlike_but_wrong_units_and_mixed_patients(shared: Path):
+    """HANCOCK in three folds, five times over; rows put together of different patients are usual column by column."""
+    path = shared / "data/hancock/blood.csv"
+    if not path.exists():
+        pytest.skip("no HANCOCK here")
+    with path.open(encoding="utf-8") as file:
+        names = next(csv.reader(file))[1:]
+    rows = np.genfromtxt(path, delimiter=",", skip_header=1)[:, 1:]
+    told: dict[str, list[bool]] = {"own": [], "units": [], "mixed": []}
+    for seed in range(5):
+        order = np.random.default_rng(seed).permutation(len(rows))
+        for fold in range(3):
+            held = rows[order[fold::3]]
+            made = Usual([Column(name=name) for name in names])
+            made.fit(torch.from_numpy(np.delete(rows, order[fold::3], axis=0)))
+            units, mixed = held.copy(), np.random.default_rng(seed).permuted(held, axis=0)
+            units[:, names.index("Hemoglobin [Mass/volume] in Blood")] *= 10
+            for key, values in (("own", held), ("units", units), ("mixed", mixed)):
+                told[key] += [bool(made.unlike(torch.from_numpy(row))) for row in values]
+    shares = {key: float(np.mean(one)) for key, one in told.items()}
+    print(shares)
+    assert 0.002 < shares["own"] <= 0.02 and shares["units"] > 0.99 and shares["mixed"] > 0.7
 
 
 def test_what_is_far_beyond_a_range_is_named_with_it(usual: Usual):

@@ -43,6 +43,25 @@ class Exported:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CohortScored:
+    """`score` has come to its end, or was cancelled.
+
+    Attributes
+    ----------
+    path : Path or None
+        The table; where not all rows are there the folder that keeps them; None where nothing was to be written.
+    rows : sequence of dict
+        A row a patient (see `diffuscope.results.score_table.COLUMNS`), in the order of the tables.
+    complete : bool
+        Whether all are there.
+    """
+
+    path: Path | None
+    rows: Sequence[dict[str, str | float | None]]
+    complete: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Registered:
     """What `register` wrote and how good it is.
 

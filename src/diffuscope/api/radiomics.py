@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
 from pydantic import ValidationError
 
 from diffuscope.api.events import Measured
+from diffuscope.cases.joined import Joined, join, refuse
 from diffuscope.errors import InputError
 from diffuscope.events import Notice, Progress
 from diffuscope.files.place import FILE, check_place
-from diffuscope.files.read import read_rows, read_yaml
+from diffuscope.files.read import read_yaml
 from diffuscope.jobs.mask_files import read_outlines
 from diffuscope.measurement.measurements import write_csv
 from diffuscope.ports.mask import Mask
@@ -40,8 +41,8 @@ def radiomics(
     Parameters
     ----------
     cohort : str or Path
-        CSV file whose first column says the patient; ``ct`` and ``mask`` name volumes and outlines, relative to it. A
-        mask is a volume of labels, 1 tumour and 2 to 4 nodes, or the RTSTRUCT of the CT's series.
+        CSV or XLSX file whose first column says the patient; ``ct`` and ``mask`` name volumes and outlines, relative
+        to it. A mask is a volume of labels, 1 tumour and 2 to 4 nodes, or the RTSTRUCT of the CT's series.
     out : str or Path
         CSV file to write: the patient, and `diffuscope.radiomics.case.columns`. What is not known stays empty.
     settings : RadiomicsSettings, str or Path, optional
@@ -65,7 +66,14 @@ def radiomics(
     how = settings if isinstance(settings, RadiomicsSettings) else _settings(settings)
     read = [cohort, *([Path(settings)] if isinstance(settings, str | Path) else [])]
     check_place(out, FILE, overwrite=overwrite, keep=read)
-    return _measure(cohort, _patients(cohort), out, how, replace=overwrite)
+    joined = join([cohort], [])
+    for key in (_CT, _MASK):
+        if not joined.having(key) or key == joined.first:
+            raise InputError(
+                f"{cohort.name} has no column “{key}” beside the patient: add it, with a path in each row."
+            )
+    refuse([fault for patient in joined.patients for fault in patient.faults])
+    return _measure(joined, out, how, replace=overwrite)
 
 
 def _settings(path: str | Path | None) -> RadiomicsSettings:
@@ -80,38 +88,23 @@ def _settings(path: str | Path | None) -> RadiomicsSettings:
         raise InputError(f"{Path(path).name} has a wrong entry at {where!r}: {said}.") from error
 
 
-def _patients(cohort: Path) -> Sequence[Mapping[str, str | None]]:
-    """Return the rows of a table that has the columns that are needed."""
-    try:
-        rows = read_rows(cohort)
-    except OSError as error:
-        raise InputError(f"{cohort} cannot be read ({error.strerror or error}): check the path.") from error
-    if not rows:
-        raise InputError(f"{cohort.name} has no row: give a row for each patient.")
-    first = next(iter(rows[0]))
-    if missing := [name for name in (_CT, _MASK) if name not in rows[0] or name == first]:
-        raise InputError(
-            f"{cohort.name} has no column “{missing[0]}” beside the patient: add it, with a path in each row."
-        )
-    return rows
-
-
 def _measure(
-    cohort: Path, rows: Sequence[Mapping[str, str | None]], out: Path, settings: RadiomicsSettings, *, replace: bool
+    joined: Joined, out: Path, settings: RadiomicsSettings, *, replace: bool
 ) -> Generator[Progress | Notice | Measured, None, None]:
-    first, found = next(iter(rows[0])), []
-    for number, row in enumerate(rows, start=1):
-        patient = (row[first] or "").strip()
-        ct, mask = ((row[key] or "").strip() for key in (_CT, _MASK))
+    for sentence in joined.notices:
+        yield Notice(sentence)
+    found = []
+    for number, patient in enumerate(joined.patients, start=1):
+        ct, mask = (joined.text(patient, key) for key in (_CT, _MASK))
         measured: dict[str, float] = {}
         if ct or mask:
             try:
-                measured = yield from _row(cohort.parent, ct, mask, settings)
+                measured = yield from _row(joined.sheets[0].path.parent, ct, mask, settings)
             except InputError as error:
-                yield Notice(f"{patient} is left empty: {error}")
+                yield Notice(f"{patient.name} is left empty: {error}")
         known = {name: value for name, value in measured.items() if np.isfinite(value)}
-        found.append({first: patient} | {name: known.get(name) for name in columns(settings)})
-        yield Progress(done=number, total=len(rows), unit="patients")
+        found.append({joined.first: patient.name} | {name: known.get(name) for name in columns(settings)})
+        yield Progress(done=number, total=len(joined.patients), unit="patients")
     write_csv(found, out, replace=replace)
     yield Measured(rows=found, path=out)
 

@@ -16,13 +16,13 @@ import torch
 from diffuscope.devices import pick_device, reused_memory
 from diffuscope.devices import threads as limit_threads
 from diffuscope.errors import InputError
-from diffuscope.evaluation.trained import measure
+from diffuscope.evaluation.trained import measure, settle
 from diffuscope.files.claim import Claim
 from diffuscope.files.place import Standing, check_apart, check_place, named
 from diffuscope.files.put import clear, in_place_of
 from diffuscope.files.room import full_disk_in_words
 from diffuscope.model.card import ModelCard
-from diffuscope.model.folder import MODEL, load_model, save_model, set_figures, set_seen
+from diffuscope.model.folder import MODEL, load_model, save_model, set_config, set_figures, set_seen
 from diffuscope.sample_data import sample_path
 from diffuscope.simulation.restaining.sources import Restaining
 from diffuscope.training.events import TrainingEvent, TrainingFinished
@@ -33,6 +33,11 @@ from diffuscope.training.recipe import Recipe, load_recipe
 from diffuscope.training.resume import RECIPE, TRAINING, check_same, stated
 
 RUN = ".training"
+# What a card says of the model that a training began from.
+_BEFORE = {
+    "validation PSNR (dB)": "validation PSNR before fine-tuning (dB)",
+    "validation AUROC": "validation AUROC before fine-tuning",
+}
 
 
 @dataclass(frozen=True)
@@ -233,9 +238,12 @@ def _write(work: Work, *, stopped: int | None) -> dict[str, float]:
     save_model(work.out, start.system, start.name, start.config, card, recipe=work.command)
     # Only then measured and looked at: what fails here must not cost the weights.
     set_seen(work.out, last.data.seen())
+    given = {**work.recipe.config, **planned.config}
+    if chosen := settle(load_model(work.out).system, last.data, device=work.device, given=given):
+        set_config(work.out, chosen)
     figures = measure(load_model(work.out).system, last.data, device=work.device)
     if figures and start.origin is not None:
         before = measure(start.origin.system, last.data, device=work.device)
-        figures["validation PSNR before fine-tuning (dB)"] = before["validation PSNR (dB)"]
+        figures |= {_BEFORE[name]: value for name, value in before.items() if name in _BEFORE}
     set_figures(work.out, figures)
     return figures

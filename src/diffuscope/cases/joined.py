@@ -8,6 +8,7 @@ from pathlib import Path
 
 from diffuscope.errors import InputError, InputErrors
 from diffuscope.files.sheet import Line, Sheet, read_sheet
+from diffuscope.jobs.inputs import split_channel
 from diffuscope.ports.heads import Heads, listed, match_heads, misspelt
 from diffuscope.ports.table import Column, Row, Table
 
@@ -93,16 +94,20 @@ class Joined:
         return row, wrong
 
     def files(self, patient: Patient, keys: Iterable[str]) -> tuple[dict[str, Path], list[str]]:
-        """Return the files of a patient by the heads that name them, and which of them are not there, in sentences."""
+        """Return the files of a patient by the heads that name them, and which of them are not there, in sentences.
+
+        After ``#`` may stand a channel, or the roles of outlines.
+        """
         found, wrong = {}, []
         for number, line in patient.lines.items():
             for key in keys:
                 if name := line.cells.get(key, "").strip():
                     found[key] = self.sheets[number].path.parent / name
-                    if not _exists(found[key]):
+                    file, _ = split_channel(found[key])
+                    if not _exists(file):
                         wrong.append(
-                            f"{self.sheets[number].name}, {self.first} {patient.name}: {key} {found[key]} does not "
-                            "exist: mend the path."
+                            f"{self.sheets[number].name}, {self.first} {patient.name}: {key} {file} does not exist: "
+                            "mend the path."
                         )
         return found, wrong
 

@@ -20,6 +20,7 @@ from diffuscope.cli.models import models
 from diffuscope.cli.radiomics import radiomics
 from diffuscope.cli.register import register
 from diffuscope.cli.run import follow_run, run
+from diffuscope.cli.score import score
 from diffuscope.cli.train import train
 from diffuscope.errors import printable
 from diffuscope.exports.table import endings
@@ -137,6 +138,7 @@ app.command()(register)
 app.command()(check_data)
 # What it was called before; not shown.
 app.command("data", hidden=True)(check_data)
+app.command()(score)
 app.command()(evaluate)
 app.command()(measure)
 app.command()(radiomics)

@@ -77,7 +77,7 @@ def _try(read: Read, tile: Tile) -> Mapping[str, NDArray[np.generic]] | Unread:
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001  a damaged file makes every decoder fail in a way of its own
-        return Unread(tile, _first_line(error))
+        return Unread(tile, first_line(error))
 
 
 def sample_tiles(
@@ -127,7 +127,8 @@ def _stack(images: Sequence[NDArray[np.generic]], pinned: bool) -> Tensor:
     return there
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return what an error says in one line, and of one that is not ours its kind."""
     line = (str(error).strip().splitlines() or [""])[0].rstrip(".")
     return (
         line

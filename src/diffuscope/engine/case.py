@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -84,23 +84,18 @@ class CaseCompute:
         seen = self.system.prepare(inputs | dict(self.texts), self.spacing)
         if sentence := self.system.unlike(seen):
             yield Unlike(sentence)
-        steps = self.system.sample(seen, CaseNoise(self.seed, self.device), self.settings)
+        noise = CaseNoise(self.seed, self.device)
+        steps = sampled(self.system, seen, self.settings, noise, device=self.device, precision=self.precision)
         with closing(steps):
-            try:
-                while True:
-                    with torch.inference_mode(), autocast(self.device, self.precision):
-                        estimate = next(steps)
-                    yield from self._seen(estimate)
-                    if self.cancelled():
-                        return
-            except StopIteration as end:
-                yield self._computed(tiles[0], end.value)
-            except Exception as error:
-                if not is_out_of_memory(error):
-                    raise
-                raise InputError(
-                    f"the memory of {self.device} is too small for this case: try --device cpu, or a smaller case."
-                ) from error
+            while True:
+                try:
+                    estimate = next(steps)
+                except StopIteration as end:
+                    yield self._computed(tiles[0], end.value)
+                    return
+                yield from self._seen(estimate)
+                if self.cancelled():
+                    return
 
     def _seen(self, estimate: Estimate) -> Items:
         step, steps = estimate.step, estimate.steps
@@ -120,6 +115,40 @@ class CaseCompute:
             {key: array for key, array in arrays.items() if key in images},
             others={key: value for key, value in others.items() if key not in images},
         )
+
+
+def sampled(
+    system: Whole,
+    seen: Mapping[str, CaseInput],
+    settings: SampleSettings,
+    noise: CaseNoise,
+    *,
+    device: torch.device,
+    precision: str,
+) -> Generator[Estimate, None, dict[str, Tensor | str]]:
+    """Sample what `Whole.prepare` made of a case, yielding after every network evaluation; returns the outputs.
+
+    Raises
+    ------
+    InputError
+        It does not fit into memory.
+    """
+    steps = system.sample(seen, noise, settings)
+    with closing(steps):
+        while True:
+            try:
+                with torch.inference_mode(), autocast(device, precision):
+                    estimate = next(steps)
+            except StopIteration as end:
+                outputs: dict[str, Tensor | str] = end.value
+                return outputs
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                raise InputError(
+                    f"the memory of {device} is too small for this case: try --device cpu, or a smaller case."
+                ) from error
+            yield estimate
 
 
 def case_tensors(

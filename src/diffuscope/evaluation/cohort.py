@@ -16,11 +16,16 @@ from diffuscope.systems.base import CaseInput, Whole
 from diffuscope.training.data.cohort import LABEL, NUMBER
 
 
-@torch.no_grad()
 def score_rows(
     system: Whole, rows: Mapping[str, Tensor], *, device: torch.device, seed: int = 0
 ) -> NDArray[np.float64]:
-    """Score each case of a cohort with the default preset, as a run of that case does.
+    """Return the score of each case of a cohort, (n,): the means of `draw_rows`, of which see there."""
+    return draw_rows(system, rows, device=device, seed=seed).mean(axis=(1, 2))
+
+
+@torch.no_grad()
+def draw_rows(system: Whole, rows: Mapping[str, Tensor], *, device: torch.device, seed: int = 0) -> NDArray[np.float64]:
+    """Draw the class of each case of a cohort with the default preset, as a run of that case does.
 
     Parameters
     ----------
@@ -35,22 +40,21 @@ def score_rows(
 
     Returns
     -------
-    ndarray (n,)
-        Mean of the draws of each.
+    ndarray (n, members, samples)
+        One member of a system without.
     """
     port = system.outputs[0]
     assert isinstance(port, Score)
     settings = replace(next(iter(system.presets.values())), wanted=(port.key,))
     seen = {key: values for key, values in rows.items() if key not in (LABEL, NUMBER)}
-    count = len(next(iter(seen.values())))
-    means = np.empty(count)
-    for number in range(count):
+    drawn = []
+    for number in range(len(next(iter(seen.values())))):
         inputs: dict[str, CaseInput] = {key: values[number].to(device) for key, values in seen.items()}
         steps = system.sample(inputs, CaseNoise(seed, device), settings)
         while True:
             try:
                 next(steps)
             except StopIteration as end:
-                means[number] = float(end.value[port.key].double().mean())
+                drawn.append(np.atleast_2d(end.value[port.key].double().cpu().numpy()))
                 break
-    return means
+    return np.stack(drawn)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from statistics import mean
+from types import MappingProxyType
+from typing import Any
 
 import torch
+from torch import sigmoid
 
-from diffuscope.evaluation.cohort import score_rows
+from diffuscope.evaluation.cohort import draw_rows, score_rows
+from diffuscope.evaluation.decision import choose_threshold, fit_calibration
 from diffuscope.evaluation.metrics.paired import psnr, ssim
 from diffuscope.evaluation.scores import score_figures
 from diffuscope.ports.score import Score
 from diffuscope.systems.base import System, Tiled, Whole
+from diffuscope.systems.calibration import evidence
+from diffuscope.systems.protocols import Decides
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.data.cohort import LABEL
 from diffuscope.training.pictures import sample
@@ -56,11 +63,48 @@ def measure(system: System, data: TrainingData, *, device: torch.device) -> dict
     return figures | ({"validation SSIM": mean(structures)} if structures else {})
 
 
+def settle(
+    system: System, data: TrainingData, *, device: torch.device, given: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Choose where a score decides, and whether its probability is calibrated, by the patients who validate alone.
+
+    Parameters
+    ----------
+    system : System
+        In evaluation mode; what it has of both is taken from it.
+    data : TrainingData
+        For its validation batches.
+    device : torch.device
+        Where to sample.
+    given : mapping of str
+        What the recipe states of its configuration: that stays.
+
+    Returns
+    -------
+    dict of str
+        What its configuration is to state; empty of a system that decides nothing, and without patients who validate.
+    """
+    if not isinstance(system, Whole) or not isinstance(system, Decides) or not data.validation:
+        return {}
+    rows = data.validation[0]
+    truth = rows[LABEL].numpy()
+    system.decide(threshold=None, calibration=None)
+    draws = draw_rows(system.to(device), rows, device=device)
+    found, count = draws.mean(axis=(1, 2)), draws[0].size
+    calibration = given["calibration"] if "calibration" in given else fit_calibration(truth, found, count=count)
+    if calibration is not None:
+        calibration = (round(calibration[0], 4), round(calibration[1], 4))
+        found = sigmoid(calibration[0] * evidence(torch.from_numpy(found), count) + calibration[1]).numpy()
+    chosen = given["threshold"] if "threshold" in given else choose_threshold(truth, found)
+    return system.decide(threshold=None if chosen is None else round(chosen, 4), calibration=calibration)
+
+
 def _measure_scores(system: System, data: TrainingData, *, device: torch.device) -> dict[str, float]:
-    """Score the rows that validate, which chose the weights."""
+    """Score the rows that validate, which chose weights, threshold and calibration."""
     if not isinstance(system, Whole) or not isinstance(system.outputs[0], Score) or not data.validation:
         return {}
     rows, score = data.validation[0], system.outputs[0]
     found = score_rows(system.to(device), rows, device=device)
-    figures = score_figures(rows[LABEL].numpy(), found, threshold=score.threshold or 0.5)
-    return {f"validation {name}": value for name, value in figures.items()} | {"validation cases": float(len(found))}
+    figures = score_figures(rows[LABEL].numpy(), found, threshold=0.5 if score.threshold is None else score.threshold)
+    stated = {f"validation {name}": value for name, value in figures.items()} | {"validation cases": float(len(found))}
+    return stated if score.threshold is None else {"threshold": score.threshold} | stated

@@ -14,10 +14,10 @@ import zarr
 from diffuscope.exports.computed import ComputedSlices
 from diffuscope.files.copy import copy_tree
 from diffuscope.ports.state import state_port
+from diffuscope.results.beside.others import KINDS
 from diffuscope.results.chunks import read_chunk, write_box
 from diffuscope.results.coverage import PATH as COVERAGE
 from diffuscope.results.layout import ATTRS, create_images, group_path, level_folder
-from diffuscope.results.others import KINDS
 from diffuscope.results.own import TABLE
 from diffuscope.results.pyramid import update_pyramid
 from diffuscope.results.sections import PATH as SECTIONS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,14 +10,14 @@ from numpy.typing import NDArray
 
 from diffuscope.engine.case import case_tensors
 from diffuscope.jobs.inputs import Frame, open_inputs
-from diffuscope.jobs.masks import open_masks
+from diffuscope.jobs.masks import GivenMask, open_masks
 from diffuscope.ports.mask import Mask
 from diffuscope.systems.base import CaseInput, Whole
 from diffuscope.tiling.whole import make_whole_plan
 
 
 def prepare_case(
-    system: Whole, files: Mapping[str, Path], rows: Mapping[str, NDArray[np.float32]], *, device: torch.device
+    system: Whole, files: Mapping[str, GivenMask], rows: Mapping[str, NDArray[np.float32]], *, device: torch.device
 ) -> dict[str, CaseInput]:
     """Return what the network sees of a case (see `Whole.prepare`).
 
@@ -42,7 +41,9 @@ def prepare_case(
     spacing = None
     rasters = [port for port in system.input_rasters if port.key in files]
     if rasters:
-        opened = open_inputs({port.key: files[port.key] for port in rasters}, rasters, type(system).__name__, mpp=None)
+        opened = open_inputs(
+            {port.key: str(files[port.key]) for port in rasters}, rasters, type(system).__name__, mpp=None
+        )
         labels = [port for port in system.inputs if isinstance(port, Mask) and port.key in files]
         masks = open_masks({port.key: files[port.key] for port in labels}, labels, opened)
         scan, port = opened[0].scan, opened[0].port

@@ -174,6 +174,24 @@ def evaluation_command(*, model: str, data: str, out: str, flags: Mapping[str, o
     return shlex.join(words)
 
 
+def score_command(*, model: str, cohort: Sequence[str], out: str | None, flags: Mapping[str, object]) -> str:
+    """Return the shell line that scores a cohort again in the folder of its tables.
+
+    Parameters
+    ----------
+    model, out : str
+        Names without folders; out None where nothing is written.
+    cohort : sequence of str
+        Tables, without folders.
+    flags : mapping
+        Long options without dashes to their values.
+    """
+    words = ["diffuscope", "score", model, *cohort, *(["-o", out] if out else [])]
+    for flag, value in flags.items():
+        words += [f"--{flag}", str(value)]
+    return shlex.join(words)
+
+
 def make_evaluation_record(*, command: str) -> dict[str, Any]:
     """Return what every evaluation report states: that it is not for diagnosis, how, when and with what it was made."""
     return {

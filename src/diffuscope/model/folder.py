@@ -217,6 +217,21 @@ def set_figures(folder: Path | str, figures: Mapping[str, float]) -> None:
     _restate(folder, lambda stated: {"card": stated.card.model_copy(update={"figures": rounded})})
 
 
+def set_config(folder: Path | str, changes: Mapping[str, Any]) -> None:
+    """State other values of a system's configuration that its weights do not hang on.
+
+    Raises
+    ------
+    InputError
+        As `set_figures`.
+    """
+
+    def changed(stated: ModelConfig) -> dict[str, Any]:
+        return {"config": configure(stated.system, {**stated.config, **changes}).model_dump(mode="json")}
+
+    _restate(folder, changed)
+
+
 def set_seen(folder: Path | str, seen: Mapping[str, Seen]) -> None:
     """State how the images look that a model's inputs are known to take, in place of what is stated.
 

@@ -61,6 +61,8 @@ _OF_ONE_INTENSITY = frozenset({"stat_skew", "stat_kurt", "ih_skew", "ih_kurt"})
 _OF_ONE_LEVEL = frozenset(
     {"ih_skew", "ih_kurt", "cm_corr", "cm_info_corr1", "ngt_coarseness", "ngt_contrast", "ngt_busyness", "ngt_strength"}
 )
+# Of levels there are as many rows as columns in a matrix, of steps of the intensity-volume histogram one row each.
+_LEVELS, _STEPS = 4096, 1_000_000
 # mirp keeps the matrices of one image on its classes.
 _ONE = threading.Lock()
 
@@ -80,11 +82,8 @@ def check_mirp() -> None:
 def compute(region: Region, settings: RadiomicsSettings) -> dict[str, float]:
     """Return all features that are asked for, by tag in the order of the settings; NaN where one is not defined."""
     values = region.image[region.tissue]
-    families = {PARTS[tag][0] for tag in settings.features}
-    are_levels = settings.bin_width is None and settings.bin_count is None and families & OF_LEVELS
-    lowest = values.min(initial=1)
-    if are_levels and lowest < 1:
-        raise InputError(f"intensities are levels 1, 2, 3 … here, and one is {lowest:g}: give bin_width or bin_count.")
+    if values.size:
+        _check_levels(values, settings)
     # It warns of regions of one level, and divides by zero where a feature is not defined: both are NaN here.
     with _ONE, warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
@@ -93,6 +92,22 @@ def compute(region: Region, settings: RadiomicsSettings) -> dict[str, float]:
         found |= dict(zip(_OF_PAIRS, moran_and_geary(region), strict=True))
     undefined = _undefined(values, settings)
     return {tag: np.nan if PARTS[tag][1] in undefined else found[tag] for tag in settings.features}
+
+
+def _check_levels(values: NDArray[np.float64], settings: RadiomicsSettings) -> None:
+    """Refuse levels that are none, and more of them than matrices are made of."""
+    families = {PARTS[tag][0] for tag in settings.features}
+    low, high = values.min(), values.max()
+    if families & OF_LEVELS and settings.bin_count is None:
+        if settings.bin_width is None and low < 1:
+            raise InputError(f"intensities are levels 1, 2, 3 … here, and one is {low:g}: give bin_width or bin_count.")
+        if (count := (high - low) / (settings.bin_width or 1)) > _LEVELS:
+            raise InputError(f"{count:,.0f} levels are too many: give a larger bin_width, a range, or bin_count.")
+    # Its histogram spans the range, where one is given.
+    ends = zip(settings.range, (low, high), strict=True)
+    first, last = (found if end is None else end for end, found in ends)
+    if "ivh" in families and settings.ivh_count is None and (last - first) / (settings.ivh_width or 1) > _STEPS:
+        raise InputError("the intensity-volume histogram has too many steps: give ivh_count, or a larger ivh_width.")
 
 
 def _undefined(values: NDArray[np.float64], settings: RadiomicsSettings) -> frozenset[str]:

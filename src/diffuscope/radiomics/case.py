@@ -10,20 +10,19 @@ from numpy.typing import NDArray
 from diffuscope.errors import InputError
 from diffuscope.radiomics.measure import measure
 from diffuscope.radiomics.settings import RadiomicsSettings
+from diffuscope.radiomics.tags import is_local, unit
 
 #: Labels of a case: the tumour, and from where on nodes.
 TUMOUR, FIRST_NODE = 1, 2
-# Shape says nothing of several nodes taken as one, but for how much there is of them.
-_VOLUMES = {"morph_volume", "morph_vol_approx"}
 
 
-def columns(settings: RadiomicsSettings) -> tuple[str, ...]:
-    """Return the columns of `case_row`.
+def columns(settings: RadiomicsSettings) -> dict[str, str]:
+    """Return the columns of `case_row`, in their order, with their units.
 
     ``tumour_…`` are all features of the tumour; ``nodes_…`` intensities, textures and volume of all nodes taken as one
     region; ``largest_node_…`` the shape of the node with the most voxels.
     """
-    return tuple(f"{part}_{tag}" for part, tags in _parts(settings).items() for tag in tags)
+    return {f"{part}_{tag}": unit(tag) for part, tags in _parts(settings).items() for tag in tags}
 
 
 def case_row(
@@ -69,6 +68,7 @@ def case_row(
 
 
 def _parts(settings: RadiomicsSettings) -> dict[str, tuple[str, ...]]:
-    shape = tuple(tag for tag in settings.features if tag.startswith("morph_"))
-    others = tuple(tag for tag in settings.features if tag not in shape or tag in _VOLUMES)
+    # Of several nodes taken as one, other shapes and peaks would tell how far they lie apart.
+    shape = tuple(tag for tag in settings.features if tag.startswith(("morph_", "loc_")))
+    others = tuple(tag for tag in settings.features if is_local(tag))
     return {"tumour": settings.features, "nodes": others, "largest_node": shape}

@@ -56,6 +56,33 @@ WAYS: dict[str, tuple[str, ...]] = {
 OF_LEVELS = frozenset({"ih", *WAYS})
 
 
+_OF_UNITS = {
+    "mm": "morph_com morph_diam morph_pca_maj_axis morph_pca_min_axis morph_pca_least_axis",
+    "mm²": "morph_area_mesh",
+    "mm³": "morph_volume morph_vol_approx",
+    "1/mm": "morph_av",
+    "HU": """stat_mean stat_median stat_min stat_p10 stat_p90 stat_max stat_iqr stat_range stat_mad stat_rmad stat_medad
+        stat_rms loc_peak_loc loc_peak_glob""",
+    "HU²": "stat_var stat_energy",
+    "HU·mm³": "morph_integ_int",
+}
+_UNITS = {tag: unit for unit, names in _OF_UNITS.items() for tag in names.split()}
+
+
+def unit(tag: str) -> str:
+    """Return the unit of a feature of a CT; empty of numbers without one, and of what is counted in levels."""
+    return _UNITS.get(tag, "")
+
+
+#: How much of a shape there is, which no distance between its parts changes.
+VOLUMES = frozenset({"morph_volume", "morph_vol_approx"})
+
+
+def is_local(tag: str) -> bool:
+    """Whether a feature asks for no more than a voxel and its neighbours: how far parts lie apart is nothing to it."""
+    return tag in VOLUMES or not tag.startswith(("morph_", "loc_"))
+
+
 def tags(families: Collection[str] = tuple(FAMILIES), ways: Collection[str] = (*DIRECTED, *UNDIRECTED)) -> list[str]:
     """Return the tags of families, in the order of the reference tables.
 

@@ -18,6 +18,7 @@ from diffuscope.files.claim import Claim
 from diffuscope.files.durable import names_to_disk
 from diffuscope.ports.port import Port
 from diffuscope.results.begin import begin_result
+from diffuscope.results.beside.others import write_others
 from diffuscope.results.cache import FOLDER, LEDGER, CachedParts, Cell
 from diffuscope.results.cells import Blend, Cells
 from diffuscope.results.chunks import Patch, write_chunk
@@ -26,7 +27,6 @@ from diffuscope.results.coverage import keep_coverage
 from diffuscope.results.layout import ATTRS, chunk_file, set_attribute
 from diffuscope.results.ledger import NOTHING, Ledger
 from diffuscope.results.opening.stored import open_checked
-from diffuscope.results.others import write_others
 from diffuscope.results.pyramid import Each, update_pyramid
 from diffuscope.results.recover import Recovered, Recovery
 from diffuscope.results.tissue import TissueMap

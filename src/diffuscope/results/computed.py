@@ -26,7 +26,7 @@ class Computed:
     values : mapping of str to ndarray
         By key of `System.values`, float32 (evaluations,); NaN where an evaluation told nothing.
     others : mapping of str to list or str
-        By port key, what a case gives beside images (see `diffuscope.results.others`).
+        By port key, what a case gives beside images (see `diffuscope.results.beside.others`).
     batch : int
         Tiles that were computed at once, this one among them.
     """

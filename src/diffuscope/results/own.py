@@ -12,8 +12,8 @@ from typing import Any
 from diffuscope.errors import InputError
 from diffuscope.files.place import Parts
 from diffuscope.results import cache, coverage, sections, tissue, values
+from diffuscope.results.beside.others import KINDS
 from diffuscope.results.layout import ATTRS
-from diffuscope.results.others import KINDS
 from diffuscope.scans.fingerprint import fingerprint, is_same
 
 #: The table of figures of a whole result, and how a registration moved it.

@@ -13,13 +13,13 @@ from diffuscope.files.links import check_inside
 from diffuscope.files.place import Kind
 from diffuscope.files.read import read_rows
 from diffuscope.ports.port import Port
+from diffuscope.results.beside.others import read_others, summaries
 from diffuscope.results.cache import FOLDER
 from diffuscope.results.coverage import Coverage, load_coverage
 from diffuscope.results.layout import level_folder
 from diffuscope.results.opening.about import About, check_about, read_about
 from diffuscope.results.opening.damage import told
 from diffuscope.results.opening.stored import lazy, open_checked
-from diffuscope.results.others import read_others, summaries
 from diffuscope.results.own import TABLE, own_parts
 from diffuscope.results.place import Place
 from diffuscope.results.scores import Scored

@@ -16,7 +16,7 @@ from diffuscope.ports.numbers import Value
 from diffuscope.ports.port import Port
 from diffuscope.ports.score import Score
 from diffuscope.ports.text import Text
-from diffuscope.results.spread import over_guides, predictive
+from diffuscope.results.beside.spread import over_guides, predictive
 from diffuscope.results.values import TileValues
 
 SCORES, TEXTS = "scores.json", "texts"
@@ -146,6 +146,11 @@ def read_texts(folder: Path, others: Sequence[Port]) -> dict[str, str]:
     """Read what `write_texts` wrote; none before a run has ended."""
     paths = {port.key: folder / TEXTS / f"{port.key}.txt" for port in others if isinstance(port, Text)}
     return {key: path.read_text(encoding="utf-8") for key, path in paths.items() if path.exists()}
+
+
+def scored(port: Score, samples: Draws) -> Scored:
+    """Return draws, (samples,) or (members, samples), as what came out at a port."""
+    return Scored(port, _members(samples))
 
 
 def _members(samples: Draws) -> tuple[tuple[float, ...], ...]:

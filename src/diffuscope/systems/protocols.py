@@ -1,10 +1,10 @@
-"""What some systems can do besides, which those who train ask for."""
+"""What some systems can do besides, which those who train or score ask for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -28,6 +28,23 @@ class FitsRows(Protocol):
 
 
 @runtime_checkable
+class Decides(Protocol):
+    """A system whose score is set right on patients who validate, once its weights are there."""
+
+    def decide(self, *, threshold: float | None, calibration: tuple[float, float] | None) -> dict[str, Any]:
+        """Take what is chosen, None for none, and return what its configuration states of it.
+
+        Parameters
+        ----------
+        threshold : float, optional
+            Probability from which the second class is decided for.
+        calibration : (float, float), optional
+            For `diffuscope.systems.calibration.calibrated`.
+        """
+        ...
+
+
+@runtime_checkable
 class TakesBackbone(Protocol):
     """A system whose image encoder can begin with weights that were published for others."""
 
@@ -39,4 +56,15 @@ class TakesBackbone(Protocol):
         InputError
             They are of another network.
         """
+        ...
+
+
+@runtime_checkable
+class HasNodes(Protocol):
+    """A system that makes a graph of a case: its nodes, and which of them are there."""
+
+    nodes: tuple[str, ...]
+
+    def there(self, inputs: Mapping[str, Any]) -> Tensor:
+        """Return which nodes of a case are there, bool (nodes,), from what `Whole.prepare` gives."""
         ...

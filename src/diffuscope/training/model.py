@@ -24,7 +24,7 @@ from diffuscope.simulation.restaining.painting import Painter
 from diffuscope.simulation.restaining.sources import Pair, Restaining, make_pairs
 from diffuscope.systems.base import System, Whole
 from diffuscope.systems.bounds import first_fault
-from diffuscope.systems.protocols import FitsRows
+from diffuscope.systems.protocols import Decides, FitsRows
 from diffuscope.systems.registry import build_system
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.data.cohort import prepared, rows_data
@@ -252,7 +252,9 @@ def make_card(recipe: Recipe, start: Start, parts: dict[str, str]) -> ModelCard:
     assert isinstance(recipe.data, Cases | Cohort)
     names = [sum(1 for part in parts.values() if part == which) for which in ("train", "validation", "test")]
     inputs = ", ".join(port.name for port in start.system.inputs)
-    main, scale = start.system.outputs[0], ""
+    main, scale, chosen = start.system.outputs[0], "", "its weights"
+    if isinstance(start.system, Decides):
+        chosen = "its weights, its threshold and, where that helped, a calibration of its probability"
     if isinstance(main, Raster):
         scales = {"yx": f" at {main.mpp:g} µm/px", "zyx": f" at {main.mpp / 1000:g} mm per px"}
         scale = scales[start.system.input_rasters[0].axes]
@@ -266,7 +268,7 @@ def make_card(recipe: Recipe, start: Start, parts: dict[str, str]) -> ModelCard:
         ),
         what_it_is_not=(
             "Checked by anyone but whoever trained it: its figures come from "
-            f"{names[1]} cases of the same data set, which chose its weights. Not a measurement."
+            f"{names[1]} cases of the same data set, which chose {chosen}. Not a measurement."
         ),
         data=(
             f"{_files(recipe.data)}: {names[0]} cases in training, {names[1]} in validation, {names[2]} set "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from diffuscope.plugin.layers.reader import read_layers
 from diffuscope.plugin.layers.results import LayerTuple
 from diffuscope.sample_data import sample_path
@@ -35,3 +37,14 @@ def head() -> list[LayerTuple]:
 def sarcoma() -> list[LayerTuple]:
     """MR (T1-weighted) and CT around a soft-tissue sarcoma, on one lattice (TCIA, IBSI; CC BY 3.0)."""
     return read_layers([str(sample_path(f"sarcoma-STS_010-{name}.nii.gz")) for name in ("MR", "CT")])
+
+
+def oesophagus() -> list[LayerTuple]:
+    """A simulated tumour of the oesophagus with two nodes in a real neck CT, outlined (OpenKBP, MIT)."""
+    [(voxels, about, kind)] = read_layers(str(sample_path("oesophagus-simulated/ct/P0000.nii.gz")))
+    [(mask, placed, _)] = read_layers(str(sample_path("oesophagus-simulated/masks/P0000.nii.gz")))
+    names = {"index": [1, 2, 3], "name": ["tumour", "node 1", "node 2"]}
+    outlines = placed | {"name": "P0000 outlines", "features": names, "opacity": 0.4}
+    for only_of_images in ("contrast_limits", "colormap"):
+        del outlines[only_of_images]
+    return [(voxels, about | {"name": "P0000 CT"}, kind), (mask.astype(np.uint8), outlines, "labels")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,12 @@ COHORT, TRUTH, COLUMNS = "cohort.csv", "truth.csv", "columns.yaml"
 PATIENT, LABEL = "patient_id", "metastasis"
 
 _NOTE = (
-    "SIMULATED by diffuscope.simulation.oesophagus: CT, masks, tables and labels come from a written rule. No patient. "
+    "SIMULATED by diffuscope.simulation.oesophagus: tumours, nodes, tables and labels come from a written rule. "
     "truth.csv holds what no real cohort knows; no model may read it."
 )
 
 
-def write_cohort(folder: Path, plan: CohortPlan, scenes: Sequence[Scene] = ()) -> Bayes:
+def write_cohort(folder: Path, plan: CohortPlan, scenes: Sequence[Scene] = (), *, with_ct: int | None = None) -> Bayes:
     """Simulate a cohort and write it.
 
     Parameters
@@ -43,6 +43,8 @@ def write_cohort(folder: Path, plan: CohortPlan, scenes: Sequence[Scene] = ()) -
         Of the cohort.
     scenes : sequence of Scene
         What tumours grow in, by turns; simulated mediastina where there are none.
+    with_ct : int, optional
+        The first of the patients, of whom alone images are written.
 
     Returns
     -------
@@ -59,17 +61,20 @@ def write_cohort(folder: Path, plan: CohortPlan, scenes: Sequence[Scene] = ()) -
     with in_place_of(folder, replace=False) as part:
         for name in ("ct", "masks"):
             (part / name).mkdir(parents=True)
-        for patient in simulated(plan, scenes):
-            rows.append({PATIENT: patient.name, **write_images(part, patient), **_known(patient)})
+        for number, patient in enumerate(simulated(plan, scenes)):
+            known = with_ct is None or number < with_ct
+            images = _write_images(part, patient) if known else {"ct": "", "mask": ""}
+            rows.append({PATIENT: patient.name, **images, **_known(patient)})
             truths.append({PATIENT: patient.name, "probability": patient.probability, **_true(patient)})
-        write_rows(part / COHORT, rows)
-        write_rows(part / TRUTH, truths)
+        _write_rows(part / COHORT, rows)
+        _write_rows(part / TRUTH, truths)
         (part / COLUMNS).write_text(dictionary(), encoding="utf-8")
-        (part / SIMULATED).write_text(f"{_NOTE} {plan}\n", encoding="utf-8")
+        around = " What the CTs show around tumours and nodes is real." if scenes else ""
+        (part / SIMULATED).write_text(f"{_NOTE}{around} {plan}\n", encoding="utf-8")
     return bayes(np.array([truth["probability"] for truth in truths], np.float64))
 
 
-def write_images(folder: Path, patient: OesophagusPatient) -> dict[str, str]:
+def _write_images(folder: Path, patient: OesophagusPatient) -> dict[str, str]:
     """Write CT and mask of a patient into ``ct`` and ``masks`` of a folder, and return their names in its table."""
     if patient.ct is None or patient.mask is None:
         return {"ct": "", "mask": ""}
@@ -79,9 +84,8 @@ def write_images(folder: Path, patient: OesophagusPatient) -> dict[str, str]:
     return names
 
 
-def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+def _write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write rows of the same columns as CSV; what is not known is empty."""
-    rows = list(rows)
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, fieldnames=list(rows[0]))
         table.writeheader()

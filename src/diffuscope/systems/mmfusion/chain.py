@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from diffuscope.diffusion.card import Card
-from diffuscope.systems.mmfusion.member import CLASSES, Guided, Member
+from diffuscope.systems.mmfusion.member import Guided, Member
 
 
 def draw_classes(
@@ -39,12 +39,17 @@ def draw_classes(
     if any(member.denoiser is None for member in members):
         yield steps
         return torch.stack([guide[..., 1] for guide in guides])
+    gates = [
+        member.denoiser.case(one.case)[:, None]
+        for member, one in zip(members, guided, strict=True)
+        if member.denoiser is not None
+    ]
     noisy = [guide + noise(number, steps) for number, guide in enumerate(guides)]
     clean = noisy
     for t in range(steps, 0, -1):
         clean = [
-            _clean(member, card, y, guide, one.case, t)
-            for member, y, guide, one in zip(members, noisy, guides, guided, strict=True)
+            _clean(member, card, y, guide, gate, t)
+            for member, y, guide, gate in zip(members, noisy, guides, gates, strict=True)
         ]
         if t > 1:
             noisy = [
@@ -55,12 +60,10 @@ def draw_classes(
     return torch.stack([found[..., 1] for found in clean])
 
 
-def _clean(member: Member, card: Card, noisy: Tensor, guide: Tensor, case: Tensor, t: int) -> Tensor:
+def _clean(member: Member, card: Card, noisy: Tensor, guide: Tensor, gate: Tensor, t: int) -> Tensor:
     """Return the estimate of y_0 of draws (n, draws, classes)."""
-    n, draws, _ = noisy.shape
-    flat, of_guide = noisy.reshape(-1, CLASSES), guide.reshape(-1, CLASSES)
-    at = torch.full((n * draws,), t, device=noisy.device)
+    at = torch.full((len(noisy), 1), t, device=noisy.device)
     assert member.denoiser is not None
-    found = member.denoiser(flat, of_guide, case.repeat_interleave(draws, 0), at).float()
+    found = member.denoiser.noise(noisy, guide, gate, at).float()
     # A class vector lies in [0, 1], and so does its mean given y_t: what goes beyond is the network's error.
-    return card.clean(flat, of_guide, at, found).clamp(0.0, 1.0).view(n, draws, CLASSES)
+    return card.clean(noisy, guide, at, found).clamp(0.0, 1.0)

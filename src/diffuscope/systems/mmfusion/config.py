@@ -84,7 +84,11 @@ class TableConfig(BaseModel):
     def table(self) -> Table:
         """As a port has it."""
         named = tuple(column.column for column in self.columns)
-        measured = tuple(Column(name=name) for name in columns(self.measured)) if self.measured else ()
+        measured = (
+            tuple(Column(name=name, unit=unit) for name, unit in columns(self.measured).items())
+            if self.measured
+            else ()
+        )
         return Table(
             name=self.name, key=self.key, columns=named or measured, required=False, measured=bool(self.measured)
         )

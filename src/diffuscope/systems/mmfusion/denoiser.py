@@ -47,10 +47,17 @@ class Denoiser(nn.Module):
         t : Tensor of int (n,)
             1 to T.
         """
-        y = torch.cat([noisy, guide], dim=1)
+        return self.noise(noisy, guide, self.case(case), t)
+
+    def noise(self, noisy: Tensor, guide: Tensor, gate: Tensor, t: Tensor) -> Tensor:
+        """Return the same, of any leading axes that go together, with what `case` makes of the features of cases.
+
+        So many draws of a case, which differ in y_t alone, share what depends on the case and on t.
+        """
+        y = torch.cat([noisy, guide], dim=-1)
         for number, (layer, norm, step) in enumerate(zip(self.layers, self.norms, self.steps, strict=True)):
             y = torch.nn.functional.softplus(norm(layer(y) * step(t)))
             if number == 0:
-                y = y * self.case(case)
+                y = y * gate
         noise: Tensor = self.out(y)
         return noise

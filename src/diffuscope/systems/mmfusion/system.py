@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ from diffuscope.errors import InputError
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.ports.table import Table
 from diffuscope.systems.base import CaseInput, CaseNoise, Estimate, Whole
-from diffuscope.systems.calibration import calibrated
+from diffuscope.systems.calibration import Calibration, calibrated
 from diffuscope.systems.mmfusion.augment import augmented
 from diffuscope.systems.mmfusion.backbone import Backbone
 from diffuscope.systems.mmfusion.case import RELEVANCE, draw_back, see
@@ -26,11 +27,11 @@ from diffuscope.systems.mmfusion.chain import draw_classes
 from diffuscope.systems.mmfusion.config import MMFusionConfig
 from diffuscope.systems.mmfusion.declare import declare
 from diffuscope.systems.mmfusion.explain import explain, received
-from diffuscope.systems.mmfusion.figures import case_figures, figure_columns
+from diffuscope.systems.mmfusion.likeness.figures import case_figures, figure_columns
+from diffuscope.systems.mmfusion.likeness.usual import Usual
 from diffuscope.systems.mmfusion.loss import drawn_again, member_loss
 from diffuscope.systems.mmfusion.member import CLASSES, Encoded, Guided, Member
 from diffuscope.systems.mmfusion.tables import TableScale
-from diffuscope.systems.mmfusion.usual import Usual
 
 _CROPS = ("tumour", "nodes")
 
@@ -106,6 +107,12 @@ class MMFusion(Whole):
     def prepare(self, inputs: Mapping[str, CaseInput], spacing: tuple[float, ...] | None) -> dict[str, CaseInput]:
         """Return rows as they are, and of CT and outlines crops, where they lie, and what is measured (see `see`)."""
         return see(self.config, self.inputs, inputs, spacing)
+
+    def decide(self, *, threshold: float | None, calibration: Calibration | None) -> dict[str, Any]:
+        """Take threshold and calibration into the configuration, which states them."""
+        stated = {"threshold": threshold, "calibration": calibration}
+        self.config = self.config.model_copy(update=stated)
+        return stated
 
     def unlike(self, inputs: Mapping[str, CaseInput]) -> str:
         """Say how a case is unlike those that it was trained on (see `Usual`)."""

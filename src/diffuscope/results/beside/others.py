@@ -11,7 +11,7 @@ from diffuscope.ports.port import Port
 from diffuscope.ports.score import Score
 from diffuscope.ports.table import Table
 from diffuscope.ports.text import Text
-from diffuscope.results.rows import ROWS, read_rows, write_rows
+from diffuscope.results.beside.rows import ROWS, read_rows, write_rows
 from diffuscope.results.scores import SCORES, TEXTS, read_scores, read_texts, write_scores, write_texts
 
 

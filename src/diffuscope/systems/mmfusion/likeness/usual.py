@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from diffuscope.ports.table import Column
-from diffuscope.systems.mmfusion.together import Law, held_out, law_of
+from diffuscope.systems.mmfusion.likeness.together import Law, held_out, law_of
 
 # Of fewer cases nothing is said.
 _LEAST = 20

@@ -1,0 +1,180 @@
+"""Cases that are to be scored: patients of tables, or one that is given by itself."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffuscope.cases.joined import Joined, Patient, join
+from diffuscope.errors import InputError
+from diffuscope.jobs.inputs import split_channel
+from diffuscope.jobs.masks import GivenMask
+from diffuscope.jobs.rows import GivenRow, read_row
+from diffuscope.ports.declaration import Declaration
+from diffuscope.ports.heads import listed
+from diffuscope.ports.mask import Mask
+from diffuscope.ports.raster import Raster
+from diffuscope.ports.table import Row, Table
+
+
+@dataclass(frozen=True, eq=False)
+class ToScore:
+    """A case.
+
+    Attributes
+    ----------
+    name : str
+        Of the patient; empty where nobody says.
+    files : mapping of str to str, Path or sequence of these
+        Images and outlines by port key.
+    rows : mapping of str to ndarray (columns,)
+        By table, as `Table.encode` gives them; a table of which nothing is known is left out.
+    fault : str
+        Why it cannot be scored, in sentences; empty where it can.
+    """
+
+    name: str
+    files: Mapping[str, GivenMask] = field(default_factory=dict)
+    rows: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    fault: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Cases:
+    """Cases with what the user should know, and by what they are known again.
+
+    Attributes
+    ----------
+    cases : tuple of ToScore
+        In the order of the files.
+    notices : tuple of str
+        Of how they were read.
+    inputs : mapping of str to str
+        Hash of each table by its name, and of what tells that images are the same.
+    """
+
+    cases: tuple[ToScore, ...]
+    notices: tuple[str, ...]
+    inputs: Mapping[str, str]
+
+
+def read_cohort_to_score(paths: Sequence[Path], declared: Declaration, model: str) -> Cases:
+    """Read the patients of some tables; what is wrong with one is a fault of its own.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        See `diffuscope.cases.joined.join`. Columns named like the keys of images and outlines hold their files.
+    declared : Declaration
+        Of the system.
+    model : str
+        Its name, for messages.
+
+    Raises
+    ------
+    InputError
+        A file cannot be read, has a column that is misspelt or of another unit, or none that the model knows.
+    """
+    tables = [port for port in declared.inputs if isinstance(port, Table)]
+    images = [port.key for port in declared.inputs if isinstance(port, Raster | Mask)]
+    joined = join(paths, tables)
+    joined.check_once(images)
+    joined.check_spelling(images)
+    if not joined.where and not any(joined.having(key) for key in images):
+        names = ", ".join(sheet.name for sheet in joined.sheets)
+        raise InputError(
+            f"no column of {names} is one of {model}: see diffuscope models {model} --dictionary FILE.csv."
+        )
+    cases = tuple(_case(joined, patient, tables, images) for patient in joined.patients)
+    notices = (*joined.notices, *joined.unused(images), *_lacking(joined, tables))
+    inputs = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    files = [file for case in cases for file in case.files.values()]
+    if files:
+        inputs["images"] = _state(files)
+    return Cases(cases, notices, inputs)
+
+
+def read_one_to_score(
+    files: Mapping[str, GivenMask], rows: Sequence[GivenRow], declared: Declaration, name: str = ""
+) -> Cases:
+    """Read one case.
+
+    Parameters
+    ----------
+    files : mapping of str to str, Path or sequence of these
+        Images and outlines by port key.
+    rows : sequence of str, Path or mapping
+        ``"FILE.csv#ROW"``, ``"NAME=VALUE,NAME=VALUE"`` or a mapping, whose names are columns of any table.
+    declared : Declaration
+        Of the system.
+    name : str
+        Of the patient; default: the row of the first file.
+
+    Raises
+    ------
+    InputError
+        A row cannot be read, or a value is given twice.
+    """
+    tables = [port for port in declared.inputs if isinstance(port, Table)]
+    everything = {column.name: column for table in tables for column in table.columns}
+    together = Table(name="the model", key="row", columns=tuple(everything.values()))
+    found: Row = {}
+    notices: list[str] = []
+    for given in rows:
+        row, told = read_row(given, together)
+        notices += told
+        for column, value in row.items():
+            if value is not None and found.get(column) is not None:
+                raise InputError(f"{column} is given twice: give it once.")
+            found[column] = value if value is not None else found.get(column)
+        name = name or (str(given).rpartition("#")[2] if isinstance(given, str | Path) and "#" in str(given) else "")
+    encoded = {table.key: _encoded(table, found) for table in tables}
+    known = {key: row for key, row in encoded.items() if not np.isnan(row).all()}
+    return Cases((ToScore(name, dict(files), known),), tuple(notices), {})
+
+
+def _case(joined: Joined, patient: Patient, tables: Sequence[Table], images: Sequence[str]) -> ToScore:
+    if patient.faults:
+        return ToScore(patient.name, fault=" ".join(patient.faults))
+    rows, wrong = {}, []
+    for table in tables:
+        row, faults = joined.row(table, patient)
+        wrong += faults
+        encoded = _encoded(table, row)
+        if not np.isnan(encoded).all():
+            rows[table.key] = encoded
+    files, faults = joined.files(patient, images)
+    wrong += faults
+    return ToScore(patient.name, files, rows, " ".join(wrong))
+
+
+def _encoded(table: Table, row: Row) -> NDArray[np.float32]:
+    return np.asarray(table.encode({column.name: row.get(column.name) for column in table.columns}), np.float32)
+
+
+def _lacking(joined: Joined, tables: Sequence[Table]) -> Iterator[str]:
+    """Yield what no file has: whole tables, and columns of others."""
+    for table in tables:
+        names = [column.name for column in table.columns if column.name not in joined.where]
+        if len(names) == len(table.columns):
+            yield f"No file has a column of {table.name}: it counts as missing."
+        elif names:
+            yield f"No file has {listed(names)} of {table.name}: not known of any patient."
+
+
+def _state(files: Sequence[GivenMask]) -> str:
+    """Return what changes where a file does: names, sizes and times, without reading what may be a terabyte."""
+    digest = hashlib.sha256()
+    for given in files:
+        for one in [given] if isinstance(given, str | Path) else given:
+            path, roles = split_channel(one)
+            inside = sorted(path.iterdir()) if path.is_dir() else [path]
+            for file in inside:
+                about = file.stat() if file.exists() else None
+                digest.update(repr((file.name, roles, about and (about.st_size, about.st_mtime_ns))).encode())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Whether a case is like those that a model was trained on."""

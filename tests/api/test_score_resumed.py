@@ -1,0 +1,140 @@
+"""A cohort that was broken off: what is done is kept, the same call goes on, and another one is refused."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from patience import SECONDS
+from score_model import write_model, write_patients
+
+from diffuscope.api import scoring
+from diffuscope.api.prediction import Settings
+from diffuscope.api.score import score
+from diffuscope.errors import InputError
+from diffuscope.events import Progress, finish
+
+CPU = Settings(device="cpu", samples=8)
+COUNT = 9
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return write_model(tmp_path / "model")
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> list[Path]:
+    clinical = "patient_id,age,sex,site\n" + "".join(f"p{number},{40 + number},1,0\n" for number in range(COUNT))
+    return write_patients(tmp_path, clinical.replace("p4,44", "p4,444"))[:1]
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the cases that are scored."""
+    names: list[str] = []
+    real = scoring._row
+
+    def row(work, case, noise):
+        names.append(case.name)
+        return real(work, case, noise)
+
+    monkeypatch.setattr(scoring, "_row", row)
+    return names
+
+
+def broken(model: Path, paths: list[Path], out: Path, after: int, **options) -> None:
+    """Close the generator after some patients, as an error of whoever iterates does."""
+    events = score(model, paths, out, settings=CPU, **options)
+    for event in events:
+        if isinstance(event, Progress) and event.done == after:
+            break
+    events.close()
+
+
+def test_what_was_broken_off_is_gone_on_with_and_the_same_to_the_byte(
+    model: Path, paths: list[Path], tmp_path: Path, counted: list[str]
+):
+    whole, out = tmp_path / "whole.csv", tmp_path / "scores.csv"
+    finish(score(model, paths, whole, settings=CPU))
+    counted.clear()
+    broken(model, paths, out, after=3)
+    assert not out.exists() and (tmp_path / "scores.csv.unfinished").is_dir()
+    rows = tmp_path / "scores.csv.unfinished" / "rows.jsonl"
+    rows.write_bytes(rows.read_bytes()[:-10])  # a kill cut the last line short
+    stop = iter([False, False, False, True])
+    end = finish(score(model, paths, out, settings=CPU, cancelled=lambda: next(stop)))
+    assert not end.complete and end.path == tmp_path / "scores.csv.unfinished" and len(end.rows) == 5
+    end = finish(score(model, paths, out, settings=CPU))
+    assert end.complete and end.path == out
+    # p2 was cut short; what could not be scored is tried again.
+    assert counted == ["p0", "p1", "p2", "p2", "p3", "p4", "p4", "p5", "p6", "p7", "p8"]
+    assert out.read_bytes() == whole.read_bytes()
+    assert not (tmp_path / "scores.csv.unfinished").exists()
+
+
+def test_another_input_setting_or_model_is_refused_and_overwrite_begins_again(
+    model: Path, paths: list[Path], tmp_path: Path, counted: list[str]
+):
+    out = tmp_path / "scores.csv"
+    broken(model, paths, out, after=3)
+    other = write_model(tmp_path / "other", width=32)
+    again = r"scores\.csv\.unfinished was begun with {} .*: ask for the same to resume it, or say --overwrite"
+    with pytest.raises(InputError, match=again.format("seed")):
+        score(model, paths, out, settings=Settings(device="cpu", samples=8, seed=1))
+    with pytest.raises(InputError, match=again.format("model")):
+        score(other, paths, out, settings=CPU)
+    text = paths[0].read_text(encoding="utf-8")
+    paths[0].write_text(text.replace("p0,40", "p0,41"), encoding="utf-8")
+    with pytest.raises(InputError, match=again.format("input")):
+        score(model, paths, out, settings=CPU)
+    counted.clear()
+    assert finish(score(model, paths, out, settings=CPU, overwrite=True)).complete
+    assert counted[:2] == ["p0", "p1"] and len(counted) == COUNT
+
+
+def test_an_image_that_changed_is_another_input(tmp_path: Path, paths: list[Path]):
+    from diffuscope.cases.to_score import read_cohort_to_score
+    from diffuscope.systems.registry import declare
+
+    declared = declare("mmfusion", {"images": {}, "tables": []})
+    (tmp_path / "ct.nii.gz").write_bytes(b"1")
+    (tmp_path / "images.csv").write_text("patient_id,ct,mask\na,ct.nii.gz,no.nii.gz#1=tumour\n", encoding="utf-8")
+    first = read_cohort_to_score([tmp_path / "images.csv"], declared, "model")
+    [case] = first.cases
+    assert "mask" in case.fault and "no.nii.gz does not exist: mend the path" in case.fault
+    (tmp_path / "no.nii.gz").write_bytes(b"2")
+    second = read_cohort_to_score([tmp_path / "images.csv"], declared, "model")
+    assert not second.cases[0].fault and second.inputs["images"] != first.inputs["images"]
+    assert second.inputs["images.csv"] == first.inputs["images.csv"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL to send")
+def test_a_killed_process_loses_no_row(model: Path, tmp_path: Path):
+    many = "patient_id,age,sex,site\n" + "".join(f"p{number},{number % 90},1,0\n" for number in range(400))
+    paths, out = write_patients(tmp_path, many)[:1], tmp_path / "scores.csv"
+    words = [sys.executable, "-m", "diffuscope", "score", model, *paths, "-o", out, "--device", "cpu"]
+    with subprocess.Popen(
+        [str(word) for word in words], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    ) as process:
+        rows, begun = tmp_path / "scores.csv.unfinished" / "rows.jsonl", time.monotonic()
+        while not rows.exists() or rows.read_bytes().count(b"\n") < 20:
+            assert process.poll() is None and time.monotonic() - begun < SECONDS
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGKILL)
+    kept = rows.read_bytes().count(b"\n")
+    done = []
+    end = None
+    for end in score(model, paths, out, settings=Settings(device="cpu")):
+        if isinstance(end, Progress):
+            done.append(end.done)
+    assert end.complete and 20 <= kept <= done[0] + 1 and len(end.rows) == 400
+    other = tmp_path / "again.csv"
+    finish(score(model, paths, other, settings=Settings(device="cpu")))
+    assert other.read_bytes() == out.read_bytes()

@@ -1,0 +1,52 @@
+"""`diffuscope score`: what it prints, writes and leaves its status at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from score_model import write_model, write_patients
+from typer.testing import CliRunner
+
+from diffuscope.cli import app
+
+
+def call(*words: object):
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return write_model(tmp_path / "model")
+
+
+def test_a_cohort_is_written_and_one_case_is_told(model: Path, tmp_path: Path):
+    write_patients(tmp_path)
+    done = call("score", model, "clinical.csv", "blood.csv", "-o", "scores.csv", "--device", "cpu")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines() == ["Wrote scores.csv (3 of 3 scored)", "Research use only; not for diagnosis."]
+    score = (tmp_path / "scores.csv").read_text(encoding="utf-8").splitlines()[2].split(",")[1]
+
+    done = call("score", model, "--row", "clinical.csv#002", "--device", "cpu")
+    assert done.exit_code == 0, done.output
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["score", f"{float(score):.2f}"]
+    assert lines[1].startswith("trained on other such patients, 9 times in 10") and " to " in lines[1]
+    assert any(line.split() == ["missing", "blood"] for line in lines)
+    assert lines[-1] == "Research use only; not for diagnosis."
+
+
+def test_what_cannot_be_scored_is_one_sentence_and_status_2(model: Path, tmp_path: Path):
+    write_patients(tmp_path, "patient_id,age\n001,610\n", "patient_id,leukocytes\n001,<1\n")
+    for words, sentence in (
+        ((), "give tables of patients, or what there is of one case"),
+        (("clinical.csv",), "say where the scores of a cohort are to be written: -o scores.csv"),
+        (("--row", "age=6e2"), "age (years) lies between 0 and 120, not at 600"),
+        (("--row", "nothing.csv#1"), "nothing.csv#1 is no file"),
+    ):
+        done = call("score", model, *words)
+        assert done.exit_code == 2 and sentence in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    done = call("score", model, "clinical.csv", "blood.csv", "-o", "scores.csv", "--device", "cpu")
+    assert done.exit_code == 2 and "Wrote scores.csv (0 of 1 scored)" in done.stdout
+    assert "1 of 1 could not be scored, the first: clinical.csv, patient_id 001: age (years)" in done.stderr
