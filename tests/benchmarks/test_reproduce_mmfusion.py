@@ -159,7 +159,8 @@ def test_lymph_model_learns_from_those_who_train_alone(shared: Path):
     fold = whole.folds(seed=0)[0]
     found = lydata.lymph_model(fold)
     assert 0.65 < score_figures(whole.label[fold.test], found[fold.test])["AUROC"] < 0.95
-    positive = whole.cases["imaging"][:, [column["name"] for column in whole.tables[0]["columns"]].index("ipsi III")] == 1
+    names = [column["name"] for column in whole.tables[0]["columns"]]
+    positive = whole.cases["imaging"][:, names.index("ipsi III")] == 1
     assert found[positive.numpy()].mean() > found[~positive.numpy()].mean() + 0.1
 
 

@@ -34,7 +34,7 @@ def make(**config: object) -> MMFusion:
 def guided(system: MMFusion, batch: dict[str, torch.Tensor]) -> Guided:
     """Return what the first guide makes of cases with all that is known of them."""
     member = system.members[0]
-    encoded = system._encode(member, batch)
+    encoded = member.encode(*system._seen(batch))
     return member.guide(encoded, torch.ones_like(encoded.there))
 
 

@@ -53,7 +53,7 @@ class Seeing(MMFusion):
 
     def encoded(self, cases: Mapping[str, Tensor]) -> Encoded:
         """Return cases before MMRL and the graph of its first guide."""
-        return self._encode(self._members()[0], cases)
+        return self._members()[0].encode(*self._seen(cases))
 
 
 def crops_of(patient: OesophagusPatient, images: ImagesConfig) -> dict[str, Tensor]:

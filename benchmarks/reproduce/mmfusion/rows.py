@@ -60,7 +60,7 @@ REAL = (
 #: Of few patients, or of others than trained.
 OUTSIDE = tuple(row for row in REAL if row.name in ("logistic", "boosting", "base", "mmfusion"))
 #: Where lymph-model says something, too.
-LYDATA = (REAL[0], REAL[1], Row("lymph", "lymph-model: a hidden Markov model of spread", LYMPH), *REAL[2:])
+LYDATA = (REAL[0], REAL[1], Row("lymph", "lymph-model: a hidden Markov model of spread", LYMPH), *REAL[2:6])
 
 
 def _steps(*, mmrl: bool, hga: bool, cfd: bool) -> dict[str, Any]:

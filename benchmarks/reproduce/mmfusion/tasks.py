@@ -53,7 +53,7 @@ _FEW = _steps(20, 64, 2e-3, 2)
 BUDGETS = {
     "standard": Budget(
         seeds=5,
-        tables=Plan(_steps(100, 128, 3e-3, 20), _steps(400, 128, 2e-3, 4)),
+        tables=Plan(_steps(100, 128, 3e-3, 20), _steps(200, 128, 3e-3, 4)),
         images=Plan(_steps(300, 64, 2e-3, 10), _steps(300, 64, 2e-3, 10)),
         patients=1500,
         others=1500,

@@ -60,6 +60,16 @@ def draw_classes(
     return torch.stack([found[..., 1] for found in clean])
 
 
+def finished(chain: Generator[int, None, Tensor]) -> Tensor:
+    """Run a chain to its end and return what it drew."""
+    while True:
+        try:
+            next(chain)
+        except StopIteration as end:
+            drawn: Tensor = end.value
+            return drawn
+
+
 def _clean(member: Member, card: Card, noisy: Tensor, guide: Tensor, gate: Tensor, t: int) -> Tensor:
     """Return the estimate of y_0 of draws (n, draws, classes)."""
     at = torch.full((len(noisy), 1), t, device=noisy.device)

@@ -23,7 +23,7 @@ from diffuscope.systems.calibration import Calibration, calibrated
 from diffuscope.systems.mmfusion.augment import augmented
 from diffuscope.systems.mmfusion.backbone import Backbone
 from diffuscope.systems.mmfusion.case import RELEVANCE, draw_back, see
-from diffuscope.systems.mmfusion.chain import draw_classes
+from diffuscope.systems.mmfusion.chain import draw_classes, finished
 from diffuscope.systems.mmfusion.config import MMFusionConfig
 from diffuscope.systems.mmfusion.declare import declare
 from diffuscope.systems.mmfusion.explain import explain, received
@@ -136,8 +136,9 @@ class MMFusion(Whole):
         if self.training:
             batch = self.changed(batch, generator)
         terms: dict[str, list[Tensor]] = {}
+        seen = self._seen(batch)
         for number, member in enumerate(self._members()):
-            encoded = self._encode(member, batch)
+            encoded = member.encode(*seen)
             kept = self._kept(encoded, generator)
             guided = member.guide(encoded, kept, generator if self.training else None)
             own = member_loss(
@@ -171,7 +172,8 @@ class MMFusion(Whole):
         """
         one = {key: value[None] for key, value in inputs.items() if isinstance(value, Tensor)}
         kept = torch.ones(1, len(self.nodes), dtype=torch.bool, device=self.prevalence.device)
-        guided = [self._guided(member, one, kept) for member in self._members()]
+        seen = self._seen(one)
+        guided = [member.guide(member.encode(*seen), kept) for member in self._members()]
         chain = self._drawn(guided, noise, settings)
         while True:
             try:
@@ -222,14 +224,11 @@ class MMFusion(Whole):
         Tensor (m,)
         """
         one = {key: value[None] for key, value in inputs.items() if isinstance(value, Tensor)}
-        guided = [self._guided(member, one, kept.to(self.prevalence.device)) for member in self._members()]
-        chain = self._drawn(guided, noise, settings)
-        while True:
-            try:
-                next(chain)
-            except StopIteration as end:
-                drawn: Tensor = end.value
-                return drawn.mean(dim=(0, 2))
+        seen, kept = self._seen(one), kept.to(self.prevalence.device)
+        encoded = [member.encode(*seen) for member in self._members()]
+        several = [one.repeated(len(kept)) if len(kept) > 1 else one for one in encoded]
+        guided = [member.guide(one, kept) for member, one in zip(self._members(), several, strict=True)]
+        return finished(self._drawn(guided, noise, settings)).mean(dim=(0, 2))
 
     @torch.no_grad()
     def draws(self, cases: Mapping[str, Tensor], noise: CaseNoise, settings: SampleSettings) -> Tensor:
@@ -244,14 +243,9 @@ class MMFusion(Whole):
         """
         everything = torch.ones(len(next(iter(cases.values()))), len(self.nodes), dtype=torch.bool)
         kept = everything.to(self.prevalence.device)
-        guided = [member.guide(self._encode(member, cases), kept) for member in self._members()]
-        chain = self._drawn(guided, noise, settings)
-        while True:
-            try:
-                next(chain)
-            except StopIteration as end:
-                drawn: Tensor = end.value
-                return drawn
+        seen = self._seen(cases)
+        guided = [member.guide(member.encode(*seen), kept) for member in self._members()]
+        return finished(self._drawn(guided, noise, settings))
 
     def there(self, inputs: Mapping[str, CaseInput]) -> Tensor:
         """Return which nodes of a case are there, bool (nodes,), from what `prepare` gives."""
@@ -268,12 +262,8 @@ class MMFusion(Whole):
         draws = yield from draw_classes(self._members(), guided, self.card, of, draws=settings.samples)
         return draws if self.config.calibration is None else calibrated(draws, self.config.calibration)
 
-    def _guided(self, member: Member, one: Mapping[str, Tensor], kept: Tensor) -> Guided:
-        encoded = self._encode(member, one)
-        return member.guide(encoded.repeated(len(kept)) if len(kept) > 1 else encoded, kept)
-
-    def _encode(self, member: Member, batch: Mapping[str, Tensor]) -> Encoded:
-        """Return cases before the graph; what a batch does not have is missing of all."""
+    def _seen(self, batch: Mapping[str, Tensor]) -> tuple[list[Tensor], Tensor, dict[str, Tensor]]:
+        """Return what members encode of cases (see `Member.encode`); what a batch does not have is missing of all."""
         device = self.prevalence.device
         n = len(next(iter(batch.values())))
         rows, known = [], []
@@ -288,7 +278,7 @@ class MMFusion(Whole):
             nothing = {key: torch.full((1, *shape), torch.nan, device=device) for key, shape in shapes.items()}
             crops = {key: batch.get(key, nothing[key].expand(n, *shape)) for key, shape in shapes.items()}
         there = torch.stack(known, 1) if known else torch.zeros(n, 0, dtype=torch.bool, device=device)
-        return member.encode(rows, there, crops)
+        return rows, there, crops
 
     def _kept(self, encoded: Encoded, generator: torch.Generator) -> Tensor:
         """Return which nodes training keeps: it leaves some out, where something else is there."""
