@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from diffuscope.results.spread import over_guides
 from numpy.typing import NDArray
 
 from benchmarks.reproduce.mmfusion import simulated
@@ -20,6 +19,7 @@ from benchmarks.reproduce.mmfusion.scoring import setting
 from benchmarks.reproduce.mmfusion.stages import parted, probes
 from benchmarks.reproduce.mmfusion.study import Fold
 from benchmarks.reproduce.mmfusion.tasks import Task
+from diffuscope.results.beside.spread import over_guides
 
 Floats = NDArray[np.float64]
 _DIGITS = 5
