@@ -11,7 +11,7 @@ import torch
 
 from benchmarks.reproduce.mmfusion import lydata, measure, report, tasks, tcga
 from benchmarks.reproduce.mmfusion.baselines import best, matrix
-from benchmarks.reproduce.mmfusion.eyes import IMAGES, Seeing
+from benchmarks.reproduce.mmfusion.eyes import IMAGES, MAPS, Seeing
 from benchmarks.reproduce.mmfusion.networks import draws, train
 from benchmarks.reproduce.mmfusion.page import page
 from benchmarks.reproduce.mmfusion.rows import BOOSTING, LOGISTIC, REAL, SIMULATED, Row
@@ -146,7 +146,7 @@ def test_every_row_of_the_simulated_table_can_be_built_and_sees_maps_in_place_of
             images = {"backbone": "resnet10", **IMAGES, **row.config.get("images", {})}
             config = {"tables": TABLES, "width": 8, **row.config, "images": images}
             system = Seeing(MMFusionConfig.model_validate(config))
-            batch = {"tumour": maps, "nodes": nodes, "label": torch.tensor([0.0, 1.0, 1.0])}
+            batch = {MAPS["tumour"]: maps, MAPS["nodes"]: nodes, "label": torch.tensor([0.0, 1.0, 1.0])}
             batch |= {"one": torch.randn(3, 2), "other": torch.ones(3, 1)}
             assert torch.isfinite(system.loss(batch, torch.Generator().manual_seed(0))["loss"])
 

@@ -45,6 +45,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
     shutil.copy(slide, home / "a copy.ome.tif")
     os.link(slide, home / "other-name.csv")
     (home / "link.ome.tif").symlink_to(slide)
+    (home / "scans.csv").write_text("patient_id,ct,mask\nP1,pairs,slide.ome.tif#1=tumour\n")
     shutil.copytree(home / "nano.ome.zarr", home / "noted.ome.zarr")
     (home / "noted.ome.zarr" / "my counts.xlsx").write_bytes(b"mine")
     shutil.copytree(home / "nano.ome.zarr", home / "labelled.ome.zarr")
@@ -91,6 +92,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
 
 RUN = "run model slide.ome.tif --overwrite -o"
 MEASURE = "measure nano.ome.zarr slide.ome.tif --overwrite -o"
+RADIOMICS = "radiomics scans.csv --overwrite -o"
 EXPORT = "export nano.ome.zarr --overwrite -o"
 TRAIN = "train recipe.yaml --overwrite -o"
 EVALUATE = "evaluate model pairs --mpp 0.5 --overwrite -o"
@@ -121,6 +123,9 @@ REGISTER = "register he.ome.tif ihc.ome.tif --overwrite -o"
         (MEASURE, "a copy.ome.tif", "is what the result was made from"),
         (MEASURE, "nano.ome.zarr/table.csv", "lies in nano.ome.zarr, which is only read"),
         (MEASURE, "pairs", "not a file and is never overwritten"),
+        (RADIOMICS, "scans.csv", "is, or holds, scans.csv"),
+        (RADIOMICS, "other-name.csv", "is, or holds, slide.ome.tif"),
+        (RADIOMICS, "pairs/table.csv", "lies in pairs, which is only read"),
         (EXPORT, "slide.ome.tif", "is what the result was made from"),
         (EXPORT, "a copy.ome.tif", "is what the result was made from"),
         (EXPORT, "link.ome.tif", "is a link and is never overwritten"),

@@ -18,6 +18,7 @@ import made_dicom
 import numpy as np
 import pytest
 import tifffile
+from score_model import write_model, write_patients
 from typer.testing import CliRunner
 from user_pairs import write_pairs
 
@@ -38,6 +39,7 @@ NOT_RUN = {
     "diffuscope check-data runs/data/ms-brain": OF_SHARED,
     "diffuscope train src/diffuscope/training/recipes/ms-flair-demo.yaml": OF_SHARED,
     "diffuscope run runs/ms-flair-demo": OF_SHARED,
+    "diffuscope score nodes --ct CT": "takes a model that sees CT, which tests/api/test_score.py has",
 }
 
 
@@ -71,6 +73,8 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tumour = [("CLOSED_PLANAR", made_dicom.box(0, 0, 9, 3.0 * z)) for z in range(30, 36)]
     shutil.move(made_dicom.write_structures(folder / "CT", [("GTVp", tumour)]), folder / "RS.dcm")
     (folder / "scans.csv").write_text("patient_id,ct,mask\nP1,CT,RS.dcm\nP2,,\n")
+    write_model(folder / "nodes")
+    write_patients(folder)
     (folder / "how.yaml").write_text("features: [morph_volume]\n")
     with tifffile.TiffFile(sample_path("tumour-simulated.ome.tif")) as file:
         planes = np.tile(file.asarray(), (1, 2, 2))
@@ -115,7 +119,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         yield
 
     drawn = diffuscope.simulation.tumour.dataset._drawn
-    monkeypatch.setattr(diffuscope.api.run, "_compute", nothing)
+    monkeypatch.setattr(diffuscope.api.run, "computing", nothing)
     monkeypatch.setattr(diffuscope.api.run, "run_tiles", run_tiles)
     monkeypatch.setattr(diffuscope.api.train, "_work", train)
     monkeypatch.setattr(diffuscope.api.register, "_register", register)

@@ -10,6 +10,7 @@ from diffuscope.diffusion.case_noise import CaseNoise
 from diffuscope.errors import InputError
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.systems.mmfusion.config import MMFusionConfig
+from diffuscope.systems.mmfusion.denoiser import Denoiser, SideBySide
 from diffuscope.systems.mmfusion.graph import GraphAttention, GraphConvolution
 from diffuscope.systems.mmfusion.member import Guided
 from diffuscope.systems.mmfusion.system import MMFusion
@@ -34,7 +35,7 @@ def make(**config: object) -> MMFusion:
 def guided(system: MMFusion, batch: dict[str, torch.Tensor]) -> Guided:
     """Return what the first guide makes of cases with all that is known of them."""
     member = system.members[0]
-    encoded = member.encode(*system._seen(batch))
+    encoded = system._encode(member, batch, system._tokens(batch))
     return member.guide(encoded, torch.ones_like(encoded.there))
 
 
@@ -167,3 +168,17 @@ def test_a_model_that_scores_before_surgery_takes_no_column_of_after_it():
         make(tables=[*TABLES, late])
     after = make(tables=[*TABLES, late], preoperative=False)
     assert [column.known for table in after.tables for column in table.columns] == ["before"] * 4 + ["after"]
+
+
+def test_members_side_by_side_draw_what_each_draws_by_itself():
+    torch.manual_seed(4)
+    denoisers = [Denoiser(2, 8, 10).double() for _ in range(3)]
+    cases = [torch.randn(4, 8, dtype=torch.float64) for _ in denoisers]
+    noisy, guide = torch.randn(2, 3, 4, 5, 2, dtype=torch.float64)
+    together = SideBySide(denoisers, cases)
+    for number, (one, case) in enumerate(zip(denoisers, cases, strict=True)):
+        at = torch.full((20,), 7)
+        flat = (tensor[number].reshape(20, 2) for tensor in (noisy, guide))
+        alone = one(*flat, case.repeat_interleave(5, 0), at).view(4, 5, 2)
+        assert torch.allclose(together(noisy, guide, 7)[number], alone)
+        assert torch.allclose(together(noisy[:, 1:3], guide[:, 1:3], 7, slice(1, 3))[number], alone[1:3])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy
+import skimage
 import torch
 
 from diffuscope.diffusion.case_noise import CaseNoise
@@ -14,6 +16,7 @@ from diffuscope.systems.mmfusion.case import draw_back
 from diffuscope.systems.mmfusion.config import ImagesConfig, MMFusionConfig
 from diffuscope.systems.mmfusion.crops import crop_structures
 from diffuscope.systems.mmfusion.loss import drawn_again
+from diffuscope.systems.mmfusion.measures import MEASURES, measure
 from diffuscope.systems.mmfusion.relations import Relations
 from diffuscope.systems.mmfusion.system import MMFusion
 
@@ -119,7 +122,8 @@ def test_all_parameters_train_also_where_a_tissue_is_missing():
     losses = system.loss(cases, torch.Generator().manual_seed(0))
     assert losses.keys() == {"loss", "guide", "alignment", "diffusion"}
     losses["loss"].backward()
-    assert all(p.grad is not None and p.grad.isfinite().all() for p in system.parameters())
+    trained = [one for name, one in system.named_parameters() if "measurers" not in name]
+    assert all(one.grad is not None and one.grad.isfinite().all() for one in trained)
 
 
 def test_relations_are_those_of_their_equations_and_hide_what_they_say():
@@ -177,6 +181,56 @@ def test_what_is_measured_of_ct_and_outlines_is_a_row_where_none_is_given():
     assert torch.equal(kept, given)
     with pytest.raises(ValueError, match="there are no images"):
         MMFusionConfig.model_validate({"tables": [measured]})
+
+
+def test_measures_are_those_of_other_libraries():
+    """Volume, axes, means and grain of a blob against numpy and scikit-image, in float64; a box has its faces."""
+    rng = np.random.default_rng(0)
+    z, y, x = np.mgrid[:20, :20, :20]
+    inside = ((z - 9) / 8) ** 2 + ((y - 10) / 5) ** 2 + ((x - 9) / 4) ** 2 < 1
+    values = np.where(inside, rng.uniform(-0.5, 0.9, inside.shape), -1.0)
+    found = dict(zip(MEASURES, measure(torch.from_numpy(values)[None, None].float())[0].tolist(), strict=True))
+    own, places = values[inside], np.argwhere(inside)
+    assert found["log volume"] == pytest.approx(np.log(inside.sum()))
+    lengths = np.sqrt(np.linalg.eigvalsh(np.cov(places.T, bias=True) + np.eye(3) / 12))[::-1]
+    assert [found[f"{which} axis"] for which in ("long", "middle", "short")] == pytest.approx(np.log(lengths), abs=1e-3)
+    assert found["mean"] == pytest.approx(own.mean(), abs=1e-5)
+    assert found["deviation"] == pytest.approx(own.std(), abs=1e-4)
+    assert found["skewness"] == pytest.approx(scipy.stats.skew(own), abs=1e-3)
+    tenth = int(np.ceil(len(own) / 10))
+    assert found["dark tenth"] == pytest.approx(np.sort(own)[:tenth].mean(), abs=1e-5)
+    assert found["bright tenth"] == pytest.approx(np.sort(own)[-tenth:].mean(), abs=1e-5)
+    deep = skimage.morphology.erosion(inside, np.ones((5, 5, 5)))
+    assert found["core less rim"] == pytest.approx(values[deep].mean() - values[inside & ~deep].mean(), abs=1e-5)
+    summed = [
+        scipy.ndimage.uniform_filter(one, 3, mode="constant") for one in (np.where(inside, values, 0.0), inside * 1.0)
+    ]
+    apart = np.abs(values - summed[0] / np.maximum(summed[1], 1e-9))[inside]
+    assert found["grain"] == pytest.approx(apart.mean(), abs=1e-4)
+    box = torch.full((1, 1, 9, 9, 9), -1.0)
+    box[..., 2:6, 1:4, 0:5] = 0.3
+    assert float(measure(box)[0, MEASURES.index("surface")]) == pytest.approx(
+        np.log(2 * (12 + 20 + 15) / 60 ** (2 / 3))
+    )
+
+
+def test_an_encoder_learns_to_measure_and_nothing_else_trains():
+    system = make(drop=0.0).train()
+    cases = batch(system, 12)
+    system.fit(cases)
+    before = {key: value.clone() for key, value in system.state_dict().items()}
+    system.begin("measures")
+    optimiser = torch.optim.Adam([one for one in system.parameters() if one.requires_grad], 3e-3)
+    losses = []
+    for step in range(60):
+        loss = system.loss(cases, torch.Generator().manual_seed(step))["loss"]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    assert np.mean(losses[-10:]) < 0.5 * np.mean(losses[:5])
+    moved = {key.split(".")[0] for key, value in system.state_dict().items() if not torch.equal(value, before[key])}
+    assert moved == {"images"}
 
 
 def test_relevance_lies_where_the_tokens_lie():
@@ -262,7 +316,7 @@ def test_weights_of_medicalnet_s_names_load_and_others_are_refused(tmp_path):
     stored = {f"module.{key}": value for key, value in published.state_dict().items()}
     torch.save({"state_dict": stored | {"module.conv_seg.0.weight": torch.zeros(2)}}, tmp_path / "r18.pth")
     system.load_backbone(tmp_path / "r18.pth")
-    tumour = system.members[0].images.backbones["tumour"].features.eval()
+    tumour = system.images.backbones["tumour"].features.eval()
     crop = torch.randn(1, 1, 32, 32, 32)
     assert torch.allclose(tumour(crop).mean((2, 3, 4)), published.eval()(crop), atol=1e-5)
     with pytest.raises(InputError, match="another network"):

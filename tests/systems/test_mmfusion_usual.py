@@ -139,6 +139,20 @@ def test_before_training_and_after_a_handful_nothing_is_unlike():
     assert made.unlike(torch.tensor([1e6, 2.0, -5.0, NAN, 1e9])) == ""
 
 
+@pytest.mark.parametrize("known", [(0,), (1,), (2, 3), ()])
+def test_little_that_is_known_is_enough_for_what_it_tells(known: tuple[int, ...]):
+    """Of one number, of a category, of two numbers, of nothing: all that is kept is finite, and what is odd is told."""
+    rows = cohort(np.random.default_rng(0), 60, missing=0.0)
+    odd = torch.tensor([500.0, 2.0, 90.0, 5.0, 1e6])
+    for made, told in ((Usual(COLUMNS), slice(None)), (Usual([COLUMNS[one] for one in known]), list(known))):
+        hidden = torch.where(torch.isin(torch.arange(5), torch.tensor(known)), rows, NAN)
+        made.fit(hidden[:, told])
+        assert all(one.isfinite().all() for one in made.state_dict().values())
+        assert made.unlike(rows[0, told] if made.columns != COLUMNS else hidden[0]) == ""
+        # A category that is known where none of training's was is as of none of them.
+        assert (made.unlike(odd[told]) != "") == (bool(known) or made.columns == COLUMNS)
+
+
 def test_it_is_kept_with_the_weights(usual: Usual):
     other = Usual(COLUMNS)
     other.load_state_dict(usual.state_dict())

@@ -17,11 +17,14 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.shared.cells import Cell
+from diffuscope.diffusion.case_noise import CaseNoise
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.simulation.oesophagus import CohortPlan, OesophagusPatient, simulated
 from diffuscope.systems.mmfusion.backbone import Backbone
 from diffuscope.systems.mmfusion.config import ImagesConfig, MMFusionConfig
 from diffuscope.systems.mmfusion.crops import crop_structures
-from diffuscope.systems.mmfusion.member import Encoded
+from diffuscope.systems.mmfusion.images import Tokens
+from diffuscope.systems.mmfusion.member import Encoded, Guided, Member
 from diffuscope.systems.mmfusion.system import MMFusion
 
 # Raise it when what is seen changes.
@@ -38,22 +41,55 @@ IMAGES: Mapping[str, Any] = {
 }  # fmt: skip
 
 
-class Seeing(MMFusion):
-    """MMFusion on what its image encoders saw once: their feature maps take the place of the crops."""
+#: What an encoder saw of a patient, in place of the crops of that name.
+MAPS: Mapping[str, str] = {"tumour": "maps of the tumour", "nodes": "maps of the nodes"}
+
+
+class Together(MMFusion):
+    """MMFusion that draws the classes of several cases at once."""
+
+    @torch.no_grad()
+    def draws(self, cases: Mapping[str, Tensor], noise: CaseNoise, settings: SampleSettings) -> Tensor:
+        """Return the draws of cases, (members, n, samples), each in the noise that `sample` has.
+
+        Parameters
+        ----------
+        cases : mapping of str to Tensor (n, …)
+            As a training batch has them.
+        noise, settings
+            As of `sample`.
+        """
+        tokens = self._tokens(cases)
+        encoded = [self._encode(member, cases, tokens) for member in self._members()]
+        pairs = zip(self._members(), encoded, strict=True)
+        chain = self._drawn([member.guide(one, torch.ones_like(one.there)) for member, one in pairs], noise, settings)
+        while True:
+            try:
+                next(chain)
+            except StopIteration as end:
+                drawn: Tensor = end.value
+                return drawn
+
+    def guided(self, cases: Mapping[str, Tensor]) -> tuple[Member, Encoded, Guided]:
+        """Return its first member, and what that makes of cases before and after the graph."""
+        member = self._members()[0]
+        encoded = self._encode(member, cases, self._tokens(cases))
+        return member, encoded, member.guide(encoded, torch.ones_like(encoded.there))
+
+
+class Seeing(Together):
+    """MMFusion on what its image encoders saw once: a case has `MAPS` in place of crops."""
 
     def __init__(self, config: MMFusionConfig) -> None:
         super().__init__(config)
-        for member in self.members:
-            for backbone in getattr(member, "images").backbones.values():  # noqa: B009
-                backbone.features = nn.Identity()
+        assert self.images is not None
+        for backbone in self.images.backbones.values():
+            assert isinstance(backbone, Backbone)
+            backbone.features = nn.Identity()
 
-    def changed(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:  # noqa: ARG002
-        """Return the batch: what was seen is not seen anew."""
-        return dict(batch)
-
-    def encoded(self, cases: Mapping[str, Tensor]) -> Encoded:
-        """Return cases before MMRL and the graph of its first guide."""
-        return self._members()[0].encode(*self._seen(cases))
+    def _tokens(self, batch: Mapping[str, Tensor]) -> Tokens | None:
+        assert self.images is not None
+        return self.images.encode(*(batch[key] for key in MAPS.values()))
 
 
 def crops_of(patient: OesophagusPatient, images: ImagesConfig) -> dict[str, Tensor]:
@@ -98,14 +134,14 @@ def trained(backbone: str, *, patients: int, steps: int, root: Path) -> dict[str
 
 @torch.no_grad()
 def seen(eyes: Mapping[str, tuple[Backbone, Tensor, Tensor]], crops: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the feature maps of crops, scaled, on the grid of tokens: (n, maps, z, y, x), of nodes (n, nodes, …)."""
+    """Return the feature maps of crops as `MAPS`, scaled, on the grid of tokens: (n, [nodes,] maps, z, y, x)."""
     found = {}
     for part, (eye, mean, deviation) in eyes.items():
         flat = crops[part].float().reshape(-1, 1, *crops[part].shape[-3:])
         maps = torch.cat([nn.functional.adaptive_avg_pool3d(eye.features(one), eye.grid) for one in flat.split(256)])
         maps = (maps - mean.view(-1, 1, 1, 1)) / deviation.view(-1, 1, 1, 1)
         maps[flat[:, 0, 0, 0, 0].isnan()] = torch.nan
-        found[part] = maps.view(*crops[part].shape[:-4], *maps.shape[1:])
+        found[MAPS[part]] = maps.view(*crops[part].shape[:-4], *maps.shape[1:])
     return found
 
 

@@ -17,11 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.reproduce.mmfusion.eyes import Seeing
+from benchmarks.reproduce.mmfusion.eyes import MAPS, Seeing, Together
 from benchmarks.reproduce.mmfusion.study import Cases, Fold, Study
 from diffuscope.diffusion.case_noise import CaseNoise
 from diffuscope.systems.mmfusion.config import MMFusionConfig
-from diffuscope.systems.mmfusion.system import MMFusion
 from diffuscope.training.data.cohort import rows_data
 from diffuscope.training.module import learning_rate, seeded
 from diffuscope.training.recipe import Optimisation
@@ -53,7 +52,7 @@ class Plan:
 
 def train(
     study: Study, fold: Fold, config: Mapping[str, Any], plan: Plan, *, seed: int, without: Sequence[str] = ()
-) -> MMFusion:
+) -> Together:
     """Train one on the rows of a fold that train; those that validate choose the epoch, those that test are not seen.
 
     Parameters
@@ -71,7 +70,7 @@ def train(
     """
     torch.manual_seed(seed)
     whole = MMFusionConfig.model_validate(dict(config))
-    system = MMFusion(whole) if whole.images is None else Seeing(whole)
+    system = Together(whole) if whole.images is None else Seeing(whole)
     own, held = (study.some(places, without=without) for places in (fold.train, fold.validation))
     system.fit(own)
     _round(system, own, held, plan.guide, objective="guide", seed=seed)
@@ -81,7 +80,7 @@ def train(
     return system.eval()
 
 
-def _round(system: MMFusion, own: Cases, held: Cases, plan: Optimisation, *, objective: str, seed: int) -> None:
+def _round(system: Together, own: Cases, held: Cases, plan: Optimisation, *, objective: str, seed: int) -> None:
     """Train in place by an objective; afterwards the averaged weights with the least loss on `held` are there."""
     assert isinstance(plan.learning_rate, float)
     system.objective = objective
@@ -118,7 +117,7 @@ def _round(system: MMFusion, own: Cases, held: Cases, plan: Optimisation, *, obj
 
 
 @torch.no_grad()
-def _validated(system: MMFusion, held: Cases, *, seed: int) -> float:
+def _validated(system: Together, held: Cases, *, seed: int) -> float:
     system.eval()
     generator = torch.Generator().manual_seed(seed)
     draws = 1 if system.objective == "guide" else _DRAWS
@@ -133,10 +132,10 @@ def _put(weights: Sequence[Tensor], values: Sequence[Tensor]) -> None:
         weight.copy_(value)
 
 
-def draws(system: MMFusion, cases: Cases, plan: Plan, *, seed: int = 0) -> NDArray[np.float64]:
+def draws(system: Together, cases: Cases, plan: Plan, *, seed: int = 0) -> NDArray[np.float64]:
     """Return the draws of cases, (members, n, samples), in the noise that a run of each has."""
     settings = replace(next(iter(system.presets.values())), samples=plan.samples)
-    keys = [key for key in system.nodes if key in cases]
+    keys = [key for key in cases if key in system.nodes or key in MAPS.values()]
     found = []
     for start in range(0, len(cases[keys[0]]), _TOGETHER):
         some = {key: cases[key][start : start + _TOGETHER].float() for key in keys}

@@ -80,7 +80,7 @@ SIMULATED = (
         "tumour",
         "CNN of the tumour alone",
         config=_steps(mmrl=False, hga=False, cfd=False),
-        without=("nodes", *_TABLES),
+        without=("maps of the nodes", *_TABLES),
     ),
     Row("images", "CNN of tumour and nodes", config=_steps(mmrl=False, hga=False, cfd=False), without=_TABLES),
     Row("base", "base", config=_steps(mmrl=False, hga=False, cfd=False)),

@@ -11,7 +11,7 @@ from benchmarks.reproduce.mmfusion.eyes import Seeing
 from benchmarks.reproduce.mmfusion.study import Cases, Fold, Study
 from diffuscope.evaluation.metrics.clusters import davies_bouldin
 from diffuscope.evaluation.scores import score_figures
-from diffuscope.systems.mmfusion.member import CLASSES, Guided, Member
+from diffuscope.systems.mmfusion.member import CLASSES
 
 _C = 0.1
 
@@ -33,7 +33,8 @@ def probes(system: Seeing, study: Study, fold: Fold) -> dict[str, float]:
 
 def parted(system: Seeing, study: Study, fold: Fold, *, seed: int) -> list[float]:
     """Return the Davies–Bouldin score of y_t of those who test, from t = T down to the estimate of y_0."""
-    member, guided = _guided(system, study.some(fold.test))
+    with torch.no_grad():
+        member, _, guided = system.guided(study.some(fold.test))
     assert member.denoiser is not None
     guide, card = guided.logits.softmax(1), system.card
     generator = torch.Generator().manual_seed(seed)
@@ -54,18 +55,9 @@ def parted(system: Seeing, study: Study, fold: Fold, *, seed: int) -> list[float
 
 
 @torch.no_grad()
-def _guided(system: Seeing, cases: Cases) -> tuple[Member, Guided]:
-    member = system.members[0]
-    assert isinstance(member, Member)
-    encoded = system.encoded(cases)
-    return member, member.guide(encoded, torch.ones_like(encoded.there))
-
-
-@torch.no_grad()
 def _features(system: Seeing, cases: Cases) -> dict[str, NDArray[np.float32]]:
     """Return features (n, …) by the step that made them."""
-    member, guided = _guided(system, cases)
-    encoded = system.encoded(cases)
+    member, encoded, guided = system.guided(cases)
     assert encoded.tokens is not None and member.images is not None
     tokens = encoded.tokens
     tumour = tokens.tumour.flatten(1)

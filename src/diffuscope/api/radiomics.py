@@ -14,6 +14,7 @@ from diffuscope.errors import InputError
 from diffuscope.events import Notice, Progress
 from diffuscope.files.place import FILE, check_place
 from diffuscope.files.read import read_yaml
+from diffuscope.jobs.inputs import split_channel
 from diffuscope.jobs.mask_files import read_outlines
 from diffuscope.measurement.measurements import write_csv
 from diffuscope.ports.mask import Mask
@@ -64,8 +65,6 @@ def radiomics(
     check_mirp()
     cohort, out = Path(cohort), Path(out)
     how = settings if isinstance(settings, RadiomicsSettings) else _settings(settings)
-    read = [cohort, *([Path(settings)] if isinstance(settings, str | Path) else [])]
-    check_place(out, FILE, overwrite=overwrite, keep=read)
     joined = join([cohort], [])
     for key in (_CT, _MASK):
         if not joined.having(key) or key == joined.first:
@@ -73,6 +72,10 @@ def radiomics(
                 f"{cohort.name} has no column “{key}” beside the patient: add it, with a path in each row."
             )
     refuse([fault for patient in joined.patients for fault in patient.faults])
+    named = (joined.text(patient, key) for patient in joined.patients for key in (_CT, _MASK))
+    images = [split_channel(cohort.parent / text)[0] for text in named if text]
+    tables = [cohort, *([Path(settings)] if isinstance(settings, str | Path) else [])]
+    check_place(out, FILE, overwrite=overwrite, keep=[*tables, *images], outside=images)
     return _measure(joined, out, how, replace=overwrite)
 
 

@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-import copy
-from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import torch
-
 from diffuscope.devices import reused_memory
 from diffuscope.devices import threads as limit_threads
-from diffuscope.engine.case import CaseCompute
-from diffuscope.engine.cluster import ClusterCompute, connect
-from diffuscope.engine.compute import Compute, LocalCompute
-from diffuscope.engine.events import Event
+from diffuscope.engine.compute import Compute
+from diffuscope.engine.events import Event, Finished
+from diffuscope.engine.first import Ahead
 from diffuscope.engine.queue import Focus
 from diffuscope.engine.tiles import run_tiles
 from diffuscope.errors import InputError
+from diffuscope.events import Progress
 from diffuscope.files.claim import Claim
-from diffuscope.files.put import clear, remove
+from diffuscope.files.put import clear, in_place_of, remove
 from diffuscope.files.room import full_disk_in_words
-from diffuscope.jobs.compute import ComputeRequest, computing_devices
+from diffuscope.jobs.compute import ComputeRequest
+from diffuscope.jobs.computing import computing
 from diffuscope.jobs.inputs import Source
 from diffuscope.jobs.prepare import Job, prepare
 from diffuscope.jobs.resume import check_still
 from diffuscope.jobs.sections import find_sections
 from diffuscope.measurement.measurements import measure, write_csv
-from diffuscope.networks.compiled import compile_parts
 from diffuscope.ports.port import rasters
 from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
@@ -135,7 +131,8 @@ def run(
     want : sequence of str
         Keys of the outputs that are asked for; default all.
     overwrite : bool
-        Replace a Diffuscope result in the way. Nothing else is ever deleted.
+        Replace a Diffuscope result in the way, once the first tile of the new one is finished. Nothing else is ever
+        deleted.
     resume : bool
         Go on with the unfinished result in `out`, which a cancelled or killed run left; begin it where there is
         none. Device, batch, precision and threads are those it was begun with. The result is the one that the
@@ -148,7 +145,8 @@ def run(
     Returns
     -------
     generator of Event
-        Started; Preview (not from other processes), TileDone and Notice in turns; Finished.
+        Started; Preview (not from other processes), TileDone and Notice in turns; Finished. Where a result is
+        replaced, Started comes after the first tile, before which nothing is written.
 
     Raises
     ------
@@ -188,7 +186,7 @@ def run(
 
 
 def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Event, None, None]:
-    """Write the result folder; remove it if a new run fails before its first tile is finished."""
+    """Write the result folder; what a run that fails before its first tile is finished would replace is left alone."""
     with Claim(job.out) as claim:
         if job.begun is not None:
             claim.take(job.out)
@@ -205,24 +203,25 @@ def _write(job: Job, claim: Claim, cancelled: Callable[[], bool], focus: Focus) 
             limit_threads(job.compute.threads),
             reused_memory(),
             _each(job.io_threads) as each,
-            _compute(job, cancelled) as compute,
+            computing(job, cancelled) as computed,
+            ExitStack() as stack,
         ):
-            ports = rasters(job.ports)
-            told = () if isinstance(job.model.system, Whole) else tile_values(job.ports)
+            compute: Compute = computed
+            if job.replaces:
+                compute = ahead = stack.enter_context(closing(Ahead(computed, job.plan, focus)))
+                what = f"{job.out.name} stays until a tile is finished"
+                yield Progress(total=job.plan.count, unit="tiles", what=what)
+                yield from ahead.begin()
+                if ahead.first is None:
+                    tiles, unread = job.plan.count, ahead.unread
+                    yield Finished(
+                        out=str(job.out), complete=False, done=0, tiles=tiles, seconds=0.0, unread=unread, begun=False
+                    )
+                    return
+                with in_place_of(job.out, replace=True, claim=claim) as part:
+                    _canvas(job, part, each).write_tiles([ahead.first])
             with damage_in_words(job.out.name, resumes=job.resumes):
-                canvas = Canvas(
-                    job.out,
-                    plan=job.plan,
-                    ports=ports,
-                    record=job.record,
-                    others=[port for port in job.ports if not isinstance(port, Raster)],
-                    values=(*job.model.system.values, *told),
-                    tissue=job.tissue,
-                    resume=job.resumes,
-                    replace=job.replaces,
-                    claim=claim,
-                    each=each,
-                )
+                canvas = _canvas(job, job.out, each, claim=claim, resume=job.resumes or job.replaces)
             notices = (*job.notices, *canvas.recovered.notices)
             last = partial(_measure, job)
             with closing(run_tiles(compute, canvas, notices=notices, focus=focus, last=last)) as events:
@@ -236,6 +235,22 @@ def _write(job: Job, claim: Claim, cancelled: Callable[[], bool], focus: Focus) 
         raise
 
 
+def _canvas(job: Job, path: Path, each: Each, *, claim: Claim | None = None, resume: bool = False) -> Canvas:
+    told = () if isinstance(job.model.system, Whole) else tile_values(job.ports)
+    return Canvas(
+        path,
+        plan=job.plan,
+        ports=rasters(job.ports),
+        record=job.record,
+        others=[port for port in job.ports if not isinstance(port, Raster)],
+        values=(*job.model.system.values, *told),
+        tissue=job.tissue,
+        resume=resume,
+        claim=claim,
+        each=each,
+    )
+
+
 def _measure(job: Job) -> None:
     """Write the figures of a whole result beside it, and its scores, before it says that it is complete."""
     result = replace(open_result(job.out), complete=True)
@@ -244,49 +259,6 @@ def _measure(job: Job) -> None:
     if result.others and result.values is not None:
         write_scores(job.out, mean_scores(result.values, result.others))
     save_sections(job.out, find_sections(job.masks, job.inputs))
-
-
-@contextmanager
-def _compute(job: Job, cancelled: Callable[[], bool]) -> Iterator[Compute]:
-    """Yield what computes the tiles of a job, here or on a cluster."""
-    if job.request.elsewhere:
-        with connect(job.request.scheduler, job.request.workers) as client:
-            yield ClusterCompute(client=client, work=job.work, cancelled=cancelled)
-        return
-    if isinstance(job.model.system, Whole):
-        yield CaseCompute(
-            system=job.model.system,
-            read=job.read,
-            texts=job.given.texts,
-            settings=job.settings,
-            seed=job.seed,
-            spacing=job.plan.spacing,
-            device=torch.device(job.compute.device),
-            precision=job.compute.precision,
-            cancelled=cancelled,
-        )
-        return
-    first, *others = computing_devices(job.request, job.compute)
-    copies = [(copy.deepcopy(job.model.tiled).to(device), device) for device in others]
-    messages: deque[str] = deque()
-    if job.compute.compile == "on":
-        for system in (job.model.system, *(system for system, _ in copies)):
-            compile_parts(system.compiled_parts(), report=messages.append)
-    yield LocalCompute(
-        system=job.model.tiled,
-        read=job.read,
-        plan=job.plan,
-        settings=job.settings,
-        seed=job.seed,
-        batch=job.compute.batch,
-        device=first,
-        precision=job.compute.precision,
-        lanes=job.lanes,
-        others=tuple(copies),
-        readers=job.io_threads,
-        messages=messages,
-        cancelled=cancelled,
-    )
 
 
 @contextmanager

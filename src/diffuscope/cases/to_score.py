@@ -91,7 +91,9 @@ def read_cohort_to_score(paths: Sequence[Path], declared: Declaration, model: st
             f"no column of {names} is one of {model}: see diffuscope models {model} --dictionary FILE.csv."
         )
     cases = tuple(_case(joined, patient, tables, images) for patient in joined.patients)
-    notices = (*joined.notices, *joined.unused(images), *_lacking(joined, tables))
+    # What a system measures itself of images is there with them.
+    read = [table for table in tables if not (table.measured and any(joined.having(key) for key in images))]
+    notices = (*joined.notices, *joined.unused(images), *_lacking(joined, read))
     inputs = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
     files = [file for case in cases for file in case.files.values()]
     if files:

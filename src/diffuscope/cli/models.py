@@ -3,20 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from diffuscope.cli.columns import aligned
+from diffuscope.errors import InputError
 from diffuscope.model.find import ModelInfo, list_models, model_info
+from diffuscope.ports.table import Table
 
 
 def models(
     model: Annotated[str | None, typer.Argument(metavar="MODEL", help="Show all that its card says.")] = None,
+    *,
+    dictionary: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv", help="Write what the columns of its tables are: names, units, ranges, categories."
+        ),
+    ] = None,
 ) -> None:
     """List the models that ship and those in the user's folder, or show the card of one."""
+    if dictionary is not None:
+        typer.echo(_write(dictionary, model))
+        return
     for line in list_lines(list_models()) if model is None else card_lines(model_info(model)):
         typer.echo(line)
+
+
+def _write(path: Path, model: str | None) -> str:
+    """Write the data dictionary of a model, and say so."""
+    from diffuscope.cases.dictionary import write_dictionary
+
+    if model is None:
+        raise InputError("say of which model: diffuscope models MODEL --dictionary FILE.csv.")
+    info = model_info(model)
+    tables = [port for port in info.declared.inputs if isinstance(port, Table) and not port.measured]
+    if not tables:
+        raise InputError(f"{info.name} takes no tables, and so has no dictionary.")
+    write_dictionary(path, tables)
+    return f"Wrote {path} ({sum(len(table.columns) for table in tables)} columns)"
 
 
 def list_lines(infos: list[ModelInfo]) -> Iterator[str]:

@@ -170,6 +170,10 @@ def follow_run(events: Generator[Event, None, None], cancelled: threading.Event)
 
     with set_on_interrupt(cancelled):
         end = follow(events)
+    if not end.begun:
+        why = f"{end.unread} tiles could not be read" if end.unread else "Cancelled"
+        typer.echo(f"{why} before a tile was finished: {end.out} is as it was.", err=True)
+        raise typer.Exit(BAD_INPUT if end.unread else CANCELLED)
     if end.unread:
         typer.echo(
             f"Error: {end.unread} of {end.tiles} tiles could not be read; {end.done} are kept in {end.out}, marked "

@@ -108,6 +108,8 @@ class Finished:
         Since Started.
     unread : int
         Tiles whose input could not be read.
+    begun : bool
+        False where nothing was written, since no tile was finished: what the run would have replaced is there.
     """
 
     out: str
@@ -116,6 +118,7 @@ class Finished:
     tiles: int
     seconds: float
     unread: int = 0
+    begun: bool = True
 
 
 Event = Started | Progress | Preview | TileDone | Notice | Finished

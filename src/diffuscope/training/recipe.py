@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
+from diffuscope.cases.dictionary import read_dictionary
 from diffuscope.errors import InputError
 from diffuscope.files.read import read_yaml
 from diffuscope.model.card import ModelCard
@@ -197,7 +198,7 @@ def load_recipe(path: Path | str) -> Recipe:
     """
     path = Path(path)
     try:
-        return Recipe.model_validate(read_yaml(path))
+        return Recipe.model_validate(_with_dictionary(read_yaml(path), path.parent))
     except OSError as error:
         raise InputError(f"The recipe {path} cannot be read: {error.strerror}.") from error
     except ValidationError as error:
@@ -210,6 +211,14 @@ def load_recipe(path: Path | str) -> Recipe:
         near = difflib.get_close_matches(str(first["loc"][-1]), _keys(Recipe), n=1)
         hint = f" (did you mean {near[0]!r}?)" if near and first["type"] == "extra_forbidden" else ""
         raise InputError(f"The recipe {path} has a wrong entry at {where!r}: {said}{hint}.") from error
+
+
+def _with_dictionary(given: Any, folder: Path) -> Any:
+    """Return a recipe with the tables of the data dictionary that it names in their place, relative to it."""
+    config = given.get("config") if isinstance(given, dict) else None
+    if not isinstance(config, dict) or not isinstance(config.get("tables"), str):
+        return given
+    return given | {"config": config | {"tables": read_dictionary(folder / config["tables"])}}
 
 
 def _keys(model: type[BaseModel]) -> list[str]:

@@ -121,6 +121,7 @@ def test_the_whole_way_to_a_window_that_is_closed(
     at.draw()
     assert at.dock.fields.region_text.text() == "120 × 80 px at (800, 1,320)"
     at.fill(steps=500)
+    shown_before = len(at.names)
     at.dock.run.click()
     assert at.dock.run.text() == "Add to queue" and at.dock.cancel.text() == "Cancel"
     at.until(lambda: PREVIEW in at.names)
@@ -130,7 +131,7 @@ def test_the_whole_way_to_a_window_that_is_closed(
     assert at.dock.cancel.text() == "Cancelling…" and not at.dock.cancel.isEnabled()
     at.until(lambda: at.state.is_idle)
     assert at.state.message.startswith("Cancelled after 0 of 1 tile") and not at.state.failed
-    assert PREVIEW not in at.names
+    assert PREVIEW not in at.names and len(at.names) == shown_before  # nothing is there to be seen
     assert not open_result(at.out).complete
 
     # go on with it, and stop again: it is the same run, with the steps it was begun with
@@ -172,10 +173,11 @@ def test_the_whole_way_to_a_window_that_is_closed(
     assert at.state.message == f"Exported to {target}.", at.state.message
     np.testing.assert_array_equal(tifffile.imread(target), on_disk)
 
-    # closing the window ends a run: the fixture waits for the process to be gone
+    # closing the window ends a run, which has replaced nothing yet: the fixture waits for the process to be gone
     at.fill(steps=500)
     at.dock.run.click()
-    at.until(lambda: PREVIEW in at.names)
+    at.until(lambda: at.state.steps > 500 and at.state.step > 0)
+    assert PREVIEW not in at.names and open_result(at.out).complete
     assert not at.state.is_idle and at.dock.session.compute.child.pid is not None
 
 

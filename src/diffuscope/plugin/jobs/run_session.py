@@ -114,9 +114,10 @@ class RunSession(Session):
         super().close()
 
     def _ran(self, view: RunView, request: Request, result: Result | None) -> None:
-        view.end(result)
+        is_shown = result is not None and result.done > 0
+        view.end(result if is_shown else None)
         if result is not None:
-            if request.placement is not None:
+            if request.placement is not None and is_shown:
                 add_layers(self.viewer, value_layers(result, request.placement))
             self.show_result(result)
 

@@ -136,6 +136,9 @@ def _ending(event: Finished) -> str:
     if event.complete:
         count = "1 tile" if event.tiles == 1 else f"{event.tiles} tiles"
         return f"Done: {count} in {duration(event.seconds)}. A model's guess, not for diagnosis."
+    if not event.begun:
+        why = f"{event.unread} tiles could not be read" if event.unread else "Cancelled"
+        return f"{why} before a tile was finished: the result in its place is as it was."
     if event.unread:
         return (
             f"{event.unread} of {event.tiles} tiles could not be read; the others are kept, marked incomplete. "

@@ -29,14 +29,16 @@ def predictive(draws: ArrayLike, *, level: float = LEVEL) -> tuple[float, float]
 def over_guides(draws: ArrayLike, *, level: float = LEVEL) -> tuple[float, float]:
     """Return where the score of one more guide would lie, trained on other patients of the same kind.
 
-    The members' scores x_j on the logit scale are taken for draws of one normal distribution; a further one lies in
+    On the logit scale the members' scores x_j scatter about what their one cohort says as that scatters about what all
+    patients would say: that is the principle of the bootstrap. The further guide scatters about the latter, so that
 
-        mean(x) ± t(ν; (1 + level) / 2) · √V,   V = max(s² − v, 0) + s² / m,   ν = (m − 1) · (V / (s² + s² / m))²,
+        mean(x) ± t(ν; (1 + level) / 2) · √V,
+        V = 2 · max(s² − v, s² / 10) + s² / m,   ν = (m − 1) · (V / (2 s² + s² / m))²,
 
     s² the variance of the m scores, and v the part of it that comes of each being a mean of a few draws (delta method).
-    Without that part it is the prediction interval of a normal sample, s · √(1 + 1/m) with m − 1 degrees of freedom;
-    taking it off costs degrees (F. Satterthwaite, Biometrics Bulletin 1946; never below 2), without which intervals of
-    few draws would be too narrow.
+    Taking that off costs degrees of freedom (F. Satterthwaite, Biometrics Bulletin 1946; never below 2), without which
+    intervals of few draws would be too narrow. s · √(1 + 1/m) instead would hold a further member of the same cohort,
+    and of guides of other patients three in four.
 
     Parameters
     ----------
@@ -56,8 +58,8 @@ def over_guides(draws: ArrayLike, *, level: float = LEVEL) -> tuple[float, float
     logits = np.log(means / (1 - means))
     spread = float(logits.var(ddof=1))
     drawn = float((values.var(axis=1, ddof=1) / samples * slope**2).mean())
-    whole = spread * (1 + 1 / members)
-    kept = max(spread - drawn, 0.0) + spread / members
+    whole = spread * (2 + 1 / members)
+    kept = 2 * max(spread - drawn, spread / 10) + spread / members
     degrees = max((members - 1) * (kept / whole) ** 2, 2.0) if 0 < kept < whole else members - 1
     half = float(t.ppf((1 + level) / 2, degrees)) * kept**0.5
     low, high = (1 / (1 + np.exp(-(logits.mean() + side * half))) for side in (-1, 1))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from diffuscope.diffusion.card import Card
+from diffuscope.systems.mmfusion.denoiser import SideBySide
 from diffuscope.systems.mmfusion.member import Guided, Member
+
+# Draws that are computed at once: more take memory and no less time.
+_AT_ONCE = 50_000
 
 
 def draw_classes(
@@ -35,45 +39,36 @@ def draw_classes(
         Of the second class, in [0, 1].
     """
     steps = card.steps
-    guides = [one.logits.float().softmax(1)[:, None].expand(-1, draws, -1) for one in guided]
-    if any(member.denoiser is None for member in members):
+    guide = torch.stack([one.logits.float().softmax(1) for one in guided])[:, :, None].expand(-1, -1, draws, -1)
+    denoisers = [member.denoiser for member in members if member.denoiser is not None]
+    if not denoisers:
         yield steps
-        return torch.stack([guide[..., 1] for guide in guides])
-    gates = [
-        member.denoiser.case(one.case)[:, None]
-        for member, one in zip(members, guided, strict=True)
-        if member.denoiser is not None
-    ]
-    noisy = [guide + noise(number, steps) for number, guide in enumerate(guides)]
+        return guide[..., 1]
+
+    def drawn(step: int) -> Tensor:
+        return torch.stack([noise(number, step) for number in range(len(members))])[:, None]
+
+    side_by_side = SideBySide(denoisers, [one.case for one in guided])
+    noisy = guide + drawn(steps)
     clean = noisy
     for t in range(steps, 0, -1):
-        clean = [
-            _clean(member, card, y, guide, gate, t)
-            for member, y, guide, gate in zip(members, noisy, guides, gates, strict=True)
-        ]
+        clean = torch.cat([_clean(side_by_side, card, noisy, guide, t, part) for part in _parts(noisy)], dim=1)
         if t > 1:
-            noisy = [
-                card.previous(found, y, guide, t, noise(number, t - 1))
-                for number, (found, y, guide) in enumerate(zip(clean, noisy, guides, strict=True))
-            ]
+            noisy = card.previous(clean, noisy, guide, t, drawn(t - 1))
         yield steps - t + 1
-    return torch.stack([found[..., 1] for found in clean])
+    return clean[..., 1]
 
 
-def finished(chain: Generator[int, None, Tensor]) -> Tensor:
-    """Run a chain to its end and return what it drew."""
-    while True:
-        try:
-            next(chain)
-        except StopIteration as end:
-            drawn: Tensor = end.value
-            return drawn
+def _parts(noisy: Tensor) -> Iterator[slice]:
+    """Yield the cases that are computed at once: some, where they have many draws."""
+    members, n, draws, _ = noisy.shape
+    count = max(1, _AT_ONCE // (members * draws))
+    yield from (slice(first, first + count) for first in range(0, n, count))
 
 
-def _clean(member: Member, card: Card, noisy: Tensor, guide: Tensor, gate: Tensor, t: int) -> Tensor:
-    """Return the estimate of y_0 of draws (n, draws, classes)."""
-    at = torch.full((len(noisy), 1), t, device=noisy.device)
-    assert member.denoiser is not None
-    found = member.denoiser.noise(noisy, guide, gate, at).float()
+def _clean(denoise: SideBySide, card: Card, noisy: Tensor, guide: Tensor, t: int, part: slice) -> Tensor:
+    """Return the estimate of y_0 of some cases."""
+    y, f = noisy[:, part], guide[:, part]
+    at = torch.full((len(y), 1, 1), t, device=y.device)
     # A class vector lies in [0, 1], and so does its mean given y_t: what goes beyond is the network's error.
-    return card.clean(noisy, guide, at, found).clamp(0.0, 1.0)
+    return card.clean(y, f, at, denoise(y, f, t, part).float()).clamp(0.0, 1.0)

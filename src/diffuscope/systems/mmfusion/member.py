@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from diffuscope.systems.mmfusion.config import MMFusionConfig
 from diffuscope.systems.mmfusion.denoiser import Denoiser
 from diffuscope.systems.mmfusion.graph import GraphAttention, GraphConvolution
-from diffuscope.systems.mmfusion.images import ImageEncoder, Tokens
+from diffuscope.systems.mmfusion.images import ImageRelations, Tokens
 from diffuscope.systems.mmfusion.tables import table_encoder
 
 CLASSES = 2
@@ -80,7 +80,7 @@ class Member(nn.Module):
     def __init__(self, config: MMFusionConfig, wide: Sequence[int]) -> None:
         super().__init__()
         width = config.width
-        self.images = ImageEncoder(config.images, width) if config.images is not None else None
+        self.images = ImageRelations(config.images, width) if config.images is not None else None
         self.encoders = nn.ModuleList(table_encoder(one, width) for one in wide)
         nodes = len(wide) + (2 if self.images is not None else 0)
         self.graph: GraphAttention | GraphConvolution | None = None
@@ -93,7 +93,7 @@ class Member(nn.Module):
         self.head = nn.Linear(width, CLASSES)
         self.denoiser = Denoiser(CLASSES, width, config.steps) if config.diffusion else None
 
-    def encode(self, rows: Sequence[Tensor], known: Tensor, crops: Mapping[str, Tensor]) -> Encoded:
+    def encode(self, rows: Sequence[Tensor], known: Tensor, tokens: Tokens | None) -> Encoded:
         """Return cases before the graph.
 
         Parameters
@@ -102,15 +102,14 @@ class Member(nn.Module):
             By table, from `TableScale`.
         known : Tensor of bool (n, tables)
             Of which tables anything is known.
-        crops : mapping of str to Tensor
-            ``"tumour"`` and ``"nodes"`` (see `ImageEncoder.encode`); of a model that sees none nothing.
+        tokens : Tokens, optional
+            Of the images (see `ImageEncoder.encode`), where the model sees any.
         """
         n = len(known)
         nodes = [encoder(row) for encoder, row in zip(self.encoders, rows, strict=True)]
         tables = torch.stack(nodes, 1) if nodes else known.new_zeros(n, 0, self.head.in_features, dtype=torch.float32)
-        if self.images is None:
+        if tokens is None:
             return Encoded(tables, None, known)
-        tokens = self.images.encode(crops["tumour"], crops["nodes"])
         pictures = torch.stack([tokens.tumour_there.any(1), tokens.nodes_there.any(1)], 1)
         return Encoded(tables, tokens, torch.cat([pictures, known], 1))
 

@@ -21,17 +21,17 @@ from diffuscope.ports.table import Table
 from diffuscope.systems.base import CaseInput, CaseNoise, Estimate, Whole
 from diffuscope.systems.calibration import Calibration, calibrated
 from diffuscope.systems.mmfusion.augment import augmented
-from diffuscope.systems.mmfusion.backbone import Backbone
 from diffuscope.systems.mmfusion.case import RELEVANCE, draw_back, see
-from diffuscope.systems.mmfusion.chain import draw_classes, finished
+from diffuscope.systems.mmfusion.chain import draw_classes
 from diffuscope.systems.mmfusion.config import MMFusionConfig
 from diffuscope.systems.mmfusion.declare import declare
 from diffuscope.systems.mmfusion.explain import explain, received
+from diffuscope.systems.mmfusion.images import ImageEncoder, Tokens
 from diffuscope.systems.mmfusion.likeness.figures import case_figures, figure_columns
 from diffuscope.systems.mmfusion.likeness.usual import Usual
 from diffuscope.systems.mmfusion.loss import drawn_again, member_loss
 from diffuscope.systems.mmfusion.member import CLASSES, Encoded, Guided, Member
-from diffuscope.systems.mmfusion.tables import TableScale
+from diffuscope.systems.mmfusion.tables import TableScale, scaled_rows
 
 _CROPS = ("tumour", "nodes")
 
@@ -40,7 +40,8 @@ class MMFusion(Whole):
     """CT with outlines and tables in, any of which may be missing; draws of the class out, whose mean is the score.
 
     ``"joint"`` is the paper's loss (Eq. 7); ``"guide"`` warms the guide up alone, as the authors' code does,
-    ``"diffusion"`` trains only what comes after.
+    ``"diffusion"`` trains only what comes after; ``"measures"`` lets the image encoder begin on what its crops show
+    (`diffuscope.systems.mmfusion.measures`).
 
     Parameters
     ----------
@@ -48,7 +49,14 @@ class MMFusion(Whole):
         See there.
     """
 
-    objectives = MappingProxyType({"joint": ("guide", "diffusion"), "guide": ("guide",), "diffusion": ("diffusion",)})
+    objectives = MappingProxyType(
+        {
+            "joint": ("encoder", "guide", "diffusion"),
+            "guide": ("encoder", "guide"),
+            "diffusion": ("diffusion",),
+            "measures": ("encoder",),
+        }
+    )
     targets = ("label",)
     prevalence: Tensor
 
@@ -59,6 +67,7 @@ class MMFusion(Whole):
         self.nodes = ((*_CROPS,) if config.images is not None else ()) + tuple(table.key for table in self.tables)
         self.scales = nn.ModuleList(TableScale(table.columns) for table in self.tables)
         wide = [scale.wide for scale in self.scales if isinstance(scale, TableScale)]
+        self.images = ImageEncoder(config.images, config.width) if config.images is not None else None
         self.members = nn.ModuleList(Member(config, wide) for _ in range(config.members))
         self.usual = Usual(figure_columns(self.tables, config.images))
         self.register_buffer("prevalence", torch.tensor(0.5))
@@ -66,7 +75,7 @@ class MMFusion(Whole):
         self.objective = "joint"
 
     def parts(self) -> dict[str, tuple[nn.Module, ...]]:
-        """The guides (encoders, graph, head) and the diffusion around each."""
+        """The image encoder, which all members share, the guides (tables, relations, graph, head), the diffusion."""
         guides = [
             module
             for member in self.members
@@ -74,16 +83,14 @@ class MMFusion(Whole):
             if name != "denoiser" and module is not None
         ]
         denoisers = [member.denoiser for member in self.members if isinstance(member.denoiser, nn.Module)]
-        return {"guide": tuple(guides), "diffusion": tuple(denoisers)}
+        encoder = (self.images,) if self.images is not None else ()
+        return {"encoder": encoder, "guide": tuple(guides), "diffusion": tuple(denoisers)}
 
     def load_backbone(self, path: Path) -> None:
         """Begin with published weights of the image encoder (see `Backbone.load`)."""
-        for member in self._members():
-            if member.images is None:
-                raise InputError("this configuration sees no images: leave out the backbone's weights.")
-            for backbone in member.images.backbones.values():
-                assert isinstance(backbone, Backbone)
-                backbone.load(path)
+        if self.images is None:
+            raise InputError("this configuration sees no images: leave out the backbone's weights.")
+        self.images.load(path)
 
     def fit(self, rows: Mapping[str, Tensor]) -> None:
         """Take scales, what is usual and how frequent the second class is from cases that train, and from no others.
@@ -97,6 +104,8 @@ class MMFusion(Whole):
             assert isinstance(scale, TableScale)
             scale.fit(rows[table.key])
         self.usual.fit(case_figures(self.tables, self.config.images, rows))
+        if self.images is not None:
+            self.images.fit({key: rows.get(key, nothing) for key, nothing in self._no_crops(1).items()})
         self.prevalence.copy_(rows["label"].double().mean())
 
     def check(self, settings: SampleSettings) -> None:
@@ -134,11 +143,14 @@ class MMFusion(Whole):
         if self.training and len(self.members) > 1 and "case" in batch:
             weights = drawn_again(batch["case"], len(self.members))
         if self.training:
-            batch = self.changed(batch, generator)
+            crops = {key: augmented(batch[key], generator) for key in _CROPS if key in batch}
+            batch = {**batch, **crops}
+        if self.objective == "measures" and self.images is not None:
+            return {"loss": self.images.measure({**self._no_crops(len(batch["label"])), **batch})}
+        tokens = self._tokens(batch)
         terms: dict[str, list[Tensor]] = {}
-        seen = self._seen(batch)
         for number, member in enumerate(self._members()):
-            encoded = member.encode(*seen)
+            encoded = self._encode(member, batch, tokens)
             kept = self._kept(encoded, generator)
             guided = member.guide(encoded, kept, generator if self.training else None)
             own = member_loss(
@@ -158,10 +170,6 @@ class MMFusion(Whole):
         total = torch.stack([scale.get(name, 1.0) * value for name, value in means.items()]).sum()
         return {"loss": total} | {name: value.detach() for name, value in means.items()}
 
-    def changed(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
-        """Return a training batch with its crops as they might have been (see `augmented`)."""
-        return {**batch, **{key: augmented(batch[key], generator) for key in _CROPS if key in batch}}
-
     def sample(
         self, inputs: Mapping[str, CaseInput], noise: CaseNoise, settings: SampleSettings
     ) -> Generator[Estimate, None, dict[str, Tensor | str]]:
@@ -172,8 +180,7 @@ class MMFusion(Whole):
         """
         one = {key: value[None] for key, value in inputs.items() if isinstance(value, Tensor)}
         kept = torch.ones(1, len(self.nodes), dtype=torch.bool, device=self.prevalence.device)
-        seen = self._seen(one)
-        guided = [member.guide(member.encode(*seen), kept) for member in self._members()]
+        guided = self._guided(one, kept)
         chain = self._drawn(guided, noise, settings)
         while True:
             try:
@@ -224,28 +231,14 @@ class MMFusion(Whole):
         Tensor (m,)
         """
         one = {key: value[None] for key, value in inputs.items() if isinstance(value, Tensor)}
-        seen, kept = self._seen(one), kept.to(self.prevalence.device)
-        encoded = [member.encode(*seen) for member in self._members()]
-        several = [one.repeated(len(kept)) if len(kept) > 1 else one for one in encoded]
-        guided = [member.guide(one, kept) for member, one in zip(self._members(), several, strict=True)]
-        return finished(self._drawn(guided, noise, settings)).mean(dim=(0, 2))
-
-    @torch.no_grad()
-    def draws(self, cases: Mapping[str, Tensor], noise: CaseNoise, settings: SampleSettings) -> Tensor:
-        """Return the draws of several cases at once, (members, n, samples), each as `sample` draws it.
-
-        Parameters
-        ----------
-        cases : mapping of str to Tensor (n, …)
-            Of each case what `prepare` gives, NaN where it has none; at least one node of each is there.
-        noise, settings
-            As of `sample`.
-        """
-        everything = torch.ones(len(next(iter(cases.values()))), len(self.nodes), dtype=torch.bool)
-        kept = everything.to(self.prevalence.device)
-        seen = self._seen(cases)
-        guided = [member.guide(member.encode(*seen), kept) for member in self._members()]
-        return finished(self._drawn(guided, noise, settings))
+        guided = self._guided(one, kept.to(self.prevalence.device))
+        chain = self._drawn(guided, noise, settings)
+        while True:
+            try:
+                next(chain)
+            except StopIteration as end:
+                drawn: Tensor = end.value
+                return drawn.mean(dim=(0, 2))
 
     def there(self, inputs: Mapping[str, CaseInput]) -> Tensor:
         """Return which nodes of a case are there, bool (nodes,), from what `prepare` gives."""
@@ -262,23 +255,32 @@ class MMFusion(Whole):
         draws = yield from draw_classes(self._members(), guided, self.card, of, draws=settings.samples)
         return draws if self.config.calibration is None else calibrated(draws, self.config.calibration)
 
-    def _seen(self, batch: Mapping[str, Tensor]) -> tuple[list[Tensor], Tensor, dict[str, Tensor]]:
-        """Return what members encode of cases (see `Member.encode`); what a batch does not have is missing of all."""
-        device = self.prevalence.device
-        n = len(next(iter(batch.values())))
-        rows, known = [], []
-        for table, scale in zip(self.tables, self.scales, strict=True):
-            row = batch.get(table.key)
-            row = torch.full((n, len(table.columns)), torch.nan, device=device) if row is None else row
-            rows.append(scale(row))
-            known.append((~row.isnan()).any(1))
-        crops = {}
-        if (images := self.config.images) is not None:
-            shapes = {"tumour": (1, *images.tumour), "nodes": (images.nodes, 1, *images.node)}
-            nothing = {key: torch.full((1, *shape), torch.nan, device=device) for key, shape in shapes.items()}
-            crops = {key: batch.get(key, nothing[key].expand(n, *shape)) for key, shape in shapes.items()}
-        there = torch.stack(known, 1) if known else torch.zeros(n, 0, dtype=torch.bool, device=device)
-        return rows, there, crops
+    def _guided(self, one: Mapping[str, Tensor], kept: Tensor) -> list[Guided]:
+        """Return what each member makes of a case with each of some choices of its nodes, (m, nodes)."""
+        tokens = self._tokens(one)
+        encoded = [self._encode(member, one, tokens) for member in self._members()]
+        return [
+            member.guide(own.repeated(len(kept)) if len(kept) > 1 else own, kept)
+            for member, own in zip(self._members(), encoded, strict=True)
+        ]
+
+    def _encode(self, member: Member, batch: Mapping[str, Tensor], tokens: Tokens | None) -> Encoded:
+        """Return cases before the graph; what a batch does not have is missing of all."""
+        rows, known = scaled_rows(self.tables, self.scales, batch, device=self.prevalence.device)
+        return member.encode(rows, known, tokens)
+
+    def _tokens(self, batch: Mapping[str, Tensor]) -> Tokens | None:
+        if self.images is None:
+            return None
+        crops = {**self._no_crops(len(next(iter(batch.values())))), **batch}
+        return self.images.encode(crops["tumour"], crops["nodes"])
+
+    def _no_crops(self, count: int) -> dict[str, Tensor]:
+        """Return the crops of cases of which there are none."""
+        images = self.config.images
+        shapes = {"tumour": (1, *images.tumour), "nodes": (images.nodes, 1, *images.node)} if images else {}
+        nothing = torch.full((), torch.nan, device=self.prevalence.device)
+        return {key: nothing.expand(count, *shape) for key, shape in shapes.items()}
 
     def _kept(self, encoded: Encoded, generator: torch.Generator) -> Tensor:
         """Return which nodes training keeps: it leaves some out, where something else is there."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from diffuscope.ports.table import Column
+from diffuscope.ports.table import Column, Table
 
 
 class TableScale(nn.Module):
@@ -66,6 +66,30 @@ class TableScale(nn.Module):
             else:
                 parts.append(((value - self.mean[number]) / self.deviation[number])[:, None])
         return torch.cat(parts, dim=1)
+
+
+def scaled_rows(
+    tables: Sequence[Table], scales: Iterable[nn.Module], batch: Mapping[str, Tensor], *, device: torch.device
+) -> tuple[list[Tensor], Tensor]:
+    """Return the numbers of each table's rows (n, wide), and of which tables anything is known, bool (n, tables).
+
+    Parameters
+    ----------
+    tables, scales : of Table and of TableScale
+        One beside the other.
+    batch : mapping of str to Tensor
+        Rows (n, columns) by table; a table that it does not have is missing of all its cases.
+    device : torch.device
+        Of the scales.
+    """
+    count = len(next(iter(batch.values())))
+    rows, known = [], []
+    for table, scale in zip(tables, scales, strict=True):
+        row = batch.get(table.key)
+        row = torch.full((count, len(table.columns)), torch.nan, device=device) if row is None else row
+        rows.append(scale(row))
+        known.append((~row.isnan()).any(1))
+    return rows, torch.stack(known, 1) if known else torch.zeros(count, 0, dtype=torch.bool, device=device)
 
 
 def table_encoder(wide: int, width: int) -> nn.Sequential:

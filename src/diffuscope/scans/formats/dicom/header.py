@@ -17,6 +17,7 @@ from diffuscope.scans.formats.dicom.files import quiet, read_elements
 if TYPE_CHECKING:
     from pydicom import Dataset
     from pydicom.dataelem import DataElement, RawDataElement
+    from pydicom.tag import BaseTag
 
 #: What is read of every file of a folder. Nothing behind the last is looked at, so that a structure set whose
 #: outlines are damaged still says what it is.
@@ -159,7 +160,8 @@ class Header:
             It is no text and no number.
         """
         try:
-            return _values(self.elements.get_item(tag), tag) if tag in self.elements else []
+            number = _number(tag)
+            return _values(self.elements.get_item(number), tag) if number in self.elements else []
         except Exception as error:  # pydicom raises what it likes on a kind that does not exist
             raise InputError(
                 f"{self.path.name} has a {tag} that is of no kind that belongs there: export the series again."
@@ -168,7 +170,10 @@ class Header:
 
 def printable(text: str) -> str:
     """Return text as a sentence can hold it: what cannot be shown is a mark, and no element of interest is longer."""
-    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text[:_LONGEST])
+    text = text[:_LONGEST]
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
 def read_header(path: Path) -> Header:
@@ -212,12 +217,11 @@ def _values(element: DataElement | RawDataElement, tag: str) -> list[str | float
 
 
 @cache
-def _number(tag: str) -> int:
-    from pydicom.datadict import tag_for_keyword
+def _number(tag: str) -> BaseTag:
+    """Return a tag as pydicom keeps it: from a name it takes long to make one, and of a series it makes many."""
+    from pydicom.tag import Tag
 
-    number = tag_for_keyword(tag)
-    assert number is not None  # those of `TAGS` are all in the dictionary
-    return number
+    return Tag(tag)
 
 
 @cache

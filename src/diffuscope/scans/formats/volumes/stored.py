@@ -15,7 +15,7 @@ from diffuscope.errors import InputError
 from diffuscope.files.memory import free_memory
 from diffuscope.scans.contents import VolumeContents
 from diffuscope.scans.formats.volumes.nifti_forms import Forms
-from diffuscope.scans.formats.volumes.packing import MOST, Packing, damage_in_words, drain, fill, skip, unpack
+from diffuscope.scans.formats.volumes.packing import MOST, Packing, damage_in_words, drain, fill, inflate, skip, unpack
 from diffuscope.scans.lattice import Lattice
 
 # Unpacked at once, voxels.
@@ -24,6 +24,9 @@ _BLOCK = 2**22
 _MAPPED = 2**28
 # A file that would unpack to more than this, and that many times its own size, is a trap rather than a volume.
 _LARGE, _TIMES = 400 * 10**6, 200
+# Packed files are unpacked at once up to this size, and where values are other than what is stored up to this much that
+# comes out, bytes: both lie in memory beside the values.
+_AT_ONCE = 2**28
 # A packed file whose length says nothing is unpacked when it is opened, if it is not larger than this, bytes.
 _LOOKED_THROUGH, _UNPACKED = 32 * 2**20, 256 * 2**20
 
@@ -152,13 +155,33 @@ class Stored:
                 f"{self.name} needs {need / 1e9:.2g} GB of memory, and {free / 1e9:.2g} GB are free: "
                 "close other programs, or save a part of it or a coarser one."
             )
+        if not others and self.dtype == self.values_dtype and not self.is_scaled:
+            stored = self._at_once(first, self.voxels)
+            if stored is not None:
+                return stored.reshape(self.shape)
         out = np.empty(self.shape, self.values_dtype)
         parts = out.reshape(len(self.pieces), -1)
         for piece, part in zip(self.pieces, parts, strict=True):
+            small = part.size * self.dtype.itemsize <= _AT_ONCE
+            stored = self._at_once(piece, part.size) if small else None
+            if stored is not None:
+                for start in range(0, part.size, _BLOCK):
+                    self._put(part[start : start + _BLOCK], stored[start : start + _BLOCK])
+                continue
             with damage_in_words(self.name), piece.path.open("rb") as file:
                 file.seek(piece.start)
                 self._read(file, piece.skip, part)
         return out
+
+    def _at_once(self, piece: Piece, count: int) -> NDArray[np.generic] | None:
+        """Return what one piece stores, (count,), where it can be unpacked at once and nothing is odd about it."""
+        need = piece.skip + count * self.dtype.itemsize
+        if piece.path.stat().st_size > _AT_ONCE or (self.packing == "gzip" and _says(piece) != need % 2**32):
+            return None
+        with piece.path.open("rb") as file:
+            file.seek(piece.start)
+            found = inflate(file, self.packing, need)
+        return None if found is None else found[piece.skip :].view(self.dtype)
 
     def _read(self, file: BinaryIO, before: int, out: NDArray[np.generic]) -> None:
         """Read the voxels of one piece."""

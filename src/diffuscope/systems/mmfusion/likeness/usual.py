@@ -84,6 +84,8 @@ class Usual(nn.Module):
             )
         clipped = numbers.clip(low, high)[:, : self._joint]
         law = law_of(clipped)
+        distances = held_out(clipped, folds)
+        distances = distances[np.isfinite(distances)]
         found = {
             "low": low,
             "high": high,
@@ -92,7 +94,7 @@ class Usual(nn.Module):
             "mean": law.mean,
             "deviation": law.deviation,
             "covariance": law.covariance,
-            "apart": np.quantile(held_out(clipped, folds), 1 - _APART, method="higher"),
+            "apart": np.quantile(distances, 1 - _APART, method="higher") if len(distances) >= _LEAST else _NEVER,
         }
         for name, one in found.items():
             self.get_buffer(name).copy_(torch.as_tensor(one))
