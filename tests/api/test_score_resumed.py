@@ -40,9 +40,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     real = scoring._row
 
-    def row(work, case, noise):
+    def row(work, case, *others):
         names.append(case.name)
-        return real(work, case, noise)
+        return real(work, case, *others)
 
     monkeypatch.setattr(scoring, "_row", row)
     return names
@@ -67,13 +67,12 @@ def test_what_was_broken_off_is_gone_on_with_and_the_same_to_the_byte(
     assert not out.exists() and (tmp_path / "scores.csv.unfinished").is_dir()
     rows = tmp_path / "scores.csv.unfinished" / "rows.jsonl"
     rows.write_bytes(rows.read_bytes()[:-10])  # a kill cut the last line short
-    stop = iter([False, False, False, True])
-    end = finish(score(model, paths, out, settings=CPU, cancelled=lambda: next(stop)))
+    end = finish(score(model, paths, out, settings=CPU, cancelled=lambda: len(counted) == 7))
     assert not end.complete and end.path == tmp_path / "scores.csv.unfinished" and len(end.rows) == 5
     end = finish(score(model, paths, out, settings=CPU))
     assert end.complete and end.path == out
-    # p2 was cut short; what could not be scored is tried again.
-    assert counted == ["p0", "p1", "p2", "p2", "p3", "p4", "p4", "p5", "p6", "p7", "p8"]
+    # p2's line was cut short, and p5 cancelled between two steps; p4, which cannot be scored, is tried again.
+    assert counted == ["p0", "p1", "p2", "p2", "p3", "p4", "p5", "p4", "p5", "p6", "p7", "p8"]
     assert out.read_bytes() == whole.read_bytes()
     assert not (tmp_path / "scores.csv.unfinished").exists()
 

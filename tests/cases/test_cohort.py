@@ -104,3 +104,13 @@ def test_units_words_for_nothing_and_files_of_other_programs_are_taken(tmp_path:
 def test_a_column_that_is_missing_is_looked_for_under_another_spelling(tmp_path: Path):
     with pytest.raises(InputError, match=r"no column “leukocytes” is in .* \(did you mean “leucocytes”\?\)"):
         read_cohort(write(tmp_path, CLINICAL, "id,leucocytes\na,1\n"), TABLES, label="nodes", above=0)
+
+
+def test_patients_who_are_written_in_two_ways_are_told(tmp_path: Path):
+    paths = write(tmp_path, CLINICAL.replace("\nb,", "\n007,"), "id,leukocytes\n7,7.5\nz,9\n")
+    cohort = read_cohort(paths, TABLES, label="nodes", above=0)
+    assert cohort.notices == (
+        "blood.csv has no patient whom clinical.csv has.",
+        "“007” of clinical.csv and “7” of blood.csv count as two patients: write them alike where they are one.",
+    )
+    assert read_cohort(write(tmp_path), TABLES, label="nodes", above=0).notices == ()

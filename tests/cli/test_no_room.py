@@ -22,6 +22,7 @@ from known_pair import turned, warp, write_slide
 from model_card import CARD
 from nano_result import write_nano
 from no_room import Case, Trial
+from score_model import write_model
 from user_pairs import write_pairs
 
 from diffuscope import run
@@ -34,7 +35,7 @@ from diffuscope.systems import registry
 STEPS = int(os.environ.get("NO_ROOM_STEPS", "1"))
 PROGRAM = Path(__file__).resolve().parents[1] / "standins" / "no_room.py"
 # Hold when, or by which process, they were written.
-TIMED = (".zattrs", "report.json", "report.html", "config.json", "README.md", "recipe.json", ".dcm")
+TIMED = (".zattrs", ".record.json", "report.json", "report.html", "config.json", "README.md", "recipe.json", ".dcm")
 AT = "--device cpu --threads 1"
 
 
@@ -56,6 +57,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, small_sli
     list(run(tiny_model, small_slide, folder / "slide.ome.zarr", steps=1, threads=1, device="cpu"))
     list(run(folder / "mood", {"report": "good"}, folder / "case.ome.zarr", device="cpu"))
     list(run(folder / "hounsfield", folder / "ct.nii.gz", folder / "volume.ome.zarr", threads=1, device="cpu"))
+    write_model(folder / "scorer")
+    lines = [f"{number},{number % 90},1,0\n" for number in range(300)]
+    (folder / "patients.csv").write_text("".join(["patient_id,age,sex,site\n", *lines]), encoding="utf-8")
     write_pairs(folder / "user")
     write_nano(folder / "user")
     for name in ("p1", "p2"):
@@ -106,6 +110,7 @@ def exported(result: str, of: str) -> list[Case]:
 
 TUMOURS = "make tumours DISK/cohort --animals 1 --external 1 --fields 1 --size 64 --workers 1"
 REGISTER = "register he.ome.tif ihc.ome.tif -o DISK/out.ome.zarr --affine-only --checkerboard DISK/board.png"
+SCORE = f"score scorer patients.csv -o DISK/scores.csv --samples 4 {AT}"
 CASES = {
     "run": [
         resumed("slide", f"run model slide.ome.tif -o DISK/out.ome.zarr --steps 1 {AT}"),
@@ -119,6 +124,7 @@ CASES = {
         *exported("case.ome.zarr", "case"),
     ],
     "train": [resumed("train", f"train user/recipe.yaml -o DISK/m {AT}")],
+    "score": [Case(name="score", line=SCORE.split(), again=SCORE.split())],
     "evaluate": [resumed("report", f"evaluate model user/pairs -o DISK/rep --steps 1 --mpp 0.5 {AT}")],
     "register": [Case(name="register", line=REGISTER.split())],
     "measure and make": [
@@ -160,6 +166,7 @@ def faults(trial: Trial, wholes: dict[str, Trial]) -> list[str]:
     elif not ("is full" in told[0] or "a limit ends" in told[0]) or "/" not in told[0]:
         found.append(f"said {told[0]}")
     known = {name.partition("/")[0] for name in whole.tree}
+    known |= {f"{name}.unfinished" for name in known}
     found += [f"left {name}" for name in trial.tree if name.partition("/")[0] not in known or ".part" in name]
     if trial.status_again is not None:
         found += [f"went on, and {trial.said_again[-500:]}"] if trial.status_again else []

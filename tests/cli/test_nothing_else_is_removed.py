@@ -13,6 +13,7 @@ import tifffile
 import yaml
 from nano_result import write_nano
 from PIL import Image
+from score_model import write_model
 from typer.testing import CliRunner
 
 from diffuscope.cli import app
@@ -46,6 +47,13 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
     os.link(slide, home / "other-name.csv")
     (home / "link.ome.tif").symlink_to(slide)
     (home / "scans.csv").write_text("patient_id,ct,mask\nP1,pairs,slide.ome.tif#1=tumour\n")
+    write_model(home / "scorer")
+    (home / "cohort.csv").write_text("patient_id,age\n1,60\n")
+    (home / "taken.csv.record.json").write_text('{"mine": 1}')
+    for name in ("begun", "mine"):
+        (home / f"{name}.csv.unfinished").mkdir()
+        (home / f"{name}.csv.unfinished" / "plots.py").write_text("mine")
+    (home / "begun.csv.unfinished" / "record.json").write_text('{"note": "", "model": {}, "inputs": {}}')
     shutil.copytree(home / "nano.ome.zarr", home / "noted.ome.zarr")
     (home / "noted.ome.zarr" / "my counts.xlsx").write_bytes(b"mine")
     shutil.copytree(home / "nano.ome.zarr", home / "labelled.ome.zarr")
@@ -93,6 +101,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
 RUN = "run model slide.ome.tif --overwrite -o"
 MEASURE = "measure nano.ome.zarr slide.ome.tif --overwrite -o"
 RADIOMICS = "radiomics scans.csv --overwrite -o"
+SCORE = "score scorer cohort.csv --device cpu --overwrite -o"
 EXPORT = "export nano.ome.zarr --overwrite -o"
 TRAIN = "train recipe.yaml --overwrite -o"
 EVALUATE = "evaluate model pairs --mpp 0.5 --overwrite -o"
@@ -126,6 +135,12 @@ REGISTER = "register he.ome.tif ihc.ome.tif --overwrite -o"
         (RADIOMICS, "scans.csv", "is, or holds, scans.csv"),
         (RADIOMICS, "other-name.csv", "is, or holds, slide.ome.tif"),
         (RADIOMICS, "pairs/table.csv", "lies in pairs, which is only read"),
+        (SCORE, "cohort.csv", "is, or holds, cohort.csv, which is read for it"),
+        (SCORE, "scans.csv", "not a table of scores and is never overwritten"),
+        (SCORE, "link.ome.tif", "is a link and is never overwritten"),
+        (SCORE, "taken.csv", "taken.csv.record.json exists already, is not the record of a table of scores"),
+        (SCORE, "begun.csv", "holds plots.py, which is no part of an unfinished table of scores"),
+        (SCORE, "mine.csv", "mine.csv.unfinished exists already, is not an unfinished table of scores"),
         (EXPORT, "slide.ome.tif", "is what the result was made from"),
         (EXPORT, "a copy.ome.tif", "is what the result was made from"),
         (EXPORT, "link.ome.tif", "is a link and is never overwritten"),

@@ -8,16 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-import yaml
 
 from diffuscope.cases.cohort import read_cohort
+from diffuscope.cases.dictionary import read_dictionary
 from diffuscope.cases.find import SIMULATED
 from diffuscope.errors import InputError
-from diffuscope.ports.table import Table
 from diffuscope.sample_data import sample_path
 from diffuscope.simulation.oesophagus import BLOOD, CLINICAL, CohortPlan, simulated
 from diffuscope.simulation.oesophagus.background import read_scenes
-from diffuscope.simulation.oesophagus.dataset import COHORT, COLUMNS, LABEL, PATIENT, TRUTH, write_cohort
+from diffuscope.simulation.oesophagus.dataset import COHORT, DICTIONARY, LABEL, PATIENT, TRUTH, write_cohort
 from diffuscope.systems.mmfusion.config import TableConfig
 
 PLAN = CohortPlan(patients=6, seed=5, no_ct=0.3, no_blood=0.3, empty=0.1)
@@ -36,11 +35,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def test_a_cohort_is_read_back_by_its_dictionary(folder: Path):
-    described = yaml.safe_load((folder / COLUMNS).read_text(encoding="utf-8"))["tables"]
-    tables = [
-        Table(name=table.name, key=table.key, columns=tuple(column.column for column in table.columns))
-        for table in (TableConfig(**one) for one in described)
-    ]
+    tables = [TableConfig(**table).table for table in read_dictionary(folder / DICTIONARY)]
     assert [table.columns for table in tables] == [CLINICAL, BLOOD]
     cohort = read_cohort([folder / COHORT], tables, label=LABEL, above=0, images=("ct", "mask"))
     patients = list(simulated(PLAN))

@@ -75,6 +75,17 @@ def test_a_model_is_trained_measured_and_scores_a_case(tmp_path: Path):
     assert scores[40] < 0.4 and scores[80] > 0.6
 
 
+def test_how_tables_were_read_is_told_when_training_starts(tmp_path: Path):
+    cohort(tmp_path)
+    path = tmp_path / "blood.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("leukocytes", "leukocytes [/nl]"), encoding="utf-8")
+    made = recipe()
+    blood = {"name": "blood", "key": "blood", "columns": [{"name": "leukocytes", "unit": "10⁶/µl"}]}
+    made["config"] = CONFIG | {"tables": [CONFIG["tables"][0], blood]}
+    (one,) = prepare(Recipe.model_validate(made), tmp_path)
+    assert one.data.notices == ("blood.csv: leukocytes was converted from /nl to 10⁶/µl.",)
+
+
 def test_test_rows_touch_nothing(tmp_path: Path):
     """The same training, scales and batches, whatever stands in the rows that test."""
     made = []

@@ -78,7 +78,7 @@ def score(
     overwrite : bool
         Replace a table of scores in the way.
     cancelled : callable, optional
-        Looked at before every patient.
+        Looked at before every network evaluation.
 
     Returns
     -------
@@ -101,8 +101,9 @@ def score(
     cases = found or read_one_to_score(files or {}, rows, info.declared)
     standing: Standing = "new"
     if out is not None:
-        read = [*paths, *_files(cases.cases)]
-        standing = check_place(Path(out), SCORE_TABLE, overwrite=overwrite, keep=read)
+        images = _files(cases.cases)
+        read = [*paths, *images]
+        standing = check_place(Path(out), SCORE_TABLE, overwrite=overwrite, keep=read, outside=images)
         check_place(_beside(Path(out), RECORD_NAME), SCORE_RECORD, overwrite=True, keep=read)
     begun = _begun(_beside(Path(out), UNFINISHED_NAME)) if out is not None else None
     check_number("seed", settings.seed, least=0, most=2**63 - 1)
@@ -167,7 +168,8 @@ def _score_port(declared: Declaration, name: str) -> Score:
 
 def _begun(folder: Path) -> dict[str, Any] | None:
     """Return the record of the rows that are there; None where there are none."""
-    if check_place(folder, UNFINISHED, resume=True) == "new":
+    # What is not ours in it would go with it in the end.
+    if check_place(folder, UNFINISHED, overwrite=True) == "new":
         return None
     record: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     return record

@@ -151,7 +151,7 @@ def score_cases(
     done : mapping of int to dict
         Rows that are there, which grows with what is added.
     cancelled : callable or None
-        Looked at before every case.
+        Looked at before every case, and before every network evaluation: nothing of the case is kept then.
 
     Raises
     ------
@@ -164,12 +164,13 @@ def score_cases(
     left = [number for number in range(count) if number not in done or done[number]["error"]]
     ready = count - len(left)
     yield Progress(done=ready, total=count, unit="cases")
-    noise = CaseNoise(work.seed, work.compute.device)
+    noise, asked = CaseNoise(work.seed, work.compute.device), cancelled or (lambda: False)
     with limit_threads(work.compute.threads):
         for at, number in enumerate(left, start=ready + 1):
-            if cancelled is not None and cancelled():
+            row = None if asked() else _row(work, work.cases.cases[number], noise, asked)
+            if row is None:
                 return
-            add(number, _row(work, work.cases.cases[number], noise))
+            add(number, row)
             yield Progress(done=at, total=count, unit="cases")
     failed = sum(1 for row in done.values() if row["error"])
     if failed:
@@ -177,9 +178,10 @@ def score_cases(
         yield Notice(f"{failed} of {count} could not be scored, the first: {first}")
 
 
-def _row(work: Scoring, case: ToScore, noise: CaseNoise) -> ScoreRow:
+def _row(work: Scoring, case: ToScore, noise: CaseNoise, cancelled: Callable[[], bool]) -> ScoreRow | None:
+    """Return the row of a case; None where it was cancelled meanwhile."""
     try:
-        return _scored(work, case, noise)
+        return _scored(work, case, noise, cancelled)
     except MemoryError:
         raise
     except InputError as error:
@@ -195,7 +197,7 @@ def _row(work: Scoring, case: ToScore, noise: CaseNoise) -> ScoreRow:
         return failed_row(case.name, said)
 
 
-def _scored(work: Scoring, case: ToScore, noise: CaseNoise) -> ScoreRow:
+def _scored(work: Scoring, case: ToScore, noise: CaseNoise, cancelled: Callable[[], bool]) -> ScoreRow | None:
     if case.fault:
         raise InputError(case.fault)
     if missing := work.system.declared.accepts({*case.files, *case.rows}):
@@ -210,6 +212,8 @@ def _scored(work: Scoring, case: ToScore, noise: CaseNoise) -> ScoreRow:
             except StopIteration as end:
                 draws = end.value[work.port.key]
                 break
+            if cancelled():
+                return None
     found = scored(work.port, draws.float().cpu().tolist())
     if math.isnan(found.mean):
         raise InputError("the model gives no number for it.")

@@ -35,12 +35,15 @@ class Cohort:
         0 or 1, float32.
     unlabelled : int
         Patients who were left out since their class is not known.
+    notices : tuple of str
+        What the user should know of how the tables were read.
     """
 
     cases: tuple[Case, ...]
     rows: Mapping[str, NDArray[np.float32]]
     labels: NDArray[np.float32]
     unlabelled: int
+    notices: tuple[str, ...] = ()
 
 
 def read_cohort(
@@ -107,7 +110,8 @@ def read_cohort(
     if not cases:
         raise InputError(f"no patient of {paths[0].name} has anything in {label}: say which column states the class.")
     arrays = {key: np.array(values, np.float32) for key, values in rows.items()}
-    return Cohort(tuple(cases), arrays, np.array(labels, np.float32), len(joined.patients) - len(cases))
+    left_out = len(joined.patients) - len(cases)
+    return Cohort(tuple(cases), arrays, np.array(labels, np.float32), left_out, joined.notices)
 
 
 def _check_columns(joined: Joined, label: str) -> None:

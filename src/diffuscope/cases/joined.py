@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from diffuscope.errors import InputError, InputErrors
 from diffuscope.files.sheet import Line, Sheet, read_sheet
 from diffuscope.jobs.inputs import split_channel
-from diffuscope.ports.heads import Heads, listed, match_heads, misspelt
+from diffuscope.ports.heads import Heads, check_spelling, match_heads, not_used
 from diffuscope.ports.table import Column, Row, Table
 
 
@@ -70,7 +70,8 @@ class Joined:
     def notices(self) -> tuple[str, ...]:
         """What the user should know of how the files were read."""
         both = zip(self.sheets, self.heads, strict=True)
-        return tuple(notice for sheet, heads in both for notice in (*sheet.notices, *heads.notices))
+        own = tuple(notice for sheet, heads in both for notice in (*sheet.notices, *heads.notices))
+        return (*own, *_apart(self.sheets))
 
     def text(self, patient: Patient, name: str) -> str:
         """Return what a column that is no table's says of a patient; empty where it, or the patient, is not there."""
@@ -127,34 +128,33 @@ class Joined:
             if len(having := self.having(head)) > 1:
                 raise InputError(f"the column “{head}” is in {' and in '.join(having)}: leave one of the two out.")
 
-    def check_spelling(self, besides: Iterable[str]) -> None:
-        """Refuse a head that is a column but for a slip, where nothing else is that column.
+    def check_spelling(self, besides: Iterable[str], among: Iterable[Table]) -> None:
+        """Refuse a head that is a column of some tables but for a slip, where nothing else is that column.
 
         Parameters
         ----------
         besides : iterable of str
             Heads that mean something else.
+        among : iterable of Table
+            Whose columns are meant.
 
         Raises
         ------
         InputError
             It names both.
         """
-        others = {*besides, self.first}
-        for sheet, heads in zip(self.sheets, self.heads, strict=True):
-            if slip := misspelt([head for head in heads.unused if head not in others], self.missing):
-                raise InputError(
-                    f"{sheet.name} has a column “{slip[0]}”; if that is “{slip[1]}”, call it so, else leave it out."
-                )
+        missing = [column.name for table in among for column in table.columns if column.name not in self.where]
+        for name, unused in self._unused(besides):
+            check_spelling(unused, missing, name)
 
     def unused(self, besides: Iterable[str]) -> tuple[str, ...]:
         """Return a sentence for each file with columns that nobody reads, but for those that mean something else."""
+        return tuple(told for name, unused in self._unused(besides) for told in not_used(unused, name))
+
+    def _unused(self, besides: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
         others = {*besides, self.first}
-        both = [
-            (sheet.name, [head for head in heads.unused if head not in others])
-            for sheet, heads in zip(self.sheets, self.heads, strict=True)
-        ]
-        return tuple(f"{name}: not used {_are(names)} {listed(names)}." for name, names in both if names)
+        for sheet, heads in zip(self.sheets, self.heads, strict=True):
+            yield sheet.name, [head for head in heads.unused if head not in others]
 
 
 def join(paths: Sequence[Path], tables: Iterable[Table]) -> Joined:
@@ -227,12 +227,32 @@ def _patients(sheets: Sequence[Sheet]) -> tuple[Patient, ...]:
     return (*known, *(Patient("", {}, (fault,)) for fault in nameless))
 
 
+def _apart(sheets: Sequence[Sheet]) -> Iterator[str]:
+    """Yield which files have none of the patients of those before, and who is perhaps one, written in two ways."""
+    before: dict[str, str] = {}
+    for sheet in sheets:
+        names = {line.cells[sheet.first].strip() for line in sheet.lines}
+        if before and not names & before.keys():
+            yield f"{sheet.name} has no patient whom {' or '.join(dict.fromkeys(before.values()))} has."
+        # A program that takes 007 for a number writes 7.
+        written = {_digits(name): name for name in before if name not in names}
+        twice = sorted(name for name in names - before.keys() if _digits(name) in written)
+        if twice:
+            other = written[_digits(twice[0])]
+            more = f", and {len(twice) - 1} more such pairs" if len(twice) > 1 else ""
+            yield (
+                f"“{other}” of {before[other]} and “{twice[0]}” of {sheet.name} count as two patients{more}: write "
+                "them alike where they are one."
+            )
+        before = dict.fromkeys(names, sheet.name) | before
+
+
+def _digits(name: str) -> str:
+    return name.lstrip("0").casefold()
+
+
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
     except OSError:  # a name that no disk could have
         return False
-
-
-def _are(names: Sequence[str]) -> str:
-    return "is" if len(names) == 1 else "are"

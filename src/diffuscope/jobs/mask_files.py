@@ -166,7 +166,7 @@ def _labels(path: Path, said: str | None, port: Mask, image: Image, *, alone: bo
             f"{scan.name} ({scan.size}) does not lie on {image.name} ({image.size})"
             f"{_beside(scan, image)}: give the outlines that were drawn on it."
         )
-    stored = _whole_numbers(scan)
+    stored = whole_numbers(scan)
     # Plane by plane, since it is counted in 64 bits.
     counts = sum(np.bincount(plane.ravel(), minlength=256) for plane in stored)
     there = [int(number) for number in np.flatnonzero(counts) if number]
@@ -197,8 +197,14 @@ def _labels(path: Path, said: str | None, port: Mask, image: Image, *, alone: bo
     )
 
 
-def _whole_numbers(scan: Image) -> NDArray[np.uint8]:
-    """Return the labels of an image."""
+def whole_numbers(scan: Image) -> NDArray[np.uint8]:
+    """Return the labels of an image, all of them.
+
+    Raises
+    ------
+    InputError
+        Its values are no labels: fractions, below 0 or above 255.
+    """
     ones = (1.0,) * len(scan.shape)
     stored = scan.read((0,) * len(ones), scan.shape, factors=ones, fill=0)[..., 0]
     if stored.dtype.kind == "f" and not np.array_equal(stored, np.trunc(stored)):

@@ -8,7 +8,7 @@ from pathlib import Path
 from diffuscope.errors import InputError, InputErrors
 from diffuscope.files.read import is_file
 from diffuscope.files.sheet import Line, Sheet, read_sheet
-from diffuscope.ports.heads import listed, match_heads, misspelt
+from diffuscope.ports.heads import check_spelling, match_heads, not_used
 from diffuscope.ports.table import Row, Table
 
 #: A table's row: typed, ``"age=63,sex=f"``, or ``"cohort.csv#P17"``, by the file's first column; in Python a mapping.
@@ -69,10 +69,7 @@ def _from_file(sheet: Sheet, wanted: str, table: Table, besides: Collection[str]
     line, heads = find_line(sheet, wanted), match_heads(sheet.heads, table.columns, sheet.name)
     unused = [head for head in heads.unused if head not in {sheet.first, *besides}]
     missing = [column.name for column in table.columns if column.name not in heads.taken]
-    if slip := misspelt(unused, missing):
-        raise InputError(
-            f"{sheet.name} has a column “{slip[0]}”; if that is “{slip[1]}”, call it so, else leave it out."
-        )
+    check_spelling(unused, missing, sheet.name)
     row: Row = dict.fromkeys(column.name for column in table.columns)
     wrong = []
     for column in table.columns:
@@ -83,5 +80,4 @@ def _from_file(sheet: Sheet, wanted: str, table: Table, besides: Collection[str]
             wrong.append(f"{sheet.name}, {sheet.first} {line.cells[sheet.first].strip()}: {error}")
     if wrong:
         raise InputErrors(*wrong)
-    told = [f"{sheet.name}: not used {'is' if len(unused) == 1 else 'are'} {listed(unused)}."] if unused else []
-    return row, (*sheet.notices, *heads.notices, *told)
+    return row, (*sheet.notices, *heads.notices, *not_used(unused, sheet.name))

@@ -89,6 +89,23 @@ def misspelt(unused: Iterable[str], missing: Sequence[str]) -> tuple[str, str] |
     return None
 
 
+def check_spelling(unused: Iterable[str], missing: Sequence[str], file: str) -> None:
+    """Refuse a head that is a column but for a slip, where nothing else is that column.
+
+    Raises
+    ------
+    InputError
+        It names both.
+    """
+    if slip := misspelt(unused, missing):
+        raise InputError(f"{file} has a column “{slip[0]}”; if that is “{slip[1]}”, call it so, else leave it out.")
+
+
+def not_used(heads: Sequence[str], file: str) -> tuple[str, ...]:
+    """Say which heads of a file nobody reads; nothing where there are none."""
+    return (f"{file}: not used {'is' if len(heads) == 1 else 'are'} {listed(heads)}.",) if heads else ()
+
+
 def listed(names: Sequence[str]) -> str:
     """Return some names in words, the first of them where there are many."""
     rest = len(names) - _SHOWN

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from diffuscope.scans.mask import Foreground
-from diffuscope.scans.morphology import closed, holes, without_specks
+from diffuscope.scans.morphology import closed, filled, holes, without_specks
 from diffuscope.scans.region import read_region
 from diffuscope.scans.tissue import coarse_grid
 
@@ -81,7 +81,7 @@ def volume_foreground(volumes: Sequence[Volume], ranges: Sequence[tuple[float, f
         sizes = np.bincount(labels.ravel())
         sizes[0] = 0
         bright = (sizes >= _SMALL * sizes.max())[labels]
-    return Foreground(np.stack([ndimage.binary_fill_holes(plane) for plane in bright]), float(down))
+    return Foreground(filled(bright), float(down))
 
 
 def _parts(scan: Scan) -> list[Scan]:

@@ -232,7 +232,7 @@ def _cohort_data(
     if start.origin is None:  # weights that were trained on one scale are worth nothing on another
         system.fit(train)
     made = rows_data(train, held, seed=planned.optimisation.seed, batch=planned.optimisation.batch)
-    return made, {case.name: part for part, own in parts.items() for case in own}
+    return replace(made, notices=cohort.notices), {case.name: part for part, own in parts.items() for case in own}
 
 
 def make_card(recipe: Recipe, start: Start, parts: dict[str, str]) -> ModelCard:

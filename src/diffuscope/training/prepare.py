@@ -11,6 +11,7 @@ from torch import Tensor
 from diffuscope.errors import InputError
 from diffuscope.simulation.restaining.sources import Pair, Restaining
 from diffuscope.systems.protocols import DrawsMasks
+from diffuscope.training.backbone import begin_backbone, find_backbone
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.model import Start, make_data, make_starts
 from diffuscope.training.plan import Planned, plan_rounds
@@ -60,11 +61,17 @@ def prepare(recipe: Recipe, folder: Path) -> tuple[Prepared, ...]:
     Raises
     ------
     InputError
-        As `make_starts` and `make_data`; a round takes masks from a system that draws none, or for data that need none.
+        As `make_starts`, `make_data` and `begin_backbone`; a round takes masks from a system that draws none, or for
+        data that need none.
     """
     taught: dict[tuple[Restaining, float], list[Pair]] = {}
     made: dict[str, Prepared] = {}
     both = list(zip(plan_rounds(recipe), make_starts(recipe), strict=True))
+    if recipe.backbone is not None:
+        path = find_backbone(recipe.backbone, folder)
+        for planned, start in both:
+            if not planned.system:
+                begin_backbone(start.system, path)
     for planned, start in both:
         # A system that helps sees what the recipe's own will see.
         own = [other for one, other in both[planned.number - 1 :] if not one.system]

@@ -146,6 +146,9 @@ class Recipe(Strict):
         The system's configuration; with `init_from`, what differs from that model's.
     init_from : str, optional
         Model to go on from: a model's name, or a model folder.
+    backbone : str, optional
+        Published weights that the image encoder begins with: a file, relative to the recipe, or
+        ``"hub:owner/name/file"``, e.g. MedicalNet's.
     data : Cases, Cohort or Restaining
         A user's own cases, or what ``simulation`` names.
     optimisation : Optimisation
@@ -160,6 +163,7 @@ class Recipe(Strict):
     system: str = ""
     config: dict[str, Any] = Field(default_factory=dict)
     init_from: str | None = None
+    backbone: str | None = Field(default=None, min_length=1, max_length=1000)
     data: Data
     optimisation: Optimisation
     rounds: tuple[Round, ...] = Field(default=(), max_length=100)

@@ -155,7 +155,7 @@ def fit(
             callbacks=callbacks,
             logger=_tensorboard(folder, first),
         )
-        report(TrainingStarted(folder=str(folder), steps=plan.steps, done=first, notices=notices))
+        report(TrainingStarted(folder=str(folder), steps=plan.steps, done=first, notices=(*notices, *data.notices)))
         if found and _state_of(found[1], keep).get("finished"):
             module.load_state_dict(found[1]["state_dict"])
             keep.load_state_dict(_state_of(found[1], keep))

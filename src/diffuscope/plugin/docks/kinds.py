@@ -7,7 +7,7 @@ from typing import Any
 
 from napari.layers import Image
 
-from diffuscope.plugin.forms.scope import SLIDES, VOLUMES, Scope
+from diffuscope.plugin.forms.scope import CASES, SLIDES, VOLUMES, Scope
 from diffuscope.plugin.layers.facts import ModelFacts, is_result
 
 _CHOOSE = "or choose a model folder under Model."
@@ -44,11 +44,11 @@ class Kind:
 
     def lists(self, model: ModelFacts) -> bool:
         """Whether a model belongs here."""
-        if model.axes != self.scope.axes:
+        if model.inputs and model.axes != self.scope.axes:
             return False
         if self.task:
             return model.task == self.task
-        return not any(kind.task == model.task for kind in KINDS)
+        return model.axes == self.scope.axes and not any(kind.task == model.task for kind in KINDS)
 
     def takes(self, layer: Any) -> bool:
         """Whether a layer can be an input."""
@@ -80,6 +80,14 @@ TRANSLATION = Kind(
     empty="Open a volume first: drop a NIfTI file or a DICOM folder on the window, or File → Open Sample → Diffuscope.",
     missing=f"No model that translates volumes was found: train one (diffuscope train), {_CHOOSE}",
 )
+SCORING = Kind(
+    title="Lymph-node scoring",
+    noun="CT",
+    task="lymph-node scoring",
+    scope=CASES,
+    empty="Open a CT first: drop a NIfTI file or a DICOM folder on the window, or File → Open Sample → Diffuscope.",
+    missing=f"No model that scores lymph nodes was found: train one (diffuscope train), {_CHOOSE}",
+)
 OTHERS = Kind(
     title="Other models",
     noun="Picture",
@@ -87,7 +95,7 @@ OTHERS = Kind(
     empty="Open a picture first: drop a file on the window.",
     missing=f"No model for another task was found: install a package that brings one, {_CHOOSE}",
 )
-KINDS = (STAINING, NANOPARTICLES, TRANSLATION, OTHERS)
+KINDS = (STAINING, NANOPARTICLES, TRANSLATION, SCORING, OTHERS)
 
 
 def elsewhere(model: ModelFacts) -> str:

@@ -7,11 +7,13 @@ from typing import Any, ClassVar
 
 import napari
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QFrame, QMessageBox, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.docks.closing import outlive
 from diffuscope.plugin.docks.kinds import Kind, elsewhere
+from diffuscope.plugin.docks.overwrite import ask_overwrite
+from diffuscope.plugin.forms.cases.outline_rows import OutlineRows
 from diffuscope.plugin.forms.orientation_rows import OrientationRows
 from diffuscope.plugin.forms.region_choice import chosen_region, chosen_slices, region_text
 from diffuscope.plugin.forms.run import RunForm, unused
@@ -66,6 +68,14 @@ class RunDock(QWidget):
     def _build(self) -> None:
         self.fields = FormWidget(self.form)
         self.orientation = OrientationRows(self.fields.layout(), self.fields.resolution, self._inputs_changed)
+        self.outlines = OutlineRows(
+            self.viewer,
+            self.form,
+            self.fields.layout(),
+            self.fields.about,
+            image_of=self._image_of,
+            session=self.session,
+        )
         self.results = ResultsWidget()
         inner = QWidget()
         stack = QVBoxLayout(inner)
@@ -101,6 +111,7 @@ class RunDock(QWidget):
         self.fields.layer_chosen.connect(self._choose_layer)
         self.fields.draw_asked.connect(self._draw)
         self.fields.folder_asked.connect(self._load_folder)
+        self.fields.complained.connect(self.session.state.complain)
         self.results.export_asked.connect(self._export)
         self.results.record_asked.connect(self._show_record)
         self.results.resume_asked.connect(self._resume)
@@ -110,6 +121,12 @@ class RunDock(QWidget):
 
     # --- what the viewer tells ---
 
+    def _image_of(self, key: str) -> Any:
+        """Return the layer that is chosen for an image of the model; None where there is none."""
+        keys = [port.key for port in self.form.model.inputs] if self.form.model else []
+        chosen = dict(zip(keys, self.inputs.choices, strict=False))
+        return chosen.get(key)
+
     def _inputs_changed(self) -> None:
         if self.session.is_closed:
             return  # the widgets are gone, and the viewer may still tell
@@ -118,6 +135,7 @@ class RunDock(QWidget):
         if facts != list(self.form.inputs):
             self.fields.set_inputs(facts)
         self.orientation.show(self.inputs.choices)
+        self.outlines.look()
         self._show_region()
         self._show_state()
 
@@ -162,7 +180,7 @@ class RunDock(QWidget):
             self.session.run(request)
 
     def _request(self, region: Region | None) -> Request | None:
-        settings = self.form.settings()
+        settings, outlines = self.form.settings(), self.outlines.given()
         layer = self.inputs.chosen
         if slices := chosen_slices(self.viewer, self.form, layer):
             settings["slices"] = slices
@@ -179,7 +197,9 @@ class RunDock(QWidget):
         return Request(
             inputs=self._given(),
             given=dict(self.form.given),
-            placement=input_placement(layer) if self.form.model and self.form.model.inputs else None,
+            outlines=outlines,
+            patient=self.form.patient,
+            placement=input_placement(layer) if layer and self.form.model and self.form.model.inputs else None,
             region=region,
             settings=settings,
             overwrite=answer == "replace",
@@ -191,7 +211,8 @@ class RunDock(QWidget):
             return ()
         given = []
         for port, layer, facts in zip(self.form.model.inputs, self.inputs.choices, self.form.inputs, strict=True):
-            assert facts is not None  # the form refuses to run without
+            if facts is None:
+                continue  # the form refuses to run without those that are required
             given.append(
                 Given(
                     key=port.key,
@@ -275,16 +296,3 @@ class RunDock(QWidget):
             self.session.compute.child.warm()
         self.jobs.show_hint(hint)
         self.likeness.ask(self.form)
-
-
-def ask_overwrite(parent: QWidget, out: Path) -> str:
-    """Ask what to do about a result in the way: "replace", "both" or "cancel"."""
-    box = QMessageBox(parent)
-    box.setText(f"{out.name} exists already.")
-    replace = box.addButton("Replace it", QMessageBox.ButtonRole.DestructiveRole)
-    both = box.addButton("Keep both", QMessageBox.ButtonRole.AcceptRole)
-    box.addButton(QMessageBox.StandardButton.Cancel)
-    box.setDefaultButton(both)
-    box.exec()
-    pressed = box.clickedButton()
-    return "replace" if pressed is replace else "both" if pressed is both else "cancel"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLineEdit, QPlainTextEdit, QWidget
+from qtpy.QtWidgets import QFormLayout, QPlainTextEdit, QWidget
 
+from diffuscope.plugin.forms.cases.patient_row import PatientRow, Rows
+from diffuscope.plugin.forms.cases.table_box import TableBox
 from diffuscope.plugin.forms.run import RunForm
-from diffuscope.plugin.widgets.rows import RowBlock, combo
-from diffuscope.ports.table import Column, Table
+from diffuscope.plugin.widgets.rows import RowBlock
+from diffuscope.ports.table import Table
 from diffuscope.ports.text import Text
 
 # A text needs more than a line, and Run must stay in sight.
@@ -27,33 +30,55 @@ class GivenRows:
         Where they are shown.
     after : QWidget
         The field of the row above.
+    complain : callable
+        Called with a sentence where a file cannot be taken.
 
     Attributes
     ----------
     fields : dict of str to QWidget
         By ``"table.column"``, or the text's key.
+    boxes : dict of str to TableBox
+        By key of the table.
+    patient : PatientRow or None
+        Where rows are taken from files; None of a model without tables.
     """
 
-    def __init__(self, form: RunForm, rows: QFormLayout, after: QWidget) -> None:
-        self._form = form
+    def __init__(self, form: RunForm, rows: QFormLayout, after: QWidget, complain: Callable[[str], None]) -> None:
+        self._form, self._complain = form, complain
         self._block = RowBlock(rows, after)
         self._shown: tuple[Table | Text, ...] = ()
         self.fields: dict[str, QWidget] = {}
+        self.boxes: dict[str, TableBox] = {}
+        self.patient: PatientRow | None = None
         form.events.model.connect(self._refresh)
 
     def _refresh(self, _: Any = None) -> None:
         declared = self._form.model.others if self._form.model else ()
         if declared == self._shown:
             return
-        self._shown, self.fields = declared, {}
-        self._form.given = {}
+        self._shown, self.fields, self.boxes, self.patient = declared, {}, {}, None
+        self._form.given, self._form.patient = {}, ""
         labelled: list[tuple[str, QWidget]] = []
+        if tables := [port for port in declared if isinstance(port, Table)]:
+            self.patient = PatientRow(self._take, self._complain)
+            self.patient.set_tables(tables)
+            labelled.append(("Patient", self.patient))
         for port in declared:
             if isinstance(port, Text):
                 labelled.append((port.name, self._text(port)))
             else:
-                labelled += [(column.label.replace("_", " "), self._column(port, column)) for column in port.columns]
+                box = self.boxes[port.key] = TableBox(port, partial(self._set, port.key))
+                self.fields |= {f"{port.key}.{name}": field for name, field in box.fields.items()}
+                labelled.append(("", box))
         self._block.show(labelled)
+
+    def _take(self, patient: str, rows: Rows) -> None:
+        """Show the rows of a patient."""
+        for key, row in rows.items():
+            self.boxes[key].show_row(row)
+        self._form.patient = patient
+        kept = {key: given for key, given in self._form.given.items() if key not in rows}
+        self._form.given = {**kept, **{key: row for key, row in rows.items() if row}}
 
     def _text(self, port: Text) -> QPlainTextEdit:
         box = QPlainTextEdit()
@@ -66,29 +91,6 @@ class GivenRows:
         self.fields[port.key] = box
         return box
 
-    def _column(self, table: Table, column: Column) -> QLineEdit | QComboBox:
-        box: QLineEdit | QComboBox
-        write = partial(self._set_column, table.key, column.name)
-        if column.categories:
-            box = combo()
-            box.addItem("not known", "")
-            for category in column.categories:
-                box.addItem(category, category)
-            box.activated.connect(lambda: write(box.currentData()))
-        else:
-            box = QLineEdit()
-            box.setPlaceholderText("not known")
-            if column.range:
-                box.setToolTip(f"From {column.range[0]:g} to {column.range[1]:g}")
-            box.textEdited.connect(write)
-        self.fields[f"{table.key}.{column.name}"] = box
-        return box
-
-    def _set_column(self, table: str, column: str, text: str) -> None:
-        row = self._form.given.get(table)
-        kept = {name: value for name, value in row.items() if name != column} if isinstance(row, dict) else {}
-        self._set(table, kept | ({column: text} if text.strip() else {}))
-
-    def _set(self, key: str, value: dict[str, str] | str) -> None:
+    def _set(self, key: str, value: Mapping[str, str] | str) -> None:
         kept = {other: given for other, given in self._form.given.items() if other != key}
-        self._form.given = kept | ({key: value} if value else {})
+        self._form.given = kept | ({key: value if isinstance(value, str) else dict(value)} if value else {})

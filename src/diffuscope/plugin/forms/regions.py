@@ -39,7 +39,7 @@ def shape_region(vertices: ArrayLike, shape_type: str) -> Region:
     if shape_type in ("line", "path"):
         raise InputError(f"A {shape_type} encloses no region: draw a rectangle, an ellipse or a polygon.")
     if shape_type == "ellipse":
-        corners = _ellipse(corners)
+        corners = ellipse_corners(corners)
     if shape_type == "rectangle" and _is_upright(corners):
         return _box(corners)
     return Region.from_polygon(corners[:, ::-1])
@@ -158,8 +158,8 @@ def _is_upright(corners: NDArray[np.float64]) -> bool:
     return bool((sides.min(axis=1) < 1e-6).all())
 
 
-def _ellipse(corners: NDArray[np.float64]) -> NDArray[np.float64]:
-    # napari keeps the four corners of the (perhaps rotated) box around an ellipse
+def ellipse_corners(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a polygon for an ellipse, of which napari keeps the corners of the (perhaps rotated) box around it."""
     centre = corners.mean(axis=0)
     u, v = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
     angle = np.linspace(0, 2 * np.pi, ELLIPSE_CORNERS, endpoint=False)[:, None]

@@ -15,11 +15,29 @@ from psygnal import SignalGroupDescriptor
 from diffuscope.errors import InputError
 from diffuscope.plugin.docks.kinds import STAINING, Kind
 from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts
+from diffuscope.ports.mask import Mask
+from diffuscope.ports.port import Port
 from diffuscope.ports.table import Table
 from diffuscope.sample_data import sample_path
 from diffuscope.scans.formats.table import stem as without_ending
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+@dataclass(frozen=True)
+class MaskFacts:
+    """What is chosen for a mask of the model.
+
+    Attributes
+    ----------
+    roles : tuple of str
+        Those that something has.
+    problem : str
+        Why it cannot be taken, in one sentence; empty where it can.
+    """
+
+    roles: tuple[str, ...] = ()
+    problem: str = ""
 
 
 @dataclass
@@ -38,6 +56,10 @@ class RunForm:
         Those for its further inputs, in order.
     given : dict of str to (dict or str)
         By port key, what is typed for the model's tables (text by column) and texts.
+    masks : dict of str to MaskFacts
+        By port key, what is outlined.
+    patient : str
+        Whose row of a table was taken, as the table calls them; empty where none was.
     model : ModelFacts or None
         The chosen model.
     region : str
@@ -75,6 +97,8 @@ class RunForm:
     any_open: bool = False
     others: tuple[SlideFacts | None, ...] = ()
     given: dict[str, dict[str, str] | str] = field(default_factory=dict)
+    masks: dict[str, MaskFacts] = field(default_factory=dict)
+    patient: str = ""
     model: ModelFacts | None = None
     region: str = ""
     first: int = 0
@@ -109,26 +133,84 @@ class RunForm:
 
     def problem(self) -> str:
         """Return the first thing that stands in the way of Run as one sentence; empty when nothing does."""
-        if self.slide is None and not self.any_open and (self.model is None or self.model.inputs):
+        if self.slide is None and not self.any_open and (self.model is None or self.model.needs_image):
             return self.kind.empty
         if self.model is None:
             return "Choose a model."
         if missing := self._missing():
             return missing
+        if wrong := self._images() or self._outlines():
+            return wrong
+        if self.model.inputs and self.slide and (unknown := self.kind.scope.unknown(self.slide, self.mpp)):
+            return unknown
+        if self.region == "slices" and self.first > self.last:
+            return f"Slices from {self.first} to {self.last} are none: let the first come first."
+        for group in self.model.any_of:
+            if not set(group) & self._keys():
+                names = [port.name for port in self._ports() if port.key in group]
+                return f"Give at least one of {', '.join(names)}."
+        if not self.out.strip():
+            return "Choose an output folder."
+        return ""
+
+    def unknown_text(self) -> str:
+        """Say what the model can do without and is not given; empty where all is."""
+        if self.model is None:
+            return ""
+        told = []
+        for port in self._ports():
+            if isinstance(port, Table):
+                if port.measured and any(facts.roles for facts in self.masks.values()):
+                    continue
+                typed = self.given.get(port.key)
+                left = len(port.columns) - (len(typed) if isinstance(typed, dict) else 0)
+                part = f" ({left} of {len(port.columns)} values)" if left < len(port.columns) else ""
+                told += [f"{port.name}{part}"] if left else []
+            elif isinstance(port, Mask):
+                lacking = [role for role in port.roles if role not in self.masks.get(port.key, MaskFacts()).roles]
+                told += [port.name] if len(lacking) == len(port.roles) else lacking
+            elif port.key not in self._keys():
+                told.append(port.name)
+        return f"Not given: {', '.join(told)}." if told else ""
+
+    def _ports(self) -> list[Port]:
+        assert self.model is not None
+        return [*self.model.inputs, *self.model.masks, *self.model.others]
+
+    def _keys(self) -> set[str]:
+        """Return the ports that something is given for."""
+        assert self.model is not None
+        images = {port.key for port, layer in zip(self.model.inputs, self.inputs, strict=False) if layer is not None}
+        return images | self.given.keys() | {key for key, facts in self.masks.items() if facts.roles}
+
+    def _images(self) -> str:
+        """Return what is wrong with the layers, as one sentence; empty where nothing is."""
+        assert self.model is not None
         named = list(zip(self.model.inputs, chain(self.inputs, repeat(None)), strict=False))
         for number, (port, layer) in enumerate(named):
             if layer is None:
+                if not port.required:
+                    continue
                 return f"Choose a layer for {port.name}."
             if twin := next((other.name for other, same in named[:number] if same == layer), ""):
                 return f"“{layer.name}” is chosen for {twin} and for {port.name}: choose another layer for one of them."
             if layer.problem:
                 return layer.problem
-        if self.model.inputs and self.slide and (unknown := self.kind.scope.unknown(self.slide, self.mpp)):
-            return unknown
-        if self.region == "slices" and self.first > self.last:
-            return f"Slices from {self.first} to {self.last} are none: let the first come first."
-        if not self.out.strip():
-            return "Choose an output folder."
+        return ""
+
+    def _outlines(self) -> str:
+        """Return what is wrong with the outlines, as one sentence; empty where nothing is."""
+        assert self.model is not None
+        on = {port.key: layer for port, layer in zip(self.model.inputs, self.inputs, strict=False)}
+        for port in self.model.masks:
+            facts, layer = self.masks.get(port.key, MaskFacts()), on.get(port.on)
+            if facts.problem:
+                return facts.problem
+            if layer is not None and not facts.roles:
+                return (
+                    f"Nothing is outlined on “{layer.name}”: open a file of outlines, paint a Labels layer or draw a "
+                    f"Shapes layer, and say what is {port.roles[0]}."
+                )
         return ""
 
     def _missing(self) -> str:
@@ -176,12 +258,12 @@ class RunForm:
         }
 
 
-def suggest_out(slide: SlideFacts | None, model_name: str) -> Path:
+def suggest_out(slide: SlideFacts | None, model_name: str, patient: str = "") -> Path:
     """Return a result folder that does not exist yet: beside the slide, or in the temporary folder.
 
     Samples that came with the package are never written beside.
     """
-    name = "case" if slide is None else slide.path.name if slide.path else slide.name
+    name = patient or "case" if slide is None else slide.path.name if slide.path else slide.name
     stem = without_ending(name)
     stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in stem) or "slide"
     base = f"{stem}.{Path(model_name).name}"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
+    QComboBox,
     QDoubleSpinBox,
     QFileDialog,
     QLabel,
@@ -20,11 +20,12 @@ from qtpy.QtWidgets import (
 
 from diffuscope.plugin.forms.card_text import card_text, preset_names
 from diffuscope.plugin.forms.given_rows import GivenRows
+from diffuscope.plugin.forms.input_rows import InputRows
 from diffuscope.plugin.forms.option_rows import OptionRows
 from diffuscope.plugin.forms.run import DEVICES, RunForm, suggest_out
 from diffuscope.plugin.forms.slice_row import SliceRow
 from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts
-from diffuscope.plugin.widgets.rows import RowBlock, combo, fill, form_layout, quiet, side_by_side, small_text, spin
+from diffuscope.plugin.widgets.rows import combo, fill, form_layout, quiet, side_by_side, small_text, spin
 from diffuscope.ports.matching import guess_channels
 
 OTHER_MODEL = "Choose a model folder…"
@@ -44,6 +45,8 @@ class FormWidget(QWidget):
     layer_chosen = Signal(int, int)
     draw_asked = Signal()
     folder_asked = Signal(str)
+    #: A sentence on a file that cannot be taken.
+    complained = Signal(str)
 
     def __init__(self, form: RunForm, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -54,6 +57,7 @@ class FormWidget(QWidget):
         self._build()
         self._connect()
         form.events.connect(self._refresh)
+        form.events.patient.connect(self.suggest)
         self._refresh()
 
     def _build(self) -> None:
@@ -105,13 +109,12 @@ class FormWidget(QWidget):
         rows = form_layout(self)
         self.noun, self.mpp_label, self.region_label = QLabel(), QLabel("µm/px", self), QLabel("Region")
         rows.addRow(self.noun, self.slide)
-        self.inputs = [self.slide]
-        self._more_inputs = RowBlock(rows, self.slide)
+        self._inputs = InputRows(self.form, rows, self.slide, self.layer_chosen.emit)
         rows.addRow(self.resolution)
         rows.addRow(self.mpp_label, self.mpp)
         rows.addRow("Model", self.model)
         rows.addRow(self.about)
-        self.given = GivenRows(self.form, rows, self.about)
+        self.given = GivenRows(self.form, rows, self.about, self.complained.emit)
         self.slices = SliceRow(self.form)
         rows.addRow(self.region_label, side_by_side(self.region, self.draw))
         rows.addRow(self.slices)
@@ -140,7 +143,6 @@ class FormWidget(QWidget):
         rows.addRow(self.advanced)
 
     def _connect(self) -> None:
-        self.slide.activated.connect(partial(self.layer_chosen.emit, 0))
         self.model.activated.connect(self._pick_model)
         self.draw.clicked.connect(self.draw_asked)
         self.browse.clicked.connect(self._pick_out)
@@ -156,18 +158,14 @@ class FormWidget(QWidget):
         self.out.textEdited.connect(lambda text: setattr(self.form, "out", text))
         self.scheduler.textEdited.connect(lambda text: setattr(self.form, "scheduler", text))
 
+    @property
+    def inputs(self) -> list[QComboBox]:
+        """The layers' boxes, one an input of the model."""
+        return self._inputs.boxes
+
     def set_layers(self, names: list[str], chosen: list[int]) -> None:
-        """List the layers that can be an input; `chosen` has a place in them for each input, -1 for none."""
-        self.form.any_open = bool(names)
-        if len(chosen) != len(self.inputs):
-            self._show_inputs(len(chosen))
-        for box, index in zip(self.inputs, chosen, strict=True):
-            with quiet(box):
-                box.clear()
-                box.addItems(names or [f"(no {self.form.kind.noun.lower()} is open)"])
-                box.setCurrentIndex(index if names else 0)
-                box.setPlaceholderText("choose a layer")
-                box.setEnabled(bool(names))
+        """List the layers that can be an input; as of `InputRows`."""
+        self._inputs.set_layers(names, chosen)
 
     def set_inputs(self, inputs: list[SlideFacts | None]) -> None:
         """Take over the chosen layers."""
@@ -180,14 +178,6 @@ class FormWidget(QWidget):
             self.suggest()
             self._go_by_name()
         self.form.others = tuple(inputs[1:])
-
-    def _show_inputs(self, number: int) -> None:
-        """Have a row for each input of the model."""
-        self.inputs = [self.slide, *(combo() for _ in range(number - 1))]
-        ports = self.form.model.inputs if self.form.model else ()
-        self._more_inputs.show([(port.name, box) for port, box in zip(ports[1:], self.inputs[1:], strict=False)])
-        for place, box in enumerate(self.inputs[1:], start=1):
-            box.activated.connect(partial(self.layer_chosen.emit, place))
 
     def add_model(self, model: ModelFacts, *, choose: bool) -> None:
         """List a model, and choose it if asked to or if it is the first."""
@@ -203,11 +193,13 @@ class FormWidget(QWidget):
         self._go_by_name()
         self._refresh()
 
-    def suggest(self) -> None:
+    def suggest(self, _: Any = None) -> None:
         """Propose a result folder, unless the user has typed one."""
-        has_input = self.form.model and (self.form.slide or not self.form.model.inputs)
+        has_input = self.form.model and (self.form.slide or not self.form.model.needs_image)
         if has_input and self.form.model and self.form.out in ("", self._last_suggestion):
-            self.form.out = self._last_suggestion = str(suggest_out(self.form.slide, self.form.model.name))
+            self.form.out = self._last_suggestion = str(
+                suggest_out(self.form.slide, self.form.model.name, self.form.patient)
+            )
 
     def _go_by_name(self) -> None:
         """Choose the first model whose only input is what the layer's name says, unless the user has chosen one."""

@@ -88,6 +88,13 @@ def _spacing_text(volume: SlideFacts, model: ModelFacts, _mpp: float) -> str:
     return " ".join(filter(None, (text, acquired_text(volume.spacing))))
 
 
+def _found_text(volume: SlideFacts, _model: ModelFacts, _mpp: float) -> str:
+    if volume.spacing is None:
+        return "The volume does not state its mm."
+    found = " × ".join(f"{step:.3g}" for step in reversed(volume.spacing))
+    return f"Found: {found} mm (x, y, z), {volume.slices} slices."
+
+
 def _check_axial(viewer: Any, volume: SlideFacts | None) -> None:
     """Refuse to draw across another axis than that of the slices."""
     plane = seen_plane(viewer, volume.lies.storage) if volume and volume.lies else seen_plane(viewer)
@@ -121,6 +128,18 @@ VOLUMES = Scope(
     drawn="a rectangle",
     unknown=lambda _volume, _mpp: "",  # a layer whose mm nobody says is a problem of its own
     resolution=_spacing_text,
+    check_seen=_check_axial,
+    check_drawn=_check_upright,
+)
+#: Volumes that are taken whole and as they are.
+CASES = Scope(
+    axes="zyx",
+    regions={"volume": "Whole volume"},
+    fields=frozenset(),
+    drawing=("region", "volume"),
+    drawn="nothing",
+    unknown=lambda _volume, _mpp: "",
+    resolution=_found_text,
     check_seen=_check_axial,
     check_drawn=_check_upright,
 )

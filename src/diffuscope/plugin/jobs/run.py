@@ -15,6 +15,7 @@ from diffuscope.engine.events import Started, TileDone
 from diffuscope.errors import InputError
 from diffuscope.files.put import remove
 from diffuscope.plugin.jobs.child import Child, drive
+from diffuscope.plugin.jobs.outlined import GivenOutlines
 from diffuscope.plugin.jobs.process import Failed, Returned
 from diffuscope.plugin.jobs.scratch import write_scratch, write_scratch_volume
 from diffuscope.plugin.layers.facts import SlideFacts
@@ -62,6 +63,10 @@ class Request:
         In the order of the model's inputs.
     given : dict of str to (dict or str)
         By port key, what was typed for tables and texts.
+    outlines : tuple of GivenOutlines
+        What goes into the model's masks.
+    patient : str
+        Whose row of a table was taken; empty where none was.
     placement : Placement or None
         Where the first of the inputs lay in the viewer; None where there is none.
     region : Region or None
@@ -74,6 +79,8 @@ class Request:
 
     inputs: tuple[Given, ...]
     given: dict[str, dict[str, str] | str] = field(default_factory=dict)
+    outlines: tuple[GivenOutlines, ...] = ()
+    patient: str = ""
     placement: Placement | None
     region: Region | None
     settings: dict[str, Any]
@@ -87,7 +94,7 @@ class Request:
     @property
     def name(self) -> str:
         """What goes in, in a word or two."""
-        return self.slide.name if self.slide is not None else "what was typed"
+        return self.slide.name if self.slide is not None else self.patient or "what was typed"
 
     @property
     def text(self) -> str:
@@ -169,6 +176,9 @@ def _source(request: Request, scratch: list[Path]) -> Source:
                 path = write_scratch(given.pixels, name=facts.name, mpp=facts.mpp)
             scratch.append(path)
         texts[given.key] = path if given.channel is None else f"{path}#{given.channel}"
+    for outlines in request.outlines:
+        texts[outlines.key] = outlines.write()
+        scratch.append(texts[outlines.key])
     return next(iter(texts.values())) if len(texts) == 1 and not request.given else texts
 
 

@@ -13,6 +13,7 @@ from diffuscope.model.find import ModelInfo
 from diffuscope.plugin.layers.inputs.lies import Lies, lies_of, same_length, scale_in
 from diffuscope.plugin.layers.inputs.origin import origin_of
 from diffuscope.plugin.layers.placement import Placement, layer_placement
+from diffuscope.ports.mask import Mask
 from diffuscope.ports.numbers import Option, Value
 from diffuscope.ports.raster import Raster
 from diffuscope.ports.table import Table
@@ -37,9 +38,13 @@ class ModelFacts:
     task : str
         What it is for (see `Declaration`).
     inputs : tuple of Raster
-        Images that go in, the main one first; those that a model can do without are left out.
+        Images that go in, the main one first.
+    masks : tuple of Mask
+        Outlines on them.
     others : tuple of Table or Text
         What goes in besides, as the user types it.
+    any_of : tuple of tuple of str
+        As of a `Declaration`.
     presets : dict of str to tuple
         Quality name to (sampler, steps); the first is the default.
     samplers : tuple of str
@@ -59,7 +64,9 @@ class ModelFacts:
     task: str
     inputs: tuple[Raster, ...]
     presets: dict[str, tuple[str, int]] = field(hash=False)
+    masks: tuple[Mask, ...] = ()
     others: tuple[Table | Text, ...] = ()
+    any_of: tuple[tuple[str, ...], ...] = ()
     whole: bool = False
     trained_on: str = ""
     samplers: tuple[str, ...] = ()
@@ -75,6 +82,11 @@ class ModelFacts:
     def axes(self) -> Literal["yx", "zyx"]:
         """Those of its images; of a slide where it takes none."""
         return self.inputs[0].axes if self.inputs else "yx"
+
+    @property
+    def needs_image(self) -> bool:
+        """Whether it cannot do without one."""
+        return any(port.required for port in self.inputs)
 
     @property
     def normalises(self) -> bool:
@@ -143,8 +155,10 @@ def model_facts(info: ModelInfo, name: str) -> ModelFacts:
         what_it_is_not=card.what_it_is_not,
         trained_on=card.trained_on,
         task=declared.task,
-        inputs=tuple(port for port in declared.input_rasters if port.required),
+        inputs=declared.input_rasters,
+        masks=tuple(port for port in declared.inputs if isinstance(port, Mask)),
         others=tuple(port for port in declared.inputs if isinstance(port, Table | Text)),
+        any_of=declared.any_of,
         whole=declared.whole,
         presets={key: (preset.sampler, preset.steps) for key, preset in declared.presets.items()},
         samplers=declared.samplers,

@@ -13,6 +13,7 @@ from diffuscope.plugin.layers.looks import look
 from diffuscope.plugin.layers.placement import Placement, result_place
 from diffuscope.plugin.layers.volume_level import VolumeLevel
 from diffuscope.ports.raster import Raster
+from diffuscope.ports.score import Score
 from diffuscope.results.layout import open_images
 from diffuscope.results.result import Result
 
@@ -80,7 +81,8 @@ def _layer(result: Result, port: Raster, levels: list[Any], place: dict[str, Any
 def made_name(result: Result, port: Raster) -> str:
     """Return a layer's name, which tells a scan that a model made from one that a scanner made."""
     name: str = look(port)["name"]
-    is_scan = result.place.unit == "mm" and port.key in (result.ports[0].key, "mean")
+    tells = any(isinstance(other, Score) for other in result.others)  # then its images say why, and are no scans
+    is_scan = result.place.unit == "mm" and port.key in (result.ports[0].key, "mean") and not tells
     is_told = name.startswith(("virtual ", "predicted "))  # as results of before did not
     return f"virtual {name}" if is_scan and not is_told else name
 

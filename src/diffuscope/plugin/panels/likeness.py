@@ -90,8 +90,10 @@ def _asked(form: RunForm) -> _Asked | None:
         return None
     files = []
     for port, facts in zip(form.model.inputs, form.inputs, strict=True):
+        if facts is None and not port.required:
+            continue
         if facts is None or facts.path is None:
             return None
         channel = facts.channel if port.kind == "map" else None
         files.append((port.key, str(facts.path) if channel is None else f"{facts.path}#{channel}"))
-    return _Asked(form.model.name, tuple(files), form.mpp or None)
+    return _Asked(form.model.name, tuple(files), form.mpp or None) if files else None

@@ -18,7 +18,13 @@ from diffuscope.stains import StainStatistics
 
 
 class ResultsWidget(QGroupBox):
-    """Shows one result; hidden until there is one."""
+    """Shows one result; hidden until there is one.
+
+    Attributes
+    ----------
+    says_outcome : bool
+        Whether it says in words what there is beside images; a dock may have a panel for that.
+    """
 
     export_asked = Signal(str, str)
     record_asked = Signal()
@@ -27,6 +33,7 @@ class ResultsWidget(QGroupBox):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Result", parent)
         self._result: Result | None = None
+        self.says_outcome = True
         self.heading = small_text()
         self.table = FiguresTable()
         self.layer = combo()
@@ -55,7 +62,11 @@ class ResultsWidget(QGroupBox):
         if result is None:
             return
         state = "" if result.complete else f" (incomplete: {result.done} of {result.tiles} tiles)"
-        self.heading.setText("<br>".join([f"<b>{result.path.name}</b>{state}", *_taken(result), *_outcome(result)]))
+        self.heading.setText(
+            "<br>".join(
+                [f"<b>{result.path.name}</b>{state}", *_taken(result), *(_outcome(result) if self.says_outcome else ())]
+            )
+        )
         self.resume.setVisible(not result.complete)
         for widget in (self.layer, self.anonymous, self.export, self.note):
             widget.setVisible(bool(result.ports or result.scores))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtCore import QEvent, QSignalBlocker, Qt
 from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QSizePolicy, QSpinBox, QWidget
 
 #: Label of a row, px.
@@ -83,13 +83,34 @@ def quiet(widget: QWidget) -> Iterator[None]:
         blocker.unblock()
 
 
-def narrow_label(text: str) -> QLabel:
-    """Return a label that breaks where it would take the room of the fields beside it, and begins as others do."""
-    # no capital Γ for a γ
-    label = QLabel(text[0].upper() + text[1:] if text[0].isascii() else text)
-    label.setWordWrap(True)
-    label.setFixedWidth(min(label.fontMetrics().horizontalAdvance(label.text()) + _ROOM, _WIDEST))
-    return label
+class NarrowLabel(QLabel):
+    """A label that breaks where it would take the room of the fields beside it, and begins as others do.
+
+    A form gives its rows their heights before the viewer's fonts come to them: it measures itself anew with each.
+
+    Parameters
+    ----------
+    text : str
+        Of a port, a column or an option.
+    """
+
+    def __init__(self, text: str) -> None:
+        # no capital Γ for a γ, and no CT for a cT
+        is_word = text[0].isascii() and text.split(maxsplit=1)[0].islower()
+        super().__init__(text[0].upper() + text[1:] if is_word else text)
+        self.setWordWrap(True)
+        self._fit()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  Qt's name
+        """Take the room that another font needs."""
+        super().changeEvent(event)
+        if event.type() in {QEvent.Type.FontChange, QEvent.Type.StyleChange}:
+            self._fit()
+
+    def _fit(self) -> None:
+        width = min(self.fontMetrics().horizontalAdvance(self.text()) + _ROOM, _WIDEST)
+        self.setFixedWidth(width)
+        self.setMinimumHeight(self.heightForWidth(width))
 
 
 class RowBlock:
@@ -108,10 +129,13 @@ class RowBlock:
         self._shown: list[QWidget] = []
 
     def show(self, fields: list[tuple[str, QWidget]]) -> None:
-        """Put rows of label and field in the place of those that are shown."""
+        """Put rows of label and field in the place of those that are shown; one without a label has all the room."""
         for old in self._shown:
             self._rows.removeRow(old)
         self._shown = [field for _, field in fields]
         position: Any = self._rows.getWidgetPosition(self._after)
         for number, (label, field) in enumerate(fields, start=position[0] + 1):
-            self._rows.insertRow(number, narrow_label(label), field)
+            if label:
+                self._rows.insertRow(number, NarrowLabel(label), field)
+            else:
+                self._rows.insertRow(number, field)

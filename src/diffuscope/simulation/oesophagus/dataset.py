@@ -10,18 +10,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from diffuscope.cases.dictionary import write_dictionary
 from diffuscope.cases.find import SIMULATED
 from diffuscope.files.place import FOLDER, check_place
 from diffuscope.files.put import in_place_of
-from diffuscope.ports.table import Column
+from diffuscope.ports.table import Table
 from diffuscope.simulation.oesophagus.anatomy import Scene
 from diffuscope.simulation.oesophagus.cohort import CohortPlan, OesophagusPatient, simulated
 from diffuscope.simulation.oesophagus.rule import Bayes, bayes
 from diffuscope.simulation.oesophagus.tables import BLOOD, CLINICAL
 
 #: Files of a cohort's folder, and the column that says the patient and that of the class.
-COHORT, TRUTH, COLUMNS = "cohort.csv", "truth.csv", "columns.yaml"
+COHORT, TRUTH, DICTIONARY = "cohort.csv", "truth.csv", "dictionary.csv"
 PATIENT, LABEL = "patient_id", "metastasis"
+#: The tables, as a model's inputs.
+TABLES = (
+    Table(name="Clinical data", key="clinical", columns=CLINICAL),
+    Table(name="Blood", key="blood", columns=BLOOD),
+)
 
 _NOTE = (
     "SIMULATED by diffuscope.simulation.oesophagus: tumours, nodes, tables and labels come from a written rule. "
@@ -37,7 +43,7 @@ def write_cohort(folder: Path, plan: CohortPlan, scenes: Sequence[Scene] = (), *
     folder : Path
         Is made, whole or not at all: ``cohort.csv`` (``patient_id``, ``ct`` and ``mask`` relative to it, clinical data,
         blood, ``metastasis`` 0 or 1; what is missing is empty), ``ct/`` (int16 HU) and ``masks/`` (uint8: 1 tumour,
-        2–4 nodes) as NIfTI, ``columns.yaml`` (the data dictionary, as the ``tables`` of a recipe), ``truth.csv``
+        2–4 nodes) as NIfTI, ``dictionary.csv`` (of the tables; a recipe's ``config`` can name it), ``truth.csv``
         (``probability``, measures, and factors of the rule) and ``SIMULATED.txt``.
     plan : CohortPlan
         Of the cohort.
@@ -68,7 +74,7 @@ def write_cohort(folder: Path, plan: CohortPlan, scenes: Sequence[Scene] = (), *
             truths.append({PATIENT: patient.name, "probability": patient.probability, **_true(patient)})
         _write_rows(part / COHORT, rows)
         _write_rows(part / TRUTH, truths)
-        (part / COLUMNS).write_text(dictionary(), encoding="utf-8")
+        write_dictionary(part / DICTIONARY, TABLES)
         around = " What the CTs show around tumours and nodes is real." if scenes else ""
         (part / SIMULATED).write_text(f"{_NOTE}{around} {plan}\n", encoding="utf-8")
     return bayes(np.array([truth["probability"] for truth in truths], np.float64))
@@ -90,27 +96,6 @@ def _write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         table = csv.DictWriter(file, fieldnames=list(rows[0]))
         table.writeheader()
         table.writerows(rows)
-
-
-def dictionary() -> str:
-    """Return the data dictionary of ``cohort.csv`` as YAML: what stands under ``tables`` in a recipe's ``config``."""
-    lines = [f"# Of cohort.csv, simulated. {PATIENT}: the patient; ct, mask: files; {LABEL}: 1 with, 0 without."]
-    lines.append("tables:")
-    for name, key, columns in (("Clinical data", "clinical", CLINICAL), ("Blood", "blood", BLOOD)):
-        lines += [f"  - name: {name}", f"    key: {key}", "    columns:"]
-        lines += [f"      - {_described(column)}" for column in columns]
-    return "\n".join(lines) + "\n"
-
-
-def _described(column: Column) -> str:
-    parts = [f"name: {column.name}", f"title: {column.title}"]
-    if column.categories:
-        parts.append(f"categories: [{', '.join(column.categories)}]")
-    if column.unit:
-        parts.append(f"unit: {column.unit}")
-    if column.range is not None:
-        parts.append(f"range: [{column.range[0]:g}, {column.range[1]:g}]")
-    return f"{{{', '.join(parts)}}}"
 
 
 def _known(patient: OesophagusPatient) -> dict[str, Any]:

@@ -40,12 +40,15 @@ class TrainingData:
         (seeded by seed and number of the batch; `System.loss` draws from it next). Without gradients, in float32.
     seen : callable
         Looks at the inputs, when the training has ended: how they look by key, for the model's config.json.
+    notices : tuple of str
+        What the user should know of how they were read.
     """
 
     batch_at: Callable[[int], Batch]
     validation: Sequence[Batch]
     finish: Finish | None = None
     seen: Callable[[], dict[str, Seen]] = dict
+    notices: tuple[str, ...] = ()
 
     def changed(self, change: Callable[[Batch], Batch]) -> TrainingData:
         """Return these data with every batch changed, those that train and those that validate.

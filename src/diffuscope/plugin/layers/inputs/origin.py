@@ -63,5 +63,12 @@ def origin_of(layer: Any) -> Origin | None:
 def _state(array: Any) -> object:
     """Return what changes with the content of an array: dask's name is another after an assignment."""
     if isinstance(array, np.ndarray):
-        return array.shape, array.dtype.str, zlib.crc32(np.ascontiguousarray(array).view(np.uint8).reshape(-1).data)
+        lies = _as_it_lies(array)
+        return array.shape, array.dtype.str, zlib.crc32(np.ascontiguousarray(lies).view(np.uint8).reshape(-1).data)
     return array.name if isinstance(array, da.Array) else None
+
+
+def _as_it_lies(array: np.ndarray) -> np.ndarray:
+    """Return an array with its axes as memory has them: of a volume that was turned and mirrored no copy is needed."""
+    forward = array[tuple(slice(None, None, -1 if step < 0 else 1) for step in array.strides)]
+    return forward.transpose(sorted(range(array.ndim), key=lambda axis: -forward.strides[axis]))

@@ -176,7 +176,10 @@ class Stored:
     def _at_once(self, piece: Piece, count: int) -> NDArray[np.generic] | None:
         """Return what one piece stores, (count,), where it can be unpacked at once and nothing is odd about it."""
         need = piece.skip + count * self.dtype.itemsize
-        if piece.path.stat().st_size > _AT_ONCE or (self.packing == "gzip" and _says(piece) != need % 2**32):
+        packed, free = piece.path.stat().st_size, free_memory()
+        if packed > _AT_ONCE or (free is not None and 2 * need + packed > free):
+            return None
+        if self.packing == "gzip" and _says(piece) != need % 2**32:
             return None
         with piece.path.open("rb") as file:
             file.seek(piece.start)

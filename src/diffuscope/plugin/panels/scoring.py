@@ -1,0 +1,123 @@
+"""A score with all that it says: gauge, decision, intervals, what it rests on, what to know of it, a report."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFileDialog, QGroupBox, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from diffuscope.plugin.widgets.bars import SignedBars
+from diffuscope.plugin.widgets.gauge import Gauge
+from diffuscope.plugin.widgets.rows import small_text
+from diffuscope.results.beside.rows import RowFound
+from diffuscope.results.result import Result
+from diffuscope.results.scores import Scored
+
+#: Stands with every score.
+RESEARCH = "Research use, not for diagnosis."
+#: Key of the row of Shapley values among a result's outputs.
+SHAPLEY = "shapley"
+_WARNING = "padding: 4px; border-radius: 3px; background: rgba(220, 160, 40, 90);"
+_FORMATS = "Report, PDF (*.pdf);;Report, HTML (*.html)"
+
+
+class ScorePanel(QGroupBox):
+    """Shows the score of one result; hidden where there is none.
+
+    Attributes
+    ----------
+    gauge : Gauge
+        The score on its scale.
+    bars : SignedBars
+        What each kind of knowledge adds to it, or takes away.
+    words, spread, warnings : QLabel
+        The decision; both intervals; what to know.
+    report : QPushButton
+        Asks where to.
+    """
+
+    #: The file of the report.
+    report_asked = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Score", parent)
+        self._result: Result | None = None
+        self.words, self.spread, self.warnings = small_text(), small_text(), small_text()
+        self.warnings.setStyleSheet(_WARNING)
+        self.gauge, self.bars = Gauge(), SignedBars()
+        self.rests = QLabel("What it rests on")
+        self.rests.setToolTip(
+            "Shapley values: what each kind of knowledge adds to the share of the class among the patients of training "
+            "(red) or takes away (blue), over all orders in which it could have become known"
+        )
+        self.bars.setToolTip(self.rests.toolTip())
+        self.report = QPushButton("Report…")
+        self.report.setToolTip("Write a page on this case, PDF or HTML")
+        layout = QVBoxLayout(self)
+        for widget in (self.words, self.gauge, self.spread, self.rests, self.bars, self.warnings, self.report):
+            layout.addWidget(widget)
+        self.report.clicked.connect(self._ask)
+        self.hide()
+
+    def show_result(self, result: Result | None) -> None:
+        """Fill in everything from a result."""
+        self._result = result
+        scored = next(iter(result.scores.values()), None) if result is not None else None
+        self.setVisible(scored is not None)
+        self.gauge.show_score(scored)
+        if result is None or scored is None:
+            return
+        self.words.setText(_decision(scored))
+        self.spread.setText(_spread(scored))
+        self.spread.setVisible(bool(self.spread.text()))
+        row = result.found.get(SHAPLEY)
+        parts = _parts(row) if isinstance(row, RowFound) else []
+        self.bars.show_parts(parts)
+        self.rests.setVisible(bool(parts))
+        notices = [escape(one, quote=False) for one in result.record.get("notices", ())]
+        self.warnings.setText("<br>".join(notices))
+        self.warnings.setVisible(bool(notices))
+
+    def _ask(self) -> None:
+        if self._result is None:
+            return
+        suggestion = self._result.path.with_name(self._result.path.name.removesuffix(".ome.zarr") + ".pdf")
+        path, chosen = QFileDialog.getSaveFileName(self, "Report", str(suggestion), _FORMATS)
+        if path:
+            ending = ".html" if "html" in chosen else ".pdf"
+            self.report_asked.emit(path if Path(path).suffix.lower() in (".pdf", ".html") else f"{path}{ending}")
+
+
+def _decision(scored: Scored) -> str:
+    name = escape(scored.port.classes[1])
+    if scored.mean != scored.mean:
+        return f"<b>{name}: not known</b>"
+    text = f"<b>{name}: {scored.mean:.2f}</b>"
+    if scored.port.threshold is None:
+        return text
+    side = "below" if scored.mean < scored.port.threshold else "not below"
+    return f"{text}, {side} the threshold of {scored.port.threshold:.2f}: <b>{escape(scored.decision)}</b>"
+
+
+def _spread(scored: Scored) -> str:
+    told = []
+    if scored.over_guides is not None:
+        low, high = scored.over_guides
+        told.append(f"Trained on other such patients, a model would say {low:.2f} to {high:.2f}, 9 times in 10 (band).")
+    if scored.predictive is not None:
+        low, high = scored.predictive
+        told.append(
+            f"90 % of the {len(scored.samples)} draws of the class lie between {low:.2f} and {high:.2f}: how sure the "
+            "class of this patient is, not how well its probability is known."
+        )
+    return "<br>".join(told)
+
+
+def _parts(row: RowFound) -> list[tuple[str, float]]:
+    return [
+        (column.title or column.name, value)
+        for column, value in zip(row.port.columns, row.values, strict=True)
+        if value is not None
+    ]

@@ -1,0 +1,108 @@
+"""The row of a patient in the fields of a form: by the first column, over several files, in the model's units."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("napari")
+pytest.importorskip("pytestqt")
+
+from diffuscope.plugin.forms.cases.patient_row import PatientRow
+from diffuscope.plugin.forms.cases.table_box import TableBox
+from diffuscope.ports.table import Column, Table
+
+pytestmark = pytest.mark.gui
+
+CLINICAL = Table(
+    name="clinical data",
+    key="clinical",
+    columns=(Column(name="age", unit="years", range=(0, 120)), Column(name="sex", categories=("f", "m"))),
+)
+BLOOD = Table(name="blood", key="blood", columns=(Column(name="haemoglobin", unit="g/l"), Column(name="crp")))
+
+
+class Heard:
+    """What a row told."""
+
+    def __init__(self, qtbot: Any) -> None:
+        self.taken: list[Any] = []
+        self.complaints: list[str] = []
+        self.row = PatientRow(lambda patient, rows: self.taken.append((patient, rows)), self.complaints.append)
+        qtbot.addWidget(self.row)
+        self.row.set_tables([CLINICAL, BLOOD])
+
+    def choose(self, patient: str) -> Any:
+        number = self.row.patient.findText(patient)
+        self.row.patient.setCurrentIndex(number)
+        self.row.patient.activated.emit(number)
+        return self.taken[-1]
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+def test_rows_of_two_files_are_one_patient_in_the_units_of_the_model(qtbot: Any, tmp_path: Path):
+    heard = Heard(qtbot)
+    heard.row.read(
+        [
+            write(tmp_path / "a.csv", "id,age,sex\nP1,63,f\nP2,300,x\n"),
+            write(tmp_path / "b.csv", "id,haemoglobin [g/dl],crp,other\nP1,13.5,,9\nP3,12,4,9\n"),
+        ]
+    )
+    assert heard.row.files.text() == "a.csv, b.csv" and heard.row.patient.count() == 3
+    patient, rows = heard.choose("P1")
+    assert patient == "P1" and rows == {"clinical": {"age": "63", "sex": "f"}, "blood": {"haemoglobin": "135"}}
+    # what no column takes stays as it is written, for the form to say
+    assert heard.choose("P2")[1]["clinical"] == {"age": "300", "sex": "x"}
+    assert heard.choose("P3")[1] == {"clinical": {}, "blood": {"haemoglobin": "120", "crp": "4"}}
+    assert not heard.complaints
+
+
+def test_a_table_of_one_row_is_taken_at_once(qtbot: Any, tmp_path: Path):
+    heard = Heard(qtbot)
+    heard.row.read([write(tmp_path / "a.csv", "id;age\nP9;70\n")])
+    assert heard.taken == [("P9", {"clinical": {"age": "70"}, "blood": {}})]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("id,weight\nP1,70\n", "a.csv has no column of this model (it has id, weight): give a table with age, sex"),
+        ("id,haemoglobin [mmol]\nP1,7\n", "cannot be converted to g/l"),
+        ("id,age\n", "a.csv has no row"),
+    ],
+)
+def test_a_table_of_another_kind_is_one_sentence_and_changes_nothing(
+    qtbot: Any, tmp_path: Path, text: str, sentence: str
+):
+    heard = Heard(qtbot)
+    heard.row.read([write(tmp_path / "a.csv", text)])
+    assert sentence in heard.complaints[0] and not heard.taken
+    assert not heard.row.patient.isEnabled()
+
+
+def test_two_rows_of_one_patient_are_not_chosen_from(qtbot: Any, tmp_path: Path):
+    heard = Heard(qtbot)
+    heard.row.read([write(tmp_path / "a.csv", "id,age\nP1,63\nP1,64\n")])
+    assert heard.row.patient.count() == 1 and not heard.taken
+    assert heard.complaints == ["a.csv has 2 rows of “P1”: leave one."]
+
+
+def test_a_box_tells_how_many_are_known_and_shows_what_is_no_category(qtbot: Any):
+    typed: list[dict[str, str]] = []
+    box = TableBox(CLINICAL, typed.append)
+    qtbot.addWidget(box)
+    assert box.fold.text() == "Clinical data: nothing known"
+    box.show_row({"age": "63", "sex": "x"})
+    assert box.fold.text() == "Clinical data: 2 of 2 known" and not typed
+    sex: Any = box.fields["sex"]
+    assert sex.currentText() == "x (?)"
+    box.show_row({"sex": "f"})
+    assert [sex.itemText(number) for number in range(sex.count())] == ["not known", "f", "m"]
+    qtbot.keyClicks(box.fields["age"], "7")
+    assert typed == [{"sex": "f", "age": "7"}]
