@@ -79,6 +79,7 @@ def test_those_who_test_change_nothing_of_a_rival(kind: str):
     assert not np.array_equal(found[0][fold.test], found[1][fold.test])
 
 
+@pytest.mark.slow
 def test_those_who_test_change_nothing_of_a_network_nor_what_is_set_by_validation():
     """Neither its scales and weights, the epoch that is kept among them, nor cut and calibration."""
     whole = study()
@@ -121,6 +122,7 @@ def test_every_cell_has_a_key_of_its_own(monkeypatch: pytest.MonkeyPatch):
     assert less.cell.key != todo[2].cell.key
 
 
+@pytest.mark.slow
 def test_a_page_tells_every_row_and_every_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     rows = tuple(row for row in REAL if row.name in ("logistic", "boosting", "mmfusion", "base"))
     source = tasks.Source("hancock", lambda _: study(), lambda: None, rows)
@@ -137,6 +139,7 @@ def test_a_page_tells_every_row_and_every_difference(tmp_path: Path, monkeypatch
     assert text.count(" points (") == 3
 
 
+@pytest.mark.slow
 def test_every_row_of_the_simulated_table_can_be_built_and_sees_maps_in_place_of_crops():
     maps = torch.randn(3, 64, 2, 2, 2)
     nodes = torch.randn(3, 3, 64, 2, 2, 2)

@@ -49,7 +49,9 @@ def test_a_shipped_model_has_the_recipe_that_makes_it(name: str):
     recipe = load_recipe(shelf.BUNDLED.parents[1] / "training/recipes" / f"{name}.yaml")
     assert recipe.card is not None and recipe.card.title == model.card.title
     if recipe.init_from is None:
-        assert build_system(recipe.system, recipe.config).config == model.system.config
+        made, stored = build_system(recipe.system, recipe.config).config.model_dump(), model.system.config.model_dump()
+        # What training chose on those who validated stands in no recipe.
+        assert made == {key: made[key] if key in ("threshold", "calibration") else stored[key] for key in stored}
     else:
         assert recipe.config.items() <= model.system.config.model_dump().items()
     assert model.card.what_it_is_not == recipe.card.what_it_is_not
