@@ -1,7 +1,7 @@
 """Write the real patients that ship: ``python tools/sample_hancock.py ../shared/data/hancock OUT.csv``.
 
-OUT.csv is ``src/diffuscope/sample_data/hancock.csv``: twenty patients of HANCOCK with what `lnm-hancock` takes, of those
-who validated it, so that no weight was fitted to them.
+OUT.csv is ``src/diffuscope/sample_data/hancock.csv``: twenty patients of HANCOCK with what `lnm-hancock` takes, of
+those who validated it, so that no weight was fitted to them.
 """
 
 from __future__ import annotations
