@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.shared.places import ROOT, RUNS
 
-SYSTEMS = ("staindiffuser", "damm", "midiffusion")
+SYSTEMS = ("staindiffuser", "damm", "midiffusion", "mmfusion")
 
 
 def main(words: Sequence[str]) -> None:
@@ -30,7 +30,6 @@ def main(words: Sequence[str]) -> None:
 
     # After the options: these wait for torch.
     from benchmarks.reproduce.fill import fill
-    from benchmarks.reproduce.plan import plan
     from benchmarks.reproduce.tables import TABLES
 
     name = "quick" if arguments.quick else "full" if arguments.full else "standard"
@@ -42,7 +41,7 @@ def main(words: Sequence[str]) -> None:
     todo, notices = table.todo(budget, arguments.quick)
     print("\n".join(f"Left out: {notice}" for notice in notices), flush=True)
     if not arguments.page:
-        print(plan(todo, root=root), flush=True)
+        print(table.plan(todo, root=root), flush=True)
     if arguments.plan:
         return
     if arguments.quick:

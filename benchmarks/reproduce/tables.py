@@ -14,6 +14,10 @@ from benchmarks.reproduce.damm import tasks as damm
 from benchmarks.reproduce.midiffusion import measure as midiffusion_measure
 from benchmarks.reproduce.midiffusion import page as midiffusion_page
 from benchmarks.reproduce.midiffusion import tasks as midiffusion
+from benchmarks.reproduce.mmfusion import measure as mmfusion_measure
+from benchmarks.reproduce.mmfusion import page as mmfusion_page
+from benchmarks.reproduce.mmfusion import tasks as mmfusion
+from benchmarks.reproduce.plan import plan
 from benchmarks.reproduce.staindiffuser import measure as staindiffuser_measure
 from benchmarks.reproduce.staindiffuser import page as staindiffuser_page
 from benchmarks.reproduce.staindiffuser import tasks as staindiffuser
@@ -34,12 +38,15 @@ class Table:
         From a task and its cell's folder to what is found.
     page : callable
         From the complete cells to the page.
+    plan : callable
+        From all cells and where they lie to what is missing and how long it takes, as text.
     """
 
     budgets: Mapping[str, Any]
     todo: Callable[[Any, bool], tuple[list[Any], list[str]]]
     measure: Callable[[Any, Path], Mapping[str, Any]]
     page: Callable[..., str]
+    plan: Callable[..., str] = plan
 
 
 def _staindiffuser(budget: staindiffuser.Budget, quick: bool) -> tuple[list[staindiffuser.Task], list[str]]:
@@ -77,4 +84,7 @@ TABLES = {
     ),
     "damm": Table(damm.BUDGETS, _damm, _measure_damm, damm_page.page),
     "midiffusion": Table(midiffusion.BUDGETS, midiffusion.todo, midiffusion_measure.measure, midiffusion_page.page),
+    "mmfusion": Table(
+        mmfusion.BUDGETS, mmfusion.todo, mmfusion_measure.measure, mmfusion_page.page, plan=mmfusion.plan
+    ),
 }

@@ -1,10 +1,11 @@
-"""Two systems in a few lines each, known to the package by their declaration alone."""
+"""Three systems in a few lines each, known to the package by their declaration alone."""
 
 from __future__ import annotations
 
 from pydantic import BaseModel
 
 from diffuscope.ports.declaration import Declaration
+from diffuscope.ports.mask import Mask
 from diffuscope.ports.raster import Raster
 from diffuscope.ports.score import Score
 from diffuscope.ports.settings import SampleSettings
@@ -58,7 +59,26 @@ class Mood(Whole):
         return {"mood": (0.5 + 0.1 * drawn + 0.4 * ("good" in inputs["report"])).clamp(0.0, 1.0)}
 
 
+# --- a picture and outlines on it in, a score out ---
+SHARE = Declaration(
+    task="measuring",
+    inputs=(
+        Raster(name="H&E", key="he", **RGB),
+        Mask(name="outlines", key="outlines", on="he", roles=("tumour", "vessel")),
+    ),
+    outputs=(Score(name="share", key="share", classes=("rest", "tumour")),),
+    presets={"fast": SampleSettings(sampler="direct", steps=1)},
+)
+
+
+class Share(Whole):
+    def sample(self, inputs, noise, settings):
+        yield Estimate(1, 1, {})
+        return {"share": (inputs["outlines"] == 1).float().mean().reshape(1)}
+
+
 ROWS = {
+    "share": Row(Config, lambda _: SHARE, lambda _: Share(SHARE)),
     "negative": Row(Config, lambda _: NEGATIVE, lambda _: Negative(NEGATIVE)),
     "mood": Row(Config, lambda _: MOOD, lambda _: Mood(MOOD)),
 }

@@ -78,8 +78,7 @@ def volume_foreground(volumes: Sequence[Volume], ranges: Sequence[tuple[float, f
     bright = _above(ndimage.gaussian_filter(total, (0, 1, 1)))
     labels, count = ndimage.label(bright)
     if count:
-        sizes = np.bincount(labels.ravel())
-        sizes[0] = 0
+        sizes = np.bincount(labels[bright])
         bright = (sizes >= _SMALL * sizes.max())[labels]
     return Foreground(filled(bright), float(down))
 

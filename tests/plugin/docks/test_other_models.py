@@ -30,7 +30,7 @@ pytestmark = pytest.mark.gui
 
 @pytest.fixture
 def dock(make_napari_viewer: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The dock, beside the folders of both toys."""
+    """The dock, beside the folders of all toys."""
     for name, row in toys.ROWS.items():
         monkeypatch.setitem(registry._ROWS, name, row)
         save_model(tmp_path / name, build_system(name, {}), name, {}, CARD)
@@ -100,6 +100,24 @@ def test_a_whole_toy_takes_a_text_and_no_layer(dock: Any, qtbot: Any, tmp_path: 
     dock.results.export_asked.emit(str(tmp_path / "case.html"), "all")
     qtbot.waitUntil((tmp_path / "case.html").exists, timeout=MILLISECONDS)
     assert "glad" in (tmp_path / "case.html").read_text(encoding="utf-8")
+
+
+def test_outlines_on_a_picture_go_into_a_model_that_takes_them(dock: Any, qtbot: Any, tmp_path: Path):
+    place = {"scale": (0.5, 0.5), "units": ("micrometer", "micrometer")}
+    dock.viewer.add_image(np.full((64, 80, 3), 200, np.uint8), rgb=True, name="field", **place)
+    choose(dock, tmp_path / "share")
+    assert "Nothing is outlined on “field”" in dock.form.problem()
+    wrong = dock.viewer.add_labels(np.ones((64, 64), np.uint8), name="tumour", **place)
+    assert "“tumour” (64 x 64 voxels of" in dock.form.problem()
+    dock.viewer.layers.remove(wrong)
+    dock.viewer.add_shapes(np.array([[9.5, 9.5], [29.5, 49.5]]) * 1.0, name="tumour", **place)
+    labels = np.zeros((64, 80), np.uint8)
+    labels[40:, :] = 2
+    dock.viewer.add_labels(labels, name="vessel", **place)
+    finish(dock, qtbot, tmp_path / "share.ome.zarr")
+    result = open_result(tmp_path / "share.ome.zarr")
+    assert result.scores["share"].mean == pytest.approx(20 * 40 / (64 * 80))
+    assert result.record["inputs"]["outlines"]["name"] == "tumour and vessel.ome.tif"
 
 
 def test_it_lists_what_no_other_dock_lists(dock: Any, tmp_path: Path):

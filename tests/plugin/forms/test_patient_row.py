@@ -11,7 +11,7 @@ pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
 
 from diffuscope.plugin.forms.cases.patient_row import PatientRow
-from diffuscope.plugin.forms.cases.table_box import TableBox
+from diffuscope.plugin.forms.cases.table_box import TableBox, meanings
 from diffuscope.ports.table import Column, Table
 
 pytestmark = pytest.mark.gui
@@ -106,3 +106,22 @@ def test_a_box_tells_how_many_are_known_and_shows_what_is_no_category(qtbot: Any
     assert [sex.itemText(number) for number in range(sex.count())] == ["not known", "f", "m"]
     qtbot.keyClicks(box.fields["age"], "7")
     assert typed == [{"sex": "f", "age": "7"}]
+
+
+@pytest.mark.parametrize(
+    ("title", "words"),
+    [
+        ("Sex: 0 male, 1 female", {"0": "male", "1": "female"}),
+        ("Site: 0 lip, tongue or cheek, 1 larynx", {"0": "lip, tongue or cheek", "1": "larynx"}),
+        ("Sex: 0 male", {}),
+        ("Grade", {}),
+        ("", {}),
+    ],
+)
+def test_codes_are_shown_with_what_the_title_says_they_mean(qtbot: Any, title: str, words: dict[str, str]):
+    column = Column(name="x", title=title, categories=("0", "1"))
+    assert meanings(column) == words
+    box = TableBox(Table(name="t", key="t", columns=(column,)), lambda _: None)
+    qtbot.addWidget(box)
+    field: Any = box.fields["x"]
+    assert field.itemText(2) == (f"1 {words['1']}" if words else "1") and field.itemData(2) == "1"

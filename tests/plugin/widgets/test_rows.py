@@ -31,7 +31,9 @@ def test_every_line_of_a_label_is_seen_in_fonts_that_come_late(qtbot: Any, text:
         assert label.width() <= 110
 
 
-@pytest.mark.parametrize(("text", "label"), [("age (years)", "Age (years)"), ("cT", "cT"), ("γ", "γ"), ("CRP", "CRP")])
+@pytest.mark.parametrize(
+    ("text", "label"), [("age (years)", "Age (years)"), ("cT", "cT"), ("p16", "p16"), ("γ", "γ"), ("CRP", "CRP")]
+)
 def test_a_label_begins_as_others_do_unless_its_letters_mean_something(qtbot: Any, text: str, label: str):
     shown = NarrowLabel(text)
     qtbot.addWidget(shown)

@@ -37,6 +37,8 @@ def result_layers(result: Result, placement: Placement | None = None) -> list[La
         hidden. Where there are several stains, their virtual multiplex on top, visible. The data are `Level`, finest
         first, or the `VolumeLevel` of a volume.
     """
+    if not result.ports:
+        return []  # a score of an image lies nowhere on it
     place = result_place(result, placement)
     arrays = open_images(zarr.open_group(result.path, mode="r", zarr_format=2), result.ports)
     layers: list[LayerTuple] = []

@@ -95,8 +95,9 @@ class NarrowLabel(QLabel):
     """
 
     def __init__(self, text: str) -> None:
-        # no capital Γ for a γ, and no CT for a cT
-        is_word = text[0].isascii() and text.split(maxsplit=1)[0].islower()
+        # no capital Γ for a γ, no CT for a cT, no P16 for a p16
+        first = text.split(maxsplit=1)[0]
+        is_word = first.isascii() and first.isalpha() and first.islower()
         super().__init__(text[0].upper() + text[1:] if is_word else text)
         self.setWordWrap(True)
         self._fit()

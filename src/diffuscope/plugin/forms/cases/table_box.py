@@ -15,6 +15,20 @@ from diffuscope.ports.table import Column, Table
 _OPEN = 8
 
 
+def meanings(column: Column) -> dict[str, str]:
+    """Return what the codes of a column mean, where its title says it: ``"Sex: 0 male, 1 female"``; else nothing."""
+    _, mark, told = column.title.partition(": ")
+    found: dict[str, str] = {}
+    code = ""
+    for part in told.split(", ") if mark else ():
+        first, _, rest = part.partition(" ")
+        if first in column.categories and first not in found and rest:
+            code, found[first] = first, rest
+        elif code:
+            found[code] += f", {part}"
+    return found if set(found) == set(column.categories) else {}
+
+
 class TableBox(QWidget):
     """Shows a row of a table, and tells of what is typed.
 
@@ -47,7 +61,8 @@ class TableBox(QWidget):
         # of what is measured nobody types hundreds of values: a table brings them, or the CT
         for column in () if table.measured else table.columns:
             self.fields[column.name] = self._field(column)
-            label = NarrowLabel(column.label.replace("_", " "))
+            name = column.title.partition(": ")[0] if meanings(column) else column.label
+            label = NarrowLabel(name.replace("_", " "))
             label.setToolTip(column.name)
             rows.addRow(label, self.fields[column.name])
         layout = QVBoxLayout(self)
@@ -80,8 +95,9 @@ class TableBox(QWidget):
         if column.categories:
             box = combo()
             box.addItem("not known", "")
+            words = meanings(column)
             for category in column.categories:
-                box.addItem(category, category)
+                box.addItem(f"{category} {words[category]}" if words else category, category)
             box.activated.connect(lambda: self._set(column.name, box.currentData()))
             return box
         edit = QLineEdit()

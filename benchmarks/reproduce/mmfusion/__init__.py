@@ -1,0 +1,1 @@
+"""MMFusion's tables: simulated patients with CT, and real tables without."""
