@@ -23,6 +23,7 @@ _COLUMNS = {
     "ECE": 3, "Brier, calibrated": 4, "ECE, calibrated": 3,
 }  # fmt: skip
 _RESAMPLES = 300
+_SHOWN = 0.05
 # Of the patients of a fold, those that test over those that do not: how much trainings share (C. Nadeau and Y. Bengio).
 _OVERLAP = 1 / (FOLDS - 1)
 
@@ -129,6 +130,7 @@ def tests(lines: Mapping[str, Line], pairs: Sequence[tuple[str, str]]) -> str:
             *((order.p, decided.p, squared.permutation_p) for *_, order, decided, squared in found), strict=True
         )
     ]
+    shown: list[str] = []
     text = [
         "| row | less | accuracy (95 %) | p | AUROC (95 %) | p | Brier (95 %) | p |",
         f"|{'---|' * 8}",
@@ -144,7 +146,17 @@ def tests(lines: Mapping[str, Line], pairs: Sequence[tuple[str, str]]) -> str:
             f"{adjusted[2][number]:.2g}",
         ]
         text.append(f"| {one.row.told} | {other.row.told} | {' | '.join(cells)} |")
-    return "\n".join(text)
+        gains = {"accuracy": points[0], "AUROC": order.interval.value, "Brier score": -squared.difference.value}
+        better = {
+            name: "better" if gain > 0 else "worse"
+            for (name, gain), p in zip(gains.items(), (adjusted[1], adjusted[0], adjusted[2]), strict=True)
+            if p[number] < _SHOWN
+        }
+        if better:
+            said = ", ".join(f"{name} {which}" for name, which in better.items())
+            shown.append(f"- {one.row.told}, against {other.row.told}: {said}.")
+    head = f"What is shown (p < {_SHOWN} after Holm's correction), and no more:" if shown else "No difference is shown."
+    return "\n".join([*text, "", head, "", *shown])
 
 
 _KNOWN: dict[tuple[Any, ...], dict[str, tuple[float, float]]] = {}

@@ -57,6 +57,20 @@ REAL = (
     Row("gcn", "MMFusion, GCN for HGA", config={"graph": "convolution"}),
     Row("single", "MMFusion of one guide", config={"members": 1}),
 )
+_TEN = {"members": 10}
+#: What ships has ten guides; of HANCOCK it is known that blood tells nearly nothing.
+HANCOCK = (
+    *REAL,
+    Row("ten-hga", "base + HGA, ten guides", config=_TEN | {"diffusion": False}),
+    Row("ten", "MMFusion of ten guides, as what ships", config=_TEN),
+    Row("few-logistic", "logistic regression, no blood", LOGISTIC, without=("blood",)),
+    Row(
+        "few-hga",
+        "base + HGA, ten guides, no blood",
+        config=_TEN | {"diffusion": False, "drop": 0.3},
+        without=("blood",),
+    ),
+)
 #: Of few patients, or of others than trained.
 OUTSIDE = tuple(row for row in REAL if row.name in ("logistic", "boosting", "base", "mmfusion"))
 #: Where lymph-model says something, too.

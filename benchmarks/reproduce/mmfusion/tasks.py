@@ -12,7 +12,7 @@ from benchmarks.reproduce.mmfusion import lydata as levels
 from benchmarks.reproduce.mmfusion import simulated, tcga
 from benchmarks.reproduce.mmfusion.eyes import IMAGES
 from benchmarks.reproduce.mmfusion.networks import Plan
-from benchmarks.reproduce.mmfusion.rows import FRESH, LYDATA, MMFUSION, OUTSIDE, REAL, SIMULATED, Row
+from benchmarks.reproduce.mmfusion.rows import FRESH, HANCOCK, LYDATA, MMFUSION, OUTSIDE, SIMULATED, Row
 from benchmarks.reproduce.mmfusion.study import Study
 from benchmarks.shared.cells import Cell
 from diffuscope.training.recipe import Optimisation
@@ -170,7 +170,7 @@ def _simulated(budget: Budget, *, backbone: str = simulated.BACKBONE, radiomics:
 
 SOURCES = (
     Source("simulated", _simulated, lambda: None, SIMULATED, has_images=True),
-    Source("hancock", lambda _: head_and_neck.hancock(), head_and_neck.missing, REAL),
+    Source("hancock", lambda _: head_and_neck.hancock(), head_and_neck.missing, HANCOCK),
     Source("lydata", lambda _: levels.lydata(), levels.missing, LYDATA),
     Source("esca", lambda _: tcga.oesophagus(), tcga.missing, OUTSIDE),
     Source("stomach", lambda _: tcga.from_the_stomach(), tcga.missing, OUTSIDE),
