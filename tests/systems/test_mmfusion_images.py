@@ -214,6 +214,7 @@ def test_measures_are_those_of_other_libraries():
     )
 
 
+@pytest.mark.slow
 def test_an_encoder_learns_to_measure_and_nothing_else_trains():
     system = make(drop=0.0).train()
     cases = batch(system, 12)
