@@ -40,11 +40,13 @@ def prepare_case(
     arrays: dict[str, NDArray[np.generic]] = dict(rows)
     spacing = None
     rasters = [port for port in system.input_rasters if port.key in files]
+    labels = [port for port in system.inputs if isinstance(port, Mask) and port.key in files]
+    if labels and not rasters:
+        open_masks({port.key: files[port.key] for port in labels}, labels, [])  # which says what they lie on
     if rasters:
         opened = open_inputs(
             {port.key: str(files[port.key]) for port in rasters}, rasters, type(system).__name__, mpp=None
         )
-        labels = [port for port in system.inputs if isinstance(port, Mask) and port.key in files]
         masks = open_masks({port.key: files[port.key] for port in labels}, labels, opened)
         scan, port = opened[0].scan, opened[0].port
         factors = scan.factors(port)

@@ -47,8 +47,8 @@ def see(
     seen = {table.key: inputs[table.key] for table in config.tables if table.key in inputs}
     images = config.images
     if images is not None and ("ct" in inputs) != ("mask" in inputs):
-        has, lacks = ("CT", "outlines") if "ct" in inputs else ("outlines", "CT")
-        raise InputError(f"there are {has} without {lacks}: give both (ct and mask), or none.")
+        has = "is a CT without outlines" if "ct" in inputs else "are outlines without CT"
+        raise InputError(f"there {has}: give both (ct and mask), or none.")
     if images is not None and "ct" in inputs:
         ct, labels = inputs["ct"], inputs["mask"]
         assert isinstance(ct, Tensor) and isinstance(labels, Tensor) and spacing is not None
