@@ -206,3 +206,10 @@ def test_images_of_a_cohort_are_those_of_a_run(tmp_path: Path):
     files = {"ct": source["ct"], "mask": source["mask"]}
     [*_, end] = score(model, files=files, rows=["age=61"], settings=CPU)
     assert str(end.rows[0]["score"]) == rows["1"]["score"]
+    hole = 100.0 * labels
+    hole[0, 0, 0] = np.nan
+    image = sitk.GetImageFromArray(hole)
+    image.SetSpacing((1.5, 1.5, 3.0))
+    sitk.WriteImage(image, tmp_path / "hole.nii.gz")
+    told = [*score(model, files=files | {"ct": tmp_path / "hole.nii.gz"}, rows=["age=61"], settings=CPU)]
+    assert any("1 voxels" in str(one) and "count as background" in str(one) for one in told)
