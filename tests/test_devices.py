@@ -147,6 +147,7 @@ print(given_back, kept, faults())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's malloc is told")
 def test_memory_that_is_kept_is_not_faulted_in_anew():
     # In a process of its own: where a heap has holes, malloc keeps what it is not told to keep.

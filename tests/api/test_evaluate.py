@@ -225,6 +225,7 @@ def test_windows_of_a_result_lie_where_they_were_computed(tiny_model: Path, smal
     assert (found.read("dab", 5000, 5000, 4, 4) == 0).all()
 
 
+@pytest.mark.slow
 def test_the_command_prints_figures_and_where_the_report_is(data: Path, made: tuple[Path, dict], tiny_model: Path):
     words = ["evaluate", tiny_model, data, "-o", made[0], "--mpp", 0.5, "--steps", 2, "--threads", 1, "--seed", 5]
     done = CliRunner().invoke(app, [str(word) for word in [*words, "--resume"]])

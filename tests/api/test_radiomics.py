@@ -15,7 +15,8 @@ from diffuscope.api.radiomics import radiomics
 from diffuscope.cli import app
 from diffuscope.errors import InputError
 from diffuscope.events import Notice
-from diffuscope.radiomics.case import case_row, columns
+from diffuscope.radiomics.case import case_row
+from diffuscope.radiomics.columns import columns
 from diffuscope.radiomics.settings import RadiomicsSettings
 
 SHORT = "features: [morph_volume, stat_mean]\nspacing: 1.5\n"

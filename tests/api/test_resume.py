@@ -97,6 +97,7 @@ for event in events:
     assert_same(out, whole)
 
 
+@pytest.mark.slow
 def test_a_cancelled_run_goes_on_with_the_threads_it_was_begun_with(
     tmp_path, tiny_model, small_slide, whole, assert_same
 ):

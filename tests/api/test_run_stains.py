@@ -81,6 +81,7 @@ def test_a_slide_goes_in_normalised_by_the_statistics_of_all_of_it(tmp_path, ech
     assert told.startswith("H&E: normalised by") and statistics.summary in told
 
 
+@pytest.mark.slow
 def test_a_region_has_the_pixels_of_the_whole_slide(tmp_path, echo, small_slide):
     whole = go(echo, small_slide, tmp_path / "whole", region=None)
     part = go(echo, small_slide, tmp_path / "part")

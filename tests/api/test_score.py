@@ -192,7 +192,7 @@ def test_images_of_a_cohort_are_those_of_a_run(tmp_path: Path):
         sitk.WriteImage(image, tmp_path / f"{name}.nii.gz")
     roles = "labels.nii.gz#2=tumour"
     (tmp_path / "c.csv").write_text(
-        f"patient_id,age,ct,mask\n1,61,ct.nii.gz,{roles}\n2,61,,\n3,,ct.nii.gz,other.nii.gz\n4,,ct.nii.gz,\n",
+        f"patient_id,age,ct,mask\n1,61,ct.nii.gz,{roles}\n2,61,,\n3,,ct.nii.gz,other.nii.gz\n4,,ct.nii.gz,\n5,61,,{roles}\n",
         encoding="utf-8",
     )
     rows, _ = scored(model, [tmp_path / "c.csv"], tmp_path / "scores.csv")
@@ -202,6 +202,14 @@ def test_images_of_a_cohort_are_those_of_a_run(tmp_path: Path):
     mean = open_result(tmp_path / "out.ome.zarr").scores["metastasis"].mean
     assert float(rows["1"]["score"]) == round(mean, 6) != float(rows["2"]["score"])
     assert "does not lie on" in rows["3"]["error"] and "CT without outlines" in rows["4"]["error"]
+    assert "lies on ct, which is not given" in rows["5"]["error"] and not rows["5"]["score"]
     files = {"ct": source["ct"], "mask": source["mask"]}
     [*_, end] = score(model, files=files, rows=["age=61"], settings=CPU)
     assert str(end.rows[0]["score"]) == rows["1"]["score"]
+    hole = 100.0 * labels
+    hole[0, 0, 0] = np.nan
+    image = sitk.GetImageFromArray(hole)
+    image.SetSpacing((1.5, 1.5, 3.0))
+    sitk.WriteImage(image, tmp_path / "hole.nii.gz")
+    told = [*score(model, files=files | {"ct": tmp_path / "hole.nii.gz"}, rows=["age=61"], settings=CPU)]
+    assert any("1 voxels" in str(one) and "count as background" in str(one) for one in told)

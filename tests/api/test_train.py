@@ -150,6 +150,7 @@ def test_a_training_that_is_closed_goes_on_and_one_of_another_recipe_does_not(us
     assert one == two and straight.figures == end.figures
 
 
+@pytest.mark.slow
 def test_a_training_that_an_older_version_began_goes_on(user: Path, tmp_path: Path):
     asked = iter([False] * 4 + [True])
     list(train(user / "recipe.yaml", tmp_path / "mine", threads=1, cancelled=lambda: next(asked)))

@@ -144,6 +144,7 @@ def brightest(voxels: np.ndarray) -> np.ndarray:
     return best[0]
 
 
+@pytest.mark.slow
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=volumes())
 def test_a_marked_voxel_lies_in_every_export_where_it_lay(tmp_path_factory, model, drawn):

@@ -97,6 +97,7 @@ def test_a_mask_in_colour_counts_and_one_as_jpeg_does_not(tmp_path: Path, noise:
         open_case(Case("a", "a", files), mpp=None)
 
 
+@pytest.mark.slow
 def test_crops_with_tissue_are_those_that_the_mask_says():
     path = sample_path(SLIDE)
     opened = open_case(Case("a", "a", {"he": path}), mpp=1.0)

@@ -96,11 +96,20 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     import diffuscope.api.train
     import diffuscope.simulation.tumour.dataset
 
+    computing, real_tiles = diffuscope.api.run.computing, diffuscope.api.run.run_tiles
+
     @contextmanager
     def nothing(*_: Any) -> Iterator[None]:
         yield None
 
-    def run_tiles(_compute: Any, canvas: Any, **_: Any) -> Iterator[Finished]:
+    def only_cases(job: Any, *more: Any) -> Any:
+        # A score takes no time, and a report has nothing to say without.
+        return computing(job, *more) if job.model.system.declared.whole else nothing()
+
+    def run_tiles(compute: Any, canvas: Any, **more: Any) -> Iterator[Any]:
+        if compute is not None:
+            yield from real_tiles(compute, canvas, **more)
+            return
         values = {value.key: np.zeros(1, np.float32) for value in canvas._values._values}
         for tile in canvas.plan.tiles():
             empty = {port.key: np.zeros((len(port.channels), *canvas.plan.shape), np.float32) for port in canvas.ports}
@@ -119,7 +128,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         yield
 
     drawn = diffuscope.simulation.tumour.dataset._drawn
-    monkeypatch.setattr(diffuscope.api.run, "computing", nothing)
+    monkeypatch.setattr(diffuscope.api.run, "computing", only_cases)
     monkeypatch.setattr(diffuscope.api.run, "run_tiles", run_tiles)
     monkeypatch.setattr(diffuscope.api.train, "_work", train)
     monkeypatch.setattr(diffuscope.api.register, "_register", register)

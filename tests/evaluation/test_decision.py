@@ -36,11 +36,11 @@ def test_the_median_of_resamples_is_nearer_to_the_best_than_the_best_of_few(rng:
     from diffuscope.evaluation.decision import _youden
 
     chosen, plain = [], []
-    for _ in range(40):
+    for _ in range(200):
         true, _, right = patients(rng, 100)
         chosen.append(choose_threshold(true, right))
         plain.append(_youden(true, right))
-    assert np.std(chosen) < 0.85 * np.std(plain)
+    assert np.std(chosen) < 0.95 * np.std(plain)
 
 
 @pytest.mark.parametrize(("slope", "offset"), [(0.4, 0.0), (1.0, 1.0), (2.0, -0.5)])

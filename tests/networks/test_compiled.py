@@ -36,6 +36,7 @@ def evaluated(network: torch.nn.Module) -> torch.Tensor:
         return network(x, torch.full((1,), 0.5))
 
 
+@pytest.mark.slow
 def test_without_a_compiler_the_network_runs_plain_and_that_is_told_once(unet, tmp_path, monkeypatch):
     other, expected, told = deepcopy(unet), evaluated(unet), []
     # Nothing of an earlier run may be taken from disk.

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from diffuscope.errors import InputError
-from diffuscope.radiomics.case import case_row, columns
+from diffuscope.radiomics.case import case_row
+from diffuscope.radiomics.columns import columns
 from diffuscope.radiomics.measure import measure
 from diffuscope.radiomics.settings import RadiomicsSettings
 

@@ -16,6 +16,7 @@ from diffuscope.sample_data import sample_path
 from diffuscope.scans import open_scan
 
 
+@pytest.mark.slow
 def test_an_affine_warp_is_found_to_less_than_a_micrometre(affine_pair):
     found = finish(find_transform(affine_pair.fixed, affine_pair.moving, affine_only=True))
     errors = affine_pair.errors(found.transform)

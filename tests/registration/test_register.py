@@ -114,6 +114,7 @@ def test_slides_that_do_not_match_leave_nothing_behind(tmp_path, affine_pair, he
     refused(tmp_path, affine_pair, "blank.ome.tif has no tissue", moving=blank)
 
 
+@pytest.mark.slow
 def test_a_fault_while_writing_leaves_nothing_behind(tmp_path, affine_pair, monkeypatch):
     import diffuscope.registration as room
 

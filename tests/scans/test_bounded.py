@@ -251,6 +251,7 @@ def test_gzip_of_many_members_counts_as_one():
     assert not fits("blosc", imagecodecs.blosc_encode(bytes(701)), 700)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(64, 64), (70, 90), (90, 120), (256, 512), (700, 9000)])
 def test_pictures_in_tiles_say_how_large_they_are(shape):
     pixels = np.zeros((*shape, 3), np.uint8)

@@ -135,6 +135,7 @@ def test_tables_alone_tell_less_than_all_and_each_less_than_both():
     assert 0.6 < np.corrcoef(stage, drawn.factors["depth"])[0, 1] < 0.95
 
 
+@pytest.mark.slow
 def test_a_larger_cohort_begins_with_the_smaller_one_and_what_is_missing_changes_nothing_else(cohort: OesophagusCohort):
     again = simulate(8, seed=3, no_blood=0.5, empty=0.3)
     for one, other in zip(again.patients, cohort.patients, strict=False):
@@ -145,6 +146,7 @@ def test_a_larger_cohort_begins_with_the_smaller_one_and_what_is_missing_changes
     assert not np.array_equal(simulate(1, seed=4).patients[0].ct, cohort.patients[0].ct)
 
 
+@pytest.mark.slow
 def test_shares_that_are_missing_are_about_those_asked_for():
     patients = list(simulated(CohortPlan(patients=1000, seed=7, no_ct=0.95, no_blood=0.2, empty=0.1)))
     assert np.mean([patient.ct is None for patient in patients]) == pytest.approx(0.95, abs=0.03)

@@ -84,6 +84,7 @@ def test_a_folder_of_something_else_is_no_background(tmp_path: Path):
         read_scenes(tmp_path)
 
 
+@pytest.mark.slow
 def test_tumours_grow_at_the_oesophagus_of_real_necks(shared: Path):
     scenes = read_scenes(shared / "data" / "neck-ct-openkbp")
     assert len(scenes) > 15
@@ -101,6 +102,7 @@ def test_tumours_grow_at_the_oesophagus_of_real_necks(shared: Path):
         assert not nodes.any() or np.median(scene.hu[nodes]) > -200  # grown in the body, not in air
 
 
+@pytest.mark.slow
 def test_the_patients_that_ship_are_those_of_their_seed(shared: Path):
     ships = sample_path("oesophagus-simulated/cohort.csv").parent
     plan = CohortPlan(patients=20, seed=39204, no_blood=0.2, empty=0.05)

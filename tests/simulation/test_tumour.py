@@ -130,6 +130,7 @@ def test_particles_are_nearer_to_vessels_than_tissue_is(fields: list[Field]):
         assert np.average(distance[tissue], weights=field.load[tissue]) < distance[tissue].mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phantom", list(PHANTOMS))
 def test_another_model_differs_in_kind(phantom: str):
     means = {}

@@ -33,6 +33,7 @@ def test_mean_density_is_that_of_the_stains():
     np.testing.assert_allclose(mean_density(torch.from_numpy(rgb)).numpy(), expected, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.slow
 @given(
     hnp.arrays(
         np.float32,

@@ -391,6 +391,7 @@ def test_a_slice_that_one_tile_holds_is_the_same_in_a_region(tmp_path: Path):
     assert np.abs(whole - plain).max() > 1.0
 
 
+@pytest.mark.slow
 def test_training_learns_and_a_folder_holds_the_model(tmp_path: Path):
     with torch.random.fork_rng():
         torch.manual_seed(0)

@@ -139,6 +139,7 @@ def test_flat_patches_have_no_information_and_explain_each_other():
     assert float(one.raw.max()) < 1e-5 and float(one.normalised[..., 2:-2, 2:-2].max()) < 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ["samples", "histogram"])
 def test_gradients_are_right(estimator: str):
     x, y = (0.7 * picture(seed, 4, 5).requires_grad_() for seed in (11, 12))

@@ -142,6 +142,7 @@ def test_rounds_train_their_part_alone():
         assert all(named[name].grad is None for name in others)
 
 
+@pytest.mark.slow
 def test_a_known_conditional_distribution_is_learned():
     """p(1 | x) = logistic(2 x): guide and mean of the draws come near it; ten steps are too sure (test_card)."""
     torch.manual_seed(0)

@@ -84,8 +84,12 @@ def test_what_does_not_fit_together_is_refused():
     ct, labels = a_case()
     with pytest.raises(InputError, match="CT without outlines"):
         system.prepare({"ct": ct}, (1.0, 1.0, 1.0))
-    with pytest.raises(InputError, match="outlines without CT"):
+    with pytest.raises(InputError, match="outlines without a CT"):
         system.prepare({"mask": labels}, None)
+    holed = ct.clone()
+    holed[0, 6, 9, 11] = holed[0, 0, 0, 0] = NAN
+    with pytest.raises(InputError, match=r"no value \(NaN\) at 1 voxels"):
+        system.prepare({"ct": holed, "mask": labels}, (1.0, 1.0, 1.0))
     with pytest.raises(InputError, match="nothing is outlined"):
         system.prepare({"ct": ct, "mask": labels * 0}, (1.0, 1.0, 1.0))
     with pytest.raises(ValueError, match="tumour"):
@@ -209,11 +213,15 @@ def test_measures_are_those_of_other_libraries():
     assert found["grain"] == pytest.approx(apart.mean(), abs=1e-4)
     box = torch.full((1, 1, 9, 9, 9), -1.0)
     box[..., 2:6, 1:4, 0:5] = 0.3
+    with torch.autocast("cpu", torch.bfloat16):  # places squared do not fit into it
+        half = measure(torch.from_numpy(values)[None, None].float())[0].tolist()
+    assert half == pytest.approx([*found.values()])
     assert float(measure(box)[0, MEASURES.index("surface")]) == pytest.approx(
         np.log(2 * (12 + 20 + 15) / 60 ** (2 / 3))
     )
 
 
+@pytest.mark.slow
 def test_an_encoder_learns_to_measure_and_nothing_else_trains():
     system = make(drop=0.0).train()
     cases = batch(system, 12)
@@ -236,6 +244,16 @@ def test_an_encoder_learns_to_measure_and_nothing_else_trains():
     assert np.mean(losses[-10:]) < 0.75 * np.mean(losses[:5])
     moved = {key.split(".")[0] for key, value in system.state_dict().items() if not torch.equal(value, before[key])}
     assert moved == {"images"}
+
+
+def test_a_ct_without_values_beside_the_outlines_is_one_that_ends_there():
+    system = make()
+    ct, labels = a_case()
+    beside = ct.clone()
+    beside[0][labels == 0] = NAN
+    empty = torch.where(labels == 0, -160.0, ct[0])[None]
+    found, want = (system.prepare({"ct": one, "mask": labels}, (2.0, 1.0, 1.0)) for one in (beside, empty))
+    assert torch.equal(found["tumour"], want["tumour"]) and not found["tumour"].isnan().any()
 
 
 def test_relevance_lies_where_the_tokens_lie():

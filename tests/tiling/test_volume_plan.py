@@ -77,6 +77,7 @@ def test_every_voxel_of_the_window_is_covered_by_all_its_grid_tiles(volume):
     assert plan.count == len(list(plan.tiles())) == plan.selected.size
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(volumes())
 def test_cells_partition_the_window_and_their_weights_sum_to_one(volume):

@@ -111,6 +111,8 @@ def test_a_model_is_trained_on_ct_and_scores_files(tmp_path: Path):
     diffuscope.finish(diffuscope.run(tmp_path / "model", {"blood": {"x": 0.0}}, tmp_path / "t.ome.zarr", device="cpu"))
     alone = open_result(tmp_path / "t.ome.zarr")
     assert not alone.images and 0 <= alone.scores["metastasis"].mean <= 1
+    with pytest.raises(InputError, match="relevance lies on an image, and none is given"):
+        diffuscope.run(tmp_path / "model", {"blood": {"x": 0.0}}, tmp_path / "no.ome.zarr", want=["relevance"])
 
 
 def test_what_is_wrong_with_a_patient_s_image_names_the_patient(tmp_path: Path):

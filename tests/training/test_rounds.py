@@ -51,7 +51,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "damm": {"size": "tiny", "patch": 32, "space": "latent", "norm": "group", "agreement": True},
     "midiffusion": {"target": {"name": "CT"}, "source": {"name": "MR"}, "size": "tiny"},
     "cell-masks": {"stain": "CD3"},
-    "mmfusion": {"tables": [{"name": "blood", "key": "blood", "columns": [{"name": "platelets"}]}], "width": 8},
+    "mmfusion": {"tables": [{"name": "blood", "key": "blood", "columns": [{"name": "platelets"}]}], "width": 8}
+    | {"images": {"backbone": "resnet10", "planes": 4, "stem": "small", "tumour": [8, 8, 8], "node": [8, 8, 8]}},
 }
 
 
@@ -311,6 +312,7 @@ def noisy(number: int) -> dict[str, torch.Tensor]:
     return {"he": he, "ihc": ihc, "mask": ((ihc[:, :1] > 128) != wrong).float()}
 
 
+@pytest.mark.slow
 def test_a_round_draws_the_masks_of_the_next(user_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     seen: list[dict[str, torch.Tensor]] = []
     loss = StainDiffuser.loss

@@ -171,6 +171,7 @@ def test_killed_at_a_random_step_and_resumed_is_uninterrupted(whole, tmp_path: P
     assert (tmp_path / "log.csv").read_text() == (folder / "log.csv").read_text()
 
 
+@pytest.mark.slow
 def test_cancelled_at_any_step_and_resumed_is_uninterrupted(whole, tmp_path: Path):
     """Every step, those with a validation or a checkpoint as well: each process does one and is asked to stop."""
     system, done, folder = whole

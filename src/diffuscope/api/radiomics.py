@@ -19,7 +19,8 @@ from diffuscope.jobs.mask_files import read_outlines
 from diffuscope.measurement.measurements import write_csv
 from diffuscope.ports.mask import Mask
 from diffuscope.radiomics.by_mirp import check_mirp
-from diffuscope.radiomics.case import case_row, columns
+from diffuscope.radiomics.case import case_row
+from diffuscope.radiomics.columns import columns
 from diffuscope.radiomics.settings import RadiomicsSettings
 from diffuscope.scans import open_volume
 from diffuscope.systems.bounds import first_fault

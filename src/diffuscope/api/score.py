@@ -142,12 +142,13 @@ def _to_file(
                 part.mkdir()
                 (part / RECORD).write_text(_json(work.record), encoding="utf-8")
         rows: list[ScoreRow] = []
+        log: ScoreLog | None = None
         try:
             with ScoreLog(folder, claim) as log:
                 yield from score_cases(work, log.add, log.rows, cancelled)
                 rows = [log.rows[number] for number in sorted(log.rows)]
         finally:
-            if begun is None and claim.holds and not log.rows:
+            if begun is None and claim.holds and (log is None or not log.rows):
                 with suppress(OSError, InputError):
                     remove(folder, claim)
         if len(rows) == count:

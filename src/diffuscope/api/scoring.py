@@ -167,7 +167,10 @@ def score_cases(
     noise, asked = CaseNoise(work.seed, work.compute.device), cancelled or (lambda: False)
     with limit_threads(work.compute.threads):
         for at, number in enumerate(left, start=ready + 1):
-            row = None if asked() else _row(work, work.cases.cases[number], noise, asked)
+            case, told = work.cases.cases[number], list[str]()
+            row = None if asked() else _row(work, case, noise, asked, told.append)
+            for notice in dict.fromkeys(told):
+                yield Notice(notice if work.alone or not case.name else f"{case.name}: {notice}")
             if row is None:
                 return
             add(number, row)
@@ -178,10 +181,12 @@ def score_cases(
         yield Notice(f"{failed} of {count} could not be scored, the first: {first}")
 
 
-def _row(work: Scoring, case: ToScore, noise: CaseNoise, cancelled: Callable[[], bool]) -> ScoreRow | None:
+def _row(
+    work: Scoring, case: ToScore, noise: CaseNoise, cancelled: Callable[[], bool], tell: Callable[[str], object]
+) -> ScoreRow | None:
     """Return the row of a case; None where it was cancelled meanwhile."""
     try:
-        return _scored(work, case, noise, cancelled)
+        return _scored(work, case, noise, cancelled, tell)
     except MemoryError:
         raise
     except InputError as error:
@@ -197,13 +202,15 @@ def _row(work: Scoring, case: ToScore, noise: CaseNoise, cancelled: Callable[[],
         return failed_row(case.name, said)
 
 
-def _scored(work: Scoring, case: ToScore, noise: CaseNoise, cancelled: Callable[[], bool]) -> ScoreRow | None:
+def _scored(
+    work: Scoring, case: ToScore, noise: CaseNoise, cancelled: Callable[[], bool], tell: Callable[[str], object]
+) -> ScoreRow | None:
     if case.fault:
         raise InputError(case.fault)
     if missing := work.system.declared.accepts({*case.files, *case.rows}):
         raise InputError(missing)
     device = torch.device(work.compute.device)
-    seen = prepare_case(work.system, case.files, case.rows, device=device)
+    seen = prepare_case(work.system, case.files, case.rows, device=device, tell=tell)
     steps = sampled(work.system, seen, work.settings, noise, device=device, precision=work.compute.precision)
     with closing(steps):
         while True:

@@ -120,5 +120,6 @@ def _lines(row: Mapping[str, str | float | None]) -> Iterator[str]:
     ):
         if row[low] is not None:
             told.append((name, f"{row[low]:.2f} to {row[high]:.2f}"))
-    told += [(name, str(row[name]).replace(";", ", ")) for name in ("decision", "missing", "unlike") if row[name]]
+    said = {"missing": str(row["missing"]).replace(";", ", ")}
+    told += [(name, said.get(name, str(row[name]))) for name in ("decision", "missing", "unlike") if row[name]]
     yield from aligned(told)

@@ -55,6 +55,6 @@ def draw_rows(system: Whole, rows: Mapping[str, Tensor], *, device: torch.device
             try:
                 next(steps)
             except StopIteration as end:
-                drawn.append(np.atleast_2d(end.value[port.key].double().cpu().numpy()))
+                drawn.append(np.atleast_2d(end.value[port.key].cpu().double().numpy()))
                 break
     return np.stack(drawn)

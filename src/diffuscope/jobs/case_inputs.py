@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -17,7 +17,12 @@ from diffuscope.tiling.whole import make_whole_plan
 
 
 def prepare_case(
-    system: Whole, files: Mapping[str, GivenMask], rows: Mapping[str, NDArray[np.float32]], *, device: torch.device
+    system: Whole,
+    files: Mapping[str, GivenMask],
+    rows: Mapping[str, NDArray[np.float32]],
+    *,
+    device: torch.device,
+    tell: Callable[[str], object] | None = None,
 ) -> dict[str, CaseInput]:
     """Return what the network sees of a case (see `Whole.prepare`).
 
@@ -31,6 +36,8 @@ def prepare_case(
         By table, as `Table.encode` gives them.
     device : torch.device
         Where what is seen goes.
+    tell : callable, optional
+        Takes each sentence that the user should know of the files.
 
     Raises
     ------
@@ -40,11 +47,13 @@ def prepare_case(
     arrays: dict[str, NDArray[np.generic]] = dict(rows)
     spacing = None
     rasters = [port for port in system.input_rasters if port.key in files]
+    labels = [port for port in system.inputs if isinstance(port, Mask) and port.key in files]
+    if labels and not rasters:
+        open_masks({port.key: files[port.key] for port in labels}, labels, [])  # which says what they lie on
     if rasters:
         opened = open_inputs(
             {port.key: str(files[port.key]) for port in rasters}, rasters, type(system).__name__, mpp=None
         )
-        labels = [port for port in system.inputs if isinstance(port, Mask) and port.key in files]
         masks = open_masks({port.key: files[port.key] for port in labels}, labels, opened)
         scan, port = opened[0].scan, opened[0].port
         factors = scan.factors(port)
@@ -54,4 +63,11 @@ def prepare_case(
         arrays |= {one.port.key: one.read(tile, frame) for one in opened}
         arrays |= {one.port.key: one.read(plan.shape, factors) for one in masks}
         spacing = plan.spacing
+        # What is odd about voxels is known once they are read.
+        for notice in (
+            *(told for one in opened for told in one.scan.notices),
+            *(t for one in masks for t in one.notices),
+        ):
+            if tell is not None:
+                tell(notice)
     return system.prepare(case_tensors(system, arrays, device), spacing)

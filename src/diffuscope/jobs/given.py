@@ -117,6 +117,9 @@ def split_source(source: Any, declared: Declaration, model: str, wanted: Sequenc
     there = {*source, *(port.key for port in declared.input_rasters if port.required)} & ports.keys()
     if missing := declared.accepts(there, wanted):
         raise InputError(f"model {model}: {missing}")
+    drawn = [port.name for port in declared.output_rasters if port.key in wanted]
+    if wanted and len(drawn) == len(set(wanted)) and not there & {port.key for port in declared.input_rasters}:
+        raise InputError(f"{', '.join(drawn)} lies on an image, and none is given: give one, or leave out --want.")
     return images, Given(masks, rows, texts, tuple(notices))
 
 

@@ -116,7 +116,11 @@ class PortInput:
         """Return pixels of the file as those of the port."""
         if self.stains is not None:
             return normalise(pixels, self.stains)
-        return to_range(pixels, self.values or self.port.range, self.port.range) if self.is_float else pixels
+        if not self.is_float:
+            return pixels
+        # A system that takes an image as it comes is told where it has no value.
+        as_it_comes = self.port.spacing is not None and set(self.port.spacing) == {None}
+        return to_range(pixels, self.values or self.port.range, self.port.range, keep_nan=as_it_comes)
 
     def to_json(self) -> dict[str, Any]:
         """Return what the run record tells of it."""

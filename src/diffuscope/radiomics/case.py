@@ -8,21 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
+from diffuscope.radiomics.columns import columns, parts
 from diffuscope.radiomics.measure import measure
 from diffuscope.radiomics.settings import RadiomicsSettings
-from diffuscope.radiomics.tags import is_local, unit
 
 #: Labels of a case: the tumour, and from where on nodes.
 TUMOUR, FIRST_NODE = 1, 2
-
-
-def columns(settings: RadiomicsSettings) -> dict[str, str]:
-    """Return the columns of `case_row`, in their order, with their units.
-
-    ``tumour_…`` are all features of the tumour; ``nodes_…`` intensities, textures and volume of all nodes taken as one
-    region; ``largest_node_…`` the shape of the node with the most voxels.
-    """
-    return {f"{part}_{tag}": unit(tag) for part, tags in _parts(settings).items() for tag in tags}
 
 
 def case_row(
@@ -55,7 +46,7 @@ def case_row(
     nodes = labels >= FIRST_NODE
     largest = int(np.bincount(labels[nodes], minlength=FIRST_NODE + 1).argmax())
     row = dict.fromkeys(columns(settings), float("nan"))
-    for part, tags in _parts(settings).items():
+    for part, tags in parts(settings).items():
         mask = {"tumour": labels == TUMOUR, "nodes": nodes, "largest_node": nodes & (labels == largest)}[part]
         if not tags or not mask.any():
             continue
@@ -65,10 +56,3 @@ def case_row(
             raise InputError(f"{part.replace('_', ' ')}: {error}") from error
         row |= {f"{part}_{tag}": value for tag, value in found.items()}
     return row
-
-
-def _parts(settings: RadiomicsSettings) -> dict[str, tuple[str, ...]]:
-    # Of several nodes taken as one, other shapes and peaks would tell how far they lie apart.
-    shape = tuple(tag for tag in settings.features if tag.startswith(("morph_", "loc_")))
-    others = tuple(tag for tag in settings.features if is_local(tag))
-    return {"tumour": settings.features, "nodes": others, "largest_node": shape}

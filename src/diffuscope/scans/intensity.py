@@ -73,22 +73,24 @@ def percentile_range(values: NDArray[np.generic]) -> tuple[float, float]:
 
 
 def to_range(
-    values: NDArray[np.generic], given: tuple[float, float], target: tuple[float, float]
+    values: NDArray[np.generic], given: tuple[float, float], target: tuple[float, float], *, keep_nan: bool = False
 ) -> NDArray[np.float32]:
     """Bring values linearly from one range to another, and clip; where both are the same only clip.
 
     Parameters
     ----------
     values : ndarray
-        Any numbers; NaN counts as the low end.
+        Any numbers; NaN counts as the low end, unless it is kept.
     given, target : tuple of float
         (low, high) as they are, and as they become.
+    keep_nan : bool
+        Whether NaN stays NaN.
     """
     low, high = given
     bottom, top = target
     # A CT of a thousand slices is held once, and not once a step.
     clipped = values.astype(np.float32)
-    if values.dtype.kind == "f":
+    if values.dtype.kind == "f" and not keep_nan:
         np.nan_to_num(clipped, copy=False, nan=low)
     np.clip(clipped, low, high, out=clipped)
     if given == target:

@@ -38,8 +38,10 @@ def calibrated(draws: Tensor, calibration: Calibration) -> Tensor:
         Slope, above 0, and offset.
     """
     slope, offset = calibration
-    mean = draws.double().mean(dim=(0, 2), keepdim=True)
-    right = torch.sigmoid(slope * evidence(mean, draws.shape[0] * draws.shape[2]) + offset)
-    up = draws + (1 - draws) * ((right - mean) / (1 - mean))
-    down = draws * (right / mean)
-    return torch.where(right > mean, up, down).to(draws.dtype).clamp(0.0, 1.0)
+    # In double, which not every device has.
+    own = draws.cpu()
+    mean = own.double().mean(dim=(0, 2), keepdim=True)
+    right = torch.sigmoid(slope * evidence(mean, own.shape[0] * own.shape[2]) + offset)
+    up = own + (1 - own) * ((right - mean) / (1 - mean))
+    down = own * (right / mean)
+    return torch.where(right > mean, up, down).to(draws).clamp(0.0, 1.0)

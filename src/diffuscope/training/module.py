@@ -84,9 +84,9 @@ class Training(pl.LightningModule):
         self._players = {term: own for term, own in players.items() if own}
         self._followed: tuple[list[Tensor], list[Tensor]] = [], []
         self._copied: tuple[list[Tensor], list[Tensor]] = [], []
-        for parameter in self.parameters():  # of 3D convolutions there are none in this order
-            if parameter.ndim == 4:
-                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        for one in (*self.parameters(), *self.buffers()):  # of 3D convolutions there are none in this order
+            if one.ndim == 4:
+                one.data = one.data.to(memory_format=torch.channels_last)
 
     def train_dataloader(self) -> Ahead:
         """Batches of this process from the first step on."""

@@ -182,6 +182,7 @@ def test_nanoparticles_from_two_channels_of_a_file(alone: Any, nano: Path):
         assert told == pytest.approx(np.mean(d))
 
 
+@pytest.mark.slow
 def test_layers_without_a_file_go_in_by_their_names(at: Any, nano: Path):
     at = at(NanoparticleDock)
     at.use(nano)

@@ -87,6 +87,7 @@ def test_a_toy_gets_fields_for_its_table_and_its_score_is_shown(dock: Any, qtbot
     assert [b"field" in one for one in held] == [True, False]
 
 
+@pytest.mark.slow
 def test_a_whole_toy_takes_a_text_and_no_layer(dock: Any, qtbot: Any, tmp_path: Path):
     choose(dock, tmp_path / "mood")
     assert dock.form.problem() == "Fill in report."
@@ -102,6 +103,7 @@ def test_a_whole_toy_takes_a_text_and_no_layer(dock: Any, qtbot: Any, tmp_path: 
     assert "glad" in (tmp_path / "case.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_outlines_on_a_picture_go_into_a_model_that_takes_them(dock: Any, qtbot: Any, tmp_path: Path):
     place = {"scale": (0.5, 0.5), "units": ("micrometer", "micrometer")}
     dock.viewer.add_image(np.full((64, 80, 3), 200, np.uint8), rgb=True, name="field", **place)

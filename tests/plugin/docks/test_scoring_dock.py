@@ -121,6 +121,7 @@ def score(at: Any) -> Any:
     return open_result(at.dock.session.result.path)
 
 
+@pytest.mark.slow
 def test_a_series_with_its_structures_and_a_row_of_a_table_are_scored(
     at: Any, ct: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

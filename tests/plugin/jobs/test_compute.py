@@ -140,6 +140,7 @@ def test_the_process_is_started_once_there_is_something_to_run(at: At):
     assert at.child.pid is not None and compute_of(at.viewer).child is at.child
 
 
+@pytest.mark.slow
 @pytest.mark.gui
 def test_a_dock_waits_for_another_and_shows_for_what(at: At):
     at.run("endless")
@@ -164,6 +165,7 @@ def shut(at: At, name: str) -> None:
     gc.collect()
 
 
+@pytest.mark.slow
 @pytest.mark.gui
 def test_a_dock_closed_at_work_goes_on_and_any_dock_can_cancel_it(at: At):
     at.run("endless")
@@ -205,6 +207,7 @@ def test_the_last_dock_closed_at_work_leaves_a_whole_result_and_no_process(at: A
     assert PREVIEW not in [layer.name for layer in at.viewer.layers]
 
 
+@pytest.mark.slow
 @pytest.mark.gui
 def test_what_a_closed_dock_had_queued_is_done_or_taken_off_the_list(at: At):
     at.count(10**6)

@@ -46,6 +46,7 @@ def test_messages_come_in_order_and_the_process_is_kept(child: Child):
     assert child.pid == pid is not None
 
 
+@pytest.mark.slow
 def test_cancel_stops_the_job_at_its_next_step_but_not_the_next_job(child: Child):
     seen = []
     for message in drive(child, "count", upto=10_000):
@@ -56,6 +57,7 @@ def test_cancel_stops_the_job_at_its_next_step_but_not_the_next_job(child: Child
     assert messages(child, "count", upto=2)[-1] == Returned("counted")
 
 
+@pytest.mark.slow
 def test_a_job_that_was_left_does_not_speak_into_the_next(child: Child):
     job = drive(child, "count", upto=10_000)
     while next(job) != 2:
@@ -64,6 +66,7 @@ def test_a_job_that_was_left_does_not_speak_into_the_next(child: Child):
     assert messages(child, "count", upto=3) == [0, 1, 2, Returned("counted")]
 
 
+@pytest.mark.slow
 def test_a_job_that_is_left_late_does_not_cancel_the_next(child: Child):
     left = drive(child, "count", upto=1)
     while next(left) != 0:
@@ -79,6 +82,7 @@ def test_a_foreseen_error_is_its_sentence(child: Child):
     assert messages(child, "count", upto=1)[-1] == Returned("counted")
 
 
+@pytest.mark.slow
 def test_an_unforeseen_error_is_one_sentence_and_a_report_without_its_message(
     child: Child, caplog: pytest.LogCaptureFixture
 ):
@@ -91,6 +95,7 @@ def test_an_unforeseen_error_is_one_sentence_and_a_report_without_its_message(
     assert last.report in caplog.text and "fake_verbs" not in caplog.text
 
 
+@pytest.mark.slow
 def test_after_a_crash_there_is_one_sentence_and_then_a_new_process(child: Child):
     before = messages(child, "about")[0]["pid"]
     *_, last = messages(child, "crash")
@@ -99,6 +104,7 @@ def test_after_a_crash_there_is_one_sentence_and_then_a_new_process(child: Child
     assert before != after and not is_alive(before)
 
 
+@pytest.mark.slow
 def test_close_ends_even_a_process_that_does_not_listen():
     child = Child("fake_verbs")
     job = drive(child, "ignore_cancel")

@@ -96,6 +96,7 @@ def test_jobs_run_in_order_each_in_a_folder_of_its_own(at: Driver, tmp_path: Pat
     assert at.dock.run.text() == "Run" and not at.dock.cancel.isVisibleTo(at.dock)
 
 
+@pytest.mark.slow
 def test_a_job_taken_off_the_list_does_not_run(at: Driver, tmp_path: Path):
     at.run("endless")
     for _ in range(2):
@@ -126,6 +127,7 @@ def test_a_crash_is_a_sentence_and_the_next_job_runs_in_a_new_process(at: Driver
     assert at.listed == [] and not at.dock.jobs.list.isVisibleTo(at.dock)
 
 
+@pytest.mark.slow
 def test_what_is_wrong_with_a_job_to_come_does_not_touch_the_one_at_work(at: Driver):
     at.run("endless")
     at.until(lambda: at.state.phase == "running")

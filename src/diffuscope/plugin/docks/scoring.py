@@ -58,8 +58,9 @@ class ScoringDock(RunDock):
     def _show_result(self, result: Result | None) -> None:
         super()._show_result(result)
         self.score.show_result(result)
-        # once the layout knows its new height
-        QTimer.singleShot(0, self, lambda: self.form_area.ensureWidgetVisible(self.score))
+        if result is not None:
+            # once the layout knows its new height
+            QTimer.singleShot(0, self, lambda: self.form_area.ensureWidgetVisible(self.score))
 
     def _show_state(self, _: Any = None) -> None:
         super()._show_state()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakMethod
+
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -75,3 +79,18 @@ class FiguresTable(QTableWidget):
         # a table in a form that scrolls shows all its rows
         rows = sum(self.rowHeight(row) for row in range(len(lines)))
         self.setFixedHeight(rows + self.horizontalHeader().sizeHint().height() + 4)
+
+
+def weakly(method: Callable[..., Any], *first: Any) -> Callable[..., None]:
+    """Return what calls a method with these arguments first, as a Qt signal may keep it: it does not keep the object.
+
+    A signal keeps a lambda or a partial, and with it a dock that was closed, for as long as the sender lives.
+    """
+    kept = WeakMethod(method)
+
+    def call(*more: Any) -> None:
+        found = kept()
+        if found is not None:
+            found(*first, *more)
+
+    return call

@@ -47,13 +47,17 @@ def see(
     seen = {table.key: inputs[table.key] for table in config.tables if table.key in inputs}
     images = config.images
     if images is not None and ("ct" in inputs) != ("mask" in inputs):
-        has, lacks = ("CT", "outlines") if "ct" in inputs else ("outlines", "CT")
-        raise InputError(f"there are {has} without {lacks}: give both (ct and mask), or none.")
+        has, lacks = ("a CT", "outlines") if "ct" in inputs else ("outlines", "a CT")
+        raise InputError(f"{has} without {lacks}: give both (ct and mask), or none.")
     if images is not None and "ct" in inputs:
         ct, labels = inputs["ct"], inputs["mask"]
         assert isinstance(ct, Tensor) and isinstance(labels, Tensor) and spacing is not None
         if not labels.any():
             raise InputError("nothing is outlined: draw the tumour or a node, or leave out CT and outlines.")
+        unknown = ct[0].isnan()
+        if count := int((unknown & (labels > 0)).sum()):
+            raise InputError(f"the CT has no value (NaN) at {count} voxels that are outlined: give one that has.")
+        ct = torch.where(unknown, images.window[0], ct[0])[None] if unknown.any() else ct
         seen |= crop_structures(ct, labels, spacing, images)
         seen |= {"mask": labels, "places": places(labels, spacing, images)}
         for table in config.tables:

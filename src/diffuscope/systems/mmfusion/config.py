@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, Field, model_validator
 
 from diffuscope.ports.table import Column, Table
-from diffuscope.radiomics.case import columns
+from diffuscope.radiomics.columns import columns
 from diffuscope.radiomics.settings import RadiomicsSettings
 from diffuscope.systems.bounds import STRICT, Name, Weight
 

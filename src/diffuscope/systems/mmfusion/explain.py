@@ -65,7 +65,7 @@ def explain(value: Callable[[Tensor], Tensor], present: Tensor, *, empty: float)
     """
     places = present.nonzero()[:, 0]
     count = len(places)
-    scored = value(subsets(present)).double().cpu()
+    scored = value(subsets(present)).cpu().double()
     v = torch.cat([scored.new_full((1,), empty), scored])
     codes = torch.arange(2**count, device=v.device)
     sizes = torch.stack([codes >> one & 1 for one in range(count)]).sum(0)

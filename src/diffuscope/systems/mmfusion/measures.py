@@ -75,8 +75,10 @@ def _axes(there: Tensor, count: Tensor) -> Tensor:
     """Return logarithms of the standard deviations along the principal axes (3, n), the longest first."""
     places = torch.stack(torch.meshgrid(*(torch.arange(size) for size in there.shape[2:]), indexing="ij"), -1)
     flat, at = there.flatten(1), places.reshape(-1, 3).to(there)
-    centre = flat @ at / count[:, None]
-    square = (flat @ (at[:, :, None] * at[:, None]).flatten(1)).view(-1, 3, 3) / count[:, None, None]
+    # Of bf16 the difference below would be noise.
+    with torch.autocast(there.device.type, enabled=False):
+        centre = flat @ at / count[:, None]
+        square = (flat @ (at[:, :, None] * at[:, None]).flatten(1)).view(-1, 3, 3) / count[:, None, None]
     covariance = square - centre[:, :, None] * centre[:, None]
     # A voxel is as wide as it is: of one alone the deviation is that of a cube.
     lengths = torch.linalg.eigvalsh(covariance + torch.eye(3, device=there.device) / 12)

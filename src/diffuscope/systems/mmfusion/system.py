@@ -106,7 +106,7 @@ class MMFusion(Whole):
         self.usual.fit(case_figures(self.tables, self.config.images, rows))
         if self.images is not None:
             self.images.fit({key: rows.get(key, nothing) for key, nothing in self._no_crops(1).items()})
-        self.prevalence.copy_(rows["label"].double().mean())
+        self.prevalence.copy_(rows["label"].cpu().double().mean())
 
     def check(self, settings: SampleSettings) -> None:
         """Refuse other numbers of steps than the chain has."""

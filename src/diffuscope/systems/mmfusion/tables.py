@@ -46,7 +46,7 @@ class TableScale(nn.Module):
             As `Table.encode` gives them: NaN where nothing is known.
         """
         for number, choices in enumerate(self._choices):
-            known = rows[:, number][~rows[:, number].isnan()].double()
+            known = rows[:, number][~rows[:, number].isnan()].cpu().double()
             if choices or len(known) < 2:
                 continue
             self.mean[number] = known.mean()

@@ -195,6 +195,7 @@ def test_more_than_the_header_says_is_told(tmp_path):
         assert "6,400 bytes more than its header says" in notice
 
 
+@pytest.mark.slow
 def test_a_small_file_that_would_fill_the_memory_is_refused_before_it_does(tmp_path):
     header = write(tmp_path / "v.nii", dim=(3, 1000, 1000, 1000, 1, 1, 1, 1)).read_bytes()[:352]
     path = tmp_path / "bomb.nii.gz"

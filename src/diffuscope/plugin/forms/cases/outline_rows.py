@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from diffuscope.plugin.forms.cases.roles import NONE, Roles
 from diffuscope.plugin.forms.run import MaskFacts, RunForm
 from diffuscope.plugin.jobs.outlined import GivenOutlines
 from diffuscope.plugin.jobs.session import Session
+from diffuscope.plugin.widgets.pieces import weakly
 from diffuscope.plugin.widgets.rows import RowBlock, combo, quiet
 from diffuscope.ports.mask import Mask
 
@@ -179,7 +179,7 @@ class OutlineRows:
         self.opens[port.key].setToolTip(
             "Labels (NIfTI, NRRD, MetaImage, TIFF) or an RTSTRUCT, drawn on the image above"
         )
-        self.opens[port.key].clicked.connect(partial(self._ask, port.key))
+        self.opens[port.key].clicked.connect(weakly(self._ask, port.key))
         for widget in (self.tables[port.key], self.opens[port.key]):
             layout.addWidget(widget)
         return field
@@ -208,7 +208,7 @@ class OutlineRows:
         box.addItem("not used", NONE)
         for role in self.roles[key].port.roles:
             box.addItem(role, role)
-        box.activated.connect(partial(self._say, key, number, box))
+        box.activated.connect(weakly(self._say, key, number, box))
         return box
 
     def _tell(self) -> None:

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QComboBox, QCompleter, QFileDialog, QPushButton, QVBo
 
 from diffuscope.errors import InputError
 from diffuscope.files.sheet import Sheet, read_sheet
+from diffuscope.plugin.widgets.pieces import weakly
 from diffuscope.plugin.widgets.rows import combo, quiet, side_by_side, small_text
 from diffuscope.ports.heads import listed, match_heads
 from diffuscope.ports.table import Table
@@ -63,8 +64,11 @@ class PatientRow(QWidget):
         layout.addWidget(side_by_side(self.patient, self.open))
         layout.addWidget(self.files)
         self.open.clicked.connect(self._ask)
-        self.patient.activated.connect(lambda _: self._take())
+        self.patient.activated.connect(weakly(self._pick))
         self.patient.setEnabled(False)
+
+    def _pick(self, _index: int) -> None:
+        self._take()
 
     def set_tables(self, tables: Sequence[Table]) -> None:
         """Take rows for the tables of another model."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QLineEdit, QToolButton, QVBoxLayout, QWidget
 
+from diffuscope.plugin.widgets.pieces import weakly
 from diffuscope.plugin.widgets.rows import NarrowLabel, combo, form_layout, quiet
 from diffuscope.ports.table import Column, Table
 
@@ -98,14 +98,17 @@ class TableBox(QWidget):
             words = meanings(column)
             for category in column.categories:
                 box.addItem(f"{category} {words[category]}" if words else category, category)
-            box.activated.connect(lambda: self._set(column.name, box.currentData()))
+            box.activated.connect(weakly(self._choose, column.name, box))
             return box
         edit = QLineEdit()
         edit.setPlaceholderText("not known")
         if column.range:
             edit.setToolTip(f"From {column.range[0]:g} to {column.range[1]:g}")
-        edit.textEdited.connect(partial(self._set, column.name))
+        edit.textEdited.connect(weakly(self._set, column.name))
         return edit
+
+    def _choose(self, column: str, box: QComboBox, _index: int) -> None:
+        self._set(column, box.currentData())
 
     def _set(self, column: str, text: str) -> None:
         kept = {name: value for name, value in self._row.items() if name != column}

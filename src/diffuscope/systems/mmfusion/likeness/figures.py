@@ -69,7 +69,8 @@ def crop_figures(crops: Tensor, spacing: Sequence[float], window: tuple[float, f
     Tensor (n, 2)
         ml, and HU of what lies above the window's lower end; NaN where there is nothing.
     """
-    flat = crops.float().flatten(1)
+    # In double: sums of many voxels. Not every device has it.
+    flat = crops.cpu().float().flatten(1)
     inside = flat > -1
     count = inside.sum(1).double()
     total = torch.where(inside, flat, 0.0).double().sum(1)

@@ -67,7 +67,7 @@ class Usual(nn.Module):
         rows : Tensor (n, columns)
             Categories by their index, NaN where nothing is known.
         """
-        values = rows.double().cpu().numpy()
+        values = rows.cpu().double().numpy()
         if len(values) < _LEAST:
             return
         for place, column in enumerate(self.columns):
@@ -107,7 +107,7 @@ class Usual(nn.Module):
         row : Tensor (columns,)
             As of `fit`.
         """
-        values = row.double().cpu().numpy()
+        values = row.cpu().double().numpy()
         far = self._far(values[self._numbers])
         parts = [
             f"{column.title or column.name} is {column.categories[int(value)]}, as of none of them"
@@ -123,7 +123,7 @@ class Usual(nn.Module):
         return f"Unlike the patients of training, so that the score may be wrong: {'; '.join(parts[:_NAMED])}{more}."
 
     def _far(self, numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
-        low, high, scale = (one.double().cpu().numpy() for one in (self.low, self.high, self.scale))
+        low, high, scale = (one.cpu().double().numpy() for one in (self.low, self.high, self.scale))
         return np.asarray(_excess(numbers, low, high, scale) > float(self.beyond))
 
     def _beyond(self, number: int, values: NDArray[np.float64]) -> str:
@@ -134,8 +134,8 @@ class Usual(nn.Module):
         return f"{column.title or column.name} is {value:.4g}{unit} (99 % of them: {low} to {high})"
 
     def _together(self, numbers: NDArray[np.float64]) -> list[str]:
-        low, high = (one.double().cpu().numpy() for one in (self.low, self.high))
-        law = Law(*(one.double().cpu().numpy() for one in (self.mean, self.deviation, self.covariance)))
+        low, high = (one.cpu().double().numpy() for one in (self.low, self.high))
+        law = Law(*(one.cpu().double().numpy() for one in (self.mean, self.deviation, self.covariance)))
         distance, shares = law.distance(numbers.clip(low, high)[: self._joint])
         if not distance > float(self.apart):
             return []
