@@ -44,7 +44,7 @@ def test_it_is_told_before_the_score_and_stands_in_the_record(model: Path, tmp_p
     result = diffuscope.open_result(out)
     assert result.record["notices"].count(said) == 1 and result.complete
     lines = list(table(result))
-    assert lines[0].startswith("lymph-node metastasis: metastasis 0.") and "9 times in 10" in lines[0]
+    assert lines[0].startswith("lymph-node metastasis: metastasis 0.") and "nominally 90 %" in lines[0]
     assert lines[1].startswith("contributions: blood ") and "clinical" not in lines[1]
     assert [one.partition(":")[0] for one in lines[2:]] == ["score less the score without", "attention received"]
 

@@ -32,7 +32,7 @@ def test_a_cohort_is_written_and_one_case_is_told(model: Path, tmp_path: Path):
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
     assert lines[0].split() == ["score", f"{float(score):.2f}"]
-    assert lines[1].startswith("trained on other such patients, 9 times in 10") and " to " in lines[1]
+    assert lines[1].startswith("trained on other such patients (nominal 90 %)") and " to " in lines[1]
     assert any(line.split() == ["missing", "blood"] for line in lines)
     assert lines[-1] == "Research use only; not for diagnosis."
 

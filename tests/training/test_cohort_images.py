@@ -8,6 +8,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+import torch
 
 import diffuscope
 from diffuscope.errors import InputError
@@ -124,3 +125,14 @@ def test_what_is_wrong_with_a_patient_s_image_names_the_patient(tmp_path: Path):
     path.unlink()
     with pytest.raises(InputError, match=r"p01.*does not exist"):
         prepare(Recipe.model_validate(recipe()), tmp_path)
+
+
+def test_a_cohort_without_any_ct_trains_a_model_that_would_measure_one(tmp_path: Path):
+    """What nobody has is missing of all: its scale stays, and the other tables train."""
+    rows = "\n".join(f"p{number},{number / 9},{number % 2}" for number in range(20))
+    (tmp_path / "cohort.csv").write_text(f"patient_id,x,metastasis\n{rows}\n", encoding="utf-8")
+    tables = [*CONFIG["tables"], {"name": "radiomics", "key": "radiomics", "measured": {"features": ["stat_mean"]}}]
+    (one,) = prepare(Recipe.model_validate(recipe() | {"config": CONFIG | {"tables": tables}}), tmp_path)
+    batch = one.data.batch_at(0)
+    assert set(batch) == {"blood", "label", "case"}
+    assert float(one.start.system.loss(batch, torch.Generator().manual_seed(0))["loss"]) > 0

@@ -11,8 +11,8 @@ from diffuscope.evaluation.trust import error_auroc, selective_accuracy
 
 _TEXT = """### Does the score know how sure it is?
 
-Ten guides of resampled patients ("MMFusion of ten guides", {seeds} seeds); the interval over the guides claims to hold
-the score of one more guide, trained on other patients of the same kind, 9 times in 10. {fresh} such guides were
+Ten guides of resampled patients ("MMFusion of ten guides", {seeds} seeds); the interval over the guides is to hold the
+score of one more guide, trained on other patients of the same kind, 9 times in 10. {fresh} such guides were
 trained, each on another simulated cohort of as many patients, and scored the patients of the table.
 
 | | found | goal |

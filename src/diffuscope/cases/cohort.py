@@ -82,9 +82,8 @@ def read_cohort(
     """
     joined = join(paths, tables)
     # What a system measures itself is read only where somebody measured it before.
-    measured = [one for one in tables if one.measured and {column.name for column in one.columns} <= {*joined.missing}]
-    if measured:
-        tables = [one for one in tables if one not in measured]
+    if len(written := joined.written(tables)) < len(tables):
+        tables = written
         joined = join(paths, tables)
     _check_columns(joined, label)
     joined.check_once((label, *images))

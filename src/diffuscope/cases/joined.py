@@ -128,6 +128,10 @@ class Joined:
             if len(having := self.having(head)) > 1:
                 raise InputError(f"the column “{head}” is in {' and in '.join(having)}: leave one of the two out.")
 
+    def written(self, tables: Iterable[Table]) -> list[Table]:
+        """Return tables without those that a system measures itself, of which nobody has written a column."""
+        return [one for one in tables if not one.measured or any(column.name in self.where for column in one.columns)]
+
     def check_spelling(self, besides: Iterable[str], among: Iterable[Table]) -> None:
         """Refuse a head that is a column of some tables but for a slip, where nothing else is that column.
 

@@ -84,9 +84,7 @@ def read_cohort_to_score(paths: Sequence[Path], declared: Declaration, model: st
     images = [port.key for port in declared.inputs if isinstance(port, Raster | Mask)]
     joined = join(paths, tables)
     joined.check_once(images)
-    # Of what a system measures itself nobody need have written a column.
-    written = [one for one in tables if not one.measured or any(column.name in joined.where for column in one.columns)]
-    joined.check_spelling(images, written)
+    joined.check_spelling(images, joined.written(tables))
     if not joined.where and not any(joined.having(key) for key in images):
         names = ", ".join(sheet.name for sheet in joined.sheets)
         raise InputError(

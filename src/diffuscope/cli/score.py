@@ -115,7 +115,7 @@ def _lines(row: Mapping[str, str | float | None]) -> Iterator[str]:
 
     told = [("score", f"{row['score']:.2f}")]
     for name, low, high in (
-        ("trained on other such patients, 9 times in 10", "low", "high"),
+        ("trained on other such patients (nominal 90 %)", "low", "high"),
         ("90 % of the draws of the class", "predictive_low", "predictive_high"),
     ):
         if row[low] is not None:

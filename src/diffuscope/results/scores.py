@@ -56,7 +56,7 @@ class Scored:
 
     @property
     def over_guides(self) -> tuple[float, float] | None:
-        """Where a model trained on other patients of the same kind would score this case, 9 times in 10.
+        """Where models trained on other patients of the same kind would score this case, nominally 90 % of them.
 
         None of a system without members, or with one draw of each, or where the score is not known.
         """
@@ -77,7 +77,7 @@ class Scored:
             return f"{self.port.classes[1]} not known"
         parts = []
         if self.over_guides is not None:
-            parts.append(f"trained on other such patients: {_range(self.over_guides)} 9 times in 10")
+            parts.append(f"trained on other such patients: {_range(self.over_guides)}, nominally 90 %")
         if self.predictive is not None:
             parts.append(f"90 % of the {len(self.samples)} draws of the class: {_range(self.predictive)}")
         spread = f" ({'; '.join(parts)})" if parts else ""

@@ -21,6 +21,7 @@ CLINICAL = Table(
     key="clinical",
     columns=(Column(name="age", unit="years", range=(0, 120)), Column(name="sex", categories=("f", "m"))),
 )
+NOBODY = ("", {"clinical": {}, "blood": {}})
 BLOOD = Table(name="blood", key="blood", columns=(Column(name="haemoglobin", unit="g/l"), Column(name="crp")))
 
 
@@ -54,7 +55,11 @@ def test_rows_of_two_files_are_one_patient_in_the_units_of_the_model(qtbot: Any,
             write(tmp_path / "b.csv", "id,haemoglobin [g/dl],crp,other\nP1,13.5,,9\nP3,12,4,9\n"),
         ]
     )
-    assert heard.row.files.text() == "a.csv, b.csv" and heard.row.patient.count() == 3
+    assert (
+        heard.row.files.text()
+        == "a.csv, b.csv\nb.csv: haemoglobin is taken from g/dl to g/l.\nb.csv: not used is other."
+        and heard.row.patient.count() == 3
+    )
     patient, rows = heard.choose("P1")
     assert patient == "P1" and rows == {"clinical": {"age": "63", "sex": "f"}, "blood": {"haemoglobin": "135"}}
     # what no column takes stays as it is written, for the form to say
@@ -75,6 +80,7 @@ def test_a_table_of_one_row_is_taken_at_once(qtbot: Any, tmp_path: Path):
         ("id,weight\nP1,70\n", "a.csv has no column of this model (it has id, weight): give a table with age, sex"),
         ("id,haemoglobin [mmol]\nP1,7\n", "cannot be converted to g/l"),
         ("id,age\n", "a.csv has no row"),
+        ("id,age,haemoglobn\nP1,7,9\n", "haemoglobn"),
     ],
 )
 def test_a_table_of_another_kind_is_one_sentence_and_changes_nothing(
@@ -89,8 +95,22 @@ def test_a_table_of_another_kind_is_one_sentence_and_changes_nothing(
 def test_two_rows_of_one_patient_are_not_chosen_from(qtbot: Any, tmp_path: Path):
     heard = Heard(qtbot)
     heard.row.read([write(tmp_path / "a.csv", "id,age\nP1,63\nP1,64\n")])
-    assert heard.row.patient.count() == 1 and not heard.taken
-    assert heard.complaints == ["a.csv has 2 rows of “P1”: leave one."]
+    assert heard.row.patient.count() == 1 and heard.taken == [NOBODY]
+    assert heard.complaints == ["a.csv has P1 twice, again in line 3: leave one out."]
+
+
+def test_what_was_known_of_one_patient_does_not_stay_for_another(qtbot: Any, tmp_path: Path):
+    """Another table is open and nobody is chosen: the fields are empty, as where a patient cannot be taken."""
+    heard = Heard(qtbot)
+    heard.row.read([write(tmp_path / "a.csv", "id,age\nP1,63\nP2,70\n")])
+    heard.choose("P1")
+    heard.row.read([write(tmp_path / "b.csv", "id,age\nQ1,63\nQ2,64\nQ2,65\n")])
+    assert heard.taken[-1] == NOBODY and not heard.complaints
+    heard.choose("Q1")
+    assert heard.choose("Q2") == NOBODY and "Q2 twice" in heard.complaints[0]
+    heard.row.patient.setCurrentText("P1")
+    heard.row.patient.activated.emit(0)
+    assert heard.taken[-1] == NOBODY and "no patient “P1”" in heard.complaints[1]
 
 
 def test_a_box_tells_how_many_are_known_and_shows_what_is_no_category(qtbot: Any):

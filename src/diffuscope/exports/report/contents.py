@@ -24,7 +24,10 @@ _MEASURES = (
     ("attention", "Attention", "how much the inputs looked at it, neither for nor against", False),
 )
 
-_OF_GUIDES = "a model trained on other patients of the same kind would put the score here, 9 times in 10."
+_OF_GUIDES = (
+    "where models trained on other patients of the same kind would put the score: nominally 90 % of them, and fewer "
+    "where that was measured with CT (docs/mmfusion.md)."
+)
 _OF_DRAWS = (
     "90 % of the draws of the class lie here. A draw is near 0 or near 1, so this is no interval of the probability: "
     "it is wide where both classes are likely."

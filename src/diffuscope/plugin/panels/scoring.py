@@ -105,7 +105,10 @@ def _spread(scored: Scored) -> str:
     told = []
     if scored.over_guides is not None:
         low, high = scored.over_guides
-        told.append(f"Trained on other such patients, a model would say {low:.2f} to {high:.2f}, 9 times in 10 (band).")
+        told.append(
+            f"Models trained on other such patients would say {low:.2f} to {high:.2f} (band): nominally 90 % of them, "
+            "and fewer where that was measured with CT."
+        )
     if scored.predictive is not None:
         low, high = scored.predictive
         told.append(

@@ -24,8 +24,8 @@ class Gauge(QWidget):
     def show_score(self, scored: Scored | None) -> None:
         """Show a score; None, or one that is not known: an empty scale."""
         self._scored = scored
-        tip = "Triangle: the score. Dashed: the threshold. Band: where the score of a model lies that was trained on "
-        self.setToolTip(f"{tip}other patients of the same kind, 9 times in 10")
+        tip = "Triangle: the score. Dashed: the threshold. Band: where the scores of models lie that were trained on "
+        self.setToolTip(f"{tip}other patients of the same kind, nominally 90 % of them")
         self.update()
 
     def paintEvent(self, _event: QPaintEvent | None) -> None:  # noqa: N802  Qt's name

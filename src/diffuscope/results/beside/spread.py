@@ -45,7 +45,8 @@ def over_guides(draws: ArrayLike, *, level: float = LEVEL) -> tuple[float, float
     draws : array_like (members, samples)
         In [0, 1], two or more of two members or more, each trained on patients resampled from the cohort.
     level : float
-        Share of such intervals that hold the further guide's score, in (0, 1).
+        Nominal share of such intervals that hold the further guide's score, in (0, 1); what was measured is in
+        docs/mmfusion.md.
     """
     from scipy.stats import t
 

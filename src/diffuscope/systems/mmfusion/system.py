@@ -102,7 +102,8 @@ class MMFusion(Whole):
         """
         for table, scale in zip(self.tables, self.scales, strict=True):
             assert isinstance(scale, TableScale)
-            scale.fit(rows[table.key])
+            if table.key in rows:  # what is measured is nowhere where nobody has a CT
+                scale.fit(rows[table.key])
         self.usual.fit(case_figures(self.tables, self.config.images, rows))
         if self.images is not None:
             self.images.fit({key: rows.get(key, nothing) for key, nothing in self._no_crops(1).items()})

@@ -8,11 +8,11 @@ from pathlib import Path
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QCompleter, QFileDialog, QPushButton, QVBoxLayout, QWidget
 
+from diffuscope.cases.joined import Joined, Patient, join
 from diffuscope.errors import InputError
-from diffuscope.files.sheet import Sheet, read_sheet
 from diffuscope.plugin.widgets.pieces import weakly
 from diffuscope.plugin.widgets.rows import combo, quiet, side_by_side, small_text
-from diffuscope.ports.heads import listed, match_heads
+from diffuscope.ports.heads import listed
 from diffuscope.ports.table import Table
 
 Rows = dict[str, dict[str, str]]
@@ -42,7 +42,8 @@ class PatientRow(QWidget):
         super().__init__(parent)
         self._taken, self._complain = taken, complain
         self._tables: tuple[Table, ...] = ()
-        self._sheets: list[Sheet] = []
+        self._joined: Joined | None = None
+        self._patients: dict[str, Patient] = {}
         self.patient = combo()
         self.patient.setEditable(True)  # to be searched, since a cohort has hundreds
         self.patient.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
@@ -77,68 +78,73 @@ class PatientRow(QWidget):
     def read(self, paths: Sequence[Path]) -> None:
         """Open tables in the place of those that are open; of one row it is taken at once."""
         try:
-            sheets = [read_sheet(path) for path in paths]
-            self._check(sheets)
+            joined = join(paths, self._tables)
+            self._check(joined)
         except InputError as error:
             self._complain(str(error))
             return
-        self._sheets = sheets
-        self.files.setText(", ".join(path.name for path in paths))
+        self._patients = {one.name: one for one in joined.patients if one.name}
+        self._joined = joined
+        names = ", ".join(path.name for path in paths)
+        self.files.setText("\n".join([names, *joined.notices, *joined.unused(())]))
         self.files.setToolTip("\n".join(map(str, paths)))
         self.files.show()
-        patients = dict.fromkeys(line.cells[sheet.heads[0]].strip() for sheet in sheets for line in sheet.lines)
         with quiet(self.patient):
             self.patient.clear()
-            self.patient.addItems([one for one in patients if one])
+            self.patient.addItems(list(self._patients))
             self.patient.setCurrentIndex(-1)
         self.patient.setEnabled(True)
         edit = self.patient.lineEdit()
         assert edit is not None
-        edit.setPlaceholderText(f"one of {len(patients)}")
-        if len(patients) == 1:
+        edit.setPlaceholderText(f"one of {len(self._patients)}")
+        if len(self._patients) == 1:
             self.patient.setCurrentIndex(0)
             self._take()
+        else:  # what another table said of another patient must not stay
+            self._clear()
 
     def _ask(self) -> None:
         paths, _ = QFileDialog.getOpenFileNames(self, "Tables of the patients", "", "Tables (*.csv *.xlsx)")
         if paths:
             self.read([Path(path) for path in paths])
 
-    def _check(self, sheets: Sequence[Sheet]) -> None:
-        """Refuse tables that have no column of the model."""
-        columns = [column for table in self._tables for column in table.columns]
-        for sheet in sheets:
-            if not match_heads(sheet.heads[1:], columns, sheet.path.name).taken:
-                raise InputError(
-                    f"{sheet.path.name} has no column of this model (it has {listed(sheet.heads)}): give a table with "
-                    f"{listed([column.name for column in columns])}."
-                )
+    def _check(self, joined: Joined) -> None:
+        """Refuse tables that have no column of the model, or one that is a slip of it."""
+        joined.check_spelling((), joined.written(self._tables))
+        if not joined.where:
+            heads = [head for sheet in joined.sheets for head in sheet.heads]
+            names = ", ".join(sheet.name for sheet in joined.sheets)
+            raise InputError(
+                f"{names} has no column of this model (it has {listed(heads)}): give a table with "
+                f"{listed(list(joined.columns))}."
+            )
 
     def _take(self) -> None:
-        patient = self.patient.currentText().strip()
-        try:
-            rows = {table.key: self._row(table, patient) for table in self._tables}
-        except InputError as error:
-            self._complain(str(error))
+        name = self.patient.currentText().strip()
+        patient = self._patients.get(name)
+        if patient is None or patient.faults:
+            self._clear()
+            self._complain(" ".join(patient.faults) if patient else f"there is no patient “{name}”: choose one.")
             return
-        self._taken(patient, rows)
+        self._taken(name, {table.key: self._row(table, patient) for table in self._tables})
 
-    def _row(self, table: Table, patient: str) -> dict[str, str]:
-        """Return what the files say of a patient, in the units of the table; of two files the first that knows."""
+    def _clear(self) -> None:
+        self._taken("", {table.key: {} for table in self._tables})
+
+    def _row(self, table: Table, patient: Patient) -> dict[str, str]:
+        """Return what the files say of a patient, in the units of the table."""
+        assert self._joined is not None
         found: dict[str, str] = {}
-        for sheet in self._sheets:
-            lines = [line for line in sheet.lines if line.cells[sheet.heads[0]].strip() == patient]
-            if len(lines) > 1:
-                raise InputError(f"{sheet.path.name} has {len(lines)} rows of “{patient}”: leave one.")
-            taken = match_heads(sheet.heads[1:], table.columns, sheet.path.name).taken
-            for line in lines:
-                for column in table.columns:
-                    head, unit = taken.get(column.name, ("", ""))
-                    text = line.cells.get(head, "")
-                    try:
-                        value = column.read(text, unit)
-                    except InputError:
-                        value = text  # the form says what is wrong with it
-                    if value is not None and column.name not in found:
-                        found[column.name] = f"{value:.10g}" if isinstance(value, float) else value
+        for column in table.columns:
+            number = self._joined.where.get(column.name)
+            if number is None or number not in patient.lines:
+                continue
+            head, unit = self._joined.heads[number].taken[column.name]
+            text = patient.lines[number].cells[head]
+            try:
+                value = column.read(text, unit)
+            except InputError:
+                value = text  # the form says what is wrong with it
+            if value is not None:
+                found[column.name] = f"{value:.10g}" if isinstance(value, float) else value
         return found
