@@ -98,12 +98,17 @@ def _cases(path: Path) -> None:
 
 
 def _row(path: Path) -> None:
-    from diffuscope.jobs.given import read_row
+    from diffuscope.cases.joined import join
+    from diffuscope.jobs.rows import read_row
     from diffuscope.ports.table import Column, Table
 
     columns = (Column(name="age", title="Age", range=(0, 120)), Column(name="sex", categories=("f", "m")))
     table = Table(name="patient", key="patient", columns=columns)
-    table.encode(table.read(read_row(f"{path}#P2", table)))
+    joined = join([path], [table])
+    for patient in joined.patients:
+        joined.row(table, patient)
+    row, _ = read_row(f"{path}#P2", table)
+    table.encode(row)
 
 
 def _landmarks(path: Path) -> None:

@@ -47,7 +47,7 @@ class TrainDock(QWidget):
         self.session = Session(napari_viewer, "Train", child)
         self._build()
         outlive(self, self.session)
-        for model in known_models():
+        for model in (one for one in known_models() if not one.whole):  # of pictures, not of whole cases
             self.fields.add_model(model.name, model.title, is_usual=STAINING.lists(model))
 
     def _build(self) -> None:

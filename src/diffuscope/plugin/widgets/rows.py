@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from qtpy.QtCore import QEvent, QSignalBlocker, Qt
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QSizePolicy, QSpinBox, QWidget
 
 #: Label of a row, px.
@@ -33,9 +34,34 @@ def spin(low: int, high: int, tip: str) -> QSpinBox:
     return box
 
 
+class WholeText(QLabel):
+    """A label that is never lower than its wrapped text: a form shares out its room by heights of other widths."""
+
+    def setText(self, text: str) -> None:  # noqa: N802  Qt's name
+        """Show a text, and take its room."""
+        super().setText(text)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802  Qt's name
+        """Take the room that another width needs."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802  Qt's name
+        """Take the room that another font needs."""
+        super().changeEvent(event)
+        if event is not None and event.type() in {QEvent.Type.FontChange, QEvent.Type.StyleChange}:
+            self._fit()
+
+    def _fit(self) -> None:
+        self.setMinimumHeight(0)  # or Qt would count it in
+        if self.text():
+            self.setMinimumHeight(self.heightForWidth(self.width()))
+
+
 def small_text() -> QLabel:
     """Return a label for a sentence or two, wrapped to the dock's width."""
-    label = QLabel()
+    label = WholeText()
     label.setWordWrap(True)
     label.setTextFormat(Qt.TextFormat.RichText)
     label.setContentsMargins(0, 0, 0, 4)

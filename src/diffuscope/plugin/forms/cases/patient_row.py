@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from html import escape
 from pathlib import Path
 
 from qtpy.QtCore import Qt
@@ -86,7 +87,7 @@ class PatientRow(QWidget):
         self._patients = {one.name: one for one in joined.patients if one.name}
         self._joined = joined
         names = ", ".join(path.name for path in paths)
-        self.files.setText("\n".join([names, *joined.notices, *joined.unused(())]))
+        self.files.setText("<br>".join(map(escape, [names, *joined.notices, *joined.unused(())])))
         self.files.setToolTip("\n".join(map(str, paths)))
         self.files.show()
         with quiet(self.patient):
