@@ -42,15 +42,15 @@ class WholeText(QLabel):
         super().setText(text)
         self._fit()
 
-    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802  Qt's name
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  Qt's name
         """Take the room that another width needs."""
         super().resizeEvent(event)
         self._fit()
 
-    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802  Qt's name
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  Qt's name
         """Take the room that another font needs."""
         super().changeEvent(event)
-        if event is not None and event.type() in {QEvent.Type.FontChange, QEvent.Type.StyleChange}:
+        if event.type() in {QEvent.Type.FontChange, QEvent.Type.StyleChange}:
             self._fit()
 
     def _fit(self) -> None:
