@@ -12,7 +12,9 @@ from scored_case import save_scorer, write_case
 import diffuscope
 from diffuscope.errors import InputError
 from diffuscope.files.place import check_place
+from diffuscope.files.put import remove
 from diffuscope.results.result import RESULT
+from diffuscope.results.sections import PATH, save_sections
 
 sitk = pytest.importorskip("SimpleITK")
 
@@ -47,6 +49,25 @@ def test_they_are_the_results_own_and_go_with_a_copy(scored: Path, tmp_path: Pat
     assert check_place(scored, RESULT, overwrite=True) == "replaced"
     diffuscope.finish(diffuscope.export(scored, tmp_path / "copy.ome.zarr"))
     assert [one.role for one in diffuscope.open_result(tmp_path / "copy.ome.zarr").sections] == ["tumour", "node 1"]
+
+
+def test_who_opens_a_result_while_they_are_written_finds_all_of_them_or_none(
+    scored: Path, monkeypatch: pytest.MonkeyPatch
+):
+    sections = diffuscope.open_result(scored).sections
+    remove(scored / PATH)
+    seen = []
+
+    def create(group, name, **options):
+        array = plain(group, name, **options)
+        seen.append(diffuscope.open_result(scored).sections)
+        return array
+
+    plain = zarr.Group.create_array
+    monkeypatch.setattr(zarr.Group, "create_array", create)
+    save_sections(scored, sections)
+    assert seen == [(), ()]
+    assert [one.role for one in diffuscope.open_result(scored).sections] == ["tumour", "node 1"]
 
 
 @pytest.mark.parametrize(

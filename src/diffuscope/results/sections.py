@@ -11,6 +11,8 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from diffuscope.files.put import in_place_of
+
 PATH = "sections"
 # A slice of 512 x 512 with its labels has 2 MB.
 _MOST_BYTES, _MOST = 64 * 2**20, 64
@@ -52,28 +54,30 @@ class Section:
 
 
 def save_sections(folder: Path, sections: Sequence[Section]) -> None:
-    """Write sections into a result folder, one array (2, h, w) each of picture and what is inside."""
+    """Write sections into a result folder, one array (2, h, w) each of picture and what is inside.
+
+    They come into the result at once, all of them whole: who shows the result while it is written opens it at any time.
+    """
     if not sections:
         return
-    group = zarr.open_group(folder, mode="r+", zarr_format=2).create_group(PATH, overwrite=True)
-    for number, one in enumerate(sections):
-        array = group.create_array(
-            str(number),
-            data=np.stack([one.picture, one.inside]).astype(np.float32),
-            chunks=(2, *one.picture.shape),
-            chunk_key_encoding={"name": "v2", "separator": "/"},
-        )
-        array.attrs.update(
-            {
-                "role": one.role,
-                "limits": list(one.limits),
-                "z": one.z,
-                "slices": one.slices,
-                "start": list(one.start),
-                "spacing": list(one.spacing),
-                "millilitres": one.millilitres,
-            }
-        )
+    with in_place_of(folder / PATH, replace=True) as part:
+        group = zarr.open_group(part, mode="w-", zarr_format=2)
+        for number, one in enumerate(sections):
+            group.create_array(
+                str(number),
+                data=np.stack([one.picture, one.inside]).astype(np.float32),
+                chunks=(2, *one.picture.shape),
+                chunk_key_encoding={"name": "v2", "separator": "/"},
+                attributes={
+                    "role": one.role,
+                    "limits": list(one.limits),
+                    "z": one.z,
+                    "slices": one.slices,
+                    "start": list(one.start),
+                    "spacing": list(one.spacing),
+                    "millilitres": one.millilitres,
+                },
+            )
 
 
 def load_sections(root: zarr.Group) -> tuple[Section, ...]:
