@@ -10,6 +10,8 @@ from model_card import CARD
 from typer.testing import CliRunner
 
 from diffuscope.cli import app
+from diffuscope.cli.models import list_lines
+from diffuscope.model.find import model_info
 from diffuscope.model.folder import save_model
 from diffuscope.results.result import open_result
 from diffuscope.systems import registry
@@ -76,4 +78,13 @@ def test_nothing_is_exported_as_a_text_that_is_none():
     done = call("export", "out.ome.zarr", "-o", "report.txt")
     assert (
         done.exit_code == 2 and "would be a text, and the result has none: end it with one of .ome.tif" in done.stderr
+    )
+
+
+def test_the_card_says_what_goes_in_and_comes_out_and_by_which_key():
+    told = " ".join(call("models", "toy").stdout.split())
+    assert "takes report (report); CT (ct); X-ray (xray)" in told and "at least one report, ct, xray" in told
+    assert "gives generated report (report); generated CT (ct); uncertainty of CT (ct_sd)" in told
+    assert "report, CT, X-ray → any of generated report, generated CT, generated X-ray" in " ".join(
+        list_lines([model_info("toy")])
     )
