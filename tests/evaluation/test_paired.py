@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf, log
 
 import numpy as np
@@ -46,11 +47,14 @@ def test_ssim_of_floats_in_colour_is_that_of_scikit_image(rng: np.random.Generat
     assert ssim(truth, found, data_range=1.0) == pytest.approx(theirs, abs=1e-6)
 
 
-def by_scikit_image(truth: np.ndarray, found: np.ndarray) -> float:
+FIVE = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+
+
+def by_scikit_image(truth: np.ndarray, found: np.ndarray, powers: Sequence[float] = FIVE) -> float:
     """MS-SSIM from scikit-image's SSIM alone: a huge K1 makes its luminance 1, and leaves contrast and structure."""
     value = 1.0
-    for scale, power in enumerate((0.0448, 0.2856, 0.3001, 0.2363, 0.1333)):
-        constant = {} if scale == 4 else {"K1": 1e7}
+    for scale, power in enumerate(powers):
+        constant = {} if scale == len(powers) - 1 else {"K1": 1e7}
         value *= metrics.structural_similarity(truth, found, data_range=255, **GAUSSIAN, **constant) ** power
         truth, found = block_reduce(truth, (2, 2), np.mean), block_reduce(found, (2, 2), np.mean)
     return value
@@ -67,6 +71,14 @@ def test_ms_ssim_of_an_image_and_its_negative_is_zero_not_complex(rng: np.random
     truth = rng.integers(0, 256, (177, 181))
     assert ms_ssim(truth, 255 - truth, data_range=255) == 0.0
     assert ms_ssim(truth, truth, data_range=255) == pytest.approx(1.0)
+
+
+def test_ms_ssim_of_fewer_scales_has_their_weights_alone(rng: np.random.Generator):
+    truth, found = (image.astype(float) for image in pair(rng, 64, 60, noise=60.0))
+    powers = [0.0448 / 0.6305, 0.2856 / 0.6305, 0.3001 / 0.6305]
+    theirs = by_scikit_image(truth, found, powers)
+    assert ms_ssim(truth, found, data_range=255, scales=3) == pytest.approx(theirs, abs=1e-6)
+    assert ms_ssim(truth, truth, data_range=255, scales=3) == pytest.approx(1.0)
 
 
 def test_mutual_information_is_that_of_scikit_learn(rng: np.random.Generator):

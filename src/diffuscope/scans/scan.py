@@ -124,7 +124,7 @@ class Scan:
         """As of an `Image`."""
         factor = resampling_factor(self, model.mpp)
         assert self.mpp is not None  # resampling_factor refuses a scan without
-        check_mpp(self.name, self.mpp)
+        check_mpp(self.name, self.mpp, model.mpp)
         return factor, factor
 
     def resampling(self, model: Grid) -> tuple[str, ...]:

@@ -95,8 +95,8 @@ def ssim(truth: Image, found: Image, *, data_range: float) -> float:
     return float(np.mean([np.mean(light * structure) for ((light, structure),) in channels]))
 
 
-def ms_ssim(truth: Image, found: Image, *, data_range: float) -> float:
-    """Multi-scale structural similarity, Wang et al. 2003, eq. 7, over five scales.
+def ms_ssim(truth: Image, found: Image, *, data_range: float, scales: int = len(_SCALES)) -> float:
+    """Multi-scale structural similarity, Wang et al. 2003, eq. 7.
 
     Between scales, images are averaged over 2 × 2 px (a last odd row or column is left out). A scale whose contrast and
     structure are negative on average counts as 0, where the paper's power has no real value.
@@ -104,9 +104,12 @@ def ms_ssim(truth: Image, found: Image, *, data_range: float) -> float:
     Parameters
     ----------
     truth, found : ndarray of shape (h, w) or (h, w, c)
-        Both sides at least 176 px (11 at the coarsest scale).
+        Both sides at least 176 px (11 at the coarsest of five scales).
     data_range : float
         As in `psnr`.
+    scales : int
+        The paper's five, or the finest of them, whose weights are then brought to a sum of 1: three go down to 44 px.
+        Values of different numbers of scales cannot be compared.
 
     Returns
     -------
@@ -118,10 +121,11 @@ def ms_ssim(truth: Image, found: Image, *, data_range: float) -> float:
     InputError
         The shapes differ, are no image's, or are too small.
     """
+    powers = [power / sum(_SCALES[:scales]) for power in _SCALES[:scales]] if scales < len(_SCALES) else _SCALES
     channels = []
-    for *finer, (light, coarsest) in _similar(truth, found, data_range, scales=len(_SCALES)):
+    for *finer, (light, coarsest) in _similar(truth, found, data_range, scales=scales):
         means = [float(np.mean(structure)) for structure in (*(s for _, s in finer), light * coarsest)]
-        channels.append(np.prod([max(mean, 0.0) ** power for mean, power in zip(means, _SCALES, strict=True)]))
+        channels.append(np.prod([max(mean, 0.0) ** power for mean, power in zip(means, powers, strict=True)]))
     return float(np.mean(channels))
 
 
