@@ -84,7 +84,6 @@ def test_without_guidance_what_is_given_does_not_matter_and_with_it_does():
     assert torch.equal(*free)
     led = [run(system, {"ct": ct * k}, wanted=("xray",), options={"guidance": 2.0})["xray"] for k in (1, 5)]
     assert not torch.equal(*led)
-    # ε̂ is linear in g; of one step of DDIM without clipping so are the latents, and not the pictures: compared are bits.
     assert not torch.equal(led[0], free[0])
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from diffuscope.diffusion.epsilon import read_velocity
-from diffuscope.systems.base import Written
+from diffuscope.ports.text import Written
 from diffuscope.systems.medm2g.config import TEXT, MedM2GConfig
 from diffuscope.systems.medm2g.contexts import Adaptation, ImageContext, TextContext
 from diffuscope.systems.medm2g.images import Images

@@ -16,7 +16,8 @@ from diffuscope.diffusion.schedule import scaled_linear_schedule
 from diffuscope.errors import InputError
 from diffuscope.ports.declaration import Declaration
 from diffuscope.ports.settings import SampleSettings
-from diffuscope.systems.base import CaseInput, CaseNoise, Estimate, Noise, System, Tiled, Whole, Written
+from diffuscope.ports.text import Written
+from diffuscope.systems.base import CaseInput, CaseNoise, Estimate, Noise, System, Tiled, Whole
 from diffuscope.systems.medm2g.config import REPORT, TEXT, MedM2GConfig
 from diffuscope.systems.medm2g.declare import SPREAD, declare, declare_slices
 from diffuscope.systems.medm2g.flows import TextSide
