@@ -253,6 +253,7 @@ def prepare(
             switches=["no-normalise"] if stained and not normalise else [],
         ),
         notices=notices,
+        generated=[port.key for port in made],
     )
     if begun is not None:
         check_resumed(out, begun, record)

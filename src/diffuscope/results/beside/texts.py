@@ -10,7 +10,7 @@ from typing import Any
 from diffuscope.files.durable import replacing
 from diffuscope.ports.port import Port
 from diffuscope.ports.text import Text, Written
-from diffuscope.results.beside.mark import generated_by
+from diffuscope.results.beside.mark import generated_by, signed
 from diffuscope.results.opening.about import read_about
 
 TEXTS = "texts"
@@ -54,11 +54,6 @@ def read_texts(folder: Path, others: Sequence[Port]) -> dict[str, Written]:
             # An older Diffuscope wrote the text alone.
             found[port.key] = Written(plain.read_text(encoding="utf-8"))
     return found
-
-
-def signed(text: str, mark: str) -> str:
-    """Return a text with the line under it that says what made it."""
-    return f"{text.rstrip()}\n\n{mark}\n"
 
 
 def _read(stated: Any, key: str) -> Written:
