@@ -6,6 +6,7 @@ import torch
 
 from diffuscope.systems.medm2g.config import MedM2GConfig
 from diffuscope.systems.medm2g.system import MedM2G
+from diffuscope.systems.medm2g.text.tokens import train_vocabulary
 
 IMAGES = (
     {"key": "ct", "name": "CT", "modality": "ct", "range": (-1000, 1000), "unit": "HU"},
@@ -21,6 +22,22 @@ SMALL = {
     "unet": {"widths": (8, 16), "heads": 2, "groups": 4},
     "context": {"width": 16, "adaptation": 3},
     "T": 100,
+}
+VOCABULARY = train_vocabulary(
+    f"{region} with {count} {kind} on the {side}."
+    for region in ("Chest", "Head")
+    for count in ("no", "one", "two")
+    for kind in ("nodule", "cyst")
+    for side in ("left", "right")
+)
+TEXT = {
+    "vocabulary": VOCABULARY.model_dump(),
+    "hidden": 16,
+    "layers": 1,
+    "heads": 2,
+    "latent": 8,
+    "longest": 24,
+    "width": 16,
 }
 KEYS = tuple(image["key"] for image in IMAGES)
 NAN = float("nan")
@@ -39,3 +56,11 @@ def batch(count: int = 6, seed: int = 0) -> dict[str, torch.Tensor]:
     found = {key: torch.rand(count, 1, 16, 16, generator=generator) * 2 - 1 for key in KEYS}
     found["ct"][0], found["t1"][-1] = NAN, NAN
     return found
+
+
+def texts(system: MedM2G, count: int = 6) -> torch.Tensor:
+    """Return the ids of texts; the second case has none."""
+    assert system.tokens is not None
+    ids = [system.tokens.encode(f"{'Chest' if n % 2 else 'Head'} with one nodule on the left.") for n in range(count)]
+    ids[1] = torch.full_like(ids[1], NAN)
+    return torch.stack(ids)

@@ -32,6 +32,8 @@ class Adaptation(nn.Module):
         Numbers of a token.
     """
 
+    begun: Tensor
+
     def __init__(self, tokens: int, width: int) -> None:
         super().__init__()
         self.table = nn.Parameter(torch.zeros(tokens + 1, width))

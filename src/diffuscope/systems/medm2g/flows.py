@@ -9,14 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from diffuscope.diffusion.epsilon import read_velocity
-from diffuscope.ports.text import Written
+from diffuscope.errors import InputError
 from diffuscope.systems.medm2g.config import TEXT, MedM2GConfig
 from diffuscope.systems.medm2g.contexts import Adaptation, ImageContext, TextContext
 from diffuscope.systems.medm2g.images import Images
 from diffuscope.systems.medm2g.prompts import ImagePrompt
-from diffuscope.systems.medm2g.text.diffuser import TextDiffuser
-from diffuscope.systems.medm2g.text.prompt import TextPrompt
-from diffuscope.systems.medm2g.text.vae import TextVAE
 
 #: Of an image or a text: its vector in the aligned space, its tokens, and which of those there are.
 Seen = tuple[Tensor, Tensor, Tensor]
@@ -65,12 +62,13 @@ class Flow(nn.Module):
         self.keys: Sequence[str] = config.of(modality)
         self.velocity = config.raw == "velocity"
         width, kinds = config.context.width, len(self.keys)
+        self.side: nn.Module
+        self.prompt: nn.Module
         self.context: nn.Module
         self.latent: tuple[int, ...]
         if modality == TEXT:
             assert config.text is not None
-            self.side: nn.Module = TextSide(config)
-            self.prompt: nn.Module = TextPrompt(config.text, width)
+            self.side, self.prompt = _text(config)
             self.context = TextContext(config.text.latent, config.context)
             self.latent = (config.text.latent,)
         else:
@@ -85,7 +83,7 @@ class Flow(nn.Module):
 
     def see(self, x: Tensor, kind: Tensor) -> Seen:
         """Return z = C(x): the vector (n, width), tokens (n, m, width), and which there are, bool (n, m)."""
-        if isinstance(self.prompt, TextPrompt):
+        if not isinstance(self.prompt, ImagePrompt):
             tokens, mask, whole = self.prompt(x)
             return whole, tokens, mask
         whole, tokens = self.prompt(x, kind)
@@ -125,33 +123,12 @@ class Flow(nn.Module):
         )
 
 
-class TextSide(nn.Module):
-    """The text's autoencoder and denoiser, behind the calls of an imaging modality."""
-
-    def __init__(self, config: MedM2GConfig) -> None:
-        super().__init__()
-        assert config.text is not None
-        self.autoencoder = TextVAE(config.text)
-        self.denoiser = TextDiffuser(config.text, config.context.width)
-
-    def encode(self, ids: Tensor) -> Tensor:
-        """Return the means of the latents (n, latent) of token ids (n, longest), scaled."""
-        return self.autoencoder.scaled(self.autoencoder.encode(ids)[0])
-
-    def denoise(self, noisy: Tensor, t: Tensor, _kind: Tensor, context: Tensor, mask: Tensor) -> Tensor:
-        """Return the raw output for noisy latents at t (n,) under context (n, m, width)."""
-        raw: Tensor = self.denoiser(noisy, t, context, mask)
-        return raw.float()
-
-    def loss(self, ids: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        """Return the loss of the autoencoder."""
-        found: dict[str, Tensor] = self.autoencoder.loss(ids, generator)
-        return found
-
-    def cross(self) -> list[nn.Module]:
-        """Return the cross-attention of the denoiser."""
-        return list(self.denoiser.cross())
-
-    def write(self, latents: Tensor) -> list[Written]:
-        """Return the texts of scaled latents (n, latent)."""
-        return self.autoencoder.decode(self.autoencoder.unscaled(latents))
+def _text(config: MedM2GConfig) -> tuple[nn.Module, nn.Module]:
+    """Return the side and the prompt encoder of the text, whose library may not be there."""
+    assert config.text is not None
+    try:
+        from diffuscope.systems.medm2g.text.prompt import TextPrompt
+        from diffuscope.systems.medm2g.text.side import TextSide
+    except ModuleNotFoundError as error:
+        raise InputError(f'texts need {error.name}: pip install "diffuscope[text]".') from error
+    return TextSide(config), TextPrompt(config.text, config.context.width)

@@ -10,9 +10,8 @@ from diffusers.models.attention import BasicTransformerBlock
 from torch import Tensor, nn
 
 from diffuscope.systems.medm2g.config import MedM2GConfig
+from diffuscope.systems.medm2g.scale import Scale
 
-# How fast the scale of the latents follows the batches that train the autoencoder.
-_FOLLOWS = 0.01
 # Share of the error's square beside its absolute value: small findings weigh more by it.
 _SQUARED = 1.0
 
@@ -47,20 +46,17 @@ class Images(nn.Module):
         self.denoiser: Any = UNet2DConditionModel(**unet_config(config), num_class_embeds=kinds if kinds > 1 else None)
         self.kinds = kinds
         self.kl = sizes.kl
-        # As Stable Diffusion's one scaling factor, 0.18215, but measured, a channel each.
-        self.register_buffer("mean", torch.zeros(sizes.latent))
-        self.register_buffer("deviation", torch.ones(sizes.latent))
-        self.register_buffer("followed", torch.zeros(()))
+        self.scale = Scale(sizes.latent)
 
     def encode(self, image: Tensor) -> Tensor:
         """Return the means of the latents (n, latent, s / f, s / f) of pictures, scaled."""
         found: Tensor = self.autoencoder.encode(self._shown(image)).latent_dist.mean
-        return self._scaled(found.float())
+        scaled: Tensor = self.scale(found.float())
+        return scaled
 
     def decode(self, latents: Tensor) -> Tensor:
         """Return the pictures (n, 1, s, s) of scaled latents; may leave [−1, 1] a little."""
-        raw = latents * _across(self.deviation) + _across(self.mean)
-        image: Tensor = self.autoencoder.decode(raw).sample
+        image: Tensor = self.autoencoder.decode(self.scale.undo(latents)).sample
         return image.float().mean(1, keepdim=True)
 
     def denoise(self, noisy: Tensor, t: Tensor, kind: Tensor, context: Tensor, mask: Tensor) -> Tensor:
@@ -74,7 +70,7 @@ class Images(nn.Module):
         found = self.autoencoder.encode(self._shown(image)).latent_dist
         noise = torch.randn(found.mean.shape, generator=generator, device=generator.device).to(found.mean)
         if self.training:
-            self._follow(found.mean.detach().float())
+            self.scale.follow(found.mean.detach())
         again = self.autoencoder.decode(found.mean + found.std * noise).sample.float()
         error = again.mean(1, keepdim=True) - image
         absolute, squared = error.abs().mean(), error.square().mean()
@@ -94,17 +90,6 @@ class Images(nn.Module):
     def _shown(self, image: Tensor) -> Tensor:
         return image.expand(-1, self.channels, -1, -1)
 
-    def _scaled(self, latents: Tensor) -> Tensor:
-        return (latents - _across(self.mean)) / _across(self.deviation)
-
-    @torch.no_grad()
-    def _follow(self, latents: Tensor) -> None:
-        """Let mean and deviation follow those of the batches: the first ones count as they would in a plain mean."""
-        self.followed += 1
-        share = max(_FOLLOWS, 1.0 / float(self.followed))
-        self.mean.lerp_(latents.mean(dim=(0, 2, 3)), share)
-        self.deviation.lerp_(latents.std(dim=(0, 2, 3)).clamp_min(1e-3), share)
-
 
 def unet_config(config: MedM2GConfig) -> dict[str, Any]:
     """Return what `UNet2DConditionModel` is built with."""
@@ -123,7 +108,3 @@ def unet_config(config: MedM2GConfig) -> dict[str, Any]:
         # diffusers takes the number of heads under this name.
         "attention_head_dim": sizes.heads,
     }
-
-
-def _across(values: Any) -> Tensor:
-    return torch.as_tensor(values)[None, :, None, None]

@@ -104,8 +104,9 @@ def _guided(
     mask = torch.cat([counts for _, counts in others], dim=1)
     if guidance == 1:
         return flow.epsilon(noisy, at, alpha_bar, kind, context, mask)
-    twice = [torch.cat([one, one]) for one in (noisy, at, alpha_bar, kind, context)]
-    both = flow.epsilon(*twice, torch.cat([mask, torch.zeros_like(mask)]))
+    nothing = torch.zeros_like(mask)
+    noisy, at, alpha_bar, kind, context = (torch.cat([one, one]) for one in (noisy, at, alpha_bar, kind, context))
+    both = flow.epsilon(noisy, at, alpha_bar, kind, context, torch.cat([mask, nothing]))
     under, free = both.chunk(2)
     return free + guidance * (under - free)
 

@@ -14,12 +14,11 @@ from torch.nn import functional as F
 from transformers import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel
 
 from diffuscope.ports.text import Written
+from diffuscope.systems.medm2g.scale import Scale
 from diffuscope.systems.medm2g.text.config import TextConfig
 from diffuscope.systems.medm2g.text.tokens import Tokens
 
 _MEMORY = 4
-# How fast the scale of the latents follows the batches that train the autoencoder.
-_FOLLOWS = 0.01
 
 
 class TextVAE(nn.Module):
@@ -39,9 +38,7 @@ class TextVAE(nn.Module):
         self.moments = nn.Linear(config.hidden, 2 * config.latent)
         self.memory = nn.Linear(config.latent, _MEMORY * config.hidden)
         self.added = nn.Linear(config.latent, config.hidden)
-        self.register_buffer("mean", torch.zeros(config.latent))
-        self.register_buffer("deviation", torch.ones(config.latent))
-        self.register_buffer("followed", torch.zeros(()))
+        self.scale = Scale(config.latent)
 
     def encode(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log-variance (n, latent) of token ids (n, 2 · longest) (see `Tokens.encode`)."""
@@ -50,20 +47,12 @@ class TextVAE(nn.Module):
         mean, variance = self.moments(seen).float().chunk(2, dim=1)
         return mean, variance.clamp(-8, 8)
 
-    def scaled(self, latents: Tensor) -> Tensor:
-        """Return latents with the mean and deviation of those that trained taken out."""
-        return (latents - self.mean) / self.deviation
-
-    def unscaled(self, latents: Tensor) -> Tensor:
-        """Undo `scaled`."""
-        return latents * self.deviation + self.mean
-
     def loss(self, ids: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         """Return the cross-entropy of the tokens, nats each, and the divergence beyond what is free."""
         where = generator.device
         mean, variance = self.encode(ids)
         if self.training:
-            self._follow(mean.detach())
+            self.scale.follow(mean.detach())
         noise = torch.randn(mean.shape, generator=generator, device=where).to(mean)
         latents = mean + (0.5 * variance).exp() * noise
         pieces = ids[:, self.config.longest :].long()
@@ -117,13 +106,6 @@ class TextVAE(nn.Module):
         embedded = self.decoder.transformer.wte(shown) + self.added(latents)[:, None]
         logits: Tensor = self.decoder(inputs_embeds=torch.cat([self._begun(latents), embedded], dim=1)).logits
         return logits[:, _MEMORY - 1 :]
-
-    @torch.no_grad()
-    def _follow(self, latents: Tensor) -> None:
-        self.followed += 1
-        share = max(_FOLLOWS, 1.0 / float(self.followed))
-        self.mean.lerp_(latents.mean(0), share)
-        self.deviation.lerp_(latents.std(0).clamp_min(1e-3), share)
 
 
 def bert_config(config: TextConfig) -> BertConfig:
