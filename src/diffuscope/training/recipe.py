@@ -15,7 +15,7 @@ from diffuscope.model.card import ModelCard
 from diffuscope.simulation.restaining.sources import Restaining, Source
 from diffuscope.systems.bounds import Name, first_fault
 from diffuscope.training.old_recipes import modern
-from diffuscope.training.recipe_data import KINDS, Cases, Cohort, Data, Strict
+from diffuscope.training.recipe_data import KINDS, Cases, Cohort, Data, Pairs, Strict
 
 
 class Optimisation(Strict):
@@ -103,7 +103,7 @@ class Round(Strict):
         is its own.
     config : dict
         What differs in the system's configuration from here on; the weights must fit.
-    data : Cases, Cohort or Restaining, optional
+    data : Cases, Cohort, Pairs or Restaining, optional
         What it is trained on.
     masks : str
         Name of an earlier round whose system draws the masks of this one's data, in place of a threshold.
@@ -149,7 +149,7 @@ class Recipe(Strict):
     backbone : str, optional
         Published weights that the image encoder begins with: a file, relative to the recipe, or
         ``"hub:owner/name/file"``, e.g. MedicalNet's.
-    data : Cases, Cohort or Restaining
+    data : Cases, Cohort, Pairs or Restaining
         A user's own cases, or what ``simulation`` names.
     optimisation : Optimisation
         See there; its seed also says which cases validate.
@@ -228,6 +228,6 @@ def _with_dictionary(given: Any, folder: Path) -> Any:
 def _keys(model: type[BaseModel]) -> list[str]:
     """Field names of a model and of the models in it."""
     names = list(model.model_fields)
-    for nested in (Cases, Cohort, Restaining, Source, Optimisation, Round, Rate, ModelCard):
+    for nested in (Cases, Cohort, Pairs, Restaining, Source, Optimisation, Round, Rate, ModelCard):
         names += list(nested.model_fields)
     return names
