@@ -100,6 +100,7 @@ def _outputs(config: MedM2GConfig, *, volumes: bool) -> tuple[Raster, ...]:
         Raster(
             name=f"uncertainty of {image.name}",
             key=f"{image.key}{SPREAD}",
+            of=image.key,
             kind="map",
             channels=("uncertainty",),
             mpp=config.mpp,
