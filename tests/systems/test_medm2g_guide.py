@@ -119,3 +119,18 @@ def test_a_round_changes_what_it_names_and_nothing_else():
     parts = {key.removeprefix("guide.flows.mri.").split(".")[0] for key in changed}
     assert parts == {"context", "adaptation", "side"}
     assert all(".attn2." in key or ".norm2." in key for key in changed if ".side." in key)
+
+
+def test_words_that_no_training_text_had_are_told():
+    system = any_to_any.make(text=any_to_any.TEXT)
+    seen = system.prepare({"report": "Chest with one CYST on the left."}, None)
+    assert system.unlike(seen) == ""
+    seen = system.prepare({"report": "Chest with one zebra on the µ."}, None)
+    assert "“zebra”" in system.unlike(seen) and "does not know" in system.unlike(seen)
+    assert system.unlike({}) == ""
+
+
+@pytest.mark.parametrize(("text", "said"), [("  ", "is empty"), ("nodule " * 40, "shorten it to about")])
+def test_a_text_that_cannot_be_read_is_told(text: str, said: str):
+    with pytest.raises(InputError, match=said):
+        any_to_any.make(text=any_to_any.TEXT).prepare({"report": text}, None)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from diffuscope.cases.dictionary import read_dictionary
 from diffuscope.errors import InputError
-from diffuscope.files.read import read_yaml
+from diffuscope.files.read import read_json, read_yaml
 from diffuscope.model.card import ModelCard
 from diffuscope.simulation.restaining.sources import Restaining, Source
 from diffuscope.systems.bounds import Name, first_fault
@@ -202,7 +202,7 @@ def load_recipe(path: Path | str) -> Recipe:
     """
     path = Path(path)
     try:
-        return Recipe.model_validate(_with_dictionary(read_yaml(path), path.parent))
+        return Recipe.model_validate(_with_vocabulary(_with_dictionary(read_yaml(path), path.parent), path.parent))
     except OSError as error:
         raise InputError(f"The recipe {path} cannot be read: {error.strerror}.") from error
     except ValidationError as error:
@@ -223,6 +223,15 @@ def _with_dictionary(given: Any, folder: Path) -> Any:
     if not isinstance(config, dict) or not isinstance(config.get("tables"), str):
         return given
     return given | {"config": config | {"tables": read_dictionary(folder / config["tables"])}}
+
+
+def _with_vocabulary(given: Any, folder: Path) -> Any:
+    """Return a recipe with the vocabulary of texts that it names, a JSON file, in its place, relative to it."""
+    config = given.get("config") if isinstance(given, dict) else None
+    text = config.get("text") if isinstance(config, dict) else None
+    if not isinstance(config, dict) or not isinstance(text, dict) or not isinstance(text.get("vocabulary"), str):
+        return given
+    return given | {"config": config | {"text": text | {"vocabulary": read_json(folder / text["vocabulary"])}}}
 
 
 def _keys(model: type[BaseModel]) -> list[str]:

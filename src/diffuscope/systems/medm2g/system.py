@@ -21,6 +21,8 @@ from diffuscope.systems.medm2g.sampling import Draw
 
 # Network evaluations between two pictures of what is on its way.
 _SHOWN = 5
+# Words that a sentence names.
+_WORDS = 3
 
 
 class MedM2G(Networks, Whole):
@@ -61,6 +63,19 @@ class MedM2G(Networks, Whole):
             found[key] = F.pad(self.unit(key, one), around, value=-1.0)
             found["shape"] = torch.tensor([height, width])
         return found
+
+    def unlike(self, inputs: Mapping[str, CaseInput]) -> str:
+        """Say which words of a text it never saw: it may make anything of them."""
+        ids = inputs.get(REPORT)
+        if self.tokens is None or not isinstance(ids, Tensor):
+            return ""
+        words = [f"“{word}”" for word in self.tokens.unknown(ids)]
+        if not words:
+            return ""
+        more = f" and {len(words) - _WORDS} more" if len(words) > _WORDS else ""
+        return (
+            f"The report has {', '.join(words[:_WORDS])}{more}, which no text of the training had: write it otherwise."
+        )
 
     def sample(
         self, inputs: Mapping[str, CaseInput], noise: CaseNoise, settings: SampleSettings

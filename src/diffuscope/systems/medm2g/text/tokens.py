@@ -11,7 +11,7 @@ from torch import Tensor
 from diffuscope.errors import InputError
 from diffuscope.systems.medm2g.text.config import END, SPECIAL, TextConfig, Vocabulary
 
-_PAD, _UNKNOWN = SPECIAL[:2]
+_UNKNOWN = SPECIAL[1]
 # Every character that English reports are written with has a piece of its own.
 _ALPHABET = [chr(number) for number in range(33, 127)]
 
@@ -61,11 +61,20 @@ class Tokens:
         found[1, : len(pieces)] = torch.tensor(pieces, dtype=torch.float32)
         return found.flatten()
 
-    def unknown(self, text: str) -> tuple[str, ...]:
-        """Return the words of a text of which a character has no piece, in order, each once."""
-        found = self._words.encode(text)
-        spans = [span for token, span in zip(found.tokens, found.offsets, strict=True) if token == _UNKNOWN]
-        return tuple(dict.fromkeys(text[first:last] for first, last in spans))
+    def unknown(self, ids: Tensor) -> tuple[str, ...]:
+        """Return the words of a text (see `encode`) that had to be put together from pieces, in order, each once.
+
+        Of a vocabulary that was learned from the texts of a training these are words that it never had.
+        """
+        words: list[list[str]] = []
+        for number in ids[: self.longest].long().tolist():
+            piece = self._words.id_to_token(number)
+            if piece.startswith("##"):
+                words[-1].append(piece[2:])
+            elif piece not in SPECIAL or piece == _UNKNOWN:
+                words.append([piece])
+        found = ("".join(pieces) for pieces in words if len(pieces) > 1 or pieces == [_UNKNOWN])
+        return tuple(dict.fromkeys("a character that it does not know" if one == _UNKNOWN else one for one in found))
 
     def decode(self, pieces: Sequence[int]) -> str:
         """Return the text of BPE's numbers."""
@@ -108,9 +117,11 @@ def train_vocabulary(texts: Iterable[str], *, words: int = 400, pieces: int = 60
     piece = ByteLevelBPETokenizer()
     piece.train_from_iterator(several, vocab_size=pieces, min_frequency=2, show_progress=False, special_tokens=[END])
     model = json.loads(piece.to_str())["model"]
-    by_number = sorted(word.get_vocab().items(), key=lambda one: one[1])
+    by_number = [name for name, _ in sorted(word.get_vocab().items(), key=lambda one: one[1])]
+    # The trainer gives characters a piece at the beginning of a word alone.
+    within = [f"##{character}" for character in _ALPHABET]
     return Vocabulary(
-        words=tuple(name for name, _ in by_number),
+        words=tuple(dict.fromkeys([*by_number, *within])),
         pieces=tuple(sorted(model["vocab"], key=model["vocab"].__getitem__)),
         merges=tuple(" ".join(merge) for merge in model["merges"]),
     )
