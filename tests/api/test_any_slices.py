@@ -16,6 +16,8 @@ import diffuscope
 from diffuscope.cli import app
 from diffuscope.engine.events import TileDone
 from diffuscope.errors import InputError
+from diffuscope.jobs.compute import ComputeRequest
+from diffuscope.jobs.prepare import prepare
 from diffuscope.model.folder import save_model
 from diffuscope.systems import registry
 from diffuscope.systems.registry import build_system
@@ -108,3 +110,19 @@ def test_a_contrast_elsewhere_in_the_patient_is_refused(inside: Path):
         diffuscope.run("toy", dict.fromkeys(any_toys.KEYS, "a.nii.gz"), "no", device="cpu")
     with pytest.raises(InputError, match="one of T1, T2, FLAIR is needed"):
         diffuscope.run("toy", {}, "no", device="cpu")
+
+
+def test_a_worker_elsewhere_computes_the_same_of_what_is_given(inside: Path):
+    request = {"mpp": None, "seed": 0, "request": ComputeRequest(device="cpu"), "overwrite": False, "resume": False}
+    job = prepare("toy", {"t1": "a.nii.gz"}, Path("out.ome.zarr"), want=("t2",), **request)
+    tiles = list(job.plan.tiles())[: job.work.batch]
+    answer = job.work(tiles)
+    assert [list(one.outputs) for one in answer.computed] == [["t2"]] * len(tiles)
+    for one in answer.computed:
+        [expected] = [array[..., 0] + 0.2 for array in job.read(one.tile).values()]
+        np.testing.assert_allclose(one.outputs["t2"], expected, atol=1e-6)
+
+
+def test_what_makes_anything_is_not_evaluated_as_what_makes_one_thing(inside: Path):
+    with pytest.raises(InputError, match="toy takes any of its images"):
+        diffuscope.evaluate("toy", ".", "report")

@@ -100,6 +100,8 @@ def evaluate(
     loaded = load_model(model)
     loaded.system.check_images(loaded.name, "what is evaluated is images")
     main = loaded.system.output_rasters[0]
+    if not any(port.required for port in loaded.system.input_rasters):
+        raise InputError(f"{loaded.name} takes any of its images, and evaluated is what makes one image of one.")
     keys = [port.key for port in loaded.system.input_rasters]
     found = find_cases(data, [*keys, main.key], optional=[MASK])
     stated = any(case.part for case in found)

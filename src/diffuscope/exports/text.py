@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from diffuscope.errors import InputError
 from diffuscope.exports.table import ALL
-from diffuscope.results.beside.mark import generated_by
-from diffuscope.results.beside.texts import signed
+from diffuscope.results.beside.mark import generated_by, signed
 
 if TYPE_CHECKING:
     from diffuscope.exports.request import Request

@@ -20,6 +20,7 @@ from diffuscope.ports.port import Port
 from diffuscope.ports.raster import Raster
 from diffuscope.ports.table import Row, Table
 from diffuscope.ports.text import Text
+from diffuscope.results.beside.mark import unsigned
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,8 @@ def split_source(source: Any, declared: Declaration, model: str, wanted: Sequenc
                 rows[key] = table, row
                 notices += told
             case Text() as port:
-                texts[key] = read_given_text(value, port)
+                texts[key], told = read_given_text(value, port)
+                notices += told
             case Mask():
                 masks[key] = value
             case _:
@@ -159,8 +161,10 @@ def state_case(inputs: Sequence[Port], opened: Sequence[Port], given: Given) -> 
     return ({"missing": missing} if missing else {}) | ({"tables": tables} if tables else {})
 
 
-def read_given_text(value: object, port: Text) -> str:
-    """Return a text, or that of a file: ``"@report.txt"``, or its path alone.
+def read_given_text(value: object, port: Text) -> tuple[str, tuple[str, ...]]:
+    """Return a text, or that of a file, and what the user should know of it.
+
+    A file is named as ``"@report.txt"``, or by its path alone. The line that says that a model made it is not read.
 
     Raises
     ------
@@ -181,7 +185,8 @@ def read_given_text(value: object, port: Text) -> str:
         raise InputError(f"{port.name} is empty: write it, or leave {port.key} out.")
     if len(text) > port.longest:
         raise InputError(f"{port.name} has {len(text)} characters and may have {port.longest}: shorten it.")
-    return text
+    text, mark = unsigned(text)
+    return text, ((f"{port.name} is no observation: {mark[0].lower()}{mark[1:]}",) if mark else ())
 
 
 def _by_key(source: Any, declared: Declaration, model: str) -> Any:

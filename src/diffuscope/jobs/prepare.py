@@ -140,11 +140,8 @@ class Job:
     def ports(self) -> tuple[Port, ...]:
         """Outputs that are made; of a case without an image and a canvas none that lies on one."""
         wanted = self.settings.wanted
-        return tuple(
-            port
-            for port in self.model.system.declared.outputs
-            if (not wanted or port.key in wanted) and (self.plan.spacing or not isinstance(port, Raster))
-        )
+        outputs = self.model.system.declared.outputs
+        return _placed([port for port in outputs if not wanted or port.key in wanted], self.plan)
 
 
 class RunRequest(SampleRequest, ExtentRequest, total=False):
@@ -253,7 +250,7 @@ def prepare(
             switches=["no-normalise"] if stained and not normalise else [],
         ),
         notices=notices,
-        generated=[port.key for port in made],
+        generated=[port.key for port in _placed(made, plan)],
     )
     if begun is not None:
         check_resumed(out, begun, record)
@@ -284,6 +281,11 @@ def _options(system: System, settings: SampleSettings) -> dict[str, Any]:
     """Return every number of the system's own, also those that nobody chose."""
     options = {option.key: option.default for option in system.options} | dict(settings.options)
     return {"options": options} if options else {}
+
+
+def _placed(ports: Sequence[Port], plan: Plan) -> tuple[Port, ...]:
+    """Leave out images where there is nothing that they could lie on."""
+    return tuple(port for port in ports if plan.spacing or not isinstance(port, Raster))
 
 
 def _want_flags(want: Sequence[str]) -> list[tuple[str, str]]:

@@ -10,10 +10,12 @@ from typing import Any
 from diffuscope.files.durable import replacing
 from diffuscope.ports.port import Port
 from diffuscope.ports.text import Text, Written
-from diffuscope.results.beside.mark import generated_by
+from diffuscope.results.beside.mark import generated_by, signed
 from diffuscope.results.opening.about import read_about
 
 TEXTS = "texts"
+# A softmax of single precision may be so much more than 1.
+_ROUNDED = 1e-5
 
 
 def write_texts(folder: Path, texts: Mapping[str, str | Written]) -> None:
@@ -29,8 +31,9 @@ def write_texts(folder: Path, texts: Mapping[str, str | Written]) -> None:
     mark = generated_by(about.get("record", {}))
     for key, given in texts.items():
         written = given if isinstance(given, Written) else Written(given)
-        _check(written.tokens, key)
-        stated = {"text": written.text, "tokens": written.tokens, "note": mark}
+        tokens = [(piece, _held(float(chance))) for piece, chance in written.tokens]
+        _check(tokens, key)
+        stated = {"text": written.text, "tokens": tokens, "note": mark}
         _put(folder / TEXTS / f"{key}.txt", signed(written.text, mark))
         _put(folder / TEXTS / f"{key}.json", json.dumps(stated, ensure_ascii=False, indent=1, allow_nan=False))
 
@@ -56,17 +59,17 @@ def read_texts(folder: Path, others: Sequence[Port]) -> dict[str, Written]:
     return found
 
 
-def signed(text: str, mark: str) -> str:
-    """Return a text with the line under it that says what made it."""
-    return f"{text.rstrip()}\n\n{mark}\n"
-
-
 def _read(stated: Any, key: str) -> Written:
     text, tokens = stated["text"], tuple(tuple(one) for one in stated["tokens"])
     if isinstance(text, str):
         _check(tokens, key)
         return Written(text, tokens)
     raise ValueError(f"{TEXTS} holds no text of {key}")
+
+
+def _held(chance: float) -> float:
+    """Return a probability without what rounding put beyond 1."""
+    return 1.0 if 1.0 < chance < 1.0 + _ROUNDED else chance
 
 
 def _check(tokens: Sequence[tuple[Any, ...]], key: str) -> None:
