@@ -65,7 +65,7 @@ class Format:
     def holds(self, result: Result, layer: str) -> bool:
         """Whether it can hold a layer (a port's key, `ALL` or `MULTIPLEX`) of a result."""
         if self.of == "text":
-            return layer == ALL or layer in result.texts
+            return self.takes(result) and (layer == ALL or layer in result.texts)
         many = layer == ALL and len(result.ports) > 1
         return self.takes(result) and not (self.one_image and many) and not (self.copies and layer == MULTIPLEX)
 
