@@ -25,7 +25,9 @@ def make(*words: object) -> tuple[int, str]:
 
 def test_alone_it_lists_what_it_makes():
     _, said = make()
-    assert all(f" {name} " in said for name in ("tumours", "tumour", "oesophagus", "pairs", "patients", "card"))
+    assert all(
+        f" {name} " in said for name in ("tumours", "tumour", "oesophagus", "thorax", "pairs", "patients", "card")
+    )
 
 
 def test_tumours_are_cases(tmp_path: Path):
@@ -92,3 +94,12 @@ def test_figures_of_benchmarks_go_on_a_card(tmp_path: Path, tiny_model: Path):
     figures.write_text("[]")
     code, said = make("card", model, figures)
     assert code == 2 and "holds no figures" in said
+
+
+def test_chests_and_heads_are_cases_with_reports(tmp_path: Path):
+    out = tmp_path / "cohort"
+    assert make("thorax", out, "--patients", 2, "--regions", "head") == (0, f"Wrote 2 patients into {out}\n")
+    assert [case.name for case in find_cases(out, ["ct", "flair", "xray"])] == ["head-0000", "head-0001"]
+    assert ",report" in (out / "cases.csv").read_text(encoding="utf-8").splitlines()[0]
+    code, said = make("thorax", tmp_path / "other", "--regions", "chest,knee")
+    assert code == 2 and "no region 'knee'" in said

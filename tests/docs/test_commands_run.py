@@ -14,10 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import any_toys
 import made_dicom
 import numpy as np
 import pytest
 import tifffile
+from model_card import CARD
 from score_model import write_model, write_patients
 from typer.testing import CliRunner
 from user_pairs import write_pairs
@@ -27,6 +29,7 @@ from diffuscope.engine.events import Finished
 from diffuscope.errors import InputError
 from diffuscope.model.folder import save_model
 from diffuscope.sample_data import sample_path
+from diffuscope.systems import registry
 from diffuscope.training.events import TrainingFinished
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,6 +78,9 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "scans.csv").write_text("patient_id,ct,mask\nP1,CT,RS.dcm\nP2,,\n")
     write_model(folder / "nodes")
     write_patients(folder)
+    for name, toy in (("any-to-any-demo", "any"), ("contrasts", "any-slices")):
+        monkeypatch.setitem(registry._ROWS, toy, any_toys.ROWS[toy])
+        save_model(folder / name, registry.build_system(toy, {}), toy, {}, CARD)
     (folder / "how.yaml").write_text("features: [morph_volume]\n")
     with tifffile.TiffFile(sample_path("tumour-simulated.ome.tif")) as file:
         planes = np.tile(file.asarray(), (1, 2, 2))

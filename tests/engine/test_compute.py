@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from dataclasses import replace
 from types import SimpleNamespace
 
+import any_toys
 import numpy as np
 import pytest
 import torch
@@ -211,3 +213,16 @@ def test_memory_is_measured_on_the_system_itself(make_toy):
     toy = make_toy()
     batching.evaluate_empty(toy, toy.presets["fast"], 2, device=torch.device("cpu"), precision="fp32")
     assert toy.shapes == {(2, 3, 32, 32)}
+
+
+def test_memory_is_measured_with_what_a_run_is_given_and_not_with_what_it_makes():
+    seen: list[list[str]] = []
+
+    class Toy(any_toys.Slices):
+        def sample(self, inputs, noise, settings):
+            seen.append(sorted(inputs))
+            return (yield from super().sample(inputs, noise, settings))
+
+    settings = replace(any_toys.PRESETS["fast"], wanted=("flair",))
+    batching.evaluate_empty(Toy(any_toys.SLICES), settings, 2, device=torch.device("cpu"), precision="fp32")
+    assert seen == [["t1", "t2"]]

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import any_to_any
 import pytest
 import torch
 import yaml
@@ -51,6 +52,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "damm": {"size": "tiny", "patch": 32, "space": "latent", "norm": "group", "agreement": True},
     "midiffusion": {"target": {"name": "CT"}, "source": {"name": "MR"}, "size": "tiny"},
     "cell-masks": {"stain": "CD3"},
+    "medm2g": any_to_any.SMALL | {"text": any_to_any.TEXT},
+    "medm2g-slices": any_to_any.SMALL,
     "mmfusion": {"tables": [{"name": "blood", "key": "blood", "columns": [{"name": "platelets"}]}], "width": 8}
     | {"images": {"backbone": "resnet10", "planes": 4, "stem": "small", "tumour": [8, 8, 8], "node": [8, 8, 8]}},
 }

@@ -29,9 +29,9 @@ def export(
         Result folder.
     path : str or Path
         Its ending names the format, as in `diffuscope.exports.table.FORMATS`: ``….ome.tif``, of a volume ``….nii.gz``,
-        a report of a score ``….pdf`` or ``….html``.
+        a report of a score ``….pdf`` or ``….html``, texts ``….txt``.
     layer : str
-        Key or name of one image, or ``"all"``.
+        Key or name of one image, of ``….txt`` of one text, or ``"all"``.
     overwrite : bool
         Replace what is in the way.
     source : str or Path, optional

@@ -83,7 +83,8 @@ def run(
     source : str, Path, or mapping of str to str or Path
         The slide or volume; of a model with several inputs one multi-channel file whose channels are told by their
         names, or a file by port key. ``"slide.ome.tif#CD31"`` is one channel of a file, by name or number from 0. All
-        inputs lie on one lattice.
+        inputs lie on one lattice. Of a text the text itself, ``"@report.txt"`` or the path of a file; its key may be
+        called ``"text"`` where it is the only one.
     out : str or Path
         Result folder to write, e.g. ``"out.ome.zarr"``.
     region : Region or str, optional
@@ -129,7 +130,7 @@ def run(
         Whether the network is compiled for the device, which takes seconds at the start; by default on a GPU, for runs
         that are long enough to pay for it. Last bits differ.
     want : sequence of str
-        Keys of the outputs that are asked for; default all.
+        Keys of the outputs that are asked for; default all that is not given.
     overwrite : bool
         Replace a Diffuscope result in the way, once the first tile of the new one is finished. Nothing else is ever
         deleted.

@@ -104,7 +104,7 @@ def read_cohort(
             rows[table.key].append(table.encode(row))
         files, faults = joined.files(patient, images)
         wrong += faults
-        cases.append(Case(name=patient.name, group=patient.name, files=files, part=_part(joined, patient)))
+        cases.append(Case(name=patient.name, group=patient.name, files=files, part=part_of(joined, patient)))
     refuse(wrong)
     if not cases:
         raise InputError(f"no patient of {paths[0].name} has anything in {label}: say which column states the class.")
@@ -135,7 +135,14 @@ def _label(text: str, positive: Sequence[str], negative: Sequence[str], above: f
     return float(value > above)
 
 
-def _part(joined: Joined, patient: Patient) -> str | None:
+def part_of(joined: Joined, patient: Patient) -> str | None:
+    """Return the part that a patient states, None where none.
+
+    Raises
+    ------
+    InputError
+        It states two, or none that there is.
+    """
     stated = {line.cells.get(PART, "").strip() for line in patient.lines.values()} - {""}
     if len(stated) > 1 or stated - set(PARTS):
         raise InputError(

@@ -94,7 +94,7 @@ def info(path: Annotated[Path, typer.Argument(metavar="PATH", help="A slide, a v
             typer.echo(printable(one))
 
 
-def _ends(of: Literal["slide", "volume", "case"]) -> str:
+def _ends(of: Literal["slide", "volume", "case", "text"]) -> str:
     return ", ".join(f"…{ending}" for ending in endings(of))
 
 
@@ -107,7 +107,8 @@ def export(
             "--out",
             "-o",
             metavar="FILE",
-            help=f"{_ends('slide')}; of a volume {_ends('volume')}; a report of a score {_ends('case')}",
+            help=f"{_ends('slide')}; of a volume {_ends('volume')}; a report of a score {_ends('case')}; "
+            f"a text {_ends('text')}",
         ),
     ],
     *,

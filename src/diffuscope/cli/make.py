@@ -87,6 +87,23 @@ def oesophagus(
 
 
 @make.command()
+def thorax(
+    out: Annotated[Path, _NEW],
+    *,
+    patients: Annotated[int, typer.Option(help="How many.")] = 100,
+    seed: Annotated[int, typer.Option(help="Of everything.")] = 0,
+    regions: Annotated[str, typer.Option(help="What is shown, by turns: chest, head, or both.")] = "chest,head",
+) -> None:
+    """Simulate chests and heads: CT, MRI, radiograph and report of the same hidden findings, as cases."""
+    from diffuscope.simulation.thorax_brain.dataset import Plan, write_cohort
+    from diffuscope.simulation.thorax_brain.findings import check_region
+
+    named = tuple(check_region(region.strip()) for region in regions.split(","))
+    number = write_cohort(out, Plan(patients=patients, seed=seed, regions=named))
+    typer.echo(f"Wrote {number} patients into {out}")
+
+
+@make.command()
 def pairs(out: Annotated[Path, _NEW]) -> None:
     """Restain 26 crops of the shipped slide by a written rule, and write a recipe that fine-tunes on them."""
     from diffuscope.simulation.restaining.example import APART, PAIRS, write_example

@@ -11,6 +11,8 @@ import typer
 from diffuscope.cli.columns import aligned
 from diffuscope.errors import InputError
 from diffuscope.model.find import ModelInfo, list_models, model_info
+from diffuscope.ports.declaration import Declaration
+from diffuscope.ports.port import Port
 from diffuscope.ports.table import Table
 
 
@@ -55,7 +57,7 @@ def list_lines(infos: list[ModelInfo]) -> Iterator[str]:
                 yield f"  {info.name}: {info.title}"
                 given = ", ".join(port.name for port in info.declared.inputs)
                 lines = [
-                    ("takes → gives", f"{given} → {info.declared.outputs[0].name}"),
+                    ("takes → gives", f"{given} → {_gives(info.declared)}"),
                     ("what it is", info.card.what_it_is),
                     ("what it is not", info.card.what_it_is_not),
                 ]
@@ -70,8 +72,9 @@ def card_lines(info: ModelInfo) -> Iterator[str]:
     yield from aligned(
         [
             ("task", declared.task),
-            ("takes", "; ".join(port.name for port in declared.inputs)),
-            ("gives", "; ".join(port.name for port in declared.outputs)),
+            ("takes", "; ".join(_called(port) for port in declared.inputs)),
+            *(("at least one", ", ".join(group)) for group in declared.any_of),
+            ("gives", "; ".join(_called(port) for port in declared.outputs)),
             ("what it is", card.what_it_is),
             ("what it is not", card.what_it_is_not),
             ("trained on", card.trained_on),
@@ -83,6 +86,18 @@ def card_lines(info: ModelInfo) -> Iterator[str]:
         ],
         indent=2,
     )
+
+
+def _gives(declared: Declaration) -> str:
+    """Name the main output, of a model that makes what it is not given any of them."""
+    taken = {port.key for port in declared.inputs}
+    either = [port.name for port in declared.outputs if port.key in taken]
+    return f"any of {', '.join(either)}" if either else declared.outputs[0].name
+
+
+def _called(port: Port) -> str:
+    """Return a port's name, and the key that --input and --want know it by."""
+    return f"{port.name} ({port.key})"
 
 
 def _looks(info: ModelInfo, key: str) -> str:

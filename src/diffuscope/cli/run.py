@@ -34,7 +34,8 @@ def run(
             "--input",
             metavar="KEY=FILE#CHANNEL",
             help="A file for one of the model's inputs, once for each of them; for a table FILE.csv#ROW or "
-            "NAME=VALUE,NAME=VALUE, for a text itself; for outlines, one file or more, FILE#NAME=ROLE,NAME=ROLE.",
+            "NAME=VALUE,NAME=VALUE, for a text itself or @FILE.txt; for outlines, one file or more, "
+            "FILE#NAME=ROLE,NAME=ROLE.",
         ),
     ] = None,
     ranges: Annotated[
@@ -97,7 +98,8 @@ def run(
         typer.Option(metavar="auto|on|off", help="Compile the network; auto: on a GPU, for long runs."),
     ] = "auto",
     want: Annotated[
-        str | None, typer.Option(metavar="KEY,KEY", help="Only these of the model's outputs. [default: all]")
+        str | None,
+        typer.Option(metavar="KEY,KEY", help="Only these of the model's outputs. [default: all that is not given]"),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a Diffuscope result in the way.")] = False,
     resume: Annotated[
@@ -140,7 +142,7 @@ def run(
         scheduler=scheduler,
         devices=devices,
         compile=compile,
-        want=tuple(want.split(",")) if want else (),
+        want=_wanted(want),
         overwrite=overwrite,
         resume=resume,
         cancelled=cancelled.is_set,
@@ -149,6 +151,14 @@ def run(
     for line in table(open_result(out)):
         typer.echo(line)
     typer.echo(f"\nWrote {out}")
+
+
+def _wanted(text: str | None) -> tuple[str, ...]:
+    """Read KEY,KEY."""
+    keys = tuple(key.strip() for key in (text or "").split(",") if key.strip())
+    if text is not None and not keys:
+        raise InputError("--want names nothing: say which outputs, or leave it out for all.")
+    return keys
 
 
 def _options(texts: list[str]) -> dict[str, float]:

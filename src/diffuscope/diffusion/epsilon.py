@@ -23,12 +23,12 @@ def read_velocity(raw: Tensor, x: Tensor, alpha_bar: Tensor) -> Tensor:
 
     Parameters
     ----------
-    raw, x : Tensor of shape (n, c, h, w)
+    raw, x : Tensor of shape (n, …)
         Output F of the network, and x_t.
     alpha_bar : Tensor of shape (n,) or (1,)
         ᾱ_t.
     """
-    a = alpha_bar.float()[:, None, None, None]
+    a = alpha_bar.float().view(-1, *(1,) * (x.ndim - 1))
     return a.sqrt() * raw.float() + (1.0 - a).sqrt() * x
 
 
@@ -66,7 +66,7 @@ def corrupt(
     t[:last] = len(alpha_bar) - 1
     noise = torch.randn(clean.shape, generator=generator, device=where).to(clean.device)
     a = alpha_bar[t]
-    root = a[:, None, None, None]
+    root = a.view(-1, *(1,) * (clean.ndim - 1))
     noisy = root.sqrt() * clean + (1.0 - root).sqrt() * noise
     return noisy, noise, (t + 1).float() / len(alpha_bar), a
 

@@ -48,3 +48,20 @@ def linear_schedule(T: int) -> Schedule:  # noqa: N803
     """
     scale = 1000.0 / T
     return Schedule(np.minimum(np.linspace(1e-4 * scale, 0.02 * scale, T), 0.999))
+
+
+def scaled_linear_schedule(T: int, first: float, last: float) -> Schedule:  # noqa: N803
+    """β whose root is linear, from `first` to `last`: what latent diffusion (Rombach et al. 2022) calls linear.
+
+    Parameters
+    ----------
+    T : int
+        Diffusion steps, ≥ 1.
+    first, last : float
+        β of the first and of the last step, in (0, 1).
+
+    Returns
+    -------
+    Schedule
+    """
+    return Schedule(np.linspace(first**0.5, last**0.5, T) ** 2)

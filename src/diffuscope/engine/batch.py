@@ -96,7 +96,11 @@ def sample_tiles(
     """
     stacked = loaded.stacked(batch) if stacked is None else stacked
     depth = shape[0] if len(shape) == 3 and shape[0] > 1 else None
-    inputs = {port.key: to_input(stacked[port.key], device, patches=depth is not None) for port in system.input_rasters}
+    inputs = {
+        port.key: to_input(stacked[port.key], device, patches=depth is not None)
+        for port in system.input_rasters
+        if port.key in stacked
+    }
     # Rows of tables are the case's, the same for every tile.
     inputs |= {key: row.to(device, non_blocking=True).float() for key, row in stacked.items() if row.ndim == 2}
     places = [tile.corner for tile in (*loaded.tiles, *[loaded.tiles[-1]] * (batch - len(loaded.tiles)))]

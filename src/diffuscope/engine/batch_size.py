@@ -65,7 +65,10 @@ def evaluate_empty(
     side, axes = system.tile, len(system.input_rasters[0].axes)
     shape = (system.depth, side, side)[-axes:]
     read = (system.depth + 2 * system.context, side, side)[-axes:]
-    images = {port.key: np.zeros((*read, len(port.channels)), np.float32) for port in system.input_rasters}
+    # What is made is not given.
+    made = settings.wanted or [port.key for port in system.outputs]
+    given = [port for port in system.input_rasters if port.required or port.key not in made]
+    images = {port.key: np.zeros((*read, len(port.channels)), np.float32) for port in given}
     corners = [(*(0 for _ in shape[1:]), number * side) for number in range(batch)]
     loaded = Loaded(tuple(Tile(corner, corner) for corner in corners), (images,) * batch, ())
     steps = sample_tiles(system, loaded, shape, settings, 0, batch, device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,9 +21,12 @@ from diffuscope.engine.queue import TileQueue
 from diffuscope.errors import InputError
 from diffuscope.events import Progress
 from diffuscope.ports.mask import Mask
+from diffuscope.ports.raster import Raster
+from diffuscope.ports.text import Written
 from diffuscope.results.cells import to_stored
 from diffuscope.results.computed import Computed, Unlike
 from diffuscope.systems.base import CaseInput, Estimate, Whole
+from diffuscope.tiling.plan import Tile
 
 if TYPE_CHECKING:
     from diffuscope.ports.settings import SampleSettings
@@ -91,7 +94,7 @@ class CaseCompute:
                 try:
                     estimate = next(steps)
                 except StopIteration as end:
-                    yield self._computed(tiles[0], end.value)
+                    yield self._computed(tiles[0], queue.plan.shape, end.value)
                     return
                 yield from self._seen(estimate)
                 if self.cancelled():
@@ -100,23 +103,31 @@ class CaseCompute:
     def _seen(self, estimate: Estimate) -> Items:
         step, steps = estimate.step, estimate.steps
         yield Progress(done=step / steps, total=1, unit="cases", what=f"step {step} of {steps}")
-        for port in self.system.output_rasters:
+        for port in self._images:
             if port.key in estimate.clean:
                 image = np.moveaxis(_array(estimate.clean[port.key]), 0, -1)
                 yield Preview(y=0, x=0, image=to_stored(image, port), step=step, steps=steps)
                 return
 
-    def _computed(self, tile: Any, outputs: Mapping[str, Tensor | str]) -> Computed:
-        images = {port.key for port in self.system.output_rasters}
+    def _computed(self, tile: Tile, shape: tuple[int, ...], outputs: Mapping[str, Tensor | str | Written]) -> Computed:
+        keys = {port.key for port in self.system.output_rasters}
         arrays = {key: _array(value) for key, value in outputs.items() if isinstance(value, Tensor)}
         others = {
-            key: arrays[key].tolist() if key in arrays else value for key, value in outputs.items() if key not in images
+            key: arrays[key].tolist() if key in arrays else value for key, value in outputs.items() if key not in keys
         }
-        return Computed(
-            tile,
-            {key: array for key, array in arrays.items() if key in images},
-            others=others,
-        )
+        # What a system says nothing of is unknown, as the spread of a single sample.
+        unknown = {
+            port.key: np.full((len(port.channels), *shape), np.nan, np.float32)
+            for port in self._images
+            if port.dtype == "float32"
+        }
+        return Computed(tile, unknown | {key: array for key, array in arrays.items() if key in keys}, others=others)
+
+    @property
+    def _images(self) -> tuple[Raster, ...]:
+        """Images that are made, in order."""
+        wanted = self.settings.wanted
+        return tuple(port for port in self.system.output_rasters if not wanted or port.key in wanted)
 
 
 def sampled(
@@ -127,7 +138,7 @@ def sampled(
     *,
     device: torch.device,
     precision: str,
-) -> Generator[Estimate, None, dict[str, Tensor | str]]:
+) -> Generator[Estimate, None, Mapping[str, Tensor | str | Written]]:
     """Sample what `Whole.prepare` made of a case, yielding after every network evaluation; returns the outputs.
 
     Raises
@@ -142,7 +153,7 @@ def sampled(
                 with torch.inference_mode(), autocast(device, precision):
                     estimate = next(steps)
             except StopIteration as end:
-                outputs: dict[str, Tensor | str] = end.value
+                outputs: Mapping[str, Tensor | str | Written] = end.value
                 return outputs
             except Exception as error:
                 if not is_out_of_memory(error):

@@ -179,7 +179,7 @@ class LocalCompute:
         Its own outputs are added to `under_way`; where nothing runs behind the caller's back they are yielded at once.
         When cancelled it is dropped.
         """
-        first, main, shown = loaded.tiles[0], system.output_rasters[0], 0.0
+        first, main, shown = loaded.tiles[0], self.settings.main_of(system.output_rasters), 0.0
         told, pace = Reports(), Pace(device)
         preview: Fetch[Preview] | None = None
         with closing(steps):

@@ -27,7 +27,7 @@ class TileQueue:
     """
 
     def __init__(self, plan: Plan, done: NDArray[np.bool_], focus: Focus = lambda: None) -> None:
-        self._plan, self._focus = plan, focus
+        self.plan, self._focus = plan, focus
         self._left = plan.selected & ~done
 
     def __len__(self) -> int:
@@ -42,18 +42,18 @@ class TileQueue:
             left = left[np.argsort(self._distance(left, place), kind="stable")]
         chosen = left[:number]
         self._left.flat[chosen] = False
-        indices = np.stack(np.unravel_index(chosen, self._left.shape), axis=1) + self._plan.first
-        return tuple(self._plan.at(*index) for index in indices.tolist())
+        indices = np.stack(np.unravel_index(chosen, self._left.shape), axis=1) + self.plan.first
+        return tuple(self.plan.at(*index) for index in indices.tolist())
 
     def put_back(self, tiles: Iterable[Tile]) -> None:
         """Return tiles that were taken and not computed."""
         for tile in tiles:
-            self._left[self._plan.slot(*tile.index)] = True
+            self._left[self.plan.slot(*tile.index)] = True
 
     def _distance(self, left: NDArray[np.intp], place: tuple[float, ...]) -> NDArray[np.float64]:
         """Squared distance, in tiles, from the centres of tiles to a place in the input."""
         squared = np.zeros(len(left))
         slots = np.unravel_index(left, self._left.shape)
-        for axis, first, slot, at in zip(self._plan.axes, self._plan.first, slots, place, strict=True):
+        for axis, first, slot, at in zip(self.plan.axes, self.plan.first, slots, place, strict=True):
             squared += (first + slot - (at / axis.factor - axis.tile / 2) / axis.stride) ** 2
         return squared

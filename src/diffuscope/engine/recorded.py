@@ -77,7 +77,7 @@ class RecordedSampling:
         tiles = (*loaded.tiles, *[loaded.tiles[-1]] * (self.batch - len(loaded.tiles)))
         self._noise.move([tile.corner for tile in tiles])
         first = not self._inputs
-        for port in self._system.input_rasters:
+        for port in (port for port in self._system.input_rasters if port.key in stacked):
             there = to_input(stacked[port.key], self._device, patches=self._patches)
             if first:
                 self._inputs[port.key] = there

@@ -44,8 +44,9 @@ def export(
     path : str or Path
         File or folder to write.
     layer : str
-        Key or name of one output port, ``"all"``, or ``"multiplex"``: the stains of a result that has several, in one
-        picture (see `diffuscope.stains.multiplex`). Formats of one image take ``"all"`` of a result that has one.
+        Key or name of one image, of ``….txt`` of one text, ``"all"``, or ``"multiplex"``: the stains of a result that
+        has several, in one picture (see `diffuscope.stains.multiplex`). Formats of one image take ``"all"`` of a result
+        that has one.
     overwrite : bool
         Replace what stands there: a file by a file, a Diffuscope result by OME-Zarr. Nothing else is ever replaced.
     allow_incomplete : bool
@@ -93,6 +94,7 @@ def check_export(
     # Imported here: the table must be had without them.
     from diffuscope.exports.multiplex import multiplex_result
     from diffuscope.exports.request import Request, check_one_image, choose_ports
+    from diffuscope.exports.text import choose_texts
     from diffuscope.files.links import check_inside
     from diffuscope.files.place import FILE, FOLDER, check_place
     from diffuscope.files.room import check_room
@@ -102,8 +104,8 @@ def check_export(
 
     path = Path(path)
     check_inside(result.path)
-    if not result.images and not result.scores:
-        raise InputError(f"{result.path.name} holds no image to export: its rows and texts lie in its folder.")
+    if not (result.images or result.scores or result.texts):
+        raise InputError(f"{result.path.name} holds no image to export: its rows lie in its folder.")
     form = find_format(result, path.name)
     shown = result if layer != MULTIPLEX else multiplex_result(result)
     if shown is None:
@@ -112,7 +114,8 @@ def check_export(
         raise InputError(f"a multiplex is exported as OME-TIFF: end {path.name} with .ome.tif.")
     if source is not None and not form.keeps_source:
         raise InputError(f"{path.name} keeps nothing of a DICOM source: leave out --source, or end it with .dicom.")
-    ports = choose_ports(shown, layer)
+    texts = choose_texts(result, layer) if form.of == "text" else ()
+    ports = choose_ports(shown, layer) if form.of != "text" else ()
     if source is not None and anonymous:
         raise InputError("--source keeps patient and study, and --anonymous leaves them out: give one of the two.")
     if form.one_image:
@@ -125,7 +128,11 @@ def check_export(
             "run it to the end first."
         )
     request = Request(
-        result=shown, ports=ports, source=Path(source) if source is not None else None, is_anonymous=anonymous
+        result=shown,
+        ports=ports,
+        texts=texts,
+        source=Path(source) if source is not None else None,
+        is_anonymous=anonymous,
     )
     kind = FILE if not form.is_folder else RESULT if form.copies else FOLDER
     never = f"choose another name: a {form.name} is never overwritten" if kind is FOLDER else None

@@ -14,6 +14,7 @@ import zarr
 from diffuscope.exports.computed import ComputedSlices
 from diffuscope.files.copy import copy_tree
 from diffuscope.ports.state import state_port
+from diffuscope.results.beside.mark import generated_by
 from diffuscope.results.beside.others import KINDS
 from diffuscope.results.chunks import read_chunk, write_box
 from diffuscope.results.coverage import PATH as COVERAGE
@@ -49,7 +50,7 @@ def write(part: Path, request: Request) -> None:
     slices = ComputedSlices(result) if result.place.what == "volume" else None
     if slices is not None and not slices.is_whole:
         ports = tuple(replace(port, dtype="float32") for port in ports)
-        _write_known(root, result, ports, slices)
+        _write_known(root, result, ports, slices, about=generated_by(request.record))
     for port in ports if slices is None or slices.is_whole else ():
         there = group_path(result.ports, port.key)
         here = group_path(ports, port.key)
@@ -71,11 +72,13 @@ def write(part: Path, request: Request) -> None:
             shutil.copyfile(result.path / name, part / name)
 
 
-def _write_known(root: zarr.Group, result: Result, ports: Sequence[Raster], slices: ComputedSlices) -> None:
+def _write_known(
+    root: zarr.Group, result: Result, ports: Sequence[Raster], slices: ComputedSlices, *, about: str
+) -> None:
     """Write the pyramids of a volume's result, NaN where nothing, or not all that a coarse px covers, was computed."""
     unknown = [replace(port, fill=np.nan) for port in ports]
     place = result.place
-    images = create_images(root, unknown, shape=slices.shape, spacing=place.spacing, origin=place.origin)
+    images = create_images(root, unknown, shape=slices.shape, spacing=place.spacing, origin=place.origin, about=about)
     for port in ports:
         levels = images[port.key]
         for z in range(slices.shape[0]):

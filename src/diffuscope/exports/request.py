@@ -26,6 +26,8 @@ class Request:
         As opened.
     ports : tuple of Raster
         Which of its images; one, of one channel, where the format holds one image.
+    texts : tuple of str
+        Keys of its texts, where the format holds texts.
     source : Path or None
         The file that the run took in, where the format keeps something of it.
     is_anonymous : bool
@@ -34,6 +36,7 @@ class Request:
 
     result: Result
     ports: tuple[Raster, ...]
+    texts: tuple[str, ...] = ()
     source: Path | None = None
     is_anonymous: bool = False
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 #: Layers that are no output port: every image, and the stains of a slide in one picture.
 ALL, MULTIPLEX = "all", "multiplex"
+_SAID = {"case": "a report of a score", "text": "a text"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +29,9 @@ class Format:
         Beside this one, with ``need(request)``, which returns an upper estimate of its bytes, and
         ``write(part, request)``, which writes the file or folder `part`, that does not exist yet; the request is a
         `diffuscope.exports.request.Request`. It is imported when it is used.
-    of : {"slide", "volume", "case"} or None
-        What it holds; ``"case"``: the score of a case, whatever images there are; None: slides and volumes.
+    of : {"slide", "volume", "case", "text"} or None
+        What it holds; ``"case"``: the score of a case, whatever images there are; ``"text"``: texts; None: slides and
+        volumes.
     is_folder : bool
         Whether it is a folder. Of those only Diffuscope's own results are ever replaced.
     one_image : bool
@@ -45,7 +47,7 @@ class Format:
     name: str
     endings: tuple[str, ...]
     module: str
-    of: Literal["slide", "volume", "case"] | None = None
+    of: Literal["slide", "volume", "case", "text"] | None = None
     is_folder: bool = False
     one_image: bool = False
     copies: bool = False
@@ -56,15 +58,19 @@ class Format:
         """Whether it is for results of this kind."""
         if self.of == "case":
             return bool(result.scores)
+        if self.of == "text":
+            return bool(result.texts)
         return bool(result.images) and self.of in {None, result.place.what}
 
     def holds(self, result: Result, layer: str) -> bool:
         """Whether it can hold a layer (a port's key, `ALL` or `MULTIPLEX`) of a result."""
+        if self.of == "text":
+            return self.takes(result) and (layer == ALL or layer in result.texts)
         many = layer == ALL and len(result.ports) > 1
         return self.takes(result) and not (self.one_image and many) and not (self.copies and layer == MULTIPLEX)
 
 
-#: The likeliest first, of cases, slides and volumes.
+#: The likeliest first, of cases, slides, volumes and texts.
 FORMATS = (
     Format(name="Report, PDF", endings=(".pdf",), module="report.pdf", of="case"),
     Format(name="Report, HTML", endings=(".html",), module="report.html", of="case"),
@@ -84,12 +90,13 @@ FORMATS = (
     ),
     Format(name="OME-Zarr", endings=(".ome.zarr",), module="ome_zarr", is_folder=True, copies=True),
     Format(name="OME-TIFF stack", endings=(".ome.tif", ".ome.tiff"), module="ome_stack", of="volume"),
+    Format(name="Text", endings=(".txt",), module="text", of="text"),
 )
 
 
 def endings(of: str | None = None) -> tuple[str, ...]:
-    """Return the endings of the formats that hold slides, volumes, or what is said of a case; or of all."""
-    meant = {of} if of == "case" else {None, of}
+    """Return the endings of the formats that hold slides, volumes, what is said of a case, or texts; or of all."""
+    meant = {of} if of in ("case", "text") else {None, of}
     return tuple(ending for form in FORMATS if of is None or form.of in meant for ending in form.endings)
 
 
@@ -111,8 +118,8 @@ def find_format(result: Result, name: str) -> Format:
         if form.takes(result):
             return form
     known = ", ".join(ending for form in FORMATS if form.takes(result) for ending in form.endings)
-    if meant and meant[0].of == "case":
-        raise InputError(f"{name} would be a report of a score, and the result has none: end it with one of {known}.")
+    if meant and meant[0].of in _SAID:
+        raise InputError(f"{name} would be {_SAID[meant[0].of]}, and the result has none: end it with one of {known}.")
     if meant and not result.images:
         raise InputError(f"{name} would hold an image, and the result holds no image: end it with one of {known}.")
     if meant:

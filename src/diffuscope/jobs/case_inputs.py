@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ def prepare_case(
     files: Mapping[str, GivenMask],
     rows: Mapping[str, NDArray[np.float32]],
     *,
+    texts: Mapping[str, str] = MappingProxyType({}),
     device: torch.device,
     tell: Callable[[str], object] | None = None,
 ) -> dict[str, CaseInput]:
@@ -34,6 +36,8 @@ def prepare_case(
         Images and labels, by port key; those that a case does without are left out.
     rows : mapping of str to ndarray (columns,)
         By table, as `Table.encode` gives them.
+    texts : mapping of str to str
+        By port key.
     device : torch.device
         Where what is seen goes.
     tell : callable, optional
@@ -70,4 +74,4 @@ def prepare_case(
         ):
             if tell is not None:
                 tell(notice)
-    return system.prepare(case_tensors(system, arrays, device), spacing)
+    return system.prepare(case_tensors(system, arrays, device) | dict(texts), spacing)

@@ -91,7 +91,7 @@ def find_extent(
     Parameters
     ----------
     inputs : sequence of PortInput
-        From `diffuscope.jobs.inputs.open_inputs`.
+        From `diffuscope.jobs.inputs.open_inputs`; of a whole system perhaps none.
     system : System
         What runs.
     region : Region or str, optional
@@ -113,7 +113,7 @@ def find_extent(
     if system.declared.whole and (region is not None or slices is not None):
         raise InputError("this model takes whole cases: leave out the region and the slices.")
     if not inputs:
-        plan = make_whole_plan(shape=(1, 1), factors=(1.0, 1.0))
+        plan = _blank(system)
         return Extent(inputs=(), plan=plan, tissue=None, region=None, slices=None, foreground=None, notices=())
     image, port = inputs[0].scan, inputs[0].port
     span = _check_part(image, region, slices)
@@ -144,6 +144,14 @@ def find_extent(
         foreground=inside,
         notices=(*image.resampling(port), *_region_notice(image, region)),
     )
+
+
+def _blank(system: System) -> Plan:
+    """Return the plan of a case without an image: the canvas of what is made, or one px for what is none."""
+    if system.canvas is None:
+        return make_whole_plan(shape=(1, 1), factors=(1.0, 1.0))
+    mpp = system.output_rasters[0].mpp
+    return make_whole_plan(shape=system.canvas, factors=(1.0, 1.0), spacing=(mpp, mpp))
 
 
 def parse_slices(text: str, count: int, name: str) -> tuple[int, int]:

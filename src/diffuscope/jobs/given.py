@@ -16,9 +16,11 @@ from diffuscope.jobs.masks import GivenMask
 from diffuscope.jobs.rows import read_row
 from diffuscope.ports.declaration import Declaration
 from diffuscope.ports.mask import Mask
+from diffuscope.ports.port import Port
 from diffuscope.ports.raster import Raster
 from diffuscope.ports.table import Row, Table
 from diffuscope.ports.text import Text
+from diffuscope.results.beside.mark import unsigned
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,11 @@ class Given:
     rows: Mapping[str, tuple[Table, Row]] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> set[str]:
+        """Of all of them."""
+        return {*self.masks, *self.rows, *self.texts}
 
     @property
     def numbers(self) -> dict[str, NDArray[np.float32]]:
@@ -74,7 +81,7 @@ def split_source(source: Any, declared: Declaration, model: str, wanted: Sequenc
     model : str
         Its name, for messages.
     wanted : sequence of str
-        Keys of the outputs that are asked for; empty: all.
+        Keys of the outputs that are asked for; empty: all that is not given.
 
     Returns
     -------
@@ -87,8 +94,9 @@ def split_source(source: Any, declared: Declaration, model: str, wanted: Sequenc
     InputError
         A table cannot be read, or something is missing.
     """
+    source = _by_key(source, declared, model)
     if not isinstance(source, Mapping):
-        source_keys = {port.key for port in declared.input_rasters}
+        source_keys = {port.key for port in declared.input_rasters if port.required}
         if missing := declared.accepts(source_keys, wanted):
             raise InputError(f"model {model}: {missing}")
         return source, Given()
@@ -108,17 +116,19 @@ def split_source(source: Any, declared: Declaration, model: str, wanted: Sequenc
                 rows[key] = table, row
                 notices += told
             case Text() as port:
-                texts[key] = _text(value, port)
+                texts[key], told = read_given_text(value, port)
+                notices += told
             case Mask():
                 masks[key] = value
             case _:
                 images[key] = value
     # What images are missing is said where they are opened.
-    there = {*source, *(port.key for port in declared.input_rasters if port.required)} & ports.keys()
+    there = {*source, *(port.key for port in declared.input_rasters if port.required)}
     if missing := declared.accepts(there, wanted):
         raise InputError(f"model {model}: {missing}")
     drawn = [port.name for port in declared.output_rasters if port.key in wanted]
-    if wanted and len(drawn) == len(set(wanted)) and not there & {port.key for port in declared.input_rasters}:
+    blank = declared.canvas is None and not there & {port.key for port in declared.input_rasters}
+    if wanted and len(drawn) == len(set(wanted)) and blank:
         raise InputError(f"{', '.join(drawn)} lies on an image, and none is given: give one, or leave out --want.")
     return images, Given(masks, rows, texts, tuple(notices))
 
@@ -129,14 +139,73 @@ def given_rasters(source: Any, declared: Declaration) -> tuple[Raster, ...]:
     return tuple(port for port in declared.input_rasters if port.required or port.key in given)
 
 
-def _text(value: object, port: Text) -> str:
-    """Return a text, or that of the file that is named."""
+def state_case(inputs: Sequence[Port], opened: Sequence[Port], given: Given) -> dict[str, Any]:
+    """Return what a report says of a case besides: inputs that it lacks, and what the values of its tables are.
+
+    Parameters
+    ----------
+    inputs : sequence of Port
+        Of the system.
+    opened : sequence of Port
+        Those at which files were opened.
+    given : Given
+        What there is beside them.
+    """
+    known = {key for key, (_, row) in given.rows.items() if any(value is not None for value in row.values())}
+    there = {*(port.key for port in opened), *known, *given.texts}
+    missing = [port.name for port in inputs if port.key not in there]
+    tables = {
+        key: {"name": table.name, "columns": {column.name: column.label for column in table.columns}}
+        for key, (table, _) in given.rows.items()
+    }
+    return ({"missing": missing} if missing else {}) | ({"tables": tables} if tables else {})
+
+
+def read_given_text(value: object, port: Text) -> tuple[str, tuple[str, ...]]:
+    """Return a text, or that of a file, and what the user should know of it.
+
+    A file is named as ``"@report.txt"``, or by its path alone. The line that says that a model made it is not read.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or the text is empty or too long.
+    """
     text = str(value)
-    if "\n" not in text and len(text) < 1000 and is_file(Path(text)):
+    path = Path(text.removeprefix("@"))
+    named = "\n" not in text and len(text) < 1000
+    if named and is_file(path):
         try:
-            text = read_text(Path(text))
+            text = read_text(path)
         except OSError as error:
-            raise InputError(f"{value} cannot be read ({error.strerror or error}): check the path.") from error
+            raise InputError(f"{path} cannot be read ({error.strerror or error}): check the path.") from error
+    elif named and (text.startswith("@") or (path.suffix.lower() == ".txt" and " " not in text)):
+        raise InputError(f"there is no file {path} to read {port.name} from: check the path, or write the text itself.")
+    if not text.strip():
+        raise InputError(f"{port.name} is empty: write it, or leave {port.key} out.")
     if len(text) > port.longest:
         raise InputError(f"{port.name} has {len(text)} characters and may have {port.longest}: shorten it.")
-    return text
+    text, mark = unsigned(text)
+    return text, ((f"{port.name} is no observation: {mark[0].lower()}{mark[1:]}",) if mark else ())
+
+
+def _by_key(source: Any, declared: Declaration, model: str) -> Any:
+    """Return a source by the keys of the ports: of one that is no mapping where only one image can be meant."""
+    known = [port.key for port in declared.inputs]
+    if isinstance(source, Mapping):
+        texts = [port.key for port in declared.inputs if isinstance(port, Text)]
+        # Of one text its name need not be known.
+        called = {texts[0] if key == "text" not in known and len(texts) == 1 else key: key for key in source}
+        if len(called) < len(source):
+            raise InputError(f"input {texts[0]} is given twice, once as text: give it once.")
+        if unknown := [key for key in called if key not in known]:
+            names = ", ".join(f"{port.key} ({port.name})" for port in declared.inputs)
+            raise InputError(f"model {model} has no input “{unknown[0]}”: its inputs are {names}.")
+        return {key: source[given] for key, given in called.items()}
+    images = declared.input_rasters
+    if not images or any(port.required for port in images):
+        return source
+    if len(images) == 1:
+        return {images[0].key: source}
+    names = ", ".join(f"{port.key} ({port.name})" for port in images)
+    raise InputError(f"model {model} takes any of {names}: say which it is, --input {images[0].key}={source}.")

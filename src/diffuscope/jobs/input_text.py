@@ -89,7 +89,8 @@ def command_inputs(inputs: Sequence[PortInput], *, alone: bool) -> tuple[str | N
 
     `alone` says whether there is nothing else that the run was given.
     """
-    plain = alone and len(inputs) == 1 and inputs[0].channel is None
+    # What may be left out is called by its name.
+    plain = alone and len(inputs) == 1 and inputs[0].channel is None and inputs[0].port.required
     flags = [] if plain else [("input", f"{one.port.key}={_named(one)}") for one in inputs]
     ranges = [("range", f"{one.port.key}={one.values[0]!r}:{one.values[1]!r}") for one in inputs if one.values]
     return (inputs[0].scan.name if plain else None), [*flags, *ranges]
@@ -101,6 +102,8 @@ def _named(one: PortInput) -> str:
 
 def _pair(text: str, what: str, example: str) -> tuple[str, str]:
     key, mark, value = text.partition("=")
+    if what == "input" and mark and key and not value.strip():
+        raise InputError(f"input {key} is empty: write what goes in behind the =, or leave --input {key} out.")
     if not (mark and key and value):
         raise InputError(f"{what} “{text}” is not understood: give it as {example}.")
     return key, value

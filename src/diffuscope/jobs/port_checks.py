@@ -12,7 +12,7 @@ from diffuscope.scans import Image
 def check_port(scan: Image, port: Raster, model: str) -> None:
     """Refuse a scan whose pixels are not what the port declares."""
     if scan.axes != port.axes:
-        it, works_on = {"yx": ("a volume", "slides"), "zyx": ("no volume", "volumes")}[port.axes]
+        it, works_on = {"yx": ("a volume", "slides and other pictures"), "zyx": ("no volume", "volumes")}[port.axes]
         raise InputError(f"{scan.name} is {it}, but model {model} works on {works_on}: give one.")
     channels = len(port.channels)
     fits = scan.rgb if port.kind == "rgb" else len(scan.channels) == channels

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from diffuscope.files.place import check_place
 from diffuscope.jobs.compute import ComputeRequest, ComputeSettings, address, io_threads, lanes, resolve_compute
 from diffuscope.jobs.extent import Extent, ExtentRequest, find_extent
-from diffuscope.jobs.given import Given, given_rasters, split_source
+from diffuscope.jobs.given import Given, given_rasters, split_source, state_case
 from diffuscope.jobs.input_text import check_ranges, command_inputs, input_notices
 from diffuscope.jobs.inputs import Frame, PortInput, Source, Values, open_inputs, paths_of, read_tile
 from diffuscope.jobs.likeness.notices import unlike_notices
@@ -27,6 +27,7 @@ from diffuscope.model.find import model_info
 from diffuscope.model.folder import Model, load_model
 from diffuscope.ports.mask import Mask
 from diffuscope.ports.port import Port
+from diffuscope.ports.port import rasters as image_ports
 from diffuscope.ports.raster import Raster
 from diffuscope.ports.settings import SampleRequest, SampleSettings
 from diffuscope.results.result import RESULT
@@ -137,13 +138,10 @@ class Job:
 
     @property
     def ports(self) -> tuple[Port, ...]:
-        """Outputs that are wanted; of a case without an image none that lies on one."""
+        """Outputs that are made; of a case without an image and a canvas none that lies on one."""
         wanted = self.settings.wanted
-        return tuple(
-            port
-            for port in self.model.system.declared.outputs
-            if (not wanted or port.key in wanted) and (self.inputs or not isinstance(port, Raster))
-        )
+        outputs = self.model.system.declared.outputs
+        return _placed([port for port in outputs if not wanted or port.key in wanted], self.plan)
 
 
 class RunRequest(SampleRequest, ExtentRequest, total=False):
@@ -182,11 +180,13 @@ def prepare(
     check_number("seed", seed, least=0, most=2**63 - 1)
     loaded = load_model(model)
     system = loaded.system
-    settings = choose_settings(system, **sample)
-
     ranges = dict(ranges or {})
     check_ranges(ranges, system.input_rasters)
     rasters = given_rasters(images, system.declared)
+    made = system.declared.made({*(port.key for port in rasters), *given.keys}, want)
+    # All, where that is meant: a system may have more outputs one day.
+    wanted = tuple(port.key for port in made) if want or len(made) < len(system.outputs) else ()
+    settings = choose_settings(system, **{**sample, "want": wanted})
     opened = open_inputs(images, rasters, loaded.name, mpp=mpp) if rasters else []
     ports = [port for port in system.declared.inputs if isinstance(port, Mask) and port.key in given.masks]
     masks = open_masks(given.masks, ports, opened)
@@ -194,7 +194,7 @@ def prepare(
     stains = begun_stains(begun) if normalise else dict.fromkeys(stained)
     extent = find_extent(opened, system, **part, ranges=begun_ranges(begun) | ranges, stains=stains)
     inputs, plan = extent.inputs, extent.plan
-    check_room(out, plan, system.output_rasters)
+    check_room(out, plan, image_ports(made))
     compute = resolve_compute(request, begun, loaded, settings, plan)
     if not request.elsewhere:
         system.to(compute.device)
@@ -219,7 +219,7 @@ def prepare(
         inputs={one.port.key: one.to_json() for one in inputs}
         | {one.port.key: one.to_json() for one in masks}
         | given.to_json(),
-        case=_case(system, (*rasters, *ports), given),
+        case=state_case(system.declared.inputs, (*rasters, *ports), given),
         parameters={
             **sampled,
             "quality": choose_quality(system, sample.get("quality")),
@@ -250,6 +250,7 @@ def prepare(
             switches=["no-normalise"] if stained and not normalise else [],
         ),
         notices=notices,
+        generated=[port.key for port in _placed(made, plan)],
     )
     if begun is not None:
         check_resumed(out, begun, record)
@@ -282,16 +283,9 @@ def _options(system: System, settings: SampleSettings) -> dict[str, Any]:
     return {"options": options} if options else {}
 
 
-def _case(system: System, opened: Sequence[Port], given: Given) -> dict[str, Any]:
-    """Return what a report says of a case besides: inputs that it lacks, and what the values of its tables are."""
-    known = {key for key, (_, row) in given.rows.items() if any(value is not None for value in row.values())}
-    there = {*(port.key for port in opened), *known, *given.texts}
-    missing = [port.name for port in system.declared.inputs if port.key not in there]
-    tables = {
-        key: {"name": table.name, "columns": {column.name: column.label for column in table.columns}}
-        for key, (table, _) in given.rows.items()
-    }
-    return ({"missing": missing} if missing else {}) | ({"tables": tables} if tables else {})
+def _placed(ports: Sequence[Port], plan: Plan) -> tuple[Port, ...]:
+    """Leave out images where there is nothing that they could lie on."""
+    return tuple(port for port in ports if plan.spacing or not isinstance(port, Raster))
 
 
 def _want_flags(want: Sequence[str]) -> list[tuple[str, str]]:

@@ -68,6 +68,7 @@ def make_record(
     compute: Mapping[str, Any],
     command: str,
     notices: tuple[str, ...],
+    generated: Sequence[str] = (),
     case: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Put a run record together; all values JSON.
@@ -86,6 +87,8 @@ def make_record(
         From `command_line`.
     notices : tuple of str
         What the user was told.
+    generated : sequence of str, optional
+        Keys of what the model makes: an input may have the same.
     case : mapping, optional
         What a report says of a case besides: ``"missing"``, names of inputs; ``"tables"``, by key name and columns.
     """
@@ -99,6 +102,7 @@ def make_record(
         "compute": dict(compute),
         "versions": _versions(_PACKAGES),
         "notices": list(notices),
+        **({"generated": list(generated)} if generated else {}),
         **({"case": dict(case)} if case else {}),
     }
 

@@ -51,6 +51,8 @@ def open_vessels(result: Result, source: str | Path) -> Scan:
     """
     path, wanted = split_channel(source)
     asked = next(iter(result.record["inputs"].values()))
+    if "mpp" not in asked:
+        raise InputError(f"{result.path.name} was computed from no image, and so has no vessels to measure around.")
     scan = open_scan(path, mpp=asked["mpp"])
     if not is_same(scan.fingerprint, asked.get("fingerprint", "")):
         raise InputError(

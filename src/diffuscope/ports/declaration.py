@@ -25,6 +25,7 @@ class Declaration:
         What it is for, e.g. ``"virtual staining"``: a dock lists the models of one task.
     inputs, outputs : tuple of Port
         The first output is the main result, the others belong to it.
+        An image or text may be both, under one key: it is made where it is not given.
     any_of : tuple of tuple of str
         Groups of keys of inputs that are not required, of each of which one must be given.
     presets : dict of str to SampleSettings
@@ -42,6 +43,9 @@ class Declaration:
     context : int
         Slices before and after a tile that are read with it in a volume but not computed; beyond the first and the last
         slice of the volume these are repeated.
+    canvas : tuple of (int, int) or None
+        Of a whole system that makes images from other things: (height, width) of what it makes where no image is given,
+        px of the first image among its outputs. None: images that it makes lie on one that is given.
     patch : int
         Side of a training patch, px.
     measures : mapping of str to float
@@ -61,6 +65,7 @@ class Declaration:
     depth: int = 1
     overlap_depth: int = 0
     context: int = 0
+    canvas: tuple[int, int] | None = None
     patch: int = 128
     measures: Mapping[str, float] = field(default_factory=dict)
 
@@ -83,6 +88,23 @@ class Declaration:
         """The images among its outputs."""
         return rasters(self.outputs)
 
+    def made(self, given: Collection[str], wanted: Collection[str] = ()) -> tuple[Port, ...]:
+        """Return the outputs that a run makes, in order, with those that tell of them (see `Raster.of`).
+
+        Parameters
+        ----------
+        given : collection of str
+            Keys of the inputs that there are.
+        wanted : collection of str
+            Keys of the outputs that are asked for; empty: all that is not given.
+        """
+
+        def is_made(port: Port) -> bool:
+            keys = {port.key, getattr(port, "of", "") or port.key}
+            return bool(keys & set(wanted)) if wanted else not keys & set(given)
+
+        return tuple(port for port in self.outputs if is_made(port))
+
     def accepts(self, given: Collection[str], wanted: Collection[str] = ()) -> str:
         """Say what is missing to run it, in a sentence; nothing where it can be run.
 
@@ -91,7 +113,7 @@ class Declaration:
         given : collection of str
             Keys of the inputs that there are.
         wanted : collection of str
-            Keys of the outputs that are asked for; empty: all.
+            Keys of the outputs that are asked for; empty: all that is not given.
         """
         names = {port.key: port.name for port in self.inputs}
         for key in given:
@@ -107,4 +129,9 @@ class Declaration:
         for group in self.any_of:
             if not set(group) & set(given):
                 return f"one of {', '.join(names[key] for key in group)} is needed: give at least one."
+        for key in wanted:
+            if key in given:
+                return f"{names[key]} is given, and is not made besides: leave {key} out of one of the two."
+        if not self.made(given, wanted):
+            return "all that it makes is given: leave out what it shall make."
         return ""

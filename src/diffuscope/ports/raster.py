@@ -51,6 +51,8 @@ class Raster:
         napari colormap name of a map.
     required : bool
         Of an input: whether a system cannot do without.
+    of : str
+        Of an output that tells of another one, as its spread: the other's key, with which it is made; else empty.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Raster:
     scale: Literal["stored", "percentile", "stain"] = "stored"
     synonyms: tuple[str, ...] = ()
     required: bool = True
+    of: str = ""
 
     def __post_init__(self) -> None:
         if self.fill == _BY_KIND:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, TypedDict
 
+from diffuscope.ports.raster import Raster
+
 # Of these a record and a command line tell in a way of their own.
 _TOLD_APART = ("options", "wanted")
 
@@ -48,6 +50,10 @@ class SampleSettings:
     samples: int = 1
     options: Mapping[str, float] = field(default_factory=dict)
     wanted: tuple[str, ...] = ()
+
+    def main_of(self, images: Sequence[Raster]) -> Raster:
+        """Return the first of some images that is asked for, which previews show."""
+        return next((port for port in images if port.key in self.wanted), images[0])
 
     def stated(self) -> dict[str, Any]:
         """Return what the run record and the command line state: without what a run can be without and was not set."""

@@ -12,6 +12,8 @@ from diffuscope.ports.table import Column, Table
 
 _KINDS: dict[str, type[Port]] = {"rgb": Raster, "map": Raster}
 _KINDS |= {one.kind: one for one in get_args(Port) if one is not Raster}
+# What no result states.
+_UNSTATED = ("of",)
 # What results of an older Diffuscope do not state.
 _ADDED = {"spacing": None, "scale": "stored", "synonyms": (), "required": True, "measured": False}
 
@@ -19,7 +21,11 @@ _ADDED = {"spacing": None, "scale": "stored", "synonyms": (), "required": True, 
 def state_port(port: Port) -> dict[str, Any]:
     """Return a port as results state it: without what only inputs have, so that an older Diffuscope opens them."""
     stated = asdict(port) | {"kind": port.kind}
-    return {name: value for name, value in stated.items() if name not in _ADDED or value != _ADDED[name]}
+    return {
+        name: value
+        for name, value in stated.items()
+        if name not in _UNSTATED and (name not in _ADDED or value != _ADDED[name])
+    }
 
 
 def read_port(stated: Mapping[str, Any]) -> Port:

@@ -25,3 +25,19 @@ class Text:
     key: str
     longest: int = 10_000
     required: bool = True
+
+
+@dataclass(frozen=True)
+class Written:
+    """A text that a system made.
+
+    Attributes
+    ----------
+    text : str
+        All of it.
+    tokens : tuple of (str, float)
+        Its pieces in order, each with the probability in [0, 1] that the system gave it; none where it tells nothing.
+    """
+
+    text: str
+    tokens: tuple[tuple[str, float], ...] = ()

@@ -12,6 +12,7 @@ import zarr
 from diffuscope.files.claim import Claim
 from diffuscope.files.put import in_place_of
 from diffuscope.ports.state import state_port
+from diffuscope.results.beside.mark import generated_by
 from diffuscope.results.cache import FOLDER, LEDGER, CachedParts
 from diffuscope.results.coverage import keep_coverage
 from diffuscope.results.layout import ATTRS, CASE_FORMAT, SLIDE_FORMAT, VOLUME_FORMAT, create_images
@@ -58,7 +59,8 @@ def begin_result(
         root = zarr.create_group(store=part, zarr_format=2)
         CachedParts(part / FOLDER, len(plan.axes)).create()
         Ledger(part / FOLDER / LEDGER, len(plan.axes)).write()
-        create_images(root, ports, shape=shape, spacing=place.spacing, origin=place.origin)
+        about = generated_by(record)
+        create_images(root, ports, shape=shape, spacing=place.spacing, origin=place.origin, about=about)
         if ports:
             keep_coverage(root, plan, np.zeros_like(plan.selected))
         ValueStore(root, values, plan)

@@ -50,6 +50,7 @@ def create_images(
     shape: tuple[int, ...],
     spacing: tuple[float, ...],
     origin: tuple[float, ...],
+    about: str = "",
 ) -> dict[str, list[zarr.Array[Any]]]:
     """Create the empty pyramids of all outputs with their OME metadata.
 
@@ -65,6 +66,8 @@ def create_images(
         Size of a canvas px along the same axes, in µm for a slide, in mm for a volume.
     origin : tuple of float
         Centre of the canvas's first px from the centre of the input's first px, likewise.
+    about : str
+        What each image says of itself besides its name.
 
     Returns
     -------
@@ -89,7 +92,8 @@ def create_images(
             )
             for level, level_shape in enumerate(level_shapes(shape))
         ]
-        group.attrs["multiscales"] = [_multiscale(port.name, len(images[port.key]), spacing, origin)]
+        described = {"metadata": {"description": f"{port.name}. {about}"}} if about else {}
+        group.attrs["multiscales"] = [_multiscale(port.name, len(images[port.key]), spacing, origin) | described]
         group.attrs["omero"] = _omero(port)
     return images
 

@@ -33,7 +33,7 @@ def own_parts(path: Path) -> Parts:
     known = re.compile(
         rf"(?:(?:{'|'.join(keys)})/)?{image}"
         rf"|(?:{tissue.PATH}|{coverage.PATH}|{values.PATH}|{values.PATH}/\w+|{sections.PATH}|{sections.PATH}/\w+)/{_ARRAY}"
-        rf"|{cache.FOLDER}/[^/]+|(?:{'|'.join(re.escape(kind.name) for kind in KINDS)})(?:/[^/]+\.txt)?"
+        rf"|{cache.FOLDER}/[^/]+|(?:{'|'.join(re.escape(kind.name) for kind in KINDS)})(?:/[^/]+\.(?:txt|json))?"
         rf"|{re.escape(TABLE)}|{re.escape(TRANSFORM)}"
     )
     return lambda name: known.fullmatch(_PASSING.sub("", name)) is not None

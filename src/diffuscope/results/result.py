@@ -13,6 +13,7 @@ from diffuscope.files.links import check_inside
 from diffuscope.files.place import Kind
 from diffuscope.files.read import read_rows
 from diffuscope.ports.port import Port
+from diffuscope.ports.text import Written
 from diffuscope.results.beside.others import read_others, summaries
 from diffuscope.results.cache import FOLDER
 from diffuscope.results.coverage import Coverage, load_coverage
@@ -95,9 +96,9 @@ class Result:
         return {key: one for key, one in self.found.items() if isinstance(one, Scored)}
 
     @property
-    def texts(self) -> dict[str, str]:
-        """What came out at text ports, by key."""
-        return {key: one for key, one in self.found.items() if isinstance(one, str)}
+    def texts(self) -> dict[str, Written]:
+        """What came out at text ports, by key: the text, and the probabilities of its pieces."""
+        return {key: one for key, one in self.found.items() if isinstance(one, Written)}
 
     @property
     def summaries(self) -> tuple[tuple[str, str], ...]:

@@ -1,4 +1,4 @@
-"""Scores and texts of a result: small files beside its images."""
+"""Scores of a result: a small file beside its images."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from diffuscope.files.durable import replacing
 from diffuscope.ports.numbers import Value
 from diffuscope.ports.port import Port
 from diffuscope.ports.score import Score
-from diffuscope.ports.text import Text
 from diffuscope.results.beside.spread import over_guides, predictive
 from diffuscope.results.values import TileValues
 
-SCORES, TEXTS = "scores.json", "texts"
+SCORES = "scores.json"
 Draws = Sequence[float] | Sequence[Sequence[float]]
 
 
@@ -120,14 +119,8 @@ def write_scores(folder: Path, scores: Mapping[str, Draws]) -> None:
         draws = [one for own in _members(samples) for one in own]
         if wrong := [one for one in draws if not (math.isnan(one) or 0.0 <= one <= 1.0)]:
             raise ValueError(f"the score {key!r} is {wrong[0]:g}, and a probability lies in [0, 1]")
-    _put(folder / SCORES, json.dumps({key: list(samples) for key, samples in scores.items()}))
-
-
-def write_texts(folder: Path, texts: Mapping[str, str]) -> None:
-    """Write texts, by key, into a result folder."""
-    (folder / TEXTS).mkdir(exist_ok=True)
-    for key, text in texts.items():
-        _put(folder / TEXTS / f"{key}.txt", text)
+    with replacing(folder / SCORES) as opened:
+        opened.write(json.dumps({key: list(samples) for key, samples in scores.items()}).encode())
 
 
 def read_scores(folder: Path, others: Sequence[Port]) -> dict[str, Scored]:
@@ -140,12 +133,6 @@ def read_scores(folder: Path, others: Sequence[Port]) -> dict[str, Scored]:
             raise ValueError(f"{SCORES} holds no probabilities")
     ports = [port for port in others if isinstance(port, Score) and port.key in draws]
     return {port.key: Scored(port, draws[port.key]) for port in ports}
-
-
-def read_texts(folder: Path, others: Sequence[Port]) -> dict[str, str]:
-    """Read what `write_texts` wrote; none before a run has ended."""
-    paths = {port.key: folder / TEXTS / f"{port.key}.txt" for port in others if isinstance(port, Text)}
-    return {key: path.read_text(encoding="utf-8") for key, path in paths.items() if path.exists()}
 
 
 def scored(port: Score, samples: Draws) -> Scored:
@@ -163,8 +150,3 @@ def _members(samples: Draws) -> tuple[tuple[float, ...], ...]:
 
 def _is_probability(one: object) -> bool:
     return isinstance(one, float | int) and not one < 0 and not one > 1
-
-
-def _put(path: Path, text: str) -> None:
-    with replacing(path) as opened:
-        opened.write(text.encode())

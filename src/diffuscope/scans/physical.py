@@ -42,18 +42,29 @@ PLAUSIBLE_MPP = (0.02, 10.0)
 
 # Outside these a slide's µm/px is a slip of unit or comma, not an objective.
 POSSIBLE_MPP = (0.02, 50.0)
+# Of radiographs and single sections of scans, by the µm/px of the model that takes them: so much finer and coarser.
+_FINER, _COARSER = 1000.0, 50.0
 
 
-def check_mpp(name: str, mpp: float) -> None:
-    """Refuse a resolution that no slide has.
+def check_mpp(name: str, mpp: float, model: float) -> None:
+    """Refuse a resolution that no slide has, or nothing that a model of another scale takes.
+
+    Parameters
+    ----------
+    name : str
+        Of the file.
+    mpp, model : float
+        µm/px of the file, and at which the model works.
 
     Raises
     ------
     InputError
-        It is none that `POSSIBLE_MPP` holds.
+        It is none that `POSSIBLE_MPP` holds, and too far from the model's.
     """
-    if not POSSIBLE_MPP[0] <= mpp <= POSSIBLE_MPP[1]:
-        raise InputError(f"{name} would have {mpp:g} µm/px, which no slide has: give its µm/px (--mpp).")
+    low, high = max(POSSIBLE_MPP[0], model / _FINER), max(POSSIBLE_MPP[1], model * _COARSER)
+    if not low <= mpp <= high:
+        what = "slide" if model <= POSSIBLE_MPP[1] else f"picture for a model that works at {model:g}"
+        raise InputError(f"{name} would have {mpp:g} µm/px, which no {what} has: give its µm/px (--mpp).")
 
 
 # Outside these a voxel's side, or the longest side of the whole volume, is a slip of unit: µm or m taken for mm.

@@ -124,7 +124,7 @@ class Scan:
         """As of an `Image`."""
         factor = resampling_factor(self, model.mpp)
         assert self.mpp is not None  # resampling_factor refuses a scan without
-        check_mpp(self.name, self.mpp)
+        check_mpp(self.name, self.mpp, model.mpp)
         return factor, factor
 
     def resampling(self, model: Grid) -> tuple[str, ...]:
@@ -136,9 +136,10 @@ class Scan:
                 if factor > 1
                 else f"enlarged {1 / factor:.3g} times, which adds no detail"
             )
-            return (f"The slide has {self.mpp:.4g} µm/px and the model works at {model.mpp:.4g}: {how}.",)
+            return (f"{self.name} has {self.mpp:.4g} µm/px and the model works at {model.mpp:.4g}: {how}.",)
         if not math.isclose(self.mpp or 0, model.mpp, rel_tol=1e-3):
-            return (f"The slide's {self.mpp:.4g} µm/px are within 5 % of the model's {model.mpp:.4g}: used as it is.",)
+            near = f"within 5 % of the model's {model.mpp:.4g}: used as it is."
+            return (f"The {self.mpp:.4g} µm/px of {self.name} are {near}",)
         return ()
 
     def is_on_grid_of(self, other: Image) -> bool:

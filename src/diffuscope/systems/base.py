@@ -24,6 +24,7 @@ from diffuscope.ports.numbers import Option, Value
 from diffuscope.ports.port import Port, rasters
 from diffuscope.ports.raster import Raster
 from diffuscope.ports.settings import SampleSettings
+from diffuscope.ports.text import Written as Written  # noqa: PLC0414  systems import it from here
 from diffuscope.systems.trainable import Trainable
 
 #: What a whole system gets of an input: an image, labels or the row of a table, a text.
@@ -104,6 +105,7 @@ class System(Trainable):
     depth: int = 1
     overlap_depth: int = 0
     context: int = 0
+    canvas: tuple[int, int] | None = None
     patch: int = 128
     measures: Mapping[str, float] = MappingProxyType({})
     targets: tuple[str, ...] = ()
@@ -254,7 +256,7 @@ class Whole(System, ABC):
             range, of a mask uint8 (h, w) or (d, h, w), of a table its row, float32 (columns,) as of `Table.encode`,
             all on the system's device; of a text itself.
         spacing : tuple of float or None
-            Size of a px of the images, (y, x) µm or (z, y, x) mm; None where there is no image, or nobody told.
+            Size of a px of the images, (y, x) µm or (z, y, x) mm; None where no image is given or made.
 
         Raises
         ------
@@ -276,7 +278,7 @@ class Whole(System, ABC):
     @abstractmethod
     def sample(
         self, inputs: Mapping[str, CaseInput], noise: CaseNoise, settings: SampleSettings
-    ) -> Generator[Estimate, None, dict[str, Tensor | str]]:
+    ) -> Generator[Estimate, None, Mapping[str, Tensor | str | Written]]:
         """Sample one case, yielding after every network evaluation.
 
         Parameters
@@ -290,8 +292,8 @@ class Whole(System, ABC):
 
         Returns
         -------
-        dict of str to Tensor or str
+        mapping of str to Tensor, str or Written
             By key of each output that is wanted (the generator's return value). Of a raster float32 shaped as those
-            that came in, of a score float32 (samples,) or (members, samples) in [0, 1], of a table float32 (columns,),
-            NaN where nothing is known, of a text itself.
+            that came in, or (c, *canvas), of a score float32 (samples,) or (members, samples) in [0, 1], of a table
+            float32 (columns,), NaN where nothing is known, of a text itself or `Written`. Of what is not there nothing.
         """

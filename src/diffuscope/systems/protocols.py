@@ -68,3 +68,12 @@ class HasNodes(Protocol):
     def there(self, inputs: Mapping[str, Any]) -> Tensor:
         """Return which nodes of a case are there, bool (nodes,), from what `Whole.prepare` gives."""
         ...
+
+
+@runtime_checkable
+class TakesPairs(Protocol):
+    """A system that learns from cases of which each has some of many images and texts."""
+
+    def needed(self, objective: str) -> tuple[tuple[str, ...], ...]:
+        """Return groups of keys, of each of which a case must have one to be trained on for an objective."""
+        ...

@@ -61,6 +61,8 @@ _ROWS = {
     "damm": _row("damm", "DammConfig", "declare", "variants.system:build"),
     "cell-masks": _row("cellmasks", "CellMasksConfig", "declare", "system:CellMasks"),
     "mmfusion": _row("mmfusion", "MMFusionConfig", "declare", "system:MMFusion"),
+    "medm2g": _row("medm2g", "MedM2GConfig", "declare", "system:MedM2G"),
+    "medm2g-slices": _row("medm2g", "MedM2GConfig", "declare_slices", "system:MedM2GSlices"),
     "midiffusion": _row("midiffusion", "MIDiffusionConfig", "declare", "system:MIDiffusion"),
 }
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,28 +11,24 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
-from diffuscope.cases.cohort import read_cohort
-from diffuscope.cases.split import split
 from diffuscope.errors import InputError
 from diffuscope.model.card import ModelCard
 from diffuscope.model.folder import Model, load_model
-from diffuscope.ports.mask import Mask
 from diffuscope.ports.raster import Raster
-from diffuscope.ports.table import Table
 from diffuscope.simulation.restaining.crops import batch_at, held_crops
 from diffuscope.simulation.restaining.painting import Painter
-from diffuscope.simulation.restaining.sources import Pair, Restaining, make_pairs
-from diffuscope.systems.base import System, Whole
+from diffuscope.simulation.restaining.sources import make_pairs
+from diffuscope.systems.base import System
 from diffuscope.systems.bounds import first_fault
-from diffuscope.systems.protocols import Decides, FitsRows
+from diffuscope.systems.protocols import Decides
 from diffuscope.systems.registry import build_system
 from diffuscope.training.data.batches import TrainingData
-from diffuscope.training.data.cohort import prepared, rows_data
 from diffuscope.training.data.crops import batches_of, crops_of, read_cases, whole_slices_of
 from diffuscope.training.data.looks import seen_in_pictures
 from diffuscope.training.plan import Planned, plan_rounds
 from diffuscope.training.recipe import Recipe
-from diffuscope.training.recipe_data import Cases, Cohort
+from diffuscope.training.recipe_data import Cases, Cohort, Pairs
+from diffuscope.training.table_data import cohort_data, pairs_data
 
 # DAB from which a pixel counts as positive where the system does not say, OD.
 _THRESHOLD = 0.15
@@ -136,7 +132,7 @@ def _built(recipe: str, name: str, config: Mapping[str, Any], seed: int) -> Syst
 
 
 def make_data(
-    recipe: Recipe, planned: Planned, start: Start, folder: Path, taught: dict[tuple[Restaining, float], list[Pair]]
+    recipe: Recipe, planned: Planned, start: Start, folder: Path, shared: dict[Hashable, Any]
 ) -> tuple[TrainingData, dict[str, str]]:
     """Open the files of a round, before targets are added (see `diffuscope.training.data.targets`).
 
@@ -150,8 +146,8 @@ def make_data(
         For what the system takes.
     folder : Path
         What the recipe's paths are relative to.
-    taught : dict
-        What the teacher has made of simulated data at a µm/px, which rounds share; is added to.
+    shared : dict
+        What rounds share of what was read or simulated; is added to.
 
     Returns
     -------
@@ -165,7 +161,7 @@ def make_data(
         Files are missing or do not fit.
     """
     plan, data = planned.optimisation, planned.data
-    if not isinstance(data, Cohort):
+    if not isinstance(data, Cohort | Pairs):
         start.system.check_images(start.name, "pictures and volumes are no data for it")
     if isinstance(data, Cases):
         parts = read_cases(recipe, data, start.system, folder)
@@ -176,11 +172,13 @@ def make_data(
             made = crops_of(parts, data, start.system, side=start.side, **common)
         return made, {case.name: part for part, cases in parts.items() for case in cases}
     if isinstance(data, Cohort):
-        return _cohort_data(recipe, planned, start, data, folder)
+        return cohort_data(recipe, planned, start.system, data, folder, new=start.origin is None)
+    if isinstance(data, Pairs):
+        return pairs_data(recipe, planned, start.system, data, folder, shared)
     port = start.system.input_rasters[0]
-    if (data, port.mpp) not in taught:
-        taught[data, port.mpp] = make_pairs(data, folder, mpp=port.mpp)
-    pairs = taught[data, port.mpp]
+    if (data, port.mpp) not in shared:
+        shared[data, port.mpp] = make_pairs(data, folder, mpp=port.mpp)
+    pairs = shared[data, port.mpp]
     threshold = start.system.measures.get("dab_threshold", _THRESHOLD)
     normalised = port.scale == "stain"
     held = held_crops(
@@ -206,35 +204,6 @@ def make_data(
     return TrainingData(lambda number: batches(number, seed=plan.seed), validation, seen=seen), {}
 
 
-def _cohort_data(
-    recipe: Recipe, planned: Planned, start: Start, data: Cohort, folder: Path
-) -> tuple[TrainingData, dict[str, str]]:
-    """Read a cohort, and give a new system the scale of the rows that train, of no others."""
-    system = start.system
-    tables = [port for port in system.inputs if isinstance(port, Table)]
-    if not isinstance(system, FitsRows) or not isinstance(system, Whole):
-        raise InputError(f"{type(system).__name__} takes no tables: give it data of its own kind.")
-    cohort = read_cohort(
-        [folder / path for path in data.cohort],
-        tables,
-        label=data.label,
-        positive=data.positive,
-        negative=data.negative,
-        above=data.above,
-        images=[port.key for port in system.inputs if isinstance(port, Raster | Mask)],
-    )
-    named = dict.fromkeys(data.validate_on, "validation") | dict.fromkeys(data.test_on, "test")
-    cases = [replace(case, part=named.get(case.name, case.part)) for case in cohort.cases]
-    # As of cases: where any is named to validate, no share is taken.
-    share = 0.0 if data.validate_on else data.validation
-    parts = split(cases, validation=share, seed=recipe.optimisation.seed)
-    train, held = (prepared(system, cohort, parts[part]) for part in ("train", "validation"))
-    if start.origin is None:  # weights that were trained on one scale are worth nothing on another
-        system.fit(train)
-    made = rows_data(train, held, seed=planned.optimisation.seed, batch=planned.optimisation.batch)
-    return replace(made, notices=cohort.notices), {case.name: part for part, own in parts.items() for case in own}
-
-
 def make_card(recipe: Recipe, start: Start, parts: dict[str, str]) -> ModelCard:
     """Return the recipe's card, or one that claims nothing that is not known.
 
@@ -249,7 +218,7 @@ def make_card(recipe: Recipe, start: Start, parts: dict[str, str]) -> ModelCard:
     """
     if recipe.card is not None:
         return recipe.card
-    assert isinstance(recipe.data, Cases | Cohort)
+    assert isinstance(recipe.data, Cases | Cohort | Pairs)
     names = [sum(1 for part in parts.values() if part == which) for which in ("train", "validation", "test")]
     inputs = ", ".join(port.name for port in start.system.inputs)
     main, scale, chosen = start.system.outputs[0], "", "its weights"
@@ -280,7 +249,9 @@ def make_card(recipe: Recipe, start: Start, parts: dict[str, str]) -> ModelCard:
     )
 
 
-def _files(data: Cases | Cohort) -> str:
+def _files(data: Cases | Cohort | Pairs) -> str:
+    if isinstance(data, Pairs):
+        return Path(data.pairs).name
     paths = data.cohort if isinstance(data, Cohort) else (data.path,)
     return ", ".join(Path(path).name for path in paths)
 

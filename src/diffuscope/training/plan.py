@@ -8,7 +8,7 @@ from typing import Any
 
 from diffuscope.simulation.restaining.sources import Restaining
 from diffuscope.training.recipe import Optimisation, Rate, Recipe, Round
-from diffuscope.training.recipe_data import Cases, Cohort
+from diffuscope.training.recipe_data import Cases, Cohort, Pairs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Planned:
         Another system than the recipe's, or empty.
     config : mapping
         What differs from the configuration of the round before; of another system all of it.
-    data : Cases, Cohort or Restaining
+    data : Cases, Cohort, Pairs or Restaining
         What it is trained on.
     masks : str
         Name of the round whose system draws its masks, or empty.
@@ -44,7 +44,7 @@ class Planned:
     train: Mapping[str, Rate]
     system: str = ""
     config: Mapping[str, Any]
-    data: Cases | Cohort | Restaining
+    data: Cases | Cohort | Pairs | Restaining
     masks: str = ""
     optimisation: Optimisation
 

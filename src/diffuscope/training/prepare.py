@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
 from diffuscope.errors import InputError
-from diffuscope.simulation.restaining.sources import Pair, Restaining
+from diffuscope.simulation.restaining.sources import Restaining
 from diffuscope.systems.protocols import DrawsMasks
 from diffuscope.training.backbone import begin_backbone, find_backbone
 from diffuscope.training.data.batches import TrainingData
@@ -64,7 +65,7 @@ def prepare(recipe: Recipe, folder: Path) -> tuple[Prepared, ...]:
         As `make_starts`, `make_data` and `begin_backbone`; a round takes masks from a system that draws none, or for
         data that need none.
     """
-    taught: dict[tuple[Restaining, float], list[Pair]] = {}
+    shared: dict[Hashable, Any] = {}
     made: dict[str, Prepared] = {}
     both = list(zip(plan_rounds(recipe), make_starts(recipe), strict=True))
     if recipe.backbone is not None:
@@ -75,7 +76,7 @@ def prepare(recipe: Recipe, folder: Path) -> tuple[Prepared, ...]:
     for planned, start in both:
         # A system that helps sees what the recipe's own will see.
         own = [other for one, other in both[planned.number - 1 :] if not one.system]
-        data, parts = make_data(recipe, planned, own[0], folder, taught)
+        data, parts = make_data(recipe, planned, own[0], folder, shared)
         if planned.system and data.finish is not None:
             raise InputError(f"no masks can be learned where their probability is known: leave out {planned.name}.")
         draw = None

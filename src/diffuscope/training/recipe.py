@@ -10,12 +10,12 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from diffuscope.cases.dictionary import read_dictionary
 from diffuscope.errors import InputError
-from diffuscope.files.read import read_yaml
+from diffuscope.files.read import read_json, read_yaml
 from diffuscope.model.card import ModelCard
 from diffuscope.simulation.restaining.sources import Restaining, Source
 from diffuscope.systems.bounds import Name, first_fault
 from diffuscope.training.old_recipes import modern
-from diffuscope.training.recipe_data import KINDS, Cases, Cohort, Data, Strict
+from diffuscope.training.recipe_data import KINDS, Cases, Cohort, Data, Pairs, Strict
 
 
 class Optimisation(Strict):
@@ -103,7 +103,7 @@ class Round(Strict):
         is its own.
     config : dict
         What differs in the system's configuration from here on; the weights must fit.
-    data : Cases, Cohort or Restaining, optional
+    data : Cases, Cohort, Pairs or Restaining, optional
         What it is trained on.
     masks : str
         Name of an earlier round whose system draws the masks of this one's data, in place of a threshold.
@@ -149,7 +149,7 @@ class Recipe(Strict):
     backbone : str, optional
         Published weights that the image encoder begins with: a file, relative to the recipe, or
         ``"hub:owner/name/file"``, e.g. MedicalNet's.
-    data : Cases, Cohort or Restaining
+    data : Cases, Cohort, Pairs or Restaining
         A user's own cases, or what ``simulation`` names.
     optimisation : Optimisation
         See there; its seed also says which cases validate.
@@ -202,7 +202,7 @@ def load_recipe(path: Path | str) -> Recipe:
     """
     path = Path(path)
     try:
-        return Recipe.model_validate(_with_dictionary(read_yaml(path), path.parent))
+        return Recipe.model_validate(_with_vocabulary(_with_dictionary(read_yaml(path), path.parent), path.parent))
     except OSError as error:
         raise InputError(f"The recipe {path} cannot be read: {error.strerror}.") from error
     except ValidationError as error:
@@ -225,9 +225,18 @@ def _with_dictionary(given: Any, folder: Path) -> Any:
     return given | {"config": config | {"tables": read_dictionary(folder / config["tables"])}}
 
 
+def _with_vocabulary(given: Any, folder: Path) -> Any:
+    """Return a recipe with the vocabulary of texts that it names, a JSON file, in its place, relative to it."""
+    config = given.get("config") if isinstance(given, dict) else None
+    text = config.get("text") if isinstance(config, dict) else None
+    if not isinstance(config, dict) or not isinstance(text, dict) or not isinstance(text.get("vocabulary"), str):
+        return given
+    return given | {"config": config | {"text": text | {"vocabulary": read_json(folder / text["vocabulary"])}}}
+
+
 def _keys(model: type[BaseModel]) -> list[str]:
     """Field names of a model and of the models in it."""
     names = list(model.model_fields)
-    for nested in (Cases, Cohort, Restaining, Source, Optimisation, Round, Rate, ModelCard):
+    for nested in (Cases, Cohort, Pairs, Restaining, Source, Optimisation, Round, Rate, ModelCard):
         names += list(nested.model_fields)
     return names

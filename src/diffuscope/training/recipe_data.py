@@ -1,4 +1,4 @@
-"""What a recipe trains on: cases, a cohort of patients, or what is simulated."""
+"""What a recipe trains on: cases, a cohort of patients, images and texts, or what is simulated."""
 
 from __future__ import annotations
 
@@ -99,19 +99,39 @@ class Cohort(Strict):
         return self
 
 
+class Pairs(Strict):
+    """Cases that have some of many images and texts each (see `diffuscope.cases.paired.read_paired`).
+
+    Attributes
+    ----------
+    pairs : str
+        Table of the cases; relative to the recipe.
+    validation : float
+        Share of the cases that are kept apart to validate, where none states a part.
+    """
+
+    pairs: str
+    validation: float = Field(default=0.1, gt=0, lt=1)
+
+
 def _kind(data: Any) -> str:
     """Return which kind of data is meant: what names no simulation is a user's own."""
     names = data if isinstance(data, dict) else ()
     if "simulation" in names or isinstance(data, Restaining):
         return "restaining"
+    if "pairs" in names or isinstance(data, Pairs):
+        return "pairs"
     return "cohort" if "cohort" in names or isinstance(data, Cohort) else "cases"
 
 
 #: As the kinds stand in pydantic's places, which are no entries of a recipe.
-KINDS = ("restaining", "cohort", "cases")
+KINDS = ("restaining", "cohort", "pairs", "cases")
 
 
 Data = Annotated[
-    Annotated[Cases, Tag("cases")] | Annotated[Cohort, Tag("cohort")] | Annotated[Restaining, Tag("restaining")],
+    Annotated[Cases, Tag("cases")]
+    | Annotated[Cohort, Tag("cohort")]
+    | Annotated[Pairs, Tag("pairs")]
+    | Annotated[Restaining, Tag("restaining")],
     Discriminator(_kind),
 ]

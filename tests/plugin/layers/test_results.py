@@ -5,17 +5,22 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import any_toys
 import numpy as np
 import pytest
 import zarr
+from model_card import CARD
 
+import diffuscope
 from diffuscope.engine.events import Preview
+from diffuscope.model.folder import save_model
 from diffuscope.plugin.layers.facts import is_result, own_metadata
 from diffuscope.plugin.layers.live import LiveLayers
 from diffuscope.plugin.layers.placement import layer_placement
 from diffuscope.plugin.layers.reader import get_reader, read_layers
 from diffuscope.plugin.layers.results import result_layers
 from diffuscope.results.result import open_result
+from diffuscope.systems import registry
 
 napari = pytest.importorskip("napari")
 
@@ -123,3 +128,14 @@ def test_a_layer_that_the_user_removed_does_no_harm(result_folder: Path):
     shown.refresh()
     shown.end(open_result(result_folder))
     assert [layer.name for layer in viewer.layers][1:] == ["virtual CD3"]
+
+
+def test_what_a_text_alone_became_lies_where_a_slide_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(registry._ROWS, "any", any_toys.ROWS["any"])
+    model = save_model(tmp_path / "toy", registry.build_system("any", {}), "any", {}, CARD)
+    diffuscope.finish(
+        diffuscope.run(model, {"report": "a nodule"}, tmp_path / "out.ome.zarr", device="cpu", want=("ct",))
+    )
+    ct = layers_of(tmp_path / "out.ome.zarr")["generated CT"]
+    np.testing.assert_allclose(ct.data_to_world((1, 2)), (any_toys.MPP, 2 * any_toys.MPP))
+    assert str(ct.units[0]) == "micrometer" and own_metadata(ct)["record"]["generated"] == ["ct", "ct_sd"]

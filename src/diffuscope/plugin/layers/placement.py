@@ -221,9 +221,11 @@ def in_data(image: Any, layer: Any, point: Sequence[float]) -> NDArray[np.float6
 
 
 def _by_reader(result: Result) -> Placement:
-    stated = next(iter(result.record["inputs"].values()))
+    # Of what was made from texts alone there is none: its canvas lies where a slide would.
+    inputs: list[dict[str, Any]] = list(result.record["inputs"].values())
+    stated = next((one for one in inputs if "mpp_stated" in one or "lattice" in one), {})
     if result.place.unit != "mm":
-        return scan_placement(stated["mpp_stated"])
+        return scan_placement(stated.get("mpp_stated", result.mpp))
     if "lattice" in stated:
         return volume_placement(Lattice.from_json(stated["lattice"]))
     spacing = np.array(result.place.spacing) / np.array(result.place.factors)

@@ -12,7 +12,8 @@ from diffuscope.ports.score import Score
 from diffuscope.ports.table import Table
 from diffuscope.ports.text import Text
 from diffuscope.results.beside.rows import ROWS, read_rows, write_rows
-from diffuscope.results.scores import SCORES, TEXTS, read_scores, read_texts, write_scores, write_texts
+from diffuscope.results.beside.texts import TEXTS, read_texts, write_texts
+from diffuscope.results.scores import SCORES, read_scores, write_scores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,7 @@ class Kind:
 KINDS = (
     Kind(port=Score, name=SCORES, write=write_scores, read=read_scores, summary=lambda scored: scored.summary),
     Kind(port=Table, name=ROWS, write=write_rows, read=read_rows, summary=lambda row: row.summary),
-    Kind(port=Text, name=TEXTS, write=write_texts, read=read_texts, summary=str),
+    Kind(port=Text, name=TEXTS, write=write_texts, read=read_texts, summary=lambda written: written.text),
 )
 
 

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 import tifffile
 
 from diffuscope.scans.contents import Contents
+from diffuscope.scans.formats.generated import generated_notice
 from diffuscope.scans.formats.tiff_checks import is_rgb
 from diffuscope.scans.formats.tiff_series import (
     associated,
@@ -36,7 +37,8 @@ def read_ome(tif: tifffile.TiffFile, path: Path) -> Contents:
     page = tif.series[main].keyframe
     others = [one for i, one in enumerate(tif.series) if i != main]
     beside, left_out = associated(others, cache, name)
-    notices = (*colour_notices(page, levels[0], name), *left_out)
+    said = " ".join(one.text or "" for one in root.iter() if one.tag.rpartition("}")[2] == "Description")
+    notices = (*generated_notice(said, name), *colour_notices(page, levels[0], name), *left_out)
     if elsewhere := description_elsewhere(root):
         notices += (f"{name} has its OME description in {elsewhere}, which is not read: what it says is missing here.",)
     if len(others) > len(beside) + len(left_out):

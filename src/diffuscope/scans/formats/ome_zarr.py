@@ -12,6 +12,7 @@ import zarr
 
 from diffuscope.errors import InputError
 from diffuscope.scans.contents import Contents
+from diffuscope.scans.formats.generated import generated_notice
 from diffuscope.scans.guards.places import inside
 from diffuscope.scans.guards.presence import stored_chunks
 from diffuscope.scans.guards.sizes import check_planes, check_size
@@ -177,7 +178,10 @@ def _contents(group: zarr.Group, about: dict[str, Any], path: Path, store: Guard
         mpp=_scale(image, axes),
         rgb=count == 3 and levels[0].dtype.kind == "u" and _colour(channels),
         channels=names if len(names) == count else (),
-        notices=() if _RESULT in group.attrs else _missing(levels[0], name),
+        notices=(
+            *generated_notice(str(image.get("metadata", "")), name),
+            *(() if _RESULT in group.attrs else _missing(levels[0], name)),
+        ),
     )
 
 

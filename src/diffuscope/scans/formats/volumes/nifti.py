@@ -9,6 +9,7 @@ import numpy as np
 
 from diffuscope.errors import InputError
 from diffuscope.scans.contents import VolumeContents
+from diffuscope.scans.formats.generated import generated_notice
 from diffuscope.scans.formats.volumes.axes import check_size
 from diffuscope.scans.formats.volumes.beside import file_beside
 from diffuscope.scans.formats.volumes.nifti_forms import MILLIMETRES, Forms, choose
@@ -38,7 +39,7 @@ def read_nifti(path: Path) -> VolumeContents:
         lies or how large its voxels are.
     """
     header, is_pair = _header(path)
-    notices: list[str] = []
+    notices = [*generated_notice(header["descrip"].item().decode("latin-1"), path.name)]
     size = _size(path.name, header)
     dtype = _dtype(path.name, header)
     start = _start(path.name, header, is_pair=is_pair)

@@ -1,0 +1,1 @@
+"""Reports: written by templates, and read by a grammar that knows the words alone."""

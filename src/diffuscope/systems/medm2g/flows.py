@@ -1,0 +1,134 @@
+"""One modality's flow: its latent diffusion model, its prompt and context encoders, and what adapts others to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from diffuscope.diffusion.epsilon import read_velocity
+from diffuscope.errors import InputError
+from diffuscope.systems.medm2g.config import TEXT, MedM2GConfig
+from diffuscope.systems.medm2g.contexts import Adaptation, ImageContext, TextContext
+from diffuscope.systems.medm2g.images import Images
+from diffuscope.systems.medm2g.prompts import ImagePrompt
+
+#: Of an image or a text: its vector in the aligned space, its tokens, and which of those there are.
+Seen = tuple[Tensor, Tensor, Tensor]
+
+
+class Side(Protocol):
+    """What turns a modality into latents of mean 0 and deviation 1 and back, and denoises them."""
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Return latents."""
+        ...
+
+    def denoise(self, noisy: Tensor, t: Tensor, kind: Tensor, context: Tensor, mask: Tensor) -> Tensor:
+        """Return the denoiser's raw output."""
+        ...
+
+    def loss(self, x: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """Return the loss of its autoencoder."""
+        ...
+
+    def cross(self) -> list[nn.Module]:
+        """Return the cross-attention sub-layers of its denoiser."""
+        ...
+
+
+class Flow(nn.Module):
+    """A modality and all that is its own.
+
+    Parameters
+    ----------
+    config : MedM2GConfig
+        Sizes.
+    modality : str
+        Which.
+
+    Attributes
+    ----------
+    keys : tuple of str
+        Of the kinds of images that share it, in the order of their numbers; of the text its one.
+    latent : tuple of int
+        Shape of its latents.
+    """
+
+    def __init__(self, config: MedM2GConfig, modality: str) -> None:
+        super().__init__()
+        self.keys: Sequence[str] = config.of(modality)
+        self.velocity = config.raw == "velocity"
+        width, kinds = config.context.width, len(self.keys)
+        self.side: nn.Module
+        self.prompt: nn.Module
+        self.context: nn.Module
+        self.latent: tuple[int, ...]
+        if modality == TEXT:
+            assert config.text is not None
+            self.side, self.prompt = _text(config)
+            self.context = TextContext(config.text.latent, config.context)
+            self.latent = (config.text.latent,)
+        else:
+            side = config.size // config.autoencoder.factor
+            self.side = Images(config, kinds)
+            self.prompt = ImagePrompt(width, kinds)
+            self.context = ImageContext(config.autoencoder.latent, side, kinds, config.context)
+            self.latent = (config.autoencoder.latent, side, side)
+        self.adaptation = Adaptation(config.context.adaptation, width)
+        # What the denoiser reads always, and alone where nothing guides it.
+        self.null = nn.Embedding(1, width)
+
+    def see(self, x: Tensor, kind: Tensor) -> Seen:
+        """Return z = C(x): the vector (n, width), tokens (n, m, width), and which there are, bool (n, m)."""
+        if not isinstance(self.prompt, ImagePrompt):
+            tokens, mask, whole = self.prompt(x)
+            return whole, tokens, mask
+        whole, tokens = self.prompt(x, kind)
+        return whole, tokens, torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
+
+    def epsilon(
+        self, noisy: Tensor, t: Tensor, alpha_bar: Tensor, kind: Tensor, context: Tensor | None, mask: Tensor | None
+    ) -> Tensor:
+        """Return ε̂ of noisy latents.
+
+        Parameters
+        ----------
+        noisy : Tensor of shape (n, *latent)
+            z_t.
+        t, alpha_bar, kind : Tensor of shape (n,)
+            0-based step, ᾱ_t, number of the key.
+        context, mask : Tensor or None
+            Tokens (n, m, width) and which of them count, bool (n, m); None: none.
+        """
+        null = self.null.weight.expand(len(noisy), 1, -1)
+        there = torch.ones(len(noisy), 1, dtype=torch.bool, device=noisy.device)
+        if context is None or mask is None:
+            tokens, counts = null, there
+        else:
+            tokens, counts = torch.cat([null.to(context.dtype), context], dim=1), torch.cat([there, mask], dim=1)
+        raw = self.side.denoise(noisy, t, kind, tokens, counts)  # type: ignore[operator]
+        return read_velocity(raw, noisy, alpha_bar) if self.velocity else raw
+
+    def denoiser(self) -> tuple[nn.Module, ...]:
+        """Return the modules of the denoiser but for its cross-attention."""
+        cross = {id(one) for part in self.side.cross() for one in part.modules()}  # type: ignore[operator]
+        own = self.side.denoiser
+        assert isinstance(own, nn.Module)
+        # The leaves, and what has parameters beside its children's.
+        return tuple(
+            one for one in own.modules() if id(one) not in cross and any(True for _ in one.parameters(recurse=False))
+        )
+
+
+def _text(config: MedM2GConfig) -> tuple[nn.Module, nn.Module]:
+    """Return the side and the prompt encoder of the text, whose library may not be there."""
+    assert config.text is not None
+    try:
+        from diffuscope.systems.medm2g.text.prompt import TextPrompt
+        from diffuscope.systems.medm2g.text.side import TextSide
+    except ModuleNotFoundError as error:
+        raise InputError(f'texts need {error.name}: pip install "diffuscope[text]".') from error
+    return TextSide(config), TextPrompt(config.text, config.context.width)

@@ -1,0 +1,116 @@
+"""How flows guide each other: what a denoiser reads of another modality (MedM2G Eq. 5 and 6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from diffuscope.systems.medm2g.config import MedM2GConfig
+from diffuscope.systems.medm2g.contexts import Embed, sampled_tokens
+from diffuscope.systems.medm2g.flows import Flow
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What guides: a modality's latents, known or on their way.
+
+    Attributes
+    ----------
+    modality : str
+        B.
+    latents : Tensor of shape (n, …)
+        z_t^B.
+    time : Tensor of shape (n,)
+        t / T, 0 where it is known.
+    kind : Tensor of shape (n,)
+        Number of its key.
+    x : Tensor, optional
+        The pictures or token ids where they are known.
+    unknown : Tensor of shape (n,), optional
+        bool: of which cases x is not to be looked at; None: of none where there is an x, else of all.
+    """
+
+    modality: str
+    latents: Tensor
+    time: Tensor
+    kind: Tensor
+    x: Tensor | None = None
+    unknown: Tensor | None = None
+
+
+class Guide(nn.Module):
+    """All flows, and the embedding that they share.
+
+    Parameters
+    ----------
+    config : MedM2GConfig
+        Sizes.
+    """
+
+    alpha_bar: Tensor
+
+    def __init__(self, config: MedM2GConfig, alpha_bar: Tensor) -> None:
+        super().__init__()
+        self.config = config
+        self.flows = nn.ModuleDict({one: Flow(config, one) for one in config.modalities})
+        self.embed = Embed(config.context.width)
+        self.register_buffer("alpha_bar", alpha_bar, persistent=False)
+        self._made = {
+            one: torch.tensor([key in config.of(one, made=True) for key in config.of(one)]) for one in config.modalities
+        }
+
+    def flow(self, modality: str) -> Flow:
+        """Return a modality's flow."""
+        flow = self.flows[modality]
+        assert isinstance(flow, Flow)
+        return flow
+
+    def made(self, modality: str, kind: Tensor) -> Tensor:
+        """Return which of some kinds (n,) of a modality may come out, bool (n,)."""
+        return self._made[modality].to(kind.device)[kind]
+
+    def context(self, source: Source, *, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """Return the tokens (n, m, width) by which a modality guides others, and which of them count, bool (n, m).
+
+        Parameters
+        ----------
+        source : Source
+            What guides.
+        generator : torch.Generator, optional
+            In training, what φ_s draws by; None takes tokens that are evenly spaced.
+        """
+        flow, sizes = self.flow(source.modality), self.config.context
+        number, where = len(source.latents), source.latents.device
+        unknown = source.unknown
+        if unknown is None:
+            unknown = torch.full((number,), source.x is None, device=where)
+        seen = None if source.x is None else flow.see(source.x, source.kind)
+        if seen is not None and generator is not None and flow.adaptation.table.requires_grad:
+            flow.adaptation.begin(seen[1].detach()[seen[2]], generator)
+        if sizes.kind == "prompt":
+            return self._prompted(seen, unknown, number, where)
+        adapted = None
+        if sizes.adaptation:
+            table = flow.adaptation(number)
+            if seen is None:
+                tokens = table
+            else:
+                taken = sampled_tokens(*seen, sizes.adaptation, generator)
+                tokens = torch.where(unknown[:, None, None], table.to(taken.dtype), taken)
+            adapted = self.embed(tokens)
+        found: Tensor = flow.context(source.latents, source.time, source.kind, adapted)
+        return found, torch.ones(found.shape[:2], dtype=torch.bool, device=where)
+
+    def _prompted(
+        self, seen: tuple[Tensor, Tensor, Tensor] | None, unknown: Tensor, number: int, where: torch.device
+    ) -> tuple[Tensor, Tensor]:
+        """Return C(x) as it is: without cross-guided alignment what is still to be made guides nothing."""
+        if seen is None:
+            width = self.config.context.width
+            return torch.zeros(number, 1, width, device=where), torch.zeros(number, 1, dtype=torch.bool, device=where)
+        whole, tokens, mask = seen
+        both = self.embed(torch.cat([whole[:, None], tokens], dim=1))
+        counts = torch.cat([torch.ones_like(mask[:, :1]), mask], dim=1) & ~unknown[:, None]
+        return both, counts

@@ -1,0 +1,116 @@
+"""Several modalities at once out of noise, each guided by those that are given and by the others on their way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from diffuscope.diffusion.samplers import Sampler, make_sampler
+from diffuscope.diffusion.schedule import Schedule
+from diffuscope.ports.settings import SampleSettings
+from diffuscope.systems.medm2g.guide import Guide, Source
+
+#: Noise of a key at a step, shaped as its latents: (n, …).
+Draw = Callable[[str, int], Tensor]
+# Latents have a deviation of 1: what a sampler takes for clean is held within so many.
+_BOUNDS = (-6.0, 6.0)
+
+
+def sample_flows(
+    guide: Guide,
+    given: Mapping[str, Tensor],
+    wanted: Sequence[str],
+    draw: Draw,
+    *,
+    schedule: Schedule,
+    settings: SampleSettings,
+    options: Mapping[str, float],
+) -> Iterator[dict[str, Tensor]]:
+    """Yield the clean estimates of all latents after each step; the last ones are the sample.
+
+    Parameters
+    ----------
+    guide : Guide
+        The flows.
+    given : mapping of str to Tensor
+        Pictures (n, 1, s, s) in [−1, 1], and token ids (n, longest), by key.
+    wanted : sequence of str
+        Keys of what is made, at least one.
+    draw : callable
+        Standard normal noise; step 0 is where sampling begins.
+    schedule : Schedule
+        Of training.
+    settings : SampleSettings
+        Sampler and steps.
+    options : mapping of str to float
+        ``guidance`` and ``eta``.
+    """
+    latents = {key: draw(key, 0) for key in wanted}
+    number, where = len(latents[wanted[0]]), latents[wanted[0]].device
+    runs = {
+        key: make_sampler(settings.sampler, schedule, settings.steps, eta=options["eta"], bounds=_BOUNDS)
+        for key in wanted
+    }
+    kinds = {key: _kind(guide, key, number, where) for key in (*given, *wanted)}
+    zero = torch.zeros(number, device=where)
+    known = {}
+    for key, x in given.items():
+        modality = guide.config.modality(key)
+        clean = guide.flow(modality).side.encode(x)  # type: ignore[operator]
+        known[key] = guide.context(Source(modality=modality, latents=clean, time=zero, kind=kinds[key], x=x))
+    first: Sampler = runs[wanted[0]]
+    for place, t in enumerate(first.timesteps, start=1):
+        open_ = _contexts(guide, latents, kinds, (t + 1) / schedule.T) if len(wanted) > 1 else {}
+        clean_now = {}
+        for key in wanted:
+            others = [*known.values(), *(one for other, one in open_.items() if other != key)]
+            eps = _guided(guide, key, latents[key], kinds[key], t, others, options["guidance"])
+            run = runs[key]
+            noise = draw(key, place) if run.needs_noise and place < len(run.timesteps) else None
+            step = run.step(eps, t, latents[key], noise=noise)
+            latents[key], clean_now[key] = step.sample, step.clean
+        yield clean_now
+
+
+def _contexts(
+    guide: Guide, latents: Mapping[str, Tensor], kinds: Mapping[str, Tensor], time: float
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """Return by which tokens each of those on their way guides the others."""
+    found = {}
+    for key, noisy in latents.items():
+        at = torch.full((len(noisy),), time, device=noisy.device)
+        found[key] = guide.context(Source(modality=guide.config.modality(key), latents=noisy, time=at, kind=kinds[key]))
+    return found
+
+
+def _guided(
+    guide: Guide,
+    key: str,
+    noisy: Tensor,
+    kind: Tensor,
+    t: int,
+    others: Sequence[tuple[Tensor, Tensor]],
+    guidance: float,
+) -> Tensor:
+    """Return ε̂ under classifier-free guidance: ε̂(∅) + g (ε̂(context) − ε̂(∅))."""
+    flow, number = guide.flow(guide.config.modality(key)), len(noisy)
+    at = torch.full((number,), t, device=noisy.device)
+    alpha_bar = guide.alpha_bar[at]
+    if not others or guidance == 0:
+        return flow.epsilon(noisy, at, alpha_bar, kind, None, None)
+    context = torch.cat([tokens for tokens, _ in others], dim=1)
+    mask = torch.cat([counts for _, counts in others], dim=1)
+    if guidance == 1:
+        return flow.epsilon(noisy, at, alpha_bar, kind, context, mask)
+    nothing = torch.zeros_like(mask)
+    noisy, at, alpha_bar, kind, context = (torch.cat([one, one]) for one in (noisy, at, alpha_bar, kind, context))
+    both = flow.epsilon(noisy, at, alpha_bar, kind, context, torch.cat([mask, nothing]))
+    under, free = both.chunk(2)
+    return free + guidance * (under - free)
+
+
+def _kind(guide: Guide, key: str, number: int, where: torch.device) -> Tensor:
+    keys = guide.flow(guide.config.modality(key)).keys
+    return torch.full((number,), list(keys).index(key), dtype=torch.long, device=where)

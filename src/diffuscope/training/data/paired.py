@@ -1,0 +1,115 @@
+"""Batches of cases of which each has some of many images and texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from diffuscope.cases.paired import PairedCase
+from diffuscope.errors import InputError
+from diffuscope.jobs.case_inputs import prepare_case
+from diffuscope.systems.base import Whole
+from diffuscope.training.data.batches import TrainingData
+
+# Cases that validate in a batch: as many as one training batch of any size may have.
+_HELD = 64
+
+
+def seen_of(system: Whole, cases: Sequence[PairedCase]) -> dict[str, Tensor]:
+    """Return what a system sees of cases, one beside the other.
+
+    Parameters
+    ----------
+    system : Whole
+        On the CPU.
+    cases : sequence of PairedCase
+        Which.
+
+    Returns
+    -------
+    dict of str to Tensor (n, …)
+        By key of what `Whole.prepare` gives, float16 where that holds it, NaN where a case does not have it.
+
+    Raises
+    ------
+    InputError
+        An image or a text does not fit; the sentence names the case.
+    """
+    seen = []
+    for one in cases:
+        try:
+            found = prepare_case(system, one.case.files, {}, texts=one.texts, device=torch.device("cpu"))
+        except InputError as error:
+            raise InputError(f"{one.case.name}: {error}") from error
+        seen.append({key: v for key, v in found.items() if isinstance(v, Tensor) and v.is_floating_point()})
+    shapes = {key: value for found in seen for key, value in found.items()}
+    return {
+        key: torch.stack([_small(found.get(key, torch.full_like(like, torch.nan))) for found in seen])
+        for key, like in shapes.items()
+    }
+
+
+def paired_data(
+    train: Mapping[str, Tensor],
+    held: Mapping[str, Tensor],
+    needed: Sequence[Sequence[str]],
+    *,
+    seed: int,
+    batch: int,
+) -> TrainingData:
+    """Return training batches, a function of (seed, number), of those cases that have what is needed.
+
+    Parameters
+    ----------
+    train, held : mapping of str to Tensor
+        From `seen_of`.
+    needed : sequence of sequences of str
+        Groups of keys, of each of which a case must have one.
+    seed, batch : int
+        Of the order, and cases a batch; a batch that would be larger than all cases is all of them.
+
+    Raises
+    ------
+    InputError
+        No case that trains has it.
+    """
+    train, held = _having(train, needed), _having(held, needed)
+    count = len(next(iter(train.values()), ()))
+    if not count:
+        groups = " and ".join(" or ".join(group) for group in needed)
+        raise InputError(f"no case that trains has {groups}: add one, or leave the round out.")
+    size = min(batch, count)
+    a_round = count // size
+
+    def batch_at(number: int) -> dict[str, Tensor]:
+        epoch, place = divmod(number, a_round)
+        order = np.random.default_rng((seed, epoch)).permutation(count)
+        chosen = torch.from_numpy(order[place * size : (place + 1) * size])
+        return {key: values[chosen].float() for key, values in train.items()}
+
+    some = len(next(iter(held.values()), ()))
+    validation = [
+        {key: values[first : first + _HELD].float() for key, values in held.items()} for first in range(0, some, _HELD)
+    ]
+    return TrainingData(batch_at, validation)
+
+
+def _having(seen: Mapping[str, Tensor], needed: Sequence[Sequence[str]]) -> dict[str, Tensor]:
+    """Return the cases that have what is needed, and of them what may be looked at."""
+    keys = {key for group in needed for key in group}
+    own = {key: values for key, values in seen.items() if key in keys}
+    if not own or any(not own.keys() & set(group) for group in needed):
+        return {}
+    there = {key: ~values.flatten(1).isnan().any(dim=1) for key, values in own.items()}
+    rows = torch.stack([torch.stack([there[key] for key in group if key in there]).any(dim=0) for group in needed]).all(
+        dim=0
+    )
+    return {key: values[rows] for key, values in own.items()}
+
+
+def _small(one: Tensor) -> Tensor:
+    """Return images at half the size; whole numbers, of which texts are made, stay exact."""
+    return one.half() if one.ndim > 1 else one

@@ -1,0 +1,48 @@
+"""What a run is given, divided into images, and what there is beside them, by what the model declares."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import any_toys
+import pytest
+
+from diffuscope.errors import InputError
+from diffuscope.jobs.given import given_rasters, read_given_text, split_source
+from diffuscope.ports.port import rasters
+from diffuscope.ports.text import Text
+
+
+def test_a_file_alone_is_that_of_the_one_image_there_may_be():
+    text, ct, _ = any_toys.ANY.inputs
+    declared = replace(any_toys.ANY, inputs=(text, ct), any_of=(("report", "ct"),))
+    source, given = split_source("ct.tif", declared, "toy")
+    assert source == {"ct": "ct.tif"} and not given.keys
+    assert given_rasters(source, declared) == (ct,)
+
+
+def test_images_and_texts_are_told_apart_by_their_keys():
+    source, given = split_source({"xray": "x.tif", "text": "good"}, any_toys.ANY, "toy")
+    assert source == {"xray": "x.tif"} and given.texts == {"report": "good"} and given.keys == {"report"}
+    assert given_rasters(source, any_toys.ANY) == rasters(any_toys.ANY.inputs)[1:]
+    assert given.flags == [("input", "report=good")] and given.to_json() == {"report": {"text": "good"}}
+
+
+def test_images_alone_are_not_made_of_texts_where_there_is_no_canvas():
+    declared = replace(any_toys.ANY, canvas=None)
+    with pytest.raises(InputError, match="generated CT lies on an image, and none is given"):
+        split_source({"report": "good"}, declared, "toy", ["ct"])
+    assert split_source({"report": "good"}, any_toys.ANY, "toy", ["ct"])[1].texts == {"report": "good"}
+
+
+def test_a_text_is_its_own_or_that_of_a_file(tmp_path: Path):
+    port = Text(name="report", key="report", longest=20)
+    file = tmp_path / "said.md"
+    file.write_text("as written", encoding="utf-8")
+    for given in (file, f"@{file}", "as written"):
+        assert read_given_text(given, port) == ("as written", ())
+    # A sentence may end as a file's name does.
+    assert read_given_text("see notes.txt", port)[0] == "see notes.txt"
+    with pytest.raises(InputError, match="has 21 characters and may have 20"):
+        read_given_text("a" * 21, port)

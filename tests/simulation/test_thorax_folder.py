@@ -1,0 +1,62 @@
+"""Simulated chests and heads on disk: what is written is what was simulated, and the truth stands apart."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from diffuscope.cases.find import SIMULATED, TABLE, find_cases
+from diffuscope.errors import InputError
+from diffuscope.scans import open_scan
+from diffuscope.simulation.thorax_brain import KEYS, MPP, REPORT
+from diffuscope.simulation.thorax_brain.dataset import TRUTH, Plan, read_truth, subjects, write_cohort
+
+PLAN = Plan(patients=5, seed=3)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("cohort") / "thorax"
+    assert write_cohort(out, PLAN) == 5
+    return out
+
+
+def test_images_and_reports_are_those_of_the_subjects(folder: Path):
+    with (folder / TABLE).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["case", *KEYS, REPORT]
+    for row, subject in zip(rows, subjects(PLAN), strict=True):
+        assert (row["case"], row[REPORT]) == (subject.name, subject.report)
+        for key in KEYS:
+            scan = open_scan(folder / row[key])
+            assert (scan.mpp, scan.channels) == (MPP, (key,))
+            np.testing.assert_array_equal(np.asarray(scan.levels[0])[..., 0], subject.images[key])
+
+
+def test_the_truth_stands_apart(folder: Path):
+    truth = read_truth(folder)
+    assert truth == {subject.name: subject.findings for subject in subjects(PLAN)}
+    assert {len(findings.items) for findings in truth.values()} > {0}
+    assert TRUTH not in (folder / TABLE).read_text(encoding="utf-8")
+    assert (folder / SIMULATED).read_text(encoding="utf-8").startswith("SIMULATED")
+
+
+def test_its_images_are_found_as_cases(folder: Path):
+    assert [case.name for case in find_cases(folder, KEYS)] == sorted(subject.name for subject in subjects(PLAN))
+
+
+def test_more_patients_begin_with_the_fewer():
+    few, more = (list(subjects(Plan(patients=count, regions=("head",)))) for count in (2, 3))
+    assert [subject.report for subject in few] == [subject.report for subject in more[:2]]
+    assert {subject.region for subject in more} == {"head"}
+
+
+def test_what_cannot_be_written_is_said(folder: Path, tmp_path: Path):
+    with pytest.raises(InputError, match="exists"):
+        write_cohort(folder, PLAN)
+    with pytest.raises(InputError, match="at least one"):
+        write_cohort(tmp_path / "none", Plan(patients=0))
+    assert not (tmp_path / "none").exists()
