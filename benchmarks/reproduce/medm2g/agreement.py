@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.reproduce.medm2g.figures import Measured, Pictures, rounded
+from benchmarks.reproduce.medm2g.figures import ATTRIBUTES, Measured, Pictures, rounded
 from diffuscope.evaluation.metrics.items import overlap
 from diffuscope.evaluation.scores import auroc, score_figures
-from diffuscope.simulation.thorax_brain import Findings, read_report
+from diffuscope.simulation.thorax_brain import Finding, Findings, read_report
 
 
 def agreed(made: Mapping[str, Pictures], against: Measured) -> dict[str, list[float]]:
@@ -48,7 +48,7 @@ def confidence(
 ) -> dict[str, float | int | list[float]]:
     """Return whether the probability of a sentence's least sure piece tells that it is wrong.
 
-    A sentence that states findings is right where the patient has each of them, in all attributes.
+    A sentence that states findings is right where the patient has each of them, in all attributes that it states.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def confidence(
         for sentence in sentences(pieces):
             items = read_report("".join(piece for piece, _ in sentence)).items
             if items:
-                right.append(all(item in true.items for item in items))
+                right.append(all(any(_says(item, one) for one in true.items) for item in items))
                 sure.append(min(p for _, p in sentence))
     if not right:
         return {"sentences": 0}
@@ -80,6 +80,11 @@ def confidence(
     if 0 < sum(right) < len(right):
         found["AUROC"] = auroc(np.array(right), np.array(sure))
     return found
+
+
+def _says(stated: Finding, true: Finding) -> bool:
+    """Whether a finding is as stated, in all attributes that are."""
+    return all(getattr(stated, name) in (None, getattr(true, name)) for name in ATTRIBUTES)
 
 
 def sentences(pieces: Sequence[tuple[str, float]]) -> list[list[tuple[str, float]]]:

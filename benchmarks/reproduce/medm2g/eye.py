@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from benchmarks.reproduce.medm2g.directions import IMAGES
 from benchmarks.reproduce.medm2g.figures import Patients, Pictures
 from benchmarks.shared.cells import Cell
-from diffuscope.simulation.thorax_brain import KINDS, SIDES, SIZES, ZONES, Findings
+from diffuscope.simulation.thorax_brain import Findings
+from diffuscope.simulation.thorax_brain.findings import KINDS, SIDES, SIZES, ZONES
 
 #: Numbers a picture.
 FEATURES = 32

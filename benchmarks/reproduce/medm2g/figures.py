@@ -16,7 +16,7 @@ from diffuscope.evaluation.metrics.neighbours import memorised
 from diffuscope.evaluation.metrics.niqe import niqe, pristine
 from diffuscope.evaluation.metrics.paired import ms_ssim, psnr, ssim
 from diffuscope.evaluation.metrics.texts import bleu, rouge_l
-from diffuscope.simulation.thorax_brain import Findings, read_image, read_report
+from diffuscope.simulation.thorax_brain import Findings, read_report
 
 Floats = NDArray[np.float64]
 #: Images (n, h, w), brought to 0 … 1.
@@ -82,6 +82,8 @@ class Measured:
         """Return what a reader without training finds in pictures or reports."""
         if key == REPORT:
             return [read_report(str(text)) for text in made]
+        from diffuscope.simulation.thorax_brain import read_image
+
         return [read_image(key, picture) for picture in self.denormalise(key, np.asarray(made))]
 
 

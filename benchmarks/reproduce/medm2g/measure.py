@@ -236,8 +236,9 @@ def _base(
 ) -> Ablated:
     """Return a system after round 0, which is trained once a seed; what a row has beside begins as it is built."""
     budget, train_on = task.budget, against.train
-    config = cohort.configuration(train_on.reports, budget.config, context=context, invariant=invariant)
-    facts = {"base": _BASE, "seed": task.seed, "config": cohort.configuration(train_on.reports, budget.config)}
+    words = cohort.vocabulary(train_on.reports, seed=task.seed, root=ROOT)
+    config = cohort.configuration(words, budget.config, context=context, invariant=invariant)
+    facts = {"base": _BASE, "seed": task.seed, "config": cohort.configuration(words, budget.config)}
     facts |= {"steps": budget.steps.facts(), "patients": budget.patients}
     cell = Cell(f"round0-{task.seed}", facts)
 

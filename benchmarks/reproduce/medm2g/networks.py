@@ -10,9 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffuscope.systems.medm2g.config import TEXT, MedM2GConfig
-from diffuscope.systems.medm2g.sampling import sample_flows
-from diffuscope.systems.medm2g.system import MedM2G
 from torch import Tensor
 
 from benchmarks.reproduce.medm2g.directions import REPORT
@@ -21,6 +18,9 @@ from benchmarks.reproduce.medm2g.stages import Stage
 from diffuscope.devices import pick_device
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.ports.text import Written
+from diffuscope.systems.medm2g.config import TEXT, MedM2GConfig
+from diffuscope.systems.medm2g.sampling import sample_flows
+from diffuscope.systems.medm2g.system import MedM2G
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.events import StepDone
 from diffuscope.training.recipe import Optimisation, Rate
