@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from diffuscope.diffusion.epsilon import corrupt
 from diffuscope.systems.medm2g.align import info_nce, visual_invariant
@@ -89,13 +88,13 @@ def choose(
 def alone_loss(
     flow: Flow, batch: Mapping[str, Tensor], keys: Sequence[str], alpha_bar: Tensor, generator: torch.Generator
 ) -> Tensor:
-    """Return the mean squared error of ε of a flow that nothing guides (Eq. 2 without y)."""
+    """Return the error of ε, or of the velocity, of a flow that nothing guides (Eq. 2 without y)."""
     (one,) = choose(flow, batch, generator, keys=keys)
     one = one.only(one.there)
     with torch.no_grad():
         latents = flow.side.encode(one.x)  # type: ignore[operator]
     noisy, noise, t, a = _noised(latents, alpha_bar, generator)
-    return F.mse_loss(flow.epsilon(noisy, t, a, one.kind, None, None), noise)
+    return _error(flow, flow.epsilon(noisy, t, a, one.kind, None, None), noise, a)
 
 
 def align_loss(
@@ -182,7 +181,17 @@ def cross_loss(
         tokens.append(context)
         masks.append(mask & each.there[:, None])
     mask = torch.cat(masks, dim=1) & (chances[1] >= drop)[:, None]
-    return F.mse_loss(flow.epsilon(noisy, t, a, one.kind, torch.cat(tokens, dim=1), mask), noise)
+    return _error(flow, flow.epsilon(noisy, t, a, one.kind, torch.cat(tokens, dim=1), mask), noise, a)
+
+
+def _error(flow: Flow, epsilon: Tensor, noise: Tensor, alpha_bar: Tensor) -> Tensor:
+    """Return the mean squared error of ε̂; of a flow that is read as a velocity, that of the velocity.
+
+    The two differ by the factor ᾱ_t of each example. What guides decides most where the noise is strong, and there the
+    error of ε is next to nothing: with it a flow hardly learned to listen (docs/medm2g.md).
+    """
+    errors = (epsilon - noise).square().flatten(1).mean(1)
+    return (errors / alpha_bar).mean() if flow.velocity else errors.mean()
 
 
 def _noised(latents: Tensor, alpha_bar: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
