@@ -17,7 +17,7 @@ from benchmarks.reproduce.medm2g.controls import Translator, regressed, retrieve
 from benchmarks.reproduce.medm2g.directions import IMAGES, JOINT, REPORT, Direction
 from benchmarks.reproduce.medm2g.downstream import KEY, read_by
 from benchmarks.reproduce.medm2g.eye import eye, labels, looked
-from benchmarks.reproduce.medm2g.figures import Measured, Patients, figures
+from benchmarks.reproduce.medm2g.figures import Measured, Patients, alike, figures, written
 from benchmarks.reproduce.medm2g.modalities import apart
 from benchmarks.reproduce.medm2g.networks import Ablated, aligned, built, made, prepared, train
 from benchmarks.reproduce.medm2g.supervised import Captioner
@@ -76,11 +76,9 @@ def _truth(task: Task, against: Measured, folder: Path) -> dict[str, Any]:  # no
     for key in (REPORT, *IMAGES):
         own = figures(key, _of(test, key), against)
         # Of all together only what is not trivial of the same images: those of other patients.
-        own["set"] |= {
-            name: value
-            for name, value in figures(key, _of(other, key), against)["set"].items()
-            if name not in ("precision", "recall", "f1")
-        }
+        own["set"] |= (
+            written(_of(other, key), against)["set"] if key == REPORT else alike(key, _of(other, key), against)
+        )
         found[Direction((key,), (key,)).name] = {key: own}
     few, pairs = train.some(range(task.budget.few)), train.some(range(task.budget.few, len(train)))
     asked = {"test": test, "steps": task.budget.reading, "seed": task.seed}
@@ -136,7 +134,7 @@ def _single(task: Task, against: Measured, folder: Path) -> dict[str, Any]:
         a, b = (cohort.modality(keys[0]) for keys in (one.made, one.given))
         pair = next(pair for pair in stages.CROSSED if set(pair) == {a, b})
         parts = ("embedding", f"cross-{a}", f"prompt-{b}")
-        stage = stages.Stage(f"cross-{'-'.join(pair)}", parts, task.budget.steps.cross, task.budget.steps.rate / 2)
+        stage = stages.Stage(f"cross-{'-'.join(pair)}", parts, task.budget.steps.cross, task.budget.steps.rate)
         own = folder / one.name.replace(">", "-to-")
         own.mkdir(exist_ok=True)
         train(system, cases, [stage], folder=own, batch=task.budget.steps.batch, seed=task.seed)
@@ -239,7 +237,7 @@ def _base(
     words = cohort.vocabulary(train_on.reports, seed=task.seed, root=ROOT)
     config = cohort.configuration(words, budget.config, context=context, invariant=invariant)
     facts = {"base": _BASE, "seed": task.seed, "config": cohort.configuration(words, budget.config)}
-    facts |= {"steps": budget.steps.facts(), "patients": budget.patients}
+    facts |= {"steps": budget.steps.facts(), "patients": budget.patients, "simulator": cohort.simulator()}
     cell = Cell(f"round0-{task.seed}", facts)
 
     def work(folder: Path) -> dict[str, Any]:

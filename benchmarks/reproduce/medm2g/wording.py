@@ -22,7 +22,8 @@ in an LDM with a condition. Without CA, prompt encoders train in the rounds of p
 VI alone is Barlow twins of their views without InfoNCE. Added parameters are those that train beside autoencoders and
 latent diffusion models.
 
-Whether findings are right is read off images and reports by classical readers that were trained with nothing:
+Whether findings are right is read off images and reports by classical readers that were trained with nothing (that of
+images is told whether it is a chest or a head):
 "findings" is 2 · both / (true + found) over whole findings (kind, side, zone and size right), a patient at a time, 1
 where there is none and none is found; "kind", "side", "zone", "size" are the same of one attribute. What readers
 reach on true images stands in the row "the true image or report, read". FID and KID are of **our encoder's features**
