@@ -79,11 +79,10 @@ class Measured:
     denormalise: Callable[[str, Pictures], Pictures]
 
     def read(self, key: str, made: Pictures | Sequence[str]) -> list[Findings]:
-        """Return what a reader without training finds in pictures or reports; of pictures it is told the region."""
+        """Return what a reader without training finds in pictures or reports."""
         if key == REPORT:
             return [read_report(str(text)) for text in made]
-        several = zip(self.denormalise(key, np.asarray(made)), self.test.findings, strict=True)
-        return [read_image(key, picture, true.region) for picture, true in several]
+        return [read_image(key, picture) for picture in self.denormalise(key, np.asarray(made))]
 
 
 def figures(key: str, made: Pictures | Sequence[str], against: Measured) -> dict[str, Any]:

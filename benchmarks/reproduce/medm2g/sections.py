@@ -65,7 +65,7 @@ def pictures(lines: Lines) -> str:
     """Reports to images: Tables 3 to 5 in kind."""
     text = ["## Images from reports (Tables 3 to 5 in kind)\n"]
     for one in directions.PICTURES:
-        columns = [figure(one, name) for name in (*_READ, "count")]
+        columns = [figure(one, name) for name in (*_READ, "count", "region")]
         columns += [figure(one, "FID", 2), figure(one, "KID", 3), figure(one, "MS-SSIM"), figure(one, "NIQE", 2)]
         columns += [figure(one, "PSNR", 2), figure(one, "SSIM")]
         note = " (never seen together)" if one.unseen else ""

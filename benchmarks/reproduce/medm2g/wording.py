@@ -4,7 +4,7 @@ from __future__ import annotations
 
 READING = """## How to read it
 
-**Simulated patients** (`docs/simulation-thorax-brain.md`): chest or head, with none to three findings of a kind,
+**Simulated patients** (`docs/simulation-thorax.md`): chest or head, with none to three findings of a kind,
 side, zone and size, of which a report is written and CT, contrasts of MRI and an X-ray are made. Nothing here says
 how a model does on a patient. {patients} patients train, others for each of {seeds} seeds; {tests} others test,
 always the same. Of those who train a third has report and X-ray, a third report and CT, a third CT and MRI: nobody
@@ -25,8 +25,7 @@ in an LDM with a condition. Without CA, prompt encoders train in the rounds of p
 VI alone is Barlow twins of their views without InfoNCE. Added parameters are those that train beside autoencoders and
 latent diffusion models.
 
-Whether findings are right is read off images and reports by classical readers that were trained with nothing (that of
-images is told whether it is a chest or a head):
+Whether findings are right is read off images and reports by classical readers that were trained with nothing:
 "findings" is 2 · both / (true + found) over whole findings (kind, side, zone and size right), a patient at a time, 1
 where there is none and none is found; "kind", "side", "zone", "size" are the same of one attribute. What readers
 reach on true images stands in the row "the true image or report, read". FID and KID are of **our encoder's features**
