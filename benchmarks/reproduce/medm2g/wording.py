@@ -28,7 +28,7 @@ latent diffusion models.
 Whether findings are right is read off images and reports by classical readers that were trained with nothing:
 "findings" is 2 · both / (true + found) over whole findings (kind, side, zone and size right), a patient at a time, 1
 where there is none and none is found; "kind", "side", "zone", "size" are the same of one attribute. What readers
-reach on true images stands in the row "the true image or report, read". FID and KID are of **our encoder's features**
+reach on true images and reports stands below the tables. FID and KID are of **our encoder's features**
 (32 numbers; a small network that learned attributes of findings on {others} other simulated patients; there are no
 weights of Inception here), so that values compare rows of this page and nothing else; with {tests} images FID has a
 bias, which KID has not. MS-SSIM is of three scales, between samples: lower is more varied. NIQE is held against true
