@@ -70,6 +70,12 @@ def test_mirrored_images_have_their_findings_on_the_other_side(key: str):
         assert read == Findings("head", turned)
 
 
+@pytest.mark.parametrize("key", KEYS)
+def test_the_region_is_seen(key: str):
+    for region in REGIONS:
+        assert all(read_image(key, one.images[key]).region == region for one in cohort(region, 8))
+
+
 def test_the_scale_of_an_mri_does_not_matter():
     for one in cohort("chest", 8):
         image = one.images["t1ce"]

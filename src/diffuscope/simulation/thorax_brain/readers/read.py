@@ -29,7 +29,7 @@ _EDGE = 3
 _VENTRICLES = 6.0
 
 
-def read_image(key: str, image: NDArray[np.floating], region: Region) -> Findings:
+def read_image(key: str, image: NDArray[np.floating], region: Region | None = None) -> Findings:
     """Read the findings of an image, without training.
 
     Lungs, or what lies in the skull, are found by their brightness; in them, discs and rings as physics makes them of
@@ -43,8 +43,8 @@ def read_image(key: str, image: NDArray[np.floating], region: Region) -> Finding
         One of `KEYS`.
     image : ndarray of shape (64, 64)
         4000 µm/px, in the unit of that key: HU, or 0–1. The scale of an MRI does not matter.
-    region : {"chest", "head"}
-        What is shown.
+    region : {"chest", "head"}, optional
+        What is shown; else told by whether the body goes on below the picture, as a trunk does and a head does not.
 
     Returns
     -------
@@ -61,11 +61,17 @@ def read_image(key: str, image: NDArray[np.floating], region: Region) -> Finding
     values = np.asarray(image, np.float64)
     if values.shape != (SIDE, SIDE) or not np.isfinite(values).all():
         raise InputError(f"{key} of shape {values.shape}: give {SIDE} × {SIDE} px, all of them numbers.")
+    region = _region(key, values) if region is None else check_region(region)
     if not np.ptp(values):
         return Findings(region)
-    if check_region(region) == "chest":
+    if region == "chest":
         return Findings(region, tuple(_read_chest(key, values)))
     return Findings(region, tuple(_read_head(key, values)))
+
+
+def _region(key: str, values: NDArray[np.float64]) -> Region:
+    bright = np.maximum(values + 1000, 0) if key == "ct" else values
+    return "chest" if (bright[-2:] > 0.2 * np.quantile(bright, 0.95)).mean() > 0.3 else "head"
 
 
 def _read_chest(key: str, values: NDArray[np.float64]) -> list[Finding]:
