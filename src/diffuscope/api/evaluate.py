@@ -101,7 +101,10 @@ def evaluate(
     loaded.system.check_images(loaded.name, "what is evaluated is images")
     main = loaded.system.output_rasters[0]
     if not any(port.required for port in loaded.system.input_rasters):
-        raise InputError(f"{loaded.name} takes any of its images, and evaluated is what makes one image of one.")
+        raise InputError(
+            f"{loaded.name} takes any of its images, and what is evaluated here makes one image of one: "
+            "run it, and compare its results with their truth."
+        )
     keys = [port.key for port in loaded.system.input_rasters]
     found = find_cases(data, [*keys, main.key], optional=[MASK])
     stated = any(case.part for case in found)

@@ -1,68 +1,145 @@
-"""The text's denoiser: blocks of fully connected layers with cross-attention (Versatile Diffusion, Xu et al. 2022)."""
+"""The diffusion of text latents: fully connected residual blocks, with cross-attention to contexts.
+
+Versatile Diffusion (Xu et al. 2022, §3.2 and its code's `UNetModel0D`): a latent is expanded into a few tokens of many
+channels, and goes down and up a U-Net without any downsampling, whose levels have more and more channels. MedM2G (§4)
+takes it with two levels ("depth 2") and contexts that are shared with the images' U-Nets.
+"""
 
 from __future__ import annotations
 
-from diffusers.models.embeddings import get_timestep_embedding
+import torch
+from diffusers.models.embeddings import TimestepEmbedding, Timesteps
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from diffuscope.systems.medm2g.text.config import TextConfig
 
+#: Tokens that a latent is expanded into: as published.
+TOKENS = 4
+# Channels of a head.
+_HEAD = 32
+_GROUPS = 8
+
 
 class TextDiffuser(nn.Module):
-    """Noisy latents of texts to ε, or what ε is made of.
+    """ε̂ of text latents.
 
     Parameters
     ----------
     config : TextConfig
-        See there.
-    context : int
-        Numbers of a token that guides.
+        Its `latent`, `width` and `depth`.
+    context_width : int
+        Numbers of a token of the contexts.
     """
 
-    def __init__(self, config: TextConfig, context: int) -> None:
+    def __init__(self, config: TextConfig, context_width: int) -> None:
         super().__init__()
-        width = config.width
-        self.width = width
-        self.time = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
-        self.into = nn.Linear(config.latent, width)
-        self.blocks = nn.ModuleList(_Block(width) for _ in range(2 * config.depth))
-        self.attention = nn.ModuleList(_Cross(width, context, config.heads) for _ in range(2 * config.depth))
-        self.norm = nn.LayerNorm(width)
-        self.out = nn.Linear(width, config.latent)
+        widths = [config.width * 2**level for level in range(config.depth)]
+        time = 4 * config.width
+        self.time = nn.Sequential(Timesteps(config.width, True, 0), TimestepEmbedding(config.width, time))
+        self.enter = nn.Linear(config.latent, TOKENS * config.width)
+        self.down = nn.ModuleList(
+            _Block(before, after, time, context_width)
+            for before, after in zip([config.width, *widths[:-1]], widths, strict=True)
+        )
+        self.middle = _Block(widths[-1], widths[-1], time, context_width)
+        self.up = nn.ModuleList(
+            _Block(2 * before, after, time, context_width)
+            for before, after in zip(widths[::-1], [*widths[-2::-1], config.width], strict=True)
+        )
+        self.norm = nn.GroupNorm(_GROUPS, config.width)
+        self.leave = nn.Linear(TOKENS * config.width, config.latent)
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
 
-    def forward(self, noisy: Tensor, t: Tensor, context: Tensor, mask: Tensor) -> Tensor:
-        """Return the raw output (n, latent) for latents at t (n,) under tokens (n, m, context), bool mask (n, m)."""
-        time = self.time(get_timestep_embedding(t, self.width))
-        h = self.into(noisy)
-        for block, attend in zip(self.blocks, self.attention, strict=True):
-            h = attend(block(h, time), context, mask)
-        raw: Tensor = self.out(self.norm(h))
-        return raw
+    def forward(self, z_t: Tensor, t: Tensor, context: Tensor, mask: Tensor) -> Tensor:
+        """Return ε̂ (Eq. 2).
 
-    def cross(self) -> list[nn.Module]:
-        """Return its cross-attention sub-layers."""
-        return list(self.attention)
+        Parameters
+        ----------
+        z_t : Tensor (n, latent)
+            Noisy latents.
+        t : Tensor (n,)
+            Steps, 0 to T − 1.
+        context : Tensor (n, m, context_width)
+            Tokens of prompts and of other modalities; m may be 0.
+        mask : Tensor of bool (n, m)
+            Which of them are there. Without any, the cross-attention adds nothing.
+
+        Returns
+        -------
+        Tensor (n, latent)
+        """
+        time = self.time(t)
+        x = self.enter(z_t).unflatten(1, (-1, TOKENS))
+        kept = []
+        for block in self.down:
+            x = block(x, time, context, mask)
+            kept.append(x)
+        x = self.middle(x, time, context, mask)
+        for block in self.up:
+            x = block(torch.cat([x, kept.pop()], 1), time, context, mask)
+        return self.leave(F.silu(self.norm(x)).flatten(1))
+
+    def cross(self) -> tuple[nn.Module, ...]:
+        """Return its cross-attention, which trains as a part of its own."""
+        return tuple(module for module in self.modules() if isinstance(module, Cross))
+
+
+class Cross(nn.Module):
+    """Cross-attention of tokens to contexts, added to the tokens; it begins at adding nothing.
+
+    Parameters
+    ----------
+    channels, context_width : int
+        Numbers of a token, and of a token of the contexts.
+    """
+
+    def __init__(self, channels: int, context_width: int) -> None:
+        super().__init__()
+        self.heads = max(1, channels // _HEAD)
+        self.norm = nn.LayerNorm(channels)
+        self.to_q = nn.Linear(channels, channels, bias=False)
+        self.to_k = nn.Linear(context_width, channels, bias=False)
+        self.to_v = nn.Linear(context_width, channels, bias=False)
+        self.to_out = nn.Linear(channels, channels)
+        nn.init.zeros_(self.to_out.weight)
+        nn.init.zeros_(self.to_out.bias)
+
+    def forward(self, x: Tensor, context: Tensor, mask: Tensor) -> Tensor:
+        """Return the tokens (n, channels, tokens); contexts and mask as of `TextDiffuser.forward`."""
+        if not context.shape[1]:
+            return x
+        query, key, value = (
+            one.unflatten(2, (self.heads, -1)).transpose(1, 2)
+            for one in (self.to_q(self.norm(x.transpose(1, 2))), self.to_k(context), self.to_v(context))
+        )
+        some = mask.any(1)
+        # Of an example without contexts, softmax has something to attend to, and what comes of it is not added.
+        seen = F.scaled_dot_product_attention(query, key, value, attn_mask=(mask | ~some[:, None])[:, None, None])
+        added = self.to_out(seen.transpose(1, 2).flatten(2)).transpose(1, 2)
+        return x + torch.where(some[:, None, None], added, 0.0)
 
 
 class _Block(nn.Module):
-    def __init__(self, width: int) -> None:
+    """A fully connected residual block over all channels of all tokens, then cross-attention."""
+
+    def __init__(self, before: int, after: int, time: int, context_width: int) -> None:
         super().__init__()
-        self.first = nn.Sequential(nn.LayerNorm(width), nn.SiLU(), nn.Linear(width, 2 * width))
-        self.time = nn.Linear(width, 2 * width)
-        self.second = nn.Sequential(nn.SiLU(), nn.Linear(2 * width, width))
+        self.first = nn.Sequential(nn.GroupNorm(_GROUPS, before), nn.SiLU(), nn.Flatten())
+        self.widen = nn.Linear(TOKENS * before, TOKENS * after)
+        self.time = nn.Linear(time, TOKENS * after)
+        self.second = nn.Sequential(
+            nn.Unflatten(1, (after, TOKENS)), nn.GroupNorm(_GROUPS, after), nn.SiLU(), nn.Flatten()
+        )
+        self.last = nn.Linear(TOKENS * after, TOKENS * after)
+        self.skip = nn.Linear(TOKENS * before, TOKENS * after) if before != after else nn.Identity()
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+        self.cross = Cross(after, context_width)
 
-    def forward(self, h: Tensor, time: Tensor) -> Tensor:
-        changed: Tensor = self.second(self.first(h) + self.time(time))
-        return h + changed
-
-
-class _Cross(nn.Module):
-    def __init__(self, width: int, context: int, heads: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.attend = nn.MultiheadAttention(width, heads, kdim=context, vdim=context, batch_first=True)
-
-    def forward(self, h: Tensor, context: Tensor, mask: Tensor) -> Tensor:
-        query = self.norm(h)[:, None]
-        found: Tensor = self.attend(query, context, context, key_padding_mask=~mask, need_weights=False)[0]
-        return h + found[:, 0]
+    def forward(self, x: Tensor, time: Tensor, context: Tensor, mask: Tensor) -> Tensor:
+        """Return (n, after, tokens) of (n, before, tokens)."""
+        inner = self.widen(self.first(x)) + self.time(F.silu(time))
+        out = self.skip(x.flatten(1)) + self.last(self.second(inner))
+        return self.cross(out.unflatten(1, (-1, TOKENS)), context, mask)

@@ -14,10 +14,12 @@ from diffuscope.systems.medm2g.text.config import END, SPECIAL, TextConfig, Voca
 _UNKNOWN = SPECIAL[1]
 # Every character that English reports are written with has a piece of its own.
 _ALPHABET = [chr(number) for number in range(33, 127)]
+# What bytes that are no whole character are shown as.
+_BROKEN = "\N{REPLACEMENT CHARACTER}"
 
 
 class Tokens:
-    """BERT's WordPiece, in lower case, and GPT-2's byte-level BPE over one vocabulary.
+    """BERT's WordPiece and GPT-2's byte-level BPE over one vocabulary.
 
     Parameters
     ----------
@@ -31,7 +33,8 @@ class Tokens:
 
         known = config.vocabulary
         self.longest = config.longest
-        self._words = BertWordPieceTokenizer({word: place for place, word in enumerate(known.words)}, lowercase=True)
+        words = {word: place for place, word in enumerate(known.words)}
+        self._words = BertWordPieceTokenizer(words, lowercase=known.lower)
         pieces = {piece: place for place, piece in enumerate(known.pieces)}
         left_right = [(left, right) for left, _, right in (merge.partition(" ") for merge in known.merges)]
         self._pieces = ByteLevelBPETokenizer(pieces, left_right)
@@ -81,18 +84,23 @@ class Tokens:
         text: str = self._pieces.decode(list(pieces))
         return text
 
-    def pieces(self, numbers: Sequence[int]) -> list[str]:
-        """Return the part of the text that each of BPE's numbers adds; bytes that are no whole character go along."""
-        before, found = "", []
-        for count in range(1, len(numbers) + 1):
-            text = self.decode(numbers[:count])
-            whole = text if not text.endswith("\ufffd") else before
-            found.append(whole[len(before) :])
-            before = whole
-        return found
+    def parts(self, numbers: Sequence[int], chances: Sequence[float]) -> tuple[tuple[str, float], ...]:
+        """Return the text of BPE's numbers piece by piece, each with its probability.
+
+        Tokens that are only parts of one character are one piece, with the product of their probabilities.
+        """
+        found: list[tuple[str, float]] = []
+        begin, together = 0, 1.0
+        for stop, chance in enumerate(chances, start=1):
+            together *= chance
+            piece = self.decode(numbers[begin:stop])
+            if stop == len(numbers) or not piece.endswith(_BROKEN):
+                found.append((piece, together))
+                begin, together = stop, 1.0
+        return tuple(found)
 
 
-def train_vocabulary(texts: Iterable[str], *, words: int = 400, pieces: int = 600) -> Vocabulary:
+def train_vocabulary(texts: Iterable[str], *, words: int = 1000, pieces: int = 1000, lower: bool = True) -> Vocabulary:
     """Return a vocabulary of texts.
 
     Parameters
@@ -100,28 +108,26 @@ def train_vocabulary(texts: Iterable[str], *, words: int = 400, pieces: int = 60
     texts : iterable of str
         To learn from.
     words, pieces : int
-        How many WordPiece and BPE have at most; BPE has 257 at least.
+        How many WordPiece and BPE have at most; WordPiece has at least every character, BPE every byte.
+    lower : bool
+        As of `Vocabulary`.
     """
     from tokenizers import BertWordPieceTokenizer, ByteLevelBPETokenizer
 
     several = [" ".join(text.split()) for text in texts]
-    word = BertWordPieceTokenizer(lowercase=True)
+    word = BertWordPieceTokenizer(lowercase=lower)
+    shown = {character for text in several for character in word.normalizer.normalize_str(text)}
+    alphabet = sorted(shown.union(_ALPHABET) - {" "})
+    # The trainer numbers what it does not know yet in no order that stays the same, and ties fall by these numbers.
+    first = [*SPECIAL, *alphabet, *(f"##{character}" for character in alphabet)]
     word.train_from_iterator(
-        several,
-        vocab_size=words,
-        min_frequency=2,
-        show_progress=False,
-        special_tokens=list(SPECIAL),
-        initial_alphabet=_ALPHABET,
+        several, vocab_size=max(words, len(first)), min_frequency=2, show_progress=False, special_tokens=first
     )
     piece = ByteLevelBPETokenizer()
-    piece.train_from_iterator(several, vocab_size=pieces, min_frequency=2, show_progress=False, special_tokens=[END])
-    model = json.loads(piece.to_str())["model"]
-    by_number = [name for name, _ in sorted(word.get_vocab().items(), key=lambda one: one[1])]
-    # The trainer gives characters a piece at the beginning of a word alone.
-    within = [f"##{character}" for character in _ALPHABET]
+    piece.train_from_iterator(several, vocab_size=pieces - 1, min_frequency=2, show_progress=False)
+    merges = json.loads(piece.to_str())["model"]["merges"]
     return Vocabulary(
-        words=tuple(dict.fromkeys([*by_number, *within])),
-        pieces=tuple(sorted(model["vocab"], key=model["vocab"].__getitem__)),
-        merges=tuple(" ".join(merge) for merge in model["merges"]),
+        words=tuple(name for name, _ in sorted(word.get_vocab().items(), key=lambda one: one[1])),
+        merges=tuple(" ".join(merge) for merge in merges),
+        lower=lower,
     )
