@@ -158,3 +158,15 @@ def test_what_was_generated_says_so_wherever_it_goes(model: Path, ct: Path, tmp_
     assert "Text" not in names["xray"] and names["report"][-1] == names[ALL][-1] == "Text"
     with pytest.raises(InputError, match='has no text "xray": choose one of report, or all'):
         diffuscope.export(result.path, tmp_path / "other.txt", layer="xray")
+
+
+def test_files_that_are_called_alike_are_told_apart_in_the_command(model: Path, tmp_path: Path):
+    given = {}
+    for key, level in (("ct", 40.0), ("xray", 0.5)):
+        (tmp_path / key).mkdir()
+        given[key] = picture(tmp_path / key / "case-1.ome.tif", np.linspace(0, level, 20 * 28).reshape(20, 28))
+    result, _ = go(model, given, tmp_path / "out.ome.zarr")
+    words = shlex.split(result.record["command"])
+    assert {"ct=ct/case-1.ome.tif", "xray=xray/case-1.ome.tif"} <= set(words) and str(tmp_path) not in str(
+        result.record
+    )

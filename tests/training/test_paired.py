@@ -102,7 +102,7 @@ def test_from_a_table_to_a_model_that_makes_any_from_any(tmp_path: Path):
     given = {"ct": str(tmp_path / "c03-ct.ome.tif")}
     diffuscope.finish(diffuscope.run(model, given, out, device="cpu", steps=3, want=["report", "xray", "t1"]))
     result = diffuscope.open_result(out)
-    assert {port.key for port in result.ports} == {"xray", "t1"}
+    assert {port.key for port in result.ports} == {"xray", "xray_sd", "t1", "t1_sd"}
     assert np.asarray(result.images["xray"][0]).shape == (16, 12, 1)
     [written] = result.texts.values()
     assert all(0 <= sure <= 1 for _, sure in written.tokens)

@@ -85,19 +85,24 @@ def input_notices(inputs: Sequence[PortInput], given: Mapping[str, Values], *, n
 
 
 def command_inputs(inputs: Sequence[PortInput], *, alone: bool) -> tuple[str | None, list[tuple[str, str]]]:
-    """Return the source and the flags by which a command line names the inputs again, without folders.
+    """Return the source and the flags by which a command line names the inputs again.
 
-    `alone` says whether there is nothing else that the run was given.
+    Without folders, but for the nearest one of files that are called alike. `alone` says whether there is nothing else
+    that the run was given.
     """
     # What may be left out is called by its name.
     plain = alone and len(inputs) == 1 and inputs[0].channel is None and inputs[0].port.required
-    flags = [] if plain else [("input", f"{one.port.key}={_named(one)}") for one in inputs]
+    paths = [one.scan.path for one in inputs]
+    alike = {one for one in paths for other in paths if one != other and one.name == other.name}
+    named = [f"{one.port.key}={_named(one, apart=one.scan.path in alike)}" for one in inputs]
+    flags = [] if plain else [("input", one) for one in named]
     ranges = [("range", f"{one.port.key}={one.values[0]!r}:{one.values[1]!r}") for one in inputs if one.values]
     return (inputs[0].scan.name if plain else None), [*flags, *ranges]
 
 
-def _named(one: PortInput) -> str:
-    return one.scan.name if one.channel is None else f"{one.scan.name}#{one.channel}"
+def _named(one: PortInput, *, apart: bool) -> str:
+    name = f"{one.scan.path.resolve().parent.name}/{one.scan.name}" if apart else one.scan.name
+    return name if one.channel is None else f"{name}#{one.channel}"
 
 
 def _pair(text: str, what: str, example: str) -> tuple[str, str]:

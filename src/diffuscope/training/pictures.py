@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ _EXAMPLES, _GAP = 4, 4
 
 @torch.no_grad()
 def sample(system: Tiled, batch: Mapping[str, Tensor], *, device: torch.device, seed: int = 0) -> dict[str, Tensor]:
-    """Sample a system on a batch with its default preset.
+    """Sample a system on a batch with its default preset; of one that makes its own inputs, the first from the others.
 
     Parameters
     ----------
@@ -39,14 +40,18 @@ def sample(system: Tiled, batch: Mapping[str, Tensor], *, device: torch.device, 
     dict of str to Tensor
         As `Tiled.sample` returns, on the CPU.
     """
-    inputs = {port.key: laid_out(batch[port.key].to(device)) for port in system.input_rasters}
+    main, settings = system.output_rasters[0].key, next(iter(system.presets.values()))
+    inputs = {key: laid_out(batch[key].to(device)) for key in (port.key for port in system.input_rasters)}
+    if main in inputs:  # what is to be made is not given
+        del inputs[main]
+        settings = replace(settings, wanted=(main,))
     first = next(iter(inputs.values()))
     height, width = first.shape[-2:]
     # Side by side on an imagined slide.
     places = [(0, i * width) for i in range(len(first))]
     depth = system.depth if first.ndim == 5 else None
     noise = TileNoise(seed, places, height, width, device, depth)
-    steps = system.sample(inputs, noise, next(iter(system.presets.values())))
+    steps = system.sample(inputs, noise, settings)
     while True:
         try:
             next(steps)
@@ -71,7 +76,7 @@ def draw(system: Tiled, batch: Mapping[str, Tensor], path: Path, *, device: torc
     """
     few = {key: value[:_EXAMPLES] for key, value in batch.items()}
     main = system.output_rasters[0]
-    shown = [(port, few[port.key]) for port in system.input_rasters if port.key in few]
+    shown = [(port, few[port.key]) for port in system.input_rasters if port.key in few and port.key != main.key]
     for port in system.input_rasters:
         if port.key not in few:
             # Each slice stands for its neighbours, too.

@@ -77,7 +77,7 @@ class AutoencoderConfig(BaseModel):
 
     model_config = STRICT
 
-    widths: _Widths = (16, 32, 64, 64)
+    widths: _Widths = (8, 16, 32, 64)
     layers: Annotated[int, Field(ge=1, le=4)] = 1
     channels: Literal[1, 3] = 1
     latent: Annotated[int, Field(ge=1, le=64)] = 8

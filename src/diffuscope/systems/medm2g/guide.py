@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 
 import torch
@@ -54,7 +55,7 @@ class Guide(nn.Module):
     def __init__(self, config: MedM2GConfig, alpha_bar: Tensor) -> None:
         super().__init__()
         self.config = config
-        self.flows = nn.ModuleDict({one: Flow(config, one) for one in config.modalities})
+        self.flows = nn.ModuleDict({one: _alone(config, one) for one in config.modalities})
         self.embed = Embed(config.context.width)
         self.register_buffer("alpha_bar", alpha_bar, persistent=False)
         self._made = {
@@ -114,3 +115,11 @@ class Guide(nn.Module):
         both = self.embed(torch.cat([whole[:, None], tokens], dim=1))
         counts = torch.cat([torch.ones_like(mask[:, :1]), mask], dim=1) & ~unknown[:, None]
         return both, counts
+
+
+def _alone(config: MedM2GConfig, modality: str) -> Flow:
+    """Build a flow whose first weights do not hang on which others there are: each may be trained apart."""
+    seed = torch.initial_seed()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed((seed + zlib.crc32(modality.encode())) % 2**63)
+        return Flow(config, modality)

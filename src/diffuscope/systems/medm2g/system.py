@@ -157,8 +157,8 @@ class MedM2GSlices(Networks, Tiled):
         return super().loss({key: self.unit(key, one) for key, one in batch.items()}, generator)
 
     def training_keys(self) -> tuple[list[str], list[str]]:
-        """Nothing must be there; all kinds of images are taken."""
-        return [], [image.key for image in self.config.images]
+        """All kinds of images: of volumes that lie on each other each case must have every one."""
+        return [image.key for image in self.config.images], []
 
     def _draw(self, noise: Noise, sample: int) -> Draw:
         factor, latent = self.config.autoencoder.factor, self.config.autoencoder.latent
