@@ -25,6 +25,7 @@ from diffuscope.model.card import _MOST as CONFIG_MOST
 from diffuscope.systems.medm2g.config import MedM2GConfig
 from diffuscope.systems.medm2g.hub import SD_15, load_bert, load_gpt2, load_stable_diffusion
 from diffuscope.systems.medm2g.images import Images
+from diffuscope.systems.medm2g.system import MedM2G
 from diffuscope.systems.medm2g.text.config import SPECIAL, TextConfig, Vocabulary
 from diffuscope.systems.medm2g.text.published import read_vocabulary
 from diffuscope.systems.medm2g.text.tokens import train_vocabulary
@@ -239,6 +240,23 @@ def test_bert_and_gpt2_go_in_and_come_out_again(bert, gpt2, tmp_path):
         torch.testing.assert_close(vae.encoder(ids).last_hidden_state, published(ids).last_hidden_state)
         published = GPT2LMHeadModel.from_pretrained(gpt2).eval()
         torch.testing.assert_close(vae.decoder.network(numbers).logits, published(numbers).logits)
+
+
+def test_a_model_begins_with_all_that_a_folder_has(stable, bert, gpt2, tmp_path):
+    text = {"vocabulary": VOCABULARY.model_dump(), "hidden": 16, "layers": 2, "heads": 2, "latent": 8, "width": 16}
+    system = MedM2G(config(SMALL | {"text": text}))
+    with pytest.raises(InputError, match="has neither unet and vae nor bert or gpt2"):
+        system.load_backbone(tmp_path)
+    for name, folder in (("unet", stable / "unet"), ("vae", stable / "vae"), ("bert", bert), ("gpt2", gpt2)):
+        (tmp_path / name).symlink_to(folder)
+    system.load_backbone(tmp_path)
+    images, vae = system.guide.flow("xray").side, system.guide.flow("text").side.autoencoder
+    published = UNet2DConditionModel.from_pretrained(stable / "unet").state_dict()
+    assert all(torch.equal(one, published[name]) for name, one in images.denoiser.state_dict().items())
+    published = GPT2LMHeadModel.from_pretrained(gpt2).state_dict()
+    assert all(torch.equal(one, published[name]) for name, one in vae.decoder.network.state_dict().items())
+    published = BertModel.from_pretrained(bert, add_pooling_layer=False).state_dict()
+    assert all(torch.equal(one, published[name]) for name, one in vae.encoder.state_dict().items())
 
 
 def test_vocabularies_are_read_from_the_older_files_as_well(bert, gpt2, tmp_path):

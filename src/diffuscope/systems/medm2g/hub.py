@@ -7,7 +7,7 @@ is there before any number is read, so that a file can fill no more memory than 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -21,19 +21,8 @@ from diffuscope.files.read import check_inside, read_json
 from diffuscope.systems.medm2g.images import Images
 
 CONFIG = "config.json"
-UNET, VAE = "unet", "vae"
+UNET, VAE, BERT, GPT2 = "unet", "vae", "bert", "gpt2"
 _WEIGHTS, _DIFFUSERS_WEIGHTS = "model.safetensors", "diffusion_pytorch_model.safetensors"
-#: Files that are fetched of a repository of the hub.
-FILES = (
-    CONFIG,
-    _WEIGHTS,
-    *(f"{part}/{file}" for part in (UNET, VAE) for file in (CONFIG, _DIFFUSERS_WEIGHTS)),
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-)
 _MOST = 1_000_000
 #: Sizes of a `MedM2GConfig` that Stable Diffusion 1.5 fits: 83,653,863 parameters in the autoencoder, 859,520,964 in
 #: the denoiser. `raw` says that the latter's output is ε.
@@ -69,6 +58,35 @@ _BERT = (
 _GPT2 = ("activation_function", "layer_norm_epsilon", "n_embd", "n_head", "n_layer", "n_positions", "vocab_size")
 _SCALING = 0.18215
 _ATTENTION = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
+
+
+def load_published(folder: Path, sides: Iterable[Any]) -> None:
+    """Let modalities begin with all that a folder has: ``unet`` and ``vae`` for images, ``bert``, ``gpt2`` for texts.
+
+    Parameters
+    ----------
+    folder : Path
+        With some of these folders, each as it was published.
+    sides : iterable of Images or TextSide
+        Of the modalities.
+
+    Raises
+    ------
+    InputError
+        There is none of them, or one does not fit.
+    """
+    there = {name for name in (UNET, VAE, BERT, GPT2) if (folder / name).is_dir()}
+    if not there:
+        raise InputError(f"{folder} has neither {UNET} and {VAE} nor {BERT} or {GPT2}: name a folder that has some.")
+    for side in sides:
+        if isinstance(side, Images):
+            if {UNET, VAE} & there:
+                load_stable_diffusion(folder, side)
+            continue
+        if BERT in there:
+            load_bert(folder / BERT, side.autoencoder.encoder)
+        if GPT2 in there:
+            load_gpt2(folder / GPT2, side.autoencoder.decoder.network)
 
 
 def load_stable_diffusion(folder: Path, images: Images) -> None:
