@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.shared.places import ROOT, RUNS
 
-SYSTEMS = ("staindiffuser", "damm", "midiffusion", "mmfusion")
+SYSTEMS = ("staindiffuser", "damm", "midiffusion", "mmfusion", "medm2g")
 
 
 def main(words: Sequence[str]) -> None:

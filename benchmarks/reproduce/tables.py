@@ -11,6 +11,9 @@ from benchmarks.reproduce.damm import heads
 from benchmarks.reproduce.damm import measure as damm_measure
 from benchmarks.reproduce.damm import page as damm_page
 from benchmarks.reproduce.damm import tasks as damm
+from benchmarks.reproduce.medm2g import measure as medm2g_measure
+from benchmarks.reproduce.medm2g import page as medm2g_page
+from benchmarks.reproduce.medm2g import tasks as medm2g
 from benchmarks.reproduce.midiffusion import measure as midiffusion_measure
 from benchmarks.reproduce.midiffusion import page as midiffusion_page
 from benchmarks.reproduce.midiffusion import tasks as midiffusion
@@ -87,4 +90,5 @@ TABLES = {
     "mmfusion": Table(
         mmfusion.BUDGETS, mmfusion.todo, mmfusion_measure.measure, mmfusion_page.page, plan=mmfusion.plan
     ),
+    "medm2g": Table(medm2g.BUDGETS, medm2g.todo, medm2g_measure.measure, medm2g_page.page, plan=medm2g.plan),
 }

@@ -1,0 +1,279 @@
+"""What a cell of MedM2G's tables finds: all that its row makes of patients who did not train."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.reproduce.medm2g import cohort, rows, stages
+from benchmarks.reproduce.medm2g.agreement import agreed, confidence
+from benchmarks.reproduce.medm2g.controls import Translator, regressed, retrieved
+from benchmarks.reproduce.medm2g.directions import IMAGES, JOINT, REPORT, Direction
+from benchmarks.reproduce.medm2g.downstream import KEY, read_by
+from benchmarks.reproduce.medm2g.eye import eye, labels, looked
+from benchmarks.reproduce.medm2g.figures import Measured, Patients, figures
+from benchmarks.reproduce.medm2g.modalities import apart
+from benchmarks.reproduce.medm2g.networks import Ablated, aligned, built, made, prepared, train
+from benchmarks.reproduce.medm2g.supervised import Captioner
+from benchmarks.reproduce.medm2g.tasks import Task
+from benchmarks.shared.cells import Cell
+from benchmarks.shared.places import RUNS
+from diffuscope.ports.settings import SampleSettings
+
+ROOT = RUNS / "reproduce" / "medm2g"
+# Raise it when round 0 changes.
+_BASE = 1
+#: Of rows whose downstream reader and joint outputs are measured.
+_WHOLE = ("medm2g", "codi", "ldm")
+_MODALITIES = {"ct": "ct", "mri": "t2", "xray": "xray"}
+
+
+def measure(task: Task, folder: Path) -> dict[str, Any]:
+    """Train a row, and measure what it makes.
+
+    Returns
+    -------
+    dict
+        ``directions``: by direction and key what `figures` finds; of systems ``joint``, ``apart``, ``probe`` and
+        ``downstream``; ``confidence`` of reports; ``seconds``, ``training`` (those of its own rounds, and of round 0),
+        ``parameters`` and ``added``, those that train beside the latent diffusion models.
+    """
+    start = time.monotonic()
+    against = _against(task)
+    kinds = {
+        rows.SYSTEM: _system,
+        rows.SINGLE: _single,
+        rows.SUPERVISED: _supervised,
+        rows.RETRIEVAL: _retrieval,
+        rows.TRUTH: _truth,
+    }
+    found = kinds[task.row.kind](task, against, folder)
+    return found | {"seconds": time.monotonic() - start}
+
+
+def _against(task: Task) -> Measured:
+    budget = task.budget
+    reader = eye(ROOT, steps=budget.reading, patients=budget.others, seed=cohort.OTHERS)
+    return Measured(
+        test=cohort.simulated(budget.tests, seed=cohort.TESTS),
+        train=cohort.simulated(budget.patients, seed=cohort.TRAINS + task.seed),
+        see=lambda key, pictures: looked(reader, key, pictures)[0],
+        denormalise=cohort.denormalised,
+    )
+
+
+def _truth(task: Task, against: Measured, folder: Path) -> dict[str, Any]:  # noqa: ARG001
+    """Return what the readers find in true images and reports, and how far other true ones are in the same figures."""
+    test, train = against.test, against.train
+    other = train.some(range(len(test)))
+    found: dict[str, Any] = {}
+    for key in (REPORT, *IMAGES):
+        own = figures(key, _of(test, key), against)
+        # Of all together only what is not trivial of the same images: those of other patients.
+        own["set"] |= {
+            name: value
+            for name, value in figures(key, _of(other, key), against)["set"].items()
+            if name not in ("precision", "recall", "f1")
+        }
+        found[Direction((key,), (key,)).name] = {key: own}
+    few, pairs = train.some(range(task.budget.few)), train.some(range(task.budget.few, len(train)))
+    asked = {"test": test, "steps": task.budget.reading, "seed": task.seed}
+    real = (pairs.images[KEY][: task.budget.generated], labels(pairs.findings)[: task.budget.generated])
+    reader = {"few": read_by(few, None, **asked), "real": read_by(few, real, **asked)}
+    return {"directions": found, "downstream": reader, "parameters": 0}
+
+
+def _retrieval(task: Task, against: Measured, folder: Path) -> dict[str, Any]:  # noqa: ARG001
+    keys = cohort.paired(len(against.train))
+    found = {}
+    for one in task.row.asked:
+        both = [i for i, own in enumerate(keys) if {*one.given, *one.made} <= set(own)]
+        found[one.name] = _figures(
+            one, {one.made[0]: retrieved(one, against.train.some(both), against.test, against.see)}, against
+        )
+    return {"directions": found, "parameters": 0}
+
+
+def _supervised(task: Task, against: Measured, folder: Path) -> dict[str, Any]:  # noqa: ARG001
+    steps, train, test = task.budget.steps, against.train, against.test
+    keys = cohort.paired(len(train))
+    found, parameters = {}, 0
+    for number, one in enumerate(task.row.asked):
+        both = [i for i, own in enumerate(keys) if {*one.given, *one.made} <= set(own)]
+        # Of pairs that nobody has who trained MedM2G it gets some of its own.
+        some = train.some(both or range(len(train) // 3))
+        torch.manual_seed(task.seed)
+        asked = {"steps": steps.cross, "batch": steps.batch, "seed": 1000 * task.seed + number}
+        inputs, own = (np.stack([who.images[key] for key in one.given], axis=1) for who in (some, test))
+        if one.made == (REPORT,):
+            base = _base(task, against)
+            captioner = Captioner(base, len(one.given))
+            regressed(inputs, captioner.targets(some.reports), captioner.network, **asked)
+            result: Any = captioner.write(own)
+            parameters += sum(each.numel() for each in captioner.network.parameters())
+        else:
+            network = Translator(len(one.given))
+            regressed(inputs, some.images[one.made[0]][:, None], network, **asked)
+            with torch.inference_mode():
+                result = network(torch.from_numpy(own))[:, 0].numpy()
+            parameters += sum(each.numel() for each in network.parameters())
+        found[one.name] = _figures(one, {one.made[0]: result}, against)
+    return {"directions": found, "parameters": parameters}
+
+
+def _single(task: Task, against: Measured, folder: Path) -> dict[str, Any]:
+    """Return what latent diffusion models of one task each make: from round 0, the pair of that task and no other."""
+    found, seconds, parameters = {}, 0.0, 0
+    for one in task.row.asked:
+        system = _base(task, against, context=task.row.context)
+        cases = prepared(system, against.train, keys=cohort.paired(len(against.train)))
+        a, b = (cohort.modality(keys[0]) for keys in (one.made, one.given))
+        pair = next(pair for pair in stages.CROSSED if set(pair) == {a, b})
+        parts = ("embedding", f"cross-{a}", f"prompt-{b}")
+        stage = stages.Stage(f"cross-{'-'.join(pair)}", parts, task.budget.steps.cross, task.budget.steps.rate / 2)
+        own = folder / one.name.replace(">", "-to-")
+        own.mkdir(exist_ok=True)
+        train(system, cases, [stage], folder=own, batch=task.budget.steps.batch, seed=task.seed)
+        seconds += sum(json.loads((own / "seconds.json").read_text()).values())
+        parameters += sum(one.numel() for part in parts for each in system.parts()[part] for one in each.parameters())
+        found[one.name] = _made(task, system, one, against)[0]
+    return {"directions": found, "training": {"own": seconds}, "parameters": parameters}
+
+
+def _system(task: Task, against: Measured, folder: Path) -> dict[str, Any]:
+    row, steps = task.row, task.budget.steps
+    system = _base(task, against, context=row.context, align=row.align, invariant=row.invariant)
+    cases = prepared(system, against.train, keys=cohort.paired(len(against.train)))
+    own = list(stages.own(row, steps))
+    train(system, cases, own, folder=folder, batch=steps.batch, seed=task.seed)
+    seconds = json.loads((folder / "seconds.json").read_text())
+    parts = system.parts()
+    added = {part for stage in own for part in stage.train} - {f"cross-{one}" for one in stages.MODALITIES}
+    found: dict[str, Any] = {"directions": {}, "confidence": {}}
+    for one in row.asked:
+        found["directions"][one.name], outputs = _made(task, system, one, against)
+        if one.made == (REPORT,):
+            texts = [text.tokens for text in outputs[REPORT]]
+            found["confidence"][one.name] = confidence(texts, against.test.findings)
+    found["probe"] = _probe(system, against)
+    if row.name in _WHOLE:
+        found |= _together(task, system, against)
+        found["downstream"] = _downstream(task, system, against)
+    count = {
+        part: sum(one.numel() for module in modules for one in module.parameters()) for part, modules in parts.items()
+    }
+    return found | {
+        "training": {
+            "own": sum(seconds.values()),
+            "steps": sum(stage.steps for stage in own),
+            "an_epoch": task.budget.patients / steps.batch,
+            **_base_seconds(task),
+        },
+        "parameters": sum(count.values()),
+        "added": sum(count[part] for part in added),
+    }
+
+
+def _made(task: Task, system: Ablated, one: Direction, against: Measured) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return figures of a direction, and what was made."""
+    test = prepared(system, against.test)
+    settings = SampleSettings(sampler="ddim", steps=task.budget.sampling)
+    outputs = made(system, {key: test[key] for key in one.given}, one.made, settings, seed=_seed(task, one.name))
+    return _figures(one, outputs, against), outputs
+
+
+def _figures(one: Direction, outputs: Mapping[str, Any], against: Measured) -> dict[str, Any]:
+    texts = {key: [str(getattr(text, "text", text)) for text in outputs[key]] for key in one.made if key == REPORT}
+    return {key: figures(key, texts.get(key, outputs[key]), against) for key in one.made}
+
+
+def _together(task: Task, system: Ablated, against: Measured) -> dict[str, Any]:
+    """Return how far images agree that were made at once, and each in a run of its own."""
+    settings = SampleSettings(sampler="ddim", steps=task.budget.sampling)
+    test = prepared(system, against.test)
+    found: dict[str, Any] = {"joint": {}, "apart": {}}
+    for one in JOINT:
+        given = {key: test[key] for key in one.given}
+        at_once = made(system, given, one.made, settings, seed=_seed(task, "joint"))
+        alone: dict[str, Any] = {}
+        for key in one.made:
+            alone |= made(system, given, (key,), settings, seed=_seed(task, f"alone {key}"))
+        found["joint"][one.name], found["apart"][one.name] = agreed(at_once, against), agreed(alone, against)
+    return found
+
+
+def _probe(system: Ablated, against: Measured) -> dict[str, Any]:
+    test = prepared(system, against.test)
+    features = {name: aligned(system, test, key) for name, key in _MODALITIES.items()}
+    return apart(features, labels(against.test.findings))
+
+
+def _downstream(task: Task, system: Ablated, against: Measured) -> dict[str, Any]:
+    budget = task.budget
+    # Reports of patients of nobody else: their words are free, their images are not there.
+    wishes = cohort.simulated(budget.generated, seed=cohort.WISHES + task.seed)
+    settings = SampleSettings(sampler="ddim", steps=budget.sampling)
+    given = {REPORT: prepared(system, wishes)[REPORT]}
+    pictures = made(system, given, (KEY,), settings, seed=_seed(task, "downstream"))[KEY]
+    few = against.train.some(range(budget.few))
+    pairs = (np.asarray(pictures), labels(wishes.findings))
+    return {"generated": read_by(few, pairs, against.test, steps=budget.reading, seed=task.seed)}
+
+
+def _base(
+    task: Task,
+    against: Measured,
+    *,
+    context: Mapping[str, Any] = rows.WHOLE.context,
+    align: bool = True,
+    invariant: bool = True,
+) -> Ablated:
+    """Return a system after round 0, which is trained once a seed; what a row has beside begins as it is built."""
+    budget, train_on = task.budget, against.train
+    words = cohort.vocabulary(train_on.reports, seed=task.seed, root=ROOT)
+    config = cohort.configuration(words, budget.config, context=context, invariant=invariant)
+    facts = {"base": _BASE, "seed": task.seed, "config": cohort.configuration(words, budget.config)}
+    facts |= {"steps": budget.steps.facts(), "patients": budget.patients}
+    cell = Cell(f"round0-{task.seed}", facts)
+
+    def work(folder: Path) -> dict[str, Any]:
+        system = built(facts["config"], seed=task.seed)
+        cases = prepared(system, train_on, keys=cohort.paired(len(train_on)))
+        train(system, cases, stages.first(budget.steps), folder=folder, batch=budget.steps.batch, seed=task.seed)
+        for one in folder.glob("*.pt"):
+            one.unlink()
+        torch.save(_flows(system), folder / "flows.pt")
+        return {"seconds": json.loads((folder / "seconds.json").read_text())}
+
+    cell.compute(ROOT, work)
+    system = built(config, seed=task.seed, align=align)
+    missing, unknown = system.load_state_dict(torch.load(ROOT / cell.key / "flows.pt", weights_only=True), strict=False)
+    assert not unknown and not any(name in missing for name in _flows(system))
+    return system.eval()
+
+
+def _flows(system: Ablated) -> dict[str, Any]:
+    """Return the weights that round 0 trains: autoencoders and latent diffusion models with their cross-attention."""
+    return {name: one for name, one in system.state_dict().items() if ".side." in name or ".null." in name}
+
+
+def _base_seconds(task: Task) -> dict[str, float]:
+    """Return how long round 0 of a seed took, and how many steps it has."""
+    steps = list(stages.first(task.budget.steps))
+    folders = sorted(ROOT.glob(f"round0-{task.seed}-*/result.json"), key=lambda one: one.stat().st_mtime)
+    seconds = json.loads(folders[-1].read_text())["seconds"] if folders else {}
+    return {"base": sum(seconds.values()), "base_steps": sum(stage.steps for stage in steps)}
+
+
+def _seed(task: Task, name: str) -> int:
+    return int.from_bytes(f"{name}".encode()[:6], "big") + 10_007 * task.seed
+
+
+def _of(patients: Patients, key: str) -> Any:
+    return list(patients.reports) if key == REPORT else patients.images[key]

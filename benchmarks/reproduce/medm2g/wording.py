@@ -1,0 +1,91 @@
+"""What the page of MedM2G's tables says between its tables."""
+
+from __future__ import annotations
+
+READING = """## How to read it
+
+**Simulated patients** (`docs/simulation-thorax-brain.md`): chest or head, with none to three findings of a kind,
+side, zone and size, of which a report is written and CT, contrasts of MRI and an X-ray are made. Nothing here says
+how a model does on a patient. {patients} patients train, others for each of {seeds} seeds; {tests} others test,
+always the same. Of those who train a third has report and X-ray, a third report and CT, a third CT and MRI: nobody
+has X-ray and MRI, or a report and MRI, or CT and X-ray.
+
+Every row of a seed begins with the same round 0: autoencoders ({encode} steps each, the text's {write}) and latent
+diffusion models alone ({generate} steps each). Then, of {batch} patients a step: {align} steps for each of three
+pairs that are aligned (CA, VI), and {cross} for each of four pairs that guide each other. Rows without CA and VI have
+no steps of alignment: equal rounds, not equal time, which stands in the table. MedM2G, the single-flow models and the
+supervised networks have {cross} steps of {batch} a task. Samples are of DDIM, {sampling} steps, η = 1, guidance 2,
+one a patient.
+
+"LCAG" is V_B of latents and f_B by cross-attention; without it, the prompt encoder's tokens stand in their place, as
+in an LDM with a condition. Without CA, prompt encoders train in the rounds of pairs (with it they are frozen there);
+VI alone is Barlow twins of their views without InfoNCE. Added parameters are those that train beside autoencoders and
+latent diffusion models.
+
+Whether findings are right is read off images and reports by classical readers that were trained with nothing:
+"findings" is 2 · both / (true + found) over whole findings (kind, side, zone and size right), a patient at a time, 1
+where there is none and none is found; "kind", "side", "zone", "size" are the same of one attribute. What readers
+reach on true images stands in the row "the true image or report, read". FID and KID are of **our encoder's features**
+(32 numbers; a small network that learned attributes of findings on {others} other simulated patients; there are no
+weights of Inception here), so that values compare rows of this page and nothing else; with {tests} images FID has a
+bias, which KID has not. MS-SSIM is of three scales, between samples: lower is more varied. NIQE is held against true
+training images in patches of 32 px. ± is the standard deviation over seeds. Intervals and tests are over patients who
+test, of means over seeds.
+"""
+
+SEVEN = """## Table 7 in kind: CA, LCAG and VI
+
+An epoch is as many steps as show every training patient once, at the mean pace of round 0 and a row's own rounds. The
+paper's goal: each of the three helps.
+"""
+
+NINE = """## Table 9 in kind: other ways to guide
+
+CoDi-like: central alignment, and cross-attention to one normalised token of V_B, without VI and f_B. The single-flow
+model and the supervised network train one task each; parameters are those of all tasks.
+"""
+
+UNSEEN = """## Never seen together
+
+Chance is the same reading held against the other test patients of the same region: what an image or a report of
+somebody else would reach. The margin is over patients, of means over seeds; p is a permutation test of it, corrected
+for all of this table.
+"""
+
+JOINT = """## Made together, or one by one
+
+How far the readings of images of one patient agree (2 · both / (one + other) of whole findings over pairs of images,
+1 where neither has any; "place": of side and zone alone; "truth": with the patient's own), made at once and in runs
+by themselves.
+"""
+
+DOWNSTREAM = """## A downstream reader (Table 8 in kind)
+
+One small network that reads attributes off a CT, trained on a few real patients, and on them with pairs that were
+made from reports of nobody (their labels are the reports'), as often a real CT as a generated one; the same steps.
+"""
+
+MODALITIES = """## Are modalities apart? (Fig. 7 in kind)
+
+Vectors of the test patients' CT, T2 and X-ray in the aligned space. Probe: accuracy of a logistic regression that
+tells the three, by folds of patients. Mixed: other modalities among ten neighbours, over what chance gives.
+Davies–Bouldin: lower is farther apart. The last column is what a logistic regression reads of findings.
+"""
+
+MEMORY = """## Memorisation
+
+Distance (Euclid, all pixels) of samples to the nearest training image, and of true images that were held out. Nothing
+is memorised where a sample is no nearer: a chance of 0.5 or less, and 1 % nearer than 99 % of those held out.
+(Retrieval copies by intent.)
+"""
+
+SURENESS = """## Is a report's confidence worth anything?
+
+Sentences of {told} that state findings; confidence is the probability of the least sure piece, right is a sentence
+whose findings the patient has. Figures are means over seeds that have them.
+"""
+
+MISSING = """- Real images: MR and CT of `sarcoma-ct-mr`, T1 and T2 to FLAIR of `ms-brain`, beside MIDiffusion and DAMM.
+- A supervised network that makes images from a report: what is made from text is held against the nearest training
+  patient and diffusion models alone.
+"""
