@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffuscope.systems.medm2g.config import TEXT
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmarks.reproduce.medm2g.networks import Ablated
+from diffuscope.systems.medm2g.config import TEXT
 
 _WIDTHS = (32, 64, 96)
 
