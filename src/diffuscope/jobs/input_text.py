@@ -92,11 +92,10 @@ def command_inputs(inputs: Sequence[PortInput], *, alone: bool) -> tuple[str | N
     """
     # What may be left out is called by its name.
     plain = alone and len(inputs) == 1 and inputs[0].channel is None and inputs[0].port.required
-    paths = {one.port.key: one.scan.path for one in inputs}
-    alike = {a for a in paths.values() for b in paths.values() if a != b and a.name == b.name}
-    flags = (
-        [] if plain else [("input", f"{one.port.key}={_named(one, apart=one.scan.path in alike)}") for one in inputs]
-    )
+    paths = [one.scan.path for one in inputs]
+    alike = {one for one in paths for other in paths if one != other and one.name == other.name}
+    named = [f"{one.port.key}={_named(one, apart=one.scan.path in alike)}" for one in inputs]
+    flags = [] if plain else [("input", one) for one in named]
     ranges = [("range", f"{one.port.key}={one.values[0]!r}:{one.values[1]!r}") for one in inputs if one.values]
     return (inputs[0].scan.name if plain else None), [*flags, *ranges]
 
