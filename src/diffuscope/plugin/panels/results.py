@@ -75,9 +75,9 @@ class ResultsWidget(QGroupBox):
             self.layer.addItem("All layers" if result.ports else "Report", ALL)
         for port in result.ports:
             self.layer.addItem(port.name, port.key)
-        for port in result.others:
-            if port.key in result.texts:
-                self.layer.addItem(port.name, port.key)
+        for written in result.others:
+            if written.key in result.texts:
+                self.layer.addItem(written.name, written.key)
         multiplex = multiplex_port(result.ports)
         if multiplex is not None:
             self.layer.addItem(multiplex.name, multiplex.key)
