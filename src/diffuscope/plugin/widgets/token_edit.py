@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import QEvent, Signal
-from qtpy.QtGui import QColor, QHelpEvent, QTextCharFormat, QTextCursor, QTextFormat
+from qtpy.QtCore import QEvent, QMimeData, Signal
+from qtpy.QtGui import QColor, QHelpEvent, QInputMethodEvent, QKeyEvent, QTextCharFormat, QTextCursor, QTextFormat
 from qtpy.QtWidgets import QTextEdit, QToolTip, QWidget
 
 from diffuscope.plugin.panels.sureness import Level, Word
@@ -29,8 +29,6 @@ class TokenEdit(QTextEdit):
         super().__init__(parent)
         self.setAcceptRichText(False)
         self._is_ours = False
-        self._written: tuple[int, int] | None = None
-        self.document().contentsChange.connect(self._note)
         self.textChanged.connect(self._changed)
 
     def show_words(self, text: str, words: Sequence[Word]) -> None:
@@ -46,40 +44,46 @@ class TokenEdit(QTextEdit):
             self.document().clearUndoRedoStacks()
         self._is_ours = False
 
-    def event(self, event: QEvent) -> bool:
+    def viewportEvent(self, event: QEvent) -> bool:  # noqa: N802  Qt's name
         """Tell the probability of the word under the pointer."""
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            words = self._told(self.cursorForPosition(self.viewport().mapFrom(self, event.pos())))
+            words = self._told(self.cursorForPosition(event.pos()))
             QToolTip.showText(event.globalPos(), words, self)
             return True
-        return bool(super().event(event))
+        return bool(super().viewportEvent(event))
 
     def _told(self, cursor: QTextCursor) -> str:
         cursor.movePosition(QTextCursor.MoveOperation.NextCharacter)  # a format is that of the character before
         probability = cursor.charFormat().property(_PROBABILITY)
         return "" if probability is None else f"probability {float(probability):.2f}"
 
-    def _note(self, at: int, _removed: int, added: int) -> None:
-        if not self._is_ours:
-            self._written = at, added
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  Qt's name
+        """Write what is typed without the mark of the word beside it."""
+        if event.text().isprintable() and event.text():
+            self._write_plainly()
+        super().keyPressEvent(event)
+
+    def insertFromMimeData(self, source: QMimeData) -> None:  # noqa: N802  Qt's name
+        """Write what is pasted likewise."""
+        self._write_plainly()
+        super().insertFromMimeData(source)
+
+    def inputMethodEvent(self, event: QInputMethodEvent) -> None:  # noqa: N802  Qt's name
+        """Write what an input method composes likewise."""
+        if event.commitString():
+            self._write_plainly()
+        super().inputMethodEvent(event)
+
+    def _write_plainly(self) -> None:
+        cursor = self.textCursor()
+        if cursor.hasSelection():  # else the format would be that of what is written over
+            cursor.removeSelectedText()
+            self.setTextCursor(cursor)
+        self.setCurrentCharFormat(QTextCharFormat())
 
     def _changed(self) -> None:
-        """Take the mark from what was written beside a marked word, and tell."""
-        if self._is_ours:
-            return
-        if self._written is not None and self._written[1]:
-            at, added = self._written
-            self._is_ours = True
-            cursor = QTextCursor(self.document())
-            cursor.joinPreviousEditBlock()
-            cursor.setPosition(at)
-            last = self.document().characterCount() - 1
-            cursor.setPosition(min(at + added, last), QTextCursor.MoveMode.KeepAnchor)
-            cursor.setCharFormat(QTextCharFormat())
-            cursor.endEditBlock()
-            self._is_ours = False
-        self._written = None
-        self.edited.emit()
+        if not self._is_ours:
+            self.edited.emit()
 
 
 def _format(word: Word) -> QTextCharFormat:
