@@ -84,7 +84,8 @@ def test_a_slice_then_the_volume_of_what_is_wanted(at: Any, tmp_path: Path):
     result = open_result(at.out)
     assert result.record["parameters"]["wanted"] == ["t1"] and list(result.record["inputs"]) == ["t2"]
     made = next(layer for layer in at.viewer.layers if layer.name == "generated T1")
-    np.testing.assert_allclose(t2.world_to_data(made.data_to_world((0, 0, 0))), (3, 0, 0), atol=1e-6)
+    # its px are four times as wide as the scan's: the middle of the first lies between the second and the third
+    np.testing.assert_allclose(t2.world_to_data(made.data_to_world((0, 0, 0))), (3, 1.5, 1.5), atol=1e-6)
     at.fields.goals.ticks["ct"].setChecked(True)
     at.dock.translation.whole.click()
     assert not at.state.failed, at.state.message
