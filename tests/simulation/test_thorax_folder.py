@@ -11,8 +11,8 @@ import pytest
 from diffuscope.cases.find import SIMULATED, TABLE, find_cases
 from diffuscope.errors import InputError
 from diffuscope.scans import open_scan
-from diffuscope.simulation.thorax_brain import KEYS, MPP, REPORT
-from diffuscope.simulation.thorax_brain.dataset import TRUTH, Plan, read_truth, subjects, write_cohort
+from diffuscope.simulation.thorax_brain import KEYS, MPP, REPORT, reports
+from diffuscope.simulation.thorax_brain.dataset import REPORTS, TRUTH, Plan, read_truth, subjects, write_cohort
 
 PLAN = Plan(patients=5, seed=3)
 
@@ -60,3 +60,14 @@ def test_what_cannot_be_written_is_said(folder: Path, tmp_path: Path):
     with pytest.raises(InputError, match="at least one"):
         write_cohort(tmp_path / "none", Plan(patients=0))
     assert not (tmp_path / "none").exists()
+
+
+def test_reports_of_others_stand_in_a_table_of_their_own(tmp_path: Path):
+    write_cohort(tmp_path / "more", Plan(patients=2, seed=3, reports=5))
+    with (tmp_path / "more" / TABLE).open(encoding="utf-8", newline="") as file:
+        cases = list(csv.DictReader(file))
+    with (tmp_path / "more" / REPORTS).open(encoding="utf-8", newline="") as file:
+        both = list(csv.DictReader(file))
+    assert both[:2] == cases and len(both) == 7 and not any(row["ct"] for row in both[2:])
+    assert [row["report"] for row in both[2:]] == list(reports(5, seed=103))
+    assert not {row["report"] for row in cases} & {row["report"] for row in both[2:]}

@@ -255,6 +255,9 @@ def test_a_round_that_ended_and_is_damaged_is_said(whole, cohort: Path, tmp_path
     (tmp_path / "mine.training" / "1-branches" / WEIGHTS).write_bytes(b"none")
     with pytest.raises(InputError, match="is damaged: begin again with --overwrite"):
         list(train(two_rounds(cohort), tmp_path / "mine", threads=1, resume=True))
+    # Which is what it says: what the rounds left is of a training, and goes.
+    first, *_ = zip(range(3), train(two_rounds(cohort), tmp_path / "mine", threads=1, overwrite=True), strict=False)
+    assert (first[1].round, first[1].done) == (1, 0)
 
 
 @pytest.mark.slow

@@ -93,13 +93,14 @@ def thorax(
     patients: Annotated[int, typer.Option(help="How many.")] = 100,
     seed: Annotated[int, typer.Option(help="Of everything.")] = 0,
     regions: Annotated[str, typer.Option(help="What is shown, by turns: chest, head, or both.")] = "chest,head",
+    reports: Annotated[int, typer.Option(help="Reports of others without images, in a table reports.csv.")] = 0,
 ) -> None:
     """Simulate chests and heads: CT, MRI, radiograph and report of the same hidden findings, as cases."""
     from diffuscope.simulation.thorax_brain.dataset import Plan, write_cohort
     from diffuscope.simulation.thorax_brain.findings import check_region
 
     named = tuple(check_region(region.strip()) for region in regions.split(","))
-    number = write_cohort(out, Plan(patients=patients, seed=seed, regions=named))
+    number = write_cohort(out, Plan(patients=patients, seed=seed, regions=named, reports=reports))
     typer.echo(f"Wrote {number} patients into {out}")
 
 

@@ -17,7 +17,8 @@ TRAINING = Kind(
     "a training of Diffuscope",
     lambda path: (path / RECIPE).is_file(),
     parts=parts_named(
-        r"recipe\.json|(?:\d+-[^/]+/)?(?:log\.csv|model\.safetensors|checkpoints/step-\d+\.ckpt|\.lr_find_[^/]+\.ckpt|"
+        r"recipe\.json|(?:\d+-[^/]+/)?(?:log\.csv|(?:model|weights)\.safetensors|"
+        r"checkpoints/step-\d+\.ckpt|\.lr_find_[^/]+\.ckpt|"
         r"validation/step-\d+\.png|tensorboard/(?:.*/)?(?:events\.out\.tfevents\.[^/]+|hparams\.yaml))"
     ),
 )

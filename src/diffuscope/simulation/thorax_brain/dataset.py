@@ -20,10 +20,15 @@ from diffuscope.errors import InputError
 from diffuscope.files.place import FOLDER, check_place
 from diffuscope.files.put import in_place_of
 from diffuscope.simulation.thorax_brain.findings import REGIONS, Finding, Findings, Region, check_region
+from diffuscope.simulation.thorax_brain.reports.write import reports
 from diffuscope.simulation.thorax_brain.subject import KEYS, MPP, REPORT, Subject, simulate
 
 #: The table of the hidden truth, a line a finding.
 TRUTH = "findings.csv"
+#: The table with reports of others.
+REPORTS = "reports.csv"
+# Their seed is so much further than that of the subjects.
+_OTHERS = 100
 _ATTRIBUTES = ("kind", "side", "zone", "size")
 
 _NOTE = (
@@ -44,11 +49,14 @@ class Plan:
         Of everything.
     regions : tuple of {"chest", "head"}
         Subjects take turns.
+    reports : int
+        Reports of other subjects without images, for a second table.
     """
 
     patients: int = 100
     seed: int = 0
     regions: tuple[Region, ...] = REGIONS
+    reports: int = 0
 
 
 def subjects(plan: Plan) -> Iterator[Subject]:
@@ -74,7 +82,8 @@ def write_cohort(folder: Path, plan: Plan) -> int:
         Is made, whole or not at all: ``cases.csv`` (``case``, a path for each image key, and ``report``, the text
         itself), a folder an image key with a TIFF a subject (float32, µm/px; CT in HU), ``findings.csv`` (``case``,
         ``region``, ``findings``, ``kind``, ``side``, ``zone``, ``size``: a line a finding, and one without for a
-        subject that has none), and ``SIMULATED.txt``.
+        subject that has none), and ``SIMULATED.txt``. With reports of others also ``reports.csv``, which is
+        ``cases.csv`` and a line for each of them.
     plan : Plan
         How many of what.
 
@@ -101,6 +110,11 @@ def write_cohort(folder: Path, plan: Plan) -> int:
             cases.append({"case": subject.name, **names, REPORT: subject.report})
             truths += list(_rows(subject.name, subject.findings))
         _write_rows(part / TABLE, cases)
+        if plan.reports:
+            texts = reports(plan.reports, seed=plan.seed + _OTHERS, regions=plan.regions)
+            none = dict.fromkeys(KEYS, "")
+            alone = [{"case": f"report-{n:05d}", **none, REPORT: text} for n, text in enumerate(texts)]
+            _write_rows(part / REPORTS, [*cases, *alone])
         _write_rows(part / TRUTH, truths)
         (part / SIMULATED).write_text(f"{_NOTE} {plan}\n", encoding="utf-8")
     return len(cases)

@@ -1,0 +1,140 @@
+"""What any-to-any-demo makes of simulated patients whom no training saw: reports, contrasts, CT, and how long it takes.
+
+Truth and patients are simulated. Beside each figure stands what needs no model: the report or the picture of another
+patient of the same region, and the mean picture of the region.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks.shared.figures import Goal
+from diffuscope import load_model
+from diffuscope.diffusion.case_noise import CaseNoise
+from diffuscope.evaluation.metrics.items import matched
+from diffuscope.evaluation.metrics.paired import psnr, ssim
+from diffuscope.evaluation.metrics.texts import bleu, rouge_l
+from diffuscope.ports.settings import SampleSettings
+from diffuscope.ports.text import Written
+from diffuscope.simulation.thorax_brain import REGIONS, REPORT, Subject, read_report, simulate
+from diffuscope.systems.base import Whole
+
+MODEL = "any-to-any-demo"
+#: Of the training's cohort is seed 1.
+SEED, NUMBER = 2, 40
+#: What is made of what.
+SYNTHESIS = {
+    "t1_from_t2_pd": ("t1", ("t2", "pd")),
+    "t2_from_t1_pd": ("t2", ("t1", "pd")),
+    "ct_from_t1_t2": ("ct", ("t1", "t2")),
+    "ct_from_fast_t1_t2": ("ct", ("t1_fast", "t2_fast")),
+    "xray_from_ct": ("xray", ("ct",)),
+}
+FROM = ("ct", "t1ce", "xray")
+GOALS = {"seconds_all_from_text": Goal(high=30.0)}
+_CT = (-1000.0, 1000.0)
+
+
+@cache
+def patients() -> tuple[Subject, ...]:
+    """Return the patients, chest and head in turn."""
+    return tuple(simulate(number, seed=SEED, region=REGIONS[number % len(REGIONS)]) for number in range(NUMBER))
+
+
+def measure() -> dict[str, float]:
+    """Make reports, contrasts and CT of all patients, and hold them against the truth and what needs no model."""
+    system = load_model(MODEL).system
+    assert isinstance(system, Whole)
+    figures: dict[str, float] = {}
+    for key in FROM:
+        found = [_made(system, _given(one, (key,)), (REPORT,), number) for number, one in enumerate(patients())]
+        figures |= {f"report_from_{key}_{name}": value for name, value in _texts([_text(one) for one in found]).items()}
+    figures |= {f"report_of_another_{name}": value for name, value in _texts(_others()).items()}
+    for name, (key, sources) in SYNTHESIS.items():
+        found = [_made(system, _given(one, sources), (key,), number) for number, one in enumerate(patients())]
+        pictures = [_picture(one[key]) for one in found]
+        figures |= {f"{name}_{what}": value for what, value in _pictures(key, pictures).items()}
+    for key in ("t1", "t2", "ct", "xray"):
+        figures |= {f"{key}_mean_{what}": value for what, value in _pictures(key, _means(key)).items()}
+    start = time.perf_counter()
+    _made(system, {REPORT: patients()[0].report}, ("ct", "t1", "t2", "xray"), 0)
+    return figures | {"seconds_all_from_text": time.perf_counter() - start}
+
+
+def _given(patient: Subject, keys: Sequence[str]) -> dict[str, torch.Tensor | str]:
+    return {key: torch.from_numpy(patient.images[key])[None] for key in keys}
+
+
+def _made(
+    system: Whole, given: Mapping[str, torch.Tensor | str], wanted: tuple[str, ...], seed: int
+) -> dict[str, torch.Tensor | Written]:
+    """Make what is wanted of one patient, by the default preset."""
+    default = next(iter(system.presets.values()))
+    settings = SampleSettings(sampler=default.sampler, steps=default.steps, wanted=wanted)
+    steps = system.sample(system.prepare(given, None), CaseNoise(seed), settings)
+    with torch.inference_mode():
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                found: dict[str, torch.Tensor | Written] = end.value
+                return found
+
+
+def _text(found: Mapping[str, torch.Tensor | Written]) -> str:
+    written = found[REPORT]
+    assert isinstance(written, Written)
+    return written.text
+
+
+def _texts(found: Sequence[str]) -> dict[str, float]:
+    truth = [one.report for one in patients()]
+    read = [read_report(text) for text in found]
+    items = matched([one.findings.items for one in patients()], [one.items for one in read])
+    places = matched(
+        [[(i.side, i.zone) for i in one.findings.items] for one in patients()],
+        [[(i.side, i.zone) for i in one.items] for one in read],
+    )
+    return {
+        "region": float(np.mean([a.region == b.region for a, b in zip(patients(), read, strict=True)])),
+        "count": float(np.mean([len(a.findings.items) == len(b.items) for a, b in zip(patients(), read, strict=True)])),
+        "f1": items.f1,
+        "place_f1": places.f1,
+        "bleu4": bleu(truth, found)[3],
+        "rouge_l": rouge_l(truth, found),
+    }
+
+
+def _others() -> list[str]:
+    """Return the report of the next patient of the same region."""
+    return [patients()[(number + len(REGIONS)) % NUMBER].report for number in range(NUMBER)]
+
+
+def _pictures(key: str, found: Sequence[NDArray[np.float32]]) -> dict[str, float]:
+    low, high = _CT if key == "ct" else (0.0, 1.0)
+    both = [(np.clip(one.images[key], low, high), made) for one, made in zip(patients(), found, strict=True)]
+    return {
+        "psnr_db": float(np.mean([psnr(truth, made, data_range=high - low) for truth, made in both])),
+        "ssim": float(np.mean([ssim(truth, made, data_range=high - low) for truth, made in both])),
+    }
+
+
+def _picture(found: torch.Tensor | Written) -> NDArray[np.float32]:
+    assert isinstance(found, torch.Tensor)
+    return np.asarray(found[0].numpy())
+
+
+def _means(key: str) -> list[NDArray[np.float32]]:
+    """Return the mean picture of the region over two hundred patients of the training's cohort."""
+    several = [simulate(number, seed=1, region=REGIONS[number % len(REGIONS)]) for number in range(200)]
+    mean = [
+        np.mean([one.images[key] for one in several[place :: len(REGIONS)]], axis=0, dtype=np.float32)
+        for place in range(len(REGIONS))
+    ]
+    return [mean[number % len(REGIONS)] for number in range(NUMBER)]
