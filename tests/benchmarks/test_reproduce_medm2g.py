@@ -18,6 +18,7 @@ from benchmarks.reproduce.medm2g import (
     directions,
     eye,
     figures,
+    foundation,
     measure,
     modalities,
     page,
@@ -240,6 +241,7 @@ def test_a_page_tells_every_row_and_each_step_s_effect(monkeypatch: pytest.Monke
 @pytest.mark.slow
 def test_a_quick_run_measures_every_kind_of_row_and_round_0_is_shared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(measure, "ROOT", tmp_path)
+    monkeypatch.setattr(foundation, "ROOT", tmp_path)
     monkeypatch.setattr("benchmarks.reproduce.medm2g.claims.RUNS", tmp_path)
     pair, one = directions.SYNTHESIS[4], directions.REPORTS[0]
     wanted = {"truth": (), "retrieval": (one,), "medm2g": (one, pair), "single": (one,), "supervised": (one, pair)}

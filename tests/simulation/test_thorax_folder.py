@@ -10,9 +10,11 @@ import pytest
 
 from diffuscope.cases.find import SIMULATED, TABLE, find_cases
 from diffuscope.errors import InputError
+from diffuscope.sample_data import sample_path
 from diffuscope.scans import open_scan
 from diffuscope.simulation.thorax_brain import KEYS, MPP, REPORT, reports
 from diffuscope.simulation.thorax_brain.dataset import REPORTS, TRUTH, Plan, read_truth, subjects, write_cohort
+from diffuscope.simulation.thorax_brain.findings import KINDS
 
 PLAN = Plan(patients=5, seed=3)
 
@@ -52,6 +54,21 @@ def test_more_patients_begin_with_the_fewer():
     few, more = (list(subjects(Plan(patients=count, regions=("head",)))) for count in (2, 3))
     assert [subject.report for subject in few] == [subject.report for subject in more[:2]]
     assert {subject.region for subject in more} == {"head"}
+
+
+def test_the_subjects_that_ship_are_those_of_their_seed():
+    ships = sample_path("thorax-simulated/cases.csv").parent
+    made = list(subjects(Plan(patients=3, seed=1)))
+    assert read_truth(ships) == {subject.name: subject.findings for subject in made}
+    assert {item.kind for subject in made for item in subject.findings.items} == set(KINDS)
+    with (ships / TABLE).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row[REPORT] for row in rows] == [subject.report for subject in made]
+    for row, subject in zip(rows, made, strict=True):
+        for key in KEYS:
+            image = np.asarray(open_scan(ships / row[key]).levels[0])[..., 0]
+            # A step of twelve bits, or a HU: what rounding may do on another machine.
+            np.testing.assert_allclose(image, subject.images[key], atol=1 if key == "ct" else 1 / 4096)
 
 
 def test_what_cannot_be_written_is_said(folder: Path, tmp_path: Path):

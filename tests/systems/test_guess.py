@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from diffuscope.ports.matching import guess_channels
+from diffuscope.ports.matching import guess_channels, guess_each
 from diffuscope.ports.raster import Raster
 
 
@@ -56,3 +56,21 @@ def test_a_port_s_own_synonyms_come_before_the_common_ones():
     own = port("Nuclei", "nuclei", "to-pro")
     assert guess_channels(["DAPI", "TO-PRO"], [own]) == {"nuclei": 1}
     assert guess_channels(["T2w", "T1w"], [port("T1", "t1"), port("T2", "t2")]) == {"t1": 1, "t2": 0}
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["p7_t1.tif", "p7_t2.tif", "p7_ct.tif"], {"t1": 0, "t2": 1, "ct": 2}),
+        (["p7_t1_fast.tif"], {"t1_fast": 0}),
+        (["p7_t1_fast.tif", "p7_t1.tif"], {"t1_fast": 0, "t1": 1}),
+        (["x-ray of the chest.png", "photo.png"], {"xray": 0}),
+        # which of the two it is nobody can say
+        (["ct first.tif", "ct last.tif", "T2"], {"t2": 2}),
+        (["t1ce.tif"], {}),
+        ([], {}),
+    ],
+)
+def test_as_many_inputs_as_names_tell(names: list[str], found: dict[str, int]):
+    ports = [port("CT", "ct"), port("T1", "t1"), port("T2", "t2"), port("T1, fast", "t1_fast"), port("X-ray", "xray")]
+    assert guess_each(names, ports) == found

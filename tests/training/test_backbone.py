@@ -58,7 +58,7 @@ def test_what_cannot_be_begun_with_is_one_sentence(folder: Path):
     with pytest.raises(InputError, match=r"published\.pth does not exist"):
         prepare(Recipe.model_validate(RECIPE), folder)
     with pytest.raises(InputError, match="write hub:owner/name/file"):
-        find_backbone("hub:owner/name", folder)
+        find_backbone("hub:owner", folder)
     (folder / "published.pth").write_bytes(b"")
     without = copy.deepcopy(RECIPE)
     del without["config"]["images"]
@@ -74,6 +74,8 @@ def test_a_hub_s_cache_serves_without_a_connection(tmp_path: Path, monkeypatch: 
     (repository / "refs" / "main").write_text("0" * 40)
     (repository / "snapshots" / ("0" * 40)).mkdir(parents=True)
     (repository / "snapshots" / ("0" * 40) / "r18.pth").write_bytes(b"weights")
+    (repository / "snapshots" / ("0" * 40) / "unet").mkdir()
+    (repository / "snapshots" / ("0" * 40) / "unet" / "config.json").write_text("{}")
     fetch = huggingface_hub.snapshot_download
     monkeypatch.setattr(
         huggingface_hub,
@@ -83,3 +85,7 @@ def test_a_hub_s_cache_serves_without_a_connection(tmp_path: Path, monkeypatch: 
     assert find_backbone("hub:lab/net/r18.pth", tmp_path).read_bytes() == b"weights"
     with pytest.raises(InputError, match=r"has no file other\.pth"):
         find_backbone("hub:lab/net/other.pth", tmp_path)
+    assert (find_backbone("hub:lab/net", tmp_path) / "unet" / "config.json").read_text() == "{}"
+    (repository / "snapshots" / ("0" * 40) / "unet" / "config.json").unlink()
+    with pytest.raises(InputError, match="hub:lab/net is no Stable Diffusion"):
+        find_backbone("hub:lab/net", tmp_path)

@@ -111,9 +111,9 @@ def looked(reader: Reader, key: str, pictures: Pictures) -> tuple[NDArray[np.flo
 @cache
 def eye(root: Path, *, steps: int, patients: int, seed: int) -> Reader:
     """Return the encoder, trained now or before, on patients of a seed that nobody else has."""
-    from benchmarks.reproduce.medm2g.cohort import simulated
+    from benchmarks.reproduce.medm2g.cohort import simulated, simulator
 
-    cell = Cell("eye", {"eye": _EYE, "steps": steps, "patients": patients, "seed": seed})
+    cell = Cell("eye", {"eye": _EYE, "simulator": simulator(), "steps": steps, "patients": patients, "seed": seed})
 
     def work(folder: Path) -> dict[str, Any]:
         others: Patients = simulated(patients, seed=seed)

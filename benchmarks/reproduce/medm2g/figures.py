@@ -16,7 +16,7 @@ from diffuscope.evaluation.metrics.neighbours import memorised
 from diffuscope.evaluation.metrics.niqe import niqe, pristine
 from diffuscope.evaluation.metrics.paired import ms_ssim, psnr, ssim
 from diffuscope.evaluation.metrics.texts import bleu, rouge_l
-from diffuscope.simulation.thorax_brain import Findings, read_report
+from diffuscope.simulation.thorax_brain import Findings, read_image, read_report
 
 Floats = NDArray[np.float64]
 #: Images (n, h, w), brought to 0 … 1.
@@ -82,8 +82,6 @@ class Measured:
         """Return what a reader without training finds in pictures or reports."""
         if key == REPORT:
             return [read_report(str(text)) for text in made]
-        from diffuscope.simulation.thorax_brain import read_image
-
         return [read_image(key, picture) for picture in self.denormalise(key, np.asarray(made))]
 
 
@@ -96,7 +94,7 @@ def figures(key: str, made: Pictures | Sequence[str], against: Measured) -> dict
         ``cases``: by figure, of every patient; ``set``: by figure, of all together.
     """
     told = found_in(against.test.findings, against.read(key, made))
-    own = _texts([str(one) for one in made], against) if key == REPORT else _pictures(key, np.asarray(made), against)
+    own = written([str(one) for one in made], against) if key == REPORT else _pictures(key, np.asarray(made), against)
     return {"cases": told["cases"] | own["cases"], "set": told["set"] | own["set"]}
 
 
@@ -140,7 +138,8 @@ def rounded(values: Sequence[float] | Floats) -> list[float]:
     return [round(float(value), _DIGITS) for value in values]
 
 
-def _texts(made: Sequence[str], against: Measured) -> dict[str, Any]:
+def written(made: Sequence[str], against: Measured) -> dict[str, Any]:
+    """Return how near reports come to those of patients who test, word by word."""
     truth = against.test.reports
     names = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4")
     every = dict(zip(names, rounded(bleu(truth, made)), strict=True)) | {
@@ -159,10 +158,11 @@ def _pictures(key: str, made: Pictures, against: Measured) -> dict[str, Any]:
         "PSNR": rounded([min(psnr(a, b, data_range=1.0), 60.0) for a, b in pairs]),
         "SSIM": rounded([ssim(a, b, data_range=1.0) for a, b in pairs]),
     }
-    return {"cases": cases, "set": _of_all(key, made, against)}
+    return {"cases": cases, "set": alike(key, made, against)}
 
 
-def _of_all(key: str, made: Pictures, against: Measured) -> dict[str, float]:
+def alike(key: str, made: Pictures, against: Measured) -> dict[str, float]:
+    """Return how near pictures as a whole come to those of patients who test, how varied they are, and if copied."""
     truth, train = against.test.images[key], against.train.images[key]
     every: dict[str, float] = {"MS-SSIM": diversity(made), "MS-SSIM, true": diversity(truth)}
     if len(made) >= _LEAST:

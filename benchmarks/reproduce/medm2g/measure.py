@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -17,18 +18,14 @@ from benchmarks.reproduce.medm2g.controls import Translator, regressed, retrieve
 from benchmarks.reproduce.medm2g.directions import IMAGES, JOINT, REPORT, Direction
 from benchmarks.reproduce.medm2g.downstream import KEY, read_by
 from benchmarks.reproduce.medm2g.eye import eye, labels, looked
-from benchmarks.reproduce.medm2g.figures import Measured, Patients, figures
+from benchmarks.reproduce.medm2g.figures import Measured, Patients, alike, figures, written
+from benchmarks.reproduce.medm2g.foundation import ROOT, Foundation
 from benchmarks.reproduce.medm2g.modalities import apart
-from benchmarks.reproduce.medm2g.networks import Ablated, aligned, built, made, prepared, train
+from benchmarks.reproduce.medm2g.networks import Ablated, aligned, made, prepared, train
 from benchmarks.reproduce.medm2g.supervised import Captioner
 from benchmarks.reproduce.medm2g.tasks import Task
-from benchmarks.shared.cells import Cell
-from benchmarks.shared.places import RUNS
 from diffuscope.ports.settings import SampleSettings
 
-ROOT = RUNS / "reproduce" / "medm2g"
-# Raise it when round 0 changes.
-_BASE = 1
 #: Of rows whose downstream reader and joint outputs are measured.
 _WHOLE = ("medm2g", "codi", "ldm")
 _MODALITIES = {"ct": "ct", "mri": "t2", "xray": "xray"}
@@ -76,11 +73,9 @@ def _truth(task: Task, against: Measured, folder: Path) -> dict[str, Any]:  # no
     for key in (REPORT, *IMAGES):
         own = figures(key, _of(test, key), against)
         # Of all together only what is not trivial of the same images: those of other patients.
-        own["set"] |= {
-            name: value
-            for name, value in figures(key, _of(other, key), against)["set"].items()
-            if name not in ("precision", "recall", "f1")
-        }
+        own["set"] |= (
+            written(_of(other, key), against)["set"] if key == REPORT else alike(key, _of(other, key), against)
+        )
         found[Direction((key,), (key,)).name] = {key: own}
     few, pairs = train.some(range(task.budget.few)), train.some(range(task.budget.few, len(train)))
     asked = {"test": test, "steps": task.budget.reading, "seed": task.seed}
@@ -112,7 +107,7 @@ def _supervised(task: Task, against: Measured, folder: Path) -> dict[str, Any]: 
         asked = {"steps": steps.cross, "batch": steps.batch, "seed": 1000 * task.seed + number}
         inputs, own = (np.stack([who.images[key] for key in one.given], axis=1) for who in (some, test))
         if one.made == (REPORT,):
-            base = _base(task, against)
+            base = Foundation(task, against.train).system()
             captioner = Captioner(base, len(one.given))
             regressed(inputs, captioner.targets(some.reports), captioner.network, **asked)
             result: Any = captioner.write(own)
@@ -131,12 +126,12 @@ def _single(task: Task, against: Measured, folder: Path) -> dict[str, Any]:
     """Return what latent diffusion models of one task each make: from round 0, the pair of that task and no other."""
     found, seconds, parameters = {}, 0.0, 0
     for one in task.row.asked:
-        system = _base(task, against, context=task.row.context)
+        system = Foundation(task, against.train).system(context=task.row.context)
         cases = prepared(system, against.train, keys=cohort.paired(len(against.train)))
         a, b = (cohort.modality(keys[0]) for keys in (one.made, one.given))
         pair = next(pair for pair in stages.CROSSED if set(pair) == {a, b})
         parts = ("embedding", f"cross-{a}", f"prompt-{b}")
-        stage = stages.Stage(f"cross-{'-'.join(pair)}", parts, task.budget.steps.cross, task.budget.steps.rate / 2)
+        stage = stages.Stage(f"cross-{'-'.join(pair)}", parts, task.budget.steps.cross, task.budget.steps.rate)
         own = folder / one.name.replace(">", "-to-")
         own.mkdir(exist_ok=True)
         train(system, cases, [stage], folder=own, batch=task.budget.steps.batch, seed=task.seed)
@@ -148,7 +143,8 @@ def _single(task: Task, against: Measured, folder: Path) -> dict[str, Any]:
 
 def _system(task: Task, against: Measured, folder: Path) -> dict[str, Any]:
     row, steps = task.row, task.budget.steps
-    system = _base(task, against, context=row.context, align=row.align, invariant=row.invariant)
+    foundation = Foundation(task, against.train)
+    system = foundation.system(context=row.context, align=row.align, invariant=row.invariant)
     cases = prepared(system, against.train, keys=cohort.paired(len(against.train)))
     own = list(stages.own(row, steps))
     train(system, cases, own, folder=folder, batch=steps.batch, seed=task.seed)
@@ -173,7 +169,7 @@ def _system(task: Task, against: Measured, folder: Path) -> dict[str, Any]:
             "own": sum(seconds.values()),
             "steps": sum(stage.steps for stage in own),
             "an_epoch": task.budget.patients / steps.batch,
-            **_base_seconds(task),
+            **foundation.seconds(),
         },
         "parameters": sum(count.values()),
         "added": sum(count[part] for part in added),
@@ -226,53 +222,8 @@ def _downstream(task: Task, system: Ablated, against: Measured) -> dict[str, Any
     return {"generated": read_by(few, pairs, against.test, steps=budget.reading, seed=task.seed)}
 
 
-def _base(
-    task: Task,
-    against: Measured,
-    *,
-    context: Mapping[str, Any] = rows.WHOLE.context,
-    align: bool = True,
-    invariant: bool = True,
-) -> Ablated:
-    """Return a system after round 0, which is trained once a seed; what a row has beside begins as it is built."""
-    budget, train_on = task.budget, against.train
-    words = cohort.vocabulary(train_on.reports, seed=task.seed, root=ROOT)
-    config = cohort.configuration(words, budget.config, context=context, invariant=invariant)
-    facts = {"base": _BASE, "seed": task.seed, "config": cohort.configuration(words, budget.config)}
-    facts |= {"steps": budget.steps.facts(), "patients": budget.patients}
-    cell = Cell(f"round0-{task.seed}", facts)
-
-    def work(folder: Path) -> dict[str, Any]:
-        system = built(facts["config"], seed=task.seed)
-        cases = prepared(system, train_on, keys=cohort.paired(len(train_on)))
-        train(system, cases, stages.first(budget.steps), folder=folder, batch=budget.steps.batch, seed=task.seed)
-        for one in folder.glob("*.pt"):
-            one.unlink()
-        torch.save(_flows(system), folder / "flows.pt")
-        return {"seconds": json.loads((folder / "seconds.json").read_text())}
-
-    cell.compute(ROOT, work)
-    system = built(config, seed=task.seed, align=align)
-    missing, unknown = system.load_state_dict(torch.load(ROOT / cell.key / "flows.pt", weights_only=True), strict=False)
-    assert not unknown and not any(name in missing for name in _flows(system))
-    return system.eval()
-
-
-def _flows(system: Ablated) -> dict[str, Any]:
-    """Return the weights that round 0 trains: autoencoders and latent diffusion models with their cross-attention."""
-    return {name: one for name, one in system.state_dict().items() if ".side." in name or ".null." in name}
-
-
-def _base_seconds(task: Task) -> dict[str, float]:
-    """Return how long round 0 of a seed took, and how many steps it has."""
-    steps = list(stages.first(task.budget.steps))
-    folders = sorted(ROOT.glob(f"round0-{task.seed}-*/result.json"), key=lambda one: one.stat().st_mtime)
-    seconds = json.loads(folders[-1].read_text())["seconds"] if folders else {}
-    return {"base": sum(seconds.values()), "base_steps": sum(stage.steps for stage in steps)}
-
-
 def _seed(task: Task, name: str) -> int:
-    return int.from_bytes(f"{name}".encode()[:6], "big") + 10_007 * task.seed
+    return crc32(name.encode()) + 10_007 * task.seed
 
 
 def _of(patients: Patients, key: str) -> Any:

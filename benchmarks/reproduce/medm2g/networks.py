@@ -109,6 +109,7 @@ def train(system: Ablated, cases: Cases, stages: Iterable[Stage], *, folder: Pat
             learning_rate=stage.rate,
             warmup=min(stage.steps // 10, 50),
             ema=0.99,
+            weight_decay=1e-2,
             seed=1000 * seed + number,
             keep="last",
             checkpoint_every=max(stage.steps // 2, 1),

@@ -15,6 +15,8 @@ from benchmarks.reproduce.medm2g.rows import Row
 from diffuscope.evaluation.metrics.statistics import Interval, bootstrap_interval, compare, holm
 
 SHOWN = 0.05
+# Lines of a table before its first row.
+_HEAD = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +87,7 @@ def table(lines: Sequence[Line], columns: Sequence[Column]) -> str:
                 for values, column in zip(found, columns, strict=True)
             ]
             text.append(f"| {line.row.told} | {len(line.seeds)} | {' | '.join(cells)} |")
-    return "\n".join(text)
+    return "\n".join(text) if len(text) > _HEAD else "No row of this table is complete."
 
 
 @dataclass(frozen=True)

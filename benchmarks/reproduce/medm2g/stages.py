@@ -31,7 +31,7 @@ class Steps:
     batch : int
         Patients a step.
     rate : float
-        Peak learning rate of round 0; of later rounds half of it.
+        Peak learning rate; of autoencoders of images three times as much, of the text's twice.
     """
 
     encode: int
@@ -75,8 +75,8 @@ class Stage:
 def first(steps: Steps) -> Iterator[Stage]:
     """Yield round 0: autoencoders, then each modality's latent diffusion model alone."""
     for one in MODALITIES:
-        number = steps.write if one == "text" else steps.encode
-        yield Stage(f"encode-{one}", (f"autoencoder-{one}",), number, steps.rate)
+        number, times = (steps.write, 2) if one == "text" else (steps.encode, 3)
+        yield Stage(f"encode-{one}", (f"autoencoder-{one}",), number, times * steps.rate)
     for one in MODALITIES:
         yield Stage(f"generate-{one}", (f"diffuser-{one}", f"cross-{one}"), steps.generate, steps.rate)
 
@@ -88,7 +88,7 @@ def own(row: Row, steps: Steps) -> Iterator[Stage]:
     invariant (VI), and are frozen then; without CA nothing has told them what a condition is, and they go on in the
     rounds of pairs, as the condition encoder of an LDM does.
     """
-    rate = steps.rate / 2
+    rate = steps.rate
     done: set[str] = set()
     if row.align or row.invariant:
         for pair in ALIGNED:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
+from benchmarks.reproduce.medm2g.cohort import simulator
 from benchmarks.reproduce.medm2g.rows import ROWS, SYSTEM, Row
 from benchmarks.reproduce.medm2g.stages import Steps
 from benchmarks.shared.cells import Cell
@@ -65,7 +66,7 @@ BUDGETS = {
         patients=1800,
         tests=96,
         others=1500,
-        steps=Steps(encode=500, write=1500, generate=800, align=200, cross=400, batch=32),
+        steps=Steps(encode=500, write=1000, generate=1000, align=150, cross=400, batch=16),
         sampling=20,
         reading=600,
         few=40,
@@ -121,7 +122,7 @@ class Task:
     def cell(self) -> Cell:
         """Where its result is kept."""
         row = self.row
-        facts: dict[str, Any] = {"measure": _MEASURE, "kind": row.kind, "seed": self.seed}
+        facts: dict[str, Any] = {"measure": _MEASURE, "kind": row.kind, "seed": self.seed, "simulator": simulator()}
         facts |= {"asked": [one.name for one in row.asked], "budget": self.budget.facts()}
         if row.kind == SYSTEM:
             facts |= {"align": row.align, "invariant": row.invariant, "context": dict(row.context)}

@@ -43,6 +43,8 @@ class Declaration:
     context : int
         Slices before and after a tile that are read with it in a volume but not computed; beyond the first and the last
         slice of the volume these are repeated.
+    zero_shot : bool
+        Whether it learned from what it makes alone, and has never seen an input beside it: it needs no pairs.
     canvas : tuple of (int, int) or None
         Of a whole system that makes images from other things: (height, width) of what it makes where no image is given,
         px of the first image among its outputs. None: images that it makes lie on one that is given.
@@ -65,6 +67,7 @@ class Declaration:
     depth: int = 1
     overlap_depth: int = 0
     context: int = 0
+    zero_shot: bool = False
     canvas: tuple[int, int] | None = None
     patch: int = 128
     measures: Mapping[str, float] = field(default_factory=dict)

@@ -50,6 +50,59 @@ def guess_channels(names: Sequence[str], ports: Sequence[Raster]) -> dict[str, i
     return found if len(set(found.values())) == len(found) else None
 
 
+def guess_each(names: Sequence[str], ports: Sequence[Raster]) -> dict[str, int]:
+    """Match as many inputs of a system as names tell, where it can do without the others.
+
+    The closest pair of a name and an input comes first, and neither is taken twice: ``t1_fast`` is T1 only where no
+    input is called so. Where two names fit an input alike, it is left open.
+
+    Parameters
+    ----------
+    names, ports : sequence
+        As of `guess_channels`.
+
+    Returns
+    -------
+    dict of str to int
+        Number of the name by port key, of those that are told.
+    """
+    fits = [
+        (fit, port.key, number)
+        for port in ports
+        for number, name in enumerate(names)
+        if (fit := _fit(name, port_words(port))) is not None
+    ]
+    found: dict[str, int] = {}
+    open_ports = {port.key for port in ports}
+    for best in sorted({fit for fit, _, _ in fits}, reverse=True):
+        now = [(key, number) for fit, key, number in fits if fit == best and key in open_ports]
+        now = [(key, number) for key, number in now if number not in found.values()]
+        for key in dict.fromkeys(key for key, _ in now):
+            left = [number for other, number in now if other == key and number not in found.values()]
+            open_ports.discard(key)
+            if len(left) == 1:
+                found[key] = left[0]
+    return found
+
+
+def _fit(name: str, words: Sequence[str]) -> tuple[int, int, int] | None:
+    """Return how well a name fits words: its kind, the parts of the word, and how sure the word is; None not at all."""
+    lower = name.strip().lower()
+    parts = _parts(lower)
+    found = []
+    for place, word in enumerate(words):
+        own = _parts(word)
+        if lower == word:
+            found.append((2, len(own), -place))
+        elif own and any(parts[start : start + len(own)] == own for start in range(len(parts))):
+            found.append((1, len(own), -place))
+    return max(found, default=None)
+
+
+def _parts(text: str) -> list[str]:
+    return [part for part in re.split(r"[^a-z0-9]+", text) if part]
+
+
 def port_words(port: Raster) -> list[str]:
     """Return the words by which an input's channel is known, the surest first."""
     own = [port.name.lower(), port.key.lower(), *(channel.lower() for channel in port.channels)]

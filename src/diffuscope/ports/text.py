@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar
+
+_WORD = re.compile(r"[^\W\d_]{2,}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +22,8 @@ class Text:
         Characters that a system reads at most.
     required : bool
         Whether a system cannot do without.
+    words : tuple of str
+        Of an input: words that a system has learned, in lower case; empty: it does not say.
     """
 
     kind: ClassVar[str] = "text"
@@ -25,6 +31,18 @@ class Text:
     key: str
     longest: int = 10_000
     required: bool = True
+    words: tuple[str, ...] = ()
+
+    def unknown(self, text: str) -> tuple[str, ...]:
+        """Return the words of a text that a system has not learned, each once and in order; none of numbers."""
+        known = _known(self.words)
+        found = (word.lower() for word in _WORD.findall(text)) if known else ()
+        return tuple(dict.fromkeys(word for word in found if word not in known))
+
+
+@cache
+def _known(words: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(words)
 
 
 @dataclass(frozen=True)

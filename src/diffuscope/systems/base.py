@@ -105,6 +105,7 @@ class System(Trainable):
     depth: int = 1
     overlap_depth: int = 0
     context: int = 0
+    zero_shot: bool = False
     canvas: tuple[int, int] | None = None
     patch: int = 128
     measures: Mapping[str, float] = MappingProxyType({})

@@ -147,8 +147,8 @@ class Recipe(Strict):
     init_from : str, optional
         Model to go on from: a model's name, or a model folder.
     backbone : str, optional
-        Published weights that the image encoder begins with: a file, relative to the recipe, or
-        ``"hub:owner/name/file"``, e.g. MedicalNet's.
+        Published weights that the networks begin with: a file, relative to the recipe, or ``"hub:owner/name/file"``,
+        e.g. MedicalNet's; of MedM2G a folder, or ``"hub:owner/name"``.
     data : Cases, Cohort, Pairs or Restaining
         A user's own cases, or what ``simulation`` names.
     optimisation : Optimisation

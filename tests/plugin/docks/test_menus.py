@@ -67,7 +67,9 @@ def test_the_scans_of_a_sample_lie_on_each_other(viewer: Any, sample: str, names
         np.testing.assert_allclose(layer.extent.world, first.extent.world)
 
 
-@pytest.mark.parametrize("title", ["Nanoparticle distribution", "Modality translation", "Lymph-node scoring"])
+@pytest.mark.parametrize(
+    "title", ["Nanoparticle distribution", "Modality translation", "Lymph-node scoring", "Text and images"]
+)
 def test_the_other_docks_open_from_the_menu(viewer: Any, title: str):
     area, dock = viewer.window.add_plugin_dock_widget("diffuscope", title)
     assert dock.kind.title == title

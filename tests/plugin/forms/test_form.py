@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from diffuscope.errors import InputError
-from diffuscope.plugin.forms.run import RunForm, suggest_out, unused
+from diffuscope.plugin.forms.out import suggest_out, unused
+from diffuscope.plugin.forms.run import RunForm
 from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts
 from diffuscope.ports.raster import Raster
 from diffuscope.sample_data import sample_path

@@ -7,8 +7,9 @@ from typing import Any
 
 from napari.layers import Image
 
-from diffuscope.plugin.forms.scope import CASES, SLIDES, VOLUMES, Scope
+from diffuscope.plugin.forms.scope import CASES, IMAGES, SLIDES, VOLUMES, Scope
 from diffuscope.plugin.layers.facts import ModelFacts, is_result
+from diffuscope.ports.raster import Raster
 
 _CHOOSE = "or choose a model folder under Model."
 
@@ -26,6 +27,10 @@ class Kind:
     task : str
         What the models that it lists are for (see `diffuscope.ports.declaration.Declaration`); empty: whatever no
         other dock is for.
+    texts : bool
+        Whether it lists the models that read or write texts and take or make images, whatever their task.
+    by_pairs : bool
+        Whether it tells of each model if that learned from pairs, or without.
     scope : Scope
         What of an input can be computed: of slides, or of volumes.
     greys : bool
@@ -37,6 +42,8 @@ class Kind:
     title: str
     noun: str
     task: str = ""
+    texts: bool = False
+    by_pairs: bool = False
     scope: Scope = SLIDES
     greys: bool = True
     empty: str
@@ -46,9 +53,12 @@ class Kind:
         """Whether a model belongs here."""
         if model.inputs and model.axes != self.scope.axes:
             return False
+        if self.texts:
+            return model.has_text and any(isinstance(port, Raster) for port in (*model.inputs, *model.outputs))
         if self.task:
             return model.task == self.task
-        return model.axes == self.scope.axes and not any(kind.task == model.task for kind in KINDS)
+        is_taken = any(kind.task == model.task or (kind.texts and kind.lists(model)) for kind in KINDS)
+        return model.axes == self.scope.axes and not is_taken
 
     def takes(self, layer: Any) -> bool:
         """Whether a layer can be an input."""
@@ -76,6 +86,7 @@ TRANSLATION = Kind(
     title="Modality translation",
     noun="Volume",
     task="modality translation",
+    by_pairs=True,
     scope=VOLUMES,
     empty="Open a volume first: drop a NIfTI file or a DICOM folder on the window, or File → Open Sample → Diffuscope.",
     missing=f"No model that translates volumes was found: train one (diffuscope train), {_CHOOSE}",
@@ -88,6 +99,14 @@ SCORING = Kind(
     empty="Open a CT first: drop a NIfTI file or a DICOM folder on the window, or File → Open Sample → Diffuscope.",
     missing=f"No model that scores lymph nodes was found: train one (diffuscope train), {_CHOOSE}",
 )
+TEXTS = Kind(
+    title="Text and images",
+    noun="Image",
+    texts=True,
+    scope=IMAGES,
+    empty="Write a report, or open an image.",
+    missing=f"No model of texts and images was found: train one (diffuscope train), {_CHOOSE}",
+)
 OTHERS = Kind(
     title="Other models",
     noun="Picture",
@@ -95,7 +114,7 @@ OTHERS = Kind(
     empty="Open a picture first: drop a file on the window.",
     missing=f"No model for another task was found: install a package that brings one, {_CHOOSE}",
 )
-KINDS = (STAINING, NANOPARTICLES, TRANSLATION, SCORING, OTHERS)
+KINDS = (STAINING, NANOPARTICLES, TRANSLATION, SCORING, TEXTS, OTHERS)
 
 
 def elsewhere(model: ModelFacts) -> str:

@@ -13,8 +13,8 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 from diffuscope.errors import InputError
 from diffuscope.plugin.docks.closing import outlive
 from diffuscope.plugin.docks.overwrite import ask_overwrite
+from diffuscope.plugin.forms.out import unused
 from diffuscope.plugin.forms.register_fields import RegisterFields, SlideRows
-from diffuscope.plugin.forms.run import unused
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.job import Job
 from diffuscope.plugin.jobs.register import Request, register

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import napari
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.docks.closing import outlive
@@ -15,21 +15,26 @@ from diffuscope.plugin.docks.kinds import Kind, elsewhere
 from diffuscope.plugin.docks.overwrite import ask_overwrite
 from diffuscope.plugin.forms.cases.outline_rows import OutlineRows
 from diffuscope.plugin.forms.orientation_rows import OrientationRows
+from diffuscope.plugin.forms.out import unused
 from diffuscope.plugin.forms.region_choice import chosen_region, chosen_slices, region_text
-from diffuscope.plugin.forms.run import RunForm, unused
+from diffuscope.plugin.forms.run import RunForm
 from diffuscope.plugin.forms.run_widget import FormWidget
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.resume import request_to_resume
-from diffuscope.plugin.jobs.run import Given, Request
+from diffuscope.plugin.jobs.run import Request, given_inputs
 from diffuscope.plugin.jobs.run_session import RunSession
-from diffuscope.plugin.layers.facts import ModelFacts, finest, input_placement, is_result, own_metadata, slide_facts
+from diffuscope.plugin.layers.facts import ModelFacts, input_placement, is_result, own_metadata, slide_facts
 from diffuscope.plugin.layers.slides import InputList, add_region_layer, listed_name
 from diffuscope.plugin.panels.jobs import JobPanel
 from diffuscope.plugin.panels.likeness import LikenessPanel
 from diffuscope.plugin.panels.record import open_record
 from diffuscope.plugin.panels.results import ResultsWidget
+from diffuscope.plugin.widgets.pieces import scrolling
 from diffuscope.results.result import Result, open_result
 from diffuscope.tiling.region import Region
+
+# Of the form, px: what a viewer's font makes wider has its room besides.
+_NARROWEST = 316
 
 
 class RunDock(QWidget):
@@ -85,11 +90,8 @@ class RunDock(QWidget):
         self.below = QVBoxLayout()
         stack.addLayout(self.below)
         stack.addStretch(1)
-        self.form_area = QScrollArea()
-        self.form_area.setWidget(inner)
-        self.form_area.setWidgetResizable(True)
-        self.form_area.setFrameShape(QFrame.Shape.NoFrame)
-        self.form_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        inner.setMinimumWidth(_NARROWEST)
+        self.form_area = scrolling(inner)
         self.jobs = JobPanel(self.session)
         self.run, self.cancel = self.jobs.run, self.jobs.cancel
         whole = QVBoxLayout(self)
@@ -98,7 +100,6 @@ class RunDock(QWidget):
         self.likeness = LikenessPanel()
         whole.addWidget(self.likeness)
         whole.addWidget(self.jobs)
-        self.setMinimumWidth(340)
 
     def _connect(self) -> None:
         self.inputs.changed.connect(self._inputs_changed)
@@ -194,41 +195,25 @@ class RunDock(QWidget):
             settings["out"] = unused(out, lambda path: path.exists() or self.session.is_promised(path))
         if answer == "both":
             self.form.out = str(settings["out"])
+        assert self.form.model is not None  # the form has a sentence for that
         return Request(
-            inputs=self._given(),
+            inputs=given_inputs(self.form.model.inputs, self.inputs.choices, self.form.inputs),
             given=dict(self.form.given),
             outlines=outlines,
             patient=self.form.patient,
-            placement=input_placement(layer) if layer and self.form.model and self.form.model.inputs else None,
+            placement=input_placement(layer) if layer is not None and self.form.model.inputs else None,
             region=region,
             settings=settings,
             overwrite=answer == "replace",
+            where=next(iter(self.kind.scope.regions.values())).lower(),
         )
-
-    def _given(self) -> tuple[Given, ...]:
-        assert self.form.model is not None
-        if not self.form.model.inputs:
-            return ()
-        given = []
-        for port, layer, facts in zip(self.form.model.inputs, self.inputs.choices, self.form.inputs, strict=True):
-            if facts is None:
-                continue  # the form refuses to run without those that are required
-            given.append(
-                Given(
-                    key=port.key,
-                    facts=facts,
-                    pixels=None if facts.path else finest(layer),
-                    channel=facts.channel if port.kind == "map" else None,
-                )
-            )
-        return tuple(given)
 
     def _draw(self) -> None:
         if self.inputs.chosen is None:
             self.session.state.complain(self.form.problem())
             return
         try:
-            self.kind.scope.check_seen(self.viewer, self.form.slide)
+            self.kind.scope.check_seen(self.viewer, self.form.main)
         except InputError as error:
             self.session.state.complain(str(error))
             return

@@ -7,7 +7,7 @@ import napari
 from diffuscope.errors import InputError
 from diffuscope.plugin.docks.kinds import TRANSLATION
 from diffuscope.plugin.docks.run import RunDock
-from diffuscope.plugin.forms.run import unused
+from diffuscope.plugin.forms.out import unused
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.whole_volume import layers_of, open_inputs, take_settings
 from diffuscope.plugin.layers.links import LayerLinks
@@ -54,8 +54,10 @@ class TranslationDock(RunDock):
         try:
             layers = open_inputs(result, self.inputs.layers, self.inputs.choices)
             take_settings(self.form, result)
-            for number, layer in enumerate(layers):
-                self.inputs.choose(number, self.inputs.layers.index(layer))
+            taken = dict(zip(result.record["inputs"], layers, strict=True))
+            for number, port in enumerate(self.form.model.inputs if self.form.model else ()):
+                layer = taken.get(port.key)
+                self.inputs.choose(number, -1 if layer is None else self.inputs.layers.index(layer))
             self._inputs_changed()
             self.form.out = str(unused(result.path, lambda path: path.exists() or self.session.is_promised(path)))
             # the rectangle that it was made in, whatever is drawn now

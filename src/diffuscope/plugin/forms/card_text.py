@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from diffuscope.plugin.layers.facts import ModelFacts
+from diffuscope.ports.port import Port
 
 _NOT = "Not for diagnosis."
 
@@ -19,6 +20,25 @@ def card_text(model: ModelFacts) -> str:
         f"{escape(model.what_it_is)}{trained} <b>What it is not:</b> "
         f"{escape(model.what_it_is_not.removesuffix(_NOT).rstrip())} <b>{_NOT}</b>"
     )
+
+
+def learned_text(model: ModelFacts) -> str:
+    """Say what a model of scans learned from: of each patient both, or the one that it makes alone."""
+    if not model.zero_shot:
+        return "<b>Learned from pairs</b> of scans of the same patients."
+    made = escape(short_name(model.outputs[0])) if model.outputs else "what it makes"
+    return f"<b>Zero-shot: learned from {made} alone</b>, and never saw a pair."
+
+
+def listed_title(model: ModelFacts, *, by_pairs: bool) -> str:
+    """Return what a list of models calls one; `by_pairs` tells what it learned from."""
+    how = "zero-shot" if model.zero_shot else "from pairs"
+    return f"{model.title} ({how})" if by_pairs else model.title
+
+
+def short_name(port: Port) -> str:
+    """Return an output's name without the word that says that a model makes it, where that is said anyway."""
+    return port.name.removeprefix("generated ").removeprefix("virtual ")
 
 
 def _sentence(text: str) -> str:

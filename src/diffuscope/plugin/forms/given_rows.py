@@ -6,17 +6,15 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from qtpy.QtWidgets import QFormLayout, QPlainTextEdit, QWidget
+from qtpy.QtWidgets import QFormLayout, QWidget
 
 from diffuscope.plugin.forms.cases.patient_row import PatientRow, Rows
 from diffuscope.plugin.forms.cases.table_box import TableBox
 from diffuscope.plugin.forms.run import RunForm
-from diffuscope.plugin.widgets.rows import RowBlock
+from diffuscope.plugin.forms.texts.text_box import TextBox
+from diffuscope.plugin.widgets.rows import NarrowLabel, RowBlock
 from diffuscope.ports.table import Table
 from diffuscope.ports.text import Text
-
-# A text needs more than a line, and Run must stay in sight.
-_TEXT_HEIGHT = 80
 
 
 class GivenRows:
@@ -39,6 +37,8 @@ class GivenRows:
         By ``"table.column"``, or the text's key.
     boxes : dict of str to TableBox
         By key of the table.
+    texts : dict of str to TextBox
+        By key of the text.
     patient : PatientRow or None
         Where rows are taken from files; None of a model without tables.
     """
@@ -49,6 +49,7 @@ class GivenRows:
         self._shown: tuple[Table | Text, ...] = ()
         self.fields: dict[str, QWidget] = {}
         self.boxes: dict[str, TableBox] = {}
+        self.texts: dict[str, TextBox] = {}
         self.patient: PatientRow | None = None
         form.events.model.connect(self._refresh)
 
@@ -56,7 +57,7 @@ class GivenRows:
         declared = self._form.model.others if self._form.model else ()
         if declared == self._shown:
             return
-        self._shown, self.fields, self.boxes, self.patient = declared, {}, {}, None
+        self._shown, self.fields, self.boxes, self.texts, self.patient = declared, {}, {}, {}, None
         self._form.given, self._form.patient = {}, ""
         labelled: list[tuple[str, QWidget]] = []
         if tables := [port for port in declared if isinstance(port, Table)]:
@@ -65,11 +66,14 @@ class GivenRows:
             labelled.append(("Patient", self.patient))
         for port in declared:
             if isinstance(port, Text):
-                labelled.append((port.name, self._text(port)))
-            else:
-                box = self.boxes[port.key] = TableBox(port, partial(self._set, port.key))
-                self.fields |= {f"{port.key}.{name}": field for name, field in box.fields.items()}
+                box = TextBox(port, partial(self._set, port.key), self._complain)
+                self.texts[port.key], self.fields[port.key] = box, box.edit
+                labelled.append(("", NarrowLabel(port.name)))
                 labelled.append(("", box))
+            else:
+                table = self.boxes[port.key] = TableBox(port, partial(self._set, port.key))
+                self.fields |= {f"{port.key}.{name}": field for name, field in table.fields.items()}
+                labelled.append(("", table))
         self._block.show(labelled)
 
     def _take(self, patient: str, rows: Rows) -> None:
@@ -79,17 +83,6 @@ class GivenRows:
         self._form.patient = patient
         kept = {key: given for key, given in self._form.given.items() if key not in rows}
         self._form.given = {**kept, **{key: row for key, row in rows.items() if row}}
-
-    def _text(self, port: Text) -> QPlainTextEdit:
-        box = QPlainTextEdit()
-        box.setFixedHeight(_TEXT_HEIGHT)
-        # napari draws no border around it, and its ground is the dock's.
-        box.setStyleSheet("QPlainTextEdit { border: 1px solid gray; }")
-        box.setPlaceholderText(f"Type or paste: {port.name}")
-        box.setToolTip(f"{port.name}: at most {port.longest:,} characters")
-        box.textChanged.connect(lambda: self._set(port.key, box.toPlainText().strip()))
-        self.fields[port.key] = box
-        return box
 
     def _set(self, key: str, value: Mapping[str, str] | str) -> None:
         kept = {other: given for other, given in self._form.given.items() if other != key}

@@ -9,7 +9,11 @@ from typing import Any
 from qtpy.QtWidgets import QComboBox
 
 from diffuscope.plugin.forms.run import RunForm
-from diffuscope.plugin.widgets.rows import RowBlock, combo, quiet
+from diffuscope.plugin.widgets.pieces import weakly
+from diffuscope.plugin.widgets.rows import Fold, RowBlock, combo, quiet
+
+# More inputs than these, which a model can all do without, are folded until somebody looks.
+_OPEN = 4
 
 
 class InputRows:
@@ -30,13 +34,20 @@ class InputRows:
     ----------
     boxes : list of QComboBox
         One an input, at least one.
+    fold : Fold
+        Opens and closes them, and tells what is given; shown where there are many.
     """
 
     def __init__(self, form: RunForm, rows: Any, first: QComboBox, chosen: Callable[[int, int], None]) -> None:
-        self._form, self._chosen = form, chosen
+        self._form, self._chosen, self._rows = form, chosen, rows
         self._more = RowBlock(rows, first)
+        self._is_needed = True
         self.boxes = [first]
+        self.fold = Fold()
+        rows.insertRow(rows.getWidgetPosition(first)[0], self.fold)
+        self.fold.toggled.connect(weakly(self._show_rows))
         first.activated.connect(partial(chosen, 0))
+        form.events.connect(self._tell)
 
     def set_layers(self, names: list[str], chosen: list[int]) -> None:
         """List layers; `chosen` has a place in them for each input, -1 for none."""
@@ -56,6 +67,11 @@ class InputRows:
                 box.setPlaceholderText("choose a layer")
                 box.setEnabled(bool(names))
 
+    def show(self, is_needed: bool) -> None:
+        """Show the rows, or hide them of a model that takes no image."""
+        self._is_needed = is_needed
+        self._show_rows()
+
     def _show(self, number: int) -> None:
         """Have a row for each input of the model."""
         self.boxes = [self.boxes[0], *(combo() for _ in range(number - 1))]
@@ -63,3 +79,22 @@ class InputRows:
         self._more.show([(port.name, box) for port, box in zip(ports[1:], self.boxes[1:], strict=False)])
         for place, box in enumerate(self.boxes[1:], start=1):
             box.activated.connect(partial(self._chosen, place))
+        self._show_rows()
+
+    def _show_rows(self, _: Any = None) -> None:
+        ports = self._form.model.inputs if self._form.model else ()
+        is_folded = len(ports) > _OPEN and not any(port.required for port in ports)
+        self.fold.setVisible(is_folded and self._is_needed)
+        for box in self.boxes:
+            is_shown = self._is_needed and (not is_folded or self.fold.isChecked())
+            for part in (box, self._rows.labelForField(box)):
+                if part is not None:
+                    part.setVisible(is_shown)
+
+    def _tell(self, _: Any = None) -> None:
+        """Say what is given, which is not seen while the rows are folded."""
+        form = self._form
+        ports = form.model.inputs if form.model else ()
+        given = [port.name for port, layer in zip(ports, form.inputs, strict=False) if layer is not None]
+        noun = f"{form.kind.noun}s"
+        self.fold.setText(f"{noun}: {', '.join(given)}" if given else f"{noun}: none of {len(ports)} chosen")

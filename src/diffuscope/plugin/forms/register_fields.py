@@ -7,8 +7,8 @@ from typing import Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFileDialog, QFormLayout, QLineEdit, QToolButton, QWidget
 
+from diffuscope.plugin.forms.out import suggest_out
 from diffuscope.plugin.forms.register import NONE, POINTS, TABLE, RegisterForm, SlideChoice
-from diffuscope.plugin.forms.run import suggest_out
 from diffuscope.plugin.layers.facts import slide_facts
 from diffuscope.plugin.widgets.rows import combo, form_layout, quiet, side_by_side
 from diffuscope.scans.formats.table import SHOWN

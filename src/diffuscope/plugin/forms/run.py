@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain, repeat
 from pathlib import Path
@@ -17,9 +14,9 @@ from diffuscope.plugin.docks.kinds import STAINING, Kind
 from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts
 from diffuscope.ports.mask import Mask
 from diffuscope.ports.port import Port
+from diffuscope.ports.raster import Raster
 from diffuscope.ports.table import Table
-from diffuscope.sample_data import sample_path
-from diffuscope.scans.formats.table import stem as without_ending
+from diffuscope.ports.text import Text
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -60,6 +57,8 @@ class RunForm:
         By port key, what is outlined.
     patient : str
         Whose row of a table was taken, as the table calls them; empty where none was.
+    ticked : dict of str to bool
+        By key of an output that can be chosen, whether it is made, where the user has said so.
     model : ModelFacts or None
         The chosen model.
     region : str
@@ -99,6 +98,7 @@ class RunForm:
     given: dict[str, dict[str, str] | str] = field(default_factory=dict)
     masks: dict[str, MaskFacts] = field(default_factory=dict)
     patient: str = ""
+    ticked: dict[str, bool] = field(default_factory=dict)
     model: ModelFacts | None = None
     region: str = ""
     first: int = 0
@@ -125,15 +125,33 @@ class RunForm:
         """Chosen layers, one an input of the model."""
         return (self.slide, *self.others)
 
+    @property
+    def main(self) -> SlideFacts | None:
+        """The first of the chosen layers, on which what is made lies."""
+        return next((layer for layer in self.inputs if layer is not None), None)
+
+    @property
+    def keys(self) -> set[str]:
+        """Ports of the model that something is given for."""
+        ports = self.model.inputs if self.model else ()
+        images = {port.key for port, layer in zip(ports, self.inputs, strict=False) if layer is not None}
+        return images | self.given.keys() | {key for key, facts in self.masks.items() if facts.roles}
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """Outputs that are made of those that can be chosen: what is not given, unless the user has said otherwise."""
+        goals = self.model.goals if self.model else ()
+        return tuple(port.key for port in goals if port.key not in self.keys and self.ticked.get(port.key, True))
+
     def resolution_text(self) -> str:
         """Say which µm/px or mm were found and are needed, and what follows from that."""
-        if self.slide is None or self.model is None or not self.model.inputs:
+        if self.main is None or self.model is None or not self.model.inputs:
             return ""
-        return self.kind.scope.resolution(self.slide, self.model, self.mpp)
+        return self.kind.scope.resolution(self.main, self.model, self.mpp)
 
     def problem(self) -> str:
         """Return the first thing that stands in the way of Run as one sentence; empty when nothing does."""
-        if self.slide is None and not self.any_open and (self.model is None or self.model.needs_image):
+        if self.main is None and not self.any_open and (self.model is None or self.model.needs_image):
             return self.kind.empty
         if self.model is None:
             return "Choose a model."
@@ -141,14 +159,15 @@ class RunForm:
             return missing
         if wrong := self._images() or self._outlines():
             return wrong
-        if self.model.inputs and self.slide and (unknown := self.kind.scope.unknown(self.slide, self.mpp)):
+        if self.model.inputs and self.main and (unknown := self.kind.scope.unknown(self.main, self.mpp)):
             return unknown
         if self.region == "slices" and self.first > self.last:
             return f"Slices from {self.first} to {self.last} are none: let the first come first."
         for group in self.model.any_of:
-            if not set(group) & self._keys():
-                names = [port.name for port in self._ports() if port.key in group]
-                return f"Give at least one of {', '.join(names)}."
+            if not set(group) & self.keys:
+                return self._ask_for(group)
+        if self.model.goals and not self.wanted:
+            return "Tick at least one thing to make."
         if not self.out.strip():
             return "Choose an output folder."
         return ""
@@ -169,7 +188,7 @@ class RunForm:
             elif isinstance(port, Mask):
                 lacking = [role for role in port.roles if role not in self.masks.get(port.key, MaskFacts()).roles]
                 told += [port.name] if len(lacking) == len(port.roles) else lacking
-            elif port.key not in self._keys():
+            elif port.key not in self.keys:
                 told.append(port.name)
         return f"Not given: {', '.join(told)}." if told else ""
 
@@ -177,11 +196,13 @@ class RunForm:
         assert self.model is not None
         return [*self.model.inputs, *self.model.masks, *self.model.others]
 
-    def _keys(self) -> set[str]:
-        """Return the ports that something is given for."""
-        assert self.model is not None
-        images = {port.key for port, layer in zip(self.model.inputs, self.inputs, strict=False) if layer is not None}
-        return images | self.given.keys() | {key for key, facts in self.masks.items() if facts.roles}
+    def _ask_for(self, group: tuple[str, ...]) -> str:
+        """Ask for one of a group of inputs, of which nothing is given."""
+        asked = [port for port in self._ports() if port.key in group]
+        texts = [port.name for port in asked if isinstance(port, Text)]
+        if texts and any(isinstance(port, Raster) for port in asked):
+            return f"Nothing is given yet: write or load the {texts[0]}, or choose an image."
+        return f"Give at least one of {', '.join(port.name for port in asked)}."
 
     def _images(self) -> str:
         """Return what is wrong with the layers, as one sentence; empty where nothing is."""
@@ -220,6 +241,8 @@ class RunForm:
             typed = self.given.get(port.key)
             if port.required and not typed:
                 return f"Fill in {port.name}."
+            if isinstance(port, Text) and isinstance(typed, str) and len(typed) > port.longest:
+                return f"{port.name} has {len(typed):,} characters and may have {port.longest:,}: shorten it."
             if isinstance(port, Table) and isinstance(typed, dict):
                 try:
                     port.read(typed)
@@ -244,7 +267,7 @@ class RunForm:
         return {
             "model": self.model.name,
             "out": Path(self.out.strip()).expanduser(),
-            "mpp": self.mpp or (self.slide.changed_mpp if self.slide else None),
+            "mpp": self.mpp or (self.main.changed_mpp if self.main else None),
             "quality": self.quality or None,
             "sampler": self.sampler or None,
             "steps": self.steps or None,
@@ -254,30 +277,6 @@ class RunForm:
             "scheduler": self.scheduler.strip() or None,
             **({"slices": f"{self.first}:{self.last + 1}"} if self.region == "slices" else {}),
             **({"options": dict(self.options)} if self.options else {}),
+            **({"want": self.wanted} if self.model.goals else {}),
             **({"normalise": False} if self.model.normalises and not self.normalise else {}),
         }
-
-
-def suggest_out(slide: SlideFacts | None, model_name: str, patient: str = "") -> Path:
-    """Return a result folder that does not exist yet: beside the slide, or in the temporary folder.
-
-    Samples that came with the package are never written beside.
-    """
-    name = patient or "case" if slide is None else slide.path.name if slide.path else slide.name
-    stem = without_ending(name)
-    stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in stem) or "slide"
-    base = f"{stem}.{Path(model_name).name}"
-    folder = slide.path.parent if slide is not None and slide.path else None
-    if folder is None or folder == sample_path() or not os.access(folder, os.W_OK):
-        folder = Path(tempfile.gettempdir()) / "diffuscope"
-    return unused(folder / f"{base}.ome.zarr")
-
-
-def unused(path: Path, is_taken: Callable[[Path], bool] = Path.exists) -> Path:
-    """Return `path`, or the first of name-2, name-3, … that is not taken: does not exist, if not told otherwise."""
-    stem = path.name.removesuffix(".ome.zarr")
-    number, candidate = 1, path
-    while is_taken(candidate):
-        number += 1
-        candidate = path.with_name(f"{stem}-{number}.ome.zarr")
-    return candidate

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
     QFileDialog,
+    QFormLayout,
     QLabel,
     QLineEdit,
     QPushButton,
@@ -18,14 +19,16 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from diffuscope.plugin.forms.card_text import card_text, preset_names
+from diffuscope.plugin.forms.card_text import card_text, learned_text, listed_title, preset_names
 from diffuscope.plugin.forms.given_rows import GivenRows
 from diffuscope.plugin.forms.input_rows import InputRows
 from diffuscope.plugin.forms.option_rows import OptionRows
-from diffuscope.plugin.forms.run import DEVICES, RunForm, suggest_out
+from diffuscope.plugin.forms.out import suggest_out
+from diffuscope.plugin.forms.run import DEVICES, RunForm
 from diffuscope.plugin.forms.slice_row import SliceRow
+from diffuscope.plugin.forms.texts.goal_rows import GoalRows
 from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts
-from diffuscope.plugin.widgets.rows import combo, fill, form_layout, quiet, side_by_side, small_text, spin
+from diffuscope.plugin.widgets.rows import Fold, combo, fill, form_layout, quiet, side_by_side, small_text, spin
 from diffuscope.ports.matching import guess_channels
 
 OTHER_MODEL = "Choose a model folder…"
@@ -62,9 +65,10 @@ class FormWidget(QWidget):
 
     def _build(self) -> None:
         self.slide = combo()
-        self.resolution = small_text()
+        self.unfit, self.resolution = small_text(), small_text()
+        self.unfit.hide()
         self.mpp = QDoubleSpinBox(self)
-        self.mpp.setRange(0.0, 100.0)
+        self.mpp.setRange(0.0, 100_000.0)
         self.mpp.setDecimals(4)
         self.mpp.setSingleStep(0.05)
         self.mpp.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -108,13 +112,17 @@ class FormWidget(QWidget):
 
         rows = form_layout(self)
         self.noun, self.mpp_label, self.region_label = QLabel(), QLabel("µm/px", self), QLabel("Region")
+        if self.form.kind.texts:  # what is written comes before images
+            self._add_model(rows)
         rows.addRow(self.noun, self.slide)
         self._inputs = InputRows(self.form, rows, self.slide, self.layer_chosen.emit)
+        rows.addRow(self.unfit)
         rows.addRow(self.resolution)
         rows.addRow(self.mpp_label, self.mpp)
-        rows.addRow("Model", self.model)
-        rows.addRow(self.about)
-        self.given = GivenRows(self.form, rows, self.about, self.complained.emit)
+        if not self.form.kind.texts:
+            self._add_model(rows)
+        self.goals = GoalRows(self.form)
+        rows.addRow(self.goals)
         self.slices = SliceRow(self.form)
         rows.addRow(self.region_label, side_by_side(self.region, self.draw))
         rows.addRow(self.slices)
@@ -133,11 +141,7 @@ class FormWidget(QWidget):
         folded.addRow("Sampler", self.sampler)
         folded.addRow("Steps", self.steps)
         folded.addRow("Cluster", self.scheduler)
-        self.fold = QToolButton()
-        self.fold.setText("Advanced")
-        self.fold.setCheckable(True)
-        self.fold.setArrowType(Qt.ArrowType.RightArrow)
-        self.fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.fold = Fold("Advanced")
         self.advanced.hide()
         rows.addRow(self.fold)
         rows.addRow(self.advanced)
@@ -146,7 +150,7 @@ class FormWidget(QWidget):
         self.model.activated.connect(self._pick_model)
         self.draw.clicked.connect(self.draw_asked)
         self.browse.clicked.connect(self._pick_out)
-        self.fold.toggled.connect(self._unfold)
+        self.fold.toggled.connect(self.advanced.setVisible)
         self.region.activated.connect(lambda: setattr(self.form, "region", self.region.currentData()))
         for name in ("within", "normalise"):
             getattr(self, name).toggled.connect(lambda on, name=name: setattr(self.form, name, on))
@@ -157,6 +161,11 @@ class FormWidget(QWidget):
             getattr(self, name).valueChanged.connect(lambda value, name=name: setattr(self.form, name, value))
         self.out.textEdited.connect(lambda text: setattr(self.form, "out", text))
         self.scheduler.textEdited.connect(lambda text: setattr(self.form, "scheduler", text))
+
+    def _add_model(self, rows: QFormLayout) -> None:
+        rows.addRow("Model", self.model)
+        rows.addRow(self.about)
+        self.given = GivenRows(self.form, rows, self.about, self.complained.emit)
 
     @property
     def inputs(self) -> list[QComboBox]:
@@ -169,15 +178,15 @@ class FormWidget(QWidget):
 
     def set_inputs(self, inputs: list[SlideFacts | None]) -> None:
         """Take over the chosen layers."""
-        before, slide = self.form.slide, inputs[0]
+        before = self.form.main
+        self.form.slide, self.form.others = inputs[0], tuple(inputs[1:])
+        slide = self.form.main
         if slide != before:
-            self.form.slide = slide
             if before is None or slide is None or not slide.is_sized_as(before):
                 self.form.mpp = 0.0
                 self.form.first, self.form.last = 0, (slide.slices or 1) - 1 if slide else 0
             self.suggest()
             self._go_by_name()
-        self.form.others = tuple(inputs[1:])
 
     def add_model(self, model: ModelFacts, *, choose: bool) -> None:
         """List a model, and choose it if asked to or if it is the first."""
@@ -185,7 +194,7 @@ class FormWidget(QWidget):
         with quiet(self.model):
             self.model.clear()
             for known in self._models:
-                self.model.addItem(known.title, known.name)
+                self.model.addItem(listed_title(known, by_pairs=self.form.kind.by_pairs), known.name)
             self.model.addItem(OTHER_MODEL, OTHER_MODEL)
         self.model_is_chosen |= choose
         if choose or self.form.model is None:
@@ -195,17 +204,17 @@ class FormWidget(QWidget):
 
     def suggest(self, _: Any = None) -> None:
         """Propose a result folder, unless the user has typed one."""
-        has_input = self.form.model and (self.form.slide or not self.form.model.needs_image)
+        has_input = self.form.model and (self.form.main or not self.form.model.needs_image)
         if has_input and self.form.model and self.form.out in ("", self._last_suggestion):
             self.form.out = self._last_suggestion = str(
-                suggest_out(self.form.slide, self.form.model.name, self.form.patient)
+                suggest_out(self.form.main, self.form.model.name, self.form.patient)
             )
 
     def _go_by_name(self) -> None:
         """Choose the first model whose only input is what the layer's name says, unless the user has chosen one."""
-        if self.model_is_chosen or self.form.slide is None:
+        if self.model_is_chosen or self.form.main is None:
             return
-        name = self.form.slide.name
+        name = self.form.main.name
         alone = (model for model in self._models if len(model.inputs) == 1 and model.inputs[0].kind == "map")
         named = next((model for model in alone if guess_channels([name], model.inputs)), None)
         if named is not None and named != self.form.model:
@@ -245,30 +254,28 @@ class FormWidget(QWidget):
             return self.form.kind.noun
         return model.inputs[0].name[0].upper() + model.inputs[0].name[1:]
 
-    def _unfold(self, shown: bool) -> None:
-        self.fold.setArrowType(Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow)
-        self.advanced.setVisible(shown)
-
     def _show_needed(self, model: ModelFacts | None) -> None:
         """Hide what a model has no use for: the layer of one that takes no image, the region of one of whole cases."""
         takes_image = model is None or bool(model.inputs)
         takes_mpp = takes_image and "mpp" in self.form.kind.scope.fields
+        takes_mpp &= self.form.main is not None or not self.form.kind.texts
         takes_region = model is None or not model.whole
         shown: tuple[tuple[QWidget, bool], ...] = (
-            *((part, takes_image) for part in (self.noun, self.slide)),
             *((part, takes_mpp) for part in (self.mpp_label, self.mpp)),
             *((part, takes_region) for part in (self.region_label, self.region, self.draw)),
         )
         for part, is_shown in shown:
             part.setVisible(is_shown)
+        self._inputs.show(takes_image)
 
     def _refresh(self, _: Any = None) -> None:
         form, model = self.form, self.form.model
         self.resolution.setText(form.resolution_text())
-        is_stated = form.slide is None or form.slide.mpp is not None
+        is_stated = form.main is None or form.main.mpp is not None
         self.mpp.setSpecialValueText("as the file says" if is_stated else "not stated")
         self.resolution.setVisible(bool(self.resolution.text()))
-        self.about.setText(card_text(model) if model else "")
+        learned = f"{learned_text(model)} " if model and form.kind.by_pairs else ""
+        self.about.setText(f"{learned}{card_text(model)}" if model else "")
         self.about.setVisible(model is not None)
         self.noun.setText(self._noun())
         self._show_needed(model)

@@ -95,6 +95,20 @@ def _found_text(volume: SlideFacts, _model: ModelFacts, _mpp: float) -> str:
     return f"Found: {found} mm (x, y, z), {volume.slices} slices."
 
 
+def _image_text(image: SlideFacts, model: ModelFacts, mpp: float) -> str:
+    needed = f"the model needs {model.mpp:.4g}"
+    used = mpp or image.mpp
+    if used is None:
+        return f"“{image.name}” does not state its µm/px; {needed}. Give it below: 1 mm is 1000 µm."
+    factor = resampling_factor(replace(image, mpp=used), model.mpp)
+    what = "used as it is" if factor == 1.0 else "resampled"
+    return f"{'Given' if mpp else 'Found'}: {used:.4g} µm/px; {needed}: {what}."
+
+
+def _unknown_size(image: SlideFacts, mpp: float) -> str:
+    return "" if mpp or image.mpp is not None else f"Give the µm/px of “{image.name}”: it does not state it."
+
+
 def _check_axial(viewer: Any, volume: SlideFacts | None) -> None:
     """Refuse to draw across another axis than that of the slices."""
     plane = seen_plane(viewer, volume.lies.storage) if volume and volume.lies else seen_plane(viewer)
@@ -118,6 +132,10 @@ SLIDES = Scope(
     resolution=_mpp_text,
     check_seen=lambda _viewer, _slide: None,
     check_drawn=lambda _region, _name: None,
+)
+#: Flat images that are taken whole, as a model of texts and images does.
+IMAGES = replace(
+    SLIDES, regions={"image": "Whole image"}, drawn="nothing", unknown=_unknown_size, resolution=_image_text
 )
 VOLUMES = Scope(
     axes="zyx",

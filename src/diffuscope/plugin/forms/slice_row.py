@@ -30,7 +30,7 @@ class SliceRow(QWidget):
 
     def _refresh(self, _: Any = None) -> None:
         form = self._form
-        slices = form.slide.slices if form.slide else None
+        slices = form.main.slices if form.main else None
         for box, value in ((self.first, form.first), (self.last, form.last)):
             with quiet(box):
                 box.setMaximum(max((slices or 1) - 1, 0))

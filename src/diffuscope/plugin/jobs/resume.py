@@ -32,24 +32,31 @@ def request_to_resume(result: Result, layers: list[Any], model: ModelFacts | Non
         The slide is not open.
     """
     inputs, layer = [], None
+    given: dict[str, dict[str, str] | str] = {}
     for key, stated in result.record["inputs"].items():
+        if typed := stated.get("text", stated.get("row")):
+            is_text = isinstance(typed, str)
+            given[key] = typed if is_text else {name: str(one) for name, one in typed.items() if one is not None}
+            continue
         found, facts = find_layer(stated, layers, f"to go on with {result.path.name}")
         layer = layer or found
         pixels = None if facts.path else finest(found)
         inputs.append(Given(key=key, facts=facts, pixels=pixels, channel=stated.get("channel_number")))
-    first = next(iter(result.record["inputs"].values()))
+    first = next((one for one in result.record["inputs"].values() if "mpp_stated" in one), None)
     name = result.record["model"]["name"]
     chosen = result.record["parameters"]
     return Request(
         inputs=tuple(inputs),
-        placement=input_placement(layer),
+        given=given,
+        placement=input_placement(layer) if layer is not None else None,
         region=parse_region(chosen["region"]) if chosen["region"] else None,
         settings={
             "model": model.name if model is not None and Path(model.name).name == name else name,
             "out": result.path,
-            "mpp": first["mpp"] if first["mpp"] != first["mpp_stated"] else None,
+            "mpp": first["mpp"] if first and first["mpp"] != first["mpp_stated"] else None,
             **{key: chosen[key] for key in ("quality", "sampler", "steps", "samples", "seed")},
             **{key: chosen[key] for key in ("slices", "options") if chosen.get(key)},
+            **({"want": chosen["wanted"]} if chosen.get("wanted") else {}),
             **({"normalise": False} if chosen.get("normalise") is False else {}),
             "resume": True,
         },

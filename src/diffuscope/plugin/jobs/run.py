@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,15 +18,18 @@ from diffuscope.plugin.jobs.child import Child, drive
 from diffuscope.plugin.jobs.outlined import GivenOutlines
 from diffuscope.plugin.jobs.process import Failed, Returned
 from diffuscope.plugin.jobs.scratch import write_scratch, write_scratch_volume
-from diffuscope.plugin.layers.facts import SlideFacts
+from diffuscope.plugin.layers.facts import SlideFacts, finest
 from diffuscope.plugin.layers.placement import Placement
 from diffuscope.plugin.layers.results import LayerTuple, result_layers
+from diffuscope.ports.raster import Raster
 from diffuscope.results.result import is_result, open_result
 from diffuscope.tiling.region import Region
 
 if TYPE_CHECKING:
     from diffuscope.jobs.inputs import Source  # brings torch
 
+# Characters of a text that stand for all of it in a list of jobs.
+_NAMED = 40
 #: What a job has written is read for the window at most this often.
 _RENEW_SECONDS = 0.7
 
@@ -75,6 +78,8 @@ class Request:
         Further keyword arguments of `diffuscope.run`, among them ``out``.
     overwrite : bool
         Whether a result in the way may be replaced.
+    where : str
+        What of a flat image is computed where that is no region, for the queue.
     """
 
     inputs: tuple[Given, ...]
@@ -85,6 +90,7 @@ class Request:
     region: Region | None
     settings: dict[str, Any]
     overwrite: bool
+    where: str = "all tissue"
 
     @property
     def slide(self) -> SlideFacts | None:
@@ -94,12 +100,16 @@ class Request:
     @property
     def name(self) -> str:
         """What goes in, in a word or two."""
-        return self.slide.name if self.slide is not None else self.patient or "what was typed"
+        if self.slide is not None:
+            return self.slide.name
+        typed = next((one for one in self.given.values() if isinstance(one, str)), "")
+        first = typed if len(typed) <= _NAMED else f"{typed[:_NAMED].rsplit(maxsplit=1)[0]} …"
+        return self.patient or first or "what was typed"
 
     @property
     def text(self) -> str:
         """Slide, model and region, as the queue lists them."""
-        where = f"{self.region.width:,} × {self.region.height:,} px" if self.region else "all tissue"
+        where = f"{self.region.width:,} × {self.region.height:,} px" if self.region else self.where
         if self.slide is None:
             where = "whole case"
         elif self.slide.slices is not None:
@@ -118,6 +128,22 @@ class Opened:
 @dataclass(frozen=True)
 class Renewed:
     """What the job has written lies in memory, in the data of the opened layers."""
+
+
+def given_inputs(
+    ports: Sequence[Raster], layers: Sequence[Any], facts: Sequence[SlideFacts | None]
+) -> tuple[Given, ...]:
+    """Return what goes into the images of a model, of each its layer and what is known of that; None: nothing."""
+    return tuple(
+        Given(
+            key=port.key,
+            facts=one,
+            pixels=None if one.path else finest(layer),
+            channel=one.channel if port.kind == "map" else None,
+        )
+        for port, layer, one in zip(ports, layers, facts, strict=False)
+        if one is not None
+    )
 
 
 def carry_out(child: Child, stop: threading.Event, *, request: Request) -> Generator[Any, None, None]:
@@ -145,7 +171,7 @@ def carry_out(child: Child, stop: threading.Event, *, request: Request) -> Gener
             yield message
             if isinstance(message, Started):
                 ours = True
-                layers = [] if request.placement is None else result_layers(open_result(out), request.placement)
+                layers = result_layers(open_result(out), request.placement)
                 yield Opened(message.out, layers)
             any_done = any_done or isinstance(message, TileDone)
             if isinstance(message, TileDone) and time.monotonic() - renewed > _RENEW_SECONDS:
@@ -179,7 +205,7 @@ def _source(request: Request, scratch: list[Path]) -> Source:
     for outlines in request.outlines:
         texts[outlines.key] = outlines.write()
         scratch.append(texts[outlines.key])
-    return next(iter(texts.values())) if len(texts) == 1 and not request.given else texts
+    return texts
 
 
 def _renew(layers: list[LayerTuple]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,8 @@ class Session:
         self._title = title
         self.has_dock = True
         self._closed = self._left = False
+        self._heard: deque[tuple[Any, Job]] = deque()
+        self._is_taking = False
         self._job: Job | None = None
         self._stop = threading.Event()
         self._bar: Any = None
@@ -117,7 +120,7 @@ class Session:
             yield _Over()
 
         worker = create_worker(work)
-        worker.yielded.connect(lambda message: self._take(message, job))
+        worker.yielded.connect(lambda message: self._hear(message, job))
         worker.errored.connect(lambda error: self._fault(error, job))
         worker.aborted.connect(self._on_abort)
         worker.start()
@@ -163,6 +166,18 @@ class Session:
             self._left = True
             self.compute.leave(self)
 
+    def _hear(self, message: Any, job: Job) -> None:
+        """Take messages in the order in which they come: napari's bar lets the next one in while one is taken."""
+        self._heard.append((message, job))
+        if self._is_taking:
+            return
+        self._is_taking = True
+        try:
+            while self._heard:
+                self._take(*self._heard.popleft())
+        finally:
+            self._is_taking = False
+
     def _take(self, message: Any, job: Job) -> None:
         match message:
             case None:
@@ -183,7 +198,7 @@ class Session:
     def _fault(self, error: BaseException, job: Job) -> None:
         # What went wrong in the thread itself, not in the compute process: napari shows its traceback.
         self._outcome = Failed.by(error)
-        self._take(_Over(), job)
+        self._hear(_Over(), job)
 
     def _end(self, job: Job) -> None:
         self._close_bar()

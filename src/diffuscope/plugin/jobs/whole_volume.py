@@ -32,6 +32,8 @@ def take_settings(form: RunForm, result: Result) -> None:
     form.steps = 0 if chosen["steps"] == steps else chosen["steps"]
     form.samples, form.seed = chosen["samples"], chosen["seed"]
     form.options = dict(chosen.get("options", {}))
+    wanted = chosen.get("wanted", ())
+    form.ticked = {port.key: port.key in wanted for port in form.model.goals} if wanted else {}
     form.region, form.within = "volume", bool(chosen["region"])
 
 

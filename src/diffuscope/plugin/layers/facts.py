@@ -15,6 +15,7 @@ from diffuscope.plugin.layers.inputs.origin import origin_of
 from diffuscope.plugin.layers.placement import Placement, layer_placement
 from diffuscope.ports.mask import Mask
 from diffuscope.ports.numbers import Option, Value
+from diffuscope.ports.port import Port
 from diffuscope.ports.raster import Raster
 from diffuscope.ports.table import Table
 from diffuscope.ports.text import Text
@@ -55,6 +56,10 @@ class ModelFacts:
         What it tells of each tile.
     whole : bool
         Whether it takes a case at once, of which no part can be chosen.
+    outputs : tuple of Port
+        What comes out, the main one first.
+    zero_shot : bool
+        As of a `Declaration`.
     """
 
     name: str
@@ -72,6 +77,22 @@ class ModelFacts:
     samplers: tuple[str, ...] = ()
     options: tuple[Option, ...] = ()
     values: tuple[Value, ...] = ()
+    outputs: tuple[Port, ...] = ()
+    zero_shot: bool = False
+
+    @property
+    def goals(self) -> tuple[Port, ...]:
+        """Outputs among which a user chooses, of a model that makes what it is not given; of others none."""
+        given = {port.key for port in (*self.inputs, *self.others)}
+        if not any(port.key in given for port in self.outputs):
+            return ()
+        # what tells of another output goes with it
+        return tuple(port for port in self.outputs if not getattr(port, "of", ""))
+
+    @property
+    def has_text(self) -> bool:
+        """Whether it reads or writes texts."""
+        return any(isinstance(port, Text) for port in (*self.others, *self.outputs))
 
     @property
     def mpp(self) -> float:
@@ -164,6 +185,8 @@ def model_facts(info: ModelInfo, name: str) -> ModelFacts:
         samplers=declared.samplers,
         options=declared.options,
         values=declared.values,
+        outputs=declared.outputs,
+        zero_shot=declared.zero_shot,
     )
 
 

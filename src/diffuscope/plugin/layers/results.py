@@ -14,9 +14,16 @@ from diffuscope.plugin.layers.placement import Placement, result_place
 from diffuscope.plugin.layers.volume_level import VolumeLevel
 from diffuscope.ports.raster import Raster
 from diffuscope.ports.score import Score
+from diffuscope.ports.text import Text
+from diffuscope.results.beside.edited import read_edited
+from diffuscope.results.beside.mark import generated_by, signed
 from diffuscope.results.layout import open_images
 from diffuscope.results.result import Result
 
+#: Behind the key of an image, that of how far its samples differ.
+SPREAD = "_sd"
+#: Words with which a name says that a model made what it names.
+_TOLD = ("generated ", "virtual ", "predicted ")
 LayerTuple = tuple[Any, dict[str, Any], str]
 
 
@@ -74,7 +81,7 @@ def _layer(result: Result, port: Raster, levels: list[Any], place: dict[str, Any
         "visible": visible,
         "blending": "translucent",
         "multiscale": len(levels) > 1,
-        "metadata": {KEY: layer_metadata(result, port.key)},
+        "metadata": {KEY: layer_metadata(result, port.key), **report_metadata(result)},
         **place,
     }
     return (levels if len(levels) > 1 else levels[0], about, "image")
@@ -83,10 +90,31 @@ def _layer(result: Result, port: Raster, levels: list[Any], place: dict[str, Any
 def made_name(result: Result, port: Raster) -> str:
     """Return a layer's name, which tells a scan that a model made from one that a scanner made."""
     name: str = look(port)["name"]
+    if is_of_texts(result):
+        main = next((one for one in result.ports if port.key == f"{one.key}{SPREAD}"), None)
+        name = f"{made_name(result, main)}, uncertainty" if main is not None else name
+        return name if name.startswith(_TOLD) else f"generated {name}"
     tells = any(isinstance(other, Score) for other in result.others)  # then its images say why, and are no scans
     is_scan = result.place.unit == "mm" and port.key in (result.ports[0].key, "mean") and not tells
-    is_told = name.startswith(("virtual ", "predicted "))  # as results of before did not
+    is_told = name.startswith(_TOLD)  # as results of before did not
     return f"virtual {name}" if is_scan and not is_told else name
+
+
+def is_of_texts(result: Result) -> bool:
+    """Whether a text went into a result or came out of it."""
+    given = result.record["inputs"].values()
+    return any("text" in one for one in given) or any(isinstance(port, Text) for port in result.others)
+
+
+def report_metadata(result: Result) -> dict[str, str]:
+    """Return the texts of a result by key of their port, as layers keep them: what a model wrote says so.
+
+    What a user has made of one stands in its place.
+    """
+    given = {key: one["text"] for key, one in result.record["inputs"].items() if "text" in one}
+    made = {key: read_edited(result.path, key) or written.text for key, written in result.texts.items()}
+    mark = generated_by(result.record)
+    return given | {key: signed(text, mark) for key, text in made.items()}
 
 
 def layer_metadata(result: Result, key: str) -> dict[str, Any]:

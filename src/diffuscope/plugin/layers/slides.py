@@ -11,7 +11,7 @@ from psygnal import Signal
 from diffuscope.plugin.docks.kinds import Kind
 from diffuscope.plugin.layers.facts import finest, own_metadata
 from diffuscope.plugin.layers.placement import layer_placement
-from diffuscope.ports.matching import guess_channels
+from diffuscope.ports.matching import guess_channels, guess_each
 from diffuscope.ports.raster import Raster
 
 REGIONS_LAYER = "regions"
@@ -22,7 +22,7 @@ class InputList:
 
     Of a model with one input the newest layer becomes the choice, unless the one before is called as the input is and
     it is not. Of one with several the layers' names tell, those of the newest layer's file before others; what they do
-    not tell is left open.
+    not tell is left open, and what the user has chosen stays.
 
     Parameters
     ----------
@@ -40,6 +40,8 @@ class InputList:
         self._kind = kind
         self._ports: tuple[Raster, ...] = ()
         self._choices: list[Any] = [None]
+        # by the sort of an input, what the user chose for it; None where that was nothing
+        self._said: dict[tuple[str, str, str], Any] = {}
         for layer in viewer.layers:
             self._take(layer)
         events = viewer.layers.events
@@ -59,8 +61,8 @@ class InputList:
 
     @property
     def chosen(self) -> Any:
-        """The layer chosen for the first input; None where there is none."""
-        return self._choices[0]
+        """The layer chosen for the first input that there is one for; None where there is none."""
+        return next((layer for layer in self._choices if layer is not None), None)
 
     @property
     def indices(self) -> list[int]:
@@ -90,12 +92,25 @@ class InputList:
     def choose(self, number: int, index: int) -> None:
         """Choose a layer for an input: their places in the model's inputs and in `layers`."""
         self._choices[number] = self.layers[index] if 0 <= index < len(self.layers) else None
+        if number < len(self._ports):
+            self._said[_sort(self._ports[number])] = self._choices[number]
 
     def _choose_for(self, newest: Any) -> None:
         if len(self._ports) > 1:
-            self._choices = guess_layers(self.layers, newest, self._ports)
+            self._choices = self._keep_said(guess_layers(self.layers, newest, self._ports), newest)
         elif not (self._is_named(self.chosen) and not self._is_named(newest)):
             self._choices = [newest]
+
+    def _keep_said(self, guessed: list[Any], newest: Any) -> list[Any]:
+        """Put what the user has chosen in the place of guesses; that an input has none, until its layer comes."""
+        kept = list(guessed)
+        for number, port in enumerate(self._ports):
+            said = self._said.get(_sort(port), kept[number])
+            is_none = said is None and kept[number] is not newest
+            if is_none or (said is not None and said in self.layers):
+                kept = [None if said is not None and other is said else other for other in kept]
+                kept[number] = said
+        return kept
 
     def _is_named(self, layer: Any) -> bool:
         """Whether a layer that is there is called as the model's only input is."""
@@ -134,7 +149,7 @@ class InputList:
 def guess_layers(layers: list[Any], newest: Any, ports: Sequence[Raster]) -> list[Any]:
     """Match layers to the inputs of a model by their names: those of the newest layer's file, else all.
 
-    Where the names do not tell all inputs, those are matched that one layer alone fits.
+    Where the names do not tell all inputs, those are matched that they tell.
 
     Parameters
     ----------
@@ -156,12 +171,8 @@ def guess_layers(layers: list[Any], newest: Any, ports: Sequence[Raster]) -> lis
         found = guess_channels([_channel_name(layer) for layer in among], ports)
         if found is not None:
             return [among[found[port.key]] for port in ports]
-    choices: list[Any] = []
-    for port in ports:
-        alone = guess_channels([_channel_name(layer) for layer in layers], [port])
-        layer = layers[alone[port.key]] if alone is not None else None
-        choices.append(None if layer in choices else layer)
-    return choices
+    each = guess_each([_channel_name(layer) for layer in layers], ports)
+    return [layers[each[port.key]] if port.key in each else None for port in ports]
 
 
 def listed_name(layer: Any) -> str:

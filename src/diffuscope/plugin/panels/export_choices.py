@@ -15,9 +15,15 @@ def default_layer(result: Result) -> str:
     All of a result without images, of which there is a report.
     """
     if not result.ports:
-        return ALL
+        return ALL if result.scores else next(iter(result.texts), ALL)
     likeliest = formats_of(result, result.ports[0].key)[0]
     return ALL if likeliest.holds(result, ALL) else result.ports[0].key
+
+
+def offered(result: Result, layer: str) -> tuple[Format, ...]:
+    """Return the formats that hold a layer, the likeliest first: of a text files of text alone."""
+    is_text = layer in result.texts
+    return tuple(form for form in formats_of(result, layer) if not is_text or form.of == "text")
 
 
 def file_filter(form: Format) -> str:
@@ -27,16 +33,17 @@ def file_filter(form: Format) -> str:
 
 def note(result: Result, layer: str) -> str:
     """Say which formats are not to be had, and why; empty where all are."""
-    offered = formats_of(result, layer)
+    if layer in result.texts:
+        return ""
     of_one = formats_of(result, result.ports[0].key) if result.ports else ()
-    missing = [form.name for form in of_one if form not in offered and form.one_image]
+    missing = [form.name for form in of_one if form not in offered(result, layer) and form.one_image]
     return f"{', '.join(missing)} hold one image: choose one to export it so." if missing else ""
 
 
 def suggested(result: Result, layer: str) -> Path:
     """Return a name beside the result that nothing has."""
     stem = result.path.name.removesuffix(".ome.zarr") + ("" if layer == ALL else f".{layer}")
-    return free_name(result.path.with_name(stem + formats_of(result, layer)[0].endings[0]))
+    return free_name(result.path.with_name(stem + offered(result, layer)[0].endings[0]))
 
 
 def resolved(path: str, chosen: str, offered: tuple[Format, ...], suggestion: Path) -> Path:

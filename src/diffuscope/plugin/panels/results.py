@@ -8,9 +8,9 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QGroupBox, QPushButton, QVBoxLayout, QWidget
 
 from diffuscope.exports.multiplex import multiplex_port
-from diffuscope.exports.table import ALL, formats_of
+from diffuscope.exports.table import ALL
 from diffuscope.measurement.table import readable
-from diffuscope.plugin.panels.export_choices import default_layer, file_filter, note, resolved, suggested
+from diffuscope.plugin.panels.export_choices import default_layer, file_filter, note, offered, resolved, suggested
 from diffuscope.plugin.widgets.pieces import FiguresTable
 from diffuscope.plugin.widgets.rows import combo, side_by_side, small_text
 from diffuscope.results.result import Result
@@ -46,8 +46,8 @@ class ResultsWidget(QGroupBox):
         self.record = QPushButton("Show run record")
         self.resume = QPushButton("Continue this run")
         layout = QVBoxLayout(self)
-        export = side_by_side(self.layer, self.anonymous, self.export)
-        for widget in (self.heading, self.table, export, self.note, self.record, self.resume):
+        export = side_by_side(self.anonymous, self.export)
+        for widget in (self.heading, self.table, self.layer, export, self.note, self.record, self.resume):
             layout.addWidget(widget)
         self.layer.currentIndexChanged.connect(self._show_formats)
         self.export.clicked.connect(self._ask_export)
@@ -69,24 +69,28 @@ class ResultsWidget(QGroupBox):
         )
         self.resume.setVisible(not result.complete)
         for widget in (self.layer, self.anonymous, self.export, self.note):
-            widget.setVisible(bool(result.ports or result.scores))
+            widget.setVisible(_can_export(result))
         self.layer.clear()
-        self.layer.addItem("All layers" if result.ports else "Report", ALL)
+        if result.ports or result.scores:
+            self.layer.addItem("All layers" if result.ports else "Report", ALL)
         for port in result.ports:
             self.layer.addItem(port.name, port.key)
+        for written in result.others:
+            if written.key in result.texts:
+                self.layer.addItem(written.name, written.key)
         multiplex = multiplex_port(result.ports)
         if multiplex is not None:
             self.layer.addItem(multiplex.name, multiplex.key)
-        if result.ports or result.scores:
+        if _can_export(result):
             self.layer.setCurrentIndex(self.layer.findData(default_layer(result)))
         header, lines = readable(result.table)
         self.table.show_lines(["Region", *header], lines)
 
     def _show_formats(self) -> None:
         layer = self.layer.currentData()
-        if self._result is None or not (self._result.ports or self._result.scores) or layer is None:
+        if self._result is None or not _can_export(self._result) or layer is None:
             return  # while the list is filled, and of a result that cannot be exported
-        names = [form.name for form in formats_of(self._result, layer)]
+        names = [form.name for form in offered(self._result, layer)]
         self.export.setToolTip(f"Write a file for other programs: {', '.join(names)}")
         self.note.setText(note(self._result, layer))
         self.note.setVisible(bool(self.note.text()))
@@ -95,12 +99,16 @@ class ResultsWidget(QGroupBox):
         if self._result is None:
             return
         layer = self.layer.currentData()
-        offered, suggestion = formats_of(self._result, layer), suggested(self._result, layer)
+        formats, suggestion = offered(self._result, layer), suggested(self._result, layer)
         path, chosen = QFileDialog.getSaveFileName(
-            self, "Export", str(suggestion), ";;".join(file_filter(form) for form in offered)
+            self, "Export", str(suggestion), ";;".join(file_filter(form) for form in formats)
         )
         if path:
-            self.export_asked.emit(str(resolved(path, chosen, offered, suggestion)), layer)
+            self.export_asked.emit(str(resolved(path, chosen, formats, suggestion)), layer)
+
+
+def _can_export(result: Result) -> bool:
+    return bool(result.ports or result.scores or result.texts)
 
 
 def _taken(result: Result) -> list[str]:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from diffuscope.plugin.layers.results import SPREAD
 from diffuscope.results.result import Result
 
 
 def samples_of(result: Result) -> int:
     """Return how many samples a run drew."""
     return int(result.record["parameters"]["samples"])
+
+
+def spreads_of(result: Result) -> set[str]:
+    """Return the keys of images that tell how far the samples of another one differ."""
+    keys = {port.key for port in result.ports}
+    return {key for key in keys if key.endswith(SPREAD) and key.removesuffix(SPREAD) in keys}
 
 
 def views(result: Result) -> dict[str, str]:
@@ -18,9 +25,10 @@ def views(result: Result) -> dict[str, str]:
     count = samples_of(result)
     main, *others = result.ports
     found = {main.key: f"{main.name}, one sample" if "mean" in {port.key for port in others} else main.name}
+    spreads = spreads_of(result) if count == 1 else set()
     several = {"mean": f"mean of {count} samples", "uncertainty": f"spread of {count} samples"}
     for port in others:
-        if port.key != "support" and not (port.key in several and count == 1):
+        if port.key != "support" and port.key not in spreads and not (port.key in several and count == 1):
             found[port.key] = several.get(port.key, port.name)
     return found
 

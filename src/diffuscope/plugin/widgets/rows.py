@@ -8,7 +8,7 @@ from typing import Any
 
 from qtpy.QtCore import QEvent, QSignalBlocker, Qt
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QSizePolicy, QSpinBox, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QSizePolicy, QSpinBox, QToolButton, QWidget
 
 #: Label of a row, px.
 _WIDEST = 110
@@ -109,6 +109,13 @@ def quiet(widget: QWidget) -> Iterator[None]:
         blocker.unblock()
 
 
+def begun(text: str) -> str:
+    """Return a name with a capital in front, where it begins with a word: no capital Γ for a γ, no CT for a cT."""
+    first = text.split(maxsplit=1)[0]
+    is_word = first.isascii() and first.isalpha() and first.islower()
+    return text[0].upper() + text[1:] if is_word else text
+
+
 class NarrowLabel(QLabel):
     """A label that breaks where it would take the room of the fields beside it, and begins as others do.
 
@@ -121,10 +128,7 @@ class NarrowLabel(QLabel):
     """
 
     def __init__(self, text: str) -> None:
-        # no capital Γ for a γ, no CT for a cT, no P16 for a p16
-        first = text.split(maxsplit=1)[0]
-        is_word = first.isascii() and first.isalpha() and first.islower()
-        super().__init__(text[0].upper() + text[1:] if is_word else text)
+        super().__init__(begun(text))
         self.setWordWrap(True)
         self._fit()
 
@@ -138,6 +142,21 @@ class NarrowLabel(QLabel):
         width = min(self.fontMetrics().horizontalAdvance(self.text()) + _ROOM, _WIDEST)
         self.setFixedWidth(width)
         self.setMinimumHeight(self.heightForWidth(width))
+
+
+class Fold(QToolButton):
+    """A heading with an arrow, which opens and closes what is below it; who makes it says what that is."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setText(text)
+        self.setCheckable(True)
+        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.toggled.connect(self._turn)
+        self._turn(False)
+
+    def _turn(self, is_open: bool) -> None:
+        self.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
 
 
 class RowBlock:

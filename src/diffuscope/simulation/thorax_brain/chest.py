@@ -68,10 +68,10 @@ def paint_chest(painting: Painting, rng: np.random.Generator) -> NDArray[np.bool
 def _paint_ribs(painting: Painting, lung: Ellipsoid, phase: float) -> None:
     """Paint ribs around a lung: bands of a shell, which fall from the back to the front."""
     window, distance = measure(lung, beyond=12.0)
-    shell = np.clip(0.5 + (4.0 - np.abs(distance - 4.0)) / PIXEL, 0.0, 1.0)
+    shell = np.clip(0.5 + (3.5 - np.abs(distance - 4.0)) / PIXEL, 0.0, 1.0)
     z, y, _ = np.ix_(*(axis[part] for axis, part in zip(AXES, window, strict=True)))
     bands = np.clip((np.cos(2 * np.pi * (y + 0.35 * z + phase) / _RIB) - _GAP) * 3, 0.0, 1.0)
-    painting.blend("bone", window, (shell * bands).astype(np.float32))
+    painting.blend("rib", window, (shell * bands).astype(np.float32))
 
 
 def _paint_vessels(painting: Painting, lungs: list[Ellipsoid], rng: np.random.Generator) -> None:

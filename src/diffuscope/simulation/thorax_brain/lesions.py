@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from diffuscope.simulation.thorax_brain.findings import ZONES, Finding, Findings, Region
+from diffuscope.simulation.thorax_brain.findings import ZONES, Finding, Findings, Region, Size
 from diffuscope.simulation.thorax_brain.shapes import AXES, PIXEL, Ellipsoid, Painting
 
 #: Across, mm: 4–5 and 8–10 px.
-DIAMETERS = {"small": (16.0, 20.0), "large": (32.0, 40.0)}
+DIAMETERS: dict[Size, tuple[float, float]] = {"small": (16.0, 20.0), "large": (32.0, 40.0)}
 #: Wall of a cavity or a cyst, mm.
-WALL = (4.0, 5.0)
-_ROOM, _APART, _BORDER = 3.0, 8.0, 0.06  # mm to the organ's edge, mm to each other, share of the height to other zones
+WALL = (3.2, 4.2)
+_ROOM, _APART, _BORDER = 5.0, 8.0, 0.09  # mm to the edge, mm to each other, share of the height to other zones
 
 
 @dataclass(frozen=True, kw_only=True)

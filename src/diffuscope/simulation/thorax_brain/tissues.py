@@ -38,14 +38,15 @@ class Tissue:
     spread: float = 3.0
 
 
-#: By name. Air and bone give no signal in MRI; any relaxation time will do for them.
+#: By name. Air and bone give next to no signal in MRI; of ribs half is marrow.
 TISSUES = {
     "air": Tissue(-1000.0, 0.0, 1000.0, 100.0, spread=0.0),
     "fat": Tissue(-95.0, 1.0, 350.0, 70.0, spread=6.0),
     "muscle": Tissue(55.0, 1.0, 900.0, 47.0, uptake=0.05),
     "bone": Tissue(700.0, 0.03, 900.0, 20.0, spread=60.0),
+    "rib": Tissue(280.0, 0.25, 500.0, 40.0, spread=40.0),
     "lung": Tissue(-820.0, 0.13, 1200.0, 40.0, spread=25.0),
-    "vessel": Tissue(60.0, 0.4, 1441.0, 60.0, uptake=0.15),
+    "vessel": Tissue(60.0, 0.4, 1441.0, 60.0, uptake=0.05),
     "blood": Tissue(110.0, 0.9, 1441.0, 80.0, uptake=0.15, spread=10.0),
     "heart": Tissue(90.0, 0.85, 1030.0, 40.0, uptake=0.1, spread=6.0),
     "liver": Tissue(95.0, 0.8, 576.0, 46.0, uptake=0.1, spread=6.0),
@@ -54,7 +55,7 @@ TISSUES = {
     "white": Tissue(30.0, 0.77, 500.0, 70.0),
     # Lesions. What lies between the grains of a calcified one is as in a solid one, but there is less of it.
     "solid": Tissue(90.0, 0.9, 1100.0, 150.0, uptake=0.9, spread=7.0),
-    "calcified": Tissue(600.0, 0.28, 1100.0, 100.0, spread=60.0),
+    "calcified": Tissue(600.0, 0.28, 1100.0, 100.0, uptake=0.1, spread=60.0),
     "cyst": Tissue(6.0, 1.0, 2400.0, 320.0),
 }
 NAMES = tuple(TISSUES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from diffuscope.systems.base import System
 from diffuscope.systems.medm2g.config import MedM2GConfig
 from diffuscope.systems.medm2g.declare import SPREAD
 from diffuscope.systems.medm2g.guide import Guide
+from diffuscope.systems.medm2g.hub import load_published
 from diffuscope.systems.medm2g.loss import align_loss, alone_loss, cross_loss
 from diffuscope.systems.medm2g.sampling import Draw, sample_flows
 from diffuscope.systems.medm2g.text.tokens import Tokens
@@ -64,6 +66,10 @@ class Networks(System):
                 f"adaptation-{modality}": (flow.adaptation,),
             }
         return found
+
+    def load_backbone(self, path: Path) -> None:
+        """Begin with published weights of Stable Diffusion 1.5, BERT and GPT-2 (see `load_published`)."""
+        load_published(path, [self.guide.flow(modality).side for modality in self.config.modalities])
 
     def needed(self, objective: str) -> tuple[tuple[str, ...], ...]:
         """Return groups of keys, of each of which a case must have one to be trained on for an objective."""

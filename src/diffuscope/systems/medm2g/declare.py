@@ -20,14 +20,16 @@ _PRESETS = {
 
 def declare(config: MedM2GConfig) -> Declaration:
     """Return what goes in and comes out of a case: any of text and pictures."""
-    text = (Text(name="report", key=REPORT, required=False),) if config.text is not None else ()
+    text: tuple[Text, ...] = ()
+    if config.text is not None:
+        text = (Text(name="report", key=REPORT, required=False, words=_words(config.text.vocabulary.words)),)
     made = (Text(name="generated report", key=REPORT),) if config.text is not None else ()
     images = tuple(_raster(config, image, volumes=False) for image in config.images)
     return Declaration(
         task="text and images",
         inputs=(*text, *images),
         outputs=(*_outputs(config, volumes=False), *made),
-        any_of=(tuple(port.key for port in (*text, *images)),),
+        any_of=((*(port.key for port in text), *(port.key for port in images)),),
         presets=_PRESETS,
         samplers=SAMPLERS,
         options=_options(config),
@@ -51,6 +53,11 @@ def declare_slices(config: MedM2GConfig) -> Declaration:
         overlap=config.size // 4,
         patch=config.size,
     )
+
+
+def _words(pieces: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the pieces that are words as a whole, and no part or mark of one."""
+    return tuple(piece for piece in pieces if piece.isalpha() and len(piece) > 1)
 
 
 def _options(config: MedM2GConfig) -> tuple[Option, ...]:

@@ -45,6 +45,7 @@ def declare(config: MIDiffusionConfig) -> Declaration:
     )
     return Declaration(
         task="modality translation",
+        zero_shot=True,
         # Slice by slice.
         inputs=(replace(source, spacing=(None, mpp / 1000.0, mpp / 1000.0)),),
         outputs=(

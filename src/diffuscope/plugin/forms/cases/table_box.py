@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QLineEdit, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QLineEdit, QVBoxLayout, QWidget
 
 from diffuscope.plugin.widgets.pieces import weakly
-from diffuscope.plugin.widgets.rows import NarrowLabel, combo, form_layout, quiet
+from diffuscope.plugin.widgets.rows import Fold, NarrowLabel, combo, form_layout, quiet
 from diffuscope.ports.table import Column, Table
 
 # A table of more columns is folded until somebody looks.
@@ -41,7 +40,7 @@ class TableBox(QWidget):
 
     Attributes
     ----------
-    fold : QToolButton
+    fold : Fold
         Opens and closes it.
     fields : dict of str to QLineEdit or QComboBox
         By column.
@@ -52,9 +51,7 @@ class TableBox(QWidget):
         self._table, self._typed = table, typed
         self._row: dict[str, str] = {}
         self.fields: dict[str, QLineEdit | QComboBox] = {}
-        self.fold = QToolButton()
-        self.fold.setCheckable(True)
-        self.fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.fold = Fold()
         self._inner = QWidget()
         rows = form_layout(self._inner)
         rows.setContentsMargins(10, 0, 0, 4)
@@ -69,10 +66,10 @@ class TableBox(QWidget):
         layout.setContentsMargins(0, 2, 0, 0)
         layout.addWidget(self.fold)
         layout.addWidget(self._inner)
-        self.fold.toggled.connect(self._unfold)
+        self.fold.toggled.connect(self._inner.setVisible)
         self.fold.setChecked(len(table.columns) <= _OPEN and not table.measured)
         self.fold.setEnabled(not table.measured)
-        self._unfold(self.fold.isChecked())
+        self._inner.setVisible(self.fold.isChecked())
         self._tell()
 
     def show_row(self, row: Mapping[str, str]) -> None:
@@ -121,7 +118,3 @@ class TableBox(QWidget):
         name = self._table.name[0].upper() + self._table.name[1:]
         nothing = "measured from CT and outlines" if self._table.measured else "nothing known"
         self.fold.setText(f"{name}: {f'{known} of {all_of} known' if known else nothing}")
-
-    def _unfold(self, shown: bool) -> None:
-        self.fold.setArrowType(Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow)
-        self._inner.setVisible(shown)

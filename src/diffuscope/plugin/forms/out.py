@@ -1,0 +1,37 @@
+"""Where a result goes: a folder beside the input that nothing is in yet."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from diffuscope.plugin.layers.facts import SlideFacts
+from diffuscope.sample_data import sample_path
+from diffuscope.scans.formats.table import stem as without_ending
+
+
+def suggest_out(slide: SlideFacts | None, model_name: str, patient: str = "") -> Path:
+    """Return a result folder that does not exist yet: beside the slide, or in the temporary folder.
+
+    Samples that came with the package are never written beside.
+    """
+    name = patient or "case" if slide is None else slide.path.name if slide.path else slide.name
+    stem = without_ending(name)
+    stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in stem) or "slide"
+    base = f"{stem}.{Path(model_name).name}"
+    folder = slide.path.parent if slide is not None and slide.path else None
+    if folder is None or folder == sample_path() or not os.access(folder, os.W_OK):
+        folder = Path(tempfile.gettempdir()) / "diffuscope"
+    return unused(folder / f"{base}.ome.zarr")
+
+
+def unused(path: Path, is_taken: Callable[[Path], bool] = Path.exists) -> Path:
+    """Return `path`, or the first of name-2, name-3, … that is not taken: does not exist, if not told otherwise."""
+    stem = path.name.removesuffix(".ome.zarr")
+    number, candidate = 1, path
+    while is_taken(candidate):
+        number += 1
+        candidate = path.with_name(f"{stem}-{number}.ome.zarr")
+    return candidate

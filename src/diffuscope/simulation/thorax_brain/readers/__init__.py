@@ -1,0 +1,1 @@
+"""Readers of images: classical, without training, none exact."""
