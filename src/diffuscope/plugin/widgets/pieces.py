@@ -32,7 +32,10 @@ class _Scrolling(QScrollArea):
     def eventFilter(self, watched: Any, event: QEvent) -> bool:  # noqa: N802  Qt's name
         """Take the width that another layout of the widget needs."""
         if event.type() == QEvent.Type.LayoutRequest and isinstance(watched, QWidget):
-            self.setMinimumWidth(watched.minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width())
+            # A theme may draw a border, which is no frame to Qt.
+            border = self.width() - self.contentsRect().width()
+            bar = self.verticalScrollBar().sizeHint().width()
+            self.setMinimumWidth(watched.minimumSizeHint().width() + bar + border)
         return bool(super().eventFilter(watched, event))
 
 
