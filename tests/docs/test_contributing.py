@@ -148,7 +148,8 @@ def test_a_dock_for_a_task_is_a_kind(page: Page, monkeypatch: pytest.MonkeyPatch
     found: dict = {}
     exec(BLOCKS["diffuscope/plugin/docks/photography.py"], found)
     assert issubclass(found["PhotographyDock"], RunDock) and found["PhotographyDock"].kind is photography
-    model = type("Model", (), {"axes": "yx", "task": "photography", "title": "Negative", "inputs": ("negative",)})
+    facts = {"axes": "yx", "task": "photography", "title": "Negative", "inputs": ("negative",), "has_text": False}
+    model = type("Model", (), facts)
     assert kinds.OTHERS.lists(model)
     monkeypatch.setattr(kinds, "KINDS", (*kinds.KINDS[:-1], photography, kinds.OTHERS))
     assert photography.lists(model) and not kinds.OTHERS.lists(model)
