@@ -1,7 +1,8 @@
-"""What any-to-any-demo makes of simulated patients whom no training saw: reports, contrasts, CT, and how long it takes.
+"""What a trained any-to-any-demo makes of simulated patients whom no training saw: reports, contrasts, CT.
 
-Truth and patients are simulated. Beside each figure stands what needs no model: the report or the picture of another
-patient of the same region, and the mean picture of the region.
+Truth and patients are simulated. Beside each figure stands what needs no model: the report of another patient of the
+same region, and the mean picture of the region. How far a denoiser listens: its error of ε near pure noise with the
+patient's own report, with none, and with that of a patient of the other region.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ from diffuscope.ports.settings import SampleSettings
 from diffuscope.ports.text import Written
 from diffuscope.simulation.thorax_brain import REGIONS, REPORT, Subject, read_report, simulate
 from diffuscope.systems.base import Whole
+from diffuscope.systems.medm2g.config import TEXT
+from diffuscope.systems.medm2g.guide import Source
+from diffuscope.systems.medm2g.system import MedM2G
 
-MODEL = "any-to-any-demo"
 #: Of the training's cohort is seed 1.
 SEED, NUMBER = 2, 40
 #: What is made of what.
@@ -39,6 +42,7 @@ SYNTHESIS = {
 FROM = ("ct", "t1ce", "xray")
 GOALS = {"seconds_all_from_text": Goal(high=30.0)}
 _CT = (-1000.0, 1000.0)
+_LATE = 950
 
 
 @cache
@@ -47,11 +51,19 @@ def patients() -> tuple[Subject, ...]:
     return tuple(simulate(number, seed=SEED, region=REGIONS[number % len(REGIONS)]) for number in range(NUMBER))
 
 
-def measure() -> dict[str, float]:
-    """Make reports, contrasts and CT of all patients, and hold them against the truth and what needs no model."""
-    system = load_model(MODEL).system
-    assert isinstance(system, Whole)
-    figures: dict[str, float] = {}
+def measure(*, model: str = "runs/any-to-any-demo") -> dict[str, float]:
+    """Make reports, contrasts and CT of all patients, and hold them against the truth and what needs no model.
+
+    Parameters
+    ----------
+    model : str
+        Folder of a model that the recipe any-to-any-demo trained, where its first lines put it: no weights ship.
+    """
+    system = load_model(model).system
+    assert isinstance(system, MedM2G)
+    figures = {
+        f"error_of_{key}_{whose}": value for key in ("ct", "xray") for whose, value in _heard(system, key).items()
+    }
     for key in FROM:
         found = [_made(system, _given(one, (key,)), (REPORT,), number) for number, one in enumerate(patients())]
         figures |= {f"report_from_{key}_{name}": value for name, value in _texts([_text(one) for one in found]).items()}
@@ -65,6 +77,27 @@ def measure() -> dict[str, float]:
     start = time.perf_counter()
     _made(system, {REPORT: patients()[0].report}, ("ct", "t1", "t2", "xray"), 0)
     return figures | {"seconds_all_from_text": time.perf_counter() - start}
+
+
+@torch.inference_mode()
+def _heard(system: MedM2G, key: str) -> dict[str, float]:
+    """Return the mean squared error of ε at t = 950 of 1000 with each patient's own report, none, and another's."""
+    prepared = [system.prepare({REPORT: one.report, **_given(one, (key,))}, None) for one in patients()]
+    ids, pictures = (torch.stack([torch.as_tensor(one[name]) for one in prepared]) for name in (REPORT, key))
+    guide, none, first = system.guide, torch.zeros(NUMBER), torch.zeros(NUMBER, dtype=torch.long)
+    flow, text = (guide.flow(system.config.modality(name)) for name in (key, REPORT))
+    clean = flow.side.encode(pictures)
+    t = torch.full((NUMBER,), _LATE)
+    a = guide.alpha_bar[t]
+    root = a.view(-1, *(1,) * (clean.ndim - 1))
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    noisy = root.sqrt() * clean + (1 - root).sqrt() * noise
+    said, mask = guide.context(Source(modality=TEXT, latents=text.side.encode(ids), time=none, kind=first, x=ids))
+    contexts = {"own": (said, mask), "no": (None, None), "another": (said.roll(1, 0), mask)}
+    return {
+        f"{whose}_report": float((flow.epsilon(noisy, t, a, first, *context) - noise).square().mean())
+        for whose, context in contexts.items()
+    }
 
 
 def _given(patient: Subject, keys: Sequence[str]) -> dict[str, torch.Tensor | str]:

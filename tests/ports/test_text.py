@@ -11,6 +11,10 @@ def test_words_that_were_not_learned_are_told_once_and_in_order():
     text = "A spiculated nodule (12 mm) in the LEFT lung; X-ray, spiculated."
     assert port.unknown(text) == ("spiculated", "mm", "in", "the")
     assert port.unknown("a nodule, left") == () == port.unknown("")
+    assert port.unknown("X-ray: β nodule") == ("β",)
+    assert port.doubt("a nodule, left") == ""
+    said = "The model has never read “spiculated”, “mm”, “in” and 1 more: it can only guess what that means."
+    assert port.doubt(text) == said
 
 
 def test_a_system_that_does_not_say_its_words_knows_all():

@@ -186,7 +186,8 @@ def read_given_text(value: object, port: Text) -> tuple[str, tuple[str, ...]]:
     if len(text) > port.longest:
         raise InputError(f"{port.name} has {len(text)} characters and may have {port.longest}: shorten it.")
     text, mark = unsigned(text)
-    return text, ((f"{port.name} is no observation: {mark[0].lower()}{mark[1:]}",) if mark else ())
+    told = f"{port.name} is no observation: {mark[0].lower()}{mark[1:]}" if mark else ""
+    return text, tuple(sentence for sentence in (told, port.doubt(text)) if sentence)
 
 
 def _by_key(source: Any, declared: Declaration, model: str) -> Any:

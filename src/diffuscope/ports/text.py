@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar
 
-_WORD = re.compile(r"[^\W\d_]{2,}")
+# A single letter is one where it is none of the alphabet: "β", and not the "X" of an X-ray.
+_WORD = re.compile(r"[^\W\d_]{2,}|[^\W\d_A-Za-z]")
+# Words that a sentence names.
+_NAMED = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +41,15 @@ class Text:
         known = _known(self.words)
         found = (word.lower() for word in _WORD.findall(text)) if known else ()
         return tuple(dict.fromkeys(word for word in found if word not in known))
+
+    def doubt(self, text: str) -> str:
+        """Say in a sentence which words of a text a system has not learned; nothing where there are none."""
+        unknown = self.unknown(text)
+        if not unknown:
+            return ""
+        more = len(unknown) - _NAMED
+        words = ", ".join(f"“{word}”" for word in unknown[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+        return f"The model has never read {words}: it can only guess what that means."
 
 
 @cache

@@ -17,9 +17,9 @@ from diffuscope.ports.declaration import Declaration
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.systems.base import System
 from diffuscope.systems.medm2g.config import MedM2GConfig
-from diffuscope.systems.medm2g.declare import SPREAD
 from diffuscope.systems.medm2g.guide import Guide
 from diffuscope.systems.medm2g.hub import load_published
+from diffuscope.systems.medm2g.images import Images
 from diffuscope.systems.medm2g.loss import align_loss, alone_loss, cross_loss
 from diffuscope.systems.medm2g.sampling import Draw, sample_flows
 from diffuscope.systems.medm2g.text.tokens import Tokens
@@ -55,12 +55,10 @@ class Networks(System):
         found: dict[str, tuple[nn.Module, ...]] = {"embedding": (self.guide.embed,)}
         for modality in self.config.modalities:
             flow = self.guide.flow(modality)
-            autoencoder = flow.side.autoencoder
-            assert isinstance(autoencoder, nn.Module)
             found |= {
-                f"autoencoder-{modality}": (autoencoder,),
+                f"autoencoder-{modality}": (flow.side.autoencoder,),
                 f"diffuser-{modality}": (*flow.denoiser(), flow.null),
-                f"cross-{modality}": tuple(flow.side.cross()),  # type: ignore[operator]
+                f"cross-{modality}": tuple(flow.side.cross()),
                 f"prompt-{modality}": (flow.prompt,),
                 f"context-{modality}": (flow.context,),
                 f"adaptation-{modality}": (flow.adaptation,),
@@ -89,7 +87,7 @@ class Networks(System):
             several = several[~several.flatten(1).isnan().any(dim=1)]
             number = len(next(iter(batch.values())))
             chosen = torch.randperm(len(several), generator=generator, device=generator.device)[:number]
-            found: dict[str, Tensor] = flow.side.loss(several[chosen.to(several.device)], generator)  # type: ignore[operator]
+            found: dict[str, Tensor] = flow.side.loss(several[chosen.to(several.device)], generator)
             return found
         if verb == "generate":
             made = of(modalities[0], made=True)
@@ -126,12 +124,10 @@ class Networks(System):
 
     def what_is_made(self, given: Mapping[str, Any], settings: SampleSettings) -> tuple[str, ...]:
         """Return the keys of what is made: what is asked for, else all that was not given."""
-        can = [key for one in self.config.modalities for key in self.config.of(one, made=True)]
-        asked = {key.removesuffix(SPREAD) for key in settings.wanted}
-        wanted = tuple(key for key in can if (key in asked if asked else key not in given))
-        if not wanted:
+        made = self.declared.made(given, settings.wanted)
+        if not made:
             raise InputError("everything that this model makes was given: say which of it is wanted.")
-        return wanted
+        return tuple(dict.fromkeys(getattr(port, "of", "") or port.key for port in made))
 
     def _options(self, settings: SampleSettings) -> dict[str, float]:
         return {one.key: settings.options.get(one.key, one.default) for one in self.options}
@@ -155,7 +151,9 @@ class Networks(System):
         found = {}
         for key, one in latents.items():
             if key in self._ranges:
-                image = self.guide.flow(self.config.modality(key)).side.decode(one)  # type: ignore[operator]
+                side = self.guide.flow(self.config.modality(key)).side
+                assert isinstance(side, Images)
+                image = side.decode(one)
                 low, high = self._ranges[key]
                 found[key] = low + (image.clamp(-1, 1) + 1) / 2 * (high - low)
         return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -14,29 +13,10 @@ from diffuscope.systems.medm2g.config import TEXT, MedM2GConfig
 from diffuscope.systems.medm2g.contexts import Adaptation, ImageContext, TextContext
 from diffuscope.systems.medm2g.images import Images
 from diffuscope.systems.medm2g.prompts import ImagePrompt
+from diffuscope.systems.medm2g.side import Side
 
 #: Of an image or a text: its vector in the aligned space, its tokens, and which of those there are.
 Seen = tuple[Tensor, Tensor, Tensor]
-
-
-class Side(Protocol):
-    """What turns a modality into latents of mean 0 and deviation 1 and back, and denoises them."""
-
-    def encode(self, x: Tensor) -> Tensor:
-        """Return latents."""
-        ...
-
-    def denoise(self, noisy: Tensor, t: Tensor, kind: Tensor, context: Tensor, mask: Tensor) -> Tensor:
-        """Return the denoiser's raw output."""
-        ...
-
-    def loss(self, x: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        """Return the loss of its autoencoder."""
-        ...
-
-    def cross(self) -> list[nn.Module]:
-        """Return the cross-attention sub-layers of its denoiser."""
-        ...
 
 
 class Flow(nn.Module):
@@ -62,7 +42,7 @@ class Flow(nn.Module):
         self.keys: Sequence[str] = config.of(modality)
         self.velocity = config.raw == "velocity"
         width, kinds = config.context.width, len(self.keys)
-        self.side: nn.Module
+        self.side: Side
         self.prompt: nn.Module
         self.context: nn.Module
         self.latent: tuple[int, ...]
@@ -109,21 +89,21 @@ class Flow(nn.Module):
             tokens, counts = null, there
         else:
             tokens, counts = torch.cat([null.to(context.dtype), context], dim=1), torch.cat([there, mask], dim=1)
-        raw = self.side.denoise(noisy, t, kind, tokens, counts)  # type: ignore[operator]
+        raw = self.side.denoise(noisy, t, kind, tokens, counts)
         return read_velocity(raw, noisy, alpha_bar) if self.velocity else raw
 
     def denoiser(self) -> tuple[nn.Module, ...]:
         """Return the modules of the denoiser but for its cross-attention."""
-        cross = {id(one) for part in self.side.cross() for one in part.modules()}  # type: ignore[operator]
-        own = self.side.denoiser
-        assert isinstance(own, nn.Module)
+        cross = {id(one) for part in self.side.cross() for one in part.modules()}
         # The leaves, and what has parameters beside its children's.
         return tuple(
-            one for one in own.modules() if id(one) not in cross and any(True for _ in one.parameters(recurse=False))
+            one
+            for one in self.side.denoiser.modules()
+            if id(one) not in cross and any(True for _ in one.parameters(recurse=False))
         )
 
 
-def _text(config: MedM2GConfig) -> tuple[nn.Module, nn.Module]:
+def _text(config: MedM2GConfig) -> tuple[Side, nn.Module]:
     """Return the side and the prompt encoder of the text, whose library may not be there."""
     assert config.text is not None
     try:

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from diffuscope.systems.medm2g.config import MedM2GConfig
 from diffuscope.systems.medm2g.scale import Scale
+from diffuscope.systems.medm2g.side import Side
 
 # Share of the error's square beside its absolute value: small findings weigh more by it.
 _SQUARED = 1.0
 
 
-class Images(nn.Module):
+class Images(Side):
     """Pictures (n, 1, s, s) in [−1, 1] to latents of mean 0 and standard deviation 1, and back; and ε of latents.
 
     Parameters

@@ -92,7 +92,7 @@ def alone_loss(
     (one,) = choose(flow, batch, generator, keys=keys)
     one = one.only(one.there)
     with torch.no_grad():
-        latents = flow.side.encode(one.x)  # type: ignore[operator]
+        latents = flow.side.encode(one.x)
     noisy, noise, t, a = _noised(latents, alpha_bar, generator)
     return _error(flow, flow.epsilon(noisy, t, a, one.kind, None, None), noise, a)
 
@@ -159,7 +159,7 @@ def cross_loss(
     both = one.there & found[0].there
     one, found = one.only(both), [each.only(both) for each in found]
     with torch.no_grad():
-        latents = flow.side.encode(one.x)  # type: ignore[operator]
+        latents = flow.side.encode(one.x)
     noisy, noise, t, a = _noised(latents, guide.alpha_bar, generator)
     chances = torch.rand(2, len(t), generator=generator, device=generator.device).to(t.device)
     together = chances[0] < joint
@@ -168,7 +168,7 @@ def cross_loss(
         # What only goes in is always known.
         open_ = together & guide.made(source, each.kind)
         with torch.no_grad():
-            known = other.side.encode(each.x)  # type: ignore[operator]
+            known = other.side.encode(each.x)
         extra = torch.randn(known.shape, generator=generator, device=generator.device).to(known)
         root = a.view(-1, *(1,) * (known.ndim - 1))
         hidden = open_.view(root.shape)

@@ -58,7 +58,7 @@ def sample_flows(
     known = {}
     for key, x in given.items():
         modality = guide.config.modality(key)
-        clean = guide.flow(modality).side.encode(x)  # type: ignore[operator]
+        clean = guide.flow(modality).side.encode(x)
         known[key] = guide.context(Source(modality=modality, latents=clean, time=zero, kind=kinds[key], x=x))
     first: Sampler = runs[wanted[0]]
     for place, t in enumerate(first.timesteps, start=1):

@@ -21,8 +21,6 @@ from diffuscope.systems.medm2g.sampling import Draw
 
 # Network evaluations between two pictures of what is on its way.
 _SHOWN = 5
-# Words that a sentence names.
-_WORDS = 3
 
 
 class MedM2G(Networks, Whole):
@@ -63,19 +61,6 @@ class MedM2G(Networks, Whole):
             found[key] = F.pad(self.unit(key, one), around, value=-1.0)
             found["shape"] = torch.tensor([height, width])
         return found
-
-    def unlike(self, inputs: Mapping[str, CaseInput]) -> str:
-        """Say which words of a text it never saw: it may make anything of them."""
-        ids = inputs.get(REPORT)
-        if self.tokens is None or not isinstance(ids, Tensor):
-            return ""
-        words = [f"“{word}”" for word in self.tokens.unknown(ids)]
-        if not words:
-            return ""
-        more = f" and {len(words) - _WORDS} more" if len(words) > _WORDS else ""
-        return (
-            f"The report has {', '.join(words[:_WORDS])}{more}, which no text of the training had: write it otherwise."
-        )
 
     def sample(
         self, inputs: Mapping[str, CaseInput], noise: CaseNoise, settings: SampleSettings
@@ -119,8 +104,11 @@ class MedM2G(Networks, Whole):
         return lambda image: image[0, :, top : top + height, left : left + width]
 
     def _written(self, latents: Tensor) -> Written:
-        written: list[Written] = self.guide.flow(TEXT).side.write(latents)  # type: ignore[operator]
-        return written[0]
+        from diffuscope.systems.medm2g.text.side import TextSide  # brings what an extra installs
+
+        side = self.guide.flow(TEXT).side
+        assert isinstance(side, TextSide)
+        return side.write(latents)[0]
 
 
 class MedM2GSlices(Networks, Tiled):
@@ -140,7 +128,7 @@ class MedM2GSlices(Networks, Tiled):
     ) -> Generator[Estimate, None, dict[str, Tensor]]:
         """Sample a batch of slices: of each image the mean over the samples and their deviation (ddof 1)."""
         given = {key: self.unit(key, one) for key, one in inputs.items()}
-        wanted = tuple(key for key in self.what_is_made(given, settings) if key != REPORT)
+        wanted = self.what_is_made(given, settings)
         pictures = []
         steps = settings.steps * settings.samples
         for number in range(settings.samples):

@@ -103,8 +103,4 @@ def _odd(text: str, port: Text) -> str:
     if len(text) > port.longest:
         return f"{len(text):,} characters, and the model reads {port.longest:,}: shorten it."
     said, mark = unsigned(text)
-    unknown = port.unknown(said)
-    if not unknown:
-        return "A model generated this text." if mark else ""
-    words = ", ".join(f"“{word}”" for word in unknown[:3]) + (f" and {len(unknown) - 3} more" if unknown[3:] else "")
-    return f"The model has never read {words}: it can only guess what that means."
+    return port.doubt(said) or ("A model generated this text." if mark else "")

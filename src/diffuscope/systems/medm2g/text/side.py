@@ -7,12 +7,16 @@ from torch import Tensor, nn
 
 from diffuscope.ports.text import Written
 from diffuscope.systems.medm2g.config import MedM2GConfig
+from diffuscope.systems.medm2g.side import Side
 from diffuscope.systems.medm2g.text.diffuser import TextDiffuser
 from diffuscope.systems.medm2g.text.vae import TextVAE
 
 
-class TextSide(nn.Module):
+class TextSide(Side):
     """The text's autoencoder and denoiser, behind the calls of an imaging modality."""
+
+    autoencoder: TextVAE
+    denoiser: TextDiffuser
 
     def __init__(self, config: MedM2GConfig) -> None:
         super().__init__()

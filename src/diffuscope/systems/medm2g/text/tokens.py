@@ -11,7 +11,6 @@ from torch import Tensor
 from diffuscope.errors import InputError
 from diffuscope.systems.medm2g.text.config import END, SPECIAL, TextConfig, Vocabulary
 
-_UNKNOWN = SPECIAL[1]
 # Every character that English reports are written with has a piece of its own.
 _ALPHABET = [chr(number) for number in range(33, 127)]
 # What bytes that are no whole character are shown as.
@@ -63,21 +62,6 @@ class Tokens:
         found[1] = self.end
         found[1, : len(pieces)] = torch.tensor(pieces, dtype=torch.float32)
         return found.flatten()
-
-    def unknown(self, ids: Tensor) -> tuple[str, ...]:
-        """Return the words of a text (see `encode`) that had to be put together from pieces, in order, each once.
-
-        Of a vocabulary that was learned from the texts of a training these are words that it never had.
-        """
-        words: list[list[str]] = []
-        for number in ids[: self.longest].long().tolist():
-            piece = self._words.id_to_token(number)
-            if piece.startswith("##"):
-                words[-1].append(piece[2:])
-            elif piece not in SPECIAL or piece == _UNKNOWN:
-                words.append([piece])
-        found = ("".join(pieces) for pieces in words if len(pieces) > 1 or pieces == [_UNKNOWN])
-        return tuple(dict.fromkeys("a character that it does not know" if one == _UNKNOWN else one for one in found))
 
     def decode(self, pieces: Sequence[int]) -> str:
         """Return the text of BPE's numbers."""
