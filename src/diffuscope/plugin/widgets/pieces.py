@@ -35,7 +35,9 @@ class _Scrolling(QScrollArea):
             # A theme may draw a border, which is no frame to Qt.
             border = self.width() - self.contentsRect().width()
             bar = self.verticalScrollBar().sizeHint().width()
-            self.setMinimumWidth(watched.minimumSizeHint().width() + bar + border)
+            # What was set as the least width is in no hint.
+            least = max(watched.minimumSizeHint().width(), watched.minimumWidth())
+            self.setMinimumWidth(least + bar + border)
         return bool(super().eventFilter(watched, event))
 
 
