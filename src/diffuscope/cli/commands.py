@@ -123,12 +123,17 @@ def export(
     anonymous: Annotated[
         bool, typer.Option("--anonymous", help="Leave out names of files, series, command and notices of the run.")
     ] = False,
+    qupath: Annotated[
+        bool, typer.Option("--qupath", help="Of a slide: a folder of images, objects and a script that imports them.")
+    ] = False,
 ) -> None:
     """Write a result as a file that QuPath and others open."""
     from diffuscope.api.export import export as verb
     from diffuscope.cli.progress import follow
 
-    done = follow(verb(result, out, layer=layer, overwrite=overwrite, source=source, anonymous=anonymous))
+    done = follow(
+        verb(result, out, layer=layer, overwrite=overwrite, source=source, anonymous=anonymous, qupath=qupath)
+    )
     typer.echo(f"Wrote {done.path}")
 
 

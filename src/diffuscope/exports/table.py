@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 #: Layers that are no output port: every image, and the stains of a slide in one picture.
 ALL, MULTIPLEX = "all", "multiplex"
+#: Ending of a folder for QuPath.
+QUPATH = ".qupath"
 _SAID = {"case": "a report of a score", "text": "a text"}
 
 
@@ -28,12 +30,13 @@ class Format:
     module : str
         Beside this one, with ``need(request)``, which returns an upper estimate of its bytes, and
         ``write(part, request)``, which writes the file or folder `part`, that does not exist yet; the request is a
-        `diffuscope.exports.request.Request`. It is imported when it is used.
+        `diffuscope.exports.request.Request`. A folder that may be replaced by another of its kind has that as ``KIND``
+        (`diffuscope.files.place.Kind`). It is imported when it is used.
     of : {"slide", "volume", "case", "text"} or None
         What it holds; ``"case"``: the score of a case, whatever images there are; ``"text"``: texts; None: slides and
         volumes.
     is_folder : bool
-        Whether it is a folder. Of those only Diffuscope's own results are ever replaced.
+        Whether it is a folder. Of those only Diffuscope's own results and what has a ``KIND`` are ever replaced.
     one_image : bool
         Whether it holds a single image of one channel.
     copies : bool
@@ -89,6 +92,7 @@ FORMATS = (
         of_extra=True,
     ),
     Format(name="OME-Zarr", endings=(".ome.zarr",), module="ome_zarr", is_folder=True, copies=True),
+    Format(name="Folder for QuPath", endings=(QUPATH,), module="qupath.folder", of="slide", is_folder=True),
     Format(name="OME-TIFF stack", endings=(".ome.tif", ".ome.tiff"), module="ome_stack", of="volume"),
     Format(name="Text", endings=(".txt",), module="text", of="text"),
 )
@@ -105,15 +109,15 @@ def formats_of(result: Result, layer: str) -> tuple[Format, ...]:
     return tuple(form for form in FORMATS if form.holds(result, layer))
 
 
-def find_format(result: Result, name: str) -> Format:
-    """Return the format that a file's name means for a result.
+def find_format(result: Result, name: str, *, of_ending: str | None = None) -> Format:
+    """Return the format that a file's name means for a result, or that `of_ending` means whatever its name.
 
     Raises
     ------
     InputError
         Its ending names none, or one for other results.
     """
-    meant = [form for form in FORMATS if name.lower().endswith(form.endings)]
+    meant = [form for form in FORMATS if (of_ending or name.lower()).endswith(form.endings)]
     for form in meant:
         if form.takes(result):
             return form
