@@ -111,7 +111,7 @@ def _band(image: StainImage, maps: list[zarr.Array[Any]], y: int) -> tuple[NDArr
 
 def _sums(labels: NDArray[np.int32], values: NDArray[np.floating], found: int) -> NDArray[np.float64]:
     inside = labels > 0
-    return np.bincount(labels[inside] - 1, weights=values[inside], minlength=found)
+    return np.bincount(labels[inside] - 1, weights=values[inside], minlength=found).astype(np.float64)
 
 
 class _Objects:

@@ -27,7 +27,7 @@ def script(request: Request, names: Mapping[str, str]) -> str:
     """
     place, is_anonymous = request.result.place, request.is_anonymous
     y, x, height, width = place.window
-    slide = next((one for one in request.record.get("inputs", {}).values() if "shape" in one), {})
+    slide: dict[str, Any] = next((one for one in request.record.get("inputs", {}).values() if "shape" in one), {})
     shape = slide.get("shape", [0, 0])
     images = {
         names[port.key]: {
