@@ -86,10 +86,7 @@ def unlike_cases(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         The cases of the report, each with the record of its run, which is empty where finished pictures were given.
     """
     told = [
-        f"Case {row['case']}: {notice}"
-        for row in rows
-        for notice in row["run"].get("notices", ())
-        if UNLIKE in notice
+        f"Case {row['case']}: {notice}" for row in rows for notice in row["run"].get("notices", ()) if UNLIKE in notice
     ]
     more = len(told) - _TOLD
     return told if more <= 0 else [*told[:_TOLD], f"{more} more inputs are unlike: report.json has them by case."]
