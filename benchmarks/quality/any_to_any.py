@@ -1,7 +1,9 @@
-"""What a trained any-to-any-demo makes of simulated patients whom no training saw: reports, contrasts, CT.
+"""What a trained any-to-any-demo makes of simulated patients whom no training saw: reports, contrasts, CT, X-ray.
 
-Truth and patients are simulated. Beside each figure stands what needs no model: the report of another patient of the
-same region, and the mean picture of the region. How far a denoiser listens: its error of ε near pure noise with the
+Truth and patients are simulated, and read by readers that no training made (docs/simulation-thorax.md). Beside each
+figure stands what needs no model: report and images of another patient of the same region, and the mean picture of the
+region; and what no model can pass: the true image, and the true image or report as the autoencoders alone give it back,
+read likewise. How far a denoiser listens: its error of ε near pure noise with the
 patient's own report, with none, and with that of a patient of the other region.
 """
 
@@ -10,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -23,12 +26,14 @@ from diffuscope.evaluation.metrics.paired import psnr, ssim
 from diffuscope.evaluation.metrics.texts import bleu, rouge_l
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.ports.text import Written
-from diffuscope.simulation.thorax_brain import REGIONS, REPORT, Subject, read_report, simulate
+from diffuscope.simulation.thorax_brain import REGIONS, REPORT, Subject, read_image, read_report, simulate
 from diffuscope.systems.base import Whole
 from diffuscope.systems.medm2g.config import TEXT
 from diffuscope.systems.medm2g.guide import Source
 from diffuscope.systems.medm2g.system import MedM2G
+from diffuscope.systems.medm2g.text.side import TextSide
 
+T = TypeVar("T")
 #: Of the training's cohort is seed 1.
 SEED, NUMBER = 2, 40
 #: What is made of what.
@@ -40,6 +45,8 @@ SYNTHESIS = {
     "xray_from_ct": ("xray", ("ct",)),
 }
 FROM = ("ct", "t1ce", "xray")
+#: What is made of the report alone, and read.
+WRITTEN = ("ct", "t1ce", "t2", "xray")
 GOALS = {"seconds_all_from_text": Goal(high=30.0)}
 _CT = (-1000.0, 1000.0)
 _LATE = 950
@@ -74,6 +81,12 @@ def measure(*, model: str = "runs/any-to-any-demo") -> dict[str, float]:
         figures |= {f"{name}_{what}": value for what, value in _pictures(key, pictures).items()}
     for key in ("t1", "t2", "ct", "xray"):
         figures |= {f"{key}_mean_{what}": value for what, value in _pictures(key, _means(key)).items()}
+    figures |= {f"report_kept_{name}": value for name, value in _texts(_kept_reports(system)).items()}
+    for key in WRITTEN:
+        own = [one.images[key] for one in patients()]
+        made = [_picture(_made(system, {REPORT: p.report}, (key,), n)[key]) for n, p in enumerate(patients())]
+        read = {"from_report": made, "kept": _kept(system, key), "true": own, "of_another": _next(own)}
+        figures |= {f"{key}_{how}_{name}": v for how, those in read.items() for name, v in _read(key, those).items()}
     start = time.perf_counter()
     _made(system, {REPORT: patients()[0].report}, ("ct", "t1", "t2", "xray"), 0)
     return figures | {"seconds_all_from_text": time.perf_counter() - start}
@@ -146,7 +159,37 @@ def _texts(found: Sequence[str]) -> dict[str, float]:
 
 def _others() -> list[str]:
     """Return the report of the next patient of the same region."""
-    return [patients()[(number + len(REGIONS)) % NUMBER].report for number in range(NUMBER)]
+    return _next([one.report for one in patients()])
+
+
+def _next(of: Sequence[T]) -> list[T]:
+    """Return of each patient what the next one of the same region has."""
+    return [of[(number + len(REGIONS)) % NUMBER] for number in range(NUMBER)]
+
+
+def _read(key: str, pictures: Sequence[NDArray[np.float32]]) -> dict[str, float]:
+    """Return F1 of the findings that a reader sees in pictures, against the truth; of all, and of their places."""
+    both = list(zip(patients(), pictures, strict=True))
+    read = [read_image(key, picture, patient.findings.region).items for patient, picture in both]
+    truth = [one.findings.items for one in patients()]
+    places = ([[(item.side, item.zone) for item in items] for items in those] for those in (truth, read))
+    return {"f1": matched(truth, read).f1, "place_f1": matched(*places).f1}
+
+
+@torch.inference_mode()
+def _kept(system: MedM2G, key: str) -> list[NDArray[np.float32]]:
+    """Return the pictures as the autoencoder alone gives them back."""
+    side = system.guide.flow(system.config.modality(key)).side
+    prepared = [torch.as_tensor(system.prepare(_given(one, (key,)), None)[key]) for one in patients()]
+    return list(system.pictures({key: side.encode(torch.stack(prepared))})[key][:, 0].numpy())
+
+
+@torch.inference_mode()
+def _kept_reports(system: MedM2G) -> list[str]:
+    side = system.guide.flow(TEXT).side
+    assert isinstance(side, TextSide)
+    ids = [torch.as_tensor(system.prepare({REPORT: one.report}, None)[REPORT]) for one in patients()]
+    return [one.text for one in side.write(side.encode(torch.stack(ids)))]
 
 
 def _pictures(key: str, found: Sequence[NDArray[np.float32]]) -> dict[str, float]:

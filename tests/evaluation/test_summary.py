@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from diffuscope.errors import InputError
-from diffuscope.evaluation.report.notices import caveats
+from diffuscope.evaluation.report.notices import caveats, unlike_cases
 from diffuscope.evaluation.report.summary import against, by_group, summarise
 
 
@@ -110,3 +110,12 @@ def test_the_smallest_p_of_few_patients_is_the_one_told():
         tests = against(rows([1.0 + i for i in range(n)]), rows([0.0] * n))
         assert tests["psnr"]["permutation_p"] == pytest.approx(2.0 ** (1 - n))
         assert (2.0 ** (1 - n) >= 0.05) == bool(caveats(rows([1.0] * n), **PLAIN))
+
+
+def test_inputs_unlike_training_are_told_by_case_and_many_are_counted():
+    unlike = "H&E (slide.png) does not look like what this model is for (H&E): its colours are an immunostain's."
+    runs = [{"notices": ["T1: 0 to 3 are its range.", unlike]}, {"notices": []}, {}]
+    own = [{**row, "run": run} for row, run in zip(rows([1.0, 2.0, 3.0]), runs, strict=True)]
+    assert unlike_cases(own) == [f"Case c0: {unlike}"]
+    many = [{**row, "run": runs[0]} for row in rows([1.0] * 9)]
+    assert unlike_cases(many)[5:] == [f"Case c5: {unlike}", "3 more inputs are unlike: report.json has them by case."]

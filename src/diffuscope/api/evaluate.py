@@ -25,7 +25,7 @@ from diffuscope.evaluation.report.folder import (
     simulated_truth,
 )
 from diffuscope.evaluation.report.html import render
-from diffuscope.evaluation.report.notices import caveats
+from diffuscope.evaluation.report.notices import caveats, unlike_cases
 from diffuscope.evaluation.report.summary import against as test_against
 from diffuscope.evaluation.seen import Seen, title
 from diffuscope.events import Notice, Progress
@@ -252,6 +252,7 @@ def _report(work: _Work, seen: Seen) -> dict[str, Any]:
         uncertainty_unknown=seen.unknown,
         substitute=judge.extractor is not None and "inception" not in given,
     )
+    report["notices"] += unlike_cases(seen.rows)
     return report
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from diffuscope.jobs.likeness.notices import UNLIKE
+
 # Fewer patients or slides than this: the smallest two-sided p of 2ⁿ swaps is above 0.05.
 _FEW = 6
+# Unlike inputs that are told one by one.
+_TOLD = 6
 
 
 def caveats(
@@ -71,3 +75,18 @@ def caveats(
     if uncertainty_unknown:
         said.append("The model gave no uncertainty: ask for two samples or more.")
     return said
+
+
+def unlike_cases(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what runs told of inputs that do not look like those that the model is for, a sentence a case.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        The cases of the report, each with the record of its run, which is empty where finished pictures were given.
+    """
+    told = [
+        f"Case {row['case']}: {notice}" for row in rows for notice in row["run"].get("notices", ()) if UNLIKE in notice
+    ]
+    more = len(told) - _TOLD
+    return told if more <= 0 else [*told[:_TOLD], f"{more} more inputs are unlike: report.json has them by case."]

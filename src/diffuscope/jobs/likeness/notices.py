@@ -15,6 +15,9 @@ from diffuscope.model.find import model_info
 from diffuscope.ports.seen import Seen, unlike
 from diffuscope.scans import Foreground, Volume
 
+#: What every sentence of `unlike_notices` says.
+UNLIKE = "does not look like what this model is for"
+
 
 def unlike_notices(
     inputs: Sequence[PortInput], inside: Foreground | None, seen: Mapping[str, Seen], *, factors: Sequence[float]
@@ -43,9 +46,7 @@ def unlike_notices(
             continue
         found = look(one, inside, factors, seconds=SECONDS / len(inputs))
         if why := unlike(found.traits, known, few=found.few):
-            told.append(
-                f"{one.port.name} ({one.scan.name}) does not look like what this model is for ({known.of}): {why}."
-            )
+            told.append(f"{one.port.name} ({one.scan.name}) {UNLIKE} ({known.of}): {why}.")
     return tuple(told)
 
 

@@ -87,3 +87,18 @@ def test_a_packed_file_in_several_parts_is_one(tmp_path):
     volume = open_volume(path)
     assert volume.notices == ()
     np.testing.assert_array_equal(volume.storage.store(volume.voxels[:]), numbers)
+
+
+def test_what_is_large_packed_and_unpacked_is_never_in_memory_twice(tmp_path, monkeypatch):
+    values = np.random.default_rng(0).integers(-1000, 1000, 5 * 6 * 7, np.int16)  # which no packing makes smaller
+    path = tmp_path / "v.nii.gz"
+    path.write_bytes(gzip.compress(header((5, 6, 7)) + values.tobytes(), 1))
+    need, plain = 352 + values.nbytes, open_volume(path).voxels[:]
+    assert sorted(plain.ravel()) == sorted(values)
+    seen: set[int] = set()
+    monkeypatch.setattr(stored, "inflate", lambda _file, _packing, count: seen.add(count))
+    for most, at_once in ((need + path.stat().st_size, {need}), (need + path.stat().st_size - 1, set())):
+        monkeypatch.setattr(stored, "_BESIDE", most)
+        assert (open_volume(path).voxels[:] == plain).all()
+        assert seen == at_once
+        seen.clear()

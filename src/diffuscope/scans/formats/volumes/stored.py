@@ -27,6 +27,8 @@ _LARGE, _TIMES = 400 * 10**6, 200
 # Packed files are unpacked at once up to this size, and where values are other than what is stored up to this much that
 # comes out, bytes: both lie in memory beside the values.
 _AT_ONCE = 2**28
+# And up to this much of both, packed and unpacked, bytes: opening anything takes less than 500 MB (docs/security.md).
+_BESIDE = 400 * 10**6
 # A packed file whose length says nothing is unpacked when it is opened, if it is not larger than this, bytes.
 _LOOKED_THROUGH, _UNPACKED = 32 * 2**20, 256 * 2**20
 
@@ -177,7 +179,7 @@ class Stored:
         """Return what one piece stores, (count,), where it can be unpacked at once and nothing is odd about it."""
         need = piece.skip + count * self.dtype.itemsize
         packed, free = piece.path.stat().st_size, free_memory()
-        if packed > _AT_ONCE or (free is not None and 2 * need + packed > free):
+        if packed > _AT_ONCE or packed + need > _BESIDE or (free is not None and 2 * need + packed > free):
             return None
         if self.packing == "gzip" and _says(piece) != need % 2**32:
             return None
