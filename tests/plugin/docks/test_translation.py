@@ -113,7 +113,7 @@ def viewer_with_mr() -> tuple[ViewerModel, Any]:
 
 # --- export ---
 
-_, _, TIFF, NIFTI, _, _, DICOM, ZARR, STACK, _ = FORMATS
+_, _, TIFF, NIFTI, _, _, DICOM, ZARR, _, STACK, _ = FORMATS
 
 
 def test_every_format_is_offered_of_one_image_and_two_of_all(tmp_path, result_folder):
