@@ -78,6 +78,7 @@ FORMATS = (
     Format(name="Report, PDF", endings=(".pdf",), module="report.pdf", of="case"),
     Format(name="Report, HTML", endings=(".html",), module="report.html", of="case"),
     Format(name="OME-TIFF pyramid", endings=(".ome.tif", ".ome.tiff"), module="ome_tiff", of="slide"),
+    Format(name="Folder for QuPath", endings=(QUPATH,), module="qupath.folder", of="slide", is_folder=True),
     Format(name="NIfTI", endings=(".nii.gz", ".nii"), module="nifti", of="volume", one_image=True),
     Format(name="NRRD", endings=(".nrrd",), module="itk_volume", of="volume", one_image=True, of_extra=True),
     Format(name="MetaImage", endings=(".mha",), module="itk_volume", of="volume", one_image=True, of_extra=True),
@@ -92,7 +93,6 @@ FORMATS = (
         of_extra=True,
     ),
     Format(name="OME-Zarr", endings=(".ome.zarr",), module="ome_zarr", is_folder=True, copies=True),
-    Format(name="Folder for QuPath", endings=(QUPATH,), module="qupath.folder", of="slide", is_folder=True),
     Format(name="OME-TIFF stack", endings=(".ome.tif", ".ome.tiff"), module="ome_stack", of="volume"),
     Format(name="Text", endings=(".txt",), module="text", of="text"),
 )
