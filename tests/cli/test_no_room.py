@@ -58,7 +58,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, small_sli
     list(run(tiny_model, small_slide, folder / "slide.ome.zarr", steps=1, threads=1, device="cpu"))
     list(run(folder / "mood", {"report": "good"}, folder / "case.ome.zarr", device="cpu"))
     list(run(folder / "hounsfield", folder / "ct.nii.gz", folder / "volume.ome.zarr", threads=1, device="cpu"))
-    write_model(folder / "scorer")
+    write_model(folder / "scorer", members=1)
     lines = [f"{number},{number % 90},1,0\n" for number in range(300)]
     (folder / "patients.csv").write_text("".join(["patient_id,age,sex,site\n", *lines]), encoding="utf-8")
     write_pairs(folder / "user")
