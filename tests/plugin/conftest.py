@@ -35,7 +35,7 @@ def plugin() -> None:
 
 @pytest.fixture(scope="session")
 def _process() -> Iterator[Child]:
-    process = Child()
+    process = Child("known_verbs")
     yield process
     process.close()
 

@@ -29,18 +29,16 @@ pytestmark = pytest.mark.gui
 
 
 @pytest.fixture
-def dock(make_napari_viewer: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def dock(make_napari_viewer: Any, compute: Child, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The dock, beside the folders of all toys."""
     for name, row in toys.ROWS.items():
         monkeypatch.setitem(registry._ROWS, name, row)
         save_model(tmp_path / name, build_system(name, {}), name, {}, CARD)
     viewer = make_napari_viewer()
-    child = Child("toy_verbs")
-    made = OtherModelsDock(viewer, child)
+    made = OtherModelsDock(viewer, compute)
     viewer.window.add_dock_widget(made, name=OTHERS.title, area="right")
     yield made
     viewer.close()
-    child.close()
 
 
 def choose(dock: OtherModelsDock, folder: Path) -> None:

@@ -39,14 +39,6 @@ pytestmark = pytest.mark.gui
 CLOSED = "CLOSED_PLANAR"
 
 
-@pytest.fixture(scope="module")
-def _process() -> Iterator[Child]:
-    """The process of `compute`, which knows the scorer."""
-    process = Child("scorer_verbs")
-    yield process
-    process.close()
-
-
 @pytest.fixture
 def at(
     make_napari_viewer: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compute: Child

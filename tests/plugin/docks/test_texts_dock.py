@@ -37,14 +37,6 @@ PLACE = {"scale": (4000.0, 4000.0), "units": ("micrometer", "micrometer")}
 LARGE = "There is a large nodule in the left lung."
 
 
-@pytest.fixture(scope="module")
-def _process() -> Iterator[Child]:
-    """The process of `compute`, which knows the toy."""
-    process = Child("drawn_verbs")
-    yield process
-    process.close()
-
-
 @pytest.fixture
 def at(
     make_napari_viewer: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compute: Child

@@ -27,14 +27,6 @@ from tests.plugin.docks.test_docks import Driver, volume
 pytestmark = pytest.mark.gui
 
 
-@pytest.fixture(scope="module")
-def _process() -> Iterator[Child]:
-    """The process of `compute`, which knows the toy."""
-    process = Child("drawn_verbs")
-    yield process
-    process.close()
-
-
 @pytest.fixture
 def at(
     make_napari_viewer: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compute: Child
