@@ -11,6 +11,8 @@ import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,7 @@ from diffuscope.training.events import TrainingFinished
 ROOT = Path(__file__).resolve().parents[2]
 OF_SHARED = "takes a data set that does not ship"
 BEGINS = "all that is checked before it begins was right"
+TOYS = {"any-to-any-demo": "any", "contrasts": "any-slices"}
 NOT_RUN = {
     "diffuscope run … --scheduler tcp://localhost:8786": "leaves out what the lines above it say",
     "diffuscope run stain-cd3-demo slide.svs -o out.ome.zarr --scheduler": "needs a cluster at that address",
@@ -59,10 +62,10 @@ def lines(page: Path) -> list[str]:
 PAGES = [page for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if lines(page)]
 
 
-@pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder in which the files lie that pages name, and be in it."""
-    folder = tmp_path / "desk"
+@pytest.fixture(scope="module")
+def named(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of the files that pages name."""
+    folder = tmp_path_factory.mktemp("pages") / "desk"
     write_pairs(folder / "made")
     for name in ("sample_data", "src"):
         (folder / name).symlink_to(ROOT / name)
@@ -71,16 +74,18 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "points.csv").write_text("x_fixed,y_fixed,x_moving,y_moving\n100,100,100,100\n900,800,700,600\n")
     for name in ("T1", "T2"):
         shutil.copy(sample_path(f"head-patient19-{name}.nii.gz"), folder / f"{name}.nii.gz")
-    monkeypatch.setattr(made_dicom, "DEPTH", 84)
-    made_dicom.write_ct(folder / "CT")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(made_dicom, "DEPTH", 84)
+        made_dicom.write_ct(folder / "CT")
     tumour = [("CLOSED_PLANAR", made_dicom.box(0, 0, 9, 3.0 * z)) for z in range(30, 36)]
     shutil.move(made_dicom.write_structures(folder / "CT", [("GTVp", tumour)]), folder / "RS.dcm")
     (folder / "scans.csv").write_text("patient_id,ct,mask\nP1,CT,RS.dcm\nP2,,\n")
     write_model(folder / "nodes")
     write_patients(folder)
-    for name, toy in (("any-to-any-demo", "any"), ("contrasts", "any-slices")):
-        monkeypatch.setitem(registry._ROWS, toy, any_toys.ROWS[toy])
-        save_model(folder / name, registry.build_system(toy, {}), toy, {}, CARD)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name, toy in TOYS.items():
+            monkeypatch.setitem(registry._ROWS, toy, any_toys.ROWS[toy])
+            save_model(folder / name, registry.build_system(toy, {}), toy, {}, CARD)
     (folder / "how.yaml").write_text("features: [morph_volume]\n")
     with tifffile.TiffFile(sample_path("tumour-simulated.ome.tif")) as file:
         planes = np.tile(file.asarray(), (1, 2, 2))
@@ -90,6 +95,15 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tifffile.imwrite(folder / "slide.ome.tif", planes, metadata=about | size, **options)
     shutil.move(folder / "made" / "pairs", folder / "data")
     shutil.copytree(folder / "data" / "ihc", folder / "pix2pix")
+    return folder
+
+
+@pytest.fixture
+def desk(named: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder in which the files lie that pages name, and be in it."""
+    folder = shutil.copytree(named, tmp_path / "desk", symlinks=True)
+    for toy in TOYS.values():
+        monkeypatch.setitem(registry._ROWS, toy, any_toys.ROWS[toy])
     monkeypatch.chdir(folder)
     return folder
 
@@ -100,8 +114,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     import diffuscope.api.register
     import diffuscope.api.run
     import diffuscope.api.train
+    import diffuscope.simulation.oesophagus.dataset
     import diffuscope.simulation.tumour.dataset
-    from diffuscope.simulation.restaining import sources
+    from diffuscope.simulation.restaining import example, sources
 
     computing, real_tiles = diffuscope.api.run.computing, diffuscope.api.run.run_tiles
 
@@ -138,14 +153,26 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         # A whole slide takes the teacher half a minute; one block in four is held out.
         return read_source(source, folder, mpp)[: 2 * sources.BLOCK, : 2 * sources.BLOCK]
 
-    read_source = sources.read_source
+    def prepare(he: Any, stain: Any, *, mpp: float, labels: Any = None) -> Any:
+        return phantom(stain, mpp) if labels is not None else prepare_source(he, stain, mpp=mpp)
+
+    # One phantom is all phantoms of a recipe.
+    tissue, prepare_source, read_source = cache(sources.simulate_tissue), sources.prepare, sources.read_source
+    phantom = cache(
+        lambda stain, mpp: prepare_source(tissue(0, mpp=mpp).he, stain, mpp=mpp, labels=tissue(0, mpp=mpp).labels)
+    )
     drawn = diffuscope.simulation.tumour.dataset._drawn
+    patients = diffuscope.simulation.oesophagus.dataset.simulated
     monkeypatch.setattr(diffuscope.api.run, "computing", only_cases)
     monkeypatch.setattr(diffuscope.api.run, "run_tiles", run_tiles)
     monkeypatch.setattr(diffuscope.api.train, "_work", train)
     monkeypatch.setattr(diffuscope.api.register, "_register", register)
     monkeypatch.setattr(sources, "read_source", read_corner)
+    monkeypatch.setattr(sources, "simulate_tissue", lambda _seed, *, mpp: tissue(0, mpp=mpp))
+    monkeypatch.setattr(sources, "prepare", prepare)
+    monkeypatch.setattr(example, "other_laboratory", lambda he: (he, he))
     monkeypatch.setattr(diffuscope.simulation.tumour.dataset, "_drawn", lambda plan: drawn(plan)[:2])
+    monkeypatch.setattr(diffuscope.simulation.oesophagus.dataset, "simulated", lambda *of: islice(patients(*of), 30))
 
 
 @pytest.mark.slow
