@@ -58,9 +58,9 @@ def plan(request) -> Plan:
     grid = {"tile": 288, "overlap": 32}
     if request.param == "slide":
         return make_plan(
-            shape=(700, 700), spacing=(0.5, 0.5), factors=(1.0, 1.0), **grid, region=Region(40, 90, 500, 420)
+            shape=(700, 700), spacing=(0.5, 0.5), factors=(1.0, 1.0), **grid, region=Region(40, 90, 440, 420)
         )
-    patches = {"depth": 4, "overlap_depth": 2} if request.param == "patches" else {}
+    patches = {"slices": (1, 4), "depth": 4, "overlap_depth": 2} if request.param == "patches" else {"slices": (1, 3)}
     return make_plan(
         shape=(5, 400, 250),
         spacing=(3.0, 1.0, 1.0),
@@ -68,7 +68,6 @@ def plan(request) -> Plan:
         **grid,
         **patches,
         region=Region(0, 90, 250, 310),
-        slices=(1, 4),
     )
 
 
