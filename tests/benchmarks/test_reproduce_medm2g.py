@@ -28,6 +28,7 @@ from benchmarks.reproduce.medm2g import (
 from benchmarks.reproduce.medm2g.directions import CONTRASTS, REPORT
 from benchmarks.reproduce.medm2g.figures import Measured, Patients
 from benchmarks.reproduce.medm2g.rows import ABLATION, CODI, ROWS, SYSTEM, WHOLE
+from benchmarks.reproduce.medm2g.stages import Steps
 from diffuscope.simulation.thorax_brain import Finding, Findings
 
 QUICK = tasks.BUDGETS["quick"]
@@ -240,6 +241,8 @@ def test_a_page_tells_every_row_and_each_step_s_effect(monkeypatch: pytest.Monke
 
 @pytest.mark.slow
 def test_a_quick_run_measures_every_kind_of_row_and_round_0_is_shared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    steps = Steps(encode=2, write=2, generate=2, align=2, cross=2, batch=4)
+    less = replace(QUICK, patients=24, tests=12, others=12, steps=steps, reading=2, few=4, generated=8)
     monkeypatch.setattr(measure, "ROOT", tmp_path)
     monkeypatch.setattr(foundation, "ROOT", tmp_path)
     monkeypatch.setattr("benchmarks.reproduce.medm2g.claims.RUNS", tmp_path)
@@ -248,16 +251,16 @@ def test_a_quick_run_measures_every_kind_of_row_and_round_0_is_shared(monkeypatc
     found = []
     for row in ROWS:
         if row.name in wanted:
-            task = tasks.Task(replace(row, asked=wanted[row.name]), QUICK, 0)
+            task = tasks.Task(replace(row, asked=wanted[row.name]), less, 0)
             found.append((task, task.cell.compute(tmp_path, partial(measure.measure, task))))
     assert len(list(tmp_path.glob("round0-*/result.json"))) == 1
     results = {task.row.name: result for task, result in found}
     whole = results["medm2g"]["directions"]
-    assert len(whole[pair.name]["pd"]["cases"]["PSNR"]) == QUICK.tests and whole[one.name][REPORT]["set"]["BLEU-1"] >= 0
+    assert len(whole[pair.name]["pd"]["cases"]["PSNR"]) == less.tests and whole[one.name][REPORT]["set"]["BLEU-1"] >= 0
     assert set(results["medm2g"]["joint"]) == {each.name for each in directions.JOINT}
     # Round 0 is not trained again, and what it trained is not touched by a row's own rounds.
     assert not list(tmp_path.glob("round0-*/encode-*")) and results["medm2g"]["training"]["base"] > 0
-    text = page.page(found, budget=QUICK, kind="quick", notices=[], cells=len(ROWS))
+    text = page.page(found, budget=less, kind="quick", notices=[], cells=len(ROWS))
     assert "MedM2G: all three" in text and "supervised: one network a task" in text
 
 
