@@ -6,6 +6,7 @@ are empty, a training leaves the weights that it would begin with, and a registr
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -81,6 +82,9 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, toy in (("any-to-any-demo", "any"), ("contrasts", "any-slices")):
         monkeypatch.setitem(registry._ROWS, toy, any_toys.ROWS[toy])
         save_model(folder / name, registry.build_system(toy, {}), toy, {}, CARD)
+    drawn = {"type": "Polygon", "coordinates": [[[800, 640], [1100, 650], [1000, 900], [800, 640]]]}
+    about = {"objectType": "annotation", "classification": {"name": "Tumour", "color": [200, 0, 0]}}
+    (folder / "annotations.geojson").write_text(json.dumps([{"geometry": drawn, "properties": about}]))
     (folder / "how.yaml").write_text("features: [morph_volume]\n")
     with tifffile.TiffFile(sample_path("tumour-simulated.ome.tif")) as file:
         planes = np.tile(file.asarray(), (1, 2, 2))
