@@ -55,8 +55,10 @@ def test_the_slides_of_a_project(tmp_path: Path) -> None:
         f"  A  {tmp_path / 'a.svs'}, 0.25 µm/px",
         "  B  /gone/b.svs, not there, rotated in QuPath",
         "  C  https://example.org/7, which is not on a disk",
-        "Objects of a QuPath project are stored as Java objects (data.qpdata) and are not read: export them from "
-        "QuPath as GeoJSON.",
+        (
+            "Objects of a QuPath project are stored as Java objects (data.qpdata) and are not read: export them from "
+            "QuPath as GeoJSON."
+        ),
     ]
     path.write_text('{"images": []}', encoding="utf-8")
     assert told(path) == ["p.qpproj: a QuPath project of 0 images"]
