@@ -105,6 +105,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     import diffuscope.api.run
     import diffuscope.api.train
     import diffuscope.simulation.tumour.dataset
+    from diffuscope.simulation.restaining import sources
 
     computing, real_tiles = diffuscope.api.run.computing, diffuscope.api.run.run_tiles
 
@@ -137,11 +138,17 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         raise InputError(BEGINS)
         yield
 
+    def read_corner(source: Any, folder: Path, mpp: float) -> Any:
+        # A whole slide takes the teacher half a minute; one block in four is held out.
+        return read_source(source, folder, mpp)[: 2 * sources.BLOCK, : 2 * sources.BLOCK]
+
+    read_source = sources.read_source
     drawn = diffuscope.simulation.tumour.dataset._drawn
     monkeypatch.setattr(diffuscope.api.run, "computing", only_cases)
     monkeypatch.setattr(diffuscope.api.run, "run_tiles", run_tiles)
     monkeypatch.setattr(diffuscope.api.train, "_work", train)
     monkeypatch.setattr(diffuscope.api.register, "_register", register)
+    monkeypatch.setattr(sources, "read_source", read_corner)
     monkeypatch.setattr(diffuscope.simulation.tumour.dataset, "_drawn", lambda plan: drawn(plan)[:2])
 
 
