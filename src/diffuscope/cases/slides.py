@@ -20,6 +20,7 @@ from diffuscope.ports.text import Text
 from diffuscope.results.result import is_result
 from diffuscope.scans.formats.dicom.files import files_in, is_dicom, read_elements
 from diffuscope.scans.formats.table import SLIDES, VOLUMES, ending_of, find_format, stem
+from diffuscope.scans.qupath.annotations import GEOJSON
 from diffuscope.tiling.region import Region
 
 #: Columns of a table, besides the keys of the model's inputs.
@@ -188,7 +189,13 @@ def _of_line(line: Line, table: Path, ports: Sequence[Port]) -> Slide:
         raise InputError(f"{where} names no file.")
     first = source if isinstance(source, str) else next(iter(source.values()))
     name = cells.get(NAME) or stem(_last(first).partition("#")[0])
-    return Slide(name=name, source=source, region=cells.get(REGION) or None)
+    return Slide(name=name, source=source, region=_region(cells.get(REGION, ""), table))
+
+
+def _region(cell: str, table: Path) -> str | None:
+    """Return what a cell says of a region; a file of annotations lies relative to the table."""
+    drawn = Path(cell.partition("#")[0]).suffix.lower() == GEOJSON
+    return (str(table.parent / cell) if drawn else cell) or None
 
 
 def _placed(cell: str, port: Port, table: Path) -> str:

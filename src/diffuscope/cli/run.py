@@ -69,7 +69,9 @@ def run(
     region: Annotated[
         str | None,
         typer.Option(
-            metavar="X,Y,W,H", help="Only this rectangle, in pixels of the finest level. [default: all tissue]"
+            metavar="X,Y,W,H",
+            help='Only this rectangle, or polygon "x,y x,y x,y", in pixels of the finest level; or an annotation from '
+            "QuPath, FILE.geojson#NAME (or its class). [default: all tissue]",
         ),
     ] = None,
     mpp: Annotated[

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diffuscope.errors import InputError
+from diffuscope.jobs.drawn.regions import find_region
 from diffuscope.jobs.inputs import split_channel
 from diffuscope.jobs.provenance import command_line, make_record
 from diffuscope.jobs.settings import choose_quality, choose_settings
 from diffuscope.scans import open_input
 from diffuscope.scans.fingerprint import is_same
-from diffuscope.tiling.region import Region, parse_region
+from diffuscope.tiling.region import Region
 
 if TYPE_CHECKING:
     from diffuscope.cases.slides import Slide
@@ -99,7 +100,7 @@ def as_text(region: Region | str | None) -> str | None:
     InputError
         It is none.
     """
-    return None if region is None else str(parse_region(region) if isinstance(region, str) else region)
+    return None if region is None else str(find_region(region)[0] if isinstance(region, str) else region)
 
 
 def check_same_slide(slide: Slide, result: Result, region: str | None) -> None:
