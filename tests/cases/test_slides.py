@@ -61,11 +61,13 @@ def test_an_image_is_not_many(folder: Path):
 
 def test_a_table_has_a_row_a_slide(tmp_path: Path):
     table = tmp_path / "some.csv"
-    table.write_text('name,file,region,patient\nleft,sub/a.svs,"1,2,3,4",P1\n,/there/b.ome.tif#CD31,,P2\n')
+    table.write_text(
+        'name,file,region,patient\nleft,sub/a.svs,"1,2,3,4",P1\n,/there/b.ome.tif#CD31,drawn.geojson#Tumour,P2\n'
+    )
     found = find_slides(table, DECLARED)
     left, b = found.slides
     assert left == Slide(name="left", source=str(tmp_path / "sub/a.svs"), region="1,2,3,4")
-    assert b == Slide(name="b", source="/there/b.ome.tif#CD31")
+    assert b == Slide(name="b", source="/there/b.ome.tif#CD31", region=str(tmp_path / "drawn.geojson#Tumour"))
     assert found.notices == ("Columns of some.csv that are not used: patient.",)
 
 
