@@ -69,6 +69,10 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / name).symlink_to(ROOT / name)
     for name in ("slide.svs", "he.svs", "ihc.svs"):
         shutil.copy(sample_path("CMU-1-Small-Region.svs"), folder / name)
+    (folder / "slides").mkdir()
+    for name in ("a.svs", "b.svs"):
+        shutil.copy(sample_path("CMU-1-Small-Region.svs"), folder / "slides" / name)
+    (folder / "slides.csv").write_text('name,file,region\nleft,slides/a.svs,"0,0,512,512"\nb,slides/b.svs,\n')
     (folder / "points.csv").write_text("x_fixed,y_fixed,x_moving,y_moving\n100,100,100,100\n900,800,700,600\n")
     for name in ("T1", "T2"):
         shutil.copy(sample_path(f"head-patient19-{name}.nii.gz"), folder / f"{name}.nii.gz")
