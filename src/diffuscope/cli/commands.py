@@ -84,8 +84,10 @@ def demo(
 
 
 @app.command()
-def info(path: Annotated[Path, typer.Argument(metavar="PATH", help="A slide, a volume, or a result folder.")]) -> None:
-    """Tell what a slide, a volume or a result is."""
+def info(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A slide, a volume, a result folder, or a QuPath file.")],
+) -> None:
+    """Tell what a slide, a volume or a result is, or what a QuPath project or GeoJSON holds."""
     from diffuscope.api.open import open as opened
     from diffuscope.cli.describe import describe
 
