@@ -10,10 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from any_to_any import VOCABULARY
+from model_card import CARD
 
 from benchmarks.reproduce.medm2g import (
     ablation,
     agreement,
+    cohort,
     controls,
     directions,
     eye,
@@ -21,6 +25,7 @@ from benchmarks.reproduce.medm2g import (
     foundation,
     measure,
     modalities,
+    networks,
     page,
     stages,
     tasks,
@@ -28,6 +33,7 @@ from benchmarks.reproduce.medm2g import (
 from benchmarks.reproduce.medm2g.directions import CONTRASTS, REPORT
 from benchmarks.reproduce.medm2g.figures import Measured, Patients
 from benchmarks.reproduce.medm2g.rows import ABLATION, CODI, ROWS, SYSTEM, WHOLE
+from diffuscope.model.folder import save_model
 from diffuscope.simulation.thorax_brain import Finding, Findings
 
 QUICK = tasks.BUDGETS["quick"]
@@ -236,6 +242,32 @@ def test_a_page_tells_every_row_and_each_step_s_effect(monkeypatch: pytest.Monke
         "Memorisation",
     ):
         assert heading in text
+
+
+def test_rows_begin_with_a_model_s_flows_which_do_not_listen_yet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(foundation, "ROOT", tmp_path)
+    config = cohort.configuration(
+        {**QUICK.config, "text": {**QUICK.config["text"], "vocabulary": VOCABULARY.model_dump()}}
+    )
+    trained = networks.built(config, seed=5)
+    save_model(tmp_path / "model", trained, "medm2g", config, CARD)
+    task = tasks.Task(WHOLE, replace(QUICK, start=str(tmp_path / "model")), 1)
+    system = foundation.Foundation(task, patients(4)).system()
+    own, known = system.parts(), trained.parts()
+    for one in stages.MODALITIES:
+        for part in (f"autoencoder-{one}", f"diffuser-{one}"):
+            pairs = zip(own[part], known[part], strict=True)
+            assert all(
+                torch.equal(a, b.half().float())
+                for mine, theirs in pairs
+                for a, b in zip(mine.parameters(), theirs.parameters(), strict=True)
+            )
+    flow, t = system.guide.flow("ct"), torch.tensor([500])
+    said, mask = torch.randn(1, 3, system.config.context.width), torch.ones(1, 3, dtype=torch.bool)
+    rest = (torch.randn(1, *flow.latent), t, system.guide.alpha_bar[t], torch.tensor([0]))
+    with torch.no_grad():
+        assert torch.equal(flow.epsilon(*rest, said, mask), flow.epsilon(*rest, None, None))
+    assert not list(tmp_path.glob("round0-*"))
 
 
 @pytest.mark.slow

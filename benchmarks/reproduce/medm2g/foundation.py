@@ -1,4 +1,8 @@
-"""Round 0 of a seed: autoencoders and latent diffusion models alone, trained once and shared by all its rows."""
+"""What all rows of a seed begin with: autoencoders and latent diffusion models alone.
+
+They are those of a model that is there, or trained here once, as round 0 of a seed. Of a model whose flows listen to
+each other already, cross-attention is left out: rows begin with one of their seed, that adds nothing yet.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from benchmarks.reproduce.medm2g import cohort, rows, stages
 from benchmarks.reproduce.medm2g.figures import Patients
@@ -17,6 +22,7 @@ from benchmarks.reproduce.medm2g.networks import Ablated, built, prepared, train
 from benchmarks.reproduce.medm2g.tasks import Task
 from benchmarks.shared.cells import Cell
 from benchmarks.shared.places import RUNS
+from diffuscope.model.folder import Model, load_model
 
 ROOT = RUNS / "reproduce" / "medm2g"
 # Raise it when round 0 changes.
@@ -39,9 +45,18 @@ class Foundation:
     patients: Patients
 
     @cached_property
-    def words(self) -> dict[str, Any]:
-        """Pieces of words."""
-        return cohort.vocabulary(self.patients.reports, seed=self.task.seed, root=ROOT)
+    def start(self) -> Model | None:
+        """The model that rows begin with, where there is one."""
+        return load_model(self.task.budget.start) if self.task.budget.start else None
+
+    @cached_property
+    def stated(self) -> dict[str, Any]:
+        """Sizes and pieces of words."""
+        if self.start is not None:
+            return self.start.system.config.model_dump(mode="json")
+        words = cohort.vocabulary(self.patients.reports, seed=self.task.seed, root=ROOT)
+        changes = self.task.budget.config
+        return {**changes, "text": {"vocabulary": words, **changes.get("text", {})}}
 
     @cached_property
     def cell(self) -> Cell:
@@ -49,19 +64,25 @@ class Foundation:
         budget = self.task.budget
         facts: dict[str, Any] = {"base": _BASE, "seed": self.task.seed, "simulator": cohort.simulator()}
         facts |= {"steps": budget.steps.facts(), "patients": budget.patients}
-        return Cell(f"round0-{self.task.seed}", facts | {"config": cohort.configuration(self.words, budget.config)})
+        return Cell(f"round0-{self.task.seed}", facts | {"config": cohort.configuration(self.stated)})
 
     def system(
         self, *, context: Mapping[str, Any] = rows.WHOLE.context, align: bool = True, invariant: bool = True
     ) -> Ablated:
         """Return a system after round 0, trained now or before; what a row has beside begins as it is built."""
-        budget, seed = self.task.budget, self.task.seed
-        self.cell.compute(ROOT, self._work)
-        config = cohort.configuration(self.words, budget.config, context=context, invariant=invariant)
-        system = built(config, seed=seed, align=align)
-        stored = torch.load(ROOT / self.cell.key / "flows.pt", weights_only=True)
+        config = cohort.configuration(self.stated, context=context, invariant=invariant)
+        system = built(config, seed=self.task.seed, align=align)
+        expected = _flows(system)
+        if self.start is not None:
+            own = _cross(system)
+            stored = {name: one for name, one in _flows(self.start.system).items() if name not in own}
+            _silence(system)
+            expected = {name: one for name, one in expected.items() if name not in own}
+        else:
+            self.cell.compute(ROOT, self._work)
+            stored = torch.load(ROOT / self.cell.key / "flows.pt", weights_only=True)
         missing, unknown = system.load_state_dict(stored, strict=False)
-        assert not unknown and not any(name in missing for name in _flows(system))
+        assert not unknown and not any(name in missing for name in expected)
         return system.eval()
 
     def seconds(self) -> dict[str, float]:
@@ -81,6 +102,25 @@ class Foundation:
         return {"seconds": json.loads((folder / "seconds.json").read_text())}
 
 
-def _flows(system: Ablated) -> dict[str, Any]:
+def _flows(system: nn.Module) -> dict[str, Any]:
     """Return the weights that round 0 trains: autoencoders and latent diffusion models with their cross-attention."""
     return {name: one for name, one in system.state_dict().items() if ".side." in name or ".null." in name}
+
+
+def _cross(system: Ablated) -> set[str]:
+    """Return the names of the weights of cross-attention."""
+    whole = {
+        id(one)
+        for name, part in system.parts().items()
+        if name.startswith("cross-")
+        for m in part
+        for one in m.parameters()
+    }
+    return {name for name, one in system.named_parameters() if id(one) in whole}
+
+
+def _silence(system: Ablated) -> None:
+    """Let cross-attention begin at adding nothing, as a text's does by itself."""
+    for name, one in system.named_parameters():
+        if name in _cross(system) and ".to_out." in name:
+            nn.init.zeros_(one)
