@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from any_to_any import VOCABULARY
-from model_card import CARD
+from safetensors.torch import save_file
 
 from benchmarks.reproduce.medm2g import (
     ablation,
@@ -33,7 +34,7 @@ from benchmarks.reproduce.medm2g import (
 from benchmarks.reproduce.medm2g.directions import CONTRASTS, REPORT
 from benchmarks.reproduce.medm2g.figures import Measured, Patients
 from benchmarks.reproduce.medm2g.rows import ABLATION, CODI, ROWS, SYSTEM, WHOLE
-from diffuscope.model.folder import save_model
+from diffuscope.errors import InputError
 from diffuscope.simulation.thorax_brain import Finding, Findings
 
 QUICK = tasks.BUDGETS["quick"]
@@ -244,30 +245,27 @@ def test_a_page_tells_every_row_and_each_step_s_effect(monkeypatch: pytest.Monke
         assert heading in text
 
 
-def test_rows_begin_with_a_model_s_flows_which_do_not_listen_yet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr(foundation, "ROOT", tmp_path)
-    config = cohort.configuration(
-        {**QUICK.config, "text": {**QUICK.config["text"], "vocabulary": VOCABULARY.model_dump()}}
-    )
-    trained = networks.built(config, seed=5)
-    save_model(tmp_path / "model", trained, "medm2g", config, CARD)
-    task = tasks.Task(WHOLE, replace(QUICK, start=str(tmp_path / "model")), 1)
-    system = foundation.Foundation(task, patients(4)).system()
-    own, known = system.parts(), trained.parts()
-    for one in stages.MODALITIES:
-        for part in (f"autoencoder-{one}", f"diffuser-{one}"):
-            pairs = zip(own[part], known[part], strict=True)
-            assert all(
-                torch.equal(a, b.half().float())
-                for mine, theirs in pairs
-                for a, b in zip(mine.parameters(), theirs.parameters(), strict=True)
-            )
-    flow, t = system.guide.flow("ct"), torch.tensor([500])
-    said, mask = torch.randn(1, 3, system.config.context.width), torch.ones(1, 3, dtype=torch.bool)
-    rest = (torch.randn(1, *flow.latent), t, system.guide.alpha_bar[t], torch.tensor([0]))
-    with torch.no_grad():
-        assert torch.equal(flow.epsilon(*rest, said, mask), flow.epsilon(*rest, None, None))
-    assert not list(tmp_path.glob("round0-*"))
+def test_rows_begin_with_the_flows_that_a_training_had_before_they_guided_each_other(tmp_path: Path):
+    text = {**QUICK.config["text"], "vocabulary": VOCABULARY.model_dump()}
+    config = cohort.configuration({**QUICK.config, "text": text})
+    training = tmp_path / "demo.training"
+    with pytest.raises(InputError, match=r"demo\.training has no modality's latent diffusion model: train the recipe"):
+        tasks.begun(str(training))
+    for place, seed in (("2-generate-text", 4), ("11-generate-ct", 5), ("12-cross-text-ct", 6)):
+        (training / place).mkdir(parents=True)
+        weights = {name: one.clone() for name, one in networks.built(config, seed=seed).state_dict().items()}
+        save_file(weights, training / place / "weights.safetensors")
+    (training / "recipe.json").write_text(json.dumps({"config": config}))
+    trained, start = networks.built(config, seed=5).state_dict(), str(training)
+    for row in (WHOLE, ABLATION[0], CODI):
+        task = tasks.Task(row, replace(QUICK, start=start), 1)
+        system = foundation.Foundation(task, patients(4)).system(context=row.context)
+        flows = {name: one for name, one in system.state_dict().items() if ".side." in name}
+        assert flows and all(torch.equal(one, trained[name]) for name, one in flows.items())
+        fresh = networks.built({**config, "context": {**config["context"], **row.context}}, seed=1).state_dict()
+        rest = {name: one for name, one in system.state_dict().items() if ".prompt." in name or ".context." in name}
+        assert rest and all(torch.equal(one, fresh[name]) for name, one in rest.items())
+    assert task.cell.key != tasks.Task(row, QUICK, 1).cell.key
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """What all rows of a seed begin with: autoencoders and latent diffusion models alone.
 
-They are those of a model that is there, or trained here once, as round 0 of a seed. Of a model whose flows listen to
-each other already, cross-attention is left out: rows begin with one of their seed, that adds nothing yet.
+They are those of a training that is there, as it had them before any modality guided another, or trained here once, as
+round 0 of a seed.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from safetensors.torch import load_file
 
 from benchmarks.reproduce.medm2g import cohort, rows, stages
 from benchmarks.reproduce.medm2g.figures import Patients
 from benchmarks.reproduce.medm2g.networks import Ablated, built, prepared, train
-from benchmarks.reproduce.medm2g.tasks import Task
+from benchmarks.reproduce.medm2g.tasks import Task, begun
 from benchmarks.shared.cells import Cell
 from benchmarks.shared.places import RUNS
-from diffuscope.model.folder import Model, load_model
 
 ROOT = RUNS / "reproduce" / "medm2g"
 # Raise it when round 0 changes.
@@ -45,15 +44,11 @@ class Foundation:
     patients: Patients
 
     @cached_property
-    def start(self) -> Model | None:
-        """The model that rows begin with, where there is one."""
-        return load_model(self.task.budget.start) if self.task.budget.start else None
-
-    @cached_property
     def stated(self) -> dict[str, Any]:
         """Sizes and pieces of words."""
-        if self.start is not None:
-            return self.start.system.config.model_dump(mode="json")
+        if self.task.budget.start:
+            found: dict[str, Any] = json.loads((Path(self.task.budget.start) / "recipe.json").read_text())["config"]
+            return found
         words = cohort.vocabulary(self.patients.reports, seed=self.task.seed, root=ROOT)
         changes = self.task.budget.config
         return {**changes, "text": {"vocabulary": words, **changes.get("text", {})}}
@@ -72,17 +67,14 @@ class Foundation:
         """Return a system after round 0, trained now or before; what a row has beside begins as it is built."""
         config = cohort.configuration(self.stated, context=context, invariant=invariant)
         system = built(config, seed=self.task.seed, align=align)
-        expected = _flows(system)
-        if self.start is not None:
-            own = _cross(system)
-            stored = {name: one for name, one in _flows(self.start.system).items() if name not in own}
-            _silence(system)
-            expected = {name: one for name, one in expected.items() if name not in own}
+        if self.task.budget.start:
+            stored = {name: one for name, one in load_file(begun(self.task.budget.start)).items() if _is_flow(name)}
         else:
             self.cell.compute(ROOT, self._work)
             stored = torch.load(ROOT / self.cell.key / "flows.pt", weights_only=True)
         missing, unknown = system.load_state_dict(stored, strict=False)
-        assert not unknown and not any(name in missing for name in expected)
+        # What takes a vector adds nothing yet, and rows without f_B have none.
+        assert all("cond_proj" in name for name in unknown) and not any(_is_flow(name) for name in missing)
         return system.eval()
 
     def seconds(self) -> dict[str, float]:
@@ -102,25 +94,10 @@ class Foundation:
         return {"seconds": json.loads((folder / "seconds.json").read_text())}
 
 
-def _flows(system: nn.Module) -> dict[str, Any]:
+def _flows(system: Ablated) -> dict[str, Any]:
     """Return the weights that round 0 trains: autoencoders and latent diffusion models with their cross-attention."""
-    return {name: one for name, one in system.state_dict().items() if ".side." in name or ".null." in name}
+    return {name: one for name, one in system.state_dict().items() if _is_flow(name)}
 
 
-def _cross(system: Ablated) -> set[str]:
-    """Return the names of the weights of cross-attention."""
-    whole = {
-        id(one)
-        for name, part in system.parts().items()
-        if name.startswith("cross-")
-        for m in part
-        for one in m.parameters()
-    }
-    return {name for name, one in system.named_parameters() if id(one) in whole}
-
-
-def _silence(system: Ablated) -> None:
-    """Let cross-attention begin at adding nothing, as a text's does by itself."""
-    for name, one in system.named_parameters():
-        if name in _cross(system) and ".to_out." in name:
-            nn.init.zeros_(one)
+def _is_flow(name: str) -> bool:
+    return ".side." in name or ".null." in name

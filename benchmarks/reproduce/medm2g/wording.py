@@ -34,9 +34,8 @@ test, of means over seeds.
 
 BEGUN_HERE = """Every row of a seed begins with the same round 0: autoencoders ({encode} steps each, the text's
 {write}) and latent diffusion models alone ({generate} steps each)."""
-BEGUN_FROM = """Every row begins with the same autoencoders and latent diffusion models alone, those of `{start}`
-(docs/any-to-any.md), which trained on other patients than these; its cross-attention, context and prompt encoders are
-left out, and begin as the seed has it: what one modality learns of another it learns in these rounds."""
+BEGUN_FROM = """Every row begins with the same autoencoders and latent diffusion models alone: those of the recipe
+`any-to-any-demo`, which other patients than these trained, as they were before any modality guided another."""
 
 SEVEN = """## Table 7 in kind: CA, LCAG and VI
 
