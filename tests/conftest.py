@@ -21,6 +21,17 @@ MPP = 0.499
 """µm/px of the sample slide that `small_slide` is cut from."""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_waits_for_the_disk() -> Generator[None]:
+    """Leave out what only a loss of power could tell from the rest: hundreds of waits a test, of milliseconds each.
+
+    Tests of what is told to the disk and when, or of a disk that fails at it, put their own in its place.
+    """
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(os, "fsync", lambda _file: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Return the folder of real test data that lies beside the repository."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from diffuscope.api.open import info, open  # noqa: A004  the word of the verb
     from diffuscope.api.register import register
     from diffuscope.api.run import run
+    from diffuscope.api.run_many import run_many
     from diffuscope.api.score import score
     from diffuscope.api.train import train
     from diffuscope.events import finish
@@ -44,6 +45,7 @@ __all__ = [
     "open_volume",
     "register",
     "run",
+    "run_many",
     "score",
     "train",
 ]

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, small_sli
     list(run(tiny_model, small_slide, folder / "slide.ome.zarr", steps=1, threads=1, device="cpu"))
     list(run(folder / "mood", {"report": "good"}, folder / "case.ome.zarr", device="cpu"))
     list(run(folder / "hounsfield", folder / "ct.nii.gz", folder / "volume.ome.zarr", threads=1, device="cpu"))
-    write_model(folder / "scorer")
+    write_model(folder / "scorer", members=1)
     lines = [f"{number},{number % 90},1,0\n" for number in range(300)]
     (folder / "patients.csv").write_text("".join(["patient_id,age,sex,site\n", *lines]), encoding="utf-8")
     write_pairs(folder / "user")
@@ -83,8 +84,8 @@ def systems():
 
 
 @pytest.fixture(scope="module")
-def disk(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Return a place for disks, and the words that begin a program which may mount them there."""
+def program(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+    """Have one program that tries cases, for all verbs: it takes long to begin."""
     place = tmp_path_factory.mktemp("disk")
     alone = ["unshare", "--user", "--map-root-user", "--mount"]
     mount = f"mount -t tmpfs -o size=65536 tmpfs {place} && df --output=size {place}"
@@ -93,7 +94,11 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     said = subprocess.run([*alone, "sh", "-c", mount], capture_output=True, text=True, check=False)
     if said.returncode or said.stdout.split()[-1:] != ["64"]:
         pytest.skip("this machine lets nobody mount disks of their own")
-    return [str(place), *alone]
+    line = [*alone, sys.executable, str(PROGRAM), str(place), str(STEPS)]
+    with subprocess.Popen(line, cwd=inputs, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as started:
+        yield started
+        started.communicate()
+    assert started.returncode == 0
 
 
 def resumed(name: str, line: str) -> Case:
@@ -141,12 +146,10 @@ CASES = {
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="disks of any size need Linux")
 @pytest.mark.parametrize("verbs", CASES)
-def test_where_there_is_no_room(inputs: Path, disk: list[str], tmp_path: Path, verbs: str) -> None:
-    place, *alone = disk
-    (tmp_path / "cases.json").write_text(json.dumps([asdict(case) for case in CASES[verbs]]))
-    line = [*alone, sys.executable, str(PROGRAM), str(tmp_path / "cases.json"), place, str(STEPS)]
-    done = subprocess.run(line, cwd=inputs, capture_output=True, text=True, check=True)
-    trials = [Trial(**json.loads(one)) for one in done.stdout.splitlines()]
+def test_where_there_is_no_room(program: subprocess.Popen[str], verbs: str) -> None:
+    assert program.stdin is not None and program.stdout is not None
+    print(json.dumps([asdict(case) for case in CASES[verbs]]), file=program.stdin, flush=True)
+    trials = [Trial(**json.loads(one)) for one in iter(program.stdout.readline, "\n")]
     wholes = {trial.case: trial for trial in trials if trial.kind == "room"}
     assert len(wholes) == len(CASES[verbs])
     assert len(trials) > 3 * len(wholes)

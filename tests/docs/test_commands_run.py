@@ -6,6 +6,7 @@ are empty, a training leaves the weights that it would begin with, and a registr
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -68,6 +69,10 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / name).symlink_to(ROOT / name)
     for name in ("slide.svs", "he.svs", "ihc.svs"):
         shutil.copy(sample_path("CMU-1-Small-Region.svs"), folder / name)
+    (folder / "slides").mkdir()
+    for name in ("a.svs", "b.svs"):
+        shutil.copy(sample_path("CMU-1-Small-Region.svs"), folder / "slides" / name)
+    (folder / "slides.csv").write_text('name,file,region\nleft,slides/a.svs,"0,0,512,512"\nb,slides/b.svs,\n')
     (folder / "points.csv").write_text("x_fixed,y_fixed,x_moving,y_moving\n100,100,100,100\n900,800,700,600\n")
     for name in ("T1", "T2"):
         shutil.copy(sample_path(f"head-patient19-{name}.nii.gz"), folder / f"{name}.nii.gz")
@@ -81,6 +86,9 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, toy in (("any-to-any-demo", "any"), ("contrasts", "any-slices")):
         monkeypatch.setitem(registry._ROWS, toy, any_toys.ROWS[toy])
         save_model(folder / name, registry.build_system(toy, {}), toy, {}, CARD)
+    drawn = {"type": "Polygon", "coordinates": [[[800, 640], [1100, 650], [1000, 900], [800, 640]]]}
+    about = {"objectType": "annotation", "classification": {"name": "Tumour", "color": [200, 0, 0]}}
+    (folder / "annotations.geojson").write_text(json.dumps([{"geometry": drawn, "properties": about}]))
     (folder / "how.yaml").write_text("features: [morph_volume]\n")
     with tifffile.TiffFile(sample_path("tumour-simulated.ome.tif")) as file:
         planes = np.tile(file.asarray(), (1, 2, 2))
@@ -101,6 +109,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     import diffuscope.api.run
     import diffuscope.api.train
     import diffuscope.simulation.tumour.dataset
+    from diffuscope.simulation.restaining import sources
 
     computing, real_tiles = diffuscope.api.run.computing, diffuscope.api.run.run_tiles
 
@@ -133,11 +142,17 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         raise InputError(BEGINS)
         yield
 
+    def read_corner(source: Any, folder: Path, mpp: float) -> Any:
+        # A whole slide takes the teacher half a minute; one block in four is held out.
+        return read_source(source, folder, mpp)[: 2 * sources.BLOCK, : 2 * sources.BLOCK]
+
+    read_source = sources.read_source
     drawn = diffuscope.simulation.tumour.dataset._drawn
     monkeypatch.setattr(diffuscope.api.run, "computing", only_cases)
     monkeypatch.setattr(diffuscope.api.run, "run_tiles", run_tiles)
     monkeypatch.setattr(diffuscope.api.train, "_work", train)
     monkeypatch.setattr(diffuscope.api.register, "_register", register)
+    monkeypatch.setattr(sources, "read_source", read_corner)
     monkeypatch.setattr(diffuscope.simulation.tumour.dataset, "_drawn", lambda plan: drawn(plan)[:2])
 
 

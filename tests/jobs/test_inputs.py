@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 
@@ -106,6 +107,17 @@ def test_without_a_range_percentiles_of_the_foreground_are_one_scale_for_the_sli
     # A region has the numbers of the whole slide, and so the same pixels.
     part = go(model, slide, tmp_path / "part", region="30,40,50,60")
     np.testing.assert_array_equal(part, image[40:100, 30:80])
+
+
+def test_an_annotation_of_a_file_is_the_region_that_it_outlines(tmp_path, model, slide, pixels):
+    drawn = {"type": "Polygon", "coordinates": [[[30, 40], [80, 40], [80, 100], [30, 100], [30, 40]]]}
+    file = tmp_path / "a.geojson"
+    file.write_text(json.dumps([{"geometry": drawn, "properties": {"name": "Core"}}]), encoding="utf-8")
+    part = go(model, slide, tmp_path / "part", ranges=RANGES, region=f"{file}#Core")
+    np.testing.assert_array_equal(part, go(model, slide, tmp_path / "out", ranges=RANGES, region="30,40,50,60"))
+    record = open_result(tmp_path / "part").record
+    assert record["parameters"]["region"] == "30,40,50,60" and "--region=30,40,50,60" in record["command"]
+    assert "The region is “Core” of a.geojson." in record["notices"]
 
 
 def test_a_file_for_each_port_is_the_same_as_one_for_both(tmp_path, model, slide, pixels):

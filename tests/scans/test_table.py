@@ -13,6 +13,7 @@ from diffuscope.errors import InputError
 from diffuscope.scans import open_scan
 from diffuscope.scans.contents import Contents
 from diffuscope.scans.formats.table import ENDINGS, SHOWN, SLIDES, VOLUMES, Format, ending_of, find_format, stem
+from diffuscope.scans.qupath.annotations import GEOJSON
 from diffuscope.scans.source import Source
 
 MANIFEST = Path(__file__).parents[2] / "napari.yaml"
@@ -23,7 +24,7 @@ def test_napari_asks_our_reader_for_what_the_table_shows_and_for_nothing_else():
     patterns = reader["filename_patterns"]
     for ending in SHOWN:
         assert any(fnmatch(f"x{ending}", pattern) for pattern in patterns), ending
-    assert {pattern.removeprefix("*") for pattern in patterns} <= set(SHOWN)
+    assert {pattern.removeprefix("*") for pattern in patterns} <= {*SHOWN, GEOJSON}
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

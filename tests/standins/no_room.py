@@ -1,7 +1,8 @@
 """Command lines tried where there is no room: disks of many sizes, of few files, and limits on a file's size.
 
-Run as a program in a mount namespace of its own (`unshare -Urm`), so that its disks vanish with it. Each line runs in a
-fork of one process that has imported everything; what it left is told on standard output, a JSON line a trial.
+Run as a program in a mount namespace of its own (`unshare -Urm`), so that its disks vanish with it. It is asked on
+standard input, a JSON list of cases a line. Each command line runs in a fork of one process that has imported
+everything; what it left is told on standard output, a JSON line a trial, and a blank line ends the answer.
 """
 
 from __future__ import annotations
@@ -13,11 +14,17 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from pathlib import Path
+from typing import IO
+
+from patience import SECONDS
 
 import diffuscope.cli
 
@@ -106,8 +113,11 @@ class Disk:
         return found
 
 
-def call(line: list[str], *, limit: int | None = None) -> tuple[int, str]:
-    """Run a command line in a child, with a limit on the size of its files; return its status and all it said."""
+def call(line: list[str], *, limit: int | None = None, modules: IO[str] | None = None) -> tuple[int, str]:
+    """Run a command line in a child, with a limit on the size of its files; return its status and all it said.
+
+    The names of the modules that it has then imported are written to `modules`.
+    """
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -130,10 +140,13 @@ def call(line: list[str], *, limit: int | None = None) -> tuple[int, str]:
                 status = 1
             sys.stdout.flush()
             sys.stderr.flush()
+            if modules is not None:
+                modules.write("\n".join(sys.modules))
+                modules.flush()
         finally:
             os._exit(status)
     os.close(writing)
-    alarm = threading.Timer(200, lambda: os.kill(child, 9))
+    alarm = threading.Timer(SECONDS, lambda: os.kill(child, 9))
     alarm.start()
     with os.fdopen(reading, "rb") as pipe:
         said = pipe.read().decode(errors="replace")
@@ -163,7 +176,12 @@ def _try(
         elif kind == "files":
             disk.leave(files=amount)
         begin = time.monotonic()
-        status, said = call(line, limit=amount if kind == "limit" else None)
+        if kind == "room":
+            with tempfile.TemporaryFile("w+") as modules:
+                status, said = call(line, modules=modules)
+                _import(modules)
+        else:
+            status, said = call(line, limit=amount if kind == "limit" else None)
         seconds = time.monotonic() - begin
         disk.leave()
         after, tree = disk.used(), disk.tree()
@@ -180,8 +198,17 @@ def _try(
     return trial, {"disk": after[0] - before[0], "files": after[1] - before[1], "limit": largest}
 
 
-def main(cases: Path, place: Path, steps: int) -> None:
-    """Try the cases of a JSON file on a disk that is mounted at a folder."""
+def _import(modules: IO[str]) -> None:
+    """Import once here what a child has imported, and each after it would."""
+    modules.seek(0)
+    for name in modules.read().split():
+        if name not in sys.modules:
+            with suppress(ImportError):  # some are put there by others under a name of their own
+                import_module(name)
+
+
+def main(place: Path, steps: int) -> None:
+    """Try the cases that come in on a disk that is mounted at a folder."""
     # As if another program filled the disk meanwhile: what is estimated beforehand is more than is needed.
     import diffuscope.files.room
 
@@ -194,14 +221,20 @@ def main(cases: Path, place: Path, steps: int) -> None:
     import diffuscope.api.evaluate
     import diffuscope.api.register
     import diffuscope.api.train
+    from diffuscope.simulation.restaining import example
     from diffuscope.systems import registry
+
+    # What is painted takes seconds, and has no part in where it is written.
+    example.other_laboratory = lambda he: (he, he)
 
     registry._ROWS |= {**toys.ROWS, "hounsfield": standins.row(standins.Hounsfield)}
     disk = Disk(place)
-    for about in json.loads(cases.read_text()):
-        for trial in trials(Case(**about), disk, steps=steps):
-            print(json.dumps(asdict(trial)), flush=True)
+    for asked in sys.stdin:
+        for about in json.loads(asked):
+            for trial in trials(Case(**about), disk, steps=steps):
+                print(json.dumps(asdict(trial)), flush=True)
+        print(flush=True)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -62,6 +62,30 @@ class CohortScored:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RanMany:
+    """`run_many` has come to its end, or was cancelled.
+
+    Attributes
+    ----------
+    path : Path
+        Its folder.
+    rows : sequence of dict
+        What its ``summary.csv`` holds.
+    slides, done, failed : int
+        How many there are, have a whole result, and could not be run over.
+    complete : bool
+        Whether each is done or failed: nothing was left when it was cancelled.
+    """
+
+    path: Path
+    rows: Sequence[dict[str, Any]]
+    slides: int
+    done: int
+    failed: int
+    complete: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Registered:
     """What `register` wrote and how good it is.
 

@@ -18,6 +18,7 @@ def export(
     overwrite: bool = False,
     source: str | Path | None = None,
     anonymous: bool = False,
+    qupath: bool = False,
 ) -> Generator[Progress | Exported, None, None]:
     """Write a finished result as a file that other programs open, by the ending of `path`.
 
@@ -29,17 +30,19 @@ def export(
         Result folder.
     path : str or Path
         Its ending names the format, as in `diffuscope.exports.table.FORMATS`: ``….ome.tif``, of a volume ``….nii.gz``,
-        a report of a score ``….pdf`` or ``….html``, texts ``….txt``.
+        a folder for QuPath ``….qupath``, a report of a score ``….pdf`` or ``….html``, texts ``….txt``.
     layer : str
         Key or name of one image, of ``….txt`` of one text, or ``"all"``.
     overwrite : bool
         Replace what is in the way.
     source : str or Path, optional
         For DICOM: the series that the run took in, whose patient, study and frame of reference are kept.
-
     anonymous : bool
         Leave out what tells of the input: names of files, fingerprints, identifiers of the series, rows and texts that
         were given, the command line, notices and the time of the run.
+    qupath : bool
+        Write a folder for QuPath, however it is named: images, objects with outlines and measurements, and the script
+        that imports them.
 
     Returns
     -------
@@ -53,7 +56,15 @@ def export(
         disk is full; nothing is left behind.
     """
     return _export(
-        check_export(open_result(result), path, layer=layer, overwrite=overwrite, source=source, anonymous=anonymous)
+        check_export(
+            open_result(result),
+            path,
+            layer=layer,
+            overwrite=overwrite,
+            source=source,
+            anonymous=anonymous,
+            qupath=qupath,
+        )
     )
 
 

@@ -88,7 +88,8 @@ def run(
     out : str or Path
         Result folder to write, e.g. ``"out.ome.zarr"``.
     region : Region or str, optional
-        What to compute, level-0 px, or the text that `parse_region` reads; default: all tissue, of a volume every
+        What to compute, level-0 px, or the text that `find_region` reads (numbers, or an annotation of a
+        file of QuPath's); default: all tissue, of a volume every
         slice that shows more than background. Of a volume the rectangle in its slices.
     slices : str, optional
         Of a volume: ``"first:end"``, counted from 0 at the feet, the end not computed.

@@ -84,8 +84,10 @@ def demo(
 
 
 @app.command()
-def info(path: Annotated[Path, typer.Argument(metavar="PATH", help="A slide, a volume, or a result folder.")]) -> None:
-    """Tell what a slide, a volume or a result is."""
+def info(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A slide, a volume, a result folder, or a QuPath file.")],
+) -> None:
+    """Tell what a slide, a volume or a result is, or what a QuPath project or GeoJSON holds."""
     from diffuscope.api.open import open as opened
     from diffuscope.cli.describe import describe
 
@@ -123,12 +125,17 @@ def export(
     anonymous: Annotated[
         bool, typer.Option("--anonymous", help="Leave out names of files, series, command and notices of the run.")
     ] = False,
+    qupath: Annotated[
+        bool, typer.Option("--qupath", help="Of a slide: a folder of images, objects and a script that imports them.")
+    ] = False,
 ) -> None:
     """Write a result as a file that QuPath and others open."""
     from diffuscope.api.export import export as verb
     from diffuscope.cli.progress import follow
 
-    done = follow(verb(result, out, layer=layer, overwrite=overwrite, source=source, anonymous=anonymous))
+    done = follow(
+        verb(result, out, layer=layer, overwrite=overwrite, source=source, anonymous=anonymous, qupath=qupath)
+    )
     typer.echo(f"Wrote {done.path}")
 
 

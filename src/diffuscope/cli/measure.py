@@ -22,8 +22,8 @@ def measure(
         list[str] | None,
         typer.Option(
             metavar="X,Y,W,H",
-            help='Rectangle, or polygon "x,y x,y x,y", in pixels of the finest level; may be repeated. '
-            "[default: all tissue]",
+            help='Rectangle, or polygon "x,y x,y x,y", in pixels of the finest level, or FILE.geojson#NAME; may be '
+            "repeated. [default: all tissue]",
         ),
     ] = None,
     threshold: Annotated[
@@ -34,10 +34,10 @@ def measure(
     """Measure the predicted load of regions, and how it falls with the distance from vessels."""
     from diffuscope.api.measure import measure as verb
     from diffuscope.cli.progress import follow
+    from diffuscope.jobs.drawn.regions import find_region
     from diffuscope.measurement.table import as_text, readable
-    from diffuscope.tiling.region import parse_region
 
-    regions = {text: parse_region(text) for text in region or ()}
+    regions = {text: find_region(text)[0] for text in region or ()}
     rows = follow(verb(result, vessels, out, regions=regions, threshold=threshold, overwrite=overwrite)).rows
     header, lines = readable(as_text(rows))
     cells = [["", *header], *lines]

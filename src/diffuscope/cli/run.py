@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,10 +22,20 @@ def run(
     ],
     source: Annotated[
         Path | None,
-        typer.Argument(metavar="INPUT", help="The slide or volume; FILE#CHANNEL is one channel. Or say --input."),
+        typer.Argument(
+            metavar="INPUT",
+            help="The slide or volume; FILE#CHANNEL is one channel. Or say --input. Several at once: a folder of them, "
+            "a pattern in quotes, or a table (.csv) with the columns name, file or the model's inputs, and region.",
+        ),
     ] = None,
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Result folder to write, e.g. out.ome.zarr.")
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FOLDER",
+            help="Result folder to write, e.g. out.ome.zarr; of several their folder.",
+        ),
     ] = ...,  # type: ignore[assignment]
     *,
     inputs: Annotated[
@@ -59,7 +69,9 @@ def run(
     region: Annotated[
         str | None,
         typer.Option(
-            metavar="X,Y,W,H", help="Only this rectangle, in pixels of the finest level. [default: all tissue]"
+            metavar="X,Y,W,H",
+            help='Only this rectangle, or polygon "x,y x,y x,y", in pixels of the finest level; or an annotation from '
+            "QuPath, FILE.geojson#NAME (or its class). [default: all tissue]",
         ),
     ] = None,
     mpp: Annotated[
@@ -106,12 +118,14 @@ def run(
         bool, typer.Option("--resume", help="Go on with an unfinished result; begin it where there is none.")
     ] = False,
 ) -> None:
-    """Run a model over a slide or a volume.
+    """Run a model over a slide or a volume, or over several, each into a result of its own.
 
     Ctrl-C ends the run after the current step; what is done is kept and marked incomplete. The same line
     with --resume goes on from there, also after a crash.
     """
     from diffuscope.api.run import run as begun
+    from diffuscope.api.run_many import run_many
+    from diffuscope.cases.slides import are_many
     from diffuscope.cli.describe import table
     from diffuscope.jobs.input_text import parse_inputs, parse_ranges
     from diffuscope.results.result import open_result
@@ -119,34 +133,35 @@ def run(
     if (source is None) == (not inputs):
         raise InputError("give one INPUT, or say --input KEY=FILE for each of the model's inputs.")
     cancelled = threading.Event()
-    events = begun(
-        model,
-        source if source is not None else parse_inputs(inputs or ()),
-        out,
-        region=region,
-        slices=slices,
-        ranges=parse_ranges(ranges or ()),
-        normalise=normalise,
-        mpp=mpp,
-        quality=quality,
-        sampler=sampler,
-        steps=steps,
-        samples=samples,
-        options=_options(option or []),
-        seed=seed,
-        device=device,
-        batch=batch,
-        precision=precision,
-        threads=threads,
-        workers=workers,
-        scheduler=scheduler,
-        devices=devices,
-        compile=compile,
-        want=_wanted(want),
-        overwrite=overwrite,
-        resume=resume,
-        cancelled=cancelled.is_set,
-    )
+    how: Any = {
+        "region": region,
+        "slices": slices,
+        "ranges": parse_ranges(ranges or ()),
+        "normalise": normalise,
+        "mpp": mpp,
+        "quality": quality,
+        "sampler": sampler,
+        "steps": steps,
+        "samples": samples,
+        "options": _options(option or []),
+        "seed": seed,
+        "device": device,
+        "batch": batch,
+        "precision": precision,
+        "threads": threads,
+        "workers": workers,
+        "scheduler": scheduler,
+        "devices": devices,
+        "compile": compile,
+        "want": _wanted(want),
+        "overwrite": overwrite,
+        "resume": resume,
+        "cancelled": cancelled.is_set,
+    }
+    if source is not None and are_many(source):
+        _follow_many(run_many(model, source, out, **how), cancelled)
+        return
+    events = begun(model, source if source is not None else parse_inputs(inputs or ()), out, **how)
     follow_run(events, cancelled)
     for line in table(open_result(out)):
         typer.echo(line)
@@ -197,3 +212,21 @@ def follow_run(events: Generator[Event, None, None], cancelled: threading.Event)
             err=True,
         )
         raise typer.Exit(CANCELLED)
+
+
+def _follow_many(events: Generator[Any, None, None], cancelled: threading.Event) -> None:
+    """Show a run over many slides to its end; leave with 130 where Ctrl-C ended it, with 2 where none is done."""
+    from diffuscope.cli.interrupt import set_on_interrupt
+    from diffuscope.cli.progress import follow
+    from diffuscope.exports.summary.folder import PAGE, TABLE
+    from diffuscope.jobs.provenance import NOT_FOR_DIAGNOSIS
+
+    with set_on_interrupt(cancelled):
+        end = follow(events)
+    if not end.complete:
+        typer.echo(f"Cancelled: {end.done} of {end.slides} are done in {end.path}; --resume goes on.", err=True)
+        raise typer.Exit(CANCELLED)
+    told = f"{end.done} of {end.slides} done" + (f", {end.failed} failed" if end.failed else "")
+    typer.echo(f"Wrote {end.path / TABLE} ({told})\nWrote {end.path / PAGE}\n{NOT_FOR_DIAGNOSIS}")
+    if not end.done:
+        raise typer.Exit(BAD_INPUT)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diffuscope.errors import InputError
-from diffuscope.exports.table import MULTIPLEX, Format, find_format
+from diffuscope.exports.table import MULTIPLEX, QUPATH, Format, find_format
 
 if TYPE_CHECKING:
     from diffuscope.exports.request import Request
@@ -34,6 +34,7 @@ def export(
     allow_incomplete: bool = False,
     source: str | Path | None = None,
     anonymous: bool = False,
+    qupath: bool = False,
 ) -> Path:
     """Write a result as the format that the ending of `path` names (see `diffuscope.exports.table.FORMATS`).
 
@@ -48,13 +49,16 @@ def export(
         has several, in one picture (see `diffuscope.stains.multiplex`). Formats of one image take ``"all"`` of a result
         that has one.
     overwrite : bool
-        Replace what stands there: a file by a file, a Diffuscope result by OME-Zarr. Nothing else is ever replaced.
+        Replace what stands there: a file by a file, a Diffuscope result by OME-Zarr, an export for QuPath by another.
+        Nothing else is ever replaced.
     allow_incomplete : bool
         Export a result whose run did not end; formats that can say that it is incomplete.
     source : str or Path, optional
         The DICOM series that the run took in, for a DICOM export of the same patient and study.
     anonymous : bool
         Leave out what tells of the input (see `diffuscope.exports.anonymous`).
+    qupath : bool
+        Write a folder for QuPath (`diffuscope.exports.qupath`), however it is named.
 
     Returns
     -------
@@ -76,6 +80,7 @@ def export(
             allow_incomplete=allow_incomplete,
             source=source,
             anonymous=anonymous,
+            qupath=qupath,
         )
     )
 
@@ -89,6 +94,7 @@ def check_export(
     allow_incomplete: bool = False,
     source: str | Path | None = None,
     anonymous: bool = False,
+    qupath: bool = False,
 ) -> Export:
     """Check all that can be checked of an export before it begins (see `export`)."""
     # Imported here: the table must be had without them.
@@ -106,7 +112,7 @@ def check_export(
     check_inside(result.path)
     if not (result.images or result.scores or result.texts):
         raise InputError(f"{result.path.name} holds no image to export: its rows lie in its folder.")
-    form = find_format(result, path.name)
+    form = find_format(result, path.name, of_ending=QUPATH if qupath else None)
     shown = result if layer != MULTIPLEX else multiplex_result(result)
     if shown is None:
         raise InputError(f"{result.path.name} does not hold two to four stains: there is no multiplex to export.")
@@ -134,7 +140,7 @@ def check_export(
         source=Path(source) if source is not None else None,
         is_anonymous=anonymous,
     )
-    kind = FILE if not form.is_folder else RESULT if form.copies else FOLDER
+    kind = FILE if not form.is_folder else RESULT if form.copies else getattr(_module(form), "KIND", FOLDER)
     never = f"choose another name: a {form.name} is never overwritten" if kind is FOLDER else None
     read = [result.path, *([request.source] if request.source is not None else [])]
     standing = check_place(

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 #: Layers that are no output port: every image, and the stains of a slide in one picture.
 ALL, MULTIPLEX = "all", "multiplex"
+#: Ending of a folder for QuPath.
+QUPATH = ".qupath"
 _SAID = {"case": "a report of a score", "text": "a text"}
 
 
@@ -28,12 +30,13 @@ class Format:
     module : str
         Beside this one, with ``need(request)``, which returns an upper estimate of its bytes, and
         ``write(part, request)``, which writes the file or folder `part`, that does not exist yet; the request is a
-        `diffuscope.exports.request.Request`. It is imported when it is used.
+        `diffuscope.exports.request.Request`. A folder that may be replaced by another of its kind has that as ``KIND``
+        (`diffuscope.files.place.Kind`). It is imported when it is used.
     of : {"slide", "volume", "case", "text"} or None
         What it holds; ``"case"``: the score of a case, whatever images there are; ``"text"``: texts; None: slides and
         volumes.
     is_folder : bool
-        Whether it is a folder. Of those only Diffuscope's own results are ever replaced.
+        Whether it is a folder. Of those only Diffuscope's own results and what has a ``KIND`` are ever replaced.
     one_image : bool
         Whether it holds a single image of one channel.
     copies : bool
@@ -75,6 +78,7 @@ FORMATS = (
     Format(name="Report, PDF", endings=(".pdf",), module="report.pdf", of="case"),
     Format(name="Report, HTML", endings=(".html",), module="report.html", of="case"),
     Format(name="OME-TIFF pyramid", endings=(".ome.tif", ".ome.tiff"), module="ome_tiff", of="slide"),
+    Format(name="Folder for QuPath", endings=(QUPATH,), module="qupath.folder", of="slide", is_folder=True),
     Format(name="NIfTI", endings=(".nii.gz", ".nii"), module="nifti", of="volume", one_image=True),
     Format(name="NRRD", endings=(".nrrd",), module="itk_volume", of="volume", one_image=True, of_extra=True),
     Format(name="MetaImage", endings=(".mha",), module="itk_volume", of="volume", one_image=True, of_extra=True),
@@ -105,15 +109,15 @@ def formats_of(result: Result, layer: str) -> tuple[Format, ...]:
     return tuple(form for form in FORMATS if form.holds(result, layer))
 
 
-def find_format(result: Result, name: str) -> Format:
-    """Return the format that a file's name means for a result.
+def find_format(result: Result, name: str, *, of_ending: str | None = None) -> Format:
+    """Return the format that a file's name means for a result, or that `of_ending` means whatever its name.
 
     Raises
     ------
     InputError
         Its ending names none, or one for other results.
     """
-    meant = [form for form in FORMATS if name.lower().endswith(form.endings)]
+    meant = [form for form in FORMATS if (of_ending or name.lower()).endswith(form.endings)]
     for form in meant:
         if form.takes(result):
             return form

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from diffuscope.errors import InputError
+from diffuscope.jobs.drawn.regions import find_region
 from diffuscope.jobs.inputs import PortInput, Values
 from diffuscope.jobs.scaling import Stains, find_foreground, with_statistics
 from diffuscope.results.tissue import TissueMap, crop_tissue
 from diffuscope.scans import Foreground, Image
 from diffuscope.systems.base import System
 from diffuscope.tiling.plan import Plan, make_plan
-from diffuscope.tiling.region import Region, parse_region
+from diffuscope.tiling.region import Region
 from diffuscope.tiling.whole import make_whole_plan
 
 
@@ -95,7 +96,7 @@ def find_extent(
     system : System
         What runs.
     region : Region or str, optional
-        What to compute, level-0 px; of a volume the rectangle in every slice.
+        What to compute, level-0 px, or as `find_region` reads it; of a volume the rectangle in every slice.
     slices : str, optional
         ``"first:end"`` of a volume, from 0, the end not computed.
     ranges : mapping
@@ -108,8 +109,9 @@ def find_extent(
     InputError
         The µm/px is not known; region or slices lie outside; there is nothing to compute.
     """
+    told: tuple[str, ...] = ()
     if isinstance(region, str):
-        region = parse_region(region)
+        region, told = find_region(region)
     if system.declared.whole and (region is not None or slices is not None):
         raise InputError("this model takes whole cases: leave out the region and the slices.")
     if not inputs:
@@ -142,7 +144,7 @@ def find_extent(
         region=region,
         slices=slices,
         foreground=inside,
-        notices=(*image.resampling(port), *_region_notice(image, region)),
+        notices=(*told, *image.resampling(port), *_region_notice(image, region)),
     )
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zarr
+from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
 from diffuscope.files.put import in_place_of
@@ -37,8 +38,11 @@ DAB_THRESHOLD = 0.15
 MIN_OBJECT_UM2 = 8.0
 """Smallest positive object that is counted, µm²; the smallest that the coarse training masks keep."""
 
-# Rows of a band, which is one row of chunks; columns that are read at once; rows whose labels are made at once.
-_BAND, _COLUMNS, _STRIP = 256, 4096, 32
+BAND = 256
+"""Rows that are read at once, which is one row of chunks."""
+
+# Columns that are read at once; rows whose labels are made at once.
+_COLUMNS, _STRIP = 4096, 32
 # Bands that are worked on at once, at most: each holds a byte for every px of it.
 _AT_ONCE = 8
 
@@ -87,14 +91,10 @@ def measure(result: Result, *, min_object_um2: float = MIN_OBJECT_UM2) -> list[d
 
 
 def _measure_stain(result: Result, mask: TissueMap, stain: Stain, *, min_object_um2: float) -> dict[str, Any]:
-    threshold = float(result.record.get("parameters", {}).get("dab_threshold", DAB_THRESHOLD))
-    port = stain.dab or stain.colour
-    assert port is not None
-    root = zarr.open_group(result.path, mode="r", zarr_format=2)
-    finest = open_images(root, result.ports)[port.key][0]
-    counter = ObjectCounter(finest.shape[2], min_pixels=max(1, ceil(min_object_um2 / result.mpp**2 - 1e-9)))
+    image = open_stain(result, mask, stain, min_object_um2=min_object_um2)
+    counter = ObjectCounter(image.shape[1], min_pixels=image.min_pixels)
     tissue_pixels, positive_pixels, total = 0, 0, 0.0
-    for band in _bands(finest, mask, threshold, is_rgb=port.kind == "rgb"):
+    for band in _bands(image):
         tissue_pixels += band.tissue_pixels
         positive_pixels += band.positive_pixels
         total += band.total
@@ -106,10 +106,61 @@ def _measure_stain(result: Result, mask: TissueMap, stain: Stain, *, min_object_
         "dab_positive_percent": 100.0 * positive_pixels / tissue_pixels if tissue_pixels else None,
         "mean_dab_od": total / tissue_pixels if tissue_pixels else None,
         "positive_objects": counter.finish(),
-        "threshold_od": threshold,
+        "threshold_od": image.threshold,
         "min_object_um2": min_object_um2,
         "um_per_px": result.mpp,
     }
+
+
+@dataclass(frozen=True, eq=False)
+class StainImage:
+    """The image in which a stain is measured.
+
+    Attributes
+    ----------
+    array : zarr.Array (c, h, w)
+        Finest level of its DAB, or of its colours where there is no map of it.
+    mask : TissueMap
+        Where the tissue lies.
+    threshold : float
+        OD above which a px is positive.
+    min_pixels : int
+        Smallest object that is counted.
+    is_rgb : bool
+        Whether it is of colours.
+    """
+
+    array: zarr.Array[Any]
+    mask: TissueMap
+    threshold: float
+    min_pixels: int
+    is_rgb: bool
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width), px."""
+        return self.array.shape[1], self.array.shape[2]
+
+    def read(self, y: int, height: int) -> Iterator[tuple[int, NDArray[np.floating], NDArray[np.bool_]]]:
+        """Yield first column, DAB (OD) and what of it is tissue, of some rows, a few columns at a time."""
+        for x in range(0, self.shape[1], _COLUMNS):
+            read = read_box(self.array, (y, x, height, min(_COLUMNS, self.shape[1] - x)))
+            dab = dab_density(np.moveaxis(read, 0, -1)) if self.is_rgb else read[0]
+            yield x, dab, self.mask.read(y, x, *dab.shape)
+
+
+def open_stain(result: Result, mask: TissueMap, stain: Stain, *, min_object_um2: float) -> StainImage:
+    """Open the image in which a stain of a result is measured (see `measure`)."""
+    port = stain.dab or stain.colour
+    assert port is not None
+    root = zarr.open_group(result.path, mode="r", zarr_format=2)
+    return StainImage(
+        array=open_images(root, result.ports)[port.key][0],
+        mask=mask,
+        threshold=float(result.record.get("parameters", {}).get("dab_threshold", DAB_THRESHOLD)),
+        min_pixels=max(1, ceil(min_object_um2 / result.mpp**2 - 1e-9)),
+        is_rgb=port.kind == "rgb",
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,27 +173,24 @@ class _Band:
     strips: list[Labelled]
 
 
-def _bands(finest: zarr.Array[Any], mask: TissueMap, threshold: float, *, is_rgb: bool) -> Iterator[_Band]:
+def _bands(image: StainImage) -> Iterator[_Band]:
     """Yield the bands of an image from top to bottom."""
     threads, under_way = min(_AT_ONCE, os.cpu_count() or 1), deque[Future[_Band]]()
     with ThreadPoolExecutor(threads, "diffuscope-measure") as pool:
-        for y in range(0, finest.shape[1], _BAND):
-            under_way.append(pool.submit(_band, finest, mask, y, threshold, is_rgb=is_rgb))
+        for y in range(0, image.shape[0], BAND):
+            under_way.append(pool.submit(_band, image, y))
             if len(under_way) == threads:
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()
 
 
-def _band(finest: zarr.Array[Any], mask: TissueMap, y: int, threshold: float, *, is_rgb: bool) -> _Band:
-    height, width = min(_BAND, finest.shape[1] - y), finest.shape[2]
+def _band(image: StainImage, y: int) -> _Band:
+    height, width = min(BAND, image.shape[0] - y), image.shape[1]
     positive = np.zeros((height, width), np.bool_)
     tissue_pixels, total = 0, 0.0
-    for x in range(0, width, _COLUMNS):
-        read = read_box(finest, (y, x, height, min(_COLUMNS, width - x)))
-        dab = dab_density(np.moveaxis(read, 0, -1)) if is_rgb else read[0]
-        tissue = mask.read(y, x, *dab.shape)
-        np.logical_and(tissue, dab > threshold, out=positive[:, x : x + _COLUMNS])
+    for x, dab, tissue in image.read(y, height):
+        np.logical_and(tissue, dab > image.threshold, out=positive[:, x : x + dab.shape[1]])
         tissue_pixels += int(np.count_nonzero(tissue))
         total += float(dab[tissue].sum(dtype=np.float64))
     strips = [label_strip(positive[top : top + _STRIP]) for top in range(0, height, _STRIP)]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, sparse
 from scipy.sparse import csgraph
 
-_TOUCHING = np.ones((3, 3), dtype=np.bool_)
+TOUCHING = np.ones((3, 3), dtype=np.bool_)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class Labelled:
 
 def label_strip(strip: NDArray[np.bool_]) -> Labelled:
     """Find the components of a strip of at least one row; what takes the time, and knows of no other strip."""
-    labels, found = ndimage.label(strip, structure=_TOUCHING)
+    labels, found = ndimage.label(strip, structure=TOUCHING)
     pixels = np.bincount(labels.ravel(), minlength=found + 1)[1:]
     # Copies, so that the labels of the whole strip go.
     return Labelled(labels[0].copy(), labels[-1].copy(), pixels)
@@ -67,7 +67,7 @@ class ObjectCounter:
         """Take in the next rows, whose components are known."""
         open_before, found = len(self._pixels) - 1, len(strip.pixels)
         pixels = np.concatenate([self._pixels[1:], strip.pixels])
-        group = self._merge(strip.top, open_before, found)
+        group = touching(self._bottom, strip.top, open_before, found)
         merged = np.bincount(group, weights=pixels).astype(np.int64) if len(group) else np.zeros(0, np.int64)
 
         # Number of the merged component (from 1) under every px of the new last row.
@@ -84,16 +84,30 @@ class ObjectCounter:
         """Return the number of components, once the last strip is in."""
         return self._count + int(np.count_nonzero(self._pixels[1:] >= self._min_pixels))
 
-    def _merge(self, top: NDArray[np.integer], open_before: int, found: int) -> NDArray[np.int64]:
-        """Number the components of old and new that touch across the seam, old ones first."""
-        width = len(top)
-        pairs = []
-        for shift in (-1, 0, 1):
-            above = self._bottom[max(0, -shift) : width - max(0, shift)]
-            below = top[max(0, shift) : width - max(0, -shift)]
-            both = (above > 0) & (below > 0)
-            pairs.append(np.stack([above[both] - 1, below[both] - 1 + open_before]))
-        first, second = np.concatenate(pairs, axis=1)
-        nodes = open_before + found
-        graph = sparse.coo_matrix((np.ones(len(first), np.bool_), (first, second)), shape=(nodes, nodes))
-        return np.asarray(csgraph.connected_components(graph, directed=False)[1], dtype=np.int64)
+
+def touching(above: NDArray[np.integer], below: NDArray[np.integer], before: int, found: int) -> NDArray[np.int64]:
+    """Number what touches across a seam, corners included, as one.
+
+    Parameters
+    ----------
+    above, below : ndarray of int (width,)
+        Numbers, from 1, of the components on either side of the seam; 0 is background.
+    before, found : int
+        How many components there are above and below.
+
+    Returns
+    -------
+    ndarray of int (before + found,)
+        From 0, of each component above and then of each below the one that it is part of.
+    """
+    width = len(below)
+    pairs = []
+    for shift in (-1, 0, 1):
+        upper = above[max(0, -shift) : width - max(0, shift)]
+        lower = below[max(0, shift) : width - max(0, -shift)]
+        both = (upper > 0) & (lower > 0)
+        pairs.append(np.stack([upper[both] - 1, lower[both] - 1 + before]))
+    first, second = np.concatenate(pairs, axis=1)
+    nodes = before + found
+    graph = sparse.coo_matrix((np.ones(len(first), np.bool_), (first, second)), shape=(nodes, nodes))
+    return np.asarray(csgraph.connected_components(graph, directed=False)[1], dtype=np.int64)

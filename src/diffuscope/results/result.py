@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import zarr
 
 from diffuscope.errors import InputError
 from diffuscope.files.links import check_inside
-from diffuscope.files.place import Kind
+from diffuscope.files.place import Kind, Parts
 from diffuscope.files.read import read_rows
 from diffuscope.ports.port import Port
 from diffuscope.ports.text import Written
@@ -129,6 +130,35 @@ class Result:
 def is_result(path: str | Path) -> bool:
     """Whether a folder is a Diffuscope result, complete or not; never raises."""
     return read_about(Path(path)) is not None
+
+
+def parts_with_results(path: Path, *, files: Collection[str], under: str = "") -> Parts:
+    """Return what tells the own files of a folder of results from others: a user's pictures are not among them.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    files : collection of str
+        Names of its files.
+    under : str
+        Where in it results lie, with a slash at the end.
+    """
+    results: dict[str, Parts | None] = {}
+
+    def is_part(name: str) -> bool:
+        if name.removesuffix(".part") in files:
+            return True
+        folder, ending, rest = name.partition(".ome.zarr/")
+        if not (ending and folder.startswith(under)) or "/" in folder.removeprefix(under):
+            return False
+        if folder not in results:
+            place = path / f"{folder}.ome.zarr"
+            results[folder] = own_parts(place) if is_result(place) else None
+        own = results[folder]
+        return own is not None and own(rest)
+
+    return is_part
 
 
 #: What a run, a registration and an export as OME-Zarr write.

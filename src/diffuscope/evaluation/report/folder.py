@@ -10,8 +10,7 @@ from diffuscope.errors import InputError
 from diffuscope.files.claim import is_claim
 from diffuscope.files.place import Kind, Parts, is_passing
 from diffuscope.files.read import read_json
-from diffuscope.results.own import own_parts
-from diffuscope.results.result import is_result
+from diffuscope.results.result import parts_with_results
 
 JSON, HTML, PREDICTIONS = "report.json", "report.html", "predictions"
 
@@ -31,22 +30,7 @@ def is_unwritten(path: Path) -> bool:
 
 
 def _parts(path: Path) -> Parts:
-    """Return what tells a report's own files: predictions are results, and pictures of a user's are not."""
-    results: dict[str, Parts | None] = {}
-
-    def is_part(name: str) -> bool:
-        if name.removesuffix(".part") in {JSON, HTML}:
-            return True
-        folder, ending, rest = name.partition(".ome.zarr/")
-        if not (ending and folder.startswith(f"{PREDICTIONS}/")):
-            return False
-        if folder not in results:
-            place = path / f"{folder}.ome.zarr"
-            results[folder] = own_parts(place) if is_result(place) else None
-        own = results[folder]
-        return own is not None and own(rest)
-
-    return is_part
+    return parts_with_results(path, files={JSON, HTML}, under=f"{PREDICTIONS}/")
 
 
 REPORT = Kind("a report", is_report, parts=_parts)

@@ -273,8 +273,8 @@ class RunDock(QWidget):
 
     def _show_state(self, _: Any = None) -> None:
         state = self.session.state
-        self.results.export.setEnabled(state.is_idle)
-        self.results.resume.setEnabled(state.is_idle)
+        for button in (self.results.export, self.results.qupath, self.results.resume):
+            button.setEnabled(state.is_idle)
         hint = self.form.problem() if self.form.model else self.kind.missing
         if not hint:
             # Run is what the user may press next.

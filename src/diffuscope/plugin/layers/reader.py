@@ -1,4 +1,4 @@
-"""napari's reader: slides lazily at every resolution, volumes in mm, result folders with all their layers."""
+"""napari's reader: slides lazily at every resolution, volumes in mm, results with all their layers, annotations."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from diffuscope.errors import InputError
+from diffuscope.plugin.layers.drawn.annotations import annotation_layers
 from diffuscope.plugin.layers.facts import KEY
 from diffuscope.plugin.layers.inputs.origin import Origin, remember
 from diffuscope.plugin.layers.placement import scan_placement
@@ -21,6 +22,7 @@ from diffuscope.scans import Volume, open_input
 from diffuscope.scans.formats.dicom.rtstruct import is_rtstruct
 from diffuscope.scans.formats.table import SHOWN
 from diffuscope.scans.open_volume import is_volume
+from diffuscope.scans.qupath.annotations import GEOJSON
 
 if TYPE_CHECKING:
     from diffuscope.scans import Scan
@@ -37,7 +39,7 @@ def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], lis
 
 @told
 def read_layers(path: str | Sequence[str]) -> list[LayerTuple]:
-    """Open slides, volumes and result folders as napari layers; a DICOM folder with the outlines drawn on its series.
+    """Open slides, volumes, results and annotations as napari layers; a DICOM folder with the outlines on its series.
 
     Raises
     ------
@@ -50,6 +52,8 @@ def read_layers(path: str | Sequence[str]) -> list[LayerTuple]:
         if is_result(one):
             result = open_result(one)
             layers += result_layers(result) + value_layers(result)
+        elif one.suffix.lower() == GEOJSON:
+            layers += _annotation_layers(one)
         elif one.is_file() and is_rtstruct(one):
             raise InputError(f"{one.name} holds outlines and no image: open the folder that has the series as well.")
         else:
@@ -76,9 +80,21 @@ def _volume_layers(volume: Volume) -> list[LayerTuple]:
     return layers
 
 
+def _annotation_layers(path: Path) -> list[LayerTuple]:
+    """Describe annotations as shapes on the slide of the viewer, and tell what is not as it is in the file."""
+    from napari import current_viewer
+
+    layers, notices = annotation_layers(path, current_viewer())
+    if notices:
+        from napari.utils.notifications import show_warning
+
+        show_warning("\n".join(notices))
+    return layers
+
+
 def _is_ours(path: str) -> bool:
     """Whether a path ends as what is read does, or is a folder with DICOM files."""
-    ends = path.lower().rstrip("/\\").endswith(SHOWN)
+    ends = path.lower().rstrip("/\\").endswith((*SHOWN, GEOJSON))
     return ends or (Path(path).is_dir() and is_volume(Path(path)))
 
 

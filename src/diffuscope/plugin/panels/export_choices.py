@@ -40,10 +40,10 @@ def note(result: Result, layer: str) -> str:
     return f"{', '.join(missing)} hold one image: choose one to export it so." if missing else ""
 
 
-def suggested(result: Result, layer: str) -> Path:
-    """Return a name beside the result that nothing has."""
+def suggested(result: Result, layer: str, ending: str | None = None) -> Path:
+    """Return a name beside the result that nothing has, with an ending or that of the likeliest format."""
     stem = result.path.name.removesuffix(".ome.zarr") + ("" if layer == ALL else f".{layer}")
-    return free_name(result.path.with_name(stem + offered(result, layer)[0].endings[0]))
+    return free_name(result.path.with_name(stem + (ending or offered(result, layer)[0].endings[0])))
 
 
 def resolved(path: str, chosen: str, offered: tuple[Format, ...], suggestion: Path) -> Path:

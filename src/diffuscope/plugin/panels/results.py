@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from html import escape
+from pathlib import Path
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QGroupBox, QPushButton, QVBoxLayout, QWidget
 
 from diffuscope.exports.multiplex import multiplex_port
-from diffuscope.exports.table import ALL
+from diffuscope.exports.table import ALL, QUPATH, Format, formats_of
 from diffuscope.measurement.table import readable
 from diffuscope.plugin.panels.export_choices import default_layer, file_filter, note, offered, resolved, suggested
 from diffuscope.plugin.widgets.pieces import FiguresTable
@@ -38,6 +39,11 @@ class ResultsWidget(QGroupBox):
         self.table = FiguresTable()
         self.layer = combo()
         self.export = QPushButton("Export…")
+        self.qupath = QPushButton("For QuPath…")
+        self.qupath.setToolTip(
+            "Write a folder with all images, every object that was counted as an outline with its measurements, and a "
+            "script that brings them into QuPath"
+        )
         self.anonymous = QCheckBox("Anonymous")
         self.anonymous.setToolTip(
             "Leave out of the file what tells of the input: names, patient, series, command and notices of the run"
@@ -46,11 +52,12 @@ class ResultsWidget(QGroupBox):
         self.record = QPushButton("Show run record")
         self.resume = QPushButton("Continue this run")
         layout = QVBoxLayout(self)
-        export = side_by_side(self.anonymous, self.export)
+        export = side_by_side(self.anonymous, self.qupath, self.export)
         for widget in (self.heading, self.table, self.layer, export, self.note, self.record, self.resume):
             layout.addWidget(widget)
         self.layer.currentIndexChanged.connect(self._show_formats)
         self.export.clicked.connect(self._ask_export)
+        self.qupath.clicked.connect(self._ask_qupath)
         self.record.clicked.connect(self.record_asked)
         self.resume.clicked.connect(self.resume_asked)
         self.hide()
@@ -70,6 +77,7 @@ class ResultsWidget(QGroupBox):
         self.resume.setVisible(not result.complete)
         for widget in (self.layer, self.anonymous, self.export, self.note):
             widget.setVisible(_can_export(result))
+        self.qupath.setVisible(bool(_for_qupath(result)))
         self.layer.clear()
         if result.ports or result.scores:
             self.layer.addItem("All layers" if result.ports else "Report", ALL)
@@ -99,7 +107,13 @@ class ResultsWidget(QGroupBox):
         if self._result is None:
             return
         layer = self.layer.currentData()
-        formats, suggestion = offered(self._result, layer), suggested(self._result, layer)
+        self._ask(layer, offered(self._result, layer), suggested(self._result, layer))
+
+    def _ask_qupath(self) -> None:
+        if self._result is not None:
+            self._ask(ALL, _for_qupath(self._result), suggested(self._result, ALL, QUPATH))
+
+    def _ask(self, layer: str, formats: tuple[Format, ...], suggestion: Path) -> None:
         path, chosen = QFileDialog.getSaveFileName(
             self, "Export", str(suggestion), ";;".join(file_filter(form) for form in formats)
         )
@@ -109,6 +123,11 @@ class ResultsWidget(QGroupBox):
 
 def _can_export(result: Result) -> bool:
     return bool(result.ports or result.scores or result.texts)
+
+
+def _for_qupath(result: Result) -> tuple[Format, ...]:
+    """Return the folder for QuPath where it can hold all of a result, else nothing."""
+    return tuple(form for form in formats_of(result, ALL) if QUPATH in form.endings)
 
 
 def _taken(result: Result) -> list[str]:

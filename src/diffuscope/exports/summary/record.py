@@ -1,0 +1,139 @@
+"""How many slides are run over: as a record, and whether what is there already is of the same slides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from diffuscope.errors import InputError
+from diffuscope.jobs.drawn.regions import find_region
+from diffuscope.jobs.inputs import split_channel
+from diffuscope.jobs.provenance import command_line, make_record
+from diffuscope.jobs.settings import choose_quality, choose_settings
+from diffuscope.scans import open_input
+from diffuscope.scans.fingerprint import is_same
+from diffuscope.tiling.region import Region
+
+if TYPE_CHECKING:
+    from diffuscope.cases.slides import Slide
+    from diffuscope.model.folder import Model
+    from diffuscope.results.result import Result
+
+_SAMPLING = ("quality", "sampler", "steps", "samples", "options", "want")
+
+
+def make_summary_record(
+    model: Model, over: str, out: Path, options: Mapping[str, Any], notices: Sequence[str]
+) -> dict[str, Any]:
+    """Put the record of a run over many slides together: of what determines their pixels, whatever computes them.
+
+    Parameters
+    ----------
+    model : Model
+        Loaded.
+    over : str
+        Name of the folder, the pattern or the table; empty where slides were given one by one.
+    out : Path
+        Folder of the results.
+    options : mapping
+        As of `diffuscope.api.run.run`.
+    notices : sequence of str
+        Of how the slides were found.
+
+    Raises
+    ------
+    InputError
+        The settings are none of the model's.
+    """
+    asked = {name: options[name] for name in _SAMPLING if options.get(name) is not None}
+    settings = choose_settings(model.system, **asked)
+    region, want, ranges = as_text(options.get("region")), [*options.get("want", ())], dict(options.get("ranges") or {})
+    sampled = {**settings.stated(), "seed": options.get("seed", 0)}
+    normalise = options.get("normalise", True)
+    flags = [("slices", options["slices"])] if options.get("slices") else []
+    flags += [("range", f"{key}={low!r}:{high!r}") for key, (low, high) in ranges.items()]
+    flags += [("want", ",".join(want))] if want else []
+    line = command_line(
+        model=model.name,
+        source=over,
+        out=out.name,
+        flags=sampled,
+        shape=region,
+        mpp=options.get("mpp"),
+        options=settings.options,
+        inputs=flags,
+        switches=[] if normalise else ["no-normalise"],
+    )
+    return make_record(
+        model={
+            "name": model.name,
+            "hash": model.hash,
+            "title": model.card.title,
+            "trained_on": model.card.trained_on,
+            "simulated": "yes" if model.card.simulated else "no",
+        },
+        inputs={},
+        parameters={
+            **sampled,
+            "quality": choose_quality(model.system, options.get("quality")),
+            "options": dict(settings.options),
+            "region": region,
+            "slices": options.get("slices"),
+            "ranges": {key: list(ends) for key, ends in ranges.items()},
+            "normalise": normalise,
+            "mpp": options.get("mpp"),
+            "wanted": want,
+        },
+        compute={},
+        command=line if over else "",
+        notices=tuple(notices),
+    ) | {"over": over}
+
+
+def as_text(region: Region | str | None) -> str | None:
+    """Return a region as a record states it.
+
+    Raises
+    ------
+    InputError
+        It is none.
+    """
+    return None if region is None else str(find_region(region)[0] if isinstance(region, str) else region)
+
+
+def check_same_slide(slide: Slide, result: Result, region: str | None) -> None:
+    """Refuse a whole result of the slide's name that is of another file or region; a file that has gone is no other.
+
+    Parameters
+    ----------
+    slide : Slide
+        Which.
+    result : Result
+        That is there.
+    region : str or None
+        What is asked for, as `as_text` returns it.
+
+    Raises
+    ------
+    InputError
+        It is another one.
+    """
+    way_out = "move that result away, give this slide another name, or say --overwrite to begin all again"
+    before = result.record["parameters"].get("region")
+    if before != region:
+        raise InputError(
+            f"{result.path.name} is of {before or 'all tissue'}, and {region or 'all tissue'} is asked for: {way_out}."
+        )
+    for key, about in result.record["inputs"].items():
+        given = slide.source.get(key) if isinstance(slide.source, Mapping) else slide.source
+        if not isinstance(given, str | Path) or "fingerprint" not in about:
+            continue
+        found = None
+        with suppress(InputError):
+            found = open_input(split_channel(given)[0]).fingerprint
+        if found is not None and not is_same(about["fingerprint"], found):
+            raise InputError(
+                f"{result.path.name} is of another {Path(given).name}, or that was changed since: {way_out}."
+            )

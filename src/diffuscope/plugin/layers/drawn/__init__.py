@@ -1,0 +1,1 @@
+"""What was drawn in another program, as layers."""

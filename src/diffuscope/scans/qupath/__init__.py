@@ -1,0 +1,1 @@
+"""What QuPath writes: annotations as GeoJSON, and projects."""

@@ -1,0 +1,256 @@
+"""Many slides at once: bad ones among them, cancelled, killed and gone on with, in one table and one page."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import tifffile
+from model_card import CARD
+from patience import SECONDS
+from standins import SYSTEMS, row
+from typer.testing import CliRunner
+
+from diffuscope import finish, open_result, run, run_many
+from diffuscope.api.events import RanMany
+from diffuscope.cases.slides import Slide
+from diffuscope.cli import app
+from diffuscope.errors import InputError
+from diffuscope.events import Notice, Progress
+from diffuscope.model.folder import save_model
+from diffuscope.sample_data import sample_path
+from diffuscope.systems import registry
+
+HOW = {"device": "cpu", "threads": 1, "normalise": False}
+
+
+@pytest.fixture
+def echo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model that gives back the H&E that it was given."""
+    monkeypatch.setitem(registry._ROWS, "echo", row(SYSTEMS["echo"]))
+    return save_model(tmp_path / "echo", SYSTEMS["echo"](), "echo", {}, CARD)
+
+
+def write_slides(folder: Path, count: int, side: int = 128) -> Path:
+    """Write small slides of tissue, and three that are none."""
+    folder.mkdir()
+    tissue = tifffile.imread(sample_path("CMU-1-Small-Region.svs"))
+    size = {"PhysicalSizeX": 0.5, "PhysicalSizeXUnit": "µm", "PhysicalSizeY": 0.5, "PhysicalSizeYUnit": "µm"}
+    options = {"tile": (64, 64), "photometric": "rgb", "compression": "zlib", "metadata": {"axes": "YXS", **size}}
+    for number in range(count - 3):
+        y = 900 + 10 * number
+        tifffile.imwrite(folder / f"s{number:02}.ome.tif", tissue[y : y + side, 900 : 900 + side], **options)
+    (folder / "text.svs").write_text("no slide")
+    (folder / "empty.tif").write_bytes(b"")
+    whole = (folder / "s00.ome.tif").read_bytes()
+    (folder / "cut.ome.tif").write_bytes(whole[: len(whole) // 2])
+    return folder
+
+
+def table_of(out: Path) -> list[dict[str, str]]:
+    with (out / "summary.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def by_status(out: Path) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for one in table_of(out):
+        found.setdefault(one["status"], []).append(one["slide"])
+    return found
+
+
+def test_bad_slides_do_not_stop_the_others(tmp_path: Path, echo: Path, assert_same: Callable[[Path, Path], None]):
+    slides = write_slides(tmp_path / "slides", 5)
+    out = tmp_path / "out"
+    events = list(run_many(echo, slides, out, **HOW))
+    end = events[-1]
+    assert isinstance(end, RanMany)
+    assert (end.slides, end.done, end.failed, end.complete) == (5, 2, 3, True)
+    assert by_status(out) == {"failed": ["cut", "empty", "text"], "done": ["s00", "s01"]}
+    errors = {one["slide"]: one["error"] for one in table_of(out)}
+    assert errors["text"].startswith("text.svs is no SVS") and errors["s00"] == ""
+    # Told once, as the slide's own.
+    told = [event.sentence for event in events if isinstance(event, Notice)]
+    assert [sum(one.startswith(f"{name}: ") for one in told) for name in ("cut", "empty", "text")] == [1, 1, 1]
+    assert [event.done for event in events if isinstance(event, Progress)][-1] == 5
+    # What a run of the slide alone gives.
+    finish(run(echo, slides / "s01.ome.tif", tmp_path / "alone.ome.zarr", **HOW))
+    assert_same(out / "s01.ome.zarr", tmp_path / "alone.ome.zarr")
+
+
+def test_the_page_needs_nothing_else_and_says_what_it_is(tmp_path: Path, echo: Path):
+    out = tmp_path / "out"
+    finish(run_many(echo, write_slides(tmp_path / "<b>slides", 4), out, **HOW))
+    page = (out / "summary.html").read_text(encoding="utf-8")
+    assert "not for diagnosis" in page and "made by a model" in page
+    assert page.count("<img ") == page.count('src="data:image/jpeg;base64,') == 1
+    assert not re.search(r"https?:|href=|<script|<link|url\(|<b>", page)
+    assert "3 could not be run over: cut, empty, text" in page
+
+
+def test_what_is_done_stays_as_it_is_and_what_failed_is_tried_again(tmp_path: Path, echo: Path):
+    slides, out = write_slides(tmp_path / "slides", 5), tmp_path / "out"
+    finish(run_many(echo, slides, out, **HOW))
+    before = (out / "s00.ome.zarr" / ".zattrs").stat().st_mtime_ns
+    (slides / "text.svs").write_bytes((slides / "s01.ome.tif").read_bytes())
+    end = finish(run_many(echo, slides, out, resume=True, **HOW))
+    assert (end.done, end.failed) == (3, 2)
+    assert (out / "s00.ome.zarr" / ".zattrs").stat().st_mtime_ns == before
+
+
+def test_a_slide_that_is_another_one_now_is_told(tmp_path: Path, echo: Path):
+    slides, out = write_slides(tmp_path / "slides", 5), tmp_path / "out"
+    finish(run_many(echo, slides, out, **HOW))
+    (slides / "s00.ome.tif").write_bytes((slides / "s01.ome.tif").read_bytes())
+    end = finish(run_many(echo, slides, out, resume=True, **HOW))
+    assert next(one["error"] for one in end.rows if one["slide"] == "s00").startswith("s00.ome.zarr is of another s00")
+    # One that is not at hand any more is no other.
+    (slides / "s01.ome.tif").unlink()
+    here = [Slide(name="s01", source=slides / "s01.ome.tif")]
+    assert finish(run_many(echo, here, out, resume=True, **HOW)).done == 1
+    here = [Slide(name="s01", source=slides / "s01.ome.tif", region="0,0,32,32")]
+    (told,) = finish(run_many(echo, here, out, resume=True, **HOW)).rows
+    assert "is of all tissue, and 0,0,32,32 is asked for" in told["error"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"seed": 4, "resume": True}, "out was begun with seed 0 and this run asks for 4"),
+        ({"region": "0,0,32,32", "resume": True}, "begun with region None"),
+        ({"normalise": True, "resume": True}, "begun with normalise False"),
+        ({}, "exists already: say --resume"),
+        ({"overwrite": True, "resume": True}, "choose one"),
+    ],
+)
+def test_another_run_is_not_gone_on_with(tmp_path: Path, echo: Path, change: dict[str, object], words: str):
+    slides, out = write_slides(tmp_path / "slides", 4), tmp_path / "out"
+    finish(run_many(echo, slides, out, **HOW))
+    before = (out / "summary.csv").read_text()
+    with pytest.raises(InputError, match=words):
+        run_many(echo, slides, out, **{**HOW, **change})
+    assert (out / "summary.csv").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"seed": -1}, "seed must be at least 0"),
+        ({"want": ["nothing"]}, 'no output "nothing"'),
+        ({"region": "here"}, 'region "here" is not understood'),
+        ({"device": "abacus"}, "abacus"),
+        ({"quality": "none"}, 'no quality "none"'),
+    ],
+)
+def test_what_is_wrong_with_all_is_refused_before_anything_is_written(
+    tmp_path: Path, echo: Path, change: dict[str, object], words: str
+):
+    slides, out = write_slides(tmp_path / "slides", 4), tmp_path / "out"
+    with pytest.raises(InputError, match=words):
+        run_many(echo, slides, out, **{**HOW, **change})
+    assert not out.exists()
+
+
+def test_only_a_folder_of_results_is_replaced(tmp_path: Path, echo: Path):
+    slides, out = write_slides(tmp_path / "slides", 4), tmp_path / "out"
+    finish(run_many(echo, slides, out, **HOW))
+    (out / "s00.ome.zarr" / "mine.txt").write_text("kept")
+    with pytest.raises(InputError, match=r"holds s00.ome.zarr/mine.txt, which is no part"):
+        run_many(echo, slides, out, overwrite=True, **HOW)
+    (out / "s00.ome.zarr" / "mine.txt").unlink()
+    end = finish(run_many(echo, [Slide(name="one", source=slides / "s00.ome.tif")], out, overwrite=True, seed=7, **HOW))
+    assert end.done == 1
+    assert sorted(path.name for path in out.iterdir()) == [
+        "one.ome.zarr", "summary.csv", "summary.html", "summary.json",
+    ]  # fmt: skip
+    (mine := tmp_path / "mine").mkdir()
+    (mine / "s00.ome.zarr").write_text("of mine")
+    with pytest.raises(InputError, match="is not a folder of results of many slides and is never overwritten"):
+        run_many(echo, slides, mine, overwrite=True, **HOW)
+    with pytest.raises(InputError, match="which is read for it"):
+        run_many(echo, slides, slides, overwrite=True, **HOW)
+
+
+def test_a_cancelled_one_goes_on(tmp_path: Path, echo: Path):
+    slides, out = write_slides(tmp_path / "slides", 6), tmp_path / "out"
+    end = finish(run_many(echo, slides, out, cancelled=(out / "s01.ome.zarr").exists, **HOW))
+    assert not end.complete and end.done == 1
+    assert by_status(out) == {
+        "failed": ["cut", "empty"], "done": ["s00"], "cancelled": ["s01"], "waiting": ["s02", "text"],
+    }  # fmt: skip
+    assert "--resume goes on" in next(one["error"] for one in table_of(out) if one["status"] == "cancelled")
+    end = finish(run_many(echo, slides, out, resume=True, **HOW))
+    assert (end.done, end.failed, end.complete) == (3, 3, True)
+
+
+def test_an_error_that_nobody_foresaw_is_one_slides(tmp_path: Path, echo: Path, monkeypatch: pytest.MonkeyPatch):
+    import diffuscope.api.run_many as module
+
+    def run_once(model: Path, source: Path, out: Path, **options: object):
+        if source.name.startswith("s00"):
+            raise ZeroDivisionError
+        return run(model, source, out, **options)
+
+    monkeypatch.setattr(module, "run", run_once)
+    end = finish(run_many(echo, write_slides(tmp_path / "slides", 5), tmp_path / "out", **HOW))
+    assert end.done == 1
+    (told,) = [one["error"] for one in end.rows if one["slide"] == "s00"]
+    assert told.startswith("something went wrong that nobody foresaw (ZeroDivisionError")
+
+
+def test_the_command_line_tells_and_leaves_its_status(tmp_path: Path, echo: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    write_slides(tmp_path / "slides", 4)
+
+    def call(*words: str):
+        return CliRunner().invoke(app, ["run", str(echo), *words, "--device", "cpu", "--no-normalise"])
+
+    done = call("slides", "-o", "out")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines() == [
+        f"Wrote {Path('out/summary.csv')} (1 of 4 done, 3 failed)",
+        f"Wrote {Path('out/summary.html')}",
+        "Research use only; not for diagnosis.",
+    ]
+    done = call("slides/*.svs", "-o", "none")
+    assert done.exit_code == 2 and "(0 of 1 done, 1 failed)" in done.stdout
+    assert "text: text.svs is no SVS" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL to send")
+@pytest.mark.slow
+def test_twenty_slides_three_of_them_bad_killed_twice(tmp_path: Path, tiny_model: Path):
+    slides, out = write_slides(tmp_path / "slides", 20), tmp_path / "out"
+    command = [sys.executable, "-m", "diffuscope", "run", str(tiny_model), str(slides), "-o", str(out)]
+    command += ["--steps", "2", "--device", "cpu", "--resume"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    for least in (4, 10):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment)
+        deadline = time.monotonic() + 2 * SECONDS
+        try:
+            while not (out / "summary.csv").is_file() or len(by_status(out).get("done", ())) < least:
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        finally:
+            process.kill()
+            process.wait()
+        assert len(by_status(out)["done"]) >= least and by_status(out)["waiting"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=4 * SECONDS, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "(17 of 20 done, 3 failed)" in done.stdout
+    rows = table_of(out)
+    assert [one["slide"] for one in rows if one["error"]] == ["cut", "empty", "text"]
+    assert len(rows) == 20 and all(float(one["tissue_area_mm2"]) > 0 for one in rows if one["status"] == "done")
+    assert sorted(path.name for path in out.iterdir()) == sorted(
+        [*(f"s{number:02}.ome.zarr" for number in range(17)), "summary.csv", "summary.html", "summary.json"]
+    )
+    assert all(open_result(out / f"s{number:02}.ome.zarr").complete for number in range(17))
+    assert (out / "summary.html").read_text(encoding="utf-8").count("<section>") == 20

@@ -1,0 +1,104 @@
+"""Several slides at once, found in a folder, by a pattern or in a table, and what is no several slides."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import made_dicom
+import numpy as np
+import pytest
+import tifffile
+from standins import SYSTEMS
+from toy_tiles import Toy
+
+from diffuscope.cases.slides import Slide, are_many, check_names, find_slides
+from diffuscope.errors import InputError
+
+DECLARED = Toy().declared
+TWO = SYSTEMS["fluorescence"]().declared
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder of two slides, one of them bad, two CTs, a note and a folder of no image."""
+    folder = tmp_path / "slides"
+    folder.mkdir()
+    tifffile.imwrite(folder / "b.ome.tif", np.zeros((32, 32, 3), np.uint8))
+    (folder / "a.svs").write_text("no slide")
+    (folder / "notes.txt").write_text("of mine")
+    (folder / "more").mkdir()
+    tifffile.imwrite(folder / "more" / "c.tif", np.zeros((32, 32, 3), np.uint8))
+    for number in (1, 2):
+        made_dicom.write_ct(folder / f"CT{number}")
+    return folder
+
+
+def test_a_folder_is_every_image_in_it_and_what_is_left_out_is_told(folder: Path):
+    found = find_slides(folder, DECLARED)
+    assert [(one.name, one.files) for one in found.slides] == [
+        ("CT1", "CT1"), ("CT2", "CT2"), ("a", "a.svs"), ("b", "b.ome.tif"),
+    ]  # fmt: skip
+    assert found.notices == (f"2 in {folder} are left out, being no images: more, notes.txt.",)
+
+
+def test_a_pattern_reaches_into_folders(folder: Path):
+    found = find_slides(f"{folder}/**/*.tif", DECLARED)
+    assert [one.source for one in found.slides] == [folder / "b.ome.tif", folder / "more" / "c.tif"]
+
+
+def test_an_image_is_not_many(folder: Path):
+    one, several = [folder / "CT1", folder / "a.svs", "gone.svs", "case.ome.zarr"], [folder, f"{folder}/*.svs", "t.csv"]
+    assert [are_many(path) for path in one] == [False] * 4
+    assert [are_many(path) for path in several] == [True] * 3
+    # A patient's folder, in which only one study lies.
+    shutil.move(folder / "CT1", folder / "more")
+    assert not are_many(folder / "more")
+    # A file whose own name looks like a pattern is that file.
+    (folder / "a[1].svs").write_text("")
+    assert not are_many(folder / "a[1].svs")
+
+
+def test_a_table_has_a_row_a_slide(tmp_path: Path):
+    table = tmp_path / "some.csv"
+    table.write_text(
+        'name,file,region,patient\nleft,sub/a.svs,"1,2,3,4",P1\n,/there/b.ome.tif#CD31,drawn.geojson#Tumour,P2\n'
+    )
+    found = find_slides(table, DECLARED)
+    left, b = found.slides
+    assert left == Slide(name="left", source=str(tmp_path / "sub/a.svs"), region="1,2,3,4")
+    assert b == Slide(name="b", source="/there/b.ome.tif#CD31", region=str(tmp_path / "drawn.geojson#Tumour"))
+    assert found.notices == ("Columns of some.csv that are not used: patient.",)
+
+
+def test_a_table_may_name_every_input(tmp_path: Path):
+    table = tmp_path / "some.csv"
+    table.write_text("name;vessels;nuclei\none;a.tif#0;b.tif\n")
+    (one,) = find_slides(table, TWO).slides
+    assert one.source == {"vessels": str(tmp_path / "a.tif#0"), "nuclei": str(tmp_path / "b.tif")}
+    assert one.files == "vessels=a.tif#0; nuclei=b.tif"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("name,slide\na,a.svs\n", r"needs a column file, or columns named like the model's inputs \(he\)"),
+        ("file,he\na.svs,a.svs\n", "and not both"),
+        ("name,file\na,\n", "some.csv, line 2 names no file"),
+        ("file\na.svs,b.svs\n", "line 2: it has more values than the first line has names"),
+        ("file\nx/a.svs\ny/A.tif\n", r"x/a\.svs and .*y/A\.tif would both become A\.ome\.zarr: give each a name"),
+        ("name,file\n../a,a.svs\n", '"../a" cannot be the name of a result'),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_one_sentence(tmp_path: Path, text: str, words: str):
+    (tmp_path / "some.csv").write_text(text)
+    with pytest.raises(InputError, match=words):
+        find_slides(tmp_path / "some.csv", DECLARED)
+
+
+def test_no_slide_is_a_sentence(tmp_path: Path):
+    for source in (tmp_path, f"{tmp_path}/*.svs"):
+        with pytest.raises(InputError, match="there is no slide and no volume in"):
+            find_slides(source, DECLARED)
+    with pytest.raises(InputError, match="no slide to run over"):
+        check_names([])

@@ -1,0 +1,43 @@
+"""The button that exports a slide's result for QuPath: there where it can be, and what it asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import stain_result
+import volume_result
+
+pytest.importorskip("napari")
+from qtpy.QtWidgets import QFileDialog
+
+from diffuscope.plugin.panels.results import ResultsWidget
+from diffuscope.sample_data import sample_path
+
+pytestmark = pytest.mark.gui
+
+
+def test_a_folder_beside_the_result(qtbot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    widget = ResultsWidget()
+    qtbot.addWidget(widget)
+    widget.show_result(stain_result.write_stain(tmp_path))
+    widget.layer.setCurrentIndex(1)  # whatever is chosen, all goes
+    asked = {}
+
+    def answer(parent, title, path, filters):
+        asked.update(path=path, filters=filters)
+        return str(tmp_path / "for-qupath"), filters
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", answer)
+    with qtbot.waitSignal(widget.export_asked) as signal:
+        widget.qupath.click()
+    assert signal.args == [str(tmp_path / "for-qupath.qupath"), "all"]
+    assert asked == {"path": str(tmp_path / "r.qupath"), "filters": "Folder for QuPath (*.qupath)"}
+
+
+def test_not_of_a_volume(qtbot, tmp_path: Path) -> None:
+    widget = ResultsWidget()
+    qtbot.addWidget(widget)
+    source = sample_path("head-patient19-T1.nii.gz")
+    widget.show_result(volume_result.write_result(tmp_path / "ct.ome.zarr", source))
+    assert widget.qupath.isHidden() and not widget.export.isHidden()
