@@ -6,7 +6,7 @@ at random in training (φ_s) and evenly spaced in a run. Where B is still to be 
 tokens, which begins as a draw from z_B of the first training batch, as in Textual Inversion; it ships. F_emb is one for
 all modalities, and V_B gets [z_t, f_B] as tokens side by side. The first token of f_B, the vector of the aligned space,
 enters a denoiser with its time step as well, as unCLIP lets CLIP's do (Ramesh et al. 2022, §2.1): among hundreds of
-tokens cross-attention alone did not find it in thousands of steps (docs/medm2g.md).
+tokens cross-attention alone did not find it in a thousand steps (docs/medm2g.md).
 """
 
 from __future__ import annotations
