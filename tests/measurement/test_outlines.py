@@ -41,15 +41,15 @@ def check(mask: np.ndarray) -> None:
         assert not shapely.is_empty(one)
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(mask=hnp.arrays(bool, st.tuples(st.integers(1, 14), st.integers(1, 14))))
 def test_any_mask(mask: np.ndarray) -> None:
     check(mask)
 
 
-@pytest.mark.parametrize("density", [0.3, 0.5, 0.7, 0.9])
+@pytest.mark.parametrize("density", [0.4, 0.7])
 def test_many_holes_and_crossings(density: float) -> None:
-    check(np.random.default_rng(3).random((40, 45)) < density)
+    check(np.random.default_rng(3).random((24, 27)) < density)
 
 
 def test_a_part_in_a_hole_that_touches_its_rim() -> None:

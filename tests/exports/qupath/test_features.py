@@ -71,9 +71,9 @@ def test_outlines_on_the_slide_give_the_mask_back(mask: np.ndarray, factor: floa
         assert np.array_equal(filled(geometry_of(one), factor, corner, mask.shape), labels == number)
 
 
-@pytest.fixture
-def found(tmp_path: Path) -> tuple:
-    result = stain_result.write_stain(tmp_path)
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> tuple:
+    result = stain_result.write_stain(tmp_path_factory.mktemp("stain"))
     return result, list(features(result, result.record))
 
 

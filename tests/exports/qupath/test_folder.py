@@ -15,6 +15,7 @@ import diffuscope
 from diffuscope.cli import app
 from diffuscope.errors import InputError
 from diffuscope.exports import export
+from diffuscope.results.result import Result
 
 FILES = ["README.txt", "import.groovy", "objects.geojson"]
 IMAGES = ["out-dab.ome.tif", "out-ihc.ome.tif", "out-uncertainty.ome.tif"]
@@ -26,8 +27,12 @@ def objects(folder: Path) -> list[dict]:
     return read["features"]
 
 
-def test_from_a_shell_and_from_python(tmp_path: Path) -> None:
-    result = stain_result.write_stain(tmp_path)
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    return stain_result.write_stain(tmp_path_factory.mktemp("stain"))
+
+
+def test_from_a_shell_and_from_python(result: Result, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["export", str(result.path), "-o", str(tmp_path / "out"), "--qupath"])
     assert done.exit_code == 0, done.output
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == FILES + IMAGES
@@ -48,24 +53,21 @@ def test_from_a_shell_and_from_python(tmp_path: Path) -> None:
     assert all(name in said for name in IMAGES)
 
 
-def test_one_image_and_all_objects(tmp_path: Path) -> None:
-    result = stain_result.write_stain(tmp_path)
+def test_one_image_and_all_objects(result: Result, tmp_path: Path) -> None:
     folder = export(result, tmp_path / "out.qupath", layer="ihc")
     assert sorted(file.name for file in folder.iterdir()) == [*FILES, "out-ihc.ome.tif"]
     measured = objects(folder)[1]["properties"]["measurements"]
     assert {"Mean DAB (OD)", "Mean uncertainty (OD)"} <= set(measured)
 
 
-def test_anonymous_tells_nothing_of_the_input(tmp_path: Path) -> None:
-    result = stain_result.write_stain(tmp_path)
+def test_anonymous_tells_nothing_of_the_input(result: Result, tmp_path: Path) -> None:
     folder = export(result, tmp_path / "out.qupath", anonymous=True)
     for file in folder.iterdir():
         assert b"patient-7" not in file.read_bytes() and b"f00d" not in file.read_bytes()
     assert "patient-7" in (export(result, tmp_path / "told.qupath") / "import.groovy").read_text(encoding="utf-8")
 
 
-def test_overwrite_replaces_such_a_folder_and_nothing_else(tmp_path: Path) -> None:
-    result = stain_result.write_stain(tmp_path)
+def test_overwrite_replaces_such_a_folder_and_nothing_else(result: Result, tmp_path: Path) -> None:
     folder = export(result, tmp_path / "out", qupath=True)
     with pytest.raises(InputError, match="out exists already: choose another name, or say --overwrite"):
         export(result, folder, qupath=True)
