@@ -45,8 +45,8 @@ class Images(Side):
             mid_block_add_attention=sizes.attention,
         )
         self.denoiser: Any = UNet2DConditionModel(**unet_config(config), num_class_embeds=kinds if kinds > 1 else None)
-        if config.context.adaptation:
-            nn.init.zeros_(self.denoiser.time_embedding.cond_proj.weight)
+        if (takes := self.takes()) is not None:
+            nn.init.zeros_(takes.weight)
         self.kinds = kinds
         self.kl = sizes.kl
         self.scale = Scale(sizes.latent)
@@ -89,11 +89,16 @@ class Images(Side):
             "divergence": divergence,
         }
 
+    def takes(self) -> nn.Linear | None:
+        """Return what brings a vector to the time step, where f_B has one."""
+        found: nn.Linear | None = self.denoiser.time_embedding.cond_proj
+        return found
+
     def cross(self) -> list[nn.Module]:
         """Return the cross-attention sub-layers of the denoiser, each with its norm, and what takes the vector."""
-        takes = self.denoiser.time_embedding.cond_proj
+        takes = self.takes()
         blocks = [one for one in self.denoiser.modules() if isinstance(one, BasicTransformerBlock)]
-        return [part for block in blocks for part in (block.attn2, block.norm2)] + ([takes] if takes else [])
+        return [part for block in blocks for part in (block.attn2, block.norm2)] + ([] if takes is None else [takes])
 
     def _shown(self, image: Tensor) -> Tensor:
         return image.expand(-1, self.channels, -1, -1)

@@ -7,6 +7,8 @@ takes it with two levels ("depth 2") and contexts that are shared with the image
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from diffusers.models.embeddings import TimestepEmbedding, Timesteps
 from torch import Tensor, nn
@@ -42,8 +44,8 @@ class TextDiffuser(nn.Module):
         self.time = nn.Sequential(
             Timesteps(config.width, True, 0), TimestepEmbedding(config.width, time, cond_proj_dim=entered)
         )
-        if vector:
-            nn.init.zeros_(self.time[1].cond_proj.weight)
+        if (takes := self.takes()) is not None:
+            nn.init.zeros_(takes.weight)
         self.enter = nn.Linear(config.latent, TOKENS * config.width)
         self.down = nn.ModuleList(
             _Block(before, after, time, context_width)
@@ -92,8 +94,15 @@ class TextDiffuser(nn.Module):
 
     def cross(self) -> tuple[nn.Module, ...]:
         """Return its cross-attention and what takes the vector, which train as a part of their own."""
-        takes = self.time[1].cond_proj
-        return (*(module for module in self.modules() if isinstance(module, Cross)), *([takes] if takes else []))
+        takes = self.takes()
+        cross = tuple(module for module in self.modules() if isinstance(module, Cross))
+        return cross if takes is None else (*cross, takes)
+
+    def takes(self) -> nn.Linear | None:
+        """Return what brings a vector to the time step, where one enters."""
+        embedding: Any = self.time[1]
+        found: nn.Linear | None = embedding.cond_proj
+        return found
 
 
 class Cross(nn.Module):
