@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -94,6 +95,16 @@ def test_a_table_that_cannot_be_used_is_one_sentence(tmp_path: Path, text: str, 
     (tmp_path / "some.csv").write_text(text)
     with pytest.raises(InputError, match=words):
         find_slides(tmp_path / "some.csv", DECLARED)
+
+
+def test_a_project_is_its_images(tmp_path: Path):
+    (tmp_path / "a.svs").write_text("no slide")
+    builder = {"builderType": "uri", "uri": (tmp_path / "a.svs").as_uri(), "args": []}
+    images = [{"serverBuilder": builder, "entryID": 1, "imageName": "left.svs"}]
+    project = tmp_path / "project.qpproj"
+    project.write_text(json.dumps({"version": "0.5.1", "uri": project.as_uri(), "images": images}))
+    assert are_many(project)
+    assert find_slides(project, DECLARED).slides == (Slide(name="left", source=tmp_path / "a.svs"),)
 
 
 def test_no_slide_is_a_sentence(tmp_path: Path):

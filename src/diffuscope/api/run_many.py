@@ -81,7 +81,8 @@ def run_many(
     model : str or Path
         As in `diffuscope.api.run.run`.
     slides : str, Path or iterable of Slide
-        A folder, a pattern or a table (see `diffuscope.cases.slides.find_slides`), or the slides themselves.
+        A folder, a pattern, a table or a QuPath project (see `diffuscope.cases.slides.find_slides`), or the slides
+        themselves.
     out : str or Path
         Folder for a result ``NAME.ome.zarr`` of each slide, ``summary.csv``, ``summary.html`` and ``summary.json``, the
         record. The table is put in place anew after every slide.

@@ -22,6 +22,7 @@ from diffuscope.scans.formats.dicom.files import files_in, is_dicom, read_elemen
 from diffuscope.scans.formats.table import SLIDES, ending_of, find_format, stem
 from diffuscope.scans.open_volume import is_volume
 from diffuscope.scans.qupath.annotations import GEOJSON
+from diffuscope.scans.qupath.project import QPPROJ, read_project
 from diffuscope.tiling.region import Region
 
 #: Columns of a table, besides the keys of the model's inputs.
@@ -75,9 +76,9 @@ class Slides:
 
 
 def are_many(source: str | Path) -> bool:
-    """Whether a path is several slides: a folder that is no image, a table, or a pattern (``*``, ``?``, ``[…]``)."""
+    """Whether a path is several slides: a folder that is no image, a table, a project, a pattern with ``*?[``."""
     path = Path(source)
-    if path.suffix.lower() in {".csv", XLSX}:
+    if path.suffix.lower() in {".csv", XLSX, QPPROJ}:
         return True
     if path.is_dir():
         return not (ending_of(path.name) or (is_image(path) and len(_studies(path)) < 2))
@@ -90,7 +91,7 @@ def find_slides(source: str | Path, declared: Declaration) -> Slides:
     **A folder**: every image that lies in it, and every folder in it that is one (OME-Zarr, a DICOM series).
     **A pattern**: every image that fits, ``**`` for any folders. **A table**, CSV or XLSX: a row each, with the column
     ``file`` or columns named like the model's inputs, with paths relative to the table, and perhaps ``name`` and
-    ``region``.
+    ``region``. **A QuPath project**: its images.
 
     Parameters
     ----------
@@ -107,6 +108,8 @@ def find_slides(source: str | Path, declared: Declaration) -> Slides:
     path = Path(source)
     if path.suffix.lower() in {".csv", XLSX}:
         found = _of_table(path, declared)
+    elif path.suffix.lower() == QPPROJ:
+        found = _of_project(path)
     elif path.is_dir():
         # What was made here of slides is no slide; a pattern or a table takes it.
         found = _of_paths((one for one in path.iterdir() if not is_result(one)), str(path))
@@ -163,6 +166,14 @@ def _of_paths(paths: Iterable[Path], where: str) -> Slides:
     shown = f"{', '.join(left[:5])}{' …' if len(left) > 5 else ''}"
     told = (f"{len(left)} in {where} are left out, being no images: {shown}.",) if left else ()
     return Slides(tuple(Slide(name=stem(path.name), source=path) for path in taken), told)
+
+
+def _of_project(path: Path) -> Slides:
+    """Take the images of a QuPath project; one whose file is not at hand is told later, by name."""
+    images = read_project(path).images
+    changed = ", ".join(one.name for one in images if one.changed)
+    told = (f"QuPath shows {changed} otherwise than as the file is, which is run over.",) if changed else ()
+    return Slides(tuple(Slide(name=stem(one.name), source=one.path or one.uri) for one in images), told)
 
 
 def _of_table(path: Path, declared: Declaration) -> Slides:

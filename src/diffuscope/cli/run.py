@@ -25,7 +25,7 @@ def run(
         typer.Argument(
             metavar="INPUT",
             help="The slide or volume; FILE#CHANNEL is one channel. Or say --input. Several at once: a folder of them, "
-            "a pattern in quotes, or a table (.csv) with the columns name, file or the model's inputs, and region.",
+            "a pattern in quotes, a table (.csv) of name, file or the model's inputs, and region, or a .qpproj.",
         ),
     ] = None,
     out: Annotated[
