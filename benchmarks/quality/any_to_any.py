@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import TypeVar
 
@@ -105,10 +106,11 @@ def _heard(system: MedM2G, key: str) -> dict[str, float]:
     root = a.view(-1, *(1,) * (clean.ndim - 1))
     noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
     noisy = root.sqrt() * clean + (1 - root).sqrt() * noise
-    said, mask = guide.context(Source(modality=TEXT, latents=text.side.encode(ids), time=none, kind=first, x=ids))
-    contexts = {"own": (said, mask), "no": (None, None), "another": (said.roll(1, 0), mask)}
+    said = guide.context(Source(modality=TEXT, latents=text.side.encode(ids), time=none, kind=first, x=ids))
+    another = replace(said, tokens=said.tokens.roll(1, 0), vectors=said.vectors.roll(1, 0))
+    contexts = {"own": said, "no": None, "another": another}
     return {
-        f"{whose}_report": float((flow.epsilon(noisy, t, a, first, *context) - noise).square().mean())
+        f"{whose}_report": float((flow.epsilon(noisy, t, a, first, context) - noise).square().mean())
         for whose, context in contexts.items()
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -10,10 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from any_to_any import VOCABULARY
+from safetensors.torch import save_file
 
 from benchmarks.reproduce.medm2g import (
     ablation,
     agreement,
+    cohort,
     controls,
     directions,
     eye,
@@ -21,6 +26,7 @@ from benchmarks.reproduce.medm2g import (
     foundation,
     measure,
     modalities,
+    networks,
     page,
     stages,
     tasks,
@@ -29,6 +35,7 @@ from benchmarks.reproduce.medm2g.directions import CONTRASTS, REPORT
 from benchmarks.reproduce.medm2g.figures import Measured, Patients
 from benchmarks.reproduce.medm2g.rows import ABLATION, CODI, ROWS, SYSTEM, WHOLE
 from benchmarks.reproduce.medm2g.stages import Steps
+from diffuscope.errors import InputError
 from diffuscope.simulation.thorax_brain import Finding, Findings
 
 QUICK = tasks.BUDGETS["quick"]
@@ -237,6 +244,29 @@ def test_a_page_tells_every_row_and_each_step_s_effect(monkeypatch: pytest.Monke
         "Memorisation",
     ):
         assert heading in text
+
+
+def test_rows_begin_with_the_flows_that_a_training_had_before_they_guided_each_other(tmp_path: Path):
+    text = {**QUICK.config["text"], "vocabulary": VOCABULARY.model_dump()}
+    config = cohort.configuration({**QUICK.config, "text": text})
+    training = tmp_path / "demo.training"
+    with pytest.raises(InputError, match=r"demo\.training has no modality's latent diffusion model: train the recipe"):
+        tasks.begun(str(training))
+    for place, seed in (("2-generate-text", 4), ("11-generate-ct", 5), ("12-cross-text-ct", 6)):
+        (training / place).mkdir(parents=True)
+        weights = {name: one.clone() for name, one in networks.built(config, seed=seed).state_dict().items()}
+        save_file(weights, training / place / "weights.safetensors")
+    (training / "recipe.json").write_text(json.dumps({"config": config}))
+    trained, start = networks.built(config, seed=5).state_dict(), str(training)
+    for row in (WHOLE, ABLATION[0], CODI):
+        task = tasks.Task(row, replace(QUICK, start=start), 1)
+        system = foundation.Foundation(task, patients(4)).system(context=row.context)
+        flows = {name: one for name, one in system.state_dict().items() if ".side." in name}
+        assert flows and all(torch.equal(one, trained[name]) for name, one in flows.items())
+        fresh = networks.built({**config, "context": {**config["context"], **row.context}}, seed=1).state_dict()
+        rest = {name: one for name, one in system.state_dict().items() if ".prompt." in name or ".context." in name}
+        assert rest and all(torch.equal(one, fresh[name]) for name, one in rest.items())
+    assert task.cell.key != tasks.Task(row, QUICK, 1).cell.key
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import any_to_any
 import pytest
 import torch
@@ -10,7 +12,7 @@ from diffuscope.diffusion.case_noise import CaseNoise
 from diffuscope.errors import InputError
 from diffuscope.jobs.given import read_given_text
 from diffuscope.ports.settings import SampleSettings
-from diffuscope.systems.medm2g.contexts import sampled_tokens
+from diffuscope.systems.medm2g.contexts import Heard, sampled_tokens
 from diffuscope.systems.medm2g.guide import Source
 from diffuscope.systems.medm2g.loss import choose
 
@@ -61,10 +63,40 @@ def test_what_is_not_to_be_looked_at_does_not_show():
     noisy = torch.randn(6, 4, 4, 4)
     unknown = torch.tensor([True, False] * 3)
     source = {"modality": "xray", "latents": noisy, "time": time, "kind": kind, "unknown": unknown}
-    one, _ = guide.context(Source(**source, x=batch["xray"]))
-    other, _ = guide.context(Source(**source, x=batch["xray"].flip(0)))
-    alike = (one == other).flatten(1).all(1)
-    assert alike.tolist() == unknown.tolist()
+    one, other = (guide.context(Source(**source, x=x)) for x in (batch["xray"], batch["xray"].flip(0)))
+    for name in ("tokens", "vectors"):
+        alike = (getattr(one, name) == getattr(other, name)).flatten(1).all(1)
+        assert alike.tolist() == unknown.tolist()
+
+
+def test_the_vector_of_what_guides_enters_with_the_time_step_and_of_several_their_mean():
+    system = any_to_any.make(text=any_to_any.TEXT).eval()
+    guide, batch = system.guide, any_to_any.batch()
+    kind, time, first = torch.zeros(6, dtype=torch.long), torch.zeros(6), torch.arange(6) < 3
+    one, other = (
+        guide.context(Source(modality=name, latents=torch.randn(6, 4, 4, 4), time=time, kind=kind, x=batch["xray"]))
+        for name in ("xray", "mri")
+    )
+    both = Heard.joined([one, other], dim=1)
+    torch.testing.assert_close(both.vector(), (one.vectors[:, 0] + other.vectors[:, 0]) / 2)
+    half = Heard.joined([one, other.only(first)], dim=1).vector()
+    torch.testing.assert_close(half[first], both.vector()[first])
+    torch.testing.assert_close(half[~first], one.vectors[~first, 0])
+    # Cross-attention hears nothing of this: what differs comes by the vector.
+    deaf = replace(both, mask=torch.zeros_like(both.mask))
+    for name in ("text", "ct"):
+        flow, t = guide.flow(name), torch.full((6,), 50)
+        rest = (torch.randn(6, *flow.latent), t, guide.alpha_bar[t], kind)
+        for key, one in flow.side.denoiser.named_parameters():
+            if key.endswith(("last.weight", "leave.weight")):  # a text's, which begin at 0
+                torch.nn.init.normal_(one)
+        none = flow.epsilon(*rest, None)
+        torch.testing.assert_close(flow.epsilon(*rest, deaf), none)  # it begins at adding nothing
+        takes = next(one for key, one in flow.side.denoiser.named_parameters() if "cond_proj" in key)
+        torch.nn.init.normal_(takes)
+        heard = flow.epsilon(*rest, deaf.only(first))
+        assert not torch.allclose(heard[first], none[first], atol=1e-3)
+        torch.testing.assert_close(heard[~first], none[~first])
 
 
 def run(system, given, **settings):
@@ -118,8 +150,8 @@ def test_a_round_changes_what_it_names_and_nothing_else():
     changed = {key for key, value in system.state_dict().items() if not torch.equal(value, before[key])}
     assert changed and all(key.startswith("guide.flows.mri.") for key in changed)
     parts = {key.removeprefix("guide.flows.mri.").split(".")[0] for key in changed}
-    assert parts == {"context", "adaptation", "side"}
-    assert all(".attn2." in key or ".norm2." in key for key in changed if ".side." in key)
+    assert parts == {"context", "adaptation", "side", "vector"}
+    assert all(any(name in key for name in (".attn2.", ".norm2.", ".cond_proj.")) for key in changed if ".side." in key)
 
 
 def test_words_that_no_training_text_had_are_told():

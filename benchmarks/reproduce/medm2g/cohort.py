@@ -69,22 +69,17 @@ def vocabulary(reports: Sequence[str], *, seed: int, root: Path) -> dict[str, An
 
 
 def configuration(
-    words: Mapping[str, Any],
-    changes: Mapping[str, Any],
-    *,
-    context: Mapping[str, Any] = WHOLE.context,
-    invariant: bool = True,
+    stated: Mapping[str, Any], *, context: Mapping[str, Any] = WHOLE.context, invariant: bool = True
 ) -> dict[str, Any]:
-    """Return MedM2G's configuration: the pieces of words, and what a budget and a row change."""
+    """Return MedM2G's configuration: sizes and pieces of words as stated, and what a row changes."""
     images = [
         {"key": key, "name": key, "modality": modality(key), "range": list(_range(key)), "made": key not in ACCELERATED}
         for key in IMAGES
     ]
-    text = {"vocabulary": dict(words), **changes.get("text", {})}
-    whole: dict[str, Any] = {**changes, "images": images, "text": text}
-    whole["context"] = {**changes.get("context", {}), **context}
+    whole: dict[str, Any] = {**stated, "images": images}
+    whole["context"] = {**stated.get("context", {}), **context}
     if not invariant:
-        whole["align"] = {"invariant": 0.0}
+        whole["align"] = {**stated.get("align", {}), "invariant": 0.0}
     return whole
 
 

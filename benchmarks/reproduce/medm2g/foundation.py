@@ -1,4 +1,8 @@
-"""Round 0 of a seed: autoencoders and latent diffusion models alone, trained once and shared by all its rows."""
+"""What all rows of a seed begin with: autoencoders and latent diffusion models alone.
+
+They are those of a training that is there, as it had them before any modality guided another, or trained here once, as
+round 0 of a seed.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 
 from benchmarks.reproduce.medm2g import cohort, rows, stages
 from benchmarks.reproduce.medm2g.figures import Patients
 from benchmarks.reproduce.medm2g.networks import Ablated, built, prepared, train
-from benchmarks.reproduce.medm2g.tasks import Task
+from benchmarks.reproduce.medm2g.tasks import Task, begun
 from benchmarks.shared.cells import Cell
 from benchmarks.shared.places import RUNS
 
@@ -39,9 +44,14 @@ class Foundation:
     patients: Patients
 
     @cached_property
-    def words(self) -> dict[str, Any]:
-        """Pieces of words."""
-        return cohort.vocabulary(self.patients.reports, seed=self.task.seed, root=ROOT)
+    def stated(self) -> dict[str, Any]:
+        """Sizes and pieces of words."""
+        if self.task.budget.start:
+            found: dict[str, Any] = json.loads((Path(self.task.budget.start) / "recipe.json").read_text())["config"]
+            return found
+        words = cohort.vocabulary(self.patients.reports, seed=self.task.seed, root=ROOT)
+        changes = self.task.budget.config
+        return {**changes, "text": {"vocabulary": words, **changes.get("text", {})}}
 
     @cached_property
     def cell(self) -> Cell:
@@ -49,19 +59,22 @@ class Foundation:
         budget = self.task.budget
         facts: dict[str, Any] = {"base": _BASE, "seed": self.task.seed, "simulator": cohort.simulator()}
         facts |= {"steps": budget.steps.facts(), "patients": budget.patients}
-        return Cell(f"round0-{self.task.seed}", facts | {"config": cohort.configuration(self.words, budget.config)})
+        return Cell(f"round0-{self.task.seed}", facts | {"config": cohort.configuration(self.stated)})
 
     def system(
         self, *, context: Mapping[str, Any] = rows.WHOLE.context, align: bool = True, invariant: bool = True
     ) -> Ablated:
         """Return a system after round 0, trained now or before; what a row has beside begins as it is built."""
-        budget, seed = self.task.budget, self.task.seed
-        self.cell.compute(ROOT, self._work)
-        config = cohort.configuration(self.words, budget.config, context=context, invariant=invariant)
-        system = built(config, seed=seed, align=align)
-        stored = torch.load(ROOT / self.cell.key / "flows.pt", weights_only=True)
+        config = cohort.configuration(self.stated, context=context, invariant=invariant)
+        system = built(config, seed=self.task.seed, align=align)
+        if self.task.budget.start:
+            stored = {name: one for name, one in load_file(begun(self.task.budget.start)).items() if _is_flow(name)}
+        else:
+            self.cell.compute(ROOT, self._work)
+            stored = torch.load(ROOT / self.cell.key / "flows.pt", weights_only=True)
         missing, unknown = system.load_state_dict(stored, strict=False)
-        assert not unknown and not any(name in missing for name in _flows(system))
+        # What takes a vector adds nothing yet, and rows without f_B have none.
+        assert all("cond_proj" in name for name in unknown) and not any(_is_flow(name) for name in missing)
         return system.eval()
 
     def seconds(self) -> dict[str, float]:
@@ -83,4 +96,8 @@ class Foundation:
 
 def _flows(system: Ablated) -> dict[str, Any]:
     """Return the weights that round 0 trains: autoencoders and latent diffusion models with their cross-attention."""
-    return {name: one for name, one in system.state_dict().items() if ".side." in name or ".null." in name}
+    return {name: one for name, one in system.state_dict().items() if _is_flow(name)}
+
+
+def _is_flow(name: str) -> bool:
+    return ".side." in name or ".null." in name

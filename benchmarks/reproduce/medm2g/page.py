@@ -9,7 +9,7 @@ from benchmarks.reproduce.medm2g import ablation, claims, sections
 from benchmarks.reproduce.medm2g.report import Line
 from benchmarks.reproduce.medm2g.rows import ROWS
 from benchmarks.reproduce.medm2g.tasks import Budget, Task
-from benchmarks.reproduce.medm2g.wording import READING
+from benchmarks.reproduce.medm2g.wording import BEGUN_FROM, BEGUN_HERE, READING
 from benchmarks.reproduce.sheet import sheet
 
 Found = Sequence[tuple[Task, Mapping[str, Any]]]
@@ -31,10 +31,10 @@ def page(found: Found, *, budget: Budget, kind: str, notices: Sequence[str], cel
         How many there are to be.
     """
     steps = budget.steps
+    begun = (BEGUN_FROM if budget.start else BEGUN_HERE).format(**steps.facts())
     reading = READING.format(
         patients=budget.patients, seeds=budget.seeds, tests=budget.tests, others=budget.others,
-        sampling=budget.sampling, encode=steps.encode, write=steps.write, generate=steps.generate,
-        align=steps.align, cross=steps.cross, batch=steps.batch,
+        sampling=budget.sampling, begun=begun, align=steps.align, cross=steps.cross, batch=steps.batch,
     )  # fmt: skip
     own = lines(found)
     parts = [

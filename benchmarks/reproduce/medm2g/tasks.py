@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 from benchmarks.reproduce.medm2g.cohort import simulator
-from benchmarks.reproduce.medm2g.rows import ROWS, SYSTEM, Row
+from benchmarks.reproduce.medm2g.rows import RETRIEVAL, ROWS, SYSTEM, TRUTH, Row
 from benchmarks.reproduce.medm2g.stages import Steps
 from benchmarks.shared.cells import Cell
+from benchmarks.shared.places import RUNS
+from diffuscope.errors import InputError
 
 # Raise it when what a cell measures changes.
 _MEASURE = 1
@@ -35,7 +39,10 @@ class Budget:
     few, generated : int
         Real patients whom the downstream reader has, and pairs that are generated for it.
     config : mapping
-        Of MedM2G, what differs from its defaults.
+        Of MedM2G, what differs from its defaults; of a budget with a `start` what that model states.
+    start : str
+        Folder of a training whose autoencoders and latent diffusion models alone all rows begin with, as the recipe
+        any-to-any-demo makes it; "": they are trained here, as round 0 of a seed.
     """
 
     seeds: int
@@ -48,10 +55,11 @@ class Budget:
     few: int
     generated: int
     config: Mapping[str, Any]
+    start: str = ""
 
     def facts(self) -> dict[str, Any]:
-        """Return JSON values for a cell's key: not how many seeds there are to be."""
-        return {name: value for name, value in asdict(self).items() if name != "seeds"}
+        """Return JSON values for a cell's key: neither how many seeds there are to be, nor where a model lies."""
+        return {name: value for name, value in asdict(self).items() if name not in ("seeds", "start")}
 
 
 _TINY = {
@@ -66,12 +74,13 @@ BUDGETS = {
         patients=1800,
         tests=96,
         others=1500,
-        steps=Steps(encode=500, write=1000, generate=1000, align=150, cross=400, batch=16),
+        steps=Steps(encode=0, write=0, generate=0, align=150, cross=400, batch=16),
         sampling=20,
         reading=600,
         few=40,
         generated=400,
         config={},
+        start=str(RUNS / "any-to-any-demo.training"),
     ),
     "quick": Budget(
         seeds=1,
@@ -123,10 +132,37 @@ class Task:
         """Where its result is kept."""
         row = self.row
         facts: dict[str, Any] = {"measure": _MEASURE, "kind": row.kind, "seed": self.seed, "simulator": simulator()}
+        if self.budget.start and row.kind not in (RETRIEVAL, TRUTH):
+            facts["start"] = _hash(self.budget.start)
         facts |= {"asked": [one.name for one in row.asked], "budget": self.budget.facts()}
         if row.kind == SYSTEM:
             facts |= {"align": row.align, "invariant": row.invariant, "context": dict(row.context)}
         return Cell(f"{row.name}-{self.seed}", facts)
+
+
+def begun(training: str) -> Path:
+    """Return the weights that a training had after its last modality alone.
+
+    Raises
+    ------
+    InputError
+        It is not there, or has not come so far.
+    """
+    there = list(Path(training).glob("*-generate-*/weights.safetensors"))
+    if not there:
+        raise InputError(
+            f"{training} has no modality's latent diffusion model: train the recipe any-to-any-demo there first."
+        )
+    return max(there, key=lambda path: int(path.parent.name.partition("-")[0]))
+
+
+@cache
+def _hash(training: str) -> str:
+    """Return what tells apart weights of one name; "" of those that are yet to be trained, which a cell needs."""
+    try:
+        return hashlib.sha256(begun(training).read_bytes()).hexdigest()[:16]
+    except InputError:
+        return ""
 
 
 def todo(budget: Budget, quick: bool) -> tuple[list[Task], list[str]]:  # noqa: ARG001

@@ -10,15 +10,11 @@ how a model does on a patient. {patients} patients train, others for each of {se
 always the same. Of those who train a third has report and X-ray, a third report and CT, a third CT and MRI: nobody
 has X-ray and MRI, or a report and MRI, or CT and X-ray.
 
-Every row of a seed begins with the same round 0: autoencoders ({encode} steps each, the text's {write}) and latent
-diffusion models alone ({generate} steps each). Then, of {batch} patients a step: {align} steps for each of three
+{begun} Then, of {batch} patients a step: {align} steps for each of three
 pairs that are aligned (CA, VI), and {cross} for each of four pairs that guide each other. Rows without CA and VI have
 no steps of alignment: equal rounds, not equal time, which stands in the table. MedM2G, the single-flow models and the
 supervised networks have {cross} steps of {batch} a task. Samples are of DDIM, {sampling} steps, η = 1, guidance 2,
 one a patient.
-
-Foreseen from the paces of trainings of this size, on one core: 25 minutes for round 0 of a seed, 9 for a row of it, 15
-for the single-flow models, 4 for the supervised networks; about six core-hours, three hours on two cores.
 
 "LCAG" is V_B of latents and f_B by cross-attention; without it, the prompt encoder's tokens stand in their place, as
 in an LDM with a condition. Without CA, prompt encoders train in the rounds of pairs (with it they are frozen there);
@@ -35,6 +31,11 @@ bias, which KID has not. MS-SSIM is of three scales, between samples: lower is m
 training images in patches of 32 px. ± is the standard deviation over seeds. Intervals and tests are over patients who
 test, of means over seeds.
 """
+
+BEGUN_HERE = """Every row of a seed begins with the same round 0: autoencoders ({encode} steps each, the text's
+{write}) and latent diffusion models alone ({generate} steps each)."""
+BEGUN_FROM = """Every row begins with the same autoencoders and latent diffusion models alone: those of the recipe
+`any-to-any-demo`, which other patients than these trained, as they were before any modality guided another."""
 
 SEVEN = """## Table 7 in kind: CA, LCAG and VI
 

@@ -4,10 +4,15 @@ The paper leaves open how f_B is sampled from z_B, of how many tokens it is, and
 modality B is known, f_B = F_emb of its vector in the aligned space and of `adaptation` tokens of z_B = C_B(x_B), drawn
 at random in training (φ_s) and evenly spaced in a run. Where B is still to be made, f_B = F_emb of a table of trainable
 tokens, which begins as a draw from z_B of the first training batch, as in Textual Inversion; it ships. F_emb is one for
-all modalities, and V_B gets [z_t, f_B] as tokens side by side.
+all modalities, and V_B gets [z_t, f_B] as tokens side by side. The first token of f_B, the vector of the aligned space,
+enters a denoiser with its time step as well, as unCLIP lets CLIP's do (Ramesh et al. 2022, §2.1): among hundreds of
+tokens cross-attention alone did not find it in a thousand steps (docs/medm2g.md).
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from diffusers.models.embeddings import get_timestep_embedding
@@ -19,6 +24,42 @@ from diffuscope.systems.medm2g.config import ContextConfig
 # Tokens that the latent of a text becomes.
 _TEXT_TOKENS = 4
 _HEADS = 4
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a denoiser reads of one or more other modalities.
+
+    Attributes
+    ----------
+    tokens, mask : Tensor
+        (n, m, width), and which of them count, bool (n, m).
+    vectors : Tensor of shape (n, s, width)
+        Of each of s sources f_B of its vector in the aligned space; s is 0 without f_B.
+    said : Tensor of shape (n, s)
+        bool: which of them count.
+    """
+
+    tokens: Tensor
+    mask: Tensor
+    vectors: Tensor
+    said: Tensor
+
+    def only(self, there: Tensor) -> Heard:
+        """Return what is heard by some of the cases, bool (n,), alone."""
+        return Heard(self.tokens, self.mask & there[:, None], self.vectors, self.said & there[:, None])
+
+    def vector(self) -> Tensor:
+        """Return the mean vector of the sources that count, (n, width), 0 where there is none."""
+        share = self.said.to(self.vectors.dtype)
+        share = share / share.sum(1, keepdim=True).clamp_min(1)
+        return (self.vectors * share[:, :, None]).sum(1)
+
+    @staticmethod
+    def joined(several: Sequence[Heard], dim: int) -> Heard:
+        """Return several as one: side by side for `dim` 1, of more cases for `dim` 0."""
+        names = ("tokens", "mask", "vectors", "said")
+        return Heard(*(torch.cat([getattr(one, name) for one in several], dim=dim) for name in names))
 
 
 class Adaptation(nn.Module):

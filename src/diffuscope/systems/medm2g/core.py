@@ -58,7 +58,7 @@ class Networks(System):
             found |= {
                 f"autoencoder-{modality}": (flow.side.autoencoder,),
                 f"diffuser-{modality}": (*flow.denoiser(), flow.null),
-                f"cross-{modality}": tuple(flow.side.cross()),
+                f"cross-{modality}": flow.cross(),
                 f"prompt-{modality}": (flow.prompt,),
                 f"context-{modality}": (flow.context,),
                 f"adaptation-{modality}": (flow.adaptation,),

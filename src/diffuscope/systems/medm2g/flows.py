@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from diffuscope.diffusion.epsilon import read_velocity
 from diffuscope.errors import InputError
 from diffuscope.systems.medm2g.config import TEXT, MedM2GConfig
-from diffuscope.systems.medm2g.contexts import Adaptation, ImageContext, TextContext
+from diffuscope.systems.medm2g.contexts import Adaptation, Heard, ImageContext, TextContext
 from diffuscope.systems.medm2g.images import Images
 from diffuscope.systems.medm2g.prompts import ImagePrompt
 from diffuscope.systems.medm2g.side import Side
@@ -58,6 +58,10 @@ class Flow(nn.Module):
             self.context = ImageContext(config.autoencoder.latent, side, kinds, config.context)
             self.latent = (config.autoencoder.latent, side, side)
         self.adaptation = Adaptation(config.context.adaptation, width)
+        # What of f_B's vectors goes in with the time step.
+        wide = 2 * width
+        layers = (nn.Linear(width, wide), nn.SiLU(), nn.Linear(wide, width)) if config.context.adaptation else ()
+        self.vector = nn.Sequential(*layers)
         # What the denoiser reads always, and alone where nothing guides it.
         self.null = nn.Embedding(1, width)
 
@@ -69,9 +73,7 @@ class Flow(nn.Module):
         whole, tokens = self.prompt(x, kind)
         return whole, tokens, torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
 
-    def epsilon(
-        self, noisy: Tensor, t: Tensor, alpha_bar: Tensor, kind: Tensor, context: Tensor | None, mask: Tensor | None
-    ) -> Tensor:
+    def epsilon(self, noisy: Tensor, t: Tensor, alpha_bar: Tensor, kind: Tensor, heard: Heard | None) -> Tensor:
         """Return ε̂ of noisy latents.
 
         Parameters
@@ -80,17 +82,23 @@ class Flow(nn.Module):
             z_t.
         t, alpha_bar, kind : Tensor of shape (n,)
             0-based step, ᾱ_t, number of the key.
-        context, mask : Tensor or None
-            Tokens (n, m, width) and which of them count, bool (n, m); None: none.
+        heard : Heard or None
+            What guides; None: nothing.
         """
         null = self.null.weight.expand(len(noisy), 1, -1)
         there = torch.ones(len(noisy), 1, dtype=torch.bool, device=noisy.device)
-        if context is None or mask is None:
-            tokens, counts = null, there
-        else:
-            tokens, counts = torch.cat([null.to(context.dtype), context], dim=1), torch.cat([there, mask], dim=1)
-        raw = self.side.denoise(noisy, t, kind, tokens, counts)
+        tokens, counts, vector = null, there, None
+        if heard is not None:
+            tokens = torch.cat([null.to(heard.tokens.dtype), heard.tokens], dim=1)
+            counts = torch.cat([there, heard.mask], dim=1)
+            if heard.vectors.shape[1]:
+                vector = self.vector(heard.vector()) * heard.said.any(1, keepdim=True)
+        raw = self.side.denoise(noisy, t, kind, tokens, counts, vector)
         return read_velocity(raw, noisy, alpha_bar) if self.velocity else raw
+
+    def cross(self) -> tuple[nn.Module, ...]:
+        """Return the modules by which the denoiser hears others (θ_c of Eq. 6)."""
+        return (*self.side.cross(), self.vector)
 
     def denoiser(self) -> tuple[nn.Module, ...]:
         """Return the modules of the denoiser but for its cross-attention."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from diffuscope.systems.medm2g.config import MedM2GConfig
-from diffuscope.systems.medm2g.contexts import Embed, sampled_tokens
+from diffuscope.systems.medm2g.contexts import Embed, Heard, sampled_tokens
 from diffuscope.systems.medm2g.flows import Flow
 
 
@@ -72,8 +72,8 @@ class Guide(nn.Module):
         """Return which of some kinds (n,) of a modality may come out, bool (n,)."""
         return self._made[modality].to(kind.device)[kind]
 
-    def context(self, source: Source, *, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        """Return the tokens (n, m, width) by which a modality guides others, and which of them count, bool (n, m).
+    def context(self, source: Source, *, generator: torch.Generator | None = None) -> Heard:
+        """Return by what a modality guides others.
 
         Parameters
         ----------
@@ -92,7 +92,7 @@ class Guide(nn.Module):
             flow.adaptation.begin(seen[1].detach()[seen[2]], generator)
         if sizes.kind == "prompt":
             return self._prompted(seen, unknown, number, where)
-        adapted = None
+        adapted, vectors = None, torch.zeros(number, 0, sizes.width, device=where)
         if sizes.adaptation:
             table = flow.adaptation(number)
             if seen is None:
@@ -101,20 +101,24 @@ class Guide(nn.Module):
                 taken = sampled_tokens(*seen, sizes.adaptation, generator)
                 tokens = torch.where(unknown[:, None, None], table.to(taken.dtype), taken)
             adapted = self.embed(tokens)
+            vectors = adapted[:, :1]
         found: Tensor = flow.context(source.latents, source.time, source.kind, adapted)
-        return found, torch.ones(found.shape[:2], dtype=torch.bool, device=where)
+        counts = [torch.ones(one.shape[:2], dtype=torch.bool, device=where) for one in (found, vectors)]
+        return Heard(found, counts[0], vectors, counts[1])
 
     def _prompted(
         self, seen: tuple[Tensor, Tensor, Tensor] | None, unknown: Tensor, number: int, where: torch.device
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Heard:
         """Return C(x) as it is: without cross-guided alignment what is still to be made guides nothing."""
+        width = self.config.context.width
+        no_vector = torch.zeros(number, 0, width, device=where), torch.zeros(number, 0, dtype=torch.bool, device=where)
         if seen is None:
-            width = self.config.context.width
-            return torch.zeros(number, 1, width, device=where), torch.zeros(number, 1, dtype=torch.bool, device=where)
+            nothing = torch.zeros(number, 1, dtype=torch.bool, device=where)
+            return Heard(torch.zeros(number, 1, width, device=where), nothing, *no_vector)
         whole, tokens, mask = seen
         both = self.embed(torch.cat([whole[:, None], tokens], dim=1))
         counts = torch.cat([torch.ones_like(mask[:, :1]), mask], dim=1) & ~unknown[:, None]
-        return both, counts
+        return Heard(both, counts, *no_vector)
 
 
 def _alone(config: MedM2GConfig, modality: str) -> Flow:

@@ -43,7 +43,17 @@ SD_15: Mapping[str, Any] = MappingProxyType(
     }
 )
 # What a config.json of diffusers says that changes no output, or is another matter of ours.
-_FREE = frozenset({"sample_size", "num_class_embeds", "scaling_factor", "force_upcast", "latents_mean", "latents_std"})
+_FREE = frozenset(
+    {
+        "sample_size",
+        "num_class_embeds",
+        "scaling_factor",
+        "force_upcast",
+        "latents_mean",
+        "latents_std",
+        "time_cond_proj_dim",
+    }
+)
 _BERT = (
     "hidden_act",
     "hidden_size",
@@ -92,7 +102,7 @@ def load_published(folder: Path, sides: Iterable[Any]) -> None:
 def load_stable_diffusion(folder: Path, images: Images) -> None:
     """Let an imaging modality begin with the autoencoder and the denoiser of Stable Diffusion.
 
-    Latents are scaled as there. What tells several kinds of images apart is ours, and stays.
+    Latents are scaled as there. What tells several kinds of images apart, and what takes a vector, is ours, and stays.
 
     Parameters
     ----------
@@ -109,7 +119,12 @@ def load_stable_diffusion(folder: Path, images: Images) -> None:
     for name, network in ((VAE, images.autoencoder), (UNET, images.denoiser)):
         stated = _stated(folder / name)
         _agree(folder / name, stated, {key: one for key, one in network.config.items() if key not in _FREE})
-        _fill(folder / name / _DIFFUSERS_WEIGHTS, network, _as_diffusers, stays="class_embedding")
+        _fill(
+            folder / name / _DIFFUSERS_WEIGHTS,
+            network,
+            _as_diffusers,
+            stays=("class_embedding", "time_embedding.cond_proj"),
+        )
         if name == VAE:
             scaling = stated.get("scaling_factor", _SCALING)
             if not isinstance(scaling, int | float) or not 1e-3 < scaling < 1e3:
@@ -183,7 +198,7 @@ def _agree(folder: Path, stated: Mapping[str, Any], own: Mapping[str, Any]) -> N
             )
 
 
-def _fill(path: Path, network: nn.Module, rename: Callable[[str], str], *, stays: str = "-") -> None:
+def _fill(path: Path, network: nn.Module, rename: Callable[[str], str], *, stays: tuple[str, ...] = ()) -> None:
     """Copy weights in; refuse any that is missing, unknown, of another shape, or not finite."""
     if not path.is_file():
         raise InputError(f"{path} does not exist: only safetensors are opened, never .bin or .ckpt, so fetch these.")

@@ -45,6 +45,8 @@ class Images(Side):
             mid_block_add_attention=sizes.attention,
         )
         self.denoiser: Any = UNet2DConditionModel(**unet_config(config), num_class_embeds=kinds if kinds > 1 else None)
+        if (takes := self.takes()) is not None:
+            nn.init.zeros_(takes.weight)
         self.kinds = kinds
         self.kl = sizes.kl
         self.scale = Scale(sizes.latent)
@@ -60,10 +62,14 @@ class Images(Side):
         image: Tensor = self.autoencoder.decode(self.scale.undo(latents)).sample
         return image.float().mean(1, keepdim=True)
 
-    def denoise(self, noisy: Tensor, t: Tensor, kind: Tensor, context: Tensor, mask: Tensor) -> Tensor:
+    def denoise(
+        self, noisy: Tensor, t: Tensor, kind: Tensor, context: Tensor, mask: Tensor, vector: Tensor | None = None
+    ) -> Tensor:
         """Return the raw output for noisy latents at t (n,), 0-based, under context (n, m, width)."""
         labels = kind if self.kinds > 1 else None
-        raw: Tensor = self.denoiser(noisy, t, context, class_labels=labels, encoder_attention_mask=mask).sample
+        raw: Tensor = self.denoiser(
+            noisy, t, context, class_labels=labels, timestep_cond=vector, encoder_attention_mask=mask
+        ).sample
         return raw.float()
 
     def loss(self, image: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
@@ -83,10 +89,16 @@ class Images(Side):
             "divergence": divergence,
         }
 
+    def takes(self) -> nn.Linear | None:
+        """Return what brings a vector to the time step, where f_B has one."""
+        found: nn.Linear | None = self.denoiser.time_embedding.cond_proj
+        return found
+
     def cross(self) -> list[nn.Module]:
-        """Return the cross-attention sub-layers of the denoiser, each with its norm (θ_c of Eq. 6)."""
+        """Return the cross-attention sub-layers of the denoiser, each with its norm, and what takes the vector."""
+        takes = self.takes()
         blocks = [one for one in self.denoiser.modules() if isinstance(one, BasicTransformerBlock)]
-        return [part for block in blocks for part in (block.attn2, block.norm2)]
+        return [part for block in blocks for part in (block.attn2, block.norm2)] + ([] if takes is None else [takes])
 
     def _shown(self, image: Tensor) -> Tensor:
         return image.expand(-1, self.channels, -1, -1)
@@ -106,6 +118,7 @@ def unet_config(config: MedM2GConfig) -> dict[str, Any]:
         "layers_per_block": sizes.layers,
         "norm_num_groups": sizes.groups,
         "cross_attention_dim": config.context.width,
+        "time_cond_proj_dim": config.context.width if config.context.adaptation else None,
         # diffusers takes the number of heads under this name.
         "attention_head_dim": sizes.heads,
     }

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from diffuscope.diffusion.epsilon import corrupt
 from diffuscope.systems.medm2g.align import info_nce, visual_invariant
+from diffuscope.systems.medm2g.contexts import Heard
 from diffuscope.systems.medm2g.flows import Flow
 from diffuscope.systems.medm2g.guide import Guide, Source
 from diffuscope.systems.medm2g.prompts import viewed
@@ -94,7 +95,7 @@ def alone_loss(
     with torch.no_grad():
         latents = flow.side.encode(one.x)
     noisy, noise, t, a = _noised(latents, alpha_bar, generator)
-    return _error(flow, flow.epsilon(noisy, t, a, one.kind, None, None), noise, a)
+    return _error(flow, flow.epsilon(noisy, t, a, one.kind, None), noise, a)
 
 
 def align_loss(
@@ -163,7 +164,7 @@ def cross_loss(
     noisy, noise, t, a = _noised(latents, guide.alpha_bar, generator)
     chances = torch.rand(2, len(t), generator=generator, device=generator.device).to(t.device)
     together = chances[0] < joint
-    tokens, masks = [], []
+    several = []
     for each in found:
         # What only goes in is always known.
         open_ = together & guide.made(source, each.kind)
@@ -174,14 +175,12 @@ def cross_loss(
         hidden = open_.view(root.shape)
         state = torch.where(hidden, root.sqrt() * known + (1 - root).sqrt() * extra, known)
         time = torch.where(open_, (t + 1).float() / len(guide.alpha_bar), 0.0)
-        context, mask = guide.context(
+        heard = guide.context(
             Source(modality=source, latents=state, time=time, kind=each.kind, x=each.x, unknown=open_),
             generator=generator,
         )
-        tokens.append(context)
-        masks.append(mask & each.there[:, None])
-    mask = torch.cat(masks, dim=1) & (chances[1] >= drop)[:, None]
-    return _error(flow, flow.epsilon(noisy, t, a, one.kind, torch.cat(tokens, dim=1), mask), noise, a)
+        several.append(heard.only(each.there & (chances[1] >= drop)))
+    return _error(flow, flow.epsilon(noisy, t, a, one.kind, Heard.joined(several, dim=1)), noise, a)
 
 
 def _error(flow: Flow, epsilon: Tensor, noise: Tensor, alpha_bar: Tensor) -> Tensor:

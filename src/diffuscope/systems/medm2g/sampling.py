@@ -10,6 +10,7 @@ from torch import Tensor
 from diffuscope.diffusion.samplers import Sampler, make_sampler
 from diffuscope.diffusion.schedule import Schedule
 from diffuscope.ports.settings import SampleSettings
+from diffuscope.systems.medm2g.contexts import Heard
 from diffuscope.systems.medm2g.guide import Guide, Source
 
 #: Noise of a key at a step, shaped as its latents: (n, …).
@@ -76,8 +77,8 @@ def sample_flows(
 
 def _contexts(
     guide: Guide, latents: Mapping[str, Tensor], kinds: Mapping[str, Tensor], time: float
-) -> dict[str, tuple[Tensor, Tensor]]:
-    """Return by which tokens each of those on their way guides the others."""
+) -> dict[str, Heard]:
+    """Return by what each of those on their way guides the others."""
     found = {}
     for key, noisy in latents.items():
         at = torch.full((len(noisy),), time, device=noisy.device)
@@ -91,7 +92,7 @@ def _guided(
     noisy: Tensor,
     kind: Tensor,
     t: int,
-    others: Sequence[tuple[Tensor, Tensor]],
+    others: Sequence[Heard],
     guidance: float,
 ) -> Tensor:
     """Return ε̂ under classifier-free guidance: ε̂(∅) + g (ε̂(context) − ε̂(∅))."""
@@ -99,14 +100,13 @@ def _guided(
     at = torch.full((number,), t, device=noisy.device)
     alpha_bar = guide.alpha_bar[at]
     if not others or guidance == 0:
-        return flow.epsilon(noisy, at, alpha_bar, kind, None, None)
-    context = torch.cat([tokens for tokens, _ in others], dim=1)
-    mask = torch.cat([counts for _, counts in others], dim=1)
+        return flow.epsilon(noisy, at, alpha_bar, kind, None)
+    heard = Heard.joined(others, dim=1)
     if guidance == 1:
-        return flow.epsilon(noisy, at, alpha_bar, kind, context, mask)
-    nothing = torch.zeros_like(mask)
-    noisy, at, alpha_bar, kind, context = (torch.cat([one, one]) for one in (noisy, at, alpha_bar, kind, context))
-    both = flow.epsilon(noisy, at, alpha_bar, kind, context, torch.cat([mask, nothing]))
+        return flow.epsilon(noisy, at, alpha_bar, kind, heard)
+    nothing = heard.only(torch.zeros(number, dtype=torch.bool, device=noisy.device))
+    noisy, at, alpha_bar, kind = (torch.cat([one, one]) for one in (noisy, at, alpha_bar, kind))
+    both = flow.epsilon(noisy, at, alpha_bar, kind, Heard.joined([heard, nothing], dim=0))
     under, free = both.chunk(2)
     return free + guidance * (under - free)
 

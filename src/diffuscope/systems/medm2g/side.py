@@ -25,7 +25,9 @@ class Side(nn.Module, ABC):
         """Return latents (n, …) of pictures (n, 1, s, s) in [−1, 1], or of token ids (n, 2 · longest)."""
 
     @abstractmethod
-    def denoise(self, noisy: Tensor, t: Tensor, kind: Tensor, context: Tensor, mask: Tensor) -> Tensor:
+    def denoise(
+        self, noisy: Tensor, t: Tensor, kind: Tensor, context: Tensor, mask: Tensor, vector: Tensor | None = None
+    ) -> Tensor:
         """Return the denoiser's raw output for noisy latents.
 
         Parameters
@@ -36,6 +38,8 @@ class Side(nn.Module, ABC):
             0-based step, and number of the kind of image.
         context, mask : Tensor
             Tokens (n, m, width), and which of them count, bool (n, m).
+        vector : Tensor of shape (n, width), optional
+            What enters with the time step; None: nothing does.
         """
 
     @abstractmethod
@@ -44,4 +48,4 @@ class Side(nn.Module, ABC):
 
     @abstractmethod
     def cross(self) -> list[nn.Module]:
-        """Return the cross-attention sub-layers of the denoiser (θ_c of Eq. 6)."""
+        """Return the cross-attention sub-layers of the denoiser, and what takes the vector (θ_c of Eq. 6)."""

@@ -7,6 +7,8 @@ takes it with two levels ("depth 2") and contexts that are shared with the image
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from diffusers.models.embeddings import TimestepEmbedding, Timesteps
 from torch import Tensor, nn
@@ -29,14 +31,21 @@ class TextDiffuser(nn.Module):
     config : TextConfig
         Its `latent`, `width` and `depth`.
     context_width : int
-        Numbers of a token of the contexts.
+        Numbers of a token of the contexts, and of the vector.
+    vector : bool
+        Whether a vector enters with the time step.
     """
 
-    def __init__(self, config: TextConfig, context_width: int) -> None:
+    def __init__(self, config: TextConfig, context_width: int, *, vector: bool = False) -> None:
         super().__init__()
         widths = [config.width * 2**level for level in range(config.depth)]
         time = 4 * config.width
-        self.time = nn.Sequential(Timesteps(config.width, True, 0), TimestepEmbedding(config.width, time))
+        entered = context_width if vector else None
+        self.time = nn.Sequential(
+            Timesteps(config.width, True, 0), TimestepEmbedding(config.width, time, cond_proj_dim=entered)
+        )
+        if (takes := self.takes()) is not None:
+            nn.init.zeros_(takes.weight)
         self.enter = nn.Linear(config.latent, TOKENS * config.width)
         self.down = nn.ModuleList(
             _Block(before, after, time, context_width)
@@ -52,7 +61,7 @@ class TextDiffuser(nn.Module):
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
 
-    def forward(self, z_t: Tensor, t: Tensor, context: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, z_t: Tensor, t: Tensor, context: Tensor, mask: Tensor, vector: Tensor | None = None) -> Tensor:
         """Return ε̂ (Eq. 2).
 
         Parameters
@@ -65,12 +74,14 @@ class TextDiffuser(nn.Module):
             Tokens of prompts and of other modalities; m may be 0.
         mask : Tensor of bool (n, m)
             Which of them are there. Without any, the cross-attention adds nothing.
+        vector : Tensor (n, context_width), optional
+            Enters with the time step.
 
         Returns
         -------
         Tensor (n, latent)
         """
-        time = self.time(t)
+        time = self.time[1](self.time[0](t), vector)
         x = self.enter(z_t).unflatten(1, (-1, TOKENS))
         kept = []
         for block in self.down:
@@ -82,8 +93,16 @@ class TextDiffuser(nn.Module):
         return self.leave(F.silu(self.norm(x)).flatten(1))
 
     def cross(self) -> tuple[nn.Module, ...]:
-        """Return its cross-attention, which trains as a part of its own."""
-        return tuple(module for module in self.modules() if isinstance(module, Cross))
+        """Return its cross-attention and what takes the vector, which train as a part of their own."""
+        takes = self.takes()
+        cross = tuple(module for module in self.modules() if isinstance(module, Cross))
+        return cross if takes is None else (*cross, takes)
+
+    def takes(self) -> nn.Linear | None:
+        """Return what brings a vector to the time step, where one enters."""
+        embedding: Any = self.time[1]
+        found: nn.Linear | None = embedding.cond_proj
+        return found
 
 
 class Cross(nn.Module):

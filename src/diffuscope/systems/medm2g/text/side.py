@@ -22,16 +22,18 @@ class TextSide(Side):
         super().__init__()
         assert config.text is not None
         self.autoencoder = TextVAE(config.text)
-        self.denoiser = TextDiffuser(config.text, config.context.width)
+        self.denoiser = TextDiffuser(config.text, config.context.width, vector=config.context.adaptation > 0)
 
     def encode(self, ids: Tensor) -> Tensor:
         """Return the means of the latents (n, latent) of token ids (n, longest), scaled."""
         latents: Tensor = self.autoencoder.scale(self.autoencoder.encode(ids)[0])
         return latents
 
-    def denoise(self, noisy: Tensor, t: Tensor, _kind: Tensor, context: Tensor, mask: Tensor) -> Tensor:
+    def denoise(
+        self, noisy: Tensor, t: Tensor, _kind: Tensor, context: Tensor, mask: Tensor, vector: Tensor | None = None
+    ) -> Tensor:
         """Return the raw output for noisy latents at t (n,) under context (n, m, width)."""
-        raw: Tensor = self.denoiser(noisy, t, context, mask)
+        raw: Tensor = self.denoiser(noisy, t, context, mask, vector)
         return raw.float()
 
     def loss(self, ids: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
@@ -40,7 +42,7 @@ class TextSide(Side):
         return found
 
     def cross(self) -> list[nn.Module]:
-        """Return the cross-attention of the denoiser."""
+        """Return the cross-attention of the denoiser, and what takes the vector."""
         return list(self.denoiser.cross())
 
     def write(self, latents: Tensor) -> list[Written]:
