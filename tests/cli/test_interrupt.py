@@ -14,8 +14,8 @@ import signal, sys, time
 from pathlib import Path
 from diffuscope.cli.interrupt import interrupted_from_outside
 from diffuscope.files.put import in_place_of
-if sys.argv[3] == "ignores":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+# Said either way: what runs the tests in the background may ignore Ctrl-C, and a child inherits that.
+signal.signal(signal.SIGINT, signal.SIG_IGN if sys.argv[3] == "ignores" else signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
 try:
     with interrupted_from_outside(), in_place_of(Path(sys.argv[1]), replace=False) as part:
