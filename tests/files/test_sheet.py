@@ -92,6 +92,18 @@ def test_other_marks_and_a_mark_of_the_encoding_are_read(tmp_path: Path, mark: s
     assert sheet.heads == ("id", "µ") and [dict(line.cells) for line in sheet.lines] == [{"id": "007", "µ": "7,5"}]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mark", [",", ";"])
+def test_lines_end_as_on_any_machine(tmp_path: Path, end: str, mark: str):
+    lines = [["case", "age", "sex"], ["P1", "63", '"f\nx"'], ["P2", "41", "m"]]
+    (tmp_path / "a.csv").write_bytes("".join(mark.join(line) + end for line in lines).encode())
+    sheet = read_sheet(tmp_path / "a.csv")
+    assert [line.cells for line in sheet.lines] == [
+        {"case": "P1", "age": "63", "sex": "f\nx"},
+        {"case": "P2", "age": "41", "sex": "m"},
+    ]
+
+
 def test_lines_too_long_are_marked_and_short_ones_filled(tmp_path: Path):
     path = tmp_path / "a.csv"
     path.write_text("id,a\n1\n2,x,y\n\n3,z\n", encoding="utf-8")

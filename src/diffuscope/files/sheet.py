@@ -106,9 +106,10 @@ def read_sheet(path: Path) -> Sheet:
 
 def _csv_rows(path: Path) -> Iterator[list[str]]:
     text = read_text(path)
-    begin = text.split("\n", 1)[0]
-    mark = next((one for one in _CSV if len(next(csv.reader([begin], delimiter=one), [])) > 1), ",")
+    # Lines may end as they did on old Macs, too.
+    begin = io.StringIO(text, newline="").readline().rstrip("\r\n")
     try:
+        mark = next((one for one in _CSV if len(next(csv.reader([begin], delimiter=one), [])) > 1), ",")
         yield from csv.reader(io.StringIO(text, newline=""), delimiter=mark)
     except csv.Error as error:
         raise InputError(f"{path.name} cannot be read as a table ({error}): save it as CSV in UTF-8.") from error
