@@ -130,6 +130,7 @@ def test_a_region_run_equals_the_larger_run_inside(tmp_path, model, slide):
         np.testing.assert_array_equal(np.asarray(small.images[key][0]), inside, err_msg=key)
 
 
+@pytest.mark.slow
 def test_the_recorded_command_makes_the_same_pixels(tmp_path, model, slide):
     outline = Region.from_polygon([(600.5, 1000.0), (900.0, 1010.0), (700.0, 1190.25)])
     go(model, slide, tmp_path / "first", region=outline, samples=2, seed=9, sampler="ddim", steps=2)

@@ -246,6 +246,7 @@ def test_a_page_tells_every_row_and_each_step_s_effect(monkeypatch: pytest.Monke
         assert heading in text
 
 
+@pytest.mark.slow
 def test_rows_begin_with_the_flows_that_a_training_had_before_they_guided_each_other(tmp_path: Path):
     text = {**QUICK.config["text"], "vocabulary": VOCABULARY.model_dump()}
     config = cohort.configuration({**QUICK.config, "text": text})

@@ -32,6 +32,7 @@ def test_svs_tells_what_its_header_says() -> None:
     assert scan.notices == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [CMU, TCGA])
 def test_every_stored_pixel_is_openslides(name: str) -> None:
     scan = open_scan(sample_path(name))

@@ -36,6 +36,7 @@ def write_volumes(folder: Path) -> None:
             sitk.WriteImage(image, str(folder / key / f"p{patient}.nii.gz"))
 
 
+@pytest.mark.slow
 def test_trained_on_volumes_it_makes_the_contrast_that_is_asked_for(tmp_path: Path):
     write_volumes(tmp_path / "cases")
     brief = {"steps": 2, "batch": 4, "learning_rate": 1e-3, "warmup": 1, "validations": 1}

@@ -87,6 +87,7 @@ def test_each_round_sees_the_cases_that_have_what_it_needs(tmp_path: Path):
     assert mr.shape == (4, 1, 16, 16) and bool((mr[..., :2] == -1).all()) and bool((mr[..., 2:14] > -1).any())
 
 
+@pytest.mark.slow
 def test_from_a_table_to_a_model_that_makes_any_from_any(tmp_path: Path):
     write_pairs(tmp_path)
     (tmp_path / "vocabulary.json").write_text(json.dumps(any_to_any.VOCABULARY.model_dump()), encoding="utf-8")

@@ -74,6 +74,7 @@ class Driver:
         return self.state.message
 
 
+@pytest.mark.slow
 def test_two_layers_of_a_viewer(make_napari_viewer: Callable[..., Any], qtbot: Any, compute: Child):
     driver = Driver(make_napari_viewer(), qtbot, compute)
     viewer, widget = driver.viewer, driver.layers

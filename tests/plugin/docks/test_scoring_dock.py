@@ -148,6 +148,7 @@ def test_a_series_with_its_structures_and_a_row_of_a_table_are_scored(
     np.testing.assert_allclose(layer.extent.world, at.viewer.layers[0].extent.world)
 
 
+@pytest.mark.slow
 def test_a_layer_that_is_painted_and_one_that_is_drawn_are_outlines(at: Any, ct: Path):
     open_layers(at, ct)
     image = next(layer for layer in at.viewer.layers if layer.name == "ct")

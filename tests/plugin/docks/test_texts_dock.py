@@ -170,6 +170,7 @@ def test_nothing_given_and_nothing_ticked_are_a_sentence_each(at: Any):
     assert at.form.wanted == ("ct",)
 
 
+@pytest.mark.slow
 def test_layers_of_another_kind_are_a_sentence_each(at: Any):
     note = at.fields.unfit
     assert not note.isVisibleTo(at.dock)
@@ -249,6 +250,7 @@ def test_nothing_is_cut_on_a_small_screen_nor_in_a_large_font(at: Any, qtbot: An
         get_settings().appearance.font_size = before
 
 
+@pytest.mark.slow
 def test_a_case_that_is_odd_is_told_and_a_run_is_cancelled(at: Any):
     write(at, f"{LARGE} " * 8)
     tick(at, "ct")
