@@ -43,12 +43,12 @@ def mutate_yaml(data: bytes, rng: Random) -> bytes | None:
 
 
 def mutate_csv(data: bytes, rng: Random) -> bytes | None:
-    """Return another table; None where it is no text."""
+    """Return another table; None where it is no text, or has a cell that is larger than any table's."""
     try:
         text = data.decode()
-    except UnicodeDecodeError:
+        rows = [*csv.reader(io.StringIO(text))]
+    except (UnicodeDecodeError, csv.Error):
         return None
-    rows = [*csv.reader(io.StringIO(text))]
     if not rows or rng.random() < 0.2:
         return _odd_table(text, rng).encode(rng.choice(("utf-8", "utf-16", "utf-8-sig")))
     row = rng.randrange(len(rows))
