@@ -3,8 +3,8 @@
 Truth and patients are simulated, and read by readers that no training made (docs/simulation-thorax.md). Beside each
 figure stands what needs no model: report and images of another patient of the same region, and the mean picture of the
 region; and what no model can pass: the true image, and the true image or report as the autoencoders alone give it back,
-read likewise. How far a denoiser listens: its error of ε near pure noise with the
-patient's own report, with none, and with that of a patient of the other region.
+read likewise. How far a denoiser listens: its error near pure noise with what is the patient's own, with that of
+another patient of the same region, and with nothing.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ SYNTHESIS = {
     "xray_from_ct": ("xray", ("ct",)),
 }
 FROM = ("ct", "t1ce", "xray")
+#: What is made, and by what it is told.
+HEARD = (("ct", REPORT), ("xray", REPORT), (REPORT, "ct"))
 #: What is made of the report alone, and read.
 WRITTEN = ("ct", "t1ce", "t2", "xray")
 GOALS = {"seconds_all_from_text": Goal(high=30.0)}
@@ -70,7 +72,9 @@ def measure(*, model: str = "runs/any-to-any-demo") -> dict[str, float]:
     system = load_model(model).system
     assert isinstance(system, MedM2G)
     figures = {
-        f"error_of_{key}_{whose}": value for key in ("ct", "xray") for whose, value in _heard(system, key).items()
+        f"error_of_{key}_by_{by}_{whose}": value
+        for key, by in HEARD
+        for whose, value in _heard(system, key, by).items()
     }
     for key in FROM:
         found = [_made(system, _given(one, (key,)), (REPORT,), number) for number, one in enumerate(patients())]
@@ -94,24 +98,32 @@ def measure(*, model: str = "runs/any-to-any-demo") -> dict[str, float]:
 
 
 @torch.inference_mode()
-def _heard(system: MedM2G, key: str) -> dict[str, float]:
-    """Return the mean squared error of ε at t = 950 of 1000 with each patient's own report, none, and another's."""
-    prepared = [system.prepare({REPORT: one.report, **_given(one, (key,))}, None) for one in patients()]
-    ids, pictures = (torch.stack([torch.as_tensor(one[name]) for one in prepared]) for name in (REPORT, key))
+def _heard(system: MedM2G, key: str, by: str) -> dict[str, float]:
+    """Return the error of the velocity of a key at t = 950 of 1000 with each patient's own of another, another's, none.
+
+    Another's is that of the next patient of the same region.
+    """
+    prepared = [system.prepare({REPORT: one.report, **_given(one, ("ct", "xray"))}, None) for one in patients()]
+    seen, made = (torch.stack([torch.as_tensor(one[name]) for one in prepared]) for name in (by, key))
     guide, none, first = system.guide, torch.zeros(NUMBER), torch.zeros(NUMBER, dtype=torch.long)
-    flow, text = (guide.flow(system.config.modality(name)) for name in (key, REPORT))
-    clean = flow.side.encode(pictures)
+    flow, source = (guide.flow(system.config.modality(name)) for name in (key, by))
+    clean = flow.side.encode(made)
     t = torch.full((NUMBER,), _LATE)
     a = guide.alpha_bar[t]
     root = a.view(-1, *(1,) * (clean.ndim - 1))
     noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
     noisy = root.sqrt() * clean + (1 - root).sqrt() * noise
-    said = guide.context(Source(modality=TEXT, latents=text.side.encode(ids), time=none, kind=first, x=ids))
-    another = replace(said, tokens=said.tokens.roll(1, 0), vectors=said.vectors.roll(1, 0))
-    contexts = {"own": said, "no": None, "another": another}
+    latents, modality = source.side.encode(seen), system.config.modality(by)
+    own = guide.context(Source(modality=modality, latents=latents, time=none, kind=first, x=seen))
+    step = len(REGIONS)
+    another = replace(
+        own, tokens=own.tokens.roll(-step, 0), vectors=own.vectors.roll(-step, 0), mask=own.mask.roll(-step, 0)
+    )
+    contexts = {"own": own, "another": another, "none": None}
+    # That of the velocity is that of ε over ᾱ.
     return {
-        f"{whose}_report": float((flow.epsilon(noisy, t, a, first, context) - noise).square().mean())
-        for whose, context in contexts.items()
+        whose: float(((flow.epsilon(noisy, t, a, first, heard) - noise).square() / root).mean())
+        for whose, heard in contexts.items()
     }
 
 

@@ -16,9 +16,10 @@ no steps of alignment: equal rounds, not equal time, which stands in the table. 
 supervised networks have {cross} steps of {batch} a task. Samples are of DDIM, {sampling} steps, η = 1, guidance 2,
 one a patient.
 
-"LCAG" is V_B of latents and f_B by cross-attention; without it, the prompt encoder's tokens stand in their place, as
-in an LDM with a condition. Without CA, prompt encoders train in the rounds of pairs (with it they are frozen there);
-VI alone is Barlow twins of their views without InfoNCE. Added parameters are those that train beside autoencoders and
+"LCAG" is V_B of latents and f_B by cross-attention, and the vector of f_B with the time step; without it, the prompt
+encoder's tokens stand in their place, as in an LDM with a condition. Without CA, prompt encoders train in the rounds of
+pairs (with it they are frozen there); VI alone is Barlow twins of their views without InfoNCE. Denoisers stay as they
+are but for what hears others. Added parameters are those that train beside autoencoders and
 latent diffusion models.
 
 Whether findings are right is read off images and reports by classical readers that were trained with nothing:
@@ -39,8 +40,8 @@ BEGUN_FROM = """Every row begins with the same autoencoders and latent diffusion
 
 SEVEN = """## Table 7 in kind: CA, LCAG and VI
 
-An epoch is as many steps as show every training patient once, at the mean pace of round 0 and a row's own rounds. The
-paper's goal: each of the three helps.
+An epoch is as many steps as show every training patient once, at the mean pace of the rounds that were trained here.
+The paper's goal: each of the three helps.
 """
 
 NINE = """## Table 9 in kind: other ways to guide
