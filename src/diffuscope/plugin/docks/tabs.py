@@ -25,7 +25,7 @@ class _Watch(QObject):
 
     def _join(self) -> None:
         widget: Any = self.parent()
-        dock = widget.parent() if widget is not None else None
+        dock: Any = widget.parent() if widget is not None else None
         window = dock.parent() if isinstance(dock, QDockWidget) else None
         if isinstance(window, QMainWindow):
             dock.setWindowTitle(widget.property(_OURS))  # napari's name is too long for one tab of four
