@@ -4,7 +4,8 @@ Truth and patients are simulated, and read by readers that no training made (doc
 figure stands what needs no model: report and images of another patient of the same region, and the mean picture of the
 region; and what no model can pass: the true image, and the true image or report as the autoencoders alone give it back,
 read likewise. How far a denoiser listens: its error near pure noise with what is the patient's own, with that of
-another patient of the same region, and with nothing.
+another patient of the same region, and with nothing; of reports also the error of one who knows every finding, but not
+the words that were chosen.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from diffuscope.evaluation.metrics.texts import bleu, rouge_l
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.ports.text import Written
 from diffuscope.simulation.thorax_brain import REGIONS, REPORT, Subject, read_image, read_report, simulate
+from diffuscope.simulation.thorax_brain.reports.write import write_report
 from diffuscope.systems.base import Whole
 from diffuscope.systems.medm2g.config import TEXT
 from diffuscope.systems.medm2g.guide import Source
@@ -52,7 +54,7 @@ HEARD = (("ct", REPORT), ("xray", REPORT), (REPORT, "ct"))
 WRITTEN = ("ct", "t1ce", "t2", "xray")
 GOALS = {"seconds_all_from_text": Goal(high=30.0)}
 _CT = (-1000.0, 1000.0)
-_LATE = 950
+_LATE, _WORDINGS = 950, 16
 
 
 @cache
@@ -76,6 +78,7 @@ def measure(*, model: str = "runs/any-to-any-demo") -> dict[str, float]:
         for key, by in HEARD
         for whose, value in _heard(system, key, by).items()
     }
+    figures["error_of_report_by_findings"] = _error_of_words(system)
     for key in FROM:
         found = [_made(system, _given(one, (key,)), (REPORT,), number) for number, one in enumerate(patients())]
         figures |= {f"report_from_{key}_{name}": value for name, value in _texts([_text(one) for one in found]).items()}
@@ -125,6 +128,16 @@ def _heard(system: MedM2G, key: str, by: str) -> dict[str, float]:
         whose: float(((flow.epsilon(noisy, t, a, first, heard) - noise).square() / root).mean())
         for whose, heard in contexts.items()
     }
+
+
+@torch.inference_mode()
+def _error_of_words(system: MedM2G) -> float:
+    """Return the mean variance of a report's latent over what else could be written of the same findings."""
+    rng = np.random.default_rng(0)
+    said = [write_report(one.findings, rng) for one in patients() for _ in range(_WORDINGS)]
+    ids = torch.stack([torch.as_tensor(system.prepare({REPORT: text}, None)[REPORT]) for text in said])
+    latents = system.guide.flow(TEXT).side.encode(ids)
+    return float(latents.unflatten(0, (NUMBER, _WORDINGS)).var(dim=1).mean())
 
 
 def _given(patient: Subject, keys: Sequence[str]) -> dict[str, torch.Tensor | str]:
