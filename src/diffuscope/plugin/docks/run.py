@@ -24,11 +24,14 @@ from diffuscope.plugin.jobs.resume import request_to_resume
 from diffuscope.plugin.jobs.run import Request, given_inputs
 from diffuscope.plugin.jobs.run_session import RunSession
 from diffuscope.plugin.layers.facts import ModelFacts, input_placement, is_result, own_metadata, slide_facts
+from diffuscope.plugin.layers.reading.viewer import reading_of
 from diffuscope.plugin.layers.slides import InputList, add_region_layer, listed_name
 from diffuscope.plugin.panels.jobs import JobPanel
 from diffuscope.plugin.panels.likeness import LikenessPanel
 from diffuscope.plugin.panels.record import open_record
 from diffuscope.plugin.panels.results import ResultsWidget
+from diffuscope.plugin.panels.views.panel import ComparePanel
+from diffuscope.plugin.panels.views.stage import stage_of
 from diffuscope.plugin.widgets.pieces import scrolling
 from diffuscope.results.result import Result, open_result
 from diffuscope.tiling.region import Region
@@ -86,6 +89,9 @@ class RunDock(QWidget):
         stack = QVBoxLayout(inner)
         stack.setContentsMargins(0, 0, 4, 0)
         stack.addWidget(self.fields)
+        reading_of(self.viewer)
+        self.compare = ComparePanel(stage_of(self.viewer))
+        stack.addWidget(self.compare)
         stack.addWidget(self.results)
         self.below = QVBoxLayout()
         stack.addLayout(self.below)

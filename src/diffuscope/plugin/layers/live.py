@@ -11,6 +11,7 @@ import numpy as np
 from diffuscope.engine.events import Preview
 from diffuscope.plugin.layers.facts import KEY, own_metadata
 from diffuscope.plugin.layers.placement import Placement, canvas_place
+from diffuscope.plugin.layers.reading.ranges import fit
 from diffuscope.plugin.layers.results import LayerTuple, layer_metadata
 from diffuscope.results.result import Result
 
@@ -60,7 +61,7 @@ class LiveLayers:
                     name=PREVIEW,
                     rgb=self._about["rgb"],
                     contrast_limits=self._about["contrast_limits"],
-                    metadata={KEY: {"preview": True}},
+                    metadata={KEY: {"preview": True, "result": self._about["metadata"][KEY]["result"]}},
                     **place,
                 )
         else:
@@ -88,6 +89,7 @@ class LiveLayers:
                 self._remove(layer)
             elif result is not None:
                 layer.metadata[KEY] = layer_metadata(result, own_metadata(layer)["port"])
+                fit(layer)
         for memory, level in self._coarsest if result is not None else ():
             if memory is not None:
                 memory[...] = level

@@ -119,9 +119,12 @@ def report_metadata(result: Result) -> dict[str, str]:
 
 def layer_metadata(result: Result, key: str) -> dict[str, Any]:
     """Return what a layer of a result carries in its metadata."""
+    images = (*result.ports, multiplex_port(result.ports))
+    port = next((one for one in images if one is not None and one.key == key), None)
     return {
         "result": str(result.path),
         "port": key,
+        **({"title": port.name, "unit": port.unit, "range": tuple(port.range)} if port is not None else {}),
         "complete": result.complete,
         "record": result.record,
         # by name; of a registration, which makes nothing up, there is none
