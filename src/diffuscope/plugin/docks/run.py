@@ -13,6 +13,7 @@ from diffuscope.errors import InputError
 from diffuscope.plugin.docks.closing import outlive
 from diffuscope.plugin.docks.kinds import Kind, elsewhere
 from diffuscope.plugin.docks.overwrite import ask_overwrite
+from diffuscope.plugin.docks.tabs import stand_with_siblings
 from diffuscope.plugin.forms.cases.outline_rows import OutlineRows
 from diffuscope.plugin.forms.orientation_rows import OrientationRows
 from diffuscope.plugin.forms.out import unused
@@ -70,6 +71,7 @@ class RunDock(QWidget):
         self._build()
         self._connect()
         outlive(self, self.session)
+        stand_with_siblings(self, self.kind.title)
         self._inputs_changed()
         self.session.load_models()
 

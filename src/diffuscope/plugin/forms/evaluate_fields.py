@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QLineEdit, QToolButton, QWidg
 from diffuscope.plugin.docks.kinds import STAINING
 from diffuscope.plugin.forms.evaluate import EvaluateForm
 from diffuscope.plugin.layers.facts import ModelFacts
+from diffuscope.plugin.widgets.elided import PathEdit
 from diffuscope.plugin.widgets.pieces import mpp_spin
 from diffuscope.plugin.widgets.rows import combo, fill, form_layout, side_by_side, spin
 
@@ -26,7 +27,7 @@ class EvaluateFields(QWidget):
         self._models: dict[str, ModelFacts] = {}
         self.model, self.quality = combo(), combo()
         self.browse_model = _dots("Choose a model folder")
-        self.data, self.out = QLineEdit(), QLineEdit()
+        self.data, self.out = PathEdit("Folder or table of cases"), PathEdit("Folder of the report")
         self.data.setPlaceholderText("folder with he/ and ihc/, or cases.csv")
         self.out.setPlaceholderText("folder of the report to write")
         self.browse_data, self.browse_out = _dots("Choose the folder of cases"), _dots("Choose a folder")

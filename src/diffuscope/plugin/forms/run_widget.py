@@ -28,6 +28,7 @@ from diffuscope.plugin.forms.run import DEVICES, RunForm
 from diffuscope.plugin.forms.slice_row import SliceRow
 from diffuscope.plugin.forms.texts.goal_rows import GoalRows
 from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts
+from diffuscope.plugin.widgets.elided import PathEdit
 from diffuscope.plugin.widgets.rows import Fold, combo, fill, form_layout, quiet, side_by_side, small_text, spin
 from diffuscope.ports.matching import guess_channels
 
@@ -94,8 +95,7 @@ class FormWidget(QWidget):
         self.quality = combo()
         self.samples = spin(0, 64, "Samples per tile: with two or more, uncertainty is their spread")
         self.samples.setSpecialValueText("as the quality says")
-        self.out = QLineEdit()
-        self.out.setToolTip("Result folder (OME-Zarr)")
+        self.out = PathEdit("Result folder (OME-Zarr)")
         self.browse = QToolButton()
         self.browse.setText("…")
         self.browse.setToolTip("Choose where the result goes")
