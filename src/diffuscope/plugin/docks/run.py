@@ -25,7 +25,6 @@ from diffuscope.plugin.jobs.resume import request_to_resume
 from diffuscope.plugin.jobs.run import Request, given_inputs
 from diffuscope.plugin.jobs.run_session import RunSession
 from diffuscope.plugin.layers.facts import ModelFacts, input_placement, is_result, own_metadata, slide_facts
-from diffuscope.plugin.layers.reading.viewer import reading_of
 from diffuscope.plugin.layers.slides import InputList, add_region_layer, listed_name
 from diffuscope.plugin.panels.jobs import JobPanel
 from diffuscope.plugin.panels.likeness import LikenessPanel
@@ -91,7 +90,6 @@ class RunDock(QWidget):
         stack = QVBoxLayout(inner)
         stack.setContentsMargins(0, 0, 4, 0)
         stack.addWidget(self.fields)
-        reading_of(self.viewer)
         self.compare = ComparePanel(stage_of(self.viewer))
         stack.addWidget(self.compare)
         stack.addWidget(self.results)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from diffuscope.measurement.measurements import DAB_THRESHOLD
-
 _SUPPORT = (
     "Orange lies where {source} does not explain what the sample shows, or the sample leaves out what it shows: a "
     "reason to look, not a proof."
@@ -25,6 +23,8 @@ _MEANINGS = {
 
 def threshold_of(record: dict[str, Any]) -> float:
     """Return the DAB above which a px of a result is positive, OD."""
+    from diffuscope.measurement.measurements import DAB_THRESHOLD  # its room brings scipy
+
     return float(record.get("parameters", {}).get("dab_threshold") or DAB_THRESHOLD)
 
 

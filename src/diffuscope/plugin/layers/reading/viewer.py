@@ -16,7 +16,9 @@ from diffuscope.plugin.layers.views.per_viewer import PerViewer
 
 _CORNER = "top_right"
 #: Width and height of a colour bar, px of the screen.
-_BAR = (16, 110)
+_BAR = (14, 100)
+#: Of names and ticks, points: two bars have room beside a dock in a window of 1280 px.
+_FONT = 8
 
 
 class Reading:
@@ -47,6 +49,7 @@ class Reading:
         fit(layer)
         if hasattr(layer, "colorbar") and not layer.colorbar.visible:  # before 0.9 napari has none
             layer.colorbar.size, layer.colorbar.position = _BAR, _CORNER
+            layer.colorbar.font_size = layer.name_overlay.font_size = _FONT
             layer.name_overlay.position = _CORNER
             layer.colorbar.visible = layer.name_overlay.visible = True
 

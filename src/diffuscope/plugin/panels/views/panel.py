@@ -8,6 +8,9 @@ from html import escape
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QButtonGroup, QGroupBox, QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
 
+from diffuscope.plugin.layers.facts import own_metadata
+from diffuscope.plugin.layers.reading.meaning import meaning
+from diffuscope.plugin.layers.views.pair import Pair
 from diffuscope.plugin.panels.views.stage import BLINK, CURTAIN, FADE_KEY, HIDE_KEY, KEYS, OVER, SIDE, Stage
 from diffuscope.plugin.widgets.pieces import weakly
 from diffuscope.plugin.widgets.rows import quiet, small_text
@@ -35,6 +38,8 @@ class ComparePanel(QGroupBox):
         By mode.
     opacity : QSlider
         Of the result, in per cent.
+    legend, note : QLabel
+        What the map means that is seen; what to do.
     """
 
     def __init__(self, stage: Stage, parent: QWidget | None = None) -> None:
@@ -54,10 +59,11 @@ class ComparePanel(QGroupBox):
         faded = QHBoxLayout()
         faded.addWidget(QLabel("Opacity"))
         faded.addWidget(self.opacity, 1)
-        self.note = small_text()
+        self.note, self.legend = small_text(), small_text()
         layout = QVBoxLayout(self)
         layout.addLayout(row)
         layout.addLayout(faded)
+        layout.addWidget(self.legend)
         layout.addWidget(self.note)
         self._group.idClicked.connect(weakly(self._choose))
         self.opacity.valueChanged.connect(weakly(self._fade))
@@ -92,9 +98,22 @@ class ComparePanel(QGroupBox):
         self.buttons[stage.mode].setChecked(True)
         with quiet(self.opacity):
             self.opacity.setValue(round(stage.share * _STEPS))
+        legend = meaning_in_sight(pair)
+        self.legend.setText(legend)
+        self.legend.setVisible(bool(legend))
         self.note.setText(
             f"Open {escape(' and '.join(pair.missing))} to compare with it."
             if pair.missing
             else f"Keys: K curtain, G side by side, Q blink, {FADE_KEY.upper()} half opacity, "
             f"{HIDE_KEY.upper()} hides and shows the result."
         )
+
+
+def meaning_in_sight(pair: Pair) -> str:
+    """Say, as rich text, what the topmost map of a result means that is seen; nothing where only its colours are."""
+    for layer in reversed(pair.seen):
+        own = own_metadata(layer)
+        text = meaning(str(own.get("port") or own.get("value") or ""), own.get("record", {}))
+        if text:
+            return f"<b>{escape(layer.name)}</b>: {escape(text)}"
+    return ""

@@ -61,6 +61,9 @@ class Stage:
         layers = viewer.layers.events
         for event in (layers.inserted, layers.removed, viewer.layers.selection.events.active):
             event.connect(self._look)
+        layers.inserted.connect(self._follow)
+        for layer in viewer.layers:
+            layer.events.visible.connect(self._seen)
         viewer.dims.events.ndisplay.connect(self._look)
         for key, mode in KEYS.items():
             viewer.bind_key(key, _pressed(self, "toggle", mode), overwrite=True)
@@ -114,6 +117,12 @@ class Stage:
         again = [layer for layer in self.pair.made if layer in self._hidden] or self.pair.made[:1]
         for layer in again:
             layer.visible = True
+
+    def _follow(self, event: Any) -> None:
+        event.value.events.visible.connect(self._seen)
+
+    def _seen(self, _: Any = None) -> None:
+        self.changed.emit()
 
     def _look(self, _: Any = None) -> None:
         """Look what is compared; where nothing is, everything is as before."""
