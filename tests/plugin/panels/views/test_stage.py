@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from weakref import ref
@@ -32,7 +30,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.fixture
-def at(make_napari_viewer: Any, qtbot: Any, files: Any) -> Iterator[SimpleNamespace]:
+def at(make_napari_viewer: Any, qtbot: Any, files: Any) -> SimpleNamespace:
     """A window with a slide and its stain; `panel` as in a dock."""
     viewer = make_napari_viewer(show=True)
     slide, result = files
@@ -46,7 +44,7 @@ def at(make_napari_viewer: Any, qtbot: Any, files: Any) -> Iterator[SimpleNamesp
     def press(key: str) -> None:
         qtbot.keyClick(native, key)
 
-    yield SimpleNamespace(
+    return SimpleNamespace(
         viewer=viewer, stage=stage_of(viewer), panel=panel, he=he, stain=stain, maps=maps, native=native, press=press
     )
 
