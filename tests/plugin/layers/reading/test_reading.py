@@ -73,7 +73,7 @@ def test_the_status_bar_says_what_is_under_the_cursor(make_napari_viewer: Any, f
     viewer = make_napari_viewer()
     reading_of(viewer)
     [he] = show(viewer, files[0])
-    stain, dab, _ = show(viewer, files[1].path)
+    _stain, dab, _ = show(viewer, files[1].path)
     viewer.layers.selection.active = he  # the slide below is selected, as while drawing
     viewer.mouse_over_canvas = True
     bar = viewer.window._qt_window.statusBar()
