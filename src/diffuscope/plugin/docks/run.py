@@ -31,7 +31,6 @@ from diffuscope.plugin.panels.likeness import LikenessPanel
 from diffuscope.plugin.panels.record import open_record
 from diffuscope.plugin.panels.results import ResultsWidget
 from diffuscope.plugin.panels.views.panel import ComparePanel
-from diffuscope.plugin.panels.views.stage import stage_of
 from diffuscope.plugin.widgets.pieces import scrolling
 from diffuscope.results.result import Result, open_result
 from diffuscope.tiling.region import Region
@@ -90,7 +89,7 @@ class RunDock(QWidget):
         stack = QVBoxLayout(inner)
         stack.setContentsMargins(0, 0, 4, 0)
         stack.addWidget(self.fields)
-        self.compare = ComparePanel(stage_of(self.viewer))
+        self.compare = ComparePanel(self.viewer)
         stack.addWidget(self.compare)
         stack.addWidget(self.results)
         self.below = QVBoxLayout()

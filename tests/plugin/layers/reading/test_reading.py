@@ -19,7 +19,6 @@ from diffuscope.plugin.layers.reading.meaning import meaning
 from diffuscope.plugin.layers.reading.ranges import fit, fitted
 from diffuscope.plugin.layers.reading.viewer import reading_of, scale_bar_of
 from diffuscope.plugin.panels.views.panel import ComparePanel
-from diffuscope.plugin.panels.views.stage import stage_of
 
 #: The record's threshold, OD.
 THRESHOLD = 0.25
@@ -154,7 +153,7 @@ def test_each_map_is_explained_in_a_sentence():
 @pytest.mark.gui
 def test_the_dock_explains_the_map_that_is_seen(make_napari_viewer: Any, files: Any):
     viewer = make_napari_viewer()
-    panel = ComparePanel(stage_of(viewer))
+    panel = ComparePanel(viewer)
     viewer.window.add_dock_widget(panel, name="panel")
     _, dab, spread = show(viewer, files[1].path)
     assert not panel.legend.isVisibleTo(panel)

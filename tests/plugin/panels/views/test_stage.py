@@ -36,7 +36,7 @@ def at(make_napari_viewer: Any, qtbot: Any, files: Any) -> SimpleNamespace:
     slide, result = files
     [he] = show(viewer, slide)
     stain, *maps = show(viewer, result.path)
-    panel = ComparePanel(stage_of(viewer))
+    panel = ComparePanel(viewer)
     viewer.window.add_dock_widget(panel, name="panel")
     viewer.reset_view()
     native = viewer.window._qt_viewer.canvas.native
@@ -149,7 +149,7 @@ def test_with_the_last_layer_of_the_result_everything_is_as_before(at: SimpleNam
 
 def test_the_panel_says_which_slide_to_open(make_napari_viewer: Any, files: Any):
     viewer = make_napari_viewer()
-    panel = ComparePanel(stage_of(viewer))
+    panel = ComparePanel(viewer)
     viewer.window.add_dock_widget(panel, name="panel")
     assert stage_of(viewer).pair is None
     show(viewer, files[1].path)

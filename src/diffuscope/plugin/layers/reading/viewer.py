@@ -11,6 +11,7 @@ from diffuscope.plugin.layers.facts import own_metadata
 from diffuscope.plugin.layers.placement import world_units
 from diffuscope.plugin.layers.reading.hover import told_at
 from diffuscope.plugin.layers.reading.ranges import fit
+from diffuscope.plugin.layers.views.naming import tell_apart
 from diffuscope.plugin.layers.views.pair import layers_of_folder, result_in_sight
 from diffuscope.plugin.layers.views.per_viewer import PerViewer
 
@@ -44,6 +45,7 @@ class Reading:
 
     def _take(self, layer: Any) -> None:
         self._measure(layer)
+        tell_apart(layer)
         if not isinstance(layer, Image) or layer.rgb or not _is_map(layer):
             return
         fit(layer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from html import escape
+from typing import Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QButtonGroup, QGroupBox, QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
@@ -11,7 +12,18 @@ from qtpy.QtWidgets import QButtonGroup, QGroupBox, QHBoxLayout, QLabel, QPushBu
 from diffuscope.plugin.layers.facts import own_metadata
 from diffuscope.plugin.layers.reading.meaning import meaning
 from diffuscope.plugin.layers.views.pair import Pair
-from diffuscope.plugin.panels.views.stage import BLINK, CURTAIN, FADE_KEY, HIDE_KEY, KEYS, OVER, SIDE, Stage
+from diffuscope.plugin.panels.views.group import GroupRow
+from diffuscope.plugin.panels.views.stage import (
+    BLINK,
+    CURTAIN,
+    FADE_KEY,
+    HIDE_KEY,
+    KEYS,
+    OVER,
+    SIDE,
+    UNSURE_KEY,
+    stage_of,
+)
 from diffuscope.plugin.widgets.pieces import weakly
 from diffuscope.plugin.widgets.rows import quiet, small_text
 
@@ -29,8 +41,8 @@ class ComparePanel(QGroupBox):
 
     Parameters
     ----------
-    stage : Stage
-        Of the viewer.
+    viewer : napari.Viewer
+        Whose layers.
 
     Attributes
     ----------
@@ -42,9 +54,9 @@ class ComparePanel(QGroupBox):
         What the map means that is seen; what to do.
     """
 
-    def __init__(self, stage: Stage, parent: QWidget | None = None) -> None:
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__("Compare", parent)
-        self._stage = stage
+        self._stage = stage = stage_of(viewer)
         self._keys = {mode: key for key, mode in KEYS.items()}
         self.buttons: dict[str, QPushButton] = {}
         self._group = QButtonGroup(self)
@@ -65,6 +77,12 @@ class ComparePanel(QGroupBox):
         layout.addLayout(faded)
         layout.addWidget(self.legend)
         layout.addWidget(self.note)
+        self.unsure = QPushButton("Next uncertain place")
+        self.unsure.setToolTip(f"Look where the model was least sure, place by place. Key {UNSURE_KEY.upper()}")
+        self.unsure.clicked.connect(stage.show_unsure)
+        layout.addWidget(self.unsure)
+        self.group = GroupRow(viewer, stage)
+        layout.addWidget(self.group)
         self._group.idClicked.connect(weakly(self._choose))
         self.opacity.valueChanged.connect(weakly(self._fade))
         stage.changed.connect(self._show)
@@ -98,6 +116,7 @@ class ComparePanel(QGroupBox):
         self.buttons[stage.mode].setChecked(True)
         with quiet(self.opacity):
             self.opacity.setValue(round(stage.share * _STEPS))
+        self.unsure.setVisible(stage.spread is not None)
         legend = meaning_in_sight(pair)
         self.legend.setText(legend)
         self.legend.setVisible(bool(legend))

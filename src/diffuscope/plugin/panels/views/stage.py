@@ -8,6 +8,9 @@ from weakref import ref
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
+from diffuscope.plugin.layers.facts import own_metadata
+from diffuscope.plugin.layers.objects.places import look_at, most_uncertain
+from diffuscope.plugin.layers.reading.meaning import is_spread
 from diffuscope.plugin.layers.views.curtain import Curtain
 from diffuscope.plugin.layers.views.fade import Fade
 from diffuscope.plugin.layers.views.pair import Pair, pair_of, result_in_sight
@@ -18,7 +21,7 @@ from diffuscope.plugin.panels.views.divider import Divider
 OVER, CURTAIN, SIDE, BLINK = "over", "curtain", "side", "blink"
 #: What a key does, by the key. None of them means anything to napari's layers that are drawn or looked at.
 KEYS = {"k": CURTAIN, "g": SIDE, "q": BLINK}
-FADE_KEY, HIDE_KEY = "w", "h"
+FADE_KEY, HIDE_KEY, UNSURE_KEY = "w", "h", "u"
 #: How long either is seen while they blink, ms.
 _TURN = 700
 #: What is left of a result that was made to shine through.
@@ -55,6 +58,8 @@ class Stage:
         self._curtain, self._side, self._fade = Curtain(), SideBySide(), Fade()
         self._hidden: list[Any] = []
         self._beside: list[Any] = []
+        self._unsure_of: Any = None
+        self._unsure: list[tuple[float, ...]] = []
         self._divider: Divider | None = None
         self._is_gone = False  # by turns
         self._timer: QTimer | None = None
@@ -69,6 +74,7 @@ class Stage:
             viewer.bind_key(key, _pressed(self, "toggle", mode), overwrite=True)
         viewer.bind_key(FADE_KEY, _pressed(self, "toggle_faint"), overwrite=True)
         viewer.bind_key(HIDE_KEY, _pressed(self, "toggle_hidden"), overwrite=True)
+        viewer.bind_key(UNSURE_KEY, _pressed(self, "show_unsure"), overwrite=True)
         self._look()
 
     def show(self, mode: str) -> None:
@@ -117,6 +123,22 @@ class Stage:
         again = [layer for layer in self.pair.made if layer in self._hidden] or self.pair.made[:1]
         for layer in again:
             layer.visible = True
+
+    @property
+    def spread(self) -> Any:
+        """The layer that tells where the result in sight is unsure; None where there is none."""
+        made = self.pair.made if self.pair is not None else ()
+        return next((layer for layer in made if is_spread(str(own_metadata(layer).get("port", "")))), None)
+
+    def show_unsure(self) -> None:
+        """Look at the next most uncertain place of the result, after the last at the first again."""
+        viewer, spread = self._viewer(), self.spread
+        if viewer is None or spread is None:
+            return
+        if self._unsure_of is not spread or not self._unsure:
+            self._unsure_of, self._unsure = spread, most_uncertain(spread)
+        if self._unsure:
+            look_at(viewer, spread, self._unsure.pop(0))
 
     def _follow(self, event: Any) -> None:
         event.value.events.visible.connect(self._seen)
