@@ -27,10 +27,19 @@ def suggest_out(slide: SlideFacts | None, model_name: str, patient: str = "") ->
     return unused(folder / f"{base}.ome.zarr")
 
 
+def named(path: Path, name: str) -> Path:
+    """Return the result folder of one region of several: with its name in what it is called."""
+    part = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
+    return path.with_name(f"{path.name.removesuffix('.ome.zarr')}.{part}.ome.zarr")
+
+
 def unused(path: Path, is_taken: Callable[[Path], bool] = Path.exists) -> Path:
     """Return `path`, or the first of name-2, name-3, … that is not taken: does not exist, if not told otherwise."""
     stem = path.name.removesuffix(".ome.zarr")
     number, candidate = 1, path
+    before, mark, last = stem.rpartition("-")
+    if mark and last.isdigit() and is_taken(path.with_name(f"{before}.ome.zarr")):
+        stem, number = before, int(last)  # the third is -3, not -2-2
     while is_taken(candidate):
         number += 1
         candidate = path.with_name(f"{stem}-{number}.ome.zarr")

@@ -11,6 +11,7 @@ from psygnal import Signal
 from diffuscope.engine.events import Preview
 from diffuscope.errors import InputError
 from diffuscope.model.find import list_models, model_info
+from diffuscope.plugin.forms.forecast.rates import Watch
 from diffuscope.plugin.jobs.job import Job, verb
 from diffuscope.plugin.jobs.patient import open_series
 from diffuscope.plugin.jobs.run import Opened, Renewed, Request, carry_out
@@ -69,6 +70,7 @@ class RunSession(Session):
     def run(self, request: Request) -> None:
         """Run a model, after the jobs that wait."""
         view = RunView(self.viewer, request.placement, self.compute.child.look_at)
+        watch = Watch(request.settings["model"], request.settings.get("device", "auto"), request.evaluations)
         self.submit(
             Job(
                 text=request.text,
@@ -77,8 +79,8 @@ class RunSession(Session):
                 out=Path(request.settings["out"]),
                 stopped="Cancelled before anything was computed.",
                 on_start=view.start,
-                on_event=partial(_show, view),
-                on_end=partial(self._ran, view, request),
+                on_event=partial(_show, view, watch),
+                on_end=partial(self._ran, view, watch, request),
                 on_leave=partial(view.end, None),
             )
         )
@@ -113,7 +115,8 @@ class RunSession(Session):
             signal.disconnect()
         super().close()
 
-    def _ran(self, view: RunView, request: Request, result: Result | None) -> None:
+    def _ran(self, view: RunView, watch: Watch, request: Request, result: Result | None) -> None:
+        watch.keep()
         is_shown = result is not None and result.done > 0
         view.end(result if is_shown else None)
         if result is not None:
@@ -122,7 +125,8 @@ class RunSession(Session):
             self.show_result(result)
 
 
-def _show(view: RunView, message: Any) -> None:
+def _show(view: RunView, watch: Watch, message: Any) -> None:
+    watch.take(message)
     match message:
         case Opened():
             view.open(message.out, message.layers)
