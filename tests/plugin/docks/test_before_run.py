@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
 
 from fake_verbs import MODELS
+from qtpy.QtCore import Qt
 
 from diffuscope.plugin.docks.stain import StainDock
 from diffuscope.plugin.forms.forecast.rates import remember
@@ -129,3 +131,24 @@ def test_what_is_wrong_with_a_region_is_told_before_run_and_goes_when_it_is_mend
     shapes.data = [np.array([[20, 1900], [120, 1900], [120, 2100], [20, 2100]]) * 0.499 / shapes.scale]
     at.until(lambda: at.dock.forecast.found is not None and bool(at.dock.forecast.found.bare))
     assert "No tissue found there" in at.dock.forecast.text.text()
+
+
+def test_one_tile_is_looked_at_where_one_looks_and_nothing_is_left(at: Driver, tmp_path: Path, monkeypatch: Any):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    at.form.model = replace(next(model for model in MODELS if model.name == "quick"), grid=(288, 32, 1, 0))
+    at.viewer.camera.center = (0.0, *(FIRST.mean(axis=0)))
+    at.qtbot.mouseClick(at.dock.preview, Qt.MouseButton.LeftButton)
+    at.until(lambda: at.state.is_idle and len(at.viewer.layers) == 2)
+    shown = at.viewer.layers[1]
+    assert shown.name == "preview, not saved · virtual" and shown.data.shape[2] == 4
+    assert at.state.message.startswith("A preview of one tile, which is not saved.") and not at.state.failed
+    assert not list(scratch.iterdir()) and not at.out.exists()
+    assert at.form.slide.name == at.slide.name  # it is nobody's input
+    at.dock.preview.click()
+    at.until(lambda: at.state.is_idle and at.viewer.layers[-1] is not shown)
+    assert len(at.viewer.layers) == 2 and at.dock.session.result is None
+    at.viewer.camera.center = (0.0, -90_000.0, 0.0)
+    at.dock.preview.click()
+    assert at.state.failed and "The middle of the view is off" in at.said

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from diffuscope.plugin.docks.overwrite import ask_overwrite
 from diffuscope.plugin.forms.out import named, unused
-from diffuscope.plugin.forms.region_choice import chosen_slices
+from diffuscope.plugin.forms.region_choice import chosen_slices, input_shape
+from diffuscope.plugin.jobs.glimpse.place import tile_region
 from diffuscope.plugin.jobs.run import Request, given_inputs
 from diffuscope.plugin.layers.facts import input_placement
+from diffuscope.scans import resampling_factor
 from diffuscope.tiling.region import Region
 
 if TYPE_CHECKING:
@@ -38,7 +42,7 @@ def request_of(dock: RunDock, region: Region | None, name: str = "") -> Request 
         Something is missing.
     """
     form, session = dock.form, dock.session
-    settings, outlines = form.settings(), dock.outlines.given()
+    settings = form.settings()
     layer = dock.inputs.chosen
     if slices := chosen_slices(dock.viewer, form, layer):
         settings["slices"] = slices
@@ -54,16 +58,54 @@ def request_of(dock: RunDock, region: Region | None, name: str = "") -> Request 
         settings["out"] = unused(out, lambda path: path.exists() or session.is_promised(path))
     if answer == "both":
         form.out = str(settings["out"])
+    return _bound(dock, region, settings, overwrite=answer == "replace", name=name)
+
+
+def glimpse_of(dock: RunDock, place: Sequence[float], settings: dict[str, Any]) -> Request:
+    """Bind the run of the one tile at a place of a slide, whose result nobody keeps.
+
+    Parameters
+    ----------
+    dock : RunDock
+        Whose form and layers.
+    place : sequence of float
+        (y, x) in level-0 px.
+    settings : dict
+        Of the form.
+
+    Raises
+    ------
+    InputError
+        The place lies off the slide.
+    """
+    form, layer = dock.form, dock.inputs.chosen
+    assert form.model is not None and form.main is not None  # the form has a sentence for that
+    tile, overlap, _, _ = form.model.grid
+    region = tile_region(
+        place,
+        shape=input_shape(layer),
+        factor=resampling_factor(replace(form.main, mpp=form.mpp or form.main.mpp), form.model.mpp),
+        tile=tile,
+        overlap=overlap,
+        name=layer.name,
+    )
+    return replace(_bound(dock, region, settings, overwrite=False), label="preview")
+
+
+def _bound(
+    dock: RunDock, region: Region | None, settings: dict[str, Any], *, overwrite: bool, name: str = ""
+) -> Request:
+    form, layer = dock.form, dock.inputs.chosen
     assert form.model is not None  # the form has a sentence for that
     return Request(
         inputs=given_inputs(form.model.inputs, dock.inputs.choices, form.inputs),
         given=dict(form.given),
-        outlines=outlines,
+        outlines=dock.outlines.given(),
         patient=form.patient,
         placement=input_placement(layer) if layer is not None and form.model.inputs else None,
         region=region,
         settings=settings,
-        overwrite=answer == "replace",
+        overwrite=overwrite,
         where=form.kind.scope.regions[form.region].lower(),
         evaluations=form.evaluations,
         label=name,

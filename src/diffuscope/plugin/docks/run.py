@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from diffuscope.errors import InputError
 from diffuscope.plugin.docks.asking import request_of
 from diffuscope.plugin.docks.closing import outlive
+from diffuscope.plugin.docks.glimpse import GlimpseButton
 from diffuscope.plugin.docks.kinds import Kind, elsewhere
 from diffuscope.plugin.docks.tabs import stand_with_siblings
 from diffuscope.plugin.forms.cases.outline_rows import OutlineRows
@@ -35,7 +36,7 @@ from diffuscope.plugin.panels.jobs import JobPanel
 from diffuscope.plugin.panels.likeness import LikenessPanel
 from diffuscope.plugin.panels.record import open_record
 from diffuscope.plugin.panels.results import ResultsWidget
-from diffuscope.plugin.widgets.pieces import scrolling
+from diffuscope.plugin.widgets.pieces import pause, scrolling
 from diffuscope.results.result import Result, open_result
 from diffuscope.tiling.region import Region
 
@@ -103,13 +104,14 @@ class RunDock(QWidget):
         self.form_area = scrolling(inner)
         self.jobs = JobPanel(self.session)
         self.run, self.cancel = self.jobs.run, self.jobs.cancel
+        self.preview = GlimpseButton(self)
+        self.jobs.add_button(self.preview)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(4, 4, 4, 4)
         whole.addWidget(self.form_area, 1)
         self.likeness, self.forecast = LikenessPanel(), ForecastLabel()
-        whole.addWidget(self.likeness)
-        whole.addWidget(self.forecast)
-        whole.addWidget(self.jobs)
+        for part in (self.likeness, self.forecast, self.jobs):
+            whole.addWidget(part)
 
     def _connect(self) -> None:
         self.inputs.changed.connect(self._inputs_changed)
@@ -129,10 +131,7 @@ class RunDock(QWidget):
         self.run.clicked.connect(self._run)
         self.viewer.layers.selection.events.active.connect(self._active_changed)
         self.viewer.dims.events.current_step.connect(self._show_region)
-        self._still = QTimer(self)  # once the camera stands
-        self._still.setSingleShot(True)
-        self._still.setInterval(_STILL)
-        self._still.timeout.connect(self._show_region)
+        self._still = pause(self, _STILL, self._show_region)
         self.viewer.camera.events.connect(self._camera_moved)
 
     # --- what the viewer tells ---
@@ -192,14 +191,14 @@ class RunDock(QWidget):
                 self.fields.model_is_chosen = True
                 self.session.run(request)
         except InputError as error:
-            self._complain(str(error))
+            self.complain(str(error))
             return
         except OSError as error:
-            self._complain(f"{self.form.out} cannot be written: {error.strerror}.")
+            self.complain(f"{self.form.out} cannot be written: {error.strerror}.")
             return
         put_tools_away(self.viewer)
 
-    def _complain(self, sentence: str) -> None:
+    def complain(self, sentence: str) -> None:
         """Show an error that is about the form as it is, and goes once that is mended."""
         self._complaint = sentence
         self.session.state.complain(sentence)
@@ -290,6 +289,7 @@ class RunDock(QWidget):
             if state.failed and state.message == self._complaint:
                 state.say("")  # it is mended
         self.jobs.show_hint(hint)
+        self.preview.show_for()
         self.forecast.ask(asked_in(self.viewer, self.form, layer) if not hint else None)
 
     def _camera_moved(self, _: Any = None) -> None:

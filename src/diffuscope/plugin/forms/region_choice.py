@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.forms.planes import slice_text
 from diffuscope.plugin.forms.regions import current_slice, layer_region, layer_regions, view_region
 from diffuscope.plugin.forms.run import RunForm
-from diffuscope.plugin.layers.facts import finest, volume_lies
+from diffuscope.plugin.layers.facts import finest, input_placement, volume_lies
 from diffuscope.plugin.layers.placement import in_units, world_units
 from diffuscope.plugin.layers.slides import region_layer
 from diffuscope.tiling.region import Region
@@ -99,6 +102,22 @@ def input_shape(layer: Any) -> tuple[int, ...]:
         return int(height), int(width)
     lattice = volume_lies(layer).lattice
     return tuple(int(side) for side in (lattice.shape if lattice is not None else finest(layer).shape))
+
+
+def place_seen(viewer: Any, layer: Any, world: Sequence[float] = ()) -> tuple[float, ...]:
+    """Return a place of the viewer's world on a slide, (y, x) in its level-0 px; left out, the middle of the view.
+
+    Raises
+    ------
+    InputError
+        In the 3D view, which has no one place.
+    """
+    if viewer.dims.ndisplay != 2:
+        raise InputError("The current view is 3D: switch to 2D to look at a place of it.")
+    place = np.array(viewer.dims.point, float)
+    place[list(viewer.dims.displayed)] = viewer.camera.center[-2:]
+    seen = in_units(list(world) or place.tolist(), world_units(viewer), layer.units)
+    return input_placement(layer).to_input(seen.tolist())
 
 
 def _drawn(regions: dict[str, Region], shapes: Any) -> str:

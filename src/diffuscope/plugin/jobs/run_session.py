@@ -12,6 +12,7 @@ from diffuscope.engine.events import Preview
 from diffuscope.errors import InputError
 from diffuscope.model.find import list_models, model_info
 from diffuscope.plugin.forms.forecast.rates import Watch
+from diffuscope.plugin.jobs.glimpse.job import compute_glimpse, show_glimpse
 from diffuscope.plugin.jobs.job import Job, verb
 from diffuscope.plugin.jobs.patient import open_series
 from diffuscope.plugin.jobs.run import Opened, Renewed, Request, carry_out
@@ -19,6 +20,7 @@ from diffuscope.plugin.jobs.run_view import RunView
 from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.layers.facts import ModelFacts, model_facts
 from diffuscope.plugin.layers.live import add_layers
+from diffuscope.plugin.layers.results import LayerTuple
 from diffuscope.plugin.layers.values import value_layers
 from diffuscope.results.result import Result
 
@@ -84,6 +86,24 @@ class RunSession(Session):
                 on_leave=partial(view.end, None),
             )
         )
+
+    def glimpse(self, request: Request) -> None:
+        """Compute one tile to look at, after the jobs that wait."""
+        watch = Watch(request.settings["model"], request.settings.get("device", "auto"), request.evaluations)
+        self.submit(
+            Job(
+                text=request.text,
+                doing=f"Preparing a preview of “{request.name}”…",
+                work=partial(compute_glimpse, request=request),
+                stopped="Cancelled: no preview was made.",
+                on_event=watch.take,
+                on_end=partial(self._glimpsed, watch),
+            )
+        )
+
+    def _glimpsed(self, watch: Watch, layer: LayerTuple | None) -> str | None:
+        watch.keep()
+        return show_glimpse(self.viewer, layer)
 
     def export(self, result: Result, path: Path, layer: str, *, anonymous: bool = False) -> None:
         """Write a result to a file; `anonymous` leaves out what tells of the input."""

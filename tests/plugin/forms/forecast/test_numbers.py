@@ -1,4 +1,4 @@
-"""A forecast is what the run then does: held against the plan of the run itself, and against areas worked out by hand."""
+"""A forecast is what the run then does: held against the run itself, and against areas worked out by hand."""
 
 from __future__ import annotations
 

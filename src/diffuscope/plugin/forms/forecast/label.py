@@ -7,13 +7,13 @@ from functools import partial
 from html import escape
 
 from napari.qt.threading import create_worker
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from diffuscope.files.room import in_bytes
 from diffuscope.plugin.forms.forecast.numbers import Asked, Forecast, foresee
 from diffuscope.plugin.forms.forecast.rates import seconds_of
 from diffuscope.plugin.jobs.state import duration
+from diffuscope.plugin.widgets.pieces import pause
 from diffuscope.plugin.widgets.rows import small_text
 
 # Who pans or chooses is not done yet: looked at when nothing has changed for so long, ms.
@@ -37,10 +37,7 @@ class ForecastLabel(QWidget):
         super().__init__(parent)
         self._asked: Asked | None = None
         self.found: Forecast | None = None
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_PAUSE)
-        self._timer.timeout.connect(self._look)
+        self._timer = pause(self, _PAUSE, self._look)
         self.text = small_text()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
