@@ -131,7 +131,8 @@ def foresee(asked: Asked) -> Forecast:
         return Forecast(tiles=1, unit="case", is_bound=False, area=None, bytes=0)
     inside = _tissue(asked.files) if asked.files else None
     tile, overlap, depth, overlap_depth = asked.grid
-    tiles, size, bare, planar = 0, 0, [], False
+    tiles, size, unit = 0, 0, "tile"
+    bare: list[str] = []
     for name, region in asked.regions or (("", None),):
         plan = make_plan(
             shape=asked.shape,
@@ -146,12 +147,12 @@ def foresee(asked: Asked) -> Forecast:
         )
         tiles += plan.count
         size += disk_need(plan, asked.ports)
-        planar = len(plan.axes) == 3 and plan.depth == 1 and plan.selected.shape[1:] == (1, 1)
+        unit = plan.unit.removesuffix("s")
         if inside is not None and region is not None and not _shows(inside, region):
             bare.append(name if len(asked.regions) > 1 else "")
     return Forecast(
         tiles=tiles,
-        unit="slice" if planar else "tile",
+        unit=unit,
         is_bound=inside is None and tiles > 1,
         area=_area(asked, inside),
         bytes=size,
