@@ -13,8 +13,10 @@ from lent import Lent
 from patience import MILLISECONDS
 
 import diffuscope.errors
+from diffuscope.plugin.forms import out
 from diffuscope.plugin.forms.forecast import rates
 from diffuscope.plugin.jobs.child import Child
+from diffuscope.plugin.settings import kept
 from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
 from diffuscope.tiling.plan import make_plan
@@ -39,6 +41,8 @@ def _nothing_is_remembered(tmp_path_factory: pytest.TempPathFactory, monkeypatch
     """Keep what a window remembers from run to run out of the user's folders, and one test's from another's."""
     folder = tmp_path_factory.mktemp("remembered")
     monkeypatch.setattr(rates, "rates_file", lambda: folder / "rates.json")
+    monkeypatch.setattr(kept, "kept_file", lambda: folder / "docks.json")
+    monkeypatch.setattr(out, "results_folder", lambda: folder / "Documents" / "Diffuscope")
 
 
 @pytest.fixture(scope="session")

@@ -47,7 +47,7 @@ class Driver:
         self.qtbot.waitUntil(condition, timeout=MILLISECONDS)
 
     def run(self, model: str) -> None:
-        self.dock.form.model = next(facts for facts in self.dock.fields._models if facts.name == model)
+        self.dock.form.model = next(facts for facts in self.dock.fields.models if facts.name == model)
         self.dock.run.click()
 
     def cancel(self) -> None:

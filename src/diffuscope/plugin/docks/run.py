@@ -28,7 +28,6 @@ from diffuscope.plugin.forms.run import RunForm
 from diffuscope.plugin.forms.run_widget import FormWidget
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.resume import request_to_resume
-from diffuscope.plugin.jobs.run import Request
 from diffuscope.plugin.jobs.run_session import RunSession
 from diffuscope.plugin.layers.facts import ModelFacts, is_result, own_metadata, slide_facts
 from diffuscope.plugin.layers.slides import InputList, add_region_layer, listed_name, put_tools_away
@@ -36,9 +35,9 @@ from diffuscope.plugin.panels.jobs import JobPanel
 from diffuscope.plugin.panels.likeness import LikenessPanel
 from diffuscope.plugin.panels.record import open_record
 from diffuscope.plugin.panels.results import ResultsWidget
+from diffuscope.plugin.settings.kept import keep, last_model, take_up
 from diffuscope.plugin.widgets.pieces import pause, scrolling
 from diffuscope.results.result import Result, open_result
-from diffuscope.tiling.region import Region
 
 # The view is looked at when the camera has not moved for so long, ms.
 _STILL = 200
@@ -79,6 +78,9 @@ class RunDock(QWidget):
         stand_with_siblings(self, self.kind.title)
         self._inputs_changed()
         self.session.load_models()
+        if (last := last_model(self.form, self.fields.models)) is not None:
+            self.fields.choose(last)
+            take_up(self.form)
 
     def _build(self) -> None:
         self.fields = FormWidget(self.form)
@@ -185,7 +187,7 @@ class RunDock(QWidget):
         try:
             regions = chosen_regions(self.viewer, self.form, self.inputs.chosen)
             for name, region in regions.items() if regions else [("", None)]:
-                request = self._request(region, name if len(regions) > 1 else "")
+                request = request_of(self, region, name if len(regions) > 1 else "")
                 if request is None:
                     return
                 self.fields.model_is_chosen = True
@@ -197,14 +199,12 @@ class RunDock(QWidget):
             self.complain(f"{self.form.out} cannot be written: {error.strerror}.")
             return
         put_tools_away(self.viewer)
+        keep(self.form)
 
     def complain(self, sentence: str) -> None:
         """Show an error that is about the form as it is, and goes once that is mended."""
         self._complaint = sentence
         self.session.state.complain(sentence)
-
-    def _request(self, region: Region | None, name: str = "") -> Request | None:
-        return request_of(self, region, name)
 
     def _draw(self) -> None:
         if self.inputs.chosen is None:
