@@ -43,11 +43,15 @@ class Progress:
         return self
 
     @property
+    def counted(self) -> str:
+        """What is counted, e.g. ``"3 of 40 steps"``; empty where nothing is."""
+        unit = self.unit if self.total != 1 else self.unit.removesuffix("s")
+        return f"{int(self.done)} of {self.total} {unit}" if self.unit and self.total else ""
+
+    @property
     def text(self) -> str:
         """What is done in words, e.g. ``"3 of 40 steps, loss 0.031"``; of one thing, what is done to it."""
-        unit = self.unit if self.total != 1 else self.unit.removesuffix("s")
-        counted = f"{int(self.done)} of {self.total} {unit}" if self.unit and self.total else ""
-        counted = "" if self.total == 1 and self.what else counted
+        counted = "" if self.total == 1 and self.what else self.counted
         return ", ".join(part for part in (counted, self.what) if part)
 
 
