@@ -27,7 +27,7 @@ pytest.importorskip("pytestqt")
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
 
-from diffuscope.plugin.docks import run as dock_module
+from diffuscope.plugin.docks import asking as dock_module
 from diffuscope.plugin.docks.stain import StainDock
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.layers.facts import KEY, is_result, own_metadata
@@ -119,7 +119,7 @@ def test_the_whole_way_to_a_window_that_is_closed(
 
     # draw, run with more steps than anyone waits for, see a preview, cancel
     at.draw()
-    assert at.dock.fields.region_text.text() == "120 × 80 px at (800, 1,320)"
+    assert at.dock.fields.region_text.text() == "120 × 80 px at x 800, y 1320"
     at.fill(steps=500)
     shown_before = len(at.names)
     at.dock.run.click()
@@ -313,7 +313,7 @@ BAD = [
     (white, "no tissue"),
     (no_scale, "µm/px"),
     (no_such_device, "asked for, but PyTorch finds none here"),
-    (outside, "outside"),
+    (outside, "lies off “CMU-1-Small-Region.svs”"),
     (a_line, "encloses no region"),
     (no_shape, "Nothing is drawn"),
     (nowhere, "out.ome.zarr"),

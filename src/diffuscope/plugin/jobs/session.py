@@ -112,7 +112,7 @@ class Session:
         """Begin a job, whose turn it is."""
         self._job, self._stop = job, threading.Event()
         self._value = self._outcome = self.again = None
-        self.state.begin(job.doing)
+        self.state.begin(job.doing, chosen=job.steps)
         self._bar = progress(total=0, desc=self._title)
         job.on_start()
         child, stop = self.compute.child, self._stop
