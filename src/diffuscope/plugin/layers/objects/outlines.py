@@ -22,7 +22,8 @@ from diffuscope.tiling.boxes import CHUNK
 
 #: In the metadata of the layer, the name of the stain.
 OUTLINES = "outlines"
-_YELLOW = Colormap([[0.0, 0.0, 0.0, 0.0], [1.0, 0.85, 0.0, 1.0]], name="outlines")
+# Seen on white, pink, brown and black.
+_BLUE = Colormap([[0.0, 0.0, 0.0, 0.0], [0.0, 0.35, 1.0, 1.0]], name="outlines")
 
 
 @dataclass
@@ -132,7 +133,7 @@ class Outlines:
         self.data: Any = levels[0] if self._memory is None else [*levels[:-1], self._memory]
         self.about = {
             "name": f"counted as {stain.name}-positive",
-            "colormap": _YELLOW,
+            "colormap": _BLUE,
             "contrast_limits": (0, 1),
             "blending": "translucent",
             "multiscale": self._memory is not None,

@@ -11,7 +11,7 @@ from diffuscope.plugin.layers.placement import in_units, world_units
 
 #: How many places are told of one map.
 MOST = 20
-#: Px along a side of the level that is looked at, at most; of the window whose mean is taken; how far apart two places lie.
+#: Px along a side of the level that is looked at, at most; of the window whose mean is taken; between two places.
 _SIDE, _WINDOW, _APART = 512, 9, 18
 #: What a px of the layer that is looked at measures at least on the screen, px.
 _CLOSE = 2.0

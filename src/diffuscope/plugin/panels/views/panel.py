@@ -46,6 +46,8 @@ class ComparePanel(QGroupBox):
 
     Attributes
     ----------
+    stage : Stage
+        Of the viewer.
     buttons : dict of str to QPushButton
         By mode.
     opacity : QSlider
@@ -56,7 +58,7 @@ class ComparePanel(QGroupBox):
 
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__("Compare", parent)
-        self._stage = stage = stage_of(viewer)
+        self.stage = stage = stage_of(viewer)
         self._keys = {mode: key for key, mode in KEYS.items()}
         self.buttons: dict[str, QPushButton] = {}
         self._group = QButtonGroup(self)
@@ -99,17 +101,17 @@ class ComparePanel(QGroupBox):
         return button
 
     def _choose(self, number: int) -> None:
-        self._stage.show(list(_MODES)[number])
+        self.stage.show(list(_MODES)[number])
 
     def _fade(self, value: int) -> None:
-        self._stage.fade(value / _STEPS)
+        self.stage.fade(value / _STEPS)
 
     def _show(self) -> None:
         with suppress(RuntimeError):  # the dock may be gone, and the viewer still tells
             self._fill()
 
     def _fill(self) -> None:
-        stage, pair = self._stage, self._stage.pair
+        stage, pair = self.stage, self.stage.pair
         self.setVisible(pair is not None)
         if pair is None:
             return
