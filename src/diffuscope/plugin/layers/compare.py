@@ -106,8 +106,9 @@ def _whole(level: Any, layer: Any) -> Any:
     if isinstance(level, Level):
         return level.whole
     declared = own_metadata(layer).get("range")
-    is_map = declared is not None and isinstance(level, np.ndarray) and np.issubdtype(level.dtype, np.floating)
-    return np.nan_to_num(level, nan=declared[0]) if is_map else level
+    if declared is None or not isinstance(level, np.ndarray) or not np.issubdtype(level.dtype, np.floating):
+        return level
+    return np.nan_to_num(level, nan=declared[0])
 
 
 def read_pair(truth: Picture, found: Picture, *, most: int = MOST) -> tuple[Pair, dict[str, Any]]:

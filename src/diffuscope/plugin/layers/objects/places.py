@@ -30,7 +30,7 @@ def most_uncertain(layer: Any) -> list[tuple[float, ...]]:
     size = (*(1,) * (values.ndim - 2), _WINDOW, _WINDOW)
     means = ndimage.uniform_filter(values, size, mode="constant")
     factors = np.array(levels[0].shape[-values.ndim :]) / np.array(values.shape)
-    found = []
+    found: list[tuple[float, ...]] = []
     while len(found) < MOST and means.max() > 0:
         at = np.unravel_index(int(means.argmax()), means.shape)
         found.append(tuple(((np.array(at) + 0.5) * factors - 0.5).tolist()))
