@@ -177,7 +177,8 @@ class ManyDock(QWidget):
         self.found.setVisible(bool(rows))
 
     def _open(self, row: int, _column: int) -> None:
-        name = self.table.item(row, 0).data(Qt.ItemDataRole.UserRole)
+        item = self.table.item(row, 0)
+        name = item.data(Qt.ItemDataRole.UserRole) if item is not None else ""
         if self._folder is None or not name or not (self._folder / name).is_dir():
             self.session.state.complain("There is no result of this slide: see why in its row.")
             return
