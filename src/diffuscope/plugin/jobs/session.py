@@ -21,6 +21,7 @@ from diffuscope.plugin.jobs.compute import compute_of
 from diffuscope.plugin.jobs.job import Job
 from diffuscope.plugin.jobs.process import Failed, Returned
 from diffuscope.plugin.jobs.state import JobState
+from diffuscope.plugin.layers.reading.viewer import reading_of
 from diffuscope.training.events import TrainingFinished
 
 CANCELLING = "Cancelling: the step at hand ends, what is finished is kept."
@@ -61,6 +62,7 @@ class Session:
         self.viewer = viewer
         self.state = JobState()
         self.compute = compute_of(viewer, child)
+        reading_of(viewer)
         self.again: Job | None = None
         self._title = title
         self.has_dock = True
@@ -110,7 +112,7 @@ class Session:
         """Begin a job, whose turn it is."""
         self._job, self._stop = job, threading.Event()
         self._value = self._outcome = self.again = None
-        self.state.begin(job.doing)
+        self.state.begin(job.doing, chosen=job.steps)
         self._bar = progress(total=0, desc=self._title)
         job.on_start()
         child, stop = self.compute.child, self._stop

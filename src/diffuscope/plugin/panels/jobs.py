@@ -74,7 +74,7 @@ class JobPanel(QWidget):
         self.copy = copy_button(lambda: session.state.report)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        buttons = side_by_side(self.run, self.go_on, self.cancel)
+        self._buttons = buttons = side_by_side(self.run, self.go_on, self.cancel)
         said = (self.elsewhere, self.heading, self.list, self.bar, self.progress, self.status, self.copy)
         for widget in (*said, buttons):
             layout.addWidget(widget)
@@ -83,6 +83,11 @@ class JobPanel(QWidget):
         session.changed.connect(self._show_all)
         session.state.events.connect(self.show_state)
         self._show_all()
+
+    def add_button(self, button: QPushButton) -> None:
+        """Put a button of the dock's own beside Run."""
+        row: Any = self._buttons.layout()
+        row.addWidget(button)
 
     def show_hint(self, hint: str) -> None:
         """Show a hint where there is nothing else to say."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakMethod
 
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QDoubleSpinBox,
@@ -44,6 +44,15 @@ class _Scrolling(QScrollArea):
 def scrolling(inner: QWidget) -> QScrollArea:
     """Return an area that scrolls up and down where a small screen has no room for all of a widget."""
     return _Scrolling(inner)
+
+
+def pause(parent: QWidget, milliseconds: int, then: Callable[..., Any]) -> QTimer:
+    """Return a clock that calls something once it was not started anew for so long."""
+    clock = QTimer(parent)
+    clock.setSingleShot(True)
+    clock.setInterval(milliseconds)
+    clock.timeout.connect(then)
+    return clock
 
 
 def mpp_spin() -> QDoubleSpinBox:
