@@ -1,11 +1,11 @@
 """What a trained any-to-any-demo makes of simulated patients whom no training saw: reports, contrasts, CT, X-ray.
 
 Truth and patients are simulated, and read by readers that no training made (docs/simulation-thorax.md). Beside each
-figure stands what needs no model: report and images of another patient of the same region, and the mean picture of the
-region; and what no model can pass: the true image, and the true image or report as the autoencoders alone give it back,
-read likewise. How far a denoiser listens: its error near pure noise with what is the patient's own, with that of
-another patient of the same region, and with nothing; of reports also the error of one who knows every finding, but not
-the words that were chosen.
+figure stands what needs no flow: report and images of another patient of the same region, the mean picture of the
+region, and of 2,000 reports of others the one whose aligned vector is nearest to the image's; and what no model can
+pass: the true image, and the true image or report as the autoencoders alone give it back, read likewise. How far a
+denoiser listens: its error near pure noise with what is the patient's own, with that of another patient of the same
+region, and with nothing; of reports also the error of one who knows every finding, but not the words that were chosen.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ from diffuscope.evaluation.metrics.texts import bleu, rouge_l
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.ports.text import Written
 from diffuscope.simulation.thorax_brain import REGIONS, REPORT, Subject, read_image, read_report, simulate
-from diffuscope.simulation.thorax_brain.reports.write import write_report
+from diffuscope.simulation.thorax_brain.reports.write import reports, write_report
 from diffuscope.systems.base import Whole
 from diffuscope.systems.medm2g.config import TEXT
+from diffuscope.systems.medm2g.declare import DRAFTS
 from diffuscope.systems.medm2g.guide import Source
 from diffuscope.systems.medm2g.system import MedM2G
 from diffuscope.systems.medm2g.text.side import TextSide
@@ -54,7 +55,7 @@ HEARD = (("ct", REPORT), ("xray", REPORT), (REPORT, "ct"))
 WRITTEN = ("ct", "t1ce", "t2", "xray")
 GOALS = {"seconds_all_from_text": Goal(high=30.0)}
 _CT = (-1000.0, 1000.0)
-_LATE, _WORDINGS = 950, 16
+_LATE, _WORDINGS, _KNOWN = 950, 16, 2000
 
 
 @cache
@@ -80,8 +81,14 @@ def measure(*, model: str = "runs/any-to-any-demo") -> dict[str, float]:
     }
     figures["error_of_report_by_findings"] = _error_of_words(system)
     for key in FROM:
-        found = [_made(system, _given(one, (key,)), (REPORT,), number) for number, one in enumerate(patients())]
-        figures |= {f"report_from_{key}_{name}": value for name, value in _texts([_text(one) for one in found]).items()}
+        for how, options in (("", {}), ("_in_one_draft", {DRAFTS: 1.0})):
+            found = [
+                _made(system, _given(one, (key,)), (REPORT,), number, options) for number, one in enumerate(patients())
+            ]
+            read = _texts([_text(one) for one in found])
+            figures |= {f"report_from_{key}{how}_{name}": value for name, value in read.items()}
+        near = _texts(_nearest(system, key))
+        figures |= {f"report_retrieved_from_{key}_{name}": value for name, value in near.items()}
     figures |= {f"report_of_another_{name}": value for name, value in _texts(_others()).items()}
     for name, (key, sources) in SYNTHESIS.items():
         found = [_made(system, _given(one, sources), (key,), number) for number, one in enumerate(patients())]
@@ -145,11 +152,15 @@ def _given(patient: Subject, keys: Sequence[str]) -> dict[str, torch.Tensor | st
 
 
 def _made(
-    system: Whole, given: Mapping[str, torch.Tensor | str], wanted: tuple[str, ...], seed: int
+    system: Whole,
+    given: Mapping[str, torch.Tensor | str],
+    wanted: tuple[str, ...],
+    seed: int,
+    options: Mapping[str, float] = {},
 ) -> dict[str, torch.Tensor | Written]:
     """Make what is wanted of one patient, by the default preset."""
     default = next(iter(system.presets.values()))
-    settings = SampleSettings(sampler=default.sampler, steps=default.steps, wanted=wanted)
+    settings = SampleSettings(sampler=default.sampler, steps=default.steps, wanted=wanted, options=dict(options))
     steps = system.sample(system.prepare(given, None), CaseNoise(seed), settings)
     with torch.inference_mode():
         while True:
@@ -182,6 +193,20 @@ def _texts(found: Sequence[str]) -> dict[str, float]:
         "bleu4": bleu(truth, found)[3],
         "rouge_l": rouge_l(truth, found),
     }
+
+
+@torch.inference_mode()
+def _nearest(system: MedM2G, key: str) -> list[str]:
+    """Return for each patient, of many reports of others, the one whose vector is nearest to that of an image."""
+    known = list(reports(_KNOWN, seed=SEED + 100))
+    ids = torch.stack([torch.as_tensor(system.prepare({REPORT: text}, None)[REPORT]) for text in known])
+    prepared = [torch.as_tensor(system.prepare(_given(one, (key,)), None)[key]) for one in patients()]
+    modality = system.config.modality(key)
+    kind = torch.full((NUMBER,), system.config.of(modality).index(key))
+    text, image = system.guide.flow(TEXT), system.guide.flow(modality)
+    both = text.see(ids, torch.zeros(_KNOWN, dtype=torch.long))[0], image.see(torch.stack(prepared), kind)[0]
+    a, b = (torch.nn.functional.normalize(one, dim=1) for one in both)
+    return [known[int(place)] for place in (b @ a.T).argmax(dim=1)]
 
 
 def _others() -> list[str]:

@@ -49,6 +49,15 @@ class Heard:
         """Return what is heard by some of the cases, bool (n,), alone."""
         return Heard(self.tokens, self.mask & there[:, None], self.vectors, self.said & there[:, None])
 
+    def repeated(self, times: int) -> Heard:
+        """Return what each case hears, as often."""
+        return Heard(*(one.repeat_interleave(times, dim=0) for one in self.parts)) if times > 1 else self
+
+    @property
+    def parts(self) -> tuple[Tensor, ...]:
+        """Its tensors, in their order."""
+        return self.tokens, self.mask, self.vectors, self.said
+
     def vector(self) -> Tensor:
         """Return the mean vector of the sources that count, (n, width), 0 where there is none."""
         share = self.said.to(self.vectors.dtype)
@@ -58,8 +67,7 @@ class Heard:
     @staticmethod
     def joined(several: Sequence[Heard], dim: int) -> Heard:
         """Return several as one: side by side for `dim` 1, of more cases for `dim` 0."""
-        names = ("tokens", "mask", "vectors", "said")
-        return Heard(*(torch.cat([getattr(one, name) for one in several], dim=dim) for name in names))
+        return Heard(*(torch.cat(parts, dim=dim) for parts in zip(*(one.parts for one in several), strict=True)))
 
 
 class Adaptation(nn.Module):

@@ -17,6 +17,7 @@ from diffuscope.ports.declaration import Declaration
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.systems.base import System
 from diffuscope.systems.medm2g.config import MedM2GConfig
+from diffuscope.systems.medm2g.declare import DRAFTS
 from diffuscope.systems.medm2g.guide import Guide
 from diffuscope.systems.medm2g.hub import load_published
 from diffuscope.systems.medm2g.images import Images
@@ -121,6 +122,9 @@ class Networks(System):
     def check(self, settings: SampleSettings) -> None:
         """Refuse settings that the sampler cannot follow."""
         make_sampler(settings.sampler, self.schedule, settings.steps)
+        drafts = settings.options.get(DRAFTS, 1)
+        if drafts != int(drafts):
+            raise InputError(f"{drafts:g} {DRAFTS} are no whole number: say how many reports are to be drafted.")
 
     def what_is_made(self, given: Mapping[str, Any], settings: SampleSettings) -> tuple[str, ...]:
         """Return the keys of what is made: what is asked for, else all that was not given."""

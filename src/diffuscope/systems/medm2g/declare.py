@@ -12,6 +12,8 @@ from diffuscope.systems.medm2g.config import REPORT, ImageConfig, MedM2GConfig
 
 #: Ends the key of the map that says how far the samples of an image differ.
 SPREAD = "_sd"
+#: Key of the option that says how many reports are drafted.
+DRAFTS = "drafts"
 _PRESETS = {
     "fast": SampleSettings(sampler="dpmsolver++", steps=20),
     "reference": SampleSettings(sampler="ddim", steps=50),
@@ -32,7 +34,7 @@ def declare(config: MedM2GConfig) -> Declaration:
         any_of=((*(port.key for port in text), *(port.key for port in images)),),
         presets=_PRESETS,
         samplers=SAMPLERS,
-        options=_options(config),
+        options=(*_options(config), *(_drafts() if config.text is not None else ())),
         canvas=(config.size, config.size),
         patch=config.size,
     )
@@ -75,6 +77,19 @@ def _options(config: MedM2GConfig) -> tuple[Option, ...]:
             default=1.0,
             range=(0.0, 1.0),
             about="Fresh noise at each step of the ddim sampler; 0 is none.",
+        ),
+    )
+
+
+def _drafts() -> tuple[Option, ...]:
+    return (
+        Option(
+            name="drafts",
+            key=DRAFTS,
+            default=32.0,
+            range=(1.0, 256.0),
+            about="Reports that are drafted where nothing else is made from images; the one that fits the images best, "
+            "by the encoders that were aligned, is shown. 1 is the paper's way.",
         ),
     )
 

@@ -36,7 +36,7 @@ def sample_flows(
     guide : Guide
         The flows.
     given : mapping of str to Tensor
-        Pictures (n, 1, s, s) in [−1, 1], and token ids (n, longest), by key.
+        Pictures (n, 1, s, s) in [−1, 1], and token ids (n, longest), by key; of one case for as many as are drawn.
     wanted : sequence of str
         Keys of what is made, at least one.
     draw : callable
@@ -54,13 +54,14 @@ def sample_flows(
         key: make_sampler(settings.sampler, schedule, settings.steps, eta=options["eta"], bounds=_BOUNDS)
         for key in wanted
     }
-    kinds = {key: _kind(guide, key, number, where) for key in (*given, *wanted)}
-    zero = torch.zeros(number, device=where)
+    kinds = {key: _kind(guide, key, number, where) for key in wanted}
     known = {}
     for key, x in given.items():
         modality = guide.config.modality(key)
-        clean = guide.flow(modality).side.encode(x)
-        known[key] = guide.context(Source(modality=modality, latents=clean, time=zero, kind=kinds[key], x=x))
+        clean, zero = guide.flow(modality).side.encode(x), torch.zeros(len(x), device=where)
+        kind = _kind(guide, key, len(x), where)
+        heard = guide.context(Source(modality=modality, latents=clean, time=zero, kind=kind, x=x))
+        known[key] = heard.repeated(number // len(x))
     first: Sampler = runs[wanted[0]]
     for place, t in enumerate(first.timesteps, start=1):
         open_ = _contexts(guide, latents, kinds, (t + 1) / schedule.T) if len(wanted) > 1 else {}

@@ -16,7 +16,7 @@ from diffuscope.ports.text import Written
 from diffuscope.systems.base import CaseInput, CaseNoise, Estimate, Noise, Tiled, Whole
 from diffuscope.systems.medm2g.config import REPORT, TEXT, MedM2GConfig
 from diffuscope.systems.medm2g.core import Networks
-from diffuscope.systems.medm2g.declare import SPREAD, declare, declare_slices
+from diffuscope.systems.medm2g.declare import DRAFTS, SPREAD, declare, declare_slices
 from diffuscope.systems.medm2g.sampling import Draw
 
 # Network evaluations between two pictures of what is on its way.
@@ -67,10 +67,13 @@ class MedM2G(Networks, Whole):
     ) -> Generator[Estimate, None, dict[str, Tensor | Written]]:
         """Sample one case: of each image the mean over the samples and their deviation, and the first sample's report.
 
-        The deviation (ddof 1) over one sample is unknown, NaN.
+        The deviation (ddof 1) over one sample is unknown, NaN. Of a report that alone is made from images several are
+        drafted (see `diffuscope.systems.medm2g.drafts`).
         """
         given = {key: one[None] for key, one in inputs.items() if isinstance(one, Tensor) and one.is_floating_point()}
         wanted = self.what_is_made(given, settings)
+        images = {key: one for key, one in given.items() if key != REPORT}
+        drafts = int(self._options(settings).get(DRAFTS, 1)) if wanted == (REPORT,) and images else 1
         shape = inputs.get("shape")
         frame = self._frame(shape if isinstance(shape, Tensor) else None)
         shown = wanted[0] if wanted[0] != REPORT else None
@@ -78,7 +81,7 @@ class MedM2G(Networks, Whole):
         written: Written | None = None
         steps = settings.steps * settings.samples
         for number in range(settings.samples):
-            draw = partial(self._draw, noise, number)
+            draw = partial(self._draw, noise, number, drafts)
             latents: dict[str, Tensor] = {}
             for place, latents in enumerate(self.sampled(given, wanted, draw, settings), start=1):
                 done = number * settings.steps + place
@@ -88,13 +91,13 @@ class MedM2G(Networks, Whole):
                 yield Estimate(step=done, steps=steps, clean=clean)
             pictures.append({key: frame(one) for key, one in self.pictures(latents).items()})
             if written is None and REPORT in latents:
-                written = self._written(latents[REPORT])
+                written = self._written(latents[REPORT], images)
         found: dict[str, Tensor | Written] = dict(_mean_and_spread(pictures, settings.wanted))
         return found if written is None else found | {REPORT: written}
 
-    def _draw(self, noise: CaseNoise, sample: int, key: str, step: int) -> Tensor:
+    def _draw(self, noise: CaseNoise, sample: int, number: int, key: str, step: int) -> Tensor:
         shape = self.guide.flow(self.config.modality(key)).latent
-        return noise(key, sample=sample, step=step, shape=(1, *shape))
+        return noise(key, sample=sample, step=step, shape=(number, *shape))
 
     def _frame(self, shape: Tensor | None) -> Any:
         """Return what cuts a picture (1, 1, s, s) out as the input lay in it, (1, h, w)."""
@@ -103,12 +106,15 @@ class MedM2G(Networks, Whole):
         top, left = (size - height) // 2, (size - width) // 2
         return lambda image: image[0, :, top : top + height, left : left + width]
 
-    def _written(self, latents: Tensor) -> Written:
-        from diffuscope.systems.medm2g.text.side import TextSide  # brings what an extra installs
+    def _written(self, latents: Tensor, images: Mapping[str, Tensor]) -> Written:
+        """Return the text of latents (n, latent): of several the one that is nearest to the images."""
+        from diffuscope.systems.medm2g.drafts import nearest  # bring what an extra installs
+        from diffuscope.systems.medm2g.text.side import TextSide
 
         side = self.guide.flow(TEXT).side
-        assert isinstance(side, TextSide)
-        return side.write(latents)[0]
+        assert isinstance(side, TextSide) and self.tokens is not None
+        written = side.write(latents)
+        return nearest(self.guide, self.tokens, images, written) if len(written) > 1 else written[0]
 
 
 class MedM2GSlices(Networks, Tiled):
