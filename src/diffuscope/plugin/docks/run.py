@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,6 +25,7 @@ from diffuscope.plugin.forms.region_choice import (
     region_problem,
     region_text,
 )
+from diffuscope.plugin.forms.rows.lead import lead_to_field
 from diffuscope.plugin.forms.run import RunForm
 from diffuscope.plugin.forms.run_widget import FormWidget
 from diffuscope.plugin.jobs.child import Child
@@ -125,6 +127,7 @@ class RunDock(QWidget):
         self.session.result_changed.connect(self._show_result)
         self.fields.layer_chosen.connect(self._choose_layer)
         self.fields.draw_asked.connect(self._draw)
+        self.fields.sample.asked.connect(partial(self.viewer.open_sample, "diffuscope"))
         self.fields.folder_asked.connect(self._load_folder)
         self.fields.complained.connect(self.session.state.complain)
         self.results.export_asked.connect(self._export)
@@ -135,8 +138,6 @@ class RunDock(QWidget):
         self.viewer.dims.events.current_step.connect(self._show_region)
         self._still = pause(self, _STILL, self._show_region)
         self.viewer.camera.events.connect(self._camera_moved)
-
-    # --- what the viewer tells ---
 
     def _image_of(self, key: str) -> Any:
         """Return the layer that is chosen for an image of the model; None where there is none."""
@@ -205,6 +206,7 @@ class RunDock(QWidget):
         """Show an error that is about the form as it is, and goes once that is mended."""
         self._complaint = sentence
         self.session.state.complain(sentence)
+        lead_to_field(self.form_area, self.fields, sentence)
 
     def _draw(self) -> None:
         if self.inputs.chosen is None:
