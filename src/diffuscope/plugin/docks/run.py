@@ -39,6 +39,7 @@ from diffuscope.plugin.panels.likeness import LikenessPanel
 from diffuscope.plugin.panels.record import open_record
 from diffuscope.plugin.panels.results import ResultsWidget
 from diffuscope.plugin.settings.kept import keep, last_model, take_up
+from diffuscope.plugin.settings.preferences import fill_in
 from diffuscope.plugin.widgets.pieces import pause, scrolling
 from diffuscope.results.result import Result
 
@@ -84,6 +85,7 @@ class RunDock(QWidget):
         if (last := last_model(self.form, self.fields.models)) is not None:
             self.fields.choose(last)
             take_up(self.form)
+        fill_in(self.form)
         self._shown.look()  # what was opened before
 
     def _build(self) -> None:
