@@ -126,7 +126,7 @@ def test_the_whole_way_to_a_window_that_is_closed(
     assert at.dock.run.text() == "Add to queue" and at.dock.cancel.text() == "Cancel"
     at.until(lambda: PREVIEW in at.names)
     preview = at.viewer.layers[PREVIEW]
-    assert preview.data.shape[2] == 3 and preview.data.std() > 0
+    assert preview.data.shape[2] == 4 and preview.data[..., :3].std() > 0
     at.dock.cancel.click()
     assert at.dock.cancel.text() == "Cancelling…" and not at.dock.cancel.isEnabled()
     at.until(lambda: at.state.is_idle)

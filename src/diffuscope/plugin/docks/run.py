@@ -38,6 +38,7 @@ from diffuscope.plugin.panels.jobs import JobPanel
 from diffuscope.plugin.panels.likeness import LikenessPanel
 from diffuscope.plugin.panels.record import open_record
 from diffuscope.plugin.panels.results import ResultsWidget
+from diffuscope.plugin.panels.views.panel import ComparePanel
 from diffuscope.plugin.settings.kept import keep, last_model, take_up
 from diffuscope.plugin.settings.preferences import fill_in
 from diffuscope.plugin.widgets.pieces import pause, scrolling
@@ -104,6 +105,8 @@ class RunDock(QWidget):
         stack = QVBoxLayout(inner)
         stack.setContentsMargins(0, 0, 4, 0)
         stack.addWidget(self.fields)
+        self.compare = ComparePanel(self.viewer)
+        stack.addWidget(self.compare)
         stack.addWidget(self.results)
         self.below = QVBoxLayout()
         stack.addLayout(self.below)

@@ -21,6 +21,7 @@ from diffuscope.plugin.jobs.compute import compute_of
 from diffuscope.plugin.jobs.job import Job
 from diffuscope.plugin.jobs.process import Failed, Returned
 from diffuscope.plugin.jobs.state import JobState
+from diffuscope.plugin.layers.reading.viewer import reading_of
 from diffuscope.training.events import TrainingFinished
 
 CANCELLING = "Cancelling: the step at hand ends, what is finished is kept."
@@ -61,6 +62,7 @@ class Session:
         self.viewer = viewer
         self.state = JobState()
         self.compute = compute_of(viewer, child)
+        reading_of(viewer)
         self.again: Job | None = None
         self._title = title
         self.has_dock = True
