@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from diffuscope.errors import InputError
 from diffuscope.jobs.drawn.regions import region_of
 from diffuscope.scans.formats.table import stem
-from diffuscope.scans.open import open_scan
-from diffuscope.scans.qupath.live import connected, read_selected, read_shown
+from diffuscope.scans.qupath.live import check_size, connected, read_selected, read_shown
 from diffuscope.tiling.region import Region
 
 
@@ -30,13 +28,7 @@ def read_live(text: str) -> tuple[list[tuple[str, Path, Region | None]], tuple[s
     """
     with connected(text) as gateway:
         shown, selected = read_shown(gateway), read_selected(gateway)
-    found = open_scan(shown.path).shape
-    if found != shown.shape:
-        sizes = " and not ".join(f"{width} × {height} px" for height, width in (shown.shape, found))
-        raise InputError(
-            f"QuPath shows {shown.name} with {sizes} as {shown.path.name} has: its outlines would lie elsewhere. "
-            "Export the image from QuPath as OME-TIFF."
-        )
+    check_size(shown)
     name = stem(shown.path.name)
     if not selected.found:
         return [(name, shown.path, None)], (
