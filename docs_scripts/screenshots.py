@@ -77,7 +77,7 @@ def main(child: Child | None = None) -> None:
             raise SystemExit(dock.session.state.message)
         shoot(viewer, "after")
         for layer in viewer.layers:
-            layer.visible = layer.name == "uncertainty" if is_result(layer) else layer.visible
+            layer.visible = layer.name.startswith("uncertainty") if is_result(layer) else layer.visible
         dock.form_area.verticalScrollBar().setValue(dock.form_area.verticalScrollBar().maximum())
         shoot(viewer, "uncertainty")
         viewer.close()

@@ -43,7 +43,7 @@ def measure() -> dict[str, float]:
     state = dock.session.state
     with tempfile.TemporaryDirectory() as folder:
         until(lambda: state.is_idle)
-        dock.form.model = next(model for model in dock.fields._models if model.name == DEMO_MODEL)
+        dock.form.model = next(model for model in dock.fields.models if model.name == DEMO_MODEL)
         dock.form.out = str(Path(folder) / "first.ome.zarr")
         until_pixels(viewer, dock)
         cancel(dock)

@@ -43,9 +43,15 @@ class Progress:
         return self
 
     @property
+    def counted(self) -> str:
+        """What is counted, e.g. ``"3 of 40 steps"``; empty where nothing is."""
+        unit = self.unit if self.total != 1 else self.unit.removesuffix("s")
+        return f"{int(self.done)} of {self.total} {unit}" if self.unit and self.total else ""
+
+    @property
     def text(self) -> str:
-        """What is done in words, e.g. ``"3 of 40 steps, loss 0.031"``."""
-        counted = f"{int(self.done)} of {self.total} {self.unit}" if self.unit and self.total else ""
+        """What is done in words, e.g. ``"3 of 40 steps, loss 0.031"``; of one thing, what is done to it."""
+        counted = "" if self.total == 1 and self.what else self.counted
         return ", ".join(part for part in (counted, self.what) if part)
 
 
@@ -109,7 +115,9 @@ class Pace:
     Attributes
     ----------
     progress : Progress
-        How far the job is; a tile under way counts by its steps.
+        How far the job is; tiles under way count by their steps, and it never goes back.
+    step : tuple of (int, int) or None
+        Of the tiles under way, the network evaluations done and in all; None where nothing is known of them.
     """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
@@ -117,6 +125,7 @@ class Pace:
         self.progress = Progress()
         self._first = self._whole = Progress()
         self._begun = self._now = 0.0
+        self.step: tuple[int, int] | None = None
 
     def take(self, event: Any) -> bool:
         """Take in an event, and return whether it says how far the job is.
@@ -124,18 +133,32 @@ class Pace:
         Pace and time left are those of this job, not of one that it goes on with, and begin anew where a job goes over
         to count something else, or from the start again, as a training's next round does.
         """
-        before = self._whole.done
+        before, shown = self._whole.done, self.progress
+        part = getattr(event, "part", None)
         if isinstance(event, Counts):
             self._whole = self.progress = event.progress
-        elif (part := getattr(event, "part", None)) is not None and self._whole.total:
-            self.progress = replace(self._whole, done=self._whole.done + part)
+        elif part is not None and self._whole.total:
+            done = self._whole.done + part * getattr(event, "beside", 1)
+            self.progress = replace(self._whole, done=min(done, self._whole.total))
         else:
             return False
+        self.step = (event.step, event.steps) if part is not None else None
+        is_same = (shown.unit, shown.total) == (self.progress.unit, self.progress.total)
+        if is_same and self._whole.done >= before:
+            self.progress = replace(self.progress, done=max(self.progress.done, shown.done))
         self._now = self._clock()
         other = (self.progress.unit, self.progress.total) != (self._first.unit, self._first.total)
         if other or self._whole.done < before:
             self._first, self._begun = self.progress, self._now
         return True
+
+    @property
+    def text(self) -> str:
+        """What is finished, in words; of one thing alone how far that is."""
+        text = self._whole.text
+        if self._whole.total == 1 and self.step is not None and not self._whole.what:
+            return "step {} of {}".format(*self.step)
+        return text
 
     @property
     def speed(self) -> float | None:

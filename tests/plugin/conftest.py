@@ -13,7 +13,10 @@ from lent import Lent
 from patience import MILLISECONDS
 
 import diffuscope.errors
+from diffuscope.plugin.forms import out
+from diffuscope.plugin.forms.forecast import rates
 from diffuscope.plugin.jobs.child import Child
+from diffuscope.plugin.settings import kept
 from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
 from diffuscope.tiling.plan import make_plan
@@ -31,6 +34,15 @@ def plugin() -> None:
     manager.discover()
     if "diffuscope" not in manager:
         manager.register(npe2.PluginManifest.from_file(Path(diffuscope.errors.__file__).with_name("napari.yaml")))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_remembered(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what a window remembers from run to run out of the user's folders, and one test's from another's."""
+    folder = tmp_path_factory.mktemp("remembered")
+    monkeypatch.setattr(rates, "rates_file", lambda: folder / "rates.json")
+    monkeypatch.setattr(kept, "kept_file", lambda: folder / "docks.json")
+    monkeypatch.setattr(out, "results_folder", lambda: folder / "Documents" / "Diffuscope")
 
 
 @pytest.fixture(scope="session")

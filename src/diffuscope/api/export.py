@@ -6,9 +6,12 @@ from collections.abc import Generator
 from pathlib import Path
 
 from diffuscope.api.events import Exported
-from diffuscope.events import Progress
+from diffuscope.errors import InputError
+from diffuscope.events import Notice, Progress
 from diffuscope.exports.export import Export, check_export, write_export
-from diffuscope.results.result import open_result
+from diffuscope.exports.qupath.live import send
+from diffuscope.results.result import Result, open_result
+from diffuscope.scans.qupath.live import is_live
 
 
 def export(
@@ -19,7 +22,7 @@ def export(
     source: str | Path | None = None,
     anonymous: bool = False,
     qupath: bool = False,
-) -> Generator[Progress | Exported, None, None]:
+) -> Generator[Progress | Notice | Exported, None, None]:
     """Write a finished result as a file that other programs open, by the ending of `path`.
 
     Everything is checked when this is called; the file is written while the returned generator is iterated.
@@ -31,6 +34,7 @@ def export(
     path : str or Path
         Its ending names the format, as in `diffuscope.exports.table.FORMATS`: ``….ome.tif``, of a volume ``….nii.gz``,
         a folder for QuPath ``….qupath``, a report of a score ``….pdf`` or ``….html``, texts ``….txt``.
+        ``qupath:`` writes no file: the objects are put onto the slide that a running QuPath shows.
     layer : str
         Key or name of one image, of ``….txt`` of one text, or ``"all"``.
     overwrite : bool
@@ -46,8 +50,8 @@ def export(
 
     Returns
     -------
-    generator of Progress and Exported
-        Last what was written.
+    generator of Progress, Notice and Exported
+        Last what was written; to a QuPath that runs, how many objects were added is told.
 
     Raises
     ------
@@ -55,9 +59,14 @@ def export(
         There is no such result, layer, format or place to write, or the result is incomplete. While iterating: the
         disk is full; nothing is left behind.
     """
+    opened = open_result(result)
+    if is_live(path):
+        if layer != "all" or overwrite or source is not None or anonymous or qupath:
+            raise InputError(f"to {path} go the objects of a result alone: leave out what is said of files.")
+        return _send(opened, str(path))
     return _export(
         check_export(
-            open_result(result),
+            opened,
             path,
             layer=layer,
             overwrite=overwrite,
@@ -68,6 +77,13 @@ def export(
     )
 
 
-def _export(checked: Export) -> Generator[Progress | Exported, None, None]:
+def _export(checked: Export) -> Generator[Progress | Notice | Exported, None, None]:
     yield Progress(what=f"Writing {checked.path.name}")
     yield Exported(path=write_export(checked))
+
+
+def _send(result: Result, text: str) -> Generator[Progress | Notice | Exported, None, None]:
+    yield Progress(what="Adding objects in QuPath")
+    name, added, there = send(result, text)
+    yield Notice(f"{name} in QuPath: {added} objects added{f', {there} were there' if there else ''}.")
+    yield Exported(path=Path(text))

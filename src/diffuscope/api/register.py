@@ -126,7 +126,7 @@ class _Work:
 
 def _register(work: _Work) -> Generator[Progress | Registered, None, None]:
     from diffuscope.registration import write_warped
-    from diffuscope.registration.find import find_transform
+    from diffuscope.registration.find import WRITTEN, find_transform
     from diffuscope.registration.views import densest, picture
 
     fixed, moving, out = work.fixed, work.moving, work.out
@@ -149,7 +149,10 @@ def _register(work: _Work) -> Generator[Progress | Registered, None, None]:
         notices=fixed.notices + moving.notices,
     )
     with in_place_of(out, replace=work.replaces) as part:
-        yield from write_warped(part, moving, found.transform, fixed=fixed, record=record)
+        begun = WRITTEN[work.affine_only]
+        for at in write_warped(part, moving, found.transform, fixed=fixed, record=record):
+            share = at.done / at.total if at.total else 0.0
+            yield Progress(done=begun + (100 - begun) * share, total=100, what=f"{at.what}, {at.counted}")
         found.transform.save(part / TRANSFORM, record)
     if work.picture is not None:
         window = work.window or densest(tissue_mask(fixed), fixed)

@@ -198,7 +198,7 @@ def _work(job: Job, cancelled: Callable[[], bool], focus: Focus) -> Generator[Ev
 
 
 def _write(job: Job, claim: Claim, cancelled: Callable[[], bool], focus: Focus) -> Generator[Event, None, None]:
-    canvas = None
+    canvas, unit = None, _unit(job)
     try:
         with (
             full_disk_in_words(job.out, resume=True),
@@ -212,12 +212,19 @@ def _write(job: Job, claim: Claim, cancelled: Callable[[], bool], focus: Focus) 
             if job.replaces:
                 compute = ahead = stack.enter_context(closing(Ahead(computed, job.plan, focus)))
                 what = f"{job.out.name} stays until a tile is finished"
-                yield Progress(total=job.plan.count, unit="tiles", what=what)
+                yield Progress(total=job.plan.count, unit=unit, what=what)
                 yield from ahead.begin()
                 if ahead.first is None:
                     tiles, unread = job.plan.count, ahead.unread
                     yield Finished(
-                        out=str(job.out), complete=False, done=0, tiles=tiles, seconds=0.0, unread=unread, begun=False
+                        out=str(job.out),
+                        complete=False,
+                        done=0,
+                        tiles=tiles,
+                        seconds=0.0,
+                        unit=unit,
+                        unread=unread,
+                        begun=False,
                     )
                     return
                 with in_place_of(job.out, replace=True, claim=claim) as part:
@@ -226,7 +233,9 @@ def _write(job: Job, claim: Claim, cancelled: Callable[[], bool], focus: Focus) 
                 canvas = _canvas(job, job.out, each, claim=claim, resume=job.resumes or job.replaces)
             notices = (*job.notices, *canvas.recovered.notices)
             last = partial(_measure, job)
-            with closing(run_tiles(compute, canvas, notices=notices, focus=focus, last=last)) as events:
+            with closing(
+                run_tiles(compute, canvas, notices=notices, focus=focus, last=last, unit=_unit(job))
+            ) as events:
                 yield from events
     except GeneratorExit:
         raise
@@ -235,6 +244,11 @@ def _write(job: Job, claim: Claim, cancelled: Callable[[], bool], focus: Focus) 
             with suppress(OSError, InputError):
                 remove(job.out, claim)
         raise
+
+
+def _unit(job: Job) -> str:
+    """What a user calls the tiles of a run, in the plural."""
+    return "cases" if isinstance(job.model.system, Whole) else job.plan.unit
 
 
 def _canvas(job: Job, path: Path, each: Each, *, claim: Claim | None = None, resume: bool = False) -> Canvas:

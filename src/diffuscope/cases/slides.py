@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from diffuscope.cases.live import read_live
 from diffuscope.errors import InputError
 from diffuscope.files.sheet import XLSX, Line, read_sheet
 from diffuscope.ports.declaration import Declaration
@@ -22,6 +23,7 @@ from diffuscope.scans.formats.dicom.files import files_in, is_dicom, read_elemen
 from diffuscope.scans.formats.table import ending_of, stem
 from diffuscope.scans.open_volume import is_image
 from diffuscope.scans.qupath.annotations import GEOJSON
+from diffuscope.scans.qupath.live import is_live
 from diffuscope.scans.qupath.project import QPPROJ, read_project
 from diffuscope.tiling.region import Region
 
@@ -76,8 +78,13 @@ class Slides:
 
 
 def are_many(source: str | Path) -> bool:
-    """Whether a path is several slides: a folder that is no image, a table, a project, a pattern with ``*?[``."""
+    """Whether a path is several slides: a folder that is no image, a table, a project, a pattern with ``*?[``.
+
+    What is selected in the QuPath that runs, ``qupath:``, is several as well.
+    """
     path = Path(source)
+    if is_live(source):
+        return True
     if path.suffix.lower() in {".csv", XLSX, QPPROJ}:
         return True
     if path.is_dir():
@@ -91,7 +98,7 @@ def find_slides(source: str | Path, declared: Declaration) -> Slides:
     **A folder**: every image that lies in it, and every folder in it that is one (OME-Zarr, a DICOM series).
     **A pattern**: every image that fits, ``**`` for any folders. **A table**, CSV or XLSX: a row each, with the column
     ``file`` or columns named like the model's inputs, with paths relative to the table, and perhaps ``name`` and
-    ``region``. **A QuPath project**: its images.
+    ``region``. **A QuPath project**: its images. **``qupath:``**: what is selected in the QuPath that runs.
 
     Parameters
     ----------
@@ -106,7 +113,10 @@ def find_slides(source: str | Path, declared: Declaration) -> Slides:
         There is nothing there, the table cannot be used, or two would have one name.
     """
     path = Path(source)
-    if path.suffix.lower() in {".csv", XLSX}:
+    if is_live(source):
+        parts, told = read_live(str(source))
+        found = Slides(tuple(Slide(name=name, source=one, region=region) for name, one, region in parts), told)
+    elif path.suffix.lower() in {".csv", XLSX}:
         found = _of_table(path, declared)
     elif path.suffix.lower() == QPPROJ:
         found = _of_project(path)

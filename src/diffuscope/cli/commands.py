@@ -110,7 +110,7 @@ def export(
             "-o",
             metavar="FILE",
             help=f"{_ends('slide')}; of a volume {_ends('volume')}; a report of a score {_ends('case')}; "
-            f"a text {_ends('text')}",
+            f"a text {_ends('text')}; qupath: puts the objects of a slide into the QuPath that runs",
         ),
     ],
     *,
@@ -132,11 +132,13 @@ def export(
     """Write a result as a file that QuPath and others open."""
     from diffuscope.api.export import export as verb
     from diffuscope.cli.progress import follow
+    from diffuscope.scans.qupath.live import is_live
 
     done = follow(
         verb(result, out, layer=layer, overwrite=overwrite, source=source, anonymous=anonymous, qupath=qupath)
     )
-    typer.echo(f"Wrote {done.path}")
+    if not is_live(done.path):
+        typer.echo(f"Wrote {done.path}")
 
 
 app.command()(run)

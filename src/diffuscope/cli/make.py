@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -153,3 +154,30 @@ def card(
             raise InputError(f"{file} holds no figures: write it with a benchmark's --json.") from error
     set_figures(model, measured)
     typer.echo(f"Wrote the card of {model}")
+
+
+@make.command("qupath-script")
+def qupath_script(
+    out: Annotated[Path, typer.Argument(metavar="FILE.groovy", help="The script to write.")],
+    *,
+    model: Annotated[str, typer.Option(metavar="MODEL", help="Name or folder of the model that it runs.")],
+    results: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where results are kept. [default: beside the script]")
+    ] = None,
+) -> None:
+    """Write a script for QuPath that runs a model where an annotation is selected, and imports what it counted."""
+    from diffuscope.exports.qupath.script import run_script
+    from diffuscope.files.place import FILE, check_place
+    from diffuscope.files.put import in_place_of
+    from diffuscope.model.find import model_info
+
+    if out.suffix != ".groovy":
+        raise InputError(f"{out.name} would be no script of QuPath: end it with .groovy.")
+    info = model_info(model)
+    check_place(out, FILE, way_out="choose another name")
+    named = str(Path(model).resolve()) if Path(model).is_dir() else info.name
+    folder = (results or out.parent / "diffuscope-results").resolve()
+    text = run_script([sys.executable, "-m", "diffuscope"], named, folder)
+    with in_place_of(out, replace=False) as part:
+        part.write_text(text, encoding="utf-8")
+    typer.echo(f"Wrote {out}")

@@ -63,7 +63,7 @@ def _bar() -> Generator[Show, None, None]:
 
         def show(pace: Pace) -> None:
             at = pace.progress
-            bar.update(task, completed=at.done, total=at.total or None, description=at.text, pace=pace_text(pace))
+            bar.update(task, completed=at.done, total=at.total or None, description=pace.text, pace=pace_text(pace))
 
         yield show
 
@@ -78,7 +78,7 @@ def _lines() -> Generator[Show, None, None]:
         # A stage that has a name is told as it begins; of what is merely counted the end is, and now and then a line.
         named = "" if at.unit else at.what.partition(", ")[0]
         if (named and named != stage) or (speed and (at.done == at.total or monotonic() - last >= EVERY)):
-            print(", ".join(part for part in (at.text, speed) if part), file=sys.stderr)
+            print(", ".join(part for part in (pace.text, speed) if part), file=sys.stderr)
             last = monotonic()
         stage = named
 

@@ -25,7 +25,8 @@ def run(
         typer.Argument(
             metavar="INPUT",
             help="The slide or volume; FILE#CHANNEL is one channel. Or say --input. Several at once: a folder of them, "
-            "a pattern in quotes, a table (.csv) of name, file or the model's inputs, and region, or a .qpproj.",
+            "a pattern in quotes, a table (.csv) of name, file or the model's inputs, and region, a .qpproj, or "
+            "qupath: for what is selected in the QuPath that runs.",
         ),
     ] = None,
     out: Annotated[

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from diffuscope.diffusion.noise import TileNoise
-from diffuscope.errors import DiffuscopeError
+from diffuscope.errors import DiffuscopeError, InputError
 from diffuscope.systems.base import Estimate
 from diffuscope.tiling.plan import Tile
 
@@ -140,4 +140,12 @@ def first_line(error: Exception) -> str:
         else f"{type(error).__name__}: {line}"
         if line
         else type(error).__name__
+    )
+
+
+def too_little_memory(device: torch.device) -> InputError:
+    """Return the error of a device whose memory does not hold one tile."""
+    return InputError(
+        f"there is not enough memory on {device} for one tile: close what else uses it, draw fewer "
+        "samples, or choose --device cpu. Finished tiles are kept; --resume goes on."
     )

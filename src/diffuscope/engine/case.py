@@ -16,10 +16,9 @@ from diffuscope.devices import is_out_of_memory
 from diffuscope.diffusion.case_noise import CaseNoise
 from diffuscope.engine.batch import Read, load
 from diffuscope.engine.compute import Items, autocast
-from diffuscope.engine.events import Preview
+from diffuscope.engine.events import Preview, Step
 from diffuscope.engine.queue import TileQueue
 from diffuscope.errors import InputError
-from diffuscope.events import Progress
 from diffuscope.ports.mask import Mask
 from diffuscope.ports.raster import Raster
 from diffuscope.ports.text import Written
@@ -102,12 +101,12 @@ class CaseCompute:
 
     def _seen(self, estimate: Estimate) -> Items:
         step, steps = estimate.step, estimate.steps
-        yield Progress(done=step / steps, total=1, unit="cases", what=f"step {step} of {steps}")
         for port in self._images:
             if port.key in estimate.clean:
                 image = np.moveaxis(_array(estimate.clean[port.key]), 0, -1)
                 yield Preview(y=0, x=0, image=to_stored(image, port), step=step, steps=steps)
                 return
+        yield Step(step=step, steps=steps)
 
     def _computed(self, tile: Tile, shape: tuple[int, ...], outputs: Mapping[str, Tensor | str | Written]) -> Computed:
         keys = {port.key for port in self.system.output_rasters}

@@ -20,13 +20,12 @@ import torch
 from torch import Tensor
 
 from diffuscope.devices import is_out_of_memory
-from diffuscope.engine.batch import Loaded, Read, Sampling, Unread, load, sample_tiles
-from diffuscope.engine.events import Preview
+from diffuscope.engine.batch import Loaded, Read, Sampling, Unread, load, sample_tiles, too_little_memory
+from diffuscope.engine.events import Preview, Step
 from diffuscope.engine.fetch import Fetch, Pace, Reports, fetch_preview
 from diffuscope.engine.lanes import side_by_side
 from diffuscope.engine.queue import TileQueue
 from diffuscope.engine.recorded import RecordedSampling
-from diffuscope.errors import InputError
 from diffuscope.events import Notice, Progress
 from diffuscope.results.computed import Computed, Halved, Unlike
 from diffuscope.systems.base import Estimate
@@ -42,7 +41,7 @@ AHEAD = 2
 
 
 #: What computes the tiles of a queue, here or elsewhere. None tells that time went by; cancelled, it just ends.
-Items = Generator[Preview | Progress | Computed | Unread | Halved | Unlike | Notice | None, None, None]
+Items = Generator[Step | Progress | Computed | Unread | Halved | Unlike | Notice | None, None, None]
 Compute = Callable[[TileQueue], Items]
 
 
@@ -96,7 +95,7 @@ class LocalCompute:
     messages: deque[str] = field(default_factory=deque)
     cancelled: Callable[[], bool] = lambda: False
 
-    def __call__(self, queue: TileQueue) -> Generator[Preview | Computed | Unread | Halved | Notice | None, None, None]:
+    def __call__(self, queue: TileQueue) -> Generator[Step | Computed | Unread | Halved | Notice | None, None, None]:
         """Compute until the queue is empty.
 
         Raises
@@ -135,7 +134,7 @@ class LocalCompute:
 
     def _lane(
         self, system: Tiled, device: torch.device, supply: _Supply, stop: _Stop, *, shows: bool
-    ) -> Generator[Preview | Computed | Unread | Halved | Notice | None, None, None]:
+    ) -> Generator[Step | Computed | Unread | Halved | Notice | None, None, None]:
         """Compute batches until there are none; with `shows`, yield previews, of a batch's first tile."""
         under_way: deque[Fetch[Computed]] = deque()
         begin = self._begin(system, device)
@@ -153,7 +152,7 @@ class LocalCompute:
                     if not is_out_of_memory(error):
                         raise
                     if taken.batch == 1:
-                        raise self._too_little(device) from error
+                        raise too_little_memory(device) from error
                     if device.type == "cuda":
                         begin = self._begin(system, device)
                         torch.cuda.empty_cache()
@@ -173,7 +172,7 @@ class LocalCompute:
         under_way: deque[Fetch[Computed]],
         *,
         shows: bool,
-    ) -> Generator[Preview | Computed | Notice | None, None, None]:
+    ) -> Generator[Step | Computed | Notice | None, None, None]:
         """Sample a batch, one evaluation at a time, and yield what came back of the batches before it.
 
         Its own outputs are added to `under_way`; where nothing runs behind the caller's back they are yielded at once.
@@ -181,6 +180,8 @@ class LocalCompute:
         """
         first, main, shown = loaded.tiles[0], self.settings.main_of(system.output_rasters), 0.0
         told, pace = Reports(), Pace(device)
+        # what the other lanes compute is about as far
+        beside = len(loaded.tiles) * (self.lanes + len(self.others))
         preview: Fetch[Preview] | None = None
         with closing(steps):
             while not stop():
@@ -194,16 +195,18 @@ class LocalCompute:
                 told.take(estimate)
                 while self.messages:
                     yield Notice(self.messages.popleft())
-                if shows and main.key in estimate.clean and time.perf_counter() - shown >= PREVIEW_SECONDS:
-                    shown = time.perf_counter()
-                    *z, y, x = (place - start for place, start in zip(first.corner, self.plan.window, strict=False))
-                    preview = fetch_preview(estimate, main, y=y, x=x, z=z[0] if z else 0)
                 pace.keep()
+                if shows and preview is None and time.perf_counter() - shown >= PREVIEW_SECONDS:
+                    shown = time.perf_counter()
+                    if main.key in estimate.clean:
+                        *z, y, x = (place - start for place, start in zip(first.corner, self.plan.window, strict=False))
+                        preview = fetch_preview(estimate, main, y=y, x=x, z=z[0] if z else 0, beside=beside)
+                    else:
+                        yield Step(step=estimate.step, steps=estimate.steps, beside=beside)
                 if preview is not None and preview.is_there():
                     yield from preview.wait()
                     preview = None
-                else:
-                    yield None
+                yield None
                 while under_way and under_way[0].is_there():
                     yield from under_way.popleft().wait()
 
@@ -231,12 +234,6 @@ class LocalCompute:
                 return next(steps)
         except StopIteration as end:
             return end.value
-
-    def _too_little(self, device: torch.device) -> InputError:
-        return InputError(
-            f"there is not enough memory on {device} for one tile: close what else uses it, draw fewer "
-            "samples, or choose --device cpu. Finished tiles are kept; --resume goes on."
-        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,6 +22,8 @@ class Started:
         Tiles of the plan (tissue only).
     done : int
         Of them finished before, where a run is resumed.
+    unit : str
+        What the user calls them: tiles, slices of a volume that are a tile each, or cases.
     notices : tuple of str
         Sentences the user should see (assumed µm/px, resampling factor, precision).
     """
@@ -29,16 +31,39 @@ class Started:
     out: str
     tiles: int
     done: int = 0
+    unit: str = "tiles"
     notices: tuple[str, ...] = ()
 
     @property
     def progress(self) -> Progress:
         """How far the run is."""
-        return Progress(done=self.done, total=self.tiles, unit="tiles")
+        return Progress(done=self.done, total=self.tiles, unit=self.unit)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Preview:
+class Step:
+    """The network was evaluated once more for the tiles at hand, of which there is nothing new to see.
+
+    Attributes
+    ----------
+    step, steps : int
+        Network evaluations done for these tiles, and in all.
+    beside : int
+        How many tiles are about as far.
+    """
+
+    step: int
+    steps: int
+    beside: int = 1
+
+    @property
+    def part(self) -> float:
+        """How much of each of these tiles is done."""
+        return self.step / self.steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview(Step):
     """Current clean estimate of one tile.
 
     Attributes
@@ -49,21 +74,14 @@ class Preview:
         Its first slice on a volume's canvas, likewise.
     image : ndarray
         Main output port, stored dtype: (h, w, c), of a 3D patch (d, h, w, c).
-    step, steps : int
-        Network evaluations done for this tile, and in all.
+    step, steps, beside : int
+        As of a `Step`.
     """
 
     y: int
     x: int
     image: NDArray[np.generic]
-    step: int
-    steps: int
     z: int = 0
-
-    @property
-    def part(self) -> float:
-        """How much of the tile is done."""
-        return self.step / self.steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,17 +97,20 @@ class TileDone:
         clipped to it.
     seconds : float
         Since Started.
+    unit : str
+        As of `Started`.
     """
 
     done: int
     tiles: int
     box: tuple[int, ...]
     seconds: float
+    unit: str = "tiles"
 
     @property
     def progress(self) -> Progress:
         """How far the run is."""
-        return Progress(done=self.done, total=self.tiles, unit="tiles")
+        return Progress(done=self.done, total=self.tiles, unit=self.unit)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +127,8 @@ class Finished:
         Tiles finished and in all.
     seconds : float
         Since Started.
+    unit : str
+        As of `Started`.
     unread : int
         Tiles whose input could not be read.
     begun : bool
@@ -117,8 +140,9 @@ class Finished:
     done: int
     tiles: int
     seconds: float
+    unit: str = "tiles"
     unread: int = 0
     begun: bool = True
 
 
-Event = Started | Progress | Preview | TileDone | Notice | Finished
+Event = Started | Progress | Step | TileDone | Notice | Finished

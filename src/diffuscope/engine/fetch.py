@@ -145,12 +145,12 @@ class Pace:
             self._given.popleft().synchronize()
 
 
-def fetch_preview(estimate: Estimate, port: Raster, *, y: int, x: int, z: int) -> Fetch[Preview]:
+def fetch_preview(estimate: Estimate, port: Raster, *, y: int, x: int, z: int, beside: int = 1) -> Fetch[Preview]:
     """Begin to fetch the clean estimate of a batch's first tile, whose first px lies at (z, y, x) on the canvas."""
 
     def make(arrays: dict[str, NDArray[np.float32]]) -> list[Preview]:
         image = to_stored(np.moveaxis(arrays["image"], 0, -1), port)
-        return [Preview(y=y, x=x, z=z, image=image, step=estimate.step, steps=estimate.steps)]
+        return [Preview(y=y, x=x, z=z, image=image, step=estimate.step, steps=estimate.steps, beside=beside)]
 
     # A copy: a recorded batch leaves its estimates where the next one will.
     return Fetch({"image": estimate.clean[port.key][0].clone()}, make)

@@ -9,7 +9,7 @@ import numpy as np
 
 from diffuscope.engine.batch import Unread
 from diffuscope.engine.compute import Compute
-from diffuscope.engine.events import Event, Preview
+from diffuscope.engine.events import Event, Step
 from diffuscope.engine.queue import Focus, TileQueue
 from diffuscope.engine.tiles import GONE
 from diffuscope.errors import InputError
@@ -70,7 +70,7 @@ class Ahead:
                             f"{GONE} tiles in a row could not be read ({item.reason}): see that the input is still "
                             "there. Nothing was written."
                         )
-                case Preview() | Notice() | Progress():
+                case Step() | Notice() | Progress():
                     yield item
 
     def __call__(self, _: TileQueue) -> Generator[Any, None, None]:

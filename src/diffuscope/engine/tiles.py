@@ -14,7 +14,7 @@ from typing import Any
 
 from diffuscope.engine.batch import Unread
 from diffuscope.engine.compute import Compute
-from diffuscope.engine.events import Event, Finished, Preview, Started, TileDone
+from diffuscope.engine.events import Event, Finished, Started, Step, TileDone
 from diffuscope.engine.queue import Focus, TileQueue
 from diffuscope.errors import InputError
 from diffuscope.events import Notice, Progress
@@ -39,6 +39,7 @@ def run_tiles(
     notices: Sequence[str] = (),
     focus: Focus = lambda: None,
     last: Callable[[], None] = lambda: None,
+    unit: str = "tiles",
 ) -> Generator[Event, None, None]:
     """Compute every tile of a canvas's plan that is not done yet.
 
@@ -56,6 +57,8 @@ def run_tiles(
         Where the user looks, level-0 px (y, x): tiles near there come first. None: row by row.
     last : callable
         Called of a result that is whole, before it says so (see `Canvas.finish`).
+    unit : str
+        What the user calls tiles, as of `Started`.
 
     Yields
     ------
@@ -69,10 +72,10 @@ def run_tiles(
         Not even one tile fits into memory, or no tile can be read any more. What is done is kept.
     """
     tiles, unread, in_a_row, behind = canvas.plan.count, 0, 0, BEHIND
-    writer = _Writer(canvas)
+    writer = _Writer(canvas, unit)
     finished = False
     try:
-        yield Started(out=str(canvas.path), tiles=tiles, done=canvas.count, notices=tuple(notices))
+        yield Started(out=str(canvas.path), tiles=tiles, done=canvas.count, unit=unit, notices=tuple(notices))
         with closing(compute(TileQueue(canvas.plan, canvas.done, focus))) as items:
             for item in items:
                 match item:
@@ -100,7 +103,7 @@ def run_tiles(
                     case Unlike():
                         writer.amend(partial(_with_notice, sentence=item.sentence))
                         yield Notice(item.sentence)
-                    case Preview() | Notice() | Progress():
+                    case Step() | Notice() | Progress():
                         yield item
                 yield from writer.done(wait_beyond=behind)
         yield from writer.done(wait_beyond=0)
@@ -113,6 +116,7 @@ def run_tiles(
             done=canvas.count,
             tiles=tiles,
             seconds=writer.seconds(),
+            unit=unit,
             unread=unread,
         )
     finally:
@@ -145,8 +149,8 @@ def _with_notice(record: dict[str, Any], sentence: str) -> dict[str, Any]:
 class _Writer:
     """Writes finished tiles in the background, all that wait at once, and says when each is on disk."""
 
-    def __init__(self, canvas: Canvas) -> None:
-        self._canvas = canvas
+    def __init__(self, canvas: Canvas, unit: str) -> None:
+        self._canvas, self._unit = canvas, unit
         self._thread = ThreadPoolExecutor(1, "diffuscope-write")
         self._pyramid = ThreadPoolExecutor(1, "diffuscope-pyramid")
         self._refreshed: Future[None] | None = None
@@ -217,7 +221,7 @@ class _Writer:
             self._refreshed = self._pyramid.submit(self._refresh)
         tiles, seconds = self._canvas.plan.count, self.seconds()
         return [
-            TileDone(done=before + number, tiles=tiles, box=box, seconds=seconds)
+            TileDone(done=before + number, tiles=tiles, box=box, seconds=seconds, unit=self._unit)
             for number, box in enumerate(boxes, start=1)
         ]
 

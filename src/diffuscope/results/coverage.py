@@ -136,6 +136,20 @@ class Coverage:
             parts[tuple(slice(half, None, 2) for half in halves)] = _any(kept, reach) | (composed & _any(done, reach))
         return Covered(self, parts)
 
+    def inside(self, spans: Sequence[range]) -> Bools:
+        """Return which px of a box, which may reach beyond the canvas, lie on the canvas and inside the outline.
+
+        Parameters
+        ----------
+        spans : sequence of range
+            Px of the finest level, from the canvas's corner on.
+        """
+        found = np.ones([len(span) for span in spans], bool)
+        for number, (span, axis) in enumerate(zip(spans, self.axes, strict=True)):
+            shape = [-1 if one == number else 1 for one in range(len(spans))]
+            found &= np.reshape([0 <= px < axis.length for px in span], shape)
+        return found if self.polygon is None else found & _inside(self.polygon, self.axes, spans, (1, 1))
+
     @property
     def _ledger(self) -> Path:
         return self.path / FOLDER / LEDGER

@@ -112,6 +112,12 @@ class Plan:
         """Number of tiles to compute."""
         return int(self.selected.sum())
 
+    @property
+    def unit(self) -> str:
+        """What a user calls the tiles, in the plural: slices of a volume that are a tile each are slices."""
+        is_slices = len(self.axes) == 3 and self.depth == 1 and self.selected.shape[1:] == (1, 1)
+        return "slices" if is_slices else "tiles"
+
     def at(self, *index: int) -> Tile:
         """Return the grid's tile of an index, computed or not."""
         return Tile(index, tuple(i * axis.stride for i, axis in zip(index, self.axes, strict=True)))

@@ -27,7 +27,7 @@ pytest.importorskip("pytestqt")
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
 
-from diffuscope.plugin.docks import run as dock_module
+from diffuscope.plugin.docks import asking as dock_module
 from diffuscope.plugin.docks.stain import StainDock
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.layers.facts import KEY, is_result, own_metadata
@@ -119,14 +119,14 @@ def test_the_whole_way_to_a_window_that_is_closed(
 
     # draw, run with more steps than anyone waits for, see a preview, cancel
     at.draw()
-    assert at.dock.fields.region_text.text() == "120 × 80 px at (800, 1,320)"
+    assert at.dock.fields.region_text.text() == "120 × 80 px at x 800, y 1320"
     at.fill(steps=500)
     shown_before = len(at.names)
     at.dock.run.click()
     assert at.dock.run.text() == "Add to queue" and at.dock.cancel.text() == "Cancel"
     at.until(lambda: PREVIEW in at.names)
     preview = at.viewer.layers[PREVIEW]
-    assert preview.data.shape[2] == 3 and preview.data.std() > 0
+    assert preview.data.shape[2] == 4 and preview.data[..., :3].std() > 0
     at.dock.cancel.click()
     assert at.dock.cancel.text() == "Cancelling…" and not at.dock.cancel.isEnabled()
     at.until(lambda: at.state.is_idle)
@@ -313,7 +313,7 @@ BAD = [
     (white, "no tissue"),
     (no_scale, "µm/px"),
     (no_such_device, "asked for, but PyTorch finds none here"),
-    (outside, "outside"),
+    (outside, "lies off “CMU-1-Small-Region.svs”"),
     (a_line, "encloses no region"),
     (no_shape, "Nothing is drawn"),
     (nowhere, "out.ome.zarr"),

@@ -42,7 +42,7 @@ def test_gamma_the_plot_and_the_region_table(
         for data, about, _ in read_layers(str(path)):
             viewer.add_image(data, **about)
     colours = {own_metadata(one).get("channel_name"): one.colormap.name for one in dock.inputs.layers}
-    assert colours == {"CD31": "red", "DAPI": "blue"}
+    assert colours == {"CD31": "magenta", "DAPI": "blue"}
     dock.inputs.choices[0].colormap = "gray"  # a choice of the user's, which stays
     dock._inputs_changed()
     assert dock.inputs.choices[0].colormap.name == "gray"

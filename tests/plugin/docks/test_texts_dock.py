@@ -263,7 +263,7 @@ def test_a_case_that_is_odd_is_told_and_a_run_is_cancelled(at: Any):
     at.until(lambda: at.state.phase == "running")
     at.qtbot.mouseClick(at.dock.cancel, Qt.MouseButton.LeftButton)
     at.until(lambda: at.state.is_idle)
-    assert at.state.message.startswith("Cancelled after 0 of 1 tiles"), at.state.message
+    assert at.state.message.startswith("Cancelled after 0 of 1 case"), at.state.message
     # what it takes to go on with is in the record
     again = request_to_resume(at.dock.session.result, [], at.form.model)
     assert again.given == at.form.given and again.settings["want"] == ["ct"] and again.placement is None

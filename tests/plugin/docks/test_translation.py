@@ -247,7 +247,7 @@ def test_a_rectangle_drawn_on_a_slice_is_a_region_of_every_slice():
     shapes.add_rectangles(np.array([[1.5, 0.5], [5.5, 7.5]]))
     region = chosen_region(viewer, form, layer)
     assert region is not None and (region.x, region.y, region.width, region.height) == (1, 2, 7, 4)
-    assert region_text(viewer, form, layer).endswith("<br>7 × 4 px at (1, 2)")
+    assert region_text(viewer, form, layer).endswith("<br>7 × 4 px at x 1, y 2")
     shapes.add_ellipses(np.array([[1.5, 0.5], [5.5, 7.5]]))
     shapes.selected_data = {1}
     with pytest.raises(InputError, match="only an upright rectangle"):

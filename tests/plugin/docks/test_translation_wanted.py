@@ -45,8 +45,8 @@ def at(
 
 def test_models_say_what_they_learned_from(at: Any):
     listed = [at.fields.model.itemText(index) for index in range(at.fields.model.count())]
-    assert "Contrasts (from pairs)" in listed
-    assert any(name.endswith("(zero-shot)") for name in listed)
+    assert "Contrasts (learned from pairs)" in listed
+    assert "CT from MR (learned from CT alone)" in listed
     assert at.fields.about.text().startswith("<b>Learned from pairs</b> of scans of the same patients.")
     index = at.fields.model.findData("mr-to-ct-sarcoma")
     at.fields.model.setCurrentIndex(index)

@@ -41,13 +41,13 @@ class Driver:
             self.dock.fields.add_model(model, choose=False)
         self.shown: list[str] = []
         self.dock.session.result_changed.connect(lambda result: self.shown.append(result.path.name))
-        self.dock.form.out = str(out)
+        self.dock.form.out, self.dock.form.region = str(out), "tissue"
 
     def until(self, condition: Callable[[], bool]) -> None:
         self.qtbot.waitUntil(condition, timeout=MILLISECONDS)
 
     def run(self, model: str) -> None:
-        self.dock.form.model = next(facts for facts in self.dock.fields._models if facts.name == model)
+        self.dock.form.model = next(facts for facts in self.dock.fields.models if facts.name == model)
         self.dock.run.click()
 
     def cancel(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from diffuscope.engine.events import Finished, Preview, Started, TileDone
+from diffuscope.engine.events import Finished, Preview, Started, Step, TileDone
 from diffuscope.events import Notice, Pace, Progress
 from diffuscope.plugin.jobs.state import JobState, duration
 from diffuscope.training.events import StepDone, TrainingFinished, TrainingStarted, Validated
@@ -42,13 +42,45 @@ def test_a_run_goes_from_loading_to_tiles_to_done(state: JobState, clock: Clock)
     clock.now = 3.0
     state.apply(Preview(y=0, x=0, image=np.zeros((4, 4, 3), np.uint8), step=4, steps=8))
     # half a tile in 3 s: the time that is left is told before the first tile is done
-    assert state.progress_text == "0 of 40 tiles · 0.17 tiles/s · 3 min 57 s left" and state.steps == 8
+    assert state.progress_text == "0 of 40 tiles · step 4 of 8 · 0.17 tiles/s · 3 min 57 s left"
     clock.now = 5.0
     state.apply(done(10))
     assert state.progress_text == "10 of 40 tiles · 2 tiles/s · 15 s left" and (state.done, state.total) == (10, 40)
     state.apply(Finished(out="out", complete=True, done=40, tiles=40, seconds=20.0))
     assert state.is_idle and not state.failed
     assert state.message.startswith("Done: 40 tiles in 20 s.") and "not for diagnosis" in state.message
+
+
+def test_steps_are_those_that_were_chosen_and_tiles_beside_each_other_count(clock: Clock):
+    state = JobState()
+    state.begin("Preparing “slide”…", Pace(clock), chosen=10)
+    state.apply(Started(out="out", tiles=4))
+    clock.now = 10.0
+    # A second network takes 15 of 25 evaluations; two tiles are computed side by side.
+    state.apply(Step(step=5, steps=25, beside=2))
+    assert state.progress_text == "0 of 4 tiles · step 2 of 10 · 0.04 tiles/s · 1 min 30 s left" and state.done == 0.4
+    state.apply(Step(step=24, steps=25, beside=2))
+    state.apply(TileDone(done=1, tiles=4, box=(0, 0, 4, 4), seconds=1.0))
+    assert state.done == pytest.approx(1.92)  # the other tile is nearly there: the bar does not go back
+    for number in (2, 3, 4):
+        state.apply(TileDone(done=number, tiles=4, box=(0, 0, 4, 4), seconds=1.0))
+    assert state.progress_text == "4 of 4 tiles · finishing"
+
+
+def test_slices_and_cases_are_called_so(state: JobState, clock: Clock):
+    state.apply(Started(out="out", tiles=9, unit="slices"))
+    assert state.progress_text == "0 of 9 slices"
+    state.apply(TileDone(done=3, tiles=9, box=(0,) * 6, seconds=1.0, unit="slices"))
+    state.apply(Finished(out="out", complete=False, done=3, tiles=9, seconds=3.0, unit="slices"))
+    assert state.message == "Cancelled after 3 of 9 slices: what was finished is kept, marked incomplete."
+    state.begin("Preparing a case…", Pace(clock), chosen=50)
+    state.apply(Started(out="out", tiles=1, unit="cases"))
+    assert state.progress_text == "0 of 1 case"
+    clock.now = 4.0
+    state.apply(Step(step=25, steps=50))
+    assert state.progress_text == "step 25 of 50 · 0.12 cases/s · 4 s left"
+    state.apply(Finished(out="out", complete=True, done=1, tiles=1, seconds=8.0, unit="cases"))
+    assert state.message.startswith("Done: 1 case in 8 s.")
 
 
 def test_a_training_goes_on_where_it_was(state: JobState, clock: Clock):

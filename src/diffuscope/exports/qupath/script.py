@@ -1,10 +1,11 @@
-"""The Groovy script that brings objects and images together in QuPath."""
+"""Groovy scripts for QuPath: one brings objects and images together, one runs a model where an annotation is."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diffuscope.results.beside.mark import generated_by
@@ -45,6 +46,27 @@ def script(request: Request, names: Mapping[str, str]) -> str:
     parts = {where: literal(value) for where, value in told.items()}
     parts["@MARK@"] = "".join(one if _is_plain(one) else "?" for one in generated_by(request.record))
     text = (files(__package__) / "import.groovy").read_text(encoding="utf-8")
+    return _filled(text, parts)
+
+
+def run_script(program: Sequence[str], model: str, results: Path) -> str:
+    """Return a script that runs a model from inside QuPath.
+
+    Parameters
+    ----------
+    program : sequence of str
+        How Diffuscope is started, as ``["/usr/bin/python3", "-m", "diffuscope"]``.
+    model : str
+        As `diffuscope.run` takes it.
+    results : Path
+        Absolute: where results are kept.
+    """
+    text = (files(__package__) / "run.groovy").read_text(encoding="utf-8")
+    parts = {"@PROGRAM@": list(program), "@MODEL@": model, "@RESULTS@": str(results)}
+    return _filled(text, {where: literal(value) for where, value in parts.items()})
+
+
+def _filled(text: str, parts: Mapping[str, str]) -> str:
     # In one go: a name may be one of these words.
     return re.sub("|".join(parts), lambda found: parts[found[0]], text)
 

@@ -37,7 +37,7 @@ def find_region(text: str) -> tuple[Region, tuple[str, ...]]:
         return parse_region(text), ()
     read = read_annotations(found[1])
     chosen = _choose(read, found[2])
-    region = _region(read, chosen)
+    region = region_of(read, chosen)
     told = f"The region is “{chosen.title}” of {read.path.name}."
     return region, (told, *read.notices)
 
@@ -68,8 +68,14 @@ def _listed(those: list[Annotation] | tuple[Annotation, ...]) -> str:
     return f"{shown}, …" if len(those) > _LISTED else shown or "none"
 
 
-def _region(read: Annotations, chosen: Annotation) -> Region:
-    """Return an outline as a region: a rectangle of whole px as one."""
+def region_of(read: Annotations, chosen: Annotation) -> Region:
+    """Return the outline of an annotation as a region: a rectangle of whole px as one.
+
+    Raises
+    ------
+    InputError
+        It has holes or several parts, which no region has.
+    """
     which = f"“{chosen.title}” of {read.path.name}"
     if chosen.outline.geom_type != "Polygon":
         parts = len(shapely.get_parts(chosen.outline))

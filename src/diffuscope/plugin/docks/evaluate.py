@@ -6,6 +6,7 @@ import napari
 from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from diffuscope.plugin.docks.closing import outlive
+from diffuscope.plugin.docks.tabs import stand_with_siblings
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.panels.compare import CompareWidget
@@ -46,3 +47,4 @@ class EvaluateDock(QWidget):
         layout.addWidget(self.tabs)
         self.setMinimumWidth(380)
         outlive(self, self.session)
+        stand_with_siblings(self, "Evaluate")

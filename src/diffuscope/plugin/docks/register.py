@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 from diffuscope.errors import InputError
 from diffuscope.plugin.docks.closing import outlive
 from diffuscope.plugin.docks.overwrite import ask_overwrite
+from diffuscope.plugin.docks.tabs import stand_with_siblings
 from diffuscope.plugin.forms.out import unused
 from diffuscope.plugin.forms.register_fields import RegisterFields, SlideRows
 from diffuscope.plugin.jobs.child import Child
@@ -52,6 +53,7 @@ class RegisterDock(QWidget):
         for event in (events.inserted, events.removed, events.renamed):
             event.connect(self._layers_changed)
         outlive(self, self.session)
+        stand_with_siblings(self, "Register")
         self._layers_changed()
         self._library_is_there()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,29 +11,41 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from diffuscope.errors import InputError
+from diffuscope.plugin.docks.asking import request_of
 from diffuscope.plugin.docks.closing import outlive
+from diffuscope.plugin.docks.glimpse import GlimpseButton
 from diffuscope.plugin.docks.kinds import Kind, elsewhere
-from diffuscope.plugin.docks.overwrite import ask_overwrite
+from diffuscope.plugin.docks.shown import ShownResult
+from diffuscope.plugin.docks.tabs import stand_with_siblings
 from diffuscope.plugin.forms.cases.outline_rows import OutlineRows
+from diffuscope.plugin.forms.forecast.asked import asked_in
+from diffuscope.plugin.forms.forecast.label import ForecastLabel
 from diffuscope.plugin.forms.orientation_rows import OrientationRows
-from diffuscope.plugin.forms.out import unused
-from diffuscope.plugin.forms.region_choice import chosen_region, chosen_slices, region_text
+from diffuscope.plugin.forms.region_choice import (
+    chosen_regions,
+    region_problem,
+    region_text,
+)
+from diffuscope.plugin.forms.rows.lead import lead_to_field
 from diffuscope.plugin.forms.run import RunForm
 from diffuscope.plugin.forms.run_widget import FormWidget
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.resume import request_to_resume
-from diffuscope.plugin.jobs.run import Request, given_inputs
 from diffuscope.plugin.jobs.run_session import RunSession
-from diffuscope.plugin.layers.facts import ModelFacts, input_placement, is_result, own_metadata, slide_facts
-from diffuscope.plugin.layers.slides import InputList, add_region_layer, listed_name
+from diffuscope.plugin.layers.facts import ModelFacts, slide_facts
+from diffuscope.plugin.layers.slides import InputList, add_region_layer, listed_name, put_tools_away
 from diffuscope.plugin.panels.jobs import JobPanel
 from diffuscope.plugin.panels.likeness import LikenessPanel
 from diffuscope.plugin.panels.record import open_record
 from diffuscope.plugin.panels.results import ResultsWidget
-from diffuscope.plugin.widgets.pieces import scrolling
-from diffuscope.results.result import Result, open_result
-from diffuscope.tiling.region import Region
+from diffuscope.plugin.panels.views.panel import ComparePanel
+from diffuscope.plugin.settings.kept import keep, last_model, take_up
+from diffuscope.plugin.settings.preferences import fill_in
+from diffuscope.plugin.widgets.pieces import pause, scrolling
+from diffuscope.results.result import Result
 
+# The view is looked at when the camera has not moved for so long, ms.
+_STILL = 200
 # Of the form, px: what a viewer's font makes wider has its room besides.
 _NARROWEST = 316
 
@@ -63,12 +76,18 @@ class RunDock(QWidget):
         self.form = RunForm(kind=self.kind)
         self.session = RunSession(napari_viewer, self.kind.title, child)
         self.inputs = InputList(napari_viewer, self.kind)
-        self._asked_folder = ""
+        self._asked_folder = self._complaint = ""
         self._build()
         self._connect()
         outlive(self, self.session)
+        stand_with_siblings(self, self.kind.title)
         self._inputs_changed()
         self.session.load_models()
+        if (last := last_model(self.form, self.fields.models)) is not None:
+            self.fields.choose(last)
+            take_up(self.form)
+        fill_in(self.form)
+        self._shown.look()  # what was opened before
 
     def _build(self) -> None:
         self.fields = FormWidget(self.form)
@@ -86,6 +105,8 @@ class RunDock(QWidget):
         stack = QVBoxLayout(inner)
         stack.setContentsMargins(0, 0, 4, 0)
         stack.addWidget(self.fields)
+        self.compare = ComparePanel(self.viewer)
+        stack.addWidget(self.compare)
         stack.addWidget(self.results)
         self.below = QVBoxLayout()
         stack.addLayout(self.below)
@@ -94,12 +115,14 @@ class RunDock(QWidget):
         self.form_area = scrolling(inner)
         self.jobs = JobPanel(self.session)
         self.run, self.cancel = self.jobs.run, self.jobs.cancel
+        self.preview = GlimpseButton(self)
+        self.jobs.add_button(self.preview)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(4, 4, 4, 4)
         whole.addWidget(self.form_area, 1)
-        self.likeness = LikenessPanel()
-        whole.addWidget(self.likeness)
-        whole.addWidget(self.jobs)
+        self.likeness, self.forecast = LikenessPanel(), ForecastLabel()
+        for part in (self.likeness, self.forecast, self.jobs):
+            whole.addWidget(part)
 
     def _connect(self) -> None:
         self.inputs.changed.connect(self._inputs_changed)
@@ -111,16 +134,17 @@ class RunDock(QWidget):
         self.session.result_changed.connect(self._show_result)
         self.fields.layer_chosen.connect(self._choose_layer)
         self.fields.draw_asked.connect(self._draw)
+        self.fields.sample.asked.connect(partial(self.viewer.open_sample, "diffuscope"))
         self.fields.folder_asked.connect(self._load_folder)
         self.fields.complained.connect(self.session.state.complain)
         self.results.export_asked.connect(self._export)
         self.results.record_asked.connect(self._show_record)
         self.results.resume_asked.connect(self._resume)
         self.run.clicked.connect(self._run)
-        self.viewer.layers.selection.events.active.connect(self._active_changed)
+        self._shown = ShownResult(self.viewer, self.session)
         self.viewer.dims.events.current_step.connect(self._show_region)
-
-    # --- what the viewer tells ---
+        self._still = pause(self, _STILL, self._show_region)
+        self.viewer.camera.events.connect(self._camera_moved)
 
     def _image_of(self, key: str) -> Any:
         """Return the layer that is chosen for an image of the model; None where there is none."""
@@ -148,19 +172,6 @@ class RunDock(QWidget):
         if model is not None:
             self.inputs.set_ports(model.inputs)
 
-    def _active_changed(self) -> None:
-        if self.session.is_closed:
-            return
-        layer = self.viewer.layers.selection.active
-        folder = own_metadata(layer).get("result") if layer is not None and is_result(layer) else None
-        shown = self.session.result
-        if folder is None or not self.session.state.is_idle or (shown is not None and str(shown.path) == folder):
-            return
-        try:
-            self.session.show_result(open_result(folder))
-        except InputError as error:
-            self.session.state.complain(str(error))
-
     # --- what the user does ---
 
     def _run(self) -> None:
@@ -169,44 +180,27 @@ class RunDock(QWidget):
             return
         self._inputs_changed()  # what was done to a layer's own array, nothing told
         try:
-            request = self._request(chosen_region(self.viewer, self.form, self.inputs.chosen))
+            regions = chosen_regions(self.viewer, self.form, self.inputs.chosen)
+            for name, region in regions.items() if regions else [("", None)]:
+                request = request_of(self, region, name if len(regions) > 1 else "")
+                if request is None:
+                    return
+                self.fields.model_is_chosen = True
+                self.session.run(request)
         except InputError as error:
-            self.session.state.complain(str(error))
+            self.complain(str(error))
             return
         except OSError as error:
-            self.session.state.complain(f"{self.form.out} cannot be written: {error.strerror}.")
+            self.complain(f"{self.form.out} cannot be written: {error.strerror}.")
             return
-        if request is not None:
-            self.fields.model_is_chosen = True
-            self.session.run(request)
+        put_tools_away(self.viewer)
+        keep(self.form)
 
-    def _request(self, region: Region | None) -> Request | None:
-        settings, outlines = self.form.settings(), self.outlines.given()
-        layer = self.inputs.chosen
-        if slices := chosen_slices(self.viewer, self.form, layer):
-            settings["slices"] = slices
-        out = settings["out"]
-        # what another job was promised is not there to be replaced; the form keeps the name that both go by
-        is_promised = self.session.is_promised(out)
-        answer = ask_overwrite(self, out) if out.exists() and not is_promised else ""
-        if answer == "cancel":
-            return None
-        if answer == "both" or is_promised:
-            settings["out"] = unused(out, lambda path: path.exists() or self.session.is_promised(path))
-        if answer == "both":
-            self.form.out = str(settings["out"])
-        assert self.form.model is not None  # the form has a sentence for that
-        return Request(
-            inputs=given_inputs(self.form.model.inputs, self.inputs.choices, self.form.inputs),
-            given=dict(self.form.given),
-            outlines=outlines,
-            patient=self.form.patient,
-            placement=input_placement(layer) if layer is not None and self.form.model.inputs else None,
-            region=region,
-            settings=settings,
-            overwrite=answer == "replace",
-            where=next(iter(self.kind.scope.regions.values())).lower(),
-        )
+    def complain(self, sentence: str) -> None:
+        """Show an error that is about the form as it is, and goes once that is mended."""
+        self._complaint = sentence
+        self.session.state.complain(sentence)
+        lead_to_field(self.form_area, self.fields, sentence)
 
     def _draw(self) -> None:
         if self.inputs.chosen is None:
@@ -248,6 +242,7 @@ class RunDock(QWidget):
 
     def _show_result(self, result: Result | None) -> None:
         self.results.show_result(result)
+        self.forecast.renew()
         # once the layout knows its new height
         QTimer.singleShot(0, self, lambda: self.form_area.ensureWidgetVisible(self.results))
 
@@ -270,14 +265,29 @@ class RunDock(QWidget):
         text = region_text(self.viewer, self.form, self.inputs.chosen)
         self.fields.region_text.setText(text)
         self.fields.region_text.setVisible(bool(text))
+        self._show_hint()
 
     def _show_state(self, _: Any = None) -> None:
         state = self.session.state
         for button in (self.results.export, self.results.qupath, self.results.resume):
             button.setEnabled(state.is_idle)
+        self._show_hint()
+        self.likeness.ask(self.form)
+
+    def _show_hint(self) -> None:
+        """Say what stands in the way of Run, or what it will take."""
+        state, layer = self.session.state, self.inputs.chosen
         hint = self.form.problem() if self.form.model else self.kind.missing
+        hint = hint or region_problem(self.viewer, self.form, layer)
         if not hint:
             # Run is what the user may press next.
             self.session.compute.child.warm()
+            if state.failed and state.message == self._complaint:
+                state.say("")  # it is mended
         self.jobs.show_hint(hint)
-        self.likeness.ask(self.form)
+        self.preview.show_for()
+        self.forecast.ask(asked_in(self.viewer, self.form, layer) if not hint else None)
+
+    def _camera_moved(self, _: Any = None) -> None:
+        if self.form.region == "view" and not self.session.is_closed:
+            self._still.start()

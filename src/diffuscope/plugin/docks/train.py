@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QFileDialog, QLabel, QPlainTextEdit, QPushButton, QVB
 from diffuscope.errors import InputError
 from diffuscope.plugin.docks.closing import outlive
 from diffuscope.plugin.docks.kinds import STAINING
+from diffuscope.plugin.docks.tabs import stand_with_siblings
 from diffuscope.plugin.forms.train import run_folder
 from diffuscope.plugin.forms.train_fields import TrainFields
 from diffuscope.plugin.jobs.child import Child
@@ -47,6 +48,7 @@ class TrainDock(QWidget):
         self.session = Session(napari_viewer, "Train", child)
         self._build()
         outlive(self, self.session)
+        stand_with_siblings(self, "Train")
         for model in (one for one in known_models() if not one.whole):  # of pictures, not of whole cases
             self.fields.add_model(model.name, model.title, is_usual=STAINING.lists(model))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import napari
 
 from diffuscope.errors import InputError
+from diffuscope.plugin.docks.asking import request_of
 from diffuscope.plugin.docks.kinds import TRANSLATION
 from diffuscope.plugin.docks.run import RunDock
 from diffuscope.plugin.forms.out import unused
@@ -62,7 +63,7 @@ class TranslationDock(RunDock):
             self.form.out = str(unused(result.path, lambda path: path.exists() or self.session.is_promised(path)))
             # the rectangle that it was made in, whatever is drawn now
             stated = result.record["parameters"]["region"]
-            request = self._request(parse_region(stated) if stated else None)
+            request = request_of(self, parse_region(stated) if stated else None)
         except InputError as error:
             self.session.state.complain(str(error))
             return

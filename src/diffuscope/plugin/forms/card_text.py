@@ -32,8 +32,12 @@ def learned_text(model: ModelFacts) -> str:
 
 def listed_title(model: ModelFacts, *, by_pairs: bool) -> str:
     """Return what a list of models calls one; `by_pairs` tells what it learned from."""
-    how = "zero-shot" if model.zero_shot else "from pairs"
-    return f"{model.title} ({how})" if by_pairs else model.title
+    if not by_pairs:
+        return model.title
+    if model.zero_shot and model.outputs and len(model.inputs) == 1:
+        made = short_name(model.outputs[0])
+        return f"{made} from {model.inputs[0].name} (learned from {made} alone)"
+    return f"{model.title} (learned from {'one side alone' if model.zero_shot else 'pairs'})"
 
 
 def short_name(port: Port) -> str:
@@ -46,8 +50,11 @@ def _sentence(text: str) -> str:
 
 
 def preset_names(model: ModelFacts) -> dict[str, str]:
-    """Return what a form calls the model's qualities, by key."""
-    return {
-        key: f"{key.capitalize()} ({sampler}, {steps} {'step' if steps == 1 else 'steps'})"
-        for key, (sampler, steps) in model.presets.items()
-    }
+    """Return what a form calls the model's qualities, by key; which sampler that is stands under Advanced."""
+    names: dict[str, str] = {}
+    for key, (sampler, steps) in model.presets.items():
+        samples = model.preset_samples.get(key, 1)
+        name = f"{key.capitalize()}: {steps} {'step' if steps == 1 else 'steps'}"
+        name += f", {samples} samples" if samples > 1 else ""
+        names[key] = f"{name}, {sampler}" if name in names.values() else name
+    return names

@@ -5,8 +5,10 @@ from __future__ import annotations
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QLineEdit, QToolButton, QWidget
 
 from diffuscope.plugin.docks.kinds import STAINING
+from diffuscope.plugin.forms.card_text import preset_names
 from diffuscope.plugin.forms.evaluate import EvaluateForm
 from diffuscope.plugin.layers.facts import ModelFacts
+from diffuscope.plugin.widgets.elided import PathEdit
 from diffuscope.plugin.widgets.pieces import mpp_spin
 from diffuscope.plugin.widgets.rows import combo, fill, form_layout, side_by_side, spin
 
@@ -26,7 +28,7 @@ class EvaluateFields(QWidget):
         self._models: dict[str, ModelFacts] = {}
         self.model, self.quality = combo(), combo()
         self.browse_model = _dots("Choose a model folder")
-        self.data, self.out = QLineEdit(), QLineEdit()
+        self.data, self.out = PathEdit("Folder or table of cases"), PathEdit("Folder of the report")
         self.data.setPlaceholderText("folder with he/ and ihc/, or cases.csv")
         self.out.setPlaceholderText("folder of the report to write")
         self.browse_data, self.browse_out = _dots("Choose the folder of cases"), _dots("Choose a folder")
@@ -69,7 +71,7 @@ class EvaluateFields(QWidget):
     def _show_presets(self) -> None:
         model = self._models.get(self.model.currentData() or "")
         if model is not None:
-            names = {key: f"{key.capitalize()} ({name}, {steps} steps)" for key, (name, steps) in model.presets.items()}
+            names = preset_names(model)
             fill(self.quality, names, self.form.quality if self.form.quality in names else next(iter(names)))
         self._read()
 

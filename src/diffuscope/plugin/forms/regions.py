@@ -71,8 +71,36 @@ def layer_region(shapes: Any, image: Any, at: Sequence[float] = ()) -> Region:
 
 
 def layer_regions(shapes: Any, image: Any) -> dict[str, Region]:
-    """Return every region that a Shapes layer marks on a slide's layer, by names as they are listed."""
-    return {f"region {number + 1}": _region(shapes, image, number) for number in range(len(shapes.data))}
+    """Return every region that a Shapes layer marks on a slide's layer, by name; of those that are picked, only these.
+
+    Those are picked that are selected with a tool that selects: drawing selects what was drawn last, which says
+    nothing.
+
+    Raises
+    ------
+    InputError
+        Nothing is drawn, or nothing that can be computed.
+    """
+    if not len(shapes.data):
+        raise InputError(f"Nothing is drawn in “{shapes.name}” yet: draw a rectangle, an ellipse or a polygon.")
+    picked = shapes.selected_data if str(shapes.mode) in ("select", "direct") else ()
+    names = shape_names(shapes)
+    return {names[number]: _region(shapes, image, number) for number in sorted(picked) or range(len(shapes.data))}
+
+
+def shape_names(shapes: Any) -> list[str]:
+    """Return what the shapes of a layer are called: as its column ``name`` says, else by number; no two the same."""
+    told = shapes.features["name"].tolist() if "name" in shapes.features else []
+    names: list[str] = []
+    for number in range(len(shapes.data)):
+        stated = told[number] if number < len(told) else None
+        name = first = stated.strip() if isinstance(stated, str) and stated.strip() else f"region {number + 1}"
+        again = 1
+        while name in names:
+            again += 1
+            name = f"{first} ({again})"
+        names.append(name)
+    return names
 
 
 def view_region(viewer: Any, image: Any) -> Region:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFileDialog, QFormLayout, QLineEdit, QToolButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFileDialog, QFormLayout, QToolButton, QWidget
 
 from diffuscope.plugin.forms.out import suggest_out
 from diffuscope.plugin.forms.register import NONE, POINTS, TABLE, RegisterForm, SlideChoice
 from diffuscope.plugin.layers.facts import slide_facts
+from diffuscope.plugin.widgets.elided import PathEdit
 from diffuscope.plugin.widgets.rows import combo, form_layout, quiet, side_by_side
 from diffuscope.scans.formats.table import SHOWN
 
@@ -109,14 +110,13 @@ class RegisterFields(QWidget):
         for key, name in _LANDMARKS.items():
             self.landmarks.addItem(name, key)
         self.landmarks.setToolTip("The error is measured there; they have no part in the registration")
-        self.table = QLineEdit()
+        self.table = PathEdit("Table of landmarks")
         self.table.setPlaceholderText("x_fixed, y_fixed, x_moving, y_moving in px")
         self.browse_table = _more("Choose a table")
         self._table_row = side_by_side(self.table, self.browse_table)
         self.affine_only = QCheckBox("Affine only")
         self.affine_only.setToolTip("Leave the B-spline out: better where the restain is only turned and shifted")
-        self.out = QLineEdit()
-        self.out.setToolTip("Result folder (OME-Zarr)")
+        self.out = PathEdit("Result folder (OME-Zarr)")
         self.browse_out = _more("Choose where the result goes")
         self._suggested = ""
         self._build()

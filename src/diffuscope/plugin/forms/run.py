@@ -143,6 +143,14 @@ class RunForm:
         goals = self.model.goals if self.model else ()
         return tuple(port.key for port in goals if port.key not in self.keys and self.ticked.get(port.key, True))
 
+    @property
+    def evaluations(self) -> int:
+        """Steps times samples of one tile, as they are chosen; 0 without a model."""
+        if self.model is None:
+            return 0
+        steps = self.steps or self.model.presets.get(self.quality, ("", 1))[1]
+        return steps * (self.samples or self.model.preset_samples.get(self.quality, 1))
+
     def resolution_text(self) -> str:
         """Say which µm/px or mm were found and are needed, and what follows from that."""
         if self.main is None or self.model is None or not self.model.inputs:

@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QLabel,
-    QLineEdit,
     QPushButton,
     QSizePolicy,
     QToolButton,
@@ -23,11 +22,14 @@ from diffuscope.plugin.forms.card_text import card_text, learned_text, listed_ti
 from diffuscope.plugin.forms.given_rows import GivenRows
 from diffuscope.plugin.forms.input_rows import InputRows
 from diffuscope.plugin.forms.option_rows import OptionRows
-from diffuscope.plugin.forms.out import suggest_out
+from diffuscope.plugin.forms.out import folder_text, suggest_out
+from diffuscope.plugin.forms.rows.advanced import Advanced
+from diffuscope.plugin.forms.rows.sample import SampleButton
 from diffuscope.plugin.forms.run import DEVICES, RunForm
 from diffuscope.plugin.forms.slice_row import SliceRow
 from diffuscope.plugin.forms.texts.goal_rows import GoalRows
 from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts
+from diffuscope.plugin.widgets.elided import PathEdit
 from diffuscope.plugin.widgets.rows import Fold, combo, fill, form_layout, quiet, side_by_side, small_text, spin
 from diffuscope.ports.matching import guess_channels
 
@@ -40,6 +42,8 @@ class FormWidget(QWidget):
 
     Attributes
     ----------
+    models : list of ModelFacts
+        Those that are listed.
     model_is_chosen : bool
         Whether the user has chosen or run a model. As long as not, it goes by the name of the layer.
     """
@@ -55,7 +59,7 @@ class FormWidget(QWidget):
         super().__init__(parent)
         self.form = form
         self.model_is_chosen = False
-        self._models: list[ModelFacts] = []
+        self.models: list[ModelFacts] = []
         self._last_suggestion = ""
         self._build()
         self._connect()
@@ -94,8 +98,8 @@ class FormWidget(QWidget):
         self.quality = combo()
         self.samples = spin(0, 64, "Samples per tile: with two or more, uncertainty is their spread")
         self.samples.setSpecialValueText("as the quality says")
-        self.out = QLineEdit()
-        self.out.setToolTip("Result folder (OME-Zarr)")
+        self.out = PathEdit("Result folder (OME-Zarr)")
+        self.folder = small_text()
         self.browse = QToolButton()
         self.browse.setText("…")
         self.browse.setToolTip("Choose where the result goes")
@@ -103,18 +107,16 @@ class FormWidget(QWidget):
         for device in DEVICES:
             self.device.addItem(DEVICE_NAMES[device], device)
         self.seed = spin(0, 2**31 - 1, "The same seed gives the same pixels")
-        self.sampler = combo()
-        self.steps = spin(0, 4000, "Denoising steps a sample")
-        self.steps.setSpecialValueText("as the quality says")
-        self.scheduler = QLineEdit()
-        self.scheduler.setPlaceholderText("this machine")
-        self.scheduler.setToolTip("Address of a dask scheduler whose workers compute, e.g. tcp://10.0.0.1:8786")
-
+        self.advanced = Advanced()
+        self.sampler, self.steps = self.advanced.sampler, self.advanced.steps
+        self.scheduler = self.advanced.scheduler
         rows = form_layout(self)
         self.noun, self.mpp_label, self.region_label = QLabel(), QLabel("µm/px", self), QLabel("Region")
         if self.form.kind.texts:  # what is written comes before images
             self._add_model(rows)
         rows.addRow(self.noun, self.slide)
+        self.sample = SampleButton(self.form)
+        rows.addRow(self.sample)
         self._inputs = InputRows(self.form, rows, self.slide, self.layer_chosen.emit)
         rows.addRow(self.unfit)
         rows.addRow(self.resolution)
@@ -135,14 +137,9 @@ class FormWidget(QWidget):
         rows.addRow("Seed", self.seed)
         rows.addRow("Device", self.device)
         rows.addRow("Result", side_by_side(self.out, self.browse))
+        rows.addRow(self.folder)
 
-        self.advanced = QWidget()
-        folded = form_layout(self.advanced)
-        folded.addRow("Sampler", self.sampler)
-        folded.addRow("Steps", self.steps)
-        folded.addRow("Cluster", self.scheduler)
         self.fold = Fold("Advanced")
-        self.advanced.hide()
         rows.addRow(self.fold)
         rows.addRow(self.advanced)
 
@@ -190,15 +187,15 @@ class FormWidget(QWidget):
 
     def add_model(self, model: ModelFacts, *, choose: bool) -> None:
         """List a model, and choose it if asked to or if it is the first."""
-        self._models = [known for known in self._models if known.name != model.name] + [model]
+        self.models = [known for known in self.models if known.name != model.name] + [model]
         with quiet(self.model):
             self.model.clear()
-            for known in self._models:
+            for known in self.models:
                 self.model.addItem(listed_title(known, by_pairs=self.form.kind.by_pairs), known.name)
             self.model.addItem(OTHER_MODEL, OTHER_MODEL)
         self.model_is_chosen |= choose
         if choose or self.form.model is None:
-            self._choose(model)
+            self.choose(model)
         self._go_by_name()
         self._refresh()
 
@@ -215,12 +212,13 @@ class FormWidget(QWidget):
         if self.model_is_chosen or self.form.main is None:
             return
         name = self.form.main.name
-        alone = (model for model in self._models if len(model.inputs) == 1 and model.inputs[0].kind == "map")
+        alone = (model for model in self.models if len(model.inputs) == 1 and model.inputs[0].kind == "map")
         named = next((model for model in alone if guess_channels([name], model.inputs)), None)
         if named is not None and named != self.form.model:
-            self._choose(named)
+            self.choose(named)
 
-    def _choose(self, model: ModelFacts) -> None:
+    def choose(self, model: ModelFacts) -> None:
+        """Choose a model that is listed, with its own defaults."""
         self.form.options = {}
         self.form.model = model
         self.form.quality = next(iter(model.presets))
@@ -228,9 +226,9 @@ class FormWidget(QWidget):
         self.suggest()
 
     def _pick_model(self, index: int) -> None:
-        if index < len(self._models):
+        if index < len(self.models):
             self.model_is_chosen = True
-            self._choose(self._models[index])
+            self.choose(self.models[index])
             return
         self._refresh()
         if folder := QFileDialog.getExistingDirectory(self, "Model folder"):
@@ -296,3 +294,4 @@ class FormWidget(QWidget):
         if self.out.text() != form.out:
             self.out.setText(form.out)
             self.out.setCursorPosition(len(form.out))
+        self.folder.setText(folder_text(form.out))

@@ -124,7 +124,8 @@ def _check_upright(region: Region, name: str) -> None:
 
 SLIDES = Scope(
     axes="yx",
-    regions={"tissue": "All tissue", "view": "Current view", "shape": "Drawn shape"},
+    # What is in view first: all tissue of a slide can take hours.
+    regions={"view": "Current view", "shape": "Drawn shapes", "tissue": "All tissue"},
     fields=frozenset({"mpp"}),
     drawing=("region", "shape"),
     drawn="a rectangle, an ellipse or a polygon",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from qtpy.QtWidgets import QCheckBox, QLineEdit, QPushButton, QWidget
 
 from diffuscope.plugin.forms.train import SCRATCH, TrainForm
+from diffuscope.plugin.widgets.elided import PathEdit
 from diffuscope.plugin.widgets.pieces import mpp_spin
 from diffuscope.plugin.widgets.rows import combo, form_layout, side_by_side, spin
 
@@ -21,7 +22,7 @@ class TrainFields(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.form = TrainForm()
-        self.data = QLineEdit()
+        self.data = PathEdit("Folder or table of pairs")
         self.data.setPlaceholderText("folder with he/ and ihc/, or cases.csv")
         self.browse_data = QPushButton("…")
         self.browse_data.setFixedWidth(32)
@@ -32,7 +33,7 @@ class TrainFields(QWidget):
         self.stain.setPlaceholderText("e.g. CD3")
         self.steps = spin(1, 1_000_000, "Optimiser steps of 4 crops; 300 fine-tune, tens of thousands train anew")
         self.steps.setValue(self.form.steps)
-        self.out = QLineEdit()
+        self.out = PathEdit("Model folder")
         self.out.setPlaceholderText("model folder to write")
         self.resume = QCheckBox("Go on with the unfinished training there")
         self._form = form_layout(self)

@@ -26,6 +26,8 @@ class Job:
     work : callable
         Makes the messages of the job, in a thread, from the compute process and a flag that asks it to stop: events, a
         `Failed` where it went wrong, and a `Returned` with what came out. None means "nothing yet".
+    steps : int
+        Steps that were chosen for each tile of a run; 0 where there are none.
     out : Path or None
         What it writes, which no other job may be promised.
     again : callable
@@ -45,6 +47,7 @@ class Job:
     text: str
     doing: str
     work: Work
+    steps: int = 0
     out: Path | None = None
     again: Callable[[], Job | None] = lambda: None
     stopped: str = "Cancelled: nothing was written."

@@ -80,6 +80,10 @@ class Request:
         Whether a result in the way may be replaced.
     where : str
         What of a flat image is computed where that is no region, for the queue.
+    evaluations : int
+        Steps times samples of a tile, as they were chosen; 0 where nobody knows.
+    label : str
+        What the region is called, where it is one of several.
     """
 
     inputs: tuple[Given, ...]
@@ -91,6 +95,8 @@ class Request:
     settings: dict[str, Any]
     overwrite: bool
     where: str = "all tissue"
+    evaluations: int = 0
+    label: str = ""
 
     @property
     def slide(self) -> SlideFacts | None:
@@ -110,6 +116,7 @@ class Request:
     def text(self) -> str:
         """Slide, model and region, as the queue lists them."""
         where = f"{self.region.width:,} × {self.region.height:,} px" if self.region else self.where
+        where = f"{self.label}, {where}" if self.label else where
         if self.slide is None:
             where = "whole case"
         elif self.slide.slices is not None:

@@ -11,6 +11,8 @@ from psygnal import Signal
 from diffuscope.engine.events import Preview
 from diffuscope.errors import InputError
 from diffuscope.model.find import list_models, model_info
+from diffuscope.plugin.forms.forecast.rates import Watch
+from diffuscope.plugin.jobs.glimpse.job import compute_glimpse, show_glimpse
 from diffuscope.plugin.jobs.job import Job, verb
 from diffuscope.plugin.jobs.patient import open_series
 from diffuscope.plugin.jobs.run import Opened, Renewed, Request, carry_out
@@ -18,6 +20,7 @@ from diffuscope.plugin.jobs.run_view import RunView
 from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.layers.facts import ModelFacts, model_facts
 from diffuscope.plugin.layers.live import add_layers
+from diffuscope.plugin.layers.results import LayerTuple
 from diffuscope.plugin.layers.values import value_layers
 from diffuscope.results.result import Result
 
@@ -69,19 +72,40 @@ class RunSession(Session):
     def run(self, request: Request) -> None:
         """Run a model, after the jobs that wait."""
         view = RunView(self.viewer, request.placement, self.compute.child.look_at)
+        watch = Watch(request.settings["model"], request.settings.get("device", "auto"), request.evaluations)
         self.submit(
             Job(
                 text=request.text,
                 doing=f"Preparing “{request.name}”…",
                 work=partial(carry_out, request=request),
+                steps=request.evaluations,
                 out=Path(request.settings["out"]),
                 stopped="Cancelled before anything was computed.",
                 on_start=view.start,
-                on_event=partial(_show, view),
-                on_end=partial(self._ran, view, request),
+                on_event=partial(_show, view, watch),
+                on_end=partial(self._ran, view, watch, request),
                 on_leave=partial(view.end, None),
             )
         )
+
+    def glimpse(self, request: Request) -> None:
+        """Compute one tile to look at, after the jobs that wait."""
+        watch = Watch(request.settings["model"], request.settings.get("device", "auto"), request.evaluations)
+        self.submit(
+            Job(
+                text=request.text,
+                doing=f"Preparing a preview of “{request.name}”…",
+                work=partial(compute_glimpse, request=request),
+                steps=request.evaluations,
+                stopped="Cancelled: no preview was made.",
+                on_event=watch.take,
+                on_end=partial(self._glimpsed, watch),
+            )
+        )
+
+    def _glimpsed(self, watch: Watch, layer: LayerTuple | None) -> str | None:
+        watch.keep()
+        return show_glimpse(self.viewer, layer)
 
     def export(self, result: Result, path: Path, layer: str, *, anonymous: bool = False) -> None:
         """Write a result to a file; `anonymous` leaves out what tells of the input."""
@@ -113,7 +137,8 @@ class RunSession(Session):
             signal.disconnect()
         super().close()
 
-    def _ran(self, view: RunView, request: Request, result: Result | None) -> None:
+    def _ran(self, view: RunView, watch: Watch, request: Request, result: Result | None) -> None:
+        watch.keep()
         is_shown = result is not None and result.done > 0
         view.end(result if is_shown else None)
         if result is not None:
@@ -122,7 +147,8 @@ class RunSession(Session):
             self.show_result(result)
 
 
-def _show(view: RunView, message: Any) -> None:
+def _show(view: RunView, watch: Watch, message: Any) -> None:
+    watch.take(message)
     match message:
         case Opened():
             view.open(message.out, message.layers)

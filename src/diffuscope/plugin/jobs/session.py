@@ -21,6 +21,7 @@ from diffuscope.plugin.jobs.compute import compute_of
 from diffuscope.plugin.jobs.job import Job
 from diffuscope.plugin.jobs.process import Failed, Returned
 from diffuscope.plugin.jobs.state import JobState
+from diffuscope.plugin.layers.reading.viewer import reading_of
 from diffuscope.training.events import TrainingFinished
 
 CANCELLING = "Cancelling: the step at hand ends, what is finished is kept."
@@ -61,6 +62,7 @@ class Session:
         self.viewer = viewer
         self.state = JobState()
         self.compute = compute_of(viewer, child)
+        reading_of(viewer)
         self.again: Job | None = None
         self._title = title
         self.has_dock = True
@@ -110,7 +112,7 @@ class Session:
         """Begin a job, whose turn it is."""
         self._job, self._stop = job, threading.Event()
         self._value = self._outcome = self.again = None
-        self.state.begin(job.doing)
+        self.state.begin(job.doing, chosen=job.steps)
         self._bar = progress(total=0, desc=self._title)
         job.on_start()
         child, stop = self.compute.child, self._stop
@@ -137,6 +139,10 @@ class Session:
     def is_closed(self) -> bool:
         """Whether its widgets are gone; what it had begun or queued goes on."""
         return self._closed
+
+    def is_of(self, viewer: Any) -> bool:
+        """Whether its dock belongs to a viewer, or to what a proxy stands for."""
+        return getattr(self.viewer, "__wrapped__", self.viewer) is getattr(viewer, "__wrapped__", viewer)
 
     def set_dock(self, is_there: bool) -> None:
         """Take note that the dock is in the window, or no more: what is at work or waits goes on, which is said."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any, ClassVar, Literal
 
 from psygnal import SignalGroupDescriptor
 
-from diffuscope.engine.events import Finished, Preview
+from diffuscope.engine.events import Finished, Step
 from diffuscope.events import Pace, notices_of
 from diffuscope.training.events import TrainingFinished, Validated
 
@@ -33,7 +34,9 @@ class JobState:
     progress_text : str
         How far it is, its speed and the time that is left, in a few words.
     step, steps : int
-        Network evaluations done for the tile in the preview of a run.
+        Network evaluations done for the tile at hand of a run, and in all.
+    chosen : int
+        Steps that the user chose for a tile; 0 where nobody did. A network that follows is no step of those.
     pace : Pace
         How fast it goes.
     """
@@ -47,6 +50,7 @@ class JobState:
     progress_text: str = ""
     step: int = 0
     steps: int = 0
+    chosen: int = 0
     pace: Pace = field(default_factory=Pace)
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
@@ -60,9 +64,9 @@ class JobState:
         """Whether a job of the dock is at work."""
         return self.phase in ("starting", "running", "cancelling")
 
-    def begin(self, message: str, pace: Pace | None = None) -> None:
+    def begin(self, message: str, pace: Pace | None = None, *, chosen: int = 0) -> None:
         """Forget the last job and announce a new one."""
-        self.step = self.steps = 0
+        self.step, self.steps, self.chosen = 0, 0, chosen
         self.done, self.total, self.progress_text = 0.0, 0, ""
         self.pace = pace or Pace()
         self.say(message)
@@ -96,7 +100,7 @@ class JobState:
 
     def apply(self, event: Any) -> None:
         """Take in one event of any verb."""
-        if isinstance(event, Preview):
+        if isinstance(event, Step):
             self.step, self.steps = event.step, event.steps
         counts = self.pace.take(event)
         if counts:
@@ -115,8 +119,15 @@ class JobState:
 
     def _progress(self) -> str:
         at, speed, left = self.pace.progress, self.pace.speed, self.pace.left
-        parts = [at.text]
-        if speed is not None and left is not None:
+        parts = [self.pace.text]
+        if self.pace.step is not None:
+            step, steps = self.pace.step
+            chosen = self.chosen or steps
+            alone = parts[0].startswith("step ")
+            parts = [*([] if alone else parts), f"step {ceil(chosen * step / steps)} of {chosen}"]
+        if at.total and at.done >= at.total:
+            parts.append("finishing")
+        elif speed is not None and left is not None:
             parts += [f"{speed:.2g} {at.unit}/s"] if at.unit else []
             parts.append(f"{duration(left)} left")
         return " · ".join(part for part in parts if part)
@@ -134,18 +145,22 @@ def duration(seconds: float) -> str:
 
 def _ending(event: Finished) -> str:
     if event.complete:
-        count = "1 tile" if event.tiles == 1 else f"{event.tiles} tiles"
+        count = _count(event.tiles, event.unit)
         return f"Done: {count} in {duration(event.seconds)}. A model's guess, not for diagnosis."
     if not event.begun:
-        why = f"{event.unread} tiles could not be read" if event.unread else "Cancelled"
-        return f"{why} before a tile was finished: the result in its place is as it was."
+        why = f"{_count(event.unread, event.unit)} could not be read" if event.unread else "Cancelled"
+        return f"{why} before a {event.unit.removesuffix('s')} was finished: the result in its place is as it was."
     if event.unread:
         return (
-            f"{event.unread} of {event.tiles} tiles could not be read; the others are kept, marked incomplete. "
-            "Continue this run tries them again."
+            f"{event.unread} of {_count(event.tiles, event.unit)} could not be read; the others are kept, marked "
+            "incomplete. Continue this run tries them again."
         )
     kept = "nothing was finished yet" if event.done == 0 else "what was finished is kept, marked incomplete"
-    return f"Cancelled after {event.done} of {event.tiles} tiles: {kept}."
+    return f"Cancelled after {event.done} of {_count(event.tiles, event.unit)}: {kept}."
+
+
+def _count(number: int, unit: str) -> str:
+    return f"{number} {unit.removesuffix('s') if number == 1 else unit}"
 
 
 def _trained(event: TrainingFinished) -> str:

@@ -14,7 +14,9 @@ import diffuscope.api.measure
 import diffuscope.api.prediction
 import diffuscope.api.register
 import diffuscope.api.run
+import diffuscope.api.run_many
 import diffuscope.api.train
+from diffuscope.api.events import RanMany
 from diffuscope.engine.events import Event
 from diffuscope.events import Notice, Progress
 from diffuscope.exports.table import find_format
@@ -35,6 +37,17 @@ Cancelled = Callable[[], bool]
 def run(*, cancelled: Wishes, **arguments: Any) -> Generator[Event, None, None]:
     """Yield the events of `diffuscope.api.run.run`, from where the user looks outwards."""
     yield from diffuscope.api.run.run(**arguments, cancelled=cancelled, focus=cancelled.focus)
+
+
+def run_many(
+    *, cancelled: Cancelled, **arguments: Any
+) -> Generator[Progress | Notice, None, tuple[int, int, int] | None]:
+    """Return how many slides are done, failed, and are in all; None where it was cancelled before its end."""
+    for event in diffuscope.api.run_many.run_many(**arguments, cancelled=cancelled):
+        if isinstance(event, RanMany):
+            return (event.done, event.failed, event.slides) if event.complete else None
+        yield event
+    return None
 
 
 def check_data(

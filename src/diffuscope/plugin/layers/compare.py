@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.layers.facts import KEY, own_metadata
+from diffuscope.plugin.layers.level import Level
 from diffuscope.plugin.layers.placement import Placement, canvas_place, layer_placement
 from diffuscope.plugin.layers.results import LayerTuple
 
@@ -93,11 +94,21 @@ def picture_of(layer: Any) -> Picture:
     parameters = own_metadata(layer).get("record", {}).get("parameters", {})
     return Picture(
         name=layer.name,
-        levels=tuple(layer.data) if layer.multiscale else (layer.data,),
+        levels=tuple(_whole(level, layer) for level in (layer.data if layer.multiscale else (layer.data,))),
         rgb=bool(layer.rgb),
         placement=layer_placement(layer),
         threshold=parameters.get("dab_threshold"),
     )
+
+
+def _whole(level: Any, layer: Any) -> Any:
+    """Return a level of a layer; of a map of ours, what was not computed has the value that files give it."""
+    if isinstance(level, Level):
+        return level.whole
+    declared = own_metadata(layer).get("range")
+    if declared is None or not isinstance(level, np.ndarray) or not np.issubdtype(level.dtype, np.floating):
+        return level
+    return np.nan_to_num(level, nan=declared[0])
 
 
 def read_pair(truth: Picture, found: Picture, *, most: int = MOST) -> tuple[Pair, dict[str, Any]]:

@@ -123,7 +123,7 @@ def change_layer(result: Result, decisions: Decisions, gamma: float, place: dict
         "contrast_limits": (0.0, 1.0),
         "blending": "additive",
         "opacity": 0.6,
-        "metadata": {KEY: {"result": str(result.path), "value": CHANGES}},
+        "metadata": {KEY: {"result": str(result.path), "value": CHANGES, "title": "turned over"}},
         **place,
     }
     return (decisions.share_changed(gamma), about, "image")

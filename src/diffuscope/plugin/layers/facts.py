@@ -48,6 +48,10 @@ class ModelFacts:
         As of a `Declaration`.
     presets : dict of str to tuple
         Quality name to (sampler, steps); the first is the default.
+    preset_samples : dict of str to int
+        Quality name to the number of samples per tile; 1 where it is left out.
+    grid : tuple of int
+        Tile, overlap, depth and overlap along z, as of a `Declaration`; a tile of 0 where nobody says.
     samplers : tuple of str
         Samplers that may be asked for instead of the preset's.
     options : tuple of Option
@@ -69,6 +73,8 @@ class ModelFacts:
     task: str
     inputs: tuple[Raster, ...]
     presets: dict[str, tuple[str, int]] = field(hash=False)
+    preset_samples: dict[str, int] = field(default_factory=dict, hash=False)
+    grid: tuple[int, int, int, int] = (0, 0, 1, 0)
     masks: tuple[Mask, ...] = ()
     others: tuple[Table | Text, ...] = ()
     any_of: tuple[tuple[str, ...], ...] = ()
@@ -182,6 +188,8 @@ def model_facts(info: ModelInfo, name: str) -> ModelFacts:
         any_of=declared.any_of,
         whole=declared.whole,
         presets={key: (preset.sampler, preset.steps) for key, preset in declared.presets.items()},
+        preset_samples={key: preset.samples for key, preset in declared.presets.items()},
+        grid=(declared.tile, declared.overlap, declared.depth, declared.overlap_depth),
         samplers=declared.samplers,
         options=declared.options,
         values=declared.values,

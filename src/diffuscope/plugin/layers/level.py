@@ -35,8 +35,9 @@ class Level:
     fill : float, optional
         Given for RGB: the colour of what was not computed; it becomes transparent, the image RGBA.
     coverage : Coverage, optional
-        Which px were computed, of whatever colour; where a result of before does not know, what has the colour `fill`
-        counts as not computed.
+        Which px were computed, of whatever value: of a map of floats the others become NaN, which napari does not draw.
+        Where a result of before does not know, what has the colour `fill` counts as not computed, and a map is shown
+        as it is.
     factor : int
         Px of the finest level per px of this one.
 
@@ -46,6 +47,8 @@ class Level:
         (y, x), or (y, x, 4) for RGB.
     dtype : numpy.dtype
         As stored.
+    coverage : Coverage or None
+        See there.
     chunks : tuple of int
         Size of a piece.
     """
@@ -59,7 +62,9 @@ class Level:
         self.chunks = (CHUNK, CHUNK, *colours)
         self._array = array
         self._fill = fill
-        self._coverage, self._factors = coverage, (factor, factor)
+        self.coverage, self._factors = coverage, (factor, factor)
+        # whole numbers have no NaN
+        self._is_cut = coverage is not None and (fill is not None or np.issubdtype(self.dtype, np.floating))
         self._covered: tuple[Any, Covered | None] = (None, None)
         # the stamp of the file that each was read from, and the pixels; (None, None) where there was no file
         self._pieces: OrderedDict[tuple[int, int], tuple[Any, NDArray[np.generic] | None]] = OrderedDict()
@@ -87,6 +92,11 @@ class Level:
         """Read all of it."""
         return np.asarray(self[:], dtype=dtype)
 
+    @property
+    def whole(self) -> Level:
+        """As it is on disk: of a map, what was not computed has the value that files give it."""
+        return self if self._fill is not None or not self._is_cut else Level(self._array)
+
     def renew(self) -> None:
         """Read again every kept piece that changed on disk, so that the window will not have to. From any thread."""
         with self._lock:
@@ -95,7 +105,7 @@ class Level:
             self._piece(piece)
 
     def _window(self, rows: range, columns: range) -> NDArray[np.generic]:
-        background = 0 if self._fill is not None else self._array.fill_value
+        background = 0 if self._fill is not None else np.nan if self._is_cut else self._array.fill_value
         out = np.full((len(rows), len(columns), *self.shape[2:]), background, self.dtype)
         for cy, cx in _pieces(rows, columns):
             pixels = self._piece((cy, cx))
@@ -128,7 +138,12 @@ class Level:
 
     def _read(self, piece: tuple[int, int]) -> NDArray[np.generic]:
         block = _read_piece(self._array, piece)
-        return block[..., 0] if self._fill is None else self._with_alpha(block, piece)
+        if self._fill is not None:
+            return self._with_alpha(block, piece)
+        covered = self._now_covered()
+        if covered is None:
+            return block[..., 0]
+        return np.where(covered.mask(self._spans(piece), self._factors), block[..., 0], self.dtype.type(np.nan))
 
     def _with_alpha(self, block: NDArray[np.generic], piece: tuple[int, int]) -> NDArray[np.generic]:
         """Return RGB as RGBA, transparent where nothing was computed."""
@@ -139,13 +154,13 @@ class Level:
         return np.concatenate([block, np.where(seen, np.uint8(255), np.uint8(0))[..., None]], axis=-1)
 
     def _now_covered(self) -> Covered | None:
-        """Return what was computed as of now; None where that is told by colour, or asked of no colour image."""
-        if self._coverage is None or self._fill is None:
+        """Return what was computed as of now; None where that is told by colour, or cannot be shown."""
+        if self.coverage is None or not self._is_cut:
             return None
-        stamp = self._coverage.stamp
+        stamp = self.coverage.stamp
         known, covered = self._covered
         if known != stamp or covered is None:
-            covered = self._coverage.read()
+            covered = self.coverage.read()
             self._covered = stamp, covered
         return covered
 

@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diffuscope.engine.events import Preview
 from diffuscope.plugin.layers.facts import KEY, own_metadata
 from diffuscope.plugin.layers.placement import Placement, canvas_place
+from diffuscope.plugin.layers.reading.ranges import fit
 from diffuscope.plugin.layers.results import LayerTuple, layer_metadata
+from diffuscope.results.coverage import Coverage
 from diffuscope.results.result import Result
 
 PREVIEW = "being computed"
@@ -31,7 +34,9 @@ class LiveLayers:
     def __init__(self, viewer: Any, layers: list[LayerTuple]) -> None:
         self._viewer = viewer
         self._preview: Any = None
-        _, self._about, _ = layers[0]
+        first, self._about, _ = layers[0]
+        finest = first[0] if self._about["multiscale"] else first
+        self._coverage: Coverage | None = getattr(finest, "coverage", None)
         self.outputs: list[Any] = []
         # napari reads the coarsest level once and keeps it; an array can be brought up to date under its hands
         self._coarsest: list[tuple[Any, Any]] = []
@@ -50,7 +55,8 @@ class LiveLayers:
         canvas = Placement.of(self._about)
         axes = len(canvas.scale)
         place = canvas_place(canvas, 1.0, (event.z, event.y, event.x)[-axes:])
-        image = event.image if self._about["rgb"] else event.image[..., 0]
+        image = self._cut(event) if self._coverage is not None else event.image
+        image = image if self._about["rgb"] else image[..., 0]
         if image.ndim < axes:
             image = image[None]  # one slice of a volume
         if self._preview is None or self._preview not in self._viewer.layers:
@@ -60,7 +66,7 @@ class LiveLayers:
                     name=PREVIEW,
                     rgb=self._about["rgb"],
                     contrast_limits=self._about["contrast_limits"],
-                    metadata={KEY: {"preview": True}},
+                    metadata={KEY: {"preview": True, "result": self._about["metadata"][KEY]["result"]}},
                     **place,
                 )
         else:
@@ -68,6 +74,16 @@ class LiveLayers:
             # only where it is another: napari draws for each
             if not np.array_equal(self._preview.translate, place["translate"]):
                 self._preview.translate = place["translate"]
+
+    def _cut(self, event: Preview) -> NDArray[np.generic]:
+        """Return a preview that is not seen beyond the canvas and the drawn outline, as the result will not be."""
+        assert self._coverage is not None
+        height, width = event.image.shape[:2]
+        inside = self._coverage.inside((range(event.y, event.y + height), range(event.x, event.x + width)))
+        if self._about["rgb"]:
+            return np.concatenate([event.image, np.where(inside, np.uint8(255), np.uint8(0))[..., None]], axis=-1)
+        is_float = np.issubdtype(event.image.dtype, np.floating)
+        return np.where(inside[..., None], event.image, np.nan) if is_float else event.image
 
     def refresh(self) -> None:
         """Show what was renewed, in the layers that are seen."""
@@ -87,7 +103,8 @@ class LiveLayers:
             if result is None and not keep:
                 self._remove(layer)
             elif result is not None:
-                layer.metadata[KEY] = layer_metadata(result, own_metadata(layer)["port"])
+                layer.metadata[KEY] = own_metadata(layer) | layer_metadata(result, own_metadata(layer)["port"])
+                fit(layer)
         for memory, level in self._coarsest if result is not None else ():
             if memory is not None:
                 memory[...] = level

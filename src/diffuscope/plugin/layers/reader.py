@@ -13,6 +13,7 @@ from diffuscope.plugin.layers.drawn.annotations import annotation_layers
 from diffuscope.plugin.layers.facts import KEY
 from diffuscope.plugin.layers.inputs.origin import Origin, remember
 from diffuscope.plugin.layers.placement import scan_placement
+from diffuscope.plugin.layers.reading.viewer import reading_of
 from diffuscope.plugin.layers.results import LayerTuple, result_layers
 from diffuscope.plugin.layers.values import value_layers
 from diffuscope.plugin.layers.volumes import label_layers, volume_layer
@@ -46,6 +47,11 @@ def read_layers(path: str | Sequence[str]) -> list[LayerTuple]:
     InputError
         One sentence; napari shows it.
     """
+    from napari import current_viewer
+
+    viewer = current_viewer()
+    if viewer is not None:
+        reading_of(viewer)
     paths = [path] if isinstance(path, str | Path) else path
     layers: list[LayerTuple] = []
     for one in map(Path, paths):

@@ -92,7 +92,7 @@ def made_name(result: Result, port: Raster) -> str:
     name: str = look(port)["name"]
     if is_of_texts(result):
         main = next((one for one in result.ports if port.key == f"{one.key}{SPREAD}"), None)
-        name = f"{made_name(result, main)}, uncertainty" if main is not None else name
+        name = f"{made_name(result, main)}, uncertainty" if main is not None else port.name
         return name if name.startswith(_TOLD) else f"generated {name}"
     tells = any(isinstance(other, Score) for other in result.others)  # then its images say why, and are no scans
     is_scan = result.place.unit == "mm" and port.key in (result.ports[0].key, "mean") and not tells
@@ -119,9 +119,12 @@ def report_metadata(result: Result) -> dict[str, str]:
 
 def layer_metadata(result: Result, key: str) -> dict[str, Any]:
     """Return what a layer of a result carries in its metadata."""
+    images = (*result.ports, multiplex_port(result.ports))
+    port = next((one for one in images if one is not None and one.key == key), None)
     return {
         "result": str(result.path),
         "port": key,
+        **({"title": port.name, "unit": port.unit, "range": tuple(port.range)} if port is not None else {}),
         "complete": result.complete,
         "record": result.record,
         # by name; of a registration, which makes nothing up, there is none

@@ -9,7 +9,7 @@ from napari.layers import Shapes
 from psygnal import Signal
 
 from diffuscope.plugin.docks.kinds import Kind
-from diffuscope.plugin.layers.facts import finest, own_metadata
+from diffuscope.plugin.layers.facts import KEY, finest, own_metadata
 from diffuscope.plugin.layers.placement import layer_placement
 from diffuscope.ports.matching import guess_channels, guess_each
 from diffuscope.ports.raster import Raster
@@ -191,9 +191,9 @@ def region_layer(viewer: Any) -> Any:
 
 
 def add_region_layer(viewer: Any, image: Any) -> Any:
-    """Add a shapes layer on a slide, ready to draw a rectangle in, or make the empty one that is there active."""
+    """Add a shapes layer on a slide, ready to draw a rectangle in, or take the one that is there: empty, or ours."""
     for layer in viewer.layers:
-        if isinstance(layer, Shapes) and not len(layer.data):
+        if isinstance(layer, Shapes) and (not len(layer.data) or own_metadata(layer).get("regions") == image.name):
             break
     else:
         size = finest(image).shape
@@ -203,6 +203,7 @@ def add_region_layer(viewer: Any, image: Any) -> Any:
         layer = viewer.add_shapes(
             name=REGIONS_LAYER,
             ndim=2,
+            metadata={KEY: {"regions": image.name}},
             **place,
             edge_color="#ffb000",
             face_color="transparent",
@@ -211,6 +212,13 @@ def add_region_layer(viewer: Any, image: Any) -> Any:
     viewer.layers.selection.active = layer
     layer.mode = "add_rectangle"
     return layer
+
+
+def put_tools_away(viewer: Any) -> None:
+    """Take tools that draw away, so that the next drag pans and draws no further shape."""
+    for layer in viewer.layers:
+        if isinstance(layer, Shapes) and str(layer.mode).startswith("add"):
+            layer.mode = "pan_zoom"
 
 
 def _sort(port: Raster) -> tuple[str, str, str]:

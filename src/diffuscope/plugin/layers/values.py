@@ -46,6 +46,7 @@ def value_layers(result: Result, placement: Placement | None = None) -> list[Lay
                 KEY: {
                     "result": str(result.path),
                     "value": value.key,
+                    "title": value.name,
                     "complete": result.complete,
                     "record": result.record,
                 }

@@ -10,6 +10,8 @@ from qtpy.QtCore import QEvent, QSignalBlocker, Qt
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QSizePolicy, QSpinBox, QToolButton, QWidget
 
+from diffuscope.plugin.widgets.elided import ElidedCombo
+
 #: Label of a row, px.
 _WIDEST = 110
 # What a style may put around a label's text, px: napari's fonts are wider than those that a new label is measured with.
@@ -18,7 +20,7 @@ _ROOM = 12
 
 def combo() -> QComboBox:
     """Return a combo box whose longest entry does not set the width of the dock."""
-    box = QComboBox()
+    box = ElidedCombo()
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.setMinimumContentsLength(8)
     box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)

@@ -93,6 +93,24 @@ def read_annotations(path: str | Path) -> Annotations:
         raise InputError(f"{path} cannot be read ({error.strerror}): give the file that QuPath exported.") from error
     except ValueError as error:
         raise InputError(f"{path.name} is not GeoJSON ({error}): export the objects from QuPath again.") from error
+    return take_annotations(path, read)
+
+
+def take_annotations(path: Path, read: Any) -> Annotations:
+    """Return the annotations of GeoJSON that was read.
+
+    Parameters
+    ----------
+    path : Path
+        By what name errors and notices call it.
+    read : Any
+        As JSON is read: a FeatureCollection, a list of features, or one feature.
+
+    Raises
+    ------
+    InputError
+        One of its features is damaged.
+    """
     found: list[Annotation] = []
     left_out: Counter[str] = Counter()
     mended = 0

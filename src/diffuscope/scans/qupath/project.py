@@ -147,7 +147,7 @@ def _chain(builder: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _located(uri: str, before: str, file: Path) -> Path | None:
     """Return where a file lies now: where the project says, else where it lay beside the project before both moved."""
-    stated = _path_of(uri)
+    stated = path_of(uri)
     if stated is None:
         return None
     if not stated.is_absolute():
@@ -155,7 +155,7 @@ def _located(uri: str, before: str, file: Path) -> Path | None:
     here = Path(*stated.parts) if isinstance(stated, PurePosixPath) else Path(str(stated))
     if is_file(here):
         return here
-    project = _path_of(before)
+    project = path_of(before)
     if project is None or type(project) is not type(stated) or not project.is_absolute():
         return here
     steps = _steps(project.parent, stated)
@@ -175,7 +175,7 @@ def _steps(start: PurePath, end: PurePath) -> list[str] | None:
     return [".."] * (len(start.parts) - common) + list(end.parts[common:])
 
 
-def _path_of(uri: str) -> PurePath | None:
+def path_of(uri: str) -> PurePath | None:
     """Return the path of a URI or of a plain path, of either family of systems; None where it is neither."""
     if PureWindowsPath(uri).drive and "://" not in uri and not uri.startswith("file:"):
         return PureWindowsPath(uri)

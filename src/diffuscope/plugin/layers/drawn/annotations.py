@@ -20,13 +20,13 @@ _MOST = 5000
 _COLOR = (255, 176, 0)
 
 
-def annotation_layers(path: Path, viewer: Any = None) -> tuple[list[LayerTuple], list[str]]:
-    """Describe a file of annotations as a shapes layer on the slide of a viewer.
+def annotation_layers(given: Path | Annotations, viewer: Any = None) -> tuple[list[LayerTuple], list[str]]:
+    """Describe annotations as a shapes layer on the slide of a viewer.
 
     Parameters
     ----------
-    path : Path
-        GeoJSON.
+    given : Path or Annotations
+        A file of GeoJSON, or what was read.
     viewer : napari.Viewer, optional
         Whose slide it is: the active layer, else the only slide.
 
@@ -43,7 +43,8 @@ def annotation_layers(path: Path, viewer: Any = None) -> tuple[list[LayerTuple],
     InputError
         The file is none, or holds nothing that can be drawn.
     """
-    read = read_annotations(path)
+    read = given if isinstance(given, Annotations) else read_annotations(given)
+    path = read.path
     shown, notices = _shown(read)
     if not shown:
         raise InputError(f"{path.name} holds no outline with an area: draw one in QuPath, and export it as GeoJSON.")

@@ -1,0 +1,209 @@
+"""The dock "Many slides": a model over a folder, a table or a QuPath project, and one table of what came out."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import napari
+from qtpy.QtCore import Qt, QUrl
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QFileDialog,
+    QHeaderView,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from diffuscope.errors import InputError
+from diffuscope.exports.summary.folder import PAGE, TABLE
+from diffuscope.plugin.docks.closing import outlive
+from diffuscope.plugin.docks.tabs import stand_with_siblings
+from diffuscope.plugin.forms.many import ManyFields
+from diffuscope.plugin.jobs.child import Child
+from diffuscope.plugin.jobs.job import Job, verb
+from diffuscope.plugin.jobs.run_session import known_models
+from diffuscope.plugin.jobs.session import Session
+from diffuscope.plugin.panels.jobs import JobPanel
+from diffuscope.plugin.widgets.pieces import scrolling
+from diffuscope.plugin.widgets.rows import side_by_side, small_text
+
+# Rows that are seen without scrolling.
+_SEEN = 8
+_COLUMNS = ("Slide", "Status", "What came out, or why nothing did")
+# Of a row of the summary: what is no figure.
+_WORDS = {"slide", "files", "status", "error", "region", "notices", "result", "use"}
+
+
+class ManyDock(QWidget):
+    """Run a model over many slides, one after the other.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        The viewer that the dock belongs to.
+    child : Child, optional
+        As of `Session`.
+
+    Attributes
+    ----------
+    session : Session
+        Its jobs.
+    """
+
+    def __init__(self, napari_viewer: napari.Viewer, child: Child | None = None) -> None:
+        super().__init__()
+        self.viewer = napari_viewer
+        self.session = Session(napari_viewer, "Many slides", child)
+        self._folder: Path | None = None
+        self._build()
+        outlive(self, self.session)
+        stand_with_siblings(self, "Many slides")
+        self.fields.add_models(known_models())
+
+    def _build(self) -> None:
+        self.fields = ManyFields()
+        self.table = _table()
+        self.hint = small_text()
+        self.hint.setText("Double-click a slide to open its result.")
+        self.page, self.show_folder = QPushButton("Open the page"), QPushButton("Show the folder")
+        self.page.setToolTip("All results on one page, in the browser")
+        self.jobs = JobPanel(self.session)
+        inner = QWidget()
+        stack = QVBoxLayout(inner)
+        stack.setContentsMargins(0, 0, 4, 0)
+        self.found = QWidget()
+        below = QVBoxLayout(self.found)
+        below.setContentsMargins(0, 0, 0, 0)
+        for part in (self.table, self.hint, side_by_side(self.page, self.show_folder)):
+            below.addWidget(part)
+        self.found.hide()
+        stack.addWidget(self.fields)
+        stack.addWidget(self.found)
+        stack.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.addWidget(scrolling(inner), 1)
+        layout.addWidget(self.jobs)
+        self.fields.folder.clicked.connect(self._choose_folder)
+        self.fields.file.clicked.connect(self._choose_file)
+        self.fields.place.clicked.connect(self._choose_place)
+        self.table.cellDoubleClicked.connect(self._open)
+        self.page.clicked.connect(lambda: self._show_outside(PAGE))
+        self.show_folder.clicked.connect(lambda: self._show_outside(""))
+        self.jobs.run.clicked.connect(self._run)
+        self.setMinimumWidth(340)
+
+    # --- what the user does ---
+
+    def _choose_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Folder of slides", self.fields.slides.text())
+        if folder:
+            self.fields.suggest(folder)
+
+    def _choose_file(self) -> None:
+        kinds = "Tables and QuPath projects (*.csv *.xlsx *.qpproj)"
+        file, _ = QFileDialog.getOpenFileName(self, "Table or project", self.fields.slides.text(), kinds)
+        if file:
+            self.fields.suggest(file)
+
+    def _choose_place(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Folder of results", self.fields.out.text())
+        if folder:
+            self.fields.out.setText(folder)
+
+    def _run(self) -> None:
+        try:
+            arguments = self.fields.arguments()
+            self.session.check_free(arguments["out"])
+        except InputError as error:
+            self.session.state.complain(str(error))
+            return
+        self.session.submit(self._job(arguments))
+
+    def _job(self, arguments: dict[str, Any]) -> Job:
+        out: Path = arguments["out"]
+
+        def again() -> Job | None:
+            goes_on = {**arguments, "overwrite": False, "resume": True}
+            return self._job(goes_on) if (out / TABLE).is_file() else None
+
+        def show(_: Any = None) -> None:
+            self._show(out)
+
+        return Job(
+            text=f"{arguments['model']} over {Path(arguments['slides']).name}",
+            doing="Looking for slides…",
+            work=verb("run_many", **arguments),
+            out=out,
+            again=again,
+            stopped="Cancelled: what is done is kept, and Continue goes on with the others.",
+            on_event=show,
+            on_end=lambda done: self._end(out, done),
+        )
+
+    # --- what came out ---
+
+    def _end(self, out: Path, done: tuple[int, int, int] | None) -> str | None:
+        self._show(out)
+        if done is None:
+            return None
+        whole, failed, of = done
+        bad = f", {failed} could not be run over: see why in the table" if failed else ""
+        return f"{whole} of {of} slides are done{bad}. A model's guesses, not for diagnosis."
+
+    def _show(self, out: Path) -> None:
+        """Show the table that is on disk, where it is another one than is shown."""
+        try:
+            with (out / TABLE).open(encoding="utf-8", newline="") as file:
+                rows = list(csv.DictReader(file))
+        except OSError:
+            return
+        self._folder = out
+        self.table.setRowCount(len(rows))
+        for number, row in enumerate(rows):
+            for column, text in enumerate((row["slide"], row["status"], row["error"] or _figures(row))):
+                item = QTableWidgetItem(text)
+                item.setToolTip(text)
+                item.setData(Qt.ItemDataRole.UserRole, row["result"])
+                self.table.setItem(number, column, item)
+        head = self.table.horizontalHeader().sizeHint().height()
+        self.table.setFixedHeight(head + min(len(rows), _SEEN) * self.table.rowHeight(0) + 4)
+        self.found.setVisible(bool(rows))
+
+    def _open(self, row: int, _column: int) -> None:
+        item = self.table.item(row, 0)
+        name = item.data(Qt.ItemDataRole.UserRole) if item is not None else ""
+        if self._folder is None or not name or not (self._folder / name).is_dir():
+            self.session.state.complain("There is no result of this slide: see why in its row.")
+            return
+        try:
+            self.viewer.open(str(self._folder / name), plugin="diffuscope")
+        except InputError as error:
+            self.session.state.complain(str(error))
+
+    def _show_outside(self, name: str) -> None:
+        if self._folder is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._folder / name)))
+
+
+def _figures(row: dict[str, str]) -> str:
+    """Return the figures of a row on one line, under the names that its columns have."""
+    return " · ".join(f"{name.replace('_', ' ')} {text}" for name, text in row.items() if text and name not in _WORDS)
+
+
+def _table() -> QTableWidget:
+    table = QTableWidget(0, len(_COLUMNS))
+    table.setHorizontalHeaderLabels(_COLUMNS)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.verticalHeader().hide()
+    for column, mode in enumerate((QHeaderView.ResizeMode.Interactive, QHeaderView.ResizeMode.ResizeToContents)):
+        table.horizontalHeader().setSectionResizeMode(column, mode)
+    table.horizontalHeader().setStretchLastSection(True)
+    return table

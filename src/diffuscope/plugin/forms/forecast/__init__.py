@@ -1,0 +1,1 @@
+"""What a run will take, told before Run: tiles, area, time, room on the disk."""

@@ -1,0 +1,99 @@
+"""The fields of the dock "Many slides": which, by which model, where to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtWidgets import QCheckBox, QPushButton, QWidget
+
+from diffuscope.errors import InputError
+from diffuscope.plugin.layers.facts import ModelFacts
+from diffuscope.plugin.widgets.elided import PathEdit
+from diffuscope.plugin.widgets.rows import combo, form_layout, side_by_side, spin
+
+#: What stands for the quality that a model has by default.
+_DEFAULT = "As the model has it"
+
+
+class ManyFields(QWidget):
+    """Slides, model, quality, place to write.
+
+    Attributes
+    ----------
+    folder, file, place : QPushButton
+        To look for slides in a folder, for a table or a project, and for the place of the results.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.slides = PathEdit("Slides")
+        self.slides.setPlaceholderText("folder, table (.csv), .qpproj, or qupath:")
+        self.slides.setToolTip(
+            "A folder of slides or volumes, a pattern as slides/**/*.svs, a table with the columns file, name and "
+            "region, a QuPath project, or qupath: for what is selected in the QuPath that runs"
+        )
+        self.folder, self.file, self.place = QPushButton("Folder…"), QPushButton("File…"), QPushButton("…")
+        self.place.setFixedWidth(32)
+        self.model, self.quality = combo(), combo()
+        self.seed = spin(0, 2**31 - 1, "Of the noise: the same seed gives the same result")
+        self.out = PathEdit("Folder of results")
+        self.out.setPlaceholderText("folder for all results")
+        self.again = QCheckBox("Begin again, and replace what is there")
+        self.again.setToolTip("Without it what is done is left alone, and what was begun is gone on with")
+        form = form_layout(self)
+        form.addRow("Slides", self.slides)
+        form.addRow("", side_by_side(self.folder, self.file))
+        form.addRow("Model", self.model)
+        form.addRow("Quality", self.quality)
+        form.addRow("Seed", self.seed)
+        form.addRow("Results", side_by_side(self.out, self.place))
+        form.addRow("", self.again)
+        self._models: dict[str, ModelFacts] = {}
+        self.model.currentIndexChanged.connect(self._show_qualities)
+
+    def add_models(self, models: list[ModelFacts]) -> None:
+        """Offer models by title."""
+        self._models |= {one.name: one for one in models}
+        for one in models:
+            self.model.addItem(one.title, one.name)
+
+    def suggest(self, slides: str) -> None:
+        """Take a place where slides are, and suggest one beside it for the results."""
+        self.slides.setText(slides)
+        if not self.out.text().strip():
+            place = Path(slides)
+            self.out.setText(str(place.with_name(f"{place.stem}-{self.model.currentData() or 'results'}")))
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what `diffuscope.run_many` takes.
+
+        Raises
+        ------
+        InputError
+            Something is missing.
+        """
+        slides, out = self.slides.text().strip(), self.out.text().strip()
+        if not slides:
+            raise InputError("Choose the slides: a folder, a table or a QuPath project.")
+        if not out:
+            raise InputError("Say which folder the results are to be written to.")
+        if self.model.currentData() is None:
+            raise InputError("Choose a model.")
+        again = self.again.isChecked()
+        return {
+            "model": self.model.currentData(),
+            "slides": slides if slides.startswith("qupath:") else str(Path(slides).expanduser().absolute()),
+            "out": Path(out).expanduser().absolute(),
+            "quality": self.quality.currentData(),
+            "seed": self.seed.value(),
+            "overwrite": again,
+            "resume": not again,
+        }
+
+    def _show_qualities(self) -> None:
+        model = self._models.get(self.model.currentData())
+        self.quality.clear()
+        self.quality.addItem(_DEFAULT, None)
+        for name, (_, steps) in (model.presets if model is not None else {}).items():
+            self.quality.addItem(f"{name}: {steps} steps", name)

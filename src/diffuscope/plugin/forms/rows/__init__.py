@@ -1,0 +1,1 @@
+"""Groups of rows of the form of a dock that runs models."""

@@ -1,0 +1,1 @@
+"""One tile looked at before a run, which leaves nothing on disk."""

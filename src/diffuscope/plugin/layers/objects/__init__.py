@@ -1,0 +1,1 @@
+"""What of a stain was counted, and where to look next."""

@@ -1,0 +1,1 @@
+"""Numbers of results: counted anew for another threshold, listed, taken along."""

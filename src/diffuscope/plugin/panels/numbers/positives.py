@@ -1,0 +1,200 @@
+"""The positive objects of a stain: outlined, counted anew as a slider moves, and looked at one by one."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+from weakref import ref
+
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QCheckBox, QGroupBox, QHBoxLayout, QPushButton, QSlider, QVBoxLayout, QWidget
+
+from diffuscope.plugin.layers.facts import own_metadata
+from diffuscope.plugin.layers.links import result_layers_of
+from diffuscope.plugin.layers.live import keep_active
+from diffuscope.plugin.layers.objects.outlines import OUTLINES, Outlines
+from diffuscope.plugin.layers.objects.places import look_at
+from diffuscope.plugin.layers.placement import layer_placement
+from diffuscope.plugin.layers.reading.meaning import threshold_of
+from diffuscope.plugin.panels.numbers.counting import Counted, Counter
+from diffuscope.plugin.panels.numbers.dialog import open_numbers
+from diffuscope.plugin.panels.numbers.rows import rows_of
+from diffuscope.plugin.widgets.pieces import weakly
+from diffuscope.plugin.widgets.rows import combo, fill, quiet, small_text
+from diffuscope.ports.stains import Stain, find_stains
+from diffuscope.results.result import Result
+
+#: Steps of the slider an OD, and the highest OD.
+_STEPS, _HIGHEST = 100, 1.5
+#: Who drags is not done yet: counted when nothing has moved for so long, ms.
+_PAUSE = 150
+NEXT_KEY = "n"
+
+
+class PositivesPanel(QGroupBox):
+    """Shows what of a complete stain counts as positive; hidden where there is none with a map of its DAB.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where outlines are shown.
+
+    Attributes
+    ----------
+    counted : Counted or None
+        What the slider's threshold makes of the stain; None while it is counted.
+    """
+
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__("Positive objects", parent)
+        viewer = getattr(viewer, "__wrapped__", viewer)
+        self._viewer = ref(viewer)
+        self._result: Result | None = None
+        self._stains: dict[str, Stain] = {}
+        self._outlines: Outlines | None = None
+        self._layer: Any = None
+        self._at = -1
+        self.counted: Counted | None = None
+        self._counter = Counter(self._show_counted)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_PAUSE)
+        self._timer.timeout.connect(self._count)
+        self._build()
+        viewer.bind_key(NEXT_KEY, weakly(self.show_next), overwrite=True)
+        self.hide()
+
+    def _build(self) -> None:
+        self.stain = combo()
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(1, round(_HIGHEST * _STEPS))
+        self.slider.setToolTip("DAB above which a px counts as positive; the result on disk stays as it is")
+        self.slider.setAccessibleName("Threshold of DAB, OD")
+        self.threshold, self.numbers = small_text(), small_text()
+        self.outlined = QCheckBox("Outlines")
+        self.outlined.setToolTip("Draw round each object that is counted, as a layer")
+        self.next = QPushButton("Next object")
+        self.next.setToolTip(f"Look at one object after the other. Key {NEXT_KEY.upper()}")
+        row = QHBoxLayout()
+        row.addWidget(self.outlined, 1)
+        row.addWidget(self.next)
+        layout = QVBoxLayout(self)
+        for widget in (self.stain, self.threshold, self.slider, self.numbers):
+            layout.addWidget(widget)
+        layout.addLayout(row)
+        self.all = QPushButton("Numbers of all results…")
+        self.all.setToolTip("A table over all results in this window, to copy or to write as CSV")
+        layout.addWidget(self.all)
+        self.stain.activated.connect(weakly(self._begin))
+        self.slider.valueChanged.connect(weakly(self._move))
+        self.outlined.toggled.connect(weakly(self._outline))
+        self.next.clicked.connect(weakly(self.show_next))
+        self.all.clicked.connect(weakly(self._list))
+
+    def show_result(self, result: Result | None) -> None:
+        """Begin with another result, at the threshold that it was measured with."""
+        self._counter.drop()
+        self._result = result
+        is_measured = result is not None and result.complete and result.tissue is not None
+        stains = find_stains(result.ports) if is_measured and result is not None else []
+        self._stains = {stain.name: stain for stain in stains if stain.dab is not None}
+        self.setVisible(bool(self._stains))
+        if not self._stains:
+            return
+        fill(self.stain, {name: name for name in self._stains}, next(iter(self._stains)))
+        self.stain.setVisible(len(self._stains) > 1)
+        self._begin()
+
+    @property
+    def od(self) -> float:
+        """The slider's threshold, OD."""
+        return self.slider.value() / _STEPS
+
+    def show_next(self, _: Any = None) -> None:
+        """Look at the next object that is counted."""
+        viewer = self._viewer()
+        if viewer is None or self._result is None or self.counted is None or not self.counted.places:
+            return
+        layers = result_layers_of(viewer, self._result)
+        if layers:
+            self._at = (self._at + 1) % len(self.counted.places)
+            look_at(viewer, next(iter(layers.values())), self.counted.places[self._at])
+            self._tell()
+
+    def _list(self, _: Any = None) -> None:
+        viewer = self._viewer()
+        if viewer is not None and self._result is not None:
+            open_numbers(rows_of(viewer), self._result.path.parent, self.window())
+
+    def _begin(self, _: Any = None) -> None:
+        if self._result is None:
+            return
+        with quiet(self.slider):
+            self.slider.setValue(round(threshold_of(self._result.record) * _STEPS))
+        with quiet(self.outlined):
+            self.outlined.setChecked(False)
+        self._outlines = None
+        self._move()
+
+    def _move(self, _: Any = None) -> None:
+        if self._result is None:
+            return
+        own = threshold_of(self._result.record)
+        told = "as the result was measured" if round(own * _STEPS) == self.slider.value() else f"the result: {own:g} OD"
+        self.threshold.setText(f"Positive above <b>{self.od:.2f} OD</b> ({told})")
+        self.counted, self._at = None, -1
+        if self._outlines is not None:
+            self._outlines.cut.threshold = self.od
+        self._timer.start()
+
+    def _count(self) -> None:
+        if self._result is None:
+            return
+        self._counter.ask(self._result, str(self.stain.currentData()), self.od)
+        viewer = self._viewer()
+        if self._outlines is not None and viewer is not None and self._layer in viewer.layers:
+            self._outlines.draw()
+            self._layer.refresh()
+
+    def _show_counted(self, counted: Counted | None) -> None:
+        self.counted = counted
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.counted is None:
+            self.numbers.setText("This result cannot be counted anew.")
+            return
+        row = self.counted.row
+        area, share = row["tissue_area_mm2"], row["dab_positive_percent"]
+        words = [f"{row['positive_objects']:,} objects"]
+        if area:
+            words += [f"{row['positive_objects'] / area:,.0f} per mm²", f"{share:.1f} % of the tissue's area"]
+        if self._at >= 0:
+            words.append(f"at object {self._at + 1:,}")
+        self.numbers.setText(escape(" · ".join(words)))
+
+    def _outline(self, is_wanted: bool) -> None:
+        viewer = self._viewer()
+        if viewer is None or self._result is None:
+            return
+        stain = self._stains[str(self.stain.currentData())]
+        for layer in [layer for layer in viewer.layers if self._is_ours(layer, stain)]:
+            viewer.layers.remove(layer)
+        self._outlines = self._layer = None
+        if not is_wanted:
+            return
+        assert stain.dab is not None
+        shown = result_layers_of(viewer, self._result).get(stain.dab.key)
+        from diffuscope.measurement.measurements import MIN_OBJECT_UM2  # its room brings scipy
+
+        self._outlines = Outlines(self._result, stain, None, threshold=self.od, min_object_um2=MIN_OBJECT_UM2)
+        about = self._outlines.about
+        if shown is not None:
+            about = about | layer_placement(shown).about  # where the user may have moved it
+        with keep_active(viewer):
+            self._layer = viewer.add_image(self._outlines.data, **about)
+
+    def _is_ours(self, layer: Any, stain: Stain) -> bool:
+        own = own_metadata(layer)
+        folder = str(self._result.path) if self._result is not None else ""
+        return bool(own.get("result") == folder and own.get(OUTLINES) == stain.name)

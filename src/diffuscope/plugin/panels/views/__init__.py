@@ -1,0 +1,1 @@
+"""What a user sees a result and its inputs by."""

@@ -1,0 +1,99 @@
+"""Docks side by side in a small window, by their geometry: each has a tab, its room, and nothing is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from patience import MILLISECONDS
+
+pytest.importorskip("napari")
+pytest.importorskip("pytestqt")
+
+from napari.settings import get_settings
+from qtpy.QtCore import QPoint
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractSpinBox,
+    QComboBox,
+    QDockWidget,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QWidget,
+)
+
+pytestmark = pytest.mark.gui
+
+TITLES = ("Virtual staining", "Register", "Train", "Evaluate")
+MAIN = ("Run", "Train", "Compare")
+PARTS = (QAbstractButton, QAbstractSpinBox, QComboBox, QLabel, QLineEdit)
+
+
+@pytest.fixture(params=[1.0, 1.5], ids=["usual font", "150 % font"])
+def window(request: Any, make_napari_viewer: Any, qtbot: Any) -> Iterator[Any]:
+    """A small window on the screen, with the sample slide."""
+    viewer = make_napari_viewer()
+    viewer.window.show()
+    viewer.window._qt_window.resize(1280, 800)
+    appearance = get_settings().appearance
+    before = appearance.font_size
+    appearance.font_size = round(before * request.param)
+    viewer.open_sample("diffuscope", "cmu-1")
+    yield viewer.window
+    appearance.font_size = before
+    viewer.close()
+
+
+def settle(qtbot: Any, dock: QDockWidget) -> None:
+    dock.raise_()
+    qtbot.waitUntil(lambda: not dock.widget().visibleRegion().isEmpty(), timeout=MILLISECONDS)
+    qtbot.wait(200)
+
+
+def box_in(part: QWidget, whole: QWidget) -> tuple[int, int, int, int]:
+    at = part.mapTo(whole, QPoint(0, 0))
+    return at.x(), at.y(), at.x() + part.width(), at.y() + part.height()
+
+
+def cut_parts(dock: QWidget) -> list[str]:
+    """Name what reaches over an edge, or has less room than its words need."""
+    found = []
+    for part in dock.findChildren(QWidget):
+        if not isinstance(part, PARTS) or not part.isVisible() or isinstance(part.parent(), QAbstractSpinBox):
+            continue
+        left, _, right, _ = box_in(part, dock)
+        text = part.text() if isinstance(part, QAbstractButton | QLabel) else part.objectName()
+        if left < 0 or right > dock.width():
+            found.append(f"{type(part).__name__} {text!r} reaches to {left}..{right} of {dock.width()}")
+        if isinstance(part, QLabel) and part.text() and part.wordWrap():
+            if part.height() < part.heightForWidth(part.width()):
+                found.append(f"{text!r} is {part.height()} of {part.heightForWidth(part.width())} px high")
+        elif isinstance(part, QComboBox | QLineEdit | QAbstractSpinBox):
+            if part.height() < part.fontMetrics().height():
+                found.append(f"{type(part).__name__} {text!r} is lower than its letters")
+        elif part.width() < (least := part.minimumSizeHint().width()):
+            found.append(f"{type(part).__name__} {text!r} is {part.width()} of {least} px wide")
+    areas = [area for area in dock.findChildren(QScrollArea) if area.isVisible()]
+    wide = [(area.widget().width(), area.viewport().width()) for area in areas]
+    return [*found, *(f"a form of {form} px in {room}" for form, room in wide if form > room)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_docks_are_tabs_each_of_which_has_its_room(window: Any, qtbot: Any, count: int):
+    main = window._qt_window
+    docks = [window.add_plugin_dock_widget("diffuscope", title)[0] for title in TITLES[:count]]
+    qtbot.waitUntil(lambda: len(main.tabifiedDockWidgets(docks[0])) == count - 1, timeout=MILLISECONDS)
+    qtbot.waitUntil(lambda: not docks[-1].widget().visibleRegion().isEmpty(), timeout=MILLISECONDS)  # the newest
+    for dock in docks:
+        settle(qtbot, dock)
+        assert main.size().width() == 1280 and main.size().height() == 800
+        assert dock.height() > 600 and dock.width() < 450  # a slide has more than half of the window
+        assert cut_parts(dock.widget()) == []
+        [run] = [one for one in dock.findChildren(QPushButton) if one.isVisible() and one.text() in MAIN]
+        left, top, right, bottom = box_in(run, main)
+        assert 0 <= left < right <= 1280 and 0 < top < bottom <= 800
+        assert not run.visibleRegion().isEmpty()

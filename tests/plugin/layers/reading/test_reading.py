@@ -1,0 +1,163 @@
+"""Maps of a result that can be read: colour bars with unit, a scale bar, ranges, and what is under the cursor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("napari")
+pytest.importorskip("pytestqt")
+
+from stain_result import DAB, MPP
+from stained_slide import show, write_both
+
+from diffuscope.plugin.layers.facts import KEY
+from diffuscope.plugin.layers.reading.hover import number, told_at, value_at
+from diffuscope.plugin.layers.reading.meaning import meaning
+from diffuscope.plugin.layers.reading.ranges import fit, fitted
+from diffuscope.plugin.layers.reading.viewer import reading_of, scale_bar_of
+from diffuscope.plugin.panels.views.panel import ComparePanel
+
+#: The record's threshold, OD.
+THRESHOLD = 0.25
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return write_both(tmp_path_factory.mktemp("reading"))
+
+
+@pytest.mark.gui
+def test_each_map_has_a_bar_with_its_name_and_unit_and_there_is_a_scale_bar(make_napari_viewer: Any, files: Any):
+    viewer = make_napari_viewer()
+    reading_of(viewer)
+    assert not scale_bar_of(viewer).visible
+    [he] = show(viewer, files[0])
+    assert scale_bar_of(viewer).visible and not he.name_overlay.visible
+    stain, dab, spread = show(viewer, files[1].path)
+    assert [dab.name, spread.name] == ["DAB (OD)", "uncertainty (OD)"]
+    for layer in (dab, spread):
+        assert layer.colorbar.visible and layer.name_overlay.visible
+        assert layer.colorbar.position == layer.name_overlay.position == "top_right"
+    assert not stain.name_overlay.visible
+    scale_bar_of(viewer).visible = False
+    show(viewer, files[0])
+    assert not scale_bar_of(viewer).visible  # who hides it is not asked again
+
+
+@pytest.mark.gui
+def test_a_bar_that_was_hidden_stays_so_and_is_seen_with_its_layer_only(make_napari_viewer: Any, files: Any):
+    viewer = make_napari_viewer(show=True)
+    reading_of(viewer)
+    _, dab, _ = show(viewer, files[1].path)
+
+    def corner() -> np.ndarray:
+        picture = viewer.screenshot(canvas_only=True, flash=False)
+        return picture[:130, -200:, :3]
+
+    without = corner()
+    dab.visible = True
+    with_bar = corner()
+    assert (with_bar != without).any(axis=2).mean() > 0.03
+    dab.colorbar.visible = dab.name_overlay.visible = False
+    dab.visible = False
+    dab.visible = True
+    assert not dab.colorbar.visible
+
+
+@pytest.mark.gui
+def test_the_status_bar_says_what_is_under_the_cursor(make_napari_viewer: Any, files: Any):
+    viewer = make_napari_viewer()
+    reading_of(viewer)
+    [he] = show(viewer, files[0])
+    _stain, dab, _ = show(viewer, files[1].path)
+    viewer.layers.selection.active = he  # the slide below is selected, as while drawing
+    viewer.mouse_over_canvas = True
+    bar = viewer.window._qt_window.statusBar()
+    viewer.cursor.position = tuple(dab.data_to_world((200, 200)))
+    viewer.update_status_from_cursor()  # what napari does in a thread that it starts in no test
+    assert viewer.status.startswith("DAB ") and viewer.status.endswith(" OD") and "· uncertainty " in viewer.status
+    assert bar._status.text() == viewer.status
+    viewer.cursor.position = (-500.0, -500.0)
+    viewer.update_status_from_cursor()
+    assert "DAB" not in str(viewer.status) and "DAB" not in bar._status.text()  # beside the result napari says it
+
+
+def test_what_is_told_of_a_place_is_what_was_written_there(files: Any):
+    from napari.components import ViewerModel
+
+    viewer = ViewerModel()
+    stain, *maps = show(viewer, files[1].path)
+    positive = negative = 0
+    corner = np.array(maps[0].data_to_world((0, 0)))
+    window = files[1].window
+    for y, x in np.random.default_rng(0).integers(150, 350, (20, 2)).tolist():
+        place = corner + np.array([y, x]) * MPP
+        value = float(np.float32(DAB[(window[0] + y) % 800, (window[1] + x) % 800]))
+        sign = "positive" if value > THRESHOLD else "negative"
+        expected = f"DAB {value:.2f} OD · {sign} · uncertainty {value / 4:.2f} OD"
+        assert told_at([stain, *maps], place, None) == expected
+        positive, negative = positive + (sign == "positive"), negative + (sign == "negative")
+    assert positive and negative
+    assert told_at([stain, *maps], corner - 10, None) == ""  # beside the result
+    assert value_at(stain, corner + 200 * MPP, None).shape == (4,)
+
+
+def test_numbers_have_the_digits_of_a_glance():
+    assert [number(value) for value in (0.444, -5.0, 35.25, -163.4)] == ["0.44", "−5.00", "35.2", "−163"]
+
+
+def test_a_range_is_as_long_as_nearly_all_values_need():
+    values = np.concatenate([np.linspace(0, 0.62, 995), np.full(5, 9.0)])
+    assert fitted(values, (0.0, 0.3), shorten=False) == 0.8
+    assert fitted(values / 100, (0.0, 0.3), shorten=True) == pytest.approx(0.008)
+    assert fitted(values / 100, (0.0, 0.3), shorten=False) == 0.3
+    assert fitted(np.full(9, np.nan), (0.0, 0.3), shorten=True) == 0.3
+    assert fitted(np.zeros(9), (0.0, 0.3), shorten=True) == 0.3  # nothing is known of the range of nothing
+    above = np.mean(values > 0.8)
+    assert above <= 0.005
+
+
+def test_a_spread_is_shown_in_its_own_range_unless_a_user_chose_one(files: Any):
+    from napari.components import ViewerModel
+
+    viewer = ViewerModel()
+    _, dab, spread = show(viewer, files[1].path)
+    dab.contrast_limits = (0.0, 0.7)
+    for layer in (dab, spread):
+        fit(layer)
+    assert tuple(dab.contrast_limits) == (0.0, 0.7)
+    low, high = spread.contrast_limits
+    values = np.asarray(spread.data[0])
+    assert low == 0.0 and 0.001 < np.nanmean(values > high) + 0.001 < 0.01 and high < 0.3
+    spread.contrast_limits = (0.0, 0.3)
+    spread.metadata[KEY]["complete"] = False
+    fit(spread)
+    assert tuple(spread.contrast_limits) == (0.0, 0.3)  # while a run fills it
+
+
+def test_each_map_is_explained_in_a_sentence():
+    stain = {"parameters": {"dab_threshold": 0.3, "samples": 4}, "inputs": {"he": {"name": "a.svs"}}}
+    assert meaning("dab_cd3", stain) == "Optical density of DAB; above 0.3 OD a px counts as positive."
+    assert "over 4 samples" in meaning("uncertainty", stain)
+    one = {**stain, "parameters": {"dab_threshold": 0.3, "samples": 1}}
+    assert "stain and segmentation of one sample disagree" in meaning("uncertainty", one)
+    assert meaning("support", stain).startswith("Orange lies where a.svs does not explain")
+    for key in ("divergence", "multimodal", "attention_uncertainty", "segmentation", "relevance", "mean"):
+        assert meaning(key, stain).endswith(".") and "{" not in meaning(key, stain)
+    assert meaning("ihc", stain) == ""
+
+
+@pytest.mark.gui
+def test_the_dock_explains_the_map_that_is_seen(make_napari_viewer: Any, files: Any):
+    viewer = make_napari_viewer()
+    panel = ComparePanel(viewer)
+    viewer.window.add_dock_widget(panel, name="panel")
+    _, dab, spread = show(viewer, files[1].path)
+    assert not panel.legend.isVisibleTo(panel)
+    dab.visible = True
+    assert panel.legend.text().startswith("<b>DAB (OD)</b>: Optical density of DAB; above 0.25 OD")
+    spread.visible = True
+    assert panel.legend.text().startswith("<b>uncertainty (OD)</b>")

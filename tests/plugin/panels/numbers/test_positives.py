@@ -1,0 +1,77 @@
+"""A threshold moved in the dock: counted anew without a run, drawn, and looked at one by one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from patience import MILLISECONDS
+
+pytest.importorskip("napari")
+pytest.importorskip("pytestqt")
+
+from stain_result import write_stain
+from stained_slide import show
+
+from diffuscope.measurement.measurements import measure
+from diffuscope.plugin.panels.numbers.positives import PositivesPanel
+from diffuscope.results.result import Result
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    return write_stain(tmp_path_factory.mktemp("positives"))
+
+
+def test_the_threshold_recounts_draws_and_leads_from_object_to_object(
+    make_napari_viewer: Any, qtbot: Any, result: Result
+):
+    viewer = make_napari_viewer()
+    stain, *_ = show(viewer, result.path)
+    panel = PositivesPanel(viewer)
+    viewer.window.add_dock_widget(panel, name="panel")
+    panel.show_result(result)
+
+    def counted_at(od: float) -> Any:
+        qtbot.waitUntil(lambda: panel.counted is not None and panel.counted.threshold == od, timeout=MILLISECONDS)
+        return panel.counted
+
+    own = counted_at(0.25)
+    [row] = measure(result)
+    assert own.row == row and len(own.places) == row["positive_objects"]
+    per_mm2 = row["positive_objects"] / row["tissue_area_mm2"]
+    assert panel.numbers.text().startswith(f"{row['positive_objects']:,} objects · {per_mm2:,.0f} per mm² · ")
+    assert "as the result was measured" in panel.threshold.text()
+
+    panel.outlined.setChecked(True)
+    layer = viewer.layers["counted as CD3-positive"]
+    before = np.asarray(layer.data[0] if layer.multiscale else layer.data)
+    panel.slider.setValue(40)
+    higher = counted_at(0.4)
+    assert higher.row["positive_objects"] != own.row["positive_objects"]
+    assert "the result: 0.25 OD" in panel.threshold.text()
+    after = np.asarray(layer.data[0] if layer.multiscale else layer.data)
+    assert 0 < after.sum() < before.sum()
+    assert measure(result) == [row]  # on disk nothing changed
+
+    dab = np.asarray(result.images["dab"][0])[..., 0]
+    for place in higher.places[:3]:
+        panel.next.click()
+        np.testing.assert_allclose(viewer.camera.center[-2:], stain.data_to_world(place))
+        assert dab[tuple(round(one) for one in place)] > 0.4
+    assert panel.numbers.text().endswith("at object 3")
+    panel.outlined.setChecked(False)
+    assert layer not in viewer.layers
+
+
+def test_what_cannot_be_counted_has_no_panel(make_napari_viewer: Any, result: Result, qtbot: Any):
+    viewer = make_napari_viewer()
+    panel = PositivesPanel(viewer)
+    qtbot.addWidget(panel)
+    for other in (None, replace(result, tissue=None), replace(result, complete=False), replace(result, ports=())):
+        panel.show_result(other)
+        assert not panel.isVisibleTo(panel.parentWidget() or panel)

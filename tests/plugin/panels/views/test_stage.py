@@ -1,0 +1,178 @@
+"""A stain held against its slide in a real viewer: curtain, side by side, by turns and shining through, by keys."""
+
+from __future__ import annotations
+
+import gc
+from types import SimpleNamespace
+from typing import Any
+from weakref import ref
+
+import numpy as np
+import pytest
+from patience import MILLISECONDS
+
+pytest.importorskip("napari")
+pytest.importorskip("pytestqt")
+
+from qtpy.QtCore import QPoint, Qt
+from stained_slide import PINK, show, write_both
+
+from diffuscope.plugin.panels.views.divider import Divider
+from diffuscope.plugin.panels.views.panel import ComparePanel
+from diffuscope.plugin.panels.views.stage import BLINK, CURTAIN, OVER, SIDE, stage_of
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return write_both(tmp_path_factory.mktemp("stage"))
+
+
+@pytest.fixture
+def at(make_napari_viewer: Any, qtbot: Any, files: Any) -> SimpleNamespace:
+    """A window with a slide and its stain; `panel` as in a dock."""
+    viewer = make_napari_viewer(show=True)
+    slide, result = files
+    [he] = show(viewer, slide)
+    stain, *maps = show(viewer, result.path)
+    panel = ComparePanel(viewer)
+    viewer.window.add_dock_widget(panel, name="panel")
+    viewer.reset_view()
+    native = viewer.window._qt_viewer.canvas.native
+
+    def press(key: str) -> None:
+        qtbot.keyClick(native, key)
+
+    return SimpleNamespace(
+        viewer=viewer, stage=stage_of(viewer), panel=panel, he=he, stain=stain, maps=maps, native=native, press=press
+    )
+
+
+def pinks(at: SimpleNamespace) -> np.ndarray:
+    """Return in which columns of the picture the slide is seen in the middle row."""
+    picture = at.viewer.screenshot(canvas_only=True, flash=False)
+    row = picture[picture.shape[0] // 2, :, :3].astype(int)
+    return np.abs(row - PINK).max(axis=1) < 12
+
+
+def test_the_curtain_lets_the_slide_be_seen_left_of_its_line_only(at: SimpleNamespace):
+    before = pinks(at)
+    middle = len(before) // 2
+    around = slice(middle - 60, middle + 60)
+    assert not before[around].any()  # the stain covers the middle
+    at.press("k")
+    assert at.stage.mode == CURTAIN and at.panel.buttons[CURTAIN].isChecked()
+    seen = pinks(at)[around]
+    assert seen[:50].all() and not seen[70:].any()
+    at.press("k")
+    assert at.stage.mode == OVER and np.array_equal(pinks(at), before)
+
+
+def test_the_line_of_the_curtain_is_dragged(at: SimpleNamespace, qtbot: Any):
+    at.stage.show(CURTAIN)
+    line = at.native.findChild(Divider)
+    assert line.isVisible() and line.height() == at.native.height()
+    centre = at.viewer.camera.center
+    qtbot.mousePress(line, Qt.MouseButton.LeftButton, pos=QPoint(7, 50))
+    qtbot.mouseMove(line, QPoint(7 + 50, 50))
+    qtbot.mouseRelease(line, Qt.MouseButton.LeftButton, pos=QPoint(7, 50))
+    moved = at.stage.edge * at.native.width() - at.native.width() / 2
+    assert moved == pytest.approx(50, abs=2)
+    assert at.viewer.camera.center == centre  # what lies below was not panned
+    middle = at.native.width() // 2
+    seen = pinks(at)[middle - 20 : middle + 80]
+    assert seen[:60].all() and not seen[80:].any()
+
+
+def test_a_map_is_behind_the_curtain_too_and_what_comes_later(at: SimpleNamespace, files: Any):
+    at.stage.show(CURTAIN)
+    clipped = len(at.stage._curtain.drawn)
+    assert clipped == 1 + len(at.maps)
+    at.viewer.layers.remove(at.maps[-1])
+    assert len(at.stage._curtain.drawn) == clipped - 1
+
+
+def test_side_by_side_the_two_have_a_view_each_and_all_else_is_out_of_sight_meanwhile(at: SimpleNamespace):
+    shapes = at.viewer.add_shapes(name="regions")
+    at.maps[0].visible = True
+    at.press("g")
+    grid = at.viewer.canvas.grid
+    assert at.stage.mode == SIDE and grid.enabled
+    before, order = [at.he, at.stain, *at.maps, shapes], list(at.viewer.layers)
+    places = {layer: grid.position(order.index(layer), order) for layer in (at.he, at.stain, at.maps[0])}
+    assert places[at.he] == (0, 0) and places[at.stain] == places[at.maps[0]] == (0, 1)
+    assert not shapes.visible and not at.maps[1].visible
+    seen = pinks(at)
+    assert seen[: len(seen) // 2].any() and not seen[len(seen) // 2 :].any()
+    at.press("g")
+    assert not grid.enabled and grid.shape == (-1, -1) and grid.stride == 1
+    assert shapes.visible and at.maps[0].visible and not at.maps[1].visible and list(at.viewer.layers) == before
+
+
+def test_the_stain_comes_and_goes(at: SimpleNamespace, qtbot: Any):
+    at.press("q")
+    assert at.stage.mode == BLINK
+    qtbot.waitUntil(lambda: at.stain.opacity == 0.0, timeout=MILLISECONDS)
+    qtbot.waitUntil(lambda: at.stain.opacity == 1.0, timeout=MILLISECONDS)
+    qtbot.waitUntil(lambda: at.stain.opacity == 0.0, timeout=MILLISECONDS)
+    at.press("q")
+    assert at.stain.opacity == 1.0 and at.stain.visible
+
+
+def test_the_slide_shines_through_and_each_layer_gets_its_own_opacity_back(at: SimpleNamespace):
+    at.maps[0].opacity = 0.6
+    at.press("w")
+    assert at.stain.opacity == 0.5 and at.maps[0].opacity == pytest.approx(0.3) and at.he.opacity == 1.0
+    assert at.panel.opacity.value() == 50
+    at.panel.opacity.setValue(20)
+    assert at.stain.opacity == pytest.approx(0.2)
+    at.press("w")
+    assert at.stain.opacity == 1.0 and at.maps[0].opacity == pytest.approx(0.6)
+
+
+def test_one_key_hides_all_of_a_result_and_shows_what_was_seen_of_it(at: SimpleNamespace):
+    at.maps[1].visible = True
+    at.press("h")
+    assert not any(layer.visible for layer in (at.stain, *at.maps)) and at.he.visible
+    at.press("h")
+    assert at.stain.visible and at.maps[1].visible and not at.maps[0].visible
+
+
+def test_with_the_last_layer_of_the_result_everything_is_as_before(at: SimpleNamespace):
+    at.stage.show(SIDE)
+    for layer in (at.stain, *at.maps):
+        at.viewer.layers.remove(layer)
+    assert at.stage.mode == OVER and at.stage.pair is None and not at.viewer.canvas.grid.enabled
+    assert not at.panel.isVisible()
+
+
+def test_the_panel_says_which_slide_to_open(make_napari_viewer: Any, files: Any):
+    viewer = make_napari_viewer()
+    panel = ComparePanel(viewer)
+    viewer.window.add_dock_widget(panel, name="panel")
+    assert stage_of(viewer).pair is None
+    show(viewer, files[1].path)
+    assert panel.note.text() == "Open patient-7.tif to compare with it."
+    show(viewer, files[0])
+    assert panel.note.text().startswith("Keys: K curtain")
+
+
+def test_a_key_without_a_result_does_nothing(make_napari_viewer: Any, files: Any, qtbot: Any):
+    viewer = make_napari_viewer(show=True)
+    show(viewer, files[0])
+    stage = stage_of(viewer)
+    for key in "kgqwh":
+        qtbot.keyClick(viewer.window._qt_viewer.canvas.native, key)
+    assert stage.mode == OVER and not viewer.canvas.grid.enabled
+
+
+def test_a_viewer_shares_one_stage_and_takes_it_with_it(make_napari_viewer: Any):
+    from napari.components import ViewerModel
+
+    model = ViewerModel()
+    model_stage = ref(stage_of(model))
+    assert stage_of(model) is model_stage()
+    del model
+    gc.collect()
+    assert model_stage() is None
