@@ -113,12 +113,12 @@ def viewer_with_mr() -> tuple[ViewerModel, Any]:
 
 # --- export ---
 
-_, _, TIFF, FOLDER, NIFTI, _, _, DICOM, ZARR, STACK, ZARR_5, JPEG, JPEG_XL, SLIDE, _ = FORMATS
+_, _, TIFF, FOLDER, NIFTI, _, _, DICOM, ZARR, STACK, ZARR_5, JPEG, JPEG_XL, SLIDE, PNG, PDF, _ = FORMATS
 
 
 def test_every_format_is_offered_of_one_image_and_two_of_all(tmp_path, result_folder):
     result = translated(tmp_path)
-    assert default_layer(result) == "ct" and formats_of(result, "ct") == FORMATS[4:-4]
+    assert default_layer(result) == "ct" and formats_of(result, "ct") == FORMATS[4:-6]
     assert (
         formats_of(result, ALL) == (ZARR, STACK, ZARR_5)
         and "choose one" in note(result, ALL)
@@ -133,7 +133,7 @@ def test_every_format_is_offered_of_one_image_and_two_of_all(tmp_path, result_fo
     slide = open_result(result_folder)
     assert (
         default_layer(slide) == ALL
-        and formats_of(slide, ALL) == (TIFF, FOLDER, ZARR, ZARR_5, JPEG, JPEG_XL)
+        and formats_of(slide, ALL) == (TIFF, FOLDER, ZARR, ZARR_5, JPEG, JPEG_XL, PNG, PDF)
         and not note(slide, ALL)
     )
 
