@@ -24,7 +24,7 @@ def peak_mb(levels: Path, out: Path) -> float:
     return float(subprocess.run(line, check=True, capture_output=True, text=True).stdout)  # noqa: S603
 
 
-def measure(side: int = 8192) -> dict[str, float]:
+def measure(*, side: int = 8192) -> dict[str, float]:
     """Write pictures of `side` px, and of a quarter of it for the memory.
 
     Parameters
