@@ -17,6 +17,8 @@ from diffuscope.plugin.layers.objects.places import look_at
 from diffuscope.plugin.layers.placement import layer_placement
 from diffuscope.plugin.layers.reading.meaning import threshold_of
 from diffuscope.plugin.panels.numbers.counting import Counted, Counter
+from diffuscope.plugin.panels.numbers.dialog import open_numbers
+from diffuscope.plugin.panels.numbers.rows import rows_of
 from diffuscope.plugin.widgets.pieces import weakly
 from diffuscope.plugin.widgets.rows import combo, fill, quiet, small_text
 from diffuscope.ports.stains import Stain, find_stains
@@ -80,10 +82,14 @@ class PositivesPanel(QGroupBox):
         for widget in (self.stain, self.threshold, self.slider, self.numbers):
             layout.addWidget(widget)
         layout.addLayout(row)
+        self.all = QPushButton("Numbers of all results…")
+        self.all.setToolTip("A table over all results in this window, to copy or to write as CSV")
+        layout.addWidget(self.all)
         self.stain.activated.connect(weakly(self._begin))
         self.slider.valueChanged.connect(weakly(self._move))
         self.outlined.toggled.connect(weakly(self._outline))
         self.next.clicked.connect(weakly(self.show_next))
+        self.all.clicked.connect(weakly(self._list))
 
     def show_result(self, result: Result | None) -> None:
         """Begin with another result, at the threshold that it was measured with."""
@@ -114,6 +120,11 @@ class PositivesPanel(QGroupBox):
             self._at = (self._at + 1) % len(self.counted.places)
             look_at(viewer, next(iter(layers.values())), self.counted.places[self._at])
             self._tell()
+
+    def _list(self, _: Any = None) -> None:
+        viewer = self._viewer()
+        if viewer is not None and self._result is not None:
+            open_numbers(rows_of(viewer), self._result.path.parent, self.window())
 
     def _begin(self, _: Any = None) -> None:
         if self._result is None:
