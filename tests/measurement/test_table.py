@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from diffuscope.measurement.table import as_text, readable
+from diffuscope.measurement.table import as_text, line_of, name_of, readable, with_density
 
 
 def test_numbers_get_names_units_and_sensible_digits():
@@ -23,6 +23,17 @@ def test_numbers_get_names_units_and_sensible_digits():
 def test_what_could_not_be_measured_is_a_dash():
     _, lines = readable([{"region": "a", "mean_dab_od": "nan", "positive_objects": ""}])
     assert [line[1] for line in lines] == ["–", "–"]
+
+
+def test_objects_are_told_by_area_where_there_is_any():
+    row = {"region": "a", "tissue_area_mm2": "0.5", "positive_objects": "12", "complete": "True"}
+    [found] = with_density([row])
+    assert list(found) == ["region", "tissue_area_mm2", "positive_objects", "positive_per_mm2", "complete"]
+    assert float(found["positive_per_mm2"]) == 24 and row == {k: v for k, v in found.items() if k in row}
+    assert line_of(found) == ["a", "0.500", "12", "24", "yes"]
+    assert name_of("positive_per_mm2") == "Positive objects per mm²"
+    assert with_density([{**row, "tissue_area_mm2": "0.0"}])[0]["positive_per_mm2"] == ""
+    assert with_density([{"region": "a", "mean_load": "3"}]) == [{"region": "a", "mean_load": "3"}]
 
 
 def test_no_table_is_no_table():

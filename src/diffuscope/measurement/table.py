@@ -12,6 +12,7 @@ COLUMNS: dict[str, tuple[str, int | None]] = {
     "dab_positive_percent": ("DAB-positive area (%)", 1),
     "mean_dab_od": ("Mean DAB in tissue (OD)", 3),
     "positive_objects": ("Positive objects", 0),
+    "positive_per_mm2": ("Positive objects per mm²", 0),
     "threshold_od": ("Threshold (OD)", 3),
     "min_object_um2": ("Smallest object (µm²)", 1),
     "um_per_px": ("µm/px", 4),
@@ -52,14 +53,52 @@ def readable(table: list[dict[str, str]]) -> tuple[list[str], list[list[str]]]:
     for column in table[0]:
         if column in {"region", "stain"}:
             continue
-        name, digits = COLUMNS.get(column) or _of_curve(column) or (column.replace("_", " "), None)
+        name, digits = _column(column)
         lines.append([name, *(_number(row[column], digits) for row in table)])
     return header, lines
+
+
+def name_of(column: str) -> str:
+    """Return what people call a column of the CSV file."""
+    return _column(column)[0]
+
+
+def line_of(row: dict[str, str]) -> list[str]:
+    """Return the values of a row of the CSV file with sensible digits, in the order of its columns."""
+    return [_number(value, _column(column)[1]) for column, value in row.items()]
+
+
+def with_density(table: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Return rows of the CSV file with the positive objects per mm² of tissue behind their number.
+
+    Rows without objects come back as they are; of no tissue the density is empty.
+    """
+    found = []
+    for row in table:
+        told: dict[str, str] = {}
+        for column, value in row.items():
+            told[column] = value
+            if column == "positive_objects" and "tissue_area_mm2" in row:
+                area, count = _float(row["tissue_area_mm2"]), _float(value)
+                told["positive_per_mm2"] = "" if not area or count is None else f"{count / area:.6g}"
+        found.append(told)
+    return found
 
 
 def as_text(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
     """Return measured rows as the text of a CSV file that `readable` takes."""
     return [{column: "" if value is None else str(value) for column, value in row.items()} for row in rows]
+
+
+def _column(column: str) -> tuple[str, int | None]:
+    return COLUMNS.get(column) or _of_curve(column) or (column.replace("_", " "), None)
+
+
+def _float(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _of_curve(column: str) -> tuple[str, int] | None:

@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
 
+from diffuscope.plugin.docks.asking import request_of
 from diffuscope.plugin.docks.translation import TranslationDock
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.layers.facts import ModelFacts
@@ -51,13 +52,13 @@ def test_it_is_asked_how_it_lies(dock: TranslationDock):
     assert dock.session.state.failed and dock.session.state.is_idle
     choose(dock, 0, "IPL")
     assert dock.form.problem() == "" and not dock.session.state.failed
-    [given] = dock._request(None).inputs
+    [given] = request_of(dock, None).inputs
     lies = given.facts.lies
     np.testing.assert_array_equal(lies.storage.show(given.pixels), voxels[:, ::-1, ::-1])
     # edited in place, it is what is shown, and lies as was said
     layer.data = voxels[::-1]
     assert dock.form.problem() == ""
-    np.testing.assert_array_equal(dock._request(None).inputs[0].pixels, voxels[::-1])
+    np.testing.assert_array_equal(request_of(dock, None).inputs[0].pixels, voxels[::-1])
 
 
 def test_slices_and_cuts_are_those_of_the_patient(dock: TranslationDock):

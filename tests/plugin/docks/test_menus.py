@@ -116,3 +116,13 @@ def test_a_reopened_result_shows_its_numbers_and_can_be_exported(viewer: Any, re
     assert dock.results.export.isEnabled()
     # a result is nobody's input
     assert dock.form.slide is None
+
+
+def test_a_result_that_was_open_before_the_dock_is_shown_until_its_layers_are_gone(viewer: Any, result_folder: Path):
+    viewer.open(str(result_folder), plugin="diffuscope")
+    _, dock = viewer.window.add_plugin_dock_widget("diffuscope", "Virtual staining")
+    assert dock.results.isVisibleTo(dock) and dock.session.result.path == result_folder
+    viewer.layers.remove(viewer.layers[-1])
+    assert dock.results.isVisibleTo(dock)  # its other layer is there
+    viewer.layers.clear()
+    assert not dock.results.isVisibleTo(dock) and dock.session.result is None

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QPushButton
 from diffuscope.errors import InputError
 from diffuscope.plugin.docks.asking import glimpse_of
 from diffuscope.plugin.forms.region_choice import place_seen
-from diffuscope.plugin.widgets.pieces import weakly
+from diffuscope.plugin.widgets.pieces import key_of, weakly
 
 if TYPE_CHECKING:
     from diffuscope.plugin.docks.run import RunDock  # which has it
@@ -28,6 +28,7 @@ class GlimpseButton(QPushButton):
     def __init__(self, dock: RunDock) -> None:
         super().__init__("Preview here")
         self.setToolTip("Compute the one tile in the middle of the view, to look at: it is not saved")
+        key_of(self, "Ctrl+Alt+Return")
         self._dock = dock
         self.clicked.connect(weakly(self._look))
 

@@ -35,6 +35,8 @@ class Kind:
         What of an input can be computed: of slides, or of volumes.
     greys : bool
         Whether it takes layers of one channel only.
+    sample : str
+        Key of the sample data that it can be tried with; empty where none ships.
     empty, missing : str
         What to do where no input is open, and where there is no model.
     """
@@ -46,6 +48,7 @@ class Kind:
     by_pairs: bool = False
     scope: Scope = SLIDES
     greys: bool = True
+    sample: str = ""
     empty: str
     missing: str
 
@@ -69,6 +72,7 @@ class Kind:
 
 STAINING = Kind(
     title="Virtual staining",
+    sample="cmu-1",
     noun="Slide",
     task="virtual staining",
     greys=False,
@@ -77,6 +81,7 @@ STAINING = Kind(
 )
 NANOPARTICLES = Kind(
     title="Nanoparticle distribution",
+    sample="tumour",
     noun="Channel",
     task="nanoparticle distribution",
     empty="Open a fluorescence slide first: drop a file on the window, or File → Open Sample → Diffuscope.",
@@ -84,6 +89,7 @@ NANOPARTICLES = Kind(
 )
 TRANSLATION = Kind(
     title="Modality translation",
+    sample="sarcoma",
     noun="Volume",
     task="modality translation",
     by_pairs=True,
@@ -93,6 +99,7 @@ TRANSLATION = Kind(
 )
 SCORING = Kind(
     title="Lymph-node scoring",
+    sample="oesophagus",
     noun="CT",
     task="lymph-node scoring",
     scope=CASES,

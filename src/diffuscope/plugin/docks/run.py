@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from diffuscope.plugin.docks.asking import request_of
 from diffuscope.plugin.docks.closing import outlive
 from diffuscope.plugin.docks.glimpse import GlimpseButton
 from diffuscope.plugin.docks.kinds import Kind, elsewhere
+from diffuscope.plugin.docks.shown import ShownResult
 from diffuscope.plugin.docks.tabs import stand_with_siblings
 from diffuscope.plugin.forms.cases.outline_rows import OutlineRows
 from diffuscope.plugin.forms.forecast.asked import asked_in
@@ -24,12 +26,13 @@ from diffuscope.plugin.forms.region_choice import (
     region_problem,
     region_text,
 )
+from diffuscope.plugin.forms.rows.lead import lead_to_field
 from diffuscope.plugin.forms.run import RunForm
 from diffuscope.plugin.forms.run_widget import FormWidget
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.resume import request_to_resume
 from diffuscope.plugin.jobs.run_session import RunSession
-from diffuscope.plugin.layers.facts import ModelFacts, is_result, own_metadata, slide_facts
+from diffuscope.plugin.layers.facts import ModelFacts, slide_facts
 from diffuscope.plugin.layers.slides import InputList, add_region_layer, listed_name, put_tools_away
 from diffuscope.plugin.panels.jobs import JobPanel
 from diffuscope.plugin.panels.likeness import LikenessPanel
@@ -37,8 +40,9 @@ from diffuscope.plugin.panels.record import open_record
 from diffuscope.plugin.panels.results import ResultsWidget
 from diffuscope.plugin.panels.views.panel import ComparePanel
 from diffuscope.plugin.settings.kept import keep, last_model, take_up
+from diffuscope.plugin.settings.preferences import fill_in
 from diffuscope.plugin.widgets.pieces import pause, scrolling
-from diffuscope.results.result import Result, open_result
+from diffuscope.results.result import Result
 
 # The view is looked at when the camera has not moved for so long, ms.
 _STILL = 200
@@ -82,6 +86,8 @@ class RunDock(QWidget):
         if (last := last_model(self.form, self.fields.models)) is not None:
             self.fields.choose(last)
             take_up(self.form)
+        fill_in(self.form)
+        self._shown.look()  # what was opened before
 
     def _build(self) -> None:
         self.fields = FormWidget(self.form)
@@ -128,18 +134,17 @@ class RunDock(QWidget):
         self.session.result_changed.connect(self._show_result)
         self.fields.layer_chosen.connect(self._choose_layer)
         self.fields.draw_asked.connect(self._draw)
+        self.fields.sample.asked.connect(partial(self.viewer.open_sample, "diffuscope"))
         self.fields.folder_asked.connect(self._load_folder)
         self.fields.complained.connect(self.session.state.complain)
         self.results.export_asked.connect(self._export)
         self.results.record_asked.connect(self._show_record)
         self.results.resume_asked.connect(self._resume)
         self.run.clicked.connect(self._run)
-        self.viewer.layers.selection.events.active.connect(self._active_changed)
+        self._shown = ShownResult(self.viewer, self.session)
         self.viewer.dims.events.current_step.connect(self._show_region)
         self._still = pause(self, _STILL, self._show_region)
         self.viewer.camera.events.connect(self._camera_moved)
-
-    # --- what the viewer tells ---
 
     def _image_of(self, key: str) -> Any:
         """Return the layer that is chosen for an image of the model; None where there is none."""
@@ -166,19 +171,6 @@ class RunDock(QWidget):
     def _model_changed(self, model: ModelFacts | None) -> None:
         if model is not None:
             self.inputs.set_ports(model.inputs)
-
-    def _active_changed(self) -> None:
-        if self.session.is_closed:
-            return
-        layer = self.viewer.layers.selection.active
-        folder = own_metadata(layer).get("result") if layer is not None and is_result(layer) else None
-        shown = self.session.result
-        if folder is None or not self.session.state.is_idle or (shown is not None and str(shown.path) == folder):
-            return
-        try:
-            self.session.show_result(open_result(folder))
-        except InputError as error:
-            self.session.state.complain(str(error))
 
     # --- what the user does ---
 
@@ -208,6 +200,7 @@ class RunDock(QWidget):
         """Show an error that is about the form as it is, and goes once that is mended."""
         self._complaint = sentence
         self.session.state.complain(sentence)
+        lead_to_field(self.form_area, self.fields, sentence)
 
     def _draw(self) -> None:
         if self.inputs.chosen is None:

@@ -46,6 +46,11 @@ def stand_with_siblings(widget: QWidget, title: str) -> None:
     _Watch(widget)
 
 
+def is_ours(widget: QWidget) -> bool:
+    """Whether a widget is a dock of ours."""
+    return bool(widget.property(_OURS))
+
+
 def _join(window: Any, dock: Any) -> None:
     """Put a dock as a tab behind the newest sibling at its side, and bring it to the front."""
     side = window.dockWidgetArea(dock)
@@ -54,7 +59,7 @@ def _join(window: Any, dock: Any) -> None:
         for other in window.findChildren(QDockWidget)
         if other is not dock
         and other.widget() is not None
-        and other.widget().property(_OURS)
+        and is_ours(other.widget())
         and not other.isFloating()
         and window.dockWidgetArea(other) == side
     ]

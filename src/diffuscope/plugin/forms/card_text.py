@@ -50,8 +50,11 @@ def _sentence(text: str) -> str:
 
 
 def preset_names(model: ModelFacts) -> dict[str, str]:
-    """Return what a form calls the model's qualities, by key."""
-    return {
-        key: f"{key.capitalize()} ({sampler}, {steps} {'step' if steps == 1 else 'steps'})"
-        for key, (sampler, steps) in model.presets.items()
-    }
+    """Return what a form calls the model's qualities, by key; which sampler that is stands under Advanced."""
+    names: dict[str, str] = {}
+    for key, (sampler, steps) in model.presets.items():
+        samples = model.preset_samples.get(key, 1)
+        name = f"{key.capitalize()}: {steps} {'step' if steps == 1 else 'steps'}"
+        name += f", {samples} samples" if samples > 1 else ""
+        names[key] = f"{name}, {sampler}" if name in names.values() else name
+    return names

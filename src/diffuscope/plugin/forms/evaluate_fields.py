@@ -5,6 +5,7 @@ from __future__ import annotations
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QLineEdit, QToolButton, QWidget
 
 from diffuscope.plugin.docks.kinds import STAINING
+from diffuscope.plugin.forms.card_text import preset_names
 from diffuscope.plugin.forms.evaluate import EvaluateForm
 from diffuscope.plugin.layers.facts import ModelFacts
 from diffuscope.plugin.widgets.elided import PathEdit
@@ -70,7 +71,7 @@ class EvaluateFields(QWidget):
     def _show_presets(self) -> None:
         model = self._models.get(self.model.currentData() or "")
         if model is not None:
-            names = {key: f"{key.capitalize()} ({name}, {steps} steps)" for key, (name, steps) in model.presets.items()}
+            names = preset_names(model)
             fill(self.quality, names, self.form.quality if self.form.quality in names else next(iter(names)))
         self._read()
 

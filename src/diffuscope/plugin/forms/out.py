@@ -10,12 +10,15 @@ from pathlib import Path
 import platformdirs
 
 from diffuscope.plugin.layers.facts import SlideFacts
+from diffuscope.plugin.settings.preferences import preferences
 from diffuscope.sample_data import sample_path
 from diffuscope.scans.formats.table import stem as without_ending
 
 
 def suggest_out(slide: SlideFacts | None, model_name: str, patient: str = "") -> Path:
-    """Return a result folder that does not exist yet: beside the slide, or in `results_folder`.
+    """Return a result folder that does not exist yet: beside the slide, or where all go.
+
+    That is what the user prefers, or `results_folder`.
 
     Samples that came with the package are never written beside.
     """
@@ -23,9 +26,10 @@ def suggest_out(slide: SlideFacts | None, model_name: str, patient: str = "") ->
     stem = without_ending(name)
     stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in stem) or "slide"
     base = f"{stem}.{Path(model_name).name}"
-    folder = slide.path.parent if slide is not None and slide.path else None
+    preferred = preferences()
+    folder = slide.path.parent if slide is not None and slide.path and preferred.beside else None
     if folder is None or folder == sample_path() or not os.access(folder, os.W_OK):
-        folder = results_folder()
+        folder = Path(preferred.results.strip()).expanduser() if preferred.results.strip() else results_folder()
     return unused(folder / f"{base}.ome.zarr")
 
 

@@ -21,11 +21,12 @@ from qtpy.QtWidgets import (
 from diffuscope.plugin.forms.card_text import card_text, learned_text, listed_title, preset_names
 from diffuscope.plugin.forms.given_rows import GivenRows
 from diffuscope.plugin.forms.input_rows import InputRows
-from diffuscope.plugin.forms.option_rows import OptionRows
 from diffuscope.plugin.forms.out import folder_text, suggest_out
 from diffuscope.plugin.forms.rows.advanced import Advanced
+from diffuscope.plugin.forms.rows.option_rows import OptionRows
+from diffuscope.plugin.forms.rows.sample import SampleButton
+from diffuscope.plugin.forms.rows.slice_row import SliceRow
 from diffuscope.plugin.forms.run import DEVICES, RunForm
-from diffuscope.plugin.forms.slice_row import SliceRow
 from diffuscope.plugin.forms.texts.goal_rows import GoalRows
 from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts
 from diffuscope.plugin.widgets.elided import PathEdit
@@ -114,6 +115,8 @@ class FormWidget(QWidget):
         if self.form.kind.texts:  # what is written comes before images
             self._add_model(rows)
         rows.addRow(self.noun, self.slide)
+        self.sample = SampleButton(self.form)
+        rows.addRow(self.sample)
         self._inputs = InputRows(self.form, rows, self.slide, self.layer_chosen.emit)
         rows.addRow(self.unfit)
         rows.addRow(self.resolution)

@@ -140,6 +140,10 @@ class Session:
         """Whether its widgets are gone; what it had begun or queued goes on."""
         return self._closed
 
+    def is_of(self, viewer: Any) -> bool:
+        """Whether its dock belongs to a viewer, or to what a proxy stands for."""
+        return getattr(self.viewer, "__wrapped__", self.viewer) is getattr(viewer, "__wrapped__", viewer)
+
     def set_dock(self, is_there: bool) -> None:
         """Take note that the dock is in the window, or no more: what is at work or waits goes on, which is said."""
         if self.has_dock and not is_there and self._has_jobs():

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 
 from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.widgets.last_resort import copy_button
+from diffuscope.plugin.widgets.pieces import key_of
 from diffuscope.plugin.widgets.rows import side_by_side, small_text
 
 _ERROR = QColor(200, 60, 40, 90)
@@ -71,6 +72,8 @@ class JobPanel(QWidget):
         self.run, self.cancel, self.go_on = QPushButton(run), QPushButton(cancel), QPushButton("Continue")
         self.go_on.setToolTip("Go on with the job that ended early")
         self.run.setStyleSheet(_MAIN_STYLE)
+        for button, keys in ((self.run, "Ctrl+Return"), (self.go_on, "Ctrl+Shift+Return"), (self.cancel, "Ctrl+.")):
+            key_of(button, keys)
         self.copy = copy_button(lambda: session.state.report)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

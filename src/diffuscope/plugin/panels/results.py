@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QGroupBox, QPushButton, QVBox
 
 from diffuscope.exports.multiplex import multiplex_port
 from diffuscope.exports.table import ALL, QUPATH, Format, formats_of
-from diffuscope.measurement.table import readable
+from diffuscope.measurement.table import readable, with_density
 from diffuscope.plugin.panels.export_choices import default_layer, file_filter, note, offered, resolved, suggested
 from diffuscope.plugin.widgets.pieces import FiguresTable
 from diffuscope.plugin.widgets.rows import combo, side_by_side, small_text
@@ -91,7 +91,7 @@ class ResultsWidget(QGroupBox):
             self.layer.addItem(multiplex.name, multiplex.key)
         if _can_export(result):
             self.layer.setCurrentIndex(self.layer.findData(default_layer(result)))
-        header, lines = readable(result.table)
+        header, lines = readable(with_density(result.table))
         self.table.show_lines(["Region", *header], lines)
 
     def _show_formats(self) -> None:

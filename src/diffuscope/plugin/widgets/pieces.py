@@ -7,12 +7,15 @@ from typing import Any
 from weakref import WeakMethod
 
 from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QDoubleSpinBox,
     QFrame,
     QHeaderView,
+    QPushButton,
     QScrollArea,
+    QShortcut,
     QTableWidget,
     QTableWidgetItem,
     QWidget,
@@ -44,6 +47,17 @@ class _Scrolling(QScrollArea):
 def scrolling(inner: QWidget) -> QScrollArea:
     """Return an area that scrolls up and down where a small screen has no room for all of a widget."""
     return _Scrolling(inner)
+
+
+def key_of(button: QPushButton, keys: str) -> None:
+    """Let keys press a button while it is seen: of docks that are tabs only that in front; its tip names them.
+
+    Qt's own shortcut of a button goes with each text that is set.
+    """
+    shortcut = QShortcut(QKeySequence(keys), button)
+    shortcut.activated.connect(button.click)
+    told = QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
+    button.setToolTip(" ".join(part for part in (button.toolTip(), f"({told})") if part))
 
 
 def pause(parent: QWidget, milliseconds: int, then: Callable[..., Any]) -> QTimer:

@@ -1,0 +1,61 @@
+"""What a user has set in napari's preferences, under Plugins → Diffuscope; the defaults where napari has none yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from diffuscope.plugin.forms.run import DEVICES, RunForm
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preferences:
+    """As the manifest declares them.
+
+    Attributes
+    ----------
+    device : str
+        Where docks compute that were not told otherwise.
+    beside : bool
+        Whether a result goes beside its input, where that has a folder that can be written.
+    results : str
+        Folder of the others; empty: Diffuscope in the user's documents.
+    cluster : str
+        Address of a dask scheduler; empty: this machine.
+    """
+
+    device: str = "auto"
+    beside: bool = True
+    results: str = ""
+    cluster: str = ""
+
+
+def preferences() -> Preferences:
+    """Return what is set now."""
+    group = _group()
+    known: dict[str, Any] = {}
+    for field in fields(Preferences):
+        value = getattr(group, field.name, field.default)
+        known[field.name] = value if isinstance(value, type(field.default)) else field.default
+    return Preferences(**known)
+
+
+def fill_in(form: RunForm) -> None:
+    """Fill in what a user prefers for all docks."""
+    set_ = preferences()
+    if set_.device in DEVICES and set_.device != Preferences.device:
+        form.device = set_.device
+    if set_.cluster.strip():
+        form.scheduler = set_.cluster.strip()
+
+
+def _group() -> Any:
+    """Return napari's own record of them; None where it has none, as before 0.9."""
+    try:
+        from napari.settings import get_plugin_settings
+    except ImportError:
+        return None
+    try:
+        return getattr(get_plugin_settings("diffuscope"), "docks", None)
+    except KeyError:  # run without its manifest
+        return None
