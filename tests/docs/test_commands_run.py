@@ -38,7 +38,7 @@ from diffuscope.training.events import TrainingFinished
 ROOT = Path(__file__).resolve().parents[2]
 OF_SHARED = "takes a data set that does not ship"
 BEGINS = "all that is checked before it begins was right"
-TOYS = {"any-to-any-demo": "any", "contrasts": "any-slices"}
+TOYS = {"contrasts": "any-slices"}
 NOT_RUN = {
     "diffuscope run … --scheduler tcp://localhost:8786": "leaves out what the lines above it say",
     "diffuscope run stain-cd3-demo slide.svs -o out.ome.zarr --scheduler": "needs a cluster at that address",
