@@ -12,7 +12,7 @@ from diffuscope.cases.split import PARTS
 from diffuscope.errors import InputError
 from diffuscope.files.read import read_rows
 from diffuscope.scans.formats.table import ending_of, stem
-from diffuscope.scans.open_volume import is_volume
+from diffuscope.scans.open_volume import is_image
 
 TABLE = "cases.csv"
 SIMULATED = "SIMULATED.txt"
@@ -98,7 +98,7 @@ def pictures_in(folder: Path) -> dict[str, Path]:
     for path in sorted(folder.iterdir()):
         # What is read, by its usual names, and folders with a DICOM series, by their own. Of other files (notes,
         # Thumbs.db) nothing is expected. A table names its files itself.
-        if path.name.startswith(".") or not (ending_of(path.name) or (path.is_dir() and is_volume(path))):
+        if path.name.startswith(".") or not (ending_of(path.name) or (path.is_dir() and is_image(path))):
             continue
         name = stem(path.name)
         if name in found:

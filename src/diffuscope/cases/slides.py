@@ -20,8 +20,8 @@ from diffuscope.ports.raster import Raster
 from diffuscope.ports.text import Text
 from diffuscope.results.result import is_result
 from diffuscope.scans.formats.dicom.files import files_in, is_dicom, read_elements
-from diffuscope.scans.formats.table import SLIDES, ending_of, find_format, stem
-from diffuscope.scans.open_volume import is_volume
+from diffuscope.scans.formats.table import ending_of, stem
+from diffuscope.scans.open_volume import is_image
 from diffuscope.scans.qupath.annotations import GEOJSON
 from diffuscope.scans.qupath.live import is_live
 from diffuscope.scans.qupath.project import QPPROJ, read_project
@@ -148,11 +148,6 @@ def check_names(slides: Iterable[Slide]) -> tuple[Slide, ...]:
     if not known:
         raise InputError("there is no slide to run over: give one at least.")
     return tuple(known.values())
-
-
-def is_image(path: Path) -> bool:
-    """Whether a file or folder is in one of the formats that are read; it may still turn out to be damaged."""
-    return find_format(path, SLIDES) is not None or is_volume(path)
 
 
 def _studies(folder: Path) -> set[str]:

@@ -10,17 +10,20 @@ import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from diffuscope.api.demo import DEMO_MODEL, DEMO_REGION, DEMO_SLIDE
 from diffuscope.api.export import export
 from diffuscope.api.run import run
 from diffuscope.cli.describe import table
-from diffuscope.cli.picture import compose
 from diffuscope.engine.events import Event
 from diffuscope.events import finish as run_to_end
+from diffuscope.exports.view.sheet import Panel, colour, draw_sheet
 from diffuscope.files.place import FILE, check_place
 from diffuscope.files.put import in_place_of
 from diffuscope.results.result import RESULT as RESULT_FOLDER
-from diffuscope.results.result import open_result
+from diffuscope.results.result import Result, open_result
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import open_scan, read_region
 
@@ -64,7 +67,8 @@ def finish(out: Path) -> Iterator[str]:
     y, x, height, width = result.window
     he = read_region(scan, y=y, x=x, height=height, width=width, factor=result.factor)
     with in_place_of(out / PICTURE, replace=True) as part:
-        compose(he, result, title=f"{result.ports[0].name} from {scan.name}", note=NOTE).save(part)
+        title = f"{result.ports[0].name} from {scan.name}"
+        draw_sheet(_panels(he, result), title=title, note=NOTE, um_per_px=result.mpp).save(part)
     yield from table(result)
     yield f"\n{NOTE}\n"
     for name, what in (
@@ -73,6 +77,17 @@ def finish(out: Path) -> Iterator[str]:
         (EXPORT, "its export, to open in QuPath"),
     ):
         yield f"{out / name}  {what}"
+
+
+def _panels(he: NDArray[np.uint8], result: Result) -> list[Panel]:
+    """Return what went in, what came out, the densities, and how sure it is."""
+    main, ports = result.ports[0], {port.key: port for port in result.ports}
+    maps = [(ports[key], np.asarray(result.images[key][0])[..., 0]) for key in ("dab", "uncertainty")]
+    return [
+        Panel("H&E", he),
+        Panel(main.name, np.asarray(result.images[main.key][0])),
+        *(Panel(f"{port.name} ({port.unit})", colour(values, port), port) for port, values in maps),
+    ]
 
 
 def open_napari(out: Path, *, view: bool | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,14 +40,30 @@ def need(request: Request) -> int:
     return int(1.5 * request.stored_bytes) + 1024 * count + 2**20
 
 
-def write(part: Path, request: Request) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Codec:
+    """A compression of colours that loses something; maps are never compressed so.
+
+    Attributes
+    ----------
+    name : str
+        As a file says it.
+    options : dict
+        Of `tifffile.TiffWriter.write`.
+    """
+
+    name: str
+    options: dict[str, Any]
+
+
+def write(part: Path, request: Request, *, codec: Codec | None = None) -> None:
     """Write a BigTIFF whose images each have their own pyramid in SubIFDs, in tiles of 256 px on every level.
 
     With ``layer="all"`` the file holds one OME image (series) per layer, the main one first. QuPath asks which
     series to open, or adds all of them to a project, as separate entries named after the layers; the colour
     image opens as bright-field RGB, each map as a float image whose values are the physical ones.
 
-    The compression is lossless (Deflate). JPEG would be smaller, but its 8 x 8 px blocks and reduced chroma
+    The compression is lossless (Deflate), but of colours by a `codec`. JPEG is smaller, but its 8 x 8 px blocks
     change the DAB density that is read from the colours, and it cannot hold float maps. Colour is stored as
     horizontal differences, which Deflate packs better; float maps are not, because Bio-Formats knows no
     predictor for floats.
@@ -60,10 +77,16 @@ def write(part: Path, request: Request) -> None:
         for index, port in enumerate(request.ports):
             levels = result.images[port.key]
             metadata = _ome(result, port)
+            if codec is not None and port.kind == "rgb":
+                metadata["Description"] += (
+                    f" Compressed with loss ({codec.name}): these are not the px that were computed."
+                )
             if index == 0:
                 metadata |= record_annotation(request.record)
             for number, level in enumerate(levels):
-                _write_level(file, port, level, number=number, count=len(levels), mpp=result.mpp, metadata=metadata)
+                _write_level(
+                    file, port, level, number=number, count=len(levels), mpp=result.mpp, metadata=metadata, codec=codec
+                )
 
 
 def _write_level(
@@ -75,20 +98,26 @@ def _write_level(
     count: int,
     mpp: float,
     metadata: dict[str, Any],
+    codec: Codec | None,
 ) -> None:
     """Write one level: the finest as the image, the others as its SubIFDs."""
     is_rgb = port.kind == "rgb"
     height, width, channels = level.shape
     per_cm = 1e4 / (mpp * 2**number)
+    stored: dict[str, Any] = {
+        "photometric": "rgb" if is_rgb else "minisblack",
+        "compression": "adobe_deflate",
+        "predictor": is_rgb,
+    }
+    if codec is not None and is_rgb:
+        stored = {"photometric": "rgb", **codec.options}
     file.write(
         tiles(level, planar=not is_rgb, fill=port.fill),
         shape=(height, width, channels) if is_rgb else (channels, height, width),
         dtype=port.dtype,
         tile=(TILE, TILE),
-        photometric="rgb" if is_rgb else "minisblack",
         planarconfig="contig" if is_rgb else None,
-        compression="adobe_deflate",
-        predictor=is_rgb,
+        **stored,
         subifds=count - 1 if number == 0 else None,
         subfiletype=1 if number else 0,
         resolution=(per_cm, per_cm),

@@ -39,6 +39,8 @@ class Format:
         Whether it is a folder. Of those only Diffuscope's own results and what has a ``KIND`` are ever replaced.
     one_image : bool
         Whether it holds a single image of one channel.
+    of_colours : bool
+        Whether it holds a single image of red, green and blue.
     copies : bool
         Whether it copies what lies on disk, and so cannot hold what is computed where it is read, as the multiplex.
     keeps_source : bool
@@ -53,6 +55,7 @@ class Format:
     of: Literal["slide", "volume", "case", "text"] | None = None
     is_folder: bool = False
     one_image: bool = False
+    of_colours: bool = False
     copies: bool = False
     keeps_source: bool = False
     of_extra: bool = False
@@ -70,6 +73,9 @@ class Format:
         if self.of == "text":
             return self.takes(result) and (layer == ALL or layer in result.texts)
         many = layer == ALL and len(result.ports) > 1
+        chosen = [port for port in result.ports if layer in (port.key, ALL)]
+        if self.of_colours and layer != MULTIPLEX and [port.kind for port in chosen] != ["rgb"]:
+            return False
         return self.takes(result) and not (self.one_image and many) and not (self.copies and layer == MULTIPLEX)
 
 
@@ -94,6 +100,12 @@ FORMATS = (
     ),
     Format(name="OME-Zarr", endings=(".ome.zarr",), module="ome_zarr", is_folder=True, copies=True),
     Format(name="OME-TIFF stack", endings=(".ome.tif", ".ome.tiff"), module="ome_stack", of="volume"),
+    Format(name="OME-Zarr 0.5", endings=(".v05.ome.zarr",), module="ngff.v05", is_folder=True),
+    Format(name="OME-TIFF, colours as JPEG (lossy)", endings=(".jpeg.ome.tif",), module="lossy.jpeg", of="slide"),
+    Format(name="OME-TIFF, colours as JPEG XL (lossy)", endings=(".jxl.ome.tif",), module="lossy.jpeg_xl", of="slide"),
+    Format(name="DICOM slide", endings=(".dicom",), module="dicom_slide", of="slide", is_folder=True, of_colours=True),
+    Format(name="Picture, PNG", endings=(".png",), module="view.png", of="slide"),
+    Format(name="Picture, PDF", endings=(".view.pdf",), module="view.pdf", of="slide"),
     Format(name="Text", endings=(".txt",), module="text", of="text"),
 )
 
@@ -109,6 +121,13 @@ def formats_of(result: Result, layer: str) -> tuple[Format, ...]:
     return tuple(form for form in FORMATS if form.holds(result, layer))
 
 
+def formats_named(name: str) -> tuple[Format, ...]:
+    """Return the formats whose ending a name has, those of its longest ending alone: .jpeg.ome.tif is no .ome.tif."""
+    lower = name.lower()
+    longest = max((ending for ending in endings() if lower.endswith(ending)), key=len, default=None)
+    return tuple(form for form in FORMATS if longest in form.endings)
+
+
 def find_format(result: Result, name: str, *, of_ending: str | None = None) -> Format:
     """Return the format that a file's name means for a result, or that `of_ending` means whatever its name.
 
@@ -117,7 +136,7 @@ def find_format(result: Result, name: str, *, of_ending: str | None = None) -> F
     InputError
         Its ending names none, or one for other results.
     """
-    meant = [form for form in FORMATS if (of_ending or name.lower()).endswith(form.endings)]
+    meant = formats_named(of_ending or name)
     for form in meant:
         if form.takes(result):
             return form

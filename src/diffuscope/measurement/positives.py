@@ -18,7 +18,7 @@ from diffuscope.errors import InputError
 from diffuscope.measurement.measurements import BAND, MIN_OBJECT_UM2, StainImage, open_stain
 from diffuscope.measurement.objects import TOUCHING, touching
 from diffuscope.measurement.outlines import Runs, find_runs, outline
-from diffuscope.ports.stains import Stain
+from diffuscope.ports.stains import Stain, find_stains
 from diffuscope.results.chunks import read_box
 from diffuscope.results.layout import open_images
 
@@ -50,6 +50,16 @@ class Positive:
     pixels: int
     dab: float
     means: dict[str, float]
+
+
+def stains_counted(result: Result) -> list[Stain]:
+    """Return the stains whose objects a result's table counts; none where it has no tissue mask."""
+    return find_stains(result.ports) if result.tissue is not None else []
+
+
+def smallest_counted(result: Result) -> float:
+    """Return the area of the smallest object that a result's table counts, µm²."""
+    return float(result.table[0].get("min_object_um2") or MIN_OBJECT_UM2) if result.table else MIN_OBJECT_UM2
 
 
 def find_positives(

@@ -93,8 +93,8 @@ def create_images(
             for level, level_shape in enumerate(level_shapes(shape))
         ]
         described = {"metadata": {"description": f"{port.name}. {about}"}} if about else {}
-        group.attrs["multiscales"] = [_multiscale(port.name, len(images[port.key]), spacing, origin) | described]
-        group.attrs["omero"] = _omero(port)
+        group.attrs["multiscales"] = [multiscale(port.name, len(images[port.key]), spacing, origin) | described]
+        group.attrs["omero"] = omero(port)
     return images
 
 
@@ -126,7 +126,7 @@ def chunk_file(array: zarr.Array[Any], chunk: tuple[int, ...]) -> Path:
     return level_folder(array).joinpath("0", *map(str, chunk))
 
 
-def _multiscale(name: str, levels: int, spacing: tuple[float, ...], origin: tuple[float, ...]) -> dict[str, Any]:
+def multiscale(name: str, levels: int, spacing: tuple[float, ...], origin: tuple[float, ...]) -> dict[str, Any]:
     """Return the NGFF 0.4 ``multiscales`` entry; places are those of pixel centres, as napari takes them."""
     names = ("z", "y", "x")[-len(spacing) :]
     datasets = []
@@ -147,7 +147,7 @@ def _multiscale(name: str, levels: int, spacing: tuple[float, ...], origin: tupl
     return {"version": "0.4", "name": name, "axes": axes, "datasets": datasets, "type": "area mean"}
 
 
-def _omero(port: Raster) -> dict[str, Any]:
+def omero(port: Raster) -> dict[str, Any]:
     """Return the rendering block: channel names, colours and the port's contrast."""
     colours = ("FF0000", "00FF00", "0000FF") if port.kind == "rgb" else ("FFFFFF",) * len(port.channels)
     low, high = port.range

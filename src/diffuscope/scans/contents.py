@@ -40,6 +40,10 @@ class Contents:
         As in `Scan`.
     beside : tuple of Path
         Other files that hold some of its pixels, of which the fingerprint is taken as well.
+    files : tuple of Path
+        All that it lies in, where the path is one of several files or a folder of them; the fingerprint is theirs.
+    fingerprint : str
+        Of what lies on the net, and so has no file; else empty.
     """
 
     format: str
@@ -50,6 +54,8 @@ class Contents:
     notices: tuple[str, ...] = ()
     associated: dict[str, Source] = field(default_factory=dict)
     beside: tuple[Path, ...] = ()
+    files: tuple[Path, ...] = ()
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

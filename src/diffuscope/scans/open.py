@@ -7,16 +7,14 @@ from pathlib import Path
 
 from diffuscope.errors import InputError
 from diffuscope.scans.contents import Contents
-from diffuscope.scans.fingerprint import fingerprint
+from diffuscope.scans.fingerprint import fingerprint, fingerprint_of
 from diffuscope.scans.formats.libraries import check_libraries
+from diffuscope.scans.formats.remote import read_remote
 from diffuscope.scans.formats.table import SLIDES, find_format, first_bytes, listed
-from diffuscope.scans.guards.places import check_there
+from diffuscope.scans.guards.places import address_of, check_there
 from diffuscope.scans.physical import isotropic
 from diffuscope.scans.scan import Scan
 from diffuscope.scans.source import COARSEST_SIDE, Cache, Halved, Source
-
-# Slides whose main file is a TIFF or JPEG, but of an overview: it would open, small, as if it were all there is.
-_ELSEWHERE = {".mrxs": "MIRAX", ".vsi": "VSI"}
 
 # How far a level's height may miss what its width says, besides whole px: some scanners pad levels to tiles.
 _PROPORTIONS = 0.05
@@ -25,13 +23,13 @@ _PROPORTIONS = 0.05
 def open_scan(path: str | Path, *, mpp: float | None = None) -> Scan:
     """Open a slide or picture lazily: no pixel is decoded before it is asked for.
 
-    Read are Aperio SVS and other (pyramidal) TIFF, OME-TIFF, OME-Zarr 0.4 and 0.5, PNG and JPEG. The content decides,
+    Read are the slides and pictures of docs/formats.md. The content decides,
     not the name. A pyramid that ends above 1024 px is continued by levels made on demand, each the mean of 2×2 pixels.
 
     Parameters
     ----------
     path : str or Path
-        A file, or an OME-Zarr folder.
+        A file, a folder of an OME-Zarr or of a DICOM slide, or the address of an OME-Zarr (``https://…``, ``s3://…``).
     mpp : float, optional
         µm per level-0 pixel, where the file does not tell it or is wrong.
 
@@ -50,7 +48,9 @@ def open_scan(path: str | Path, *, mpp: float | None = None) -> Scan:
         raise InputError(f"µm/px must be a positive number, got {mpp}.")
     try:
         contents = _contents(path)
-        print_of = fingerprint(path, *contents.beside)
+        print_of = contents.fingerprint or (
+            fingerprint_of(contents.files) if contents.files else fingerprint(path, *contents.beside)
+        )
     except OSError as error:
         raise InputError(f"{path.name} cannot be read ({error.strerror or error}).") from error
     notices = contents.notices
@@ -91,20 +91,17 @@ def open_scan(path: str | Path, *, mpp: float | None = None) -> Scan:
 
 
 def _contents(path: Path) -> Contents:
+    address = address_of(path)
+    if address:
+        return read_remote(address)
     check_there(path)
-    if path.suffix.lower() in _ELSEWHERE:
-        kind = _ELSEWHERE[path.suffix.lower()]
-        raise InputError(
-            f"{path.name} is a {kind} slide, whose pixels lie in other files, which are not read: convert it to "
-            "OME-TIFF, e.g. with QuPath or bioformats2raw."
-        )
     found = find_format(path, SLIDES)
     if found is not None:
         check_libraries(path.name, "a slide", found.libraries, found.extra)
         return found.open(path)
     if path.is_dir():
         folders = listed(row.name for row in SLIDES if row.is_folder)
-        raise InputError(f"{path.name} is a folder, but no {folders} image; give a file or an {folders} folder.")
+        raise InputError(f"{path.name} is a folder, but no {folders} image; give a file, or a folder of {folders}.")
     reason = "its content is none of these" if first_bytes(path) else "it is empty"
     raise InputError(f"{path.name} is no {listed(row.name for row in SLIDES if row.magic)} file: {reason}.")
 

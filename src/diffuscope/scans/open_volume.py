@@ -7,7 +7,7 @@ from pathlib import Path
 from diffuscope.errors import InputError
 from diffuscope.scans.fingerprint import fingerprint_of
 from diffuscope.scans.formats.libraries import check_libraries
-from diffuscope.scans.formats.table import VOLUMES, find_format
+from diffuscope.scans.formats.table import SLIDES, VOLUMES, find_format
 from diffuscope.scans.formats.volumes.voxels import Voxels
 from diffuscope.scans.guards.places import check_there
 from diffuscope.scans.lattice import upright
@@ -35,6 +35,11 @@ def open_input(path: str | Path, *, mpp: float | None = None) -> Scan | Volume:
 def is_volume(path: Path) -> bool:
     """Whether a path is a volume by its ending, or by holding DICOM slices; it may still turn out to be damaged."""
     return find_format(path, VOLUMES) is not None
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file or folder is in one of the formats that are read; it may still turn out to be damaged."""
+    return find_format(path, SLIDES) is not None or is_volume(path)
 
 
 def open_volume(path: str | Path) -> Volume:

@@ -113,13 +113,17 @@ def viewer_with_mr() -> tuple[ViewerModel, Any]:
 
 # --- export ---
 
-_, _, TIFF, FOLDER, NIFTI, _, _, DICOM, ZARR, STACK, _ = FORMATS
+_, _, TIFF, FOLDER, NIFTI, _, _, DICOM, ZARR, STACK, ZARR_5, JPEG, JPEG_XL, SLIDE, PNG, PDF, _ = FORMATS
 
 
 def test_every_format_is_offered_of_one_image_and_two_of_all(tmp_path, result_folder):
     result = translated(tmp_path)
-    assert default_layer(result) == "ct" and formats_of(result, "ct") == FORMATS[4:-1]
-    assert formats_of(result, ALL) == (ZARR, STACK) and "choose one" in note(result, ALL) and not note(result, "ct")
+    assert default_layer(result) == "ct" and formats_of(result, "ct") == FORMATS[4:-6]
+    assert (
+        formats_of(result, ALL) == (ZARR, STACK, ZARR_5)
+        and "choose one" in note(result, ALL)
+        and not note(result, "ct")
+    )
     assert suggested(result, "ct") == result.path.with_name("out.ct.nii.gz")
     assert suggested(result, ALL).name == "out-2.ome.zarr"  # out.ome.zarr is the result itself
     for layer in (ALL, *(port.key for port in result.ports[:2])):
@@ -127,7 +131,11 @@ def test_every_format_is_offered_of_one_image_and_two_of_all(tmp_path, result_fo
             path = resolved(str(tmp_path / f"as-{layer}"), file_filter(form), formats_of(result, layer), tmp_path / "x")
             assert path.name == f"as-{layer}{form.endings[0]}" and export(result, path, layer=layer).exists()
     slide = open_result(result_folder)
-    assert default_layer(slide) == ALL and formats_of(slide, ALL) == (TIFF, FOLDER, ZARR) and not note(slide, ALL)
+    assert (
+        default_layer(slide) == ALL
+        and formats_of(slide, ALL) == (TIFF, FOLDER, ZARR, ZARR_5, JPEG, JPEG_XL, PNG, PDF)
+        and not note(slide, ALL)
+    )
 
 
 def test_what_a_dialog_answers_becomes_one_file(tmp_path):

@@ -14,11 +14,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from diffuscope.measurement.measurements import MIN_OBJECT_UM2
 from diffuscope.measurement.outlines import find_runs, outline
-from diffuscope.measurement.positives import find_positives
+from diffuscope.measurement.positives import find_positives, smallest_counted, stains_counted
 from diffuscope.measurement.table import COLUMNS
-from diffuscope.ports.stains import Stain, find_stains
+from diffuscope.ports.stains import Stain
 from diffuscope.results.beside.mark import generated_by
 from diffuscope.tiling.region import parse_region
 
@@ -133,12 +132,11 @@ def _figures(table: list[dict[str, str]]) -> dict[str, float]:
 
 def _detections(result: Result) -> Iterator[dict[str, Any]]:
     """Yield the objects that the table counts, of each stain; none where there is no tissue mask, nor a count."""
-    stains = find_stains(result.ports) if result.tissue is not None else []
-    smallest = float(result.table[0].get("min_object_um2") or MIN_OBJECT_UM2) if result.table else MIN_OBJECT_UM2
+    stains = stains_counted(result)
     to_slide = _to_slide(result)
     for number, stain in enumerate(stains):
         maps = _maps(result, stain, stains)
-        for one in find_positives(result, stain, tuple(maps), min_object_um2=smallest):
+        for one in find_positives(result, stain, tuple(maps), min_object_um2=smallest_counted(result)):
             means = {f"Mean {port.name}{f' ({port.unit})' if port.unit else ''}": port.key for port in maps}
             measured = {name: one.means[key] for name, key in means.items() if np.isfinite(one.means[key])}
             yield {

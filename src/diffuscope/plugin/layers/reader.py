@@ -22,7 +22,7 @@ from diffuscope.results.result import is_result, open_result
 from diffuscope.scans import Volume, open_input
 from diffuscope.scans.formats.dicom.rtstruct import is_rtstruct
 from diffuscope.scans.formats.table import SHOWN
-from diffuscope.scans.open_volume import is_volume
+from diffuscope.scans.open_volume import is_image
 from diffuscope.scans.qupath.annotations import GEOJSON
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _annotation_layers(path: Path) -> list[LayerTuple]:
 def _is_ours(path: str) -> bool:
     """Whether a path ends as what is read does, or is a folder with DICOM files."""
     ends = path.lower().rstrip("/\\").endswith((*SHOWN, GEOJSON))
-    return ends or (Path(path).is_dir() and is_volume(Path(path)))
+    return ends or (Path(path).is_dir() and is_image(Path(path)))
 
 
 def scan_layers(scan: Scan) -> list[LayerTuple]:

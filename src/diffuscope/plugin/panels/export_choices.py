@@ -66,13 +66,14 @@ def resolved(path: str, chosen: str, offered: tuple[Format, ...], suggestion: Pa
         Path(path) != suggestion or path.endswith(form.endings[0])
     ):
         return Path(path)
-    ending = next((ending for one in offered for ending in one.endings if path.endswith(ending)), "")
+    fits = (ending for one in offered for ending in one.endings if path.endswith(ending))
+    ending = max(fits, key=len, default="")
     return free_name(Path(path.removesuffix(ending) + form.endings[0]))
 
 
 def free_name(path: Path) -> Path:
     """Return `path`, or the first of name-2, name-3, … that does not exist."""
-    ending = next((one for one in endings() if path.name.endswith(one)), "")
+    ending = max((one for one in endings() if path.name.endswith(one)), key=len, default="")
     stem = path.name.removesuffix(ending)
     names = chain([path], (path.with_name(f"{stem}-{number}{ending}") for number in count(2)))
     return next(one for one in names if not one.exists())

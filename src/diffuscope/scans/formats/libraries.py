@@ -10,6 +10,12 @@ from diffuscope.errors import InputError
 #: What reads and writes volumes, and the extra of Diffuscope that installs it.
 OF_VOLUMES = ("SimpleITK", "pydicom")
 EXTRA_OF_VOLUMES = "volumes"
+#: What reads slides whose makers have a format of their own, and the extra that installs it.
+OF_OPENSLIDE, OF_SLIDEIO = ("openslide",), ("slideio",)
+EXTRA_OF_SLIDES = "slides"
+#: What reads from the net, by the scheme of an address.
+OF_ADDRESSES = {"http": ("aiohttp",), "https": ("aiohttp",), "s3": ("fsspec", "s3fs")}
+EXTRA_OF_ADDRESSES = "remote"
 
 
 def check_libraries(

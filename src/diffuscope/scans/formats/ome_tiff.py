@@ -16,6 +16,7 @@ from diffuscope.scans.formats.tiff_series import (
     contradiction,
     largest,
     series_levels,
+    stack_notice,
     tag_resolution,
 )
 from diffuscope.scans.guards.ome_xml import check_claims, description_elsewhere, other_files, parse
@@ -38,7 +39,12 @@ def read_ome(tif: tifffile.TiffFile, path: Path) -> Contents:
     others = [one for i, one in enumerate(tif.series) if i != main]
     beside, left_out = associated(others, cache, name)
     said = " ".join(one.text or "" for one in root.iter() if one.tag.rpartition("}")[2] == "Description")
-    notices = (*generated_notice(said, name), *colour_notices(page, levels[0], name), *left_out)
+    notices = (
+        *generated_notice(said, name),
+        *stack_notice(tif.series[main], name),
+        *colour_notices(page, levels[0], name),
+        *left_out,
+    )
     if elsewhere := description_elsewhere(root):
         notices += (f"{name} has its OME description in {elsewhere}, which is not read: what it says is missing here.",)
     if len(others) > len(beside) + len(left_out):

@@ -15,6 +15,7 @@ from diffuscope.scans.contents import Contents
 from diffuscope.scans.formats.generated import generated_notice
 from diffuscope.scans.guards.places import inside
 from diffuscope.scans.guards.presence import stored_chunks
+from diffuscope.scans.guards.remote_store import RemoteStore
 from diffuscope.scans.guards.sizes import check_planes, check_size
 from diffuscope.scans.guards.zarr_store import GuardedStore
 from diffuscope.scans.physical import micrometres
@@ -31,7 +32,7 @@ _RESULT = "diffuscope"
 class ZarrLevel(Source):
     """A zarr array whose axes are any of t, c, z, y, x as (y, x, c); t and z have one place only."""
 
-    def __init__(self, array: zarr.Array[Any], axes: list[str], name: str, folder: Path) -> None:
+    def __init__(self, array: zarr.Array[Any], axes: list[str], name: str, folder: Path | None) -> None:
         sizes = dict(zip(axes, array.shape, strict=True))
         check_size(name, sizes["y"], sizes["x"])
         check_planes(name, sizes.get("c", 1))
@@ -76,7 +77,7 @@ class ZarrLevel(Source):
     @cached_property
     def stored(self) -> np.ndarray | None:
         """Which chunks, or shards, have a file, along the axes of the array; None where there are too many to look."""
-        return stored_chunks(self._array, self._folder)
+        return None if self._folder is None else stored_chunks(self._array, self._folder)
 
     @cached_property
     def _blank(self) -> Blank | None:
@@ -103,16 +104,26 @@ def read_ome_zarr(path: Path) -> Contents:
         When the folder holds no such image, is damaged, is a stack or time series, or has links in it or chunks that
         are larger than it declares.
     """
+    return read_store(GuardedStore(path), path.name, path)
+
+
+def read_store(store: GuardedStore | RemoteStore, name: str, path: Path | None) -> Contents:
+    """Contents of an OME-Zarr in a store that looks at what it reads; `path` is where it lies on this machine, if so.
+
+    Raises
+    ------
+    InputError
+        As `read_ome_zarr`.
+    """
     try:
-        store = GuardedStore(path)
         group = zarr.open_group(store, mode="r")
-        group, about = _image(group, path.name)
-        return _contents(group, about, path, store)
+        group, about = _image(group, name)
+        return _contents(group, about, name, path, store)
     except InputError:
         raise
     except Exception as error:  # zarr raises what it likes on damaged metadata: KeyError, JSONDecodeError, TypeError …
         told = " ".join(str(error).split())[:200]
-        raise InputError(f"{path.name} is a damaged OME-Zarr folder ({type(error).__name__}: {told}).") from error
+        raise InputError(f"{name} is a damaged OME-Zarr folder ({type(error).__name__}: {told}).") from error
 
 
 def _image(group: zarr.Group, name: str) -> tuple[zarr.Group, dict[str, Any]]:
@@ -148,13 +159,14 @@ def _axes(image: dict[str, Any], name: str) -> list[str]:
     return axes
 
 
-def _contents(group: zarr.Group, about: dict[str, Any], path: Path, store: GuardedStore) -> Contents:
-    name = path.name
+def _contents(
+    group: zarr.Group, about: dict[str, Any], name: str, path: Path | None, store: GuardedStore | RemoteStore
+) -> Contents:
     image = about["multiscales"][0]
     axes = _axes(image, name)
     levels: list[ZarrLevel] = []
     for dataset in image["datasets"]:
-        folder = inside(path / group.path, str(dataset["path"]), name)
+        folder = None if path is None else inside(path / group.path, str(dataset["path"]), name)
         array = group[dataset["path"]]
         if not isinstance(array, zarr.Array):
             raise InputError(f"{name} lists {dataset['path']} as an image, but it is none.")

@@ -11,6 +11,7 @@ from diffuscope.scans.formats.tiff_series import (
     colour_notices,
     largest,
     series_levels,
+    stack_notice,
     tag_resolution,
 )
 from diffuscope.scans.physical import micrometres
@@ -29,7 +30,7 @@ def read_plain(tif: tifffile.TiffFile, name: str) -> Contents:
         levels=list(levels),
         mpp=_imagej(tif, page) or tag_resolution(page),
         rgb=is_rgb(page),
-        notices=(*colour_notices(page, levels[0], name), *left_out),
+        notices=(*stack_notice(tif.series[main], name), *colour_notices(page, levels[0], name), *left_out),
         associated=beside,
     )
 

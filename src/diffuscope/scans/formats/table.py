@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from diffuscope.scans.contents import Contents, VolumeContents
-from diffuscope.scans.formats.dicom.files import MAGIC, PREAMBLE, begins_as_dicom, holds_dicom
+from diffuscope.scans.formats.dicom.files import begins_as_dicom, holds_dicom
 from diffuscope.scans.formats.dicom.series import read_dicom
-from diffuscope.scans.formats.libraries import EXTRA_OF_VOLUMES, OF_VOLUMES
+from diffuscope.scans.formats.dicom.slides.instance import begins_as_slide
+from diffuscope.scans.formats.dicom.slides.slide import BEGINNING, holds_slide, read_slide
+from diffuscope.scans.formats.libraries import EXTRA_OF_SLIDES, EXTRA_OF_VOLUMES, OF_OPENSLIDE, OF_SLIDEIO, OF_VOLUMES
 from diffuscope.scans.formats.ome_zarr import is_zarr, read_ome_zarr
 from diffuscope.scans.formats.picture import read_picture
+from diffuscope.scans.formats.scanners.by_openslide import read_by_openslide
+from diffuscope.scans.formats.scanners.by_slideio import read_by_slideio
 from diffuscope.scans.formats.tiff import read_tiff
 from diffuscope.scans.formats.volumes.metaimage import read_metaimage
 from diffuscope.scans.formats.volumes.nifti import read_nifti
@@ -81,9 +85,30 @@ _NIFTI = tuple(size.to_bytes(4, order) for size in (348, 540) for order in ("lit
 
 #: What becomes a `diffuscope.scans.Scan`.
 SLIDES: tuple[Format[Contents], ...] = (
+    # Before TIFF and JPEG: their main files are such, of an overview, which would open as if it were all there is.
+    *(
+        Format(name=name, open=read_by_openslide, endings=endings, libraries=OF_OPENSLIDE, extra=EXTRA_OF_SLIDES)
+        for name, endings in (("MIRAX", (".mrxs",)), ("Hamamatsu VMS", (".vms", ".vmu")))
+    ),
+    *(
+        Format(name=name, open=read_by_slideio, endings=endings, libraries=OF_SLIDEIO, extra=EXTRA_OF_SLIDES)
+        for name, endings in (("Olympus VSI", (".vsi",)), ("Zeiss CZI", (".czi",)))
+    ),
     Format(name="SVS", open=read_tiff, endings=(".svs",), magic=_TIFF),
     Format(name="TIFF", open=read_tiff, endings=(".tif", ".tiff"), magic=_TIFF),
+    Format(name="NDPI", open=read_tiff, endings=(".ndpi",), magic=_TIFF),
+    Format(name="SCN", open=read_tiff, endings=(".scn",), magic=_TIFF),
+    Format(name="QPTIFF", open=read_tiff, endings=(".qptiff",), magic=_TIFF),
+    Format(name="BIF", open=read_tiff, endings=(".bif",), magic=_TIFF),
     Format(name="OME-TIFF", open=read_tiff, endings=(".ome.tif", ".ome.tiff"), magic=_TIFF),
+    Format(
+        name="DICOM slide",
+        open=read_slide,
+        endings=(".dcm",),
+        begins=begins_as_slide,
+        is_folder=lambda folder: not is_zarr(folder) and holds_slide(folder),
+        is_series=True,
+    ),
     Format(name="OME-Zarr", open=read_ome_zarr, endings=(".zarr", ".ome.zarr"), is_folder=is_zarr),
     Format(
         name="PNG",
@@ -110,8 +135,8 @@ VOLUMES: tuple[Format[VolumeContents], ...] = (
         name="DICOM",
         open=read_dicom,
         endings=(".dcm",),
-        begins=begins_as_dicom,
-        is_folder=lambda folder: not is_zarr(folder) and holds_dicom(folder),
+        begins=lambda start: begins_as_dicom(start) and not begins_as_slide(start),
+        is_folder=lambda folder: not is_zarr(folder) and holds_dicom(folder) and not holds_slide(folder),
         is_series=True,
         libraries=OF_VOLUMES,
         extra=EXTRA_OF_VOLUMES,
@@ -136,7 +161,7 @@ def find_format(path: Path, formats: Iterable[Format[Found]]) -> Format[Found] |
 def first_bytes(path: Path) -> bytes:
     """Return the beginning of a file, which holds every `Format.magic`."""
     with path.open("rb") as file:
-        return file.read(PREAMBLE + len(MAGIC))
+        return file.read(BEGINNING)
 
 
 def ending_of(name: str) -> str:

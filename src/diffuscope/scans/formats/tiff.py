@@ -11,6 +11,8 @@ from diffuscope.errors import InputError
 from diffuscope.scans.contents import Contents
 from diffuscope.scans.formats.ome_tiff import read_ome
 from diffuscope.scans.formats.plain_tiff import read_plain
+from diffuscope.scans.formats.scanners.by_openslide import read_by_openslide
+from diffuscope.scans.formats.scanners.tiffs import read_scanner, scanner_of
 from diffuscope.scans.formats.svs import read_svs
 from diffuscope.scans.guards.tiff_directories import check_directories
 
@@ -19,7 +21,7 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
 def read_tiff(path: Path) -> Contents:
-    """Open any TIFF-based file: Aperio SVS, OME-TIFF, other TIFF.
+    """Open any TIFF-based file: Aperio SVS, OME-TIFF, those of other scanners, other TIFF.
 
     Raises
     ------
@@ -34,6 +36,10 @@ def read_tiff(path: Path) -> Contents:
                 return read_svs(tif, path.name)
             if tif.is_ome:
                 return read_ome(tif, path)
+            if tif.is_bif:  # its tiles overlap, which tifffile leaves as it is
+                return read_by_openslide(path)
+            if kind := scanner_of(tif):
+                return read_scanner(tif, path.name, kind)
             return read_plain(tif, path.name)
     except InputError:
         raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import isclose
 
+import numpy as np
 import tifffile
 
 from diffuscope.errors import InputError
@@ -31,10 +32,10 @@ def series_levels(series: tifffile.TiffPageSeries, cache: Cache, name: str) -> l
     Raises
     ------
     InputError
-        When the series has an axis that is neither y, x, nor channels, or when planes are missing.
+        When the series has an axis that is neither y, x, z nor channels, or when planes are missing.
     """
     for axis, size in zip(series.axes, series.shape, strict=True):
-        if axis not in "YXCS" and size > 1:
+        if axis not in "ZYXCS" and size > 1:
             raise InputError(
                 f"{name} is a stack of {size} planes (axes {series.axes}) and not one slide; save one plane of it, or "
                 "save channels as OME-TIFF so that they are known to be channels."
@@ -43,15 +44,32 @@ def series_levels(series: tifffile.TiffPageSeries, cache: Cache, name: str) -> l
     for level in series.levels:
         planes = 1
         for axis, size in zip(level.axes, level.shape, strict=True):
-            planes *= size if axis == "C" else 1
+            planes *= size if axis in "CZ" else 1
         check_planes(name, planes)
         pages = list(level)
         if len(pages) != planes or any(page is None for page in pages):
             raise InputError(f"{name} has {planes} planes of which not all are there; it may be one file of several.")
-        one = TiffLevel([page for page in pages if page is not None], cache, name)
+        one = TiffLevel([page for page in _in_middle(level) if page is not None], cache, name)
         if not levels or (one.shape[0] < levels[-1].shape[0] and one.shape[2] == levels[0].shape[2]):
             levels.append(one)
     return levels
+
+
+def _in_middle(series: tifffile.TiffPageSeries) -> list[tifffile.TiffPage | tifffile.TiffFrame | None]:
+    """Return the pages of the focal plane in the middle, of all channels; all pages where there is no other plane."""
+    pages = list(series)
+    before = [(axis, size) for axis, size in zip(series.axes, series.shape, strict=True) if axis in "CZ"]
+    sizes = [size for _, size in before]
+    for number, (axis, size) in enumerate(before):
+        if axis == "Z" and size > 1:
+            return [pages[i] for i in np.arange(len(pages)).reshape(sizes).take(size // 2, number).ravel()]
+    return pages
+
+
+def stack_notice(series: tifffile.TiffPageSeries, name: str) -> tuple[str, ...]:
+    """One sentence on the focal planes that are left out."""
+    planes = dict(zip(series.axes, series.shape, strict=True)).get("Z", 1)
+    return (f"{name} has {planes} focal planes (z), of which number {planes // 2 + 1} is taken.",) if planes > 1 else ()
 
 
 def largest(tif: tifffile.TiffFile, name: str) -> int:

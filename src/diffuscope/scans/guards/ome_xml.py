@@ -14,8 +14,8 @@ from diffuscope.scans.guards.tiff_directories import check_directories
 _FILES = 512
 
 
-def parse(text: str, name: str) -> ET.Element:
-    """Return the root of an OME-XML.
+def parse(text: str, name: str, what: str = "an OME-XML description") -> ET.Element:
+    """Return the root of an OME-XML, or of `what` else describes an image.
 
     Raises
     ------
@@ -25,7 +25,7 @@ def parse(text: str, name: str) -> ET.Element:
     try:
         return ET.fromstring(text)  # noqa: S314 (expat since 2.4.1 bounds entities, and reads none from outside)
     except (ET.ParseError, ValueError) as error:
-        raise InputError(f"{name} has an OME-XML description that cannot be read ({error}).") from error
+        raise InputError(f"{name} has {what} that cannot be read ({error}).") from error
 
 
 def check_claims(root: ET.Element, name: str) -> None:

@@ -9,7 +9,14 @@ from pathlib import Path
 from diffuscope.errors import InputError
 
 # "https://host/…", "s3://bucket/…": `Path` keeps one slash of the two. A Windows drive has one letter.
+_READ = re.compile(r"(?i)(https?|s3):/+([^/].*)")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+
+
+def address_of(path: Path) -> str:
+    """Return the address that a path was made of: its two slashes have become one; empty where it is none."""
+    found = _READ.match(path.as_posix())
+    return f"{found.group(1).lower()}://{found.group(2)}".rstrip("/") if found else ""
 
 
 def check_there(path: Path) -> None:
@@ -21,7 +28,9 @@ def check_there(path: Path) -> None:
         Nothing lies there, it is an address of the net, or a pipe, a device or a socket.
     """
     if _ADDRESS.match(str(path)):
-        raise InputError(f"{path.name} is an address: copy the file here first, and give its path.")
+        raise InputError(
+            f"{path.name} is an address, of which OME-Zarr alone is read (https://…, s3://…): copy the file here first."
+        )
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:  # a link to itself, a name that is too long, one with a zero byte

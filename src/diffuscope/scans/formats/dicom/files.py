@@ -44,8 +44,8 @@ def is_dicom(path: Path) -> bool:
 
 
 def begins_as_dicom(start: bytes) -> bool:
-    """Whether the first `PREAMBLE` + 4 bytes of a file are those of DICOM, with the preamble or without."""
-    if start[PREAMBLE:] == MAGIC:
+    """Whether the first bytes of a file, `PREAMBLE` + 4 or more, are those of DICOM, with the preamble or without."""
+    if start[PREAMBLE : PREAMBLE + len(MAGIC)] == MAGIC:
         return True
     group, element, kind, length = start[:2], start[2:4], start[4:6], start[6:8]
     if len(start) < PREAMBLE or int.from_bytes(element, "little") > _FIRST.get(group, -1):

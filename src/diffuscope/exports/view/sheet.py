@@ -1,7 +1,9 @@
-"""One picture of a result: what went in, what came out, the densities, and how sure it is."""
+"""Pictures of a result on one sheet, with captions, bars of colours, a scale bar and what it is not for."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +12,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 if TYPE_CHECKING:
     from diffuscope.ports.raster import Raster
-    from diffuscope.results.result import Result
 
 PANEL = 640
 _MARGIN, _CAPTION, _TITLE = 20, 34, 74
@@ -25,61 +26,69 @@ _COLOURS = {
 _BARS_UM = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
 
-def compose(he: NDArray[np.uint8], result: Result, *, title: str, note: str) -> Image.Image:
-    """Put H&E, virtual stain, DAB and uncertainty side by side, two by two, with captions and a scale bar.
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One picture of several.
+
+    Attributes
+    ----------
+    caption : str
+        Above it.
+    image : ndarray of uint8 (h, w, 3)
+        Of the same shape as all others.
+    port : Raster or None
+        Of a map, whose colours a bar explains.
+    """
+
+    caption: str
+    image: NDArray[np.uint8]
+    port: Raster | None = None
+
+
+def draw_sheet(panels: Sequence[Panel], *, title: str, note: str, um_per_px: float) -> Image.Image:
+    """Put pictures side by side, two by two, with captions, bars of colours and a scale bar.
 
     Parameters
     ----------
-    he : ndarray
-        (h, w, 3), what lies under the result, at its resolution.
-    result : Result
-        With the outputs ``dab`` and ``uncertainty`` besides the main one.
+    panels : sequence of Panel
+        One at least.
     title, note : str
         Above the panels, one line each.
+    um_per_px : float
+        Of the panels' images.
 
     Returns
     -------
     Image
-        RGB, about 1300 px wide.
+        RGB, about 1300 px wide where there are two or more.
     """
-    main = result.ports[0]
-    ports = {port.key: port for port in result.ports}
-    panels: list[tuple[str, NDArray[np.uint8], Raster | None]] = [
-        ("H&E", he, None),
-        (main.name, np.asarray(result.images[main.key][0]), None),
-    ]
-    panels += [
-        (
-            f"{ports[key].name} ({ports[key].unit})",
-            colour(np.asarray(result.images[key][0])[..., 0], ports[key]),
-            ports[key],
-        )
-        for key in ("dab", "uncertainty")
-    ]
-    height, width = he.shape[:2]
+    height, width = panels[0].image.shape[:2]
+    across = min(len(panels), 2)
     size = (PANEL, max(1, round(PANEL * height / width)))
     step = (size[0] + _MARGIN, size[1] + _CAPTION + _MARGIN)
-    sheet = Image.new("RGB", (_MARGIN + 2 * step[0], _TITLE + 2 * step[1]), _PAPER)
+    sheet = Image.new("RGB", (_MARGIN + across * step[0], _TITLE + -(-len(panels) // 2) * step[1]), _PAPER)
     draw = ImageDraw.Draw(sheet)
-    draw.text((_MARGIN, 14), title, _INK, _font(24))
-    draw.text((_MARGIN, 46), note, (150, 30, 30), _font(17))
-    for number, (caption, image, port) in enumerate(panels):
+    draw.text((_MARGIN, 14), _plain(title), _INK, _font(24))
+    draw.text((_MARGIN, 46), _plain(note), (150, 30, 30), _font(17))
+    for number, panel in enumerate(panels):
         left, top = _MARGIN + (number % 2) * step[0], _TITLE + (number // 2) * step[1]
-        draw.text((left, top + 8), caption, _INK, _font(19))
-        if port is not None:
-            _legend(sheet, draw, port, right=left + size[0], top=top + 8)
-        sheet.paste(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS), (left, top + _CAPTION))
+        draw.text((left, top + 8), _plain(panel.caption), _INK, _font(19))
+        if panel.port is not None:
+            _legend(sheet, draw, panel.port, right=left + size[0], top=top + 8)
+        sheet.paste(Image.fromarray(panel.image).resize(size, Image.Resampling.LANCZOS), (left, top + _CAPTION))
         draw.rectangle(
             (left, top + _CAPTION, left + size[0] - 1, top + _CAPTION + size[1] - 1), outline=(190, 190, 190)
         )
-    _scale_bar(draw, (_MARGIN, _TITLE + _CAPTION), size, um_per_px=result.mpp * width / size[0])
+    _scale_bar(draw, (_MARGIN, _TITLE + _CAPTION), size, um_per_px=um_per_px * width / size[0])
     return sheet
 
 
 def colour(values: NDArray[np.floating], port: Raster) -> NDArray[np.uint8]:
     """Return a map (h, w) in the port's colours over the port's range, as (h, w, 3)."""
     low, high = port.range
-    stops = np.array([list(bytes.fromhex(stop)) for stop in _COLOURS[port.colormap].split()], np.float64)
+    stops = np.array(
+        [list(bytes.fromhex(stop)) for stop in _COLOURS.get(port.colormap, _COLOURS["gray"]).split()], np.float64
+    )
     place = np.clip((np.nan_to_num(values) - low) / (high - low), 0.0, 1.0) * (len(stops) - 1)
     channels = [np.interp(place, np.arange(len(stops)), stops[:, c]) for c in range(3)]
     return np.stack(channels, axis=-1).round().astype(np.uint8)
@@ -111,3 +120,7 @@ def _scale_bar(draw: ImageDraw.ImageDraw, corner: tuple[int, int], size: tuple[i
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
+
+
+def _plain(text: str) -> str:
+    return text.replace("µ", "u")  # which Pillow's own font does not have

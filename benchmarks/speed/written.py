@@ -1,0 +1,49 @@
+"""An OME-TIFF written of a result: speed beside plain tifffile's of the same px, and memory against size.
+
+Pictures are one colour image: the shipped slide mirrored side by side, with its pyramid as a result has it. *Plain* is
+tifffile given each level as one array in memory, with the same tiles and compression. Both write twice, one after the
+other, and the better of each counts. ``--side 60000`` needs 12 GB of memory for the plain one, and 30 GB of disk.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.shared.figures import Goal
+from benchmarks.speed._written import ours, plain, write_levels
+
+GOALS = {"speed_beside_tifffile": Goal(low=0.8), "rss_growth_mb": Goal(high=64.0)}
+
+
+def peak_mb(levels: Path, out: Path) -> float:
+    """Return the peak memory of a process that writes by the exporter."""
+    line = [sys.executable, "-m", "benchmarks.speed._written", str(levels), str(out)]
+    return float(subprocess.run(line, check=True, capture_output=True, text=True).stdout)  # noqa: S603
+
+
+def measure(*, side: int = 8192) -> dict[str, float]:
+    """Write pictures of `side` px, and of a quarter of it for the memory.
+
+    Parameters
+    ----------
+    side : int
+        Px of a side of the larger picture.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        large, small, out = (Path(folder) / name for name in ("large", "small", "out.ome.tif"))
+        write_levels(large, side)
+        write_levels(small, side // 4)
+        seconds = {"ours": float("inf"), "plain": float("inf")}
+        for name, writer in (("ours", ours), ("plain", plain)) * 2:
+            seconds[name] = min(seconds[name], writer(large, out))
+        peaks = [peak_mb(one, out) for one in (small, large)]
+    return {
+        "side": float(side),
+        "megapixels_per_second": side * side / seconds["ours"] / 1e6,
+        "speed_beside_tifffile": seconds["plain"] / seconds["ours"],
+        "rss_mb": peaks[1],
+        "rss_growth_mb": peaks[1] - peaks[0],
+    }

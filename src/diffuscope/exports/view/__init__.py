@@ -1,0 +1,1 @@
+"""A result as a picture that explains itself, for slides and papers."""

@@ -1,0 +1,1 @@
+"""DICOM whole-slide images: many small frames in few large files."""

@@ -1,0 +1,1 @@
+"""Formats of one maker of scanners each."""
