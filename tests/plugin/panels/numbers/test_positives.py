@@ -16,6 +16,7 @@ from stain_result import write_stain
 from stained_slide import show
 
 from diffuscope.measurement.measurements import measure
+from diffuscope.plugin.panels.numbers.counting import MOST, find
 from diffuscope.plugin.panels.numbers.positives import PositivesPanel
 from diffuscope.results.result import Result
 
@@ -42,7 +43,8 @@ def test_the_threshold_recounts_draws_and_leads_from_object_to_object(
 
     own = counted_at(0.25)
     [row] = measure(result)
-    assert own.row == row and len(own.places) == row["positive_objects"]
+    assert own.objects == row["positive_objects"]
+    assert own.percent == pytest.approx(row["dab_positive_percent"], rel=1e-4)
     per_mm2 = row["positive_objects"] / row["tissue_area_mm2"]
     assert panel.numbers.text().startswith(f"{row['positive_objects']:,} objects · {per_mm2:,.0f} per mm² · ")
     assert "as the result was measured" in panel.threshold.text()
@@ -52,18 +54,22 @@ def test_the_threshold_recounts_draws_and_leads_from_object_to_object(
     before = np.asarray(layer.data[0] if layer.multiscale else layer.data)
     panel.slider.setValue(40)
     higher = counted_at(0.4)
-    assert higher.row["positive_objects"] != own.row["positive_objects"]
+    assert higher.objects != own.objects
+    [again] = measure(replace(result, record={**result.record, "parameters": {"dab_threshold": 0.4}}))
+    assert (higher.objects, higher.percent) == (again["positive_objects"], again["dab_positive_percent"])
     assert "the result: 0.25 OD" in panel.threshold.text()
     after = np.asarray(layer.data[0] if layer.multiscale else layer.data)
     assert 0 < after.sum() < before.sum()
     assert measure(result) == [row]  # on disk nothing changed
 
     dab = np.asarray(result.images["dab"][0])[..., 0]
-    for place in higher.places[:3]:
-        panel.next.click()
+    places = find(result, "CD3", 0.4)
+    assert len(places) == min(higher.objects, MOST)
+    for number, place in enumerate(places[:3], start=1):
+        panel.next.click()  # the first time they are looked for
+        qtbot.waitUntil(lambda n=number: panel.numbers.text().endswith(f"at object {n}"), timeout=MILLISECONDS)
         np.testing.assert_allclose(viewer.camera.center[-2:], stain.data_to_world(place))
         assert dab[tuple(round(one) for one in place)] > 0.4
-    assert panel.numbers.text().endswith("at object 3")
     panel.outlined.setChecked(False)
     assert layer not in viewer.layers
 

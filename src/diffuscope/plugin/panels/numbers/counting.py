@@ -1,16 +1,22 @@
-"""Positive objects counted in a thread, for the threshold that was asked for last."""
+"""Positive objects counted and found in a thread, for the threshold that was asked for last."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
+from math import isnan
 from typing import Any
 
 from napari.qt.threading import create_worker
 
 from diffuscope.errors import InputError
 from diffuscope.results.result import Result
+
+#: How many objects are led to: of a whole slide all would be minutes of work, and nobody looks at more.
+MOST = 500
+Place = tuple[float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,72 +27,112 @@ class Counted:
     ----------
     threshold : float
         OD.
-    row : dict
-        As of `diffuscope.measurement.measurements.measure`.
-    places : tuple of (float, float)
-        (y, x) of the middle of each object that was counted, in px of the canvas.
+    objects : int
+        How many.
+    tissue_mm2 : float
+        Area of the tissue.
+    percent : float or None
+        Of the tissue's area that is positive; None where there is no tissue.
     """
 
     threshold: float
-    row: dict[str, Any]
-    places: tuple[tuple[float, float], ...]
+    objects: int
+    tissue_mm2: float
+    percent: float | None
+
+
+def as_measured(result: Result, stain: str) -> Counted | None:
+    """Return what stands in a result's table of a stain; None where that is nothing."""
+    row = next((row for row in result.table if row.get("stain", stain) == stain), None)
+    if row is None:
+        return None
+    with suppress(KeyError, ValueError):
+        return _counted({key: float(row[key] or "nan") for key in _COLUMNS})
+    return None
 
 
 def count(result: Result, stain: str, threshold: float) -> Counted | None:
     """Count a stain of a result anew; None where it cannot be measured."""
     from diffuscope.measurement.measurements import measure
-    from diffuscope.measurement.positives import find_positives
-    from diffuscope.ports.stains import find_stains
 
-    chosen = {**result.record.get("parameters", {}), "dab_threshold": threshold}
-    asked = replace(result, record={**result.record, "parameters": chosen})
     with suppress(InputError):
-        rows = measure(asked)
-        row = next(row for row in rows if row.get("stain", stain) == stain)
-        one = next(one for one in find_stains(result.ports) if one.name == stain)
-        found = [positive.outline.representative_point() for positive in find_positives(asked, one)]
-        return Counted(threshold=threshold, row=row, places=tuple((at.y - 0.5, at.x - 0.5) for at in found))
+        rows = measure(_at(result, threshold))
+        return _counted(next(row for row in rows if row.get("stain", stain) == stain))
     return None
 
 
-class Counter:
-    """Counts one after the other, and never what is no longer asked for. Main thread only.
+def find(result: Result, stain: str, threshold: float) -> tuple[Place, ...]:
+    """Return a place (y, x) in each of the first `MOST` objects from the top on, px of the canvas; none on failure."""
+    from diffuscope.measurement.positives import find_positives
+    from diffuscope.ports.stains import find_stains
+
+    one = next(one for one in find_stains(result.ports) if one.name == stain)
+    with suppress(InputError):
+        first = islice(find_positives(_at(result, threshold), one), MOST)
+        inside = [positive.outline.representative_point() for positive in first]
+        return tuple((at.y - 0.5, at.x - 0.5) for at in inside)
+    return ()
+
+
+class Latest:
+    """Does one thing after the other in a thread, and never what is no longer asked for. Main thread only.
 
     Parameters
     ----------
+    work : callable
+        What is done.
     found : callable
-        Is given what was counted.
+        Is given what came of it.
     """
 
-    def __init__(self, found: Callable[[Counted | None], None]) -> None:
-        self._found = found
-        self._waiting: tuple[Result, str, float] | None = None
-        self._is_busy = False
+    def __init__(self, work: Callable[..., Any], found: Callable[[Any], None]) -> None:
+        self._work, self._found = work, found
+        self._waiting: tuple[Any, ...] | None = None
+        self._is_busy = self._is_wanted = False
 
-    def ask(self, result: Result, stain: str, threshold: float) -> None:
-        """Count for a threshold, once what is being counted is done."""
-        self._waiting = (result, stain, threshold)
+    def ask(self, *values: Any) -> None:
+        """Do it for these, once what is being done is over."""
+        self._waiting = values
         self._next()
 
     def drop(self) -> None:
-        """Wait for nothing."""
-        self._waiting = None
+        """Wait for nothing, and hear nothing of what is being done."""
+        self._waiting, self._is_wanted = None, False
 
     def _next(self) -> None:
         if self._is_busy or self._waiting is None:
             return
         asked, self._waiting = self._waiting, None
-        self._is_busy = True
-        worker = create_worker(count, *asked)
+        self._is_busy = self._is_wanted = True
+        worker = create_worker(self._work, *asked)
         worker.returned.connect(self._returned)
         worker.finished.connect(self._finished)
         worker.start()
 
-    def _returned(self, counted: Counted | None) -> None:
-        if self._waiting is None:
+    def _returned(self, outcome: Any) -> None:
+        if self._waiting is None and self._is_wanted:
             with suppress(RuntimeError):  # the dock may be gone
-                self._found(counted)
+                self._found(outcome)
 
     def _finished(self) -> None:
         self._is_busy = False
         self._next()
+
+
+_COLUMNS = ("threshold_od", "positive_objects", "tissue_area_mm2", "dab_positive_percent")
+
+
+def _counted(row: dict[str, Any]) -> Counted:
+    percent = row["dab_positive_percent"]
+    return Counted(
+        threshold=row["threshold_od"],
+        objects=int(row["positive_objects"]),
+        tissue_mm2=row["tissue_area_mm2"],
+        percent=None if percent is None or isnan(percent) else percent,
+    )
+
+
+def _at(result: Result, threshold: float) -> Result:
+    """Return a result that says that it was measured with another threshold."""
+    chosen = {**result.record.get("parameters", {}), "dab_threshold": threshold}
+    return replace(result, record={**result.record, "parameters": chosen})

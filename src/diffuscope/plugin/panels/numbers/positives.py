@@ -16,7 +16,7 @@ from diffuscope.plugin.layers.objects.outlines import OUTLINES, Outlines
 from diffuscope.plugin.layers.objects.places import look_at
 from diffuscope.plugin.layers.placement import layer_placement
 from diffuscope.plugin.layers.reading.meaning import threshold_of
-from diffuscope.plugin.panels.numbers.counting import Counted, Counter
+from diffuscope.plugin.panels.numbers.counting import Counted, Latest, Place, as_measured, count, find
 from diffuscope.plugin.panels.numbers.dialog import open_numbers
 from diffuscope.plugin.panels.numbers.rows import rows_of
 from diffuscope.plugin.widgets.pieces import weakly
@@ -55,7 +55,8 @@ class PositivesPanel(QGroupBox):
         self._layer: Any = None
         self._at = -1
         self.counted: Counted | None = None
-        self._counter = Counter(self._show_counted)
+        self._counter, self._finder = Latest(count, self._show_counted), Latest(find, self._show_found)
+        self._places: tuple[Place, ...] | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_PAUSE)
@@ -94,6 +95,7 @@ class PositivesPanel(QGroupBox):
     def show_result(self, result: Result | None) -> None:
         """Begin with another result, at the threshold that it was measured with."""
         self._counter.drop()
+        self._finder.drop()
         self._result = result
         is_measured = result is not None and result.complete and result.tissue is not None
         stains = find_stains(result.ports) if is_measured and result is not None else []
@@ -111,14 +113,17 @@ class PositivesPanel(QGroupBox):
         return self.slider.value() / _STEPS
 
     def show_next(self, _: Any = None) -> None:
-        """Look at the next object that is counted."""
+        """Look at the next object that is counted; where they are is found when it is first asked for."""
         viewer = self._viewer()
-        if viewer is None or self._result is None or self.counted is None or not self.counted.places:
+        if viewer is None or self._result is None or not self._stains:
+            return
+        if self._places is None:
+            self._finder.ask(self._result, str(self.stain.currentData()), self.od)
             return
         layers = result_layers_of(viewer, self._result)
-        if layers:
-            self._at = (self._at + 1) % len(self.counted.places)
-            look_at(viewer, next(iter(layers.values())), self.counted.places[self._at])
+        if layers and self._places:
+            self._at = (self._at + 1) % len(self._places)
+            look_at(viewer, next(iter(layers.values())), self._places[self._at])
             self._tell()
 
     def _list(self, _: Any = None) -> None:
@@ -135,6 +140,10 @@ class PositivesPanel(QGroupBox):
             self.outlined.setChecked(False)
         self._outlines = None
         self._move()
+        self.counted = as_measured(self._result, str(self.stain.currentData()))
+        if self.counted is not None:
+            self._timer.stop()  # what is known is not counted
+            self._tell()
 
     def _move(self, _: Any = None) -> None:
         if self._result is None:
@@ -142,7 +151,8 @@ class PositivesPanel(QGroupBox):
         own = threshold_of(self._result.record)
         told = "as the result was measured" if round(own * _STEPS) == self.slider.value() else f"the result: {own:g} OD"
         self.threshold.setText(f"Positive above <b>{self.od:.2f} OD</b> ({told})")
-        self.counted, self._at = None, -1
+        self.counted, self._places, self._at = None, None, -1
+        self._finder.drop()
         if self._outlines is not None:
             self._outlines.cut.threshold = self.od
         self._timer.start()
@@ -160,15 +170,19 @@ class PositivesPanel(QGroupBox):
         self.counted = counted
         self._tell()
 
+    def _show_found(self, places: tuple[Place, ...]) -> None:
+        self._places = places
+        self.show_next()
+
     def _tell(self) -> None:
-        if self.counted is None:
+        counted = self.counted
+        if counted is None:
             self.numbers.setText("This result cannot be counted anew.")
             return
-        row = self.counted.row
-        area, share = row["tissue_area_mm2"], row["dab_positive_percent"]
-        words = [f"{row['positive_objects']:,} objects"]
-        if area:
-            words += [f"{row['positive_objects'] / area:,.0f} per mm²", f"{share:.1f} % of the tissue's area"]
+        words = [f"{counted.objects:,} objects"]
+        if counted.tissue_mm2 and counted.percent is not None:
+            density = f"{counted.objects / counted.tissue_mm2:,.0f} per mm²"
+            words += [density, f"{counted.percent:.1f} % of the tissue's area"]
         if self._at >= 0:
             words.append(f"at object {self._at + 1:,}")
         self.numbers.setText(escape(" · ".join(words)))
