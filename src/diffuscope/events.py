@@ -168,5 +168,8 @@ class Pace:
 
     @property
     def left(self) -> float | None:
-        """Seconds that are left at the mean speed so far; None where nobody can say yet."""
-        return None if self.speed is None else (self.progress.total - self.progress.done) / self.speed
+        """Seconds that are left from now on at the mean speed so far; None where nobody can say yet."""
+        if self.speed is None:
+            return None
+        since = self._clock() - self._now  # of a stage that says nothing for a while
+        return max((self.progress.total - self.progress.done) / self.speed - since, 0.0)

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tifffile
+import zarr
 from numpy.typing import NDArray
+
+from diffuscope.exports.table import MULTIPLEX
+from diffuscope.results.chunks import read_box
+from diffuscope.results.layout import open_images
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -73,6 +78,7 @@ def write(part: Path, request: Request, *, codec: Codec | None = None) -> None:
     it is not for.
     """
     result = request.result
+    stored = _stored(result)
     with tifffile.TiffWriter(part, bigtiff=True, ome=True) as file:
         for index, port in enumerate(request.ports):
             levels = result.images[port.key]
@@ -85,8 +91,23 @@ def write(part: Path, request: Request, *, codec: Codec | None = None) -> None:
                 metadata |= record_annotation(request.record)
             for number, level in enumerate(levels):
                 _write_level(
-                    file, port, level, number=number, count=len(levels), mpp=result.mpp, metadata=metadata, codec=codec
+                    file,
+                    port,
+                    level,
+                    number=number,
+                    count=len(levels),
+                    mpp=result.mpp,
+                    metadata=metadata,
+                    codec=codec,
+                    source=stored[port.key][number] if port.key in stored else None,
                 )
+
+
+def _stored(result: Result) -> dict[str, list[zarr.Array[Any]]]:
+    """Return the levels that lie on disk; none of what is computed where it is read, as the multiplex."""
+    if any(port.key == MULTIPLEX for port in result.ports):
+        return {}
+    return open_images(zarr.open_group(result.path, mode="r", zarr_format=2), result.ports)
 
 
 def _write_level(
@@ -99,6 +120,7 @@ def _write_level(
     mpp: float,
     metadata: dict[str, Any],
     codec: Codec | None,
+    source: zarr.Array[Any] | None,
 ) -> None:
     """Write one level: the finest as the image, the others as its SubIFDs."""
     is_rgb = port.kind == "rgb"
@@ -112,7 +134,7 @@ def _write_level(
     if codec is not None and is_rgb:
         stored = {"photometric": "rgb", **codec.options}
     file.write(
-        tiles(level, planar=not is_rgb, fill=port.fill),
+        tiles(level, planar=not is_rgb, fill=port.fill, stored=source),
         shape=(height, width, channels) if is_rgb else (channels, height, width),
         dtype=port.dtype,
         tile=(TILE, TILE),
@@ -128,7 +150,9 @@ def _write_level(
     )
 
 
-def tiles(level: da.Array, *, planar: bool, fill: float) -> Iterator[NDArray[np.generic]]:
+def tiles(
+    level: da.Array, *, planar: bool, fill: float, stored: zarr.Array[Any] | None = None
+) -> Iterator[NDArray[np.generic]]:
     """Yield the tiles of one level in the order of the file, reading a few at a time.
 
     Parameters
@@ -139,15 +163,24 @@ def tiles(level: da.Array, *, planar: bool, fill: float) -> Iterator[NDArray[np.
         One plane per channel, each (256, 256) a tile; else (256, 256, c) with the channels together.
     fill : float
         Value beyond the image's edge, where tiles are whole but the image is not.
+    stored : zarr.Array (c, y, x), optional
+        Where the level lies on disk: read without dask, which takes as long as reading does.
     """
     height, width, channels = level.shape
     for channel in range(channels) if planar else (slice(None),):
         for y in range(0, height, TILE):
             for left in range(0, width, _READ * TILE):
-                window = level[y : y + TILE, left : left + _READ * TILE, channel]
-                strip = np.asarray(window.compute(scheduler="synchronous"))
+                if stored is None:
+                    window = level[y : y + TILE, left : left + _READ * TILE, channel]
+                    strip = np.asarray(window.compute(scheduler="synchronous"))
+                else:
+                    box = (y, left, min(TILE, height - y), min(_READ * TILE, width - left))
+                    strip = np.moveaxis(read_box(stored, box), 0, -1)[..., channel]
                 for x in range(0, strip.shape[1], TILE):
                     inner = strip[:, x : x + TILE]
+                    if inner.shape[:2] == (TILE, TILE):
+                        yield np.ascontiguousarray(inner)
+                        continue
                     block = np.full((TILE, TILE, *inner.shape[2:]), fill, dtype=inner.dtype)
                     block[: inner.shape[0], : inner.shape[1]] = inner
                     yield block

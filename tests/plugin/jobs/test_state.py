@@ -67,6 +67,20 @@ def test_steps_are_those_that_were_chosen_and_tiles_beside_each_other_count(cloc
     assert state.progress_text == "4 of 4 tiles · finishing"
 
 
+def test_time_goes_by_while_nothing_is_heard(state: JobState, clock: Clock):
+    state.apply(Progress(done=0, total=100, what="Affine"))
+    clock.now = 10.0
+    state.apply(Progress(done=20, total=100, what="B-spline"))
+    assert state.progress_text == "B-spline · 40 s left"
+    clock.now = 25.0
+    state.tick()
+    assert state.progress_text == "B-spline · 25 s left" and state.done == 20
+    state.end("Done.")
+    clock.now = 30.0
+    state.tick()
+    assert state.progress_text == "B-spline · 25 s left"  # nobody reads it any more
+
+
 def test_slices_and_cases_are_called_so(state: JobState, clock: Clock):
     state.apply(Started(out="out", tiles=9, unit="slices"))
     assert state.progress_text == "0 of 9 slices"

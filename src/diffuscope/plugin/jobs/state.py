@@ -98,6 +98,11 @@ class JobState:
         self.report = report
         self.phase = "idle"
 
+    def tick(self) -> None:
+        """Tell the time that is left anew, while nothing is heard."""
+        if self.is_at_work and self.progress_text:
+            self.progress_text = self._progress()
+
     def apply(self, event: Any) -> None:
         """Take in one event of any verb."""
         if isinstance(event, Step):

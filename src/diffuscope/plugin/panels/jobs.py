@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from html import escape
 from typing import Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QBrush, QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QApplication,
     QHeaderView,
     QProgressBar,
     QPushButton,
@@ -35,6 +37,8 @@ QPushButton:disabled { background: #70778a; color: #d0d4de; }
 #: Height and width of a button of the list, and of all that is seen of it without scrolling: Run must stay on a small
 #: screen.
 _BUTTON, _SEEN = 24, 120
+#: Seconds from which a job is so long that nobody waits for it.
+_LONG = 60
 #: Steps of the bar: a job of three tiles moves as well.
 _STEPS = 1000
 
@@ -85,6 +89,10 @@ class JobPanel(QWidget):
         self.go_on.clicked.connect(session.go_on)
         session.changed.connect(self._show_all)
         session.state.events.connect(self.show_state)
+        self._begun: float | None = None
+        self._clock = QTimer(self)
+        self._clock.setInterval(1000)
+        self._clock.timeout.connect(session.state.tick)
         self._show_all()
 
     def add_button(self, button: QPushButton) -> None:
@@ -99,6 +107,7 @@ class JobPanel(QWidget):
 
     def show_state(self, _: Any = None) -> None:
         """Show where the job stands."""
+        self._keep_time()
         state, compute = self._session.state, self._session.compute
         run, cancel = self._texts
         self.run.setText("Add to queue" if compute.is_busy else run)
@@ -120,6 +129,20 @@ class JobPanel(QWidget):
         _fill(self.status, state.message or (self.hint if state.is_idle else ""))
         self.copy.setVisible(bool(state.failed and state.report))
         self.status.setStyleSheet(_ERROR_STYLE if state.failed and state.message else "")
+
+    def _keep_time(self) -> None:
+        """Let the time that is left go by while a job is at work; the end of a long one is told on the desktop."""
+        is_at_work = self._session.state.is_at_work
+        if is_at_work == (self._begun is not None):
+            return
+        if self._begun is None:
+            self._begun = time.monotonic()
+            self._clock.start()
+        else:
+            self._clock.stop()
+            if time.monotonic() - self._begun > _LONG and self.isVisible():
+                QApplication.alert(self.window())  # which does nothing where the window is in front
+            self._begun = None
 
     def _orphan(self) -> Any:
         """Return whose job is at work, where that is a dock that was closed: any dock can cancel it."""

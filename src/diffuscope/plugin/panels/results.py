@@ -68,7 +68,8 @@ class ResultsWidget(QGroupBox):
         self.setVisible(result is not None)
         if result is None:
             return
-        state = "" if result.complete else f" (incomplete: {result.done} of {result.tiles} tiles)"
+        of_all = f": {result.done} of {result.tiles} tiles" if result.tiles > 1 else ""
+        state = "" if result.complete else f" (incomplete{of_all})"
         self.heading.setText(
             "<br>".join(
                 [f"<b>{result.path.name}</b>{state}", *_taken(result), *(_outcome(result) if self.says_outcome else ())]

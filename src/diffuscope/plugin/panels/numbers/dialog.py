@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 from diffuscope.errors import InputError
 from diffuscope.measurement.table import line_of, name_of
 from diffuscope.plugin.panels.numbers.rows import RESULT
+from diffuscope.plugin.widgets.rows import begun
 
 # Of a column, px: the corners of a drawn shape are as long as they like.
 _WIDEST = 220
@@ -44,7 +45,7 @@ class NumbersDialog(QDialog):
         self.setWindowTitle("Numbers of all results")
         self._rows, self._folder = rows, folder
         columns = list(rows[0]) if rows else []
-        self._header = ["Result" if column == RESULT else name_of(column) for column in columns]
+        self._header = [begun(name_of(column)) for column in columns]
         self._lines = [[row[RESULT], *line_of({k: v for k, v in row.items() if k != RESULT})] for row in rows]
         self.table = QTableWidget(len(rows), len(columns))
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
