@@ -254,7 +254,7 @@ def test_a_volume_is_cancelled_and_gone_on_with(at: Any, mr_to_ct: Path, tmp_pat
     assert preview.ndim == 3 and layer.world_to_data(preview.data_to_world((0, 0, 0)))[0] == pytest.approx(2.0)
     at.dock.cancel.click()
     at.until(lambda: at.state.is_idle)
-    assert at.state.message.startswith("Cancelled after 0 of 5 tiles"), at.state.message
+    assert at.state.message.startswith("Cancelled after 0 of 5 slices"), at.state.message
     at.dock.results.resume.click()
     at.until(lambda: at.state.phase == "running" or at.state.is_idle)
     assert not at.state.failed, at.state.message
