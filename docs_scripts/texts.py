@@ -18,7 +18,7 @@ from diffuscope.plugin.docks.texts import TextsDock
 from diffuscope.plugin.jobs.child import Child
 from docs_scripts.screenshots import shoot, wait
 
-REPORT = "There is a large solid nodule in the left upper zone."
+REPORT = "Examination of the thorax. One nodule. There is a large solid nodule in the left upper zone."
 WANTED = ("ct", "t1", "t2", "xray")
 
 

@@ -270,7 +270,7 @@ def test_what_does_not_fit_is_refused_in_one_sentence(tmp_path, model, small_sli
     go(folder, path, tmp_path / "out", "copy", slices="4:5")
     for name, options, words in (
         ("a.nii.gz", {"layer": "none"}, "has no layer"),
-        ("a.png", {}, "has no ending"),
+        ("a.gif", {}, "has no ending"),
         ("a.nii.gz", {"source": path}, "keeps nothing of a DICOM source"),
         ("a.dicom", {"source": path}, "is no DICOM series"),
     ):

@@ -193,7 +193,7 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path):
     refused(tmp_path / "zero.png", "a pipe, a device or a socket")
     (tmp_path / "lost.svs").symlink_to("nowhere.svs")
     refused(tmp_path / "lost.svs", "a link to what is not there")
-    for address in ("https://example.org/a/slide.ome.zarr", "s3://bucket/slide.svs"):
+    for address in ("https://example.org/a/slide.svs", "s3://bucket/slide.svs"):
         refused(address, "is an address: copy the file here first")
 
 

@@ -120,6 +120,16 @@ def test_without_guidance_what_is_given_does_not_matter_and_with_it_does():
     assert not torch.equal(led[0], free[0])
 
 
+def test_what_is_made_at_once_guides_each_other_where_it_is_asked_to_or_nothing_is_given():
+    system = any_to_any.make().eval()
+    t1 = {"t1": torch.rand(1, 16, 16, generator=torch.Generator().manual_seed(1))}
+    alone, nobody = (run(system, given, wanted=("ct",))["ct"] for given in (t1, {}))
+    beside = run(system, t1, wanted=("ct", "xray"))["ct"]
+    torch.testing.assert_close(beside, alone)
+    assert not torch.equal(run(system, t1, wanted=("ct", "xray"), options={"together": 1.0})["ct"], alone)
+    assert not torch.equal(run(system, {}, wanted=("ct", "xray"))["ct"], nobody)
+
+
 def test_what_is_made_is_what_is_asked_for_or_all_that_was_not_given():
     system = any_to_any.make().eval()
     t1 = torch.rand(1, 16, 12)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -25,6 +26,7 @@ from benchmarks.reproduce.medm2g.networks import Ablated, aligned, made, prepare
 from benchmarks.reproduce.medm2g.supervised import Captioner
 from benchmarks.reproduce.medm2g.tasks import Task
 from diffuscope.ports.settings import SampleSettings
+from diffuscope.systems.medm2g.declare import TOGETHER
 
 #: Of rows whose downstream reader and joint outputs are measured.
 _WHOLE = ("medm2g", "codi", "ldm")
@@ -192,11 +194,12 @@ def _figures(one: Direction, outputs: Mapping[str, Any], against: Measured) -> d
 def _together(task: Task, system: Ablated, against: Measured) -> dict[str, Any]:
     """Return how far images agree that were made at once, and each in a run of its own."""
     settings = SampleSettings(sampler="ddim", steps=task.budget.sampling)
+    together = replace(settings, options={TOGETHER: 1.0})
     test = prepared(system, against.test)
     found: dict[str, Any] = {"joint": {}, "apart": {}}
     for one in JOINT:
         given = {key: test[key] for key in one.given}
-        at_once = made(system, given, one.made, settings, seed=_seed(task, "joint"))
+        at_once = made(system, given, one.made, together, seed=_seed(task, "joint"))
         alone: dict[str, Any] = {}
         for key in one.made:
             alone |= made(system, given, (key,), settings, seed=_seed(task, f"alone {key}"))

@@ -65,6 +65,8 @@ def test_steps_are_those_that_were_chosen_and_tiles_beside_each_other_count(cloc
     for number in (2, 3, 4):
         state.apply(TileDone(done=number, tiles=4, box=(0, 0, 4, 4), seconds=1.0))
     assert state.progress_text == "4 of 4 tiles · finishing"
+    state.end("Done.")
+    assert state.progress_text == "4 of 4 tiles"
 
 
 def test_time_goes_by_while_nothing_is_heard(state: JobState, clock: Clock):

@@ -13,6 +13,8 @@ from diffuscope.events import Pace, notices_of
 from diffuscope.training.events import TrainingFinished, Validated
 
 Phase = Literal["idle", "waiting", "starting", "running", "cancelling"]
+# Said where all is counted and something is still to be written.
+_FINISHING = "finishing"
 
 
 @dataclass
@@ -90,12 +92,16 @@ class JobState:
     def end(self, message: str) -> None:
         """End the job with a sentence."""
         self.say(message)
-        self.phase = "idle"
+        self._rest()
 
     def fail(self, message: str, report: str = "") -> None:
         """End the job with an error sentence, and a report where nobody foresaw it."""
         self.complain(message)
         self.report = report
+        self._rest()
+
+    def _rest(self) -> None:
+        self.progress_text = self.progress_text.removesuffix(f" · {_FINISHING}")
         self.phase = "idle"
 
     def tick(self) -> None:
@@ -131,7 +137,7 @@ class JobState:
             alone = parts[0].startswith("step ")
             parts = [*([] if alone else parts), f"step {ceil(chosen * step / steps)} of {chosen}"]
         if at.total and at.done >= at.total:
-            parts.append("finishing")
+            parts.append(_FINISHING)
         elif speed is not None and left is not None:
             parts += [f"{speed:.2g} {at.unit}/s"] if at.unit else []
             parts.append(f"{duration(left)} left")

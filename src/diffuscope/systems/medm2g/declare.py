@@ -12,6 +12,8 @@ from diffuscope.systems.medm2g.config import REPORT, ImageConfig, MedM2GConfig
 
 #: Ends the key of the map that says how far the samples of an image differ.
 SPREAD = "_sd"
+#: Key of the option that says whether what is made at once guides each other, where something is given.
+TOGETHER = "together"
 #: Key of the option that says how many reports are drafted.
 DRAFTS = "drafts"
 _PRESETS = {
@@ -77,6 +79,14 @@ def _options(config: MedM2GConfig) -> tuple[Option, ...]:
             default=1.0,
             range=(0.0, 1.0),
             about="Fresh noise at each step of the ddim sampler; 0 is none.",
+        ),
+        Option(
+            name="together",
+            key=TOGETHER,
+            default=0.0,
+            range=(0.0, 1.0),
+            about="1: what is made at once is guided by the others on their way as well as by what is given; 0: by "
+            "what is given alone. Where nothing is given it makes no difference.",
         ),
     )
 

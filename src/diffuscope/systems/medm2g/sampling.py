@@ -46,7 +46,7 @@ def sample_flows(
     settings : SampleSettings
         Sampler and steps.
     options : mapping of str to float
-        ``guidance`` and ``eta``.
+        ``guidance``, ``eta`` and ``together`` (see `diffuscope.systems.medm2g.declare`).
     """
     latents = {key: draw(key, 0) for key in wanted}
     number, where = len(latents[wanted[0]]), latents[wanted[0]].device
@@ -62,9 +62,11 @@ def sample_flows(
         kind = _kind(guide, key, len(x), where)
         heard = guide.context(Source(modality=modality, latents=clean, time=zero, kind=kind, x=x))
         known[key] = heard.repeated(number // len(x))
+    # With known sources beside those on their way, which no training showed, a report was not heard (docs/medm2g.md).
+    each_other = len(wanted) > 1 and (options["together"] > 0 or not given)
     first: Sampler = runs[wanted[0]]
     for place, t in enumerate(first.timesteps, start=1):
-        open_ = _contexts(guide, latents, kinds, (t + 1) / schedule.T) if len(wanted) > 1 else {}
+        open_ = _contexts(guide, latents, kinds, (t + 1) / schedule.T) if each_other else {}
         clean_now = {}
         for key in wanted:
             others = [*known.values(), *(one for other, one in open_.items() if other != key)]
