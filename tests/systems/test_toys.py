@@ -19,8 +19,8 @@ from typer.testing import CliRunner
 import diffuscope
 from diffuscope.cli import app
 from diffuscope.diffusion.case_noise import CaseNoise
+from diffuscope.engine.events import Step
 from diffuscope.errors import InputError
-from diffuscope.events import Progress
 from diffuscope.model.folder import save_model
 from diffuscope.results.scores import write_scores
 from diffuscope.systems import registry
@@ -196,7 +196,7 @@ def test_a_whole_case_reports_its_steps_and_is_cancelled_and_resumed(toy, tmp_pa
     model, out = toy("mood"), tmp_path / "out.ome.zarr"
     source = {"report": "a day"}
     seen = list(diffuscope.run(model, source, out, device="cpu"))
-    assert [round(one.done, 2) for one in seen if isinstance(one, Progress)] == [0.5, 1.0]
+    assert [round(one.part, 2) for one in seen if isinstance(one, Step)] == [0.5, 1.0]
     whole = diffuscope.open_result(out).scores["mood"].samples
     cut = tmp_path / "cut.ome.zarr"
     events = diffuscope.run(model, source, cut, device="cpu", cancelled=iter([False, True, True]).__next__)
