@@ -39,7 +39,10 @@ ROOT = Path(__file__).resolve().parents[2]
 OF_SHARED = "takes a data set that does not ship"
 BEGINS = "all that is checked before it begins was right"
 TOYS = {"contrasts": "any-slices"}
+OF_QUPATH = "needs a QuPath that runs, for which tests/api/test_live_qupath.py has a stand-in"
 NOT_RUN = {
+    "diffuscope run stain-cd3-demo qupath:": OF_QUPATH,
+    'diffuscope export "results/slide Tumour.ome.zarr" -o qupath:': OF_QUPATH,
     "diffuscope run … --scheduler tcp://localhost:8786": "leaves out what the lines above it say",
     "diffuscope run stain-cd3-demo slide.svs -o out.ome.zarr --scheduler": "needs a cluster at that address",
     "diffuscope make patients ../shared/data/ms-brain": OF_SHARED,
