@@ -104,6 +104,7 @@ def test_what_is_missing_is_said(dock: Any, slides: Path) -> None:
         assert dock.session.state.is_idle
         return str(dock.session.state.message)
 
+    assert dock.fields.model.currentData().startswith("stain-")
     assert said() == "Choose the slides: a folder, a table or a QuPath project."
     dock.fields.slides.setText(str(slides))
     assert said() == "Say which folder the results are to be written to."

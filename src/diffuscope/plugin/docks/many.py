@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 from diffuscope.errors import InputError
 from diffuscope.exports.summary.folder import PAGE, TABLE
 from diffuscope.plugin.docks.closing import outlive
+from diffuscope.plugin.docks.kinds import STAINING
 from diffuscope.plugin.docks.tabs import stand_with_siblings
 from diffuscope.plugin.forms.many import ManyFields
 from diffuscope.plugin.jobs.child import Child
@@ -35,7 +36,7 @@ from diffuscope.plugin.widgets.rows import side_by_side, small_text
 
 # Rows that are seen without scrolling.
 _SEEN = 8
-_COLUMNS = ("Slide", "Status", "What came out, or why nothing did")
+_COLUMNS = ("Slide", "Status", "Figures, or what went wrong")
 # Of a row of the summary: what is no figure.
 _WORDS = {"slide", "files", "status", "error", "region", "notices", "result", "use"}
 
@@ -64,7 +65,8 @@ class ManyDock(QWidget):
         self._build()
         outlive(self, self.session)
         stand_with_siblings(self, "Many slides")
-        self.fields.add_models(known_models())
+        # Of the models most are for volumes or cases: those that the dock is named for come first.
+        self.fields.add_models(sorted(known_models(), key=lambda model: not STAINING.lists(model)))
 
     def _build(self) -> None:
         self.fields = ManyFields()
