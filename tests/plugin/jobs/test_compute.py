@@ -148,7 +148,7 @@ def test_a_dock_waits_for_another_and_shows_for_what(at: At):
     at.count(3)
     state, jobs = at.train.session.state, at.train.jobs
     assert state.phase == "waiting" and jobs.run.text() == "Add to queue" and not jobs.cancel.isVisibleTo(at.train)
-    assert jobs.elsewhere.text() == "At work for another dock: CMU-1-Small-Region.svs · endless · all tissue"
+    assert jobs.elsewhere.text() == "At work for another dock: CMU-1-Small-Region.svs · endless · 2,220 × 2,967 px"
     assert [dock.jobs.list.item(0, 0).text() for dock in (at.train, at.stain)] == ["count", "count"]
     pid = at.child.pid
     at.stain.cancel.click()

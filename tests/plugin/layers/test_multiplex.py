@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from diffuscope.exports import export
 from diffuscope.plugin.layers.facts import own_metadata
 from diffuscope.plugin.layers.live import LiveLayers
 from diffuscope.plugin.layers.reader import read_layers
@@ -163,4 +165,7 @@ def test_the_dock_offers_the_multiplex_for_export_as_tiff(folder: Path, qtbot, m
     with qtbot.waitSignal(widget.export_asked) as signal:
         widget.export.click()
     assert signal.args == [str(tmp_path / "picture.ome.tif"), "multiplex"]
-    assert asked["path"].endswith("two.multiplex.ome.tif") and "Zarr" not in asked["filters"]
+    assert asked["path"].endswith("two.multiplex.ome.tif") and "OME-Zarr (" not in asked["filters"]
+    # Whatever is offered takes it.
+    for number, ending in enumerate(re.findall(r"\(\*(\.[\w.]+)", asked["filters"])):
+        assert export(open_result(folder), tmp_path / f"{number}{ending}", layer="multiplex").exists(), ending

@@ -282,7 +282,7 @@ class RunDock(QWidget):
         if not hint:
             # Run is what the user may press next.
             self.session.compute.child.warm()
-            if state.failed and state.message == self._complaint:
+            if state.failed and self._complaint and state.message == self._complaint:
                 state.say("")  # it is mended
         self.jobs.show_hint(hint)
         self.preview.show_for()

@@ -43,8 +43,9 @@ class EvaluateWidget(QWidget):
         self._source: dict[str, Any] = {}
         self._build()
         for model in known_models():
-            # Cases of pictures are what is evaluated; a model for volumes is only taken where it was asked for.
-            if model.inputs and model.axes == "yx":
+            # Cases of pictures are what is evaluated; a model for volumes is only taken where it was asked for, and one
+            # that takes any of its inputs makes no one image that could be held against the truth.
+            if model.axes == "yx" and any(port.required for port in model.inputs):
                 self.fields.add_model(model, choose=False)
 
     def _build(self) -> None:
