@@ -263,7 +263,7 @@ def test_the_sample_from_the_menu_to_a_report_by_an_untrained_mmfusion(
     [scored] = result.scores.values()
     assert len(scored.draws) == 2 and f"{scored.mean:.2f}" in at.dock.score.words.text()
     assert len(at.dock.score.bars.shown) == 4
-    assert "relevance" in [layer.name for layer in viewer.layers]
+    assert "relevance (%)" in [layer.name for layer in viewer.layers]
     child = at.dock.session.compute.child
     viewer.close()
     qtbot.waitUntil(lambda: child.pid is None, timeout=MILLISECONDS)
