@@ -48,6 +48,8 @@ def request_of(dock: RunDock, region: Region | None, name: str = "") -> Request 
         settings["slices"] = slices
     if name:
         settings["out"] = unused(named(settings["out"], name), lambda path: path.exists() or session.is_promised(path))
+    # What is missing is said before anybody is asked what to replace.
+    request = _bound(dock, region, settings, name=name)
     out = settings["out"]
     # what another job was promised is not there to be replaced; the form keeps the name that both go by
     is_promised = session.is_promised(out)
@@ -55,10 +57,10 @@ def request_of(dock: RunDock, region: Region | None, name: str = "") -> Request 
     if answer == "cancel":
         return None
     if answer == "both" or is_promised:
-        settings["out"] = unused(out, lambda path: path.exists() or session.is_promised(path))
+        out = unused(out, lambda path: path.exists() or session.is_promised(path))
     if answer == "both":
-        form.out = str(settings["out"])
-    return _bound(dock, region, settings, overwrite=answer == "replace", name=name)
+        form.out = str(out)
+    return replace(request, settings={**settings, "out": out}, overwrite=answer == "replace")
 
 
 def glimpse_of(dock: RunDock, place: Sequence[float], settings: dict[str, Any]) -> Request:
@@ -89,12 +91,10 @@ def glimpse_of(dock: RunDock, place: Sequence[float], settings: dict[str, Any]) 
         overlap=overlap,
         name=layer.name,
     )
-    return replace(_bound(dock, region, settings, overwrite=False), label="preview")
+    return _bound(dock, region, settings, name="preview")
 
 
-def _bound(
-    dock: RunDock, region: Region | None, settings: dict[str, Any], *, overwrite: bool, name: str = ""
-) -> Request:
+def _bound(dock: RunDock, region: Region | None, settings: dict[str, Any], *, name: str) -> Request:
     form, layer = dock.form, dock.inputs.chosen
     assert form.model is not None  # the form has a sentence for that
     return Request(
@@ -105,7 +105,7 @@ def _bound(
         placement=input_placement(layer) if layer is not None and form.model.inputs else None,
         region=region,
         settings=settings,
-        overwrite=overwrite,
+        overwrite=False,
         where=form.kind.scope.regions[form.region].lower(),
         evaluations=form.evaluations,
         label=name,

@@ -197,8 +197,8 @@ class RunDock(QWidget):
         keep(self.form)
 
     def complain(self, sentence: str) -> None:
-        """Show an error that is about the form as it is, and goes once that is mended."""
-        self._complaint = sentence
+        """Show an error that is about the form as it is, and goes once that is mended, where the form can tell."""
+        self._complaint = sentence if self._hint() else ""
         self.session.state.complain(sentence)
         lead_to_field(self.form_area, self.fields, sentence)
 
@@ -277,8 +277,7 @@ class RunDock(QWidget):
     def _show_hint(self) -> None:
         """Say what stands in the way of Run, or what it will take."""
         state, layer = self.session.state, self.inputs.chosen
-        hint = self.form.problem() if self.form.model else self.kind.missing
-        hint = hint or region_problem(self.viewer, self.form, layer)
+        hint = self._hint()
         if not hint:
             # Run is what the user may press next.
             self.session.compute.child.warm()
@@ -287,6 +286,10 @@ class RunDock(QWidget):
         self.jobs.show_hint(hint)
         self.preview.show_for()
         self.forecast.ask(asked_in(self.viewer, self.form, layer) if not hint else None)
+
+    def _hint(self) -> str:
+        hint = self.form.problem() if self.form.model else self.kind.missing
+        return hint or region_problem(self.viewer, self.form, self.inputs.chosen)
 
     def _camera_moved(self, _: Any = None) -> None:
         if self.form.region == "view" and not self.session.is_closed:
