@@ -40,7 +40,7 @@ class Driver:
         for model in MODELS:
             self.dock.fields.add_model(model, choose=False)
         self.shown: list[str] = []
-        self.dock.session.result_changed.connect(lambda result: self.shown.append(result.path.name))
+        self.dock.session.result_changed.connect(lambda result: result and self.shown.append(result.path.name))
         self.dock.form.out, self.dock.form.region = str(out), "tissue"
 
     def until(self, condition: Callable[[], bool]) -> None:

@@ -220,8 +220,8 @@ def _pressed(stage: Stage, name: str, *values: Any) -> Any:
 
 
 def _canvas(viewer: Any) -> Any:
-    """Return what draws a viewer; None of one without a window."""
-    window = getattr(viewer, "window", None)
+    """Return what draws a viewer; None of one without a window, or whose window was closed: layers may still come."""
+    window = getattr(getattr(viewer, "window", None), "_qt_window", None)
     # napari has no public way to what draws a layer
     return window._qt_viewer.canvas if window is not None else None  # noqa: SLF001
 
