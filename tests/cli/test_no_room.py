@@ -109,8 +109,12 @@ def resumed(name: str, line: str) -> Case:
 def exported(result: str, of: str) -> list[Case]:
     """Return a case for each ending of the formats that hold a slide, a volume, or what is said of a case."""
     kinds = {of} if of == "case" else {None, of}
-    endings = {ending for form in FORMATS if form.of in kinds for ending in form.endings}
-    return [Case(name=f"{of}{one}", line=["export", result, "-o", f"DISK/out{one}"]) for one in sorted(endings)]
+    # what holds one colour image takes no other layer
+    endings = {(ending, form.of_colours) for form in FORMATS if form.of in kinds for ending in form.endings}
+    return [
+        Case(f"{of}{one}", ["export", result, "-o", f"DISK/out{one}", *(["--layer", "ihc"] if colours else [])])
+        for one, colours in sorted(endings)
+    ]
 
 
 TUMOURS = "make tumours DISK/cohort --animals 1 --external 1 --fields 1 --size 64 --workers 1"

@@ -83,13 +83,11 @@ def are_many(source: str | Path) -> bool:
     What is selected in the QuPath that runs, ``qupath:``, is several as well.
     """
     path = Path(source)
-    if is_live(source):
-        return True
     if path.suffix.lower() in {".csv", XLSX, QPPROJ}:
         return True
     if path.is_dir():
         return not (ending_of(path.name) or (is_image(path) and len(_studies(path)) < 2))
-    return not path.exists() and glob.has_magic(str(source))
+    return not path.exists() and (is_live(source) or glob.has_magic(str(source)))
 
 
 def find_slides(source: str | Path, declared: Declaration) -> Slides:
