@@ -75,9 +75,20 @@ def ours(levels: Path, out: Path) -> tuple[float, float]:
     return _since(start)
 
 
-def plain(levels: Path, out: Path) -> tuple[float, float]:
-    """Write by tifffile from memory; return the seconds, and those of processors."""
-    arrays = [np.asarray(level) for level in request_of(levels).result.images["ihc"]]
+def write_arrays(levels: Path, folder: Path) -> list[Path]:
+    """Write the px of each level as an array in a file, for who reads no result; return the files."""
+    files = []
+    for number, level in enumerate(request_of(levels).result.images["ihc"]):
+        files.append(folder / f"{number}.npy")
+        array = np.lib.format.open_memmap(files[-1], mode="w+", dtype=level.dtype, shape=level.shape)
+        for y in range(0, level.shape[0], _PART):
+            array[y : y + _PART] = level[y : y + _PART].compute(scheduler="synchronous")
+    return files
+
+
+def plain(files: list[Path], out: Path) -> tuple[float, float]:
+    """Write by tifffile alone, from arrays in mapped files; return the seconds, and those of processors."""
+    arrays = [np.load(file, mmap_mode="r") for file in files]
     start = _now()
     with tifffile.TiffWriter(out, bigtiff=True) as file:
         for number, pixels in enumerate(arrays):

@@ -16,7 +16,7 @@ import tifffile
 
 from diffuscope.errors import InputError
 from diffuscope.exports import export
-from diffuscope.exports.ome_tiff import tiles
+from diffuscope.exports.tiles import tiles
 from diffuscope.results.result import Result
 
 NS = {"o": "http://www.openmicroscopy.org/Schemas/OME/2016-06"}
@@ -115,7 +115,7 @@ def test_an_incomplete_result_is_refused_unless_told(make_result: Callable[..., 
 def test_memory_does_not_grow_with_the_image() -> None:
     # 900 MB of pixels made as they are read: if anything kept them, the peak would say so.
     level = da.full((10_000, 30_000, 3), 7, dtype=np.uint8, chunks=(256, 256, 3))
-    made = tiles(level, planar=False, fill=255.0)
+    made = tiles(level, np.ndarray.copy, planar=False, fill=255.0)
     tracemalloc.start()
     for _ in range(300):
         block = next(made)

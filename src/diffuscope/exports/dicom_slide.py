@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from diffuscope.errors import InputError
 from diffuscope.exports.dicom import NOT_FOR_DIAGNOSIS
-from diffuscope.exports.ome_tiff import TILE, software, tiles
+from diffuscope.exports.ome_tiff import software
+from diffuscope.exports.tiles import TILE, Tile, stored_images, tiles
 from diffuscope.scans.formats.libraries import EXTRA_OF_VOLUMES, check_libraries
 
 if TYPE_CHECKING:
     import dask.array as da
+    import zarr
     from pydicom import Dataset
 
     from diffuscope.exports.request import Request
@@ -59,24 +61,27 @@ def write(part: Path, request: Request) -> None:
     result, port = request.result, request.ports[0]
     shared = {name: generate_uid() for name in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")}
     part.mkdir()
+    stored = stored_images(result).get(port.key)
     for number, level in enumerate(result.images[port.key]):
         about = _head(result, port, level, number)
         for name, uid in shared.items():
             setattr(about, name, uid)
-        _write(part / f"{number:02d}.dcm", about, level, port)
+        _write(part / f"{number:02d}.dcm", about, level, port, stored[number] if stored is not None else None)
 
 
-def _write(file: Path, about: Dataset, level: da.Array, port: Raster) -> None:
+def _write(file: Path, about: Dataset, level: da.Array, port: Raster, stored: zarr.Array[Any] | None) -> None:
     """Write a head, and behind it the tiles: pydicom would hold them all."""
     from imagecodecs import jpeg2k_encode
+
+    def code(tile: Tile) -> bytes:
+        packed = bytes(jpeg2k_encode(tile, level=0, reversible=True, codecformat="j2k"))
+        return packed + bytes(len(packed) % 2)
 
     about.save_as(file, enforce_file_format=True)
     with file.open("ab") as out:
         # Without a table of offsets, which would have to be known before the first tile.
         out.write(b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff" + _ITEM + struct.pack("<I", 0))
-        for tile in tiles(level, planar=False, fill=port.fill):
-            packed = jpeg2k_encode(tile, level=0, reversible=True, codecformat="j2k")
-            packed += bytes(len(packed) % 2)
+        for packed in tiles(level, code, planar=False, fill=port.fill, stored=stored):
             out.write(_ITEM + struct.pack("<I", len(packed)) + packed)
         out.write(_END + struct.pack("<I", 0))
 
