@@ -152,7 +152,7 @@ def _deflated(tile: Tile) -> bytes:
         steps = rows.copy()
         steps[:, tile.shape[2] :] -= rows[:, : -tile.shape[2]]
         rows = steps
-    return bytes(imagecodecs.deflate_encode(rows))
+    return bytes(imagecodecs.deflate_encode(rows))  # type: ignore[arg-type]
 
 
 def _ome(result: Result, port: Raster) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,7 +32,7 @@ _AT_ONCE = 64
 # Tiles under way or waiting to be written: enough for all threads, 25 to 32 MB.
 _AHEAD = 128
 
-Tile = NDArray[np.generic]
+Tile = NDArray[Any]
 T = TypeVar("T")
 
 
@@ -96,7 +97,7 @@ def _from_disk(stored: zarr.Array[Any], channel: int | slice, fill: float) -> It
         return _whole(joined, fill)
 
     for place in product(range(-(-height // TILE)), range(-(-width // TILE))):
-        yield lambda place=place: read(*place)
+        yield partial(read, *place)
 
 
 def _computed(level: da.Array, channel: int | slice, fill: float) -> Iterator[Callable[[], Tile]]:
@@ -107,7 +108,7 @@ def _computed(level: da.Array, channel: int | slice, fill: float) -> Iterator[Ca
             window = level[y : y + TILE, left : left + _AT_ONCE * TILE, channel]
             strip = np.asarray(window.compute(scheduler="synchronous"))
             for x in range(0, strip.shape[1], TILE):
-                yield lambda inner=strip[:, x : x + TILE]: _whole(inner, fill)
+                yield partial(_whole, strip[:, x : x + TILE], fill)
 
 
 def _whole(inner: Tile, fill: float) -> Tile:
