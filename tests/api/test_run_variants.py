@@ -10,6 +10,7 @@ import torch
 
 import diffuscope as verbs
 from diffuscope.engine.events import Preview
+from diffuscope.jobs import prepare
 from diffuscope.measurement.measurements import measure
 from diffuscope.model.folder import load_model, save_model
 from diffuscope.results.own import TABLE
@@ -57,7 +58,24 @@ def test_all_stains_come_in_one_run_with_a_row_each(multi: Path, small_slide: Pa
         tissue = result.tissue.read(0, 0, 70, 90)
         dab = np.asarray(result.images[f"dab_{key}"][0])[..., 0]
         assert float(row["mean_dab_od"]) == pytest.approx(dab[tissue].mean(), rel=1e-4)
+        means = np.asarray(result.samples[f"samples_{key}"][:])[:, tissue].mean(axis=1)
+        assert row["samples"] == "2" and result.record["samples"] == 2
+        assert float(row["mean_dab_od_low"]) == pytest.approx(means.min(), rel=1e-4)
+        assert float(row["mean_dab_od_high"]) == pytest.approx(means.max(), rel=1e-4)
     assert result.table[0]["mean_dab_od"] != result.table[1]["mean_dab_od"]
+
+
+def test_what_was_begun_without_keeping_samples_is_gone_on_with_without(
+    multi: Path, small_slide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    out, asked = tmp_path / "out.ome.zarr", {"samples": 2, **SETTINGS}
+    with monkeypatch.context() as before:
+        before.setattr(prepare, "samples_kept", lambda *_: ())
+        for event in verbs.run(multi, small_slide, out, cancelled=lambda: True, **asked):
+            assert not isinstance(event, Preview)
+    list(verbs.run(multi, small_slide, out, resume=True, **asked))
+    result = open_result(out)
+    assert result.complete and not result.samples and "samples" not in result.table[0]
 
 
 def test_a_virtual_he_has_no_dab_to_measure(small_slide: Path, tmp_path: Path):

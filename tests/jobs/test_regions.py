@@ -54,6 +54,7 @@ def test_by_name_class_and_number(file: Path) -> None:
         "my slide.geojson: 1 × Point left out, which bounds no area.",
     )
     assert find_region(f"{file}#1")[0] == region
+    assert (region.name, region.category) == ("Core", "Tumour")
     # a rectangle of whole px is one
     assert find_region(f"{file}#Stroma")[0] == Region(10, 20, 30, 40) == find_region(f"{file}#2")[0]
     assert find_region(f"{file}#6")[0] == region  # a detection, where it is named

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from diffuscope.ports.raster import Raster
+from diffuscope.ports.stains import each_sample
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import Result, open_result
 from diffuscope.results.tissue import crop_tissue, save_tissue
@@ -47,21 +48,25 @@ def make_result(tmp_path: Path) -> Callable[..., Result]:
         region: Region | None = None,
         record: dict[str, Any] | None = None,
         tiles: int | None = None,
+        samples: NDArray[Any] | None = None,
     ) -> Result:
         height, width = image.shape[:2]
         port = IHC if image.ndim == 3 else DAB
         shape = (int(height * FACTOR), int(width * FACTOR))
         plan = make_plan(shape=shape, factors=(FACTOR, FACTOR), tile=TILE, overlap=0, region=region)
+        images = {port: np.moveaxis(np.atleast_3d(image), -1, 0).astype(np.float32)}
+        if samples is not None:
+            images[each_sample(replace(port, samples="samples"), len(samples))] = samples
         canvas = Canvas(
-            tmp_path / "r.ome.zarr", plan=replace(plan, spacing=(MPP, MPP)), ports=(port,), record=record or {}
+            tmp_path / "r.ome.zarr", plan=replace(plan, spacing=(MPP, MPP)), ports=tuple(images), record=record or {}
         )
         polygon = region.polygon if region else None
         save_tissue(canvas.root, crop_tissue(tissue, 8.0, factor=FACTOR, window=plan.window, polygon=polygon))
-        planes = np.moveaxis(np.atleast_3d(image), -1, 0).astype(np.float32)
-        padded = np.pad(planes, ((0, 0), (0, TILE), (0, TILE)))
+        padded = {one.key: np.pad(planes, ((0, 0), (0, TILE), (0, TILE))) for one, planes in images.items()}
         for number, tile in enumerate(plan.tiles()):
             if tiles is None or number < tiles:
-                canvas.write_tile(tile, {port.key: padded[:, tile.y : tile.y + TILE, tile.x : tile.x + TILE]})
+                here = np.s_[:, tile.y : tile.y + TILE, tile.x : tile.x + TILE]
+                canvas.write_tile(tile, {key: planes[here] for key, planes in padded.items()})
         canvas.finish()
         return open_result(tmp_path / "r.ome.zarr")
 

@@ -13,7 +13,7 @@ from skimage.color import rgb2hed
 from skimage.measure import label, regionprops
 
 from diffuscope.errors import InputError
-from diffuscope.measurement import measurements
+from diffuscope.measurement import stain_image
 from diffuscope.measurement.measurements import measure, write_csv
 from diffuscope.results.result import Result, open_result
 from diffuscope.tiling.region import Region
@@ -32,7 +32,7 @@ def objects(mask: np.ndarray, smallest_px: int) -> int:
 
 @pytest.mark.parametrize("columns", [4096, 100])  # at once, and in three parts
 def test_numbers_of_a_whole_slide(make_result: Callable[..., Result], monkeypatch, columns: int) -> None:
-    monkeypatch.setattr(measurements, "_COLUMNS", columns)
+    monkeypatch.setattr(stain_image, "_COLUMNS", columns)
     (row,) = measure(make_result(DAB, TISSUE))
     positive = TISSUE_PX & (DAB > 0.15)
     assert row["region"] == "all tissue"
@@ -41,6 +41,8 @@ def test_numbers_of_a_whole_slide(make_result: Callable[..., Result], monkeypatc
     assert row["dab_positive_percent"] == pytest.approx(100 * positive.sum() / TISSUE_PX.sum())
     assert row["mean_dab_od"] == pytest.approx(DAB[TISSUE_PX].astype(float).mean(), rel=1e-6)
     assert row["positive_objects"] == objects(positive, 32)  # 8 µm² at 0.5 µm/px
+    assert row["positive_per_mm2"] == pytest.approx(row["positive_objects"] / (TISSUE_PX.sum() * 0.25e-6))
+    assert "samples" not in row and "region_name" not in row
     assert (row["threshold_od"], row["min_object_um2"], row["um_per_px"]) == (0.15, 8.0, 0.5)
     assert 20 < row["positive_objects"] < objects(positive, 1)
 
@@ -108,3 +110,25 @@ def test_csv_is_read_back_with_the_result(make_result: Callable[..., Result]) ->
     assert float(read["mean_dab_od"]) == pytest.approx(rows[0]["mean_dab_od"], rel=1e-5)
     assert read["complete"] == "True"
     assert not list(result.path.glob(".table*"))
+
+
+def test_each_sample_is_measured_by_itself_and_their_ends_are_told(make_result: Callable[..., Result]) -> None:
+    drawn = np.stack([(DAB + shift).clip(0) for shift in (0.02, -0.05, 0.01)])
+    result = make_result(DAB, TISSUE, samples=drawn)
+    assert [port.key for port in result.ports] == ["dab"] and list(result.samples) == ["samples"]
+    (row,) = measure(result, threshold=0.2)
+    counts = [objects(TISSUE_PX & (one > 0.2), 32) for one in drawn]
+    shares = [100 * (TISSUE_PX & (one > 0.2)).sum() / TISSUE_PX.sum() for one in drawn]
+    assert row["samples"] == 3
+    assert (row["positive_objects_low"], row["positive_objects_high"]) == (min(counts), max(counts))
+    assert row["dab_positive_percent_low"] == pytest.approx(min(shares))
+    assert row["dab_positive_percent_high"] == pytest.approx(max(shares))
+    assert row["mean_dab_od_high"] == pytest.approx(drawn[0][TISSUE_PX].mean(dtype=float), rel=1e-6)
+    assert row["positive_objects"] == objects(TISSUE_PX & (DAB > 0.2), 32)
+    assert measure(result, each_sample=False)[0].get("samples") is None
+
+
+def test_a_row_has_the_name_and_the_class_of_what_was_drawn(make_result: Callable[..., Result]) -> None:
+    record = {"parameters": {"region": "0,0,520,600"}, "drawn": {"name": "hot spot", "class": "Tumor"}}
+    (row,) = measure(make_result(DAB, TISSUE, record=record))
+    assert [*row.items()][:3] == [("region", "0,0,520,600"), ("region_name", "hot spot"), ("region_class", "Tumor")]

@@ -11,7 +11,7 @@ from scipy import ndimage
 from skimage.measure import label, regionprops
 
 from diffuscope.errors import InputError
-from diffuscope.measurement import measurements, positives
+from diffuscope.measurement import positives, stain_image
 from diffuscope.measurement.measurements import measure
 from diffuscope.measurement.positives import find_positives
 from diffuscope.ports.stains import find_stains
@@ -26,7 +26,7 @@ TISSUE_PX = np.kron(TISSUE, np.ones((4, 4), bool))
 
 @pytest.mark.parametrize(("rows", "columns"), [(256, 4096), (7, 100), (1, 300)])
 def test_each_object_that_is_counted(make_result: Callable[..., Result], monkeypatch, rows: int, columns: int) -> None:
-    for module in (measurements, positives):
+    for module in (stain_image, positives):
         monkeypatch.setattr(module, "_COLUMNS", columns)
     monkeypatch.setattr(positives, "BAND", rows)
     result = make_result(DAB, TISSUE)

@@ -56,3 +56,26 @@ def test_the_bins_of_a_penetration_curve_are_named():
         ["Load from 100 µm on", "0.00"],
         ["Load from vessel (µm)", "21.0"],
     ]
+
+
+def test_samples_are_one_line_from_lowest_to_highest():
+    row = {"region": "a", "positive_objects": "9", "samples": "3", "positive_objects_low": "7",
+           "positive_objects_high": "1200", "mean_dab_od_low": "", "mean_dab_od_high": ""}  # fmt: skip
+    assert readable([row])[1] == [
+        ["Positive objects", "9"],
+        ["Samples", "3"],
+        ["Positive objects, each sample", "7 to 1,200"],
+        ["Mean DAB in tissue (OD), each sample", "–"],
+    ]
+    assert name_of("positive_objects_low") == "Positive objects, lowest sample"
+    assert line_of(row) == ["a", "9", "3", "7", "1,200", "–", "–"]
+
+
+def test_a_region_is_called_by_its_name_and_class():
+    rows = [
+        {"region": "1,2,3,4", "region_name": name, "region_class": category, "positive_objects": "1"}
+        for name, category in (("hot spot", "Tumor"), ("", "Stroma"), ("Tumor", "Tumor"), ("", ""))
+    ]
+    header, lines = readable(rows)
+    assert header == ["hot spot (Tumor)", "Stroma", "Tumor", "1,2,3,4"]
+    assert [line[0] for line in lines] == ["Positive objects"]

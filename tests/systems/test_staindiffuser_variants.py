@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.ports.settings import SampleSettings
+from diffuscope.ports.stains import samples_kept
 from diffuscope.stains import dab_density, signed_distance
 from diffuscope.systems.base import System
 from diffuscope.systems.registry import build_system
@@ -77,8 +78,13 @@ def test_outputs_keep_to_their_ports(variant):
     system = make(variant)
     (port,) = system.inputs
     estimates, found = drain(system, {port.key: picture()}, samples=2)
-    assert found.keys() == {port.key for port in system.outputs}
-    for port in system.outputs:
+    kept = samples_kept(system.outputs, 2)
+    assert found.keys() == {port.key for port in (*system.outputs, *kept)}
+    for port in kept:
+        torch.testing.assert_close(
+            found[port.key].mean(1), found[port.key.replace("samples", "dab")][:, 0], rtol=0, atol=1 / 1024
+        )
+    for port in (*system.outputs, *kept):
         assert found[port.key].shape == (2, len(port.channels), SIDE, SIDE)
         assert found[port.key].dtype == torch.float32
         assert found[port.key].isfinite().all()

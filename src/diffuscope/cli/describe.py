@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import yaml
 
 from diffuscope.cli.columns import aligned
-from diffuscope.measurement.table import readable
+from diffuscope.measurement.table import readable, with_density
 from diffuscope.results.result import Result
 from diffuscope.scans import Image
 from diffuscope.scans.qupath.annotations import Annotations
@@ -32,7 +32,7 @@ def table(result: Result) -> Iterator[str]:
     """Yield the measurements of a result, one line a quantity, its scores and its texts."""
     for name, words in result.summaries:
         yield f"{name}: {words}"
-    header, lines = readable(result.table)
+    header, lines = readable(with_density(result.table))
     if header:
         yield from aligned([("Region", "  ".join(header)), *((name, "  ".join(values)) for name, *values in lines)])
 

@@ -13,6 +13,7 @@ import zarr
 
 from diffuscope.exports.computed import ComputedSlices
 from diffuscope.files.copy import copy_tree
+from diffuscope.measurement.measurements import write_csv
 from diffuscope.ports.state import state_port
 from diffuscope.results.beside.mark import generated_by
 from diffuscope.results.beside.others import KINDS
@@ -68,6 +69,9 @@ def write(part: Path, request: Request) -> None:
     for name in (TABLE, *(kind.name for kind in KINDS)):
         if (result.path / name).is_dir():
             copy_tree(result.path / name, part / name)
+        elif name == TABLE and request.is_anonymous and result.table:
+            rows = [{column: text for column, text in row.items() if column != "region_name"} for row in result.table]
+            write_csv(rows, part / name, replace=False)
         elif (result.path / name).exists():
             shutil.copyfile(result.path / name, part / name)
 

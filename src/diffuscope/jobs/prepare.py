@@ -30,6 +30,7 @@ from diffuscope.ports.port import Port
 from diffuscope.ports.port import rasters as image_ports
 from diffuscope.ports.raster import Raster
 from diffuscope.ports.settings import SampleRequest, SampleSettings
+from diffuscope.ports.stains import samples_kept
 from diffuscope.results.result import RESULT
 from diffuscope.results.tissue import TissueMap
 from diffuscope.systems.base import System
@@ -138,10 +139,13 @@ class Job:
 
     @property
     def ports(self) -> tuple[Port, ...]:
-        """Outputs that are made; of a case without an image and a canvas none that lies on one."""
+        """Outputs that are made, and the samples that are kept; without an image and a canvas none that lies on one."""
         wanted = self.settings.wanted
         outputs = self.model.system.declared.outputs
-        return _placed([port for port in outputs if not wanted or port.key in wanted], self.plan)
+        made = [port for port in outputs if not wanted or port.key in wanted]
+        # What an older Diffuscope began keeps none.
+        samples = samples_kept(made, self.settings.samples if self.record.get("samples") else 1)
+        return _placed([*made, *samples], self.plan)
 
 
 class RunRequest(SampleRequest, ExtentRequest, total=False):
@@ -194,7 +198,7 @@ def prepare(
     stains = begun_stains(begun) if normalise else dict.fromkeys(stained)
     extent = find_extent(opened, system, **part, ranges=begun_ranges(begun) | ranges, stains=stains)
     inputs, plan = extent.inputs, extent.plan
-    check_room(out, plan, image_ports(made))
+    check_room(out, plan, (*image_ports(made), *(samples := samples_kept(made, settings.samples))))
     compute = resolve_compute(request, begun, loaded, settings, plan)
     if not request.elsewhere:
         system.to(compute.device)
@@ -252,6 +256,10 @@ def prepare(
         notices=notices,
         generated=[port.key for port in _placed(made, plan)],
     )
+    if (told := extent.region) is not None and (told.name or told.category):
+        record["drawn"] = {"name": told.name, "class": told.category}
+    if samples:
+        record["samples"] = len(samples[0].channels)
     if begun is not None:
         check_resumed(out, begun, record)
         notices = (*notices, *version_notice(begun, record))

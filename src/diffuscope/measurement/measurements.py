@@ -12,42 +12,35 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
 from diffuscope.files.put import in_place_of
 from diffuscope.measurement.objects import Labelled, ObjectCounter, label_strip
-from diffuscope.ports.stains import Stain, find_stains
-from diffuscope.results.chunks import read_box
-from diffuscope.results.layout import open_images
-from diffuscope.stains.deconvolution import dab_density
+from diffuscope.measurement.stain_image import MIN_OBJECT_UM2, StainImage, open_stain
+from diffuscope.ports.stains import find_stains
 
 if TYPE_CHECKING:
     from diffuscope.results.result import Result
-    from diffuscope.results.tissue import TissueMap
-
-DAB_THRESHOLD = 0.15
-"""OD above which a pixel counts as DAB-positive where the run record gives no ``dab_threshold``."""
-
-MIN_OBJECT_UM2 = 8.0
-"""Smallest positive object that is counted, µm²; the smallest that the coarse training masks keep."""
 
 BAND = 256
 """Rows that are read at once, which is one row of chunks."""
 
-# Columns that are read at once; rows whose labels are made at once.
-_COLUMNS, _STRIP = 4096, 32
+# Rows whose labels are made at once.
+_STRIP = 32
+# What is told of each sample: the tissue is the same in all.
+_OF_SAMPLES = ("dab_positive_percent", "mean_dab_od", "positive_objects", "positive_per_mm2")
 # Bands that are worked on at once, at most: each holds a byte for every px of it.
 _AT_ONCE = 8
 
 
-def measure(result: Result, *, min_object_um2: float = MIN_OBJECT_UM2) -> list[dict[str, Any]]:
+def measure(
+    result: Result, *, min_object_um2: float = MIN_OBJECT_UM2, threshold: float | None = None, each_sample: bool = True
+) -> list[dict[str, Any]]:
     """Measure DAB in the tissue of a result.
 
     A pixel is positive if it is tissue, inside the drawn outline, and its DAB density is above the
@@ -60,14 +53,20 @@ def measure(result: Result, *, min_object_um2: float = MIN_OBJECT_UM2) -> list[d
         As opened; one that is not complete is measured as it stands, and the row says so.
     min_object_um2 : float
         Smaller objects are not counted, µm².
+    threshold : float, optional
+        OD; default that of the run.
+    each_sample : bool
+        Whether the samples are measured that a result of several keeps.
 
     Returns
     -------
     list of dict
-        One row per stain, none where the result shows none: ``region`` (level-0 px, or "all tissue"), ``stain`` where
-        there are several, ``complete``, ``tissue_area_mm2``, ``dab_positive_percent`` (of the tissue's area),
-        ``mean_dab_od`` (in tissue), ``positive_objects``, ``threshold_od``, ``min_object_um2``, ``um_per_px``.
-        Percentage and mean are None where there is no tissue.
+        One row per stain, none where the result shows none: ``region`` (level-0 px, or "all tissue"), ``region_name``
+        and ``region_class`` where there is one, ``stain`` where there are several, ``complete``, ``tissue_area_mm2``,
+        ``dab_positive_percent`` (of the tissue's area), ``mean_dab_od`` (in tissue), ``positive_objects``,
+        ``positive_per_mm2`` (of tissue), ``threshold_od``, ``min_object_um2``, ``um_per_px``. Percentage, mean and
+        density are None where there is no tissue. Of several samples their number, ``samples``, and the lowest and the
+        highest that one of them gives by itself (``dab_positive_percent_low``, ``…_high``, and so on).
 
     Raises
     ------
@@ -79,98 +78,98 @@ def measure(result: Result, *, min_object_um2: float = MIN_OBJECT_UM2) -> list[d
         return []
     if result.tissue is None:
         raise InputError(f"{result.path.name} has no tissue mask and cannot be measured: run it again.")
-    region = result.record.get("parameters", {}).get("region") or "all tissue"
     return [
         {
-            "region": region,
+            **_place_of(result),
             **({"stain": stain.name} if len(stains) > 1 else {}),
-            **_measure_stain(result, result.tissue, stain, min_object_um2=min_object_um2),
+            **_measure_stain(
+                result,
+                open_stain(
+                    result,
+                    result.tissue,
+                    stain,
+                    min_object_um2=min_object_um2,
+                    threshold=threshold,
+                    each_sample=each_sample,
+                ),
+                min_object_um2=min_object_um2,
+            ),
         }
         for stain in stains
     ]
 
 
-def _measure_stain(result: Result, mask: TissueMap, stain: Stain, *, min_object_um2: float) -> dict[str, Any]:
-    image = open_stain(result, mask, stain, min_object_um2=min_object_um2)
-    counter = ObjectCounter(image.shape[1], min_pixels=image.min_pixels)
-    tissue_pixels, positive_pixels, total = 0, 0, 0.0
-    for band in _bands(image):
-        tissue_pixels += band.tissue_pixels
-        positive_pixels += band.positive_pixels
-        total += band.total
-        for strip in band.strips:
-            counter.join(strip)
+def _place_of(result: Result) -> dict[str, str]:
+    """Return what was measured: where it lies, and what whoever drew it calls it."""
+    drawn = result.record.get("drawn", {})
+    region = result.record.get("parameters", {}).get("region") or "all tissue"
+    told = {"region": region, "region_name": drawn.get("name"), "region_class": drawn.get("class")}
+    return {column: text for column, text in told.items() if text}
+
+
+def _measure_stain(result: Result, image: StainImage, *, min_object_um2: float) -> dict[str, Any]:
+    figures, *samples = _figures(image, result.mpp)
+    spread: dict[str, Any] = {"samples": len(samples)} if samples else {}
+    for column in _OF_SAMPLES if samples else ():
+        spread |= ends(column, [one[column] for one in samples])
     return {
         "complete": result.complete,
-        "tissue_area_mm2": tissue_pixels * result.mpp**2 / 1e6,
-        "dab_positive_percent": 100.0 * positive_pixels / tissue_pixels if tissue_pixels else None,
-        "mean_dab_od": total / tissue_pixels if tissue_pixels else None,
-        "positive_objects": counter.finish(),
+        **figures,
+        **spread,
         "threshold_od": image.threshold,
         "min_object_um2": min_object_um2,
         "um_per_px": result.mpp,
     }
 
 
-@dataclass(frozen=True, eq=False)
-class StainImage:
-    """The image in which a stain is measured.
-
-    Attributes
-    ----------
-    array : zarr.Array (c, h, w)
-        Finest level of its DAB, or of its colours where there is no map of it.
-    mask : TissueMap
-        Where the tissue lies.
-    threshold : float
-        OD above which a px is positive.
-    min_pixels : int
-        Smallest object that is counted.
-    is_rgb : bool
-        Whether it is of colours.
-    """
-
-    array: zarr.Array[Any]
-    mask: TissueMap
-    threshold: float
-    min_pixels: int
-    is_rgb: bool
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(height, width), px."""
-        return self.array.shape[1], self.array.shape[2]
-
-    def read(self, y: int, height: int) -> Iterator[tuple[int, NDArray[np.floating], NDArray[np.bool_]]]:
-        """Yield first column, DAB (OD) and what of it is tissue, of some rows, a few columns at a time."""
-        for x in range(0, self.shape[1], _COLUMNS):
-            read = read_box(self.array, (y, x, height, min(_COLUMNS, self.shape[1] - x)))
-            dab = dab_density(np.moveaxis(read, 0, -1)) if self.is_rgb else read[0]
-            yield x, dab, self.mask.read(y, x, *dab.shape)
+def ends(column: str, values: Sequence[float | None]) -> dict[str, float | None]:
+    """Return the lowest and the highest of what samples give, as columns; None where that is not known."""
+    known = [value for value in values if value is not None]
+    low, high = (min(known), max(known)) if known else (None, None)
+    return {f"{column}_low": low, f"{column}_high": high}
 
 
-def open_stain(result: Result, mask: TissueMap, stain: Stain, *, min_object_um2: float) -> StainImage:
-    """Open the image in which a stain of a result is measured (see `measure`)."""
-    port = stain.dab or stain.colour
-    assert port is not None
-    root = zarr.open_group(result.path, mode="r", zarr_format=2)
-    return StainImage(
-        array=open_images(root, result.ports)[port.key][0],
-        mask=mask,
-        threshold=float(result.record.get("parameters", {}).get("dab_threshold", DAB_THRESHOLD)),
-        min_pixels=max(1, ceil(min_object_um2 / result.mpp**2 - 1e-9)),
-        is_rgb=port.kind == "rgb",
-    )
+def per_mm2(count: int, area_mm2: float) -> float | None:
+    """Return a count by area; None of no area."""
+    return count / area_mm2 if area_mm2 else None
+
+
+def _figures(image: StainImage, mpp: float) -> list[dict[str, Any]]:
+    """Return what is told of the mean over samples, and then of each sample."""
+    channels = 1 + image.samples
+    counters = [ObjectCounter(image.shape[1], min_pixels=image.min_pixels) for _ in range(channels)]
+    tissue, positive, total = 0, np.zeros(channels, np.int64), np.zeros(channels)
+    for band in _bands(image):
+        tissue += band.tissue_pixels
+        positive += band.positive_pixels
+        total += band.total
+        for counter, strips in zip(counters, band.strips, strict=True):
+            for strip in strips:
+                counter.join(strip)
+    return [
+        _row(tissue * mpp**2 / 1e6, tissue, pixels, od, counter.finish())
+        for pixels, od, counter in zip(positive.tolist(), total.tolist(), counters, strict=True)
+    ]
+
+
+def _row(area: float, tissue: int, positive: int, total: float, objects: int) -> dict[str, Any]:
+    return {
+        "tissue_area_mm2": area,
+        "dab_positive_percent": 100.0 * positive / tissue if tissue else None,
+        "mean_dab_od": total / tissue if tissue else None,
+        "positive_objects": objects,
+        "positive_per_mm2": per_mm2(objects, area),
+    }
 
 
 @dataclass(frozen=True, eq=False)
 class _Band:
-    """What is counted in a band, and the components of its strips."""
+    """What is counted in a band, of each channel, and the components of its strips."""
 
     tissue_pixels: int
-    positive_pixels: int
-    total: float
-    strips: list[Labelled]
+    positive_pixels: NDArray[np.int64]
+    total: NDArray[np.float64]
+    strips: list[list[Labelled]]
 
 
 def _bands(image: StainImage) -> Iterator[_Band]:
@@ -187,14 +186,14 @@ def _bands(image: StainImage) -> Iterator[_Band]:
 
 def _band(image: StainImage, y: int) -> _Band:
     height, width = min(BAND, image.shape[0] - y), image.shape[1]
-    positive = np.zeros((height, width), np.bool_)
-    tissue_pixels, total = 0, 0.0
+    positive = np.zeros((1 + image.samples, height, width), np.bool_)
+    tissue_pixels, total = 0, np.zeros(len(positive))
     for x, dab, tissue in image.read(y, height):
-        np.logical_and(tissue, dab > image.threshold, out=positive[:, x : x + dab.shape[1]])
+        np.logical_and(tissue, dab > image.threshold, out=positive[..., x : x + dab.shape[2]])
         tissue_pixels += int(np.count_nonzero(tissue))
-        total += float(dab[tissue].sum(dtype=np.float64))
-    strips = [label_strip(positive[top : top + _STRIP]) for top in range(0, height, _STRIP)]
-    return _Band(tissue_pixels, int(np.count_nonzero(positive)), total, strips)
+        total += dab[:, tissue].sum(axis=1, dtype=np.float64)
+    strips = [[label_strip(one[top : top + _STRIP]) for top in range(0, height, _STRIP)] for one in positive]
+    return _Band(tissue_pixels, np.count_nonzero(positive, axis=(1, 2)), total, strips)
 
 
 def write_csv(rows: Sequence[Mapping[str, Any]], path: str | Path, *, replace: bool) -> None:

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from diffuscope.errors import InputError
-from diffuscope.measurement.measurements import BAND, MIN_OBJECT_UM2, StainImage, open_stain
+from diffuscope.measurement.measurements import BAND
 from diffuscope.measurement.objects import TOUCHING, touching
 from diffuscope.measurement.outlines import Runs, find_runs, outline
+from diffuscope.measurement.stain_image import MIN_OBJECT_UM2, StainImage, open_stain
 from diffuscope.ports.stains import Stain, find_stains
 from diffuscope.results.chunks import read_box
 from diffuscope.results.layout import open_images
@@ -104,7 +105,7 @@ def _band(image: StainImage, maps: list[zarr.Array[Any]], y: int) -> tuple[NDArr
     """Return the numbers of the components of a band, (rows, width), and their sums of DAB and of maps."""
     height, width = min(BAND, image.shape[0] - y), image.shape[1]
     positive, dab = np.zeros((height, width), np.bool_), np.zeros((height, width), np.float32)
-    for x, read, tissue in image.read(y, height):
+    for x, (read,), tissue in image.read(y, height):
         columns = np.s_[:, x : x + read.shape[1]]
         dab[columns] = read
         np.logical_and(tissue, read > image.threshold, out=positive[columns])

@@ -126,7 +126,12 @@ def measure_regions(
             sums[name].add(load, profiles, distance, part)
         yield Progress(done=number, total=len(bands), unit="bands")
     last = {"vessel_threshold": threshold, "um_per_px": result.mpp}
-    return [{"region": name, **one.row(mpp=result.mpp), **last} for name, one in sums.items()]
+    classed = any(region.category for region in regions.values())
+    return [
+        {"region": name, **({"region_class": regions[name].category} if classed else {}), **one.row(mpp=result.mpp)}
+        | last
+        for name, one in sums.items()
+    ]
 
 
 def check_measurable(result: Result, vessels: Scan) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from math import isnan
 from typing import Any
 
@@ -13,6 +14,12 @@ COLUMNS: dict[str, tuple[str, int | None]] = {
     "mean_dab_od": ("Mean DAB in tissue (OD)", 3),
     "positive_objects": ("Positive objects", 0),
     "positive_per_mm2": ("Positive objects per mm²", 0),
+    "cells": ("Cells, as outlined", 0),
+    "cells_per_mm2": ("Cells per mm²", 0),
+    "positive_cells": ("Positive cells", 0),
+    "positive_cells_percent": ("Positive cells (% of all)", 1),
+    "positive_cells_per_mm2": ("Positive cells per mm²", 0),
+    "samples": ("Samples", 0),
     "threshold_od": ("Threshold (OD)", 3),
     "min_object_um2": ("Smallest object (µm²)", 1),
     "um_per_px": ("µm/px", 4),
@@ -24,7 +31,14 @@ COLUMNS: dict[str, tuple[str, int | None]] = {
     "load_distance_um": ("Load from vessel (µm)", 1),
     "vessel_threshold": ("Vessel above", 1),
     "complete": ("Complete", None),
+    "region_name": ("Name", None),
+    "region_class": ("Class", None),
 }
+# They say what a row is of.
+_OF_ROW = ("region", "region_name", "region_class", "stain")
+# Ends of what each of several samples gives by itself.
+_LOW, _HIGH = "_low", "_high"
+_LOWEST = ", lowest sample"
 
 
 def readable(table: list[dict[str, str]]) -> tuple[list[str], list[list[str]]]:
@@ -33,29 +47,38 @@ def readable(table: list[dict[str, str]]) -> tuple[list[str], list[list[str]]]:
     Parameters
     ----------
     table : list of dict
-        One per region and stain, text by column; the columns ``region`` and, where there are several stains, ``stain``
-        name it.
+        One per region and stain, text by column; the columns ``region``, or ``region_name`` and ``region_class``, and
+        where there are several stains ``stain`` name it.
 
     Returns
     -------
     header : list of str
         Names of the regions, and stains.
     lines : list of list of str
-        Name of the quantity, then its value in each region.
+        Name of the quantity, then its value in each region. What samples give by themselves is one line, from the
+        lowest to the highest.
     """
     if not table:
         return [], []
-    regions = [row.get("region", f"region {number}") for number, row in enumerate(table, start=1)]
-    header = [
-        f"{region} · {row['stain']}" if "stain" in row else region for region, row in zip(regions, table, strict=True)
-    ]
+    header = [title_of(row) or f"region {number}" for number, row in enumerate(table, start=1)]
     lines = []
     for column in table[0]:
-        if column in {"region", "stain"}:
+        if column in _OF_ROW or _is_end(column, _HIGH):
             continue
         name, digits = _column(column)
-        lines.append([name, *(_number(row[column], digits) for row in table)])
+        if _is_end(column, _LOW):
+            name = f"{name[: -len(_LOWEST)]}, each sample"
+            lines.append([name, *(_span(row, column, digits) for row in table)])
+        else:
+            lines.append([name, *(_number(row[column], digits) for row in table)])
     return header, lines
+
+
+def title_of(row: Mapping[str, str]) -> str:
+    """Return what a row is of in words: name and class of its region, or where that lies, and the stain."""
+    name, category = row.get("region_name") or "", row.get("region_class") or ""
+    words = f"{name} ({category})" if name and category and name != category else name or category
+    return " · ".join(filter(None, [words or row.get("region", ""), row.get("stain", "")]))
 
 
 def name_of(column: str) -> str:
@@ -71,14 +94,15 @@ def line_of(row: dict[str, str]) -> list[str]:
 def with_density(table: list[dict[str, str]]) -> list[dict[str, str]]:
     """Return rows of the CSV file with the positive objects per mm² of tissue behind their number.
 
-    Rows without objects come back as they are; of no tissue the density is empty.
+    Rows without objects, and such that have it, come back as they are; of no tissue the density is empty. Tables of
+    older results lack it.
     """
     found = []
     for row in table:
         told: dict[str, str] = {}
         for column, value in row.items():
             told[column] = value
-            if column == "positive_objects" and "tissue_area_mm2" in row:
+            if column == "positive_objects" and "tissue_area_mm2" in row and "positive_per_mm2" not in row:
                 area, count = _float(row["tissue_area_mm2"]), _float(value)
                 told["positive_per_mm2"] = "" if not area or count is None else f"{count / area:.6g}"
         found.append(told)
@@ -91,7 +115,21 @@ def as_text(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
 
 
 def _column(column: str) -> tuple[str, int | None]:
+    for ending, words in ((_LOW, _LOWEST), (_HIGH, ", highest sample")):
+        if _is_end(column, ending):
+            name, digits = _column(column.removesuffix(ending))
+            return name + words, digits
     return COLUMNS.get(column) or _of_curve(column) or (column.replace("_", " "), None)
+
+
+def _is_end(column: str, ending: str) -> bool:
+    return column.endswith(ending) and column.removesuffix(ending) in COLUMNS
+
+
+def _span(row: Mapping[str, str], column: str, digits: int | None) -> str:
+    """Return from the lowest to the highest."""
+    ends = [_number(row.get(one, ""), digits) for one in (column, column.removesuffix(_LOW) + _HIGH)]
+    return " to ".join(ends) if "–" not in ends else "–"
 
 
 def _float(text: str) -> float | None:

@@ -53,6 +53,9 @@ class Raster:
         Of an input: whether a system cannot do without.
     of : str
         Of an output that tells of another one, as its spread: the other's key, with which it is made; else empty.
+    samples : str
+        Of an output that is the mean over several samples: the key under which the system gives each of them besides,
+        which results keep for intervals (see `diffuscope.ports.stains.each_sample`); else empty.
     """
 
     name: str
@@ -70,6 +73,7 @@ class Raster:
     synonyms: tuple[str, ...] = ()
     required: bool = True
     of: str = ""
+    samples: str = ""
 
     def __post_init__(self) -> None:
         if self.fill == _BY_KIND:

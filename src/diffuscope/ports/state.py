@@ -13,7 +13,7 @@ from diffuscope.ports.table import Column, Table
 _KINDS: dict[str, type[Port]] = {"rgb": Raster, "map": Raster}
 _KINDS |= {one.kind: one for one in get_args(Port) if one is not Raster}
 # What no result states.
-_UNSTATED = ("of",)
+_UNSTATED = ("of", "samples")
 # What results of an older Diffuscope do not state.
 _ADDED = {"spacing": None, "scale": "stored", "synonyms": (), "required": True, "measured": False, "words": ()}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from diffuscope.files.links import check_inside
 from diffuscope.files.place import Kind, Parts
 from diffuscope.files.read import read_rows
 from diffuscope.ports.port import Port
+from diffuscope.ports.stains import is_of_samples
 from diffuscope.ports.text import Written
 from diffuscope.results.beside.others import read_others, summaries
 from diffuscope.results.cache import FOLDER
@@ -56,6 +57,9 @@ class Result:
     images : dict of str to list of dask array
         Pyramid levels by port key, finest first, (y, x, c) of a slide and (z, y, x, c) of a volume; arrays read
         from disk at each compute, so that a result being written is seen to grow.
+    samples : dict of str to zarr.Array
+        By key what is kept of each sample beside their mean, (samples, y, x), finest level
+        (see `diffuscope.ports.stains.samples_of`); empty with one sample, and of older results.
     found : dict of str to object
         What came out at the ports of `others`, by key; empty where the run did not end.
     place : Place
@@ -89,6 +93,7 @@ class Result:
     record: dict[str, Any]
     table: list[dict[str, str]]
     coverage: Coverage | None = None
+    samples: dict[str, zarr.Array[Any]] = field(default_factory=dict)
     sections: tuple[Section, ...] = ()
 
     @property
@@ -204,10 +209,11 @@ def open_result(path: str | Path) -> Result:
 
 def _open(path: Path, about: dict[str, Any], checked: About) -> Result:
     root = zarr.open_group(GuardedStore(path), mode="r", zarr_format=2)
-    ports, others = checked.all_ports()
+    stored, others = checked.all_ports()
     place = checked.place()
     _, lengths = halves(place.window)
-    arrays = open_checked(root, ports, lengths, path.name)
+    arrays = open_checked(root, stored, lengths, path.name)
+    ports = tuple(port for port in stored if not is_of_samples(port))
     levels = {level_folder(array) for images in arrays.values() for array in images}
     check_inside(path, leave_out={*levels, path / FOLDER})
     return Result(
@@ -217,7 +223,8 @@ def _open(path: Path, about: dict[str, Any], checked: About) -> Result:
         tiles=checked.tiles,
         ports=ports,
         others=others,
-        images={key: [lazy(array) for array in images] for key, images in arrays.items()},
+        images={port.key: [lazy(array) for array in arrays[port.key]] for port in ports},
+        samples={port.key: arrays[port.key][0] for port in stored if port not in ports},
         found=read_others(path, others),
         place=place,
         tissue=load_tissue(root, factor=place.factors[-1], window=place.window) if ports else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil, floor, isfinite
 
 import numpy as np
@@ -22,6 +22,9 @@ class Region:
         Bounding box.
     polygon : tuple of (x, y), optional
         Drawn outline inside the box; pixels whose centre is outside it are left empty.
+    name, category : str
+        What whoever drew it calls it, and its class, e.g. ``"Tumor"``; empty where nobody says. Two regions are the
+        same whatever they are called.
     """
 
     x: int
@@ -29,6 +32,8 @@ class Region:
     width: int
     height: int
     polygon: tuple[tuple[float, float], ...] | None = None
+    name: str = field(default="", compare=False)
+    category: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         """Return the text that `parse_region` reads back."""

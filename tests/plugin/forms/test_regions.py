@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diffuscope.errors import InputError
-from diffuscope.plugin.forms.regions import layer_region, shape_region, view_region
+from diffuscope.plugin.forms.regions import layer_region, layer_regions, shape_region, view_region
 from diffuscope.tiling.region import Region
 
 napari = pytest.importorskip("napari")
@@ -74,6 +74,16 @@ def test_the_selected_shape_is_meant_not_the_last_one():
     shapes.selected_data = {0, 1}
     with pytest.raises(InputError, match="2 shapes are selected"):
         layer_region(shapes, image)
+
+
+def test_a_region_has_the_name_and_class_of_its_shape():
+    image = napari.layers.Image(np.zeros((400, 600)))
+    boxes = [np.array(box(9.5, 9.5, 19.5, 19.5)), np.array(box(99.5, 99.5, 149.5, 149.5))]
+    told = {"name": ["hot spot", ""], "class": ["Tumor", ""]}
+    named = layer_regions(napari.layers.Shapes(boxes, shape_type="rectangle", features=told), image)
+    assert [(one.name, one.category) for one in named.values()] == [("hot spot", "Tumor"), ("region 2", "")]
+    [alone] = layer_regions(napari.layers.Shapes(boxes[:1], shape_type="rectangle"), image).values()
+    assert (alone.name, alone.category) == ("", "") and alone == named["hot spot"]
 
 
 def test_an_empty_shapes_layer_is_refused():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import shapely
@@ -37,7 +38,7 @@ def find_region(text: str) -> tuple[Region, tuple[str, ...]]:
         return parse_region(text), ()
     read = read_annotations(found[1])
     chosen = _choose(read, found[2])
-    region = region_of(read, chosen)
+    region = replace(region_of(read, chosen), name=chosen.name, category=chosen.category)
     told = f"The region is “{chosen.title}” of {read.path.name}."
     return region, (told, *read.notices)
 

@@ -6,6 +6,7 @@ napari puts the centre of pixel (0, 0) at (0, 0); a `Region` counts from the pix
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -85,22 +86,35 @@ def layer_regions(shapes: Any, image: Any) -> dict[str, Region]:
         raise InputError(f"Nothing is drawn in “{shapes.name}” yet: draw a rectangle, an ellipse or a polygon.")
     picked = shapes.selected_data if str(shapes.mode) in ("select", "direct") else ()
     names = shape_names(shapes)
-    return {names[number]: _region(shapes, image, number) for number in sorted(picked) or range(len(shapes.data))}
+    several = len(shapes.data) > 1
+    return {
+        names[number]: replace(
+            _region(shapes, image, number),
+            name=names[number] if several or _told(shapes, "name", number) else "",
+            category=_told(shapes, "class", number),
+        )
+        for number in sorted(picked) or range(len(shapes.data))
+    }
 
 
 def shape_names(shapes: Any) -> list[str]:
     """Return what the shapes of a layer are called: as its column ``name`` says, else by number; no two the same."""
-    told = shapes.features["name"].tolist() if "name" in shapes.features else []
     names: list[str] = []
     for number in range(len(shapes.data)):
-        stated = told[number] if number < len(told) else None
-        name = first = stated.strip() if isinstance(stated, str) and stated.strip() else f"region {number + 1}"
+        name = first = _told(shapes, "name", number) or f"region {number + 1}"
         again = 1
         while name in names:
             again += 1
             name = f"{first} ({again})"
         names.append(name)
     return names
+
+
+def _told(shapes: Any, column: str, number: int) -> str:
+    """Return what a column of a layer says of a shape; empty where it says nothing."""
+    told = shapes.features[column].tolist() if column in shapes.features else []
+    stated = told[number] if number < len(told) else None
+    return stated.strip() if isinstance(stated, str) else ""
 
 
 def view_region(viewer: Any, image: Any) -> Region:

@@ -149,7 +149,12 @@ class RunForm:
         if self.model is None:
             return 0
         steps = self.steps or self.model.presets.get(self.quality, ("", 1))[1]
-        return steps * (self.samples or self.model.preset_samples.get(self.quality, 1))
+        return steps * self.drawn_samples
+
+    @property
+    def drawn_samples(self) -> int:
+        """Samples of one tile, as they are chosen; 1 without a model."""
+        return self.samples or (self.model.preset_samples.get(self.quality, 1) if self.model is not None else 1)
 
     def resolution_text(self) -> str:
         """Say which µm/px or mm were found and are needed, and what follows from that."""

@@ -170,7 +170,7 @@ def compare(pair: Pair) -> Compared:
     """
     # Not before they are needed: these bring scipy.
     from diffuscope.evaluation.figures import METRICS, Field, Tally
-    from diffuscope.measurement.measurements import DAB_THRESHOLD
+    from diffuscope.measurement.stain_image import DAB_THRESHOLD
     from diffuscope.stains import dab_density
 
     pixels = [_values(level, name, rgb=pair.rgb) for level, name in zip(pair.levels, pair.names, strict=True)]

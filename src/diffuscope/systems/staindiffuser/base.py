@@ -13,6 +13,7 @@ from diffuscope.diffusion.samplers import make_sampler
 from diffuscope.diffusion.schedule import linear_schedule
 from diffuscope.ports.declaration import Declaration
 from diffuscope.ports.settings import SampleSettings
+from diffuscope.ports.stains import MOST_SAMPLES, SAMPLES
 from diffuscope.systems.base import Estimate, Noise, Tiled
 from diffuscope.systems.staindiffuser.config import CommonConfig
 from diffuscope.systems.staindiffuser.network import Attention, Branch
@@ -107,6 +108,18 @@ class BranchSystem(Tiled):
             densities.append(density(image.float()))
         assert first is not None
         return first, torch.stack(densities)
+
+
+def mean_and_samples(densities: Tensor, key: str = "dab") -> dict[str, Tensor]:
+    """Return the mean over samples (K, n, 1, h, w) under its key, and of several each: (n, K, h, w).
+
+    Each is rounded to 1/512 OD, far below any threshold, which on disk takes a third of what all digits take.
+    """
+    found = {key: densities.mean(dim=0)}
+    if len(densities) > 1:
+        kept = densities[:MOST_SAMPLES, :, 0].movedim(0, 1)
+        found[SAMPLES + key.removeprefix("dab")] = (kept * 512.0).round() / 512.0
+    return found
 
 
 def normalised(image: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.systems.base import Estimate, Noise
-from diffuscope.systems.staindiffuser.base import BranchSystem, normalised, spread
+from diffuscope.systems.staindiffuser.base import BranchSystem, mean_and_samples, normalised, spread
 from diffuscope.systems.staindiffuser.config import WIDTHS, BidirectionalConfig
 from diffuscope.systems.staindiffuser.declare import declare_bidirectional
 from diffuscope.systems.staindiffuser.density import dab_of, mean_density
@@ -83,5 +83,5 @@ class BidirectionalStainDiffuser(BranchSystem):
         )
         result = {made: first, "uncertainty": spread(densities)}
         if made == "ihc":
-            result["dab"] = densities.mean(dim=0)
+            result |= mean_and_samples(densities)
         return result

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from diffuscope.errors import InputError
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.systems.base import Estimate, Noise
-from diffuscope.systems.staindiffuser.base import BranchSystem, normalised, spread
+from diffuscope.systems.staindiffuser.base import BranchSystem, mean_and_samples, normalised, spread
 from diffuscope.systems.staindiffuser.config import WIDTHS, MultiStainDiffuserConfig, stain_key
 from diffuscope.systems.staindiffuser.declare import declare_multi
 from diffuscope.systems.staindiffuser.density import dab_of
@@ -111,7 +111,7 @@ class MultiStainDiffuser(BranchSystem):
             )
             result |= {
                 f"ihc_{key}": first,
-                f"dab_{key}": densities.mean(dim=0),
+                **mean_and_samples(densities, f"dab_{key}"),
                 f"uncertainty_{key}": spread(densities),
             }
         return result

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from diffuscope.ports.raster import Raster
+from diffuscope.ports.stains import SAMPLES
 
 
 def colour(name: str, key: str, mpp: float, *, scale: Literal["stored", "stain"] = "stored") -> Raster:
@@ -14,7 +16,8 @@ def colour(name: str, key: str, mpp: float, *, scale: Literal["stored", "stain"]
 
 def dab(mpp: float, *, name: str = "DAB", key: str = "dab") -> Raster:
     """Return the port of DAB optical density."""
-    return _density(name, key, "DAB", mpp, top=1.0, colormap="gray_r")
+    port = _density(name, key, "DAB", mpp, top=1.0, colormap="gray_r")
+    return replace(port, samples=SAMPLES + key.removeprefix("dab"))
 
 
 def uncertainty(mpp: float, *, name: str = "uncertainty", key: str = "uncertainty") -> Raster:

@@ -14,7 +14,7 @@ from diffuscope.ports.settings import SampleSettings
 from diffuscope.stains import coarse_mask, dab_density
 from diffuscope.systems.base import Estimate, Noise
 from diffuscope.systems.staindiffuser.auxiliary import auxiliary_of
-from diffuscope.systems.staindiffuser.base import BranchSystem, normalised, spread
+from diffuscope.systems.staindiffuser.base import BranchSystem, mean_and_samples, normalised, spread
 from diffuscope.systems.staindiffuser.config import WIDTHS, StainDiffuserConfig
 from diffuscope.systems.staindiffuser.declare import declare
 from diffuscope.systems.staindiffuser.density import dab_of, filled
@@ -124,7 +124,7 @@ class StainDiffuser(BranchSystem):
         first, densities = yield from self._images(
             branch, branch.attend(features), noise, settings, port="ihc", density=dab_of, done=done, total=total
         )
-        result = {"ihc": first, "dab": densities.mean(dim=0)}
+        result = {"ihc": first, **mean_and_samples(densities)}
         if segmented is not None:
             cheap = SampleSettings(sampler=_SECOND_SAMPLER, steps=second)
             attention = segmented.attend(features)

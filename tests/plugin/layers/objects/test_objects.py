@@ -14,7 +14,8 @@ from skimage.measure import label, regionprops
 from stain_result import MPP, write_stain
 from stained_slide import show
 
-from diffuscope.measurement.measurements import MIN_OBJECT_UM2, measure
+from diffuscope.measurement.measurements import measure
+from diffuscope.measurement.stain_image import MIN_OBJECT_UM2
 from diffuscope.plugin.layers.objects.outlines import Outlines
 from diffuscope.plugin.layers.objects.places import look_at, most_uncertain
 from diffuscope.ports.stains import find_stains

@@ -30,7 +30,8 @@ def test_the_numbers_of_all_results_are_one_table(
     for name, threshold in (("one", 0.25), ("two", 0.4)):
         (tmp_path / name).mkdir()
         chosen = {**RECORD["parameters"], "dab_threshold": threshold}
-        results.append(write_stain(tmp_path / name, record={**RECORD, "parameters": chosen}))
+        drawn = {"drawn": {"name": "hot spot", "class": "Tumor"}} if name == "two" else {}
+        results.append(write_stain(tmp_path / name, record={**RECORD, **drawn, "parameters": chosen}))
     viewer = make_napari_viewer()
     assert rows_of(viewer) == []
     for result in results:
@@ -44,6 +45,7 @@ def test_the_numbers_of_all_results_are_one_table(
         density = one["positive_objects"] / one["tissue_area_mm2"]
         assert float(row["positive_per_mm2"]) == pytest.approx(density, rel=1e-4)
     assert rows[0]["positive_objects"] != rows[1]["positive_objects"]
+    assert [(row["region_name"], row["region_class"]) for row in rows] == [("", ""), ("hot spot", "Tumor")]
 
     dialog = NumbersDialog(rows, tmp_path)
     qtbot.addWidget(dialog)
@@ -52,6 +54,7 @@ def test_the_numbers_of_all_results_are_one_table(
     header, *lines = [line.split("\t") for line in QApplication.clipboard().text().split("\n")]
     at = header.index("Positive objects per mm²")
     shown = [dialog.table.item(number, at).text() for number in range(2)]
+    assert [line[header.index("Class")] for line in lines] == ["", "Tumor"]
     assert header[0] == "Result" and [line[at] for line in lines] == shown
     assert shown[0] == f"{measured[0]['positive_objects'] / measured[0]['tissue_area_mm2']:,.0f}"
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import shapely
 from patience import MILLISECONDS
 
 pytest.importorskip("napari")
@@ -29,7 +32,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
 
 
 def test_the_threshold_recounts_draws_and_leads_from_object_to_object(
-    make_napari_viewer: Any, qtbot: Any, result: Result
+    make_napari_viewer: Any, qtbot: Any, result: Result, tmp_path: Path
 ):
     viewer = make_napari_viewer()
     stain, *_ = show(viewer, result.path)
@@ -72,6 +75,27 @@ def test_the_threshold_recounts_draws_and_leads_from_object_to_object(
         assert dab[tuple(round(one) for one in place)] > 0.4
     panel.outlined.setChecked(False)
     assert layer not in viewer.layers
+
+    # of cells that somebody outlined, as many as are drawn round objects above 0.4 OD, and one where there is no DAB
+    assert "not known" in panel.cells.told.text()
+    y, x = (int(one) for one in np.argwhere((dab == 0) & result.tissue.read(0, 0, *dab.shape))[0])
+    boxes = [shapely.box(x, y, x + 1, y + 1)]
+    for at in places[:3]:
+        row, column = (round(one) for one in at)
+        boxes.append(shapely.box(column, row, column + 1, row + 1))
+    top, left = result.window[:2]
+    on_slide = shapely.transform(boxes, lambda corners: (corners + np.array([left, top])) * result.factor)
+    features = [
+        {"type": "Feature", "geometry": shapely.geometry.mapping(one), "properties": {"objectType": "cell"}}
+        for one in on_slide
+    ]
+    (tmp_path / "cells.geojson").write_text(json.dumps(features))
+    panel.cells.measure(tmp_path / "cells.geojson")
+    qtbot.waitUntil(lambda: "75.0 %" in panel.cells.told.text(), timeout=MILLISECONDS)
+    assert "of 4 cells positive" in panel.cells.told.text()
+    panel.slider.setValue(150)
+    counted_at(1.5)
+    assert "0.0 %" in panel.cells.told.text()
 
 
 def test_what_cannot_be_counted_has_no_panel(make_napari_viewer: Any, result: Result, qtbot: Any):

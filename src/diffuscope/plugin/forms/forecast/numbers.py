@@ -9,7 +9,9 @@ import shapely
 
 from diffuscope.jobs.room import disk_need
 from diffuscope.plugin.forms.run import RunForm
+from diffuscope.ports.port import rasters
 from diffuscope.ports.raster import Raster
+from diffuscope.ports.stains import samples_kept
 from diffuscope.scans import Foreground, open_scan, resampling_factor
 from diffuscope.scans.box import volume_factors
 from diffuscope.tiling.plan import make_plan
@@ -115,7 +117,7 @@ def asked_of(
         files=_files(form),
         regions=tuple(regions.items()),
         slices=slices,
-        ports=tuple(port for port in model.outputs if isinstance(port, Raster)),
+        ports=(*rasters(model.outputs), *samples_kept(model.outputs, form.drawn_samples)),
     )
 
 

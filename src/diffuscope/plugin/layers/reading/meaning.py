@@ -23,7 +23,7 @@ _MEANINGS = {
 
 def threshold_of(record: dict[str, Any]) -> float:
     """Return the DAB above which a px of a result is positive, OD."""
-    from diffuscope.measurement.measurements import DAB_THRESHOLD  # its room brings scipy
+    from diffuscope.measurement.stain_image import DAB_THRESHOLD  # its room brings scipy
 
     return float(record.get("parameters", {}).get("dab_threshold") or DAB_THRESHOLD)
 

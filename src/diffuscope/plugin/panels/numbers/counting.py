@@ -56,7 +56,7 @@ def count(result: Result, stain: str, threshold: float) -> Counted | None:
     from diffuscope.measurement.measurements import measure
 
     with suppress(InputError):
-        rows = measure(_at(result, threshold))
+        rows = measure(result, threshold=threshold, each_sample=False)
         return _counted(next(row for row in rows if row.get("stain", stain) == stain))
     return None
 

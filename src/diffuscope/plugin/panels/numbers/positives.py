@@ -16,6 +16,7 @@ from diffuscope.plugin.layers.objects.outlines import OUTLINES, Outlines
 from diffuscope.plugin.layers.objects.places import look_at
 from diffuscope.plugin.layers.placement import layer_placement
 from diffuscope.plugin.layers.reading.meaning import threshold_of
+from diffuscope.plugin.panels.numbers.cells import CellsRow
 from diffuscope.plugin.panels.numbers.counting import Counted, Latest, Place, as_measured, count, find
 from diffuscope.plugin.panels.numbers.dialog import open_numbers
 from diffuscope.plugin.panels.numbers.rows import rows_of
@@ -80,7 +81,8 @@ class PositivesPanel(QGroupBox):
         row.addWidget(self.outlined, 1)
         row.addWidget(self.next)
         layout = QVBoxLayout(self)
-        for widget in (self.stain, self.threshold, self.slider, self.numbers):
+        self.cells = CellsRow()
+        for widget in (self.stain, self.threshold, self.slider, self.numbers, self.cells):
             layout.addWidget(widget)
         layout.addLayout(row)
         self.all = QPushButton("Numbers of all results…")
@@ -139,6 +141,7 @@ class PositivesPanel(QGroupBox):
         with quiet(self.outlined):
             self.outlined.setChecked(False)
         self._outlines = None
+        self.cells.show_stain(self._result, self._stains[str(self.stain.currentData())])
         self._move()
         self.counted = as_measured(self._result, str(self.stain.currentData()))
         if self.counted is not None:
@@ -179,6 +182,7 @@ class PositivesPanel(QGroupBox):
         if counted is None:
             self.numbers.setText("This result cannot be counted anew.")
             return
+        self.cells.show_threshold(counted.threshold, counted.tissue_mm2)
         words = [f"{counted.objects:,} objects"]
         if counted.tissue_mm2 and counted.percent is not None:
             density = f"{counted.objects / counted.tissue_mm2:,.0f} per mm²"
@@ -199,7 +203,7 @@ class PositivesPanel(QGroupBox):
             return
         assert stain.dab is not None
         shown = result_layers_of(viewer, self._result).get(stain.dab.key)
-        from diffuscope.measurement.measurements import MIN_OBJECT_UM2  # its room brings scipy
+        from diffuscope.measurement.stain_image import MIN_OBJECT_UM2  # its room brings scipy
 
         self._outlines = Outlines(self._result, stain, None, threshold=self.od, min_object_um2=MIN_OBJECT_UM2)
         about = self._outlines.about

@@ -1,0 +1,105 @@
+"""Cells that somebody outlined, against discs of which every px is known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import shapely
+
+from diffuscope import measure
+from diffuscope.errors import InputError
+from diffuscope.measurement.cells import measure_cells, read_cells
+from diffuscope.ports.stains import find_stains
+from diffuscope.results.result import Result
+from diffuscope.tiling.region import Region
+
+RNG = np.random.default_rng(8)
+DAB = (RNG.random((300, 260)) * 0.5).astype(np.float32)
+TISSUE = np.ones((75, 65), bool)
+TISSUE[:, 50:] = False
+# Middle (x, y) and radius on the canvas, px; the last two lie off the tissue and off the canvas.
+DISCS = [(40.2, 50.7, 6.0), (120.5, 130.25, 9.5), (196.0, 255.0, 5.0), (30.0, 200.0, 0.2), (230.0, 40.0, 6.0),
+         (900.0, 40.0, 6.0)]  # fmt: skip
+
+
+def write(path: Path, discs: list[tuple[float, float, float]], kind: str = "cell", first: tuple = (0, 0)) -> Path:
+    """Write discs as QuPath does, in px of the slide's level 0, of which two are one of the canvas."""
+    shapes = [shapely.Point(x + first[0], y + first[1]).buffer(r, quad_segs=64) for x, y, r in discs]
+    corners = [[[2 * x, 2 * y] for x, y in shape.exterior.coords] for shape in shapes]
+    features = [
+        {
+            "type": "Feature",
+            "geometry": {"type": "Polygon", "coordinates": [ring]},
+            "properties": {"objectType": kind},
+        }
+        for ring in corners
+    ]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    return path
+
+
+def means(image: np.ndarray, discs: list[tuple[float, float, float]]) -> list[float]:
+    y, x = np.indices(image.shape) + 0.5
+    found = []
+    for cx, cy, r in discs:
+        inside = (x - cx) ** 2 + (y - cy) ** 2 < r**2
+        found.append(image[inside].mean(dtype=float) if inside.any() else image[int(cy), int(cx)])
+    return found
+
+
+def test_a_cell_has_the_mean_of_the_px_inside_its_outline(make_result: Callable[..., Result], tmp_path: Path) -> None:
+    drawn = np.stack([DAB, DAB / 2])
+    result = make_result(DAB, TISSUE, samples=drawn)
+    [stain] = find_stains(result.ports)
+    cells = measure_cells(result, stain, read_cells(write(tmp_path / "cells.geojson", DISCS)))
+    assert sorted(cells.dab) == pytest.approx(sorted(means(DAB, DISCS[:4])), rel=2e-3)
+    assert np.allclose(cells.each, [cells.dab, cells.dab / 2], rtol=1e-5)
+    assert cells.outside == 2
+
+
+def test_of_a_region_that_begins_elsewhere_places_are_the_slides(make_result: Callable[..., Result], tmp_path: Path):
+    region = Region(100, 60, 300, 400)
+    result = make_result(DAB, TISSUE, region=region)
+    y0, x0 = result.window[:2]
+    assert (y0, x0) != (0, 0)
+    [stain] = find_stains(result.ports)
+    whole = np.asarray(result.images["dab"][0][..., 0])
+    discs = [(60.0, 70.0, 7.0)]
+    cells = measure_cells(result, stain, read_cells(write(tmp_path / "c.geojson", discs, first=(x0, y0))))
+    assert cells.dab.tolist() == pytest.approx(means(whole, discs), rel=2e-3)
+
+
+def test_the_verb_tells_what_part_of_the_cells_is_positive(make_result: Callable[..., Result], tmp_path: Path) -> None:
+    result = make_result(DAB, TISSUE, samples=np.stack([DAB, DAB / 2]))
+    found: list[Any] = list(
+        measure(
+            result.path, cells=write(tmp_path / "c.geojson", DISCS, "detection"), out=tmp_path / "t.csv", threshold=0.2
+        )
+    )
+    [row] = found[-1].rows
+    known = np.array(means(DAB, DISCS[:4]))
+    assert (row["cells"], row["positive_cells"]) == (4, (known > 0.2).sum())
+    assert row["positive_cells_percent"] == 25 * (known > 0.2).sum() > 0
+    assert row["positive_cells_percent_low"] == 25 * (known / 2 > 0.2).sum() < row["positive_cells_percent_high"]
+    assert row["cells_per_mm2"] == pytest.approx(4 / row["tissue_area_mm2"])
+    assert "4 of 6 cells" in found[-2].sentence
+    assert "positive_cells_percent" in (tmp_path / "t.csv").read_text()
+    # Nobody outlined all cells: nothing is said of them.
+    [plain] = list(measure(result.path))[-1].rows
+    assert not [column for column in plain if "cells" in column]
+
+
+def test_what_holds_no_cells_or_none_of_this_slide_is_said(make_result: Callable[..., Result], tmp_path: Path) -> None:
+    result = make_result(DAB, TISSUE)
+    with pytest.raises(InputError, match=r"a\.geojson holds no cells: detect cells in QuPath"):
+        measure(result.path, cells=write(tmp_path / "a.geojson", DISCS, "annotation"))
+    *_, notice, last = measure(result.path, cells=write(tmp_path / "b.geojson", DISCS[4:]))
+    assert "is the file of this slide" in notice.sentence
+    assert last.rows[0]["cells"] == 0 and last.rows[0]["positive_cells_percent"] is None
+    with pytest.raises(InputError, match="leave vessels and regions out"):
+        measure(result.path, tmp_path / "b.geojson")
