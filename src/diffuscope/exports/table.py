@@ -104,7 +104,7 @@ FORMATS = (
     Format(name="OME-TIFF, colours as JPEG (lossy)", endings=(".jpeg.ome.tif",), module="lossy.jpeg", of="slide"),
     Format(name="OME-TIFF, colours as JPEG XL (lossy)", endings=(".jxl.ome.tif",), module="lossy.jpeg_xl", of="slide"),
     Format(name="DICOM slide", endings=(".dicom",), module="dicom_slide", of="slide", is_folder=True, of_colours=True),
-    Format(name="Picture, PNG", endings=(".png",), module="view.png", of="slide"),
+    Format(name="Picture, PNG", endings=(".png", ".view.png"), module="view.png", of="slide"),
     Format(name="Picture, PDF", endings=(".view.pdf",), module="view.pdf", of="slide"),
     Format(name="Text", endings=(".txt",), module="text", of="text"),
 )

@@ -25,8 +25,11 @@ def copy_button(report: Callable[[], str]) -> Any:
     return button
 
 
-def told(reader: Callable[Given, Found]) -> Callable[Given, Found]:
-    """Make of a reader one whose every error is a sentence; a notice offers the report on what nobody foresaw."""
+def told(reader: Callable[Given, Found], doing: str = "open") -> Callable[Given, Found]:
+    """Make of a reader or writer one whose every error is a sentence; a notice offers a report on what nobody foresaw.
+
+    `doing` is its verb.
+    """
 
     @functools.wraps(reader)
     def guarded(*args: Given.args, **kwargs: Given.kwargs) -> Found:
@@ -35,7 +38,7 @@ def told(reader: Callable[Given, Found]) -> Callable[Given, Found]:
         except DiffuscopeError:
             raise
         except Exception as error:  # noqa: BLE001  whatever a file does to a library, the window hears a sentence
-            failed = Failed.by(error, "open")
+            failed = Failed.by(error, doing)
             _offer(failed)
             raise InputError(failed.sentence) from None
 
