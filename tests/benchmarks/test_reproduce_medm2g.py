@@ -28,15 +28,18 @@ from benchmarks.reproduce.medm2g import (
     modalities,
     networks,
     page,
+    shipped,
     stages,
     tasks,
 )
 from benchmarks.reproduce.medm2g.directions import CONTRASTS, REPORT
 from benchmarks.reproduce.medm2g.figures import Measured, Patients
-from benchmarks.reproduce.medm2g.rows import ABLATION, CODI, ROWS, SYSTEM, WHOLE
+from benchmarks.reproduce.medm2g.rows import ABLATION, ALIGNED, CODI, ENCODERS, ROWS, SHIPPED, SHIPS, SYSTEM, WHOLE
 from benchmarks.reproduce.medm2g.stages import Steps
+from diffuscope import load_model
 from diffuscope.errors import InputError
 from diffuscope.simulation.thorax_brain import Finding, Findings
+from diffuscope.systems.medm2g.system import MedM2G
 
 QUICK = tasks.BUDGETS["quick"]
 ONE = Finding("solid", "left", "upper", "small")
@@ -86,7 +89,9 @@ def test_everything_that_is_compared_on_a_page_is_made_by_both_rows():
 
 def test_every_cell_has_a_key_of_its_own():
     todo, _ = tasks.todo(tasks.BUDGETS["standard"], False)
-    assert len(todo) == len({one.cell.key for one in todo}) == 3 * len(ROWS)
+    assert len(todo) == len({one.cell.key for one in todo}) == 3 * (len(ROWS) - 1) + 1
+    # what ships was trained once
+    assert [one.seed for one in todo if one.row is SHIPPED] == [0]
     assert tasks.Task(WHOLE, QUICK, 0).cell.key != tasks.Task(WHOLE, tasks.BUDGETS["standard"], 0).cell.key
 
 
@@ -203,14 +208,18 @@ def result(row: Any, seed: int) -> Mapping[str, Any]:
         own = {"cases": cases(*names, "PSNR", "SSIM", "ROUGE-L"), "set": dict.fromkeys((*alike, *texts), 0.5)}
         own["set"].pop("ROUGE-L")
         every[one.name] = dict.fromkeys(one.made, own)
-    probe = {"probe": 0.9, "mixed": 0.1, "davies_bouldin": 1.0, "findings": 0.7}
+    probe = {"probe": 0.9, "mixed": 0.1, "davies_bouldin": 1.0, "findings": 0.7, "own report": 0.5}
     probe |= {"places": rng.normal(size=(9, 2)).tolist(), "of": ["ct", "mri", "xray"] * 3}
     together = {one.name: cases("agree", "place", "truth") for one in directions.JOINT}
     training = {"own": 60.0, "steps": 10, "base": 100.0, "base_steps": 20, "an_epoch": 5.0}
     sure = {directions.REPORTS[0].name: {"sentences": 5, "right": 0.5, "confidence": 0.6, "ECE": 0.1, "Brier": 0.2}}
     found = {"directions": every, "seconds": 90.0, "parameters": 2_000_000}
+    if row.kind in (SYSTEM, ALIGNED, SHIPS):
+        found["probe"] = probe
     if row.kind == SYSTEM:
-        found |= {"probe": probe, "joint": together, "apart": together, "training": training, "added": 100_000}
+        found |= {"training": training, "added": 100_000}
+    if row.kind in (SYSTEM, SHIPS):
+        found |= {"joint": together, "apart": together}
         found |= {"confidence": sure, "downstream": {"generated": {"AUROC": 0.8, "right": [0.9] * 12 + [0.8] * 12}}}
     if row.name == "truth":
         found["directions"] = {
@@ -278,7 +287,15 @@ def test_a_quick_run_measures_every_kind_of_row_and_round_0_is_shared(monkeypatc
     monkeypatch.setattr(foundation, "ROOT", tmp_path)
     monkeypatch.setattr("benchmarks.reproduce.medm2g.claims.RUNS", tmp_path)
     pair, one = directions.SYNTHESIS[4], directions.REPORTS[0]
-    wanted = {"truth": (), "retrieval": (one,), "medm2g": (one, pair), "single": (one,), "supervised": (one, pair)}
+    wanted = {
+        "truth": (),
+        "retrieval": (one,),
+        "medm2g": (one, pair),
+        "single": (one,),
+        "supervised": (one, pair, directions.PICTURES[0]),
+        "any-to-any-demo": (one,),
+        ENCODERS[-1].name: (),
+    }
     found = []
     for row in ROWS:
         if row.name in wanted:
@@ -289,10 +306,22 @@ def test_a_quick_run_measures_every_kind_of_row_and_round_0_is_shared(monkeypatc
     whole = results["medm2g"]["directions"]
     assert len(whole[pair.name]["pd"]["cases"]["PSNR"]) == less.tests and whole[one.name][REPORT]["set"]["BLEU-1"] >= 0
     assert set(results["medm2g"]["joint"]) == {each.name for each in directions.JOINT}
+    assert results[ENCODERS[-1].name]["probe"].keys() == results["medm2g"]["probe"].keys()
     # Round 0 is not trained again, and what it trained is not touched by a row's own rounds.
     assert not list(tmp_path.glob("round0-*/encode-*")) and results["medm2g"]["training"]["base"] > 0
     text = page.page(found, budget=less, kind="quick", notices=[], cells=len(ROWS))
     assert "MedM2G: all three" in text and "supervised: one network a task" in text
+
+
+def test_what_ships_is_asked_as_it_ships():
+    own, ships = shipped.system(), load_model(SHIPPED.name).system
+    assert isinstance(ships, MedM2G)
+    cases = networks.prepared(ships, cohort.simulated(2, seed=3))
+    for key in (REPORT, "t2"):
+        flow = ships.guide.flow(cohort.modality(key))
+        kind = torch.full((2,), list(flow.keys).index(key))
+        seen = torch.nn.functional.normalize(flow.see(cases[key], kind)[0].double(), dim=1)
+        np.testing.assert_allclose(networks.aligned(own, cases, key), seen.detach().numpy(), atol=1e-6)
 
 
 def test_a_page_of_one_cell_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -11,7 +11,7 @@ from benchmarks.reproduce.medm2g.modalities import draw
 from benchmarks.reproduce.medm2g.report import Column, Line, figure, interval, over_cases, table
 from benchmarks.reproduce.medm2g.rows import ABLATION, ROWS, WHOLE
 from benchmarks.reproduce.medm2g.sections import methods
-from benchmarks.reproduce.medm2g.tasks import Budget
+from benchmarks.reproduce.medm2g.tasks import Budget, seeds
 from benchmarks.reproduce.medm2g.wording import DOWNSTREAM, JOINT, MEMORY, MISSING, MODALITIES, SURENESS, UNSEEN
 from benchmarks.shared.places import ROOT, RUNS
 from diffuscope.evaluation.metrics.statistics import holm, permutation_test
@@ -108,13 +108,16 @@ def modalities(lines: Lines, *, kind: str) -> str:
     ]
     if not rows:
         return ""
-    names = {"probe": "probe", "mixed": "mixed", "davies_bouldin": "Davies–Bouldin", "findings": "AUROC of attributes"}
+    names = {
+        "probe": "probe", "mixed": "mixed", "davies_bouldin": "Davies–Bouldin", "findings": "AUROC of attributes",
+        "own report": "own report found",
+    }  # fmt: skip
     columns = [
         Column(heading, lambda line, name=name: [found["probe"][name] for found in line.seeds.values()])  # type: ignore[misc]
         for name, heading in names.items()
     ]
     folder = ROOT / "docs/reproduce" if kind == "standard" else RUNS / "reproduce/medm2g"
-    shown = [lines[name] for name in ("ca-lcag", WHOLE.name) if name in lines]
+    shown = [lines[name] for name in ("encoders-ca", "encoders-ca-vi", WHOLE.name) if name in lines]
     if shown:
         draw([(line.row.told, next(iter(line.seeds.values()))["probe"]) for line in shown], folder / _PICTURE)
     image = f"![Vectors of CT, MRI and X-ray in the aligned space]({_PICTURE})\n" if shown else ""
@@ -169,9 +172,9 @@ def sureness(lines: Lines) -> str:
 def missing(lines: Lines, budget: Budget) -> str:
     """Say what the issue asks for and this page does not have."""
     found = [
-        f"- {row.told}: {len(lines[row.name].seeds) if row.name in lines else 0} of {budget.seeds} seeds."
+        f"- {row.told}: {len(lines[row.name].seeds) if row.name in lines else 0} of {seeds(row, budget)} seeds."
         for row in ROWS
-        if row.name not in lines or len(lines[row.name].seeds) < budget.seeds
+        if row.name not in lines or len(lines[row.name].seeds) < seeds(row, budget)
     ]
     if any(row.name not in lines for row in ABLATION):
         found.append("- Table 7 has fewer than its eight rows, and a step's effect fewer than its four pairs.")

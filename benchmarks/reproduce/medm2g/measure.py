@@ -13,7 +13,7 @@ from zlib import crc32
 import numpy as np
 import torch
 
-from benchmarks.reproduce.medm2g import cohort, rows, stages
+from benchmarks.reproduce.medm2g import cohort, rows, shipped, stages
 from benchmarks.reproduce.medm2g.agreement import agreed, confidence
 from benchmarks.reproduce.medm2g.controls import Translator, regressed, retrieved
 from benchmarks.reproduce.medm2g.directions import IMAGES, JOINT, REPORT, Direction
@@ -22,14 +22,14 @@ from benchmarks.reproduce.medm2g.eye import eye, labels, looked
 from benchmarks.reproduce.medm2g.figures import Measured, Patients, alike, figures, written
 from benchmarks.reproduce.medm2g.foundation import ROOT, Foundation
 from benchmarks.reproduce.medm2g.modalities import apart
-from benchmarks.reproduce.medm2g.networks import Ablated, aligned, made, prepared, train
-from benchmarks.reproduce.medm2g.supervised import Captioner
+from benchmarks.reproduce.medm2g.networks import Ablated, aligned, built, made, prepared, train
+from benchmarks.reproduce.medm2g.supervised import Captioner, Painter
 from benchmarks.reproduce.medm2g.tasks import Task
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.systems.medm2g.declare import TOGETHER
 
 #: Of rows whose downstream reader and joint outputs are measured.
-_WHOLE = ("medm2g", "codi", "ldm")
+_WHOLE = ("medm2g", "codi", "ldm", rows.SHIPPED.name)
 _MODALITIES = {"ct": "ct", "mri": "t2", "xray": "xray"}
 
 
@@ -51,6 +51,8 @@ def measure(task: Task, folder: Path) -> dict[str, Any]:
         rows.SUPERVISED: _supervised,
         rows.RETRIEVAL: _retrieval,
         rows.TRUTH: _truth,
+        rows.SHIPS: _shipped,
+        rows.ALIGNED: _aligned,
     }
     found = kinds[task.row.kind](task, against, folder)
     return found | {"seconds": time.monotonic() - start}
@@ -107,12 +109,20 @@ def _supervised(task: Task, against: Measured, folder: Path) -> dict[str, Any]: 
         some = train.some(both or range(len(train) // 3))
         torch.manual_seed(task.seed)
         asked = {"steps": steps.cross, "batch": steps.batch, "seed": 1000 * task.seed + number}
+        if one.given == (REPORT,):
+            painter = Painter(_with_text(task, against))
+            latents, wishes = (painter.latents(who.reports) for who in (some, test))
+            regressed(latents, some.images[one.made[0]][:, None], painter, **asked)
+            with torch.inference_mode():
+                result: Any = painter(torch.from_numpy(wishes))[:, 0].numpy()
+            parameters += sum(each.numel() for each in painter.parameters())
+            found[one.name] = _figures(one, {one.made[0]: result}, against)
+            continue
         inputs, own = (np.stack([who.images[key] for key in one.given], axis=1) for who in (some, test))
         if one.made == (REPORT,):
-            base = Foundation(task, against.train).system()
-            captioner = Captioner(base, len(one.given))
+            captioner = Captioner(_with_text(task, against), len(one.given))
             regressed(inputs, captioner.targets(some.reports), captioner.network, **asked)
-            result: Any = captioner.write(own)
+            result = captioner.write(own)
             parameters += sum(each.numel() for each in captioner.network.parameters())
         else:
             network = Translator(len(one.given))
@@ -122,6 +132,29 @@ def _supervised(task: Task, against: Measured, folder: Path) -> dict[str, Any]: 
             parameters += sum(each.numel() for each in network.parameters())
         found[one.name] = _figures(one, {one.made[0]: result}, against)
     return {"directions": found, "parameters": parameters}
+
+
+def _with_text(task: Task, against: Measured) -> Ablated:
+    """Return a system whose autoencoder of the text is trained: that of the model that ships, or of round 0."""
+    return shipped.system() if task.budget.start else Foundation(task, against.train).system()
+
+
+def _shipped(task: Task, against: Measured, folder: Path) -> dict[str, Any]:  # noqa: ARG001
+    system = shipped.system()
+    # copies are looked for among those who trained it
+    own = replace(against, train=cohort.simulated(task.budget.known, seed=shipped.SEED))
+    return _sampled(task, system, own) | _of_all(task, system, against)
+
+
+def _aligned(task: Task, against: Measured, folder: Path) -> dict[str, Any]:
+    """Return what alignment alone, without any flow, makes of prompt encoders."""
+    row, steps = task.row, task.budget.steps
+    stated = shipped.stated() if task.budget.start else Foundation(task, against.train).stated
+    system = built(cohort.configuration(stated, invariant=row.invariant), seed=task.seed, align=row.align)
+    cases = prepared(system, against.train, keys=cohort.paired(len(against.train)))
+    own = [stage for stage in stages.own(row, steps) if stage.objective.startswith("align")]
+    train(system, cases, own, folder=folder, batch=steps.batch, seed=task.seed)
+    return {"directions": {}, "probe": _probe(system, against), "parameters": 0}
 
 
 def _single(task: Task, against: Measured, folder: Path) -> dict[str, Any]:
@@ -151,30 +184,45 @@ def _system(task: Task, against: Measured, folder: Path) -> dict[str, Any]:
     own = list(stages.own(row, steps))
     train(system, cases, own, folder=folder, batch=steps.batch, seed=task.seed)
     seconds = json.loads((folder / "seconds.json").read_text())
-    parts = system.parts()
     added = {part for stage in own for part in stage.train} - {f"cross-{one}" for one in stages.MODALITIES}
-    found: dict[str, Any] = {"directions": {}, "confidence": {}}
-    for one in row.asked:
-        found["directions"][one.name], outputs = _made(task, system, one, against)
-        if one.made == (REPORT,):
-            texts = [text.tokens for text in outputs[REPORT]]
-            found["confidence"][one.name] = confidence(texts, against.test.findings)
-    found["probe"] = _probe(system, against)
-    if row.name in _WHOLE:
-        found |= _together(task, system, against)
-        found["downstream"] = _downstream(task, system, against)
-    count = {
-        part: sum(one.numel() for module in modules for one in module.parameters()) for part, modules in parts.items()
-    }
-    return found | {
+    count = _sizes(system)
+    return {
+        **_sampled(task, system, against),
+        **_of_all(task, system, against),
         "training": {
             "own": sum(seconds.values()),
             "steps": sum(stage.steps for stage in own),
             "an_epoch": task.budget.patients / steps.batch,
             **foundation.seconds(),
         },
-        "parameters": sum(count.values()),
         "added": sum(count[part] for part in added),
+    }
+
+
+def _sampled(task: Task, system: Ablated, against: Measured) -> dict[str, Any]:
+    """Return figures of each direction, and how sure reports are."""
+    found: dict[str, Any] = {"directions": {}, "confidence": {}}
+    for one in task.row.asked:
+        found["directions"][one.name], outputs = _made(task, system, one, against)
+        if one.made == (REPORT,):
+            texts = [text.tokens for text in outputs[REPORT]]
+            found["confidence"][one.name] = confidence(texts, against.test.findings)
+    return found
+
+
+def _of_all(task: Task, system: Ablated, against: Measured) -> dict[str, Any]:
+    """Return what is measured of no direction: how modalities lie, joint outputs, the downstream reader, the size."""
+    found: dict[str, Any] = {"probe": _probe(system, against), "parameters": sum(_sizes(system).values())}
+    if task.row.name in _WHOLE:
+        found |= _together(task, system, against)
+        found["downstream"] = _downstream(task, system, against)
+    return found
+
+
+def _sizes(system: Ablated) -> dict[str, int]:
+    return {
+        part: sum(one.numel() for module in modules for one in module.parameters())
+        for part, modules in system.parts().items()
     }
 
 
@@ -210,7 +258,13 @@ def _together(task: Task, system: Ablated, against: Measured) -> dict[str, Any]:
 def _probe(system: Ablated, against: Measured) -> dict[str, Any]:
     test = prepared(system, against.test)
     features = {name: aligned(system, test, key) for name, key in _MODALITIES.items()}
-    return apart(features, labels(against.test.findings))
+    texts = aligned(system, test, REPORT)
+    return apart(features, labels(against.test.findings)) | {"own report": _own_first(features["ct"], texts)}
+
+
+def _own_first(images: Any, texts: Any) -> float:
+    """Return of how many patients the own report is the nearest of all test patients' to their image."""
+    return float(np.mean((images @ texts.T).argmax(axis=1) == np.arange(len(texts))))
 
 
 def _downstream(task: Task, system: Ablated, against: Measured) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from benchmarks.reproduce.medm2g import directions
 from benchmarks.reproduce.medm2g.directions import Direction
 
 SYSTEM, SINGLE, SUPERVISED, RETRIEVAL, TRUTH = "medm2g", "single-flow LDM", "supervised", "retrieval", "truth"
+#: The model that ships, and prompt encoders alone.
+SHIPS, ALIGNED = "ships", "aligned"
 #: Whether V_B([z, f_B]) guides, and how; without, the prompt encoder's tokens alone (an LDM with a condition).
 _LCAG = {"kind": "tokens"}
 _PROMPT = {"kind": "prompt", "adaptation": 0}
@@ -74,8 +76,14 @@ TASKS = (
     directions.TRANSLATION[0],
 )
 SINGLES = Row("single", "single-flow LDM: one task, nothing else", SINGLE, asked=TASKS)
-#: Where pictures lie on each other; a report is read off one image.
-_REGRESSED = (directions.REPORTS[0], *directions.SYNTHESIS, *directions.TRANSLATION, directions.ACROSS[0])
+#: A report is read off one image, and an image is painted from one report.
+_REGRESSED = (
+    directions.REPORTS[0],
+    *directions.PICTURES[:2],
+    *directions.SYNTHESIS,
+    *directions.TRANSLATION,
+    directions.ACROSS[0],
+)
 REGRESSION = Row("supervised", "supervised: one network a task", SUPERVISED, asked=_REGRESSED)
 NEAREST = Row(
     "retrieval",
@@ -84,4 +92,14 @@ NEAREST = Row(
     asked=(*directions.REPORTS[:2], *directions.PICTURES[:2], *directions.TRANSLATION[:2]),
 )
 REAL = Row("truth", "the true image or report, read", TRUTH)
-ROWS = (REAL, NEAREST, *ABLATION, CODI, SINGLES, REGRESSION)
+SHIPPED = Row("any-to-any-demo", "any-to-any-demo, as it ships: trained far longer", SHIPS)
+#: What alignment alone makes of prompt encoders, with and without the visual invariant.
+ENCODERS = tuple(
+    Row(f"encoders-{name}", f"prompt encoders alone, {told}", ALIGNED, align=align, invariant=invariant, asked=())
+    for name, told, align, invariant in (
+        ("built", "as they are built", False, False),
+        ("ca", "CA without VI", True, False),
+        ("ca-vi", "CA and VI", True, True),
+    )
+)
+ROWS = (REAL, NEAREST, REGRESSION, *ENCODERS, SHIPPED, *ABLATION, CODI, SINGLES)

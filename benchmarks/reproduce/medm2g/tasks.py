@@ -9,8 +9,9 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from benchmarks.reproduce.medm2g import shipped
 from benchmarks.reproduce.medm2g.cohort import simulator
-from benchmarks.reproduce.medm2g.rows import RETRIEVAL, ROWS, SYSTEM, TRUTH, Row
+from benchmarks.reproduce.medm2g.rows import ALIGNED, ROWS, SHIPS, SINGLE, SUPERVISED, SYSTEM, Row
 from benchmarks.reproduce.medm2g.stages import Steps
 from benchmarks.shared.cells import Cell
 from benchmarks.shared.places import RUNS
@@ -38,11 +39,13 @@ class Budget:
         Steps of that encoder, and of the downstream reader.
     few, generated : int
         Real patients whom the downstream reader has, and pairs that are generated for it.
+    known : int
+        Patients who trained the model that ships, among whom what it makes is looked for.
     config : mapping
         Of MedM2G, what differs from its defaults; of a budget with a `start` what that model states.
     start : str
-        Folder of a training whose autoencoders and latent diffusion models alone all rows begin with, as the recipe
-        any-to-any-demo makes it; "": they are trained here, as round 0 of a seed.
+        Folder of a training whose autoencoders and latent diffusion models alone all rows of MedM2G begin with, as the
+        recipe any-to-any-demo makes it; "": they are trained here, as round 0 of a seed.
     """
 
     seeds: int
@@ -54,6 +57,7 @@ class Budget:
     reading: int
     few: int
     generated: int
+    known: int
     config: Mapping[str, Any]
     start: str = ""
 
@@ -74,11 +78,12 @@ BUDGETS = {
         patients=1800,
         tests=96,
         others=1500,
-        steps=Steps(encode=0, write=0, generate=0, align=150, cross=400, batch=16),
+        steps=Steps(encode=0, write=0, generate=0, align=300, cross=400, batch=16),
         sampling=20,
         reading=600,
         few=40,
         generated=400,
+        known=12_000,
         config={},
         start=str(RUNS / "any-to-any-demo.training"),
     ),
@@ -92,6 +97,7 @@ BUDGETS = {
         reading=3,
         few=8,
         generated=16,
+        known=48,
         config=_TINY,
     ),
     "full": Budget(
@@ -104,6 +110,7 @@ BUDGETS = {
         reading=10_000,
         few=40,
         generated=10_000,
+        known=12_000,
         config={"unet": {"widths": (128, 256, 256)}, "context": {"width": 512}},
     ),
 }
@@ -132,10 +139,12 @@ class Task:
         """Where its result is kept."""
         row = self.row
         facts: dict[str, Any] = {"measure": _MEASURE, "kind": row.kind, "seed": self.seed, "simulator": simulator()}
-        if self.budget.start and row.kind not in (RETRIEVAL, TRUTH):
+        if self.budget.start and row.kind in (SYSTEM, SINGLE):
             facts["start"] = _hash(self.budget.start)
+        if row.kind == SHIPS or (self.budget.start and row.kind in (SUPERVISED, ALIGNED)):
+            facts["ships"] = shipped.digest()
         facts |= {"asked": [one.name for one in row.asked], "budget": self.budget.facts()}
-        if row.kind == SYSTEM:
+        if row.kind in (SYSTEM, ALIGNED):
             facts |= {"align": row.align, "invariant": row.invariant, "context": dict(row.context)}
         return Cell(f"{row.name}-{self.seed}", facts)
 
@@ -167,7 +176,12 @@ def _hash(training: str) -> str:
 
 def todo(budget: Budget, quick: bool) -> tuple[list[Task], list[str]]:  # noqa: ARG001
     """Return all cells, seed after seed so that what is there can be read early; nothing is left out here."""
-    return [Task(row, budget, seed) for seed in range(budget.seeds) for row in ROWS], []
+    return [Task(row, budget, seed) for seed in range(budget.seeds) for row in ROWS if seed < seeds(row, budget)], []
+
+
+def seeds(row: Row, budget: Budget) -> int:
+    """Return how many cells a row has: what ships was trained once."""
+    return 1 if row.kind == SHIPS else budget.seeds
 
 
 def plan(todo: Sequence[Task], *, root: Any) -> str:

@@ -10,11 +10,19 @@ how a model does on a patient. {patients} patients train, others for each of {se
 always the same. Of those who train a third has report and X-ray, a third report and CT, a third CT and MRI: nobody
 has X-ray and MRI, or a report and MRI, or CT and X-ray.
 
+`any-to-any-demo` is the model that ships: other patients, 12,000 who have everything, trained it far longer
+(docs/any-to-any.md), so that it tells what the method can do at all, and rows that train here what each step earns.
+Its reports are single drafts, the paper's way; its copies are looked for among its own patients. "Prompt encoders
+alone" are aligned ({align} steps a pair) and no more: what VI does to them needs no flow.
+
 {begun} Then, of {batch} patients a step: {align} steps for each of three
 pairs that are aligned (CA, VI), and {cross} for each of four pairs that guide each other. Rows without CA and VI have
 no steps of alignment: equal rounds, not equal time, which stands in the table. MedM2G, the single-flow models and the
 supervised networks have {cross} steps of {batch} a task. Samples are of DDIM, {sampling} steps, η = 1, guidance 2,
 one a patient.
+
+A supervised network knows a report as the latent of the text's autoencoder; an image that it paints from one is the
+mean of what may be there.
 
 "LCAG" is V_B of latents and f_B by cross-attention, and the vector of f_B with the time step; without it, the prompt
 encoder's tokens stand in their place, as in an LDM with a condition. Without CA, prompt encoders train in the rounds of
@@ -33,10 +41,10 @@ training images in patches of 32 px. ± is the standard deviation over seeds. In
 test, of means over seeds.
 """
 
-BEGUN_HERE = """Every row of a seed begins with the same round 0: autoencoders ({encode} steps each, the text's
-{write}) and latent diffusion models alone ({generate} steps each)."""
-BEGUN_FROM = """Every row begins with the same autoencoders and latent diffusion models alone: those of the recipe
-`any-to-any-demo`, which other patients than these trained, as they were before any modality guided another."""
+BEGUN_HERE = """Every row of MedM2G of a seed begins with the same round 0: autoencoders ({encode} steps each, the
+text's {write}) and latent diffusion models alone ({generate} steps each)."""
+BEGUN_FROM = """Every row of MedM2G begins with the same autoencoders and latent diffusion models alone: those of the
+recipe `any-to-any-demo`, which other patients than these trained, as they were before any modality guided another."""
 
 SEVEN = """## Table 7 in kind: CA, LCAG and VI
 
@@ -54,7 +62,8 @@ UNSEEN = """## Never seen together
 
 Chance is the same reading held against the other test patients of the same region: what an image or a report of
 somebody else would reach. The margin is over patients, of means over seeds; p is a permutation test of it, corrected
-for all of this table.
+for all of this table. Of `any-to-any-demo` X-ray and MRI were never in one step; report and MRI, and CT and X-ray, were
+aligned, but neither ever guided the other.
 """
 
 JOINT = """## Made together, or one by one
@@ -74,7 +83,8 @@ MODALITIES = """## Are modalities apart? (Fig. 7 in kind)
 
 Vectors of the test patients' CT, T2 and X-ray in the aligned space. Probe: accuracy of a logistic regression that
 tells the three, by folds of patients. Mixed: other modalities among ten neighbours, over what chance gives.
-Davies–Bouldin: lower is farther apart. The last column is what a logistic regression reads of findings.
+Davies–Bouldin: lower is farther apart. AUROC is what a logistic regression reads of findings. Own report found: of
+how many patients the own report is the nearest of all test patients' to the CT.
 """
 
 MEMORY = """## Memorisation
@@ -91,6 +101,4 @@ whose findings the patient has. Figures are means over seeds that have them.
 """
 
 MISSING = """- Real images: MR and CT of `sarcoma-ct-mr`, T1 and T2 to FLAIR of `ms-brain`, beside MIDiffusion and DAMM.
-- A supervised network that makes images from a report: what is made from text is held against the nearest training
-  patient and diffusion models alone.
 """
