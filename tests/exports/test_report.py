@@ -210,14 +210,16 @@ def test_of_a_case_without_images_too(of_tables: Result, tmp_path: Path):
 
 
 def test_what_has_no_report_says_so(scored: Result, of_tables: Result, tmp_path: Path):
-    with pytest.raises(InputError, match=r"r.docx has no ending .*: end it with one of .pdf, .html, "):
+    with pytest.raises(InputError, match=r"r.docx has no ending .*: end it with one of .pdf, .report.pdf, .html, "):
         diffuscope.export(scored.path, tmp_path / "r.docx")
     unscored = tmp_path / "unscored.ome.zarr"
     shutil.copytree(scored.path, unscored)
     (unscored / "scores.json").unlink()
     with pytest.raises(InputError, match=r"r.pdf would be a report of a score, and the result has none"):
         diffuscope.export(unscored, tmp_path / "r.pdf")
-    with pytest.raises(InputError, match=r"the result holds no image: end it with one of .pdf, .html\.$"):
+    with pytest.raises(
+        InputError, match=r"the result holds no image: end it with one of .pdf, .report.pdf, .html, .report.html\.$"
+    ):
         diffuscope.export(of_tables.path, tmp_path / "r.ome.zarr")
 
 

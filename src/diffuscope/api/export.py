@@ -33,14 +33,15 @@ def export(
         Result folder.
     path : str or Path
         Its ending names the format, as in `diffuscope.exports.table.FORMATS`: ``….ome.tif``, of a volume ``….nii.gz``,
-        a folder for QuPath ``….qupath``, a report of a score ``….pdf`` or ``….html``, texts ``….txt``.
+        a folder for QuPath ``….qupath``, a report ``….report.pdf`` or ``….report.html``, texts ``….txt``.
         ``qupath:`` writes no file: the objects are put onto the slide that a running QuPath shows.
     layer : str
         Key or name of one image, of ``….txt`` of one text, or ``"all"``.
     overwrite : bool
         Replace what is in the way.
     source : str or Path, optional
-        For DICOM: the series that the run took in, whose patient, study and frame of reference are kept.
+        For DICOM: the series that the run took in, whose patient, study and frame of reference are kept. For a report
+        of a slide: the slide, which stands beside what was made of it.
     anonymous : bool
         Leave out what tells of the input: names of files, fingerprints, identifiers of the series, rows and texts that
         were given, the command line, notices and the time of the run.

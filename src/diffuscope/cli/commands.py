@@ -120,7 +120,11 @@ def export(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in the way.")] = False,
     source: Annotated[
         Path | None,
-        typer.Option(metavar="SERIES", help="For ….dicom: the series that the run took in, to keep patient and study."),
+        typer.Option(
+            metavar="FILE",
+            help="What the run took in. For ….dicom: the series, to keep patient and study; for ….report.pdf: the "
+            "slide, to show it.",
+        ),
     ] = None,
     anonymous: Annotated[
         bool, typer.Option("--anonymous", help="Leave out names of files, series, command and notices of the run.")

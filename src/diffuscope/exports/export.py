@@ -54,7 +54,8 @@ def export(
     allow_incomplete : bool
         Export a result whose run did not end; formats that can say that it is incomplete.
     source : str or Path, optional
-        The DICOM series that the run took in, for a DICOM export of the same patient and study.
+        The DICOM series that the run took in, for a DICOM export of the same patient and study; the slide, for a
+        report that shows it.
     anonymous : bool
         Leave out what tells of the input (see `diffuscope.exports.anonymous`).
     qupath : bool
@@ -118,11 +119,11 @@ def check_export(
         raise InputError(f"{result.path.name} does not hold two to four stains: there is no multiplex to export.")
     if form.copies and layer == MULTIPLEX:
         raise InputError(f"a multiplex is exported as OME-TIFF: end {path.name} with .ome.tif.")
-    if source is not None and not form.keeps_source:
+    if source is not None and not (form.keeps_source or form.shows_source):
         raise InputError(f"{path.name} keeps nothing of a DICOM source: leave out --source, or end it with .dicom.")
     texts = choose_texts(result, layer) if form.of == "text" else ()
     ports = choose_ports(shown, layer) if form.of != "text" else ()
-    if source is not None and anonymous:
+    if source is not None and anonymous and form.keeps_source:
         raise InputError("--source keeps patient and study, and --anonymous leaves them out: give one of the two.")
     if form.one_image:
         check_one_image(shown, ports, path.name)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 ALL, MULTIPLEX = "all", "multiplex"
 #: Ending of a folder for QuPath.
 QUPATH = ".qupath"
+#: Ending of a report of a slide.
+REPORT = ".report.pdf"
 _SAID = {"case": "a report of a score", "text": "a text"}
 
 
@@ -45,6 +47,8 @@ class Format:
         Whether it copies what lies on disk, and so cannot hold what is computed where it is read, as the multiplex.
     keeps_source : bool
         Whether it can keep what the file that the run took in says.
+    shows_source : bool
+        Whether it shows the file that the run took in, where that is given.
     of_extra : bool
         Whether it takes the libraries of the extra for volumes.
     """
@@ -58,6 +62,7 @@ class Format:
     of_colours: bool = False
     copies: bool = False
     keeps_source: bool = False
+    shows_source: bool = False
     of_extra: bool = False
 
     def takes(self, result: Result) -> bool:
@@ -81,10 +86,18 @@ class Format:
 
 #: The likeliest first, of cases, slides, volumes and texts.
 FORMATS = (
-    Format(name="Report, PDF", endings=(".pdf",), module="report.pdf", of="case"),
-    Format(name="Report, HTML", endings=(".html",), module="report.html", of="case"),
+    Format(name="Report, PDF", endings=(".pdf", REPORT), module="report.pdf", of="case"),
+    Format(name="Report, HTML", endings=(".html", ".report.html"), module="report.html", of="case"),
     Format(name="OME-TIFF pyramid", endings=(".ome.tif", ".ome.tiff"), module="ome_tiff", of="slide"),
     Format(name="Folder for QuPath", endings=(QUPATH,), module="qupath.folder", of="slide", is_folder=True),
+    Format(name="Report, PDF", endings=(REPORT, ".pdf"), module="report.slide_pdf", of="slide", shows_source=True),
+    Format(
+        name="Report, HTML",
+        endings=(".report.html", ".html"),
+        module="report.slide_html",
+        of="slide",
+        shows_source=True,
+    ),
     Format(name="NIfTI", endings=(".nii.gz", ".nii"), module="nifti", of="volume", one_image=True),
     Format(name="NRRD", endings=(".nrrd",), module="itk_volume", of="volume", one_image=True, of_extra=True),
     Format(name="MetaImage", endings=(".mha",), module="itk_volume", of="volume", one_image=True, of_extra=True),

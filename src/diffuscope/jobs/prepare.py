@@ -18,7 +18,7 @@ from diffuscope.jobs.input_text import check_ranges, command_inputs, input_notic
 from diffuscope.jobs.inputs import Frame, PortInput, Source, Values, open_inputs, paths_of, read_tile
 from diffuscope.jobs.likeness.notices import unlike_notices
 from diffuscope.jobs.masks import MaskInput, mask_paths, open_masks
-from diffuscope.jobs.provenance import command_line, make_record
+from diffuscope.jobs.provenance import command_line, make_record, state_model
 from diffuscope.jobs.resume import begun_ranges, begun_record, begun_stains, check_resumed, version_notice
 from diffuscope.jobs.room import check_room
 from diffuscope.jobs.settings import check_number, choose_quality, choose_settings
@@ -213,13 +213,7 @@ def prepare(
     flags = {**sampled, **asdict(compute), "device": compute.device.partition(":")[0]}
     named, flags_of_inputs = command_inputs(inputs, alone=not (given.flags or masks))
     record = make_record(
-        model={
-            "name": loaded.name,
-            "hash": loaded.hash,
-            "title": loaded.card.title,
-            "trained_on": loaded.card.trained_on,
-            "simulated": "yes" if loaded.card.simulated else "no",
-        },
+        model=state_model(loaded),
         inputs={one.port.key: one.to_json() for one in inputs}
         | {one.port.key: one.to_json() for one in masks}
         | given.to_json(),

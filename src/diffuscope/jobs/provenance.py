@@ -8,7 +8,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from diffuscope.model.folder import Model
 
 NOT_FOR_DIAGNOSIS = "Research use only; not for diagnosis."
 _PACKAGES = ("diffuscope", "torch", "diffusers", "numpy", "zarr", "tifffile", "imagecodecs")
@@ -58,6 +61,19 @@ def command_line(
     for key, number in (options or {}).items():
         words += ["--option", f"{key}={number!r}"]
     return shlex.join([*words, *(f"--{switch}" for switch in switches)])
+
+
+def state_model(model: Model) -> dict[str, str]:
+    """Return what a record says of a model, with what its card warns of."""
+    card = model.card
+    return {
+        "name": model.name,
+        "hash": model.hash,
+        "title": card.title,
+        "trained_on": card.trained_on,
+        "simulated": "yes" if card.simulated else "no",
+        "what_it_is_not": card.what_it_is_not,
+    }
 
 
 def make_record(

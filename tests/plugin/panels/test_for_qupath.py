@@ -33,6 +33,11 @@ def test_a_folder_beside_the_result(qtbot, tmp_path: Path, monkeypatch: pytest.M
         widget.qupath.click()
     assert signal.args == [str(tmp_path / "for-qupath.qupath"), "all"]
     assert asked == {"path": str(tmp_path / "r.qupath"), "filters": "Folder for QuPath (*.qupath)"}
+    with qtbot.waitSignal(widget.export_asked) as signal:
+        widget.report.click()
+    assert signal.args == [str(tmp_path / "for-qupath.report.pdf"), "all"]
+    assert asked["path"] == str(tmp_path / "r.report.pdf")
+    assert asked["filters"] == "Report, PDF (*.report.pdf);;Report, HTML (*.report.html)"
 
 
 def test_not_of_a_volume(qtbot, tmp_path: Path) -> None:
@@ -40,4 +45,4 @@ def test_not_of_a_volume(qtbot, tmp_path: Path) -> None:
     qtbot.addWidget(widget)
     source = sample_path("head-patient19-T1.nii.gz")
     widget.show_result(volume_result.write_result(tmp_path / "ct.ome.zarr", source))
-    assert widget.qupath.isHidden() and not widget.export.isHidden()
+    assert widget.qupath.isHidden() and widget.report.isHidden() and not widget.export.isHidden()

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from diffuscope.results.result import Result
     from diffuscope.results.scores import Scored
 
-#: Stands on every report, in large.
-NOT_FOR_DIAGNOSIS = "Research use, not for diagnosis"
 # What tells how much each input counted: key of the output, heading, what it means, whether it has a sign.
 _MEASURES = (
     ("shapley", "Shapley value", "what the input added to the score, over all orders of adding inputs", True),
@@ -175,7 +173,7 @@ def contents_of(request: Request) -> Report:
         spans=_spans(scored),
         measures=measures,
         contributions=contributions,
-        about=tuple(_about(record)),
+        about=tuple(about_model(record)),
         missing=tuple(map(str, case.get("missing", ()))),
         notices=tuple(map(str, record.get("notices", ()))),
         tables=tuple(_tables(record.get("inputs", {}), case.get("tables", {}))),
@@ -206,7 +204,7 @@ def _contributions(result: Result) -> tuple[tuple[Measure, ...], tuple[Contribut
     return measures, tuple(Contribution(name, tuple(told)) for name, *told in zip(names, *values, strict=True))
 
 
-def _about(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+def about_model(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what is known of the model and of what ran it."""
     model = record.get("model", {})
     simulated = {"yes": "simulated, not measured", "no": "measured"}.get(str(model.get("simulated")), "")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from diffuscope.exports.report.contents import NOT_FOR_DIAGNOSIS, Report, contents_of
+from diffuscope.exports.report.contents import Report, contents_of
+from diffuscope.exports.report.page import NOT_FOR_DIAGNOSIS
 
 if TYPE_CHECKING:
     from diffuscope.exports.request import Request
@@ -26,12 +27,17 @@ def write(part: Path, request: Request) -> None:
 
 
 def render(report: Report) -> str:
-    """Return the page; every text from outside is escaped."""
+    """Return the page."""
+    return fill(_TEMPLATE, report)
+
+
+def fill(template: str, report: object) -> str:
+    """Fill a template of this folder with a report; every text from outside is escaped."""
     page = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-    ).get_template(_TEMPLATE)
+    ).get_template(template)
     return page.render(report=report, note=NOT_FOR_DIAGNOSIS)

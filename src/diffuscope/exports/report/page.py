@@ -10,8 +10,12 @@ from typing import Any
 
 from diffuscope.exports.report.fonts import Letters, font_folder
 
+#: Stands on every report, in large.
+NOT_FOR_DIAGNOSIS = "Research use, not for diagnosis"
 #: mm.
 WIDTH, HEIGHT, MARGIN = 210.0, 297.0, 12.0
+FOOT = HEIGHT - MARGIN - 4.0
+_INNER = WIDTH - 2 * MARGIN
 #: Red, green, blue.
 INK, QUIET, RULE, WARN, ACCENT, AGAINST = (
     (28, 32, 38),
@@ -146,9 +150,40 @@ class Page:
         self.box(zero if share >= 0 else zero - length, y, length, 2.2, ACCENT if share >= 0 else AGAINST)
         self.box(zero - 0.1, y - 0.6, 0.2, 3.4, QUIET)
 
-    def picture(self, x: float, y: float, side: float, jpeg: bytes) -> None:
-        """Place a square picture."""
-        self.pdf.image(io.BytesIO(jpeg), x, y, side, side)
+    def head(self, title: str, under: str, what: str) -> float:
+        """Write the band with what no report is for, what this one is, and its title; return where the page begins."""
+        self.box(0, 0, WIDTH, 13.0, WARN)
+        self.font(15, (255, 255, 255), bold=True)
+        self.text(MARGIN, 3.2, NOT_FOR_DIAGNOSIS)
+        self.font(8, (255, 255, 255))
+        self.text(MARGIN, 4.8, what, width=_INNER, align="R")
+        self.font(16, bold=True)
+        self.text(MARGIN, 17.0, title[:1].upper() + title[1:], width=_INNER)
+        self.font(9, QUIET)
+        self.text(MARGIN, 24.4, under, width=_INNER)
+        return 31.0
+
+    def about(self, x: float, y: float, width: float, heading: str, lines: Sequence[tuple[str, str]]) -> float:
+        """Write names and texts below a heading, four lines of each at most, and return where the next may begin."""
+        y = self.heading(x, y, heading, width)
+        for name, text in lines:
+            self.font(7.5, QUIET)
+            self.text(x, y, name, width=17.0)
+            self.font(7.5)
+            for line in self.lines(text, width - 18.0)[:4]:
+                self.text(x + 18.0, y, line)
+                y += self.line
+            y += 0.5
+        return y
+
+    def foot(self, by: str) -> None:
+        """Say once more what it is not for, and who wrote it."""
+        self.font(6.5, QUIET)
+        self.text(MARGIN, FOOT + 1.0, f"{NOT_FOR_DIAGNOSIS}. {by}")
+
+    def picture(self, x: float, y: float, size: tuple[float, float], jpeg: bytes) -> None:
+        """Place a picture of a width and height."""
+        self.pdf.image(io.BytesIO(jpeg), x, y, *size)
 
     def to_bytes(self) -> bytes:
         """Return the file; there is one page, whatever was drawn."""

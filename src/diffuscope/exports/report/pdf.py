@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diffuscope.errors import InputError
-from diffuscope.exports.report.contents import NOT_FOR_DIAGNOSIS, Report, contents_of
-from diffuscope.exports.report.page import ACCENT, HEIGHT, INK, MARGIN, QUIET, WARN, WIDTH, Page
+from diffuscope.exports.report.contents import Report, contents_of
+from diffuscope.exports.report.page import ACCENT, FOOT, INK, MARGIN, QUIET, WARN, WIDTH, Page
 
 if TYPE_CHECKING:
     from diffuscope.exports.request import Request
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _INNER, _GAP = WIDTH - 2 * MARGIN, 6.0
 _LEFT = 112.0
 _RIGHT = _INNER - _LEFT - _GAP
-_FOOT = HEIGHT - MARGIN - 4.0
 # Most pictures beside each other, and the side of one.
 _ABREAST, _SIDE = 4, 42.0
 # Of the contributions, width of the names, and rows: more than five modalities are rare.
@@ -46,27 +45,15 @@ def write(part: Path, request: Request) -> None:
 def render(report: Report) -> bytes:
     """Return the page as the bytes of a PDF."""
     page = Page(f"{report.title}: {report.case or 'case report'}", report.date)
-    y = _head(page, report)
-    bottom = max(_score(page, report, y), _about(page, report, y))
+    under = ", ".join(one for one in (report.case, report.date) if one) or "anonymous"
+    y = page.head(report.title, under, "Case report")
+    beside = page.about(MARGIN + _LEFT + _GAP, y, _RIGHT, "Model", report.about)
+    bottom = max(_score(page, report, y), beside)
     y = _contributions(page, report, bottom + 3.0)
     y = _pictures(page, report, y + 3.0)
     _rest(page, report, y + 3.0)
-    page.font(6.5, QUIET)
-    page.text(MARGIN, _FOOT + 1.0, f"{NOT_FOR_DIAGNOSIS}. Written by Diffuscope from what a model found.")
+    page.foot("Written by Diffuscope from what a model found.")
     return page.to_bytes()
-
-
-def _head(page: Page, report: Report) -> float:
-    page.box(0, 0, WIDTH, 13.0, WARN)
-    page.font(15, (255, 255, 255), bold=True)
-    page.text(MARGIN, 3.2, NOT_FOR_DIAGNOSIS)
-    page.font(8, (255, 255, 255))
-    page.text(MARGIN, 4.8, "Case report", width=_INNER, align="R")
-    page.font(16, bold=True)
-    page.text(MARGIN, 17.0, report.title[:1].upper() + report.title[1:], width=_INNER)
-    page.font(9, QUIET)
-    page.text(MARGIN, 24.4, ", ".join(one for one in (report.case, report.date) if one) or "anonymous", width=_INNER)
-    return 31.0
 
 
 def _score(page: Page, report: Report, y: float) -> float:
@@ -116,21 +103,6 @@ def _gauge(page: Page, report: Report, y: float) -> float:
     return y + 4.2
 
 
-def _about(page: Page, report: Report, y: float) -> float:
-    x = MARGIN + _LEFT + _GAP
-    y = page.heading(x, y, "Model", _RIGHT)
-    for name, text in report.about:
-        page.font(7.5, QUIET)
-        page.text(x, y, name, width=17.0)
-        page.font(7.5)
-        lines = page.lines(text, _RIGHT - 18.0)[:4]
-        for line in lines:
-            page.text(x + 18.0, y, line)
-            y += page.line
-        y += 0.5
-    return y
-
-
 def _contributions(page: Page, report: Report, y: float) -> float:
     if not report.contributions:
         return y - 3.0
@@ -161,7 +133,7 @@ def _pictures(page: Page, report: Report, y: float) -> float:
     step = _SIDE + (_INNER - _ABREAST * _SIDE) / (_ABREAST - 1)
     for number, picture in enumerate(report.pictures[:_ABREAST]):
         x = MARGIN + number * step
-        page.picture(x, y, _SIDE, picture.jpeg)
+        page.picture(x, y, (_SIDE, _SIDE), picture.jpeg)
         page.font(7.5, bold=True)
         page.text(x, y + _SIDE + 0.8, picture.title, width=_SIDE)
         page.font(6.5, QUIET)
@@ -178,7 +150,7 @@ def _rest(page: Page, report: Report, y: float) -> None:
     left = (_INNER - _GAP) * 0.42 if report.tables else _INNER
     top = page.heading(MARGIN, y, "What was missing, and what to mind", left)
     told = [report.lacks, *report.notices]
-    page.fitted(MARGIN, top, told, left, _FOOT)
+    page.fitted(MARGIN, top, told, left, FOOT)
     if report.tables:
         x, width = MARGIN + left + _GAP, _INNER - left - _GAP
         _values(page, report, x, page.heading(x, y, "Values that were used", width), width)
@@ -191,7 +163,7 @@ def _values(page: Page, report: Report, x: float, y: float, width: float) -> Non
         lines += [(name, ""), *values]
     for columns, size in ((1, 7.5), (2, 7.0), (2, 6.0), (3, 5.5), (3, 4.5), (4, 4.0)):
         page.font(size)
-        rows = max(1, int((_FOOT - y) / page.line))
+        rows = max(1, int((FOOT - y) / page.line))
         if rows * columns >= len(lines):
             break
     else:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from diffuscope.errors import InputError
 from diffuscope.jobs.drawn.regions import find_region
 from diffuscope.jobs.inputs import split_channel
-from diffuscope.jobs.provenance import command_line, make_record
+from diffuscope.jobs.provenance import command_line, make_record, state_model
 from diffuscope.jobs.settings import choose_quality, choose_settings
 from diffuscope.scans import open_input
 from diffuscope.scans.fingerprint import is_same
@@ -67,13 +67,7 @@ def make_summary_record(
         switches=[] if normalise else ["no-normalise"],
     )
     return make_record(
-        model={
-            "name": model.name,
-            "hash": model.hash,
-            "title": model.card.title,
-            "trained_on": model.card.trained_on,
-            "simulated": "yes" if model.card.simulated else "no",
-        },
+        model=state_model(model),
         inputs={},
         parameters={
             **sampled,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from diffuscope.exports.view.sheet import PANEL, Panel, colour, draw_sheet
 
 if TYPE_CHECKING:
     from diffuscope.exports.request import Request
+    from diffuscope.results.result import Result
 
 NOTE = "Computed by a diffusion model. Research use only; not for diagnosis."
 #: Bytes of a sheet of so many layers as a result has, at most.
@@ -20,20 +22,34 @@ LARGEST = 32 * 2**20
 def sheet_of(request: Request) -> Image.Image:
     """Return the layers of a slide's result on one sheet, each from the level that is about as large as its panel."""
     result = request.result
+    panels, number = panels_of(request)
+    model = request.record.get("model", {}).get("name", "")
+    title = f"{request.ports[0].name}{f', by the model {model}' if model else ''}"
+    incomplete = "" if result.complete else f" Incomplete: {result.done} of {result.tiles} tiles."
+    return draw_sheet(panels, title=title, note=NOTE + incomplete, um_per_px=result.mpp * 2**number)
+
+
+def panels_of(request: Request) -> tuple[list[Panel], int]:
+    """Return a panel for each layer, and the level that they are of, whose longer side is at least a panel's."""
+    result = request.result
     levels = result.images[request.ports[0].key]
     number = max((n for n, level in enumerate(levels) if max(level.shape[:2]) >= PANEL), default=0)
-    panels = []
+    panels: list[Panel] = []
     for port in request.ports:
         pixels = np.asarray(result.images[port.key][number].compute(scheduler="synchronous"))
         unit = f" ({port.unit})" if port.unit else ""
         if port.kind == "rgb":
             panels.append(Panel(port.name, pixels.astype(np.uint8)))
             continue
-        panels += [
-            Panel(f"{port.name if len(port.channels) == 1 else name}{unit}", colour(pixels[..., channel], port), port)
-            for channel, name in enumerate(port.channels)
-        ]
-    model = request.record.get("model", {}).get("name", "")
-    title = f"{request.ports[0].name}{f', by the model {model}' if model else ''}"
-    incomplete = "" if result.complete else f" Incomplete: {result.done} of {result.tiles} tiles."
-    return draw_sheet(panels, title=title, note=NOTE + incomplete, um_per_px=result.mpp * 2**number)
+        for channel, name in enumerate(port.channels):
+            drawn = colour(pixels[..., channel], port)
+            drawn[~_known(result, drawn.shape[:2], 2**number)] = 255  # paper, which is no value
+            panels.append(Panel(f"{port.name if len(port.channels) == 1 else name}{unit}", drawn, port))
+    return panels, number
+
+
+def _known(result: Result, shape: tuple[int, ...], factor: int) -> NDArray[np.bool_]:
+    """Return which px of a level were computed; all of a result that does not say."""
+    if result.coverage is None:
+        return np.ones(shape, np.bool_)
+    return result.coverage.read().mask([range(side) for side in shape], (factor, factor))

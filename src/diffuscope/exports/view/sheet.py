@@ -45,33 +45,37 @@ class Panel:
     port: Raster | None = None
 
 
-def draw_sheet(panels: Sequence[Panel], *, title: str, note: str, um_per_px: float) -> Image.Image:
-    """Put pictures side by side, two by two, with captions, bars of colours and a scale bar.
+def draw_sheet(
+    panels: Sequence[Panel], *, title: str = "", note: str = "", um_per_px: float, across: int = 2
+) -> Image.Image:
+    """Put pictures side by side, two by two or as said, with captions, bars of colours and a scale bar.
 
     Parameters
     ----------
     panels : sequence of Panel
         One at least.
     title, note : str
-        Above the panels, one line each.
+        Above the panels, one line each; there is no room for them where neither is given.
     um_per_px : float
         Of the panels' images.
+    across : int
+        Panels in a row, at most.
 
     Returns
     -------
     Image
-        RGB, about 1300 px wide where there are two or more.
+        RGB, about 1300 px wide where there are two in a row.
     """
     height, width = panels[0].image.shape[:2]
-    across = min(len(panels), 2)
+    across, head = min(len(panels), across), _TITLE if title or note else 0
     size = (PANEL, max(1, round(PANEL * height / width)))
     step = (size[0] + _MARGIN, size[1] + _CAPTION + _MARGIN)
-    sheet = Image.new("RGB", (_MARGIN + across * step[0], _TITLE + -(-len(panels) // 2) * step[1]), _PAPER)
+    sheet = Image.new("RGB", (_MARGIN + across * step[0], head + -(-len(panels) // across) * step[1]), _PAPER)
     draw = ImageDraw.Draw(sheet)
     draw.text((_MARGIN, 14), _plain(title), _INK, _font(24))
     draw.text((_MARGIN, 46), _plain(note), (150, 30, 30), _font(17))
     for number, panel in enumerate(panels):
-        left, top = _MARGIN + (number % 2) * step[0], _TITLE + (number // 2) * step[1]
+        left, top = _MARGIN + (number % across) * step[0], head + (number // across) * step[1]
         draw.text((left, top + 8), _plain(panel.caption), _INK, _font(19))
         if panel.port is not None:
             _legend(sheet, draw, panel.port, right=left + size[0], top=top + 8)
@@ -79,7 +83,7 @@ def draw_sheet(panels: Sequence[Panel], *, title: str, note: str, um_per_px: flo
         draw.rectangle(
             (left, top + _CAPTION, left + size[0] - 1, top + _CAPTION + size[1] - 1), outline=(190, 190, 190)
         )
-    _scale_bar(draw, (_MARGIN, _TITLE + _CAPTION), size, um_per_px=um_per_px * width / size[0])
+    _scale_bar(draw, (_MARGIN, head + _CAPTION), size, um_per_px=um_per_px * width / size[0])
     return sheet
 
 

@@ -20,7 +20,7 @@ from diffuscope.api.events import RanMany
 from diffuscope.engine.events import Event
 from diffuscope.events import Notice, Progress
 from diffuscope.exports.table import find_format
-from diffuscope.plugin.jobs.patient import source_of, whose
+from diffuscope.plugin.jobs.patient import slide_of, source_of, whose
 from diffuscope.plugin.jobs.process import Wishes
 from diffuscope.plugin.layers.compare import Compared, Pair
 from diffuscope.plugin.layers.compare import compare as compared
@@ -105,17 +105,21 @@ def export(
     path: Path,
     layer: str,
     series: Sequence[Path] = (),
+    slides: Sequence[Path] = (),
     anonymous: bool = False,
     cancelled: Cancelled,
 ) -> Generator[Progress | Notice, None, str | None]:
     """Write a result to a file that may exist (the file dialog has asked), and say where, of DICOM also whose it is.
 
-    `series` are those that are open: the one that the run took in gives patient and study to a DICOM export, but to
-    one that is to be anonymous.
+    `series` and `slides` are those that are open: the one that the run took in gives patient and study to a DICOM
+    export, but to one that is to be anonymous; or it is shown in a report.
     """
     opened = open_result(result)
-    keeps = find_format(opened, path.name).keeps_source
+    form = find_format(opened, path.name)
+    keeps = form.keeps_source
     source = source_of(opened, series) if keeps and not anonymous else None
+    if form.shows_source:
+        source = slide_of(opened, slides)
     events = diffuscope.api.export.export(result, path, layer=layer, overwrite=True, source=source, anonymous=anonymous)
     done = yield from _until(cancelled, events)
     if done is None:

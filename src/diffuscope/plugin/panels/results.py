@@ -9,7 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QGroupBox, QPushButton, QVBoxLayout, QWidget
 
 from diffuscope.exports.multiplex import multiplex_port
-from diffuscope.exports.table import ALL, QUPATH, Format, formats_of
+from diffuscope.exports.table import ALL, QUPATH, REPORT, Format, formats_of
 from diffuscope.measurement.table import readable, with_density
 from diffuscope.plugin.panels.export_choices import default_layer, file_filter, note, offered, resolved, suggested
 from diffuscope.plugin.widgets.pieces import FiguresTable
@@ -44,6 +44,10 @@ class ResultsWidget(QGroupBox):
             "Write a folder with all images, every object that was counted as an outline with its measurements, and a "
             "script that brings them into QuPath"
         )
+        self.report = QPushButton("Report…")
+        self.report.setToolTip(
+            "Write a page: pictures with colour and scale bars, the figures, the model and what not to believe"
+        )
         self.anonymous = QCheckBox("Anonymous")
         self.anonymous.setToolTip(
             "Leave out of the file what tells of the input: names, patient, series, command and notices of the run"
@@ -52,12 +56,14 @@ class ResultsWidget(QGroupBox):
         self.record = QPushButton("Show run record")
         self.resume = QPushButton("Continue this run")
         layout = QVBoxLayout(self)
-        export = side_by_side(self.anonymous, self.qupath, self.export)
-        for widget in (self.heading, self.table, self.layer, export, self.note, self.record, self.resume):
+        export = side_by_side(self.anonymous, self.export)
+        more = side_by_side(self.report, self.qupath)
+        for widget in (self.heading, self.table, self.layer, export, more, self.note, self.record, self.resume):
             layout.addWidget(widget)
         self.layer.currentIndexChanged.connect(self._show_formats)
         self.export.clicked.connect(self._ask_export)
         self.qupath.clicked.connect(self._ask_qupath)
+        self.report.clicked.connect(self._ask_report)
         self.record.clicked.connect(self.record_asked)
         self.resume.clicked.connect(self.resume_asked)
         self.hide()
@@ -79,6 +85,7 @@ class ResultsWidget(QGroupBox):
         for widget in (self.layer, self.anonymous, self.export, self.note):
             widget.setVisible(_can_export(result))
         self.qupath.setVisible(bool(_for_qupath(result)))
+        self.report.setVisible(bool(_reports(result)))
         self.layer.clear()
         if result.ports or result.scores:
             self.layer.addItem("All layers" if result.ports else "Report", ALL)
@@ -114,6 +121,10 @@ class ResultsWidget(QGroupBox):
         if self._result is not None:
             self._ask(ALL, _for_qupath(self._result), suggested(self._result, ALL, QUPATH))
 
+    def _ask_report(self) -> None:
+        if self._result is not None:
+            self._ask(ALL, _reports(self._result), suggested(self._result, ALL, REPORT))
+
     def _ask(self, layer: str, formats: tuple[Format, ...], suggestion: Path) -> None:
         path, chosen = QFileDialog.getSaveFileName(
             self, "Export", str(suggestion), ";;".join(file_filter(form) for form in formats)
@@ -129,6 +140,11 @@ def _can_export(result: Result) -> bool:
 def _for_qupath(result: Result) -> tuple[Format, ...]:
     """Return the folder for QuPath where it can hold all of a result, else nothing."""
     return tuple(form for form in formats_of(result, ALL) if QUPATH in form.endings)
+
+
+def _reports(result: Result) -> tuple[Format, ...]:
+    """Return the formats of a report, PDF first."""
+    return tuple(form for form in formats_of(result, ALL) if form.name.startswith("Report"))
 
 
 def _taken(result: Result) -> list[str]:

@@ -1,0 +1,196 @@
+"""What the report of a slide's result says, in words, numbers and pictures, whatever it is written as."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from diffuscope.errors import InputError
+from diffuscope.exports.report.contents import about_model
+from diffuscope.exports.view.panels import panels_of
+from diffuscope.exports.view.sheet import Panel, draw_sheet
+from diffuscope.measurement.table import readable, with_density
+from diffuscope.scans import open_scan, read_region
+from diffuscope.scans.fingerprint import is_same
+from diffuscope.tiling.region import parse_region
+
+if TYPE_CHECKING:
+    from diffuscope.exports.request import Request
+    from diffuscope.results.result import Result
+
+# Pictures in a row.
+_ACROSS = 3
+_NO_SLIDE = "The slide that this was made from was not at hand, and is not shown."
+_GENERATED = "Every picture and number here comes from a model. It is a guess of what a stain or map might look like."
+_SAMPLES = (
+    "“Each sample”: the lowest and the highest of what the model's own draws give, each by itself. It says how far "
+    "they differ, not how far they are from the truth; the figure above it is of their mean picture."
+)
+_OBJECTS = (
+    "Positive objects are sets of positive px that touch: cells that touch are one. How many cells there are is not "
+    "known."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlideReport:
+    """All that stands on the page.
+
+    Attributes
+    ----------
+    title, under : str
+        What was made; of which slide, where and when.
+    warnings : tuple of str
+        What not to believe, the most important first.
+    sheet : Image
+        The pictures, with bars of colours and a scale bar.
+    pictured : str
+        What is not among them, and why; empty where nothing is missing.
+    header : tuple of str
+        What each column of figures is of.
+    lines : tuple of tuple of str
+        Name of a figure, and its values.
+    about : tuple of (str, str)
+        Model and run: name and text.
+    notices : tuple of str
+        What the run told, and how figures are to be read.
+    """
+
+    title: str
+    under: str
+    warnings: tuple[str, ...]
+    sheet: Image.Image
+    pictured: str
+    header: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+    about: tuple[tuple[str, str], ...]
+    notices: tuple[str, ...]
+
+    @property
+    def jpeg(self) -> bytes:
+        """The pictures as a file."""
+        file = io.BytesIO()
+        self.sheet.save(file, "JPEG", quality=90)
+        return file.getvalue()
+
+    @property
+    def uri(self) -> str:
+        """The pictures as a page holds them."""
+        return f"data:image/jpeg;base64,{base64.b64encode(self.jpeg).decode()}"
+
+
+def slide_report(request: Request) -> SlideReport:
+    """Gather what the report of a result says.
+
+    Parameters
+    ----------
+    request : Request
+        Of a slide; its source is the slide that the run took in, which stands beside what was made of it.
+
+    Raises
+    ------
+    InputError
+        The source is another file.
+    """
+    result, record = request.result, request.record
+    panels, level = panels_of(request)
+    if request.source is not None:
+        image = _input(result, request.source, level, panels[0].image.shape[:2])
+        panels.insert(0, Panel("the slide" if request.is_anonymous else request.source.name, image))
+    # A name that somebody gave a region may tell whose it is.
+    rows = [{k: v for k, v in row.items() if k != "region_name" or not request.is_anonymous} for row in result.table]
+    header, lines = readable(with_density(rows))
+    own = "" if request.is_anonymous else result.path.name.removesuffix(".ome.zarr")
+    date = str(record.get("started", "")).replace("T", " ").removesuffix("+00:00")
+    return SlideReport(
+        title=request.ports[0].name,
+        under=", ".join(filter(None, [own, date])) or "anonymous",
+        warnings=tuple(_warnings(result)),
+        sheet=draw_sheet(panels, um_per_px=result.mpp * 2**level, across=_ACROSS),
+        pictured="" if request.source is not None else _NO_SLIDE,
+        header=tuple(header),
+        lines=tuple(map(tuple, lines)),
+        about=(*_about(request), *about_model(record)),
+        notices=(*_told(result), *map(str, record.get("notices", ()))),
+    )
+
+
+def check_source(result: Result, source: Path) -> None:
+    """Refuse a slide that is not what a result was made from.
+
+    Raises
+    ------
+    InputError
+        It is another file, or none.
+    """
+    stated: dict[str, Any] = next(iter(result.record["inputs"].values()), {})
+    if "mpp" not in stated:
+        raise InputError(f"{result.path.name} was made from no slide: leave out --source.")
+    if not is_same(stated.get("fingerprint", ""), open_scan(source, mpp=stated["mpp"]).fingerprint):
+        raise InputError(
+            f"{source.name} is not the slide that {result.path.name} was made from: give {stated.get('name', 'that')}."
+        )
+
+
+def _input(result: Result, source: Path, level: int, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Return the slide where the result lies, as its other panels are."""
+    check_source(result, source)
+    stated = next(iter(result.record["inputs"].values()))
+    scan = open_scan(source, mpp=stated["mpp"])
+    if len(scan.channels) != 3:
+        raise InputError(f"{source.name} is no colour image, which a report could show: leave out --source.")
+    step = 2**level
+    y, x = (round(start / step) for start in result.window[:2])
+    return read_region(scan, y=y, x=x, height=shape[0], width=shape[1], factor=result.factor * step)
+
+
+def _warnings(result: Result) -> Iterator[str]:
+    model = result.record.get("model", {})
+    yield _GENERATED
+    if model.get("simulated") == "yes":
+        yield f"Demonstration: the model learned from what was simulated ({model.get('trained_on', '')})."
+    if model.get("what_it_is_not"):
+        yield f"What the model is not: {model['what_it_is_not']}"
+    if not result.complete:
+        yield f"Incomplete: {result.done} of {result.tiles} tiles."
+
+
+def _told(result: Result) -> Iterator[str]:
+    columns = result.table[0] if result.table else {}
+    if "positive_objects" in columns:
+        yield _OBJECTS
+    if "samples" in columns:
+        yield _SAMPLES
+
+
+def _about(request: Request) -> list[tuple[str, str]]:
+    """Return of which slide, where, and how it was sampled."""
+    record = request.record
+    asked, drawn = record.get("parameters", {}), record.get("drawn", {})
+    slides = ", ".join(str(one.get("name", "")) for one in record.get("inputs", {}).values())
+    named = " ".join(filter(None, [drawn.get("name"), f"({drawn['class']})" if drawn.get("class") else ""]))
+    steps, samples = asked.get("steps"), asked.get("samples")
+    sampled = [asked.get("sampler"), f"{steps} steps" if steps else "", f"samples: {samples}" if samples else ""]
+    lines = [
+        ("slide", slides),
+        ("region", ": ".join(filter(None, [named, _place(asked.get("region"))]))),
+        ("scale", f"{request.result.mpp:.4g} µm/px"),
+        ("sampling", ", ".join(filter(None, map(str, filter(None, sampled))))),
+    ]
+    return [(name, text) for name, text in lines if text]
+
+
+def _place(region: str | None) -> str:
+    if not region:
+        return "all tissue"
+    box = parse_region(region)
+    drawn = f"an outline of {len(box.polygon)} corners in " if box.polygon is not None else ""
+    return f"{drawn}{box.width:,} × {box.height:,} px at x {box.x}, y {box.y} of the slide"
