@@ -28,6 +28,8 @@ from diffuscope.training.trainer import fit
 
 Cases = Mapping[str, Tensor]
 _TOGETHER = 64
+# Rounds of fewer steps have no checkpoint on their way.
+_KEPT = 50
 
 
 class Ablated(MedM2G):
@@ -112,7 +114,7 @@ def train(system: Ablated, cases: Cases, stages: Iterable[Stage], *, folder: Pat
             weight_decay=1e-2,
             seed=1000 * seed + number,
             keep="last",
-            checkpoint_every=max(stage.steps // 2, 1),
+            checkpoint_every=max(stage.steps // 2, _KEPT),
         )
         fit(
             system,
