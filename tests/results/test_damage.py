@@ -16,7 +16,7 @@ from diffuscope.tiling.plan import Plan, Tile, make_plan
 from diffuscope.tiling.region import Region
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def plan() -> Plan:
     return make_plan(shape=(1500, 1400), factors=(1.0, 1.0), tile=288, overlap=32, region=Region(40, 90, 1300, 1200))
 
@@ -43,12 +43,13 @@ def begin(path: Path, plan: Plan, ports, *, resume: bool = False) -> Canvas:
     return Canvas(path, plan=replace(plan, spacing=(0.5, 0.5)), ports=ports, record={}, resume=resume)
 
 
-@pytest.fixture
-def whole(tmp_path, plan, ports) -> list[np.ndarray]:
-    canvas = begin(tmp_path / "whole", plan, ports)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, plan, ports) -> list[np.ndarray]:
+    path = tmp_path_factory.mktemp("whole") / "whole"
+    canvas = begin(path, plan, ports)
     paint(canvas)
     assert canvas.finish()
-    return images(tmp_path / "whole")
+    return images(path)
 
 
 @pytest.mark.slow
