@@ -1,68 +1,39 @@
 """Whatever the size, the place, the resolution and the names: each format gives px, scale, names and origin back.
 
-Each is read by a library of others: tifffile, ome-zarr-models and zarr, pydicom.
+Each is read by a library of others: tifffile and ome-types, ome-zarr-models and zarr, pydicom.
 """
 
 from __future__ import annotations
 
 import tempfile
-import xml.etree.ElementTree as ET
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import ome_types
 import pydicom
+import pypdf
 import pytest
 import tifffile
 import zarr
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from drawn_results import Drawn, drawn_results, noise, smooth
+from hypothesis import HealthCheck, Phase, given, settings
 from ome_zarr_models import v04, v05
+from PIL import Image
 
 from diffuscope.exports import export
-from diffuscope.ports.raster import Raster
-from diffuscope.results.canvas import Canvas
-from diffuscope.results.result import Result, open_result
-from diffuscope.tiling.plan import make_plan
-from diffuscope.tiling.region import Region
+from diffuscope.exports.view.sheet import BARS_UM, PANEL
+from diffuscope.results.result import Result
 
-TILE = 64
-NS = {"o": "http://www.openmicroscopy.org/Schemas/OME/2016-06"}
-NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=12)
-
-
-@st.composite
-def results(draw: st.DrawFn) -> tuple[dict, Region, float, tuple[str, str]]:
-    """Draw what a result is made of: its px, where they lie, µm/px and the names of its maps."""
-    height, width = draw(st.integers(1, 300)), draw(st.integers(1, 300))
-    region = Region(draw(st.integers(0, 5000)), draw(st.integers(0, 5000)), width, height)
-    names = draw(st.lists(NAMES, min_size=2, max_size=2, unique=True))
-    return draw(st.integers(0, 2**32 - 1)), region, draw(st.floats(0.1, 2.0)), (names[0], names[1])
-
-
-def make(folder: Path, seed: int, region: Region, mpp: float, names: tuple[str, str]) -> Result:
-    rgb = Raster(name="virtual", key="ihc", kind="rgb", channels=("R", "G", "B"), mpp=mpp, range=(0.0, 255.0))
-    maps = Raster(
-        name="maps", key="maps", kind="map", channels=names, mpp=mpp, range=(-1.0, 1.0), dtype="float32", fill=0.0
-    )
-    plan = make_plan(shape=(6000, 6000), factors=(1.0, 1.0), tile=TILE, overlap=0, region=region)
-    record = {"note": "not for diagnosis", "inputs": {"he": {"name": "a.svs", "mpp": mpp}}}
-    canvas = Canvas(folder / "r.ome.zarr", plan=replace(plan, spacing=(mpp, mpp)), ports=(rgb, maps), record=record)
-    rng = np.random.default_rng(seed)
-    for tile in plan.tiles():
-        colours = rng.integers(0, 256, (3, TILE, TILE)).astype(np.float32)
-        canvas.write_tile(tile, {"ihc": colours, "maps": rng.standard_normal((2, TILE, TILE), np.float32)})
-    canvas.finish()
-    return open_result(canvas.path)
+FEW = settings(max_examples=4, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.slow
-@given(results())
+@given(drawn_results())
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
-def test_every_format_of_a_slide_gives_back_what_it_was_given(drawn) -> None:
+def test_every_format_of_a_slide_gives_back_what_it_was_given(drawn: Drawn) -> None:
     with tempfile.TemporaryDirectory() as where:
         folder = Path(where)
-        result = make(folder, *drawn)
+        result = drawn.write(folder, noise)
         expected = {key: [np.asarray(level) for level in levels] for key, levels in result.images.items()}
         with tifffile.TiffFile(export(result, folder / "a.ome.tif")) as file:
             check_tiff(file, result, expected)
@@ -78,13 +49,55 @@ def check_tiff(file: tifffile.TiffFile, result: Result, expected: dict) -> None:
             np.testing.assert_array_equal(
                 stored.asarray().squeeze(), (level if series is file.series[0] else np.moveaxis(level, -1, 0)).squeeze()
             )
-    images = ET.fromstring(file.ome_metadata).findall("o:Image/o:Pixels", NS)
+    images = [image.pixels for image in ome_types.from_xml(file.ome_metadata, validate=True).images]
     for pixels in images:
-        assert float(pixels.get("PhysicalSizeX")) == pytest.approx(result.mpp, rel=1e-9)
-        plane = pixels.find("o:Plane", NS)
-        for axis, at in zip("YX", result.window[:2], strict=True):
-            assert float(plane.get(f"Position{axis}")) == pytest.approx(at * result.mpp, rel=1e-9)
-    assert [one.get("Name") for one in images[1].findall("o:Channel", NS)] == list(result.ports[1].channels)
+        assert pixels.physical_size_x == pytest.approx(result.mpp, rel=1e-9)
+        for axis, at in zip("yx", result.window[:2], strict=True):
+            assert getattr(pixels.planes[0], f"position_{axis}") == pytest.approx(at * result.mpp, rel=1e-9)
+    assert [one.name for one in images[1].channels] == list(result.ports[1].channels)
+
+
+@pytest.mark.parametrize(("ending", "most"), [(".jpeg.ome.tif", 4.0), (".jxl.ome.tif", 8.0)])
+def test_what_is_lost_by_a_lossy_compression_is_no_more_than_the_docs_say(ending: str, most: float) -> None:
+    @given(drawn_results(largest=150))
+    @FEW
+    def check(drawn: Drawn) -> None:
+        with tempfile.TemporaryDirectory() as where:
+            result = drawn.write(Path(where), smooth)
+            computed = np.asarray(result.images["ihc"][0]).astype(int)
+            with tifffile.TiffFile(export(result, Path(where) / f"a{ending}")) as file:
+                error = np.abs(file.series[0].asarray().reshape(computed.shape) - computed)
+                maps = np.moveaxis(np.asarray(result.images["maps"][0]), -1, 0)
+                np.testing.assert_array_equal(file.series[1].asarray().reshape(maps.shape), maps)
+        assert error.mean() <= most
+
+    check()
+
+
+@given(drawn_results(largest=200))
+@FEW
+def test_a_picture_has_the_size_and_the_scale_that_it_says(drawn: Drawn) -> None:
+    with tempfile.TemporaryDirectory() as where:
+        result = drawn.write(Path(where), smooth)
+        with Image.open(export(result, Path(where) / "a.png")) as png:
+            sheet, told = np.asarray(png.convert("RGB")), png.text["Description"]
+        [page] = pypdf.PdfReader(export(result, Path(where) / "a.view.pdf")).pages
+        held = np.asarray(page.images[0].image.convert("RGB")).astype(int)
+    assert "not for diagnosis" in told
+    height, width = result.window[2:]
+    panel = max(1, round(PANEL * height / width))
+    # Three panels, two by two, each with its caption: the picture and two maps.
+    assert sheet.shape == (74 + 2 * (panel + 54), 20 + 2 * (PANEL + 20), 3)
+    assert [float(side) for side in page.mediabox[2:]] == pytest.approx(
+        [side * 72 / 200 for side in sheet.shape[1::-1]]
+    )
+    assert held.shape == sheet.shape and np.abs(held - sheet).mean() < 4  # as JPEG
+    um_per_px = result.mpp * width / PANEL
+    black = (sheet[:, 20 : 20 + PANEL] == 20).all(axis=-1)
+    longest = max((len(run) for row in black for run in "".join(map(str, row.astype(int))).split("0")), default=0)
+    fits = [length / um_per_px for length in BARS_UM if length / um_per_px <= PANEL / 4]
+    # Strokes of letters are shorter than the shortest bar.
+    assert abs(longest - fits[-1]) <= 2 if fits else longest < 40
 
 
 def check_zarr(path: Path, models, result: Result, expected: dict) -> None:

@@ -120,12 +120,13 @@ def _write_level(
         "predictor": is_rgb,
     }
     code: Callable[[Tile], Any] = _deflated
+    fill: float | None = port.fill
     if codec is not None and is_rgb:
         stored = {"photometric": "rgb", "maxworkers": os.cpu_count(), **codec.options}
         # These are coded by tifffile, which knows what else it has to say of them.
-        code = _as_is
+        code, fill = _as_is, None
     file.write(
-        tiles(level, code, planar=not is_rgb, fill=port.fill, stored=source),
+        tiles(level, code, planar=not is_rgb, fill=fill, stored=source),
         shape=(height, width, channels) if is_rgb else (channels, height, width),
         dtype=port.dtype,
         tile=(TILE, TILE),

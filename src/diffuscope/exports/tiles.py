@@ -48,7 +48,7 @@ def tiles(
     code: Callable[[Tile], T],
     *,
     planar: bool,
-    fill: float,
+    fill: float | None,
     stored: zarr.Array[Any] | None = None,
 ) -> Iterator[T]:
     """Yield what `code` makes of each tile of one level, in the order of the file.
@@ -61,8 +61,9 @@ def tiles(
         Takes a tile, contiguous, in one of several threads.
     planar : bool
         One plane per channel, each (256, 256) a tile; else (256, 256, c) with the channels together.
-    fill : float
-        Value beyond the image's edge, where tiles are whole but the image is not.
+    fill : float or None
+        Value beyond the image's edge, where tiles are whole but the image is not; None repeats the image's last px, so
+        that a compression that loses something has no edge to draw.
     stored : zarr.Array (c, y, x), optional
         Where the level lies on disk: read without dask, which takes as long as reading does.
     """
@@ -82,7 +83,7 @@ def _ahead(found: Iterator[Callable[[], Tile]], code: Callable[[Tile], T]) -> It
             yield waiting.popleft().result()
 
 
-def _from_disk(stored: zarr.Array[Any], channel: int | slice, fill: float) -> Iterator[Callable[[], Tile]]:
+def _from_disk(stored: zarr.Array[Any], channel: int | slice, fill: float | None) -> Iterator[Callable[[], Tile]]:
     """Yield what reads each tile of what lies on disk, from its chunk."""
     height, width = stored.shape[1:]
 
@@ -100,7 +101,7 @@ def _from_disk(stored: zarr.Array[Any], channel: int | slice, fill: float) -> It
         yield partial(read, *place)
 
 
-def _computed(level: da.Array, channel: int | slice, fill: float) -> Iterator[Callable[[], Tile]]:
+def _computed(level: da.Array, channel: int | slice, fill: float | None) -> Iterator[Callable[[], Tile]]:
     """Yield what gives each tile of what is computed where it is read, which is done here, some tiles at a time."""
     height, width, _ = level.shape
     for y in range(0, height, TILE):
@@ -111,10 +112,12 @@ def _computed(level: da.Array, channel: int | slice, fill: float) -> Iterator[Ca
                 yield partial(_whole, strip[:, x : x + TILE], fill)
 
 
-def _whole(inner: Tile, fill: float) -> Tile:
+def _whole(inner: Tile, fill: float | None) -> Tile:
     """Return a tile of its full size, `fill` where the image ends before it."""
     if inner.shape[:2] == (TILE, TILE):
         return np.ascontiguousarray(inner)
+    if fill is None:
+        return np.pad(inner, [(0, TILE - side) for side in inner.shape[:2]] + [(0, 0)] * (inner.ndim - 2), "edge")
     block = np.full((TILE, TILE, *inner.shape[2:]), fill, dtype=inner.dtype)
     block[: inner.shape[0], : inner.shape[1]] = inner
     return block

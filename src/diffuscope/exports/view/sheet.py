@@ -23,7 +23,8 @@ _COLOURS = {
     "magma": "000004 180f3d 440f76 721f81 9e2f7f cd4071 f1605d fd9668 feca8d fcfdbf",
     "viridis": "440154 482878 3e4a89 31688e 26828e 1f9e89 35b779 6dcd59 b4de2c fde725",
 }
-_BARS_UM = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+# Lengths of scale bars, µm: 0.1, 0.2, 0.5, 1 … 50,000.
+BARS_UM = tuple(first * 10**power for power in range(-1, 5) for first in (1, 2, 5))
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,9 +112,10 @@ def _legend(sheet: Image.Image, draw: ImageDraw.ImageDraw, port: Raster, *, righ
 
 
 def _scale_bar(draw: ImageDraw.ImageDraw, corner: tuple[int, int], size: tuple[int, int], *, um_per_px: float) -> None:
-    """Draw the longest round length within a quarter of the panel at its lower right."""
-    fits = [length for length in _BARS_UM if length / um_per_px <= size[0] / 4]
-    length = fits[-1] if fits else _BARS_UM[0]
+    """Draw the longest round length within a quarter of the panel at its lower right; none if not even 0.1 µm fits."""
+    length = max((length for length in BARS_UM if length / um_per_px <= size[0] / 4), default=None)
+    if length is None:
+        return
     right, bottom = corner[0] + size[0] - 16, corner[1] + size[1] - 16
     left = right - length / um_per_px
     draw.rectangle((left - 8, bottom - 36, right + 8, bottom + 8), fill=_PAPER)
