@@ -35,6 +35,7 @@ write_ome_zarr = _writer(".ome.zarr")
 write_dicom = _writer(".dicom")
 write_volume = _writer(".nii.gz")
 write_picture = _writer(".view.png")
+write_report = _writer(".report.pdf")
 write_qupath = _writer(".qupath")
 
 
