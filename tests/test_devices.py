@@ -36,7 +36,7 @@ def test_auto_takes_the_fastest_there_is(monkeypatch, cuda: bool, mps: bool, fou
 
 def test_a_device_that_is_not_there_is_said(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(InputError, match="CUDA was asked for, but PyTorch finds none here: choose auto or cpu"):
+    with pytest.raises(InputError, match="CUDA was asked for, but PyTorch finds none here: choose another"):
         pick_device("cuda")
     with pytest.raises(InputError, match='no device "gpu": choose one of auto, cpu'):
         pick_device("gpu")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import platform
 import sys
 import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from importlib import import_module
+from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any, Literal
 
 from diffuscope.errors import InputError
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     import torch
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+# Drivers without which there is no device "cuda": NVIDIA's, on Windows too, and AMD's.
+_CUDA = ("libcuda.so.1", "nvcuda.dll", "libamdhip64.so")
 
 # malloc.h of glibc: results up to this size come from memory that is kept.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -23,6 +26,24 @@ _KEPT, _GLIBC_DEFAULT = 2**30, 2**17
 
 # The first kernel that failed, see `by_kernel`.
 _BROKEN: list[str] = []
+
+
+def likely_devices() -> tuple[str, ...]:
+    """Return those of `DEVICES` that this machine may have, as its drivers and the build of PyTorch tell.
+
+    Torch is not imported: a list to choose from needs to be there at once, and `pick_device` has the last word.
+    """
+    has_gpu = not metadata.version("torch").endswith("+cpu") and any(map(_loads, _CUDA))
+    is_there = {"cuda": has_gpu, "mps": sys.platform == "darwin" and platform.machine() == "arm64"}
+    return tuple(name for name in DEVICES if is_there.get(name, True))
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -50,7 +71,7 @@ def pick_device(name: str = "auto") -> torch.device:
     if name not in there:
         raise InputError(f'there is no device "{name}": choose one of {", ".join(DEVICES)}.')
     if not there[name]:
-        raise InputError(f"{name.upper()} was asked for, but PyTorch finds none here: choose auto or cpu.")
+        raise InputError(f"{name.upper()} was asked for, but PyTorch finds none here: choose another, as auto or CPU.")
     return torch.device(name)
 
 

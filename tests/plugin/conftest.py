@@ -16,7 +16,7 @@ import diffuscope.errors
 from diffuscope.plugin.forms import out
 from diffuscope.plugin.forms.forecast import rates
 from diffuscope.plugin.jobs.child import Child
-from diffuscope.plugin.settings import kept
+from diffuscope.plugin.settings import kept, recent
 from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
 from diffuscope.tiling.plan import make_plan
@@ -42,6 +42,7 @@ def _nothing_is_remembered(tmp_path_factory: pytest.TempPathFactory, monkeypatch
     folder = tmp_path_factory.mktemp("remembered")
     monkeypatch.setattr(rates, "rates_file", lambda: folder / "rates.json")
     monkeypatch.setattr(kept, "kept_file", lambda: folder / "docks.json")
+    monkeypatch.setattr(recent, "recent_file", lambda: folder / "recent.json")
     monkeypatch.setattr(out, "results_folder", lambda: folder / "Documents" / "Diffuscope")
 
 

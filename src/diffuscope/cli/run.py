@@ -131,7 +131,8 @@ def run(
     from diffuscope.jobs.input_text import parse_inputs, parse_ranges
     from diffuscope.results.result import open_result
 
-    if (source is None) == (not inputs):
+    # What is wanted alone may do: of a model that needs nothing it is all there is to say.
+    if (source is not None and inputs) or (source is None and not inputs and want is None):
         raise InputError("give one INPUT, or say --input KEY=FILE for each of the model's inputs.")
     cancelled = threading.Event()
     how: Any = {

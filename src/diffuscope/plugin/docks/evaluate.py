@@ -5,8 +5,8 @@ from __future__ import annotations
 import napari
 from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
-from diffuscope.plugin.docks.closing import outlive
-from diffuscope.plugin.docks.tabs import stand_with_siblings
+from diffuscope.plugin.docks.frame.assemble import stand
+from diffuscope.plugin.docks.frame.help import HelpButton
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.panels.compare import CompareWidget
@@ -42,9 +42,9 @@ class EvaluateDock(QWidget):
         self.tabs = QTabWidget()
         self.tabs.addTab(scrolling(self.layers), "Two layers")
         self.tabs.addTab(scrolling(self.cases), "Model and cases")
+        self.tabs.setCornerWidget(HelpButton("Evaluate"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self.tabs)
         self.setMinimumWidth(380)
-        outlive(self, self.session)
-        stand_with_siblings(self, "Evaluate")
+        stand(self, "Evaluate")

@@ -10,6 +10,7 @@ from napari.layers import Image
 from diffuscope.plugin.forms.scope import CASES, IMAGES, SLIDES, VOLUMES, Scope
 from diffuscope.plugin.layers.facts import ModelFacts, is_result
 from diffuscope.ports.raster import Raster
+from diffuscope.tiling.region import Region
 
 _CHOOSE = "or choose a model folder under Model."
 
@@ -37,6 +38,8 @@ class Kind:
         Whether it takes layers of one channel only.
     sample : str
         Key of the sample data that it can be tried with; empty where none ships.
+    view : Region or None
+        Of the sample, level-0 px: what is looked at first, so small that it is computed soon; None: all of it.
     empty, missing : str
         What to do where no input is open, and where there is no model.
     """
@@ -49,6 +52,7 @@ class Kind:
     scope: Scope = SLIDES
     greys: bool = True
     sample: str = ""
+    view: Region | None = None
     empty: str
     missing: str
 
@@ -73,6 +77,7 @@ class Kind:
 STAINING = Kind(
     title="Virtual staining",
     sample="cmu-1",
+    view=Region(x=1000, y=860, width=420, height=420),  # where a CD3 stain has something to show
     noun="Slide",
     task="virtual staining",
     greys=False,
@@ -82,6 +87,7 @@ STAINING = Kind(
 NANOPARTICLES = Kind(
     title="Nanoparticle distribution",
     sample="tumour",
+    view=Region(x=384, y=384, width=200, height=200),
     noun="Channel",
     task="nanoparticle distribution",
     empty="Open a fluorescence slide first: drop a file on the window, or File → Open Sample → Diffuscope.",
@@ -109,6 +115,7 @@ SCORING = Kind(
 TEXTS = Kind(
     title="Text and images",
     noun="Image",
+    sample="thorax",
     texts=True,
     scope=IMAGES,
     empty="Write a report, or open an image.",

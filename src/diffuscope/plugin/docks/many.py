@@ -22,16 +22,16 @@ from qtpy.QtWidgets import (
 
 from diffuscope.errors import InputError
 from diffuscope.exports.summary.folder import PAGE, TABLE
-from diffuscope.plugin.docks.closing import outlive
+from diffuscope.plugin.docks.frame.assemble import assemble
 from diffuscope.plugin.docks.kinds import STAINING
-from diffuscope.plugin.docks.tabs import stand_with_siblings
 from diffuscope.plugin.forms.many import ManyFields
+from diffuscope.plugin.forms.rows.sample import SampleButton
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.job import Job, verb
 from diffuscope.plugin.jobs.run_session import known_models
+from diffuscope.plugin.jobs.samples import write_slides
 from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.panels.jobs import JobPanel
-from diffuscope.plugin.widgets.pieces import scrolling
 from diffuscope.plugin.widgets.rows import side_by_side, small_text
 
 # Rows that are seen without scrolling.
@@ -63,35 +63,27 @@ class ManyDock(QWidget):
         self.session = Session(napari_viewer, "Many slides", child)
         self._folder: Path | None = None
         self._build()
-        outlive(self, self.session)
-        stand_with_siblings(self, "Many slides")
         # Of the models most are for volumes or cases: those that the dock is named for come first.
         self.fields.add_models(sorted(known_models(), key=lambda model: not STAINING.lists(model)))
 
     def _build(self) -> None:
-        self.fields = ManyFields()
+        self.fields, self.sample = ManyFields(), SampleButton()
         self.table = _table()
         self.hint = small_text()
         self.hint.setText("Double-click a slide to open its result.")
         self.page, self.show_folder = QPushButton("Open the page"), QPushButton("Show the folder")
         self.page.setToolTip("All results on one page, in the browser")
         self.jobs = JobPanel(self.session)
-        inner = QWidget()
-        stack = QVBoxLayout(inner)
-        stack.setContentsMargins(0, 0, 4, 0)
         self.found = QWidget()
         below = QVBoxLayout(self.found)
         below.setContentsMargins(0, 0, 0, 0)
         for part in (self.table, self.hint, side_by_side(self.page, self.show_folder)):
             below.addWidget(part)
         self.found.hide()
-        stack.addWidget(self.fields)
-        stack.addWidget(self.found)
-        stack.addStretch(1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 4, 4, 4)
-        layout.addWidget(scrolling(inner), 1)
-        layout.addWidget(self.jobs)
+        assemble(self, "Many slides", (self.sample, self.fields, self.found), jobs=self.jobs)
+        self.sample.clicked.connect(self._open_sample)
+        self.fields.slides.textChanged.connect(self._show_empty)
+        self._show_empty()
         self.fields.folder.clicked.connect(self._choose_folder)
         self.fields.file.clicked.connect(self._choose_file)
         self.fields.place.clicked.connect(self._choose_place)
@@ -99,9 +91,14 @@ class ManyDock(QWidget):
         self.page.clicked.connect(lambda: self._show_outside(PAGE))
         self.show_folder.clicked.connect(lambda: self._show_outside(""))
         self.jobs.run.clicked.connect(self._run)
-        self.setMinimumWidth(340)
 
     # --- what the user does ---
+
+    def _open_sample(self) -> None:
+        try:
+            self.fields.suggest(str(write_slides()))
+        except OSError as error:
+            self.session.state.complain(f"The sample cannot be written: {error.strerror}.")
 
     def _choose_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Folder of slides", self.fields.slides.text())
@@ -148,6 +145,12 @@ class ManyDock(QWidget):
             on_event=show,
             on_end=lambda done: self._end(out, done),
         )
+
+    def _show_empty(self, _: Any = None) -> None:
+        """Say what to do while nothing is chosen."""
+        is_empty = not self.fields.slides.text().strip()
+        self.sample.setVisible(is_empty)
+        self.jobs.show_hint("Choose the slides first: a folder, a table or a QuPath project." if is_empty else "")
 
     # --- what came out ---
 

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QMessageBox, QWidget
 def ask_overwrite(parent: QWidget, out: Path) -> str:
     """Ask what to do about a result in the way: "replace", "both" or "cancel"."""
     box = QMessageBox(parent)
+    box.setWindowTitle("Diffuscope")
     box.setText(f"{out.name} exists already.")
     replace = box.addButton("Replace it", QMessageBox.ButtonRole.DestructiveRole)
     both = box.addButton("Keep both", QMessageBox.ButtonRole.AcceptRole)

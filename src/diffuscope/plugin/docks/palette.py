@@ -8,7 +8,7 @@ import napari
 from qtpy.QtWidgets import QApplication, QPushButton
 
 from diffuscope.errors import InputError
-from diffuscope.plugin.docks.tabs import is_ours
+from diffuscope.plugin.docks.frame.tabs import is_ours
 from diffuscope.plugin.layers.facts import own_metadata
 from diffuscope.plugin.panels.jobs import JobPanel
 

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import napari
 from napari.layers import Image, Points
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QWidget
 
 from diffuscope.errors import InputError
-from diffuscope.plugin.docks.closing import outlive
+from diffuscope.plugin.docks.frame.assemble import assemble
 from diffuscope.plugin.docks.overwrite import ask_overwrite
-from diffuscope.plugin.docks.tabs import stand_with_siblings
 from diffuscope.plugin.forms.out import unused
 from diffuscope.plugin.forms.register_fields import RegisterFields, SlideRows
+from diffuscope.plugin.forms.rows.sample import SampleButton
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.job import Job
 from diffuscope.plugin.jobs.register import Request, register
+from diffuscope.plugin.jobs.samples import SECTION, with_sample
 from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.layers.facts import is_result
 from diffuscope.plugin.layers.reader import read_layers
 from diffuscope.plugin.layers.veil import VeiledSlide
 from diffuscope.plugin.panels.jobs import JobPanel
 from diffuscope.plugin.panels.veil import VeilWidget
+from diffuscope.plugin.settings.recent import note
 from diffuscope.results.result import Result
 
 
@@ -52,8 +55,6 @@ class RegisterDock(QWidget):
         events = napari_viewer.layers.events
         for event in (events.inserted, events.removed, events.renamed):
             event.connect(self._layers_changed)
-        outlive(self, self.session)
-        stand_with_siblings(self, "Register")
         self._layers_changed()
         self._library_is_there()
 
@@ -62,24 +63,11 @@ class RegisterDock(QWidget):
         self.form = self.fields.form
         self.compare = VeilWidget(self.viewer)
         self.jobs = JobPanel(self.session)
-        inner = QWidget()
-        stack = QVBoxLayout(inner)
-        stack.setContentsMargins(0, 0, 4, 0)
-        stack.addWidget(self.fields)
-        stack.addWidget(self.compare)
-        stack.addStretch(1)
-        self.area = QScrollArea()
-        self.area.setWidget(inner)
-        self.area.setWidgetResizable(True)
-        self.area.setFrameShape(QFrame.Shape.NoFrame)
-        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 4, 4, 4)
-        layout.addWidget(self.area, 1)
-        layout.addWidget(self.jobs)
+        self.sample = SampleButton()
+        self.area = assemble(self, "Register", (self.sample, self.fields, self.compare), jobs=self.jobs)
         self.fields.file_chosen.connect(self._open)
+        self.sample.clicked.connect(self._open_sample)
         self.jobs.run.clicked.connect(self._run)
-        self.setMinimumWidth(340)
 
     # --- what the viewer tells ---
 
@@ -91,9 +79,18 @@ class RegisterDock(QWidget):
             for layer in self.viewer.layers
             if isinstance(layer, Image) and layer.ndim == 2 and not is_result(layer)
         ]
+        self.sample.setVisible(not slides)
+        self.jobs.show_hint("" if slides else "Open the H&E and its restain first: drop both files on the window.")
         self.fields.set_layers(slides, [layer for layer in self.viewer.layers if isinstance(layer, Points)])
 
     # --- what the user does ---
+
+    def _open_sample(self) -> None:
+        with_sample(self.session, "section", self._show_sample)
+
+    def _show_sample(self, folder: Path) -> None:
+        for data, about, _ in read_layers([str(folder / name) for name in SECTION]):
+            self.viewer.add_image(data, **about)
 
     def _open(self, rows: SlideRows, path: str) -> None:
         try:
@@ -152,6 +149,7 @@ class RegisterDock(QWidget):
         if moving in layers:
             moving.visible = False
         self.compare.show_result(result, layer, slide)
+        note(result.path)
         # once the layout knows its new height
         QTimer.singleShot(0, self, lambda: self.area.ensureWidgetVisible(self.compare))
         return f"Wrote {result.path}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,11 +11,11 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.docks.asking import request_of
-from diffuscope.plugin.docks.closing import outlive
+from diffuscope.plugin.docks.first import open_sample
+from diffuscope.plugin.docks.frame.assemble import assemble
 from diffuscope.plugin.docks.glimpse import GlimpseButton
 from diffuscope.plugin.docks.kinds import Kind, elsewhere
 from diffuscope.plugin.docks.shown import ShownResult
-from diffuscope.plugin.docks.tabs import stand_with_siblings
 from diffuscope.plugin.forms.cases.outline_rows import OutlineRows
 from diffuscope.plugin.forms.forecast.asked import asked_in
 from diffuscope.plugin.forms.forecast.label import ForecastLabel
@@ -41,13 +40,11 @@ from diffuscope.plugin.panels.results import ResultsWidget
 from diffuscope.plugin.panels.views.panel import ComparePanel
 from diffuscope.plugin.settings.kept import keep, last_model, take_up
 from diffuscope.plugin.settings.preferences import fill_in
-from diffuscope.plugin.widgets.pieces import pause, scrolling
+from diffuscope.plugin.widgets.pieces import pause
 from diffuscope.results.result import Result
 
 # The view is looked at when the camera has not moved for so long, ms.
 _STILL = 200
-# Of the form, px: what a viewer's font makes wider has its room besides.
-_NARROWEST = 316
 
 
 class RunDock(QWidget):
@@ -79,8 +76,6 @@ class RunDock(QWidget):
         self._asked_folder = self._complaint = ""
         self._build()
         self._connect()
-        outlive(self, self.session)
-        stand_with_siblings(self, self.kind.title)
         self._inputs_changed()
         self.session.load_models()
         if (last := last_model(self.form, self.fields.models)) is not None:
@@ -100,29 +95,15 @@ class RunDock(QWidget):
             image_of=self._image_of,
             session=self.session,
         )
-        self.results = ResultsWidget()
-        inner = QWidget()
-        stack = QVBoxLayout(inner)
-        stack.setContentsMargins(0, 0, 4, 0)
-        stack.addWidget(self.fields)
-        self.compare = ComparePanel(self.viewer)
-        stack.addWidget(self.compare)
-        stack.addWidget(self.results)
-        self.below = QVBoxLayout()
-        stack.addLayout(self.below)
-        stack.addStretch(1)
-        inner.setMinimumWidth(_NARROWEST)
-        self.form_area = scrolling(inner)
+        self.compare, self.results, self.below = ComparePanel(self.viewer), ResultsWidget(), QVBoxLayout()
+        self.likeness, self.forecast = LikenessPanel(), ForecastLabel()
         self.jobs = JobPanel(self.session)
         self.run, self.cancel = self.jobs.run, self.jobs.cancel
         self.preview = GlimpseButton(self)
         self.jobs.add_button(self.preview)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(4, 4, 4, 4)
-        whole.addWidget(self.form_area, 1)
-        self.likeness, self.forecast = LikenessPanel(), ForecastLabel()
-        for part in (self.likeness, self.forecast, self.jobs):
-            whole.addWidget(part)
+        parts = (self.fields, self.compare, self.results, self.below)
+        foot = (self.likeness, self.forecast)
+        self.form_area = assemble(self, self.kind.title, parts, foot, jobs=self.jobs)
 
     def _connect(self) -> None:
         self.inputs.changed.connect(self._inputs_changed)
@@ -134,7 +115,7 @@ class RunDock(QWidget):
         self.session.result_changed.connect(self._show_result)
         self.fields.layer_chosen.connect(self._choose_layer)
         self.fields.draw_asked.connect(self._draw)
-        self.fields.sample.asked.connect(partial(self.viewer.open_sample, "diffuscope"))
+        self.fields.sample.clicked.connect(self._open_sample)
         self.fields.folder_asked.connect(self._load_folder)
         self.fields.complained.connect(self.session.state.complain)
         self.results.export_asked.connect(self._export)
@@ -213,6 +194,9 @@ class RunDock(QWidget):
             return
         add_region_layer(self.viewer, self.inputs.chosen)
         setattr(self.form, *self.kind.scope.drawing)
+
+    def _open_sample(self) -> None:
+        open_sample(self)
 
     def _load_folder(self, folder: str) -> None:
         self._asked_folder = folder

@@ -9,12 +9,17 @@ import napari
 from qtpy.QtCore import QTimer
 
 from diffuscope.exports.table import ALL
+from diffuscope.plugin.docks.first import COHORT
 from diffuscope.plugin.docks.kinds import SCORING
 from diffuscope.plugin.docks.run import RunDock
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.panels.scoring import RESEARCH, ScorePanel
 from diffuscope.plugin.widgets.rows import small_text
 from diffuscope.results.result import Result
+from diffuscope.sample_data import sample_path
+
+#: Whose CT the sample is.
+PATIENT = "P0000"
 
 
 class ScoringDock(RunDock):
@@ -50,6 +55,13 @@ class ScoringDock(RunDock):
         whole: Any = self.layout()
         for place, label in enumerate((self.unknown, research), start=1):
             whole.insertWidget(place, label)
+
+    def _open_sample(self) -> None:
+        super()._open_sample()
+        patient = self.fields.given.patient
+        if patient is not None:
+            patient.read([sample_path(COHORT)])
+            patient.choose(PATIENT)
 
     def _report(self, path: str) -> None:
         if self.session.result is not None:

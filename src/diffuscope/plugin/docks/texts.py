@@ -9,6 +9,7 @@ import napari
 from qtpy.QtCore import QTimer
 
 from diffuscope.errors import InputError
+from diffuscope.plugin.docks.first import sample_report
 from diffuscope.plugin.docks.kinds import TEXTS
 from diffuscope.plugin.docks.run import RunDock
 from diffuscope.plugin.jobs.child import Child
@@ -71,6 +72,11 @@ class TextsDock(RunDock):
         self.mark.setText(f"<b>{MARK}</b>")
         whole: Any = self.layout()
         whole.insertWidget(1, self.mark)
+
+    def _open_sample(self) -> None:
+        box = next(iter(self.fields.given.texts.values()), None)
+        if box is not None:
+            box.edit.setPlainText(sample_report())
 
     def _show_unfit(self, _: Any = None) -> None:
         """Say of layers that are not offered why they are not."""

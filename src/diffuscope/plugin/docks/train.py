@@ -8,21 +8,21 @@ from typing import Any
 
 import napari
 from qtpy.QtGui import QFontDatabase, QPixmap
-from qtpy.QtWidgets import QFileDialog, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QLabel, QPlainTextEdit, QPushButton, QWidget
 
 from diffuscope.errors import InputError
-from diffuscope.plugin.docks.closing import outlive
+from diffuscope.plugin.docks.frame.assemble import assemble
 from diffuscope.plugin.docks.kinds import STAINING
-from diffuscope.plugin.docks.tabs import stand_with_siblings
+from diffuscope.plugin.forms.rows.sample import SampleButton
 from diffuscope.plugin.forms.train import run_folder
 from diffuscope.plugin.forms.train_fields import TrainFields
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.job import Job, verb
 from diffuscope.plugin.jobs.run_session import known_models
+from diffuscope.plugin.jobs.samples import PAIRS_MPP, with_sample
 from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.panels.jobs import JobPanel
 from diffuscope.plugin.widgets.curve import LossCurve
-from diffuscope.plugin.widgets.pieces import scrolling
 from diffuscope.training.events import StepDone, TrainingStarted, Validated
 
 
@@ -47,15 +47,13 @@ class TrainDock(QWidget):
         self.viewer = napari_viewer
         self.session = Session(napari_viewer, "Train", child)
         self._build()
-        outlive(self, self.session)
-        stand_with_siblings(self, "Train")
         for model in (one for one in known_models() if not one.whole):  # of pictures, not of whole cases
             self.fields.add_model(model.name, model.title, is_usual=STAINING.lists(model))
 
     def _build(self) -> None:
         self.fields = TrainFields()
         self.form = self.fields.form
-        self.check = QPushButton("Check the data")
+        self.check, self.sample = QPushButton("Check the data"), SampleButton()
         self.report = QPlainTextEdit()
         self.report.setReadOnly(True)
         self.report.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
@@ -65,28 +63,25 @@ class TrainDock(QWidget):
         self.curve = LossCurve()
         self.picture = QLabel()
         self.jobs = JobPanel(self.session, run="Train", cancel="Stop and keep the best")
-        inner = QWidget()
-        stack = QVBoxLayout(inner)
-        stack.setContentsMargins(0, 0, 4, 0)
-        for part in (self.fields, self.check, self.report, self.curve, self.picture):
-            stack.addWidget(part)
-        stack.addStretch(1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 4, 4, 4)
-        layout.addWidget(scrolling(inner), 1)
-        layout.addWidget(self.jobs)
+        parts = (self.sample, self.fields, self.check, self.report, self.curve, self.picture)
+        assemble(self, "Train", parts, jobs=self.jobs)
+        self.sample.clicked.connect(self._open_sample)
+        self.fields.data.textChanged.connect(self._show_empty)
+        self._show_empty()
         self.fields.browse_data.clicked.connect(self._choose_data)
         self.check.clicked.connect(self._check)
         self.jobs.run.clicked.connect(self._train)
         self.session.state.events.phase.connect(self.fields.show_resume)
-        self.setMinimumWidth(340)
 
     # --- what the user does ---
+
+    def _open_sample(self) -> None:
+        with_sample(self.session, "pairs", lambda folder: self.fields.take(folder / "pairs", PAIRS_MPP))
 
     def _choose_data(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Folder of pairs", self.form.data)
         if folder:
-            self.fields.data.setText(folder)
+            self.fields.take(Path(folder))
 
     def _check(self) -> None:
         try:
@@ -130,6 +125,12 @@ class TrainDock(QWidget):
         )
 
     # --- what is shown ---
+
+    def _show_empty(self, _: Any = None) -> None:
+        """Say what to do while nothing is chosen."""
+        is_empty = not self.fields.data.text().strip()
+        self.sample.setVisible(is_empty)
+        self.jobs.show_hint("Choose the folder of your pairs first: … beside Pairs." if is_empty else "")
 
     def _clear(self, steps: int) -> None:
         self.picture.clear()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QLineEdit, QToolButton, QWidget
+from pathlib import Path
+
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QToolButton, QWidget
 
 from diffuscope.plugin.docks.kinds import STAINING
 from diffuscope.plugin.forms.card_text import preset_names
 from diffuscope.plugin.forms.evaluate import EvaluateForm
+from diffuscope.plugin.forms.out import beside
 from diffuscope.plugin.layers.facts import ModelFacts
 from diffuscope.plugin.widgets.elided import PathEdit
 from diffuscope.plugin.widgets.pieces import mpp_spin
@@ -50,8 +53,8 @@ class EvaluateFields(QWidget):
         self.model.currentIndexChanged.connect(self._show_presets)
         self.quality.currentIndexChanged.connect(self._read)
         self.resume.toggled.connect(self._read)
-        self.browse_data.clicked.connect(lambda: self._browse(self.data, "Folder of cases"))
-        self.browse_out.clicked.connect(lambda: self._browse(self.out, "Folder of the report"))
+        self.browse_data.clicked.connect(self._browse_data)
+        self.browse_out.clicked.connect(self._browse_out)
         self._read()
 
     def add_model(self, model: ModelFacts, *, choose: bool) -> None:
@@ -64,6 +67,14 @@ class EvaluateFields(QWidget):
             self.model.setCurrentIndex(self.model.findData(model.name))
         self._show_presets()
 
+    def take(self, data: Path, mpp: float = 0.0) -> None:
+        """Take cases, and suggest a folder beside them for the report."""
+        self.data.setText(str(data))
+        if mpp:
+            self.mpp.setValue(mpp)
+        if not self.out.text().strip():
+            self.out.setText(str(beside(data, "report")))
+
     def show_resume(self) -> None:
         """Offer to go on where there is something to go on with."""
         self._rows.setRowVisible(self.resume, self.form.is_taken)
@@ -75,9 +86,13 @@ class EvaluateFields(QWidget):
             fill(self.quality, names, self.form.quality if self.form.quality in names else next(iter(names)))
         self._read()
 
-    def _browse(self, edit: QLineEdit, title: str) -> None:
-        if folder := QFileDialog.getExistingDirectory(self, title, edit.text()):
-            edit.setText(folder)
+    def _browse_data(self) -> None:
+        if folder := QFileDialog.getExistingDirectory(self, "Folder of cases", self.data.text()):
+            self.take(Path(folder))
+
+    def _browse_out(self) -> None:
+        if folder := QFileDialog.getExistingDirectory(self, "Folder of the report", self.out.text()):
+            self.out.setText(folder)
 
     def _read(self) -> None:
         form = self.form

@@ -54,6 +54,14 @@ def named(path: Path, name: str) -> Path:
     return path.with_name(f"{path.name.removesuffix('.ome.zarr')}.{part}.ome.zarr")
 
 
+def beside(data: Path, what: str) -> Path:
+    """Return a folder that does not exist yet for what is made of data: beside that, named after it."""
+    number, name = 1, f"{data.stem}-{what}"
+    while (found := data.with_name(name if number == 1 else f"{name}-{number}")).exists():
+        number += 1
+    return found
+
+
 def unused(path: Path, is_taken: Callable[[Path], bool] = Path.exists) -> Path:
     """Return `path`, or the first of name-2, name-3, … that is not taken: does not exist, if not told otherwise."""
     stem = path.name.removesuffix(".ome.zarr")

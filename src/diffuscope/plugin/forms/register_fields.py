@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFileDialog, QFormLayout, QToolButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QFormLayout, QToolButton, QWidget
 
 from diffuscope.plugin.forms.out import suggest_out
 from diffuscope.plugin.forms.register import NONE, POINTS, TABLE, RegisterForm, SlideChoice
 from diffuscope.plugin.layers.facts import slide_facts
 from diffuscope.plugin.widgets.elided import PathEdit
+from diffuscope.plugin.widgets.pieces import slide_mpp_spin
 from diffuscope.plugin.widgets.rows import combo, form_layout, quiet, side_by_side
 from diffuscope.scans.formats.table import SHOWN
 
@@ -64,11 +65,7 @@ class SlideRows:
         self.layer = LayerBox(first, "(no slide is open)")
         self.points = LayerBox(first, "(no Points layer)")
         self.browse = _more("Open a file")
-        self.mpp = QDoubleSpinBox()
-        self.mpp.setRange(0.0, 50.0)
-        self.mpp.setDecimals(4)
-        self.mpp.setSingleStep(0.05)
-        self.mpp.setToolTip("µm per pixel of the slide, where the file does not state it or is wrong")
+        self.mpp = slide_mpp_spin()
         rows.addRow(title, side_by_side(self.layer.box, self.browse))
         rows.addRow("µm/px", self.mpp)
         self._rows = rows

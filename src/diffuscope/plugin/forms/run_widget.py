@@ -8,16 +8,15 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QDoubleSpinBox,
     QFileDialog,
     QFormLayout,
     QLabel,
     QPushButton,
-    QSizePolicy,
     QToolButton,
     QWidget,
 )
 
+from diffuscope.devices import likely_devices
 from diffuscope.plugin.forms.card_text import card_text, learned_text, listed_title, preset_names
 from diffuscope.plugin.forms.given_rows import GivenRows
 from diffuscope.plugin.forms.input_rows import InputRows
@@ -26,13 +25,16 @@ from diffuscope.plugin.forms.rows.advanced import Advanced
 from diffuscope.plugin.forms.rows.option_rows import OptionRows
 from diffuscope.plugin.forms.rows.sample import SampleButton
 from diffuscope.plugin.forms.rows.slice_row import SliceRow
-from diffuscope.plugin.forms.run import DEVICES, RunForm
+from diffuscope.plugin.forms.run import RunForm
 from diffuscope.plugin.forms.texts.goal_rows import GoalRows
 from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts
 from diffuscope.plugin.widgets.elided import PathEdit
+from diffuscope.plugin.widgets.pieces import slide_mpp_spin
 from diffuscope.plugin.widgets.rows import Fold, combo, fill, form_layout, quiet, side_by_side, small_text, spin
 from diffuscope.ports.matching import guess_channels
 
+# µm/px, of flat images of a body.
+_COARSEST = 100_000.0
 OTHER_MODEL = "Choose a model folder…"
 DEVICE_NAMES = {"auto": "Automatic", "cpu": "CPU", "cuda": "CUDA (NVIDIA)", "mps": "MPS (Apple)"}
 
@@ -71,12 +73,8 @@ class FormWidget(QWidget):
         self.slide = combo()
         self.unfit, self.resolution = small_text(), small_text()
         self.unfit.hide()
-        self.mpp = QDoubleSpinBox(self)
-        self.mpp.setRange(0.0, 100_000.0)
-        self.mpp.setDecimals(4)
-        self.mpp.setSingleStep(0.05)
-        self.mpp.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.mpp.setToolTip("µm per pixel of the slide, where the file does not state it or is wrong")
+        self.mpp = slide_mpp_spin(_COARSEST)
+        self.mpp.setParent(self)
         self.model = combo()
         self.model.addItem(OTHER_MODEL, OTHER_MODEL)
         self.model.setPlaceholderText("choose a model")
@@ -104,7 +102,7 @@ class FormWidget(QWidget):
         self.browse.setText("…")
         self.browse.setToolTip("Choose where the result goes")
         self.device = combo()
-        for device in DEVICES:
+        for device in likely_devices():
             self.device.addItem(DEVICE_NAMES[device], device)
         self.seed = spin(0, 2**31 - 1, "The same seed gives the same pixels")
         self.advanced = Advanced()
@@ -115,7 +113,7 @@ class FormWidget(QWidget):
         if self.form.kind.texts:  # what is written comes before images
             self._add_model(rows)
         rows.addRow(self.noun, self.slide)
-        self.sample = SampleButton(self.form)
+        self.sample = SampleButton()
         rows.addRow(self.sample)
         self._inputs = InputRows(self.form, rows, self.slide, self.layer_chosen.emit)
         rows.addRow(self.unfit)
@@ -277,9 +275,12 @@ class FormWidget(QWidget):
         self.about.setVisible(model is not None)
         self.noun.setText(self._noun())
         self._show_needed(model)
+        self.sample.setVisible(bool(form.kind.sample) and not form.any_open and not form.given)
         if model:
             fill(self.quality, preset_names(model), form.quality)
             fill(self.sampler, {"": "as the quality says", **{name: name for name in model.samplers}}, form.sampler)
+        if self.device.findData(form.device) < 0:  # chosen where it was there: Run says that it is not
+            self.device.addItem(DEVICE_NAMES[form.device], form.device)
         choices = ((self.region, form.region), (self.device, form.device), (self.model, model.name if model else None))
         for widget, value in choices:
             with quiet(widget):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from qtpy.QtWidgets import QCheckBox, QLineEdit, QPushButton, QWidget
 
+from diffuscope.plugin.forms.out import beside
 from diffuscope.plugin.forms.train import SCRATCH, TrainForm
 from diffuscope.plugin.widgets.elided import PathEdit
 from diffuscope.plugin.widgets.pieces import mpp_spin
@@ -50,6 +53,14 @@ class TrainFields(QWidget):
         self.steps.valueChanged.connect(self._read)
         self.model.currentIndexChanged.connect(self._read)
         self._read()
+
+    def take(self, data: Path, mpp: float = 0.0) -> None:
+        """Take pairs, and suggest a folder beside them for the model."""
+        self.data.setText(str(data))
+        if mpp:
+            self.mpp.setValue(mpp)
+        if not self.out.text().strip():
+            self.out.setText(str(beside(data, "model")))
 
     @property
     def resumes(self) -> bool:

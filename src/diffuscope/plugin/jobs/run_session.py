@@ -22,6 +22,7 @@ from diffuscope.plugin.layers.facts import ModelFacts, model_facts
 from diffuscope.plugin.layers.live import add_layers
 from diffuscope.plugin.layers.results import LayerTuple
 from diffuscope.plugin.layers.values import value_layers
+from diffuscope.plugin.settings.recent import note
 from diffuscope.results.result import Result
 
 
@@ -146,6 +147,7 @@ class RunSession(Session):
             if request.placement is not None and is_shown:
                 add_layers(self.viewer, value_layers(result, request.placement))
             self.show_result(result)
+            note(result.path)
 
 
 def _show(view: RunView, watch: Watch, message: Any) -> None:

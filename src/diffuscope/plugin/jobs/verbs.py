@@ -29,6 +29,8 @@ from diffuscope.plugin.layers.worst import worst_layers
 from diffuscope.plugin.panels.reported import Reported, reported
 from diffuscope.results.result import open_result
 from diffuscope.scans import open_scan
+from diffuscope.simulation.restaining.example import write_example
+from diffuscope.simulation.restaining.section import write_section
 from diffuscope.training.events import TrainingEvent
 
 Cancelled = Callable[[], bool]
@@ -76,6 +78,13 @@ def evaluate(
     settings = diffuscope.api.prediction.Settings(quality=quality, samples=samples)
     done = yield from _until(cancelled, diffuscope.api.evaluate.evaluate(**arguments, settings=settings))
     return reported(done.report, done.path) if done is not None else None
+
+
+def make_sample(*, which: str, folder: Path, cancelled: Cancelled) -> Generator[None, None, Path]:
+    """Simulate a sample: "pairs" to train and evaluate on, or a "section" that was stained twice."""
+    {"pairs": write_example, "section": write_section}[which](folder)
+    return folder
+    yield
 
 
 def compare(*, pair: Pair, cancelled: Cancelled) -> Generator[None, None, Compared]:

@@ -17,7 +17,7 @@ from diffuscope.plugin.layers.reading.viewer import reading_of
 from diffuscope.plugin.layers.results import LayerTuple, result_layers
 from diffuscope.plugin.layers.values import value_layers
 from diffuscope.plugin.layers.volumes import label_layers, volume_layer
-from diffuscope.plugin.widgets.last_resort import told
+from diffuscope.plugin.widgets.last_resort import in_window, tell, told
 from diffuscope.results.result import is_result, open_result
 from diffuscope.scans import Volume, open_input
 from diffuscope.scans.formats.dicom.rtstruct import is_rtstruct
@@ -32,10 +32,21 @@ if TYPE_CHECKING:
 _PROBE = 512
 
 
-def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], list[LayerTuple]] | None:
-    """Return `read_layers` for what it can open by its name, else None (npe2's reader contract)."""
+def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], Any] | None:
+    """Return what opens layers for what it can open by its name, else None (npe2's reader contract)."""
     paths = [path] if isinstance(path, str | Path) else list(path)
-    return read_layers if paths and all(_is_ours(str(p)) for p in paths) else None
+    return _read_in_window if paths and all(_is_ours(str(p)) for p in paths) else None
+
+
+def _read_in_window(path: str | Sequence[str]) -> list[LayerTuple] | list[tuple[None]]:
+    """Open for napari: what a user asked for in the window and cannot be read is told in a dialog."""
+    try:
+        return read_layers(path)
+    except InputError as error:
+        if not in_window():
+            raise
+        tell(error)
+        return [(None,)]  # npe2's word for: it was ours, and holds no layer
 
 
 @told

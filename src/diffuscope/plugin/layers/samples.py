@@ -39,6 +39,11 @@ def sarcoma() -> list[LayerTuple]:
     return read_layers([str(sample_path(f"sarcoma-STS_010-{name}.nii.gz")) for name in ("MR", "CT")])
 
 
+def thorax() -> list[LayerTuple]:
+    """Radiograph and CT slice of a simulated chest with a nodule, 64² px of 4 mm."""
+    return read_layers([str(sample_path(f"thorax-simulated/{key}/chest-0000.ome.tif")) for key in ("ct", "xray")])
+
+
 def oesophagus() -> list[LayerTuple]:
     """A simulated tumour of the oesophagus with two nodes in a real neck CT, outlined (OpenKBP, MIT)."""
     [(voxels, about, kind)] = read_layers(str(sample_path("oesophagus-simulated/ct/P0000.nii.gz")))

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from functools import partial
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import napari
 from napari.layers import Image
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from diffuscope.plugin.forms.rows.sample import SampleButton
 from diffuscope.plugin.jobs.compare import compare_in
 from diffuscope.plugin.jobs.job import Job
+from diffuscope.plugin.jobs.samples import DRAWS, with_sample
 from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.layers.compare import Compared, picture_of
 from diffuscope.plugin.layers.facts import own_metadata
 from diffuscope.plugin.layers.live import add_layers
+from diffuscope.plugin.layers.reader import read_layers
 from diffuscope.plugin.panels.jobs import JobPanel
 from diffuscope.plugin.widgets.pieces import FiguresTable
 from diffuscope.plugin.widgets.rows import combo, form_layout, quiet, small_text
+
+_EMPTY = "Open two pictures of one place first: a truth, and what is held against it."
 
 
 class CompareWidget(QWidget):
@@ -39,14 +45,15 @@ class CompareWidget(QWidget):
         self._layers: list[Any] = []
         self.truth, self.found = combo(), combo()
         self.jobs = JobPanel(session, run="Compare")
-        self.compare, self.notes = self.jobs.run, small_text()
+        self.compare, self.notes, self.sample = self.jobs.run, small_text(), SampleButton()
+        self.sample.clicked.connect(self._open_sample)
         self.table = FiguresTable()
         fields = QWidget()
         rows = form_layout(fields)
         rows.addRow("Truth", self.truth)
         rows.addRow("Prediction", self.found)
         layout = QVBoxLayout(self)
-        for widget in (fields, self.jobs, self.table, self.notes):
+        for widget in (self.sample, fields, self.jobs, self.table, self.notes):
             layout.addWidget(widget)
         layout.addStretch(1)
         self.compare.clicked.connect(self._compare)
@@ -61,11 +68,20 @@ class CompareWidget(QWidget):
             return
         before = [self._chosen(box) for box in (self.truth, self.found)]
         self._layers = [layer for layer in self.viewer.layers if _is_picture(layer)]
+        self.sample.setVisible(not self._layers)
+        self.jobs.show_hint("" if self._layers else _EMPTY)
         for box, chosen, first in ((self.truth, before[0], 0), (self.found, before[1], 1)):
             with quiet(box):
                 box.clear()
                 box.addItems([layer.name for layer in self._layers])
                 box.setCurrentIndex(self._layers.index(chosen) if chosen in self._layers else first)
+
+    def _open_sample(self) -> None:
+        with_sample(self.session, "section", self._show_sample)
+
+    def _show_sample(self, folder: Path) -> None:
+        for data, about, _ in read_layers([str(folder / name) for name in DRAWS]):
+            self.viewer.add_image(data, **about)
 
     def _chosen(self, box: Any) -> Any:
         return self._layers[box.currentIndex()] if 0 <= box.currentIndex() < len(self._layers) else None

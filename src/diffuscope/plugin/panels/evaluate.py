@@ -13,8 +13,10 @@ from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.forms.evaluate_fields import EvaluateFields
+from diffuscope.plugin.forms.rows.sample import SampleButton
 from diffuscope.plugin.jobs.job import Job, verb
 from diffuscope.plugin.jobs.run_session import folder_model, known_models
+from diffuscope.plugin.jobs.samples import PAIRS_MPP, with_sample
 from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.layers.live import add_layers
 from diffuscope.plugin.panels.jobs import JobPanel
@@ -53,15 +55,18 @@ class EvaluateWidget(QWidget):
         self.form = self.fields.form
         self.jobs = JobPanel(self.session, run="Evaluate")
         self.evaluate, self.cancel, self.status = self.jobs.run, self.jobs.cancel, self.jobs.status
-        self.notices = small_text()
+        self.notices, self.sample = small_text(), SampleButton()
         self.table = FiguresTable()
         self.page, self.worst = QPushButton("Open the report"), QPushButton("Show the worst field")
         self.worst.setToolTip("Input, truth, prediction and error as layers, of the field with the largest error")
         self._buttons = side_by_side(self.page, self.worst)
         layout = QVBoxLayout(self)
-        for widget in (self.fields, self.jobs, self.table, self._buttons, self.notices):
+        for widget in (self.sample, self.fields, self.jobs, self.table, self._buttons, self.notices):
             layout.addWidget(widget)
         layout.addStretch(1)
+        self.sample.clicked.connect(self._open_sample)
+        self.fields.data.textChanged.connect(self._show_empty)
+        self._show_empty()
         self.fields.browse_model.clicked.connect(self._choose_model)
         self.evaluate.clicked.connect(self._evaluate)
         self.page.clicked.connect(self._open_page)
@@ -70,6 +75,9 @@ class EvaluateWidget(QWidget):
         self._show_report()
 
     # --- what the user does ---
+
+    def _open_sample(self) -> None:
+        with_sample(self.session, "pairs", lambda folder: self.fields.take(folder / "pairs", PAIRS_MPP))
 
     def _choose_model(self) -> None:
         if folder := QFileDialog.getExistingDirectory(self, "Model folder"):
@@ -144,6 +152,12 @@ class EvaluateWidget(QWidget):
         self.notices.setText("".join(f"<p>{escape(notice)}</p>" for notice in done.notices) if done else "")
         self.notices.setVisible(done is not None)
         self._show_state()
+
+    def _show_empty(self, _: Any = None) -> None:
+        """Say what to do while nothing is chosen."""
+        is_empty = not self.fields.data.text().strip()
+        self.sample.setVisible(is_empty)
+        self.jobs.show_hint("Choose the folder of cases with a truth first: … beside Cases." if is_empty else "")
 
     def _show_state(self, _: Any = None) -> None:
         self._buttons.setVisible(self._done is not None)

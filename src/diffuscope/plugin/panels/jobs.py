@@ -23,17 +23,11 @@ from qtpy.QtWidgets import (
 
 from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.widgets.last_resort import copy_button
-from diffuscope.plugin.widgets.pieces import key_of
+from diffuscope.plugin.widgets.pieces import MAIN_STYLE, key_of
 from diffuscope.plugin.widgets.rows import side_by_side, small_text
 
 _ERROR = QColor(200, 60, 40, 90)
 _ERROR_STYLE = f"padding: 4px; border-radius: 3px; background: rgba{_ERROR.getRgb()};"
-#: What a dock is for, in light and dark themes.
-_MAIN_STYLE = """
-QPushButton { background: #3f5fc4; color: white; font-weight: bold; padding: 5px; }
-QPushButton:hover, QPushButton:focus { background: #5573d6; }
-QPushButton:disabled { background: #70778a; color: #d0d4de; }
-"""
 #: Height and width of a button of the list, and of all that is seen of it without scrolling: Run must stay on a small
 #: screen.
 _BUTTON, _SEEN = 24, 120
@@ -75,7 +69,7 @@ class JobPanel(QWidget):
         self.status = small_text()
         self.run, self.cancel, self.go_on = QPushButton(run), QPushButton(cancel), QPushButton("Continue")
         self.go_on.setToolTip("Go on with the job that ended early")
-        self.run.setStyleSheet(_MAIN_STYLE)
+        self.run.setStyleSheet(MAIN_STYLE)
         for button, keys in ((self.run, "Ctrl+Return"), (self.go_on, "Ctrl+Shift+Return"), (self.cancel, "Ctrl+.")):
             key_of(button, keys)
         self.copy = copy_button(lambda: session.state.report)

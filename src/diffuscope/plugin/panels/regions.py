@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QFileDialog, QGroupBox, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QGroupBox, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from diffuscope.measurement.table import as_text, readable
 from diffuscope.plugin.widgets.pieces import FiguresTable
 from diffuscope.plugin.widgets.rows import side_by_side, small_text
+from diffuscope.plugin.widgets.still import StillDoubleSpin
 from diffuscope.results.result import Result
 
 
@@ -35,7 +36,7 @@ class RegionWidget(QGroupBox):
         self.measure, self.export = QPushButton("Measure regions"), QPushButton("CSV…")
         self.measure.setToolTip("Vessels are found in the vessel channel, whose layer must be open")
         self.export.setToolTip("Write the table: a row a region, the penetration curve in columns of 10 µm")
-        self.above = QDoubleSpinBox()
+        self.above = StillDoubleSpin()
         self.above.setRange(0.0, 65_535.0)
         self.above.setSpecialValueText("automatic")
         self.above.setToolTip("What is brighter in the vessel channel, in its own values, is vessel; 0: Li's threshold")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtGui import QPaintEvent
+from qtpy.QtGui import QPaintEvent, QWheelEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QLineEdit,
@@ -42,6 +42,10 @@ class ElidedCombo(QComboBox):
             self.setToolTip(self.currentText())
             self.setProperty("tip", self.currentText())
         return bool(super().event(event))
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802  Qt's name
+        """Leave the wheel to what scrolls: it means the form, not the choice under the pointer."""
+        event.ignore()
 
     def _own_tip(self) -> bool:
         return self.toolTip() not in ("", self.property("tip"))

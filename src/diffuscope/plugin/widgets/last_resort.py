@@ -25,6 +25,20 @@ def copy_button(report: Callable[[], str]) -> Any:
     return button
 
 
+class UnforeseenError(InputError):
+    """What nobody foresaw, as a sentence.
+
+    Parameters
+    ----------
+    sentence, report : str
+        As of `diffuscope.plugin.jobs.process.Failed`.
+    """
+
+    def __init__(self, sentence: str, report: str) -> None:
+        super().__init__(sentence)
+        self.report = report
+
+
 def told(reader: Callable[Given, Found], doing: str = "open") -> Callable[Given, Found]:
     """Make of a reader or writer one whose every error is a sentence; a notice offers a report on what nobody foresaw.
 
@@ -39,8 +53,9 @@ def told(reader: Callable[Given, Found], doing: str = "open") -> Callable[Given,
             raise
         except Exception as error:  # noqa: BLE001  whatever a file does to a library, the window hears a sentence
             failed = Failed.by(error, doing)
-            _offer(failed)
-            raise InputError(failed.sentence) from None
+            if doing != "open" or not in_window():  # what is opened there has a dialog, which offers the report
+                _offer(failed)
+            raise UnforeseenError(failed.sentence, failed.report) from None
 
     return guarded
 
@@ -50,6 +65,35 @@ def _offer(failed: Failed) -> None:
 
     actions = ((COPY, lambda _: _copy(failed.report)),)
     notification_manager.dispatch(Notification(failed.sentence, NotificationSeverity.ERROR, actions=actions))
+
+
+def in_window() -> bool:
+    """Whether what is done now was asked for in the window, not by a script, which wants its errors."""
+    from qtpy.QtCore import QThread
+    from qtpy.QtWidgets import QApplication
+
+    app = QApplication.instance()
+    here = QThread.currentThread()
+    return app is not None and here is app.thread() and here.loopLevel() > 0
+
+
+def tell(error: DiffuscopeError) -> None:
+    """Show an error in a dialog that stays until it was read, and keeps nobody from going on."""
+    from qtpy.QtCore import Qt
+    from qtpy.QtWidgets import QApplication, QMessageBox
+
+    box = QMessageBox(QApplication.activeWindow())
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.setModal(False)
+    box.setIcon(QMessageBox.Icon.Warning)
+    box.setWindowTitle("Diffuscope")
+    box.setText(str(error))
+    box.addButton(QMessageBox.StandardButton.Ok)
+    if isinstance(error, UnforeseenError):
+        report = error.report
+        copy = box.addButton(COPY, QMessageBox.ButtonRole.ActionRole)
+        copy.clicked.connect(lambda: _copy(report))
+    box.show()
 
 
 def _copy(report: str) -> None:

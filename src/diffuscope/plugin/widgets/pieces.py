@@ -16,10 +16,20 @@ from qtpy.QtWidgets import (
     QPushButton,
     QScrollArea,
     QShortcut,
+    QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
     QWidget,
 )
+
+from diffuscope.plugin.widgets.still import StillDoubleSpin
+
+#: What a dock is for, in light and dark themes.
+MAIN_STYLE = """
+QPushButton { background: #3f5fc4; color: white; font-weight: bold; padding: 5px; }
+QPushButton:hover, QPushButton:focus { background: #5573d6; }
+QPushButton:disabled { background: #70778a; color: #d0d4de; }
+"""
 
 
 class _Scrolling(QScrollArea):
@@ -71,12 +81,20 @@ def pause(parent: QWidget, milliseconds: int, then: Callable[..., Any]) -> QTime
 
 def mpp_spin() -> QDoubleSpinBox:
     """Return a box for the µm/px of files that do not say it; 0 where all do."""
-    box = QDoubleSpinBox()
-    box.setRange(0.0, 50.0)
-    box.setDecimals(4)
-    box.setSingleStep(0.05)
+    box = slide_mpp_spin()
     box.setSpecialValueText("as the files say")
     box.setToolTip("µm per pixel of files that do not say it, as PNG and JPEG never do")
+    return box
+
+
+def slide_mpp_spin(most: float = 50.0) -> QDoubleSpinBox:
+    """Return a box for the µm/px of a slide, up to `most`; 0 where its file has the say."""
+    box = StillDoubleSpin()
+    box.setRange(0.0, most)
+    box.setDecimals(4)
+    box.setSingleStep(0.05)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    box.setToolTip("µm per pixel of the slide, where the file does not state it or is wrong")
     return box
 
 

@@ -11,6 +11,7 @@ from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QSizePolicy, QSpinBox, QToolButton, QWidget
 
 from diffuscope.plugin.widgets.elided import ElidedCombo
+from diffuscope.plugin.widgets.still import StillSpin
 
 #: Label of a row, px.
 _WIDEST = 110
@@ -29,7 +30,7 @@ def combo() -> QComboBox:
 
 def spin(low: int, high: int, tip: str) -> QSpinBox:
     """Return a spin box for whole numbers."""
-    box = QSpinBox()
+    box = StillSpin()
     box.setRange(low, high)
     box.setToolTip(tip)
     box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)

@@ -104,6 +104,11 @@ class PatientRow(QWidget):
         else:  # what another table said of another patient must not stay
             self._clear()
 
+    def choose(self, name: str) -> None:
+        """Take the row of a patient of the tables that are open."""
+        self.patient.setCurrentIndex(self.patient.findText(name))
+        self._take()
+
     def _ask(self) -> None:
         paths, _ = QFileDialog.getOpenFileNames(self, "Tables of the patients", "", "Tables (*.csv *.xlsx)")
         if paths:

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QSizePolicy, QWidget
 
 from diffuscope.plugin.forms.run import RunForm
 from diffuscope.plugin.widgets.rows import RowBlock, quiet
+from diffuscope.plugin.widgets.still import StillDoubleSpin
 from diffuscope.ports.numbers import Option
 
 
@@ -62,7 +63,7 @@ def _label(option: Option) -> str:
 
 def _field(option: Option) -> QDoubleSpinBox:
     low, high = option.range
-    box = QDoubleSpinBox()
+    box = StillDoubleSpin()
     # γ is set to the width of what d differs by
     box.setDecimals(3 if high - low <= 1 else 2)
     box.setRange(low, high)
