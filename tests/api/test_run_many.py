@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 import subprocess
@@ -147,6 +148,8 @@ def test_another_run_is_not_gone_on_with(tmp_path: Path, echo: Path, change: dic
         ({"region": "here"}, 'region "here" is not understood'),
         ({"device": "abacus"}, "abacus"),
         ({"quality": "none"}, 'no quality "none"'),
+        ({"workers": 0}, "workers must be at least 1"),
+        ({"workers": 1, "scheduler": "tcp://127.0.0.1:1"}, "choose one"),
     ],
 )
 def test_what_is_wrong_with_all_is_refused_before_anything_is_written(
@@ -224,10 +227,46 @@ def test_the_command_line_tells_and_leaves_its_status(tmp_path: Path, echo: Path
     assert "text: text.svs is no SVS" in done.stderr
 
 
+def write_project(slides: Path, mpp: float = 0.5) -> Path:
+    """Write a QuPath project of all files of a folder, in which their px have been given a size."""
+    side = {"value": mpp, "unit": "µm"}
+    images = [
+        {
+            "serverBuilder": {
+                "builderType": "uri",
+                "uri": file.as_uri(),
+                "metadata": {"pixelCalibration": {"pixelWidth": side, "pixelHeight": side}},
+            },
+            "entryID": number,
+            "imageName": file.name,
+        }
+        for number, file in enumerate(sorted(slides.iterdir()), start=1)
+    ]
+    project = slides.parent / "project.qpproj"
+    project.write_text(json.dumps({"version": "0.6.0", "uri": project.as_uri(), "images": images}), encoding="utf-8")
+    return project
+
+
+def test_um_per_px_are_those_of_the_project(tmp_path: Path, echo: Path):
+    slides = write_slides(tmp_path / "slides", 4)
+    same = finish(run_many(echo, write_project(slides), tmp_path / "same", **HOW))
+    assert [one["slide"] for one in same.rows if one["status"] == "done"] == ["s00"] and not same.rows[2]["notices"]
+    finish(run_many(echo, write_project(slides, 0.45), tmp_path / "other", **HOW))
+    (row,) = [one for one in table_of(tmp_path / "other") if one["status"] == "done"]
+    assert "s00.ome.tif says 0.5 µm/px; 0.45 µm/px is used, as given" in row["notices"]
+    record = open_result(tmp_path / "other" / "s00.ome.zarr").record
+    assert record["inputs"]["he"]["mpp"] == 0.45 and "--mpp 0.45" in record["command"]
+    finish(run_many(echo, write_project(slides, 0.45), tmp_path / "asked", **{**HOW, "mpp": 0.55}))
+    assert open_result(tmp_path / "asked" / "s00.ome.zarr").record["inputs"]["he"]["mpp"] == 0.55
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL to send")
 @pytest.mark.slow
-def test_twenty_slides_three_of_them_bad_killed_twice(tmp_path: Path, tiny_model: Path):
+@pytest.mark.parametrize("by", ["folder", "project"])
+def test_twenty_slides_three_of_them_bad_killed_twice(tmp_path: Path, tiny_model: Path, by: str):
     slides, out = write_slides(tmp_path / "slides", 20), tmp_path / "out"
+    if by == "project":
+        slides = write_project(slides)
     command = [sys.executable, "-m", "diffuscope", "run", str(tiny_model), str(slides), "-o", str(out)]
     command += ["--steps", "2", "--device", "cpu", "--resume"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}

@@ -60,6 +60,36 @@ def test_an_image_is_not_many(folder: Path):
     assert not are_many(folder / "a[1].svs")
 
 
+def write_dicom_slide(folder: Path, number: int) -> None:
+    """Write two levels of a slide into a folder, as files of one series."""
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+    series = generate_uid()
+    for level in range(2):
+        one = Dataset()
+        one.file_meta = FileMetaDataset()
+        one.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        one.SOPClassUID = one.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.77.1.6"
+        one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+        one.SeriesInstanceUID, one.StudyInstanceUID = series, "1.2.3"
+        one.save_as(folder / f"{number}-{level}.dcm", enforce_file_format=True)
+
+
+def test_files_of_a_dicom_slide_are_one_slide(tmp_path: Path, folder: Path):
+    write_dicom_slide(tmp_path, 1)
+    shutil.rmtree(folder)
+    assert not are_many(tmp_path)
+    write_dicom_slide(tmp_path, 2)
+    assert are_many(tmp_path)
+    assert [one.name for one in find_slides(tmp_path, DECLARED).slides] == ["1-0.dcm", "2-0.dcm"]
+    for left in tmp_path.glob("2-*"):
+        left.unlink()
+    (tmp_path / "a.svs").write_text("no slide")
+    assert are_many(tmp_path)
+    assert [one.name for one in find_slides(tmp_path, DECLARED).slides] == ["1-0.dcm", "a"]
+
+
 def test_a_table_has_a_row_a_slide(tmp_path: Path):
     table = tmp_path / "some.csv"
     table.write_text(

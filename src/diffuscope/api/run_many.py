@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from math import isclose
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -22,6 +23,7 @@ from diffuscope.files.claim import Claim
 from diffuscope.files.place import Standing, check_place
 from diffuscope.files.put import clear, in_place_of
 from diffuscope.files.read import read_json
+from diffuscope.jobs.compute import ComputeRequest, check_compute
 from diffuscope.jobs.input_text import check_ranges
 from diffuscope.jobs.inputs import split_channel
 from diffuscope.jobs.resume import check_resumed, tidy
@@ -30,8 +32,12 @@ from diffuscope.model.find import model_info
 from diffuscope.model.folder import load_model
 from diffuscope.results.opening.about import read_about
 from diffuscope.results.result import Result, open_result
+from diffuscope.scans import open_input
 from diffuscope.tiling.region import Region
 from diffuscope.unforeseen import unforeseen
+
+# QuPath keeps µm/px of both axes, and of those the mean is taken.
+_SAME = 1e-3
 
 Events = Generator[Progress | Notice | RanMany, None, None]
 
@@ -113,13 +119,16 @@ def run_many(
     check_ranges(options.get("ranges") or {}, info.declared.input_rasters)
     for key in options.get("want") or ():
         pick(key, tuple(port.key for port in info.declared.outputs), "output")
+    loaded = load_model(model)
+    asked = {one.name: options[one.name] for one in fields(ComputeRequest) if one.name in options}  # type: ignore[literal-required]
+    check_compute(ComputeRequest(**asked), loaded)
     if not options.get("scheduler"):
         pick_device(options.get("device", "auto"))
     images = [split_channel(path)[0] for slide in found.slides for path in slide.paths]
     keep = [*images, Path(str(slides))] if by_path else images
     standing = check_place(target, SUMMARY, overwrite=overwrite, resume=resume, keep=keep, outside=images)
     over = Path(str(slides)).name if by_path else ""
-    record = make_summary_record(load_model(model), over, target, options, found.notices)
+    record = make_summary_record(loaded, over, target, options, found.notices)
     if standing == "resumed":
         begun = read_json(target / RECORD)
         check_resumed(target, begun, record)
@@ -193,7 +202,7 @@ def _run_one(work: _Work, slide: Slide, at: Progress) -> Generator[Progress | No
         check_same_slide(slide, before, as_text(region))
         tidy(path)
         return before
-    options: Any = {**work.options, "region": region}
+    options: Any = {**work.options, "region": region, "mpp": _mpp(slide, work.options.get("mpp"))}
     pace = Pace()
     with closing(run(work.model, slide.source, path, resume=True, cancelled=work.cancelled, **options)) as events:
         for event in events:
@@ -208,6 +217,14 @@ def _run_one(work: _Work, slide: Slide, at: Progress) -> Generator[Progress | No
                     raise InputError(f"{event.unread} tiles could not be read, {of}: mend the file and say --resume.")
                 raise _Cancelled(f"{of}; --resume goes on.")
     return open_result(path)
+
+
+def _mpp(slide: Slide, asked: float | None) -> float | None:
+    """Return µm/px that a run is told: what is asked for, else what the slide's project says and its file does not."""
+    if asked is not None or slide.mpp is None or not isinstance(slide.source, str | Path):
+        return asked
+    stated = getattr(open_input(split_channel(slide.source)[0]), "stated_mpp", slide.mpp)
+    return None if stated is not None and isclose(stated, slide.mpp, rel_tol=_SAME) else slide.mpp
 
 
 def _path(work: _Work, slide: Slide) -> Path:

@@ -20,7 +20,7 @@ from diffuscope.ports.raster import Raster
 from diffuscope.ports.text import Text
 from diffuscope.results.result import is_result
 from diffuscope.scans.formats.dicom.files import files_in, is_dicom, read_elements
-from diffuscope.scans.formats.table import ending_of, stem
+from diffuscope.scans.formats.table import SLIDES, ending_of, find_format, stem
 from diffuscope.scans.open_volume import is_image
 from diffuscope.scans.qupath.annotations import GEOJSON
 from diffuscope.scans.qupath.live import is_live
@@ -33,6 +33,11 @@ NAME, FILE, REGION = "name", "file", "region"
 _LONGEST = 150
 # StudyInstanceUID; and how many files of a folder are looked at for the first that is DICOM.
 _STUDY, _LOOKED_AT = 0x0020000D, 50
+_SERIES = 0x0020000E
+# What beside DICOM files is a slide, and no picture of a scan or of a report.
+_OF_SCANNERS = {
+    ending for row in SLIDES if not (row.is_plain or row.is_series or row.is_folder) for ending in row.endings
+} - {".tif", ".tiff"}
 _OWN_NAMES = f"give each a name of its own, in a table with the columns {NAME} and {FILE}"
 
 
@@ -48,11 +53,14 @@ class Slide:
         As `diffuscope.run` takes it.
     region : Region or str, optional
         What of it, level-0 px, where that is not what is said of all.
+    mpp : float, optional
+        µm per level-0 px as whoever lists the slide has it, whatever its file says.
     """
 
     name: str
     source: str | Path | Mapping[str, Any]
     region: Region | str | None = None
+    mpp: float | None = None
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -86,7 +94,7 @@ def are_many(source: str | Path) -> bool:
     if path.suffix.lower() in {".csv", XLSX, QPPROJ}:
         return True
     if path.is_dir():
-        return not (ending_of(path.name) or (is_image(path) and len(_studies(path)) < 2))
+        return not ending_of(path.name) and not (is_image(path) and _is_one(path))
     return not path.exists() and (is_live(source) or glob.has_magic(str(source)))
 
 
@@ -148,6 +156,23 @@ def check_names(slides: Iterable[Slide]) -> tuple[Slide, ...]:
     return tuple(known.values())
 
 
+def _is_one(folder: Path) -> bool:
+    """Whether a folder that holds DICOM is one image: of one study, of one slide, and with no slide of others in it."""
+    files = [one for one in folder.iterdir() if one.is_file() and not one.name.startswith(".")]
+    slides = {_series_of(file) for file in files if is_dicom(file) and find_format(file, SLIDES) is not None}
+    others = [file for file in files if ending_of(file.name) in _OF_SCANNERS]
+    return len(_studies(folder)) < 2 and len(slides) < 2 and not others
+
+
+def _series_of(file: Path) -> str:
+    """Return the SeriesInstanceUID of a DICOM file; empty of all others, and of what is damaged."""
+    if not is_dicom(file):
+        return ""
+    with suppress(InputError, OSError, ImportError, KeyError):
+        return str(read_elements(file, [_SERIES])[0][_SERIES].value)
+    return ""
+
+
 def _studies(folder: Path) -> set[str]:
     """Return the DICOM studies of the folders in a folder: an export of several patients is no one image."""
     found = set()
@@ -163,12 +188,15 @@ def _of_paths(paths: Iterable[Path], where: str) -> Slides:
     """Take what is an image, or is called like one: what is damaged is told later, by name."""
     there = sorted(path for path in paths if not path.name.startswith("."))
     taken = [path for path in there if ending_of(path.name) or is_image(path)]
+    # Of a DICOM slide, or series, whose files lie here one by one the first stands for all.
+    firsts: dict[str, Path] = {}
+    slides = [path for path in taken if firsts.setdefault(_series_of(path) or str(path), path) is path]
     if not taken:
         raise InputError(f"there is no slide and no volume in {where}: give a folder, a pattern or a table of some.")
     left = [path.name for path in there if path not in set(taken)]
     shown = f"{', '.join(left[:5])}{' …' if len(left) > 5 else ''}"
     told = (f"{len(left)} in {where} are left out, being no images: {shown}.",) if left else ()
-    return Slides(tuple(Slide(name=stem(path.name), source=path) for path in taken), told)
+    return Slides(tuple(Slide(name=stem(path.name), source=path) for path in slides), told)
 
 
 def _of_project(path: Path) -> Slides:
@@ -176,7 +204,7 @@ def _of_project(path: Path) -> Slides:
     images = read_project(path).images
     changed = ", ".join(one.name for one in images if one.changed)
     told = (f"QuPath shows {changed} otherwise than as the file is, which is run over.",) if changed else ()
-    return Slides(tuple(Slide(name=stem(one.name), source=one.path or one.uri) for one in images), told)
+    return Slides(tuple(Slide(name=stem(one.name), source=one.path or one.uri, mpp=one.mpp) for one in images), told)
 
 
 def _of_table(path: Path, declared: Declaration) -> Slides:

@@ -113,6 +113,29 @@ def lanes(request: ComputeRequest, compute: ComputeSettings) -> int:
     return max(1, min(LANES, torch.get_num_threads() // compute.threads))
 
 
+def check_compute(request: ComputeRequest, model: Model) -> None:
+    """Refuse what is wrong whatever is computed, before anything is looked at.
+
+    Raises
+    ------
+    InputError
+        What was asked for makes no sense.
+    """
+    for name, most in _MOST.items():
+        check_number(name, getattr(request, name), most=most)
+    if request.workers is not None and request.scheduler is not None:
+        raise InputError("--workers starts processes here and --scheduler asks those of a cluster: choose one.")
+    if request.devices is not None and request.elsewhere:
+        raise InputError(
+            "--devices computes on the GPUs of this process, --workers and --scheduler elsewhere: choose one."
+        )
+    if request.precision is not None:
+        pick(request.precision, PRECISIONS, "precision")
+    pick(request.compile, COMPILE, "compile")
+    if isinstance(model.system, Whole) and (request.elsewhere or request.devices is not None):
+        raise InputError(f"{model.name} takes a case at once: leave out --workers, --scheduler and --devices.")
+
+
 def resolve_compute(
     request: ComputeRequest, begun: Mapping[str, Any] | None, model: Model, settings: SampleSettings, plan: Plan
 ) -> ComputeSettings:
@@ -140,19 +163,7 @@ def resolve_compute(
     InputError
         What was asked for is not there, or makes no sense; the cluster does not answer.
     """
-    for name, most in _MOST.items():
-        check_number(name, getattr(request, name), most=most)
-    if request.workers is not None and request.scheduler is not None:
-        raise InputError("--workers starts processes here and --scheduler asks those of a cluster: choose one.")
-    if request.devices is not None and request.elsewhere:
-        raise InputError(
-            "--devices computes on the GPUs of this process, --workers and --scheduler elsewhere: choose one."
-        )
-    if request.precision is not None:
-        pick(request.precision, PRECISIONS, "precision")
-    pick(request.compile, COMPILE, "compile")
-    if isinstance(model.system, Whole) and (request.elsewhere or request.devices is not None):
-        raise InputError(f"{model.name} takes a case at once: leave out --workers, --scheduler and --devices.")
+    check_compute(request, model)
     compute = {"compile": "off"} | dict(begun["compute"]) if begun else {}
     device = compute.get("device", "auto") if request.device == "auto" else request.device
     if request.devices is not None and device in ("auto", "cuda"):
