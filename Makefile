@@ -29,8 +29,10 @@ docs-pictures: .venv/ready # draw the pictures of docs/ anew, and print the tabl
 	.venv/bin/python -m docs_scripts.phantoms_tumour
 	.venv/bin/python -m docs_scripts.registration
 	.venv/bin/python -m docs_scripts.simulation_thorax
-	@shoot=".venv/bin/python -m docs_scripts.screenshots"; \
-	if command -v xvfb-run >/dev/null; then xvfb-run -a -s "-screen 0 1280x800x24" $$shoot; else $$shoot; fi
+	@for shown in screenshots first_results; do \
+		shoot=".venv/bin/python -m docs_scripts.$$shown"; \
+		if command -v xvfb-run >/dev/null; then xvfb-run -a -s "-screen 0 1280x800x24" $$shoot; else $$shoot; fi || exit 1; \
+	done
 
 clean: # remove what make made
 	rm -rf .venv dist build diffuscope-demo

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QLineEdit,
     QScrollArea,
+    QTabBar,
     QWidget,
 )
 
@@ -107,6 +108,12 @@ class Hand:
         self.clicks += 1
         QTest.mouseClick(view.viewport(), _LEFT, pos=place)
         QTest.qWait(_REST)
+
+    def tab(self, name: str) -> None:
+        """Click on a tab."""
+        bars = [bar for bar in self.window.findChildren(QTabBar) if bar.isVisible()]
+        bar, number = next((bar, n) for bar in bars for n in range(bar.count()) if bar.tabText(n) == name)
+        self.press(bar, bar.tabRect(number).center())
 
     def roll(self, widget: QWidget, notches: int) -> None:
         """Turn the wheel over the middle of a widget; upwards is positive."""

@@ -104,7 +104,26 @@ def compare(hand: Hand, _folder: Path) -> int:
     return hand.clicks
 
 
+def evaluate(hand: Hand, _folder: Path) -> int:
+    """How good a model is on pairs with a truth, as a report."""
+    hand.menu("Plugins", "Diffuscope", "Evaluate")
+    hand.step("*Plugins → Diffuscope → Evaluate*")
+    hand.tab("Model and cases")
+    hand.press(hand.button("Open the sample"))
+    hand.until(lambda: bool(hand.field("Folder or table of cases").text()))
+    hand.step("*Model and cases*, *Open the sample*")
+    return _run(hand, "Evaluate", "Done.")
+
+
+def welcome(hand: Hand, _folder: Path) -> int:
+    """The demo."""
+    hand.menu("Plugins", "Diffuscope", "Welcome")
+    hand.step("*Plugins → Diffuscope → Welcome*")
+    return _run(hand, "Run the demo", "Done:")
+
+
 SCRIPTS: dict[str, Script] = {
+    "Welcome": welcome,
     "Virtual staining": staining,
     "Nanoparticle distribution": nanoparticles,
     "Modality translation": translation,
@@ -113,5 +132,6 @@ SCRIPTS: dict[str, Script] = {
     "Many slides": many,
     "Train": train,
     "Register": register,
+    "Evaluate": evaluate,
     "Compare": compare,
 }

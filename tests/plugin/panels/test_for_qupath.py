@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,22 @@ def test_not_of_a_volume(qtbot, tmp_path: Path) -> None:
     source = sample_path("head-patient19-T1.nii.gz")
     widget.show_result(volume_result.write_result(tmp_path / "ct.ome.zarr", source))
     assert widget.qupath.isHidden() and widget.report.isHidden() and not widget.export.isHidden()
+
+
+def test_not_of_a_picture_that_is_no_slide(qtbot, tmp_path: Path) -> None:
+    widget = ResultsWidget()
+    qtbot.addWidget(widget)
+    result = stain_result.write_stain(tmp_path)
+    widget.show_result(replace(result, place=replace(result.place, spacing=(4000.0, 4000.0))))
+    assert widget.qupath.isHidden() and not widget.export.isHidden()
+
+
+def test_the_folder_of_a_result_is_shown(qtbot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    opened = "diffuscope.plugin.panels.recent.QDesktopServices.openUrl"
+    monkeypatch.setattr(opened, lambda place: shown.append(place.toLocalFile()))
+    widget = ResultsWidget()
+    qtbot.addWidget(widget)
+    widget.show_result(stain_result.write_stain(tmp_path))
+    widget.folder.click()
+    assert shown == [str(tmp_path)]

@@ -68,6 +68,7 @@ class JobPanel(QWidget):
         self.progress = small_text()
         self.status = small_text()
         self.run, self.cancel, self.go_on = QPushButton(run), QPushButton(cancel), QPushButton("Continue")
+        self.cancel.setToolTip("What is finished is kept, and can be gone on with")
         self.go_on.setToolTip("Go on with the job that ended early")
         self.run.setStyleSheet(MAIN_STYLE)
         for button, keys in ((self.run, "Ctrl+Return"), (self.go_on, "Ctrl+Shift+Return"), (self.cancel, "Ctrl+.")):

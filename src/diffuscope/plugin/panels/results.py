@@ -12,10 +12,14 @@ from diffuscope.exports.multiplex import multiplex_port
 from diffuscope.exports.table import ALL, QUPATH, REPORT, Format, formats_of
 from diffuscope.measurement.table import readable, with_density
 from diffuscope.plugin.panels.export_choices import default_layer, file_filter, note, offered, resolved, suggested
+from diffuscope.plugin.panels.recent import show_in_folder
 from diffuscope.plugin.widgets.pieces import FiguresTable
 from diffuscope.plugin.widgets.rows import combo, side_by_side, small_text
 from diffuscope.results.result import Result
 from diffuscope.stains import StainStatistics
+
+# µm/px of a slide; what is coarser is a flat image of a body, in which QuPath has nothing to count.
+_COARSEST = 50.0
 
 
 class ResultsWidget(QGroupBox):
@@ -53,18 +57,28 @@ class ResultsWidget(QGroupBox):
             "Leave out of the file what tells of the input: names, patient, series, command and notices of the run"
         )
         self.note = small_text()
-        self.record = QPushButton("Show run record")
+        self.record, self.folder = QPushButton("Show run record"), QPushButton("Show in folder")
         self.resume = QPushButton("Continue this run")
         layout = QVBoxLayout(self)
         export = side_by_side(self.anonymous, self.export)
         more = side_by_side(self.report, self.qupath)
-        for widget in (self.heading, self.table, self.layer, export, more, self.note, self.record, self.resume):
+        for widget in (
+            self.heading,
+            self.table,
+            self.layer,
+            export,
+            more,
+            self.note,
+            side_by_side(self.record, self.folder),
+            self.resume,
+        ):
             layout.addWidget(widget)
         self.layer.currentIndexChanged.connect(self._show_formats)
         self.export.clicked.connect(self._ask_export)
         self.qupath.clicked.connect(self._ask_qupath)
         self.report.clicked.connect(self._ask_report)
         self.record.clicked.connect(self.record_asked)
+        self.folder.clicked.connect(self._show_folder)
         self.resume.clicked.connect(self.resume_asked)
         self.hide()
 
@@ -125,6 +139,10 @@ class ResultsWidget(QGroupBox):
         if self._result is not None:
             self._ask(ALL, _reports(self._result), suggested(self._result, ALL, REPORT))
 
+    def _show_folder(self) -> None:
+        if self._result is not None:
+            show_in_folder(self._result.path)
+
     def _ask(self, layer: str, formats: tuple[Format, ...], suggestion: Path) -> None:
         path, chosen = QFileDialog.getSaveFileName(
             self, "Export", str(suggestion), ";;".join(file_filter(form) for form in formats)
@@ -138,8 +156,9 @@ def _can_export(result: Result) -> bool:
 
 
 def _for_qupath(result: Result) -> tuple[Format, ...]:
-    """Return the folder for QuPath where it can hold all of a result, else nothing."""
-    return tuple(form for form in formats_of(result, ALL) if QUPATH in form.endings)
+    """Return the folder for QuPath where it can hold all of a result of a slide, else nothing."""
+    forms = tuple(form for form in formats_of(result, ALL) if QUPATH in form.endings)
+    return forms if forms and result.place.mpp <= _COARSEST else ()
 
 
 def _reports(result: Result) -> tuple[Format, ...]:
