@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from diffuscope.devices import flushed_denormals, pick_device, pick_devices, pick_precision
+from diffuscope.devices import flushed_denormals, likely_devices, pick_device, pick_devices, pick_precision
 from diffuscope.errors import InputError
 from diffuscope.jobs import compute as where
 from diffuscope.ports.settings import SampleSettings
@@ -40,6 +40,24 @@ def test_a_device_that_is_not_there_is_said(monkeypatch):
         pick_device("cuda")
     with pytest.raises(InputError, match='no device "gpu": choose one of auto, cpu'):
         pick_device("gpu")
+
+
+@pytest.mark.parametrize(
+    ("build", "driver", "platform", "machine", "found"),
+    [
+        ("2.9.0+cpu", True, "linux", "x86_64", ("auto", "cpu")),
+        ("2.9.0", False, "linux", "x86_64", ("auto", "cpu")),
+        ("2.9.0+cu128", True, "win32", "AMD64", ("auto", "cpu", "cuda")),
+        ("2.9.0", False, "darwin", "arm64", ("auto", "cpu", "mps")),
+        ("2.9.0", False, "darwin", "x86_64", ("auto", "cpu")),
+    ],
+)
+def test_what_is_offered_may_be_there(monkeypatch, build, driver, platform, machine, found):
+    monkeypatch.setattr("diffuscope.devices.metadata.version", lambda _: build)
+    monkeypatch.setattr("diffuscope.devices._loads", lambda _: driver)
+    monkeypatch.setattr("diffuscope.devices.sys.platform", platform)
+    monkeypatch.setattr("diffuscope.devices.platform.machine", lambda: machine)
+    assert likely_devices() == found
 
 
 @pytest.mark.parametrize(("number", "found"), [("all", [0, 1, 2]), (2, [0, 1]), ("1", [0])])

@@ -83,7 +83,7 @@ def train(hand: Hand, _folder: Path) -> int:
     """A model that learns from simulated pairs."""
     _open(hand, "Train")
     hand.until(lambda: bool(hand.field("Folder or table of pairs").text()))
-    hand.write(hand.beside("Steps"), "4")
+    hand.write(hand.beside("Steps"), "2")
     return _run(hand, "Train", "Done:")
 
 

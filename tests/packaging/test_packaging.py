@@ -78,6 +78,8 @@ def test_the_wheel_has_weights_samples_and_manifest(tmp_path: Path):
     )
     [wheel] = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
+    pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    assert "docs/window.md" in pages and {f"diffuscope/{page}" for page in pages} <= names
     assert {
         "diffuscope/napari.yaml",
         "diffuscope/py.typed",

@@ -216,7 +216,7 @@ def test_this_slice_comes_to_lie_on_its_volume_and_then_the_others(at: Any, mr_t
     assert "1 × 1 × 4 mm (x, y, z), 5 slices" in at.form.resolution_text()
     assert at.form.region == "slice"
     at.viewer.dims.set_point(0, layer.data_to_world((3, 0, 0))[0])
-    assert at.fields.region_text.text() == "Slice 3 of 0 to 4"
+    assert at.fields.region_text.text() == "Slice 3 (0 to 4)"
     at.fields.options.fields["guidance"].setValue(2.0)
     at.run()
     at.finish()

@@ -66,6 +66,6 @@ def test_slices_and_cuts_are_those_of_the_patient(dock: TranslationDock):
     choose(dock, 0, "RAS")  # as nibabel has it: x first, then y, and slices last, here from the head down
     assert dock.form.slide.slices == 6 and dock.fields.slices.last.maximum() == 5
     dock.viewer.dims.set_point(2, layer.data_to_world((0, 0, 4))[2])
-    assert dock.fields.region_text.text().startswith("Axial slice 1 of 0 to 5. You look at sagittal cuts")
+    assert dock.fields.region_text.text().startswith("Axial slice 1 (0 to 5). You look at sagittal cuts")
     dock.viewer.dims.order = (2, 1, 0)
-    assert dock.fields.region_text.text() == "Slice 1 of 0 to 5"
+    assert dock.fields.region_text.text() == "Slice 1 (0 to 5)"

@@ -221,15 +221,15 @@ def test_the_slice_is_told_however_the_volume_is_looked_at():
     viewer, layer = viewer_with_mr()
     form = RunForm(kind=TRANSLATION)
     viewer.dims.set_point(0, layer.data_to_world((4, 0, 0))[0])
-    assert region_text(viewer, form, layer) == "Slice 4 of 0 to 5" and chosen_slices(viewer, form, layer) == "4:5"
+    assert region_text(viewer, form, layer) == "Slice 4 (0 to 5)" and chosen_slices(viewer, form, layer) == "4:5"
     viewer.dims.roll()  # z comes to be a side of the picture
     for plane in ("sagittal", "coronal"):
-        assert f"slice 4 of 0 to 5. You look at {plane} cuts" in region_text(viewer, form, layer)
+        assert f"slice 4 (0 to 5). You look at {plane} cuts" in region_text(viewer, form, layer)
         assert chosen_slices(viewer, form, layer) == "4:5"
         with pytest.raises(InputError, match=f"You look at {plane} cuts: go back"):
             form.kind.scope.check_seen(viewer, None)
         viewer.dims.roll()
-    assert region_text(viewer, form, layer) == "Slice 4 of 0 to 5"
+    assert region_text(viewer, form, layer) == "Slice 4 (0 to 5)"
     viewer.dims.ndisplay = 3
     assert "switch to 2D" in region_text(viewer, form, layer)
     form.region = "volume"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import yaml
 
+import diffuscope.errors
 from diffuscope.plugin.layers.samples import oesophagus
 
 napari = pytest.importorskip("napari")
@@ -22,3 +26,10 @@ def test_the_simulated_patient_opens_as_a_ct_with_named_outlines_on_it():
     assert set(np.unique(mask)) == {0, *named}
     # What is outlined is in the patient, at soft tissue's HU.
     assert 20 < np.median(voxels[mask > 0]) < 120
+
+
+def test_no_name_of_a_menu_has_what_napari_doubles_in_its_palette():
+    manifest = yaml.safe_load(Path(diffuscope.errors.__file__).with_name("napari.yaml").read_text(encoding="utf-8"))
+    given = manifest["contributions"]
+    named = [*(one["title"] for one in given["commands"]), *(one["display_name"] for one in given["sample_data"])]
+    assert len(named) > 30 and [name for name in named if "&" in name] == []

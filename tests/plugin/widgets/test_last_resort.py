@@ -6,13 +6,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from patience import MILLISECONDS
 from psygnal import Signal
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.jobs.process import Failed
 from diffuscope.plugin.jobs.queue import JobQueue
 from diffuscope.plugin.jobs.state import JobState
-from diffuscope.plugin.layers.reader import read_layers
+from diffuscope.plugin.layers.reader import get_reader, read_layers
 from diffuscope.plugin.panels.jobs import JobPanel
 from diffuscope.plugin.widgets.last_resort import COPY, told
 
@@ -77,3 +78,33 @@ def test_napari_s_reader_is_guarded_and_foreseen_errors_are_their_sentences(tmp_
     monkeypatch.setattr("diffuscope.plugin.widgets.last_resort._offer", lambda failed: None)
     with pytest.raises(InputError, match="nobody foresaw"):
         read_layers(str(tmp_path / "slide.svs"))
+
+
+@pytest.mark.gui
+def test_what_is_opened_in_the_window_and_cannot_be_read_is_told_until_it_was_read(qtbot, tmp_path: Path, monkeypatch):
+    from qtpy.QtCore import QTimer
+    from qtpy.QtWidgets import QApplication, QMessageBox, QPushButton
+
+    path = tmp_path / "letter.svs"
+    path.write_text("Dear Sir")
+    read = get_reader(str(path))
+    with pytest.raises(InputError, match=r"letter\.svs"):  # as a script wants it
+        read(str(path))
+
+    def opened() -> QMessageBox:
+        got: list[object] = []
+        QTimer.singleShot(0, lambda: got.append(read(str(path))))
+        qtbot.waitUntil(lambda: bool(got), timeout=MILLISECONDS)
+        assert got == [[(None,)]]  # ours, and without a layer
+        [box] = [one for one in QApplication.topLevelWidgets() if isinstance(one, QMessageBox) and one.isVisible()]
+        return box
+
+    box = opened()
+    assert box.windowTitle() == "Diffuscope" and box.text().startswith("letter.svs") and not box.isModal()
+    assert COPY not in [button.text() for button in box.findChildren(QPushButton)]
+    box.close()
+    monkeypatch.setattr("diffuscope.plugin.layers.reader.open_input", stumble)
+    box = opened()
+    assert "nobody foresaw" in box.text()
+    assert COPY in [button.text() for button in box.findChildren(QPushButton)]
+    box.close()

@@ -8,9 +8,12 @@ import pytest
 
 pytest.importorskip("pytestqt")
 
-from qtpy.QtWidgets import QLineEdit, QWidget
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QWheelEvent
+from qtpy.QtWidgets import QApplication, QLineEdit, QWidget
 
-from diffuscope.plugin.widgets.rows import NarrowLabel, form_layout
+from diffuscope.plugin.widgets.pieces import mpp_spin
+from diffuscope.plugin.widgets.rows import NarrowLabel, combo, form_layout, spin
 
 pytestmark = pytest.mark.gui
 
@@ -38,3 +41,20 @@ def test_a_label_begins_as_others_do_unless_its_letters_mean_something(qtbot: An
     shown = NarrowLabel(text)
     qtbot.addWidget(shown)
     assert shown.text() == label
+
+
+def test_the_wheel_over_a_field_is_left_to_the_form_and_changes_no_number(qtbot: Any):
+    number, real, choice = spin(0, 9, ""), mpp_spin(), combo()
+    choice.addItems(["first", "second"])
+    number.setValue(5)
+    real.setValue(0.5)
+    for field in (number, real, choice):
+        qtbot.addWidget(field)
+        field.show()
+        field.setFocus()
+        at, none = QPointF(field.rect().center()), Qt.MouseButton.NoButton
+        down, no_key, no_phase = QPoint(0, -120), Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase
+        turn = QWheelEvent(at, QPointF(field.mapToGlobal(at.toPoint())), QPoint(), down, none, no_key, no_phase, False)
+        QApplication.sendEvent(field, turn)
+        assert not turn.isAccepted()  # what is not goes to the widget that it lies in
+    assert (number.value(), real.value(), choice.currentIndex()) == (5, 0.5, 0)

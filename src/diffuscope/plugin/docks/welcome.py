@@ -63,14 +63,14 @@ class WelcomeDock(QWidget):
         self.recent = RecentResults()
         about = small_text()
         about.setText(_ABOUT)
-        parts: list[QWidget] = [about, side_by_side(self.demo, HelpButton("Welcome"))]
+        parts: list[QWidget] = [about, side_by_side(self.demo, HelpButton("Welcome")), self.recent]
         for title, sentence in DOCKS.items():
             button, told = QPushButton(title), small_text()
             told.setText(sentence.replace("&", "&amp;"))
             button.clicked.connect(partial(open_dock, napari_viewer, title))
             parts += [button, told]
         inner = QWidget()
-        stacked(inner, [*parts, self.recent])
+        stacked(inner, parts)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(scrolling(inner))

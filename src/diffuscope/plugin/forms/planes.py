@@ -37,11 +37,11 @@ def slice_text(viewer: Any, layer: Any) -> str:
     at, last = current_slice(viewer, layer), finest(layer).shape[lies.storage.order[0]] - 1
     plane = seen_plane(viewer, lies.storage)
     if plane == 0:
-        return f"Slice {at} of 0 to {last}"
+        return f"Slice {at} (0 to {last})"
     if plane is None:
-        return f"Axial slice {at} of 0 to {last}, the last that was looked at: switch to 2D to choose another."
+        return f"Axial slice {at} (0 to {last}), the last that was looked at: switch to 2D to choose another."
     return (
-        f"Axial slice {at} of 0 to {last}. You look at {PLANES[plane]} cuts, and the model computes axial slices: "
+        f"Axial slice {at} (0 to {last}). You look at {PLANES[plane]} cuts, and the model computes axial slices: "
         "roll the axes (below the layer list) to see them."
     )
 

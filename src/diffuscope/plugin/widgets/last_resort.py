@@ -12,6 +12,8 @@ from diffuscope.plugin.jobs.process import Failed
 COPY = "Copy report"
 Given = ParamSpec("Given")
 Found = TypeVar("Found")
+# Dialogs that are not read yet: where no window is in front they have no parent that would keep them.
+_TOLD: set[Any] = set()
 
 
 def copy_button(report: Callable[[], str]) -> Any:
@@ -93,6 +95,8 @@ def tell(error: DiffuscopeError) -> None:
         report = error.report
         copy = box.addButton(COPY, QMessageBox.ButtonRole.ActionRole)
         copy.clicked.connect(lambda: _copy(report))
+    _TOLD.add(box)
+    box.finished.connect(lambda _: _TOLD.discard(box))
     box.show()
 
 
