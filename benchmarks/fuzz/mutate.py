@@ -20,7 +20,7 @@ from benchmarks.fuzz.structures import mutate_csv, mutate_json, mutate_yaml
 OUTSIDE = "outside"
 # What was made larger is not read again.
 _MOST = 10_000_000
-_JSON = re.compile(r"(^\.z(attrs|array|group|metadata)|\.json)$")
+_JSON = re.compile(r"(^\.z(attrs|array|group|metadata)|\.(geo)?json|\.qpproj)$")
 
 
 def mutate(path: Path, rng: Random) -> None:

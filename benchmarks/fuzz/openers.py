@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.fuzz import pictures, texts, volumes
+from benchmarks.fuzz import pictures, scanners, texts, volumes
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,20 @@ def _info(path: Path) -> None:
     if isinstance(found, Scan):
         y, x = (max(0, side // 2 - 32) for side in found.shape)
         found.read((y, x), (64, 64), factors=(1.0, 1.0), fill=255)
+
+
+def _annotations(path: Path) -> None:
+    from diffuscope.scans.qupath.annotations import read_annotations
+
+    read_annotations(path)
+
+
+def _project(path: Path) -> None:
+    from diffuscope.scans.qupath.project import read_project
+
+    for one in read_project(path).images:
+        assert one.name
+        _ = one.is_there
 
 
 def _outlines(path: Path) -> None:
@@ -149,6 +163,12 @@ KINDS: Mapping[str, Kind] = {
     "TIFF, strips": Kind(pictures.striped_tiff, _info),
     "OME-TIFF": Kind(pictures.ome_tiff, _info),
     "OME-TIFF, big": Kind(pictures.big_tiff, _info),
+    "SCN": Kind(scanners.scn, _info),
+    "QPTIFF": Kind(scanners.qptiff, _info),
+    "Philips TIFF": Kind(scanners.philips, _info),
+    "DICOM slide": Kind(scanners.dicom_slide, _info),
+    "GeoJSON": Kind(scanners.annotations, _annotations),
+    "QuPath project": Kind(scanners.project, _project),
     "PNG": Kind(pictures.png, _info),
     "JPEG": Kind(pictures.jpeg, _info),
     "OME-Zarr 0.4": Kind(pictures.zarr_4, _info),

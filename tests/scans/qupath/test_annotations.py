@@ -107,6 +107,7 @@ def test_what_bounds_no_area_is_told(tmp_path: Path) -> None:
         ('[{"type": "Feature", "geometry": 3}]', "holds something that is no feature"),
         (json.dumps([feature({"type": "Polygon"})]), r"cannot be read \(feature 1\): export"),
         (json.dumps([feature(), feature({"type": "Circle"})]), r"cannot be read \(feature 2\)"),
+        (json.dumps([feature({"type": ["Polygon"]})]), r"cannot be read \(feature 1\)"),
         (json.dumps([feature({"type": "Polygon", "coordinates": [[[0, 0], [1, 1]]]})]), "cannot be read"),
         (json.dumps([feature({"type": "Polygon", "coordinates": [[[0, "a"], [1, 1], [2, 0]]]})]), "cannot be read"),
         (json.dumps([feature({"type": "Polygon", "coordinates": [[[0, float("nan")], [1, 1], [2, 0]]]})]), "cannot"),

@@ -8,6 +8,7 @@ from functools import cached_property, partial
 
 import numpy as np
 
+from diffuscope.errors import InputError
 from diffuscope.scans.formats.tiff_checks import Page, check_kind, is_rgb
 from diffuscope.scans.formats.tiff_colour import alpha_of, channels_of, check_subsampling, converter
 from diffuscope.scans.formats.tiff_pieces import Pieces, plane_of
@@ -46,6 +47,8 @@ class TiffLevel(Source):
         self._convert = converter(key, name)
         self._planes = [plane_of(page, name) for page in pages]
         self._pieces = Pieces(key, name, stored.newbyteorder("="))
+        if not self._pieces.is_raw and len({len(plane.offsets) for plane in self._planes}) > 1:
+            raise InputError(f"{name} is damaged: its channels are not of the same number of tiles; copy it again.")
         self._cache = cache
         height, width = key.imagelength, key.imagewidth
         rows, columns = self._pieces.shape

@@ -163,7 +163,7 @@ def _outline(path: Path, number: int, feature: Mapping[str, Any]) -> tuple[Any, 
     )
     if kind is None and not geometry:
         return None, "object without an outline"
-    if kind not in _AREAS | _OTHERS:
+    if not isinstance(kind, str) or kind not in _AREAS | _OTHERS:
         raise damaged
     if kind in _OTHERS:
         return None, str(kind)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 import openslide
 import pytest
@@ -69,6 +71,20 @@ def test_qptiff_names_its_channels_and_keeps_its_label_apart(tmp_path) -> None:
     np.testing.assert_array_equal(scan.levels[0].compute(), np.moveaxis(GREY, 0, -1))
     np.testing.assert_array_equal(scan.levels[1].compute(), np.moveaxis(GREY[:, ::2, ::2], 0, -1))
     assert sorted(scan.associated) == ["label", "macro", "thumbnail"]
+
+
+def test_channels_that_are_cut_otherwise_than_the_first_are_refused(tmp_path) -> None:
+    path = write_scn(tmp_path / "a.scn", GREY)
+    data = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as file:
+        tags = file.pages[2].tags
+        for name, value in (("TileWidth", 4096), ("TileLength", 4096), ("TileOffsets", 16), ("TileByteCounts", 8)):
+            # An entry of a BigTIFF: number and type, then how many values, then the value.
+            at = tags[name].offset + 4
+            data[at : at + 16] = struct.pack(f"{file.byteorder}QQ", 1, value)
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"a\.scn is damaged: its channels are not of the same number of tiles"):
+        open_scan(path)
 
 
 def test_philips_says_its_pixel_size_in_its_description(tmp_path) -> None:
