@@ -111,10 +111,11 @@ def exported(result: str, of: str) -> list[Case]:
     kinds = {of} if of == "case" else {None, of}
     # what holds one colour image takes no other layer
     endings = {(ending, form.of_colours) for form in FORMATS if form.of in kinds for ending in form.endings}
-    return [
-        Case(f"{of}{one}", ["export", result, "-o", f"DISK/out{one}", *(["--layer", "ihc"] if colours else [])])
+    lines = {
+        one: ["export", result, "-o", f"DISK/out{one}", *(["--layer", "ihc"] if colours else [])]
         for one, colours in sorted(endings)
-    ]
+    }
+    return [Case(name=f"{of}{one}", line=line) for one, line in lines.items()]
 
 
 TUMOURS = "make tumours DISK/cohort --animals 1 --external 1 --fields 1 --size 64 --workers 1"
