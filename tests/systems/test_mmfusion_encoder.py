@@ -11,6 +11,8 @@ from seeing import NAN, SMALL, batch, make
 
 from diffuscope.errors import InputError
 from diffuscope.systems.mmfusion.augment import augmented
+from diffuscope.systems.mmfusion.backbone import Backbone
+from diffuscope.systems.mmfusion.config import ImagesConfig
 from diffuscope.systems.mmfusion.measures import MEASURES, measure
 
 
@@ -125,3 +127,20 @@ def test_weights_of_medicalnet_s_names_load_and_others_are_refused(tmp_path):
         system.load_backbone(tmp_path / "no.pth")
     with pytest.raises(InputError, match="sees no images"):
         make(images=None).load_backbone(tmp_path / "r18.pth")
+
+
+def test_gradients_under_bf16_on_a_cpu_are_those_of_float32():
+    """Convolutions of a few voxels get wrong ones where oneDNN computes them in bf16, whatever memory held before."""
+    torch.manual_seed(0)
+    backbone = Backbone(ImagesConfig.model_validate(SMALL), 8)
+    crops = torch.randn(6, 1, 16, 16, 16)
+    found = []
+    for on in (True, False):
+        backbone.zero_grad()
+        spoilt = torch.full((500_000,), 1e30)
+        del spoilt
+        with torch.autocast("cpu", torch.bfloat16, enabled=on):
+            backbone(crops).float().square().mean().backward()
+        found.append({name: one.grad for name, one in backbone.features.named_parameters() if one.grad is not None})
+    for name, one in found[0].items():
+        assert (one - found[1][name]).norm() <= 0.1 * found[1][name].norm() + 1e-6, name

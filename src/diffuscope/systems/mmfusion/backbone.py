@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,11 @@ class Backbone(nn.Module):
 
     def forward(self, crops: Tensor) -> Tensor:
         """Return the tokens, along z, y, x of a coarse grid over the crop, x the fastest."""
-        seen = nn.functional.adaptive_avg_pool3d(self.features(crops), self.grid)
+        # In bf16 a CPU gets gradients of the last, smallest layers wrong: oneDNN reads memory that nobody wrote there.
+        exact = crops.device.type == "cpu" and torch.is_grad_enabled()
+        with torch.autocast(crops.device.type, enabled=False) if exact else nullcontext():
+            found = self.features(crops)
+        seen = nn.functional.adaptive_avg_pool3d(found, self.grid)
         tokens: Tensor = self.project(seen.flatten(2).transpose(1, 2))
         return tokens
 
