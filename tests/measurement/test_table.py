@@ -58,17 +58,18 @@ def test_the_bins_of_a_penetration_curve_are_named():
     ]
 
 
-def test_samples_are_one_line_from_lowest_to_highest():
-    row = {"region": "a", "positive_objects": "9", "samples": "3", "positive_objects_low": "7",
+def test_samples_are_a_line_below_from_lowest_to_highest():
+    row = {"region": "a", "mean_dab_od": "0.1", "positive_objects": "9", "samples": "3", "positive_objects_low": "7",
            "positive_objects_high": "1200", "mean_dab_od_low": "", "mean_dab_od_high": ""}  # fmt: skip
     assert readable([row])[1] == [
+        ["Mean DAB in tissue (OD)", "0.100"],
+        ["– each sample", "–"],
         ["Positive objects", "9"],
+        ["– each sample", "7 to 1,200"],
         ["Samples", "3"],
-        ["Positive objects, each sample", "7 to 1,200"],
-        ["Mean DAB in tissue (OD), each sample", "–"],
     ]
     assert name_of("positive_objects_low") == "Positive objects, lowest sample"
-    assert line_of(row) == ["a", "9", "3", "7", "1,200", "–", "–"]
+    assert line_of(row) == ["a", "0.100", "9", "3", "7", "1,200", "–", "–"]
 
 
 def test_a_region_is_called_by_its_name_and_class():

@@ -38,7 +38,7 @@ COLUMNS: dict[str, tuple[str, int | None]] = {
 _OF_ROW = ("region", "region_name", "region_class", "stain")
 # Ends of what each of several samples gives by itself.
 _LOW, _HIGH = "_low", "_high"
-_LOWEST = ", lowest sample"
+_EACH = "– each sample"
 
 
 def readable(table: list[dict[str, str]]) -> tuple[list[str], list[list[str]]]:
@@ -55,22 +55,20 @@ def readable(table: list[dict[str, str]]) -> tuple[list[str], list[list[str]]]:
     header : list of str
         Names of the regions, and stains.
     lines : list of list of str
-        Name of the quantity, then its value in each region. What samples give by themselves is one line, from the
-        lowest to the highest.
+        Name of the quantity, then its value in each region. What samples give by themselves is a line below it,
+        from the lowest to the highest.
     """
     if not table:
         return [], []
     header = [title_of(row) or f"region {number}" for number, row in enumerate(table, start=1)]
     lines = []
     for column in table[0]:
-        if column in _OF_ROW or _is_end(column, _HIGH):
+        if column in _OF_ROW or _is_end(column, _LOW) or _is_end(column, _HIGH):
             continue
         name, digits = _column(column)
-        if _is_end(column, _LOW):
-            name = f"{name[: -len(_LOWEST)]}, each sample"
-            lines.append([name, *(_span(row, column, digits) for row in table)])
-        else:
-            lines.append([name, *(_number(row[column], digits) for row in table)])
+        lines.append([name, *(_number(row[column], digits) for row in table)])
+        if column + _LOW in table[0]:
+            lines.append([_EACH, *(_span(row, column, digits) for row in table)])
     return header, lines
 
 
@@ -115,7 +113,7 @@ def as_text(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
 
 
 def _column(column: str) -> tuple[str, int | None]:
-    for ending, words in ((_LOW, _LOWEST), (_HIGH, ", highest sample")):
+    for ending, words in ((_LOW, ", lowest sample"), (_HIGH, ", highest sample")):
         if _is_end(column, ending):
             name, digits = _column(column.removesuffix(ending))
             return name + words, digits
@@ -128,7 +126,7 @@ def _is_end(column: str, ending: str) -> bool:
 
 def _span(row: Mapping[str, str], column: str, digits: int | None) -> str:
     """Return from the lowest to the highest."""
-    ends = [_number(row.get(one, ""), digits) for one in (column, column.removesuffix(_LOW) + _HIGH)]
+    ends = [_number(row.get(column + end, ""), digits) for end in (_LOW, _HIGH)]
     return " to ".join(ends) if "–" not in ends else "–"
 
 

@@ -6,14 +6,19 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from qtpy.QtWidgets import QComboBox
+from qtpy.QtWidgets import QComboBox, QLabel
 
 from diffuscope.plugin.forms.run import RunForm
 from diffuscope.plugin.widgets.pieces import weakly
-from diffuscope.plugin.widgets.rows import Fold, RowBlock, combo, quiet
+from diffuscope.plugin.widgets.rows import Fold, NarrowLabel, RowBlock, combo, quiet
 
 # More inputs than these, which a model can all do without, are folded until somebody looks.
 _OPEN = 4
+
+
+def first_label() -> QLabel:
+    """Return the label of the first input, which says what the chosen model takes."""
+    return NarrowLabel("Image")
 
 
 class InputRows:

@@ -39,8 +39,10 @@ class ManyFields(QWidget):
         self.seed = spin(0, 2**31 - 1, "Of the noise: the same seed gives the same result")
         self.out = PathEdit("Folder of results")
         self.out.setPlaceholderText("folder for all results")
-        self.again = QCheckBox("Begin again, and replace what is there")
-        self.again.setToolTip("Without it what is done is left alone, and what was begun is gone on with")
+        self.again = QCheckBox("Begin all again")
+        self.again.setToolTip(
+            "Replaces what is there. Without it what is done is left alone, and what was begun is gone on with"
+        )
         form = form_layout(self)
         form.addRow("Slides", self.slides)
         form.addRow("", side_by_side(self.folder, self.file))

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 from diffuscope.devices import likely_devices
 from diffuscope.plugin.forms.card_text import card_text, learned_text, listed_title, preset_names
 from diffuscope.plugin.forms.given_rows import GivenRows
-from diffuscope.plugin.forms.input_rows import InputRows
+from diffuscope.plugin.forms.input_rows import InputRows, first_label
 from diffuscope.plugin.forms.out import folder_text, suggest_out
 from diffuscope.plugin.forms.rows.advanced import Advanced
 from diffuscope.plugin.forms.rows.option_rows import OptionRows
@@ -109,7 +109,7 @@ class FormWidget(QWidget):
         self.sampler, self.steps = self.advanced.sampler, self.advanced.steps
         self.scheduler = self.advanced.scheduler
         rows = form_layout(self)
-        self.noun, self.mpp_label, self.region_label = QLabel(), QLabel("µm/px", self), QLabel("Region")
+        self.noun, self.mpp_label, self.region_label = first_label(), QLabel("µm/px", self), QLabel("Region")
         if self.form.kind.texts:  # what is written comes before images
             self._add_model(rows)
         rows.addRow(self.noun, self.slide)

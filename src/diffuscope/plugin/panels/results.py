@@ -114,7 +114,8 @@ class ResultsWidget(QGroupBox):
         if _can_export(result):
             self.layer.setCurrentIndex(self.layer.findData(default_layer(result)))
         header, lines = readable(with_density(result.table))
-        self.table.show_lines(["Region", *header], lines)
+        # from the lowest sample to the highest is a long figure
+        self.table.show_lines(["Region", *header], lines, narrow=len(header) == 1 and "samples" in result.table[0])
 
     def _show_formats(self) -> None:
         layer = self.layer.currentData()

@@ -109,8 +109,13 @@ class FiguresTable(QTableWidget):
         self.verticalHeader().setDefaultSectionSize(24)
         self.hide()
 
-    def show_lines(self, header: list[str], lines: list[list[str]], *, wrap: bool = False) -> None:
-        """Fill in a text a column, and a line a row; `wrap` breaks long names, so that figures have all their room."""
+    def show_lines(
+        self, header: list[str], lines: list[list[str]], *, wrap: bool = False, narrow: bool = False
+    ) -> None:
+        """Fill in a text a column, and a line a row; `wrap` breaks long names, so that figures have all their room.
+
+        With `narrow` columns are as wide as their figures, whatever stands in the header.
+        """
         self.setVisible(bool(lines))
         self.setColumnCount(len(header))
         for column, text in enumerate(header):
@@ -134,6 +139,11 @@ class FiguresTable(QTableWidget):
             self.horizontalHeader().setSectionResizeMode(whole)
             self.horizontalHeader().setSectionResizeMode(0, rest)
             self.resizeRowsToContents()
+        if narrow:
+            self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+            self.horizontalHeader().setSectionResizeMode(0, rest)
+            for column in range(1, len(header)):
+                self.setColumnWidth(column, self.sizeHintForColumn(column))
         # a table in a form that scrolls shows all its rows
         rows = sum(self.rowHeight(row) for row in range(len(lines)))
         self.setFixedHeight(rows + self.horizontalHeader().sizeHint().height() + 4)

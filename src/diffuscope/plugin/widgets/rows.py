@@ -135,6 +135,11 @@ class NarrowLabel(QLabel):
         self.setWordWrap(True)
         self._fit()
 
+    def setText(self, text: str) -> None:  # noqa: N802  Qt's name
+        """Say something else, and take the room that it needs."""
+        super().setText(text)
+        self._fit()
+
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802  Qt's name
         """Take the room that another font needs."""
         super().changeEvent(event)

@@ -18,6 +18,7 @@ from diffuscope.plugin.layers.reading.hover import number, told_at, value_at
 from diffuscope.plugin.layers.reading.meaning import meaning
 from diffuscope.plugin.layers.reading.ranges import fit, fitted
 from diffuscope.plugin.layers.reading.viewer import reading_of, scale_bar_of
+from diffuscope.plugin.layers.views.side import grid_of
 from diffuscope.plugin.panels.views.panel import ComparePanel
 
 #: The record's threshold, OD.
@@ -65,6 +66,36 @@ def test_a_bar_that_was_hidden_stays_so_and_is_seen_with_its_layer_only(make_nap
     dab.visible = False
     dab.visible = True
     assert not dab.colorbar.visible
+
+
+@pytest.mark.gui
+def test_of_more_maps_than_have_room_the_topmost_have_their_bars(make_napari_viewer: Any, files: Any):
+    viewer = make_napari_viewer()
+    reading_of(viewer)
+    maps = [layer for _ in range(2) for layer in show(viewer, files[1].path)[1:]]
+    for layer in maps:
+        layer.visible = True
+
+    def seen() -> list[bool]:
+        assert [layer.colorbar.visible for layer in maps] == [layer.name_overlay.visible for layer in maps]
+        return [layer.colorbar.visible for layer in maps]
+
+    assert seen() == [False, False, True, True]
+    wide = viewer.canvas.size
+    viewer.canvas.size = (wide[0], 300)
+    assert seen() == [False, False, False, True]
+    viewer.canvas.size = wide
+    assert seen() == [False, False, True, True]
+    maps[3].visible = False
+    assert seen() == [False, True, True, True]  # the last one is out of sight with its layer
+    maps[2].colorbar.visible = maps[2].name_overlay.visible = False
+    maps[3].visible = True
+    assert seen() == [False, False, False, True]
+    grid_of(viewer).enabled = True  # each in a view of its own
+    assert seen() == [True, True, False, True]  # what was put away by hand does not come back
+    grid_of(viewer).enabled = False
+    viewer.layers.remove(maps[3])
+    assert seen()[:3] == [False, True, False]
 
 
 @pytest.mark.gui

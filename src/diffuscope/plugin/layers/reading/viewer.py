@@ -14,12 +14,15 @@ from diffuscope.plugin.layers.reading.ranges import fit
 from diffuscope.plugin.layers.views.naming import tell_apart
 from diffuscope.plugin.layers.views.pair import layers_of_folder, result_in_sight
 from diffuscope.plugin.layers.views.per_viewer import PerViewer
+from diffuscope.plugin.layers.views.side import grid_of
 
 _CORNER = "top_right"
 #: Width and height of a colour bar, px of the screen.
 _BAR = (14, 100)
 #: Of names and ticks, points: two bars have room beside a dock in a window of 1280 px.
 _FONT = 8
+#: Width of the canvas that two of them and their names take.
+_TWO = 460
 
 
 class Reading:
@@ -34,14 +37,37 @@ class Reading:
     def __init__(self, viewer: Any) -> None:
         self._viewer = ref(viewer)
         self._has_scale_bar = False
+        # Maps whose colour bar was put away for want of room, and comes back.
+        self._crowded: list[Any] = []
         for layer in viewer.layers:
             self._take(layer)
         viewer.layers.events.inserted.connect(self._inserted)
+        removed, reordered = viewer.layers.events.removed, viewer.layers.events.reordered
+        for event in (removed, reordered, grid_of(viewer).events.enabled, *_resized(viewer)):
+            event.connect(self._make_room)
+        self._make_room()
         # after the window has shown what napari says of a place
         viewer.events.status.connect(self._told, position="last")
 
     def _inserted(self, event: Any) -> None:
         self._take(event.value)
+        self._make_room()
+
+    def _make_room(self, _: Any = None) -> None:
+        """Leave the bars of the topmost maps that are seen; one that the user put away does not come back."""
+        viewer = self._viewer()
+        if viewer is None:
+            return
+        maps = [layer for layer in reversed(viewer.layers) if layer.visible and _has_bar(layer)]
+        for number, layer in enumerate(maps):
+            has_room, is_crowded = number < _room(viewer) or grid_of(viewer).enabled, layer in self._crowded
+            if has_room and is_crowded:
+                self._crowded.remove(layer)
+            elif not has_room and not is_crowded and layer.colorbar.visible:
+                self._crowded.append(layer)
+            else:
+                continue
+            layer.colorbar.visible = layer.name_overlay.visible = has_room
 
     def _take(self, layer: Any) -> None:
         self._measure(layer)
@@ -54,6 +80,7 @@ class Reading:
             layer.colorbar.font_size = layer.name_overlay.font_size = _FONT
             layer.name_overlay.position = _CORNER
             layer.colorbar.visible = layer.name_overlay.visible = True
+        layer.events.visible.connect(self._make_room)
 
     def _measure(self, layer: Any) -> None:
         """Show the scale bar with the first layer that has a length; who hides it then is not asked again."""
@@ -79,6 +106,20 @@ class Reading:
 def scale_bar_of(viewer: Any) -> Any:
     """Return a viewer's scale bar, which was its own before it had a canvas."""
     return viewer.canvas.overlays.scale_bar if hasattr(viewer, "canvas") else viewer.scale_bar
+
+
+def _room(viewer: Any) -> int:
+    """Return for how many bars there is room."""
+    # before 0.9 napari has none
+    return 2 if not hasattr(viewer, "canvas") or viewer.canvas.size[1] >= _TWO else 1
+
+
+def _resized(viewer: Any) -> tuple[Any, ...]:
+    return (viewer.canvas.events.size,) if hasattr(viewer, "canvas") else ()
+
+
+def _has_bar(layer: Any) -> bool:
+    return isinstance(layer, Image) and not layer.rgb and _is_map(layer) and hasattr(layer, "colorbar")
 
 
 def _is_map(layer: Any) -> bool:
