@@ -15,6 +15,7 @@ from typing import Any
 import napari
 from PIL import Image
 from qtpy.QtGui import QImage
+from qtpy.QtTest import QTest
 
 from diffuscope.plugin.forms import out
 from docs_scripts.first_results.hand import Hand, keep_alive
@@ -24,6 +25,8 @@ IMAGES = Path(__file__).parents[2] / "docs/images/first-results"
 #: Of one step, px; two stand in a row.
 _WIDTH, _HEIGHT, _GAP = 640, 400, 8
 _PATIENCE = 1800.0
+# Until what has just come into the window lies where it stays, ms.
+_REST = 1000
 
 
 def draw(title: str) -> None:
@@ -47,6 +50,7 @@ def draw(title: str) -> None:
 
 
 def _picture(viewer: Any) -> Image.Image:
+    QTest.qWait(_REST)
     grabbed = viewer.window._qt_window.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
     pixels = bytes(grabbed.constBits())
     whole = Image.frombytes("RGB", (grabbed.width(), grabbed.height()), pixels, "raw", "RGB", grabbed.bytesPerLine())

@@ -106,6 +106,8 @@ def test_results_never_go_into_the_package_nor_where_nothing_can_be_written(
 ):
     sample = replace(SLIDE, path=sample_path("CMU-1-Small-Region.svs"))
     assert sample_path() not in suggest_out(sample, "stain").parents
+    below = replace(SLIDE, path=sample_path("oesophagus-simulated/ct/P0000.nii.gz"))
+    assert sample_path() not in suggest_out(below, "score").parents
     monkeypatch.setattr(os, "access", lambda *_: False)
     assert tmp_path not in suggest_out(replace(SLIDE, path=tmp_path / "a.svs"), "stain").parents
 

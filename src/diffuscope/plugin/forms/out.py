@@ -28,7 +28,7 @@ def suggest_out(slide: SlideFacts | None, model_name: str, patient: str = "") ->
     base = f"{stem}.{Path(model_name).name}"
     preferred = preferences()
     folder = slide.path.parent if slide is not None and slide.path and preferred.beside else None
-    if folder is None or folder == sample_path() or not os.access(folder, os.W_OK):
+    if folder is None or folder.is_relative_to(sample_path()) or not os.access(folder, os.W_OK):
         folder = Path(preferred.results.strip()).expanduser() if preferred.results.strip() else results_folder()
     return unused(folder / f"{base}.ome.zarr")
 
