@@ -260,6 +260,26 @@ def test_um_per_px_are_those_of_the_project(tmp_path: Path, echo: Path):
     assert open_result(tmp_path / "asked" / "s00.ome.zarr").record["inputs"]["he"]["mpp"] == 0.55
 
 
+def test_several_regions_of_a_slide_are_a_result_each(tmp_path: Path, echo: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    write_slides(tmp_path / "slides", 4)
+    ring = [[64, 0], [128, 0], [128, 64], [64, 64], [64, 0]]
+    about = {"objectType": "annotation", "name": "Core"}
+    drawn = {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring]}, "properties": about}
+    (tmp_path / "drawn.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [drawn]}))
+    both = ["--region", "0,0,64,64", "--region", "drawn.geojson#Core"]
+    words = [*both, "-o", "out", "--device", "cpu", "--no-normalise"]
+    done = CliRunner().invoke(app, ["run", str(echo), "slides/s00.ome.tif", *words])
+    assert done.exit_code == 0, done.output
+    first, second = (open_result(tmp_path / "out" / f"s00 {name}.ome.zarr") for name in ("region 1", "Core"))
+    assert (first.window[:2], second.window[:2]) == ((0, 0), (0, 64))
+    assert [(one["slide"], one["status"]) for one in table_of(tmp_path / "out")] == [
+        ("s00 region 1", "done"), ("s00 Core", "done"),
+    ]  # fmt: skip
+    done = CliRunner().invoke(app, ["run", str(echo), "slides", *words])
+    assert done.exit_code == 2 and "several --region are of one slide" in done.stderr
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL to send")
 @pytest.mark.slow
 @pytest.mark.parametrize("by", ["folder", "project"])

@@ -134,6 +134,21 @@ def find_slides(source: str | Path, declared: Declaration) -> Slides:
     return Slides(check_names(found.slides), found.notices)
 
 
+def of_regions(source: str | Path, regions: Sequence[str]) -> tuple[Slide, ...]:
+    """Return a slide of each region of one, named after what an annotation is called, else by number.
+
+    Raises
+    ------
+    InputError
+        Two would have one name.
+    """
+    image = stem(_last(source))
+    named = (region.partition(f"{GEOJSON}#")[2] or f"region {number}" for number, region in enumerate(regions, start=1))
+    return check_names(
+        Slide(name=f"{image} {name}", source=source, region=region) for name, region in zip(named, regions, strict=True)
+    )
+
+
 def check_names(slides: Iterable[Slide]) -> tuple[Slide, ...]:
     """Return slides each of whose names can be that of a result.
 

@@ -68,11 +68,12 @@ def run(
         str | None, typer.Option(metavar="FIRST:END", help="Only these slices of a volume, counted from the feet.")
     ] = None,
     region: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             metavar="X,Y,W,H",
             help='Only this rectangle, or polygon "x,y x,y x,y", in pixels of the finest level; or an annotation from '
-            "QuPath, FILE.geojson#NAME (or its class). [default: all tissue]",
+            "QuPath, FILE.geojson#NAME (or its class); of several, each said by --region, a result each in the folder "
+            "-o. [default: all tissue]",
         ),
     ] = None,
     mpp: Annotated[
@@ -126,7 +127,7 @@ def run(
     """
     from diffuscope.api.run import run as begun
     from diffuscope.api.run_many import run_many
-    from diffuscope.cases.slides import are_many
+    from diffuscope.cases.slides import are_many, of_regions
     from diffuscope.cli.describe import table
     from diffuscope.jobs.input_text import parse_inputs, parse_ranges
     from diffuscope.results.result import open_result
@@ -134,9 +135,12 @@ def run(
     # What is wanted alone may do: of a model that needs nothing it is all there is to say.
     if (source is not None and inputs) or (source is None and not inputs and want is None):
         raise InputError("give one INPUT, or say --input KEY=FILE for each of the model's inputs.")
+    several = len(region or ()) > 1
+    if several and (source is None or are_many(source)):
+        raise InputError("several --region are of one slide: give it as INPUT, or say the regions in a table.")
     cancelled = threading.Event()
     how: Any = {
-        "region": region,
+        "region": region[0] if region and not several else None,
         "slices": slices,
         "ranges": parse_ranges(ranges or ()),
         "normalise": normalise,
@@ -160,8 +164,8 @@ def run(
         "resume": resume,
         "cancelled": cancelled.is_set,
     }
-    if source is not None and are_many(source):
-        _follow_many(run_many(model, source, out, **how), cancelled)
+    if source is not None and (several or are_many(source)):
+        _follow_many(run_many(model, of_regions(source, region or ()) if several else source, out, **how), cancelled)
         return
     events = begun(model, source if source is not None else parse_inputs(inputs or ()), out, **how)
     follow_run(events, cancelled)
