@@ -2,9 +2,10 @@
 # Tests run side by side, one thread each, on a virtual screen where there is one; ARGS come last and win, as "-n 0" does.
 # Compiled modules are kept, whatever else is said: each of the tests' children would compile all of them anew.
 SCREEN := $(if $(shell command -v xvfb-run),xvfb-run -a -s "-screen 0 1280x800x24")
+export BIOFORMATS
 PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(SCREEN) .venv/bin/python -m pytest -n auto --maxprocesses=8 --dist=worksteal
 
-.PHONY: demo test test-all lint fuzz docs-pictures clean
+.PHONY: demo test test-all lint fuzz check-bioformats docs-pictures clean
 
 demo: .venv/ready # stain a region of the shipped slide; on a desktop, napari opens with the result
 	.venv/bin/diffuscope demo
@@ -24,12 +25,16 @@ lint: .venv/ready # style, types, and who may import whom
 fuzz: .venv/ready # 10,000 hostile files, opened in children with limits; ARGS="--mutants 300 --kind NIfTI" takes some
 	OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks fuzz $(ARGS)
 
+check-bioformats: .venv/ready # what is exported, read by Bio-Formats; BIOFORMATS=bioformats_package.jar, and Java
+	@if [ -f "$(BIOFORMATS)" ]; then $(PYTEST) -n 0 tests/exports/bioformats.py $(ARGS); \
+	else echo "Not checked: give the jar of Bio-Formats, make check-bioformats BIOFORMATS=bioformats_package.jar"; fi
+
 docs-pictures: .venv/ready # draw the pictures of docs/ anew, and print the tables that stand beside them
 	.venv/bin/python -m docs_scripts.gallery
 	.venv/bin/python -m docs_scripts.phantoms_tumour
 	.venv/bin/python -m docs_scripts.registration
 	.venv/bin/python -m docs_scripts.simulation_thorax
-	@for shown in screenshots first_results; do \
+	@for shown in screenshots first_results qupath; do \
 		shoot=".venv/bin/python -m docs_scripts.$$shown"; \
 		if command -v xvfb-run >/dev/null; then xvfb-run -a -s "-screen 0 1280x800x24" $$shoot; else $$shoot; fi || exit 1; \
 	done
