@@ -11,14 +11,11 @@ from diffuscope.exports.ome_tiff import Codec
 if TYPE_CHECKING:
     from diffuscope.exports.request import Request
 
-# All colours of all px: of every second one, as JPEG has it by habit, DAB would be smeared.
+# Red, green and blue of all px as they are. Y, Cb and Cr of every second px, as JPEG has them by habit, smear DAB; of
+# every px Bio-Formats takes them for red, green and blue that are to be converted once more.
 _JPEG = Codec(
     name="JPEG, quality 90",
-    options={
-        "subsampling": (1, 1),
-        "compression": "jpeg",
-        "compressionargs": {"level": 90},
-    },
+    options={"compression": "jpeg", "compressionargs": {"level": 90, "outcolorspace": "rgb"}},
 )
 
 need = ome_tiff.need

@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 if TYPE_CHECKING:
     from diffuscope.ports.raster import Raster
 
-PANEL = 640
+#: Width of a panel, and the most height of its picture: that of a narrow region is narrower than its panel.
+PANEL, TALLEST = 640, 1280
 _MARGIN, _CAPTION, _TITLE = 20, 34, 74
 _INK, _PAPER = (20, 20, 20), (255, 255, 255)
 # Evenly spaced colours of the maps that outputs name (magma and viridis by S. van der Walt and N. Smith, CC0).
@@ -23,7 +24,9 @@ _COLOURS = {
     "magma": "000004 180f3d 440f76 721f81 9e2f7f cd4071 f1605d fd9668 feca8d fcfdbf",
     "viridis": "440154 482878 3e4a89 31688e 26828e 1f9e89 35b779 6dcd59 b4de2c fde725",
 }
-# Lengths of scale bars, µm: 0.1, 0.2, 0.5, 1 … 50,000.
+#: Of a scale bar, px: its number needs the room.
+SHORTEST = 40
+#: Lengths of scale bars, µm: 0.1, 0.2, 0.5, 1 … 50,000.
 BARS_UM = tuple(first * 10**power for power in range(-1, 5) for first in (1, 2, 5))
 
 
@@ -69,8 +72,9 @@ def draw_sheet(
     """
     height, width = panels[0].image.shape[:2]
     across, head = min(len(panels), across), _TITLE if title or note else 0
-    size = (PANEL, max(1, round(PANEL * height / width)))
-    step = (size[0] + _MARGIN, size[1] + _CAPTION + _MARGIN)
+    factor = min(PANEL / width, TALLEST / height)
+    size = (max(1, round(factor * width)), max(1, round(factor * height)))
+    step = (PANEL + _MARGIN, size[1] + _CAPTION + _MARGIN)
     sheet = Image.new("RGB", (_MARGIN + across * step[0], head + -(-len(panels) // across) * step[1]), _PAPER)
     draw = ImageDraw.Draw(sheet)
     draw.text((_MARGIN, 14), _plain(title), _INK, _font(24))
@@ -79,7 +83,7 @@ def draw_sheet(
         left, top = _MARGIN + (number % across) * step[0], head + (number // across) * step[1]
         draw.text((left, top + 8), _plain(panel.caption), _INK, _font(19))
         if panel.port is not None:
-            _legend(sheet, draw, panel.port, right=left + size[0], top=top + 8)
+            _legend(sheet, draw, panel.port, right=left + PANEL, top=top + 8)
         sheet.paste(Image.fromarray(panel.image).resize(size, Image.Resampling.LANCZOS), (left, top + _CAPTION))
         draw.rectangle(
             (left, top + _CAPTION, left + size[0] - 1, top + _CAPTION + size[1] - 1), outline=(190, 190, 190)
@@ -112,8 +116,9 @@ def _legend(sheet: Image.Image, draw: ImageDraw.ImageDraw, port: Raster, *, righ
 
 
 def _scale_bar(draw: ImageDraw.ImageDraw, corner: tuple[int, int], size: tuple[int, int], *, um_per_px: float) -> None:
-    """Draw the longest round length within a quarter of the panel at its lower right; none if not even 0.1 µm fits."""
-    length = max((length for length in BARS_UM if length / um_per_px <= size[0] / 4), default=None)
+    """Draw the longest round length within a quarter of the picture at its lower right; none where it is narrow."""
+    lengths = [length for length in BARS_UM if SHORTEST <= length / um_per_px <= size[0] / 4]
+    length = max(lengths, default=None)
     if length is None:
         return
     right, bottom = corner[0] + size[0] - 16, corner[1] + size[1] - 16
