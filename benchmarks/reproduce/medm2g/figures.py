@@ -167,6 +167,9 @@ def alike(key: str, made: Pictures, against: Measured) -> dict[str, float]:
     every: dict[str, float] = {"MS-SSIM": diversity(made), "MS-SSIM, true": diversity(truth)}
     if len(made) >= _LEAST:
         seen = [against.see(key, one) for one in (truth, made)]
+        # Features of any size go into KID by their third power: it told nothing but the largest of them.
+        spread = seen[0].std(axis=0).clip(min=1e-6)
+        seen = [one / spread for one in seen]
         estimate = kid(*seen)
         every |= {"FID": fid(*seen), "KID": estimate.value, "KID, standard error": estimate.standard_error}
         model = pristine([255.0 * one.astype(np.float64) for one in train[:_PAIRS]], patch=_PATCH)

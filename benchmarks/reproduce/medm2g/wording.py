@@ -34,11 +34,11 @@ Whether findings are right is read off images and reports by classical readers t
 "findings" is 2 · both / (true + found) over whole findings (kind, side, zone and size right), a patient at a time, 1
 where there is none and none is found; "kind", "side", "zone", "size" are the same of one attribute. What readers
 reach on true images and reports stands below the tables. FID and KID are of **our encoder's features**
-(32 numbers; a small network that learned attributes of findings on {others} other simulated patients; there are no
-weights of Inception here), so that values compare rows of this page and nothing else; with {tests} images FID has a
-bias, which KID has not. MS-SSIM is of three scales, between samples: lower is more varied. NIQE is held against true
-training images in patches of 32 px. ± is the standard deviation over seeds. Intervals and tests are over patients who
-test, of means over seeds.
+(32 numbers, over their spread among true images; a small network that learned attributes of findings on {others}
+other simulated patients; there are no weights of Inception here), so that values compare rows of this page and nothing
+else; with {tests} images FID has a bias, which KID has not. MS-SSIM is of three scales, between samples: lower is more
+varied. NIQE is held against true training images in patches of 32 px. ± is the standard deviation over seeds.
+Intervals and tests are over patients who test, of means over seeds.
 """
 
 BEGUN_HERE = """Every row of MedM2G of a seed begins with the same round 0: autoencoders ({encode} steps each, the
