@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import QUrl
-from qtpy.QtGui import QDesktopServices, QTextCursor
+from qtpy.QtGui import QColor, QDesktopServices, QTextCharFormat, QTextCursor
 from qtpy.QtWidgets import QTextBrowser, QToolButton, QWidget
 
 import diffuscope
@@ -14,6 +14,8 @@ from diffuscope.plugin.widgets.pieces import weakly
 #: The page of the window, which has a heading a dock.
 PAGE = "window.md"
 _WIDTH, _HEIGHT = 760, 700
+# Qt's own blue cannot be read on a dark theme; this has a contrast of 4 on both.
+_LINK = QColor("#2f7de1")
 
 
 def pages() -> Path:
@@ -79,4 +81,23 @@ class HelpPages(QTextBrowser):
 
     def _go(self, page: QUrl) -> None:
         self.setSource(page)
+        self._colour_links()
         self.setWindowTitle(f"Diffuscope help: {page.fileName()}")
+
+    def _colour_links(self) -> None:
+        look = QTextCharFormat()
+        look.setForeground(_LINK)
+        found, block = [], self.document().begin()
+        while block.isValid():
+            piece = block.begin()
+            while not piece.atEnd():
+                fragment = piece.fragment()
+                if fragment.charFormat().isAnchor():
+                    found.append((fragment.position(), fragment.length()))
+                piece += 1
+            block = block.next()
+        for start, length in found:
+            cursor = QTextCursor(self.document())
+            cursor.setPosition(start)
+            cursor.setPosition(start + length, QTextCursor.MoveMode.KeepAnchor)
+            cursor.mergeCharFormat(look)
