@@ -80,6 +80,9 @@ def test_it_says_what_the_run_found(scored: Result):
         Contribution("tumour", (0.2, 0.7)), Contribution("blood", (-0.1, 0.3)), Contribution("clinical", (None, None)),
     )  # fmt: skip
     assert report.missing == ("clinical data",) and "rests on less" in report.lacks
+    assert "Not known: 1 of 2 values of blood." in report.lacks
+    [simulated, *_] = report.warnings
+    assert simulated.startswith("Demonstration: the model learned from what was simulated")
     assert report.tables == (("blood (1 of 2 not known)", (("Leukozyten (10³/µl)", "7.25"),)),)
     assert [(one.title, one.size) for one in report.pictures] == [
         ("Tumour", "3.72 ml, 26 mm across"),  # 17 x 20 mm
@@ -95,6 +98,9 @@ def test_each_interval_says_what_it_covers(scored: Result):
     many = Scored(port, ((0.1, 0.3, 0.2), (0.5, 0.6, 0.4), (0.3, 0.4, 0.5)))
     guides, draws = report_of(replace(scored, found={"metastasis": many})).spans
     assert (guides.low, guides.high) == many.over_guides and "trained on other patients" in guides.covers
+    assert report_of(replace(scored, found={"metastasis": many})).verdict == (
+        "Undecided", "below the threshold of 0.40, which its interval holds",
+    )  # fmt: skip
     assert (draws.low, draws.high) == many.predictive and "no interval of the probability" in draws.covers
 
 

@@ -70,6 +70,23 @@ class Scored:
         return self.port.classes[int(self.mean >= self.port.threshold)]
 
     @property
+    def is_undecided(self) -> bool:
+        """Whether models trained on other patients may put the score on the other side of the threshold."""
+        if self.port.threshold is None or self.over_guides is None:
+            return False
+        low, high = self.over_guides
+        return low < self.port.threshold <= high
+
+    @property
+    def verdict(self) -> str:
+        """The decision in words; empty where there is none."""
+        if not self.decision or self.port.threshold is None:
+            return ""
+        side = "below" if self.mean < self.port.threshold else "not below"
+        told = "which such models disagree about: undecided" if self.is_undecided else self.decision
+        return f"{side} the threshold of {self.port.threshold:.2f}{',' if self.is_undecided else ':'} {told}"
+
+    @property
     def summary(self) -> str:
         """In words: the score, what each interval covers, and on which side of the threshold it lies."""
         if math.isnan(self.mean):
@@ -80,10 +97,7 @@ class Scored:
         if self.predictive is not None:
             parts.append(f"90 % of the {len(self.samples)} draws of the class: {_range(self.predictive)}")
         spread = f" ({'; '.join(parts)})" if parts else ""
-        decided = ""
-        if self.port.threshold is not None:
-            side = "below" if self.mean < self.port.threshold else "not below"
-            decided = f"; {side} the threshold of {self.port.threshold:.2f}: {self.decision}"
+        decided = f"; {self.verdict}" if self.verdict else ""
         return f"{self.port.classes[1]} {self.mean:.2f}{spread}{decided}"
 
 

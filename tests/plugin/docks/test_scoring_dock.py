@@ -142,7 +142,7 @@ def test_a_series_with_its_structures_and_a_row_of_a_table_are_scored(
     assert panel.isVisibleTo(at.dock) and f"{result.scores['n'].mean:.2f}" in panel.words.text()
     assert [name for name, _ in panel.bars.shown] == ["clinical", "blood", "nodes", "tumour"]
     assert "metastasis" not in at.dock.results.heading.text()  # once is enough
-    assert "nominally 90 %" in panel.spread.text() and "draws of the class" in panel.spread.text()
+    assert "It is made for 90 % of them" in panel.spread.text() and "draws of the class" in panel.spread.text()
     # the relevance lies on the CT, and is no scan
     [layer] = [layer for layer in at.viewer.layers if layer.name == "relevance"]
     np.testing.assert_allclose(layer.extent.world, at.viewer.layers[0].extent.world)

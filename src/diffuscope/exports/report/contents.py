@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +23,8 @@ _MEASURES = (
 )
 
 _OF_GUIDES = (
-    "where models trained on other patients of the same kind would put the score: nominally 90 % of them, and fewer "
-    "where that was measured with CT (docs/mmfusion.md)."
+    "where models trained on other patients of the same kind would put the score. It is made for 90 % of them; where "
+    "that was measured with CT, on simulated patients, it held 79 % (docs/mmfusion.md)."
 )
 _OF_DRAWS = (
     "90 % of the draws of the class lie here. A draw is near 0 or near 1, so this is no interval of the probability: "
@@ -80,6 +80,8 @@ class Report:
         Probability of the second class, NaN where it is not known; from where it is decided for.
     decision : str
         Class; empty where nothing is decided.
+    is_undecided : bool
+        Whether the interval of the probability holds the threshold.
     spans : tuple of Span
         Intervals.
     measures : tuple of Measure
@@ -88,8 +90,12 @@ class Report:
         A row an input.
     about : tuple of (str, str)
         Model: name and text.
+    warnings : tuple of str
+        What not to believe of it.
     missing : tuple of str
         Inputs that the case lacks.
+    unknown : tuple of str
+        What is not known of each table.
     notices : tuple of str
         What the run told.
     tables : tuple of (str, tuple of (str, str))
@@ -107,11 +113,14 @@ class Report:
     score: float
     threshold: float | None
     decision: str
+    is_undecided: bool
     spans: tuple[Span, ...]
     measures: tuple[Measure, ...]
     contributions: tuple[Contribution, ...]
     about: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...]
     missing: tuple[str, ...]
+    unknown: tuple[str, ...]
     notices: tuple[str, ...]
     tables: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     pictures: tuple[Picture, ...]
@@ -125,10 +134,13 @@ class Report:
     @property
     def verdict(self) -> tuple[str, str]:
         """What is decided, and why."""
-        if not self.decision:
+        if not self.decision or self.threshold is None:
             return "Not decided", "the model has no threshold" if self.threshold is None else "the score is not known"
         side = "at or above" if self.decision == self.classes[1] else "below"
-        return self.decision[:1].upper() + self.decision[1:], f"{side} the threshold of {self.threshold:.2f}"
+        why = f"{side} the threshold of {self.threshold:.2f}"
+        if self.is_undecided:
+            return "Undecided", f"{why}, which its interval holds"
+        return self.decision[:1].upper() + self.decision[1:], why
 
     @property
     def pictures_heading(self) -> str:
@@ -144,9 +156,11 @@ class Report:
     @property
     def lacks(self) -> str:
         """What was missing, in a sentence."""
-        if not self.missing:
+        told = [f"Missing: {', '.join(self.missing)}."] if self.missing else []
+        told += [f"Not known: {', '.join(self.unknown)}."] if self.unknown else []
+        if not told:
             return "Nothing was missing: every input of the model was given."
-        return f"Missing: {', '.join(self.missing)}. The score rests on less than the model can use."
+        return " ".join([*told, "The score rests on less than the model can use."])
 
 
 def contents_of(request: Request) -> Report:
@@ -170,11 +184,14 @@ def contents_of(request: Request) -> Report:
         score=scored.mean,
         threshold=scored.port.threshold,
         decision=scored.decision,
+        is_undecided=scored.is_undecided,
         spans=_spans(scored),
         measures=measures,
         contributions=contributions,
         about=tuple(about_model(record)),
+        warnings=tuple(model_warnings(record)),
         missing=tuple(map(str, case.get("missing", ()))),
+        unknown=tuple(_unknown(record.get("inputs", {}), case.get("tables", {}))),
         notices=tuple(map(str, record.get("notices", ()))),
         tables=tuple(_tables(record.get("inputs", {}), case.get("tables", {}))),
         pictures=pictures,
@@ -218,6 +235,23 @@ def about_model(record: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("seed", str(record.get("parameters", {}).get("seed", ""))),
     ]
     return [(name, text) for name, text in lines if text]
+
+
+def model_warnings(record: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what not to believe of a model, as its card has it."""
+    model = record.get("model", {})
+    if model.get("simulated") == "yes":
+        yield f"Demonstration: the model learned from what was simulated ({model.get('trained_on', '')})."
+    if model.get("what_it_is_not"):
+        yield f"What the model is not: {model['what_it_is_not']}"
+
+
+def _unknown(inputs: Mapping[str, Any], named: Mapping[str, Any]) -> Iterator[str]:
+    for key, one in inputs.items():
+        row = one.get("row")
+        lacking = sum(value is None for value in row.values()) if isinstance(row, dict) else 0
+        if lacking:
+            yield f"{lacking} of {len(row)} values of {named.get(key, {}).get('name', key)}"
 
 
 def _tables(inputs: Mapping[str, Any], named: Mapping[str, Any]) -> list[tuple[str, tuple[tuple[str, str], ...]]]:

@@ -47,6 +47,9 @@ def render(report: Report) -> bytes:
     page = Page(f"{report.title}: {report.case or 'case report'}", report.date)
     under = ", ".join(one for one in (report.case, report.date) if one) or "anonymous"
     y = page.head(report.title, under, "Case report")
+    page.font(7.5, WARN)
+    for text in report.warnings:
+        y = page.paragraph(MARGIN, y - 1.0, text, _INNER) + 2.0
     beside = page.about(MARGIN + _LEFT + _GAP, y, _RIGHT, "Model", report.about)
     bottom = max(_score(page, report, y), beside)
     y = _contributions(page, report, bottom + 3.0)

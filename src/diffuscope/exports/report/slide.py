@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diffuscope.errors import InputError
-from diffuscope.exports.report.contents import about_model
+from diffuscope.exports.report.contents import about_model, model_warnings
 from diffuscope.exports.view.panels import panels_of
 from diffuscope.exports.view.sheet import Panel, draw_sheet
 from diffuscope.measurement.table import readable, with_density
@@ -153,12 +153,8 @@ def _input(result: Result, source: Path, level: int, shape: tuple[int, ...]) -> 
 
 
 def _warnings(result: Result) -> Iterator[str]:
-    model = result.record.get("model", {})
     yield _GENERATED
-    if model.get("simulated") == "yes":
-        yield f"Demonstration: the model learned from what was simulated ({model.get('trained_on', '')})."
-    if model.get("what_it_is_not"):
-        yield f"What the model is not: {model['what_it_is_not']}"
+    yield from model_warnings(result.record)
     if not result.complete:
         yield f"Incomplete: {result.done} of {result.tiles} tiles."
 
