@@ -35,7 +35,6 @@ def _export(hand: Hand, path: Path, button: str = "Export…") -> None:
 def staining(hand: Hand, folder: Path) -> int:
     """A virtual stain of a part of the sample slide, as OME-TIFF."""
     _open(hand, "Virtual staining")
-    hand.roll(hand.viewer.window._qt_viewer.canvas.native, 4)
     clicks = _run(hand, "Run", "Done:")
     _export(hand, folder / "stain.ome.tif")
     return clicks

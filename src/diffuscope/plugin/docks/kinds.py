@@ -77,7 +77,7 @@ class Kind:
 STAINING = Kind(
     title="Virtual staining",
     sample="cmu-1",
-    view=Region(x=1000, y=860, width=420, height=420),  # where a CD3 stain has something to show
+    view=Region(x=1090, y=940, width=250, height=250),  # where a CD3 stain has something to show
     noun="Slide",
     task="virtual staining",
     greys=False,

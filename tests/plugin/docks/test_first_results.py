@@ -1,0 +1,62 @@
+"""A new user in each dock: from an empty napari to a result in six clicks, with mouse and keyboard alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from patience import MILLISECONDS
+
+pytest.importorskip("napari")
+pytest.importorskip("pytestqt")
+
+from diffuscope.plugin.forms import out
+from diffuscope.plugin.jobs.child import Child
+from diffuscope.plugin.jobs.compute import compute_of
+from diffuscope.plugin.layers.facts import is_result
+from diffuscope.plugin.settings.recent import recent
+from diffuscope.results.result import open_result
+from docs_scripts.first_results.hand import Hand
+from docs_scripts.first_results.scripts import SCRIPTS
+
+pytestmark = [pytest.mark.gui, pytest.mark.slow]
+
+#: What is there in the end: files below the folder that is exported to, and below that of results.
+LEFT = {
+    "Virtual staining": ["stain.ome.tif"],
+    "Nanoparticle distribution": ["particles.ome.tif"],
+    "Modality translation": ["ct.nii.gz"],
+    "Lymph-node scoring": ["report.pdf"],
+    "Text and images": ["images.ome.tif"],
+    "Many slides": ["Documents/samples/slides-stain-cd3-demo/summary.html"],
+    "Train": ["Documents/samples/pairs/pairs-model/model.safetensors"],
+    "Register": ["Documents/samples/section/*registered.ome.zarr/transform.json"],
+    "Evaluate": ["Documents/samples/pairs/pairs-report/*.html"],
+}
+
+
+@pytest.mark.parametrize("title", SCRIPTS)
+def test_a_first_result_takes_six_clicks_at_most(
+    title: str,
+    make_napari_viewer: Callable[..., Any],
+    qtbot: Any,
+    compute: Child,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(out, "results_folder", lambda: tmp_path / "Documents")
+    viewer = make_napari_viewer()
+    viewer.window.show()
+    viewer.window._qt_window.resize(1280, 800)
+    compute_of(viewer, compute)
+    hand = Hand(viewer, lambda condition: qtbot.waitUntil(condition, timeout=MILLISECONDS))
+    clicks = SCRIPTS[title](hand, tmp_path)
+    assert clicks <= 3 if title == "Welcome" else clicks <= 6, hand.steps
+    for name in LEFT.get(title, ()):
+        assert list(tmp_path.glob(name)), (name, sorted(tmp_path.rglob("*"))[:30])
+    if title == "Virtual staining":
+        [result] = recent()
+        assert open_result(result).complete and any(is_result(layer) for layer in viewer.layers)
+    viewer.close()
