@@ -130,6 +130,7 @@ def run(
     from diffuscope.cases.slides import are_many, of_regions
     from diffuscope.cli.describe import table
     from diffuscope.jobs.input_text import parse_inputs, parse_ranges
+    from diffuscope.jobs.provenance import NOT_FOR_DIAGNOSIS
     from diffuscope.results.result import open_result
 
     # What is wanted alone may do: of a model that needs nothing it is all there is to say.
@@ -171,7 +172,7 @@ def run(
     follow_run(events, cancelled)
     for line in table(open_result(out)):
         typer.echo(line)
-    typer.echo(f"\nWrote {out}")
+    typer.echo(f"\nWrote {out}\n{NOT_FOR_DIAGNOSIS}")
 
 
 def _wanted(text: str | None) -> tuple[str, ...]:

@@ -133,6 +133,9 @@ def test_a_series_with_its_structures_and_a_row_of_a_table_are_scored(
     fold = at.fields.given.boxes["blood"].fold
     at.qtbot.mouseClick(fold, Qt.MouseButton.LeftButton)
     at.qtbot.keyClicks(at.fields.given.fields["blood.b2"], "5")
+    # one looks at a slice with a tumour meanwhile
+    tumour = next(np.asarray(layer.data) for layer in at.viewer.layers if layer.name == "rs")
+    at.viewer.dims.set_current_step(0, int(np.argwhere(tumour)[0][0]))
 
     result = score(at)
     shapley = result.found["shapley"].by_name
@@ -146,6 +149,8 @@ def test_a_series_with_its_structures_and_a_row_of_a_table_are_scored(
     # the relevance lies on the CT, and is no scan
     [layer] = [layer for layer in at.viewer.layers if layer.name == "relevance"]
     np.testing.assert_allclose(layer.extent.world, at.viewer.layers[0].extent.world)
+    # and is seen there at once
+    at.until(lambda: np.nanmax(layer._slice.image.raw) > 0)
 
 
 @pytest.mark.slow
