@@ -34,6 +34,8 @@ _NO_KEY, _NO_PHASE = Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhas
 _NOTCH = 120
 #: Milliseconds until a menu or a layout has come to rest.
 _REST = 60
+#: Milliseconds between two looks at a window that is waited for: a look costs time that it needs itself.
+_LOOK = 100
 
 
 class Hand:
@@ -214,7 +216,7 @@ def keep_alive(seconds: float) -> Until:
         while not condition():
             if time.monotonic() > deadline:
                 raise TimeoutError(f"waited {seconds} s in vain")
-            QTest.qWait(20)
+            QTest.qWait(_LOOK)
 
     return until
 

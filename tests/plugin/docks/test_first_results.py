@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from patience import MILLISECONDS
+from patience import SECONDS
 
 pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
@@ -18,7 +18,7 @@ from diffuscope.plugin.jobs.compute import compute_of
 from diffuscope.plugin.layers.facts import is_result
 from diffuscope.plugin.settings.recent import recent
 from diffuscope.results.result import open_result
-from docs_scripts.first_results.hand import Hand
+from docs_scripts.first_results.hand import Hand, keep_alive
 from docs_scripts.first_results.scripts import SCRIPTS
 
 pytestmark = [pytest.mark.gui, pytest.mark.slow]
@@ -41,7 +41,6 @@ LEFT = {
 def test_a_first_result_takes_six_clicks_at_most(
     title: str,
     make_napari_viewer: Callable[..., Any],
-    qtbot: Any,
     compute: Child,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -51,7 +50,7 @@ def test_a_first_result_takes_six_clicks_at_most(
     viewer.window.show()
     viewer.window._qt_window.resize(1280, 800)
     compute_of(viewer, compute)
-    hand = Hand(viewer, lambda condition: qtbot.waitUntil(condition, timeout=MILLISECONDS))
+    hand = Hand(viewer, keep_alive(SECONDS))
     clicks = SCRIPTS[title](hand, tmp_path)
     assert clicks <= 3 if title == "Welcome" else clicks <= 6, hand.steps
     for name in LEFT.get(title, ()):
