@@ -68,7 +68,7 @@ def test_a_text_becomes_images_and_those_a_text(tmp_path: Path):
         (["--input", "report=a", "--want", "mri"], "there is no output “mri”: choose among report, ct"),
         (["--input", "report=a", "--input", "report=b"], "input report is given twice: give it once."),
         ([], "give one INPUT, or say --input KEY=FILE"),
-        (["--want", "ct"], "one of report, CT is needed: give at least one"),
+        (["--want", "ct"], "one of report, CT, X-ray is needed: give at least one"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(words: list[str], message: str):

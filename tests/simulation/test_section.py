@@ -9,7 +9,7 @@ import pytest
 from scipy import ndimage
 
 from diffuscope.errors import InputError
-from diffuscope.plugin.jobs.samples import DRAWS, SECTION
+from diffuscope.plugin.jobs.given.samples import DRAWS, SECTION
 from diffuscope.scans import open_scan
 from diffuscope.simulation.restaining.section import DEGREES, FIRST, HE, RESTAINED, SECOND, SHIFT, write_section
 

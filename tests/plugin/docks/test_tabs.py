@@ -90,9 +90,9 @@ def cut_parts(dock: QWidget) -> list[str]:
 
 def test_no_dock_is_left_out():
     manifest = PluginManifest.from_distribution("diffuscope")
-    assert {title for titles in TOGETHER for title in titles} == {
-        widget.display_name for widget in manifest.contributions.widgets
-    }
+    named = {widget.display_name for widget in manifest.contributions.widgets}
+    # it has nothing to run
+    assert {title for titles in TOGETHER for title in titles} == named - {"Welcome"}
 
 
 @pytest.mark.slow

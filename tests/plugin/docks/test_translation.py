@@ -16,11 +16,11 @@ from diffuscope.plugin.docks.kinds import TRANSLATION
 from diffuscope.plugin.forms.card_text import card_text
 from diffuscope.plugin.forms.planes import acquired_text
 from diffuscope.plugin.forms.run import RunForm
-from diffuscope.plugin.jobs.patient import open_series, source_of, whose
+from diffuscope.plugin.jobs.given.patient import open_series, source_of, whose
 from diffuscope.plugin.jobs.whole_volume import open_inputs, take_settings
 from diffuscope.plugin.layers.facts import KEY, ModelFacts, SlideFacts
 from diffuscope.plugin.layers.inputs.origin import Origin, remember
-from diffuscope.plugin.panels.export_choices import (
+from diffuscope.plugin.panels.files.export_choices import (
     default_layer,
     file_filter,
     note,

@@ -100,7 +100,7 @@ def test_the_manifest_is_valid_and_everything_it_names_exists():
     manifest = PluginManifest.from_file(Path(diffuscope.errors.__file__).with_name("napari.yaml"))
     assert manifest.name == "diffuscope"
     manifest.validate_imports()
-    assert len(manifest.contributions.sample_data) == 7
+    assert len(manifest.contributions.sample_data) == 8
 
 
 def test_the_plugin_does_not_bring_torch_into_napari():

@@ -59,7 +59,7 @@ def test_not_of_a_picture_that_is_no_slide(qtbot, tmp_path: Path) -> None:
 
 def test_the_folder_of_a_result_is_shown(qtbot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
-    opened = "diffuscope.plugin.panels.recent.QDesktopServices.openUrl"
+    opened = "diffuscope.plugin.panels.files.recent.QDesktopServices.openUrl"
     monkeypatch.setattr(opened, lambda place: shown.append(place.toLocalFile()))
     widget = ResultsWidget()
     qtbot.addWidget(widget)

@@ -27,9 +27,9 @@ from diffuscope.plugin.docks.kinds import STAINING
 from diffuscope.plugin.forms.many import ManyFields
 from diffuscope.plugin.forms.rows.sample import SampleButton
 from diffuscope.plugin.jobs.child import Child
+from diffuscope.plugin.jobs.given.samples import write_slides
 from diffuscope.plugin.jobs.job import Job, verb
 from diffuscope.plugin.jobs.run_session import known_models
-from diffuscope.plugin.jobs.samples import write_slides
 from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.panels.jobs import JobPanel
 from diffuscope.plugin.widgets.rows import side_by_side, small_text

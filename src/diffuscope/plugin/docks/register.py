@@ -18,9 +18,9 @@ from diffuscope.plugin.forms.out import unused
 from diffuscope.plugin.forms.register_fields import RegisterFields, SlideRows
 from diffuscope.plugin.forms.rows.sample import SampleButton
 from diffuscope.plugin.jobs.child import Child
+from diffuscope.plugin.jobs.given.samples import SECTION, with_sample
 from diffuscope.plugin.jobs.job import Job
 from diffuscope.plugin.jobs.register import Request, register
-from diffuscope.plugin.jobs.samples import SECTION, with_sample
 from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.layers.facts import is_result
 from diffuscope.plugin.layers.reader import read_layers

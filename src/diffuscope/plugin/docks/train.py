@@ -17,9 +17,9 @@ from diffuscope.plugin.forms.rows.sample import SampleButton
 from diffuscope.plugin.forms.train import run_folder
 from diffuscope.plugin.forms.train_fields import TrainFields
 from diffuscope.plugin.jobs.child import Child
+from diffuscope.plugin.jobs.given.samples import PAIRS_MPP, with_sample
 from diffuscope.plugin.jobs.job import Job, verb
 from diffuscope.plugin.jobs.run_session import known_models
-from diffuscope.plugin.jobs.samples import PAIRS_MPP, with_sample
 from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.panels.jobs import JobPanel
 from diffuscope.plugin.widgets.curve import LossCurve

@@ -17,7 +17,7 @@ from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.layers.live import add_layers
 from diffuscope.plugin.layers.reader import read_layers
-from diffuscope.plugin.panels.recent import RecentResults
+from diffuscope.plugin.panels.files.recent import RecentResults
 from diffuscope.plugin.widgets.last_resort import tell
 from diffuscope.plugin.widgets.pieces import MAIN_STYLE, scrolling
 from diffuscope.plugin.widgets.rows import side_by_side, small_text

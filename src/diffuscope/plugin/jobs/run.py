@@ -15,7 +15,7 @@ from diffuscope.engine.events import Started, TileDone
 from diffuscope.errors import InputError
 from diffuscope.files.put import remove
 from diffuscope.plugin.jobs.child import Child, drive
-from diffuscope.plugin.jobs.outlined import GivenOutlines
+from diffuscope.plugin.jobs.given.outlined import GivenOutlines
 from diffuscope.plugin.jobs.process import Failed, Returned
 from diffuscope.plugin.jobs.scratch import write_scratch, write_scratch_volume
 from diffuscope.plugin.layers.facts import SlideFacts, finest

@@ -12,9 +12,9 @@ from diffuscope.engine.events import Preview
 from diffuscope.errors import InputError
 from diffuscope.model.find import list_models, model_info
 from diffuscope.plugin.forms.forecast.rates import Watch
+from diffuscope.plugin.jobs.given.patient import open_series, open_slides
 from diffuscope.plugin.jobs.glimpse.job import compute_glimpse, show_glimpse
 from diffuscope.plugin.jobs.job import Job, verb
-from diffuscope.plugin.jobs.patient import open_series, open_slides
 from diffuscope.plugin.jobs.run import Opened, Renewed, Request, carry_out
 from diffuscope.plugin.jobs.run_view import RunView
 from diffuscope.plugin.jobs.session import Session

@@ -20,7 +20,7 @@ from diffuscope.api.events import RanMany
 from diffuscope.engine.events import Event
 from diffuscope.events import Notice, Progress
 from diffuscope.exports.table import find_format
-from diffuscope.plugin.jobs.patient import slide_of, source_of, whose
+from diffuscope.plugin.jobs.given.patient import slide_of, source_of, whose
 from diffuscope.plugin.jobs.process import Wishes
 from diffuscope.plugin.layers.compare import Compared, Pair
 from diffuscope.plugin.layers.compare import compare as compared

@@ -13,8 +13,8 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from diffuscope.plugin.forms.rows.sample import SampleButton
 from diffuscope.plugin.jobs.compare import compare_in
+from diffuscope.plugin.jobs.given.samples import DRAWS, with_sample
 from diffuscope.plugin.jobs.job import Job
-from diffuscope.plugin.jobs.samples import DRAWS, with_sample
 from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.layers.compare import Compared, picture_of
 from diffuscope.plugin.layers.facts import own_metadata

@@ -14,9 +14,9 @@ from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
 from diffuscope.errors import InputError
 from diffuscope.plugin.forms.evaluate_fields import EvaluateFields
 from diffuscope.plugin.forms.rows.sample import SampleButton
+from diffuscope.plugin.jobs.given.samples import PAIRS_MPP, with_sample
 from diffuscope.plugin.jobs.job import Job, verb
 from diffuscope.plugin.jobs.run_session import folder_model, known_models
-from diffuscope.plugin.jobs.samples import PAIRS_MPP, with_sample
 from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.layers.live import add_layers
 from diffuscope.plugin.panels.jobs import JobPanel

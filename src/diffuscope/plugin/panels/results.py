@@ -11,8 +11,8 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QGroupBox, QPushButton, QVBox
 from diffuscope.exports.multiplex import multiplex_port
 from diffuscope.exports.table import ALL, QUPATH, REPORT, Format, formats_of
 from diffuscope.measurement.table import readable, with_density
-from diffuscope.plugin.panels.export_choices import default_layer, file_filter, note, offered, resolved, suggested
-from diffuscope.plugin.panels.recent import show_in_folder
+from diffuscope.plugin.panels.files.export_choices import default_layer, file_filter, note, offered, resolved, suggested
+from diffuscope.plugin.panels.files.recent import show_in_folder
 from diffuscope.plugin.widgets.pieces import FiguresTable
 from diffuscope.plugin.widgets.rows import combo, side_by_side, small_text
 from diffuscope.results.result import Result

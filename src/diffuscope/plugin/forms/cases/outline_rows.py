@@ -25,7 +25,7 @@ from diffuscope.errors import InputError
 from diffuscope.plugin.forms.cases.open_outlines import open_outlines
 from diffuscope.plugin.forms.cases.roles import NONE, Roles
 from diffuscope.plugin.forms.run import MaskFacts, RunForm
-from diffuscope.plugin.jobs.outlined import GivenOutlines
+from diffuscope.plugin.jobs.given.outlined import GivenOutlines
 from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.widgets.pieces import weakly
 from diffuscope.plugin.widgets.rows import RowBlock, combo, quiet

@@ -16,7 +16,7 @@ from diffuscope.plugin.forms.cases.outlines import (
     names_in,
     shapes_on,
 )
-from diffuscope.plugin.jobs.outlined import GivenOutlines, Numbered
+from diffuscope.plugin.jobs.given.outlined import GivenOutlines, Numbered
 from diffuscope.plugin.layers.facts import finest, slide_facts
 from diffuscope.ports.mask import Mask
 from diffuscope.ports.roles import guess_roles, may_be

@@ -1,0 +1,1 @@
+"""What docks give to jobs besides layers: outlines, rows of tables, samples."""
