@@ -1,4 +1,7 @@
-"""In each dock that runs models a result is held against its inputs by the same keys, and its values are told."""
+"""In each dock that runs models a result is held against its inputs by the same keys, and its values are told.
+
+The sample of the next dock is then seen without it.
+"""
 
 from __future__ import annotations
 
@@ -90,3 +93,32 @@ def test_a_result_is_held_against_all_its_inputs(
     viewer.cursor.position = tuple(made[0].data_to_world(middle))
     viewer.update_status_from_cursor()
     assert str(viewer.status).startswith(told)
+
+
+def test_a_sample_is_opened_into_a_view_of_its_own(make_napari_viewer: Any, qtbot: Any, tmp_path: Path, compute: Child):
+    viewer = make_napari_viewer(show=True)
+    viewer.window._qt_window.resize(1280, 800)
+    slide, result = write_both(tmp_path)
+    before = [*show(viewer, slide), *show(viewer, result.path)]
+    dock = TranslationDock(viewer, compute)
+    viewer.window.add_dock_widget(dock, name=dock.kind.title, area="right")
+    viewer.layers.selection.active = before[1]
+    stage = dock.compare.stage
+    stage.show(SIDE)
+    stage.fade(0.5)
+    viewer.camera.zoom *= 9
+    dock.fields.sample.click()
+    assert stage.mode == OVER and not viewer.canvas.grid.enabled and before[1].opacity == 1.0
+    mr, ct = viewer.layers[-2:]
+    assert list(viewer.layers) == [*before, mr, ct] and [one for one in viewer.layers if one.visible] == [mr, ct]
+    # the middle one of 59 slices
+    assert mr.data.shape[0] == 59 and dock.fields.region_text.text().startswith("Slice 29 (0 to 58)")
+    picture = viewer.screenshot(canvas_only=True, flash=False)[..., :3].max(axis=2)
+    edges = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+    assert np.ptp(edges) == 0 and picture.max() > 200  # all of it lies within the picture
+
+    nano = NanoparticleDock(viewer, compute)
+    viewer.window.add_dock_widget(nano, name=nano.kind.title, area="right")
+    nano.fields.sample.click()
+    channels = [one for one in viewer.layers if one.visible]
+    assert channels == list(viewer.layers[-3:]) and mr in viewer.layers

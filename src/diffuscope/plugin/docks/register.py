@@ -27,6 +27,7 @@ from diffuscope.plugin.layers.reader import read_layers
 from diffuscope.plugin.layers.veil import VeiledSlide
 from diffuscope.plugin.panels.jobs import JobPanel
 from diffuscope.plugin.panels.veil import VeilWidget
+from diffuscope.plugin.panels.views.fresh import fresh_view
 from diffuscope.plugin.settings.recent import note
 from diffuscope.results.result import Result
 
@@ -89,8 +90,9 @@ class RegisterDock(QWidget):
         with_sample(self.session, "section", self._show_sample)
 
     def _show_sample(self, folder: Path) -> None:
-        for data, about, _ in read_layers([str(folder / name) for name in SECTION]):
-            self.viewer.add_image(data, **about)
+        with fresh_view(self.viewer):
+            for data, about, _ in read_layers([str(folder / name) for name in SECTION]):
+                self.viewer.add_image(data, **about)
 
     def _open(self, rows: SlideRows, path: str) -> None:
         try:

@@ -69,6 +69,38 @@ def test_the_curtain_lets_the_slide_be_seen_left_of_its_line_only(at: SimpleName
     assert at.stage.mode == OVER and np.array_equal(pinks(at), before)
 
 
+def test_what_lies_over_the_slide_is_put_aside_while_it_is_compared(at: SimpleNamespace, qtbot: Any):
+    truth = at.viewer.add_image(np.zeros(at.he.data.shape, np.uint8), name="real", scale=at.he.scale, units=at.he.units)
+    at.viewer.layers.move(at.viewer.layers.index(truth), 1)
+    drawn = at.viewer.add_shapes(name="regions")
+    at.viewer.layers.selection.active = at.stain
+    before = pinks(at)
+    around = slice(len(before) // 2 - 60, len(before) // 2 + 60)
+    assert not before.any()
+    at.press("k")
+    seen = pinks(at)[around]
+    assert seen[:50].all() and not seen[70:].any()
+    assert at.he.visible and not truth.visible and drawn.visible
+    at.press("q")
+    qtbot.waitUntil(lambda: at.stain.opacity == 0.0, timeout=MILLISECONDS)
+    assert not truth.visible and pinks(at)[around].all()
+    at.press("g")  # everything else is hidden there, and comes back all the same
+    assert not truth.visible
+    at.press("g")
+    assert truth.visible and np.array_equal(pinks(at), before)
+    at.press("w")
+    assert not truth.visible
+    truth.visible = True  # by the user, who has the last word
+    at.panel.opacity.setValue(20)
+    assert truth.visible
+    at.press("w")
+    assert truth.visible
+    truth.visible = False
+    at.press("k")
+    at.press("k")
+    assert not truth.visible
+
+
 def test_the_line_of_the_curtain_is_dragged(at: SimpleNamespace, qtbot: Any):
     at.stage.show(CURTAIN)
     line = at.native.findChild(Divider)

@@ -11,6 +11,7 @@ from qtpy.QtCore import QTimer
 from diffuscope.plugin.layers.facts import own_metadata
 from diffuscope.plugin.layers.objects.places import look_at, most_uncertain
 from diffuscope.plugin.layers.reading.meaning import is_spread
+from diffuscope.plugin.layers.views.aside import Aside
 from diffuscope.plugin.layers.views.curtain import Curtain
 from diffuscope.plugin.layers.views.fade import Fade
 from diffuscope.plugin.layers.views.pair import Pair, pair_of, result_in_sight
@@ -55,7 +56,7 @@ class Stage:
         self.mode = OVER
         self.edge, self.share = 0.5, 1.0
         self.pair: Pair | None = None
-        self._curtain, self._side, self._fade = Curtain(), SideBySide(), Fade()
+        self._curtain, self._side, self._fade, self._aside = Curtain(), SideBySide(), Fade(), Aside()
         self._hidden: list[Any] = []
         self._beside: list[Any] = []
         self._unsure_of: Any = None
@@ -168,6 +169,7 @@ class Stage:
         self._beside = list(viewer.layers)
 
     def _leave(self, viewer: Any) -> None:
+        self._aside.lift(viewer)  # before all is put side by side
         if self.mode == SIDE:
             self._side.lift(viewer)
         if self.mode == BLINK:
@@ -178,6 +180,10 @@ class Stage:
         viewer, made = self._viewer(), self.pair.made if self.pair is not None else ()
         if viewer is None:
             return
+        if self.pair is not None and (self.mode in (CURTAIN, BLINK) or (self.mode == OVER and self.share < 1)):
+            self._aside.draw(viewer, self.pair)
+        else:
+            self._aside.lift(viewer)
         self._fade.draw(made, 0.0 if self._is_gone else self.share)
         canvas = _canvas(viewer)
         if canvas is None:
