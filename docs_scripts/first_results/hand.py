@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,15 @@ class Hand:
         """Click on a widget, in its middle unless told otherwise."""
         self._bring_into_sight(widget)
         at = at or widget.rect().center()
-        found: Any = QApplication.widgetAt(widget.mapToGlobal(at))
+        found: Any = None
+
+        def is_hit() -> bool:
+            nonlocal found
+            found = QApplication.widgetAt(widget.mapToGlobal(at))
+            return found is widget or widget.isAncestorOf(found)
+
+        with suppress(Exception):
+            self.until(is_hit)  # a layout may not have settled yet
         assert widget.isEnabled(), f"{_called(widget)} is grey"
         assert found is widget or widget.isAncestorOf(found), f"{_called(widget)} lies under {_called(found)}"
         self.clicks += 1
