@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,17 +75,18 @@ class Hand:
         """Click on a widget, in its middle unless told otherwise."""
         self._bring_into_sight(widget)
         at = at or widget.rect().center()
+        assert widget.isEnabled(), f"{_called(widget)} is grey"
         found: Any = None
 
         def is_hit() -> bool:
             nonlocal found
             found = QApplication.widgetAt(widget.mapToGlobal(at))
-            return found is widget or widget.isAncestorOf(found)
+            return found is widget or (found is not None and widget.isAncestorOf(found))
 
-        with suppress(Exception):
-            self.until(is_hit)  # a layout may not have settled yet
-        assert widget.isEnabled(), f"{_called(widget)} is grey"
-        assert found is widget or widget.isAncestorOf(found), f"{_called(widget)} lies under {_called(found)}"
+        try:
+            self.until(is_hit)  # a window that was just shown may not have settled yet
+        except TimeoutError as error:
+            raise AssertionError(f"{_called(widget)} lies under {_called(found)}") from error
         self.clicks += 1
         QTest.mouseMove(found, found.mapFrom(widget, at) if found is not widget else at)
         QTest.mouseClick(found, _LEFT, pos=found.mapFrom(widget, at) if found is not widget else at)

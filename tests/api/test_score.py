@@ -96,6 +96,16 @@ def test_a_table_that_no_file_has_is_missing_and_said_once(model: Path, tmp_path
     ]
 
 
+def test_two_tables_of_one_file_tell_once_what_is_not_used(model: Path, tmp_path: Path):
+    (tmp_path / "all.csv").write_text("patient_id,age,leukocytes,ward\n001,61,7.5,B\n", encoding="utf-8")
+    row = f"{tmp_path / 'all.csv'}#001"
+    done = diffuscope.finish(
+        diffuscope.run(model, {"clinical": row, "blood": row}, tmp_path / "r.ome.zarr", device="cpu", samples=2)
+    )
+    told = [one for one in open_result(done.out).record["notices"] if "not used" in one]
+    assert told == ["all.csv: not used is ward."]
+
+
 def test_one_bad_row_does_not_stop_the_others(model: Path, tmp_path: Path):
     good, _ = scored(model, write_patients(tmp_path), tmp_path / "good.csv")
     clinical = CLINICAL_CSV + "004,610,5,0\n005,1,0,0\n005,2,0,0\n006,1,0,0,0\n007,,,\n,1,0,0\n"

@@ -120,8 +120,9 @@ def run_many(
     for key in options.get("want") or ():
         pick(key, tuple(port.key for port in info.declared.outputs), "output")
     loaded = load_model(model)
-    asked = {one.name: options[one.name] for one in fields(ComputeRequest) if one.name in options}  # type: ignore[literal-required]
-    check_compute(ComputeRequest(**asked), loaded)
+    given: dict[str, Any] = dict(options)
+    known = {one.name for one in fields(ComputeRequest)} & given.keys()
+    check_compute(ComputeRequest(**{name: given[name] for name in known}), loaded)
     if not options.get("scheduler"):
         pick_device(options.get("device", "auto"))
     images = [split_channel(path)[0] for slide in found.slides for path in slide.paths]

@@ -130,7 +130,7 @@ def split_source(source: Any, declared: Declaration, model: str, wanted: Sequenc
     blank = declared.canvas is None and not there & {port.key for port in declared.input_rasters}
     if wanted and len(drawn) == len(set(wanted)) and blank:
         raise InputError(f"{', '.join(drawn)} lies on an image, and none is given: give one, or leave out --want.")
-    return images, Given(masks, rows, texts, tuple(notices))
+    return images, Given(masks, rows, texts, tuple(dict.fromkeys(notices)))
 
 
 def given_rasters(source: Any, declared: Declaration) -> tuple[Raster, ...]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # Cells whose place lies in one such square of the canvas, px, are read at once.
 _SQUARE = 1024
-# More cells are a whole slide at once: its DAB is read in squares, and of each cell some numbers are kept.
+# What QuPath calls an outline of a cell.
 _KINDS = ("cell", "detection")
 
 

@@ -20,14 +20,15 @@ def fresh_view(viewer: Any) -> Iterator[None]:
     """Hide all layers but those that are opened meanwhile, and look at these: whole, volumes at the middle slice."""
     before = list(viewer.layers)
     yield
+    added = [layer for layer in viewer.layers if layer not in before]
+    if not added:
+        return
     stage = stage_of(viewer)
     stage.show(OVER)
     stage.fade(1.0)
     for layer in before:
         layer.visible = False
-    added = [layer for layer in viewer.layers if layer not in before]
-    if added:
-        _look_at(viewer, added[0])
+    _look_at(viewer, added[0])
 
 
 def _look_at(viewer: Any, layer: Any) -> None:
