@@ -196,9 +196,7 @@ class Session:
                 self._end(job)
             case _:
                 self.state.apply(message)
-                if self._bar is not None and self.state.total:
-                    self._bar.total = self.state.total
-                    self._bar.update(int(self.state.done) - self._bar.n)
+                self._fill_bar()
                 job.on_event(message)
 
     def _fault(self, error: BaseException, job: Job) -> None:
@@ -238,6 +236,16 @@ class Session:
                 job.on_leave()
         self.state.end("Stopped by napari; what is finished is kept.")
         self._leave_if_idle()
+
+    def _fill_bar(self) -> None:
+        """Move napari's own bar, by a hundredth at least: at each move napari draws the whole window, there and then."""
+        bar, total, done = self._bar, self.state.total, int(self.state.done)
+        if bar is None or not total:
+            return
+        if bar.total != total:
+            bar.total = total
+        if 100 * abs(done - bar.n) >= total or bar.n < done == total:
+            bar.update(done - bar.n)
 
     def _close_bar(self) -> None:
         if self._bar is not None:

@@ -123,7 +123,9 @@ class JobPanel(QWidget):
         _fill(self.progress, text)
         _fill(self.status, state.message or (self.hint if state.is_idle else ""))
         self.copy.setVisible(bool(state.failed and state.report))
-        self.status.setStyleSheet(_ERROR_STYLE if state.failed and state.message else "")
+        style = _ERROR_STYLE if state.failed and state.message else ""
+        if self.status.styleSheet() != style:  # Qt polishes anew whatever it is given
+            self.status.setStyleSheet(style)
 
     def _keep_time(self) -> None:
         """Let the time that is left go by while a job is at work; the end of a long one is told on the desktop."""
