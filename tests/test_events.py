@@ -34,6 +34,21 @@ def test_pace_is_that_of_this_job_and_begins_with_its_first_step():
     assert not pace.take(Notice("a tile could not be read")) and pace.progress.done == 6
 
 
+def test_no_time_goes_by_while_a_job_is_paused():
+    clock = Clock()
+    pace = Pace(clock)
+    pace.take(Started(out="out", tiles=10))
+    clock.now += 2.0
+    pace.take(TileDone(done=1, tiles=10, box=(0, 0, 1, 1), seconds=2.0))
+    pace.pause()
+    clock.now += 500.0
+    assert pace.left == pytest.approx(18.0)
+    pace.resume()
+    clock.now += 2.0
+    pace.take(TileDone(done=2, tiles=10, box=(0, 0, 1, 1), seconds=2.0))
+    assert (pace.speed, pace.left) == (0.5, pytest.approx(16.0))
+
+
 def test_pace_begins_anew_where_something_else_is_counted():
     clock = Clock()
     pace = Pace(clock)

@@ -1,9 +1,9 @@
 """Whether the window stays alive: a real viewer, its camera panned all the time, while the dock stains a slide.
 
 The stain is seen behind the curtain, with the maps of DAB and uncertainty over it and a colour bar of each. A stall is
-by how much a beat of a 5 ms timer on the main thread came too late. Before the run the slide is panned alone (`idle`),
-after it all that was seen in it (`still`): where no graphics card draws, that alone is most of it, and what the run adds
-is the difference. Start it on a screen, or with ``xvfb-run -a -s "-screen 0 1280x800x24"``.
+by how much a beat of a 5 ms timer on the main thread came too late. Before the run the slide is panned alone
+(`idle`), after it all that was seen in it (`still`): where no graphics card draws, that alone is most of it, and what
+the run adds is the difference. Start it on a screen, or with ``xvfb-run -a -s "-screen 0 1280x800x24"``.
 """
 
 from __future__ import annotations

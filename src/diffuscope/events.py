@@ -124,8 +124,22 @@ class Pace:
         self._clock = clock
         self.progress = Progress()
         self._first = self._whole = Progress()
-        self._begun = self._now = 0.0
+        self._begun = self._now = self._lost = 0.0
+        self._paused: float | None = None
         self.step: tuple[int, int] | None = None
+
+    def pause(self) -> None:
+        """Let no time go by until `resume`."""
+        self._paused = self._clock()
+
+    def resume(self) -> None:
+        """Let the time go by again."""
+        if self._paused is not None:
+            self._lost += self._clock() - self._paused
+            self._paused = None
+
+    def _time(self) -> float:
+        return (self._clock() if self._paused is None else self._paused) - self._lost
 
     def take(self, event: Any) -> bool:
         """Take in an event, and return whether it says how far the job is.
@@ -146,7 +160,7 @@ class Pace:
         is_same = (shown.unit, shown.total) == (self.progress.unit, self.progress.total)
         if is_same and self._whole.done >= before:
             self.progress = replace(self.progress, done=max(self.progress.done, shown.done))
-        self._now = self._clock()
+        self._now = self._time()
         other = (self.progress.unit, self.progress.total) != (self._first.unit, self._first.total)
         if other or self._whole.done < before:
             self._first, self._begun = self.progress, self._now
@@ -171,5 +185,5 @@ class Pace:
         """Seconds that are left from now on at the mean speed so far; None where nobody can say yet."""
         if self.speed is None:
             return None
-        since = self._clock() - self._now  # of a stage that says nothing for a while
+        since = self._time() - self._now  # of a stage that says nothing for a while
         return max((self.progress.total - self.progress.done) / self.speed - since, 0.0)

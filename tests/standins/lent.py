@@ -37,6 +37,12 @@ class Lent(Child):
     def cancel(self, job: int | None = None) -> None:
         self._owner.cancel(job)
 
+    def pause(self) -> None:
+        self._owner.pause()
+
+    def resume(self) -> None:
+        self._owner.resume()
+
     def look_at(self, *place: float) -> None:
         self._owner.look_at(*place)
 

@@ -197,8 +197,15 @@ def test_the_window_answers_while_a_run_goes_on(at: Driver, tiny_model: Path):
     at.until(lambda: len(beats) >= 20 or at.state.is_idle)
     clock.stop()
     assert at.state.phase == "running"
+    panel = at.dock.jobs
+    assert not panel.pause.isHidden() and panel.pause.text() == "Pause"
+    panel.pause.click()
+    assert at.state.phase == "paused" and panel.pause.text() == "Resume" and "paused" in panel.progress.text()
+    panel.pause.click()
+    assert at.state.phase == "running" and panel.pause.text() == "Pause"
     at.dock.cancel.click()
     at.until(lambda: at.state.is_idle)
+    assert panel.pause.isHidden()
 
 
 @pytest.mark.slow

@@ -57,6 +57,25 @@ def test_cancel_stops_the_job_at_its_next_step_but_not_the_next_job(child: Child
     assert messages(child, "count", upto=2)[-1] == Returned("counted")
 
 
+@pytest.mark.parametrize("ending", ["counted", "cancelled"])
+def test_a_paused_job_waits_until_it_goes_on_or_is_cancelled(child: Child, ending: str):
+    job = drive(child, "count", upto=300)
+    while next(job) != 2:
+        pass
+    child.pause()
+    seen: list[object] = [2]
+    while (message := next(job)) is not None:  # what was on its way still comes, and then nothing
+        seen.append(message)
+    assert seen == list(range(2, 2 + len(seen))) and len(seen) < 298
+    if ending == "counted":
+        child.resume()
+    else:
+        child.cancel()
+    seen += [message for message in job if message is not None]
+    assert seen[-1] == Returned(ending) and seen[:-1] == list(range(2, 1 + len(seen)))
+    assert (len(seen) == 299) is (ending == "counted")
+
+
 @pytest.mark.slow
 def test_a_job_that_was_left_does_not_speak_into_the_next(child: Child):
     job = drive(child, "count", upto=10_000)

@@ -132,6 +132,20 @@ def test_a_cancelled_run_is_no_error_and_says_what_is_kept(state: JobState):
     assert state.message == "Cancelled after 7 of 40 tiles: what was finished is kept, marked incomplete."
 
 
+def test_a_paused_job_is_at_work_until_it_goes_on_or_ends(state: JobState):
+    state.pause()
+    assert (state.phase, state.is_at_work) == ("paused", True)
+    state.apply(Started(out="out", tiles=40))
+    assert state.phase == "paused"
+    state.resume()
+    assert state.phase == "running"
+    state.pause()
+    state.cancel("Cancelling.")
+    assert state.phase == "cancelling"
+    state.apply(Finished(out="out", complete=False, done=7, tiles=40, seconds=3.0))
+    assert state.is_idle
+
+
 def test_cancelling_is_not_undone_by_a_late_start(state: JobState):
     state.cancel("Cancelling.")
     state.apply(Started(out="out", tiles=40))

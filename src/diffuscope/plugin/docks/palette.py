@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import napari
-from qtpy.QtWidgets import QApplication, QPushButton
+from qtpy.QtWidgets import QAbstractButton, QApplication
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.docks.frame.tabs import is_ours
@@ -21,6 +21,11 @@ def run(viewer: napari.Viewer) -> None:
 def cancel(viewer: napari.Viewer) -> None:
     """Cancel what is at work."""
     _press(_panel(viewer).cancel, "Cancel: nothing is at work")
+
+
+def pause(viewer: napari.Viewer) -> None:
+    """Let what is at work wait, or go on again."""
+    _press(_panel(viewer).pause, "Pause: nothing is at work")
 
 
 def go_on(viewer: napari.Viewer) -> None:
@@ -90,7 +95,7 @@ def _panel(viewer: napari.Viewer) -> JobPanel:
     return panels[0]
 
 
-def _press(button: QPushButton, what: str) -> None:
+def _press(button: QAbstractButton, what: str) -> None:
     if not button.isVisible() or not button.isEnabled():
         raise InputError(f"There is nothing to press for {what}.")
     button.click()

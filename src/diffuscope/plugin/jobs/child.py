@@ -24,8 +24,8 @@ _main_lock = threading.Lock()
 class Child:
     """A child process that is started when first needed and kept for the next job.
 
-    One job at a time. `submit` and `receive` belong to the thread that drives the job; `cancel` and
-    `close` may be called from any thread at any time.
+    One job at a time. `submit` and `receive` belong to the thread that drives the job; all else may be called from any
+    thread at any time.
 
     Parameters
     ----------
@@ -38,6 +38,7 @@ class Child:
         self._context = multiprocessing.get_context("spawn")
         # a plain number, not an Event: its semaphore would stay locked by a child that is killed
         self._cancelled_up_to: Any = self._context.Value(c_longlong, -1, lock=False)
+        self._paused: Any = self._context.Value(c_longlong, -1, lock=False)
         self._place: Any = self._context.Array(c_double, [nan] * 3, lock=False)
         self._last = -1
         self._process: Any = None
@@ -87,6 +88,14 @@ class Child:
         """
         self._cancelled_up_to.value = max(self._cancelled_up_to.value, self._last if job is None else job)
 
+    def pause(self) -> None:
+        """Let the job that was sent last wait before its next step, until `resume` or `cancel`."""
+        self._paused.value = self._last
+
+    def resume(self) -> None:
+        """Let the job that waits go on."""
+        self._paused.value = -1
+
     def look_at(self, *place: float) -> None:
         """Say where the user looks on the input of the job at work, level-0 px: tiles near there come first.
 
@@ -114,7 +123,7 @@ class Child:
         # daemon: Python ends it at exit even where nobody called close()
         self._process = self._context.Process(
             target=serve,
-            args=(theirs, self._cancelled_up_to, self._place, self._verbs),
+            args=(theirs, self._cancelled_up_to, self._paused, self._place, self._verbs),
             name="diffuscope-compute",
             daemon=True,
         )

@@ -10,6 +10,7 @@ import importlib
 import multiprocessing
 import os
 import signal
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from math import isnan
@@ -17,6 +18,9 @@ from typing import Any, Self
 
 from diffuscope.errors import DiffuscopeError
 from diffuscope.unforeseen import unforeseen
+
+#: How often a job that waits looks whether it may go on, s.
+_GLANCE = 0.05
 
 
 @dataclass(frozen=True)
@@ -45,24 +49,31 @@ class Failed:
 
 
 class Wishes:
-    """What napari wants of a job, asked while it runs: whether to stop (called), and where the user looks.
+    """What napari wants of a job, asked while it runs: whether to stop or to wait (called), and where the user looks.
 
     Parameters
     ----------
     cancelled_up_to : multiprocessing.sharedctypes c_longlong
         Jobs with this number or a lower one are cancelled.
+    paused : multiprocessing.sharedctypes c_longlong
+        The job with this number waits.
     place : multiprocessing.sharedctypes array of c_double
         (z, y, x) in level-0 px, z NaN of a slide; all NaN where the user looks at nothing in particular.
     job : int
         This job's number.
     """
 
-    def __init__(self, cancelled_up_to: Any, place: Any, job: int) -> None:
-        self._cancelled_up_to, self._place, self._job = cancelled_up_to, place, job
+    def __init__(self, cancelled_up_to: Any, paused: Any, place: Any, job: int) -> None:
+        self._cancelled_up_to, self._paused, self._place, self._job = cancelled_up_to, paused, place, job
         self._parent = multiprocessing.parent_process()
 
     def __call__(self) -> bool:
-        """Whether the job is to stop: it was cancelled, or nobody is left to tell."""
+        """Whether the job is to stop: it was cancelled, or nobody is left to tell. While it is paused this waits."""
+        while self._paused.value == self._job and not self._is_to_stop():
+            time.sleep(_GLANCE)
+        return self._is_to_stop()
+
+    def _is_to_stop(self) -> bool:
         return self._cancelled_up_to.value >= self._job or (self._parent is not None and not self._parent.is_alive())
 
     def focus(self) -> tuple[float, ...] | None:
@@ -73,7 +84,7 @@ class Wishes:
         return (y, x) if isnan(z) else (z, y, x)
 
 
-def serve(connection: Any, cancelled_up_to: Any, place: Any, verbs: str) -> None:
+def serve(connection: Any, cancelled_up_to: Any, paused: Any, place: Any, verbs: str) -> None:
     """Answer commands until the parent says stop or is gone.
 
     Parameters
@@ -82,8 +93,8 @@ def serve(connection: Any, cancelled_up_to: Any, place: Any, verbs: str) -> None
         The child's end of a two-way pipe. Commands are (job, name, keyword arguments); None stops.
     cancelled_up_to : multiprocessing.sharedctypes c_longlong
         Jobs with this number or a lower one are cancelled.
-    place : multiprocessing.sharedctypes array of c_double
-        Where the user looks, as in `Wishes`.
+    paused, place : multiprocessing.sharedctypes c_longlong, array of c_double
+        Which job waits, and where the user looks, as in `Wishes`.
     verbs : str
         Module whose generator functions are the commands; each takes ``cancelled`` besides its own arguments.
     """
@@ -107,7 +118,7 @@ def serve(connection: Any, cancelled_up_to: Any, place: Any, verbs: str) -> None
             return
         job, name, arguments = order
         try:
-            _answer(connection, job, verbs, name, arguments, Wishes(cancelled_up_to, place, job))
+            _answer(connection, job, verbs, name, arguments, Wishes(cancelled_up_to, paused, place, job))
         except (BrokenPipeError, ConnectionResetError):
             return
 

@@ -102,6 +102,18 @@ class Session:
             self.compute.child.cancel()
             self.state.cancel(CANCELLING)
 
+    def pause(self) -> None:
+        """Let the dock's job at work wait after the step at hand, with all that it holds; the queue waits with it."""
+        if self._job is not None and self.state.phase in ("starting", "running"):
+            self.compute.child.pause()
+            self.state.pause()
+
+    def resume(self) -> None:
+        """Let the job that was paused go on."""
+        if self.state.phase == "paused":
+            self.compute.child.resume()
+            self.state.resume()
+
     def go_on(self) -> None:
         """Go on with the last job, which ended early."""
         if self.again is not None:
@@ -238,7 +250,7 @@ class Session:
         self._leave_if_idle()
 
     def _fill_bar(self) -> None:
-        """Move napari's own bar, by a hundredth at least: at each move napari draws the whole window, there and then."""
+        """Move napari's own bar, by a hundredth at least: at each move napari draws the whole window at once."""
         bar, total, done = self._bar, self.state.total, int(self.state.done)
         if bar is None or not total:
             return

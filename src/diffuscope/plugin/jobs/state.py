@@ -12,7 +12,7 @@ from diffuscope.engine.events import Finished, Step
 from diffuscope.events import Pace, notices_of
 from diffuscope.training.events import TrainingFinished, Validated
 
-Phase = Literal["idle", "waiting", "starting", "running", "cancelling"]
+Phase = Literal["idle", "waiting", "starting", "running", "paused", "cancelling"]
 # Said where all is counted and something is still to be written.
 _FINISHING = "finishing"
 
@@ -23,7 +23,7 @@ class JobState:
 
     Attributes
     ----------
-    phase : {"idle", "waiting", "starting", "running", "cancelling"}
+    phase : {"idle", "waiting", "starting", "running", "paused", "cancelling"}
         "waiting": for jobs before it; "starting": until its first event.
     message : str
         One sentence for the status line.
@@ -64,7 +64,7 @@ class JobState:
     @property
     def is_at_work(self) -> bool:
         """Whether a job of the dock is at work."""
-        return self.phase in ("starting", "running", "cancelling")
+        return self.phase in ("starting", "running", "paused", "cancelling")
 
     def begin(self, message: str, pace: Pace | None = None, *, chosen: int = 0) -> None:
         """Forget the last job and announce a new one."""
@@ -88,6 +88,16 @@ class JobState:
         """Say that the job at hand is to end."""
         self.say(message)
         self.phase = "cancelling"
+
+    def pause(self) -> None:
+        """Let the job at hand wait, and its time with it."""
+        self.pace.pause()
+        self.phase = "paused"
+
+    def resume(self) -> None:
+        """Let the job at hand go on."""
+        self.pace.resume()
+        self.phase = "running" if self.total else "starting"
 
     def end(self, message: str) -> None:
         """End the job with a sentence."""

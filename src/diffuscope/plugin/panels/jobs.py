@@ -33,6 +33,8 @@ _ERROR_STYLE = f"padding: 4px; border-radius: 3px; background: rgba{_ERROR.getRg
 _BUTTON, _SEEN = 24, 120
 #: Seconds from which a job is so long that nobody waits for it.
 _LONG = 60
+#: What is said beside how far a job is.
+_SAID = {"paused": "paused", "cancelling": "cancelling…"}
 #: Steps of the bar: a job of three tiles moves as well.
 _STEPS = 1000
 
@@ -67,21 +69,28 @@ class JobPanel(QWidget):
         self.bar.setFixedHeight(8)
         self.progress = small_text()
         self.status = small_text()
+        self.pause = QToolButton()
+        self.pause.setText("Pause")
         self.run, self.cancel, self.go_on = QPushButton(run), QPushButton(cancel), QPushButton("Continue")
         self.cancel.setToolTip("What is finished is kept, and can be gone on with")
         self.go_on.setToolTip("Go on with the job that ended early")
         self.run.setStyleSheet(MAIN_STYLE)
-        for button, keys in ((self.run, "Ctrl+Return"), (self.go_on, "Ctrl+Shift+Return"), (self.cancel, "Ctrl+.")):
-            key_of(button, keys)
+        self.pause.setToolTip("Let the job wait after the step at hand, and go on where it was; nothing is lost")
+        key_of(self.run, "Ctrl+Return")
+        key_of(self.go_on, "Ctrl+Shift+Return")
+        key_of(self.cancel, "Ctrl+.")
+        key_of(self.pause, "Ctrl+Shift+.")
         self.copy = copy_button(lambda: session.state.report)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self._buttons = buttons = side_by_side(self.run, self.go_on, self.cancel)
-        said = (self.elsewhere, self.heading, self.list, self.bar, self.progress, self.status, self.copy)
+        self._going = side_by_side(self.bar, self.pause)
+        said = (self.elsewhere, self.heading, self.list, self._going, self.progress, self.status, self.copy)
         for widget in (*said, buttons):
             layout.addWidget(widget)
         self.cancel.clicked.connect(self._cancel)
         self.go_on.clicked.connect(session.go_on)
+        self.pause.clicked.connect(self._pause)
         session.changed.connect(self._show_all)
         session.state.events.connect(self.show_state)
         self._begun: float | None = None
@@ -116,7 +125,10 @@ class JobPanel(QWidget):
         self.bar.setRange(0, _STEPS if state.total or not state.is_at_work else 0)
         self.bar.setValue(round(_STEPS * state.done / state.total) if state.total else 0)
         self.bar.setVisible(state.is_at_work)
-        text = state.progress_text + (" · cancelling…" if state.phase == "cancelling" and state.progress_text else "")
+        self.pause.setText("Resume" if state.phase == "paused" else "Pause")
+        self._going.setVisible(state.is_at_work)
+        self.pause.setVisible(state.phase in ("starting", "running", "paused"))
+        text = " · ".join(part for part in (state.progress_text, _SAID.get(state.phase, "")) if part)
         other = compute.at_work if compute.at_work and compute.at_work.owner is not self._session else None
         where = "without its dock" if orphan is not None else "for another dock"
         _fill(self.elsewhere, f"At work {where}: {other.text}" if other else "")
@@ -149,6 +161,12 @@ class JobPanel(QWidget):
     def _cancel(self) -> None:
         (self._orphan() or self._session).cancel()
         self.show_state()
+
+    def _pause(self) -> None:
+        if self._session.state.phase == "paused":
+            self._session.resume()
+        else:
+            self._session.pause()
 
     def _show_all(self) -> None:
         self._show_queue()

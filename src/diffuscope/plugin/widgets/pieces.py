@@ -9,11 +9,11 @@ from weakref import WeakMethod
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
+    QAbstractButton,
     QAbstractItemView,
     QDoubleSpinBox,
     QFrame,
     QHeaderView,
-    QPushButton,
     QScrollArea,
     QShortcut,
     QSizePolicy,
@@ -59,7 +59,7 @@ def scrolling(inner: QWidget) -> QScrollArea:
     return _Scrolling(inner)
 
 
-def key_of(button: QPushButton, keys: str) -> None:
+def key_of(button: QAbstractButton, keys: str) -> None:
     """Let keys press a button while it is seen: of docks that are tabs only that in front; its tip names them.
 
     Qt's own shortcut of a button goes with each text that is set.
