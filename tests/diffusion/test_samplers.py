@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diffuscope.diffusion.samplers import SAMPLERS, make_sampler, shrinking_timesteps
+from diffuscope.diffusion.samplers import SAMPLERS, check_steps, make_sampler, shrinking_timesteps
 from diffuscope.diffusion.schedule import linear_schedule
 from diffuscope.errors import InputError
 
@@ -140,5 +142,21 @@ def test_the_clean_estimate_is_clipped_and_the_last_one_is_the_sample(name: str)
     [("euler", 5, "no sampler"), ("ddim", 0, "1 to 20"), ("ddim", 21, "1 to 20"), ("ddpm", 5, "all 20 steps")],
 )
 def test_what_a_schedule_cannot_do_is_said(name: str, steps: int, words: str):
-    with pytest.raises(InputError, match=words):
-        make_sampler(name, linear_schedule(20), steps)
+    for refuse in (make_sampler, check_steps):
+        with pytest.raises(InputError, match=words):
+            refuse(name, linear_schedule(20), steps)
+
+
+def test_neither_a_check_nor_a_sampler_loads_the_compiler():
+    script = """
+import sys, threading
+from diffuscope.diffusion.samplers import SAMPLERS, check_steps, make_sampler
+from diffuscope.diffusion.schedule import linear_schedule
+check_steps("ddim", linear_schedule(20), 5)
+assert "diffusers" not in sys.modules
+for name in SAMPLERS:
+    make_sampler(name, linear_schedule(20), 20)
+assert "diffusers" in sys.modules and "torch._dynamo" not in sys.modules
+import torch._dynamo
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -13,7 +13,6 @@ way. Even steps leave the last one too long, which shows in the texture. Second 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -22,10 +21,8 @@ from torch import Tensor
 
 from diffuscope.diffusion.names import SAMPLERS
 from diffuscope.diffusion.schedule import Schedule
+from diffuscope.diffusion.schedulers import scheduler_class
 from diffuscope.errors import InputError
-
-# diffusers loads its parts by need, and fails where two threads need one first at the same time.
-_IMPORTING = Lock()
 
 
 @dataclass(frozen=True)
@@ -98,6 +95,34 @@ class Sampler:
         return Step(sample=self._scheduler.step(clipped, t, x, **options)[0], clean=clean)
 
 
+def check_steps(name: str, schedule: Schedule, steps: int) -> None:
+    """Refuse what `make_sampler` would, without what it takes to make one.
+
+    Parameters
+    ----------
+    name : str
+        Of a sampler.
+    schedule : Schedule
+        The schedule of training.
+    steps : int
+        Network evaluations.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, or steps out of range.
+    """
+    if name not in SAMPLERS:
+        raise InputError(f"There is no sampler {name!r}; choose one of {', '.join(SAMPLERS)}.")
+    if not 1 <= steps <= schedule.T:
+        raise InputError(f"{steps} steps were asked for; this model takes 1 to {schedule.T}.")
+    if name == "ddpm" and steps != schedule.T:
+        raise InputError(
+            f"The ddpm sampler takes all {schedule.T} steps of this model, not {steps}; "
+            f"leave --steps out, or choose ddim, dpmsolver++ or unipc."
+        )
+
+
 def make_sampler(
     name: str, schedule: Schedule, steps: int, *, eta: float = 0.0, bounds: tuple[float, float] = (-1.0, 1.0)
 ) -> Sampler:
@@ -125,18 +150,7 @@ def make_sampler(
     InputError
         For an unknown name, or steps out of range.
     """
-    with _IMPORTING:
-        from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, UniPCMultistepScheduler
-
-    if name not in SAMPLERS:
-        raise InputError(f"There is no sampler {name!r}; choose one of {', '.join(SAMPLERS)}.")
-    if not 1 <= steps <= schedule.T:
-        raise InputError(f"{steps} steps were asked for; this model takes 1 to {schedule.T}.")
-    if name == "ddpm" and steps != schedule.T:
-        raise InputError(
-            f"The ddpm sampler takes all {schedule.T} steps of this model, not {steps}; "
-            f"leave --steps out, or choose ddim, dpmsolver++ or unipc."
-        )
+    check_steps(name, schedule, steps)
     common = {
         "num_train_timesteps": schedule.T,
         "trained_betas": schedule.betas.astype(np.float64),
@@ -145,13 +159,13 @@ def make_sampler(
     }
     scheduler: Any
     if name == "unipc":
-        scheduler = UniPCMultistepScheduler(**common, solver_order=2, final_sigmas_type="zero")
+        scheduler = scheduler_class("UniPCMultistepScheduler")(**common, solver_order=2, final_sigmas_type="zero")
     elif name.endswith("dpmsolver++"):
-        scheduler = DPMSolverMultistepScheduler(
+        scheduler = scheduler_class("DPMSolverMultistepScheduler")(
             **common, algorithm_type=name, solver_order=1 if name.startswith("sde") else 2, final_sigmas_type="zero"
         )
     else:
-        scheduler = DDIMScheduler(**common, clip_sample=False, set_alpha_to_one=True)
+        scheduler = scheduler_class("DDIMScheduler")(**common, clip_sample=False, set_alpha_to_one=True)
         # diffusers keeps float32 products of α; at T = 4000 they are off in the fourth digit where ᾱ is small.
         scheduler.alphas_cumprod = torch.from_numpy(schedule.alphas_cumprod)
     if name == "sde-dpmsolver++":

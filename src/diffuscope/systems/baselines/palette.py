@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from diffuscope.diffusion.epsilon import denoise, epsilon_errors, read_velocity
-from diffuscope.diffusion.samplers import make_sampler
+from diffuscope.diffusion.samplers import check_steps
 from diffuscope.diffusion.schedule import linear_schedule
 from diffuscope.networks.unet import ModulatedUNet
 from diffuscope.ports.settings import SampleSettings
@@ -42,7 +42,7 @@ class Palette(Tiled):
 
     def check(self, settings: SampleSettings) -> None:
         """Refuse more steps than the schedule has (see `System.check`)."""
-        make_sampler(settings.sampler, self.schedule, settings.steps)
+        check_steps(settings.sampler, self.schedule, settings.steps)
 
     def compiled_parts(self) -> tuple[nn.Module, ...]:
         """The U-Net."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from diffuscope.diffusion.epsilon import corrupt, denoise, read_velocity
-from diffuscope.diffusion.samplers import make_sampler
+from diffuscope.diffusion.samplers import check_steps
 from diffuscope.diffusion.schedule import linear_schedule
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.systems.base import Estimate, Noise, Tiled
@@ -79,7 +79,7 @@ class Damm(Tiled):
 
     def check(self, settings: SampleSettings) -> None:
         """Refuse more steps than the schedule has (see `System.check`)."""
-        make_sampler(settings.sampler, self.schedule, settings.steps)
+        check_steps(settings.sampler, self.schedule, settings.steps)
 
     def compiled_parts(self) -> tuple[nn.Module, ...]:
         """Both encoders, woven into one, either decoder, and the attention between them."""

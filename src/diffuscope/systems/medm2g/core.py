@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from diffuscope.diffusion.samplers import make_sampler
+from diffuscope.diffusion.samplers import check_steps
 from diffuscope.diffusion.schedule import scaled_linear_schedule
 from diffuscope.errors import InputError
 from diffuscope.ports.declaration import Declaration
@@ -121,7 +121,7 @@ class Networks(System):
 
     def check(self, settings: SampleSettings) -> None:
         """Refuse settings that the sampler cannot follow."""
-        make_sampler(settings.sampler, self.schedule, settings.steps)
+        check_steps(settings.sampler, self.schedule, settings.steps)
         drafts = settings.options.get(DRAFTS, 1)
         if drafts != int(drafts):
             raise InputError(f"{drafts:g} {DRAFTS} are no whole number: say how many reports are to be drafted.")

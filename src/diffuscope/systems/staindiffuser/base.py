@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from diffuscope.diffusion.epsilon import denoise, epsilon_errors
-from diffuscope.diffusion.samplers import make_sampler
+from diffuscope.diffusion.samplers import check_steps
 from diffuscope.diffusion.schedule import linear_schedule
 from diffuscope.ports.declaration import Declaration
 from diffuscope.ports.settings import SampleSettings
@@ -42,7 +42,7 @@ class BranchSystem(Tiled):
 
     def check(self, settings: SampleSettings) -> None:
         """Refuse more steps than the schedule has (see `System.check`)."""
-        make_sampler(settings.sampler, self.schedule, settings.steps)
+        check_steps(settings.sampler, self.schedule, settings.steps)
 
     def _errors(
         self, branch: Branch, clean: Tensor, features: Sequence[Tensor], generator: torch.Generator, *, last: int = 0
