@@ -59,7 +59,7 @@ def write(folder: Path, *, region: Region | None = None, finish: bool = True) ->
         folder / "out.ome.zarr",
         plan=replace(plan, spacing=(1.0, 1.0)),
         ports=(PORT,),
-        record={"inputs": {"vessels": stated}},
+        record={"inputs": {"vessels": stated}, "parameters": {"region": str(region) if region else None}},
     )
     save_tissue(canvas.root, crop_tissue(mask, 10.0, factor=1.0, window=plan.window, polygon=None))
     padded = np.pad(load, TILE)
@@ -118,6 +118,8 @@ def test_vessels_beyond_a_run_s_region_count(tmp_path: Path):
     [truth] = measure_penetration(load, find_vessels(vessels_image(), mpp=1.0), {"part": part}, mpp=1.0)
     assert row["mean_distance_um"] == pytest.approx(truth["mean_distance_um"])
     assert row["total_load"] == pytest.approx(truth["total_load"], rel=1e-6)
+    [computed] = finish(measure_regions(result, scan, threshold=own))
+    assert computed["region"] == result.record["parameters"]["region"] != "all tissue"
 
 
 def test_what_cannot_be_measured_is_said(tmp_path: Path):

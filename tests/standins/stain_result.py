@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from diffuscope.measurement.measurements import measure, write_csv
 from diffuscope.ports.raster import Raster
+from diffuscope.ports.stains import each_sample
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import Result, open_result
 from diffuscope.results.tissue import crop_tissue, save_tissue
@@ -27,6 +28,8 @@ PORTS = (
     Raster(name="DAB", key="dab", channels=("DAB",), range=(0.0, 1.0), **MAP),
     Raster(name="uncertainty", key="uncertainty", channels=("uncertainty",), range=(0.0, 0.3), **MAP),
 )
+#: What a run of three samples keeps beside them.
+SAMPLED = each_sample(replace(PORTS[1], samples="samples"), 3)
 DAB = (ndimage.gaussian_filter(np.random.default_rng(5).normal(size=(800, 800)), 4) * 3 + 0.1).clip(0)
 RECORD = {
     "note": "Research use only; not for diagnosis.",
@@ -65,6 +68,8 @@ def _tile(y: int, x: int, key: str) -> NDArray[np.float32]:
     dab = DAB[rows, columns].astype(np.float32)
     if key.startswith("ihc"):
         return np.stack([255 - 200 * dab.clip(0, 1)] * 3)
+    if key == SAMPLED.key:
+        return np.stack([0.8 * dab, dab, 1.1 * dab])
     if key == "dab_ck":
         return (0.4 - dab).clip(0)[None]
     return dab[None] / (4 if key.startswith("uncertainty") else 1)

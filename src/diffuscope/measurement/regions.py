@@ -85,7 +85,7 @@ def measure_regions(
     vessels : Scan
         Of one channel, on the pixels of the result's input; see `open_vessels`.
     regions : mapping of str to Region, optional
-        Drawn regions by name, level-0 px; default: all tissue.
+        Drawn regions by name, level-0 px; default: all tissue that was computed.
     threshold : float, optional
         Above it the channel is vessel; default: Li's, of the part of the slide that the result covers.
     bin_um, furthest_um : float
@@ -108,7 +108,7 @@ def measure_regions(
         The result is incomplete, a volume, a stain or without tissue mask; the channel does not lie on its pixels.
     """
     check_measurable(result, vessels)
-    regions = regions or {ALL_TISSUE: _everything(vessels)}
+    regions = regions or {_name_of(result): _everything(vessels)}
     sums = {name: PenetrationSums(bin_um=bin_um, furthest_um=furthest_um) for name in regions}
     top, left, _, width = result.window
     image, tissue = result.images[result.ports[0].key][0], result.tissue
@@ -202,6 +202,12 @@ def _vessels_around(
 def _read(vessels: Scan, box: tuple[int, int, int, int], factor: float) -> NDArray[np.generic]:
     y, x, height, width = box
     return read_region(vessels, y=y, x=x, height=height, width=width, factor=factor, fill=0)[..., 0]
+
+
+def _name_of(result: Result) -> str:
+    """Return what was computed: what whoever drew it calls it, or where it lies."""
+    record = result.record
+    return record.get("drawn", {}).get("name") or record.get("parameters", {}).get("region") or ALL_TISSUE
 
 
 def _everything(vessels: Scan) -> Region:

@@ -41,7 +41,8 @@ def sarcoma() -> list[LayerTuple]:
 
 def thorax() -> list[LayerTuple]:
     """Radiograph and CT slice of a simulated chest with a nodule, 64² px of 4 mm."""
-    return read_layers([str(sample_path(f"thorax-simulated/{key}/chest-0000.ome.tif")) for key in ("ct", "xray")])
+    found = read_layers([str(sample_path(f"thorax-simulated/{key}/chest-0000.ome.tif")) for key in ("ct", "xray")])
+    return [(data, about | {"name": f"simulated {about['name']}"}, kind) for data, about, kind in found]
 
 
 def oesophagus() -> list[LayerTuple]:
@@ -49,7 +50,7 @@ def oesophagus() -> list[LayerTuple]:
     [(voxels, about, kind)] = read_layers(str(sample_path("oesophagus-simulated/ct/P0000.nii.gz")))
     [(mask, placed, _)] = read_layers(str(sample_path("oesophagus-simulated/masks/P0000.nii.gz")))
     names = {"index": [1, 2, 3], "name": ["tumour", "node 1", "node 2"]}
-    outlines = placed | {"name": "P0000 outlines", "features": names, "opacity": 0.4}
+    outlines = placed | {"name": "P0000, simulated: outlines", "features": names, "opacity": 0.4}
     for only_of_images in ("contrast_limits", "colormap"):
         del outlines[only_of_images]
-    return [(voxels, about | {"name": "P0000 CT"}, kind), (mask.astype(np.uint8), outlines, "labels")]
+    return [(voxels, about | {"name": "P0000, simulated: CT"}, kind), (mask.astype(np.uint8), outlines, "labels")]

@@ -29,6 +29,11 @@ class NanoparticleResults(QGroupBox):
         super().__init__("Divergence", parent)
         self.decisions: Decisions | None = None
         self.summary, self.effect = small_text(), small_text()
+        self.meaning = small_text()
+        self.meaning.setText(
+            "d, from 0 to 1, says of each tile and step how little the model trusts its inputs together. Where d is at "
+            "most γ they are used together, else the first alone."
+        )
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, _STEPS)
         self.slider.setToolTip("γ from 0 (never multi-modal) to 1 (always): what it would have decided in this result")
@@ -37,7 +42,7 @@ class NanoparticleResults(QGroupBox):
         self.plot = DivergencePlot()
         layout = QVBoxLayout(self)
         self.exploring = side_by_side(self.slider, self.use)
-        for widget in (self.summary, self.exploring, self.effect, self.plot):
+        for widget in (self.meaning, self.summary, self.exploring, self.effect, self.plot):
             layout.addWidget(widget)
         self.slider.valueChanged.connect(self._on_slider)
         self.use.clicked.connect(lambda: self.gamma_wanted.emit(self.gamma))

@@ -32,7 +32,10 @@ class RegionWidget(QGroupBox):
         self.rows: list[dict[str, Any]] = []
         self._suggested = Path("regions.csv")
         self.hint = small_text()
-        self.hint.setText("Load and penetration of every drawn shape, of all tissue where none is drawn.")
+        self.hint.setText(
+            "Load (how much the model says is there, per px) and penetration (how it falls with the distance from "
+            "vessels) of every drawn shape; where none is drawn, of all tissue that was computed."
+        )
         self.measure, self.export = QPushButton("Measure regions"), QPushButton("CSV…")
         self.measure.setToolTip("Vessels are found in the vessel channel, whose layer must be open")
         self.export.setToolTip("Write the table: a row a region, the penetration curve in columns of 10 µm")

@@ -15,7 +15,7 @@ from patience import MILLISECONDS
 pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
 
-from stain_result import write_stain
+from stain_result import PORTS, SAMPLED, write_stain
 from stained_slide import show
 
 from diffuscope.measurement.measurements import measure
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.gui
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
-    return write_stain(tmp_path_factory.mktemp("positives"))
+    return write_stain(tmp_path_factory.mktemp("positives"), ports=(*PORTS, SAMPLED))
 
 
 def test_the_threshold_recounts_draws_and_leads_from_object_to_object(
@@ -50,6 +50,9 @@ def test_the_threshold_recounts_draws_and_leads_from_object_to_object(
     assert own.percent == pytest.approx(row["dab_positive_percent"], rel=1e-4)
     per_mm2 = row["positive_objects"] / row["tissue_area_mm2"]
     assert panel.numbers.text().startswith(f"{row['positive_objects']:,} objects · {per_mm2:,.0f} per mm² · ")
+    fewest, most = row["positive_objects_low"], row["positive_objects_high"]
+    assert own.alone == (3, fewest, most) and fewest < most
+    assert f"each of 3 samples alone: {fewest:,} to {most:,} objects" in panel.numbers.text()
     assert "as the result was measured" in panel.threshold.text()
 
     panel.outlined.setChecked(True)
@@ -60,6 +63,7 @@ def test_the_threshold_recounts_draws_and_leads_from_object_to_object(
     assert higher.objects != own.objects
     [again] = measure(replace(result, record={**result.record, "parameters": {"dab_threshold": 0.4}}))
     assert (higher.objects, higher.percent) == (again["positive_objects"], again["dab_positive_percent"])
+    assert higher.alone == (3, again["positive_objects_low"], again["positive_objects_high"]) != own.alone
     assert "the result: 0.25 OD" in panel.threshold.text()
     after = np.asarray(layer.data[0] if layer.multiscale else layer.data)
     assert 0 < after.sum() < before.sum()

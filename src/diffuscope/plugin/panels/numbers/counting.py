@@ -33,12 +33,16 @@ class Counted:
         Area of the tissue.
     percent : float or None
         Of the tissue's area that is positive; None where there is no tissue.
+    alone : tuple of (int, int, int) or None
+        How many samples the result keeps, and the fewest and the most objects that one of them has by itself; None
+        where it keeps none.
     """
 
     threshold: float
     objects: int
     tissue_mm2: float
     percent: float | None
+    alone: tuple[int, int, int] | None = None
 
 
 def as_measured(result: Result, stain: str) -> Counted | None:
@@ -47,7 +51,7 @@ def as_measured(result: Result, stain: str) -> Counted | None:
     if row is None:
         return None
     with suppress(KeyError, ValueError):
-        return _counted({key: float(row[key] or "nan") for key in _COLUMNS})
+        return _counted({key: float(row[key] or "nan") for key in (*_COLUMNS, *_ALONE) if key in row})
     return None
 
 
@@ -56,7 +60,7 @@ def count(result: Result, stain: str, threshold: float) -> Counted | None:
     from diffuscope.measurement.measurements import measure
 
     with suppress(InputError):
-        rows = measure(result, threshold=threshold, each_sample=False)
+        rows = measure(result, threshold=threshold)
         return _counted(next(row for row in rows if row.get("stain", stain) == stain))
     return None
 
@@ -120,15 +124,18 @@ class Latest:
 
 
 _COLUMNS = ("threshold_od", "positive_objects", "tissue_area_mm2", "dab_positive_percent")
+_ALONE = ("samples", "positive_objects_low", "positive_objects_high")
 
 
 def _counted(row: dict[str, Any]) -> Counted:
     percent = row["dab_positive_percent"]
+    alone = [row[key] for key in _ALONE] if all(key in row for key in _ALONE) else None
     return Counted(
         threshold=row["threshold_od"],
         objects=int(row["positive_objects"]),
         tissue_mm2=row["tissue_area_mm2"],
         percent=None if percent is None or isnan(percent) else percent,
+        alone=None if alone is None or any(map(isnan, alone)) else (int(alone[0]), int(alone[1]), int(alone[2])),
     )
 
 

@@ -187,6 +187,9 @@ class PositivesPanel(QGroupBox):
         if counted.tissue_mm2 and counted.percent is not None:
             density = f"{counted.objects / counted.tissue_mm2:,.0f} per mm²"
             words += [density, f"{counted.percent:.1f} % of the tissue's area"]
+        if counted.alone is not None:
+            samples, fewest, most = counted.alone
+            words.append(f"each of {samples} samples alone: {fewest:,} to {most:,} objects")
         if self._at >= 0:
             words.append(f"at object {self._at + 1:,}")
         self.numbers.setText(escape(" · ".join(words)))
