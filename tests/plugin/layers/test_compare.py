@@ -7,6 +7,7 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from diffuscope.errors import InputError
+from diffuscope.events import Progress
 from diffuscope.plugin.layers.compare import MOST, Compared, Picture, compare, placed, read_pair
 from diffuscope.plugin.layers.placement import Placement
 
@@ -16,7 +17,9 @@ PLACE = Placement(scale=np.array([0.5, 0.25]), translate=np.array([10.0, 20.0]),
 def held_against(truth: Picture, found: Picture, *, most: int = MOST) -> Compared:
     """As the dock does it, in two processes."""
     pair, place = read_pair(truth, found, most=most)
-    return placed(compare(pair), place)
+    *before, compared = compare(pair)
+    assert len(before) == 3 + pair.rgb and all(isinstance(event, Progress) and event.total == 4 for event in before)
+    return placed(compared, place)
 
 
 def picture(*levels: np.ndarray, name: str = "a", rgb: bool = True, threshold: float | None = None) -> Picture:

@@ -87,10 +87,9 @@ def make_sample(*, which: str, folder: Path, cancelled: Cancelled) -> Generator[
     yield
 
 
-def compare(*, pair: Pair, cancelled: Cancelled) -> Generator[None, None, Compared]:
-    """Return what two layers have in common."""
-    return compared(pair)
-    yield
+def compare(*, pair: Pair, cancelled: Cancelled) -> Generator[Progress | Notice, None, Compared | None]:
+    """Return what two layers have in common, None where it was cancelled."""
+    return (yield from _until(cancelled, compared(pair)))
 
 
 def worst_case(*, cancelled: Cancelled, **arguments: Any) -> Generator[None, None, list[LayerTuple]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
+from diffuscope.events import Progress
 from diffuscope.plugin.layers.facts import KEY, own_metadata
 from diffuscope.plugin.layers.level import Level
 from diffuscope.plugin.layers.placement import Placement, canvas_place, layer_placement
@@ -18,6 +19,8 @@ from diffuscope.plugin.layers.results import LayerTuple
 
 MOST = 2**23
 """Px of the largest level that is compared, in colour in about 0.8 GiB and 20 s: all measures compute in float64."""
+#: Values, DAB, figures, error map.
+_PARTS = 4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -147,7 +150,7 @@ def read_pair(truth: Picture, found: Picture, *, most: int = MOST) -> tuple[Pair
     return pair, canvas_place(truth.placement, factors, (0.0, 0.0))
 
 
-def compare(pair: Pair) -> Compared:
+def compare(pair: Pair) -> Generator[Progress | Compared, None, None]:
     """Compute the measures of `diffuscope.evaluation` that need no more than two pictures, and the error map.
 
     Colour is compared on the scale 0–255, whatever its type. PSNR and SSIM of anything else take the span of the
@@ -158,10 +161,12 @@ def compare(pair: Pair) -> Compared:
     pair : Pair
         The two.
 
-    Returns
-    -------
+    Yields
+    ------
+    Progress
+        Before each part.
     Compared
-        Its layer lies nowhere yet, see `placed`.
+        Last; its layer lies nowhere yet, see `placed`.
 
     Raises
     ------
@@ -173,6 +178,7 @@ def compare(pair: Pair) -> Compared:
     from diffuscope.measurement.stain_image import DAB_THRESHOLD
     from diffuscope.stains import dab_density
 
+    yield _at(0, "Reading values")
     pixels = [_values(level, name, rgb=pair.rgb) for level, name in zip(pair.levels, pair.names, strict=True)]
     notes, span = [pair.note], 255.0
     if not pair.rgb and any(level.dtype != np.uint8 for level in pair.levels):
@@ -183,11 +189,13 @@ def compare(pair: Pair) -> Compared:
     threshold = pair.threshold or DAB_THRESHOLD
     one = Field(pixels[0], pixels[1])
     if pair.rgb:
+        yield _at(1, "DAB of both")
         one = Field(pixels[0], pixels[1], truth_dab=dab_density(pixels[0]), found_dab=dab_density(pixels[1]))
         notes.append(f"DAB-positive is above {threshold:g} OD; these figures are of IHC only.")
     for level, name in zip(pair.levels, pair.names, strict=True):
         if pair.rgb and level.shape[2] == 4 and (empty := np.mean(level[..., 3] == 0)):
             notes.append(f"{empty:.1%} of “{name}” is transparent, and counted in its colour.")
+    yield _at(2, "Figures")
     tally = Tally(data_range=span, threshold=threshold)
     if not tally.add(one):
         notes.append("The two are equal, so that PSNR is infinite.")
@@ -196,8 +204,13 @@ def compare(pair: Pair) -> Compared:
         [METRICS[key].label, f"{value:.4g}" if key == "mse" else f"{value:.{METRICS[key].digits}f}"]
         for key, value in tally.figures().items()
     ]
+    yield _at(3, "Error map")
     layer = error_layer(*pixels, name=f"{pair.names[1]} − {pair.names[0]}", place={})
-    return Compared(lines, " ".join(notes), layer)
+    yield Compared(lines, " ".join(notes), layer)
+
+
+def _at(part: int, what: str) -> Progress:
+    return Progress(done=part, total=_PARTS, what=f"{what}, part {part + 1} of {_PARTS}")
 
 
 def placed(compared: Compared, place: dict[str, Any]) -> Compared:
