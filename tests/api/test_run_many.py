@@ -181,8 +181,11 @@ def test_only_a_folder_of_results_is_replaced(tmp_path: Path, echo: Path):
         run_many(echo, slides, slides, overwrite=True, **HOW)
 
 
-def test_a_cancelled_one_goes_on(tmp_path: Path, echo: Path):
+@pytest.mark.parametrize("by", ["folder", "project"])
+def test_a_cancelled_one_goes_on(tmp_path: Path, echo: Path, by: str):
     slides, out = write_slides(tmp_path / "slides", 6), tmp_path / "out"
+    if by == "project":
+        slides = write_project(slides)
     end = finish(run_many(echo, slides, out, cancelled=(out / "s01.ome.zarr").exists, **HOW))
     assert not end.complete and end.done == 1
     assert by_status(out) == {
@@ -191,6 +194,7 @@ def test_a_cancelled_one_goes_on(tmp_path: Path, echo: Path):
     assert "--resume goes on" in next(one["error"] for one in table_of(out) if one["status"] == "cancelled")
     end = finish(run_many(echo, slides, out, resume=True, **HOW))
     assert (end.done, end.failed, end.complete) == (3, 3, True)
+    assert [one["slide"] for one in table_of(out) if one["error"]] == ["cut", "empty", "text"]
 
 
 def test_an_error_that_nobody_foresaw_is_one_slides(tmp_path: Path, echo: Path, monkeypatch: pytest.MonkeyPatch):
@@ -282,11 +286,8 @@ def test_several_regions_of_a_slide_are_a_result_each(tmp_path: Path, echo: Path
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL to send")
 @pytest.mark.slow
-@pytest.mark.parametrize("by", ["folder", "project"])
-def test_twenty_slides_three_of_them_bad_killed_twice(tmp_path: Path, tiny_model: Path, by: str):
+def test_twenty_slides_three_of_them_bad_killed_twice(tmp_path: Path, tiny_model: Path):
     slides, out = write_slides(tmp_path / "slides", 20), tmp_path / "out"
-    if by == "project":
-        slides = write_project(slides)
     command = [sys.executable, "-m", "diffuscope", "run", str(tiny_model), str(slides), "-o", str(out)]
     command += ["--steps", "2", "--device", "cpu", "--resume"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}

@@ -25,7 +25,7 @@ pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QLabel
 
 from diffuscope.plugin.docks import asking as dock_module
 from diffuscope.plugin.docks.stain import StainDock
@@ -124,7 +124,12 @@ def test_the_whole_way_to_a_window_that_is_closed(
     shown_before = len(at.names)
     at.dock.run.click()
     assert at.dock.run.text() == "Add to queue" and at.dock.cancel.text() == "Cancel"
+    assert at.dock.jobs.status.isVisible() and not at.dock.jobs.bar.isVisible()
+    # Each picture of what moves draws the whole window, which takes a processor where there is no GPU.
+    movies = [label.movie() for label in at.dock.window().findChildren(QLabel) if label.movie() is not None]
+    assert movies and all(movie.nextFrameDelay() >= 250 for movie in movies)
     at.until(lambda: PREVIEW in at.names)
+    assert at.dock.jobs.bar.isVisible() and at.dock.jobs.bar.maximum() > 0
     preview = at.viewer.layers[PREVIEW]
     assert preview.data.shape[2] == 4 and preview.data[..., :3].std() > 0
     at.dock.cancel.click()
