@@ -61,22 +61,6 @@ def test_a_scheduler_is_asked_what_its_workers_have(tmp_path, tiny_model, small_
 
 
 @pytest.mark.slow
-def test_the_tiles_of_a_killed_worker_are_computed_by_another(
-    tmp_path, tiny_model, small_slide, alone, cluster, assert_same
-):
-    out = tmp_path / "out.ome.zarr"
-    killed = False
-    for event in run(tiny_model, small_slide, out, steps=STEPS, scheduler=cluster.scheduler_address):
-        if isinstance(event, TileDone) and not killed:
-            killed = True
-            with distributed.Client(cluster, set_as_default=False) as client:
-                victim = client.run(os.getpid)
-            os.kill(next(iter(victim.values())), signal.SIGKILL)
-    assert killed
-    assert_same(out, alone)
-
-
-@pytest.mark.slow
 def test_a_run_begun_here_goes_on_elsewhere(tmp_path, tiny_model, small_slide, alone, cluster, assert_same):
     out = tmp_path / "out.ome.zarr"
     done: list[TileDone] = []
@@ -132,6 +116,23 @@ def test_another_file_under_the_same_path_is_refused(tiny_model, small_slide, cl
         for work, words in ((other_slide, "another file"), (other_model, "another model"), (other_version, "0.0.0")):
             with pytest.raises(InputError, match=words):
                 client.submit(work, (tile,), pure=False).result()
+
+
+# After all others of the cluster: what takes a killed worker's place would import everything for them.
+@pytest.mark.slow
+def test_the_tiles_of_a_killed_worker_are_computed_by_another(
+    tmp_path, tiny_model, small_slide, alone, cluster, assert_same
+):
+    out = tmp_path / "out.ome.zarr"
+    killed = False
+    for event in run(tiny_model, small_slide, out, steps=STEPS, scheduler=cluster.scheduler_address):
+        if isinstance(event, TileDone) and not killed:
+            killed = True
+            with distributed.Client(cluster, set_as_default=False) as client:
+                victim = client.run(os.getpid)
+            os.kill(next(iter(victim.values())), signal.SIGKILL)
+    assert killed
+    assert_same(out, alone)
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,15 @@ QUICK = Settings(steps=2, threads=1, seed=5)
 PLACES = {"a": (700, 900), "b": (1200, 900), "<c>": (1700, 1200)}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _few_features():
+    """Pictures are compared by few features: tests/evaluation has the many, which take most of an evaluation's time."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(RandomConvFeatures, "_CHANNELS", (3, 4, 4, 4, 4))
+        monkeypatch.setattr(RandomConvFeatures, "dimension", 32)
+        yield
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three fields of the sample slide; their "IHC" is the H&E turned brown, in which two slides are one."""

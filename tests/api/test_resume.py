@@ -20,7 +20,7 @@ from diffuscope.results.ledger import Ledger
 
 STEPS = 8
 # So many that a run is still at work when it is killed.
-LONG = 40
+LONG = 16
 
 
 @pytest.fixture(scope="module")

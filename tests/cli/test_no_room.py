@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -59,9 +60,12 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, small_sli
     list(run(folder / "mood", {"report": "good"}, folder / "case.ome.zarr", device="cpu"))
     list(run(folder / "hounsfield", folder / "ct.nii.gz", folder / "volume.ome.zarr", threads=1, device="cpu"))
     write_model(folder / "scorer", members=1)
-    lines = [f"{number},{number % 90},1,0\n" for number in range(300)]
+    lines = [f"{number},{number % 90},1,0\n" for number in range(100)]
     (folder / "patients.csv").write_text("".join(["patient_id,age,sex,site\n", *lines]), encoding="utf-8")
     write_pairs(folder / "user")
+    for key, name in product(("he", "ihc"), "ab"):
+        (folder / "two" / key).mkdir(parents=True, exist_ok=True)
+        shutil.copy(folder / "user" / "pairs" / key / f"{name}.png", folder / "two" / key)
     write_nano(folder / "user")
     for name in ("p1", "p2"):
         (folder / "patients" / name).mkdir(parents=True)
@@ -109,8 +113,8 @@ def resumed(name: str, line: str) -> Case:
 def exported(result: str, of: str) -> list[Case]:
     """Return a case for each ending of the formats that hold a slide, a volume, or what is said of a case."""
     kinds = {of} if of == "case" else {None, of}
-    # what holds one colour image takes no other layer
-    endings = {(ending, form.of_colours) for form in FORMATS if form.of in kinds for ending in form.endings}
+    # what holds one colour image takes no other layer; other endings of a format are the same file
+    endings = {(form.endings[0], form.of_colours) for form in FORMATS if form.of in kinds}
     lines = {
         one: ["export", result, "-o", f"DISK/out{one}", *(["--layer", "ihc"] if colours else [])]
         for one, colours in sorted(endings)
@@ -135,7 +139,7 @@ CASES = {
     ],
     "train": [resumed("train", f"train user/recipe.yaml -o DISK/m {AT}")],
     "score": [Case(name="score", line=SCORE.split(), again=SCORE.split())],
-    "evaluate": [resumed("report", f"evaluate model user/pairs -o DISK/rep --steps 1 --mpp 0.5 {AT}")],
+    "evaluate": [resumed("report", f"evaluate model two -o DISK/rep --steps 1 --mpp 0.5 {AT}")],
     "register": [Case(name="register", line=REGISTER.split())],
     "measure and make": [
         Case(name="measure", line=["measure", "user/nano.ome.zarr", "user/slide.ome.tif", "-o", "DISK/t.csv"]),

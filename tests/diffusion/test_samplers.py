@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -145,18 +143,3 @@ def test_what_a_schedule_cannot_do_is_said(name: str, steps: int, words: str):
     for refuse in (make_sampler, check_steps):
         with pytest.raises(InputError, match=words):
             refuse(name, linear_schedule(20), steps)
-
-
-def test_neither_a_check_nor_a_sampler_loads_the_compiler():
-    script = """
-import sys, threading
-from diffuscope.diffusion.samplers import SAMPLERS, check_steps, make_sampler
-from diffuscope.diffusion.schedule import linear_schedule
-check_steps("ddim", linear_schedule(20), 5)
-assert "diffusers" not in sys.modules
-for name in SAMPLERS:
-    make_sampler(name, linear_schedule(20), 20)
-assert "diffusers" in sys.modules and "torch._dynamo" not in sys.modules
-import torch._dynamo
-"""
-    subprocess.run([sys.executable, "-c", script], check=True)

@@ -30,6 +30,7 @@ from user_pairs import write_pairs
 from diffuscope.cli import app
 from diffuscope.engine.events import Finished
 from diffuscope.errors import InputError
+from diffuscope.evaluation.metrics.features import RandomConvFeatures
 from diffuscope.model.folder import save_model
 from diffuscope.sample_data import sample_path
 from diffuscope.systems import registry
@@ -174,6 +175,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     drawn = diffuscope.simulation.tumour.dataset._drawn
     patients = diffuscope.simulation.oesophagus.dataset.simulated
+    # How alike pictures are is not what is tried here.
+    monkeypatch.setattr(RandomConvFeatures, "_CHANNELS", (3, 2, 2, 2, 2))
+    monkeypatch.setattr(RandomConvFeatures, "dimension", 16)
     monkeypatch.setattr(diffuscope.api.run, "computing", only_cases)
     monkeypatch.setattr(diffuscope.api.run, "run_tiles", run_tiles)
     monkeypatch.setattr(diffuscope.api.train, "_work", train)

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.filters import window
-from skimage.registration import phase_cross_correlation
 
 from diffuscope.stains import HED, separate
 
@@ -75,6 +73,10 @@ def find_shift(first: NDArray[np.floating], second: NDArray[np.floating]) -> Shi
     a, b = (ndimage.gaussian_filter(np.asarray(image, dtype=np.float64), _BLUR) for image in (first, second))
     if min(a.std(), b.std()) < 1e-6:
         return None
+    # Here, where pictures are compared: the window brings in all of scipy's signals, which takes a second.
+    from skimage.filters import window
+    from skimage.registration import phase_cross_correlation
+
     # Without a window the frame itself is what matches best.
     taper = window("hann", a.shape)
     y, x = phase_cross_correlation(

@@ -98,6 +98,25 @@ def test_docks_and_their_list_of_models_need_no_torch():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
+def test_the_process_that_computes_loads_no_viewer_no_compiler_and_no_more_of_scipy_than_it_uses():
+    code = """
+import sys
+import diffuscope.plugin.jobs.verbs
+from diffuscope.diffusion.samplers import SAMPLERS, check_steps, make_sampler
+from diffuscope.diffusion.schedule import linear_schedule
+check_steps("ddim", linear_schedule(20), 5)
+assert "diffusers" not in sys.modules
+for name in SAMPLERS:
+    make_sampler(name, linear_schedule(20), 20)
+assert {"diffusers", "torch"} <= set(sys.modules)
+print([m for m in ("torch._dynamo", "napari.components", "scipy.signal", "pytorch_lightning") if m in sys.modules])
+import torch._dynamo
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 class At:
     """Two docks at a viewer with a slide, whose runs need no network."""
 

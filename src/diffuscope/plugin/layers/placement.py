@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pint
-from napari.components import Dims
 from napari.utils.transforms import Affine
 from numpy.typing import ArrayLike, NDArray
 
@@ -16,8 +16,6 @@ from diffuscope.plugin.layers.inputs.orientation import UPRIGHT, from_upright
 from diffuscope.results.result import Result
 from diffuscope.scans.lattice import Lattice, Storage
 
-# Before, napari showed the numbers of all layers in one world, whatever their units.
-_CONVERTS = hasattr(Dims(), "units")
 #: How closely a transform must be none to be left out.
 _NOTHING = 1e-12
 
@@ -203,7 +201,7 @@ def in_units(place: Sequence[float], units: Sequence[Any] | None, own: Sequence[
     missing = max(len(own) - len(place), 0)
     found = np.concatenate([np.zeros(missing), np.asarray(place, float)])[-len(own) :]
     units = None if units is None or len(units) < len(own) else units
-    if not _CONVERTS:
+    if not _converts():
         return found
     unit = pint.get_application_registry().Unit  # type: ignore[no-untyped-call]
     for axis, (one, wanted) in enumerate(zip(tuple(units or own)[-len(own) :], own, strict=True)):
@@ -230,3 +228,12 @@ def _by_reader(result: Result) -> Placement:
         return volume_placement(Lattice.from_json(stated["lattice"]))
     spacing = np.array(result.place.spacing) / np.array(result.place.factors)
     return Placement(scale=spacing, translate=np.zeros(3), units=("mm",) * 3)
+
+
+@cache
+def _converts() -> bool:
+    """Whether napari converts units; before, it showed the numbers of all layers in one world, whatever their units."""
+    # Here, since the process that computes has no viewer.
+    from napari.components import Dims
+
+    return hasattr(Dims(), "units")
