@@ -185,13 +185,15 @@ def first(cohort: Path) -> Path:
 
 @pytest.mark.parametrize("config", [{"draws": 2}, {}], ids=["of another configuration", "of the same system"])
 @pytest.mark.slow
-def test_two_rounds_are_two_recipes_one_after_the_other(first: Path, cohort: Path, tmp_path: Path, config):
+def test_two_rounds_are_two_recipes_one_after_the_other(whole, first: Path, cohort: Path, tmp_path: Path, config):
     # As recipes said it before there were rounds.
     stated = {"stage": "divergence", **config}
     second = written(cohort, "second", init_from=str(first), config=stated, optimisation=SECOND)
     list(train(second, tmp_path / "two", threads=1))
-    list(train(two_rounds(cohort, **config), tmp_path / "rounds", threads=1))
-    one, two, model = (load_model(path) for path in (first, tmp_path / "two", tmp_path / "rounds"))
+    rounds = whole[0] if config else tmp_path / "rounds"
+    if not config:
+        list(train(two_rounds(cohort), rounds, threads=1))
+    one, two, model = (load_model(path) for path in (first, tmp_path / "two", rounds))
     assert model.hash == two.hash != one.hash
     assert model.stated.config == two.stated.config and model.stated.config["draws"] == config.get("draws", 1)
     assert "stage" not in model.stated.config
