@@ -163,6 +163,7 @@ KINDS: Mapping[str, Kind] = {
     "TIFF, strips": Kind(pictures.striped_tiff, _info),
     "OME-TIFF": Kind(pictures.ome_tiff, _info),
     "OME-TIFF, big": Kind(pictures.big_tiff, _info),
+    "NDPI": Kind(scanners.ndpi, _info),
     "SCN": Kind(scanners.scn, _info),
     "QPTIFF": Kind(scanners.qptiff, _info),
     "Philips TIFF": Kind(scanners.philips, _info),

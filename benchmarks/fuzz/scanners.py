@@ -10,7 +10,7 @@ import tifffile
 
 from benchmarks.fuzz import texts
 from benchmarks.fuzz.pictures import picture
-from tests.standins.made_scanner import write_qptiff, write_scn
+from tests.standins.made_scanner import write_ndpi, write_qptiff, write_scn
 
 _CHANNELS = ["DAPI", "CD3"]
 _PHILIPS = (
@@ -21,6 +21,11 @@ _PHILIPS = (
 
 def _grey() -> np.ndarray:
     return np.moveaxis(picture(len(_CHANNELS)), -1, 0)
+
+
+def ndpi(folder: Path) -> Path:
+    """Write a Hamamatsu NDPI of two levels, with a macro."""
+    return write_ndpi(folder / "slide.ndpi", picture())
 
 
 def scn(folder: Path) -> Path:

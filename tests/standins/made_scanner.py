@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from pathlib import Path
 
@@ -116,6 +117,49 @@ def write_bif(path: Path, pixels: np.ndarray, *, overlap: int = 8, mpp: float = 
             np.concatenate(rows), tile=(SIDE, SIDE), compression="jpeg", compressionargs={"level": 100},
             description="level=0 mag=40 quality=90", extratags=[(700, 1, None, stitches.encode(), True)], **options,
         )  # fmt: skip
+    return path
+
+
+def write_ndpi(path: Path, pixels: np.ndarray, *, mpp: float = 0.5) -> Path:
+    """Write a Hamamatsu NDPI: a JPEG a level, with marks to begin again at, a macro, and places of 64 bits."""
+    data = bytearray(b"II*\0" + bytes(8))
+    after = 4  # where the place of the next directory is written
+    for one, lens in ((pixels, 20.0), (pixels[::2, ::2], 10.0), (smooth(32, 64), -1.0)):
+        height, width = one.shape[:2]
+        file = path.with_suffix(".jpg")
+        Image.fromarray(one).save(file, quality=100, subsampling=0, restart_marker_blocks=SIDE // 8)
+        picture, start = file.read_bytes(), len(data)
+        file.unlink()
+        data += picture
+        scan = picture.index(b"\xff\xda")
+        first = scan + 2 + int.from_bytes(picture[scan + 2 : scan + 4], "big")
+        begins = [first, *(found.end() for found in re.finditer(rb"\xff[\xd0-\xd7]", picture[first:]))]
+        begins[1:] = [first + one for one in begins[1:]]
+        per_cm = round(1e4 / mpp * lens / 20) if lens > 0 else 100
+        places = {
+            282: struct.pack("<2I", per_cm, 1),
+            283: struct.pack("<2I", per_cm, 1),
+            258: struct.pack("<3H", 8, 8, 8),
+        }
+        places |= {271: b"Hamamatsu\0", 65426: struct.pack(f"<{len(begins)}I", *begins)}
+        tags: dict[int, tuple[int, int, int | bytes]] = {
+            256: (4, 1, width), 257: (4, 1, height), 258: (3, 3, 0), 259: (3, 1, 7), 262: (3, 1, 6), 271: (2, 10, 0),
+            273: (4, 1, start), 277: (3, 1, 3), 278: (4, 1, height), 279: (4, 1, len(picture)), 282: (5, 1, 0),
+            283: (5, 1, 0), 296: (3, 1, 3), 65420: (4, 1, 1), 65421: (11, 1, struct.pack("<f", lens)),
+            65422: (9, 1, 0), 65423: (9, 1, 0), 65424: (9, 1, 0), 65426: (4, len(begins), 0),
+        }  # fmt: skip
+        entries = b""
+        for tag, (kind, count, value) in tags.items():
+            if tag in places:
+                value = len(data)
+                data += places[tag]
+            stored = value if isinstance(value, bytes) else struct.pack("<I", value)
+            entries += struct.pack("<HHI", tag, kind, count) + stored
+        data[after : after + 8] = struct.pack("<Q", len(data))
+        data += struct.pack("<H", len(tags)) + entries
+        after = len(data)
+        data += bytes(8 + 4 * len(tags))  # the next directory; the upper halves of values and places
+    path.write_bytes(data)
     return path
 
 

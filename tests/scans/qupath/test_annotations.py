@@ -67,9 +67,10 @@ def test_parts_holes_children_and_what_they_are(tmp_path: Path) -> None:
     parts = {"type": "MultiPolygon", "coordinates": [[SQUARE, HOLE], [[[50, 50], [60, 50], [60, 60]]]]}
     inner = feature(objectType="detection")
     old = {**feature(), "id": "PathCellObject", "properties": {}}
-    read = read_annotations(write(tmp_path / "a.geojson", [feature(parts, childObjects=[inner]), old]))
-    assert [one.kind for one in read.found] == ["annotation", "detection", "cell"]
-    assert [one.number for one in read.found] == [1, 2, 3]
+    qubalab = {**feature(), "properties": {"object_type": "ANNOTATION"}}
+    read = read_annotations(write(tmp_path / "a.geojson", [feature(parts, childObjects=[inner]), old, qubalab]))
+    assert [one.kind for one in read.found] == ["annotation", "detection", "cell", "annotation"]
+    assert [one.number for one in read.found] == [1, 2, 3, 4]
     outline = read.found[0].outline
     assert outline.is_valid and outline.area == 30 * 40 - 25 + 50
     assert read.notices == ()

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import zarr
+from zarr.errors import GroupNotFoundError
 
 from diffuscope.errors import InputError
 from diffuscope.scans.contents import Contents
@@ -121,6 +122,12 @@ def read_store(store: GuardedStore | RemoteStore, name: str, path: Path | None) 
         return _contents(group, about, name, path, store)
     except InputError:
         raise
+    except GroupNotFoundError as error:
+        if path is None:
+            raise InputError(
+                f"no OME-Zarr was found at the address of {name}, or not everybody may read it: look at the address."
+            ) from error
+        raise InputError(f"{name} is a damaged OME-Zarr folder: it lacks .zgroup or zarr.json.") from error
     except Exception as error:  # zarr raises what it likes on damaged metadata: KeyError, JSONDecodeError, TypeError …
         told = " ".join(str(error).split())[:200]
         raise InputError(f"{name} is a damaged OME-Zarr folder ({type(error).__name__}: {told}).") from error

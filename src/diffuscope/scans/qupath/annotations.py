@@ -208,7 +208,7 @@ def _annotation(number: int, outline: Any, feature: Mapping[str, Any]) -> Annota
     return Annotation(
         number=number,
         outline=outline,
-        kind=str(kind),
+        kind=str(kind).lower(),  # QuBaLab writes capitals
         name=str(about.get("name") or ""),
         category=category,
         color=color or _color(about.get("color")),

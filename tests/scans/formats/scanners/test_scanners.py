@@ -8,7 +8,7 @@ import numpy as np
 import openslide
 import pytest
 import tifffile
-from made_scanner import SIDE, smooth, write_bif, write_czi, write_mrxs, write_qptiff, write_scn, write_vms
+from made_scanner import SIDE, smooth, write_bif, write_czi, write_mrxs, write_ndpi, write_qptiff, write_scn, write_vms
 
 from diffuscope.errors import InputError
 from diffuscope.scans import open_scan
@@ -37,6 +37,19 @@ def test_vms_reads_as_it_was_written_and_leaves_its_macro_beside(tmp_path) -> No
     file = tmp_path / "image.jpg"
     file.write_bytes(file.read_bytes()[:-2] + b"\0\0")
     assert open_scan(scan.path).fingerprint != before
+
+
+def test_ndpi_has_its_levels_and_leaves_its_macro_beside(tmp_path) -> None:
+    pixels = smooth(256, 640)
+    scan = open_scan(write_ndpi(tmp_path / "a.ndpi", pixels))
+    assert (scan.format, scan.mpp, scan.rgb, scan.downsamples) == ("Hamamatsu NDPI", 0.5, True, (1.0, 2.0))
+    near(scan.levels[0].compute(), pixels)
+    near(scan.levels[1].compute(), pixels[::2, ::2])
+    np.testing.assert_array_equal(scan.sources[0].read(100, 200, 500, 600), by_openslide(scan.path)[100:200, 500:600])
+    assert {name: one.compute().shape for name, one in scan.associated.items()} == {"macro": (32, 64, 3)}
+    (tmp_path / "b.ndpi").write_bytes(scan.path.read_bytes()[:-300])
+    with pytest.raises(InputError, match=r"b\.ndpi"):
+        open_scan(tmp_path / "b.ndpi")
 
 
 def test_mirax_is_white_where_nothing_was_scanned(tmp_path) -> None:

@@ -41,7 +41,8 @@ def test_a_real_slide_is_what_openslide_finds_and_lies_where_its_svs_lies(real, 
     for key in ("label", "macro", "thumbnail"):
         np.testing.assert_array_equal(scan.associated[key].compute(), beside[key])
     # This file was compressed a second time, and its colours halved: a few greys off, and nothing is moved.
-    assert np.abs(scan.levels[0].compute().astype(float) - svs.levels[0].compute()).mean() < 3
+    apart = np.abs(scan.levels[0].compute().astype(float) - svs.levels[0].compute())
+    assert 2 < apart.mean() < 3 and apart.max() <= 108
     assert scan.is_on_grid_of(svs)
     alone = open_scan(file)
     assert alone.fingerprint == scan.fingerprint
