@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from groovy import compiled, environment, needs_groovy
 from typer.testing import CliRunner
 
 from diffuscope.cli import app
@@ -67,23 +66,9 @@ if words[0] == "export":
 """
 
 
-def java() -> dict[str, str]:
-    found = shutil.which("java")
-    return {"JAVA_HOME": str(Path(found).resolve().parents[1])} if found else {}
-
-
-needs_groovy = pytest.mark.skipif(not (shutil.which("groovyc") and java()), reason="Groovy is not installed")
-
-
 @pytest.fixture(scope="module")
 def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("classes")
-    (folder / "Fake.groovy").write_text(FAKE)
-    (folder / "PathIO.groovy").write_text(PATH_IO)
-    subprocess.run(
-        ["groovyc", "-d", ".", "Fake.groovy", "PathIO.groovy"], cwd=folder, check=True, env={**os.environ, **java()}
-    )
-    return folder
+    return compiled(tmp_path_factory.mktemp("classes"), Fake=FAKE, PathIO=PATH_IO)
 
 
 def write(folder: Path, *options: str) -> Path:
@@ -94,12 +79,12 @@ def write(folder: Path, *options: str) -> Path:
     return folder / "D.groovy"
 
 
-def start(classes: Path, script: Path, *, how: tuple[str, ...] = (), **environment: str) -> subprocess.Popen[str]:
-    told = {"SLIDE": (script.parent / "a slide.svs").as_uri(), "SELECTED": "1", **environment}
+def start(classes: Path, script: Path, *, how: tuple[str, ...] = (), **more: str) -> subprocess.Popen[str]:
+    told = {"SLIDE": (script.parent / "a slide.svs").as_uri(), "SELECTED": "1", **more}
     command = ["groovy", "-cp", str(classes), *(how or ("-b", "Fake", str(script)))]
     return subprocess.Popen(
         command,
-        env={**os.environ, **java(), **told},
+        env=environment(**told),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -107,8 +92,8 @@ def start(classes: Path, script: Path, *, how: tuple[str, ...] = (), **environme
     )
 
 
-def run(classes: Path, script: Path, **environment: str) -> tuple[int, str]:
-    process = start(classes, script, **environment)
+def run(classes: Path, script: Path, **told: str) -> tuple[int, str]:
+    process = start(classes, script, **told)
     said, _ = process.communicate(timeout=300)
     return process.returncode, said
 
@@ -162,12 +147,12 @@ def test_it_runs_imports_and_goes_on(classes: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_what_it_refuses(classes: Path, tmp_path: Path) -> None:
     script = write(tmp_path, "--fail")
-    for environment, sentence in (
+    for told, sentence in (
         ({"SELECTED": "2"}, "2 annotations are selected: select one."),
         ({"ROTATED": "1"}, "otherwise than its file is"),
         ({}, "Diffuscope did not finish: Error: no tissue."),
     ):
-        code, said = run(classes, script, **environment)
+        code, said = run(classes, script, **told)
         assert code != 0 and sentence in said, said
     assert len(json.loads((tmp_path / "calls.json").read_text())) == 1
 
