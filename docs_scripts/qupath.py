@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import napari
+from napari._qt.dialogs.qt_notification import NapariQtNotification
 from PIL import Image
 
 from diffuscope import export, finish, run
@@ -32,6 +33,8 @@ def shoot(viewer: napari.Viewer, name: str) -> None:
     viewer.window._qt_window.resize(1280, 800)
     end = time.monotonic() + 3.0
     wait(lambda: time.monotonic() > end)
+    for told in viewer.window._qt_window.findChildren(NapariQtNotification):
+        told.hide()  # it would lie over the scale bar
     with tempfile.TemporaryDirectory() as folder:
         viewer.window.screenshot(str(Path(folder) / "window.png"), canvas_only=False, flash=False)
         with Image.open(Path(folder) / "window.png") as window:
