@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -14,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
+from patience import SECONDS
 
 from diffuscope.errors import InputError
 from diffuscope.scans import open_input, open_scan
@@ -170,6 +174,26 @@ def test_a_server_that_says_nothing_is_not_waited_for(monkeypatch) -> None:
     silent.close()
     with pytest.raises(InputError, match="look at the address and the connection"):
         open_scan(f"http://127.0.0.1:{port}/image.zarr")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("address", ["http://127.0.0.1:{port}/image.zarr", "s3://bucket/image.zarr"])
+def test_where_nobody_answers_a_shell_shows_one_sentence_and_nothing_else(address) -> None:
+    # zarr asks for several files at once: at the end of the program the others are still asked for.
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "diffuscope", "info", address.format(port=port)],
+            env={**os.environ, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"},
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("Error: image.zarr cannot be read from the net (")
 
 
 @pytest.mark.parametrize(("scheme", "library"), [("https", "aiohttp"), ("s3", "s3fs")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
 from typing import Any, Literal
 
 import zarr
@@ -18,6 +19,8 @@ from diffuscope.scans.guards.zarr_chunks import Declarations
 CONNECT, WHOLE = 10.0, 60.0
 # Of an answer, read at a time.
 _BLOCK = 2**16
+# Seconds that what is still asked for at the end has left.
+_LAST = 1.0
 
 
 class RemoteStore(Store):
@@ -36,6 +39,7 @@ class RemoteStore(Store):
         self._address, self._name = address, address.rpartition("/")[2]
         self._declared = Declarations(self._name)
         self._system: Any = None
+        self._asked: set[asyncio.Task[Any]] = set()
 
     def declare(self, array: zarr.Array[Any]) -> None:
         """Hold the chunks of an array to what it declares (see `Declarations`)."""
@@ -73,6 +77,9 @@ class RemoteStore(Store):
         """As of a store; refused is what is too large, or does not come in time."""
         if ".." in key.split("/"):
             raise InputError(f"{self._name} names a part outside of it ({key[:80]!r}), which is not followed.")
+        if task := asyncio.current_task():
+            self._asked.add(task)
+            task.add_done_callback(self._asked.discard)
         most = self._declared.most(key)
         start, stop = 0, most + 1
         if isinstance(byte_range, RangeByteRequest):
@@ -129,6 +136,7 @@ class RemoteStore(Store):
     async def _opened(self) -> Any:
         """Return fsspec's file system of S3, or a session of the web; made in the loop that asks for it."""
         if self._system is None:
+            session = None
             if self._address.startswith("s3://"):
                 import fsspec
 
@@ -138,9 +146,9 @@ class RemoteStore(Store):
                 from aiohttp import ClientSession, ClientTimeout
 
                 limit = ClientTimeout(total=WHOLE, connect=CONNECT)
-                self._system = ClientSession(timeout=limit, trust_env=True)
-                # One that is left open is told to the terminal.
-                weakref.finalize(self, _close, self._system, asyncio.get_running_loop())
+                self._system = session = ClientSession(timeout=limit, trust_env=True)
+            # What is left open at the end of the program is told to the terminal.
+            weakref.finalize(self, _close, session, self._asked, asyncio.get_running_loop())
         return self._system
 
     async def get_partial_values(
@@ -179,6 +187,23 @@ class RemoteStore(Store):
         return self._nothing()
 
 
-def _close(session: Any, loop: asyncio.AbstractEventLoop) -> None:
-    if loop.is_running():
-        asyncio.run_coroutine_threadsafe(session.close(), loop)
+async def _end(session: Any, asked: set[asyncio.Task[Any]]) -> None:
+    if asked:
+        _, late = await asyncio.wait(asked, timeout=_LAST)
+        for one in late:
+            one.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+    if session is not None:
+        await session.close()
+
+
+def _close(session: Any, asked: set[asyncio.Task[Any]], loop: asyncio.AbstractEventLoop) -> None:
+    """End what is still asked for, as zarr asks for several files at once and leaves at the first error."""
+    if not loop.is_running():
+        return
+    ended = asyncio.run_coroutine_threadsafe(_end(session, asked), loop)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:  # not in the loop, which could not go on then
+        with suppress(Exception):
+            ended.result(2 * _LAST)
