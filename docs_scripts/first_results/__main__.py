@@ -15,10 +15,9 @@ from typing import Any
 import napari
 from PIL import Image
 from qtpy.QtGui import QImage
-from qtpy.QtTest import QTest
 
 from diffuscope.plugin.forms import out
-from docs_scripts.first_results.hand import Hand, keep_alive
+from docs_scripts.first_results.hand import Hand, keep_alive, rest
 from docs_scripts.first_results.scripts import SCRIPTS
 
 IMAGES = Path(__file__).parents[2] / "docs/images/first-results"
@@ -50,7 +49,7 @@ def draw(title: str) -> None:
 
 
 def _picture(viewer: Any) -> Image.Image:
-    QTest.qWait(_REST)
+    rest(_REST)
     grabbed = viewer.window._qt_window.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
     pixels = bytes(grabbed.constBits())
     whole = Image.frombytes("RGB", (grabbed.width(), grabbed.height()), pixels, "raw", "RGB", grabbed.bytesPerLine())

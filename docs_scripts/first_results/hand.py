@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QPoint, QPointF, Qt, QTimer
+from qtpy.QtCore import QEventLoop, QPoint, QPointF, Qt, QTimer
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import (
@@ -90,7 +90,7 @@ class Hand:
         self.clicks += 1
         QTest.mouseMove(found, found.mapFrom(widget, at) if found is not widget else at)
         QTest.mouseClick(found, _LEFT, pos=found.mapFrom(widget, at) if found is not widget else at)
-        QTest.qWait(_REST)
+        rest(_REST)
 
     def menu(self, *names: str) -> None:
         """Go through the menus of the window: a click on the first and on the last, the others open under the mouse."""
@@ -107,7 +107,7 @@ class Hand:
             QTest.mouseMove(menu, place)
         self.clicks += 1
         QTest.mouseClick(menu, _LEFT, pos=place)
-        QTest.qWait(_REST)
+        rest(_REST)
 
     def choose(self, box: QComboBox, text: str) -> None:
         """Open a list and click on the entry that begins with a text."""
@@ -118,7 +118,7 @@ class Hand:
         place = view.visualRect(box.model().index(row, 0)).center()
         self.clicks += 1
         QTest.mouseClick(view.viewport(), _LEFT, pos=place)
-        QTest.qWait(_REST)
+        rest(_REST)
 
     def tab(self, name: str) -> None:
         """Click on a tab."""
@@ -134,7 +134,7 @@ class Hand:
             on_screen = QPointF(widget.mapToGlobal(at.toPoint()))
             event = QWheelEvent(at, on_screen, QPoint(), turn, _NO_BUTTON, _NO_KEY, _NO_PHASE, False)
             QApplication.sendEvent(widget, event)
-        QTest.qWait(_REST)
+        rest(_REST)
 
     # --- the keyboard ---
 
@@ -217,6 +217,13 @@ class Hand:
                 return
 
 
+def rest(milliseconds: int) -> None:
+    """Let a window live for a while and sleep meanwhile; instead of qWait vispy has a loop that never does."""
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
+
+
 def keep_alive(seconds: float) -> Until:
     """Return what keeps a window alive until something is so, at most for so long."""
 
@@ -225,7 +232,7 @@ def keep_alive(seconds: float) -> Until:
         while not condition():
             if time.monotonic() > deadline:
                 raise TimeoutError(f"waited {seconds} s in vain")
-            QTest.qWait(_LOOK)
+            rest(_LOOK)
 
     return until
 
