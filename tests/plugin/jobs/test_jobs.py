@@ -76,6 +76,15 @@ def test_a_paused_job_waits_until_it_goes_on_or_is_cancelled(child: Child, endin
     assert (len(seen) == 299) is (ending == "counted")
 
 
+def test_a_job_that_is_paused_while_its_pixels_are_copied_waits_once_it_is_sent(child: Child):
+    assert messages(child, "count", upto=1)[-1] == Returned("counted")  # what follows does not wait for the process
+    child.pause()
+    job = drive(child, "count", upto=2)
+    assert [next(job) for _ in range(3)] == [None] * 3
+    child.resume()
+    assert [message for message in job if message is not None] == [0, 1, Returned("counted")]
+
+
 @pytest.mark.slow
 def test_a_job_that_was_left_does_not_speak_into_the_next(child: Child):
     job = drive(child, "count", upto=10_000)

@@ -88,7 +88,9 @@ def test_jobs_run_in_order_each_in_a_folder_of_its_own(at: Driver, tmp_path: Pat
     # what waits is bound: it needs neither the form nor the layer any more
     at.dock.form.out = str(tmp_path / "other.ome.zarr")
     at.viewer.layers.remove(at.viewer.layers[0])
-    at.cancel()
+    at.until(lambda: at.state.phase == "running")
+    at.dock.session.pause()
+    at.dock.cancel.click()  # what comes next is not paused
     at.until(lambda: at.state.is_idle)
     assert at.shown == ["out.ome.zarr", "out-2.ome.zarr", "out-3.ome.zarr"]
     assert [open_result(tmp_path / name).complete for name in at.shown] == [False, True, True]

@@ -9,7 +9,7 @@ import threading
 import types
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
-from ctypes import c_double, c_longlong
+from ctypes import c_bool, c_double, c_longlong
 from math import nan
 from typing import Any
 
@@ -38,7 +38,7 @@ class Child:
         self._context = multiprocessing.get_context("spawn")
         # a plain number, not an Event: its semaphore would stay locked by a child that is killed
         self._cancelled_up_to: Any = self._context.Value(c_longlong, -1, lock=False)
-        self._paused: Any = self._context.Value(c_longlong, -1, lock=False)
+        self._is_paused: Any = self._context.Value(c_bool, False, lock=False)
         self._place: Any = self._context.Array(c_double, [nan] * 3, lock=False)
         self._last = -1
         self._process: Any = None
@@ -89,12 +89,12 @@ class Child:
         self._cancelled_up_to.value = max(self._cancelled_up_to.value, self._last if job is None else job)
 
     def pause(self) -> None:
-        """Let the job that was sent last wait before its next step, until `resume` or `cancel`."""
-        self._paused.value = self._last
+        """Let the job at work wait before its next step, or the next one before its first, until `resume` or `cancel`."""
+        self._is_paused.value = True
 
     def resume(self) -> None:
-        """Let the job that waits go on."""
-        self._paused.value = -1
+        """Let the job that waits go on, and the next one not wait."""
+        self._is_paused.value = False
 
     def look_at(self, *place: float) -> None:
         """Say where the user looks on the input of the job at work, level-0 px: tiles near there come first.
@@ -123,7 +123,7 @@ class Child:
         # daemon: Python ends it at exit even where nobody called close()
         self._process = self._context.Process(
             target=serve,
-            args=(theirs, self._cancelled_up_to, self._paused, self._place, self._verbs),
+            args=(theirs, self._cancelled_up_to, self._is_paused, self._place, self._verbs),
             name="diffuscope-compute",
             daemon=True,
         )

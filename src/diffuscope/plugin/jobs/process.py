@@ -55,21 +55,21 @@ class Wishes:
     ----------
     cancelled_up_to : multiprocessing.sharedctypes c_longlong
         Jobs with this number or a lower one are cancelled.
-    paused : multiprocessing.sharedctypes c_longlong
-        The job with this number waits.
+    is_paused : multiprocessing.sharedctypes c_bool
+        Whether the job is to wait.
     place : multiprocessing.sharedctypes array of c_double
         (z, y, x) in level-0 px, z NaN of a slide; all NaN where the user looks at nothing in particular.
     job : int
         This job's number.
     """
 
-    def __init__(self, cancelled_up_to: Any, paused: Any, place: Any, job: int) -> None:
-        self._cancelled_up_to, self._paused, self._place, self._job = cancelled_up_to, paused, place, job
+    def __init__(self, cancelled_up_to: Any, is_paused: Any, place: Any, job: int) -> None:
+        self._cancelled_up_to, self._is_paused, self._place, self._job = cancelled_up_to, is_paused, place, job
         self._parent = multiprocessing.parent_process()
 
     def __call__(self) -> bool:
         """Whether the job is to stop: it was cancelled, or nobody is left to tell. While it is paused this waits."""
-        while self._paused.value == self._job and not self._is_to_stop():
+        while self._is_paused.value and not self._is_to_stop():
             time.sleep(_GLANCE)
         return self._is_to_stop()
 
@@ -84,7 +84,7 @@ class Wishes:
         return (y, x) if isnan(z) else (z, y, x)
 
 
-def serve(connection: Any, cancelled_up_to: Any, paused: Any, place: Any, verbs: str) -> None:
+def serve(connection: Any, cancelled_up_to: Any, is_paused: Any, place: Any, verbs: str) -> None:
     """Answer commands until the parent says stop or is gone.
 
     Parameters
@@ -93,8 +93,8 @@ def serve(connection: Any, cancelled_up_to: Any, paused: Any, place: Any, verbs:
         The child's end of a two-way pipe. Commands are (job, name, keyword arguments); None stops.
     cancelled_up_to : multiprocessing.sharedctypes c_longlong
         Jobs with this number or a lower one are cancelled.
-    paused, place : multiprocessing.sharedctypes c_longlong, array of c_double
-        Which job waits, and where the user looks, as in `Wishes`.
+    is_paused, place : multiprocessing.sharedctypes c_bool, array of c_double
+        Whether a job waits, and where the user looks, as in `Wishes`.
     verbs : str
         Module whose generator functions are the commands; each takes ``cancelled`` besides its own arguments.
     """
@@ -118,7 +118,7 @@ def serve(connection: Any, cancelled_up_to: Any, paused: Any, place: Any, verbs:
             return
         job, name, arguments = order
         try:
-            _answer(connection, job, verbs, name, arguments, Wishes(cancelled_up_to, paused, place, job))
+            _answer(connection, job, verbs, name, arguments, Wishes(cancelled_up_to, is_paused, place, job))
         except (BrokenPipeError, ConnectionResetError):
             return
 

@@ -127,6 +127,7 @@ class Session:
         self.state.begin(job.doing, chosen=job.steps)
         self._bar = progress(total=0, desc=self._title)
         job.on_start()
+        self.compute.child.resume()  # the job before may have been cancelled, or have ended, while it was paused
         child, stop = self.compute.child, self._stop
 
         def work() -> Any:  # napari tells a generator worker from a function worker by the kind of function
