@@ -89,7 +89,7 @@ class Child:
         self._cancelled_up_to.value = max(self._cancelled_up_to.value, self._last if job is None else job)
 
     def pause(self) -> None:
-        """Let the job at work wait before its next step, or the next one before its first, until `resume` or `cancel`."""
+        """Let the job at work wait before its next step, the next one before its first, until `resume` or `cancel`."""
         self._is_paused.value = True
 
     def resume(self) -> None:
