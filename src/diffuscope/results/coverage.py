@@ -169,6 +169,8 @@ class Covered:
 
     def __init__(self, coverage: Coverage, parts: Bools) -> None:
         self._coverage = coverage
+        # asked of every piece in sight whenever the window moves
+        self._counts: dict[tuple[Any, ...], int] = {}
         # sums from the first part on, so that a box is the sum of its corners
         self._sums = np.pad(parts.astype(np.int64), [(1, 0)] * parts.ndim)
         for axis in range(parts.ndim):
@@ -184,12 +186,15 @@ class Covered:
         factors : sequence of int
             Px of the finest level per px of this one.
         """
-        ends = [(range(span.start, span.start + 1), range(span.stop - 1, span.stop)) for span in spans]
-        edges = [
-            (self._edges(axis, first, factor)[0], self._edges(axis, last, factor)[1])
-            for axis, ((first, last), factor) in enumerate(zip(ends, factors, strict=True))
-        ]
-        return int(self._between(edges).sum())
+        asked = (*spans, *factors)
+        if asked not in self._counts:
+            ends = [(range(span.start, span.start + 1), range(span.stop - 1, span.stop)) for span in spans]
+            edges = [
+                (self._edges(axis, first, factor)[0], self._edges(axis, last, factor)[1])
+                for axis, ((first, last), factor) in enumerate(zip(ends, factors, strict=True))
+            ]
+            self._counts[asked] = int(self._between(edges).sum())
+        return self._counts[asked]
 
     def mask(self, spans: Sequence[range], factors: Sequence[int]) -> Bools:
         """Return which px of a box were computed, in part at least (parameters as of `count`)."""

@@ -46,6 +46,13 @@ def test_each_map_has_a_bar_with_its_name_and_unit_and_there_is_a_scale_bar(make
     scale_bar_of(viewer).visible = False
     show(viewer, files[0])
     assert not scale_bar_of(viewer).visible  # who hides it is not asked again
+    # other px in sight are nothing that the list of layers shows: at a pan it is not painted
+    painted: list[Any] = []
+    viewer.window._qt_viewer.layers.model().dataChanged.connect(lambda *changed: painted.append(changed))
+    stain.refresh(extent=False, thumbnail=False)
+    assert not painted
+    stain.name = "renamed"
+    assert painted
 
 
 @pytest.mark.gui

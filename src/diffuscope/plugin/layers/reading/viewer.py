@@ -9,6 +9,7 @@ from napari.layers import Image
 
 from diffuscope.plugin.layers.facts import own_metadata
 from diffuscope.plugin.layers.placement import world_units
+from diffuscope.plugin.layers.reading.calm import calm_list
 from diffuscope.plugin.layers.reading.hover import told_at
 from diffuscope.plugin.layers.reading.ranges import fit
 from diffuscope.plugin.layers.views.naming import tell_apart
@@ -46,6 +47,7 @@ class Reading:
         for event in (removed, reordered, grid_of(viewer).events.enabled, *_resized(viewer)):
             event.connect(self._make_room)
         self._make_room()
+        calm_list(viewer.layers)
         # after the window has shown what napari says of a place
         viewer.events.status.connect(self._told, position="last")
 
