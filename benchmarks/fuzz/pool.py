@@ -93,7 +93,8 @@ class _Worker:
                     return self._over(said)
                 else:
                     self._began, self._base, self._spent = time.monotonic(), said, _spent(self._process.pid)
-                    self._wished = _wished(self._process.pid)
+                    self._seen: dict[str, int] = {}
+                    self._wished = wished_seconds(self._process.pid, self._seen)
         except (EOFError, OSError):
             return self._crashed()
         if self._began is None:
@@ -101,10 +102,10 @@ class _Worker:
         try:
             memory = (_resident(self._process.pid) - self._base) / MB
             spent = _spent(self._process.pid) - self._spent
-            wished = _wished(self._process.pid) - self._wished
+            wished = wished_seconds(self._process.pid, self._seen) - self._wished
         except OSError:
             return self._crashed()
-        waited = time.monotonic() - self._began - max(wished, 0.0)
+        waited = time.monotonic() - self._began - wished
         if memory > MEMORY:
             return self._killed(Outcome("memory", f"{memory:.0f} MB", memory, spent))
         if spent > SECONDS or waited > _WAITING:
@@ -160,13 +161,15 @@ def _resident(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE
 
 
-def _wished(pid: int) -> float:
-    """Return the seconds in which threads of a process had a processor, or wanted one: others had it."""
-    total = 0
+def wished_seconds(pid: int, seen: dict[str, int]) -> float:
+    """Return the seconds in which threads of a process had a processor, or wanted one: others had it.
+
+    `seen` keeps what was last seen of each thread: with a thread that ends goes what it wanted.
+    """
     for task in Path(f"/proc/{pid}/task").iterdir():
         with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
-            total += sum(map(int, (task / "schedstat").read_text(encoding="ascii").split()[:2]))
-    return total / 1e9
+            seen[task.name] = sum(map(int, (task / "schedstat").read_text(encoding="ascii").split()[:2]))
+    return sum(seen.values()) / 1e9
 
 
 def _spent(pid: int) -> float:

@@ -286,8 +286,11 @@ def test_several_regions_of_a_slide_are_a_result_each(tmp_path: Path, echo: Path
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL to send")
 @pytest.mark.slow
-def test_twenty_slides_three_of_them_bad_killed_twice(tmp_path: Path, tiny_model: Path):
+@pytest.mark.parametrize("by", ["folder", "project"])
+def test_twenty_slides_three_of_them_bad_killed_twice(tmp_path: Path, tiny_model: Path, by: str):
     slides, out = write_slides(tmp_path / "slides", 20), tmp_path / "out"
+    if by == "project":
+        slides = write_project(slides)
     command = [sys.executable, "-m", "diffuscope", "run", str(tiny_model), str(slides), "-o", str(out)]
     command += ["--steps", "2", "--device", "cpu", "--resume"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}

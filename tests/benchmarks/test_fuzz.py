@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from pathlib import Path
 from random import Random
+from threading import Event, Thread
 
 import pytest
 from hostile import KINDS, make
+from patience import SECONDS
 
 from benchmarks.fuzz import bytes as raw
 from benchmarks.fuzz import pool
@@ -15,9 +19,16 @@ from benchmarks.fuzz.child import Mutant, listing
 from benchmarks.fuzz.openers import KINDS as FORMATS
 from benchmarks.fuzz.openers import make_samples
 from benchmarks.fuzz.pictures import zarr_4
+from benchmarks.quality import fuzz
 from benchmarks.quality.fuzz import GOALS, measure
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits are read from /proc")
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return a valid one of all that is read, each opened once."""
+    return make_samples(tmp_path_factory.mktemp("samples"))
 
 
 def contents(folder: Path) -> dict[str, object]:
@@ -63,15 +74,40 @@ def test_each_end_of_a_mutant_is_told_apart_and_the_next_one_is_served(tmp_path:
     assert not list((tmp_path / "scratch").iterdir())
 
 
+@linux
+def test_what_a_thread_wanted_counts_after_its_end():
+    ended, seen = Event(), dict[str, int]()
+
+    def spin() -> None:
+        while not ended.is_set():
+            pass
+
+    thread = Thread(target=spin)
+    thread.start()
+    name = str(thread.native_id)
+    while not seen.get(name):
+        pool.wished_seconds(os.getpid(), seen)
+    ended.set()
+    thread.join()
+    deadline = time.monotonic() + SECONDS
+    while Path("/proc/self/task", name).exists():  # Python's thread ends a little before the machine's
+        assert time.monotonic() < deadline
+    assert pool.wished_seconds(os.getpid(), seen) == sum(seen.values()) / 1e9
+    assert seen[name] > 0
+
+
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform.startswith("linux"), reason="the mutants below begin with it")
-def test_what_is_right_opens(tmp_path: Path):
-    assert len(make_samples(tmp_path)) > 25
+def test_what_is_right_opens(samples: dict[str, Path]):
+    assert len(samples) > 25
+    assert all(made.exists() for made in samples.values())
 
 
 @linux
 @pytest.mark.slow
-def test_a_few_mutants_of_all_that_is_read_are_opened_or_refused(capsys: pytest.CaptureFixture[str]):
+def test_a_few_mutants_of_all_that_is_read_are_opened_or_refused(
+    samples: dict[str, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(fuzz, "make_samples", lambda _, kinds: {name: samples[name] for name in kinds})
     figures = measure(mutants=4 * len(FORMATS), seed=2, processes=2)
     said = capsys.readouterr().out
     assert figures["mutants"] == 4 * len(FORMATS) >= 140

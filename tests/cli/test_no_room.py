@@ -113,8 +113,13 @@ def resumed(name: str, line: str) -> Case:
 def exported(result: str, of: str) -> list[Case]:
     """Return a case for each ending of the formats that hold a slide, a volume, or what is said of a case."""
     kinds = {of} if of == "case" else {None, of}
-    # what holds one colour image takes no other layer; other endings of a format are the same file
-    endings = {(form.endings[0], form.of_colours) for form in FORMATS if form.of in kinds}
+    # what holds one colour image takes no other layer; other endings of a format are the same file, but for .nii.gz
+    endings = {
+        (ending, form.of_colours)
+        for form in FORMATS
+        if form.of in kinds
+        for ending in (form.endings if form.name == "NIfTI" else form.endings[:1])
+    }
     lines = {
         one: ["export", result, "-o", f"DISK/out{one}", *(["--layer", "ihc"] if colours else [])]
         for one, colours in sorted(endings)

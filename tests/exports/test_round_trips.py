@@ -49,6 +49,10 @@ def check_tiff(file: tifffile.TiffFile, result: Result, expected: dict) -> None:
             np.testing.assert_array_equal(
                 stored.asarray().squeeze(), (level if series is file.series[0] else np.moveaxis(level, -1, 0)).squeeze()
             )
+    check_ome(file, result)
+
+
+def check_ome(file: tifffile.TiffFile, result: Result) -> None:
     images = [image.pixels for image in ome_types.from_xml(file.ome_metadata, validate=True).images]
     for pixels in images:
         assert pixels.physical_size_x == pytest.approx(result.mpp, rel=1e-9)
@@ -66,6 +70,7 @@ def test_what_is_lost_by_a_lossy_compression_is_no_more_than_the_docs_say(ending
             result = drawn.write(Path(where), smooth)
             computed = np.asarray(result.images["ihc"][0]).astype(int)
             with tifffile.TiffFile(export(result, Path(where) / f"a{ending}")) as file:
+                check_ome(file, result)
                 error = np.abs(file.series[0].asarray().reshape(computed.shape) - computed)
                 maps = np.moveaxis(np.asarray(result.images["maps"][0]), -1, 0)
                 np.testing.assert_array_equal(file.series[1].asarray().reshape(maps.shape), maps)
@@ -123,3 +128,7 @@ def check_dicom(path: Path, result: Result, levels: list[np.ndarray]) -> None:
         np.testing.assert_array_equal(whole[: level.shape[0], : level.shape[1]], level)
         [measures] = one.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence
         assert float(measures.PixelSpacing[0]) == pytest.approx(result.mpp * 2**number / 1000, rel=1e-9)
+        [origin] = one.TotalPixelMatrixOriginSequence
+        place = [float(origin.YOffsetInSlideCoordinateSystem), float(origin.XOffsetInSlideCoordinateSystem)]
+        middle = result.mpp * 2**number / 2
+        assert place == pytest.approx([(at * result.mpp + middle) / 1000 for at in result.window[:2]], rel=1e-9)

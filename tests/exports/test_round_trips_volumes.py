@@ -40,6 +40,15 @@ class Drawn:
     slices: tuple[int, int]
     empty: tuple[int, ...]
 
+    @property
+    def corner(self) -> list[float]:
+        """The middle of the voxel that lies the farthest to the right, front and feet, as DICOM counts."""
+        ends = []
+        for of, turned in enumerate((-1, -1, 1)):
+            length = self.signs[self.order.index(of)] * self.spacing[of] * (self.shape[of] - 1)
+            ends.append(min(turned * self.origin[of], turned * (self.origin[of] + length)))
+        return ends
+
     def write(self, folder: Path) -> Result:
         """Write it and a result of it; `shape` and `spacing` are those along the patient's x, y and z."""
         affine = np.diag([0.0, 0.0, 0.0, 1.0])
@@ -115,6 +124,11 @@ def check_dicom(folder: Path, drawn: Drawn, told: np.ndarray, port: Any) -> None
         values[stored == one.get("PixelPaddingValue", np.nan)] = np.nan
         np.testing.assert_allclose(values, plane, atol=0.5 if port is HU else float(one.RescaleSlope))
         np.testing.assert_allclose(one.PixelSpacing, drawn.spacing[1::-1], rtol=1e-6)
+        assert list(one.ImageOrientationPatient) == [1, 0, 0, 0, 1, 0]
+        np.testing.assert_allclose(one.ImagePositionPatient[:2], drawn.corner[:2], atol=1e-3)
+    np.testing.assert_allclose(
+        files[0].ImagePositionPatient[2], drawn.corner[2] + drawn.slices[0] * drawn.spacing[2], atol=1e-3
+    )
     heights = np.diff([one.ImagePositionPatient[2] for one in files])
     np.testing.assert_allclose(heights, drawn.spacing[2], rtol=1e-5)
 
