@@ -11,6 +11,7 @@ against a draw), and the true probability as a mask by its best threshold (a mas
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import nan
 from typing import Literal
 
 import numpy as np
@@ -33,7 +34,7 @@ from benchmarks.shared.scores import (
 )
 from diffuscope import load_model
 from diffuscope.evaluation.metrics.paired import psnr
-from diffuscope.measurement.dab import area_error_percent, dice
+from diffuscope.measurement.dab import area_error_percent, dice, overlap
 from diffuscope.model.folder import Model
 from diffuscope.sample_data import sample_path
 from diffuscope.simulation.restaining.sources import Source, read_source
@@ -79,7 +80,12 @@ def _of_model(model: Model, tiles: HeldOut, threshold: float) -> Iterator[tuple[
     """Yield figures of one sample, of the mean, and of P."""
     drawn, mean = stain_all(model, tiles), stain_all(model, tiles, quality="mean")["ihc"].round()
     picture, p = drawn["ihc"].round().astype(np.uint8), drawn["segmentation"][..., 0]
-    yield from scores(picture, dab_density(picture), tiles.ihc, tiles.dab).items()
+    density = dab_density(picture)
+    yield from scores(picture, density, tiles.ihc, tiles.dab).items()
+    # Too much or too little, and how much of what is painted lies where the teacher's draw has it.
+    counted = overlap(tiles.dab, density, threshold=THRESHOLD)
+    yield "area_ratio", counted.found / counted.true
+    yield "precision", counted.both / counted.found if counted.found else nan
     yield "psnr_db_mean", float(psnr(tiles.ihc, mean.astype(np.uint8), data_range=255))
     yield "dice_p", _dice(tiles, p > threshold)
     yield (
