@@ -35,7 +35,7 @@ def test_a_recent_result_and_a_dock_open(make_napari_viewer: Callable[..., Any],
     recent = dock.recent
     assert recent.isHidden()
     note(result_folder)
-    recent.look()
+    dock.session.compute.tell()  # as at the end of each dock's job
     assert not recent.isHidden() and recent.list.item(0).text() == result_folder.name and not recent.open.isEnabled()
     recent.list.setCurrentRow(0)
     recent.open.click()

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import napari
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from diffuscope.errors import InputError
@@ -76,7 +77,13 @@ class WelcomeDock(QWidget):
         layout.addWidget(scrolling(inner))
         self.demo.clicked.connect(partial(run_demo, napari_viewer))
         self.recent.asked.connect(self._open)
+        self.session.changed.connect(self.recent.look)  # a job of some dock has ended
         stand(self, "Welcome")
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  Qt's name
+        """Look for results that other windows made meanwhile."""
+        super().showEvent(event)
+        self.recent.look()
 
     def _open(self, result: str) -> None:
         try:

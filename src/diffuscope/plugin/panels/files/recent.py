@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt, QUrl, Signal
-from qtpy.QtGui import QDesktopServices, QShowEvent
+from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QGroupBox, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout
 
 from diffuscope.plugin.settings.recent import recent
@@ -22,13 +22,14 @@ def show_in_folder(path: Path) -> None:
 
 
 class RecentResults(QGroupBox):
-    """Lists them anew each time it comes into sight; hidden as long as there are none."""
+    """Hidden as long as there are none: who shows it has it `look` when there may be others."""
 
     #: Path of a result that is to be opened.
     asked = Signal(str)
 
     def __init__(self) -> None:
         super().__init__("Recent results")
+        self._listed: list[Path] | None = None
         self.list = QListWidget()
         self.open, self.folder = QPushButton("Open"), QPushButton("Show in folder")
         layout = QVBoxLayout(self)
@@ -41,8 +42,11 @@ class RecentResults(QGroupBox):
         self.look()
 
     def look(self) -> None:
-        """List what there is."""
+        """List what there is; what was chosen stays so where that is as before."""
         found = recent()
+        if self._listed == found:
+            return
+        self._listed = found
         self.list.clear()
         for path in found:
             item = QListWidgetItem(path.name)
@@ -52,11 +56,6 @@ class RecentResults(QGroupBox):
         self.list.setFixedHeight(min(len(found), _SEEN) * max(self.list.sizeHintForRow(0), 1) + 8)
         self.setVisible(bool(found))
         self._show_choice()
-
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  Qt's name
-        """Look for others that came meanwhile."""
-        super().showEvent(event)
-        self.look()
 
     def _chosen(self) -> str:
         item: QListWidgetItem | None = self.list.currentItem()
