@@ -16,10 +16,10 @@ from benchmarks.fuzz.child import MB, Mutant, Outcome, serve
 
 #: Bounds of one mutant: seconds of processor, and MB more than before.
 SECONDS, MEMORY = 5.0, 1024.0
-# One that waits, for a pipe or a lock, uses no processor; on a busy machine one that only waits for a processor is not
-# such a one, but it may wait for a disk.
+# One that waits, for a pipe or a lock, uses no processor. It may wait for a disk.
 _WAITING = 4 * SECONDS
-_LOOK = 0.02
+# How often a child is looked at, and for how long one look speaks: on a busy machine the next one may be late.
+_LOOK, _SPEAKS = 0.02, 1.0
 # A child is replaced after so many, since what libraries keep adds up.
 _SERVES = 400
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -78,7 +78,7 @@ class _Worker:
 
     def give(self, mutant: Mutant) -> None:
         self._served += 1
-        self._mutant, self._began = mutant, None
+        self._mutant, self._began = mutant, False
         self._place = self._folder / f"{self._number}-{self._served}"
         self.connection.send((mutant, self._place))
 
@@ -92,24 +92,24 @@ class _Worker:
                 elif isinstance(said, Outcome):
                     return self._over(said)
                 else:
-                    self._began, self._base, self._spent = time.monotonic(), said, _spent(self._process.pid)
-                    self._seen: dict[str, int] = {}
-                    self._wished = wished_seconds(self._process.pid, self._seen)
+                    self._base, self._spent = said, _spent(self._process.pid)
+                    self._looked, self._waited, self._began = time.monotonic(), 0.0, True
         except (EOFError, OSError):
             return self._crashed()
-        if self._began is None:
+        if not self._began:
             return None
         try:
             memory = (_resident(self._process.pid) - self._base) / MB
             spent = _spent(self._process.pid) - self._spent
-            wished = wished_seconds(self._process.pid, self._seen) - self._wished
+            waits = _waits(self._process.pid)
         except OSError:
             return self._crashed()
-        waited = time.monotonic() - self._began - wished
+        before, self._looked = self._looked, time.monotonic()
+        self._waited += waits * min(self._looked - before, _SPEAKS)
         if memory > MEMORY:
             return self._killed(Outcome("memory", f"{memory:.0f} MB", memory, spent))
-        if spent > SECONDS or waited > _WAITING:
-            said = f"{spent:.1f} s of processor, {waited:.1f} s of waiting"
+        if spent > SECONDS or self._waited > _WAITING:
+            said = f"{spent:.1f} s of processor, {self._waited:.1f} s of waiting"
             return self._killed(Outcome("hang", said, memory, spent))
         return None
 
@@ -149,7 +149,7 @@ class _Worker:
 
     def _start(self) -> None:
         self._number += 1
-        self._served, self._ready, self._began = 0, False, None
+        self._served, self._ready, self._began = 0, False, False
         self._folder.mkdir(parents=True)
         self.connection, theirs = self._context.Pipe()
         self._process: Any = self._context.Process(target=serve, args=(theirs, self._folder, self._kinds), daemon=True)
@@ -161,15 +161,13 @@ def _resident(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE
 
 
-def wished_seconds(pid: int, seen: dict[str, int]) -> float:
-    """Return the seconds in which threads of a process had a processor, or wanted one: others had it.
-
-    `seen` keeps what was last seen of each thread: with a thread that ends goes what it wanted.
-    """
+def _waits(pid: int) -> bool:
+    """Whether no thread of a process has a processor, or wants one that others have."""
     for task in Path(f"/proc/{pid}/task").iterdir():
         with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
-            seen[task.name] = sum(map(int, (task / "schedstat").read_text(encoding="ascii").split()[:2]))
-    return sum(seen.values()) / 1e9
+            if (task / "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0] == "R":
+                return False
+    return True
 
 
 def _spent(pid: int) -> float:

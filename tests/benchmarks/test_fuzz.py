@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import time
 from pathlib import Path
 from random import Random
-from threading import Event, Thread
 
 import pytest
 from hostile import KINDS, make
-from patience import SECONDS
 
 from benchmarks.fuzz import bytes as raw
 from benchmarks.fuzz import pool
@@ -64,36 +60,15 @@ def test_mutations_of_bytes_change_them():
 @pytest.mark.slow
 def test_each_end_of_a_mutant_is_told_apart_and_the_next_one_is_served(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(pool, "SECONDS", 2.0)
+    monkeypatch.setattr(pool, "_WAITING", 2.0)
     made = make(tmp_path)
     jobs = [Mutant(name, 0, made) for name in (*KINDS, "opened")]
     found = list(pool.run(jobs, tmp_path / "scratch", 1, kinds="hostile"))
     assert [mutant for mutant, _ in found] == jobs
     for mutant, outcome in found:
-        assert outcome.word == ("opened" if mutant.kind == "noise" else mutant.kind), outcome
+        assert outcome.word == {"noise": "opened", "wait": "hang"}.get(mutant.kind, mutant.kind), outcome
         assert bool(outcome.noise) == (mutant.kind == "noise")
     assert not list((tmp_path / "scratch").iterdir())
-
-
-@linux
-def test_what_a_thread_wanted_counts_after_its_end():
-    ended, seen = Event(), dict[str, int]()
-
-    def spin() -> None:
-        while not ended.is_set():
-            pass
-
-    thread = Thread(target=spin)
-    thread.start()
-    name = str(thread.native_id)
-    while not seen.get(name):
-        pool.wished_seconds(os.getpid(), seen)
-    ended.set()
-    thread.join()
-    deadline = time.monotonic() + SECONDS
-    while Path("/proc/self/task", name).exists():  # Python's thread ends a little before the machine's
-        assert time.monotonic() < deadline
-    assert pool.wished_seconds(os.getpid(), seen) == sum(seen.values()) / 1e9
-    assert seen[name] > 0
 
 
 @pytest.mark.slow

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from uuid import UUID
 
+import ome_types
 import pytest
+import tifffile
 from made_dicom import write_ct
 from volume_result import HU, write_result
 
@@ -82,6 +85,17 @@ def test_a_source_gives_what_the_docs_list_and_is_no_anonymous_one(result, serie
         export(result, tmp_path / "no.dicom", source=series, anonymous=True)
 
 
+def test_an_id_of_a_file_is_drawn_and_tells_no_machine(result, make_result, tmp_path):
+    slide = make_result()
+    for one, ending in ((result, ".ome.tif"), (slide, ".ome.tif"), (slide, ".jpeg.ome.tif")):
+        ids = []
+        for name in "ab":
+            with tifffile.TiffFile(export(one, tmp_path / f"{name}{ending}", anonymous=True, overwrite=True)) as file:
+                ids.append(ome_types.from_xml(file.ome_metadata, validate=True).uuid)
+        assert ids[0] != ids[1]
+        assert [UUID(found).version for found in ids] == [4, 4]  # 1 would be of the network card and the clock
+
+
 def test_an_anonymous_result_opens_and_is_exported_again(result, tmp_path):
     again = open_result(export(result, tmp_path / "out.ome.zarr", anonymous=True))
     assert again.record["anonymous"] and again.record["model"] == result.record["model"]
@@ -93,8 +107,11 @@ def test_a_slide_s_export_is_anonymous_too(make_result, tmp_path):
     slide = make_result()
     name = "a <b> & "
     assert b"svs" in words(export(slide, tmp_path / "out.ome.tif"))
-    for ending in (".ome.tif", ".ome.zarr"):
-        held = words(export(slide, tmp_path / f"anonymous{ending}", anonymous=True))
+    for form in FORMATS:
+        if form.of not in {None, "slide"}:
+            continue
+        layer = "ihc" if form.of_colours else "all"
+        held = words(export(slide, tmp_path / f"anonymous{form.endings[0]}", layer=layer, anonymous=True))
         assert b".svs" not in held and name.encode() not in held
 
 

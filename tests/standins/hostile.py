@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 import time
 from pathlib import Path
@@ -35,6 +36,11 @@ def spin(path: Path) -> None:
         pass
 
 
+def wait(path: Path) -> None:
+    os.mkfifo(path.with_name("pipe"))
+    path.with_name("pipe").read_bytes()
+
+
 def litter(path: Path) -> None:
     path.with_name("stray").touch()
 
@@ -50,6 +56,7 @@ KINDS = {
     "traceback": Kind(make, lambda path: 1 / 0),
     "crash": Kind(make, lambda path: ctypes.string_at(0)),
     "hang": Kind(make, spin),
+    "wait": Kind(make, wait),
     "memory": Kind(make, fill),
     "stray": Kind(make, litter),
     "noise": Kind(make, speak),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import imagecodecs
 import tifffile
@@ -181,8 +182,13 @@ def _ome(result: Result, port: Raster) -> dict[str, Any]:
 
 
 def record_annotation(record: dict[str, Any]) -> dict[str, Any]:
-    """Return the run record as tifffile takes it for the first image of a file."""
-    return {"Creator": software(), "MapAnnotation": {"Namespace": NAMESPACE, "Value": _flat(record)}}
+    """Return the run record as tifffile takes it for the first image of a file, and what else holds for the file."""
+    # Of its own accord tifffile takes an id that holds the address of the machine's network card.
+    return {
+        "UUID": str(uuid4()),
+        "Creator": software(),
+        "MapAnnotation": {"Namespace": NAMESPACE, "Value": _flat(record)},
+    }
 
 
 def _flat(record: dict[str, Any]) -> dict[str, str]:

@@ -114,6 +114,14 @@ def test_what_bounds_no_area_is_told(tmp_path: Path) -> None:
         (json.dumps([feature({"type": "Polygon", "coordinates": [[[0, float("nan")], [1, 1], [2, 0]]]})]), "cannot"),
         (json.dumps([feature({"type": "Polygon", "coordinates": [[[0, 1e300], [1, 1], [2, 0]]]})]), "cannot be read"),
         (json.dumps([feature({"type": "Polygon", "coordinates": 5})]), "cannot be read"),
+        (json.dumps([feature({"type": "Polygon", "coordinates": [{}, [[1, 1], [2, 1], [2, 2]]]})]), "cannot be"),
+        (json.dumps([feature({"type": "Polygon", "coordinates": [[], [[1, 1], [2, 1], [2, 2]]]})]), "cannot be"),
+        (json.dumps([feature({"type": "Polygon", "coordinates": [{"12": 1, "30": 2, "31": 3}]})]), "cannot be read"),
+        (json.dumps([feature({"type": "Polygon", "coordinates": [["12", "30", "31", "12"]]})]), "cannot be read"),
+        (json.dumps([feature({"type": "Polygon", "coordinates": [[["1", 1], [2, 1], [2, 2]]]})]), "cannot be read"),
+        (json.dumps([feature({"type": "Polygon", "coordinates": [[[1], [2], [2], [1], [3], [4]]]})]), "cannot be read"),
+        (json.dumps([feature({"type": "Polygon", "coordinates": "12"})]), "cannot be read"),
+        (json.dumps([feature({"type": "MultiPolygon", "coordinates": {"12": 1}})]), "cannot be read"),
     ],
 )
 def test_damaged_files_are_named_with_the_way_out(tmp_path: Path, text: str, sentence: str) -> None:
