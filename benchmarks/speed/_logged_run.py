@@ -1,4 +1,4 @@
-"""``python -m benchmarks.speed._logged_run OUT LOG WORKERS``: a run that logs its tiles, for another to kill."""
+"""``python -m benchmarks.speed._logged_run OUT LOG WORKERS REGION``: a run that logs its tiles, for another to kill."""
 
 from __future__ import annotations
 
@@ -11,11 +11,8 @@ from diffuscope.engine import tiles as engine
 from diffuscope.results.computed import Computed
 from diffuscope.sample_data import sample_path
 
-# Nine tiles.
-REGION = "640,1856,600,700"
 
-
-def logged_run(out: Path, log: Path, workers: int | None) -> None:
+def logged_run(out: Path, log: Path, workers: int | None, region: str) -> None:
     """Go on with a run, and log the place of every tile when it is computed."""
     put = engine._Writer.put
 
@@ -29,7 +26,7 @@ def logged_run(out: Path, log: Path, workers: int | None) -> None:
             DEMO_MODEL,
             sample_path(DEMO_SLIDE),
             out,
-            region=REGION,
+            region=region,
             steps=2,
             workers=workers,
             resume=True,
@@ -38,4 +35,4 @@ def logged_run(out: Path, log: Path, workers: int | None) -> None:
 
 
 if __name__ == "__main__":
-    logged_run(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]) or None)
+    logged_run(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]) or None, sys.argv[4])

@@ -28,6 +28,8 @@ from diffuscope.engine.tiles import BEHIND
 from diffuscope.results.ledger import Ledger
 
 RUNS, KILLS, TILES = 20, 3, 9
+# As many tiles.
+REGION = "640,1856,600,700"
 GOALS = {
     "kills": Goal(low=RUNS),
     "identical": Goal(low=RUNS),
@@ -37,9 +39,9 @@ GOALS = {
 }
 
 
-def start(out: Path, log: Path, workers: int = 0) -> subprocess.Popen[bytes]:
+def start(out: Path, log: Path, workers: int = 0, region: str = REGION) -> subprocess.Popen[bytes]:
     """Start a run that logs its tiles, in a process group of its own."""
-    line = [sys.executable, "-m", "benchmarks.speed._logged_run", str(out), str(log), str(workers)]
+    line = [sys.executable, "-m", "benchmarks.speed._logged_run", str(out), str(log), str(workers), region]
     return subprocess.Popen(line, stdout=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
 
 

@@ -15,7 +15,7 @@ from diffuscope.engine.events import TileDone
 from diffuscope.errors import InputError
 
 distributed = pytest.importorskip("distributed")
-STEPS = 6
+STEPS = 2
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,9 @@ from diffuscope.errors import InputError
 from diffuscope.events import finish
 from diffuscope.results.ledger import Ledger
 
-STEPS = 8
+STEPS = 2
 # So many that a run is still at work when it is killed.
-LONG = 16
+LONG = 8
 
 
 @pytest.fixture(scope="module")

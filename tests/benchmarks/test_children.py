@@ -21,7 +21,8 @@ def test_the_memory_of_a_run_of_the_stand_in_is_watched(tmp_path: Path):
 @pytest.mark.slow
 def test_a_run_that_is_to_be_killed_logs_every_tile(tmp_path: Path):
     out, log = tmp_path / "out.ome.zarr", tmp_path / "log"
-    assert kills.start(out, log).wait() == 0
+    # Two tiles of the nine.
+    assert kills.start(out, log, region="640,1856,300,60").wait() == 0
     places = kills.tiles(log)
-    assert len(set(places)) == len(places) == kills.TILES
+    assert len(set(places)) == len(places) == 2
     assert kills.result_hash(out) != "incomplete"

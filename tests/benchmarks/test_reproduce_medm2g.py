@@ -281,8 +281,8 @@ def test_rows_begin_with_the_flows_that_a_training_had_before_they_guided_each_o
 
 @pytest.mark.slow
 def test_a_quick_run_measures_every_kind_of_row_and_round_0_is_shared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    steps = Steps(encode=2, write=2, generate=2, align=2, cross=2, batch=4)
-    less = replace(QUICK, patients=24, tests=12, others=12, steps=steps, reading=2, few=4, generated=8)
+    steps = Steps(encode=1, write=1, generate=1, align=1, cross=1, batch=4)
+    less = replace(QUICK, patients=16, tests=8, others=8, steps=steps, sampling=1, reading=1, few=4, generated=4)
     monkeypatch.setattr(measure, "ROOT", tmp_path)
     monkeypatch.setattr(foundation, "ROOT", tmp_path)
     monkeypatch.setattr("benchmarks.reproduce.medm2g.claims.RUNS", tmp_path)

@@ -68,7 +68,7 @@ def recipe(**optimisation: object) -> dict:
         "system": "mmfusion",
         "config": CONFIG,
         "data": {"cohort": ["cohort.csv"], "label": "metastasis", "above": 0},
-        "optimisation": {"steps": 250, "batch": 12, "learning_rate": 4e-3, "warmup": 5, "validations": 2, "ema": 0.9}
+        "optimisation": {"steps": 150, "batch": 12, "learning_rate": 8e-3, "warmup": 5, "validations": 2, "ema": 0.9}
         | optimisation,
     }
 

@@ -48,7 +48,8 @@ def over_guides(draws: ArrayLike, *, level: float = LEVEL) -> tuple[float, float
         Nominal share of such intervals that hold the further guide's score, in (0, 1); what was measured is in
         docs/mmfusion.md.
     """
-    from scipy.stats import t
+    # Not of scipy.stats, which is a second of imports in the window's own thread.
+    from scipy.special import stdtrit
 
     values = np.asarray(draws, np.float64)
     members, samples = values.shape
@@ -62,6 +63,6 @@ def over_guides(draws: ArrayLike, *, level: float = LEVEL) -> tuple[float, float
     whole = spread * (2 + 1 / members)
     kept = 2 * max(spread - drawn, spread / 10) + spread / members
     degrees = max((members - 1) * (kept / whole) ** 2, 2.0) if 0 < kept < whole else members - 1
-    half = float(t.ppf((1 + level) / 2, degrees)) * kept**0.5
+    half = float(stdtrit(degrees, (1 + level) / 2)) * kept**0.5
     low, high = (1 / (1 + np.exp(-(logits.mean() + side * half))) for side in (-1, 1))
     return float(low), float(high)
