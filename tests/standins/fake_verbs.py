@@ -1,20 +1,15 @@
-"""Commands for a child process without torch: what goes wrong on purpose, a clock that counts, runs of no network."""
+"""Commands for a child process without torch: what goes wrong on purpose, a clock that counts, runs of no network.
+
+What only a run needs is imported there: most of what is tried needs nothing, and a child is at work at once.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
-from dataclasses import replace
 
-import numpy as np
-
-from diffuscope.engine.events import Finished, Started, TileDone
 from diffuscope.errors import InputError
-from diffuscope.plugin.layers.facts import ModelFacts
-from diffuscope.ports.raster import Raster
-from diffuscope.results.canvas import Canvas
-from diffuscope.tiling.plan import make_plan
 
 
 def count(*, cancelled, upto):
@@ -55,25 +50,17 @@ def ignore_cancel(*, cancelled):
     time.sleep(1e6)
 
 
-def _model(name: str) -> ModelFacts:
-    port = Raster(name="H&E", key="he", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0))
-    return ModelFacts(
-        name=name,
-        title=name,
-        what_it_is="",
-        what_it_is_not="",
-        task="virtual staining",
-        inputs=(port,),
-        presets={"fast": ("ddim", 1)},
-    )
-
-
-#: Three models by what their runs do.
-MODELS = [_model(name) for name in ("quick", "endless", "crashing")]
-
-
 def run(*, cancelled, model, out, **_):
-    """A run of four tiles without a network."""
+    """A run of four tiles without a network, of one of `fake_models.MODELS`."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    from diffuscope.engine.events import Finished, Started, TileDone
+    from diffuscope.ports.raster import Raster
+    from diffuscope.results.canvas import Canvas
+    from diffuscope.tiling.plan import make_plan
+
     plan = make_plan(shape=(512, 512), factors=(1.0, 1.0), tile=288, overlap=32)
     port = Raster(name="virtual", key="rgb", kind="rgb", channels=("R", "G", "B"), mpp=0.5, range=(0.0, 255.0))
     canvas = Canvas(

@@ -16,7 +16,7 @@ from diffuscope.sample_data import sample_path
 pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
 
-from fake_verbs import MODELS
+from fake_models import MODELS
 from qtpy.QtCore import Qt
 
 from diffuscope.plugin.docks.stain import StainDock

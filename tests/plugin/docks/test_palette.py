@@ -12,7 +12,7 @@ from patience import MILLISECONDS
 pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
 
-from fake_verbs import MODELS
+from fake_models import MODELS
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.docks import palette

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_verbs import MODELS
+from fake_models import MODELS
 from patience import MILLISECONDS
 
 from diffuscope.sample_data import sample_path
