@@ -190,7 +190,7 @@ def test_an_unknown_model_is_named_with_the_nearest(inside: Path, small_slide: P
 def test_ctrl_c_keeps_what_is_done_and_says_so(inside: Path, tiny_model: Path, small_slide: Path, name: str):
     command = [sys.executable, "-m", "diffuscope", "run", str(tiny_model), str(small_slide), "-o", "out.ome.zarr"]
     process = subprocess.Popen(
-        [*command, "--steps", "40"], stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
+        [*command, "--steps", "16"], stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
     )
     try:
         # `done` is written last, when a tile is on disk

@@ -77,7 +77,7 @@ def test_permutation_by_drawn_swaps_nears_student_s_test_and_is_never_zero(rng: 
     assert permutation_test(a, a + 1 + 0.01 * b) == pytest.approx(1 / 10_000)
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(2, 12))
 @pytest.mark.slow
 def test_which_model_is_first_does_not_matter(seed: int, n: int):

@@ -101,17 +101,17 @@ def go(path: Path, plan: Plan, ports, *, resume: bool = False) -> tuple[bool, li
 
 
 def chosen(operations: list[str], plan: Plan) -> list[int]:
-    """Return every third operation, and of each kind the first ones and the last: the rest repeat these.
+    """Return every fifth operation, and of each kind the first ones and the last: the rest repeat these.
 
     Volumes go the same ways as a slide: of them some.
     """
     if len(plan.axes) > 2:
-        return list(range(0, len(operations), 5))
+        return list(range(0, len(operations), 8))
     places: dict[str, list[int]] = {}
     for at, name in enumerate(operations):
         places.setdefault(name, []).append(at)
     ends = {at for every in places.values() for at in (*every[:3], *every[-2:])}
-    return sorted(ends | set(range(0, len(operations), 3)))
+    return sorted(ends | set(range(0, len(operations), 5)))
 
 
 @pytest.mark.slow

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from diffuscope.evaluation.metrics.statistics import Difference, Interval
 from diffuscope.evaluation.scores import score_figures
@@ -109,6 +108,8 @@ def delong(truth: ArrayLike, first: ArrayLike, second: ArrayLike, *, level: floa
     Difference
         Of first less second; without width where both put all cases in the same order.
     """
+    from scipy.special import ndtr, ndtri
+
     true = np.asarray(truth, bool)
     positive, negative = zip(*(_placements(true, np.asarray(one, np.float64)) for one in (first, second)), strict=True)
     areas = [float(one.mean()) for one in positive]
@@ -119,14 +120,16 @@ def delong(truth: ArrayLike, first: ArrayLike, second: ArrayLike, *, level: floa
     if variance < 1e-18:  # the placements of equal orders differ in their last digits
         return Difference(Interval(gap, gap, gap), 1.0 if abs(gap) < 1e-9 else 0.0)
     error = variance**0.5
-    half = float(stats.norm.ppf((1 + level) / 2)) * error
-    return Difference(Interval(gap, gap - half, gap + half), float(2 * stats.norm.sf(abs(gap) / error)))
+    half = float(ndtri((1 + level) / 2)) * error
+    return Difference(Interval(gap, gap - half, gap + half), float(2 * ndtr(-abs(gap) / error)))
 
 
 def _placements(true: NDArray[np.bool_], found: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
     """Share of the negatives below each positive, and of the positives above each negative, ties counting half."""
-    ranks = stats.rankdata(found)
-    own = [stats.rankdata(found[one]) for one in (true, ~true)]
+    from scipy.stats import rankdata
+
+    ranks = rankdata(found)
+    own = [rankdata(found[one]) for one in (true, ~true)]
     positives, negatives = len(own[0]), len(own[1])
     return (ranks[true] - own[0]) / negatives, 1 - (ranks[~true] - own[1]) / positives
 

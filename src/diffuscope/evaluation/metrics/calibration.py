@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from diffuscope.errors import InputError
 
@@ -100,6 +99,8 @@ def correlation(error: _Real, uncertainty: _Real) -> Correlation:
     InputError
         The shapes differ, or there are fewer than two values.
     """
+    from scipy.stats import rankdata
+
     if error.shape != uncertainty.shape or error.size < 2:
         raise InputError(
             f"errors {error.shape} and uncertainties {uncertainty.shape} must be of one shape, two or more."

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 from scipy.spatial.distance import cdist
 
 from diffuscope.errors import InputError
@@ -68,6 +67,8 @@ def memorised(found: ArrayLike, held: ArrayLike, train: ArrayLike) -> Memorised:
     InputError
         As of `nearest`.
     """
+    from scipy import stats
+
     own, other = nearest(found, train)[0], nearest(held, train)[0]
     test = stats.mannwhitneyu(own, other, alternative="less")
     # U counts the pairs in which the sample is farther.

@@ -11,7 +11,6 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from diffuscope.errors import InputError
 
@@ -97,6 +96,8 @@ def bootstrap_interval(
     InputError
         There are fewer than two cases, or one is not finite.
     """
+    from scipy import stats
+
     figures = _cases(cases)
     value = float(statistic(figures, axis=-1))
     if figures.min() == figures.max():
@@ -155,6 +156,8 @@ def wilcoxon(first: ArrayLike, second: ArrayLike) -> float:
     float
         p in (0, 1]; 1 where no case differs.
     """
+    from scipy import stats
+
     differences = _differences(first, second)
     return float(stats.wilcoxon(differences).pvalue) if differences.any() else 1.0
 
@@ -203,6 +206,8 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> float:
     float
         p in (0, 1]; 1 where both are right and wrong on the same cases.
     """
+    from scipy import stats
+
     differences = _differences(first, second)
     only_first, only_second = int((differences > 0).sum()), int((differences < 0).sum())
     apart = only_first + only_second
@@ -230,6 +235,8 @@ def paired_t(first: ArrayLike, second: ArrayLike, *, overlap: float = 0.0, level
     Difference
         Of first less second; without width, and p of 0 or 1, where all folds differ by the same.
     """
+    from scipy import stats
+
     differences = _differences(first, second)
     n, mean = len(differences), float(differences.mean())
     error = float(differences.std(ddof=1)) * (1 / n + overlap) ** 0.5
