@@ -121,6 +121,9 @@ def test_what_bounds_no_area_is_told(tmp_path: Path) -> None:
         (json.dumps([feature({"type": "Polygon", "coordinates": [[["1", 1], [2, 1], [2, 2]]]})]), "cannot be read"),
         (json.dumps([feature({"type": "Polygon", "coordinates": [[[1], [2], [2], [1], [3], [4]]]})]), "cannot be read"),
         (json.dumps([feature({"type": "Polygon", "coordinates": "12"})]), "cannot be read"),
+        (json.dumps([feature({"type": "Polygon", "coordinates": [[[True, 1], [2, 1], [2, 2]]]})]), "cannot be read"),
+        (json.dumps([feature({"type": "Polygon", "coordinates": [[[-(2**63), 1], [2, 1], [2, 2]]]})]), "cannot be"),
+        (json.dumps([feature({"type": "Polygon", "coordinates": [[[10**400, 1], [2, 1], [2, 2]]]})]), "cannot be read"),
         (json.dumps([feature({"type": "MultiPolygon", "coordinates": {"12": 1}})]), "cannot be read"),
     ],
 )

@@ -71,6 +71,9 @@ class JobPanel(QWidget):
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)
         self.bar.setRange(0, _STEPS)
+        stays = self.bar.sizePolicy()
+        stays.setRetainSizeWhenHidden(True)  # until it is there, Pause lies where it will
+        self.bar.setSizePolicy(stays)
         self.progress = small_text()
         self.status = small_text()
         self.pause = QToolButton()

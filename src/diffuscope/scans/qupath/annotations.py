@@ -170,7 +170,7 @@ def _outline(path: Path, number: int, feature: Mapping[str, Any]) -> tuple[Any, 
     try:
         parts = geometry["coordinates"] if kind == "MultiPolygon" else [geometry["coordinates"]]
         polygons = [shapely.Polygon(_ring(rings[0]), [_ring(ring) for ring in rings[1:]]) for rings in parts if rings]
-    except (KeyError, TypeError, ValueError, shapely.GEOSException) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, shapely.GEOSException) as error:
         raise damaged from error
     return (shapely.MultiPolygon(polygons) if len(polygons) != 1 else polygons[0]), kind
 
@@ -179,14 +179,15 @@ def _ring(points: Any) -> Any:
     """Return a ring as numbers, (x, y) of each point."""
     if not isinstance(points, list):
         raise TypeError("no list of points")
-    found = np.array([point[:2] for point in points] or np.empty((0, 2)))
-    # Numbers alone: text, even of digits, is no place.
-    if found.dtype.kind not in "if" or found.shape != (len(points), 2):
+    pairs = [point[:2] for point in points]
+    # Numbers alone: text, even of digits, is no place, nor is true.
+    if any(len(pair) != 2 or any(type(one) not in (int, float) for one in pair) for pair in pairs):
         raise TypeError("no pairs of numbers")
+    found = np.array(pairs, float).reshape(-1, 2)
     # Slides have fewer px than that along a side; a number beyond is of another kind of file.
     if not np.isfinite(found).all() or np.abs(found).max(initial=0) > 1e8:
         raise ValueError("no place on a slide")
-    return found.astype(float)
+    return found
 
 
 def _areas(shape: Any) -> Any:
