@@ -14,8 +14,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from benchmarks.fuzz.kind import Kind, copy_sample
 from benchmarks.fuzz.mutate import OUTSIDE, mutate
-from benchmarks.fuzz.openers import Kind, copy_sample
 
 MB = 1 << 20
 # Where nobody looks fast enough. Address space, which libraries map more of than they fill.
@@ -69,7 +69,7 @@ def serve(connection: Any, scratch: Path, kinds: str) -> None:
     scratch : Path
         Folder of this process.
     kinds : str
-        Module whose ``KINDS`` say how each kind is opened.
+        Module whose ``KINDS`` say how each kind is opened, and whose ``warm`` imports what that takes.
     """
     log = scratch / "terminal"
     temporary = scratch / "tmp"
@@ -79,8 +79,9 @@ def serve(connection: Any, scratch: Path, kinds: str) -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
         os.dup2(handle, stream.fileno())
-    known: Mapping[str, Kind] = import_module(kinds).KINDS
-    _imports()
+    module = import_module(kinds)
+    known: Mapping[str, Kind] = module.KINDS
+    module.warm()
     space = resource.getrlimit(resource.RLIMIT_AS)[1]
     resource.setrlimit(resource.RLIMIT_AS, (_status("VmSize") + _NET, space))
     connection.send("ready")
@@ -105,20 +106,6 @@ def serve(connection: Any, scratch: Path, kinds: str) -> None:
         ):
             word, said = "stray", ", ".join(stray)
         connection.send(Outcome(word, said, memory, seconds, noise))
-
-
-def _imports() -> None:
-    """Import what opening anything imports, so that it is no mutant's time or memory."""
-    import pydicom
-    import SimpleITK
-    import skimage.draw
-    import torch
-
-    import diffuscope.api.export
-    import diffuscope.model.folder
-    import diffuscope.training.plan
-
-    assert pydicom and SimpleITK and skimage.draw and torch and diffuscope.api and diffuscope.training
 
 
 def _open(kind: Kind, path: Path) -> tuple[str, str]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,25 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.fuzz import pictures, scanners, texts, volumes
-
-
-@dataclass(frozen=True)
-class Kind:
-    """Something that comes from others.
-
-    Attributes
-    ----------
-    make : callable
-        Writes a valid one into a folder, and returns it.
-    open : callable
-        Opens it, and reads a piece of it.
-    writes : str
-        Name of the file or folder that opening it may write, or write into; empty: nothing.
-    """
-
-    make: Callable[[Path], Path]
-    open: Callable[[Path], object]
-    writes: str = ""
+from benchmarks.fuzz.kind import Kind, copy_sample
 
 
 def _info(path: Path) -> None:
@@ -146,15 +127,6 @@ def _report(path: Path) -> None:
     read_report(path)
 
 
-def _copied(folder: Path, *, made: Path) -> Path:
-    target = folder / made.name
-    if made.is_dir():
-        shutil.copytree(made, target)
-    else:
-        shutil.copyfile(made, target)
-    return target
-
-
 #: All that is read, by the name that the table of outcomes has.
 KINDS: Mapping[str, Kind] = {
     "SVS": Kind(pictures.svs, _info),
@@ -211,7 +183,7 @@ def make_samples(folder: Path, kinds: Iterable[str] = tuple(KINDS)) -> dict[str,
         place = folder / str(number)
         place.mkdir(parents=True)
         made[name] = kind.make(place)
-        kind.open(_copied(_empty(place / "try"), made=made[name]))
+        kind.open(copy_sample(made[name], _empty(place / "try")))
         shutil.rmtree(place / "try")
     return made
 
@@ -221,6 +193,15 @@ def _empty(folder: Path) -> Path:
     return folder
 
 
-def copy_sample(made: Path, folder: Path) -> Path:
-    """Copy a valid one into a folder, to be mutated there."""
-    return _copied(folder, made=made)
+def warm() -> None:
+    """Import what opening anything imports, so that it is no mutant's time or memory."""
+    import pydicom
+    import SimpleITK
+    import skimage.draw
+    import torch
+
+    import diffuscope.api.export
+    import diffuscope.model.folder
+    import diffuscope.training.plan
+
+    assert pydicom and SimpleITK and skimage.draw and torch and diffuscope.api and diffuscope.training

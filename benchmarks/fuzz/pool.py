@@ -40,7 +40,7 @@ def run(
     processes : int
         Children side by side.
     kinds : str
-        Module whose ``KINDS`` say how each kind is opened.
+        Module of how each kind is opened (see `serve`).
     """
     queue = iter(mutants)
     workers: list[_Worker] = []
