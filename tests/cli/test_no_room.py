@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -20,7 +21,7 @@ import pytest
 import standins
 import tifffile
 import toys
-from known_pair import turned, warp, write_slide
+from known_pair import MPP, turned, warp, write_slide
 from model_card import CARD
 from nano_result import write_nano
 from no_room import Case, Trial
@@ -71,10 +72,10 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, small_sli
         (folder / "patients" / name).mkdir(parents=True)
         shutil.copy(folder / "ct.nii.gz", folder / "patients" / name / "CT.nii.gz")
     (folder / "figures.json").write_text('{"figures": {"a": 1.0}}')
-    he = tifffile.imread(sample_path("CMU-1-Small-Region.svs"))[700:1900, 400:1600]
+    he = tifffile.imread(sample_path("CMU-1-Small-Region.svs"))[1000:1600, 700:1300]
     write_slide(folder / "he.ome.tif", he)
-    ihc = paint(prepare(he, "CD3", mpp=0.499), np.random.default_rng(0)).ihc
-    write_slide(folder / "ihc.ome.tif", warp(ihc, turned))
+    ihc = paint(prepare(he, "CD3", mpp=MPP), np.random.default_rng(0)).ihc
+    write_slide(folder / "ihc.ome.tif", warp(ihc, partial(turned, middle=np.full(2, 300 * MPP))))
     return folder
 
 
