@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.stats  # noqa: F401  of what is evaluated: else each child would load it
 from PIL import Image
 from pydantic import BaseModel
 
@@ -34,6 +35,8 @@ from diffuscope.systems.base import Estimate, Tiled
 from diffuscope.systems.registry import Row
 
 SIDE = 300
+# Of what is evaluated: as little as five scales of similarity take.
+_JUDGED = 180
 _RGB: dict[str, Any] = {"kind": "rgb", "channels": ("R", "G", "B"), "mpp": 0.5, "range": (0.0, 255.0)}
 _DECLARED = Declaration(
     task="photography",
@@ -76,10 +79,11 @@ def prepare(folder: Path) -> None:
     registry._ROWS["slow-negative"] = Row(_Config, lambda _: _DECLARED, lambda _: _Slow(_DECLARED))
     save_model(folder / "model", _Slow(_DECLARED), "slow-negative", {}, _CARD)
     chance = np.random.default_rng(0)
-    for name in ("he/one", "he/two", "negative/one", "negative/two"):
-        (folder / "data" / name).parent.mkdir(parents=True, exist_ok=True)
-        small = chance.integers(0, 255, (SIDE // 20, SIDE // 20, 3), np.uint8)
-        Image.fromarray(small).resize((SIDE, SIDE)).save(folder / "data" / f"{name}.png")
+    pairs = dict.fromkeys(("data/he/one", "data/he/two", "data/negative/one", "data/negative/two"), _JUDGED)
+    for name, side in {"picture": SIDE, **pairs}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        small = chance.integers(0, 255, (side // 20, side // 20, 3), np.uint8)
+        Image.fromarray(small).resize((side, side)).save(folder / f"{name}.png")
 
 
 def run_toy(folder: Path, out: Path, *, tiles: int | None = None, **options: Any) -> None:
@@ -87,7 +91,7 @@ def run_toy(folder: Path, out: Path, *, tiles: int | None = None, **options: Any
     done = 0
     region = f"0,0,{SIDE},{SIDE}"
     fixed: dict[str, Any] = {"region": region, "mpp": 0.5, "device": "cpu", "threads": 1, "batch": 1}
-    picture = folder / "data" / "he" / "one.png"
+    picture = folder / "picture.png"
     events = run(
         folder / "model", picture, out, **fixed, **options, cancelled=lambda: tiles is not None and done >= tiles
     )

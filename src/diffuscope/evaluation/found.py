@@ -35,7 +35,8 @@ def of_result(result: Result) -> Found:
         level = result.images[key][0]
         out = np.full((height, width, level.shape[2]), fill[key], dtype=level.dtype)
         y0, x0 = max(y - top, 0), max(x - left, 0)
-        part = np.asarray(level[y0 : max(y - top + height, 0), x0 : max(x - left + width, 0)])
+        there = level[y0 : max(y - top + height, 0), x0 : max(x - left + width, 0)]
+        part = np.asarray(there.compute(scheduler="synchronous"))
         down, right = y0 + top - y, x0 + left - x
         out[down : down + part.shape[0], right : right + part.shape[1]] = part
         return out
