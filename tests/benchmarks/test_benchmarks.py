@@ -87,7 +87,10 @@ def test_neither_the_list_nor_any_help_waits_for_torch():
 
 
 @pytest.mark.slow
-def test_figures_come_last_with_their_goals_and_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_figures_come_last_with_their_goals_and_are_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("benchmarks.quality.tumour._DRAWN", 50)
     file = tmp_path / "figures.json"
     main(["tumour", "--fields", "1", "--size", "64", "--json", str(file)])
     [(key, figures)] = json.loads(file.read_text()).items()
