@@ -52,7 +52,8 @@ def test_without_a_compiler_the_network_runs_plain_and_that_is_told_once(unet, t
 def test_a_compiled_network_agrees_and_keeps_its_names(unet):
     pytest.importorskip("torch._inductor.cpp_builder").get_cpp_compiler()
     expected, names, told = evaluated(unet), list(unet.state_dict()), []
-    compile_parts([unet], report=told.append)
+    # A part of it, as of the systems: each kernel is half a second of C++.
+    compile_parts([unet.middle], report=told.append)
     torch.testing.assert_close(evaluated(unet), expected, rtol=1e-4, atol=1e-5)
     assert not told
     assert list(unet.state_dict()) == names
