@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 import diffuscope
 from diffuscope.cli.check_data import check_data
+from diffuscope.cli.collector import fewer_collections
 from diffuscope.cli.evaluate import evaluate
 from diffuscope.cli.interrupt import interrupted_from_outside
 from diffuscope.cli.last_resort import quiet_libraries, sentences
@@ -31,7 +32,8 @@ class _Sentences(TyperGroup):
 
     def invoke(self, ctx: Any) -> object:
         """Run the command that was asked for."""
-        with quiet_libraries(), interrupted_from_outside(), sentences(lambda: ctx.invoked_subcommand or ""):
+        told = sentences(lambda: ctx.invoked_subcommand or "")
+        with fewer_collections(), quiet_libraries(), interrupted_from_outside(), told:
             return super().invoke(ctx)
 
 
