@@ -15,6 +15,7 @@ from benchmarks.shared.slide import sample, teacher_sample
 from diffuscope.evaluation.metrics.paired import psnr, ssim
 from diffuscope.measurement.dab import area_error_percent, dice
 from diffuscope.model.folder import Model
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.sample_data import sample_path
 from diffuscope.simulation.restaining.sources import BLOCK, Pair, Restaining, held_out, make_pairs
 from diffuscope.simulation.restaining.teacher import SourceSample, Stain, paint
@@ -160,8 +161,10 @@ def scores(
     return {key: float(value) for key, value in values.items()}
 
 
-def stain_all(model: Model, tiles: Tiles, *, quality: str | None = None) -> dict[str, NDArray[np.float32]]:
-    """Sample the tiles, one sample at a quality or at the default one: all outputs (n, h, w, c) by key.
+def stain_all(
+    model: Model, tiles: Tiles, *, quality: str | None = None, settings: SampleSettings | None = None
+) -> dict[str, NDArray[np.float32]]:
+    """Sample the tiles, one sample at a quality, at settings or by default: all outputs (n, h, w, c) by key.
 
     Raises
     ------
@@ -169,7 +172,7 @@ def stain_all(model: Model, tiles: Tiles, *, quality: str | None = None) -> dict
         The model takes normalised H&E, and of these tiles only the scanned one is known.
     """
     presets = model.system.presets
-    settings = presets[quality] if quality else next(iter(presets.values()))
+    settings = settings or (presets[quality] if quality else next(iter(presets.values())))
     he = tiles.he
     if model.system.input_rasters[0].scale == "stain":
         if not isinstance(tiles, HeldOut):

@@ -141,6 +141,13 @@ def test_the_default_quality_takes_at_most_15_evaluations():
     assert len(estimates) <= 15
 
 
+def test_the_default_s_sampler_is_the_one_that_the_weights_state():
+    assert next(iter(make(sampler="unipc").presets.values())).sampler == "unipc"
+    assert next(iter(make().presets.values())).sampler == "sde-dpmsolver++"
+    with pytest.raises(ValidationError):
+        StainDiffuserConfig(stain="CD3", sampler="ddpm")
+
+
 def test_outputs_keep_to_their_ports():
     system = make()
     _, found = drain(system, he())

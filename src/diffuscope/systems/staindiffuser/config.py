@@ -43,6 +43,9 @@ class CommonConfig(BaseModel):
         Side of a training patch, px.
     dab_threshold : float
         DAB optical density from which a pixel counts as positive, OD; fixed on the training slides.
+    sampler : {"sde-dpmsolver++", "dpmsolver++", "unipc", "ddim"}
+        Of the few steps of a run's default: the one that on training tiles paints as much as the truth has. Which one
+        that is differs from weights to weights (``python -m benchmarks samplers``).
     """
 
     model_config = STRICT
@@ -53,6 +56,7 @@ class CommonConfig(BaseModel):
     mpp: Resolution = 0.5
     patch: int = Field(default=128, ge=16, le=SIDE, multiple_of=8)
     dab_threshold: float = Field(default=0.15, gt=0.0, le=10.0)
+    sampler: Literal["sde-dpmsolver++", "dpmsolver++", "unipc", "ddim"] = "sde-dpmsolver++"
 
 
 class StainDiffuserConfig(CommonConfig):

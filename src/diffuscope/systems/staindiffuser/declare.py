@@ -64,7 +64,7 @@ def _staining(config: CommonConfig, source: Raster, *made: Raster) -> Declaratio
         outputs=made,
         # One evaluation at t = T is the posterior mean of the image, as far as it was learned.
         presets={
-            "fast": SampleSettings(sampler="sde-dpmsolver++", steps=10),
+            "fast": SampleSettings(sampler=config.sampler, steps=10),
             "mean": SampleSettings(sampler="sde-dpmsolver++", steps=1),
             "reference": SampleSettings(sampler="ddpm", steps=config.T),
         },
