@@ -58,8 +58,8 @@ def test_more_steps_come_nearer(name: str):
     assert error[1] < error[0] / 3
 
 
-@pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "sde-dpmsolver++"])
-def test_spacing_is_trailing(name: str):
+@pytest.mark.parametrize("name", [name for name in SAMPLERS if not name.endswith("dpmsolver++")])
+def test_even_spacing_is_trailing(name: str):
     steps = 1000 if name == "ddpm" else 8
     times = make_sampler(name, linear_schedule(1000), steps).timesteps
     assert times == tuple(int(t) for t in np.round(np.arange(1000, 0, -1000 / steps)) - 1)
@@ -73,6 +73,11 @@ def test_shrinking_steps_begin_in_pure_noise_and_fall_to_the_end(case: tuple[int
     assert times[0] == T - 1
     assert times[-1] >= 0
     assert all(a > b for a, b in itertools.pairwise(times))
+
+
+def test_both_of_dpmsolver_take_shrinking_steps():
+    for name in ("dpmsolver++", "sde-dpmsolver++"):
+        assert make_sampler(name, linear_schedule(1000), 8).timesteps == tuple(shrinking_timesteps(1000, 8))
 
 
 def test_sde_dpmsolver_is_equation_12_of_song_et_al_with_eta_1():

@@ -4,10 +4,11 @@ DPM-Solver++ (Lu et al. 2022), UniPC (Zhao et al. 2023), DDIM with η (Song et a
 as DDIM with η = 1 over all T steps. Timesteps are spaced "trailing" (Lin et al. 2024), so that every sampler begins
 at t = T, in pure noise.
 
-The stochastic sampler of few steps is SDE-DPM-Solver++ of first order, which is DDIM with η = 1, at trailing steps
-that shrink with t (t_i = T (1 - i/n)²). Measured on the shipped CD3 weights: every deterministic sampler, at 10 steps
-and at 50, paints nearly twice the DAB that all T steps paint; fresh noise corrects what the network gets wrong on the
-way. Even steps leave the last one too long, which shows in the texture. Second order is no better.
+The stochastic sampler of few steps is SDE-DPM-Solver++ of first order, which is DDIM with η = 1; DPM-Solver++ is of
+second order. Both take trailing steps that shrink with t (t_i = T (1 - i/n)²): even ones leave the last step too long,
+which shows in the texture. How much a sampler of few steps paints depends on the weights: the deterministic ones
+painted twice the DAB of all T steps with weights that knew too little, the stochastic one half of it with better ones
+(``python -m benchmarks samplers``).
 """
 
 from __future__ import annotations
@@ -168,9 +169,9 @@ def make_sampler(
         scheduler = scheduler_class("DDIMScheduler")(**common, clip_sample=False, set_alpha_to_one=True)
         # diffusers keeps float32 products of α; at T = 4000 they are off in the fourth digit where ᾱ is small.
         scheduler.alphas_cumprod = torch.from_numpy(schedule.alphas_cumprod)
-    if name == "sde-dpmsolver++":
+    if name.endswith("dpmsolver++"):
         scheduler.set_timesteps(timesteps=shrinking_timesteps(schedule.T, steps))
-        return Sampler(scheduler, schedule, needs_noise=True, eta=None, bounds=bounds)
+        return Sampler(scheduler, schedule, needs_noise=name.startswith("sde"), eta=None, bounds=bounds)
     scheduler.set_timesteps(steps)
     eta = {"ddpm": 1.0, "ddim": eta}.get(name, 0.0)
     return Sampler(scheduler, schedule, needs_noise=eta > 0, eta=eta if name[:2] == "dd" else None, bounds=bounds)
