@@ -44,8 +44,8 @@ class CommonConfig(BaseModel):
     dab_threshold : float
         DAB optical density from which a pixel counts as positive, OD; fixed on the training slides.
     sampler : {"sde-dpmsolver++", "dpmsolver++", "unipc", "ddim"}
-        Of the few steps of a run's default: the one that on training tiles paints as much as the truth has. Which one
-        that is differs from weights to weights (``python -m benchmarks samplers``).
+        Of the few steps of a run's default. Which one paints as much as the truth has differs from weights to weights;
+        it is chosen on training tiles (``python -m benchmarks samplers``).
     """
 
     model_config = STRICT
