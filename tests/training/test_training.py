@@ -142,8 +142,8 @@ def test_the_other_recipe_differs_in_the_stain_alone():
     one, other = (load_recipe(RECIPES / f"stain-{name}.yaml") for name in ("cd3-normalised", "ck818-demo"))
     assert other.data.stain == other.config["stain"] == "CK8/18"
     assert one.data.model_copy(update={"stain": "CK8/18"}) == other.data
-    # The paper's T and λ are each stain's own.
-    own = {"stain": "", "T": 0, "lambda_seg": 0}
+    # The paper's T and λ are each stain's own, and the sampler belongs to the weights.
+    own = {"stain": "", "T": 0, "lambda_seg": 0, "sampler": ""}
     assert one.config | own == other.config | own
 
 
