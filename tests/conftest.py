@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Until all tests are imported (see `pytest_collection_finish`): a quarter of what that takes.
-gc.disable()
+# Seldom until all tests are imported (see `pytest_collection_finish`): it is a quarter of what that takes.
+COLLECTED = gc.get_threshold()
+gc.set_threshold(10_000, *COLLECTED[1:])
 
 IN_CI = os.environ.get("CI", "").lower() == "true"
 # A busy machine slows a test, and fails none; CI says the same of one commit twice, and who develops looks farther.
@@ -116,8 +117,9 @@ def pytest_collection_finish() -> None:
 
     napari has it look at all there is at each layer that goes and each viewer that is closed: a third of a second.
     """
+    gc.collect()
     gc.freeze()
-    gc.enable()
+    gc.set_threshold(*COLLECTED)
 
 
 @pytest.hookimpl(wrapper=True)
