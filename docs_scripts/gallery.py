@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from skimage.segmentation import find_boundaries
 
 from benchmarks.shared.scores import MPP, restained_data, shipped_recipe
-from benchmarks.shared.slide import sample
+from benchmarks.shared.slide import as_taken, sample
 from diffuscope import DEMO_SLIDE, load_model
 from diffuscope.sample_data import sample_path
 from diffuscope.simulation.restaining.cells import describe, find_nuclei
@@ -94,11 +94,12 @@ def main() -> None:
             teach(he, IMAGES / "teacher.jpg")
         stem = Path(source.file).name.split(".")[0]
         for number, (y, x) in enumerate(PLACES.get(source.file, [(0, 0)]), start=1):
-            part = square(he, y, x)
-            panels = {"H&E": part}
+            panels = {"H&E": square(he, y, x)}
             for stain, model in models.items():
-                drawn = paint(prepare(he, stain, mpp=MPP), np.random.default_rng(0), np.s_[y : y + SIDE, x : x + SIDE])
-                out = sample(model, part[None], [(y, x)], next(iter(model.system.presets.values())))
+                taught = prepare(he, stain, mpp=MPP)
+                drawn = paint(taught, np.random.default_rng(0), np.s_[y : y + SIDE, x : x + SIDE])
+                given = square(as_taken(model, taught), y, x)[None]
+                out = sample(model, given, [(y, x)], next(iter(model.system.presets.values())))
                 panels[f"{stain}: teacher's draw"] = square(drawn.ihc, 0, 0)
                 panels[f"{stain}: model"] = out["ihc"][0].round().astype(np.uint8)
                 panels[f"{stain}: uncertainty to 0.3 OD"] = grey(out["uncertainty"][0, ..., 0], 0.3)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.shared.figures import Goal
-from benchmarks.shared.slide import places_with_cells, sample, teacher_sample
+from benchmarks.shared.slide import as_taken, places_with_cells, sample, teacher_sample
 from diffuscope import DEMO_MODEL, load_model
 from diffuscope.evaluation.metrics.calibration import ause, correlation
 from diffuscope.ports.settings import SampleSettings
@@ -26,7 +26,7 @@ def measure() -> dict[str, float]:
     taught = teacher_sample("CD3")
     places = places_with_cells(taught, SIDE, TILES, chance=0.3)
     windows = [np.s_[y : y + SIDE, x : x + SIDE] for y, x in places]
-    he = np.stack([taught.he[window] for window in windows])
+    he = np.stack([as_taken(model, taught)[window] for window in windows])
     rng = np.random.default_rng(0)
     draws = np.stack([[paint(taught, rng, window).dab for window in windows] for _ in range(DRAWS)])
     spread = draws.std(axis=0, ddof=1).ravel()

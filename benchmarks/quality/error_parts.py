@@ -22,7 +22,7 @@ from benchmarks.reproduce.staindiffuser.tasks import BUDGETS, Task, tasks
 from benchmarks.shared.cells import Cell
 from benchmarks.shared.figures import Goals
 from benchmarks.shared.places import ROOT, RUNS
-from benchmarks.shared.scores import SAMPLED_AT_ONCE, THRESHOLD, Tiles, shipped_recipe, stain_word
+from benchmarks.shared.scores import SAMPLED_AT_ONCE, THRESHOLD, Tiles, shipped_recipe, stain_word, taken
 from benchmarks.shared.slide import sample
 from diffuscope import load_model
 from diffuscope.measurement.dab import dice
@@ -127,7 +127,7 @@ def measure() -> dict[str, float]:
         tiles = Tiles(
             name=whole.name,
             places=whole.places[::EVERY],
-            he=whole.he[::EVERY],
+            he=taken(model, whole)[::EVERY],
             ihc=whole.ihc[::EVERY],
             dab=whole.dab[::EVERY],
         )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from benchmarks.shared.borders import border_ratio, texture_ratio
 from benchmarks.shared.figures import Goal
-from benchmarks.shared.slide import sample, teacher_sample
+from benchmarks.shared.slide import as_taken, sample, teacher_sample
 from diffuscope import DEMO_SLIDE, load_model, open_result, run
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.engine import batch
@@ -56,7 +56,7 @@ def measure(*, model: Literal["stain-cd3-demo", "stain-ck818-demo"] = "stain-cd3
     loaded = load_model(model)
     tile, overlap = loaded.system.tile, loaded.system.overlap
     ours, independent = tiled(model, TileNoise), tiled(model, NoiseOfTheTile)
-    he = teacher_sample("CD3").he[REGION.y : REGION.y + UNTILED, REGION.x : REGION.x + UNTILED][None]
+    he = as_taken(loaded, teacher_sample("CD3"))[REGION.y : REGION.y + UNTILED, REGION.x : REGION.x + UNTILED][None]
     settings = next(iter(loaded.system.presets.values()))
     whole = sample(loaded, he, [(REGION.y, REGION.x)], settings)["ihc"][0]
     part = ours[:UNTILED, :UNTILED]

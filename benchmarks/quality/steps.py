@@ -12,7 +12,7 @@ from scipy.ndimage import laplace
 from scipy.stats import wasserstein_distance
 
 from benchmarks.shared.figures import Goal
-from benchmarks.shared.slide import places_with_cells, sample, teacher_sample
+from benchmarks.shared.slide import as_taken, places_with_cells, sample, teacher_sample
 from diffuscope import DEMO_MODEL, load_model
 from diffuscope.evaluation.metrics.paired import psnr
 from diffuscope.ports.settings import SampleSettings
@@ -34,7 +34,7 @@ def measure() -> dict[str, float]:
     taught = teacher_sample("CD3")
     places = places_with_cells(taught, SIDE, TILES)
     windows = [np.s_[y : y + SIDE, x : x + SIDE] for y, x in places]
-    he = np.stack([taught.he[window] for window in windows])
+    he = np.stack([as_taken(model, taught)[window] for window in windows])
     truth = np.stack([paint(taught, np.random.default_rng(0), window).ihc for window in windows])
     default = next(iter(system.presets.values()))
     every = SampleSettings(sampler="ddpm", steps=system.config.T)  # type: ignore[union-attr]

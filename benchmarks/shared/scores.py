@@ -161,23 +161,31 @@ def scores(
     return {key: float(value) for key, value in values.items()}
 
 
+def taken(model: Model, tiles: Tiles) -> NDArray[np.uint8]:
+    """Return the H&E (n, h, w, 3) of tiles as a model takes it.
+
+    Raises
+    ------
+    TypeError
+        The model takes normalised H&E, and of these tiles only the scanned one is known.
+    """
+    if model.system.input_rasters[0].scale != "stain":
+        return tiles.he
+    if not isinstance(tiles, HeldOut):
+        raise TypeError(f"{model.name} takes normalised H&E, which {tiles.name} does not hold")
+    return tiles.normalised
+
+
 def stain_all(
     model: Model, tiles: Tiles, *, quality: str | None = None, settings: SampleSettings | None = None
 ) -> dict[str, NDArray[np.float32]]:
     """Sample the tiles, one sample at a quality, at settings or by default: all outputs (n, h, w, c) by key.
 
-    Raises
-    ------
-    ValueError
-        The model takes normalised H&E, and of these tiles only the scanned one is known.
+    See `taken` for what is refused.
     """
     presets = model.system.presets
     settings = settings or (presets[quality] if quality else next(iter(presets.values())))
-    he = tiles.he
-    if model.system.input_rasters[0].scale == "stain":
-        if not isinstance(tiles, HeldOut):
-            raise ValueError(f"{model.name} takes normalised H&E, which {tiles.name} does not hold")
-        he = tiles.normalised
+    he = taken(model, tiles)
     parts = [
         sample(model, he[i : i + SAMPLED_AT_ONCE], tiles.places[i : i + SAMPLED_AT_ONCE], settings)
         for i in range(0, len(he), SAMPLED_AT_ONCE)

@@ -78,10 +78,16 @@ def _set(x: Tensor, index: Any, value: Tensor) -> None:
     assert _indexed(x, index).shape == value.clone().shape
 
 
+def _normed(x: Tensor, mean: Tensor, variance: Tensor, weight: Tensor, bias: Tensor, **_: Any) -> Tensor:
+    """Return x normalised by what was settled in training: one pass."""
+    return torch.native_batch_norm(x, weight, bias, mean, variance, training=False, momentum=0.0, eps=1e-5)[0]
+
+
 # What builds of PyTorch without CUDA refuse to do with a fake tensor, though nothing on a device would be needed.
 _BY_OTHER_MEANS = {
     Tensor.numpy: _zeros,
     Tensor.contiguous: _contiguous,
+    nn.functional.batch_norm: _normed,
     Tensor.__getitem__: _indexed,
     Tensor.__setitem__: _set,
 }

@@ -55,7 +55,7 @@ def test_every_recipe_trains_its_system(path: Path):
     few = recipe.data.model_copy(update={"sources": recipe.data.sources[-2:-1], "phantoms": 0})
     pairs = make_pairs(few, sample_path(), mpp=0.5)
     draws = partial(batch_at, pairs, **CROPS)
-    for start in make_starts(recipe.model_copy(update={"config": recipe.config | {"size": "tiny"}})):
+    for start in make_starts(recipe.model_copy(update={"config": recipe.config | {"size": "tiny"}, "init_from": None})):
         data = with_targets(TrainingData(draws, [draws(8)]), start.system)
         assert data.validation[0].keys() == data.batch_at(0).keys()
         for step in range(2):

@@ -108,7 +108,7 @@ class Restained:
 
 
 def _data() -> Restaining:
-    return restained_data(shipped_recipe("stain-cd3-demo"))
+    return restained_data(shipped_recipe("stain-cd3-distance"))
 
 
 def _sources(*, quick: bool) -> tuple[Source, ...]:
