@@ -286,18 +286,14 @@ def test_several_regions_of_a_slide_are_a_result_each(tmp_path: Path, echo: Path
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL to send")
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("by", "count", "kills"), [("folder", 20, (4, 10)), ("project", 10, (1, 3))], ids=["folder of twenty", "project"]
-)
-def test_slides_three_of_them_bad_killed_twice(
-    tmp_path: Path, tiny_model: Path, by: str, count: int, kills: tuple[int, int]
-):
-    slides, out = write_slides(tmp_path / "slides", count), tmp_path / "out"
+@pytest.mark.parametrize("by", ["folder", "project"])
+def test_twenty_slides_three_of_them_bad_killed_twice(tmp_path: Path, tiny_model: Path, by: str):
+    slides, out = write_slides(tmp_path / "slides", 20), tmp_path / "out"
     if by == "project":
         slides = write_project(slides)
     words = ["run", str(tiny_model), str(slides), "-o", str(out), "--steps", "2", "--device", "cpu", "--resume"]
     command, environment = [sys.executable, "-m", "diffuscope", *words], os.environ | {"OMP_NUM_THREADS": "1"}
-    for least in kills:
+    for least in (4, 10):
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment)
         deadline = time.monotonic() + 2 * SECONDS
         try:
@@ -311,13 +307,12 @@ def test_slides_three_of_them_bad_killed_twice(
         assert len(by_status(out)["done"]) >= least and by_status(out)["waiting"]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
-    right = count - 3
-    assert f"({right} of {count} done, 3 failed)" in done.stdout
+    assert "(17 of 20 done, 3 failed)" in done.stdout
     rows = table_of(out)
     assert [one["slide"] for one in rows if one["error"]] == ["cut", "empty", "text"]
-    assert len(rows) == count and all(float(one["tissue_area_mm2"]) > 0 for one in rows if one["status"] == "done")
+    assert len(rows) == 20 and all(float(one["tissue_area_mm2"]) > 0 for one in rows if one["status"] == "done")
     assert sorted(path.name for path in out.iterdir()) == sorted(
-        [*(f"s{number:02}.ome.zarr" for number in range(right)), "summary.csv", "summary.html", "summary.json"]
+        [*(f"s{number:02}.ome.zarr" for number in range(17)), "summary.csv", "summary.html", "summary.json"]
     )
-    assert all(open_result(out / f"s{number:02}.ome.zarr").complete for number in range(right))
-    assert (out / "summary.html").read_text(encoding="utf-8").count("<section>") == count
+    assert all(open_result(out / f"s{number:02}.ome.zarr").complete for number in range(17))
+    assert (out / "summary.html").read_text(encoding="utf-8").count("<section>") == 20
