@@ -11,7 +11,7 @@ from scipy import ndimage
 from skimage.color import lab2rgb, rgb2lab
 
 from benchmarks.shared.places import RECIPES
-from benchmarks.shared.slide import sample, teacher_sample
+from benchmarks.shared.slide import sample, takes_normalised, teacher_sample
 from diffuscope.evaluation.metrics.paired import psnr, ssim
 from diffuscope.measurement.dab import area_error_percent, dice
 from diffuscope.model.folder import Model
@@ -169,7 +169,7 @@ def taken(model: Model, tiles: Tiles) -> NDArray[np.uint8]:
     TypeError
         The model takes normalised H&E, and of these tiles only the scanned one is known.
     """
-    if model.system.input_rasters[0].scale != "stain":
+    if not takes_normalised(model):
         return tiles.he
     if not isinstance(tiles, HeldOut):
         raise TypeError(f"{model.name} takes normalised H&E, which {tiles.name} does not hold")

@@ -30,9 +30,14 @@ def teacher_sample(stain: Stain) -> SourceSample:
     return prepare(read_region(scan, y=0, x=0, height=height, width=width, factor=1.0), stain, mpp=0.5)
 
 
+def takes_normalised(model: Model) -> bool:
+    """Whether a model takes its H&E brought to the reference, and not as it was scanned."""
+    return model.system.input_rasters[0].scale == "stain"
+
+
 def as_taken(model: Model, taught: SourceSample) -> NDArray[np.uint8]:
-    """Return the H&E (h, w, 3) as a model takes it: as it was scanned, or brought to the reference."""
-    return taught.normalised if model.system.input_rasters[0].scale == "stain" else taught.he
+    """Return the H&E (h, w, 3) as a model takes it."""
+    return taught.normalised if takes_normalised(model) else taught.he
 
 
 def places_with_cells(taught: SourceSample, side: int, number: int, *, chance: float = 0.5) -> list[tuple[int, int]]:

@@ -96,9 +96,15 @@ def test_what_is_no_h_and_e_is_told(tmp_path, make, hint):
     assert hint in sentence
 
 
-def test_a_scale_that_is_wrong_four_times_is_told():
-    # The other way it is not: where ORION's fields are among what trained a model, details as coarse are no surprise.
-    assert "a wrong µm/px" in told(STAIN, {"he": "CMU-1-Small-Region.svs"}, 2.0)
+@pytest.mark.parametrize(
+    "mpp",
+    [
+        pytest.param(0.125, marks=pytest.mark.xfail(reason="ORION's fields, which trained it, are nearly as fine")),
+        2.0,
+    ],
+)
+def test_a_scale_that_is_wrong_four_times_is_told(mpp):
+    assert "a wrong µm/px" in told(STAIN, {"he": "CMU-1-Small-Region.svs"}, mpp)
 
 
 def test_ct_for_mr_and_mr_for_ct_are_told():

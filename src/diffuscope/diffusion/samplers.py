@@ -7,8 +7,8 @@ at t = T, in pure noise.
 The stochastic sampler of few steps is SDE-DPM-Solver++ of first order, which is DDIM with η = 1; DPM-Solver++ is of
 second order. Both take trailing steps that shrink with t (t_i = T (1 - i/n)²): even ones leave the last step too long,
 which shows in the texture. How much a sampler of few steps paints depends on the weights: the deterministic ones
-painted twice the DAB of all T steps with weights that knew too little, the stochastic one half of it with better ones
-(``python -m benchmarks samplers``).
+painted twice the DAB of all T steps with weights that knew little; with better ones they paint about as much as the
+truth has, and the stochastic one half of that (``python -m benchmarks samplers``).
 """
 
 from __future__ import annotations
