@@ -26,6 +26,7 @@ from diffuscope.results.result import RESULT as RESULT_FOLDER
 from diffuscope.results.result import Result, open_result
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import open_scan, read_region
+from diffuscope.scans.in_memory import in_memory
 
 NOTE = "Demonstration: the truth it learned is a written rule, not an antibody; not for diagnosis."
 RESULT, EXPORT, PICTURE = "virtual-stain.ome.zarr", "virtual-stain.ome.tif", "demo.png"
@@ -82,10 +83,10 @@ def finish(out: Path) -> Iterator[str]:
 def _panels(he: NDArray[np.uint8], result: Result) -> list[Panel]:
     """Return what went in, what came out, the densities, and how sure it is."""
     main, ports = result.ports[0], {port.key: port for port in result.ports}
-    maps = [(ports[key], np.asarray(result.images[key][0])[..., 0]) for key in ("dab", "uncertainty")]
+    maps = [(ports[key], in_memory(result.images[key][0])[..., 0]) for key in ("dab", "uncertainty")]
     return [
         Panel("H&E", he),
-        Panel(main.name, np.asarray(result.images[main.key][0])),
+        Panel(main.name, in_memory(result.images[main.key][0])),
         *(Panel(f"{port.name} ({port.unit})", colour(values, port), port) for port, values in maps),
     ]
 

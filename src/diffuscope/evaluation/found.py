@@ -14,6 +14,7 @@ from diffuscope.cases.find import pictures_in
 from diffuscope.errors import InputError
 from diffuscope.ports.raster import Raster
 from diffuscope.results.result import Result
+from diffuscope.scans.in_memory import in_memory
 
 _PREFIX = "found "
 
@@ -36,7 +37,7 @@ def of_result(result: Result) -> Found:
         out = np.full((height, width, level.shape[2]), fill[key], dtype=level.dtype)
         y0, x0 = max(y - top, 0), max(x - left, 0)
         there = level[y0 : max(y - top + height, 0), x0 : max(x - left + width, 0)]
-        part = np.asarray(there.compute(scheduler="synchronous"))
+        part = in_memory(there)
         down, right = y0 + top - y, x0 + left - x
         out[down : down + part.shape[0], right : right + part.shape[1]] = part
         return out

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from diffuscope.scans.in_memory import in_memory
+
 if TYPE_CHECKING:
     from diffuscope.ports.raster import Raster
     from diffuscope.results.result import Result
@@ -48,7 +50,7 @@ class ComputedSlices:
 
     def read(self, port: Raster, z: int, channel: int = 0) -> NDArray[np.float32]:
         """Return a slice of the canvas, (y, x) float32, NaN where nothing was computed."""
-        plane = self._result.images[port.key][0][z, :, :, channel].compute(scheduler="synchronous")
+        plane = in_memory(self._result.images[port.key][0][z, :, :, channel])
         return np.where(self.mask(z), plane, np.float32(np.nan)).astype(np.float32, copy=False)
 
     def dtype(self, port: Raster) -> np.dtype[np.generic]:

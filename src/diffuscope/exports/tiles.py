@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from diffuscope.exports.table import MULTIPLEX
 from diffuscope.results.chunks import read_chunk
 from diffuscope.results.layout import open_images
+from diffuscope.scans.in_memory import in_memory
 from diffuscope.tiling.boxes import CHUNK
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _computed(level: da.Array, channel: int | slice, fill: float | None) -> Iter
     for y in range(0, height, TILE):
         for left in range(0, width, _AT_ONCE * TILE):
             window = level[y : y + TILE, left : left + _AT_ONCE * TILE, channel]
-            strip = np.asarray(window.compute(scheduler="synchronous"))
+            strip = in_memory(window)
             for x in range(0, strip.shape[1], TILE):
                 yield partial(_whole, strip[:, x : x + TILE], fill)
 

@@ -26,6 +26,7 @@ from diffuscope.results.result import Result
 from diffuscope.scans import Scan, open_scan, read_region
 from diffuscope.scans.channels import find_channel, one_channel
 from diffuscope.scans.fingerprint import is_same
+from diffuscope.scans.in_memory import in_memory
 from diffuscope.tiling.region import Region
 
 ALL_TISSUE = "all tissue"
@@ -117,7 +118,7 @@ def measure_regions(
     yield Progress(total=len(bands), unit="bands")
     threshold = _threshold(result, vessels) if threshold is None else threshold
     for number, (y, height) in enumerate(bands, start=1):
-        load = np.asarray(image[y : y + height, :, 0].compute(scheduler="synchronous"))
+        load = in_memory(image[y : y + height, :, 0])
         here = tissue.read(y, 0, height, width)
         box = (top + y, left, height, width)
         inside = {name: here & _inside(region, box, result.factor) for name, region in regions.items()}

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from diffuscope.errors import InputError
+from diffuscope.scans.in_memory import in_memory
 from diffuscope.scans.source import as_dtype
 
 if TYPE_CHECKING:
@@ -182,4 +183,4 @@ def _resample(pixels: np.ndarray, rows: Axis, columns: Axis) -> np.ndarray:
 def _pixels(scan: Scan, number: int, rows: tuple[int, int], columns: tuple[int, int]) -> np.ndarray:
     if scan.sources:
         return scan.sources[number].read(*rows, *columns)
-    return np.asarray(scan.levels[number][slice(*rows), slice(*columns)].compute(scheduler="synchronous"))
+    return in_memory(scan.levels[number][slice(*rows), slice(*columns)])

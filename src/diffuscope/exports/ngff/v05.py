@@ -17,6 +17,7 @@ from diffuscope.exports.ngff.labels import write_labels
 from diffuscope.results.beside.mark import generated_by
 from diffuscope.results.layout import ATTRS, group_path, multiscale, omero
 from diffuscope.results.pyramid import halve
+from diffuscope.scans.in_memory import in_memory
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -59,7 +60,7 @@ def write(part: Path, request: Request) -> None:
             for number, level in enumerate(levels):
                 array = create(group, str(number), (level.shape[2], *level.shape[:2]), port.dtype, port.fill)
                 for y, x in shards(level.shape[:2]):
-                    block = level[y : y + _SHARD, x : x + _SHARD].compute(scheduler="synchronous")
+                    block = in_memory(level[y : y + _SHARD, x : x + _SHARD])
                     array[:, y : y + _SHARD, x : x + _SHARD] = np.moveaxis(block, -1, 0)
     if result.place.what == "slide":
         write_labels(root, result)
@@ -108,7 +109,7 @@ def _slice(slices: ComputedSlices, port: Raster, levels: Sequence[da.Array], z: 
     """Yield a slice of each level, (c, y, x)."""
     if slices.is_whole:
         for level in levels:
-            yield np.moveaxis(level[z].compute(scheduler="synchronous"), -1, 0)
+            yield np.moveaxis(in_memory(level[z]), -1, 0)
         return
     block: NDArray[np.generic] = np.stack([slices.read(port, z, channel) for channel in range(len(port.channels))])
     for number in range(len(levels)):

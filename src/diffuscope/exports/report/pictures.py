@@ -12,6 +12,8 @@ import shapely
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from diffuscope.scans.in_memory import in_memory
+
 if TYPE_CHECKING:
     from diffuscope.results.result import Result
     from diffuscope.results.sections import Section
@@ -76,7 +78,7 @@ def _heat(result: Result, section: Section) -> NDArray[np.float64] | None:
     finest = result.images[maps[0].key][0]
     if not (0 <= z < len(finest) and y >= 0 and x >= 0):
         return None
-    plane = finest[z, y : y + height, x : x + width, 0].compute(scheduler="synchronous")
+    plane = in_memory(finest[z, y : y + height, x : x + width, 0])
     if plane.shape != section.picture.shape:
         return None
     return np.maximum(np.nan_to_num(np.asarray(plane, np.float64)), 0.0)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from PIL import Image
 
+from diffuscope.scans.in_memory import in_memory
+
 if TYPE_CHECKING:
     from diffuscope.ports.raster import Raster
     from diffuscope.results.result import Result
@@ -36,7 +38,7 @@ def _draw(result: Result, port: Raster) -> Thumbnail:
     # Of 256 px at most.
     level = result.images[port.key][-1]
     plane = level[len(level) // 2] if level.ndim == 4 else level
-    pixels = np.asarray(plane.compute(scheduler="synchronous"))
+    pixels = in_memory(plane)
     low, high = port.range
     caption = port.name
     if port.kind != "rgb":

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diffuscope.exports.view.sheet import PANEL, Panel, colour, draw_sheet
+from diffuscope.scans.in_memory import in_memory
 
 if TYPE_CHECKING:
     from diffuscope.exports.request import Request
@@ -36,7 +37,7 @@ def panels_of(request: Request) -> tuple[list[Panel], int]:
     number = max((n for n, level in enumerate(levels) if max(level.shape[:2]) >= PANEL), default=0)
     panels: list[Panel] = []
     for port in request.ports:
-        pixels = np.asarray(result.images[port.key][number].compute(scheduler="synchronous"))
+        pixels = in_memory(result.images[port.key][number])
         unit = f" ({port.unit})" if port.unit else ""
         if port.kind == "rgb":
             panels.append(Panel(port.name, pixels.astype(np.uint8)))

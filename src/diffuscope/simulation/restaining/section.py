@@ -17,6 +17,7 @@ from diffuscope.files.place import FOLDER, check_place
 from diffuscope.files.put import in_place_of
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import open_scan
+from diffuscope.scans.in_memory import in_memory
 from diffuscope.simulation.restaining.teacher import paint, prepare
 
 SLIDE = "CMU-1-Small-Region.svs"
@@ -43,7 +44,7 @@ def write_section(folder: Path) -> None:
     """
     check_place(folder, FOLDER, way_out="choose another folder")
     scan = open_scan(sample_path(SLIDE))
-    he = np.asarray(scan.levels[0][_WINDOW])
+    he = in_memory(scan.levels[0][_WINDOW])
     assert scan.mpp is not None  # the slide states it
     sample = prepare(he, "CD3", mpp=scan.mpp)
     first, second = (paint(sample, np.random.default_rng(seed)).ihc for seed in (0, 1))
