@@ -58,7 +58,9 @@ def test_what_does_not_fit_together_is_refused():
         MMFusionConfig.model_validate({"tables": [{"name": "t", "key": "tumour", "columns": [{"name": "x"}]}]})
 
 
-@pytest.mark.parametrize("changes", [{}, {"graph": "none"}, {"images": SMALL | {"relations": False}}, {"members": 2}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"graph": "none"}, {"readout": "mean"}, {"images": SMALL | {"relations": False}}, {"members": 2}]
+)
 def test_cases_do_not_see_each_other_and_missing_nodes_count_for_nothing(changes):
     system = make(**changes).eval()
     cases = batch(system)
@@ -105,7 +107,7 @@ def test_relations_are_those_of_their_equations_and_hide_what_they_say():
     relation[1, :, 3:] = -torch.inf
     shares = relation.softmax(-1)
     within = one.norm(placed + one.inner(placed, placed, placed)[0])
-    want = one.merge(torch.cat([shares @ one.value(other), within], 2)).mean(1)
+    want = (own + one.merge(torch.cat([shares @ one.value(other), within], 2))).mean(1)
     assert torch.allclose(found.node, want) and float(found.alignment) == 0
     assert torch.allclose(found.looked_at, shares.mean(1)) and (found.looked_at[1, 3:] == 0).all()
     hidden = one(own, there, other, other_there, torch.Generator().manual_seed(0))

@@ -27,8 +27,9 @@ patients. p is Holm's, over all rows of a table of differences.
 
 MMFusion trains in two rounds, the guide alone and then CFD, of each of which the epoch that validates best is kept:
 {tables} of {table_batch} on real tables, {images} of {image_batch} on simulated patients. "Frozen": CFD does not move
-the guide (CARD); "joint": it does in the second round (Eq. 7 of the paper). Frozen is what rows on real tables have,
-joint those on simulated patients, where they do not say otherwise. A score is the mean of {samples} draws a guide.
+the guide (CARD); "joint": it does in the second round (Eq. 7 of the paper). Frozen is what rows have that do not say
+otherwise. The features of a case are its nodes side by side, with simulated patients, or their mean, on real tables. A
+score is the mean of {samples} draws a guide.
 """
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 MMFUSION, LOGISTIC, BOOSTING, LYMPH, FRESH = (
     *("mmfusion", "logistic regression", "gradient boosting", "lymph-model"),
     "a guide of other patients",
 )
-_BASE = {"graph": "none", "diffusion": False}
+_APART = {"graph": "none", "readout": "joined"}
+_BASE = _APART | {"diffusion": False}
 _TABLES = ("clinical", "blood")
 
 
@@ -51,7 +52,8 @@ REAL = (
     Row("boosting", "gradient boosting", BOOSTING),
     Row("base", "base: an MLP a table, side by side", config=_BASE),
     Row("hga", "base + HGA", config={"diffusion": False}),
-    Row("cfd", "base + CFD", config={"graph": "none"}),
+    Row("side", "base + HGA, nodes side by side", config={"readout": "joined", "diffusion": False}),
+    Row("cfd", "base + CFD", config=_APART),
     Row("mmfusion", "MMFusion: base + HGA + CFD, guide frozen"),
     Row("joint", "MMFusion, joint (Eq. 7)", config={"guide": "joint"}),
     Row("gcn", "MMFusion, GCN for HGA", config={"graph": "convolution"}),
@@ -74,7 +76,7 @@ HANCOCK = (
 #: Of few patients, or of others than trained.
 OUTSIDE = tuple(row for row in REAL if row.name in ("logistic", "boosting", "base", "mmfusion"))
 #: Where lymph-model says something, too.
-LYDATA = (REAL[0], REAL[1], Row("lymph", "lymph-model: a hidden Markov model of spread", LYMPH), *REAL[2:6])
+LYDATA = (REAL[0], REAL[1], Row("lymph", "lymph-model: a hidden Markov model of spread", LYMPH), *REAL[2:7])
 
 
 def _steps(*, mmrl: bool, hga: bool, cfd: bool) -> dict[str, Any]:
@@ -108,8 +110,13 @@ SIMULATED = (
     Row("gcn", "MMFusion, GCN for HGA", config=_ALL | {"graph": "convolution"}),
     Row("densenet", "MMFusion, DenseNet for ResNet", config=_ALL, study={"backbone": "densenet22"}),
     Row("unhidden", "MMFusion, no relation hidden", config=_ALL | {"images": {"hidden": 0.0}}),
-    Row("frozen", "MMFusion, guide frozen", config=_ALL | {"guide": "frozen"}),
+    Row("joint", "MMFusion, joint (Eq. 7)", config=_ALL | {"guide": "joint"}),
+    Row("mean", "MMFusion, mean of the nodes", config=_ALL | {"readout": "mean"}),
     Row("measured", "MMFusion with radiomics as a node", config=_ALL, study=_SEEN),
     Row("guides", "MMFusion of ten guides", config=_ALL | {"members": 10}, seeds=2),
     Row("fresh", "MMFusion of other patients", FRESH, config=_ALL, seeds=8),
+)
+#: Of more patients: the paper's steps one after the other, and the best of the rivals.
+MANY = tuple(
+    replace(row, seeds=3) for row in SIMULATED if row.name in ("boosted", "base", "mmrl", "mmrl-hga", "mmfusion")
 )

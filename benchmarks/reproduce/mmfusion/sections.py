@@ -9,6 +9,7 @@ import numpy as np
 from benchmarks.reproduce.claims import cell
 from benchmarks.reproduce.mmfusion import trusted
 from benchmarks.reproduce.mmfusion.report import Line, grouped, table, tests
+from benchmarks.reproduce.mmfusion.tasks import TIMES
 from diffuscope.simulation.oesophagus import bayes
 
 _SIMULATED = """## Simulated oesophagus: the paper's Tables 2 and 3 in kind
@@ -24,9 +25,12 @@ are (the paper's go on training), so that rows differ by what they make of what 
 MLP a table, side by side. Radiomics are nine simple ones of tumour and of largest node (volume, axes, HU), and the
 number of nodes.
 
-What was tried on those who validate in the first fold: 1000 steps for 300 (accuracy of the base 0.745 for 0.725, of
-MMRL as before: it overfits first), width 64, a tenth of the alignment. Nodes scaled to one size before the graph gain 3
-to 5 points with HGA, and the same after MMRL; both then still are behind the base.
+What was tried on another 1500 patients, guides alone (AUROC, two or four seeds of three folds). Base 0.793, with normed
+nodes 0.802, which all rows have since. HGA with the mean of the nodes 0.767, of normed ones 0.778, with normed ones
+side by side 0.798; the attention of GATv2 0.804, of products 0.803; two layers after it, twice the width or the steps,
+other rates and weight decay up to 0.5: nothing. MMRL in place of the tokens 0.797, added to them 0.816, where the base
+had 0.791. Joint, as in Eq. 7, the second round overfits the guide (of those who train 0.93 to 0.98, of those who test
+0.82 to 0.80): frozen is what rows have, and what the shipped models are made by.
 
 {table}
 
@@ -35,6 +39,15 @@ to 5 points with HGA, and the same after MMRL; both then still are behind the ba
 ### Which steps help
 
 Accuracy of the paper: base 86.46, + MMRL 87.94, + HGA 88.65, + CFD 89.14 %.
+
+{tests}
+"""
+_MANY = """### With {times} times the patients
+
+{patients} patients of the same simulation and {times} times the steps, 3 seeds. Who knows the rule decides
+{bayes:.1f} % rightly (AUROC {order:.3f}).
+
+{table}
 
 {tests}
 """
@@ -107,6 +120,8 @@ _PAIRS = (
     ("mmfusion", "boosting"),
     ("mmfusion", "lymph"),
     ("hga", "base"),
+    ("side", "base"),
+    ("hga", "side"),
     ("cfd", "base"),
     ("mmfusion", "base"),
     ("mmfusion", "hga"),
@@ -133,12 +148,14 @@ _STEPS = (
     ("mmfusion", "gcn"),
     ("mmfusion", "densenet"),
     ("mmfusion", "unhidden"),
-    ("mmfusion", "frozen"),
+    ("mmfusion", "joint"),
+    ("mmfusion", "mean"),
     ("measured", "mmfusion"),
     ("mmfusion", "tumour"),
     ("mmfusion", "images"),
     ("mmfusion", "radiomics"),
     ("mmfusion", "boosted"),
+    ("base", "boosted"),
 )
 # What is no row of the table.
 _BESIDE = ("fresh",)
@@ -158,6 +175,10 @@ def of(study: str, lines: Mapping[str, Line]) -> list[str]:
                 patients=len(tested), trained=len(label) - len(tested), groups=grouped(list(rows.values()))
             )
         ]
+    if study == "many":
+        best = bayes(next(iter(rows.values())).study.truth)
+        known = {"bayes": 100 * best.accuracy, "order": best.auroc, "times": TIMES}
+        return [_MANY.format(tests=tests(rows, _STEPS), **known, **facts)]
     if study != "simulated":
         text = {"hancock": _HANCOCK, "lydata": _LYDATA}[study]
         return [text.format(tests=tests(rows, _PAIRS), **facts)]

@@ -281,7 +281,10 @@ def _fill(system: System, tensors: Mapping[str, Tensor], weights: Path) -> None:
     wanted = system.state_dict()
     for key in sorted(wanted.keys() ^ tensors.keys()):
         fault = "lacks" if key in wanted else "has an unknown"
-        raise InputError(f"{weights} does not fit its {CONFIG}: it {fault} tensor {key}; fetch the model again.")
+        raise InputError(
+            f"{weights} does not fit its {CONFIG}: it {fault} tensor {key}; fetch the model again, or train it again "
+            "where an older Diffuscope made it."
+        )
     for key, value in wanted.items():
         given = tensors[key]
         if given.shape != value.shape:

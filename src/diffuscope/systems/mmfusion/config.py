@@ -181,14 +181,18 @@ class MMFusionConfig(BaseModel):
     steps, first, last : int, float, float
         T of CFD, and β of its first and its last step, linear between (the paper's code: 10, 0.01, 0.95).
     graph : {"attention", "convolution", "none"}
-        HGA, the paper's ablation of it, or a network over all nodes side by side (the paper's Base 1).
+        HGA, the paper's ablation of it, or nodes that do not look at each other (the paper's Base 1).
+    readout : {"joined", "mean"}
+        How the nodes become the features of a case, which the paper does not say: a network over all of them side by
+        side, which can tell one from another, or their mean, which has fewer weights and is for few patients.
     diffusion : bool
         CFD; without, every draw is the guide's own probability.
     members : int
         Guides, each with its own CFD, that see the patients as often as a draw of them with repetition has them. They
         tell how much a score hangs on which patients were there to train.
-    guide : {"joint", "frozen"}
-        Whether the diffusion's loss reaches the guide, as in Eq. 7 of the paper, or not, as in CARD.
+    guide : {"frozen", "joint"}
+        Whether the diffusion's loss leaves the guide as it is, as in CARD, or reaches it, as in Eq. 7 of the paper,
+        which makes it surer of those who train and worse for others (docs/reproduce/mmfusion.md).
     drop : float
         Share of the nodes that training leaves out, so that a case may lack them.
     threshold : float, optional
@@ -213,9 +217,10 @@ class MMFusionConfig(BaseModel):
     first: Annotated[float, Field(gt=0, lt=1)] = 0.01
     last: Annotated[float, Field(gt=0, lt=1)] = 0.95
     graph: Literal["attention", "convolution", "none"] = "attention"
+    readout: Literal["joined", "mean"] = "joined"
     diffusion: bool = True
     members: Annotated[int, Field(ge=1, le=50)] = 1
-    guide: Literal["joint", "frozen"] = "joint"
+    guide: Literal["frozen", "joint"] = "frozen"
     drop: Annotated[float, Field(ge=0, lt=1)] = 0.2
     threshold: Annotated[float, Field(ge=0, le=1)] | None = None
     calibration: tuple[Annotated[float, Field(gt=0, le=1e3)], Annotated[float, Field(ge=-1e3, le=1e3)]] | None = None

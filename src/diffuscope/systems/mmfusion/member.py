@@ -83,13 +83,15 @@ class Member(nn.Module):
         self.images = ImageRelations(config.images, width) if config.images is not None else None
         self.encoders = nn.ModuleList(table_encoder(one, width) for one in wide)
         nodes = len(wide) + (2 if self.images is not None else 0)
+        # One matrix of the graph takes all nodes: they have to be of one size.
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(nodes))
         self.graph: GraphAttention | GraphConvolution | None = None
-        self.side_by_side: nn.Module | None = None
-        if config.graph == "none":
-            self.side_by_side = nn.Sequential(nn.Linear(nodes * (width + 1), width), nn.SiLU(), nn.Dropout(0.1))
-        else:
+        if config.graph != "none":
             attends = config.graph == "attention"
             self.graph = GraphAttention(width, config.heads) if attends else GraphConvolution(width)
+        self.side_by_side: nn.Module | None = None
+        if config.readout == "joined":
+            self.side_by_side = nn.Sequential(nn.Linear(nodes * (width + 1), width), nn.SiLU(), nn.Dropout(0.1))
         self.head = nn.Linear(width, CLASSES)
         self.denoiser = Denoiser(CLASSES, width, config.steps) if config.diffusion else None
 
@@ -130,14 +132,18 @@ class Member(nn.Module):
         if self.images is not None and encoded.tokens is not None:
             seen = self.images.relate(encoded.tokens.kept(there[:, 0], there[:, 1]), generator)
             nodes, alignment, looked_at = torch.cat([seen.nodes, nodes], 1), seen.alignment, seen.looked_at
-        present = there.to(nodes.dtype)
-        if self.graph is None:
-            assert self.side_by_side is not None
-            nodes = nodes * present[:, :, None]
-            case = self.side_by_side(torch.cat([nodes.flatten(1), present], 1))
-            attention = nodes.new_zeros(len(nodes), nodes.shape[1], nodes.shape[1])
-        else:
+        nodes = torch.stack([norm(nodes[:, number]) for number, norm in enumerate(self.norms)], 1)
+        attention = nodes.new_zeros(len(nodes), nodes.shape[1], nodes.shape[1])
+        if self.graph is not None:
             related, attention = self.graph(nodes, there | ~there.any(1, keepdim=True))
-            weights = present / present.sum(1, keepdim=True).clamp(min=1)
-            case = ((nodes + related) * weights[:, :, None]).sum(1)
+            nodes = nodes + related
+        case = self._read(nodes, there.to(nodes.dtype))
         return Guided(case, self.head(case), attention, alignment, looked_at)
+
+    def _read(self, nodes: Tensor, present: Tensor) -> Tensor:
+        """Return the features of cases (n, width) from those of their nodes, of which some may be missing."""
+        nodes = nodes * present[:, :, None]
+        if self.side_by_side is None:
+            return nodes.sum(1) / present.sum(1, keepdim=True).clamp(min=1)
+        case: Tensor = self.side_by_side(torch.cat([nodes.flatten(1), present], 1))
+        return case

@@ -67,7 +67,7 @@ class Relations(nn.Module):
         generator : torch.Generator, optional
             Of the relations that are hidden; without one, none are.
         """
-        own = own + self.places
+        plain, own = own, own + self.places
         has, both = there.any(1), there.any(1) & other_there.any(1)
         # Of a tissue that is missing anything may come out: it is set to 0 below.
         ignored = ~there & has[:, None]
@@ -85,7 +85,8 @@ class Relations(nn.Module):
             crossed = self._joined(masked @ value) * both[:, None, None]
             apart = ((crossed - unmasked) ** 2).mean(2) * there
             alignment = (apart * both[:, None]).sum() / (there * both[:, None]).sum().clamp(min=1)
-        merged = self.merge(torch.cat([crossed, within], dim=2))
+        # What the relations add to the tokens: without the tokens themselves, few patients do not teach them back.
+        merged = plain + self.merge(torch.cat([crossed, within], dim=2))
         weights = there / there.sum(1, keepdim=True).clamp(min=1)
         looked = (relation.softmax(-1).mean(1) * weights[:, :, None]).sum(1) * both[:, None]
         return Related((merged * weights[:, :, None]).sum(1), alignment, looked)
