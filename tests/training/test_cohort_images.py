@@ -93,7 +93,7 @@ def test_crops_are_made_once_and_what_a_patient_lacks_is_nan(tmp_path: Path):
 @pytest.mark.slow
 def test_a_model_is_trained_on_ct_and_scores_files(tmp_path: Path):
     write_cohort(tmp_path)
-    (tmp_path / "nodes.yaml").write_text(json.dumps(recipe()), encoding="utf-8")
+    (tmp_path / "nodes.yaml").write_text(json.dumps(recipe(steps=300)), encoding="utf-8")
     diffuscope.finish(diffuscope.train(tmp_path / "nodes.yaml", tmp_path / "model", device="cpu"))
     means = {}
     for hu in (30, 150):
