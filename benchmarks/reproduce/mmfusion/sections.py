@@ -29,8 +29,8 @@ What was tried on another 1500 patients, guides alone (AUROC, two or four seeds 
 nodes 0.802, which all rows have since. HGA with the mean of the nodes 0.767, of normed ones 0.778, with normed ones
 side by side 0.798; the attention of GATv2 0.804, of products 0.803; two layers after it, twice the width or the steps,
 other rates and weight decay up to 0.5: nothing. MMRL in place of the tokens 0.797, added to them 0.816, where the base
-had 0.791. Joint, as in Eq. 7, the second round overfits the guide (of those who train 0.93 to 0.98, of those who test
-0.82 to 0.80): frozen is what rows have, and what the shipped models are made by.
+had 0.791. Joint, as in Eq. 7, the second round overfitted the guide there (of those who train 0.93 to 0.98, of
+those who test 0.82 to 0.80), which is why rows are frozen; below neither is better of one seed.
 
 {table}
 

@@ -24,7 +24,7 @@ _MEASURES = (
 
 _OF_GUIDES = (
     "where models trained on other patients of the same kind would put the score. It is made for 90 % of them, and "
-    "held fewer where that was measured with CT, on simulated patients (docs/mmfusion.md)."
+    "held about as many where that was measured, on simulated patients (docs/mmfusion.md)."
 )
 _OF_DRAWS = (
     "90 % of the draws of the class lie here. A draw is near 0 or near 1, so this is no interval of the probability: "

@@ -107,7 +107,7 @@ def _spread(scored: Scored) -> str:
         low, high = scored.over_guides
         told.append(
             f"Models trained on other such patients would say {low:.2f} to {high:.2f} (band). It is made for 90 % of "
-            "them, and held fewer where that was measured with CT, on simulated patients."
+            "them, and held about as many where that was measured, on simulated patients."
         )
     if scored.predictive is not None:
         low, high = scored.predictive

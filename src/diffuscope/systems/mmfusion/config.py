@@ -191,8 +191,8 @@ class MMFusionConfig(BaseModel):
         Guides, each with its own CFD, that see the patients as often as a draw of them with repetition has them. They
         tell how much a score hangs on which patients were there to train.
     guide : {"frozen", "joint"}
-        Whether the diffusion's loss leaves the guide as it is, as in CARD, or reaches it, as in Eq. 7 of the paper,
-        which makes it surer of those who train and worse for others (docs/reproduce/mmfusion.md).
+        Whether the diffusion's loss leaves the guide as it is, as in CARD, or reaches it, as in Eq. 7 of the paper
+        (docs/reproduce/mmfusion.md holds them against each other).
     drop : float
         Share of the nodes that training leaves out, so that a case may lack them.
     threshold : float, optional
