@@ -8,7 +8,7 @@ import sys
 import dask.array as da
 import numpy as np
 
-from diffuscope.scans.in_memory import in_memory
+from diffuscope.scans.region import in_memory
 
 
 def test_a_lazy_array_is_read_and_nothing_of_a_cluster_is_imported():

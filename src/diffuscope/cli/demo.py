@@ -26,7 +26,7 @@ from diffuscope.results.result import RESULT as RESULT_FOLDER
 from diffuscope.results.result import Result, open_result
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import open_scan, read_region
-from diffuscope.scans.in_memory import in_memory
+from diffuscope.scans.region import in_memory
 
 NOTE = "Demonstration: the truth it learned is a written rule, not an antibody; not for diagnosis."
 RESULT, EXPORT, PICTURE = "virtual-stain.ome.zarr", "virtual-stain.ome.tif", "demo.png"

@@ -14,7 +14,7 @@ from diffuscope.cases.find import pictures_in
 from diffuscope.errors import InputError
 from diffuscope.ports.raster import Raster
 from diffuscope.results.result import Result
-from diffuscope.scans.in_memory import in_memory
+from diffuscope.scans.region import in_memory
 
 _PREFIX = "found "
 

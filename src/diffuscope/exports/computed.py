@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from diffuscope.scans.in_memory import in_memory
+from diffuscope.scans.region import in_memory
 
 if TYPE_CHECKING:
     from diffuscope.ports.raster import Raster

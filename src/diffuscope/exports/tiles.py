@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from diffuscope.exports.table import MULTIPLEX
 from diffuscope.results.chunks import read_chunk
 from diffuscope.results.layout import open_images
-from diffuscope.scans.in_memory import in_memory
+from diffuscope.scans.region import in_memory
 from diffuscope.tiling.boxes import CHUNK
 
 if TYPE_CHECKING:

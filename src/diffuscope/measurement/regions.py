@@ -26,7 +26,7 @@ from diffuscope.results.result import Result
 from diffuscope.scans import Scan, open_scan, read_region
 from diffuscope.scans.channels import find_channel, one_channel
 from diffuscope.scans.fingerprint import is_same
-from diffuscope.scans.in_memory import in_memory
+from diffuscope.scans.region import in_memory
 from diffuscope.tiling.region import Region
 
 ALL_TISSUE = "all tissue"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from dask.local import get_sync
+from numpy.typing import NDArray
 from scipy import sparse
 
 from diffuscope.errors import InputError
-from diffuscope.scans.in_memory import in_memory
 from diffuscope.scans.source import as_dtype
 
 if TYPE_CHECKING:
@@ -184,3 +185,12 @@ def _pixels(scan: Scan, number: int, rows: tuple[int, int], columns: tuple[int, 
     if scan.sources:
         return scan.sources[number].read(*rows, *columns)
     return in_memory(scan.levels[number][slice(*rows), slice(*columns)])
+
+
+def in_memory(lazy: Any) -> NDArray[Any]:
+    """Return the values of a dask array, read in this thread.
+
+    Called by its name, or not at all, any scheduler of dask has `distributed` imported: a third of a second, once a
+    process.
+    """
+    return np.asarray(lazy.compute(scheduler=get_sync))

@@ -404,7 +404,7 @@ def test_several_stains_come_as_layers_and_as_columns(at: Driver, two_stain_mode
 
 @pytest.mark.slow
 def test_an_h_and_e_is_normalised_unless_the_box_is_cleared(at: Driver, tiny_model: Path, tmp_path: Path):
-    config = {"stain": "CD3", "size": "tiny", "T": 20, "normalise": True}
+    config = {"stain": "CD3", "size": "tiny", "T": 100, "normalise": True}
     system, card = build_system("staindiffuser", config), load_model(tiny_model).card
     model = save_model(tmp_path / "normalising", system, "staindiffuser", config, card)
     box, heading = at.dock.fields.normalise, at.dock.results.heading
@@ -422,7 +422,7 @@ def test_an_h_and_e_is_normalised_unless_the_box_is_cleared(at: Driver, tiny_mod
     # cleared, cancelled and gone on with: it is still the run that it was begun as
     box.click()
     at.out = tmp_path / "as-it-is.ome.zarr"
-    at.fill(steps=20)
+    at.fill(steps=100)
     at.dock.run.click()
     at.until(lambda: PREVIEW in at.names)
     at.dock.cancel.click()

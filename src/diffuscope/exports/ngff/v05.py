@@ -17,7 +17,7 @@ from diffuscope.exports.ngff.labels import write_labels
 from diffuscope.results.beside.mark import generated_by
 from diffuscope.results.layout import ATTRS, group_path, multiscale, omero
 from diffuscope.results.pyramid import halve
-from diffuscope.scans.in_memory import in_memory
+from diffuscope.scans.region import in_memory
 
 if TYPE_CHECKING:
     import dask.array as da

@@ -12,7 +12,7 @@ import shapely
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from diffuscope.scans.in_memory import in_memory
+from diffuscope.scans.region import in_memory
 
 if TYPE_CHECKING:
     from diffuscope.results.result import Result

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from PIL import Image
 
-from diffuscope.scans.in_memory import in_memory
+from diffuscope.scans.region import in_memory
 
 if TYPE_CHECKING:
     from diffuscope.ports.raster import Raster

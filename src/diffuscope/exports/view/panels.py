@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diffuscope.exports.view.sheet import PANEL, Panel, colour, draw_sheet
-from diffuscope.scans.in_memory import in_memory
+from diffuscope.scans.region import in_memory
 
 if TYPE_CHECKING:
     from diffuscope.exports.request import Request

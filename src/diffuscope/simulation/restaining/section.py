@@ -17,7 +17,7 @@ from diffuscope.files.place import FOLDER, check_place
 from diffuscope.files.put import in_place_of
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import open_scan
-from diffuscope.scans.in_memory import in_memory
+from diffuscope.scans.region import in_memory
 from diffuscope.simulation.restaining.teacher import paint, prepare
 
 SLIDE = "CMU-1-Small-Region.svs"
