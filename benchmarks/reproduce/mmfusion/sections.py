@@ -44,7 +44,7 @@ Accuracy of the paper: base 86.46, + MMRL 87.94, + HGA 88.65, + CFD 89.14 %.
 """
 _MANY = """### With {times} times the patients
 
-{patients} patients of the same simulation and {times} times the steps, 3 seeds. Who knows the rule decides
+{patients} patients of the same simulation and {times} times the steps, {seeds} seeds. Who knows the rule decides
 {bayes:.1f} % rightly (AUROC {order:.3f}).
 
 {table}
@@ -176,8 +176,10 @@ def of(study: str, lines: Mapping[str, Line]) -> list[str]:
             )
         ]
     if study == "many":
-        best = bayes(next(iter(rows.values())).study.truth)
-        known = {"bayes": 100 * best.accuracy, "order": best.auroc, "times": TIMES}
+        line = next(iter(rows.values()))
+        assert line.study.truth is not None
+        best = bayes(line.study.truth)
+        known = {"bayes": 100 * best.accuracy, "order": best.auroc, "times": TIMES, "seeds": len(line.seeds)}
         return [_MANY.format(tests=tests(rows, _STEPS), **known, **facts)]
     if study != "simulated":
         text = {"hancock": _HANCOCK, "lydata": _LYDATA}[study]
