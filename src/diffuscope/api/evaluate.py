@@ -12,6 +12,7 @@ from typing import Any
 from diffuscope.api.events import Evaluated
 from diffuscope.api.prediction import Settings, predict
 from diffuscope.cases import Case, find_cases, open_case
+from diffuscope.cases.slide_stains import SlideStains, slide_stains
 from diffuscope.errors import InputError
 from diffuscope.evaluation.found import finished, of_pictures
 from diffuscope.evaluation.judge import MASK, Judge, stain_threshold
@@ -138,6 +139,7 @@ def evaluate(
             mpp=mpp,
             worst=worst,
             standing=standing,
+            together=slide_stains(found, loaded.system.input_rasters, mpp),
         )
     )
 
@@ -158,6 +160,8 @@ class _Work:
         The report to compare with.
     standing : {"new", "replaced", "resumed"}
         What becomes of the folder.
+    together : SlideStains or None
+        Small cuts of one slide, whose H&E is measured together; None where the model takes none.
     """
 
     model: Model
@@ -173,6 +177,7 @@ class _Work:
     mpp: float | None
     worst: int
     standing: Standing
+    together: SlideStains | None
 
 
 def _evaluate(work: _Work) -> Generator[Progress | Notice | Evaluated, None, None]:
@@ -209,7 +214,9 @@ def _write(work: _Work) -> Generator[Progress | Notice | Evaluated, None, None]:
         # What is wrong with a run is wrong with all of them: it ends the evaluation, which --resume goes on with.
         record: dict[str, Any] = {}
         if work.pictures is None:
-            answer, record = yield from predict(work.model, opened, out, work.settings, at)
+            cuts = work.together.cuts(opened) if work.together is not None else []
+            paths = [scan.path for scan in cuts]
+            answer, record = yield from predict(work.model, opened, out, work.settings, at, paths)
         seen.add(judge, opened, answer, record, work.worst)
     if not seen.rows:
         raise InputError(f"none of {len(work.cases)} cases could be evaluated. {seen.skipped[0]}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,7 +40,7 @@ class Settings:
 
 
 def predict(
-    model: Model, opened: OpenCase, out: Path, settings: Settings, at: Progress
+    model: Model, opened: OpenCase, out: Path, settings: Settings, at: Progress, cuts: Sequence[Path] = ()
 ) -> Generator[Progress | Notice, None, tuple[Found, dict[str, Any]]]:
     """Run a case, go on with its run, or take the result that is there.
 
@@ -56,6 +56,8 @@ def predict(
         How to run.
     at : Progress
         Which case it is, of how many.
+    cuts : sequence of Path
+        What its stains are measured on, where it is a small cut of a slide.
 
     Yields
     ------
@@ -86,13 +88,23 @@ def predict(
         rest = {name: own[name] for name in ("quality", "sampler", "steps", "samples", "seed")}
         again = path.with_name(".again")
         job = prepare(
-            model.path, scan.path, again, region=region, mpp=mpp, request=request, overwrite=False, resume=False, **rest
+            model.path,
+            scan.path,
+            again,
+            region=region,
+            mpp=mpp,
+            request=request,
+            overwrite=False,
+            resume=False,
+            stains_of=cuts,
+            **rest,
         )
         # On what machine does not matter here: the pixels are there.
         check_resumed(path, before.record, job.record | {"compute": {}})
         tidy(path)
     else:
-        events = run(model.path, scan.path, path, region=region, mpp=mpp, resume=path.exists(), **vars(settings))
+        how = {"region": region, "mpp": mpp, "stains_of": cuts, **vars(settings)}
+        events = run(model.path, scan.path, path, resume=path.exists(), **how)
         pace = Pace()
         with closing(events):
             for event in events:

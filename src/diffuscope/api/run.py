@@ -50,6 +50,7 @@ def run(
     slices: str | None = None,
     ranges: Mapping[str, tuple[float, float]] | None = None,
     normalise: bool = True,
+    stains_of: Sequence[str | Path] = (),
     mpp: float | None = None,
     quality: str | None = None,
     sampler: str | None = None,
@@ -99,6 +100,9 @@ def run(
     normalise : bool
         Whether an H&E is brought to the reference by the stains of the whole slide, where the model's port asks for it
         (`Raster.scale` "stain"). Without, it goes in with the colours that it has.
+    stains_of : sequence of str or Path
+        Pictures, or folders of them, by whose stains together it is brought there instead: the slide that a small
+        picture was cut from, or other cuts of it. What is under 0.25 mm² does not stand for its slide.
     mpp : float, optional
         µm per level-0 px; overrides what the slide says.
     quality : str, optional
@@ -163,6 +167,7 @@ def run(
         slices=slices,
         ranges=ranges,
         normalise=normalise,
+        stains_of=stains_of,
         mpp=mpp,
         quality=quality,
         sampler=sampler,

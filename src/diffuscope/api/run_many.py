@@ -49,6 +49,7 @@ class RunOptions(TypedDict, total=False):
     slices: str | None
     ranges: Mapping[str, tuple[float, float]] | None
     normalise: bool
+    stains_of: Sequence[str | Path]
     mpp: float | None
     quality: str | None
     sampler: str | None

@@ -21,9 +21,12 @@ class Case:
         By port key, e.g. ``"he"``, ``"ihc"``, ``"mask"``.
     part : str or None
         ``"train"``, ``"validation"`` or ``"test"`` where the data states it.
+    slide : str
+        The slide that its pictures were cut from; empty where nothing is known of one.
     """
 
     name: str
     group: str
     files: Mapping[str, Path]
     part: str | None = None
+    slide: str = ""

@@ -17,7 +17,7 @@ from diffuscope.scans.open_volume import is_image
 TABLE = "cases.csv"
 SIMULATED = "SIMULATED.txt"
 """A file of this name in the data's folder says how its truth was simulated; every report quotes its first line."""
-_COLUMNS = ("case", "group", "part")
+_COLUMNS = ("case", "group", "part", "slide")
 
 
 def find_cases(data: str | Path, keys: Sequence[str], *, optional: Sequence[str] = ()) -> list[Case]:
@@ -26,9 +26,9 @@ def find_cases(data: str | Path, keys: Sequence[str], *, optional: Sequence[str]
     Two layouts are known. **Paired folders**: one sub-folder a port key, and in them files of one name, whatever their
     format: ``data/he/a.svs`` and ``data/ihc/a.png`` are case ``a``, and so are ``data/t1/a.nii.gz`` and a folder
     ``data/ct/a`` with a DICOM series. **A table**: ``data/cases.csv``, or any ``.csv``
-    file, with the columns ``case``, perhaps ``group`` (patient or slide; else each case is its own) and ``part``
-    (train, validation, test), and one a port key, with paths relative to the table. A folder that holds a table is
-    read by it.
+    file, with the columns ``case``, perhaps ``group`` (patient or slide; else each case is its own), ``part``
+    (train, validation, test) and ``slide`` (that the pictures were cut from; else the group, where one is given), and
+    one a port key, with paths relative to the table. A folder that holds a table is read by it.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def _from_table(table: Path, keys: Sequence[str], optional: Sequence[str]) -> li
 
 
 def _from_row(row: dict[str, str | None], line: int, table: Path, taken: list[str], keys: Sequence[str]) -> Case:
-    case, group, part = ((row.get(column) or "").strip() for column in _COLUMNS)
+    case, group, part, slide = ((row.get(column) or "").strip() for column in _COLUMNS)
     if not case:
         raise InputError(f"{table}, line {line}, names no case.")
     if Path(case).name != case or case.startswith("."):  # results are files of this name
@@ -144,7 +144,7 @@ def _from_row(row: dict[str, str | None], line: int, table: Path, taken: list[st
             there = False
         if not there:
             raise InputError(f"{table}, line {line}: {key} of case {case} is {file}, which does not exist.")
-    return Case(case, group or case, files, part or None)
+    return Case(case, group or case, files, part or None, slide or group)
 
 
 def _nearest(name: str, among: Iterable[str]) -> str:

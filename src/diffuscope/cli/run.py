@@ -64,6 +64,15 @@ def run(
             help="Bring the stains of an H&E to one reference, by the whole slide, for models that are made for it.",
         ),
     ] = True,
+    stains_of: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--stains-of",
+            metavar="FILE",
+            help="The slide that a small picture of H&E was cut from, or a folder of such cuts: by its stains it is "
+            "normalised. May be repeated.",
+        ),
+    ] = None,
     slices: Annotated[
         str | None, typer.Option(metavar="FIRST:END", help="Only these slices of a volume, counted from the feet.")
     ] = None,
@@ -145,6 +154,7 @@ def run(
         "slices": slices,
         "ranges": parse_ranges(ranges or ()),
         "normalise": normalise,
+        "stains_of": tuple(stains_of or ()),
         "mpp": mpp,
         "quality": quality,
         "sampler": sampler,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypedDict
 
 from diffuscope.errors import InputError
 from diffuscope.jobs.drawn.regions import find_region
 from diffuscope.jobs.inputs import PortInput, Values
-from diffuscope.jobs.scaling import Stains, find_foreground, with_statistics
+from diffuscope.jobs.scaling import Stains, find_foreground, measured_elsewhere, with_statistics
 from diffuscope.results.tissue import TissueMap, crop_tissue
 from diffuscope.scans import Foreground, Image
 from diffuscope.systems.base import System
@@ -19,10 +20,11 @@ from diffuscope.tiling.whole import make_whole_plan
 
 
 class ExtentRequest(TypedDict, total=False):
-    """What the user said of which part is computed, as of `diffuscope.api.run.run`; None leaves the choice."""
+    """What the user said of which part is computed, and by what it is scaled, as of `diffuscope.api.run.run`."""
 
     region: Region | str | None
     slices: str | None
+    stains_of: Sequence[str | Path]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,8 @@ class Extent:
         Of all inputs; None where none is an image.
     notices : tuple of str
         What the user should know.
+    stains_of : tuple of str
+        Names of the pictures and folders that stains are measured on instead of the inputs.
     """
 
     inputs: tuple[PortInput, ...]
@@ -54,6 +58,7 @@ class Extent:
     slices: str | None
     foreground: Foreground | None
     notices: tuple[str, ...]
+    stains_of: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return what of it determines the pixels."""
@@ -75,7 +80,8 @@ class Extent:
     @property
     def flags(self) -> list[tuple[str, str]]:
         """How a command line asks for it again, besides the region."""
-        return [("slices", self.slices)] if self.slices else []
+        named = [("stains-of", name) for name in self.stains_of]
+        return [*([("slices", self.slices)] if self.slices else []), *named]
 
 
 def find_extent(
@@ -86,6 +92,7 @@ def find_extent(
     slices: str | None = None,
     ranges: Mapping[str, Values],
     stains: Stains | None = None,
+    stains_of: Sequence[str | Path] = (),
 ) -> Extent:
     """Find foreground, ranges, stains and plan of opened inputs, which lie on one lattice.
 
@@ -103,11 +110,14 @@ def find_extent(
         By port key, values that are given and not measured.
     stains : mapping, optional
         By port key, stains that are given and not measured.
+    stains_of : sequence of str or Path, optional
+        As of `diffuscope.api.run.run`.
 
     Raises
     ------
     InputError
-        The µm/px is not known; region or slices lie outside; there is nothing to compute.
+        The µm/px is not known; region or slices lie outside; there is nothing to compute; stains cannot be measured on
+        the pictures that are named for it.
     """
     told: tuple[str, ...] = ()
     if isinstance(region, str):
@@ -137,6 +147,7 @@ def find_extent(
             shows=inside.any_in,
             name=image.name,
         )
+    stains = measured_elsewhere(inputs, stains_of, stains or {})
     return Extent(
         inputs=with_statistics(inputs, inside, ranges, stains, factors=factors),
         plan=plan,
@@ -145,6 +156,7 @@ def find_extent(
         slices=slices,
         foreground=inside,
         notices=(*told, *image.resampling(port), *_region_notice(image, region)),
+        stains_of=tuple(Path(path).name for path in stains_of),
     )
 
 

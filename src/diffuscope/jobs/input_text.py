@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from diffuscope.errors import InputError
 from diffuscope.jobs.inputs import PortInput, Values
+from diffuscope.jobs.scaling import is_cut
 from diffuscope.ports.raster import Raster
+from diffuscope.scans import Scan
+from diffuscope.stains import StainStatistics
 
 
 def parse_inputs(given: Sequence[str]) -> dict[str, str | tuple[str, ...]]:
@@ -76,12 +79,26 @@ def input_notices(inputs: Sequence[PortInput], given: Mapping[str, Values], *, n
             how = "as given" if one.port.key in given else "percentiles of the foreground"
             parts.append(f"{one.values[0]:g} to {one.values[1]:g} are its range ({how})")
         if one.stains is not None:
-            parts.append(f"normalised by the stains of the whole slide ({one.stains.summary} OD)")
+            parts.append(_normalised(one, one.stains))
         elif one.port.scale == "stain" and normalise:
             parts.append("no nucleus was found to measure its stains by, so it goes in as it is")
         if parts:
             told.append(f"{one.port.name}: {'; '.join(parts)}.")
     return told
+
+
+def _normalised(one: PortInput, stains: StainStatistics) -> str:
+    """Say by what an H&E is brought to the reference."""
+    if stains.measured_on:
+        first, *others = stains.measured_on
+        of = f"{first} and {len(others)} more of its slide" if others else first
+        return f"normalised by the stains of {of} ({stains.summary} OD)"
+    if isinstance(one.scan, Scan) and is_cut(one.scan):
+        return (
+            f"normalised by its own stains ({stains.summary} OD), which so small a cut shows badly: run the slide "
+            "itself with a region, or name it with --stains-of"
+        )
+    return f"normalised by the stains of the whole slide ({stains.summary} OD)"
 
 
 def command_inputs(inputs: Sequence[PortInput], *, alone: bool) -> tuple[str | None, list[tuple[str, str]]]:

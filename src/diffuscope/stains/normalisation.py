@@ -41,12 +41,15 @@ class StainStatistics:
         Median haematoxylin of nuclei, OD.
     tissue : float
         Median eosin of stained tissue, OD.
+    measured_on : tuple of str
+        Names of the pictures that it was measured on, where that is not the picture itself.
     """
 
     haematoxylin: tuple[float, ...]
     eosin: tuple[float, ...]
     nucleus: float
     tissue: float
+    measured_on: tuple[str, ...] = ()
 
     @property
     def vectors(self) -> NDArray[np.float64]:
@@ -78,13 +81,20 @@ class StainStatistics:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as run records hold it."""
-        return asdict(self)
+        stated = asdict(self)
+        return stated if self.measured_on else {key: value for key, value in stated.items() if key != "measured_on"}
 
     @classmethod
     def from_json(cls, stated: Mapping[str, Any]) -> StainStatistics:
         """Return what `to_json` and JSON made a mapping of."""
         vectors = {name: tuple(float(v) for v in stated[name]) for name in ("haematoxylin", "eosin")}
-        return cls(**vectors, nucleus=float(stated["nucleus"]), tissue=float(stated["tissue"]))
+        return cls(
+            haematoxylin=vectors["haematoxylin"],
+            eosin=vectors["eosin"],
+            nucleus=float(stated["nucleus"]),
+            tissue=float(stated["tissue"]),
+            measured_on=tuple(map(str, stated.get("measured_on", ()))),
+        )
 
 
 def measure_stains(fields: Sequence[NDArray[np.uint8]], *, mpp: float) -> StainStatistics | None:

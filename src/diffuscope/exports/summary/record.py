@@ -55,6 +55,8 @@ def make_summary_record(
     flags = [("slices", options["slices"])] if options.get("slices") else []
     flags += [("range", f"{key}={low!r}:{high!r}") for key, (low, high) in ranges.items()]
     flags += [("want", ",".join(want))] if want else []
+    together = [Path(path).name for path in options.get("stains_of", ())]
+    flags += [("stains-of", name) for name in together]
     line = command_line(
         model=model.name,
         source=over,
@@ -79,6 +81,8 @@ def make_summary_record(
             "normalise": normalise,
             "mpp": options.get("mpp"),
             "wanted": want,
+            # An older Diffuscope states nothing of it.
+            **({"stains_of": together} if together else {}),
         },
         compute={},
         command=line if over else "",

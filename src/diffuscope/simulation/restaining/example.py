@@ -89,13 +89,13 @@ def _write(folder: Path, pair: dict[str, NDArray[np.uint8]], chosen: list[tuple[
         (folder / "pairs" / key).mkdir(parents=True)
     with (folder / "pairs" / "cases.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
-        table.writerow(["case", "group", "part", "he", "ihc"])
+        table.writerow(["case", "group", "part", "slide", "he", "ihc"])
         for (y, x), part in chosen:
             name = f"y{y:04d}-x{x:04d}"
             window = np.s_[y : y + SIDE, x : x + SIDE]
             for key, image in pair.items():
                 Image.fromarray(image[window]).save(folder / "pairs" / key / f"{name}.png")
-            table.writerow([name, name, part, f"he/{name}.png", f"ihc/{name}.png"])
+            table.writerow([name, name, part, SLIDE, f"he/{name}.png", f"ihc/{name}.png"])
     (folder / "pairs" / SIMULATED).write_text(
         f"CD3 painted on {SLIDE} by a written rule ("
         "diffuscope.simulation.restaining.teacher), in another laboratory's colours.\n",

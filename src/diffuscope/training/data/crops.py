@@ -14,13 +14,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from diffuscope.cases import Case, find_cases, split
+from diffuscope.cases.slide_stains import SlideStains, slide_stains
+from diffuscope.cases.split import PARTS
 from diffuscope.errors import InputError
+from diffuscope.jobs.scaling import is_cut
 from diffuscope.ports.raster import Raster
+from diffuscope.scans import Scan
 from diffuscope.systems.base import System
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.data.looks import seen_in_cases
 from diffuscope.training.data.sampler import CropSampler
-from diffuscope.training.data.slides import HE, open_slides
+from diffuscope.training.data.slides import HE, SlideSampler, open_slides
 from diffuscope.training.data.volumes import VolumeSampler, open_volumes
 from diffuscope.training.data.whole_slices import stack_slices, whole
 from diffuscope.training.recipe import Recipe
@@ -69,7 +73,15 @@ def ports_of(system: System) -> dict[str, Raster]:
     return {port.key: replace(port, spacing=spacing) for port in (*system.output_rasters, *system.input_rasters)}
 
 
-def open_sampler(case: Case, settings: Cases, system: System, *, side: int, augment: bool = False) -> CropSampler:
+def open_sampler(
+    case: Case,
+    settings: Cases,
+    system: System,
+    *,
+    side: int,
+    augment: bool = False,
+    together: SlideStains | None = None,
+) -> CropSampler:
     """Open a case: pictures for a system of slides, volumes for one of volumes.
 
     Parameters
@@ -84,6 +96,8 @@ def open_sampler(case: Case, settings: Cases, system: System, *, side: int, augm
         Of a crop, px.
     augment : bool
         Whether the stain of an H&E is to be augmented.
+    together : SlideStains, optional
+        As of `open_slides`.
 
     Raises
     ------
@@ -92,7 +106,7 @@ def open_sampler(case: Case, settings: Cases, system: System, *, side: int, augm
     """
     if system.input_rasters[0].axes == "zyx":
         return open_volumes(case, ports_of(system), system, settings, side=side)
-    return open_slides(case, ports_of(system), system, settings, side=side, augment=augment)
+    return open_slides(case, ports_of(system), system, settings, side=side, augment=augment, together=together)
 
 
 def crops_of(
@@ -126,7 +140,9 @@ def crops_of(
     augment = settings.stain_augmentation and HE in {p.key for p in system.input_rasters} - {
         p.key for p in system.output_rasters
     }
-    ready = partial(open_sampler, settings=settings, system=system, side=side)
+    every = [case for part in PARTS for case in parts.get(part, ())]
+    together = slide_stains(every, system.input_rasters, settings.mpp)
+    ready = partial(open_sampler, settings=settings, system=system, side=side, together=together)
     train = [ready(case, augment=augment) for case in parts["train"]]
     held = [ready(case) for case in parts["validation"]]
     share = max(_VALIDATION // len(held), 1) if held else 0
@@ -135,6 +151,7 @@ def crops_of(
         batch_at=partial(batch_at, train, system, seed=seed, size=batch, side=side),
         validation=batches_of(crops, batch),
         seen=partial(seen_in_cases, train, system.input_rasters),
+        notices=_alone([*train, *held]),
     )
 
 
@@ -220,6 +237,23 @@ def batches_of(crops: Sequence[Mapping[str, NDArray[np.generic]]], size: int) ->
     kinds = dict.fromkeys(tuple(sorted(crop)) for crop in crops)
     alike = [[crop for crop in crops if tuple(sorted(crop)) == keys] for keys in kinds]
     return [stacked(some[start : start + size]) for some in alike for start in range(0, len(some), size)]
+
+
+def _alone(samplers: Sequence[CropSampler]) -> tuple[str, ...]:
+    """Tell of small pictures that are normalised each by itself."""
+    alone = [
+        one
+        for sampler in samplers
+        for one in (sampler.scaled.values() if isinstance(sampler, SlideSampler) else ())
+        if one.stains is not None and not one.stains.measured_on and isinstance(one.scan, Scan) and is_cut(one.scan)
+    ]
+    if not alone:
+        return ()
+    told = (
+        f"{len(alone)} pictures, {alone[0].scan.name} first, are under 0.25 mm² and each is normalised by its own "
+        "stains, which so small a cut shows badly: say which slide each was cut from, in a table with a column slide."
+    )
+    return (told,)
 
 
 def _named(cases: Sequence[Case], settings: Cases) -> list[Case]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.cases import Case, OpenCase, open_case, tissue_corners
+from diffuscope.cases.slide_stains import SlideStains
 from diffuscope.errors import InputError
 from diffuscope.jobs.inputs import PortInput
 from diffuscope.jobs.port_checks import check_port
@@ -87,7 +88,14 @@ class SlideSampler:
 
 
 def open_slides(
-    case: Case, ports: Mapping[str, Raster], system: System, settings: Cases, *, side: int, augment: bool
+    case: Case,
+    ports: Mapping[str, Raster],
+    system: System,
+    settings: Cases,
+    *,
+    side: int,
+    augment: bool,
+    together: SlideStains | None = None,
 ) -> SlideSampler:
     """Open a case of pictures.
 
@@ -105,6 +113,8 @@ def open_slides(
         Of a crop, px.
     augment : bool
         Whether the stain of the H&E is to be augmented.
+    together : SlideStains, optional
+        Cases that its H&E is measured with, where it is a small cut of a slide.
 
     Raises
     ------
@@ -122,7 +132,7 @@ def open_slides(
             f"case {case.name} ({width} × {height} px at {port.mpp:g} µm/px) has no crop of {side} px of which "
             f"{least:.0%} is tissue: leave it out, or lower data.tissue."
         )
-    scaled = _scaled(opened, ports, system)
+    scaled = _scaled(opened, ports, system, together)
     stains = None
     if augment and HE in scaled and scaled[HE].stains is not None:
         stains = REFERENCE  # which every normalised crop has
@@ -132,7 +142,9 @@ def open_slides(
     return SlideSampler(opened, scaled, corners, stains)
 
 
-def _scaled(opened: OpenCase, ports: Mapping[str, Raster], system: System) -> dict[str, PortInput]:
+def _scaled(
+    opened: OpenCase, ports: Mapping[str, Raster], system: System, together: SlideStains | None
+) -> dict[str, PortInput]:
     """Find the numbers that bring pictures to their ports, once for the whole slide."""
     pictures = [PortInput(port=ports[key], scan=scan) for key, scan in opened.scans.items() if key in ports]
     wanted = [one for one in pictures if one.is_float or one.port.scale == "stain"]
@@ -142,7 +154,10 @@ def _scaled(opened: OpenCase, ports: Mapping[str, Raster], system: System) -> di
         inputs = {port.key for port in system.input_rasters}
         inside = find_foreground([one for one in pictures if one.port.key in inputs] or pictures)
         factors = opened.factors
-        wanted = [with_statistics([one], inside, factors=(factors[one.port.key],) * 2)[0] for one in wanted]
+        stains = together.of(opened) if together is not None else {}
+        wanted = [
+            with_statistics([one], inside, stains=stains, factors=(factors[one.port.key],) * 2)[0] for one in wanted
+        ]
     return {one.port.key: one for one in wanted}
 
 
