@@ -11,18 +11,21 @@ import pytest
 import SimpleITK as sitk
 import tifffile
 from skimage import data as pictures
+from skimage.draw import disk
 
 from diffuscope.jobs.compute import ComputeRequest
 from diffuscope.jobs.likeness.notices import unlike_files
+from diffuscope.jobs.likeness.spots import spot_profile, spot_size
 from diffuscope.jobs.prepare import prepare
 from diffuscope.model.find import BUNDLED, list_models
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import Volume, windows
+from diffuscope.stains.deconvolution import HE, combine
 
 STAIN, MR_TO_CT, CT_TO_MR, NANO = "stain-cd3-demo", "mr-to-ct-sarcoma", "ct-to-mr-sarcoma", "nanoparticles-demo"
 MR, CT = "sarcoma-STS_010-MR.nii.gz", "sarcoma-STS_010-CT.nii.gz"
 T1, T2, FLAIR = (f"head-patient19-{name}.nii.gz" for name in ("T1", "T2", "FLAIR"))
-TUMOUR = "tumour-simulated.ome.tif"
+TUMOUR, SLIDE = "tumour-simulated.ome.tif", "CMU-1-Small-Region.svs"
 
 
 def told(model: str, files: dict[str, str | Path], mpp: float | None = None) -> str:
@@ -96,15 +99,25 @@ def test_what_is_no_h_and_e_is_told(tmp_path, make, hint):
     assert hint in sentence
 
 
-@pytest.mark.parametrize(
-    "mpp",
-    [
-        pytest.param(0.125, marks=pytest.mark.xfail(reason="ORION's fields, which trained it, are nearly as fine")),
-        2.0,
-    ],
-)
-def test_a_scale_that_is_wrong_four_times_is_told(mpp):
-    assert "a wrong µm/px" in told(STAIN, {"he": "CMU-1-Small-Region.svs"}, mpp)
+@pytest.mark.parametrize(("slide", "mpp"), [(SLIDE, 0.125), (SLIDE, 2.0), ("he-orion-C05.jpg", 4 * 0.325)])
+def test_a_scale_that_is_wrong_four_times_is_told(slide, mpp):
+    assert "a wrong µm/px" in told(STAIN, {"he": slide}, mpp)
+
+
+@pytest.mark.parametrize("mpp", [0.25, 0.5])
+@pytest.mark.parametrize("diameter", [4.0, 8.0, 16.0])
+def test_spots_have_the_diameter_that_they_are_drawn_with(diameter, mpp):
+    rng = np.random.default_rng(0)
+    side = round(256 / mpp)
+    blue = np.zeros((side, side))
+    for y, x in rng.integers(0, side, (side * side // round((4 * diameter / mpp) ** 2), 2)):
+        rows, columns = disk((y, x), diameter / mpp / 2, shape=blue.shape)
+        blue[rows, columns] = 0.6
+    pixels = combine(np.stack([blue, np.full_like(blue, 0.1), np.zeros_like(blue)], axis=-1), HE)
+    quarters = [pixels[y : y + side // 2, x : x + side // 2] for y in (0, side // 2) for x in (0, side // 2)]
+    profiles = [spot_profile(one, np.ones(one.shape[:2], bool), mpp) for one in quarters]
+    assert all(profile.sum() == pytest.approx(1) for profile in profiles)
+    assert spot_size(profiles) == pytest.approx(diameter, rel=0.15)
 
 
 def test_ct_for_mr_and_mr_for_ct_are_told():

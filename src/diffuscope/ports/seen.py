@@ -77,6 +77,7 @@ COLOUR = (
         low=_PALE,
         high=_STAIN,
     ),
+    Trait(key="spots", name="diameter of dark spots", unit=" µm", less=1.3, more=1.3, low=_SCALE, high=_SCALE),
     Trait(
         key="fine",
         name="detail below 1 µm",
@@ -118,7 +119,7 @@ class Seen(BaseModel):
         How many.
     traits : dict of str to Spread
         By key of a `Trait`: 1st percentile, median and 99th percentile over windows or slices of all images; of the
-        size, of which an image has one, the extremes.
+        size and the spots, of which an image has one, the extremes.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -41,7 +41,7 @@ def colour_traits(rgb: NDArray[np.generic], inside: NDArray[np.bool_], mpp: floa
     """
     density = optical_density(rgb)
     mean = density.mean(axis=-1)
-    stained = inside & (mean > _STAINED)
+    stained = stained_in(rgb, inside)
     if stained.sum() < _LEAST * stained.size:
         return {}
     hue, chroma = _hue(density)
@@ -58,6 +58,11 @@ def colour_traits(rgb: NDArray[np.generic], inside: NDArray[np.bool_], mpp: floa
         "fine": 100.0 * float(fine[stained].var() / max(coarse[stained].var(), 1e-9)),
         "nuclei": float((_spots(rgb, mpp) & stained).sum() / (stained.sum() * mpp**2 * 1e-6)),
     }
+
+
+def stained_in(rgb: NDArray[np.generic], inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which px of a window's tissue are stained."""
+    return inside & (optical_density(rgb).mean(axis=-1) > _STAINED)
 
 
 def _hue(density: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

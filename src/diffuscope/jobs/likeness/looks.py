@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.jobs.inputs import PortInput
-from diffuscope.jobs.likeness.colour import colour_traits
+from diffuscope.jobs.likeness.colour import colour_traits, stained_in
 from diffuscope.jobs.likeness.grey import grey_traits
+from diffuscope.jobs.likeness.spots import spot_profile, spot_size
 from diffuscope.ports.seen import Seen
 from diffuscope.scans import Foreground, Scan, Volume
 from diffuscope.scans.windows import foreground_windows
@@ -81,15 +82,19 @@ def look(
     if isinstance(one.scan, Volume):
         return _volume(one, one.scan, inside, factors, number, seconds)
     assert isinstance(one.scan, Scan)
-    found = []
+    found, profiles = [], []
     mpp = (one.scan.mpp or one.port.mpp) * factors[-1]
     windows = foreground_windows(one.scan, inside, factor=factors[-1], fill=255 if one.scan.rgb else 0, number=number)
     for pixels, there in _in_time(windows, seconds):
         if one.port.kind == "rgb":
             found.append(colour_traits(pixels, there, mpp))
+            if found[-1]:
+                profiles.append(spot_profile(pixels, stained_in(pixels, there), mpp))
         else:
             found.append(grey_traits(pixels[..., 0], there, one.values or one.port.range))
-    return Looks(tuple(traits for traits in found if traits), {})
+    # Of a window or two it says too little: single tiles of 73 µm have 1.4 to 9 µm, whole slides 3 to 4.
+    whole = {"spots": spot_size(profiles)} if len(profiles) >= _SEVERAL else {}
+    return Looks(tuple(traits for traits in found if traits), whole)
 
 
 def seen_of(looks: Sequence[Looks], of: str) -> Seen | None:
@@ -103,7 +108,8 @@ def seen_of(looks: Sequence[Looks], of: str) -> Seen | None:
         for key in dict.fromkeys(key for window in windows for key in window)
     }
     whole = [one.whole for one in shown]
-    spreads |= {key: np.percentile(_values(whole, key), (0, 50, 100)) for key in whole[0]}
+    of_images = dict.fromkeys(key for one in whole for key in one)
+    spreads |= {key: np.percentile(_values(whole, key), (0, 50, 100)) for key in of_images}
     traits = {key: tuple(float(f"{value:.4g}") + 0.0 for value in spread) for key, spread in spreads.items()}
     return Seen(of=of, images=len(shown), traits=traits)  # type: ignore[arg-type]
 
