@@ -25,8 +25,12 @@ from diffuscope.tiling.region import Region
 
 # Grid lines of the plan lie inside, and all of it is tissue.
 REGION = Region(704, 1920, 1024, 1024)
-UNTILED = 512
-GOALS = {"ratio": Goal(high=1.02), "texture_ratio": Goal(low=0.95, high=1.05)}
+UNTILED, _EDGE = 512, 32
+GOALS = {
+    "ratio": Goal(high=1.02),
+    "texture_ratio": Goal(low=0.95, high=1.05),
+    "texture_ratio_to_untiled": Goal(low=0.95, high=1.05),
+}
 
 
 class NoiseOfTheTile(TileNoise):
@@ -61,7 +65,8 @@ def measure(*, model: Literal["stain-cd3-demo", "stain-ck818-demo"] = "stain-cd3
     whole = sample(loaded, he, [(REGION.y, REGION.x)], settings)["ihc"][0]
     part = ours[:UNTILED, :UNTILED]
     # At the edge of the un-tiled pass the network sees nothing beyond, which is no fault of the tiles.
-    inner = np.s_[32:-32, 32:-32]
+    inner = np.s_[_EDGE:-_EDGE, _EDGE:-_EDGE]
+    within = Region(REGION.x + _EDGE, REGION.y + _EDGE, UNTILED - 2 * _EDGE, UNTILED - 2 * _EDGE)
     slide = teacher_sample("CD3").he[REGION.y : REGION.y + REGION.height, REGION.x : REGION.x + REGION.width]
     slide = slide.astype(np.float64)
     return {
@@ -71,5 +76,8 @@ def measure(*, model: Literal["stain-cd3-demo", "stain-ck818-demo"] = "stain-cd3
         "texture_ratio": texture_ratio(ours, tile, overlap, REGION),
         "texture_ratio_independent": texture_ratio(independent, tile, overlap, REGION),
         "texture_ratio_of_the_slide": texture_ratio(slide, tile, overlap, REGION),
+        # By itself it is of what lies there as well: the same places of the pass without tiles take that out.
+        "texture_ratio_to_untiled": texture_ratio(part[inner], tile, overlap, within)
+        / texture_ratio(whole[inner].astype(np.float64), tile, overlap, within),
         "difference_untiled": float(np.abs(part - whole)[inner].mean()),
     }

@@ -153,7 +153,10 @@ def _files(pictures: Sequence[str | Path]) -> list[Path]:
         if not path.is_dir() or is_image(path):
             found.append(path)
             continue
-        inside = sorted(one for one in path.iterdir() if is_image(one))
+        try:
+            inside = sorted(one for one in path.iterdir() if is_image(one))
+        except OSError as error:
+            raise InputError(f"{path} cannot be read ({error.strerror or error}): check who may read it.") from error
         if not inside:
             raise InputError(f"{path} holds no picture: name a slide, or a folder of pictures cut from one.")
         found += inside
