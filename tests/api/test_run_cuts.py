@@ -32,6 +32,7 @@ from tests.conftest import MPP
 
 SIDE = 256
 CORNERS = [(y, x) for y in (0, SIDE) for x in (0, SIDE)]
+TAKEN = f" (taken for {MPP:.4g} µm/px)"
 HOW = ("--device", "cpu", "--threads", "1")
 
 
@@ -95,7 +96,8 @@ def test_a_cut_has_the_pixels_of_its_slide(tmp_path, echo, cuts, small_slide, pi
     found = go(echo, cuts / "he" / "c0.png", tmp_path / "out", stains_of=[named])
     np.testing.assert_array_equal(found, normalise(pixels, statistics)[:SIDE, :SIDE])
     stated = open_result(tmp_path / "out").record["inputs"]["he"]["stains"]
-    names = ["small.ome.tif"] if beside == "slide" else ["c0.png", "c1.png", "c2.png", "c3.png"]
+    # What does not say its µm/px is named with those that it is taken for.
+    names = ["small.ome.tif"] if beside == "slide" else [f"c{number}.png{TAKEN}" for number in range(4)]
     assert stated["measured_on"] == names
     assert f"by the stains of {names[0]}" in told(tmp_path / "out")
     alone = go(echo, cuts / "he" / "c0.png", tmp_path / "alone")
@@ -181,5 +183,5 @@ def test_an_evaluation_runs_cuts_of_one_slide_by_its_stains(tmp_path, cuts, stat
     how = Settings(steps=1, device="cpu", threads=1)
     [case] = finish(evaluate(model, cuts / "of-a-slide.csv", tmp_path / "out", settings=how, mpp=MPP)).report["cases"]
     stated = StainStatistics.from_json(case["run"]["inputs"]["he"]["stains"])
-    assert stated.measured_on == ("c0.png", "c1.png", "c2.png", "c3.png")
+    assert stated.measured_on == tuple(f"c{number}.png{TAKEN}" for number in range(4))
     assert stated.summary == statistics.summary

@@ -60,7 +60,8 @@ def test_a_stated_part_is_kept(tmp_path: Path):
         (CLINICAL + "a,1,f,0\n", BLOOD, "clinical.csv has a twice"),
         (CLINICAL, BLOOD.replace("id", "patient"), "blood.csv begins with patient and clinical.csv with id"),
         (CLINICAL, "id,leukocytes,age\na,7,1\n", "“age” is in clinical.csv and in blood.csv"),
-        (CLINICAL.replace("nodes", "nodes,part").replace("m,0", "m,0,tset"), BLOOD, "b states the part tset"),
+        ("id,age,sex,nodes,part\nb,61,m,0,tset\na,70,,3,\nc,55,f,,\n", BLOOD, "b states the part tset"),
+        (CLINICAL + "d,60,f", BLOOD, "clinical.csv, id d: it has 3 values where the first line has 4 names"),
         ("id,age,sex,nodes\na,1,f,\n", BLOOD, "no patient of clinical.csv has anything in nodes"),
     ],
 )

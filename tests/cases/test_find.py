@@ -119,3 +119,28 @@ def test_a_table_in_another_encoding_is_told(data: Path):
     (data / "cases.csv").write_bytes("case,he\nMüller,he/b.png\n".encode("latin-1"))
     with pytest.raises(InputError, match="UTF-8"):
         find_cases(data, ["he"])
+
+
+def test_an_empty_group_is_the_slide_and_an_empty_slide_the_group(data: Path):
+    text = "case,group,slide,he,ihc\nx,p,,he/a.1.png,ihc/a.1.jpg\ny,,s,he/b.png,ihc/b.jpg\nz,p,t,he/b.png,ihc/b.jpg\n"
+    found = find_cases(table(data, text), ["he", "ihc"])
+    assert [(case.group, case.slide) for case in found] == [("p", "p"), ("s", "s"), ("p", "t")]
+    text = "case,he,ihc\nx,he/b.png,ihc/b.jpg\n"
+    assert [(case.group, case.slide) for case in find_cases(table(data, text), ["he", "ihc"])] == [("x", "")]
+
+
+@pytest.mark.parametrize(
+    ("column", "meant"),
+    [("Slide", "slide"), ("slides", "slide"), ("patient", "group"), ("Group", "group"), ("prt", "part")],
+)
+def test_a_column_that_is_nearly_known_is_not_passed_over(data: Path, column: str, meant: str):
+    text = f"case,{column},he,ihc\nx,1,he/b.png,ihc/b.jpg\n"
+    with pytest.raises(InputError, match=f"has a column {column}, which is not known: call it {meant}"):
+        find_cases(table(data, text), ["he", "ihc"])
+    text = f"case,{meant},{column},stainer,he,ihc\nx,train,1,2,he/b.png,ihc/b.jpg\n"
+    assert len(find_cases(table(data, text), ["he", "ihc"])) == 1
+
+
+def test_a_table_may_be_divided_by_semicolons(data: Path):
+    text = "case;part;he;ihc\nx;test;he/b.png;ihc/b.jpg\n"
+    assert [case.part for case in find_cases(table(data, text), ["he", "ihc"])] == ["test"]

@@ -62,6 +62,7 @@ def test_a_sound_data_set_has_no_problem_and_its_numbers_are_right(data: Path):
     assert of_ihc.values[1] == min(np.percentile(one, 1) for one in pixels)
     assert (of_ihc.files, of_ihc.assumed, of_ihc.stated_mpp, of_ihc.types) == (4, 4, None, ("uint8 × 3",))
     assert "No problem found." in "\n".join(report.lines())
+    assert report.pairs == 4 and "no shift could be told" not in "\n".join(report.lines())
     assert json.loads(json.dumps(report.to_json()))["shifts_um"]["a"]["ihc"] <= 0.1
 
 
@@ -93,6 +94,26 @@ def test_a_group_in_two_parts_is_a_leak(data: Path):
     parts = {"train": [Case("a", "p", cases[0].files)], "test": [Case("b", "p", cases[1].files)]}
     (problem,) = finish(data_report(parts, mpp=MPP, assumed_mpp=MPP)).problems
     assert problem.kind == "leak" and "group p is in train and in test" in problem.sentence
+
+
+def test_a_slide_in_two_parts_is_a_leak_whatever_its_patients_are_called(data: Path):
+    cases = find_cases(data, ["he", "ihc"])
+    parts = {
+        "train": [Case("a", "p", cases[0].files, slide="s")],
+        "test": [Case("b", "q", cases[1].files, slide="s"), Case("c", "r", cases[2].files, slide="r")],
+    }
+    (problem,) = finish(data_report(parts, mpp=MPP, assumed_mpp=MPP)).problems
+    assert problem.kind == "leak" and "slide s is in train and in test" in problem.sentence
+    assert set(problem.cases) == {"a", "b"}
+
+
+def test_pairs_that_were_exchanged_are_counted_as_not_comparable(data: Path):
+    (data / "ihc" / "a.png").rename(data / "ihc" / "x.png")
+    (data / "ihc" / "b.png").rename(data / "ihc" / "a.png")
+    (data / "ihc" / "x.png").rename(data / "ihc" / "b.png")
+    report = look(data)
+    assert report.pairs == 4 and not {"a", "b"} & report.shifts_um.keys()
+    assert "Of 2 of 4 pairs no shift could be told" in "\n".join(report.lines())
 
 
 def test_what_cannot_be_used_is_told_and_the_rest_is_counted(data: Path):

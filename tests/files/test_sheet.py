@@ -104,11 +104,11 @@ def test_lines_end_as_on_any_machine(tmp_path: Path, end: str, mark: str):
     ]
 
 
-def test_lines_too_long_are_marked_and_short_ones_filled(tmp_path: Path):
+def test_lines_too_long_and_too_short_are_marked(tmp_path: Path):
     path = tmp_path / "a.csv"
-    path.write_text("id,a\n1\n2,x,y\n\n3,z\n", encoding="utf-8")
+    path.write_text("id,a\n1\n2,x,y\n\n3,z\n4,\n", encoding="utf-8")
     found = [(line.number, [*line.cells.values()], bool(line.fault)) for line in read_sheet(path).lines]
-    assert found == [(2, ["1", ""], False), (3, ["2", "x"], True), (5, ["3", "z"], False)]
+    assert found == [(2, ["1", ""], True), (3, ["2", "x"], True), (5, ["3", "z"], False), (6, ["4", ""], False)]
 
 
 @pytest.mark.parametrize(

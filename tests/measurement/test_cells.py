@@ -103,3 +103,36 @@ def test_what_holds_no_cells_or_none_of_this_slide_is_said(make_result: Callable
     assert last.rows[0]["cells"] == 0 and last.rows[0]["positive_cells_percent"] is None
     with pytest.raises(InputError, match="leave vessels and regions out"):
         measure(result.path, tmp_path / "b.geojson")
+
+
+def test_our_own_objects_are_no_cells(make_result: Callable[..., Result], tmp_path: Path) -> None:
+    result = make_result(DAB, TISSUE)
+    cells, own = (write(tmp_path / f"{name}.geojson", DISCS, "detection") for name in ("cells", "own"))
+    ours = json.loads(own.read_text())["features"]
+    for one in ours:
+        one["properties"]["classification"] = {"name": result.ports[0].name}
+    own.write_text(json.dumps({"type": "FeatureCollection", "features": ours}))
+    with pytest.raises(InputError, match="holds the objects that Diffuscope found positive, and no cells"):
+        measure(result.path, cells=own)
+    both = json.loads(cells.read_text())["features"] + ours
+    cells.write_text(json.dumps({"type": "FeatureCollection", "features": both}))
+    *told, measured = measure(result.path, cells=cells)
+    assert any("6 objects that Diffuscope found positive are no cells" in getattr(one, "sentence", "") for one in told)
+    assert measured.rows[0]["cells"] == 4
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"threshold": float("nan")}, "the threshold is nan: give a number from 0 on"),
+        ({"threshold": -1.0}, "the threshold is -1"),
+        ({"out": "t.xlsx"}, "t.xlsx: the table is CSV; call it t.csv"),
+    ],
+)
+def test_what_no_table_can_hold_is_refused(make_result: Callable[..., Result], tmp_path: Path, more, said) -> None:
+    result = make_result(DAB, TISSUE)
+    if "out" in more:
+        more = {"out": tmp_path / more["out"]}
+    with pytest.raises(InputError, match=said):
+        measure(result.path, **more)
+    assert not (tmp_path / "t.xlsx").exists()

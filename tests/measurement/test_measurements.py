@@ -86,6 +86,18 @@ def test_incomplete_is_said(make_result: Callable[..., Result]) -> None:
     assert row["complete"] is False
 
 
+def test_of_what_is_incomplete_only_what_was_computed_is_measured(make_result: Callable[..., Result]) -> None:
+    result = make_result(DAB, TISSUE, tiles=4)
+    (row,) = measure(result)
+    assert result.coverage is not None
+    height, width = DAB.shape
+    there = result.coverage.read().mask((range(height), range(width)), (1, 1)) & TISSUE_PX
+    assert 0 < there.sum() < TISSUE_PX.sum()
+    assert row["tissue_area_mm2"] == pytest.approx(there.sum() * result.mpp**2 / 1e6)
+    assert row["dab_positive_percent"] == pytest.approx(100 * (row["threshold_od"] < DAB)[there].mean())
+    assert row["mean_dab_od"] == pytest.approx(DAB[there].mean(), rel=1e-4)
+
+
 def test_no_tissue_has_no_percentage(make_result: Callable[..., Result]) -> None:
     result = make_result(DAB, np.zeros_like(TISSUE))
     rows = measure(result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from diffuscope.api.events import Measured
 from diffuscope.errors import InputError
 from diffuscope.events import Notice, Progress
 from diffuscope.files.place import FILE, check_place
-from diffuscope.measurement.cells import Cells, measure_cells, read_cells
+from diffuscope.measurement.cells import Cells, measure_cells, read_cells, without_own
 from diffuscope.measurement.measurements import measure as measure_stains
 from diffuscope.measurement.measurements import write_csv
 from diffuscope.measurement.regions import check_measurable, measure_regions, open_vessels
@@ -69,15 +70,19 @@ def measure(
         What was given cannot be used, or the table cannot be written.
     """
     path = Path(out) if out is not None else None
+    if threshold is not None and not (math.isfinite(threshold) and threshold >= 0):
+        raise InputError(f"the threshold is {threshold:g}: give a number from 0 on.")
     opened = open_result(result)
     is_stain = bool(find_stains(opened.ports))
     _check_given(opened, vessels, regions, cells, is_stain=is_stain)
     scan = vessels if isinstance(vessels, Scan) else open_vessels(opened, vessels) if vessels is not None else None
-    outlines = read_cells(cells) if cells is not None else None
+    outlines = without_own(read_cells(cells), opened) if cells is not None else None
     read = [scan.path] if scan is not None else [outlines.path] if outlines is not None else []
     if path is not None:
         check_place(path, FILE, overwrite=overwrite, keep=read, outside=[Path(result), *read])
         check_no_input(path, opened.record)
+        if path.suffix.lower() != ".csv":
+            raise InputError(f"{path.name}: the table is CSV; call it {path.stem}.csv.")
     if scan is None:
         return _measure_stain(opened, threshold, outlines, path, replace=overwrite)
     check_measurable(opened, scan)

@@ -105,6 +105,8 @@ def score(
         read = [*paths, *images]
         standing = check_place(Path(out), SCORE_TABLE, overwrite=overwrite, keep=read, outside=images)
         check_place(_beside(Path(out), RECORD_NAME), SCORE_RECORD, overwrite=True, keep=read)
+        if Path(out).suffix.lower() != ".csv":
+            raise InputError(f"{Path(out).name}: the scores are CSV; call it {Path(out).stem}.csv.")
     begun = _begun(_beside(Path(out), UNFINISHED_NAME)) if out is not None else None
     check_number("seed", settings.seed, least=0, most=2**63 - 1)
     loaded = load_model(model)

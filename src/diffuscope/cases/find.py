@@ -26,9 +26,9 @@ def find_cases(data: str | Path, keys: Sequence[str], *, optional: Sequence[str]
     Two layouts are known. **Paired folders**: one sub-folder a port key, and in them files of one name, whatever their
     format: ``data/he/a.svs`` and ``data/ihc/a.png`` are case ``a``, and so are ``data/t1/a.nii.gz`` and a folder
     ``data/ct/a`` with a DICOM series. **A table**: ``data/cases.csv``, or any ``.csv``
-    file, with the columns ``case``, perhaps ``group`` (patient or slide; else each case is its own), ``part``
-    (train, validation, test) and ``slide`` (that the pictures were cut from; else the group, where one is given), and
-    one a port key, with paths relative to the table. A folder that holds a table is read by it.
+    file, with the columns ``case``, perhaps ``group`` (patient or slide; else the slide, else each case is its
+    own), ``part`` (train, validation, test) and ``slide`` (that the pictures were cut from; else the group, where one
+    is given), and one a port key, with paths relative to the table. A folder that holds a table is read by it.
 
     Parameters
     ----------
@@ -117,6 +117,7 @@ def _from_table(table: Path, keys: Sequence[str], optional: Sequence[str]) -> li
     for column in ("case", *keys):
         if column not in rows[0]:
             raise InputError(f"{table} has no column {column}{_nearest(column, [c for c in rows[0] if c])}.")
+    _check_misspelt([column for column in rows[0] if column], (*_COLUMNS, *keys, *optional), table)
     taken = [key for key in (*keys, *optional) if key in rows[0]]
     cases = [_from_row(row, line, table, taken, keys) for line, row in enumerate(rows, start=2)]
     for name, count in Counter(case.name for case in cases).items():
@@ -144,7 +145,20 @@ def _from_row(row: dict[str, str | None], line: int, table: Path, taken: list[st
             there = False
         if not there:
             raise InputError(f"{table}, line {line}: {key} of case {case} is {file}, which does not exist.")
-    return Case(case, group or case, files, part or None, slide or group)
+    return Case(case, group or slide or case, files, part or None, slide or group)
+
+
+def _check_misspelt(columns: Sequence[str], known: Sequence[str], table: Path) -> None:
+    """Refuse columns that are nearly known ones, for which they would be passed over without a word."""
+    for column in columns:
+        if column in known:
+            continue
+        word = column.strip().lower()
+        meant = "group" if word.startswith("patient") else None
+        near = difflib.get_close_matches(word, known, n=1, cutoff=0.8)
+        meant = meant or (near[0] if near else None)
+        if meant is not None and meant not in columns:
+            raise InputError(f"{table} has a column {column}, which is not known: call it {meant}, or leave it out.")
 
 
 def _nearest(name: str, among: Iterable[str]) -> str:

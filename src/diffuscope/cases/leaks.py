@@ -32,18 +32,20 @@ class Seen(NamedTuple):
 
 
 def shared_groups(parts: Mapping[str, Sequence[Case]]) -> list[Problem]:
-    """Tell of groups that are in two parts."""
-    where: dict[str, dict[str, list[str]]] = {}
+    """Tell of groups that are in two parts, and of slides that are, of whatever group."""
+    where: dict[tuple[str, str], dict[str, list[str]]] = {}
     for part, cases in parts.items():
         for case in cases:
-            where.setdefault(case.group, {}).setdefault(part, []).append(case.name)
+            for kind, name in dict.fromkeys((("group", case.group), ("slide", case.slide))):
+                if name and not (kind == "slide" and name == case.group):
+                    where.setdefault((kind, name), {}).setdefault(part, []).append(case.name)
     return [
         Problem(
             "leak",
             tuple(name for names in there.values() for name in names),
-            f"group {group} is in {' and in '.join(there)}: keep it in one part.",
+            f"{kind} {name} is in {' and in '.join(there)}: keep it in one part.",
         )
-        for group, there in where.items()
+        for (kind, name), there in where.items()
         if len(there) > 1
     ]
 

@@ -17,6 +17,7 @@ from diffuscope.cases.shift import find_shift, structure
 from diffuscope.cases.tissue import tissue_corners
 from diffuscope.errors import InputError
 from diffuscope.events import Progress
+from diffuscope.files.text_table import number, span, table
 from diffuscope.scans import tissue_mask
 
 SHIFT_LIMIT_UM = 3.0
@@ -75,6 +76,8 @@ class DataReport:
         By port key.
     shifts_um : dict of str to dict of str to float
         By case and key: distance to the case's first picture, where it could be told.
+    pairs : int
+        Of how many it was looked for.
     problems : tuple of Problem
         Kinds: ``unreadable``, ``leak``, ``misregistered``, ``same``, ``blank``, ``types``, ``tissue``.
     shift_limit_um : float
@@ -84,6 +87,7 @@ class DataReport:
     parts: dict[str, Part]
     pictures: dict[str, Pictures]
     shifts_um: dict[str, dict[str, float]]
+    pairs: int
     problems: tuple[Problem, ...]
     shift_limit_um: float
 
@@ -106,11 +110,17 @@ class DataReport:
             ],
         )
         shifts = [shift for by_key in self.shifts_um.values() for shift in by_key.values()]
-        if shifts:
+        if shifts or self.pairs:
             yield ""
+        if shifts:
             yield (
                 f"Shift of pairs: median {np.median(shifts):.2g} µm, largest {max(shifts):.2g} µm "
                 f"(misregistered from {self.shift_limit_um:g} µm)."
+            )
+        if untold := self.pairs - len(shifts):
+            yield (
+                f"Of {untold} of {self.pairs} pairs no shift could be told: their pictures are not alike "
+                "where they show most. Look whether they are of one field."
             )
         yield ""
         if not self.problems:
@@ -126,6 +136,7 @@ class _Look:
     case: Case
     tissue_mm2: float | None
     shifts_um: dict[str, float]
+    compared: int
     pictures: dict[str, tuple[str, float | None, NDArray[np.float64]]]
     seen: Seen
     problems: list[Problem]
@@ -192,6 +203,7 @@ def data_report(
             *shared_pictures({part: [look.seen for look in own] for part, own in looks.items()}),
             *problems,
         ),
+        pairs=sum(look.compared for part in looks.values() for look in part),
         shift_limit_um=shift_limit_um,
     )
 
@@ -223,15 +235,18 @@ def _look(opened: OpenCase, mpp: float | None, patch: int | None, limit: float) 
         if values[0] == values[-1] and key not in opened.masks:
             sentence = f"{key} of case {case.name} ({own.name}) shows nothing but {values[0]:g}."
             problems.append(Problem("blank", (case.name,), sentence))
-    shifts = {}
+    shifts, compared = {}, 0
     for key in others:
         if np.array_equal(windows[key], windows[first]):
             sentence = f"{key} and {first} of case {case.name} are one and the same picture: there is nothing to learn."
             problems.append(Problem("same", (case.name,), sentence))
             continue
         shift = None if key in opened.masks else find_shift(structure(windows[first]), structure(windows[key]))
+        if shift is None or mpp is None:
+            continue
+        compared += 1
         # Where neither place is like the other the peak is chance.
-        if shift is None or mpp is None or abs(shift.after) < _BETTER:
+        if abs(shift.after) < _BETTER:
             continue
         if shift.length * mpp <= limit or abs(shift.after) >= abs(shift.before) + _BETTER:
             shifts[key] = shift.length * mpp
@@ -243,7 +258,7 @@ def _look(opened: OpenCase, mpp: float | None, patch: int | None, limit: float) 
             )
             problems.append(Problem("misregistered", (case.name,), sentence))
     area = tissue.area_px * scan.mpp**2 / 1e6 if scan.mpp is not None else None
-    return _Look(case, area, shifts, pictures, Seen(case, scan.fingerprint, hashes(scan)), problems)
+    return _Look(case, area, shifts, compared, pictures, Seen(case, scan.fingerprint, hashes(scan)), problems)
 
 
 def _part(cases: Sequence[Case], looks: Sequence[_Look]) -> Part:
@@ -266,26 +281,3 @@ def _pictures(looks: Sequence[_Look]) -> dict[str, Pictures]:
             values=(*map(float, values[:, :2].min(axis=0)), *map(float, values[:, 2:].max(axis=0))),  # type: ignore[arg-type]
         )
     return found
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
-    """Yield the lines of a table, columns one below the other."""
-    cells = [list(header), *([str(cell) for cell in row] for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    for first, *others in cells:
-        yield "  ".join(
-            [first.ljust(widths[0]), *(text.rjust(width) for text, width in zip(others, widths[1:], strict=True))]
-        ).rstrip()
-
-
-def number(value: float | None) -> str:
-    """Return a number as tables show it."""
-    return "–" if value is None else f"{value:.4g}"
-
-
-def span(values: tuple[float, float] | None) -> str:
-    """Return lowest and highest as tables show them."""
-    if values is None:
-        return "–"
-    low, high = (f"{value:.4g}" for value in values)
-    return low if low == high else f"{low} – {high}"

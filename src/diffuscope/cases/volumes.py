@@ -11,9 +11,9 @@ import numpy as np
 
 from diffuscope.cases.case import Case
 from diffuscope.cases.leaks import Problem, shared_groups
-from diffuscope.cases.report import number, span, table
 from diffuscope.errors import InputError
 from diffuscope.events import Progress
+from diffuscope.files.text_table import number, span, table
 from diffuscope.scans import open_volume
 from diffuscope.scans.foreground import volume_foreground
 

@@ -18,6 +18,7 @@ from diffuscope.errors import InputError
 TEXT, YAML = 32_000_000, 500_000
 # Of a table; more columns than any case has ports, more cells than any cohort has.
 _COLUMNS, _CELLS = 1000, 2_000_000
+_DELIMITERS = (",", ";", "\t")
 # Entries of a YAML with every alias written out.
 _ENTRIES = 100_000
 # A pipe would be waited for.
@@ -136,7 +137,7 @@ def read_yaml(path: Path) -> Any:
 
 
 def read_rows(path: Path) -> list[dict[Any, Any]]:
-    """Read a CSV table in UTF-8, a dictionary a line by the names in the first one; as of `read_text`.
+    """Read a CSV table in UTF-8 (see `delimiter_of`), a dictionary a line by the names in its first; as of `read_text`.
 
     As of `csv.DictReader`: what a line has too much stands under None, what it lacks is None.
 
@@ -145,9 +146,10 @@ def read_rows(path: Path) -> list[dict[Any, Any]]:
     InputError
         It is no such table, or larger than any that is meant.
     """
-    table = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=False)
+    text = read_text(path)
     rows, cells = [], 0
     try:
+        table = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=False)
         if len(table.fieldnames or ()) > _COLUMNS:
             raise InputError(f"{path} has more than {_COLUMNS} columns: leave out those that nobody reads.")
         for row in table:
@@ -158,6 +160,19 @@ def read_rows(path: Path) -> list[dict[Any, Any]]:
     except csv.Error as error:
         raise InputError(f"{path} cannot be read as a table ({error}): save it as CSV in UTF-8.") from error
     return rows
+
+
+def delimiter_of(text: str) -> str:
+    """Return what divides the values of a table: semicolons or tabs where its first line has no comma.
+
+    Raises
+    ------
+    csv.Error
+        The first line is none of a table.
+    """
+    # Lines may end as they did on old Macs, too.
+    begin = io.StringIO(text, newline="").readline().rstrip("\r\n")
+    return next((one for one in _DELIMITERS if len(next(csv.reader([begin], delimiter=one), [])) > 1), ",")
 
 
 def _is_endless(tree: Any) -> bool:

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diffuscope.errors import InputError
-from diffuscope.files.read import read_text
+from diffuscope.files.read import delimiter_of, read_text
 from diffuscope.files.xlsx import read_xlsx, trimmed
 
 XLSX = ".xlsx"
-_CSV = (",", ";", "\t")
 # More columns than any case has ports, more cells than any cohort has.
 _COLUMNS, _CELLS = 5000, 4_000_000
 
@@ -30,7 +29,7 @@ class Line:
     cells : mapping of str to str
         By head; what it lacks is empty.
     fault : str
-        What is wrong with the row as such: that it has more values than there are heads.
+        What is wrong with the row as such: that it has more values than there are heads, or, of text, fewer.
     """
 
     number: int
@@ -87,13 +86,16 @@ def read_sheet(path: Path) -> Sheet:
         It cannot be read, has no row, a column without a name, or two of one.
     """
     notices: tuple[str, ...] = ()
+    # A workbook does not keep empty cells at a row's end, of which text has the commas.
+    lengths: list[int] = []
     try:
         if path.suffix.lower() == XLSX:
             cells, sheets = read_xlsx(path)
             rows = [*trimmed(cells)]
             notices = (f"{path.name} has {sheets} sheets, of which the first is read.",) if sheets > 1 else ()
         else:
-            rows = [*trimmed([*_csv_rows(path)])]
+            whole = [*_csv_rows(path)]
+            rows, lengths = [*trimmed(whole)], [len(row) for row in whole]
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror or error}): check the path.") from error
     if len(rows) < 2:
@@ -101,16 +103,14 @@ def read_sheet(path: Path) -> Sheet:
     (_, first), *rest = rows
     heads = tuple(head.strip() for head in first)
     _check(path, heads, rows)
-    return Sheet(path, heads, tuple(_line(number, row, heads) for number, row in rest), notices)
+    lines = (_line(number, row, heads, lengths[number - 1] if lengths else None) for number, row in rest)
+    return Sheet(path, heads, tuple(lines), notices)
 
 
 def _csv_rows(path: Path) -> Iterator[list[str]]:
     text = read_text(path)
-    # Lines may end as they did on old Macs, too.
-    begin = io.StringIO(text, newline="").readline().rstrip("\r\n")
     try:
-        mark = next((one for one in _CSV if len(next(csv.reader([begin], delimiter=one), [])) > 1), ",")
-        yield from csv.reader(io.StringIO(text, newline=""), delimiter=mark)
+        yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text))
     except csv.Error as error:
         raise InputError(f"{path.name} cannot be read as a table ({error}): save it as CSV in UTF-8.") from error
 
@@ -127,6 +127,9 @@ def _check(path: Path, heads: tuple[str, ...], rows: list[tuple[int, list[str]]]
             raise InputError(f"{path.name} has {count} columns called “{head}”: leave all but one out.")
 
 
-def _line(number: int, row: list[str], heads: tuple[str, ...]) -> Line:
+def _line(number: int, row: list[str], heads: tuple[str, ...], length: int | None) -> Line:
     cells = dict(zip(heads, [*row, *[""] * (len(heads) - len(row))], strict=False))
-    return Line(number, cells, "it has more values than the first line has names" if len(row) > len(heads) else "")
+    fault = "it has more values than the first line has names" if len(row) > len(heads) else ""
+    if length is not None and length < len(heads):
+        fault = f"it has {length} values where the first line has {len(heads)} names: is the file whole?"
+    return Line(number, cells, fault)

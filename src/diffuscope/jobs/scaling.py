@@ -25,7 +25,8 @@ Stains = Mapping[str, StainStatistics | None]
 
 #: Pictures that are looked at together, at most.
 MOST = 64
-_CUT_UM2 = 500.0**2
+#: A picture under a quarter of a mm² is too small to stand for the slide that it is cut from.
+CUT_UM2 = 500.0**2
 
 
 def find_foreground(inputs: Sequence[PortInput]) -> Foreground:
@@ -73,9 +74,9 @@ def _with_statistics(
 
 
 def is_cut(scan: Scan) -> bool:
-    """Whether a picture of known µm/px is under a quarter of a mm²: too small to stand for the slide it is cut from."""
+    """Whether a picture of known µm/px is smaller than `CUT_UM2`."""
     assert scan.mpp is not None
-    return scan.shape[0] * scan.shape[1] * scan.mpp**2 < _CUT_UM2
+    return scan.shape[0] * scan.shape[1] * scan.mpp**2 < CUT_UM2
 
 
 def some_of(many: Sequence[_T]) -> list[_T]:
@@ -109,7 +110,12 @@ def measure_together(scans: Sequence[Scan], *, mpp: float) -> StainStatistics | 
         for pixels, _ in foreground_windows(scan, tissue_mask(scan), factor=factor, fill=255, number=number)
     ]
     found = measure_stains(windows, mpp=factors[0] * (scans[0].mpp or mpp))
-    return None if found is None else replace(found, measured_on=tuple(scan.name for scan in scans))
+    return None if found is None else replace(found, measured_on=tuple(map(_called, scans)))
+
+
+def _called(scan: Scan) -> str:
+    """Return the name of a picture, with the µm/px that it is taken for where it does not say them."""
+    return scan.name if scan.stated_mpp is not None else f"{scan.name} (taken for {scan.mpp:.4g} µm/px)"
 
 
 def measured_elsewhere(inputs: Sequence[PortInput], pictures: Sequence[str | Path], known: Stains) -> Stains:

@@ -91,6 +91,26 @@ def read_cells(path: str | Path) -> Annotations:
     )
 
 
+def without_own(outlines: Annotations, result: Result) -> Annotations:
+    """Return outlines without those that are positive objects of ours: an export gives them the name of an output.
+
+    Raises
+    ------
+    InputError
+        There are no others.
+    """
+    own = {port.name for port in result.ports}
+    found = tuple(one for one in outlines.found if one.category not in own)
+    left = len(outlines.found) - len(found)
+    if not found:
+        raise InputError(
+            f"{outlines.path.name} holds the objects that Diffuscope found positive, and no cells: detect all cells in "
+            "QuPath, and export those."
+        )
+    told = f"{outlines.path.name}: {left:,} objects that Diffuscope found positive are no cells and do not count."
+    return Annotations(path=outlines.path, found=found, notices=(*outlines.notices, *([told] if left else [])))
+
+
 def measure_cells(result: Result, stain: Stain, outlines: Annotations) -> Cells:
     """Find how much DAB there is in each cell.
 
@@ -128,8 +148,7 @@ def measure_cells(result: Result, stain: Stain, outlines: Annotations) -> Cells:
         squares[int(rows[number]) // _SQUARE, int(columns[number]) // _SQUARE].append(int(number))
     means: list[NDArray[np.float64]] = []
     for members in squares.values():
-        mask = result.tissue
-        counted = [n for n in members if mask.read(int(rows[n]), int(columns[n]), 1, 1)[0, 0]]
+        counted = [n for n in members if image.mask.read(int(rows[n]), int(columns[n]), 1, 1)[0, 0]]
         if counted:
             box = _box(shapes[counted], image.shape)
             found = image.block(box)

@@ -50,7 +50,7 @@ def measure(
     Parameters
     ----------
     result : Result
-        As opened; one that is not complete is measured as it stands, and the row says so.
+        As opened; of one that is not complete what was computed is measured, and the row says so.
     min_object_um2 : float
         Smaller objects are not counted, µm².
     threshold : float, optional

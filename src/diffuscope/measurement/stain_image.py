@@ -11,6 +11,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from diffuscope.measurement.tissue import ComputedTissue, computed_tissue
 from diffuscope.ports.stains import Stain, samples_of
 from diffuscope.results.chunks import read_box
 from diffuscope.results.layout import open_images
@@ -38,8 +39,8 @@ class StainImage:
     ----------
     array : zarr.Array (c, h, w)
         Finest level of its DAB, or of its colours where there is no map of it.
-    mask : TissueMap
-        Where the tissue lies.
+    mask : ComputedTissue
+        Where the tissue lies that was computed.
     threshold : float
         OD above which a px is positive.
     min_pixels : int
@@ -51,7 +52,7 @@ class StainImage:
     """
 
     array: zarr.Array[Any]
-    mask: TissueMap
+    mask: ComputedTissue
     threshold: float
     min_pixels: int
     is_rgb: bool
@@ -112,7 +113,7 @@ def open_stain(
     root = zarr.open_group(result.path, mode="r", zarr_format=2)
     return StainImage(
         array=open_images(root, result.ports)[port.key][0],
-        mask=mask,
+        mask=computed_tissue(result, mask),
         threshold=threshold_of(result) if threshold is None else threshold,
         min_pixels=max(1, ceil(min_object_um2 / result.mpp**2 - 1e-9)),
         is_rgb=port.kind == "rgb",

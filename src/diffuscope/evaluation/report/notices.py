@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from diffuscope.jobs.likeness.notices import UNLIKE
+from diffuscope.jobs.scaling import CUT_UM2
 
 # Fewer patients or slides than this: the smallest two-sided p of 2ⁿ swaps is above 0.05.
 _FEW = 6
@@ -43,11 +46,17 @@ def caveats(
         Whether features are those of the substitute for Inception.
     """
     groups = len({row["group"] for row in rows})
+    alone = sum(any(map(_is_alone, row["run"].get("inputs", {}).values())) for row in rows)
     said = []
     if simulated_truth is not None:
         said.append(f"The truth is simulated, so the figures say nothing about a real stain: {simulated_truth}")
     if simulated_training is not None:
         said.append(f"The model's weights are a demonstration, trained on simulated truth ({simulated_training}).")
+    if alone:
+        said.append(
+            f"The H&E of {alone} of {len(rows)} cases is under 0.25 mm² and was normalised by its own stains, which so "
+            "small a cut shows badly: say in a column slide which slide each was cut from."
+        )
     if groups == 1:
         said.append(
             f"All figures come from one patient or slide ({rows[0]['group']}): an anecdote, without intervals or tests."
@@ -90,3 +99,11 @@ def unlike_cases(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
     more = len(told) - _TOLD
     return told if more <= 0 else [*told[:_TOLD], f"{more} more inputs are unlike: report.json has them by case."]
+
+
+def _is_alone(stated: Mapping[str, Any]) -> bool:
+    """Whether an input, as a run record states it, is a small cut whose stains were measured on it alone."""
+    stains = stated.get("stains")
+    if not stains or stains.get("measured_on"):
+        return False
+    return float(np.prod(stated["shape"][:2])) * stated["mpp"] ** 2 < CUT_UM2

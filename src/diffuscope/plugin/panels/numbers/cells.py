@@ -103,9 +103,9 @@ class CellsRow(QWidget):
 
 def _measured(result: Result, stain: Stain, file: Path) -> Cells | str:
     """Return what was measured, or why nothing was."""
-    from diffuscope.measurement.cells import measure_cells, read_cells  # they bring scipy
+    from diffuscope.measurement.cells import measure_cells, read_cells, without_own  # they bring scipy
 
     try:
-        return measure_cells(result, stain, read_cells(file))
+        return measure_cells(result, stain, without_own(read_cells(file), result))
     except InputError as error:
         return str(error)
