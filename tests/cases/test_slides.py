@@ -102,6 +102,11 @@ def test_a_table_has_a_row_a_slide(tmp_path: Path):
     assert found.notices == ("Columns of some.csv that are not used: patient.",)
 
 
+def test_a_row_may_state_the_um_per_px(tmp_path: Path):
+    (tmp_path / "some.csv").write_text("file;mpp\na.svs;0,25\nb.svs;\n")
+    assert [slide.mpp for slide in find_slides(tmp_path / "some.csv", DECLARED).slides] == [0.25, None]
+
+
 def test_a_table_may_name_every_input(tmp_path: Path):
     table = tmp_path / "some.csv"
     table.write_text("name;vessels;nuclei\none;a.tif#0;b.tif\n")
@@ -113,6 +118,9 @@ def test_a_table_may_name_every_input(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("file,mpp\na.svs,half\n", "some.csv, line 2: mpp is µm per pixel, a number above 0, not “half”"),
+        ("file,mpp\na.svs,0\n", "not “0”"),
+        ("file;mpp\na.svs;<0,5\n", "line 2: “<0,5” is a bound"),
         ("name,slide\na,a.svs\n", r"needs a column file, or columns named like the model's inputs \(he\)"),
         ("file,he\na.svs,a.svs\n", "and not both"),
         ("name,file\na,\n", "some.csv, line 2 names no file"),

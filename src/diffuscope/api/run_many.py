@@ -222,9 +222,11 @@ def _run_one(work: _Work, slide: Slide, at: Progress) -> Generator[Progress | No
 
 
 def _mpp(slide: Slide, asked: float | None) -> float | None:
-    """Return µm/px that a run is told: what is asked for, else what the slide's project says and its file does not."""
-    if asked is not None or slide.mpp is None or not isinstance(slide.source, str | Path):
+    """Return µm/px that a run is told: what is asked for, else what a project or table says and the file does not."""
+    if asked is not None or slide.mpp is None:
         return asked
+    if not isinstance(slide.source, str | Path):
+        return slide.mpp
     stated = getattr(open_input(split_channel(slide.source)[0]), "stated_mpp", slide.mpp)
     return None if stated is not None and isclose(stated, slide.mpp, rel_tol=_SAME) else slide.mpp
 

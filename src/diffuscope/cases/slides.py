@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from diffuscope.cases.live import read_live
 from diffuscope.errors import InputError
 from diffuscope.files.sheet import XLSX, Line, read_sheet
 from diffuscope.ports.declaration import Declaration
+from diffuscope.ports.figures import read_figure
 from diffuscope.ports.mask import Mask
 from diffuscope.ports.port import Port
 from diffuscope.ports.raster import Raster
@@ -28,7 +30,7 @@ from diffuscope.scans.qupath.project import QPPROJ, read_project
 from diffuscope.tiling.region import Region
 
 #: Columns of a table, besides the keys of the model's inputs.
-NAME, FILE, REGION = "name", "file", "region"
+NAME, FILE, REGION, MPP = "name", "file", "region", "mpp"
 # A result is a folder of this name, and of what else stands behind it.
 _LONGEST = 150
 # StudyInstanceUID; and how many files of a folder are looked at for the first that is DICOM.
@@ -230,7 +232,7 @@ def _of_table(path: Path, declared: Declaration) -> Slides:
         raise InputError(
             f"{path.name} needs a column {FILE}, or columns named like the model's inputs ({keys}), and not both."
         )
-    unused = [head for head in sheet.heads if head not in {NAME, FILE, REGION, *(port.key for port in ports)}]
+    unused = [head for head in sheet.heads if head not in {NAME, FILE, REGION, MPP, *(port.key for port in ports)}]
     told = (f"Columns of {path.name} that are not used: {', '.join(unused)}.",) if unused else ()
     return Slides(tuple(_of_line(line, path, ports) for line in sheet.lines), (*sheet.notices, *told))
 
@@ -247,7 +249,21 @@ def _of_line(line: Line, table: Path, ports: Sequence[Port]) -> Slide:
         raise InputError(f"{where} names no file.")
     first = source if isinstance(source, str) else next(iter(source.values()))
     name = cells.get(NAME) or stem(_last(first).partition("#")[0])
-    return Slide(name=name, source=source, region=_region(cells.get(REGION, ""), table))
+    mpp = _mpp(cells.get(MPP, ""), where)
+    return Slide(name=name, source=source, region=_region(cells.get(REGION, ""), table), mpp=mpp)
+
+
+def _mpp(cell: str, where: str) -> float | None:
+    """Return what a cell says of µm/px, None of nothing."""
+    if not cell:
+        return None
+    try:
+        found = read_figure(cell)
+    except InputError as error:
+        raise InputError(f"{where}: {error}.") from error
+    if found is None or not 0 < found < math.inf:
+        raise InputError(f"{where}: {MPP} is µm per pixel, a number above 0, not “{cell}”.")
+    return found
 
 
 def _region(cell: str, table: Path) -> str | None:
