@@ -102,6 +102,14 @@ def test_two_layers_of_a_viewer(make_napari_viewer: Callable[..., Any], qtbot: A
     # It is nobody's input, and takes nobody away from what they look at.
     assert is_result(error) and widget.found.count() == 3 and viewer.layers.selection.active.name == "half"
 
+    assert "lie at different places" not in widget.notes.text()
+    viewer.layers["found <1>"].translate = (30.0, 4.0)
+    driver.compare()
+    assert "the two lie at different places, or have different px" in widget.notes.text()
+    viewer.layers["found <1>"].translate = (3.0, 4.0)
+    while len(viewer.layers) > 5:
+        viewer.layers.pop()
+
     viewer.layers["half"].name = "<other>"
     widget.found.setCurrentText("<other>")
     assert "80 × 64 px and “<other>” 80 × 32 px: choose two layers of one shape" in driver.compare()

@@ -107,13 +107,18 @@ def test_what_is_missing_is_said(dock: Any, slides: Path) -> None:
     assert dock.fields.model.currentData().startswith("stain-")
     assert said() == "Choose the slides: a folder, a table or a QuPath project."
     dock.fields.slides.setText(str(slides))
+    # beside them, until the user chooses another place
+    assert dock.fields.out.text().startswith(str(slides))
+    dock.fields.slides.setText(f"{slides}2")
+    assert dock.fields.out.text().startswith(f"{slides}2-")
+    dock.fields.out.setText("")
     assert said() == "Say which folder the results are to be written to."
     assert not dock.found.isVisibleTo(dock)
 
 
 @pytest.mark.slow
 def test_nothing_there_is_a_sentence(dock: Any, tmp_path: Path, qtbot: Any) -> None:
-    dock.fields.suggest(str(tmp_path / "nowhere"))
+    dock.fields.slides.setText(str(tmp_path / "nowhere"))
     dock.jobs.run.click()
     qtbot.waitUntil(lambda: dock.session.state.failed, timeout=MILLISECONDS)
     assert "there is no slide and no volume in" in dock.session.state.message

@@ -11,6 +11,7 @@ pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
 
 from diffuscope.plugin.forms.cases.patient_row import PatientRow
+from diffuscope.plugin.forms.cases.row_files import of_another
 from diffuscope.plugin.forms.cases.table_box import TableBox, meanings
 from diffuscope.ports.table import Column, Table
 
@@ -142,3 +143,19 @@ def test_codes_are_shown_with_what_the_title_says_they_mean(qtbot: Any, title: s
     qtbot.addWidget(box)
     field: Any = box.fields["x"]
     assert field.itemText(2) == (f"1 {words['1']}" if words else "1") and field.itemData(2) == "1"
+
+
+def test_a_row_of_another_image_than_the_one_that_is_chosen_stands_in_the_way_of_run(qtbot: Any, tmp_path: Path):
+    heard = Heard(qtbot)
+    (tmp_path / "P1").mkdir()
+    (tmp_path / "P1" / "ct.nii.gz").write_bytes(b"")
+    text = "id,age,ct\nP1,63,P1/ct.nii.gz\nP2,50,P2/ct.nii.gz\nP3,51,\n"
+    heard.row.read([write(tmp_path / "a.csv", text)])
+    named = {name: heard.row.images_of(name, ["ct", "pet"]).get("ct") for name in ("P1", "P2", "P3", "nobody")}
+    assert named["P1"] == tmp_path / "P1" / "ct.nii.gz" and named["P3"] is named["nobody"] is None
+    other = tmp_path / "P2" / "ct.nii.gz"
+    assert not any((of_another("P1", named["P1"], named["P1"]), of_another("P1", None, other)))
+    assert of_another("P1", named["P1"], other).startswith("The row of P1 names ct.nii.gz, and ct.nii.gz is chosen")
+    # a table that lies elsewhere than its images: then names are all there is
+    assert of_another("P2", named["P2"], tmp_path / "there" / "ct.nii.gz") == ""
+    assert "and P1.nii.gz is chosen" in of_another("P2", named["P2"], tmp_path / "P1.nii.gz")

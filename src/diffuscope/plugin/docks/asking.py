@@ -59,6 +59,9 @@ def request_of(dock: RunDock, region: Region | None, name: str = "") -> Request 
     if answer == "both" or is_promised:
         out = unused(out, lambda path: path.exists() or session.is_promised(path))
     if answer == "both":
+        # what was proposed stays a proposal, which another slide or model changes
+        if form.out == dock.fields.suggested:
+            dock.fields.suggested = str(out)
         form.out = str(out)
     return replace(request, settings={**settings, "out": out}, overwrite=answer == "replace")
 

@@ -96,20 +96,20 @@ class ManyDock(QWidget):
 
     def _open_sample(self) -> None:
         try:
-            self.fields.suggest(str(write_slides()))
+            self.fields.slides.setText(str(write_slides()))
         except OSError as error:
             self.session.state.complain(f"The sample cannot be written: {error.strerror}.")
 
     def _choose_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Folder of slides", self.fields.slides.text())
         if folder:
-            self.fields.suggest(folder)
+            self.fields.slides.setText(folder)
 
     def _choose_file(self) -> None:
         kinds = "Tables and QuPath projects (*.csv *.xlsx *.qpproj)"
         file, _ = QFileDialog.getOpenFileName(self, "Table or project", self.fields.slides.text(), kinds)
         if file:
-            self.fields.suggest(file)
+            self.fields.slides.setText(file)
 
     def _choose_place(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Folder of results", self.fields.out.text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import napari
@@ -90,6 +91,10 @@ class TextsDock(RunDock):
 
     def _show_result(self, result: Result | None) -> None:
         super()._show_result(result)
+        # every dock shows the result whose layer is selected; what another model made is not to be spread over a grid
+        known = {Path(model.name).name for model in self.fields.models}
+        if result is not None and result.record["model"]["name"] not in known:
+            result = None
         self.generated.show_result(result)
         told = result.record.get("notices", ()) if result is not None else ()
         self.notices.setText(escape("\n".join(told), quote=False).replace("\n", "<br>"))

@@ -58,7 +58,7 @@ class GivenRows:
         if declared == self._shown:
             return
         self._shown, self.fields, self.boxes, self.texts, self.patient = declared, {}, {}, {}, None
-        self._form.given, self._form.patient = {}, ""
+        self._form.given, self._form.patient, self._form.row_files = {}, "", {}
         labelled: list[tuple[str, QWidget]] = []
         if tables := [port for port in declared if isinstance(port, Table)]:
             self.patient = PatientRow(self._take, self._complain)
@@ -78,6 +78,8 @@ class GivenRows:
 
     def _take(self, patient: str, rows: Rows) -> None:
         """Show the rows of a patient."""
+        images = [port.key for port in self._form.model.inputs] if self._form.model else []
+        self._form.row_files = self.patient.images_of(patient, images) if self.patient else {}
         for key, row in rows.items():
             self.boxes[key].show_row(row)
         self._form.patient = patient

@@ -52,7 +52,10 @@ class ManyFields(QWidget):
         form.addRow("Results", side_by_side(self.out, self.place))
         form.addRow("", self.again)
         self._models: dict[str, ModelFacts] = {}
+        self._suggested = ""
         self.model.currentIndexChanged.connect(self._show_qualities)
+        self.model.currentIndexChanged.connect(self._suggest)
+        self.slides.textChanged.connect(self._suggest)
 
     def add_models(self, models: list[ModelFacts]) -> None:
         """Offer models by title."""
@@ -60,12 +63,13 @@ class ManyFields(QWidget):
         for one in models:
             self.model.addItem(one.title, one.name)
 
-    def suggest(self, slides: str) -> None:
-        """Take a place where slides are, and suggest one beside it for the results."""
-        self.slides.setText(slides)
-        if not self.out.text().strip():
+    def _suggest(self, _: Any = None) -> None:
+        """Suggest a place for the results beside the slides, unless the user has chosen one."""
+        slides = self.slides.text().strip()
+        if slides and self.out.text() in ("", self._suggested):
             place = Path(slides)
-            self.out.setText(str(place.with_name(f"{place.stem}-{self.model.currentData() or 'results'}")))
+            self._suggested = str(place.with_name(f"{place.stem}-{self.model.currentData() or 'results'}"))
+            self.out.setText(self._suggested)
 
     def arguments(self) -> dict[str, Any]:
         """Return what `diffuscope.run_many` takes.

@@ -11,6 +11,7 @@ from psygnal import SignalGroupDescriptor
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.docks.kinds import STAINING, Kind
+from diffuscope.plugin.forms.cases.row_files import of_another
 from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts
 from diffuscope.ports.mask import Mask
 from diffuscope.ports.port import Port
@@ -57,6 +58,8 @@ class RunForm:
         By port key, what is outlined.
     patient : str
         Whose row of a table was taken, as the table calls them; empty where none was.
+    row_files : dict of str to Path
+        By port key, the image that this row names.
     ticked : dict of str to bool
         By key of an output that can be chosen, whether it is made, where the user has said so.
     model : ModelFacts or None
@@ -98,6 +101,7 @@ class RunForm:
     given: dict[str, dict[str, str] | str] = field(default_factory=dict)
     masks: dict[str, MaskFacts] = field(default_factory=dict)
     patient: str = ""
+    row_files: dict[str, Path] = field(default_factory=dict)
     ticked: dict[str, bool] = field(default_factory=dict)
     model: ModelFacts | None = None
     region: str = ""
@@ -228,8 +232,8 @@ class RunForm:
                 return f"Choose a layer for {port.name}."
             if twin := next((other.name for other, same in named[:number] if same == layer), ""):
                 return f"“{layer.name}” is chosen for {twin} and for {port.name}: choose another layer for one of them."
-            if layer.problem:
-                return layer.problem
+            if wrong := layer.problem or of_another(self.patient, self.row_files.get(port.key), layer.path):
+                return wrong
         return ""
 
     def _outlines(self) -> str:

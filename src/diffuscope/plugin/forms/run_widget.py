@@ -62,7 +62,7 @@ class FormWidget(QWidget):
         self.form = form
         self.model_is_chosen = False
         self.models: list[ModelFacts] = []
-        self._last_suggestion = ""
+        self.suggested = ""
         self._build()
         self._connect()
         form.events.connect(self._refresh)
@@ -200,10 +200,8 @@ class FormWidget(QWidget):
     def suggest(self, _: Any = None) -> None:
         """Propose a result folder, unless the user has typed one."""
         has_input = self.form.model and (self.form.main or not self.form.model.needs_image)
-        if has_input and self.form.model and self.form.out in ("", self._last_suggestion):
-            self.form.out = self._last_suggestion = str(
-                suggest_out(self.form.main, self.form.model.name, self.form.patient)
-            )
+        if has_input and self.form.model and self.form.out in ("", self.suggested):
+            self.form.out = self.suggested = str(suggest_out(self.form.main, self.form.model.name, self.form.patient))
 
     def _go_by_name(self) -> None:
         """Choose the first model whose only input is what the layer's name says, unless the user has chosen one."""

@@ -10,6 +10,7 @@ from psygnal import Signal
 
 from diffuscope.engine.events import Preview
 from diffuscope.errors import InputError
+from diffuscope.exports.table import QUPATH
 from diffuscope.model.find import list_models, model_info
 from diffuscope.plugin.forms.forecast.rates import Watch
 from diffuscope.plugin.jobs.given.patient import open_series, open_slides
@@ -23,6 +24,7 @@ from diffuscope.plugin.layers.live import add_layers
 from diffuscope.plugin.layers.results import LayerTuple
 from diffuscope.plugin.layers.values import value_layers
 from diffuscope.plugin.settings.recent import note
+from diffuscope.ports.stains import find_stains
 from diffuscope.results.result import Result
 
 
@@ -124,7 +126,7 @@ class RunSession(Session):
                     anonymous=anonymous,
                 ),
                 out=path,
-                on_end=lambda written: f"Exported to {written}." if written else None,
+                on_end=lambda written: f"Exported to {written}.{_objects(result, path)}" if written else None,
             )
         )
 
@@ -148,6 +150,15 @@ class RunSession(Session):
                 add_layers(self.viewer, value_layers(result, request.placement))
             self.show_result(result)
             note(result.path)
+
+
+def _objects(result: Result, path: Path) -> str:
+    """Say from which threshold the objects are that go out to QuPath: a slider in the window changes none of them."""
+    from diffuscope.measurement.stain_image import threshold_of
+
+    if path.suffix.lower() not in {QUPATH, ".geojson"} or not find_stains(result.ports):
+        return ""
+    return f" Its objects are those from {threshold_of(result):.2f} OD, as the result was measured."
 
 
 def _show(view: RunView, watch: Watch, message: Any) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import napari
+import numpy as np
 from napari.layers import Image
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
@@ -43,6 +44,7 @@ class CompareWidget(QWidget):
         self.viewer = viewer
         self.session = session
         self._layers: list[Any] = []
+        self._apart = ""
         self.truth, self.found = combo(), combo()
         self.jobs = JobPanel(session, run="Compare")
         self.compare, self.notes, self.sample = self.jobs.run, small_text(), SampleButton()
@@ -89,8 +91,10 @@ class CompareWidget(QWidget):
     def _compare(self) -> None:
         truth, found = self._chosen(self.truth), self._chosen(self.found)
         if truth is None or found is None or truth is found:
+            self._show(None)
             self.session.state.complain("Choose two image layers: the truth, and what is held against it.")
             return
+        self._apart = _apart(truth, found)
         self.session.submit(
             Job(
                 text=f"compare {found.name} with {truth.name}",
@@ -111,7 +115,18 @@ class CompareWidget(QWidget):
 
     def _show(self, outcome: Compared | None) -> None:
         self.table.show_lines(["Measure", "Value"] if outcome else [], outcome.lines if outcome else [])
-        self.notes.setText(escape(outcome.notes) if outcome else "")
+        self.notes.setText(escape(" ".join(text for text in (self._apart, outcome.notes) if text)) if outcome else "")
+
+
+def _apart(truth: Any, found: Any) -> str:
+    """Say of two layers that they do not lie on each other; empty where they do, to half a px."""
+    corners = np.abs(truth.extent.world - found.extent.world).max()
+    if corners <= 0.5 * np.abs(truth.scale).max():
+        return ""
+    return (
+        "In the window the two lie at different places, or have different px: they are compared px by px all the same, "
+        "which is right only if both are of one field."
+    )
 
 
 def _is_picture(layer: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from math import prod
 from pathlib import Path
 
 from qtpy.QtCore import Signal
@@ -10,6 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QGroupBox, QPushButton, QVBox
 
 from diffuscope.exports.multiplex import multiplex_port
 from diffuscope.exports.table import ALL, QUPATH, REPORT, Format, formats_of
+from diffuscope.jobs.scaling import CUT_UM2
 from diffuscope.measurement.table import readable, with_density
 from diffuscope.plugin.panels.files.export_choices import default_layer, file_filter, note, offered, resolved, suggested
 from diffuscope.plugin.panels.files.recent import show_in_folder
@@ -168,9 +170,17 @@ def _reports(result: Result) -> tuple[Format, ...]:
 
 
 def _taken(result: Result) -> list[str]:
-    """Say of inputs that were normalised what became of their stains."""
-    stains = [one["stains"] for one in result.record["inputs"].values() if "stains" in one]
-    return [f"H&amp;E normalised: {StainStatistics.from_json(one).summary} OD" for one in stains]
+    """Say of inputs that were normalised what became of their stains, and by what they were measured."""
+    inputs = result.record["inputs"].values()
+    told = []
+    for stated in (one for one in inputs if "stains" in one):
+        stains = StainStatistics.from_json(stated["stains"])
+        told.append(f"H&amp;E normalised: {stains.summary} OD")
+        if not stains.measured_on and prod(stated["shape"][:2]) * stated["mpp"] ** 2 < CUT_UM2:
+            told.append("<b>Measured on this small cut alone</b>, which shows badly how its slide is stained.")
+    if result.record["parameters"].get("normalise") and not told:
+        told.append("<b>H&amp;E not normalised</b>: no nucleus was found to measure its stains by.")
+    return told
 
 
 def _outcome(result: Result) -> list[str]:

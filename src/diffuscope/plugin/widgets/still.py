@@ -1,4 +1,8 @@
-"""Fields that the wheel goes past: who scrolls a form means the form, not the number under the pointer."""
+"""Fields of numbers that leave the user alone.
+
+The wheel goes past them: who scrolls a form means the form, not the number under the pointer. And setting what they
+have already leaves the text as it is: a form that is renewed with every key would make 0 of "0." before more follows.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,16 @@ class StillSpin(QSpinBox):
         """Leave the wheel to what scrolls."""
         event.ignore()
 
+    def setValue(self, value: int) -> None:  # noqa: N802  Qt's name
+        """Set another number."""
+        if value != self.value():
+            super().setValue(value)
+
+    def setSpecialValueText(self, text: str) -> None:  # noqa: N802  Qt's name
+        """Set another text for the lowest number."""
+        if text != self.specialValueText():
+            super().setSpecialValueText(text)
+
 
 class StillDoubleSpin(QDoubleSpinBox):
     """A number."""
@@ -20,3 +34,13 @@ class StillDoubleSpin(QDoubleSpinBox):
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802  Qt's name
         """Leave the wheel to what scrolls."""
         event.ignore()
+
+    def setValue(self, value: float) -> None:  # noqa: N802  Qt's name
+        """Set another number."""
+        if value != self.value():
+            super().setValue(value)
+
+    def setSpecialValueText(self, text: str) -> None:  # noqa: N802  Qt's name
+        """Set another text for the lowest number."""
+        if text != self.specialValueText():
+            super().setSpecialValueText(text)

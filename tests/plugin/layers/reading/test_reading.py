@@ -118,6 +118,12 @@ def test_the_status_bar_says_what_is_under_the_cursor(make_napari_viewer: Any, f
     viewer.update_status_from_cursor()  # what napari does in a thread that it starts in no test
     assert viewer.status.startswith("DAB ") and viewer.status.endswith(" OD") and "· uncertainty " in viewer.status
     assert bar._status.text() == viewer.status
+    # of another slide that lies over it nothing of this one is told
+    other = viewer.add_image(np.zeros((4000, 4000), np.uint8), name="another slide", translate=(-1000.0, -1000.0))
+    viewer.layers.selection.active = he
+    viewer.update_status_from_cursor()
+    assert "DAB" not in str(viewer.status)
+    viewer.layers.remove(other)
     viewer.cursor.position = (-500.0, -500.0)
     viewer.update_status_from_cursor()
     assert "DAB" not in str(viewer.status) and "DAB" not in bar._status.text()  # beside the result napari says it

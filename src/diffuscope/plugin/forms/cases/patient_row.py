@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QComboBox, QCompleter, QFileDialog, QPushButton, QVBo
 
 from diffuscope.cases.joined import Joined, Patient, join
 from diffuscope.errors import InputError
+from diffuscope.jobs.inputs import split_channel
 from diffuscope.plugin.widgets.pieces import weakly
 from diffuscope.plugin.widgets.rows import combo, quiet, side_by_side, small_text
 from diffuscope.ports.heads import listed
@@ -108,6 +109,14 @@ class PatientRow(QWidget):
         """Take the row of a patient of the tables that are open."""
         self.patient.setCurrentIndex(self.patient.findText(name))
         self._take()
+
+    def images_of(self, name: str, keys: Sequence[str]) -> dict[str, Path]:
+        """Return the images that a patient's row names, by the columns that are called like inputs."""
+        patient = self._patients.get(name)
+        if patient is None or self._joined is None:
+            return {}
+        found, _ = self._joined.files(patient, keys)
+        return {key: split_channel(path)[0] for key, path in found.items()}
 
     def _ask(self) -> None:
         paths, _ = QFileDialog.getOpenFileNames(self, "Tables of the patients", "", "Tables (*.csv *.xlsx)")

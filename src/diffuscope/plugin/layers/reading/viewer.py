@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from weakref import ref
 
+import numpy as np
 from napari.layers import Image
 
 from diffuscope.plugin.layers.facts import own_metadata
@@ -99,10 +100,25 @@ class Reading:
         if viewer is None or not isinstance(event.value, dict) or viewer.dims.ndisplay != 2:
             return
         folder = result_in_sight(viewer)
-        if folder:
+        if folder and not _is_covered(viewer, folder):
             text = told_at(layers_of_folder(viewer, folder), viewer.cursor.position, world_units(viewer))
             if text:
                 viewer.status = text
+
+
+def _is_covered(viewer: Any, folder: str) -> bool:
+    """Whether another image than those of a result is what is seen where the pointer is."""
+    place = np.asarray(viewer.cursor.position)[-2:]
+    for layer in reversed(viewer.layers):
+        own = own_metadata(layer)
+        if not layer.visible or not isinstance(layer, Image) or {"preview", "value", "evaluation"} & own.keys():
+            continue
+        if own.get("result") == folder:
+            return False
+        low, high = layer.extent.world[:, -2:]
+        if (low <= place).all() and (place <= high).all():
+            return True
+    return False
 
 
 def scale_bar_of(viewer: Any) -> Any:
