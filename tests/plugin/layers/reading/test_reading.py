@@ -16,10 +16,11 @@ from stained_slide import show, write_both
 from diffuscope.plugin.layers.facts import KEY
 from diffuscope.plugin.layers.reading.hover import number, told_at, value_at
 from diffuscope.plugin.layers.reading.meaning import meaning
-from diffuscope.plugin.layers.reading.ranges import fit, fitted
+from diffuscope.plugin.layers.reading.ranges import fit
 from diffuscope.plugin.layers.reading.viewer import reading_of, scale_bar_of
 from diffuscope.plugin.layers.views.side import grid_of
 from diffuscope.plugin.panels.views.panel import ComparePanel
+from diffuscope.ports.shown import fitted
 
 #: The record's threshold, OD.
 THRESHOLD = 0.25

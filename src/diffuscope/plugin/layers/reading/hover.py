@@ -9,7 +9,8 @@ import numpy as np
 
 from diffuscope.plugin.layers.facts import finest, own_metadata
 from diffuscope.plugin.layers.placement import in_units
-from diffuscope.plugin.layers.reading.meaning import is_dab, threshold_of
+from diffuscope.plugin.layers.reading.meaning import threshold_of
+from diffuscope.ports.shown import is_dab
 
 
 def told_at(layers: Iterable[Any], place: Sequence[float], units: Sequence[Any] | None) -> str:

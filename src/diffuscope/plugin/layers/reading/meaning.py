@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from diffuscope.ports.shown import is_dab, is_spread
+
 _SUPPORT = (
     "Orange lies where {source} does not explain what the sample shows, or the sample leaves out what it shows: a "
     "reason to look, not a proof."
@@ -26,16 +28,6 @@ def threshold_of(record: dict[str, Any]) -> float:
     from diffuscope.measurement.stain_image import DAB_THRESHOLD  # its room brings scipy
 
     return float(record.get("parameters", {}).get("dab_threshold") or DAB_THRESHOLD)
-
-
-def is_dab(key: str) -> bool:
-    """Whether the image of a port is DAB density."""
-    return key == "dab" or key.startswith("dab_")
-
-
-def is_spread(key: str) -> bool:
-    """Whether the image of a port tells how unsure another one is."""
-    return key.startswith("uncertainty") or key.endswith("_sd")
 
 
 def meaning(key: str, record: dict[str, Any]) -> str:

@@ -10,7 +10,6 @@ from qtpy.QtCore import QTimer
 
 from diffuscope.plugin.layers.facts import own_metadata
 from diffuscope.plugin.layers.objects.places import look_at, most_uncertain
-from diffuscope.plugin.layers.reading.meaning import is_spread
 from diffuscope.plugin.layers.views.aside import Aside
 from diffuscope.plugin.layers.views.curtain import Curtain
 from diffuscope.plugin.layers.views.fade import Fade
@@ -18,6 +17,7 @@ from diffuscope.plugin.layers.views.pair import Pair, pair_of, result_in_sight
 from diffuscope.plugin.layers.views.per_viewer import PerViewer
 from diffuscope.plugin.layers.views.side import SideBySide
 from diffuscope.plugin.panels.views.divider import Divider
+from diffuscope.ports.shown import is_spread
 
 OVER, CURTAIN, SIDE, BLINK = "over", "curtain", "side", "blink"
 #: What a key does, by the key. None of them means anything to napari's layers that are drawn or looked at.
