@@ -88,7 +88,7 @@ def trainer(recipe: Recipe, data: TrainingData) -> tuple[float, float]:
 
 def measure() -> dict[str, float]:
     """Time both in turns, then the trainer with batches that it has to make."""
-    recipe = shipped_recipe("stain-cd3-demo")
+    recipe = shipped_recipe("stain-ck818-first")
     made = prepare(recipe, sample_path())[-1].data
     ready = [made.batch_at(number) for number in range(4)]
     held = TrainingData(lambda number: ready[number % len(ready)], made.validation[:1])

@@ -22,7 +22,7 @@ from diffuscope.training.recipe import Optimisation, Recipe, load_recipe
 from diffuscope.training.trainer import fit
 
 RECIPES = Path(__file__).parents[2] / "src/diffuscope/training/recipes"
-RECIPE = RECIPES / "stain-ck818-demo.yaml"
+RECIPE = RECIPES / "stain-ck818-first.yaml"
 CROPS = {"patch": 64, "positive_share": 0.5, "dab_threshold": 0.15}
 
 
