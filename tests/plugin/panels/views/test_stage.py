@@ -17,6 +17,7 @@ pytest.importorskip("pytestqt")
 from qtpy.QtCore import QPoint, Qt
 from stained_slide import PINK, show, write_both
 
+from diffuscope.plugin.layers.views.pair import _with_files
 from diffuscope.plugin.panels.views.divider import Divider
 from diffuscope.plugin.panels.views.panel import ComparePanel
 from diffuscope.plugin.panels.views.stage import BLINK, CURTAIN, OVER, SIDE, stage_of
@@ -208,3 +209,13 @@ def test_a_viewer_shares_one_stage_and_takes_it_with_it(make_napari_viewer: Any)
     del model
     gc.collect()
     assert model_stage() is None
+
+
+def test_outlines_texts_and_rows_are_no_pictures_to_open():
+    stated = {
+        "ct": {"name": "a.nii.gz", "fingerprint": "1"},
+        "outlines": {"name": "b.nii.gz", "roles": ["tumour"]},
+        "report": {"name": "c.txt", "text": "No nodule."},
+        "clinical": {"name": "d.csv", "row": {}},
+    }
+    assert [one["name"] for one in _with_files(stated)] == ["a.nii.gz"]

@@ -86,7 +86,7 @@ def _record(layer: Any) -> dict[str, Any]:
 
 
 def _with_files(stated: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield what is said of inputs that are images; texts and rows of tables lie nowhere."""
+    """Yield what is said of inputs that are images: texts and rows of tables lie nowhere, outlines are no picture."""
     for one in stated.values():
-        if "name" in one and "text" not in one and "row" not in one:
+        if "name" in one and not {"text", "row", "roles"} & one.keys():
             yield one
