@@ -137,6 +137,8 @@ def test_a_column_that_is_nearly_known_is_not_passed_over(data: Path, column: st
     text = f"case,{column},he,ihc\nx,1,he/b.png,ihc/b.jpg\n"
     with pytest.raises(InputError, match=f"has a column {column}, which is not known: call it {meant}"):
         find_cases(table(data, text), ["he", "ihc"])
+    text = "case,patient_age,he,ihc\nx,63,he/b.png,ihc/b.jpg\n"
+    assert len(find_cases(table(data, text), ["he", "ihc"])) == 1
     text = f"case,{meant},{column},stainer,he,ihc\nx,train,1,2,he/b.png,ihc/b.jpg\n"
     assert len(find_cases(table(data, text), ["he", "ihc"])) == 1
 

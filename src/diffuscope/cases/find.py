@@ -18,6 +18,8 @@ TABLE = "cases.csv"
 SIMULATED = "SIMULATED.txt"
 """A file of this name in the data's folder says how its truth was simulated; every report quotes its first line."""
 _COLUMNS = ("case", "group", "part", "slide")
+# What others call a group.
+_PATIENTS = {"patient", "patients", "patient id", "patient_id", "patientid"}
 
 
 def find_cases(data: str | Path, keys: Sequence[str], *, optional: Sequence[str] = ()) -> list[Case]:
@@ -154,9 +156,8 @@ def _check_misspelt(columns: Sequence[str], known: Sequence[str], table: Path) -
         if column in known:
             continue
         word = column.strip().lower()
-        meant = "group" if word.startswith("patient") else None
         near = difflib.get_close_matches(word, known, n=1, cutoff=0.8)
-        meant = meant or (near[0] if near else None)
+        meant = "group" if word in _PATIENTS else near[0] if near else None
         if meant is not None and meant not in columns:
             raise InputError(f"{table} has a column {column}, which is not known: call it {meant}, or leave it out.")
 

@@ -93,7 +93,7 @@ class TextsDock(RunDock):
         super()._show_result(result)
         # every dock shows the result whose layer is selected; what another model made is not to be spread over a grid
         known = {Path(model.name).name for model in self.fields.models}
-        if result is not None and result.record["model"]["name"] not in known:
+        if result is not None and result.record.get("model", {}).get("name") not in known:
             result = None
         self.generated.show_result(result)
         told = result.record.get("notices", ()) if result is not None else ()

@@ -178,7 +178,7 @@ def _taken(result: Result) -> list[str]:
         told.append(f"H&amp;E normalised: {stains.summary} OD")
         if not stains.measured_on and prod(stated["shape"][:2]) * stated["mpp"] ** 2 < CUT_UM2:
             told.append("<b>Measured on this small cut alone</b>, which shows badly how its slide is stained.")
-    if result.record["parameters"].get("normalise") and not told:
+    if result.record.get("parameters", {}).get("normalise") and not told:
         told.append("<b>H&amp;E not normalised</b>: no nucleus was found to measure its stains by.")
     return told
 
