@@ -46,7 +46,7 @@ def caveats(
         Whether features are those of the substitute for Inception.
     """
     groups = len({row["group"] for row in rows})
-    alone = sum(any(map(_is_alone, row["run"].get("inputs", {}).values())) for row in rows)
+    alone = sum(any(map(_is_alone, row.get("run", {}).get("inputs", {}).values())) for row in rows)
     said = []
     if simulated_truth is not None:
         said.append(f"The truth is simulated, so the figures say nothing about a real stain: {simulated_truth}")
