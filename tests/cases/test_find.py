@@ -146,3 +146,9 @@ def test_a_column_that_is_nearly_known_is_not_passed_over(data: Path, column: st
 def test_a_table_may_be_divided_by_semicolons(data: Path):
     text = "case;part;he;ihc\nx;test;he/b.png;ihc/b.jpg\n"
     assert [case.part for case in find_cases(table(data, text), ["he", "ihc"])] == ["test"]
+
+
+@pytest.mark.parametrize(("row", "how"), [("x,he/b.png,ihc/b.jpg", "fewer"), ("x,he/b.png,ihc/b.jpg,test,1", "more")])
+def test_a_row_that_was_broken_off_loses_no_part_without_a_word(data: Path, row: str, how: str):
+    with pytest.raises(InputError, match=f"line 2, has {how} values than the first line has names"):
+        find_cases(table(data, f"case,he,ihc,part\n{row}\n"), ["he", "ihc"])

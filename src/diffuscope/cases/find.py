@@ -140,6 +140,9 @@ def _from_row(row: dict[str, str | None], line: int, table: Path, taken: list[st
     for key in keys:
         if key not in files:
             raise InputError(f"{table}, line {line}: case {case} has no {key}.")
+    if None in row or None in row.values():
+        how = "more" if None in row else "fewer"
+        raise InputError(f"{table}, line {line}, has {how} values than the first line has names: is the file whole?")
     for key, file in files.items():
         try:
             there = file.exists()
