@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from diffuscope.errors import InputError
 from diffuscope.jobs.given import given_rasters, read_given_text, split_source
+from diffuscope.jobs.rows import check_files_of_row
 from diffuscope.ports.port import rasters
 from diffuscope.ports.text import Text
 
@@ -46,3 +48,24 @@ def test_a_text_is_its_own_or_that_of_a_file(tmp_path: Path):
     assert read_given_text("see notes.txt", port)[0] == "see notes.txt"
     with pytest.raises(InputError, match="has 21 characters and may have 20"):
         read_given_text("a" * 21, port)
+
+
+@pytest.mark.parametrize(
+    ("ct", "patient", "words"),
+    [
+        ("P1/ct.nii.gz", "P1", ""),
+        ("P2/ct.nii.gz", "P1", "The row of P1 names ct.nii.gz, and ct.nii.gz is given: take that file, or another row"),
+        ("P1/ct.nii.gz", "P2", "The row of P2 names other.nii.gz, and ct.nii.gz is given"),
+        ("P1/ct.nii.gz", "P3", ""),
+    ],
+)
+def test_a_patient_s_row_goes_with_the_image_that_it_names(tmp_path: Path, ct: str, patient: str, words: str):
+    for name in ("P1/ct.nii.gz", "P2/ct.nii.gz"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(b"")
+    table = tmp_path / "cohort.csv"
+    table.write_text("id,age,ct\nP1,63,P1/ct.nii.gz\nP2,50,P2/other.nii.gz\nP3,51,\n")
+    with pytest.raises(InputError, match=words) if words else nullcontext():
+        check_files_of_row(f"{table}#{patient}", {"ct": tmp_path / ct})
+    check_files_of_row({"age": 63}, {"ct": tmp_path / ct})
+    check_files_of_row("age=63", {"ct": tmp_path / ct})

@@ -14,7 +14,7 @@ from diffuscope.cases.joined import Joined, Patient, join
 from diffuscope.errors import InputError
 from diffuscope.jobs.inputs import split_channel
 from diffuscope.jobs.masks import GivenMask
-from diffuscope.jobs.rows import GivenRow, read_row
+from diffuscope.jobs.rows import GivenRow, check_files_of_row, read_row
 from diffuscope.ports.declaration import Declaration
 from diffuscope.ports.heads import listed
 from diffuscope.ports.mask import Mask
@@ -129,6 +129,7 @@ def read_one_to_score(
     notices: list[str] = []
     for given in rows:
         row, told = read_row(given, together)
+        check_files_of_row(given, files)
         notices += told
         for column, value in row.items():
             if value is not None and found.get(column) is not None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from diffuscope.errors import InputError
 from diffuscope.files.read import is_file, read_text
 from diffuscope.jobs.masks import GivenMask
-from diffuscope.jobs.rows import read_row
+from diffuscope.jobs.rows import check_files_of_row, read_row
 from diffuscope.ports.declaration import Declaration
 from diffuscope.ports.mask import Mask
 from diffuscope.ports.port import Port
@@ -107,12 +107,14 @@ def split_source(source: Any, declared: Declaration, model: str, wanted: Sequenc
     images = {}
     notices: list[str] = []
     elsewhere = {column.name for port in declared.inputs if isinstance(port, Table) for column in port.columns}
+    files = {key: value for key, value in source.items() if not isinstance(ports.get(key), Table | Text)}
     for key, value in source.items():
         if isinstance(value, list | tuple) and not isinstance(ports.get(key), Mask):
             raise InputError(f"input {key} is given twice: give it once.")
         match ports.get(key):
             case Table() as table:
                 row, told = read_row(value, table, elsewhere)
+                check_files_of_row(value, files)
                 rows[key] = table, row
                 notices += told
             case Text() as port:

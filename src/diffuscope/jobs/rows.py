@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from diffuscope.errors import InputError, InputErrors
 from diffuscope.files.read import is_file
 from diffuscope.files.sheet import Line, Sheet, read_sheet
+from diffuscope.jobs.inputs import split_channel
 from diffuscope.ports.heads import check_spelling, match_heads, not_used
 from diffuscope.ports.table import Row, Table
 
@@ -45,6 +46,47 @@ def read_row(given: GivenRow, table: Table, besides: Collection[str] = ()) -> tu
             f"{','.join(f'{column.name}=…' for column in table.columns[:2])}."
         )
     return table.read({name.strip(): value for name, _, value in pairs}), ()
+
+
+def check_files_of_row(given: GivenRow, files: Mapping[str, str | Path | Sequence[str | Path]]) -> None:
+    """Refuse a row of a table whose own columns name other files than those that it is given with.
+
+    Parameters
+    ----------
+    given : str, Path or mapping
+        As of `read_row`; what is typed names no files.
+    files : mapping of str to (str, Path or sequence of these)
+        By port key, which is a column's name where the table says which file belongs to whom.
+
+    Raises
+    ------
+    InputError
+        It does.
+    """
+    path, _, wanted = str(given).partition("#")
+    if isinstance(given, Mapping) or not is_file(Path(path)):
+        return
+    sheet = read_sheet(Path(path))
+    line = find_line(sheet, wanted)
+    for key, value in files.items():
+        if cell := line.cells.get(key, "").strip():
+            named, _ = split_channel(sheet.path.parent / cell)
+            shown = [split_channel(one)[0] for one in ([value] if isinstance(value, str | Path) else value)]
+            wrong = [of_another(line.cells[sheet.first].strip(), named, one) for one in shown]
+            if wrong and all(wrong):
+                raise InputError(wrong[0])
+
+
+def of_another(patient: str, named: Path | None, shown: Path | None) -> str:
+    """Say that a file is not the one that a patient's row names; empty where it is, or nothing is known.
+
+    By its name alone where the named one does not lie there: tables are copied without their images.
+    """
+    if named is None or shown is None or (named.name == shown.name and not named.exists()):
+        return ""
+    if named.resolve() == shown.resolve():
+        return ""
+    return f"The row of {patient} names {named.name}, and {shown.name} is given: take that file, or another row."
 
 
 def find_line(sheet: Sheet, wanted: str) -> Line:

@@ -10,8 +10,8 @@ import pytest
 pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
 
+from diffuscope.jobs.rows import of_another
 from diffuscope.plugin.forms.cases.patient_row import PatientRow
-from diffuscope.plugin.forms.cases.row_files import of_another
 from diffuscope.plugin.forms.cases.table_box import TableBox, meanings
 from diffuscope.ports.table import Column, Table
 
@@ -155,7 +155,7 @@ def test_a_row_of_another_image_than_the_one_that_is_chosen_stands_in_the_way_of
     assert named["P1"] == tmp_path / "P1" / "ct.nii.gz" and named["P3"] is named["nobody"] is None
     other = tmp_path / "P2" / "ct.nii.gz"
     assert not any((of_another("P1", named["P1"], named["P1"]), of_another("P1", None, other)))
-    assert of_another("P1", named["P1"], other).startswith("The row of P1 names ct.nii.gz, and ct.nii.gz is chosen")
+    assert of_another("P1", named["P1"], other).startswith("The row of P1 names ct.nii.gz, and ct.nii.gz is given")
     # a table that lies elsewhere than its images: then names are all there is
     assert of_another("P2", named["P2"], tmp_path / "there" / "ct.nii.gz") == ""
-    assert "and P1.nii.gz is chosen" in of_another("P2", named["P2"], tmp_path / "P1.nii.gz")
+    assert "and P1.nii.gz is given" in of_another("P2", named["P2"], tmp_path / "P1.nii.gz")

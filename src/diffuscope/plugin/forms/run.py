@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 from psygnal import SignalGroupDescriptor
 
 from diffuscope.errors import InputError
+from diffuscope.jobs.rows import of_another
 from diffuscope.plugin.docks.kinds import STAINING, Kind
-from diffuscope.plugin.forms.cases.row_files import of_another
 from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts
 from diffuscope.ports.mask import Mask
 from diffuscope.ports.port import Port
