@@ -10,6 +10,7 @@ from diffuscope.errors import InputError
 from diffuscope.events import Notice, Progress
 from diffuscope.exports.export import Export, check_export, write_export
 from diffuscope.exports.qupath.live import send
+from diffuscope.measurement.threshold import check_countable
 from diffuscope.results.result import Result, open_result
 from diffuscope.scans.qupath.live import is_live
 
@@ -22,6 +23,7 @@ def export(
     source: str | Path | None = None,
     anonymous: bool = False,
     qupath: bool = False,
+    threshold: float | None = None,
 ) -> Generator[Progress | Notice | Exported, None, None]:
     """Write a finished result as a file that other programs open, by the ending of `path`.
 
@@ -48,6 +50,9 @@ def export(
     qupath : bool
         Write a folder for QuPath, however it is named: images, objects with outlines and measurements, and the script
         that imports them.
+    threshold : float, optional
+        Of a stain, for what holds objects or their numbers (OME-Zarr, QuPath, reports): the DAB above which a px counts
+        as positive, OD. The file states it. Default: as the result was measured.
 
     Returns
     -------
@@ -62,9 +67,11 @@ def export(
     """
     opened = open_result(result)
     if is_live(path):
+        if threshold is not None:
+            check_countable(opened, threshold)
         if layer != "all" or overwrite or source is not None or anonymous or qupath:
             raise InputError(f"to {path} go the objects of a result alone: leave out what is said of files.")
-        return _send(opened, str(path))
+        return _send(opened, str(path), threshold)
     return _export(
         check_export(
             opened,
@@ -74,6 +81,7 @@ def export(
             source=source,
             anonymous=anonymous,
             qupath=qupath,
+            threshold=threshold,
         )
     )
 
@@ -83,8 +91,8 @@ def _export(checked: Export) -> Generator[Progress | Notice | Exported, None, No
     yield Exported(path=write_export(checked))
 
 
-def _send(result: Result, text: str) -> Generator[Progress | Notice | Exported, None, None]:
+def _send(result: Result, text: str, threshold: float | None) -> Generator[Progress | Notice | Exported, None, None]:
     yield Progress(what="Adding objects in QuPath")
-    name, added, there = send(result, text)
+    name, added, there = send(result, text, threshold=threshold)
     yield Notice(f"{name} in QuPath: {added} objects added{f', {there} were there' if there else ''}.")
     yield Exported(path=Path(text))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from diffuscope.measurement.cells import Cells, measure_cells, read_cells, witho
 from diffuscope.measurement.measurements import measure as measure_stains
 from diffuscope.measurement.measurements import write_csv
 from diffuscope.measurement.regions import check_measurable, measure_regions, open_vessels
+from diffuscope.measurement.threshold import check_threshold
 from diffuscope.ports.stains import find_stains
 from diffuscope.results.own import check_no_input
 from diffuscope.results.result import Result, open_result
@@ -70,8 +70,7 @@ def measure(
         What was given cannot be used, or the table cannot be written.
     """
     path = Path(out) if out is not None else None
-    if threshold is not None and not (math.isfinite(threshold) and threshold >= 0):
-        raise InputError(f"the threshold is {threshold:g}: give a number from 0 on.")
+    check_threshold(threshold)
     opened = open_result(result)
     is_stain = bool(find_stains(opened.ports))
     _check_given(opened, vessels, regions, cells, is_stain=is_stain)

@@ -134,6 +134,14 @@ def export(
     qupath: Annotated[
         bool, typer.Option("--qupath", help="Of a slide: a folder of images, objects and a script that imports them.")
     ] = False,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="OD",
+            help="Of a stain, for QuPath, reports and OME-Zarr: the DAB above which a px counts as positive. "
+            "[default: as the result was measured]",
+        ),
+    ] = None,
 ) -> None:
     """Write a result as a file that QuPath and others open."""
     from diffuscope.api.export import export as verb
@@ -141,7 +149,16 @@ def export(
     from diffuscope.scans.qupath.live import is_live
 
     done = follow(
-        verb(result, out, layer=layer, overwrite=overwrite, source=source, anonymous=anonymous, qupath=qupath)
+        verb(
+            result,
+            out,
+            layer=layer,
+            overwrite=overwrite,
+            source=source,
+            anonymous=anonymous,
+            qupath=qupath,
+            threshold=threshold,
+        )
     )
     if not is_live(done.path):
         typer.echo(f"Wrote {done.path}")

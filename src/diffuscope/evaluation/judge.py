@@ -17,7 +17,7 @@ from diffuscope.evaluation.found import Found
 from diffuscope.evaluation.metrics.features import FeatureExtractor
 from diffuscope.evaluation.metrics.perceptual import PerceptualDistance
 from diffuscope.evaluation.report.pictures import Shown, colour, heat
-from diffuscope.measurement.stain_image import DAB_THRESHOLD
+from diffuscope.measurement.threshold import DAB_THRESHOLD
 from diffuscope.ports.raster import Raster
 from diffuscope.stains import dab_density, fill_rims
 from diffuscope.systems.base import System

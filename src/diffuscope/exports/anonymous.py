@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 # What of a record says how a result was made; all else names its inputs, or might.
-_KEPT = ("note", "model", "parameters", "figures", "compute", "versions", "generated", "case", "samples")
+_KEPT = ("note", "model", "parameters", "figures", "compute", "versions", "generated", "case", "samples", "counted")
 # What of an input says what it was and where its px lie.
 _KEPT_OF_INPUTS = (
     "format", "shape", "mpp", "mpp_stated", "lattice", "storage", "forms", "values", "stains", "roles",

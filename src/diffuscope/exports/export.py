@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Export:
-    """An export that was checked and may begin; `replaces` says that something of its kind gives way to it."""
+    """An export that was checked and may begin; `replaces` says that something of its kind gives way to it.
+
+    Of a `threshold` its record states it already; what it gives is counted when the export is written.
+    """
 
     form: Format
     path: Path
     request: Request
     replaces: bool
+    threshold: float | None
 
 
 def export(
@@ -35,6 +39,7 @@ def export(
     source: str | Path | None = None,
     anonymous: bool = False,
     qupath: bool = False,
+    threshold: float | None = None,
 ) -> Path:
     """Write a result as the format that the ending of `path` names (see `diffuscope.exports.table.FORMATS`).
 
@@ -60,6 +65,9 @@ def export(
         Leave out what tells of the input (see `diffuscope.exports.anonymous`).
     qupath : bool
         Write a folder for QuPath (`diffuscope.exports.qupath`), however it is named.
+    threshold : float, optional
+        Of a stain: the DAB above which a px counts as positive, OD; objects and numbers are those that it gives, and
+        the record states it. Default: as the result was measured.
 
     Returns
     -------
@@ -82,6 +90,7 @@ def export(
             source=source,
             anonymous=anonymous,
             qupath=qupath,
+            threshold=threshold,
         )
     )
 
@@ -96,6 +105,7 @@ def check_export(
     source: str | Path | None = None,
     anonymous: bool = False,
     qupath: bool = False,
+    threshold: float | None = None,
 ) -> Export:
     """Check all that can be checked of an export before it begins (see `export`)."""
     # Imported here: the table must be had without them.
@@ -105,6 +115,7 @@ def check_export(
     from diffuscope.files.links import check_inside
     from diffuscope.files.place import FILE, FOLDER, check_place
     from diffuscope.files.room import check_room
+    from diffuscope.measurement.threshold import check_countable, with_threshold
     from diffuscope.results.own import check_no_input
     from diffuscope.results.result import RESULT
     from diffuscope.scans.formats.libraries import check_libraries
@@ -134,6 +145,11 @@ def check_export(
             f"{result.path.name} is incomplete ({result.done} of {result.tiles} tiles) and is not exported: "
             "run it to the end first."
         )
+    if threshold is not None:
+        check_countable(result, threshold)
+        if not form.counts:
+            raise InputError(f"{path.name} holds nothing that is counted: leave the threshold out.")
+        shown = replace(shown, record=with_threshold(shown.record, threshold))
     request = Request(
         result=shown,
         ports=ports,
@@ -149,7 +165,7 @@ def check_export(
     )
     check_no_input(path, result.record)
     check_room(path, _module(form).need(request))
-    return Export(form=form, path=path, request=request, replaces=standing == "replaced")
+    return Export(form=form, path=path, request=request, replaces=standing == "replaced", threshold=threshold)
 
 
 def write_export(checked: Export) -> Path:
@@ -162,9 +178,24 @@ def write_export(checked: Export) -> Path:
     """
     from diffuscope.files.put import in_place_of
 
+    request = checked.request if checked.threshold is None else _counted_anew(checked, checked.threshold)
     with in_place_of(checked.path, replace=checked.replaces) as part:
-        _module(checked.form).write(part, checked.request)
+        _module(checked.form).write(part, request)
     return checked.path
+
+
+def _counted_anew(checked: Export, threshold: float) -> Request:
+    """Return what is exported with the table of another threshold, of which there may be more to write."""
+    from diffuscope.files.room import check_room
+    from diffuscope.measurement.measurements import measured_at
+    from diffuscope.results.result import open_result
+
+    result = checked.request.result
+    # As it lies on disk: a multiplex in its place has no map to measure in.
+    table = measured_at(open_result(result.path), threshold).table
+    request = replace(checked.request, result=replace(result, table=table))
+    check_room(checked.path, _module(checked.form).need(request))
+    return request
 
 
 def _module(form: Format) -> Any:

@@ -69,8 +69,9 @@ def write(part: Path, request: Request) -> None:
     for name in (TABLE, *(kind.name for kind in KINDS)):
         if (result.path / name).is_dir():
             copy_tree(result.path / name, part / name)
-        elif name == TABLE and request.is_anonymous and result.table:
-            rows = [{column: text for column, text in row.items() if column != "region_name"} for row in result.table]
+        elif name == TABLE and result.table:
+            told_of_input = {"region_name"} if request.is_anonymous else set()
+            rows = [{column: row[column] for column in row if column not in told_of_input} for row in result.table]
             write_csv(rows, part / name, replace=False)
         elif (result.path / name).exists():
             shutil.copyfile(result.path / name, part / name)

@@ -49,6 +49,8 @@ class Format:
         Whether it can keep what the file that the run took in says.
     shows_source : bool
         Whether it shows the file that the run took in, where that is given.
+    counts : bool
+        Whether it holds what of a stain counts as positive: objects, or their numbers.
     of_extra : bool
         Whether it takes the libraries of the extra for volumes.
     """
@@ -63,6 +65,7 @@ class Format:
     copies: bool = False
     keeps_source: bool = False
     shows_source: bool = False
+    counts: bool = False
     of_extra: bool = False
 
     def takes(self, result: Result) -> bool:
@@ -89,14 +92,24 @@ FORMATS = (
     Format(name="Report, PDF", endings=(".pdf", REPORT), module="report.pdf", of="case"),
     Format(name="Report, HTML", endings=(".html", ".report.html"), module="report.html", of="case"),
     Format(name="OME-TIFF pyramid", endings=(".ome.tif", ".ome.tiff"), module="ome_tiff", of="slide"),
-    Format(name="Folder for QuPath", endings=(QUPATH,), module="qupath.folder", of="slide", is_folder=True),
-    Format(name="Report, PDF", endings=(REPORT, ".pdf"), module="report.slide_pdf", of="slide", shows_source=True),
+    Format(
+        name="Folder for QuPath", endings=(QUPATH,), module="qupath.folder", of="slide", is_folder=True, counts=True
+    ),
+    Format(
+        name="Report, PDF",
+        endings=(REPORT, ".pdf"),
+        module="report.slide_pdf",
+        of="slide",
+        shows_source=True,
+        counts=True,
+    ),
     Format(
         name="Report, HTML",
         endings=(".report.html", ".html"),
         module="report.slide_html",
         of="slide",
         shows_source=True,
+        counts=True,
     ),
     Format(name="NIfTI", endings=(".nii.gz", ".nii"), module="nifti", of="volume", one_image=True),
     Format(name="NRRD", endings=(".nrrd",), module="itk_volume", of="volume", one_image=True, of_extra=True),
@@ -111,9 +124,9 @@ FORMATS = (
         keeps_source=True,
         of_extra=True,
     ),
-    Format(name="OME-Zarr", endings=(".ome.zarr",), module="ome_zarr", is_folder=True, copies=True),
+    Format(name="OME-Zarr", endings=(".ome.zarr",), module="ome_zarr", is_folder=True, copies=True, counts=True),
     Format(name="OME-TIFF stack", endings=(".ome.tif", ".ome.tiff"), module="ome_stack", of="volume"),
-    Format(name="OME-Zarr 0.5", endings=(".v05.ome.zarr",), module="ngff.v05", is_folder=True),
+    Format(name="OME-Zarr 0.5", endings=(".v05.ome.zarr",), module="ngff.v05", is_folder=True, counts=True),
     Format(name="OME-TIFF, colours as JPEG (lossy)", endings=(".jpeg.ome.tif",), module="lossy.jpeg", of="slide"),
     Format(name="OME-TIFF, colours as JPEG XL (lossy)", endings=(".jxl.ome.tif",), module="lossy.jpeg_xl", of="slide"),
     Format(name="DICOM slide", endings=(".dicom",), module="dicom_slide", of="slide", is_folder=True, of_colours=True),

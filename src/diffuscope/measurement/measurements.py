@@ -11,7 +11,7 @@ import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,9 @@ from numpy.typing import NDArray
 from diffuscope.errors import InputError
 from diffuscope.files.put import in_place_of
 from diffuscope.measurement.objects import Labelled, ObjectCounter, label_strip
-from diffuscope.measurement.stain_image import MIN_OBJECT_UM2, StainImage, open_stain
+from diffuscope.measurement.stain_image import MIN_OBJECT_UM2, StainImage, open_stain, smallest_counted
+from diffuscope.measurement.table import as_text
+from diffuscope.measurement.threshold import with_threshold
 from diffuscope.ports.stains import find_stains
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ def measure(
     min_object_um2 : float
         Smaller objects are not counted, µm².
     threshold : float, optional
-        OD; default that of the run.
+        OD; default that of its record.
     each_sample : bool
         Whether the samples are measured that a result of several keeps.
 
@@ -212,6 +214,18 @@ def write_csv(rows: Sequence[Mapping[str, Any]], path: str | Path, *, replace: b
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows({column: _text(value) for column, value in row.items()} for row in rows)
+
+
+def measured_at(result: Result, threshold: float | None) -> Result:
+    """Return a stain's result that states another threshold, with the table that this gives; None: as it is."""
+    if threshold is None:
+        return result
+    stated = replace(result, record=with_threshold(result.record, threshold))
+    rows = [
+        {column: _text(value) for column, value in row.items()}
+        for row in measure(stated, min_object_um2=smallest_counted(result))
+    ]
+    return replace(stated, table=as_text(rows))
 
 
 def _text(value: Any) -> Any:

@@ -58,11 +58,6 @@ def stains_counted(result: Result) -> list[Stain]:
     return find_stains(result.ports) if result.tissue is not None else []
 
 
-def smallest_counted(result: Result) -> float:
-    """Return the area of the smallest object that a result's table counts, µm²."""
-    return float(result.table[0].get("min_object_um2") or MIN_OBJECT_UM2) if result.table else MIN_OBJECT_UM2
-
-
 def find_positives(
     result: Result, stain: Stain, maps: tuple[Raster, ...] = (), *, min_object_um2: float = MIN_OBJECT_UM2
 ) -> Iterator[Positive]:

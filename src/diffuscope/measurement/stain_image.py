@@ -11,6 +11,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from diffuscope.measurement.threshold import threshold_of
 from diffuscope.measurement.tissue import ComputedTissue, computed_tissue
 from diffuscope.ports.stains import Stain, samples_of
 from diffuscope.results.chunks import read_box
@@ -20,9 +21,6 @@ from diffuscope.stains.deconvolution import dab_density
 if TYPE_CHECKING:
     from diffuscope.results.result import Result
     from diffuscope.results.tissue import TissueMap
-
-DAB_THRESHOLD = 0.15
-"""OD above which a pixel counts as DAB-positive where the run record gives no ``dab_threshold``."""
 
 MIN_OBJECT_UM2 = 8.0
 """Smallest positive object that is counted, µm²; the smallest that the coarse training masks keep."""
@@ -104,7 +102,7 @@ def open_stain(
     min_object_um2 : float
         Area of the smallest object that is counted, µm².
     threshold : float, optional
-        OD; default that of the run.
+        OD; default that of its record.
     each_sample : bool
         Whether the samples that it keeps are read beside their mean.
     """
@@ -114,13 +112,13 @@ def open_stain(
     return StainImage(
         array=open_images(root, result.ports)[port.key][0],
         mask=computed_tissue(result, mask),
-        threshold=threshold_of(result) if threshold is None else threshold,
+        threshold=threshold_of(result.record) if threshold is None else threshold,
         min_pixels=max(1, ceil(min_object_um2 / result.mpp**2 - 1e-9)),
         is_rgb=port.kind == "rgb",
         drawn=result.samples.get(samples_of(stain)) if each_sample else None,
     )
 
 
-def threshold_of(result: Result) -> float:
-    """Return the OD above which a px of a result is positive, as its run states it."""
-    return float(result.record.get("parameters", {}).get("dab_threshold", DAB_THRESHOLD))
+def smallest_counted(result: Result) -> float:
+    """Return the area of the smallest object that a result's table counts, µm²."""
+    return float(result.table[0].get("min_object_um2") or MIN_OBJECT_UM2) if result.table else MIN_OBJECT_UM2

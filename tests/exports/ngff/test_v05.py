@@ -16,7 +16,8 @@ from scipy import ndimage
 from volume_result import HU, write_result
 
 from diffuscope.exports import export
-from diffuscope.measurement.positives import find_positives, smallest_counted, stains_counted
+from diffuscope.measurement.positives import find_positives, stains_counted
+from diffuscope.measurement.stain_image import smallest_counted
 from diffuscope.results.result import Result, is_result
 from diffuscope.scans import open_scan
 

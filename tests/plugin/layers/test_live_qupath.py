@@ -11,11 +11,13 @@ import stain_result
 from live_qupath import FakeQuPath, running
 
 from diffuscope.errors import InputError
+from diffuscope.measurement.measurements import measure
 from diffuscope.sample_data import sample_path
 
 pytest.importorskip("napari")
 pytest.importorskip("py4j")
 from diffuscope.plugin.layers.drawn import qupath as ours
+from diffuscope.plugin.layers.objects.threshold import set_threshold
 
 RING = [[800, 640], [1312, 660], [1300, 1100], [800, 640]]
 
@@ -69,3 +71,14 @@ def test_objects_go_back(viewer: Any, tmp_path: Path, monkeypatch: pytest.Monkey
         qtbot.waitUntil(lambda: not worker.is_running, timeout=60_000)
     assert told == [f"patient-7.svs in QuPath: {counted + 1} objects added."]
     assert len(qupath.objects) == counted + 1
+
+    # another threshold that was set in the window
+    higher = measure(result, threshold=0.4)[0]["positive_objects"]
+    set_threshold(viewer, str(result.path), 0.4)
+    again = FakeQuPath("file:/elsewhere/patient-7.svs", stain_result.SHAPE)
+    with running(again) as port:
+        monkeypatch.setattr(ours, "LIVE", f"qupath:{port}")
+        worker = ours.to_qupath(viewer)
+        qtbot.waitUntil(lambda: len(told) == 2, timeout=60_000)
+        qtbot.waitUntil(lambda: not worker.is_running, timeout=60_000)
+    assert len(again.objects) == higher + 1 != counted + 1

@@ -11,7 +11,8 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
-from diffuscope.measurement.positives import find_positives, smallest_counted, stains_counted
+from diffuscope.measurement.positives import find_positives, stains_counted
+from diffuscope.measurement.stain_image import smallest_counted
 from diffuscope.results.layout import multiscale
 
 if TYPE_CHECKING:

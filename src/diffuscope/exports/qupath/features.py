@@ -15,7 +15,8 @@ import shapely
 from numpy.typing import NDArray
 
 from diffuscope.measurement.outlines import find_runs, outline
-from diffuscope.measurement.positives import find_positives, smallest_counted, stains_counted
+from diffuscope.measurement.positives import find_positives, stains_counted
+from diffuscope.measurement.stain_image import smallest_counted
 from diffuscope.measurement.table import COLUMNS
 from diffuscope.ports.stains import Stain
 from diffuscope.results.beside.mark import generated_by

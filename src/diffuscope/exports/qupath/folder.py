@@ -14,6 +14,7 @@ from diffuscope.exports import ome_tiff
 from diffuscope.exports.qupath.features import features
 from diffuscope.exports.qupath.script import script
 from diffuscope.files.place import Kind, parts_named
+from diffuscope.measurement.threshold import told_threshold
 from diffuscope.results.beside.mark import generated_by
 from diffuscope.results.result import open_result
 
@@ -62,7 +63,8 @@ def _write_objects(file: Path, request: Request) -> dict[str, int]:
     """Write the objects a line each, and return how many there are of each kind."""
     counts: dict[str, int] = {}
     # As it lies on disk: a multiplex in its place has no map to measure in.
-    found = features(open_result(request.result.path), request.record)
+    on_disk, counted = open_result(request.result.path), request.result
+    found = features(replace(on_disk, record=counted.record, table=counted.table), request.record)
     with file.open("w", encoding="utf-8") as opened:
         opened.write('{"type": "FeatureCollection", "generated": ')
         opened.write(json.dumps(generated_by(request.record)) + ', "features": [')
@@ -86,7 +88,7 @@ def _readme(request: Request, names: dict[str, str], counts: dict[str, int]) -> 
 
 Images, computed by the model:
 {images}
-Objects: {OBJECTS} ({told or "none"}), in pixels of the slide's full resolution.
+Objects: {OBJECTS} ({told or "none"}), in pixels of the slide's full resolution.{_counted(request)}
 The images begin at x = {x:g}, y = {y:g} of the slide; one of their pixels covers {place.factors[-1]:g} of its pixels.
 
 In QuPath 0.5 or later:
@@ -97,3 +99,8 @@ Objects can also be dragged into the window ({OBJECTS}, onto the slide only).
 
 A virtual stain is a guess of what a stain might look like, not a measurement of a protein. Not for diagnosis.
 """
+
+
+def _counted(request: Request) -> str:
+    """Say from which DAB on objects are positive, as a line; nothing where there are none."""
+    return f"\n{told_threshold(request.record)}" if any("threshold_od" in row for row in request.result.table) else ""

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from diffuscope.errors import InputError
 from diffuscope.exports.qupath.features import features
+from diffuscope.measurement.measurements import measured_at
 from diffuscope.scans.qupath.live import add_objects, connected, read_shown
 
 if TYPE_CHECKING:
     from diffuscope.results.result import Result
 
 
-def send(result: Result, text: str) -> tuple[str, int, int]:
+def send(result: Result, text: str, *, threshold: float | None = None) -> tuple[str, int, int]:
     """Add the region, the counted objects and the tiles of a result to its slide, as QuPath shows it.
 
     Parameters
@@ -22,6 +23,8 @@ def send(result: Result, text: str) -> tuple[str, int, int]:
         Complete, of a slide.
     text : str
         As of `diffuscope.scans.qupath.live.connected`.
+    threshold : float, optional
+        The DAB above which a px counts as positive, OD. Default: as the result was measured.
 
     Returns
     -------
@@ -42,6 +45,7 @@ def send(result: Result, text: str) -> tuple[str, int, int]:
         raise InputError(
             f"{result.path.name} is incomplete ({result.done} of {result.tiles} tiles): run it to the end."
         )
+    result = measured_at(result, threshold)
     found = list(features(result, result.record))
     with connected(text) as gateway:
         shown = read_shown(gateway)

@@ -18,6 +18,7 @@ from diffuscope.exports.report.contents import about_model, model_warnings
 from diffuscope.exports.view.panels import panels_of
 from diffuscope.exports.view.sheet import Panel, draw_sheet
 from diffuscope.measurement.table import readable, with_density
+from diffuscope.measurement.threshold import told_threshold
 from diffuscope.scans import open_scan, read_region
 from diffuscope.scans.fingerprint import is_same
 from diffuscope.tiling.region import parse_region
@@ -162,6 +163,7 @@ def _warnings(result: Result) -> Iterator[str]:
 def _told(result: Result) -> Iterator[str]:
     columns = result.table[0] if result.table else {}
     if "positive_objects" in columns:
+        yield told_threshold(result.record)
         yield _OBJECTS
     if "samples" in columns:
         yield _SAMPLES

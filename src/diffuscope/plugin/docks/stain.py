@@ -28,4 +28,5 @@ class StainDock(RunDock):
     def _build(self) -> None:
         super()._build()
         self.positives = PositivesPanel(self.viewer)
+        self.positives.recounted.connect(self.results.show_table)
         self.below.addWidget(self.positives)

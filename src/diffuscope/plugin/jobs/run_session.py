@@ -10,7 +10,8 @@ from psygnal import Signal
 
 from diffuscope.engine.events import Preview
 from diffuscope.errors import InputError
-from diffuscope.exports.table import QUPATH
+from diffuscope.exports.table import find_format
+from diffuscope.measurement.threshold import told_threshold, with_threshold
 from diffuscope.model.find import list_models, model_info
 from diffuscope.plugin.forms.forecast.rates import Watch
 from diffuscope.plugin.jobs.given.patient import open_series, open_slides
@@ -21,6 +22,7 @@ from diffuscope.plugin.jobs.run_view import RunView
 from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.layers.facts import ModelFacts, model_facts
 from diffuscope.plugin.layers.live import add_layers
+from diffuscope.plugin.layers.objects.threshold import threshold_set
 from diffuscope.plugin.layers.results import LayerTuple
 from diffuscope.plugin.layers.values import value_layers
 from diffuscope.plugin.settings.recent import note
@@ -111,7 +113,8 @@ class RunSession(Session):
         return show_glimpse(self.viewer, layer)
 
     def export(self, result: Result, path: Path, layer: str, *, anonymous: bool = False) -> None:
-        """Write a result to a file; `anonymous` leaves out what tells of the input."""
+        """Write a result to a file, counted from the threshold that is set; `anonymous` tells nothing of the input."""
+        threshold = threshold_set(self.viewer, str(result.path))
         self.submit(
             Job(
                 text=f"export {result.path.name} to {path.name}",
@@ -124,9 +127,12 @@ class RunSession(Session):
                     series=open_series(self.viewer.layers),
                     slides=open_slides(self.viewer.layers),
                     anonymous=anonymous,
+                    threshold=threshold,
                 ),
                 out=path,
-                on_end=lambda written: f"Exported to {written}.{_objects(result, path)}" if written else None,
+                on_end=lambda written: (
+                    f"Exported to {written}.{_counted(result, path, threshold)}" if written else None
+                ),
             )
         )
 
@@ -152,13 +158,11 @@ class RunSession(Session):
             note(result.path)
 
 
-def _objects(result: Result, path: Path) -> str:
-    """Say from which threshold the objects are that go out to QuPath: a slider in the window changes none of them."""
-    from diffuscope.measurement.stain_image import threshold_of
-
-    if path.suffix.lower() not in {QUPATH, ".geojson"} or not find_stains(result.ports):
+def _counted(result: Result, path: Path, threshold: float | None) -> str:
+    """Say from which threshold what went out was counted; nothing where nothing is."""
+    if not find_stains(result.ports) or not find_format(result, path.name).counts:
         return ""
-    return f" Its objects are those from {threshold_of(result):.2f} OD, as the result was measured."
+    return f" {told_threshold(with_threshold(result.record, threshold))}"
 
 
 def _show(view: RunView, watch: Watch, message: Any) -> None:

@@ -115,12 +115,14 @@ def export(
     series: Sequence[Path] = (),
     slides: Sequence[Path] = (),
     anonymous: bool = False,
+    threshold: float | None = None,
     cancelled: Cancelled,
 ) -> Generator[Progress | Notice, None, str | None]:
     """Write a result to a file that may exist (the file dialog has asked), and say where, of DICOM also whose it is.
 
     `series` and `slides` are those that are open: the one that the run took in gives patient and study to a DICOM
-    export, but to one that is to be anonymous; or it is shown in a report.
+    export, but to one that is to be anonymous; or it is shown in a report. Of a `threshold` are the files that hold
+    what is counted.
     """
     opened = open_result(result)
     form = find_format(opened, path.name)
@@ -128,7 +130,15 @@ def export(
     source = source_of(opened, series) if keeps and not anonymous else None
     if form.shows_source:
         source = slide_of(opened, slides)
-    events = diffuscope.api.export.export(result, path, layer=layer, overwrite=True, source=source, anonymous=anonymous)
+    events = diffuscope.api.export.export(
+        result,
+        path,
+        layer=layer,
+        overwrite=True,
+        source=source,
+        anonymous=anonymous,
+        threshold=threshold if form.counts else None,
+    )
     done = yield from _until(cancelled, events)
     if done is None:
         return None

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
 from diffuscope.events import Progress
+from diffuscope.measurement.threshold import DAB_THRESHOLD, threshold_of
 from diffuscope.plugin.layers.facts import KEY, own_metadata
 from diffuscope.plugin.layers.level import Level
 from diffuscope.plugin.layers.placement import Placement, canvas_place, layer_placement
@@ -94,13 +95,13 @@ class Compared:
 
 def picture_of(layer: Any) -> Picture:
     """Take a napari image layer as it is now."""
-    parameters = own_metadata(layer).get("record", {}).get("parameters", {})
+    record = own_metadata(layer).get("record", {})
     return Picture(
         name=layer.name,
         levels=tuple(_whole(level, layer) for level in (layer.data if layer.multiscale else (layer.data,))),
         rgb=bool(layer.rgb),
         placement=layer_placement(layer),
-        threshold=parameters.get("dab_threshold"),
+        threshold=threshold_of(record) if "dab_threshold" in record.get("parameters", {}) else None,
     )
 
 
@@ -175,7 +176,6 @@ def compare(pair: Pair) -> Generator[Progress | Compared, None, None]:
     """
     # Not before they are needed: these bring scipy.
     from diffuscope.evaluation.figures import METRICS, Field, Tally
-    from diffuscope.measurement.stain_image import DAB_THRESHOLD
     from diffuscope.stains import dab_density
 
     yield _at(0, "Reading values")

@@ -115,9 +115,13 @@ class ResultsWidget(QGroupBox):
             self.layer.addItem(multiplex.name, multiplex.key)
         if _can_export(result):
             self.layer.setCurrentIndex(self.layer.findData(default_layer(result)))
-        header, lines = readable(with_density(result.table))
+        self.show_table(result.table)
+
+    def show_table(self, rows: list[dict[str, str]]) -> None:
+        """Show figures: those of the result on disk, or what another threshold makes of it."""
+        header, lines = readable(with_density(rows))
         # from the lowest sample to the highest is a long figure
-        self.table.show_lines(["Region", *header], lines, narrow=len(header) == 1 and "samples" in result.table[0])
+        self.table.show_lines(["Region", *header], lines, narrow=len(header) == 1 and "samples" in rows[0])
 
     def _show_formats(self) -> None:
         layer = self.layer.currentData()

@@ -18,7 +18,7 @@ from stained_slide import show
 from diffuscope.measurement.measurements import measure
 from diffuscope.plugin.layers.views.naming import rename
 from diffuscope.plugin.panels.numbers.dialog import NumbersDialog
-from diffuscope.plugin.panels.numbers.rows import rows_of
+from diffuscope.plugin.panels.numbers.rows import results_in, rows_of
 
 pytestmark = pytest.mark.gui
 
@@ -33,11 +33,11 @@ def test_the_numbers_of_all_results_are_one_table(
         drawn = {"drawn": {"name": "hot spot", "class": "Tumor"}} if name == "two" else {}
         results.append(write_stain(tmp_path / name, record={**RECORD, **drawn, "parameters": chosen}))
     viewer = make_napari_viewer()
-    assert rows_of(viewer) == []
+    assert rows_of(results_in(viewer)) == []
     for result in results:
         show(viewer, result.path)
     rename(viewer, str(results[1].path), "strict")
-    rows = rows_of(viewer)
+    rows = rows_of(results_in(viewer))
     measured = [measure(result)[0] for result in results]
     assert [row["result"] for row in rows] == ["r", "strict"]
     for row, one in zip(rows, measured, strict=True):
@@ -70,7 +70,7 @@ def test_a_result_that_is_gone_has_no_numbers(make_napari_viewer: Any, qtbot: An
     viewer = make_napari_viewer()
     show(viewer, result.path)
     result.path.rename(tmp_path / "elsewhere.ome.zarr")
-    assert rows_of(viewer) == []
+    assert rows_of(results_in(viewer)) == []
     dialog = NumbersDialog([], tmp_path)
     qtbot.addWidget(dialog)
     assert not dialog.copy.isEnabled() and "No result" in dialog.note.text()

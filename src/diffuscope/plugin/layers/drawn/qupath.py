@@ -12,6 +12,7 @@ from diffuscope.errors import InputError
 from diffuscope.exports.qupath.live import send
 from diffuscope.plugin.layers.drawn.annotations import annotation_layers
 from diffuscope.plugin.layers.facts import own_metadata
+from diffuscope.plugin.layers.objects.threshold import threshold_set
 from diffuscope.plugin.widgets.last_resort import told
 from diffuscope.results.result import open_result
 from diffuscope.scans.qupath.live import LIVE, check_size, connected, read_selected, read_shown
@@ -58,7 +59,8 @@ def to_qupath(viewer: napari.Viewer) -> Any:
     path = own_metadata(layer).get("result") if layer is not None else None
     if not path:
         raise InputError("The selected layer is no Diffuscope result: select one of its layers first.")
-    worker = create_worker(lambda: send(open_result(Path(path)), LIVE))
+    threshold = threshold_set(viewer, path)
+    worker = create_worker(lambda: send(open_result(Path(path)), LIVE, threshold=threshold))
     worker.returned.connect(_tell)
     worker.start()
     return worker

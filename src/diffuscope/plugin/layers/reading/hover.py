@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from diffuscope.measurement.threshold import threshold_of
 from diffuscope.plugin.layers.facts import finest, own_metadata
 from diffuscope.plugin.layers.placement import in_units
-from diffuscope.plugin.layers.reading.meaning import threshold_of
 from diffuscope.ports.shown import is_dab
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from diffuscope.measurement.threshold import threshold_of
 from diffuscope.ports.shown import is_dab, is_spread
 
 _SUPPORT = (
@@ -21,13 +22,6 @@ _MEANINGS = {
     "above γ the second channel was not used.",
     "multimodal": "How often the second channel was used in a tile: 1 at every step, 0 at none.",
 }
-
-
-def threshold_of(record: dict[str, Any]) -> float:
-    """Return the DAB above which a px of a result is positive, OD."""
-    from diffuscope.measurement.stain_image import DAB_THRESHOLD  # its room brings scipy
-
-    return float(record.get("parameters", {}).get("dab_threshold") or DAB_THRESHOLD)
 
 
 def meaning(key: str, record: dict[str, Any]) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 from diffuscope.errors import InputError
 from diffuscope.exports.export import export
-from diffuscope.exports.table import ALL, endings
+from diffuscope.exports.table import ALL, endings, find_format
+from diffuscope.measurement.threshold import chosen_threshold
 from diffuscope.plugin.layers.facts import KEY
 from diffuscope.plugin.layers.level import Level
 from diffuscope.plugin.layers.results import LayerTuple
@@ -25,7 +26,16 @@ def _writer(ending: str) -> Callable[[str, Sequence[LayerTuple]], list[str]]:
         if not any(_own(about) for _, about, _ in layers):
             return _by_others(named, layers)
         result = open_result(_folder(layers))
-        return [str(export(result, named, layer=_layer(result.ports, layers), overwrite=True))]
+        threshold = chosen_threshold(_own(layers[0][1]).get("record", {}))
+        counts = find_format(result, Path(named).name).counts
+        saved = export(
+            result,
+            named,
+            layer=_layer(result.ports, layers),
+            overwrite=True,
+            threshold=threshold if counts else None,
+        )
+        return [str(saved)]
 
     return told(write, doing="save")
 

@@ -12,6 +12,7 @@ from typing import Any
 from napari.qt.threading import create_worker
 
 from diffuscope.errors import InputError
+from diffuscope.measurement.threshold import with_threshold
 from diffuscope.results.result import Result
 
 #: How many objects are led to: of a whole slide all would be minutes of work, and nobody looks at more.
@@ -36,6 +37,8 @@ class Counted:
     alone : tuple of (int, int, int) or None
         How many samples the result keeps, and the fewest and the most objects that one of them has by itself; None
         where it keeps none.
+    table : tuple of dict
+        The rows that it was taken from, those of other stains among them, as of `Result.table`.
     """
 
     threshold: float
@@ -43,6 +46,7 @@ class Counted:
     tissue_mm2: float
     percent: float | None
     alone: tuple[int, int, int] | None = None
+    table: tuple[dict[str, str], ...] = ()
 
 
 def as_measured(result: Result, stain: str) -> Counted | None:
@@ -51,17 +55,17 @@ def as_measured(result: Result, stain: str) -> Counted | None:
     if row is None:
         return None
     with suppress(KeyError, ValueError):
-        return _counted({key: float(row[key] or "nan") for key in (*_COLUMNS, *_ALONE) if key in row})
+        counted = _counted({key: float(row[key] or "nan") for key in (*_COLUMNS, *_ALONE) if key in row})
+        return replace(counted, table=tuple(result.table))
     return None
 
 
 def count(result: Result, stain: str, threshold: float) -> Counted | None:
     """Count a stain of a result anew; None where it cannot be measured."""
-    from diffuscope.measurement.measurements import measure
+    from diffuscope.measurement.measurements import measured_at
 
     with suppress(InputError):
-        rows = measure(result, threshold=threshold)
-        return _counted(next(row for row in rows if row.get("stain", stain) == stain))
+        return as_measured(measured_at(result, threshold), stain)
     return None
 
 
@@ -72,7 +76,8 @@ def find(result: Result, stain: str, threshold: float) -> tuple[Place, ...]:
 
     one = next(one for one in find_stains(result.ports) if one.name == stain)
     with suppress(InputError):
-        first = islice(find_positives(_at(result, threshold), one), MOST)
+        stated = replace(result, record=with_threshold(result.record, threshold))
+        first = islice(find_positives(stated, one), MOST)
         inside = [positive.outline.representative_point() for positive in first]
         return tuple((at.y - 0.5, at.x - 0.5) for at in inside)
     return ()
@@ -127,19 +132,13 @@ _COLUMNS = ("threshold_od", "positive_objects", "tissue_area_mm2", "dab_positive
 _ALONE = ("samples", "positive_objects_low", "positive_objects_high")
 
 
-def _counted(row: dict[str, Any]) -> Counted:
+def _counted(row: dict[str, float]) -> Counted:
     percent = row["dab_positive_percent"]
     alone = [row[key] for key in _ALONE] if all(key in row for key in _ALONE) else None
     return Counted(
         threshold=row["threshold_od"],
         objects=int(row["positive_objects"]),
         tissue_mm2=row["tissue_area_mm2"],
-        percent=None if percent is None or isnan(percent) else percent,
+        percent=None if isnan(percent) else percent,
         alone=None if alone is None or any(map(isnan, alone)) else (int(alone[0]), int(alone[1]), int(alone[2])),
     )
-
-
-def _at(result: Result, threshold: float) -> Result:
-    """Return a result that says that it was measured with another threshold."""
-    chosen = {**result.record.get("parameters", {}), "dab_threshold": threshold}
-    return replace(result, record={**result.record, "parameters": chosen})

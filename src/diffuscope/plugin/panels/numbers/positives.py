@@ -6,20 +6,22 @@ from html import escape
 from typing import Any
 from weakref import ref
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QCheckBox, QGroupBox, QHBoxLayout, QPushButton, QSlider, QVBoxLayout, QWidget
 
+from diffuscope.measurement.threshold import chosen_threshold, threshold_of
 from diffuscope.plugin.layers.facts import own_metadata
 from diffuscope.plugin.layers.links import result_layers_of
 from diffuscope.plugin.layers.live import keep_active
 from diffuscope.plugin.layers.objects.outlines import OUTLINES, Outlines
 from diffuscope.plugin.layers.objects.places import look_at
+from diffuscope.plugin.layers.objects.threshold import set_threshold, threshold_set
 from diffuscope.plugin.layers.placement import layer_placement
-from diffuscope.plugin.layers.reading.meaning import threshold_of
 from diffuscope.plugin.panels.numbers.cells import CellsRow
 from diffuscope.plugin.panels.numbers.counting import Counted, Latest, Place, as_measured, count, find
 from diffuscope.plugin.panels.numbers.dialog import open_numbers
-from diffuscope.plugin.panels.numbers.rows import rows_of
+from diffuscope.plugin.panels.numbers.rows import results_in, rows_of
+from diffuscope.plugin.panels.views.stage import stage_of
 from diffuscope.plugin.widgets.pieces import weakly
 from diffuscope.plugin.widgets.rows import combo, fill, quiet, small_text
 from diffuscope.ports.stains import Stain, find_stains
@@ -46,6 +48,9 @@ class PositivesPanel(QGroupBox):
         What the slider's threshold makes of the stain; None while it is counted.
     """
 
+    #: The table of a result whenever it was counted, as of `Result.table`.
+    recounted = Signal(object)
+
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__("Positive objects", parent)
         viewer = getattr(viewer, "__wrapped__", viewer)
@@ -57,6 +62,7 @@ class PositivesPanel(QGroupBox):
         self._at = -1
         self.counted: Counted | None = None
         self._counter, self._finder = Latest(count, self._show_counted), Latest(find, self._show_found)
+        self._lister = Latest(rows_of, self._show_rows)
         self._places: tuple[Place, ...] | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -70,7 +76,9 @@ class PositivesPanel(QGroupBox):
         self.stain = combo()
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(1, round(_HIGHEST * _STEPS))
-        self.slider.setToolTip("DAB above which a px counts as positive; the result on disk stays as it is")
+        self.slider.setToolTip(
+            "DAB above which a px counts as positive, here and in what is exported; the result on disk stays as it is"
+        )
         self.slider.setAccessibleName("Threshold of DAB, OD")
         self.threshold, self.numbers = small_text(), small_text()
         self.outlined = QCheckBox("Outlines")
@@ -95,7 +103,7 @@ class PositivesPanel(QGroupBox):
         self.all.clicked.connect(weakly(self._list))
 
     def show_result(self, result: Result | None) -> None:
-        """Begin with another result, at the threshold that it was measured with."""
+        """Begin with another result, at the threshold that was set for it, else the one that it was measured with."""
         self._counter.drop()
         self._finder.drop()
         self._result = result
@@ -111,8 +119,9 @@ class PositivesPanel(QGroupBox):
 
     @property
     def od(self) -> float:
-        """The slider's threshold, OD."""
-        return self.slider.value() / _STEPS
+        """The slider's threshold, OD: the result's own to the last digit, where the slider is at it."""
+        own = threshold_of(self._result.record) if self._result is not None else 0.0
+        return own if round(own * _STEPS) == self.slider.value() else self.slider.value() / _STEPS
 
     def show_next(self, _: Any = None) -> None:
         """Look at the next object that is counted; where they are is found when it is first asked for."""
@@ -130,29 +139,39 @@ class PositivesPanel(QGroupBox):
 
     def _list(self, _: Any = None) -> None:
         viewer = self._viewer()
-        if viewer is not None and self._result is not None:
-            open_numbers(rows_of(viewer), self._result.path.parent, self.window())
+        if viewer is not None:
+            self._lister.ask(results_in(viewer))
+
+    def _show_rows(self, rows: list[dict[str, str]]) -> None:
+        if self._result is not None:
+            open_numbers(rows, self._result.path.parent, self.window())
 
     def _begin(self, _: Any = None) -> None:
-        if self._result is None:
+        viewer = self._viewer()
+        if viewer is None or self._result is None:
             return
+        own = threshold_of(self._result.record)
+        was_set = threshold_set(viewer, str(self._result.path))
         with quiet(self.slider):
-            self.slider.setValue(round(threshold_of(self._result.record) * _STEPS))
+            self.slider.setValue(round((own if was_set is None else was_set) * _STEPS))
         with quiet(self.outlined):
             self.outlined.setChecked(False)
         self._outlines = None
         self.cells.show_stain(self._result, self._stains[str(self.stain.currentData())])
         self._move()
-        self.counted = as_measured(self._result, str(self.stain.currentData()))
-        if self.counted is not None:
+        known = as_measured(self._result, str(self.stain.currentData())) if self.od == own else None
+        if known is not None:
             self._timer.stop()  # what is known is not counted
-            self._tell()
+            self._show_counted(known)
 
     def _move(self, _: Any = None) -> None:
-        if self._result is None:
+        viewer = self._viewer()
+        if viewer is None or self._result is None:
             return
-        own = threshold_of(self._result.record)
-        told = "as the result was measured" if round(own * _STEPS) == self.slider.value() else f"the result: {own:g} OD"
+        record = self._result.record
+        own, is_own = threshold_of(record), self.od == threshold_of(record)
+        set_threshold(viewer, str(self._result.path), chosen_threshold(record) if is_own else self.od)
+        told = "as the result was measured" if is_own else f"the result: {own:g} OD"
         self.threshold.setText(f"Positive above <b>{self.od:.2f} OD</b> ({told})")
         self.counted, self._places, self._at = None, None, -1
         self._finder.drop()
@@ -165,12 +184,16 @@ class PositivesPanel(QGroupBox):
             return
         self._counter.ask(self._result, str(self.stain.currentData()), self.od)
         viewer = self._viewer()
+        if viewer is not None:
+            stage_of(viewer).changed.emit()  # what a map means is told beside it
         if self._outlines is not None and viewer is not None and self._layer in viewer.layers:
             self._outlines.draw()
             self._layer.refresh()
 
     def _show_counted(self, counted: Counted | None) -> None:
         self.counted = counted
+        if counted is not None:
+            self.recounted.emit(list(counted.table))
         self._tell()
 
     def _show_found(self, places: tuple[Place, ...]) -> None:

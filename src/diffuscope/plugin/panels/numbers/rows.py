@@ -1,27 +1,52 @@
-"""The measurements of all results that a viewer shows, as one table."""
+"""The measurements of all results that a viewer shows, as one table, from the thresholds that were set."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from diffuscope.errors import InputError
 from diffuscope.measurement.table import with_density
 from diffuscope.plugin.layers.facts import own_metadata
+from diffuscope.plugin.layers.objects.threshold import threshold_set
 from diffuscope.plugin.layers.views.naming import label_of
 from diffuscope.results.result import open_result
 
 RESULT = "result"
 
 
-def rows_of(viewer: Any) -> list[dict[str, str]]:
-    """Return a row for each region and stain of each result that a viewer shows, the lowest result first.
+@dataclass(frozen=True)
+class Asked:
+    """A result whose numbers are wanted: its folder, what it is called, the threshold that was set (None: its own)."""
+
+    folder: str
+    name: str
+    threshold: float | None
+
+
+def results_in(viewer: Any) -> list[Asked]:
+    """Return the results that a viewer shows, the lowest first."""
+    folders = dict.fromkeys(str(own["result"]) for layer in viewer.layers if (own := own_metadata(layer)).get("result"))
+    return [
+        Asked(
+            folder,
+            label_of(viewer, folder) or Path(folder).name.removesuffix(".ome.zarr"),
+            threshold_set(viewer, folder),
+        )
+        for folder in folders
+    ]
+
+
+def rows_of(asked: Sequence[Asked]) -> list[dict[str, str]]:
+    """Return a row for each region and stain of some results; those with another threshold are counted anew.
 
     Parameters
     ----------
-    viewer : napari.Viewer
-        Whose layers.
+    asked : sequence of Asked
+        As of `results_in`.
 
     Returns
     -------
@@ -29,11 +54,12 @@ def rows_of(viewer: Any) -> list[dict[str, str]]:
         Text by column, all with the same columns: ``result`` (the name that a user gave it, else its folder's), those
         of its ``table.csv``, and ``positive_per_mm2``; empty where a result has no such number.
     """
-    folders = dict.fromkeys(str(own["result"]) for layer in viewer.layers if (own := own_metadata(layer)).get("result"))
+    from diffuscope.measurement.measurements import measured_at  # its room brings scipy
+
     rows: list[dict[str, str]] = []
-    for folder in folders:
+    for one in asked:
         with suppress(InputError):  # it may be gone from the disk
-            name = label_of(viewer, folder) or Path(folder).name.removesuffix(".ome.zarr")
-            rows += [{RESULT: name, **row} for row in with_density(open_result(folder).table)]
+            result = measured_at(open_result(one.folder), one.threshold)
+            rows += [{RESULT: one.name, **row} for row in with_density(result.table)]
     columns = list(dict.fromkeys(column for row in rows for column in row))
     return [{column: row.get(column, "") for column in columns} for row in rows]
