@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any, Literal
+
 import numpy as np
 
 from diffuscope.errors import InputError
@@ -9,7 +12,18 @@ from diffuscope.ports.raster import Raster
 from diffuscope.scans import Image
 
 
-def check_port(scan: Image, port: Raster, model: str) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Pixels:
+    """As much of an `Image` as a port looks at, where that is not opened yet."""
+
+    name: str
+    axes: Literal["yx", "zyx"]
+    rgb: bool
+    channels: tuple[str, ...]
+    dtype: np.dtype[Any]
+
+
+def check_port(scan: Image | Pixels, port: Raster, model: str) -> None:
     """Refuse a scan whose pixels are not what the port declares."""
     if scan.axes != port.axes:
         it, works_on = {"yx": ("a volume", "slides and other pictures"), "zyx": ("no volume", "volumes")}[port.axes]

@@ -72,21 +72,22 @@ def check_files_of_row(given: GivenRow, files: Mapping[str, str | Path | Sequenc
         if cell := line.cells.get(key, "").strip():
             named, _ = split_channel(sheet.path.parent / cell)
             shown = [split_channel(one)[0] for one in ([value] if isinstance(value, str | Path) else value)]
-            wrong = [of_another(line.cells[sheet.first].strip(), named, one) for one in shown]
-            if wrong and all(wrong):
-                raise InputError(wrong[0])
+            if wrong := of_another(line.cells[sheet.first].strip(), named, shown):
+                raise InputError(wrong)
 
 
-def of_another(patient: str, named: Path | None, shown: Path | None) -> str:
-    """Say that a file is not the one that a patient's row names; empty where it is, or nothing is known.
+def of_another(patient: str, named: Path | None, shown: Sequence[Path | None]) -> str:
+    """Say that none of some files is the one that a patient's row names; empty where one is, or nothing is known.
 
     By its name alone where the named one does not lie there: tables are copied without their images.
     """
-    if named is None or shown is None or (named.name == shown.name and not named.exists()):
+    known = [file for file in shown if file is not None]
+    if named is None or not known or len(known) < len(shown):
         return ""
-    if named.resolve() == shown.resolve():
-        return ""
-    return f"The row of {patient} names {named.name}, and {shown.name} is given: take that file, or another row."
+    for file in known:
+        if named.resolve() == file.resolve() or (named.name == file.name and not named.exists()):
+            return ""
+    return f"The row of {patient} names {named.name}, and {known[0].name} is given: take that file, or another row."
 
 
 def find_line(sheet: Sheet, wanted: str) -> Line:

@@ -14,6 +14,8 @@ from skimage import data as pictures
 pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
 
+from diffuscope.errors import InputError
+from diffuscope.jobs.inputs import open_inputs
 from diffuscope.plugin.docks.stain import StainDock
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.layers.reader import read_layers
@@ -47,3 +49,29 @@ def test_an_immunostain_is_told_before_run_until_another_picture_is_chosen(dock:
     assert not dock.form.problem()  # and may be run all the same
     dock.fields.layer_chosen.emit(0, [layer.name for layer in dock.inputs.layers].index("purple.tif"))
     assert shown.isHidden()
+
+
+def test_what_the_run_would_refuse_is_told_before_it_in_the_same_words(dock: StainDock, tmp_path: Path):
+    section = pictures.immunohistochemistry()
+    place = {"resolution": (2e4, 2e4), "resolutionunit": 3}
+    tifffile.imwrite(tmp_path / "grey.tif", section[..., 0], photometric="minisblack", **place)
+    tifffile.imwrite(tmp_path / "deep.tif", section.astype("uint16"), photometric="rgb", **place)
+    tifffile.imwrite(tmp_path / "colour.tif", section, photometric="rgb", **place)
+    dock.form.out = str(tmp_path / "out.ome.zarr")
+    [port] = dock.form.model.inputs
+    name = Path(dock.form.model.name).name
+    for file in ("grey.tif", "deep.tif", "colour.tif"):
+        [(data, about, _)] = read_layers(str(tmp_path / file))
+        dock.viewer.add_image(data, **about)
+        try:
+            open_inputs(tmp_path / file, [port], name, mpp=None)
+            refused = ""
+        except InputError as error:
+            refused = str(error)
+        assert dock.form.problem() == refused and bool(refused) == (file != "colour.tif")
+        assert refused in dock.jobs.status.text()
+    # pixels of no file: as they are written for a run
+    dock.viewer.add_image(section[..., 0] > 100, name="drawn", scale=(0.5, 0.5), units="micrometer")
+    assert dock.form.problem() == (f"drawn is an image of 1 channel of type uint8, but model {name} needs 8-bit RGB.")
+    dock.viewer.add_image(section / 255, rgb=True, name="fractions", scale=(0.5, 0.5), units="micrometer")
+    assert not dock.form.problem()

@@ -214,6 +214,36 @@ def test_a_wrong_table_is_one_sentence(
     assert sentence in at.dock.jobs.status.text()
 
 
+def test_outlines_of_another_patient_than_the_row_are_told_before_run(
+    at: Any, ct: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    open_layers(at, ct)
+    image = next(layer for layer in at.viewer.layers if layer.name == "ct")
+    for layer in [layer for layer in at.viewer.layers if layer is not image]:
+        at.viewer.layers.remove(layer)
+    (tmp_path / "masks").mkdir()
+    picture = sitk.GetImageFromArray(np.pad(np.ones((2, 4, 4), np.uint8), ((3, 3), (20, 32), (20, 40))))
+    picture.SetSpacing((1.0, 1.0, 3.0))
+    picture.SetOrigin((-32.0, -28.0, 0.0))
+    for name in ("P1", "P2"):
+        sitk.WriteImage(picture, str(tmp_path / "masks" / f"{name}.nii.gz"))
+    rows = "patient_id,ct,mask,age,sex\nP1,ct,masks/P1.nii.gz,63,f\nP2,ct,masks/P2.nii.gz,55,m\n"
+    row = open_table(at, cohort(tmp_path, rows), monkeypatch)
+    at.dock.outlines.open(tmp_path / "masks" / "P2.nii.gz", at.dock.outlines.roles["mask"].port)
+    assert at.form.masks["mask"].roles == ("tumour",)
+    at.form.out = str(tmp_path / "case.ome.zarr")
+    row.choose("P2")
+    assert not at.form.problem()
+    row.choose("P1")
+    told = "The row of P1 names P1.nii.gz, and P2.nii.gz is given: take that file, or another row."
+    assert at.form.problem() == told and told in at.dock.jobs.status.text()
+    # what is drawn in the window is nobody else's
+    place = {"scale": image.scale, "translate": image.translate, "units": image.units}
+    at.viewer.layers.remove("P2.nii.gz")
+    at.viewer.add_labels(np.pad(np.ones((2, 4, 4), np.uint8), ((3, 3), (20, 32), (20, 40))), name="Tumour", **place)
+    assert at.form.masks["mask"].files == (None,) and not at.form.problem()
+
+
 def test_wrong_outlines_are_one_sentence(at: Any, ct: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     open_layers(at, ct)
     image = next(layer for layer in at.viewer.layers if layer.name == "ct")

@@ -151,11 +151,11 @@ def test_a_row_of_another_image_than_the_one_that_is_chosen_stands_in_the_way_of
     (tmp_path / "P1" / "ct.nii.gz").write_bytes(b"")
     text = "id,age,ct\nP1,63,P1/ct.nii.gz\nP2,50,P2/ct.nii.gz\nP3,51,\n"
     heard.row.read([write(tmp_path / "a.csv", text)])
-    named = {name: heard.row.images_of(name, ["ct", "pet"]).get("ct") for name in ("P1", "P2", "P3", "nobody")}
+    named = {name: heard.row.files_of(name, ["ct", "pet"]).get("ct") for name in ("P1", "P2", "P3", "nobody")}
     assert named["P1"] == tmp_path / "P1" / "ct.nii.gz" and named["P3"] is named["nobody"] is None
     other = tmp_path / "P2" / "ct.nii.gz"
-    assert not any((of_another("P1", named["P1"], named["P1"]), of_another("P1", None, other)))
-    assert of_another("P1", named["P1"], other).startswith("The row of P1 names ct.nii.gz, and ct.nii.gz is given")
+    assert not any((of_another("P1", named["P1"], [named["P1"]]), of_another("P1", None, [other])))
+    assert of_another("P1", named["P1"], [other]).startswith("The row of P1 names ct.nii.gz, and ct.nii.gz is given")
     # a table that lies elsewhere than its images: then names are all there is
-    assert of_another("P2", named["P2"], tmp_path / "there" / "ct.nii.gz") == ""
-    assert "and P1.nii.gz is given" in of_another("P2", named["P2"], tmp_path / "P1.nii.gz")
+    assert of_another("P2", named["P2"], [tmp_path / "there" / "ct.nii.gz"]) == ""
+    assert "and P1.nii.gz is given" in of_another("P2", named["P2"], [tmp_path / "P1.nii.gz"])

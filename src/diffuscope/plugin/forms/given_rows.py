@@ -13,6 +13,8 @@ from diffuscope.plugin.forms.cases.table_box import TableBox
 from diffuscope.plugin.forms.run import RunForm
 from diffuscope.plugin.forms.texts.text_box import TextBox
 from diffuscope.plugin.widgets.rows import NarrowLabel, RowBlock
+from diffuscope.ports.mask import Mask
+from diffuscope.ports.raster import Raster
 from diffuscope.ports.table import Table
 from diffuscope.ports.text import Text
 
@@ -78,8 +80,10 @@ class GivenRows:
 
     def _take(self, patient: str, rows: Rows) -> None:
         """Show the rows of a patient."""
-        images = [port.key for port in self._form.model.inputs] if self._form.model else []
-        self._form.row_files = self.patient.images_of(patient, images) if self.patient else {}
+        model = self._form.model
+        ports: tuple[Raster | Mask, ...] = (*model.inputs, *model.masks) if model else ()
+        files = [port.key for port in ports]
+        self._form.row_files = self.patient.files_of(patient, files) if self.patient else {}
         for key, row in rows.items():
             self.boxes[key].show_row(row)
         self._form.patient = patient

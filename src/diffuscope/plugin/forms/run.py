@@ -12,7 +12,9 @@ from psygnal import SignalGroupDescriptor
 from diffuscope.errors import InputError
 from diffuscope.jobs.rows import of_another
 from diffuscope.plugin.docks.kinds import STAINING, Kind
+from diffuscope.plugin.forms.cases.mask_facts import MaskFacts
 from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts
+from diffuscope.plugin.layers.inputs.pixels import refused
 from diffuscope.ports.mask import Mask
 from diffuscope.ports.port import Port
 from diffuscope.ports.raster import Raster
@@ -20,22 +22,6 @@ from diffuscope.ports.table import Table
 from diffuscope.ports.text import Text
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-
-
-@dataclass(frozen=True)
-class MaskFacts:
-    """What is chosen for a mask of the model.
-
-    Attributes
-    ----------
-    roles : tuple of str
-        Those that something has.
-    problem : str
-        Why it cannot be taken, in one sentence; empty where it can.
-    """
-
-    roles: tuple[str, ...] = ()
-    problem: str = ""
 
 
 @dataclass
@@ -59,7 +45,7 @@ class RunForm:
     patient : str
         Whose row of a table was taken, as the table calls them; empty where none was.
     row_files : dict of str to Path
-        By port key, the image that this row names.
+        By port key, the image or the file of outlines that this row names.
     ticked : dict of str to bool
         By key of an output that can be chosen, whether it is made, where the user has said so.
     model : ModelFacts or None
@@ -232,7 +218,9 @@ class RunForm:
                 return f"Choose a layer for {port.name}."
             if twin := next((other.name for other, same in named[:number] if same == layer), ""):
                 return f"“{layer.name}” is chosen for {twin} and for {port.name}: choose another layer for one of them."
-            if wrong := layer.problem or of_another(self.patient, self.row_files.get(port.key), layer.path):
+            if wrong := layer.problem or of_another(self.patient, self.row_files.get(port.key), [layer.path]):
+                return wrong
+            if wrong := refused(layer.pixels, layer.channel, port, self.model.name):
                 return wrong
         return ""
 
@@ -242,8 +230,8 @@ class RunForm:
         on = {port.key: layer for port, layer in zip(self.model.inputs, self.inputs, strict=False)}
         for port in self.model.masks:
             facts, layer = self.masks.get(port.key, MaskFacts()), on.get(port.on)
-            if facts.problem:
-                return facts.problem
+            if wrong := facts.problem or of_another(self.patient, self.row_files.get(port.key), facts.files):
+                return wrong
             if layer is not None and not facts.roles:
                 return (
                     f"Nothing is outlined on “{layer.name}”: open a file of outlines, paint a Labels layer or draw a "

@@ -19,6 +19,7 @@ from diffuscope.errors import InputError
 from diffuscope.exports.nifti import write_nifti
 from diffuscope.files.room import check_room
 from diffuscope.plugin.layers.inputs.lies import Lies
+from diffuscope.plugin.layers.inputs.pixels import stored_dtype
 from diffuscope.scans.formats.volumes.nifti_forms import forms_of
 
 _TILE = 256
@@ -135,11 +136,10 @@ def _writable(pixels: NDArray[np.generic], name: str, *, rgb: bool) -> NDArray[n
             raise InputError(
                 f"“{name}” holds colour beyond 0 to 1, which napari cuts: bring it into 0 to 1, or 8 bits."
             )
-        return np.rint(pixels * 255).astype(np.uint8)
+        return np.rint(pixels * 255).astype(stored_dtype(pixels.dtype, rgb=True))
     if kind not in "buif" or (rgb and pixels.dtype not in (np.uint8, np.uint16)):
         raise InputError(f"“{name}” holds values of type {pixels.dtype}, which is no picture: convert it first.")
-    other = {"b1": np.uint8, "f2": np.float32, "f16": np.float64, "i8": np.float64, "u8": np.float64}
-    return pixels.astype(other.get(f"{kind}{pixels.itemsize}", pixels.dtype.newbyteorder("=")), copy=False)
+    return pixels.astype(stored_dtype(pixels.dtype, rgb=rgb), copy=False)
 
 
 @contextmanager

@@ -9,9 +9,11 @@ from typing import Any, Literal
 import numpy as np
 
 from diffuscope.errors import InputError
+from diffuscope.jobs.port_checks import Pixels
 from diffuscope.model.find import ModelInfo
 from diffuscope.plugin.layers.inputs.lies import Lies, lies_of, same_length, scale_in
 from diffuscope.plugin.layers.inputs.origin import origin_of
+from diffuscope.plugin.layers.inputs.pixels import pixels_of
 from diffuscope.plugin.layers.placement import Placement, layer_placement
 from diffuscope.ports.mask import Mask
 from diffuscope.ports.numbers import Option, Value
@@ -148,6 +150,8 @@ class SlideFacts:
         Of a volume, how it lies in the patient.
     problem : str
         Why it cannot be computed as it is, and what to do, in one sentence; empty where it can.
+    pixels : Pixels or None
+        Of a slide, what a run finds in it.
     """
 
     name: str
@@ -160,6 +164,7 @@ class SlideFacts:
     slices: int | None = None
     lies: Lies | None = field(default=None, repr=False)
     problem: str = ""
+    pixels: Pixels | None = field(default=None, repr=False, compare=False)
 
     def is_sized_as(self, other: SlideFacts) -> bool:
         """Whether what was chosen for another input holds for this one: the same, renamed or edited."""
@@ -234,7 +239,7 @@ def _slide_facts(layer: Any) -> SlideFacts:
         )
     if origin is None:
         mpp = x if x is not None else _mpp_behind(layer)
-        return SlideFacts(name=layer.name, path=None, mpp=mpp, problem=problem)
+        return SlideFacts(name=layer.name, path=None, mpp=mpp, problem=problem, pixels=pixels_of(layer, None))
     file_mpp = own.get("mpp")
     return SlideFacts(
         name=layer.name,
@@ -245,6 +250,7 @@ def _slide_facts(layer: Any) -> SlideFacts:
         file_mpp=None if same_length(x, file_mpp) else file_mpp,
         channel=origin.channel,
         problem=problem,
+        pixels=pixels_of(layer, origin),
     )
 
 

@@ -134,14 +134,15 @@ def scan_layers(scan: Scan) -> list[LayerTuple]:
     }
     if scan.rgb:
         data = list(scan.levels) if len(scan.levels) > 1 else scan.levels[0]
-        remember(data, Origin(path=scan.path))
+        remember(data, Origin(path=scan.path, channels=scan.channels))
         return [
             (data, {**about, "name": scan.name, "rgb": True, "contrast_limits": _contrast(scan.levels[0])}, "image")
         ]
     layers: list[LayerTuple] = []
     for number, channel in enumerate(scan.channels):
         levels = [level[..., number] for level in scan.levels]
-        remember(levels, Origin(path=scan.path, channel=number if len(scan.channels) > 1 else None))
+        shown = number if len(scan.channels) > 1 else None
+        remember(levels, Origin(path=scan.path, channel=shown, channels=scan.channels))
         own = about["metadata"][KEY] | ({"channel": number, "channel_name": channel} if len(scan.channels) > 1 else {})
         one = {
             **about,

@@ -44,6 +44,13 @@ def open_outlines(path: Path, image: Any) -> list[LayerTuple]:
     return [(labels, about, "labels")]
 
 
+def file_of(layer: Any) -> Path | None:
+    """Return the file that a layer of outlines comes from, whatever was painted in it since; None: there is none."""
+    own = own_metadata(layer)
+    found = own.get("outlines") or own.get("structures") or layer.source.path
+    return Path(found) if found else None
+
+
 def _structures(path: Path, image: Any) -> list[LayerTuple]:
     own = own_metadata(image)
     source = own.get("source") if str(own.get("format", "")).startswith("DICOM") else None

@@ -22,9 +22,10 @@ from qtpy.QtWidgets import (
 )
 
 from diffuscope.errors import InputError
+from diffuscope.plugin.forms.cases.mask_facts import MaskFacts
 from diffuscope.plugin.forms.cases.open_outlines import open_outlines
 from diffuscope.plugin.forms.cases.roles import NONE, Roles
-from diffuscope.plugin.forms.run import MaskFacts, RunForm
+from diffuscope.plugin.forms.run import RunForm
 from diffuscope.plugin.jobs.given.outlined import GivenOutlines
 from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.widgets.pieces import weakly
@@ -212,7 +213,7 @@ class OutlineRows:
         return box
 
     def _tell(self) -> None:
-        facts = {key: MaskFacts(roles.chosen, roles.problem) for key, roles in self.roles.items()}
+        facts = {key: MaskFacts(roles.chosen, roles.problem, roles.files) for key, roles in self.roles.items()}
         if facts != self._form.masks:
             self._form.masks = facts
 

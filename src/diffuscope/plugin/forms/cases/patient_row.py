@@ -110,8 +110,8 @@ class PatientRow(QWidget):
         self.patient.setCurrentIndex(self.patient.findText(name))
         self._take()
 
-    def images_of(self, name: str, keys: Sequence[str]) -> dict[str, Path]:
-        """Return the images that a patient's row names, by the columns that are called like inputs."""
+    def files_of(self, name: str, keys: Sequence[str]) -> dict[str, Path]:
+        """Return the files that a patient's row names, by the columns that are called like inputs."""
         patient = self._patients.get(name)
         if patient is None or self._joined is None:
             return {}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from diffuscope.plugin.forms.cases.open_outlines import file_of
 from diffuscope.plugin.forms.cases.outlines import (
     Drawn,
     Outlined,
@@ -53,6 +55,12 @@ class Roles:
     def chosen(self) -> tuple[str, ...]:
         """Roles that something has, in the order of the port."""
         return tuple(role for role in self.port.roles if role in self.roles)
+
+    @property
+    def files(self) -> tuple[Path | None, ...]:
+        """Where each layer comes from that outlines something with a role; None of one that was drawn in the window."""
+        used = dict.fromkeys(one.layer for one, role in zip(self.outlined, self.roles, strict=True) if role != NONE)
+        return tuple(map(file_of, used))
 
     def say(self, number: int, role: str) -> None:
         """Give one of `outlined` a role, or `NONE`; it keeps it as long as its layer is there."""

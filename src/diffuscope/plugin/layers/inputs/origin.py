@@ -26,10 +26,13 @@ class Origin:
         The file, or the folder of a series.
     channel : int or None
         Number of the channel; None where it is all of the file.
+    channels : tuple of str
+        Names of all channels of a slide.
     """
 
     path: Path
     channel: int | None = None
+    channels: tuple[str, ...] = ()
 
 
 # By the array's identity: the array, held so that it may go, its origin, and what tells whether it was changed.
