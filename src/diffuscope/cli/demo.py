@@ -19,7 +19,7 @@ from diffuscope.api.run import run
 from diffuscope.cli.describe import table
 from diffuscope.engine.events import Event
 from diffuscope.events import finish as run_to_end
-from diffuscope.exports.view.panels import shown_port
+from diffuscope.exports.shown import shown_port
 from diffuscope.exports.view.sheet import Panel, colour, draw_sheet
 from diffuscope.files.place import FILE, check_place
 from diffuscope.files.put import in_place_of
@@ -85,7 +85,7 @@ def _panels(he: NDArray[np.uint8], result: Result) -> list[Panel]:
     """Return what went in, what came out, the densities, and how sure it is."""
     main, ports = result.ports[0], {port.key: port for port in result.ports}
     read = {key: in_memory(result.images[key][0])[..., 0] for key in ("dab", "uncertainty")}
-    maps = [(shown_port(ports[key], values), values) for key, values in read.items()]
+    maps = [(shown_port(result, ports[key]), values) for key, values in read.items()]
     return [
         Panel("H&E", he),
         Panel(main.name, in_memory(result.images[main.key][0])),

@@ -14,6 +14,7 @@ from diffuscope.errors import InputError
 from diffuscope.exports.computed import ComputedSlices
 from diffuscope.exports.ome_tiff import software
 from diffuscope.exports.patient import whole_lattice, whole_mask, whole_slice
+from diffuscope.exports.shown import shown_port
 from diffuscope.scans import open_volume
 from diffuscope.scans.fingerprint import is_same
 
@@ -151,7 +152,7 @@ def _template(result: Result, port: Raster, lattice: Lattice, kept: Dataset | No
     one.SliceThickness = one.SpacingBetweenSlices = _decimal(depth)
     # The direction of the columns' numbers first, then of the rows'.
     one.ImageOrientationPatient = [_decimal(part) for part in (*lattice.directions[2], *lattice.directions[1])]
-    low, high = port.range
+    low, high = shown_port(result, port).range
     one.WindowCenter, one.WindowWidth = _decimal((low + high) / 2), _decimal(high - low)
     one.Rows, one.Columns = lattice.shape[1:]
     one.SamplesPerPixel, one.PhotometricInterpretation = 1, "MONOCHROME2"

@@ -12,6 +12,7 @@ import numpy as np
 import zarr
 
 from diffuscope.exports.computed import ComputedSlices
+from diffuscope.exports.shown import shown_port
 from diffuscope.files.copy import copy_tree
 from diffuscope.measurement.measurements import write_csv
 from diffuscope.ports.state import state_port
@@ -19,7 +20,7 @@ from diffuscope.results.beside.mark import generated_by
 from diffuscope.results.beside.others import KINDS
 from diffuscope.results.chunks import read_chunk, write_box
 from diffuscope.results.coverage import PATH as COVERAGE
-from diffuscope.results.layout import ATTRS, create_images, group_path, level_folder
+from diffuscope.results.layout import ATTRS, create_images, group_path, level_folder, omero
 from diffuscope.results.own import TABLE
 from diffuscope.results.pyramid import update_pyramid
 from diffuscope.results.sections import PATH as SECTIONS
@@ -60,7 +61,8 @@ def write(part: Path, request: Request) -> None:
         for level in range(len(result.images[port.key])):
             _check_chunks(described[str(level)])
             copy_tree(result.path / there / str(level), part / here / str(level))
-        group.attrs.update({key: described.attrs[key] for key in ("multiscales", "omero")})
+        shown = omero(port, shown_port(result, port).range)
+        group.attrs.update({"multiscales": described.attrs["multiscales"], "omero": shown})
     about: Any = source.attrs[ATTRS]
     root.attrs[ATTRS] = {**about, "record": request.record, "ports": [state_port(port) for port in ports]}
     for kept in (TISSUE, COVERAGE, SECTIONS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import floor, log10
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 
 #: What part of the px may be brighter than the range's end, per cent.
 _ABOVE = 0.5
+# Px along a side of the level that is looked at, at most; slices of a volume that are looked at, about.
+_SIDE, _SLICES = 512, 8
 _STEPS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
 
@@ -20,6 +23,28 @@ def is_dab(key: str) -> bool:
 def is_spread(key: str) -> bool:
     """Whether the image of a port tells how unsure another one is."""
     return key.startswith("uncertainty") or key.endswith("_sd")
+
+
+def looked_at(levels: Sequence[Sequence[int]]) -> tuple[int, tuple[slice, ...]]:
+    """Return which level of a map its range is found from, and which of its px.
+
+    Parameters
+    ----------
+    levels : sequence of sequence of int
+        Px of each along (y, x) or (z, y, x), finest first.
+
+    Returns
+    -------
+    number : int
+        Of the finest that is small enough, else of the coarsest.
+    steps : tuple of slice
+        Along its axes; of a volume some slices.
+    """
+    number = next((n for n, sides in enumerate(levels) if max(sides[-2:]) <= _SIDE), len(levels) - 1)
+    steps = [max(1, side // _SIDE) for side in levels[number]]
+    if len(steps) > 2:
+        steps[0] = max(1, levels[number][0] // _SLICES)
+    return number, tuple(slice(None, None, step) for step in steps)
 
 
 def fitted(values: Any, declared: tuple[float, float], *, shorten: bool) -> float:
@@ -45,5 +70,6 @@ def fitted(values: Any, declared: tuple[float, float], *, shorten: bool) -> floa
 
 
 def _round_up(value: float) -> float:
+    # values are float32, in which 0.1 is a little more
     unit = 10.0 ** floor(log10(value))
-    return float(next(step for step in _STEPS if step * unit >= value * (1 - 1e-9)) * unit)
+    return float(next(step for step in _STEPS if step * unit >= value * (1 - 1e-6)) * unit)

@@ -147,10 +147,11 @@ def multiscale(name: str, levels: int, spacing: tuple[float, ...], origin: tuple
     return {"version": "0.4", "name": name, "axes": axes, "datasets": datasets, "type": "area mean"}
 
 
-def omero(port: Raster) -> dict[str, Any]:
-    """Return the rendering block: channel names, colours and the port's contrast."""
+def omero(port: Raster, shown: tuple[float, float] | None = None) -> dict[str, Any]:
+    """Return the rendering block: channel names, colours, the port's range, and of that what is shown (all of it)."""
     colours = ("FF0000", "00FF00", "0000FF") if port.kind == "rgb" else ("FFFFFF",) * len(port.channels)
     low, high = port.range
+    start, end = shown or port.range
     return {
         "name": port.name,
         "rdefs": {"model": "color" if port.kind == "rgb" else "greyscale"},
@@ -159,7 +160,7 @@ def omero(port: Raster) -> dict[str, Any]:
                 "label": label,
                 "color": colour,
                 "active": True,
-                "window": {"min": low, "max": high, "start": low, "end": high},
+                "window": {"min": low, "max": max(high, end), "start": start, "end": end},
             }
             for label, colour in zip(port.channels, colours, strict=True)
         ],

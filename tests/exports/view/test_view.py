@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from PIL import Image
 
 from diffuscope.exports import export
-from diffuscope.exports.view.panels import shown_port
 from diffuscope.exports.view.sheet import PANEL, Panel, colour, draw_sheet
 
 
@@ -38,15 +35,3 @@ def test_the_scale_bar_is_as_long_as_it_says() -> None:
 def test_a_pdf_says_the_same(make_result, tmp_path) -> None:
     data = export(make_result(), tmp_path / "r.view.pdf", layer="dab").read_bytes()
     assert data.startswith(b"%PDF") and "not for diagnosis".encode("utf-16-be") in data
-
-
-def test_an_uncertainty_is_drawn_over_the_range_that_the_window_shows_it_in(make_result) -> None:
-    """Below which 99.5 % of its values lie, rounded up; of densities longer only; any other map as its port says."""
-    dab = make_result().ports[1]
-    values = np.linspace(0.0, 0.384, 1001)  # 99.5 % of them lie below 0.382
-    unsure = replace(dab, key="uncertainty", range=(0.0, 0.3))
-    assert shown_port(unsure, values).range == (0.0, 0.4)
-    assert shown_port(unsure, values / 10).range == (0.0, 0.04)
-    assert shown_port(replace(dab, range=(0.0, 0.3)), values).range == (0.0, 0.4)
-    assert shown_port(replace(dab, range=(0.0, 1.0)), values).range == (0.0, 1.0)
-    assert shown_port(replace(dab, key="load", range=(0.0, 0.3)), values).range == (0.0, 0.3)

@@ -14,6 +14,7 @@ from zarr.codecs import ZstdCodec
 
 from diffuscope.exports.computed import ComputedSlices
 from diffuscope.exports.ngff.labels import write_labels
+from diffuscope.exports.shown import shown_port
 from diffuscope.results.beside.mark import generated_by
 from diffuscope.results.layout import ATTRS, group_path, multiscale, omero
 from diffuscope.results.pyramid import halve
@@ -53,7 +54,11 @@ def write(part: Path, request: Request) -> None:
         stated = multiscale(port.name, len(levels), place.spacing, place.origin)
         del stated["version"]
         stated["metadata"] = {"description": f"{port.name}. {about}"}
-        group.attrs["ome"] = {"version": VERSION, "multiscales": [stated], "omero": omero(port)}
+        group.attrs["ome"] = {
+            "version": VERSION,
+            "multiscales": [stated],
+            "omero": omero(port, shown_port(result, port).range),
+        }
         if place.what == "volume":
             _write_volume(group, port, result)
         else:

@@ -8,10 +8,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from diffuscope.exports.shown import shown_port
 from diffuscope.results.beside.mark import generated_by
 
 if TYPE_CHECKING:
     from diffuscope.exports.request import Request
+    from diffuscope.ports.raster import Raster
+    from diffuscope.results.result import Result
 
 _ESCAPES = {"'": "\\'", "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -26,14 +29,17 @@ def script(request: Request, names: Mapping[str, str]) -> str:
     names : mapping of str to str
         Names of the images' files by key of their port.
     """
-    place, is_anonymous = request.result.place, request.is_anonymous
+    result, is_anonymous = request.result, request.is_anonymous
+    place = result.place
     y, x, height, width = place.window
     slide: dict[str, Any] = next((one for one in request.record.get("inputs", {}).values() if "shape" in one), {})
     shape = slide.get("shape", [0, 0])
     images = {
         names[port.key]: {
             "size": [width, height],
-            "ranges": [] if port.kind == "rgb" else [list(map(float, port.range))] * len(port.channels),
+            "ranges": []
+            if port.kind == "rgb"
+            else [list(map(float, shown_port(result, port).range))] * len(port.channels),
         }
         for port in request.ports
     }
@@ -47,6 +53,10 @@ def script(request: Request, names: Mapping[str, str]) -> str:
     parts["@MARK@"] = "".join(one if _is_plain(one) else "?" for one in generated_by(request.record))
     text = (files(__package__) / "import.groovy").read_text(encoding="utf-8")
     return _filled(text, parts)
+
+
+def _range(result: Result, port: Raster) -> list[float]:
+    return list(map(float, shown_port(result, port).range))
 
 
 def run_script(program: Sequence[str], model: str, results: Path) -> str:

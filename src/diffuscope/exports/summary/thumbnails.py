@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from PIL import Image
 
+from diffuscope.exports.shown import shown_port
 from diffuscope.scans.region import in_memory
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Thumbnail(NamedTuple):
 def thumbnails(result: Result) -> list[Thumbnail]:
     """Draw the images of a result; of a volume the slice in the middle.
 
-    Maps are grey over the range of their port, which the caption states.
+    Maps are grey over the range that the window shows them in, which the caption states.
     """
     return [_draw(result, port) for port in result.ports[:_MOST]]
 
@@ -39,7 +40,7 @@ def _draw(result: Result, port: Raster) -> Thumbnail:
     level = result.images[port.key][-1]
     plane = level[len(level) // 2] if level.ndim == 4 else level
     pixels = in_memory(plane)
-    low, high = port.range
+    low, high = shown_port(result, port).range
     caption = port.name
     if port.kind != "rgb":
         caption += f": {low:g} black, {f'{high:g} {port.unit}'.rstrip()} white"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from diffuscope.exports.shown import shown_port
 from diffuscope.exports.view.sheet import PANEL, Panel, colour, draw_sheet
-from diffuscope.ports.raster import Raster
-from diffuscope.ports.shown import fitted, is_dab, is_spread
 from diffuscope.scans.region import in_memory
 
 if TYPE_CHECKING:
@@ -46,20 +44,12 @@ def panels_of(request: Request) -> tuple[list[Panel], int]:
             panels.append(Panel(port.name, pixels.astype(np.uint8)))
             continue
         known = _known(result, pixels.shape[:2], 2**number)
-        shown = shown_port(port, pixels[known]) if result.complete else port
+        shown = shown_port(result, port)
         for channel, name in enumerate(port.channels):
             drawn = colour(pixels[..., channel], shown)
             drawn[~known] = 255  # paper, which is no value
             panels.append(Panel(f"{port.name if len(port.channels) == 1 else name}{unit}", drawn, shown))
     return panels, number
-
-
-def shown_port(port: Raster, values: NDArray[np.generic]) -> Raster:
-    """Return a port with the range that the window shows its map in."""
-    if not (is_dab(port.key) or is_spread(port.key)):
-        return port
-    low, high = port.range
-    return replace(port, range=(low, fitted(values, (low, high), shorten=is_spread(port.key))))
 
 
 def _known(result: Result, shape: tuple[int, ...], factor: int) -> NDArray[np.bool_]:

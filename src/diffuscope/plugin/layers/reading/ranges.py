@@ -7,12 +7,7 @@ from typing import Any
 import numpy as np
 
 from diffuscope.plugin.layers.facts import own_metadata
-from diffuscope.ports.shown import fitted, is_dab, is_spread
-
-#: Px along a side of the level that is looked at, at most.
-_SIDE = 512
-#: Slices of a volume that are looked at, about.
-_SLICES = 8
+from diffuscope.ports.shown import fitted, is_dab, is_spread, looked_at
 
 
 def fit(layer: Any) -> None:
@@ -34,10 +29,6 @@ def fit(layer: Any) -> None:
 
 
 def _look(layer: Any) -> Any:
-    """Return the finest level that is small enough; of a volume some slices."""
     levels = layer.data if layer.multiscale else [layer.data]
-    level = next((one for one in levels if max(one.shape[-2:]) <= _SIDE), levels[-1])
-    steps = [max(1, side // _SIDE) for side in level.shape]
-    if len(steps) > 2:
-        steps[0] = max(1, level.shape[0] // _SLICES)
-    return np.asarray(level[tuple(slice(None, None, step) for step in steps)])
+    number, steps = looked_at([level.shape for level in levels])
+    return np.asarray(levels[number][steps])
