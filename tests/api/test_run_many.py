@@ -264,6 +264,27 @@ def test_um_per_px_are_those_of_the_project(tmp_path: Path, echo: Path):
     assert open_result(tmp_path / "asked" / "s00.ome.zarr").record["inputs"]["he"]["mpp"] == 0.55
 
 
+def test_um_per_px_are_assumed_of_slides_that_state_none(tmp_path: Path, echo: Path, monkeypatch: pytest.MonkeyPatch):
+    slides = write_slides(tmp_path / "slides", 4)
+    tifffile.imwrite(slides / "bare.tif", tifffile.imread(slides / "s00.ome.tif"), photometric="rgb")
+    finish(run_many(echo, slides, tmp_path / "out", assumed_mpp=0.4, **HOW))
+    used = {
+        name: open_result(tmp_path / "out" / f"{name}.ome.zarr").record["inputs"]["he"]["mpp"]
+        for name in ("bare", "s00")
+    }
+    assert used == {"bare": 0.4, "s00": 0.5}
+    record = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
+    assert record["parameters"]["assumed_mpp"] == 0.4 and "--assumed-mpp 0.4" in record["command"]
+    with pytest.raises(InputError, match=r"begun with assumed_mpp 0\.4"):
+        run_many(echo, slides, tmp_path / "out", resume=True, **HOW)
+    with pytest.raises(InputError, match="positive number, got -1"):
+        run_many(echo, slides, tmp_path / "none", assumed_mpp=-1, **HOW)
+    monkeypatch.chdir(tmp_path)
+    how = ["--device", "cpu", "--threads", "1", "--no-normalise", "--assumed-mpp", "0.4"]
+    done = CliRunner().invoke(app, ["run", str(echo), "slides/bare.tif", "-o", "one.ome.zarr", *how])
+    assert done.exit_code == 2 and "--assumed-mpp is for many slides: say --mpp of one." in done.stderr
+
+
 def test_several_regions_of_a_slide_are_a_result_each(tmp_path: Path, echo: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     write_slides(tmp_path / "slides", 4)

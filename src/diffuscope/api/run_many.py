@@ -75,6 +75,7 @@ def run_many(
     *,
     overwrite: bool = False,
     resume: bool = False,
+    assumed_mpp: float | None = None,
     cancelled: Callable[[], bool] | None = None,
     **options: Unpack[RunOptions],
 ) -> Events:
@@ -98,6 +99,8 @@ def run_many(
     resume : bool
         Go on with the folder in `out`, by the same settings; begin it where there is none. Slides that are done are
         left alone, one that was begun is gone on with, those that failed are tried again.
+    assumed_mpp : float, optional
+        µm/px of slides that do not say it and of which neither a table nor a project does; `mpp` is that of all.
     cancelled : callable, optional
         Looked at before every denoising step.
     **options
@@ -117,6 +120,8 @@ def run_many(
     by_path = isinstance(slides, str | Path)
     found = find_slides(slides, info.declared) if isinstance(slides, str | Path) else Slides(check_names(slides))
     check_number("seed", options.get("seed"), least=0, most=2**63 - 1)
+    if assumed_mpp is not None and not assumed_mpp > 0:
+        raise InputError(f"µm/px must be a positive number, got {assumed_mpp:g}.")
     check_ranges(options.get("ranges") or {}, info.declared.input_rasters)
     for key in options.get("want") or ():
         pick(key, tuple(port.key for port in info.declared.outputs), "output")
@@ -130,12 +135,12 @@ def run_many(
     keep = [*images, Path(str(slides))] if by_path else images
     standing = check_place(target, SUMMARY, overwrite=overwrite, resume=resume, keep=keep, outside=images)
     over = Path(str(slides)).name if by_path else ""
-    record = make_summary_record(loaded, over, target, options, found.notices)
+    record = make_summary_record(loaded, over, target, {**options, "assumed_mpp": assumed_mpp}, found.notices)
     if standing == "resumed":
         begun = read_json(target / RECORD)
         check_resumed(target, begun, record)
         record = begun | {"notices": record["notices"]}
-    return _run_all(_Work(model, found, target, standing, record, options, cancelled or (lambda: False)))
+    return _run_all(_Work(model, found, target, standing, record, options, assumed_mpp, cancelled or (lambda: False)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,6 +153,7 @@ class _Work:
     standing: Standing
     record: dict[str, Any]
     options: RunOptions
+    assumed_mpp: float | None
     cancelled: Callable[[], bool]
 
 
@@ -204,7 +210,7 @@ def _run_one(work: _Work, slide: Slide, at: Progress) -> Generator[Progress | No
         check_same_slide(slide, before, as_text(region))
         tidy(path)
         return before
-    options: Any = {**work.options, "region": region, "mpp": _mpp(slide, work.options.get("mpp"))}
+    options: Any = {**work.options, "region": region, "mpp": _mpp(slide, work)}
     pace = Pace()
     with closing(run(work.model, slide.source, path, resume=True, cancelled=work.cancelled, **options)) as events:
         for event in events:
@@ -221,13 +227,19 @@ def _run_one(work: _Work, slide: Slide, at: Progress) -> Generator[Progress | No
     return open_result(path)
 
 
-def _mpp(slide: Slide, asked: float | None) -> float | None:
-    """Return µm/px that a run is told: what is asked for, else what a project or table says and the file does not."""
-    if asked is not None or slide.mpp is None:
+def _mpp(slide: Slide, work: _Work) -> float | None:
+    """Return µm/px that a run is told: what is asked for, else what a project or table says and the file does not.
+
+    Where none of them says it, what is assumed of such slides.
+    """
+    asked = work.options.get("mpp")
+    if asked is not None or (slide.mpp is None and work.assumed_mpp is None):
         return asked
     if not isinstance(slide.source, str | Path):
         return slide.mpp
     stated = getattr(open_input(split_channel(slide.source)[0]), "stated_mpp", slide.mpp)
+    if slide.mpp is None:
+        return work.assumed_mpp if stated is None else None
     return None if stated is not None and isclose(stated, slide.mpp, rel_tol=_SAME) else slide.mpp
 
 

@@ -88,6 +88,9 @@ def run(
     mpp: Annotated[
         float | None, typer.Option(help="µm per pixel of the slide, where it does not say or is wrong.")
     ] = None,
+    assumed_mpp: Annotated[
+        float | None, typer.Option(help="Of many slides: µm per pixel of those that do not say it.")
+    ] = None,
     quality: Annotated[str | None, typer.Option(help="fast or reference. [default: the model's first]")] = None,
     sampler: Annotated[
         str | None, typer.Option(help="sde-dpmsolver++, dpmsolver++, unipc, ddim or ddpm. [default: the quality's]")
@@ -176,8 +179,11 @@ def run(
         "cancelled": cancelled.is_set,
     }
     if source is not None and (several or are_many(source)):
-        _follow_many(run_many(model, of_regions(source, region or ()) if several else source, out, **how), cancelled)
+        slides = of_regions(source, region or ()) if several else source
+        _follow_many(run_many(model, slides, out, assumed_mpp=assumed_mpp, **how), cancelled)
         return
+    if assumed_mpp is not None:
+        raise InputError("--assumed-mpp is for many slides: say --mpp of one.")
     events = begun(model, source if source is not None else parse_inputs(inputs or ()), out, **how)
     follow_run(events, cancelled)
     for line in table(open_result(out)):

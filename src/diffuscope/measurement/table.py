@@ -34,6 +34,7 @@ COLUMNS: dict[str, tuple[str, int | None]] = {
     "region_name": ("Name", None),
     "region_class": ("Class", None),
 }
+_LONG = re.compile(r"-?\d+\.\d{4,}")
 # They say what a row is of.
 _OF_ROW = ("region", "region_name", "region_class", "stain")
 # Ends of what each of several samples gives by itself.
@@ -148,7 +149,8 @@ def _of_curve(column: str) -> tuple[str, int] | None:
 
 def _number(text: str, digits: int | None) -> str:
     if digits is None:
-        return {"True": "yes", "False": "no"}.get(text, text)
+        # a score, or another figure of no table of ours: what is beyond thousandths is for the file
+        return f"{float(text):.3f}" if _LONG.fullmatch(text) else {"True": "yes", "False": "no"}.get(text, text)
     try:
         value = float(text)
     except ValueError:

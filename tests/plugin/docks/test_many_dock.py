@@ -82,7 +82,14 @@ def test_a_folder_from_choice_to_opened_results(
     until(lambda: rows(dock)["bad"][0] == "failed" and dock.session.state.is_idle)
     assert dock.session.state.message.startswith("2 of 3 slides are done, 1 could not be run over")
     assert [status for status, _ in rows(dock).values()] == ["done", "done", "failed"]
-    assert "tissue area mm2" in rows(dock)["b"][1] and "bad.svs" in rows(dock)["bad"][1]
+    with (out / "summary.csv").open(encoding="utf-8", newline="") as file:
+        b = next(row for row in csv.DictReader(file) if row["slide"] == "b")
+    # under their names, with the digits that people read
+    assert rows(dock)["b"][1].startswith(
+        f"Tissue area (mm²) {float(b['tissue_area_mm2']):.3f} · DAB-positive area (%) "
+    )
+    assert f"Mean DAB in tissue (OD) {float(b['mean_dab_od']):.3f} ·" in rows(dock)["b"][1]
+    assert "bad.svs" in rows(dock)["bad"][1]
     with (out / "summary.csv").open(encoding="utf-8", newline="") as file:
         assert [row["status"] for row in csv.DictReader(file)] == ["done", "done", "failed"]
 
@@ -111,6 +118,9 @@ def test_what_is_missing_is_said(dock: Any, slides: Path) -> None:
     assert dock.fields.out.text().startswith(str(slides))
     dock.fields.slides.setText(f"{slides}2")
     assert dock.fields.out.text().startswith(f"{slides}2-")
+    assert dock.fields.arguments()["assumed_mpp"] is None
+    dock.fields.mpp.setValue(0.25)
+    assert dock.fields.arguments()["assumed_mpp"] == 0.25
     dock.fields.out.setText("")
     assert said() == "Say which folder the results are to be written to."
     assert not dock.found.isVisibleTo(dock)

@@ -38,7 +38,7 @@ def make_summary_record(
     out : Path
         Folder of the results.
     options : mapping
-        As of `diffuscope.api.run.run`.
+        As of `diffuscope.api.run_many.run_many`.
     notices : sequence of str
         Of how the slides were found.
 
@@ -57,6 +57,8 @@ def make_summary_record(
     flags += [("want", ",".join(want))] if want else []
     together = [Path(path).name for path in options.get("stains_of", ())]
     flags += [("stains-of", name) for name in together]
+    assumed = options.get("assumed_mpp")
+    flags += [("assumed-mpp", repr(assumed))] if assumed is not None else []
     line = command_line(
         model=model.name,
         source=over,
@@ -83,6 +85,7 @@ def make_summary_record(
             "wanted": want,
             # An older Diffuscope states nothing of it.
             **({"stains_of": together} if together else {}),
+            **({"assumed_mpp": assumed} if assumed is not None else {}),
         },
         compute={},
         command=line if over else "",

@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 
 from diffuscope.errors import InputError
 from diffuscope.exports.summary.folder import PAGE, TABLE
+from diffuscope.measurement.table import line_of, name_of
 from diffuscope.plugin.docks.frame.assemble import assemble
 from diffuscope.plugin.docks.kinds import STAINING
 from diffuscope.plugin.forms.many import ManyFields
@@ -198,8 +199,9 @@ class ManyDock(QWidget):
 
 
 def _figures(row: dict[str, str]) -> str:
-    """Return the figures of a row on one line, under the names that its columns have."""
-    return " · ".join(f"{name.replace('_', ' ')} {text}" for name, text in row.items() if text and name not in _WORDS)
+    """Return the figures of a row on one line, under the names and with the digits that people read."""
+    told = {name: text for name, text in row.items() if text and name not in _WORDS}
+    return " · ".join(f"{name_of(name)} {text}" for name, text in zip(told, line_of(told), strict=True))
 
 
 def _table() -> QTableWidget:

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QPushButton, QWidget
 from diffuscope.errors import InputError
 from diffuscope.plugin.layers.facts import ModelFacts
 from diffuscope.plugin.widgets.elided import PathEdit
+from diffuscope.plugin.widgets.pieces import mpp_spin
 from diffuscope.plugin.widgets.rows import combo, form_layout, side_by_side, spin
 
 #: What stands for the quality that a model has by default.
@@ -17,7 +18,7 @@ _DEFAULT = "As the model has it"
 
 
 class ManyFields(QWidget):
-    """Slides, model, quality, place to write.
+    """Slides and the µm/px of those that state none, model, quality, place to write.
 
     Attributes
     ----------
@@ -36,6 +37,7 @@ class ManyFields(QWidget):
         self.folder, self.file, self.place = QPushButton("Folder…"), QPushButton("File…"), QPushButton("…")
         self.place.setFixedWidth(32)
         self.model, self.quality = combo(), combo()
+        self.mpp = mpp_spin()
         self.seed = spin(0, 2**31 - 1, "Of the noise: the same seed gives the same result")
         self.out = PathEdit("Folder of results")
         self.out.setPlaceholderText("folder for all results")
@@ -46,6 +48,7 @@ class ManyFields(QWidget):
         form = form_layout(self)
         form.addRow("Slides", self.slides)
         form.addRow("", side_by_side(self.folder, self.file))
+        form.addRow("µm/px", self.mpp)
         form.addRow("Model", self.model)
         form.addRow("Quality", self.quality)
         form.addRow("Seed", self.seed)
@@ -91,6 +94,7 @@ class ManyFields(QWidget):
             "model": self.model.currentData(),
             "slides": slides if slides.startswith("qupath:") else str(Path(slides).expanduser().absolute()),
             "out": Path(out).expanduser().absolute(),
+            "assumed_mpp": self.mpp.value() or None,
             "quality": self.quality.currentData(),
             "seed": self.seed.value(),
             "overwrite": again,
