@@ -17,6 +17,7 @@ from diffuscope.devices import pick_device, reused_memory
 from diffuscope.devices import threads as limit_threads
 from diffuscope.errors import InputError
 from diffuscope.evaluation.trained import measure, settle
+from diffuscope.events import Progress
 from diffuscope.files.claim import Claim
 from diffuscope.files.place import Standing, check_apart, check_place, named
 from diffuscope.files.put import clear, in_place_of
@@ -124,7 +125,8 @@ def train(
     Returns
     -------
     generator of TrainingEvent
-        Of each round TrainingStarted, then StepDone and Validated in turns; TrainingFinished.
+        Of each round TrainingStarted, then StepDone, and Validating and Validated in turns; Progress while the weights
+        are finished and measured; TrainingFinished.
 
     Raises
     ------
@@ -208,6 +210,8 @@ def _train(work: Work, report: Callable[[TrainingEvent], None], cancelled: Calla
             return
         # What is half made before the last round is no model.
         whole = bool(done.kept) and last is work.rounds[-1]
+        if whole:
+            report(Progress(what="Measuring the new model on what validates"))
         figures = _write(work, stopped=None if done.complete else done.step) if whole else {}
     planned = last.planned
     report(

@@ -93,6 +93,26 @@ class StepDone(InRound):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Validating(InRound):
+    """The averaged weights are tried, which can take as long as many steps.
+
+    Attributes
+    ----------
+    step, steps : int
+        Optimiser steps done and in all.
+    """
+
+    step: int
+    steps: int
+
+    @property
+    def progress(self) -> Progress:
+        """How far training is."""
+        what = ", ".join(part for part in (self.where, "validating") if part)
+        return Progress(done=self.step, total=self.steps, unit="steps", what=what)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Validated(InRound):
     """The averaged weights were tried on what is kept apart for validation.
 
@@ -151,4 +171,4 @@ class TrainingFinished(InRound):
     figures: Mapping[str, float] = field(default_factory=dict)
 
 
-TrainingEvent = TrainingStarted | StepDone | Validated | Notice | TrainingFinished
+TrainingEvent = TrainingStarted | StepDone | Validating | Validated | Progress | Notice | TrainingFinished

@@ -16,7 +16,7 @@ from torch import Tensor
 from diffuscope.files.durable import replacing
 from diffuscope.systems.base import Tiled
 from diffuscope.training.checkpoints import Keep
-from diffuscope.training.events import StepDone, TrainingEvent, Validated
+from diffuscope.training.events import StepDone, TrainingEvent, Validated, Validating
 from diffuscope.training.module import Training
 from diffuscope.training.pictures import draw
 
@@ -92,6 +92,11 @@ class Log(Callback):
                 )
             )
         self._ready = monotonic()
+
+    def on_validation_start(self, trainer: pl.Trainer, _module: pl.LightningModule) -> None:
+        """Tell that no steps are done for a while."""
+        if trainer.is_global_zero:
+            self._report(Validating(step=trainer.global_step, steps=self._module.plan.steps))
 
     def on_validation_end(self, trainer: pl.Trainer, _module: pl.LightningModule) -> None:
         """Tell how the validation went, with a picture."""

@@ -13,12 +13,11 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from diffuscope.errors import InputError
-from diffuscope.events import Notice
 from diffuscope.files.durable import names_to_disk, replacing
 from diffuscope.model.folder import stored_weights
 from diffuscope.systems.base import System
 from diffuscope.training.data.targets import with_targets
-from diffuscope.training.events import TrainingEvent
+from diffuscope.training.events import InRound, TrainingEvent
 from diffuscope.training.plan import Planned
 from diffuscope.training.prepare import Prepared
 from diffuscope.training.trainer import Fitted, fit
@@ -101,7 +100,7 @@ def train_rounds(
 
 def _report(report: Callable[[TrainingEvent], None], planned: Planned, event: TrainingEvent) -> None:
     """Report an event with the round that it belongs to."""
-    if not isinstance(event, Notice):
+    if isinstance(event, InRound):
         event = replace(event, round=planned.number, rounds=planned.rounds, name=planned.name)
     report(event)
 

@@ -23,7 +23,7 @@ from pytorch_lightning.tuner.tuning import Tuner
 
 from diffuscope.devices import flushed_denormals, pick_precision
 from diffuscope.errors import InputError
-from diffuscope.events import Notice
+from diffuscope.events import Notice, Progress
 from diffuscope.systems.base import System
 from diffuscope.training.checkpoints import Cancelled, Keep, WholeCheckpoints, newest
 from diffuscope.training.compiling import Compile, pays
@@ -171,6 +171,7 @@ def fit(
             system.load_state_dict(module.average.state_dict())
             kept = step if keep.finished else 0
         if keep.finished:
+            report(Progress(what="Finishing the weights"))
             settle_norms(system, data, seed=plan.seed, device=device, precision=precision, threads=threads)
     system.cpu().eval()
     return Fitted(complete=keep.finished, step=step, kept=kept, first=trainer.is_global_zero)

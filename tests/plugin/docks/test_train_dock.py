@@ -101,6 +101,9 @@ def test_from_pairs_to_a_model_stopped_and_gone_on_with(dock: Any, tmp_path: Pat
     dock.session.state.events.progress_text.connect(left.append)
     dock.until(lambda: dock.session.state.is_idle)
     assert any("of 20 steps, loss" in text and text.endswith(" left") for text in left), left
+    # what comes behind the last step is told, without a time that nobody knows; and nothing stays
+    assert "20 of 20 steps, validating · finishing" in left
+    assert left[-2:] == ["Measuring the new model on what validates", ""] and dock.jobs.progress.isHidden()
     assert [step for step, _ in dock.curve.validation] == list(range(2, 21, 2))
     assert dock.curve.training and not dock.picture.pixmap().isNull() and not dock.curve.grab().isNull()
     assert dock.viewer.window._qt_window.height() <= 800  # what a small screen has, with picture and report

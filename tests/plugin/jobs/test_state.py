@@ -8,7 +8,7 @@ import pytest
 from diffuscope.engine.events import Finished, Preview, Started, Step, TileDone
 from diffuscope.events import Notice, Pace, Progress
 from diffuscope.plugin.jobs.state import JobState, duration
-from diffuscope.training.events import StepDone, TrainingFinished, TrainingStarted, Validated
+from diffuscope.training.events import StepDone, TrainingFinished, TrainingStarted, Validated, Validating
 
 
 class Clock:
@@ -66,7 +66,7 @@ def test_steps_are_those_that_were_chosen_and_tiles_beside_each_other_count(cloc
         state.apply(TileDone(done=number, tiles=4, box=(0, 0, 4, 4), seconds=1.0))
     assert state.progress_text == "4 of 4 tiles · finishing"
     state.end("Done.")
-    assert state.progress_text == "4 of 4 tiles"
+    assert state.progress_text == ""
 
 
 def test_time_goes_by_while_nothing_is_heard(state: JobState, clock: Clock):
@@ -77,10 +77,12 @@ def test_time_goes_by_while_nothing_is_heard(state: JobState, clock: Clock):
     clock.now = 25.0
     state.tick()
     assert state.progress_text == "B-spline · 25 s left" and state.done == 20
-    state.end("Done.")
-    clock.now = 30.0
+    clock.now = 60.0
     state.tick()
-    assert state.progress_text == "B-spline · 25 s left"  # nobody reads it any more
+    assert state.progress_text == "B-spline"  # it takes longer than was thought: nobody knows how long
+    state.end("Done.")
+    state.tick()
+    assert state.progress_text == ""  # how far it is, of a job that is over
 
 
 def test_slices_and_cases_are_called_so(state: JobState, clock: Clock):
@@ -106,7 +108,17 @@ def test_a_training_goes_on_where_it_was(state: JobState, clock: Clock):
     assert state.progress_text == "120 of 300 steps, loss 0.5 · 2 steps/s · 1 min 30 s left"
     state.apply(Validated(step=120, steps=300, terms={"loss": 0.4}, best=True, picture="/far/away.png"))
     assert state.message == ""  # the dock shows curve and picture
+    # what is no step is told as what it is, and no time is promised for it
+    clock.now = 110.0
+    state.apply(StepDone(step=300, steps=300, terms={"loss": 0.5}, learning_rate=1e-3, seconds=110.0, waited=0.0))
+    state.apply(Validating(step=300, steps=300))
+    assert state.progress_text == "300 of 300 steps, validating · finishing"
+    state.apply(Progress(what="Measuring the new model on what validates"))
+    clock.now = 200.0
+    state.tick()
+    assert state.progress_text == "Measuring the new model on what validates" and state.total == 0
     state.apply(TrainingFinished(out="", complete=False, step=121, steps=300, kept=0, seconds=11.0))
+    assert state.progress_text == ""
     assert state.is_idle and state.message.startswith("Stopped at step 121, before the first validation")
 
 

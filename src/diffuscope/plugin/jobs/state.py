@@ -111,7 +111,7 @@ class JobState:
         self._rest()
 
     def _rest(self) -> None:
-        self.progress_text = self.progress_text.removesuffix(f" · {_FINISHING}")
+        self.progress_text = ""  # the message says what came of it
         self.phase = "idle"
 
     def tick(self) -> None:
@@ -150,7 +150,7 @@ class JobState:
             parts.append(_FINISHING)
         elif speed is not None and left is not None:
             parts += [f"{speed:.2g} {at.unit}/s"] if at.unit else []
-            parts.append(f"{duration(left)} left")
+            parts += [f"{duration(left)} left"] if left >= 1 else []  # what takes longer than was thought
         return " · ".join(part for part in parts if part)
 
 
