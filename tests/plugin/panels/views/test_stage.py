@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from math import ceil
 from types import SimpleNamespace
 from typing import Any
 from weakref import ref
@@ -14,6 +15,7 @@ from patience import MILLISECONDS
 pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
 
+from asked_of_gl import asked_of_gl
 from qtpy.QtCore import QPoint, Qt
 from stained_slide import PINK, show, write_both
 
@@ -68,6 +70,26 @@ def test_the_curtain_lets_the_slide_be_seen_left_of_its_line_only(at: SimpleName
     assert seen[:50].all() and not seen[70:].any()
     at.press("k")
     assert at.stage.mode == OVER and np.array_equal(pinks(at), before)
+
+
+def test_left_of_the_curtain_no_px_of_the_result_is_worked_on(at: SimpleNamespace):
+    at.maps[0].visible = True
+    at.stage.show(CURTAIN)
+    width, height = at.viewer.window._qt_viewer.canvas._scene_canvas.physical_size
+    with asked_of_gl() as commands:
+        at.viewer.screenshot(canvas_only=True, flash=False)
+    cut, draws = None, []
+    for what, *about in commands:
+        if about[:1] == ["glScissor"]:
+            cut = tuple(about[1:])
+        elif about == ["glDisable", "scissor_test"]:
+            cut = None
+        elif what == "DRAW":
+            draws.append(cut)
+    left = ceil(width / 2 - 0.5)
+    right = (left, 0, width - left, height)
+    assert draws.count(right) == 2 and set(draws) == {None, right}  # the stain and a map; all else as before
+    assert draws[0] is None and draws[-1] is None
 
 
 def test_what_lies_over_the_slide_is_put_aside_while_it_is_compared(at: SimpleNamespace, qtbot: Any):

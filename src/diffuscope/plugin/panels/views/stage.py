@@ -11,6 +11,7 @@ from qtpy.QtCore import QTimer
 from diffuscope.plugin.layers.facts import own_metadata
 from diffuscope.plugin.layers.objects.places import look_at, most_uncertain
 from diffuscope.plugin.layers.views.aside import Aside
+from diffuscope.plugin.layers.views.canvas import canvas_of
 from diffuscope.plugin.layers.views.curtain import Curtain
 from diffuscope.plugin.layers.views.fade import Fade
 from diffuscope.plugin.layers.views.pair import Pair, pair_of, result_in_sight
@@ -185,7 +186,7 @@ class Stage:
         else:
             self._aside.lift(viewer)
         self._fade.draw(made, 0.0 if self._is_gone else self.share)
-        canvas = _canvas(viewer)
+        canvas = canvas_of(viewer)
         if canvas is None:
             return
         if self.mode == CURTAIN:
@@ -203,7 +204,7 @@ class Stage:
 
     def _clock(self) -> QTimer:
         if self._timer is None:
-            canvas = _canvas(self._viewer())
+            canvas = canvas_of(self._viewer())
             self._timer = QTimer(canvas.native if canvas is not None else None)
             self._timer.timeout.connect(self._turn)
         return self._timer
@@ -223,13 +224,6 @@ def _pressed(stage: Stage, name: str, *values: Any) -> Any:
             getattr(found, name)(*values)
 
     return press
-
-
-def _canvas(viewer: Any) -> Any:
-    """Return what draws a viewer; None of one without a window, or whose window was closed: layers may still come."""
-    window = getattr(getattr(viewer, "window", None), "_qt_window", None)
-    # napari has no public way to what draws a layer
-    return window._qt_viewer.canvas if window is not None else None  # noqa: SLF001
 
 
 stage_of = PerViewer(Stage)
