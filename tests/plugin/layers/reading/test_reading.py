@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
 
+from asked_of_gl import asked_of_gl
 from stain_result import DAB, MPP
 from stained_slide import show, write_both
 
@@ -74,6 +75,22 @@ def test_a_bar_that_was_hidden_stays_so_and_is_seen_with_its_layer_only(make_nap
     dab.visible = False
     dab.visible = True
     assert not dab.colorbar.visible
+
+
+@pytest.mark.gui
+def test_what_letters_are_drawn_by_is_not_brought_to_the_graphics_card_at_each_drawing(
+    make_napari_viewer: Any, files: Any
+):
+    viewer = make_napari_viewer(show=True)
+    reading_of(viewer)
+    show(viewer, files[0])
+    _, dab, spread = show(viewer, files[1].path)
+    dab.visible = spread.visible = True
+    viewer.screenshot(canvas_only=True, flash=False)
+    with asked_of_gl() as commands:
+        viewer.screenshot(canvas_only=True, flash=False)
+    assert sum(what == "DRAW" for what, *_ in commands) > 5
+    assert not [about for what, *about in commands if what == "DATA" and np.ndim(about[-1]) > 2]  # no picture at all
 
 
 @pytest.mark.gui

@@ -12,7 +12,9 @@ from diffuscope.plugin.layers.facts import own_metadata
 from diffuscope.plugin.layers.placement import world_units
 from diffuscope.plugin.layers.reading.calm import calm_list
 from diffuscope.plugin.layers.reading.hover import told_at
+from diffuscope.plugin.layers.reading.letters import keep_table
 from diffuscope.plugin.layers.reading.ranges import fit
+from diffuscope.plugin.layers.views.canvas import canvas_of
 from diffuscope.plugin.layers.views.naming import tell_apart
 from diffuscope.plugin.layers.views.pair import layers_of_folder, result_in_sight
 from diffuscope.plugin.layers.views.per_viewer import PerViewer
@@ -49,6 +51,7 @@ class Reading:
             event.connect(self._make_room)
         self._make_room()
         calm_list(viewer.layers)
+        keep_table(canvas_of(viewer))
         # after the window has shown what napari says of a place
         viewer.events.status.connect(self._told, position="last")
 
