@@ -20,6 +20,7 @@ from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.compute import compute_of
 from diffuscope.plugin.jobs.job import Job
 from diffuscope.plugin.jobs.process import Failed, Returned
+from diffuscope.plugin.jobs.spared import Spared
 from diffuscope.plugin.jobs.state import JobState
 from diffuscope.plugin.layers.reading.viewer import reading_of
 from diffuscope.training.events import TrainingFinished
@@ -65,6 +66,7 @@ class Session:
         reading_of(viewer)
         self.again: Job | None = None
         self._title = title
+        self._spared = Spared(viewer)
         self.has_dock = True
         self._closed = self._left = False
         self._heard: deque[tuple[Any, Job]] = deque()
@@ -127,6 +129,7 @@ class Session:
         self.state.begin(job.doing, chosen=job.steps)
         self._bar = progress(total=0, desc=self._title)
         job.on_start()
+        self._spared.begin()
         self.compute.child.resume()  # the job before may have been cancelled, or have ended, while it was paused
         child, stop = self.compute.child, self._stop
 
@@ -218,6 +221,7 @@ class Session:
         self._hear(_Over(), job)
 
     def _end(self, job: Job) -> None:
+        self._spared.end()
         self._close_bar()
         text = job.on_end(self._value)
         self._job, failure = None, ""
@@ -240,6 +244,7 @@ class Session:
     def _on_abort(self) -> None:
         # napari closing ended the worker: nothing must start in its place
         job, self._job = self._job, None
+        self._spared.end()
         self._stop.set()
         self.compute.child.cancel()
         self.compute.halt()
