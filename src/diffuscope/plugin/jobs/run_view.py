@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,7 @@ class RunView:
         self._live: LiveLayers | None = None
         self._preview: Preview | None = None
         self._is_stale = False
+        self._to_draw: Iterator[None] = iter(())
         self._moved = self._drawn = 0.0
         self._clock = QTimer()
         self._clock.setInterval(int(_DRAW_SECONDS * 1000))
@@ -56,6 +57,7 @@ class RunView:
         for layer in [layer for layer in self._viewer.layers if own_metadata(layer).get("result") == out]:
             self._viewer.layers.remove(layer)
         self._live = LiveLayers(self._viewer, layers) if layers else None
+        self._to_draw = iter(())
 
     def preview(self, event: Preview) -> None:
         """Show a tile at hand, when it is time to draw."""
@@ -75,16 +77,26 @@ class RunView:
 
     def _draw(self) -> None:
         self._tell_view()
+        if self._live is None:
+            return
+        for _ in self._to_draw:
+            return
         now = time.monotonic()
-        if self._live is None or (now - self._moved < _STILL_SECONDS and now - self._drawn < _MOVING_SECONDS):
+        if now - self._moved < _STILL_SECONDS and now - self._drawn < _MOVING_SECONDS:
             return
         self._drawn = now
+        self._to_draw = self._draw_each(self._live)
+        next(self._to_draw, None)
+
+    def _draw_each(self, live: LiveLayers) -> Iterator[None]:
+        """Draw what is new, one layer at a beat of the clock: all at once they would hold the window up."""
         if self._preview is not None:
-            self._live.show_preview(self._preview)
+            live.show_preview(self._preview)
             self._preview = None
+            yield
         if self._is_stale:
             self._is_stale = False
-            self._live.refresh()
+            yield from live.refresh_each()
 
     def _on_camera(self, _: Any = None) -> None:
         self._moved = time.monotonic()

@@ -87,11 +87,17 @@ class LiveLayers:
 
     def refresh(self) -> None:
         """Show what was renewed, in the layers that are seen."""
+        for _ in self.refresh_each():
+            pass
+
+    def refresh_each(self) -> Iterator[None]:
+        """Show what was renewed, in one of the layers that are seen each time that the next is asked for."""
         for layer, (memory, level) in zip(self.outputs, self._coarsest, strict=True):
             if layer.visible and layer in self._viewer.layers:
                 if memory is not None:
                     memory[...] = level
                 layer.refresh()
+                yield
 
     def end(self, result: Result | None, *, keep: bool = False) -> None:
         """Take the preview away; leave the outputs with the record of the run.
