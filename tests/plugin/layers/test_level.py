@@ -11,6 +11,8 @@ import pytest
 import zarr
 
 from diffuscope.plugin.layers.level import Level
+from diffuscope.plugin.layers.results import result_layers
+from diffuscope.results.result import open_result
 
 
 @pytest.fixture
@@ -64,3 +66,34 @@ def test_after_renew_the_window_reads_nothing(array: Any):
     level.renew()
     with patch.object(Level, "_read", side_effect=AssertionError):
         assert level[0, 0, 0] == 2
+
+
+def test_after_renew_the_window_looks_at_no_file_but_for_what_nobody_asked_for_before(array: Any):
+    array[:] = 1
+    level = Level(array, fill=255)
+    np.asarray(level[:256, :256])
+    level.renew()
+    array[:] = 2
+    with patch("diffuscope.plugin.layers.level._file_stamp", side_effect=AssertionError):
+        assert (level[:256, :256, :3] == 1).all()
+    assert level[300, 300, 0] == 2
+    level.renew()
+    assert level[0, 0, 0] == 2
+
+
+def test_at_no_step_of_a_pan_more_than_one_image_of_a_result_is_read_anew(result_folder: Path):
+    """napari reads up to the edges of chunks, and again where a window leaves what was read."""
+    utils = pytest.importorskip("napari.layers.utils.layer_utils")
+    levels = [data[0] for data, _, _ in result_layers(open_result(result_folder))]
+
+    def read(x: int) -> np.ndarray:
+        window = np.array([[100, x, 0], [199, x + 99, 0]])
+        return np.array(
+            [
+                utils.expand_corners_to_chunk_boundaries(window[:, : one.ndim], one, (0, 1))[:, :2].ravel()
+                for one in levels
+            ]
+        )
+
+    anew = [(read(x) != read(x - 1)).any(axis=1).sum() for x in range(1, 400)]
+    assert len(levels) == 2 and max(anew) == 1 and sum(anew) > 4

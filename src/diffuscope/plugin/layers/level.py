@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,9 @@ _KEPT = 512
 class Level:
     """One resolution level of one image of a result, read from disk a piece at a time.
 
-    A piece that was asked for stays in memory until its file changes. Reading goes past dask, whose threads would wait
-    for a core while a job is at work.
+    A piece that was asked for stays in memory until its file changes. Once somebody renews the level, only `renew`
+    looks for that, and the window at no file. Reading goes past dask, whose threads would wait for a core while a job
+    is at work.
 
     Parameters
     ----------
@@ -40,6 +41,9 @@ class Level:
         as it is.
     factor : int
         Px of the finest level per px of this one.
+    shift : int
+        Px, up to the size of a piece, by which `chunks` begin later than pieces. napari reads what came into sight up
+        to the edges of chunks: of images that differ in it not all are read for one picture of a pan.
 
     Attributes
     ----------
@@ -49,17 +53,23 @@ class Level:
         As stored.
     coverage : Coverage or None
         See there.
-    chunks : tuple of int
-        Size of a piece.
+    chunks : tuple of (int or tuple of int)
+        Sizes of what is read at once along each axis, all of them where they differ.
     """
 
     def __init__(
-        self, array: zarr.Array[Any], fill: float | None = None, *, coverage: Coverage | None = None, factor: int = 1
+        self,
+        array: zarr.Array[Any],
+        fill: float | None = None,
+        *,
+        coverage: Coverage | None = None,
+        factor: int = 1,
+        shift: int = 0,
     ) -> None:
         colours = () if fill is None else (4,)
         self.shape: tuple[int, ...] = (*array.shape[1:], *colours)
         self.dtype = np.dtype(array.dtype)
-        self.chunks = (CHUNK, CHUNK, *colours)
+        self.chunks = (*(_cuts(side, shift) for side in array.shape[1:]), *colours)
         self._array = array
         self._fill = fill
         self.coverage, self._factors = coverage, (factor, factor)
@@ -69,6 +79,7 @@ class Level:
         # the stamp of the file that each was read from, and the pixels; (None, None) where there was no file
         self._pieces: OrderedDict[tuple[int, int], tuple[Any, NDArray[np.generic] | None]] = OrderedDict()
         self._lock = threading.Lock()
+        self._is_renewed = False
 
     @property
     def ndim(self) -> int:
@@ -99,6 +110,7 @@ class Level:
 
     def renew(self) -> None:
         """Read again every kept piece that changed on disk, so that the window will not have to. From any thread."""
+        self._is_renewed = True
         with self._lock:
             kept = list(self._pieces)
         for piece in kept:
@@ -108,10 +120,18 @@ class Level:
         background = 0 if self._fill is not None else np.nan if self._is_cut else self._array.fill_value
         out = np.full((len(rows), len(columns), *self.shape[2:]), background, self.dtype)
         for cy, cx in _pieces(rows, columns):
-            pixels = self._piece((cy, cx))
+            pixels = self._kept((cy, cx)) if self._is_renewed else self._piece((cy, cx))
             if pixels is not None:
                 paste(out, pixels, cy * CHUNK - rows.start, cx * CHUNK - columns.start)
         return out
+
+    def _kept(self, piece: tuple[int, int]) -> NDArray[np.generic] | None:
+        """Return a piece as it was when somebody looked last; one that was never asked for is looked for."""
+        with self._lock:
+            if piece in self._pieces:
+                self._pieces.move_to_end(piece)
+                return self._pieces[piece][1]
+        return self._piece(piece)
 
     def _piece(self, piece: tuple[int, int]) -> NDArray[np.generic] | None:
         stamp = self._stamp(piece)
@@ -178,7 +198,7 @@ class MultiplexLevel(Level):
         Of each stain its colour image (3, y, x) and its DAB (1, y, x), on disk.
     fill : float
         Colour of what was not computed; what the first stain does not have is transparent.
-    coverage, factor
+    coverage, factor, shift
         As of `Level`.
     """
 
@@ -189,8 +209,9 @@ class MultiplexLevel(Level):
         *,
         coverage: Coverage | None = None,
         factor: int = 1,
+        shift: int = 0,
     ) -> None:
-        super().__init__(stains[0][0], fill, coverage=coverage, factor=factor)
+        super().__init__(stains[0][0], fill, coverage=coverage, factor=factor, shift=shift)
         self._stains = stains
 
     def _stamp(self, piece: tuple[int, int]) -> Any:
@@ -232,6 +253,14 @@ def _span(part: Any, side: int) -> tuple[range, Any]:
         return range(start, max(start, stop)), slice(None, None, step)
     at = range(side)[part]
     return range(at, at + 1), 0
+
+
+def _cuts(side: int, shift: int) -> int | tuple[int, ...]:
+    """Return the size of pieces, or the sizes of what lies between cuts that are so many px behind theirs."""
+    if not shift:
+        return CHUNK
+    cuts = [0, *range(shift, side, CHUNK), side]
+    return tuple(after - before for before, after in pairwise(cuts))
 
 
 def _pieces(rows: range, columns: range) -> Iterator[tuple[int, int]]:

@@ -19,6 +19,7 @@ from diffuscope.results.beside.edited import read_edited
 from diffuscope.results.beside.mark import generated_by, signed
 from diffuscope.results.layout import open_images
 from diffuscope.results.result import Result
+from diffuscope.tiling.boxes import CHUNK
 
 #: Behind the key of an image, that of how far its samples differ.
 SPREAD = "_sd"
@@ -49,6 +50,8 @@ def result_layers(result: Result, placement: Placement | None = None) -> list[La
     place = result_place(result, placement)
     arrays = open_images(zarr.open_group(result.path, mode="r", zarr_format=2), result.ports)
     layers: list[LayerTuple] = []
+    multiplex = multiplex_port(result.ports)
+    apart = CHUNK // (len(result.ports) + (multiplex is not None))
     for place_in_list, port in enumerate(result.ports):
         levels: list[Any]
         if result.place.unit == "mm":
@@ -57,15 +60,16 @@ def result_layers(result: Result, placement: Placement | None = None) -> list[La
         else:
             fill = port.fill if port.kind == "rgb" else None
             levels = [
-                Level(array, fill, coverage=result.coverage, factor=2**number)
+                Level(array, fill, coverage=result.coverage, factor=2**number, shift=place_in_list * apart)
                 for number, array in enumerate(arrays[port.key])
             ]
         layers.append(_layer(result, port, levels, place, visible=place_in_list == 0))
-    multiplex = multiplex_port(result.ports)
     if multiplex is not None:
         stains = [zip(arrays[image.key], arrays[dab.key], strict=True) for _, image, dab in multiplexed(result.ports)]
         computed = [
-            MultiplexLevel(level, multiplex.fill, coverage=result.coverage, factor=2**number)
+            MultiplexLevel(
+                level, multiplex.fill, coverage=result.coverage, factor=2**number, shift=len(result.ports) * apart
+            )
             for number, level in enumerate(zip(*stains, strict=True))
         ]
         layers.append(_layer(result, multiplex, computed, place, visible=True))
