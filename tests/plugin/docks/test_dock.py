@@ -17,6 +17,7 @@ import tifffile
 import zarr
 from patience import MILLISECONDS
 
+from diffuscope import finish, run
 from diffuscope.model.folder import load_model, save_model
 from diffuscope.sample_data import sample_path
 from diffuscope.systems.registry import build_system
@@ -435,3 +436,42 @@ def test_an_h_and_e_is_normalised_unless_the_box_is_cleared(at: Driver, tiny_mod
     record = open_result(at.out).record
     assert record["parameters"]["normalise"] is False and "stains" not in record["inputs"]["he"]
     assert "normalised" not in heading.text()
+
+
+@pytest.mark.slow
+def test_a_cut_is_normalised_by_the_stains_of_the_slide_that_is_chosen(
+    at: Driver, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    config = {"stain": "CD3", "size": "tiny", "T": 100, "normalise": True}
+    system, card = build_system("staindiffuser", config), load_model(tiny_model).card
+    model = save_model(tmp_path / "normalising", system, "staindiffuser", config, card)
+    slide = sample_path("CMU-1-Small-Region.svs")
+    cut = tifffile.imread(slide)[900:1028, 900:1028]
+    tifffile.imwrite(tmp_path / "cut.tif", cut, photometric="rgb", resolution=(2e4, 2e4), resolutionunit=3)
+    at.open(slide)
+    at.open(tmp_path / "cut.tif")
+    at.use(model)
+    row, heading = at.dock.fields.stains, at.dock.results.heading
+    assert row.isVisibleTo(at.dock) and row.path.text() == ""
+    at.dock.form.region = "tissue"
+    at.fill(steps=1)
+    at.run()
+    assert "Measured on this small cut alone" in heading.text() and "by the stains of" in heading.text()
+
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(slide), ""))
+    row.browse.click()
+    assert row.path.text() == str(slide)
+    at.out = tmp_path / "by-its-slide.ome.zarr"
+    at.fill(steps=1)
+    at.run()
+    stains = open_result(at.out).record["inputs"]["he"]["stains"]
+    assert stains["measured_on"] == ["CMU-1-Small-Region.svs"] and "alone" not in heading.text()
+    # of the whole slide, which another run measures itself
+    finish(run(model, slide, tmp_path / "whole.ome.zarr", region="0,0,64,64", steps=1, device="cpu"))
+    whole = open_result(tmp_path / "whole.ome.zarr").record["inputs"]["he"]["stains"]
+    assert (stains["nucleus"], stains["tissue"]) == pytest.approx((whole["nucleus"], whole["tissue"]), rel=1e-3)
+    # another slide was stained otherwise
+    at.dock.fields.layer_chosen.emit(0, [layer.name for layer in at.dock.inputs.layers].index(slide.name))
+    assert at.dock.form.stains_of == "" and row.path.text() == ""
+    at.dock.fields.normalise.click()
+    assert not row.isVisibleTo(at.dock)

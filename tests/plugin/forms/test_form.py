@@ -90,6 +90,20 @@ def test_normalisation_is_switched_off_for_a_model_that_normalises_alone():
     assert "normalise" not in form(normalise=False).settings()
 
 
+def test_a_small_cut_is_brought_there_by_the_stains_of_its_slide(tmp_path: Path):
+    normalising = replace(MODEL, inputs=(replace(MODEL.inputs[0], scale="stain"),))
+    (tmp_path / "slide.svs").touch()
+    named = str(tmp_path / "slide.svs")
+    assert form(model=normalising, stains_of=named).settings()["stains_of"] == (tmp_path / "slide.svs",)
+    assert "stains_of" not in form(model=normalising).settings()
+    # of what is not normalised nothing is measured
+    for other in (form(stains_of=named), form(model=normalising, normalise=False, stains_of=named)):
+        assert "stains_of" not in other.settings()
+    assert form(model=normalising, stains_of="/no/such.svs").problem() == (
+        "/no/such.svs is not there: choose the slide that this was cut from, or a folder of its cuts."
+    )
+
+
 def test_a_result_goes_beside_the_slide_under_a_name_of_its_own(tmp_path: Path):
     slide = replace(SLIDE, path=tmp_path / "A 1.ome.tif")
     first = suggest_out(slide, "stain-cd3")

@@ -60,6 +60,8 @@ class RunForm:
         Those of the system's own numbers that differ from their defaults.
     normalise : bool
         Whether an H&E is brought to the model's reference, where the model is made for that.
+    stains_of : str
+        Of a small cut, the slide or the folder by whose stains it is brought there; empty: by its own.
     quality : str
         Name of one of the model's presets.
     sampler : str
@@ -96,6 +98,7 @@ class RunForm:
     within: bool = False
     options: dict[str, float] = field(default_factory=dict)
     normalise: bool = True
+    stains_of: str = ""
     quality: str = ""
     sampler: str = ""
     steps: int = 0
@@ -146,6 +149,11 @@ class RunForm:
         """Samples of one tile, as they are chosen; 1 without a model."""
         return self.samples or (self.model.preset_samples.get(self.quality, 1) if self.model is not None else 1)
 
+    @property
+    def is_normalised(self) -> bool:
+        """Whether an H&E is brought to the model's reference."""
+        return self.model is not None and self.model.normalises and self.normalise
+
     def resolution_text(self) -> str:
         """Say which µm/px or mm were found and are needed, and what follows from that."""
         if self.main is None or self.model is None or not self.model.inputs:
@@ -164,6 +172,8 @@ class RunForm:
             return wrong
         if self.model.inputs and self.main and (unknown := self.kind.scope.unknown(self.main, self.mpp)):
             return unknown
+        if self.is_normalised and (named := self.stains_of.strip()) and not Path(named).expanduser().exists():
+            return f"{named} is not there: choose the slide that this was cut from, or a folder of its cuts."
         if self.region == "slices" and self.first > self.last:
             return f"Slices from {self.first} to {self.last} are none: let the first come first."
         for group in self.model.any_of:
@@ -258,8 +268,8 @@ class RunForm:
     def settings(self) -> dict[str, Any]:
         """Return the keyword arguments of `diffuscope.api.run.run`, all but source, region and overwrite.
 
-        ``slices`` are there where a range of them was chosen, ``options`` and ``normalise`` where they are not the
-        defaults.
+        ``slices`` are there where a range of them was chosen, ``options``, ``normalise`` and ``stains_of`` where they
+        are not the defaults.
 
         Raises
         ------
@@ -269,6 +279,7 @@ class RunForm:
         if problem := self.problem():
             raise InputError(problem)
         assert self.model is not None
+        named = self.stains_of.strip()
         return {
             "model": self.model.name,
             "out": Path(self.out.strip()).expanduser(),
@@ -284,4 +295,5 @@ class RunForm:
             **({"options": dict(self.options)} if self.options else {}),
             **({"want": self.wanted} if self.model.goals else {}),
             **({"normalise": False} if self.model.normalises and not self.normalise else {}),
+            **({"stains_of": (Path(named).expanduser(),)} if self.is_normalised and named else {}),
         }

@@ -25,6 +25,7 @@ from diffuscope.plugin.forms.rows.advanced import Advanced
 from diffuscope.plugin.forms.rows.option_rows import OptionRows
 from diffuscope.plugin.forms.rows.sample import SampleButton
 from diffuscope.plugin.forms.rows.slice_row import SliceRow
+from diffuscope.plugin.forms.rows.stains_row import StainsRow
 from diffuscope.plugin.forms.run import RunForm
 from diffuscope.plugin.forms.texts.goal_rows import GoalRows
 from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts
@@ -129,6 +130,8 @@ class FormWidget(QWidget):
         rows.addRow(self.within)
         rows.addRow(self.region_text)
         rows.addRow(self.normalise)
+        self.stains = StainsRow(self.form)
+        rows.addRow(self.stains)
         rows.addRow("Quality", self.quality)
         rows.addRow("Samples", self.samples)
         self.options = OptionRows(self.form, rows, self.samples)
@@ -178,7 +181,7 @@ class FormWidget(QWidget):
         slide = self.form.main
         if slide != before:
             if before is None or slide is None or not slide.is_sized_as(before):
-                self.form.mpp = 0.0
+                self.form.mpp, self.form.stains_of = 0.0, ""
                 self.form.first, self.form.last = 0, (slide.slices or 1) - 1 if slide else 0
             self.suggest()
             self._go_by_name()

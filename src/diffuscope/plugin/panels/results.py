@@ -181,7 +181,10 @@ def _taken(result: Result) -> list[str]:
         stains = StainStatistics.from_json(stated["stains"])
         told.append(f"H&amp;E normalised: {stains.summary} OD")
         if not stains.measured_on and prod(stated["shape"][:2]) * stated["mpp"] ** 2 < CUT_UM2:
-            told.append("<b>Measured on this small cut alone</b>, which shows badly how its slide is stained.")
+            told.append(
+                "<b>Measured on this small cut alone</b>, which shows badly how its slide is stained: choose that "
+                "slide under “by the stains of”."
+            )
     if result.record.get("parameters", {}).get("normalise") and not told:
         told.append("<b>H&amp;E not normalised</b>: no nucleus was found to measure its stains by.")
     return told
