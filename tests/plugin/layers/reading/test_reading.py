@@ -118,9 +118,36 @@ def test_of_more_maps_than_have_room_the_topmost_have_their_bars(make_napari_vie
     assert seen() == [False, False, False, True]
     grid_of(viewer).enabled = True  # each in a view of its own
     assert seen() == [True, True, False, True]  # what was put away by hand does not come back
+    # a bar is a quarter of its view's height at most, and goes where it would cover the picture
+    sizes = lambda: {tuple(layer.colorbar.size) for layer in maps if layer.colorbar.visible}  # noqa: E731
+    viewer.canvas.size = (600, 900)
+    rows, columns = grid_of(viewer).actual_shape(list(viewer.layers))
+    assert (rows, columns) == (2, 3) and sizes() == {(14, 75)}
+    viewer.canvas.size = (600, 500)  # of which each view has 167 px
+    assert seen() == [False, False, False, False]
+    viewer.canvas.size = wide
+    assert seen() == [True, True, False, True]
+    maps[1].colorbar.size = (14, 40)  # as long as the user made it
+    viewer.canvas.size = (600, 900)
+    assert sizes() == {(14, 75), (14, 40)}
+    viewer.canvas.size = wide
     grid_of(viewer).enabled = False
     viewer.layers.remove(maps[3])
     assert seen()[:3] == [False, True, False]
+
+
+@pytest.mark.gui
+def test_of_maps_that_share_a_view_of_a_grid_as_many_have_bars_as_fit_there(make_napari_viewer: Any, files: Any):
+    viewer = make_napari_viewer()
+    reading_of(viewer)
+    maps = [layer for _ in range(2) for layer in show(viewer, files[1].path)[1:]]
+    for layer in maps:
+        layer.visible = True
+    viewer.canvas.size = (600, 800)
+    grid_of(viewer).stride = 3  # a stain and its two maps
+    grid_of(viewer).enabled = True
+    assert grid_of(viewer).actual_shape(list(viewer.layers)) == (1, 2)
+    assert [layer.colorbar.visible for layer in maps] == [False, True, False, True]
 
 
 @pytest.mark.gui

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from math import inf
 from typing import Any
-from weakref import ref
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 from napari.layers import Image
@@ -25,8 +27,10 @@ _CORNER = "top_right"
 _BAR = (14, 100)
 #: Of names and ticks, points: two bars have room beside a dock in a window of 1280 px.
 _FONT = 8
-#: Width of the canvas that two of them and their names take.
-_TWO = 460
+#: Width of the view that two of them and their names take; sides of one in which even one would cover the picture.
+_TWO, _LEAST = 460, 180
+#: Of the height of a view a bar takes one of so many parts at most.
+_PARTS = 4
 
 
 class Reading:
@@ -43,6 +47,8 @@ class Reading:
         self._has_scale_bar = False
         # Maps whose colour bar was put away for want of room, and comes back.
         self._crowded: list[Any] = []
+        # What we made the bars of maps as long as.
+        self._sizes: WeakKeyDictionary[Any, tuple[float, float]] = WeakKeyDictionary()
         for layer in viewer.layers:
             self._take(layer)
         viewer.layers.events.inserted.connect(self._inserted)
@@ -60,13 +66,23 @@ class Reading:
         self._make_room()
 
     def _make_room(self, _: Any = None) -> None:
-        """Leave the bars of the topmost maps that are seen; one that the user put away does not come back."""
+        """Leave the bars of the topmost maps that are seen in each view, as long as fits there.
+
+        One that the user put away does not come back, and one that the user made longer or shorter stays so.
+        """
         viewer = self._viewer()
         if viewer is None:
             return
         maps = [layer for layer in reversed(viewer.layers) if layer.visible and _has_bar(layer)]
-        for number, layer in enumerate(maps):
-            has_room, is_crowded = number < _room(viewer) or grid_of(viewer).enabled, layer in self._crowded
+        (height, width), grid = _view(viewer), grid_of(viewer)
+        stride, above = abs(grid.stride) if grid.enabled else len(viewer.layers), Counter[int]()
+        size = _BAR[0], min(_BAR[1], round(height / _PARTS))
+        for layer in maps:
+            view = viewer.layers.index(layer) // stride
+            has_room, is_crowded = above[view] < _room(height, width), layer in self._crowded
+            above[view] += 1
+            if layer.colorbar.size == self._sizes.get(layer) != size:
+                layer.colorbar.size = self._sizes[layer] = size
             if has_room and is_crowded:
                 self._crowded.remove(layer)
             elif not has_room and not is_crowded and layer.colorbar.visible:
@@ -82,7 +98,8 @@ class Reading:
             return
         fit(layer)
         if hasattr(layer, "colorbar") and not layer.colorbar.visible:  # before 0.9 napari has none
-            layer.colorbar.size, layer.colorbar.position = _BAR, _CORNER
+            layer.colorbar.size = self._sizes[layer] = _BAR
+            layer.colorbar.position = _CORNER
             layer.colorbar.font_size = layer.name_overlay.font_size = _FONT
             layer.name_overlay.position = _CORNER
             layer.colorbar.visible = layer.name_overlay.visible = True
@@ -129,10 +146,18 @@ def scale_bar_of(viewer: Any) -> Any:
     return viewer.canvas.overlays.scale_bar if hasattr(viewer, "canvas") else viewer.scale_bar
 
 
-def _room(viewer: Any) -> int:
-    """Return for how many bars there is room."""
-    # before 0.9 napari has none
-    return 2 if not hasattr(viewer, "canvas") or viewer.canvas.size[1] >= _TWO else 1
+def _view(viewer: Any) -> tuple[float, float]:
+    """Return height and width of a view, of which a grid has several, px of the screen."""
+    if not hasattr(viewer, "canvas"):  # before 0.9 napari has no bars
+        return inf, inf
+    height, width = viewer.canvas.size
+    rows, columns = grid_of(viewer).actual_shape(list(viewer.layers))
+    return height / rows, width / columns
+
+
+def _room(height: float, width: float) -> int:
+    """Return for how many bars there is room in a view."""
+    return 0 if min(height, width) < _LEAST else 1 if width < _TWO else 2
 
 
 def _resized(viewer: Any) -> tuple[Any, ...]:
