@@ -18,6 +18,15 @@ def test_density_of_white_is_zero_and_of_black_finite() -> None:
     np.testing.assert_allclose(optical_density(image)[0, 1], np.log10(256), rtol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+def test_density_is_that_of_the_value_whatever_it_is_held_in(dtype: type) -> None:
+    values = np.arange(256, dtype=dtype).reshape(16, 16)
+    found = optical_density(values)
+    assert found.dtype == np.float32 and found.shape == (16, 16)
+    np.testing.assert_allclose(found, -np.log10((np.arange(256.0).reshape(16, 16) + 1) / 256), atol=2e-7)
+    np.testing.assert_array_equal(found, optical_density(values.astype(np.float32)))
+
+
 def test_separation_agrees_with_scikit_image_up_to_its_scale() -> None:
     """scikit-image divides natural logs by log(1e-6): the same densities but for one factor a stain."""
     rng = np.random.default_rng(0)

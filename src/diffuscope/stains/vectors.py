@@ -23,12 +23,19 @@ _PERCENTILES = (1, 99)
 
 def is_black(density: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Whether pixels of optical density (..., 3) are darker than any stain: borders of tiles, ink, pigment."""
-    return np.asarray(density.min(axis=-1) >= _BLACK)
+    return np.asarray(_least(density) >= _BLACK)
 
 
 def is_stained(density: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Whether pixels of optical density (..., 3) hold stain, and not glass."""
-    return np.asarray((density.min(axis=-1) > _CHANNEL) & (density.sum(axis=-1) > _SUM)) & ~is_black(density)
+    red, green, blue = np.moveaxis(density, -1, 0)
+    return np.asarray((_least(density) > _CHANNEL) & (red + green + blue > _SUM)) & ~is_black(density)
+
+
+def _least(density: NDArray[np.floating]) -> NDArray[np.floating]:
+    # Plane by plane: over an axis of three, numpy's own takes ten times as long.
+    red, green, blue = np.moveaxis(density, -1, 0)
+    return np.minimum(np.minimum(red, green), blue)
 
 
 def estimate_stains(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
