@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,14 @@ from standins import SYSTEMS, row
 from typer.testing import CliRunner
 
 import diffuscope as verbs
+from diffuscope import stains
 from diffuscope.api.evaluate import Settings, evaluate
 from diffuscope.cases import find_cases
 from diffuscope.cli import app
 from diffuscope.errors import InputError
 from diffuscope.evaluation.metrics.features import RandomConvFeatures
 from diffuscope.events import finish
+from diffuscope.jobs import scaling
 from diffuscope.model.folder import save_model
 from diffuscope.results.result import open_result
 from diffuscope.stains import StainStatistics, measure_stains, normalise
@@ -142,6 +145,23 @@ def test_many_cuts_are_run_by_the_stains_of_one_slide(tmp_path, echo, cuts, smal
         wanted = normalise(pixels, statistics)[y : y + SIDE, x : x + SIDE]
         np.testing.assert_array_equal(main_of(tmp_path / "many" / f"c{number}.ome.zarr"), wanted)
     assert "--stains-of small.ome.tif" in (tmp_path / "many" / "summary.json").read_text(encoding="utf-8")
+
+
+def test_what_is_measured_together_is_measured_once_and_anew_where_a_picture_changed(
+    tmp_path, echo, cuts, pixels, monkeypatch
+):
+    measured = []
+    monkeypatch.setattr(scaling, "_measured", {})
+    monkeypatch.setattr(stains, "measure_stains", lambda *of, **how: measured.append(of) or measure_stains(*of, **how))
+    beside = shutil.copytree(cuts / "he", tmp_path / "he")
+    first, second = (go(echo, cuts / "he" / "c0.png", tmp_path / name, stains_of=[beside]) for name in "ab")
+    np.testing.assert_array_equal(first, second)
+    assert len(measured) == 1
+    Image.fromarray(pixels[SIDE:, SIDE:] // 2).save(beside / "c3.png")
+    third = go(echo, cuts / "he" / "c0.png", tmp_path / "c", stains_of=[beside])
+    assert len(measured) == 2 and (third != first).any()
+    go(echo, cuts / "he" / "c0.png", tmp_path / "d", stains_of=[beside], mpp=2 * MPP)
+    assert len(measured) == 3
 
 
 def test_what_cannot_be_measured_on_is_refused_in_a_sentence(tmp_path, echo, tiny_model, cuts):

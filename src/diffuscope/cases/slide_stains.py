@@ -36,7 +36,6 @@ class SlideStains:
                 self._cases.setdefault(case.slide, []).append(case)
         self._key, self._mpp, self._assumed = key, mpp, assumed_mpp
         self._cuts: dict[str, list[Scan]] = {}
-        self._measured: dict[str, StainStatistics | None] = {}
 
     def cuts(self, opened: OpenCase) -> list[Scan]:
         """Return the pictures that the H&E of a case is measured on (see `some_of`); none where it stands for itself.
@@ -54,12 +53,7 @@ class SlideStains:
     def of(self, opened: OpenCase) -> dict[str, StainStatistics | None]:
         """Return the stains of a case's H&E by its key; nothing where it stands for itself."""
         cuts = self.cuts(opened)
-        if not cuts:
-            return {}
-        slide = opened.case.slide
-        if slide not in self._measured:
-            self._measured[slide] = measure_together(cuts, mpp=self._mpp)
-        return {self._key: self._measured[slide]}
+        return {self._key: measure_together(cuts, mpp=self._mpp)} if cuts else {}
 
     def _open(self, case: Case) -> Scan | None:
         with suppress(InputError):

@@ -28,6 +28,9 @@ MOST = 64
 #: A picture under a quarter of a mm² is too small to stand for the slide that it is cut from.
 CUT_UM2 = 500.0**2
 
+# By what was measured together: each case of an evaluation and each slide of a run of many asks for it anew.
+_measured: dict[tuple[object, ...], StainStatistics | None] = {}
+
 
 def find_foreground(inputs: Sequence[PortInput]) -> Foreground:
     """Return where inputs of one lattice show anything.
@@ -100,6 +103,14 @@ def measure_together(scans: Sequence[Scan], *, mpp: float) -> StainStatistics | 
     StainStatistics or None
         With the names of the pictures; as of `diffuscope.stains.measure_stains`.
     """
+    of = (mpp, *((scan.fingerprint, scan.mpp) for scan in scans))
+    if of not in _measured:
+        _measured[of] = _measure_together(scans, mpp)
+    found = _measured[of]
+    return None if found is None else replace(found, measured_on=tuple(map(_called, scans)))
+
+
+def _measure_together(scans: Sequence[Scan], mpp: float) -> StainStatistics | None:
     from diffuscope.stains import measure_stains  # brings skimage, which opening a slide does not need
 
     factors = [resampling_factor(scan, mpp) for scan in scans]
@@ -109,8 +120,7 @@ def measure_together(scans: Sequence[Scan], *, mpp: float) -> StainStatistics | 
         for scan, factor in zip(scans, factors, strict=True)
         for pixels, _ in foreground_windows(scan, tissue_mask(scan), factor=factor, fill=255, number=number)
     ]
-    found = measure_stains(windows, mpp=factors[0] * (scans[0].mpp or mpp))
-    return None if found is None else replace(found, measured_on=tuple(map(_called, scans)))
+    return measure_stains(windows, mpp=factors[0] * (scans[0].mpp or mpp))
 
 
 def _called(scan: Scan) -> str:
