@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from pathlib import Path
 
+import pytest
 import torch
 import toy_training as toy
 
@@ -84,5 +85,11 @@ def test_a_training_ends_with_settled_norms(tmp_path: Path):
     system, fitted = toy.train(tmp_path, toy.PLAN.model_copy(update={"patience": None, "keep": "last"}))
     assert fitted.complete
     kept = {key: value.clone() for key, value in system.state_dict().items()}
-    settle_norms(system, toy.DATA, seed=toy.PLAN.seed, device=CPU, precision="fp32")
+    assert toy.PLAN.steps < norms.BATCHES
+    settle_norms(system, toy.DATA, seed=toy.PLAN.seed, device=CPU, precision="fp32", batches=toy.PLAN.steps)
     assert all(torch.equal(value, kept[key]) for key, value in system.state_dict().items())
+
+
+@pytest.mark.parametrize(("steps", "batches"), [(2, 8), (8, 8), (40, 40), (150, 150), (10_000, 150)])
+def test_a_short_trial_is_not_settled_for_longer_than_it_trains(steps: int, batches: int):
+    assert norms.batches_to_settle(steps) == batches

@@ -25,7 +25,7 @@ from diffuscope.training import trainer
 from diffuscope.training.checkpoints import WholeCheckpoints, newest
 from diffuscope.training.data.batches import Ahead, TrainingData
 from diffuscope.training.events import StepDone, TrainingStarted, Validated
-from diffuscope.training.norms import BATCHES
+from diffuscope.training.norms import batches_to_settle
 from diffuscope.training.recipe import Optimisation
 from diffuscope.training.trainer import CHECKPOINTS, fit
 
@@ -80,7 +80,7 @@ def bare(system, batch_at, plan: Optimisation):
         for p in every:
             p.copy_(mean[p])
     # In training mode, unlike ours: what is dropped comes after the norm.
-    update_bn(range(BATCHES), ComputeRequest(system, batch_at, plan))
+    update_bn(range(batches_to_settle(plan.steps)), ComputeRequest(system, batch_at, plan))
     return system
 
 

@@ -10,7 +10,7 @@ from diffuscope.systems.base import System
 from diffuscope.training.data.batches import Ahead, TrainingData
 from diffuscope.training.module import Training, seeded
 
-#: Batches that statistics are taken from: those of the weights that are kept, and those of a validation.
+#: Batches that statistics are taken from: those of the weights that are kept, at most, and those of a validation.
 BATCHES, BATCHES_TO_VALIDATE = 150, 8
 # Another stream than those of training and of validation.
 _SEED = 7_000_003
@@ -42,6 +42,14 @@ class Settle(pl.Callback):
         )
 
 
+def batches_to_settle(steps: int) -> int:
+    """Return how many batches the norms of a training's weights are settled by: no more than it has steps.
+
+    A trial of a few steps would take most of its time for this.
+    """
+    return min(max(steps, BATCHES_TO_VALIDATE), BATCHES)
+
+
 @torch.no_grad()
 def settle_norms(
     system: System,
@@ -51,7 +59,7 @@ def settle_norms(
     device: torch.device,
     precision: str,
     threads: int = 1,
-    batches: int = BATCHES,
+    batches: int,
 ) -> None:
     """Give batch norms the statistics that the system's present weights make (Izmailov et al. 2018, §3.2).
 

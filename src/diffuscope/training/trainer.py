@@ -31,7 +31,7 @@ from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.events import TrainingEvent, TrainingStarted
 from diffuscope.training.log import Log
 from diffuscope.training.module import Training
-from diffuscope.training.norms import Settle, settle_norms
+from diffuscope.training.norms import Settle, batches_to_settle, settle_norms
 from diffuscope.training.recipe import Optimisation, Rate
 
 CHECKPOINTS = "checkpoints"
@@ -172,7 +172,10 @@ def fit(
             kept = step if keep.finished else 0
         if keep.finished:
             report(Progress(what="Finishing the weights"))
-            settle_norms(system, data, seed=plan.seed, device=device, precision=precision, threads=threads)
+            batches = batches_to_settle(plan.steps)
+            settle_norms(
+                system, data, seed=plan.seed, device=device, precision=precision, threads=threads, batches=batches
+            )
     system.cpu().eval()
     return Fitted(complete=keep.finished, step=step, kept=kept, first=trainer.is_global_zero)
 
