@@ -79,7 +79,8 @@ def test_it_says_what_the_run_found(scored: Result):
     assert report.contributions == (
         Contribution("tumour", (0.2, 0.7)), Contribution("blood", (-0.1, 0.3)), Contribution("clinical", (None, None)),
     )  # fmt: skip
-    assert report.missing == ("clinical data",) and "rests on less" in report.lacks
+    # of the outlines the second node
+    assert report.missing == ("node 2", "clinical data") and "rests on less" in report.lacks
     assert "Not known: 1 of 2 values of blood." in report.lacks
     [simulated, *_] = report.warnings
     assert simulated.startswith("Demonstration: the model learned from what was simulated")
@@ -108,7 +109,7 @@ def test_an_anonymous_one_names_nobody(scored: Result):
     page = html.render(report_of(scored, is_anonymous=True))
     for told in ("Müller", "ct.nii.gz", "7.25", scored.record["started"][:10]):
         assert told not in page
-    assert "0.65" in page and "Missing: clinical data" in page
+    assert "0.65" in page and "Missing: node 2, clinical data" in page
 
 
 def test_where_the_model_looked_lies_in_the_outline(scored: Result):
@@ -162,6 +163,17 @@ def test_the_pdf_is_one_page_with_every_letter(scored: Result, tmp_path: Path):
     assert data.startswith(b"%PDF-") and len(re.findall(rb"/Type /Page\b(?!s)", data)) == 1
     assert set("αβ≥µ³“ÄÖÜß”–éłü") <= letters_of(data)
     assert data.count(b"/DCTDecode") == 2  # the pictures
+
+
+def test_no_sentence_of_an_ordinary_page_is_cut(scored: Result):
+    """Neither why it is decided so, beside a long class, nor what the model learned from."""
+    pypdf = pytest.importorskip("pypdf")
+    report = replace(report_of(scored), classes=("no metastasis", "metastasis"), is_undecided=True, score=0.55)
+    learned = "tables of 363 patients of one hospital with a carcinoma of the head and neck who had surgery, " * 2
+    report = replace(report, about=(("trained on", f"{learned}and no others"),))
+    text = " ".join(pypdf.PdfReader(io.BytesIO(pdf.render(report))).pages[0].extract_text().split())
+    assert report.verdict[1] == "at or above the threshold of 0.40, which its interval holds"
+    assert report.verdict[1] in text and "who had surgery, and no others" in text and "…" not in text
 
 
 def test_without_the_font_the_letters_of_every_pdf_do(scored: Result, monkeypatch: pytest.MonkeyPatch):

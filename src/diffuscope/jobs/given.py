@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
 from diffuscope.files.read import is_file, read_text
-from diffuscope.jobs.masks import GivenMask
+from diffuscope.jobs.masks import GivenMask, MaskInput
 from diffuscope.jobs.rows import check_files_of_row, read_row
 from diffuscope.ports.declaration import Declaration
 from diffuscope.ports.mask import Mask
@@ -141,8 +141,10 @@ def given_rasters(source: Any, declared: Declaration) -> tuple[Raster, ...]:
     return tuple(port for port in declared.input_rasters if port.required or port.key in given)
 
 
-def state_case(inputs: Sequence[Port], opened: Sequence[Port], given: Given) -> dict[str, Any]:
-    """Return what a report says of a case besides: inputs that it lacks, and what the values of its tables are.
+def state_case(
+    inputs: Sequence[Port], opened: Sequence[Port], masks: Sequence[MaskInput], given: Given
+) -> dict[str, Any]:
+    """Return what a report says of a case besides: inputs and outlines that it lacks, and what its tables' values are.
 
     Parameters
     ----------
@@ -150,12 +152,20 @@ def state_case(inputs: Sequence[Port], opened: Sequence[Port], given: Given) -> 
         Of the system.
     opened : sequence of Port
         Those at which files were opened.
+    masks : sequence of MaskInput
+        Labels that were opened.
     given : Given
         What there is beside them.
     """
     known = {key for key, (_, row) in given.rows.items() if any(value is not None for value in row.values())}
     there = {*(port.key for port in opened), *known, *given.texts}
-    missing = [port.name for port in inputs if port.key not in there]
+    outlined = {one.port.key: one.outlined for one in masks}
+    missing = []
+    for port in inputs:
+        if port.key not in there:
+            missing.append(port.name)
+        elif isinstance(port, Mask):
+            missing += [role for role in port.roles if role not in outlined[port.key]]
     tables = {
         key: {"name": table.name, "columns": {column.name: column.label for column in table.columns}}
         for key, (table, _) in given.rows.items()

@@ -41,6 +41,12 @@ class MaskInput:
     files: tuple[Outlines, ...]
     notices: tuple[str, ...]
 
+    @property
+    def outlined(self) -> tuple[str, ...]:
+        """Roles that something has."""
+        there = np.bincount(self.labels.ravel(), minlength=len(self.port.roles) + 1)
+        return tuple(role for number, role in enumerate(self.port.roles, start=1) if there[number])
+
     def read(self, shape: Sequence[int], factors: Sequence[float]) -> NDArray[np.uint8]:
         """Return the labels on a grid of `factors` px each, of each place that of the nearest px."""
         if self.labels.shape == tuple(shape) and all(factor == 1.0 for factor in factors):

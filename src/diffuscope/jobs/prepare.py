@@ -217,7 +217,7 @@ def prepare(
         inputs={one.port.key: one.to_json() for one in inputs}
         | {one.port.key: one.to_json() for one in masks}
         | given.to_json(),
-        case=state_case(system.declared.inputs, (*rasters, *ports), given),
+        case=state_case(system.declared.inputs, (*rasters, *ports), masks, given),
         parameters={
             **sampled,
             "quality": choose_quality(system, sample.get("quality")),

@@ -28,6 +28,8 @@ INK, QUIET, RULE, WARN, ACCENT, AGAINST = (
 Colour = tuple[int, int, int]
 # mm of a point, and of a line of text by its size.
 _POINT, _LINE = 25.4 / 72, 1.22
+# Lines of a text on model or run, at most.
+_LINES = 8
 # Lines between two texts.
 _APART = 0.4
 
@@ -164,13 +166,16 @@ class Page:
         return 31.0
 
     def about(self, x: float, y: float, width: float, heading: str, lines: Sequence[tuple[str, str]]) -> float:
-        """Write names and texts below a heading, four lines of each at most, and return where the next may begin."""
+        """Write names and texts below a heading, and return where the next may begin; what is cut ends with dots."""
         y = self.heading(x, y, heading, width)
         for name, text in lines:
             self.font(7.5, QUIET)
             self.text(x, y, name, width=17.0)
             self.font(7.5)
-            for line in self.lines(text, width - 18.0)[:4]:
+            wrapped = self.lines(text, width - 18.0)
+            if len(wrapped) > _LINES:
+                wrapped = [*wrapped[: _LINES - 1], f"{wrapped[_LINES - 1].rstrip()} …"]
+            for line in wrapped:
                 self.text(x + 18.0, y, line)
                 y += self.line
             y += 0.5

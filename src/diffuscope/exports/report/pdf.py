@@ -67,7 +67,10 @@ def _score(page: Page, report: Report, y: float) -> float:
     decided, why = report.verdict
     page.font(11, bold=True)
     page.text(MARGIN + wide, y + 2.2, decided, width=_LEFT - wide)
-    page.font(8.5, QUIET)
+    for size in (8.5, 8.0, 7.5, 7.0, 6.5):
+        page.font(size, QUIET)
+        if len(page.lines(why, _LEFT - wide)) == 1:
+            break
     page.text(MARGIN + wide, y + 7.2, why, width=_LEFT - wide)
     y = _gauge(page, report, y + 15.0)
     for span in report.spans:
