@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QPushButton,
     QScrollArea,
+    QTabBar,
     QWidget,
 )
 
@@ -102,6 +103,10 @@ def test_docks_are_tabs_each_of_which_has_its_room(window: Any, qtbot: Any, titl
     docks = [window.add_plugin_dock_widget("diffuscope", title)[0] for title in titles]
     qtbot.waitUntil(lambda: len(main.tabifiedDockWidgets(docks[0])) == len(titles) - 1, timeout=MILLISECONDS)
     qtbot.waitUntil(lambda: not docks[-1].widget().visibleRegion().isEmpty(), timeout=MILLISECONDS)  # the newest
+    [bar] = [bar for bar in main.findChildren(QTabBar) if bar.isVisible() and bar.count() == len(titles)]
+    for tab in range(bar.count()):
+        wide = bar.fontMetrics().horizontalAdvance(bar.tabText(tab))
+        assert wide <= bar.tabRect(tab).width() - 8, f"{bar.tabText(tab)} is cut"
     for dock in docks:
         settle(qtbot, dock)
         assert main.size().width() == 1280 and main.size().height() == 800

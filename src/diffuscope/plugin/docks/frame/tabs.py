@@ -9,6 +9,15 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 # Property of the widgets of our docks, by which they know each other; its value is what the tab says.
 _OURS = "diffuscope_dock"
+# Titles that four tabs have no room for in a window of 1280 px, in a word.
+_SHORT = {
+    "Virtual staining": "Staining",
+    "Nanoparticle distribution": "Particles",
+    "Modality translation": "Translation",
+    "Lymph-node scoring": "Scoring",
+    "Text and images": "Texts",
+    "Other models": "Others",
+}
 
 
 class _Watch(QObject):
@@ -40,9 +49,9 @@ def stand_with_siblings(widget: QWidget, title: str) -> None:
     widget : QWidget
         What napari puts into the dock.
     title : str
-        Of its tab.
+        Of the dock, which its tab says in a word.
     """
-    widget.setProperty(_OURS, title)
+    widget.setProperty(_OURS, _SHORT.get(title, title))
     _Watch(widget)
 
 
