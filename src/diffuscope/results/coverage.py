@@ -136,19 +136,21 @@ class Coverage:
             parts[tuple(slice(half, None, 2) for half in halves)] = _any(kept, reach) | (composed & _any(done, reach))
         return Covered(self, parts)
 
-    def inside(self, spans: Sequence[range]) -> Bools:
+    def inside(self, spans: Sequence[range], factors: Sequence[int] = (1, 1)) -> Bools:
         """Return which px of a box, which may reach beyond the canvas, lie on the canvas and inside the outline.
 
         Parameters
         ----------
         spans : sequence of range
-            Px of the finest level, from the canvas's corner on.
+            Px of a level of the pyramid, from the canvas's corner on.
+        factors : sequence of int
+            Px of the finest level per px of this one.
         """
         found = np.ones([len(span) for span in spans], bool)
-        for number, (span, axis) in enumerate(zip(spans, self.axes, strict=True)):
+        for number, (span, axis, factor) in enumerate(zip(spans, self.axes, factors, strict=True)):
             shape = [-1 if one == number else 1 for one in range(len(spans))]
-            found &= np.reshape([0 <= px < axis.length for px in span], shape)
-        return found if self.polygon is None else found & _inside(self.polygon, self.axes, spans, (1, 1))
+            found &= np.reshape([0 <= px * factor < axis.length for px in span], shape)
+        return found if self.polygon is None else found & _inside(self.polygon, self.axes, spans, factors)
 
     @property
     def _ledger(self) -> Path:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import shapely
 from PIL import Image
 
 from diffuscope.exports import export
+from diffuscope.exports.request import Request
+from diffuscope.exports.view.panels import gaps_told, panels_of
 from diffuscope.exports.view.sheet import PANEL, Panel, colour, draw_sheet
+from diffuscope.ports.raster import Raster
+from diffuscope.results.canvas import Canvas
+from diffuscope.results.result import open_result
+from tests.exports.conftest import RECORD
+from tests.results.test_coverage import OUTLINE, PORT, painted, plan_of
 
 
 def test_every_layer_stands_on_it_and_it_says_what_it_is_not_for(make_result, tmp_path) -> None:
@@ -35,3 +45,28 @@ def test_the_scale_bar_is_as_long_as_it_says() -> None:
 def test_a_pdf_says_the_same(make_result, tmp_path) -> None:
     data = export(make_result(), tmp_path / "r.view.pdf", layer="dab").read_bytes()
     assert data.startswith(b"%PDF") and "not for diagnosis".encode("utf-16-be") in data
+
+
+def test_what_was_not_computed_of_a_region_is_hatched_and_told(tmp_path) -> None:
+    """Tiles without tissue are left out: neither paper, which is beyond the outline, nor a value."""
+    dab = Raster(name="DAB", key="dab", kind="map", channels=("DAB",), mpp=0.5, range=(0.0, 1.0), dtype="float32")
+    canvas = Canvas(tmp_path / "a.ome.zarr", plan=plan_of(OUTLINE), ports=(PORT, dab), record=RECORD)
+    for tile in canvas.plan.tiles():
+        pixels = {"ihc": np.full((3, 96, 96), 90.0, np.float32), "dab": np.full((1, 96, 96), 0.5, np.float32)}
+        canvas.write_tile(tile, pixels)
+    assert canvas.finish()
+    result = open_result(canvas.path)
+    stain, shown = panels_of(Request(result=result, ports=result.ports))[0]
+    y, x, height, width = result.window
+    rows, columns = np.mgrid[y : y + height, x : x + width] + 0.5
+    inside, known = shapely.contains_xy(shapely.Polygon(OUTLINE.polygon), columns, rows), painted(result)
+    left_out = inside & ~known
+    assert left_out.any() and known.any() and shown.has_gaps and not stain.has_gaps
+    assert set(np.unique(shown.image[left_out])) == {190, 236} and (shown.image[~inside] == 255).all()
+    assert 0.15 < np.mean(shown.image[left_out] == 190) < 0.4
+    told = "Hatched: not computed, as no tissue was seen there."
+    assert gaps_told(result, [stain, shown]) == told and gaps_told(result, [stain]) == ""
+    assert gaps_told(replace(result, complete=False), [shown]) == "Hatched: not computed."
+    # of a narrow sheet the note has two lines
+    with Image.open(export(result, tmp_path / "one.png", layer="dab")) as one:
+        assert one.size == (20 + PANEL + 20, 74 + 22 + 34 + round(PANEL * height / width) + 20)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from diffuscope.errors import InputError
 from diffuscope.exports.report.contents import about_model, model_warnings
-from diffuscope.exports.view.panels import panels_of
+from diffuscope.exports.view.panels import gaps_told, panels_of
 from diffuscope.exports.view.sheet import Panel, draw_sheet
 from diffuscope.measurement.table import readable, with_density
 from diffuscope.measurement.threshold import told_threshold
@@ -106,6 +106,7 @@ def slide_report(request: Request) -> SlideReport:
     if request.source is not None:
         image = _input(result, request.source, level, panels[0].image.shape[:2])
         panels.insert(0, Panel("the slide" if request.is_anonymous else request.source.name, image))
+    gaps = filter(None, [gaps_told(result, panels)])
     # A name that somebody gave a region may tell whose it is.
     rows = [{k: v for k, v in row.items() if k != "region_name" or not request.is_anonymous} for row in result.table]
     header, lines = readable(with_density(rows))
@@ -120,7 +121,7 @@ def slide_report(request: Request) -> SlideReport:
         header=tuple(header),
         lines=tuple(map(tuple, lines)),
         about=(*_about(request), *about_model(record)),
-        notices=(*_told(result), *map(str, record.get("notices", ()))),
+        notices=(*_told(result), *gaps, *map(str, record.get("notices", ()))),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diffuscope.exports.shown import shown_port
-from diffuscope.exports.view.sheet import PANEL, Panel, colour, draw_sheet
+from diffuscope.exports.view.sheet import PANEL, Panel, colour, draw_sheet, hatch
 from diffuscope.scans.region import in_memory
 
 if TYPE_CHECKING:
@@ -27,8 +28,9 @@ def sheet_of(request: Request) -> Image.Image:
     panels, number = panels_of(request)
     model = request.record.get("model", {}).get("name", "")
     title = f"{request.ports[0].name}{f', by the model {model}' if model else ''}"
-    incomplete = "" if result.complete else f" Incomplete: {result.done} of {result.tiles} tiles."
-    return draw_sheet(panels, title=title, note=NOTE + incomplete, um_per_px=result.mpp * 2**number)
+    told = "" if result.complete else f" Incomplete: {result.done} of {result.tiles} tiles."
+    note = " ".join(filter(None, [NOTE + told, gaps_told(result, panels)]))
+    return draw_sheet(panels, title=title, note=note, um_per_px=result.mpp * 2**number)
 
 
 def panels_of(request: Request) -> tuple[list[Panel], int]:
@@ -43,17 +45,29 @@ def panels_of(request: Request) -> tuple[list[Panel], int]:
         if port.kind == "rgb":
             panels.append(Panel(port.name, pixels.astype(np.uint8)))
             continue
-        known = _known(result, pixels.shape[:2], 2**number)
+        known, left_out = _known(result, pixels.shape[:2], 2**number)
         shown = shown_port(result, port)
         for channel, name in enumerate(port.channels):
             drawn = colour(pixels[..., channel], shown)
             drawn[~known] = 255  # paper, which is no value
-            panels.append(Panel(f"{port.name if len(port.channels) == 1 else name}{unit}", drawn, shown))
+            drawn[left_out] = hatch(left_out)
+            caption = f"{port.name if len(port.channels) == 1 else name}{unit}"
+            panels.append(Panel(caption, drawn, shown, has_gaps=bool(left_out.any())))
     return panels, number
 
 
-def _known(result: Result, shape: tuple[int, ...], factor: int) -> NDArray[np.bool_]:
-    """Return which px of a level were computed; all of a result that does not say."""
+def gaps_told(result: Result, panels: Sequence[Panel]) -> str:
+    """Say what is hatched in some of a result's panels; empty where nothing is."""
+    if not any(panel.has_gaps for panel in panels):
+        return ""
+    return f"Hatched: not computed{', as no tissue was seen there' if result.complete else ''}."
+
+
+def _known(result: Result, shape: tuple[int, ...], factor: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which px of a level were computed, all of a result that does not say; and which of the region were not."""
+    known = np.ones(shape, np.bool_)
     if result.coverage is None:
-        return np.ones(shape, np.bool_)
-    return result.coverage.read().mask([range(side) for side in shape], (factor, factor))
+        return known, ~known
+    spans, factors = [range(side) for side in shape], (factor, factor)
+    known = result.coverage.read().mask(spans, factors)
+    return known, result.coverage.inside(spans, factors) & ~known

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 #: Width of a panel, and the most height of its picture: that of a narrow region is narrower than its panel.
 PANEL, TALLEST = 640, 1280
-_MARGIN, _CAPTION, _TITLE = 20, 34, 74
+_MARGIN, _CAPTION, _TITLE, _NOTE = 20, 34, 74, 22
+# Lines aslant that a hatched panel has across.
+_HATCHES = 60
 _INK, _PAPER = (20, 20, 20), (255, 255, 255)
 # Evenly spaced colours of the maps that outputs name (magma and viridis by S. van der Walt and N. Smith, CC0).
 _COLOURS = {
@@ -42,11 +44,14 @@ class Panel:
         Of the same shape as all others.
     port : Raster or None
         Of a map, whose colours a bar explains.
+    has_gaps : bool
+        Whether a part of it is hatched.
     """
 
     caption: str
     image: NDArray[np.uint8]
     port: Raster | None = None
+    has_gaps: bool = False
 
 
 def draw_sheet(
@@ -59,7 +64,7 @@ def draw_sheet(
     panels : sequence of Panel
         One at least.
     title, note : str
-        Above the panels, one line each; there is no room for them where neither is given.
+        Above the panels, the title on one line; there is no room for them where neither is given.
     um_per_px : float
         Of the panels' images.
     across : int
@@ -71,14 +76,17 @@ def draw_sheet(
         RGB, about 1300 px wide where there are two in a row.
     """
     height, width = panels[0].image.shape[:2]
-    across, head = min(len(panels), across), _TITLE if title or note else 0
+    across = min(len(panels), across)
+    notes = _lines(note, across * (PANEL + _MARGIN) - _MARGIN)
+    head = _TITLE + _NOTE * (len(notes) - 1) if title or note else 0
     factor = min(PANEL / width, TALLEST / height)
     size = (max(1, round(factor * width)), max(1, round(factor * height)))
     step = (PANEL + _MARGIN, size[1] + _CAPTION + _MARGIN)
     sheet = Image.new("RGB", (_MARGIN + across * step[0], head + -(-len(panels) // across) * step[1]), _PAPER)
     draw = ImageDraw.Draw(sheet)
     draw.text((_MARGIN, 14), _plain(title), _INK, _font(24))
-    draw.text((_MARGIN, 46), _plain(note), (150, 30, 30), _font(17))
+    for number, line in enumerate(notes):
+        draw.text((_MARGIN, 46 + _NOTE * number), line, (150, 30, 30), _font(17))
     for number, panel in enumerate(panels):
         left, top = _MARGIN + (number % across) * step[0], head + (number // across) * step[1]
         draw.text((left, top + 8), _plain(panel.caption), _INK, _font(19))
@@ -101,6 +109,14 @@ def colour(values: NDArray[np.floating], port: Raster) -> NDArray[np.uint8]:
     place = np.clip((np.nan_to_num(values) - low) / (high - low), 0.0, 1.0) * (len(stops) - 1)
     channels = [np.interp(place, np.arange(len(stops)), stops[:, c]) for c in range(3)]
     return np.stack(channels, axis=-1).round().astype(np.uint8)
+
+
+def hatch(there: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return the grey of px (n, 3) that stand for no value: lines aslant, as many as a panel of any size shows."""
+    rows, columns = np.nonzero(there)
+    step = max(4, round(there.shape[1] / _HATCHES))
+    grey = np.where((rows + columns) % step < step / 4, np.uint8(190), np.uint8(236))
+    return np.repeat(grey[:, None], 3, axis=1)
 
 
 def _legend(sheet: Image.Image, draw: ImageDraw.ImageDraw, port: Raster, *, right: int, top: int) -> None:
@@ -127,6 +143,18 @@ def _scale_bar(draw: ImageDraw.ImageDraw, corner: tuple[int, int], size: tuple[i
     draw.rectangle((left, bottom - 5, right, bottom), fill=_INK)
     # In mm: the font that comes with Pillow has no µ.
     draw.text(((left + right) / 2, bottom - 8), f"{length / 1000:g} mm", _INK, _font(17), anchor="ms")
+
+
+def _lines(text: str, width: float) -> list[str]:
+    """Return a note as lines of a width, px."""
+    font, lines = _font(17), [""]
+    for word in _plain(text).split():
+        longer = f"{lines[-1]} {word}".strip()
+        if font.getlength(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
