@@ -106,6 +106,9 @@ class UNetConfig(BaseModel):
         Of its norms.
     plain : int
         Levels without attention, from the coarsest on (Stable Diffusion's: 1).
+    near : int
+        Heads of each cross-attention that read of another image only what lies at their own place: for images of one
+        lattice, as contrasts of MRI are (the paper's: 0; see `diffuscope.systems.medm2g.near`).
     """
 
     model_config = STRICT
@@ -115,11 +118,14 @@ class UNetConfig(BaseModel):
     heads: Annotated[int, Field(ge=1, le=64)] = 4
     groups: Annotated[int, Field(ge=1, le=64)] = 16
     plain: Annotated[int, Field(ge=0, le=4)] = 0
+    near: Annotated[int, Field(ge=0, le=64)] = 0
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.plain >= len(self.widths):
             raise ValueError("plain leaves no level with attention: lower it")
+        if self.near >= self.heads:
+            raise ValueError("near leaves no head that looks elsewhere: lower it")
         return self
 
 

@@ -12,7 +12,7 @@ tokens cross-attention alone did not find it in a thousand steps (docs/medm2g.md
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from diffusers.models.embeddings import get_timestep_embedding
@@ -38,24 +38,29 @@ class Heard:
         Of each of s sources f_B of its vector in the aligned space; s is 0 without f_B.
     said : Tensor of shape (n, s)
         bool: which of them count.
+    places : Tensor of shape (m,)
+        Where tokens lie (see `diffuscope.systems.medm2g.near.SamePlace`).
     """
 
     tokens: Tensor
     mask: Tensor
     vectors: Tensor
     said: Tensor
+    places: Tensor
 
     def only(self, there: Tensor) -> Heard:
         """Return what is heard by some of the cases, bool (n,), alone."""
-        return Heard(self.tokens, self.mask & there[:, None], self.vectors, self.said & there[:, None])
+        return replace(self, mask=self.mask & there[:, None], said=self.said & there[:, None])
 
     def repeated(self, times: int) -> Heard:
         """Return what each case hears, as often."""
-        return Heard(*(one.repeat_interleave(times, dim=0) for one in self.parts)) if times > 1 else self
+        if times == 1:
+            return self
+        return Heard(*(one.repeat_interleave(times, dim=0) for one in self._of_cases), self.places)
 
     @property
-    def parts(self) -> tuple[Tensor, ...]:
-        """Its tensors, in their order."""
+    def _of_cases(self) -> tuple[Tensor, ...]:
+        """What differs from case to case, in its order."""
         return self.tokens, self.mask, self.vectors, self.said
 
     def vector(self) -> Tensor:
@@ -67,7 +72,9 @@ class Heard:
     @staticmethod
     def joined(several: Sequence[Heard], dim: int) -> Heard:
         """Return several as one: side by side for `dim` 1, of more cases for `dim` 0."""
-        return Heard(*(torch.cat(parts, dim=dim) for parts in zip(*(one.parts for one in several), strict=True)))
+        parts = zip(*(one._of_cases for one in several), strict=True)
+        places = torch.cat([one.places for one in several]) if dim == 1 else several[0].places
+        return Heard(*(torch.cat(own, dim=dim) for own in parts), places)
 
 
 class Adaptation(nn.Module):

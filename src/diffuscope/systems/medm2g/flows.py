@@ -12,6 +12,7 @@ from diffuscope.errors import InputError
 from diffuscope.systems.medm2g.config import TEXT, MedM2GConfig
 from diffuscope.systems.medm2g.contexts import Adaptation, Heard, ImageContext, TextContext
 from diffuscope.systems.medm2g.images import Images
+from diffuscope.systems.medm2g.near import ANYWHERE
 from diffuscope.systems.medm2g.prompts import ImagePrompt
 from diffuscope.systems.medm2g.side import Side
 
@@ -87,13 +88,15 @@ class Flow(nn.Module):
         """
         null = self.null.weight.expand(len(noisy), 1, -1)
         there = torch.ones(len(noisy), 1, dtype=torch.bool, device=noisy.device)
+        places = torch.full((1,), ANYWHERE, device=noisy.device)
         tokens, counts, vector = null, there, None
         if heard is not None:
             tokens = torch.cat([null.to(heard.tokens.dtype), heard.tokens], dim=1)
             counts = torch.cat([there, heard.mask], dim=1)
+            places = torch.cat([places, heard.places])
             if heard.vectors.shape[1]:
                 vector = self.vector(heard.vector()) * heard.said.any(1, keepdim=True)
-        raw = self.side.denoise(noisy, t, kind, tokens, counts, vector)
+        raw = self.side.denoise(noisy, t, kind, tokens, counts, vector, places)
         return read_velocity(raw, noisy, alpha_bar) if self.velocity else raw
 
     def cross(self) -> tuple[nn.Module, ...]:

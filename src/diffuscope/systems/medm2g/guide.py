@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from diffuscope.systems.medm2g.config import MedM2GConfig
-from diffuscope.systems.medm2g.contexts import Embed, Heard, sampled_tokens
+from diffuscope.systems.medm2g.contexts import Embed, Heard, ImageContext, sampled_tokens
 from diffuscope.systems.medm2g.flows import Flow
+from diffuscope.systems.medm2g.near import ANYWHERE, WHOLE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +105,11 @@ class Guide(nn.Module):
             vectors = adapted[:, :1]
         found: Tensor = flow.context(source.latents, source.time, source.kind, adapted)
         counts = [torch.ones(one.shape[:2], dtype=torch.bool, device=where) for one in (found, vectors)]
-        return Heard(found, counts[0], vectors, counts[1])
+        places = torch.full((found.shape[1],), ANYWHERE, device=where)
+        if isinstance(flow.context, ImageContext) and sizes.kind == "tokens":
+            own = len(flow.context.place)
+            places[:own], places[own:] = torch.arange(own, device=where), WHOLE
+        return Heard(found, counts[0], vectors, counts[1], places)
 
     def _prompted(
         self, seen: tuple[Tensor, Tensor, Tensor] | None, unknown: Tensor, number: int, where: torch.device
@@ -114,11 +119,12 @@ class Guide(nn.Module):
         no_vector = torch.zeros(number, 0, width, device=where), torch.zeros(number, 0, dtype=torch.bool, device=where)
         if seen is None:
             nothing = torch.zeros(number, 1, dtype=torch.bool, device=where)
-            return Heard(torch.zeros(number, 1, width, device=where), nothing, *no_vector)
+            anywhere = torch.full((1,), ANYWHERE, device=where)
+            return Heard(torch.zeros(number, 1, width, device=where), nothing, *no_vector, anywhere)
         whole, tokens, mask = seen
         both = self.embed(torch.cat([whole[:, None], tokens], dim=1))
         counts = torch.cat([torch.ones_like(mask[:, :1]), mask], dim=1) & ~unknown[:, None]
-        return Heard(both, counts, *no_vector)
+        return Heard(both, counts, *no_vector, torch.full((both.shape[1],), ANYWHERE, device=where))
 
 
 def _alone(config: MedM2GConfig, modality: str) -> Flow:

@@ -10,6 +10,7 @@ from diffusers.models.attention import BasicTransformerBlock
 from torch import Tensor, nn
 
 from diffuscope.systems.medm2g.config import MedM2GConfig
+from diffuscope.systems.medm2g.near import ANYWHERE, look_near
 from diffuscope.systems.medm2g.scale import Scale
 from diffuscope.systems.medm2g.side import Side
 
@@ -47,6 +48,9 @@ class Images(Side):
         self.denoiser: Any = UNet2DConditionModel(**unet_config(config), num_class_embeds=kinds if kinds > 1 else None)
         if (takes := self.takes()) is not None:
             nn.init.zeros_(takes.weight)
+        self.near = config.unet.near
+        if self.near:
+            look_near(self.denoiser, self.near)
         self.kinds = kinds
         self.kl = sizes.kl
         self.scale = Scale(sizes.latent)
@@ -63,12 +67,26 @@ class Images(Side):
         return image.float().mean(1, keepdim=True)
 
     def denoise(
-        self, noisy: Tensor, t: Tensor, kind: Tensor, context: Tensor, mask: Tensor, vector: Tensor | None = None
+        self,
+        noisy: Tensor,
+        t: Tensor,
+        kind: Tensor,
+        context: Tensor,
+        mask: Tensor,
+        vector: Tensor | None = None,
+        places: Tensor | None = None,
     ) -> Tensor:
         """Return the raw output for noisy latents at t (n,), 0-based, under context (n, m, width)."""
-        labels = kind if self.kinds > 1 else None
+        if places is None:
+            places = torch.full(context.shape[1:2], ANYWHERE, device=context.device)
         raw: Tensor = self.denoiser(
-            noisy, t, context, class_labels=labels, timestep_cond=vector, encoder_attention_mask=mask
+            noisy,
+            t,
+            context,
+            class_labels=kind if self.kinds > 1 else None,
+            timestep_cond=vector,
+            encoder_attention_mask=mask,
+            cross_attention_kwargs={"places": places} if self.near else None,
         ).sample
         return raw.float()
 

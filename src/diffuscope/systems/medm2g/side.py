@@ -26,7 +26,14 @@ class Side(nn.Module, ABC):
 
     @abstractmethod
     def denoise(
-        self, noisy: Tensor, t: Tensor, kind: Tensor, context: Tensor, mask: Tensor, vector: Tensor | None = None
+        self,
+        noisy: Tensor,
+        t: Tensor,
+        kind: Tensor,
+        context: Tensor,
+        mask: Tensor,
+        vector: Tensor | None = None,
+        places: Tensor | None = None,
     ) -> Tensor:
         """Return the denoiser's raw output for noisy latents.
 
@@ -40,6 +47,8 @@ class Side(nn.Module, ABC):
             Tokens (n, m, width), and which of them count, bool (n, m).
         vector : Tensor of shape (n, width), optional
             What enters with the time step; None: nothing does.
+        places : Tensor of shape (m,), optional
+            Where tokens lie (see `diffuscope.systems.medm2g.near.SamePlace`); None: nowhere.
         """
 
     @abstractmethod

@@ -30,9 +30,16 @@ class TextSide(Side):
         return latents
 
     def denoise(
-        self, noisy: Tensor, t: Tensor, _kind: Tensor, context: Tensor, mask: Tensor, vector: Tensor | None = None
+        self,
+        noisy: Tensor,
+        t: Tensor,
+        _kind: Tensor,
+        context: Tensor,
+        mask: Tensor,
+        vector: Tensor | None = None,
+        _places: Tensor | None = None,
     ) -> Tensor:
-        """Return the raw output for noisy latents at t (n,) under context (n, m, width)."""
+        """Return the raw output for noisy latents at t (n,) under context (n, m, width), wherever its tokens lie."""
         raw: Tensor = self.denoiser(noisy, t, context, mask, vector)
         return raw.float()
 
