@@ -50,7 +50,7 @@ SYNTHESIS = {
 }
 FROM = ("ct", "t1ce", "xray")
 #: What is made, and by what it is told.
-HEARD = (("ct", REPORT), ("xray", REPORT), (REPORT, "ct"))
+HEARD = (("ct", REPORT), ("xray", REPORT), (REPORT, "ct"), ("t1", "ct"), ("ct", "t1"))
 #: What is made of the report alone, and read.
 WRITTEN = ("ct", "t1ce", "t2", "xray")
 GOALS = {"seconds_all_from_text": Goal(high=30.0)}
@@ -113,7 +113,7 @@ def _heard(system: MedM2G, key: str, by: str) -> dict[str, float]:
 
     Another's is that of the next patient of the same region.
     """
-    prepared = [system.prepare({REPORT: one.report, **_given(one, ("ct", "xray"))}, None) for one in patients()]
+    prepared = [system.prepare({REPORT: one.report, **_given(one, ("ct", "t1", "xray"))}, None) for one in patients()]
     seen, made = (torch.stack([torch.as_tensor(one[name]) for one in prepared]) for name in (by, key))
     guide, none, first = system.guide, torch.zeros(NUMBER), torch.zeros(NUMBER, dtype=torch.long)
     flow, source = (guide.flow(system.config.modality(name)) for name in (key, by))

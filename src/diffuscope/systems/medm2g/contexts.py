@@ -56,10 +56,10 @@ class Heard:
         """Return what each case hears, as often."""
         if times == 1:
             return self
-        return Heard(*(one.repeat_interleave(times, dim=0) for one in self._of_cases), self.places)
+        return Heard(*(one.repeat_interleave(times, dim=0) for one in self.of_cases), self.places)
 
     @property
-    def _of_cases(self) -> tuple[Tensor, ...]:
+    def of_cases(self) -> tuple[Tensor, ...]:
         """What differs from case to case, in its order."""
         return self.tokens, self.mask, self.vectors, self.said
 
@@ -72,7 +72,7 @@ class Heard:
     @staticmethod
     def joined(several: Sequence[Heard], dim: int) -> Heard:
         """Return several as one: side by side for `dim` 1, of more cases for `dim` 0."""
-        parts = zip(*(one._of_cases for one in several), strict=True)
+        parts = zip(*(one.of_cases for one in several), strict=True)
         places = torch.cat([one.places for one in several]) if dim == 1 else several[0].places
         return Heard(*(torch.cat(own, dim=dim) for own in parts), places)
 
