@@ -85,10 +85,7 @@ def look_near(denoiser: UNet2DConditionModel, near: int) -> None:
     From then on it is to be called with ``cross_attention_kwargs={"places": …}``.
     """
     denoiser.set_attn_processor(
-        {
-            name: SamePlace(near) if ".attn2." in name else _Itself(one)
-            for name, one in denoiser.attn_processors.items()
-        }
+        {name: SamePlace(near) if ".attn2." in name else _Itself(one) for name, one in denoiser.attn_processors.items()}
     )
 
 
@@ -135,7 +132,5 @@ def _at(tokens: Tensor, length: int) -> Tensor:
     if side == own:
         return tokens
     pictures = tokens.flatten(0, 2).transpose(1, 2).unflatten(2, (own, own))
-    fitted = (
-        F.adaptive_avg_pool2d(pictures, side) if side < own else F.interpolate(pictures, size=side, mode="nearest")
-    )
+    fitted = F.adaptive_avg_pool2d(pictures, side) if side < own else F.interpolate(pictures, size=side, mode="nearest")
     return fitted.flatten(2).transpose(1, 2).unflatten(0, tokens.shape[:3])
