@@ -56,7 +56,7 @@ class Heard:
         """Return what each case hears, as often."""
         if times == 1:
             return self
-        return Heard(*(one.repeat_interleave(times, dim=0) for one in self.of_cases), self.places)
+        return Heard(*(one.repeat_interleave(times, dim=0) for one in self.of_cases), places=self.places)
 
     @property
     def of_cases(self) -> tuple[Tensor, ...]:
@@ -74,7 +74,7 @@ class Heard:
         """Return several as one: side by side for `dim` 1, of more cases for `dim` 0."""
         parts = zip(*(one.of_cases for one in several), strict=True)
         places = torch.cat([one.places for one in several]) if dim == 1 else several[0].places
-        return Heard(*(torch.cat(own, dim=dim) for own in parts), places)
+        return Heard(*(torch.cat(own, dim=dim) for own in parts), places=places)
 
 
 class Adaptation(nn.Module):
