@@ -24,6 +24,8 @@ from diffuscope.systems.medm2g.config import ContextConfig
 # Tokens that the latent of a text becomes.
 _TEXT_TOKENS = 4
 _HEADS = 4
+# What of `Heard` differs from case to case.
+_OF_CASES = ("tokens", "mask", "vectors", "said")
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,7 @@ class Heard:
         """Return what each case hears, as often."""
         if times == 1:
             return self
-        return Heard(*(one.repeat_interleave(times, dim=0) for one in self.of_cases), places=self.places)
-
-    @property
-    def of_cases(self) -> tuple[Tensor, ...]:
-        """What differs from case to case, in its order."""
-        return self.tokens, self.mask, self.vectors, self.said
+        return replace(self, **{name: getattr(self, name).repeat_interleave(times, dim=0) for name in _OF_CASES})
 
     def vector(self) -> Tensor:
         """Return the mean vector of the sources that count, (n, width), 0 where there is none."""
@@ -72,9 +69,9 @@ class Heard:
     @staticmethod
     def joined(several: Sequence[Heard], dim: int) -> Heard:
         """Return several as one: side by side for `dim` 1, of more cases for `dim` 0."""
-        parts = zip(*(one.of_cases for one in several), strict=True)
+        found = {name: torch.cat([getattr(one, name) for one in several], dim=dim) for name in _OF_CASES}
         places = torch.cat([one.places for one in several]) if dim == 1 else several[0].places
-        return Heard(*(torch.cat(own, dim=dim) for own in parts), places=places)
+        return replace(several[0], **found, places=places)
 
 
 class Adaptation(nn.Module):
