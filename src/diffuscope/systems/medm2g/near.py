@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from diffusers import UNet2DConditionModel
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -79,8 +78,8 @@ class _Itself:
         return found
 
 
-def look_near(denoiser: UNet2DConditionModel, near: int) -> None:
-    """Let some heads of each cross-attention of a denoiser look at one place alone; its weights stay as they are.
+def look_near(denoiser: Any, near: int) -> None:
+    """Let some heads of each cross-attention of a `UNet2DConditionModel` look at one place alone; weights stay.
 
     From then on it is to be called with ``cross_attention_kwargs={"places": …}``.
     """
