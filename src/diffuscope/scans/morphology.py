@@ -18,7 +18,7 @@ def closed(mask: np.ndarray, radius: float) -> np.ndarray:
 
 def grown(mask: np.ndarray, radius: float) -> np.ndarray:
     """Dilation with a disc of any radius, by the distance to the mask."""
-    if not mask.any():
+    if not mask.any() or mask.all():
         return mask
     return ndimage.distance_transform_edt(~mask) <= radius
 

@@ -193,11 +193,14 @@ def halve(pixels: np.ndarray) -> np.ndarray:
     """Means of 2×2 pixels; an odd last row or column is averaged with itself. Integers are rounded to nearest, once."""
     pad = [(0, pixels.shape[0] % 2), (0, pixels.shape[1] % 2), (0, 0)]
     full = np.pad(pixels, pad, mode="edge") if any(after for _, after in pad) else pixels
-    # Sums of four 8- and 16-bit integers fit 32 bits exactly.
-    wide = np.float64 if full.dtype.kind != "u" or full.dtype.itemsize > 2 else np.uint32
+    # Sums of four 8- and 16-bit integers fit twice as many bits exactly.
+    wide = {"u1": np.uint16, "u2": np.uint32}.get(full.dtype.str[1:], np.float64)
     sums = full[0::2].astype(wide) + full[1::2]
     sums = sums[:, 0::2] + sums[:, 1::2]
-    return as_dtype(sums / 4, pixels.dtype)
+    if wide is np.float64:
+        return as_dtype(sums / 4, pixels.dtype)
+    # A half goes to the even neighbour, as by `as_dtype`, in a quarter of its time.
+    return ((sums + 1 + (sums >> 2 & 1)) >> 2).astype(pixels.dtype)
 
 
 def as_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

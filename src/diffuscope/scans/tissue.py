@@ -59,8 +59,13 @@ def tissue_mask(scan: Scan) -> Foreground:
         return Foreground(np.ones((height, width), dtype=bool), down)
     pixels = read_region(scan, y=0, x=0, height=height, width=width, factor=down)
     white = 255.0 if scan.dtype.kind == "u" and scan.dtype.itemsize == 1 else float(np.iinfo(scan.dtype).max)
-    density = -np.log10((pixels.astype(np.float64) / white * 255 + 1) / 256)
+    # Of bytes it is looked up.
+    density = _density(np.arange(256), white)[pixels] if pixels.dtype == np.uint8 else _density(pixels, white)
     return Foreground(_regions(density, down), down)
+
+
+def _density(values: np.ndarray, white: float) -> np.ndarray:
+    return np.asarray(-np.log10((values.astype(np.float64) / white * 255 + 1) / 256))
 
 
 def coarse_grid(scan: Scan) -> tuple[float, int, int]:
@@ -83,8 +88,11 @@ def _regions(density: np.ndarray, down: float) -> np.ndarray:
     # A mark is large; it is taken with the tissue between its strokes and with its faint edge.
     mark = closed(without_specks(ink, _MARK / down), _CLOSE / down)
     mark |= grown(mark, _CLOSE / down / 2) & like_ink
-    mean = density.mean(axis=2)
-    stained = (mean > _STAINED) & (np.ptp(density, axis=2) > _COLOURED * mean) & ~ink & ~mark
+    # Plane by plane: over an axis of three, numpy's own takes ten times as long.
+    red, green, blue = np.moveaxis(density, -1, 0)
+    mean = (red + green + blue) / 3
+    spread = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
+    stained = (mean > _STAINED) & (spread > _COLOURED * mean) & ~ink & ~mark
     tissue = closed(without_specks(stained, 8 / down), _CLOSE / down) & ~mark
     tissue = without_specks(tissue, _SPECK / down)
     return (tissue | holes(tissue, _HOLE / down)) & ~mark
