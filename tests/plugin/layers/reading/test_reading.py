@@ -94,6 +94,24 @@ def test_what_letters_are_drawn_by_is_not_brought_to_the_graphics_card_at_each_d
 
 
 @pytest.mark.gui
+def test_what_comes_into_sight_is_read_before_the_picture_is_drawn(
+    make_napari_viewer: Any, files: Any, monkeypatch: pytest.MonkeyPatch
+):
+    viewer = make_napari_viewer(show=True)
+    reading_of(viewer)
+    stain, *_ = show(viewer, files[1].path)
+    viewer.camera.zoom /= 8
+    viewer.screenshot(canvas_only=True, flash=False)
+    read = stain.set_view_slice
+    with asked_of_gl() as commands:
+        monkeypatch.setattr(stain, "set_view_slice", lambda: (commands.append(("READ",)), read()))
+        viewer.camera.zoom *= 8  # a finer level
+        viewer.window._qt_viewer.canvas.native.grabFramebuffer()  # a screenshot would read first
+    told = [what for what, *_ in commands if what in {"READ", "DRAW"}]
+    assert told[0] == "READ" and told.count("READ") == 1
+
+
+@pytest.mark.gui
 def test_of_more_maps_than_have_room_the_topmost_have_their_bars(make_napari_viewer: Any, files: Any):
     viewer = make_napari_viewer()
     reading_of(viewer)

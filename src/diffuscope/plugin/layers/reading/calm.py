@@ -1,4 +1,4 @@
-"""napari's list of layers, painted only when what it shows has changed."""
+"""What napari draws more often than there is something new: its list of layers, and pictures at a pan."""
 
 from __future__ import annotations
 
@@ -25,6 +25,23 @@ def calm_list(layers: Any) -> None:
         if isinstance(held, tuple) and held[1] == _HEARS and (model := held[0]()) is not None:
             layers.events.disconnect(getattr(model, _HEARS))
             layers.events.connect(_without_px(model))
+
+
+def read_first(canvas: Any) -> None:
+    """Read what came into sight before a picture is drawn, and not after it.
+
+    napari (0.9) draws what it has, reads, and draws once more at once: nothing is heard until both are drawn, and the
+    first lacks what came into sight.
+
+    Parameters
+    ----------
+    canvas : napari's canvas
+        None of a viewer without a window.
+    """
+    if canvas is not None:
+        draw = canvas._scene_canvas.events.draw  # noqa: SLF001  napari has no public way to it
+        draw.disconnect(canvas.on_draw)
+        draw.connect(canvas.on_draw, position="first")
 
 
 def _without_px(model: Any) -> Any:

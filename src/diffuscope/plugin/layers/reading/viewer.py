@@ -12,7 +12,7 @@ from napari.layers import Image
 
 from diffuscope.plugin.layers.facts import own_metadata
 from diffuscope.plugin.layers.placement import world_units
-from diffuscope.plugin.layers.reading.calm import calm_list
+from diffuscope.plugin.layers.reading.calm import calm_list, read_first
 from diffuscope.plugin.layers.reading.hover import told_at
 from diffuscope.plugin.layers.reading.letters import keep_table
 from diffuscope.plugin.layers.reading.ranges import fit
@@ -57,7 +57,9 @@ class Reading:
             event.connect(self._make_room)
         self._make_room()
         calm_list(viewer.layers)
-        keep_table(canvas_of(viewer))
+        canvas = canvas_of(viewer)
+        keep_table(canvas)
+        read_first(canvas)
         # after the window has shown what napari says of a place
         viewer.events.status.connect(self._told, position="last")
 
