@@ -38,5 +38,5 @@ def check_port(scan: Image | Pixels, port: Raster, model: str) -> None:
     needed = f"{channels}-channel" if port.dtype == "float32" or port.scale == "percentile" else needed
     listed = f" ({', '.join(scan.channels)})" if 1 < number <= 40 and not scan.rgb else ""
     kind = "an RGB image" if scan.rgb else f"an image of {number} channel{'s' if number != 1 else ''}"
-    how = f": say which channel, {scan.name}#NAME" if port.kind == "map" and channels == 1 < number else ""
-    raise InputError(f"{scan.name} is {kind}{listed} of type {scan.dtype}, but model {model} needs {needed}{how}.")
+    how = f"say which channel, {scan.name}#NAME" if port.kind == "map" and channels == 1 < number else "give one"
+    raise InputError(f"{scan.name} is {kind}{listed} of type {scan.dtype}, but model {model} needs {needed}: {how}.")

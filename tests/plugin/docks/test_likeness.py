@@ -72,6 +72,8 @@ def test_what_the_run_would_refuse_is_told_before_it_in_the_same_words(dock: Sta
         assert refused in dock.jobs.status.text()
     # pixels of no file: as they are written for a run
     dock.viewer.add_image(section[..., 0] > 100, name="drawn", scale=(0.5, 0.5), units="micrometer")
-    assert dock.form.problem() == (f"drawn is an image of 1 channel of type uint8, but model {name} needs 8-bit RGB.")
+    assert dock.form.problem() == (
+        f"drawn is an image of 1 channel of type uint8, but model {name} needs 8-bit RGB: give one."
+    )
     dock.viewer.add_image(section / 255, rgb=True, name="fractions", scale=(0.5, 0.5), units="micrometer")
     assert not dock.form.problem()
