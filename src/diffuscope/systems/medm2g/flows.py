@@ -88,7 +88,7 @@ class Flow(nn.Module):
         """
         null = self.null.weight.expand(len(noisy), 1, -1)
         there = torch.ones(len(noisy), 1, dtype=torch.bool, device=noisy.device)
-        places = torch.full((1,), ANYWHERE, device=noisy.device)
+        places = torch.full((1,), ANYWHERE)
         tokens, counts, vector = null, there, None
         if heard is not None:
             tokens = torch.cat([null.to(heard.tokens.dtype), heard.tokens], dim=1)

@@ -105,10 +105,10 @@ class Guide(nn.Module):
             vectors = adapted[:, :1]
         found: Tensor = flow.context(source.latents, source.time, source.kind, adapted)
         counts = [torch.ones(one.shape[:2], dtype=torch.bool, device=where) for one in (found, vectors)]
-        places = torch.full((found.shape[1],), ANYWHERE, device=where)
+        places = torch.full((found.shape[1],), ANYWHERE)
         if isinstance(flow.context, ImageContext) and sizes.kind == "tokens":
             own = len(flow.context.place)
-            places[:own], places[own:] = torch.arange(own, device=where), WHOLE
+            places[:own], places[own:] = torch.arange(own), WHOLE
         return Heard(found, counts[0], vectors, counts[1], places)
 
     def _prompted(
@@ -119,12 +119,12 @@ class Guide(nn.Module):
         no_vector = torch.zeros(number, 0, width, device=where), torch.zeros(number, 0, dtype=torch.bool, device=where)
         if seen is None:
             nothing = torch.zeros(number, 1, dtype=torch.bool, device=where)
-            anywhere = torch.full((1,), ANYWHERE, device=where)
+            anywhere = torch.full((1,), ANYWHERE)
             return Heard(torch.zeros(number, 1, width, device=where), nothing, *no_vector, anywhere)
         whole, tokens, mask = seen
         both = self.embed(torch.cat([whole[:, None], tokens], dim=1))
         counts = torch.cat([torch.ones_like(mask[:, :1]), mask], dim=1) & ~unknown[:, None]
-        return Heard(both, counts, *no_vector, torch.full((both.shape[1],), ANYWHERE, device=where))
+        return Heard(both, counts, *no_vector, torch.full((both.shape[1],), ANYWHERE))
 
 
 def _alone(config: MedM2GConfig, modality: str) -> Flow:

@@ -78,7 +78,7 @@ class Images(Side):
     ) -> Tensor:
         """Return the raw output for noisy latents at t (n,), 0-based, under context (n, m, width)."""
         if places is None:
-            places = torch.full(context.shape[1:2], ANYWHERE, device=context.device)
+            places = torch.full(context.shape[1:2], ANYWHERE)
         raw: Tensor = self.denoiser(
             noisy,
             t,

@@ -50,7 +50,8 @@ class SamePlace:
         attention_mask : Tensor of shape (n, 1, m)
             0, or a large negative number where a token does not count.
         places : Tensor of shape (m,)
-            Of each token the number of its place, row by row of its image, `ANYWHERE` or `WHOLE`.
+            Of each token the number of its place, row by row of its image, `ANYWHERE` or `WHOLE`; on the CPU, as what
+            it says decides sizes, for which a GPU would be waited for.
         """
         query, key, value = (
             one.unflatten(2, (attn.heads, -1)).transpose(1, 2)
