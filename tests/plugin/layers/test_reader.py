@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import dask.array as da
 import numpy as np
 import pytest
 import tifffile
@@ -15,6 +14,7 @@ from patience import SECONDS
 from diffuscope.errors import InputError
 from diffuscope.plugin.layers import samples
 from diffuscope.plugin.layers.facts import SlideFacts, own_metadata, slide_facts
+from diffuscope.plugin.layers.inputs.scan_level import ScanLevel
 from diffuscope.plugin.layers.reader import get_reader, read_layers
 from diffuscope.sample_data import sample_path
 
@@ -31,7 +31,7 @@ def one(path: Path) -> object:
 
 def test_an_svs_is_lazy_and_in_micrometres():
     layer = one(sample_path(CMU))
-    assert all(isinstance(level, da.Array) for level in layer.data)
+    assert all(isinstance(level, ScanLevel) for level in layer.data)
     assert layer.data[0].shape == (2967, 2220, 3) and layer.rgb
     np.testing.assert_allclose(layer.scale, 0.499)
     assert str(layer.units[0]) == "micrometer" and layer.contrast_limits == [0, 255]

@@ -95,8 +95,8 @@ class Level:
         """Read a window: whole numbers and slices, as of any array."""
         parts: tuple[Any, ...] = key if isinstance(key, tuple) else (key,)
         rows, columns, *rest = (*parts, slice(None)) if len(parts) == 1 else parts
-        y, inside_y = _span(rows, self.shape[0])
-        x, inside_x = _span(columns, self.shape[1])
+        y, inside_y = span(rows, self.shape[0])
+        x, inside_x = span(columns, self.shape[1])
         return np.asarray(self._window(y, x)[(inside_y, inside_x, *rest)])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.generic]:
@@ -244,8 +244,14 @@ def _file_stamp(file: Path) -> tuple[int, int] | None:
     return about.st_mtime_ns, about.st_ino
 
 
-def _span(part: Any, side: int) -> tuple[range, Any]:
-    """Return the rows or columns to read for one index, and the index among them."""
+def span(part: Any, side: int) -> tuple[range, Any]:
+    """Return the rows or columns to read for one index, and the index among them.
+
+    Raises
+    ------
+    IndexError
+        It runs backwards, or is none of a whole number and a slice.
+    """
     if isinstance(part, slice):
         start, stop, step = part.indices(side)
         if step < 1:

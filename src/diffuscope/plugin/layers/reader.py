@@ -12,6 +12,7 @@ from diffuscope.errors import InputError
 from diffuscope.plugin.layers.drawn.annotations import annotation_layers
 from diffuscope.plugin.layers.facts import KEY
 from diffuscope.plugin.layers.inputs.origin import Origin, remember
+from diffuscope.plugin.layers.inputs.scan_level import scan_levels
 from diffuscope.plugin.layers.placement import scan_placement
 from diffuscope.plugin.layers.reading.viewer import reading_of
 from diffuscope.plugin.layers.results import LayerTuple, result_layers
@@ -133,14 +134,12 @@ def scan_layers(scan: Scan) -> list[LayerTuple]:
         },
     }
     if scan.rgb:
-        data = list(scan.levels) if len(scan.levels) > 1 else scan.levels[0]
+        [levels] = scan_levels(scan)
+        data = levels if len(levels) > 1 else levels[0]
         remember(data, Origin(path=scan.path, channels=scan.channels))
-        return [
-            (data, {**about, "name": scan.name, "rgb": True, "contrast_limits": _contrast(scan.levels[0])}, "image")
-        ]
+        return [(data, {**about, "name": scan.name, "rgb": True, "contrast_limits": _contrast(levels[0])}, "image")]
     layers: list[LayerTuple] = []
-    for number, channel in enumerate(scan.channels):
-        levels = [level[..., number] for level in scan.levels]
+    for number, (channel, levels) in enumerate(zip(scan.channels, scan_levels(scan), strict=True)):
         shown = number if len(scan.channels) > 1 else None
         remember(levels, Origin(path=scan.path, channel=shown, channels=scan.channels))
         own = about["metadata"][KEY] | ({"channel": number, "channel_name": channel} if len(scan.channels) > 1 else {})
