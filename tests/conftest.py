@@ -16,6 +16,8 @@ from hypothesis import HealthCheck, settings
 # Seldom until all tests are imported (see `pytest_collection_finish`): it is a quarter of what that takes.
 COLLECTED = gc.get_threshold()
 gc.set_threshold(10_000, *COLLECTED[1:])
+# Modules that hold so many objects that it pays to look through all once more, and no more.
+MANY = 200
 
 IN_CI = os.environ.get("CI", "").lower() == "true"
 # A busy machine slows a test, and fails none; CI says the same of one commit twice, and who develops looks farther.
@@ -112,14 +114,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="no display: say `make test`, which brings a virtual one"))
 
 
-def pytest_collection_finish() -> None:
-    """Have the garbage collector leave alone what was imported by now, a million objects that stay.
+_imported = 0
 
-    napari has it look at all there is at each layer that goes and each viewer that is closed: a third of a second.
-    """
+
+def pytest_collection_finish() -> None:
+    """Have the garbage collector leave alone what was imported by now, a million objects that stay."""
+    _spare_what_is_there()
+    gc.set_threshold(*COLLECTED)
+
+
+def pytest_runtest_logfinish() -> None:
+    """Have it leave alone what a test imported as well, and all of it again where a job of the window undid that."""
+    if len(sys.modules) > _imported + MANY or not gc.get_freeze_count():
+        _spare_what_is_there()
+
+
+def _spare_what_is_there() -> None:
+    """Hide what is there from the collector, which napari has look through all at each layer and viewer that goes."""
+    global _imported  # noqa: PLW0603
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*COLLECTED)
+    _imported = len(sys.modules)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -16,6 +16,7 @@ import diffuscope.errors
 from diffuscope.plugin.forms import out
 from diffuscope.plugin.forms.forecast import rates
 from diffuscope.plugin.jobs.child import Child
+from diffuscope.plugin.jobs.spared import Spared
 from diffuscope.plugin.settings import kept, recent
 from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
@@ -44,6 +45,16 @@ def _nothing_is_remembered(tmp_path_factory: pytest.TempPathFactory, monkeypatch
     monkeypatch.setattr(kept, "kept_file", lambda: folder / "docks.json")
     monkeypatch.setattr(recent, "recent_file", lambda: folder / "recent.json")
     monkeypatch.setattr(out, "results_folder", lambda: folder / "Documents" / "Diffuscope")
+
+
+@pytest.fixture(autouse=True)
+def _a_job_leaves_the_collector_alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep out of its sight what was imported (see `pytest_collection_finish`), which the end of a job would undo.
+
+    Each look through all of it is half a second, ten times in some tests. `test_spared.py` has it as it is.
+    """
+    if request.path.name != "test_spared.py":
+        monkeypatch.setattr(Spared, "begin", lambda _self: None)
 
 
 @pytest.fixture(scope="session")
