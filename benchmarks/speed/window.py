@@ -4,16 +4,21 @@ The stain is seen behind the curtain, with the maps of DAB and uncertainty over 
 by how much a beat of a 5 ms timer on the main thread came too late. Before the run the slide is panned alone
 (`idle`), after it all that was seen in it (`still`): where no graphics card draws, that alone is most of it, and what
 the run adds is the difference. Start it on a screen, or with ``xvfb-run -a -s "-screen 0 1280x800x24"``.
+
+Where other programs keep the machine busy a beat comes late because of them, too. Hence `stall_cpu`, processor time of
+the main thread from beat to beat, and on Linux `stall_alone`: how late a beat came less what the main thread waited for
+a processor, and less what the threads that draw in software did while it slept.
 """
 
 from __future__ import annotations
 
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from math import cos, pi, sin
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import napari
 import numpy as np
@@ -141,21 +146,58 @@ def panner(viewer: Any) -> Callable[[], None]:
     return step
 
 
-def stalls(seconds: float) -> list[float]:
-    """Return by how many seconds each beat of the heart came too late."""
-    beats: list[float] = []
+class Stalls(NamedTuple):
+    """Of each beat of the heart, s: how late it came, and processor time of the main thread since the one before it.
+
+    `alone` is how late it would have come if nobody had waited for a processor; None where the system does not tell.
+    """
+
+    late: list[float]
+    cpu: list[float]
+    alone: list[float] | None
+
+
+def stalls(seconds: float) -> Stalls:
+    """Let the heart beat for some seconds."""
+    beats: list[tuple[float, ...]] = []
+    threads = _watched()
     heart = QTimer(timerType=Qt.TimerType.PreciseTimer, interval=round(BEAT_SECONDS * 1000))
-    heart.timeout.connect(lambda: beats.append(time.perf_counter()))
+    heart.timeout.connect(
+        lambda: beats.append((time.perf_counter(), time.thread_time(), *(_waited(one) for one in threads)))
+    )
     heart.start()
     end = time.perf_counter() + seconds
     until(lambda: time.perf_counter() > end)
     heart.stop()
-    return [max(0.0, gap - BEAT_SECONDS) for gap in np.diff(beats)]
+    gaps, cpu, *waits = np.diff(beats, axis=0).T
+    late = np.maximum(0.0, gaps - BEAT_SECONDS)
+    alone = None
+    if waits:
+        main, drawing = waits[0], np.max([np.zeros_like(gaps), *waits[1:]], axis=0)
+        asleep = np.maximum(0.0, gaps - cpu - main)
+        alone = np.maximum(0.0, late - main - np.minimum(asleep, drawing)).tolist()
+    return Stalls(late.tolist(), cpu.tolist(), alone)
 
 
-def stall_figures(late: list[float], when: str) -> dict[str, float]:
+def _watched() -> list[Path]:
+    """Return where Linux tells of the main thread, and of those that draw in software; nothing elsewhere."""
+    tasks = Path("/proc/self/task")
+    if not tasks.exists():
+        return []
+    drawing = [one for one in tasks.iterdir() if (one / "comm").read_text().startswith("llvmpipe")]
+    return [one / "schedstat" for one in (tasks / str(threading.get_native_id()), *drawing)]
+
+
+def _waited(thread: Path) -> float:
+    """Return for how many seconds a thread has waited for a processor."""
+    return int(thread.read_text().split()[1]) / 1e9
+
+
+def stall_figures(stalls: Stalls, when: str) -> dict[str, float]:
     """Return the figures of stalls in ms."""
-    return {
-        f"stall_p99_{when}ms": 1000 * float(np.percentile(late, 99)),
-        f"stall_max_{when}ms": 1000 * max(late),
-    }
+    figures = {}
+    for what, seconds in (("", stalls.late), ("cpu_", stalls.cpu), ("alone_", stalls.alone)):
+        if seconds is not None:
+            figures[f"stall_{what}p99_{when}ms"] = 1000 * float(np.percentile(seconds, 99))
+            figures[f"stall_{what}max_{when}ms"] = 1000 * max(seconds)
+    return figures
