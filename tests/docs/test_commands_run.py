@@ -10,7 +10,7 @@ import json
 import re
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import islice
@@ -33,6 +33,7 @@ from diffuscope.errors import InputError
 from diffuscope.evaluation.metrics.features import RandomConvFeatures
 from diffuscope.model.folder import save_model
 from diffuscope.sample_data import sample_path
+from diffuscope.stains import StainStatistics, measure_stains
 from diffuscope.systems import registry
 from diffuscope.training.events import TrainingFinished
 
@@ -120,14 +121,29 @@ def desk(named: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def measure_once() -> Callable[..., StainStatistics | None]:
+    """Return what measures the stains of a slide once: most lines of all pages name one slide."""
+    measured: dict[tuple[float | int, ...], StainStatistics | None] = {}
+
+    def measure(fields: Sequence[np.ndarray], *, mpp: float) -> StainStatistics | None:
+        of = (mpp, *(hash(field.tobytes()) for field in fields))
+        if of not in measured:
+            measured[of] = measure_stains(fields, mpp=mpp)
+        return measured[of]
+
+    return measure
+
+
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch, measure_once: Callable[..., StainStatistics | None]) -> None:
     """Leave out what takes hours."""
     import diffuscope.api.register
     import diffuscope.api.run
     import diffuscope.api.train
     import diffuscope.simulation.oesophagus.dataset
     import diffuscope.simulation.tumour.dataset
+    import diffuscope.stains
     from diffuscope.simulation.restaining import example, sources
 
     computing, real_tiles = diffuscope.api.run.computing, diffuscope.api.run.run_tiles
@@ -178,6 +194,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     # How alike pictures are is not what is tried here.
     monkeypatch.setattr(RandomConvFeatures, "_CHANNELS", (3, 2, 2, 2, 2))
     monkeypatch.setattr(RandomConvFeatures, "dimension", 16)
+    monkeypatch.setattr(diffuscope.stains, "measure_stains", measure_once)
     monkeypatch.setattr(diffuscope.api.run, "computing", only_cases)
     monkeypatch.setattr(diffuscope.api.run, "run_tiles", run_tiles)
     monkeypatch.setattr(diffuscope.api.train, "_work", train)
