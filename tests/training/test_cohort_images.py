@@ -22,7 +22,6 @@ pytest.importorskip("monai")
 CONFIG = {
     "width": 16,
     "members": 2,
-    "guide": "joint",
     "tables": [{"name": "blood", "key": "blood", "columns": [{"name": "x"}]}],
     "images": {
         "backbone": "resnet10",
