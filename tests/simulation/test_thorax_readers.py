@@ -130,3 +130,12 @@ def test_what_cannot_be_read_is_said():
         read_image("ct", image + np.eye(SIDE), "knee")
     with pytest.raises(InputError, match="64 × 64 px"):
         read_image("ct", image[1:], "head")
+
+
+def test_what_is_thinner_than_a_head_is_read_and_holds_nothing():
+    """As pictures that a model makes may be: dark towards its middle, with no room for a brain behind a skull."""
+    rows, columns = np.mgrid[:SIDE, :SIDE] - SIDE // 2
+    across, along = (rows * np.cos(0.5) + columns * np.sin(0.5)) / 4, (columns * np.cos(0.5) - rows * np.sin(0.5)) / 26
+    away = np.hypot(along, across)
+    thin = np.where(away < 1, 0.3 + 0.6 * away, 0.0)
+    assert read_image("t2", thin, "head").items == ()

@@ -87,9 +87,11 @@ def in_skull_of_mri(values: Values) -> Mask:
     if not len(depths):
         return np.zeros(values.shape, np.bool_)
     shells = np.array([float(np.median(smooth[np.abs(depth - at) < 0.5])) for at in depths])
-    dark = int(np.argmin(shells[:16]))
+    dark = int(np.nanargmin(shells[:16]))
     bright = np.flatnonzero(shells[dark:] > 0.6 * float(np.median(smooth[depth > 8])))
-    return np.asarray(depth > depths[dark + (int(bright[0]) if len(bright) else 4)])
+    # What was generated may be thinner than a head is, with no px at some depths.
+    behind = min(dark + (int(bright[0]) if len(bright) else 4), len(depths) - 1)
+    return np.asarray(depth > depths[behind])
 
 
 def in_skull_of_radiograph(values: Values) -> Mask:
