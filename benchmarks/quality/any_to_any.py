@@ -70,7 +70,7 @@ def measure(*, model: str = "runs/any-to-any-demo") -> dict[str, float]:
     Parameters
     ----------
     model : str
-        Folder of a model that the recipe any-to-any-demo trained, where its first lines put it: no weights ship.
+        Name or folder of a model that the recipe any-to-any-demo trained; default where its first lines put it.
     """
     system = load_model(model).system
     assert isinstance(system, MedM2G)

@@ -45,7 +45,7 @@ class Budget:
         Of MedM2G, what differs from its defaults; of a budget with a `start` what that model states.
     start : str
         Folder of a training whose autoencoders and latent diffusion models alone all rows of MedM2G begin with, as the
-        recipe any-to-any-demo makes it; "": they are trained here, as round 0 of a seed.
+        recipe any-to-any-first makes it; "": they are trained here, as round 0 of a seed.
     """
 
     seeds: int
@@ -85,7 +85,7 @@ BUDGETS = {
         generated=400,
         known=12_000,
         config={},
-        start=str(RUNS / "any-to-any-demo.training"),
+        start=str(RUNS / "any-to-any-first.training"),
     ),
     "quick": Budget(
         seeds=1,
@@ -160,7 +160,7 @@ def begun(training: str) -> Path:
     there = list(Path(training).glob("*-generate-*/weights.safetensors"))
     if not there:
         raise InputError(
-            f"{training} has no modality's latent diffusion model: train the recipe any-to-any-demo there first."
+            f"{training} has no modality's latent diffusion model: train the recipe any-to-any-first there first."
         )
     return max(there, key=lambda path: int(path.parent.name.partition("-")[0]))
 

@@ -44,7 +44,7 @@ Intervals and tests are over patients who test, of means over seeds.
 BEGUN_HERE = """Every row of MedM2G of a seed begins with the same round 0: autoencoders ({encode} steps each, the
 text's {write}) and latent diffusion models alone ({generate} steps each)."""
 BEGUN_FROM = """Every row of MedM2G begins with the same autoencoders and latent diffusion models alone: those of the
-recipe `any-to-any-demo`, which other patients than these trained, as they were before any modality guided another."""
+recipe `any-to-any-first`, which other patients than these trained, as they were before any modality guided another."""
 
 SEVEN = """## Table 7 in kind: CA, LCAG and VI
 
@@ -62,8 +62,8 @@ UNSEEN = """## Never seen together
 
 Chance is the same reading held against the other test patients of the same region: what an image or a report of
 somebody else would reach. The margin is over patients, of means over seeds; p is a permutation test of it, corrected
-for all of this table. Of `any-to-any-demo` X-ray and MRI were never in one step; report and MRI, and CT and X-ray, were
-aligned, but neither ever guided the other.
+for all of this table. Of `any-to-any-demo` X-ray and MRI were never in one step; CT and X-ray were aligned, but
+neither ever guided the other; a report has guided MRI there, but MRI no report.
 """
 
 JOINT = """## Made together, or one by one
