@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from itertools import pairwise, product
@@ -22,7 +23,57 @@ from diffuscope.tiling.boxes import CHUNK
 _KEPT = 512
 
 
-class Level:
+class Windowed(ABC):
+    """What napari slices as an array, and what is read a window at a time.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (y, x), or (y, x, c).
+    dtype : numpy.dtype
+        Of its values.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return int(np.prod(self.shape))
+
+    def __getitem__(self, key: Any) -> NDArray[np.generic]:
+        """Read a window: whole numbers and slices, as of any array.
+
+        Raises
+        ------
+        IndexError
+            One runs backwards, or is none of these.
+        """
+        parts = list(key) if isinstance(key, tuple) else [key]
+        if Ellipsis in parts:
+            at = parts.index(Ellipsis)
+            parts[at : at + 1] = [slice(None)] * (self.ndim - len(parts) + 1)
+        rows, columns, *rest = (*parts, slice(None)) if len(parts) == 1 else parts
+        y, inside_y = _span(rows, self.shape[0])
+        x, inside_x = _span(columns, self.shape[1])
+        return np.asarray(self._window(y, x)[(inside_y, inside_x, *rest)])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.generic]:
+        """Read all of it."""
+        return np.asarray(self[:], dtype=dtype)
+
+    @abstractmethod
+    def _window(self, rows: range, columns: range) -> NDArray[np.generic]:
+        """Read all that some rows and columns have."""
+
+
+class Level(Windowed):
     """One resolution level of one image of a result, read from disk a piece at a time.
 
     A piece that was asked for stays in memory until its file changes. Once somebody renews the level, only `renew`
@@ -49,8 +100,6 @@ class Level:
     ----------
     shape : tuple of int
         (y, x), or (y, x, 4) for RGB.
-    dtype : numpy.dtype
-        As stored.
     coverage : Coverage or None
         See there.
     chunks : tuple of (int or tuple of int)
@@ -80,28 +129,6 @@ class Level:
         self._pieces: OrderedDict[tuple[int, int], tuple[Any, NDArray[np.generic] | None]] = OrderedDict()
         self._lock = threading.Lock()
         self._is_renewed = False
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        """Number of values."""
-        return int(np.prod(self.shape))
-
-    def __getitem__(self, key: Any) -> NDArray[np.generic]:
-        """Read a window: whole numbers and slices, as of any array."""
-        parts: tuple[Any, ...] = key if isinstance(key, tuple) else (key,)
-        rows, columns, *rest = (*parts, slice(None)) if len(parts) == 1 else parts
-        y, inside_y = span(rows, self.shape[0])
-        x, inside_x = span(columns, self.shape[1])
-        return np.asarray(self._window(y, x)[(inside_y, inside_x, *rest)])
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.generic]:
-        """Read all of it."""
-        return np.asarray(self[:], dtype=dtype)
 
     @property
     def whole(self) -> Level:
@@ -244,14 +271,8 @@ def _file_stamp(file: Path) -> tuple[int, int] | None:
     return about.st_mtime_ns, about.st_ino
 
 
-def span(part: Any, side: int) -> tuple[range, Any]:
-    """Return the rows or columns to read for one index, and the index among them.
-
-    Raises
-    ------
-    IndexError
-        It runs backwards, or is none of a whole number and a slice.
-    """
+def _span(part: Any, side: int) -> tuple[range, Any]:
+    """Return the rows or columns to read for one index, and the index among them."""
     if isinstance(part, slice):
         start, stop, step = part.indices(side)
         if step < 1:

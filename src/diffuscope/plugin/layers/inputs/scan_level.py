@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffuscope.plugin.layers.level import span
+from diffuscope.plugin.layers.level import Windowed
 from diffuscope.scans.scan import Scan
 from diffuscope.scans.source import Cache, Source, paste
 
@@ -17,7 +17,7 @@ from diffuscope.scans.source import Cache, Source, paste
 _KEPT = 256 * 2**20
 
 
-class ScanLevel:
+class ScanLevel(Windowed):
     """One resolution level of a slide, read from its file a piece at a time; pieces that were read are kept.
 
     Not a dask array: to cut a window out of one takes longer the larger the slide is, and its threads wait for a core
@@ -46,31 +46,6 @@ class ScanLevel:
         self.chunks: tuple[int, ...] = (*source.chunks, *channels)
         self.dtype = source.dtype
         self._source, self._cache, self._is_flat = source, cache, is_flat
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        """Number of values."""
-        return int(np.prod(self.shape))
-
-    def __getitem__(self, key: Any) -> NDArray[np.generic]:
-        """Read a window: whole numbers and slices, as of any array."""
-        parts = list(key) if isinstance(key, tuple) else [key]
-        if Ellipsis in parts:
-            at = parts.index(Ellipsis)
-            parts[at : at + 1] = [slice(None)] * (self.ndim - len(parts) + 1)
-        rows, columns, *rest = (*parts, slice(None)) if len(parts) == 1 else parts
-        y, inside_y = span(rows, self.shape[0])
-        x, inside_x = span(columns, self.shape[1])
-        return np.asarray(self._window(y, x)[(inside_y, inside_x, *rest)])
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.generic]:
-        """Read all of it."""
-        return np.asarray(self[:], dtype=dtype)
 
     def _window(self, rows: range, columns: range) -> NDArray[np.generic]:
         out = np.empty((len(rows), len(columns), *self.shape[2:]), self.dtype)
