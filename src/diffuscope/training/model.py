@@ -112,13 +112,25 @@ def _own(recipe: Recipe, planned: Planned, before: Start | None, origin: Model |
     system = _built(recipe.name, name, config, planned.optimisation.seed)
     if weights is not None:
         try:
-            system.load_state_dict(weights.state_dict())
+            system.load_state_dict(_parts_that_begin(system, weights) | weights.state_dict())
         except RuntimeError as error:
             changed = ", ".join(sorted(key for key in changes if known.get(key) != config[key]))
             raise InputError(
                 f"the weights {whose} do not fit this configuration: take {changed} out of config."
             ) from error
     return Start(system, name, config, origin)
+
+
+def _parts_that_begin(system: System, weights: System) -> dict[str, Any]:
+    """Return the weights of parts that another configuration does not have at all, as they begin."""
+    own, known = system.state_dict(keep_vars=True), weights.state_dict()
+    found: dict[str, Any] = {}
+    for part in system.parts().values():
+        tensors = {id(one) for module in part for one in (*module.parameters(), *module.buffers())}
+        keys = [key for key, one in own.items() if id(one) in tensors]
+        if not any(key in known for key in keys):
+            found |= {key: own[key].detach() for key in keys}
+    return found
 
 
 def _built(recipe: str, name: str, config: Mapping[str, Any], seed: int) -> System:

@@ -147,6 +147,9 @@ class ContextConfig(BaseModel):
         Share of training in which both modalities are noisy, as when both are made at once; else the other is known.
     drop : float
         Share of training without any context, for guidance.
+    layout : bool
+        Whether the vector of a report is drawn onto places, which heads that look at one place (`UNetConfig.near`) read
+        as they read an image (see `diffuscope.systems.medm2g.layout.Layout`); the paper has no such thing.
     """
 
     model_config = STRICT
@@ -157,6 +160,7 @@ class ContextConfig(BaseModel):
     adaptation: Annotated[int, Field(ge=0, le=256)] = 8
     joint: Annotated[float, Field(ge=0, le=1)] = 0.3
     drop: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    layout: bool = False
 
 
 class AlignConfig(BaseModel):
@@ -235,6 +239,8 @@ class MedM2GConfig(BaseModel):
                 raise ValueError(f"a width is no multiple of the {groups} groups of its norms")
         if any(width % self.unet.heads for width in self.unet.widths):
             raise ValueError(f"a width is no multiple of the {self.unet.heads} heads")
+        if self.context.layout and not (self.text and self.unet.near and self.context.kind == "tokens"):
+            raise ValueError("a layout is of a report, for heads that look near, and of tokens: give text and unet.near")
         return self
 
     @property

@@ -16,7 +16,7 @@ from diffuscope.errors import InputError
 from diffuscope.ports.declaration import Declaration
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.systems.base import System
-from diffuscope.systems.medm2g.config import MedM2GConfig
+from diffuscope.systems.medm2g.config import TEXT, MedM2GConfig
 from diffuscope.systems.medm2g.declare import DRAFTS
 from diffuscope.systems.medm2g.guide import Guide
 from diffuscope.systems.medm2g.hub import load_published
@@ -54,6 +54,8 @@ class Networks(System):
     def parts(self) -> dict[str, tuple[nn.Module, ...]]:
         """Of each modality its autoencoder, denoiser, cross-attention, prompt and context encoder and adaptation."""
         found: dict[str, tuple[nn.Module, ...]] = {"embedding": (self.guide.embed,)}
+        if self.guide.layout is not None:
+            found["layout"] = (self.guide.layout,)
         for modality in self.config.modalities:
             flow = self.guide.flow(modality)
             found |= {
@@ -104,6 +106,8 @@ class Networks(System):
                 off_diagonal=align.off_diagonal,
             )
         ways = dict.fromkeys([(modalities[0], modalities[1]), (modalities[1], modalities[0])])
+        # Where nothing of a way trains, its error would be computed for nothing.
+        learned = [way for way in ways if self.guide.learns(*way)] or list(ways)
         terms = {
             f"{a} from {b}": cross_loss(
                 self.guide,
@@ -115,7 +119,7 @@ class Networks(System):
                 joint=context.joint if a != b else 0.0,
                 drop=context.drop,
             )
-            for a, b in ways
+            for a, b in learned
         }
         return {"loss": torch.stack(list(terms.values())).sum(), **terms}
 
@@ -177,5 +181,6 @@ def _objectives(config: MedM2GConfig) -> dict[str, tuple[str, ...]]:
             found[f"align-{one}-{other}"] = (f"prompt-{one}", f"prompt-{other}")
         both = dict.fromkeys((one, other))
         own = [[f"context-{each}", f"adaptation-{each}", f"cross-{each}"] for each in both]
-        found[f"cross-{one}-{other}"] = ("embedding", *chain.from_iterable(own))
+        drawn = ("layout",) if config.context.layout and TEXT in both else ()
+        found[f"cross-{one}-{other}"] = ("embedding", *drawn, *chain.from_iterable(own))
     return found

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from diffuscope.systems.medm2g.config import MedM2GConfig
+from diffuscope.systems.medm2g.config import TEXT, MedM2GConfig
 from diffuscope.systems.medm2g.contexts import Embed, Heard, ImageContext, sampled_tokens
-from diffuscope.systems.medm2g.flows import Flow
+from diffuscope.systems.medm2g.flows import Flow, Seen
+from diffuscope.systems.medm2g.layout import Layout
 from diffuscope.systems.medm2g.near import ANYWHERE, WHOLE
 
 
@@ -58,6 +59,8 @@ class Guide(nn.Module):
         self.config = config
         self.flows = nn.ModuleDict({one: _alone(config, one) for one in config.modalities})
         self.embed = Embed(config.context.width)
+        side = config.size // config.autoencoder.factor // config.context.stride
+        self.layout = Layout(config.context.width, side) if config.context.layout else None
         self.register_buffer("alpha_bar", alpha_bar, persistent=False)
         self._made = {
             one: torch.tensor([key in config.of(one, made=True) for key in config.of(one)]) for one in config.modalities
@@ -72,6 +75,14 @@ class Guide(nn.Module):
     def made(self, modality: str, kind: Tensor) -> Tensor:
         """Return which of some kinds (n,) of a modality may come out, bool (n,)."""
         return self._made[modality].to(kind.device)[kind]
+
+    def learns(self, target: str, source: str) -> bool:
+        """Return whether anything trains of what makes a modality A out of B."""
+        flow, other = self.flow(target), self.flow(source)
+        parts = [*flow.denoiser(), *flow.cross(), flow.null, other.context, other.adaptation, other.prompt, self.embed]
+        if source == TEXT and self.layout is not None:
+            parts.append(self.layout)
+        return any(one.requires_grad for part in parts for one in part.parameters())
 
     def context(self, source: Source, *, generator: torch.Generator | None = None) -> Heard:
         """Return by what a modality guides others.
@@ -109,7 +120,24 @@ class Guide(nn.Module):
         if isinstance(flow.context, ImageContext) and sizes.kind == "tokens":
             own = len(flow.context.place)
             places[:own], places[own:] = torch.arange(own), WHOLE
-        return Heard(found, counts[0], vectors, counts[1], places)
+        heard = Heard(found, counts[0], vectors, counts[1], places)
+        return self._laid_out(heard, seen, unknown) if source.modality == TEXT else heard
+
+    def _laid_out(self, heard: Heard, seen: Seen | None, unknown: Tensor) -> Heard:
+        """Return what is heard of a report with its vector drawn onto places; one still to be made has no drawing."""
+        if self.layout is None:
+            return heard
+        heard = replace(heard, places=torch.full_like(heard.places, WHOLE))
+        if seen is None:
+            return heard
+        drawn = self.layout(seen[0])
+        counts = ~unknown[:, None].expand(drawn.shape[:2])
+        return replace(
+            heard,
+            tokens=torch.cat([heard.tokens, drawn], dim=1),
+            mask=torch.cat([heard.mask, counts], dim=1),
+            places=torch.cat([heard.places, torch.arange(drawn.shape[1])]),
+        )
 
     def _prompted(
         self, seen: tuple[Tensor, Tensor, Tensor] | None, unknown: Tensor, number: int, where: torch.device

@@ -1,0 +1,75 @@
+"""The vector of a report drawn onto places: who reads it, what it says of a report that is still to be made."""
+
+from __future__ import annotations
+
+import any_to_any
+import pytest
+import torch
+from pydantic import ValidationError
+
+from diffuscope.systems.medm2g.config import MedM2GConfig
+from diffuscope.systems.medm2g.guide import Source
+from diffuscope.systems.medm2g.layout import Layout
+from diffuscope.systems.medm2g.near import WHOLE
+
+LAYOUT = {
+    "text": any_to_any.TEXT,
+    "unet": {**any_to_any.SMALL["unet"], "near": 1},
+    "context": {**any_to_any.SMALL["context"], "layout": True},
+}
+
+
+def _heard(system, *, x=None, unknown=None):
+    latents = torch.randn(6, *system.guide.flow("text").latent, generator=torch.Generator().manual_seed(0))
+    kind, time = torch.zeros(6, dtype=torch.long), torch.zeros(6)
+    return system.guide.context(
+        Source(modality="text", latents=latents, time=time, kind=kind, x=x, unknown=unknown)
+    )
+
+
+def test_a_report_has_a_token_a_place_and_one_still_to_be_made_has_none_that_counts():
+    system = any_to_any.make(**LAYOUT).eval()
+    ids = any_to_any.texts(system).nan_to_num()
+    plain = any_to_any.make(text=any_to_any.TEXT)
+    words = _heard(plain, x=ids).tokens.shape[1]
+    heard = _heard(system, x=ids, unknown=torch.arange(6) < 2)
+    assert set(heard.places[:words].tolist()) == {WHOLE} and heard.places[words:].tolist() == list(range(16))
+    assert heard.mask[:, words:].all(1).tolist() == [False, False, True, True, True, True]
+    assert not heard.mask[:2, words:].any()
+    # One that nobody wrote has no drawing, and its other tokens are read as they are in training.
+    assert set(_heard(system).places.tolist()) == {WHOLE}
+
+
+def test_a_place_hears_its_own_token_and_with_it_what_lies_where():
+    """A denoiser that hears the drawing alone changes where the drawing does, up to what convolutions carry on."""
+    torch.manual_seed(0)
+    layout = Layout(16, 8)
+    vectors = torch.randn(3, 16)
+    tokens = layout(vectors)
+    assert tokens.shape == (3, 64, 16)
+    coarse = layout.draw(layout.read(vectors)).unflatten(1, (16, 4, 4))
+    # Bilinear at twice the side: a place lies at 3/4 of its own coarse place and 1/4 of the next one, in each axis.
+    inner = 0.75 * coarse[:, :, 1] + 0.25 * coarse[:, :, 0]
+    expected = 0.75 * inner[:, :, 1] + 0.25 * inner[:, :, 0]
+    torch.testing.assert_close(tokens.unflatten(1, (8, 8))[:, 2, 2], layout.say(expected))
+
+
+def test_a_report_alone_teaches_its_drawing():
+    system = any_to_any.make(**LAYOUT)
+    system.begin("cross-text-ct", ("layout", "cross-ct", "diffuser-ct"))
+    system.train()
+    batch = any_to_any.batch() | {"report": any_to_any.texts(system)}
+    terms = system.loss(batch, torch.Generator().manual_seed(0))
+    assert set(terms) == {"loss", "ct from text"}  # of the other way nothing trains
+    terms["loss"].backward()
+    trained = {key for key, one in system.named_parameters() if one.grad is not None and one.grad.any()}
+    assert any(key.startswith("guide.layout.draw") for key in trained)
+    assert not any(key.startswith("guide.flows.text") for key in trained)
+    system.begin("cross-text-ct")
+    assert {"ct from text", "text from ct"} < set(system.loss(batch, torch.Generator().manual_seed(0)))
+
+
+def test_a_layout_needs_a_report_and_heads_that_look_near():
+    for lacking in ({**LAYOUT, "text": None}, {**LAYOUT, "unet": any_to_any.SMALL["unet"]}):
+        with pytest.raises(ValidationError, match="give text and unet.near"):
+            MedM2GConfig.model_validate(any_to_any.SMALL | lacking)
