@@ -7,10 +7,13 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from diffuscope.errors import InputError
 from diffuscope.systems.medm2g.config import MedM2GConfig
 from diffuscope.systems.medm2g.guide import Source
 from diffuscope.systems.medm2g.layout import Layout
 from diffuscope.systems.medm2g.near import WHOLE
+from diffuscope.training.model import make_starts
+from diffuscope.training.recipe import Recipe
 
 LAYOUT = {
     "text": any_to_any.TEXT,
@@ -22,9 +25,7 @@ LAYOUT = {
 def _heard(system, *, x=None, unknown=None):
     latents = torch.randn(6, *system.guide.flow("text").latent, generator=torch.Generator().manual_seed(0))
     kind, time = torch.zeros(6, dtype=torch.long), torch.zeros(6)
-    return system.guide.context(
-        Source(modality="text", latents=latents, time=time, kind=kind, x=x, unknown=unknown)
-    )
+    return system.guide.context(Source(modality="text", latents=latents, time=time, kind=kind, x=x, unknown=unknown))
 
 
 def test_a_report_has_a_token_a_place_and_one_still_to_be_made_has_none_that_counts():
@@ -40,8 +41,7 @@ def test_a_report_has_a_token_a_place_and_one_still_to_be_made_has_none_that_cou
     assert set(_heard(system).places.tolist()) == {WHOLE}
 
 
-def test_a_place_hears_its_own_token_and_with_it_what_lies_where():
-    """A denoiser that hears the drawing alone changes where the drawing does, up to what convolutions carry on."""
+def test_places_between_coarse_ones_are_told_what_lies_between():
     torch.manual_seed(0)
     layout = Layout(16, 8)
     vectors = torch.randn(3, 16)
@@ -54,7 +54,7 @@ def test_a_place_hears_its_own_token_and_with_it_what_lies_where():
     torch.testing.assert_close(tokens.unflatten(1, (8, 8))[:, 2, 2], layout.say(expected))
 
 
-def test_a_report_alone_teaches_its_drawing():
+def test_a_drawing_is_taught_by_what_it_guides_and_no_error_is_computed_of_what_does_not_train():
     system = any_to_any.make(**LAYOUT)
     system.begin("cross-text-ct", ("layout", "cross-ct", "diffuser-ct"))
     system.train()
@@ -71,5 +71,37 @@ def test_a_report_alone_teaches_its_drawing():
 
 def test_a_layout_needs_a_report_and_heads_that_look_near():
     for lacking in ({**LAYOUT, "text": None}, {**LAYOUT, "unet": any_to_any.SMALL["unet"]}):
-        with pytest.raises(ValidationError, match="give text and unet.near"):
+        with pytest.raises(ValidationError, match="give text, unet"):
             MedM2GConfig.model_validate(any_to_any.SMALL | lacking)
+
+
+def test_a_round_may_begin_a_part_that_the_rounds_before_did_not_have_and_no_part_of_another_size():
+    near = any_to_any.SMALL | LAYOUT | {"context": any_to_any.SMALL["context"]}
+
+    def recipe(**context: object) -> Recipe:
+        rounds = [
+            {"name": "first", "objective": "generate-ct", "optimisation": {"steps": 1}},
+            {
+                "name": "second",
+                "objective": "cross-text-ct",
+                "config": {"context": {**any_to_any.SMALL["context"], **context}},
+                "optimisation": {"steps": 1},
+            },
+        ]
+        return Recipe.model_validate(
+            {
+                "name": "x",
+                "system": "medm2g",
+                "config": near,
+                "data": {"pairs": "cases.csv"},
+                "rounds": rounds,
+                "optimisation": {"steps": 1},
+            }
+        )
+
+    first, second = (start.system.state_dict() for start in make_starts(recipe(layout=True)))
+    new = set(second) - set(first)
+    assert new and all(key.startswith("guide.layout.") for key in new)
+    assert all(torch.equal(one, second[key]) for key, one in first.items())
+    with pytest.raises(InputError, match="take context out of config"):
+        make_starts(recipe(layout=True, width=24))

@@ -240,7 +240,7 @@ class MedM2GConfig(BaseModel):
         if any(width % self.unet.heads for width in self.unet.widths):
             raise ValueError(f"a width is no multiple of the {self.unet.heads} heads")
         if self.context.layout and not (self.text and self.unet.near and self.context.kind == "tokens"):
-            raise ValueError("a layout is of a report, for heads that look near, and of tokens: give text and unet.near")
+            raise ValueError("a layout is of a report and for heads that look near: give text, unet.near and tokens")
         return self
 
     @property
