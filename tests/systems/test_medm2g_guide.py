@@ -164,6 +164,31 @@ def test_a_round_changes_what_it_names_and_nothing_else():
     assert all(any(name in key for name in (".attn2.", ".norm2.", ".cond_proj.")) for key in changed if ".side." in key)
 
 
+def test_a_modality_may_be_taught_alone_by_one_or_two_others_drawn_at_each_step():
+    system = any_to_any.make(text=any_to_any.TEXT)
+    assert set(system.config.sources("mri")) == {"text", "ct", "mri", "xray"}
+    assert set(system.config.sources("ct")) == {"text", "mri", "xray"}
+    system.begin("cross-mri")
+    system.train()
+    batch = any_to_any.batch() | {"report": any_to_any.texts(system)}
+    heard, context = [], system.guide.context
+
+    def listened(source, **others):
+        heard[-1].add(source.modality)
+        return context(source, **others)
+
+    system.guide.context = listened
+    for step in range(40):
+        heard.append(set())
+        terms = system.loss(batch, torch.Generator().manual_seed(step))
+        assert set(terms) == {"loss"} and bool(terms["loss"].isfinite())
+    assert {len(one) for one in heard} == {1, 2}
+    assert set().union(*(one for one in heard if len(one) == 1)) == {"text", "ct", "mri", "xray"}
+    terms["loss"].backward()
+    taught = {key.split(".")[2] for key, one in system.named_parameters() if one.grad is not None}
+    assert taught == {"mri"}
+
+
 def test_words_that_no_training_text_had_are_told():
     declared = any_to_any.make(text=any_to_any.TEXT).declared
     told = [

@@ -255,6 +255,10 @@ class MedM2GConfig(BaseModel):
             return (REPORT,) if self.text is not None else ()
         return tuple(one.key for one in self.images if one.modality == modality and (one.made or not made))
 
+    def sources(self, modality: str) -> tuple[str, ...]:
+        """Return the modalities that may guide one: all others, and itself where it has several kinds of images."""
+        return tuple(one for one in self.modalities if one != modality or len(self.of(one)) > 1)
+
     def modality(self, key: str) -> str:
         """Return whose key it is."""
         return next((image.modality for image in self.images if image.key == key), TEXT)

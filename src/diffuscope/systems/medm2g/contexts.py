@@ -125,7 +125,8 @@ def sampled_tokens(
         order = chances.masked_fill(~mask, -1.0).argsort(dim=1, descending=True)
     else:
         order = (~mask).long().argsort(dim=1, stable=True)
-    there = mask.sum(1, keepdim=True)
+    # A case that has nothing is sampled like the others, and heard by nobody.
+    there = mask.sum(1, keepdim=True).clamp_min(1)
     place = torch.arange(count, device=mask.device)
     if generator is not None:
         chosen = order.gather(1, place[None, :] % there)

@@ -21,7 +21,7 @@ from diffuscope.systems.medm2g.declare import DRAFTS
 from diffuscope.systems.medm2g.guide import Guide
 from diffuscope.systems.medm2g.hub import load_published
 from diffuscope.systems.medm2g.images import Images
-from diffuscope.systems.medm2g.loss import align_loss, alone_loss, cross_loss
+from diffuscope.systems.medm2g.loss import align_loss, alone_loss, cross_loss, draw_sources
 from diffuscope.systems.medm2g.sampling import Draw, sample_flows
 from diffuscope.systems.medm2g.text.tokens import Tokens
 
@@ -30,8 +30,9 @@ class Networks(System):
     """The networks of MedM2G, and what they train for.
 
     Objectives, of modalities A and B: ``encode-A`` trains an autoencoder, ``generate-A`` a flow alone (the paper's
-    first stage), ``align-A-B`` the prompt encoders, and ``cross-A-B`` what guides, L_A + L_B. The rounds of the paper
-    train other parts than these defaults, which a recipe names: see docs/medm2g.md.
+    first stage), ``align-A-B`` the prompt encoders, ``cross-A-B`` what guides, L_A + L_B, and ``cross-A`` L_A alone, of
+    which one or two other modalities, drawn at each step, guide. The rounds of the paper train other parts than these
+    defaults, which a recipe names: see docs/medm2g.md.
 
     Parameters
     ----------
@@ -76,6 +77,8 @@ class Networks(System):
         """Return groups of keys, of each of which a case must have one to be trained on for an objective."""
         verb, *modalities = objective.split("-")
         made = verb == "generate"
+        if verb == "cross" and len(modalities) == 1:
+            modalities = list(self.config.modalities)
         groups = tuple(self.config.of(one, made=made) for one in modalities)
         # One kind of image from another kind.
         return groups if len(set(modalities)) == len(modalities) else (groups[0],)
@@ -83,7 +86,7 @@ class Networks(System):
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """Return the loss of the current objective, of pictures in [−1, 1] and token ids, NaN where there are none."""
         verb, *modalities = self.objective.split("-")
-        align, context, of = self.config.align, self.config.context, self.config.of
+        align, of = self.config.align, self.config.of
         flow = self.guide.flow(modalities[0])
         if verb == "encode":
             several = torch.cat([batch[key] for key in of(modalities[0]) if key in batch])
@@ -105,23 +108,21 @@ class Networks(System):
                 invariant=align.invariant,
                 off_diagonal=align.off_diagonal,
             )
+        if len(modalities) == 1:
+            sources = draw_sources(self.config.sources(modalities[0]), generator)
+            return {"loss": self._cross(modalities[0], sources, batch, generator)}
         ways = dict.fromkeys([(modalities[0], modalities[1]), (modalities[1], modalities[0])])
         # Where nothing of a way trains, its error would be computed for nothing.
         learned = [way for way in ways if self.guide.learns(*way)] or list(ways)
-        terms = {
-            f"{a} from {b}": cross_loss(
-                self.guide,
-                a,
-                b,
-                batch,
-                (of(a, made=True), of(b)),
-                generator,
-                joint=context.joint if a != b else 0.0,
-                drop=context.drop,
-            )
-            for a, b in learned
-        }
+        terms = {f"{a} from {b}": self._cross(a, [b], batch, generator) for a, b in learned}
         return {"loss": torch.stack(list(terms.values())).sum(), **terms}
+
+    def _cross(
+        self, target: str, sources: Sequence[str], batch: Mapping[str, Tensor], generator: torch.Generator
+    ) -> Tensor:
+        context = self.config.context
+        joint = 0.0 if target in sources else context.joint
+        return cross_loss(self.guide, target, sources, batch, generator, joint=joint, drop=context.drop)
 
     def check(self, settings: SampleSettings) -> None:
         """Refuse settings that the sampler cannot follow."""
@@ -176,6 +177,7 @@ def _objectives(config: MedM2GConfig) -> dict[str, tuple[str, ...]]:
     """Return every objective, and the parts that train for it unless a recipe says otherwise."""
     found: dict[str, tuple[str, ...]] = {f"encode-{one}": (f"autoencoder-{one}",) for one in config.modalities}
     found |= {f"generate-{one}": (f"diffuser-{one}", f"cross-{one}") for one in config.modalities}
+    found |= {f"cross-{one}": (f"diffuser-{one}", f"cross-{one}") for one in config.modalities if config.sources(one)}
     for one, other in config.pairs():
         if one != other:
             found[f"align-{one}-{other}"] = (f"prompt-{one}", f"prompt-{other}")

@@ -127,52 +127,54 @@ def align_loss(
 def cross_loss(
     guide: Guide,
     target: str,
-    source: str,
+    sources: Sequence[str],
     batch: Mapping[str, Tensor],
-    keys: tuple[Sequence[str], Sequence[str]],
     generator: torch.Generator,
     *,
     joint: float,
     drop: float,
 ) -> Tensor:
-    """Return L_Cross (Eq. 6): the error of ε of one modality, guided by one to three images, or the text, of another.
+    """Return L_Cross (Eq. 6): the error of ε of one modality, guided by one to three images, or the text, of others.
 
     Parameters
     ----------
     guide : Guide
         The flows.
-    target, source : str
-        Modalities A and B; of one with several kinds of images both may be the same.
+    target : str
+        Modality A.
+    sources : sequence of str
+        Modalities B, each of which guides; A may be among them, of which other kinds of images then guide.
     batch : mapping of str to Tensor
-        Cases.
-    keys : tuple of two sequences of str
-        Which keys of A come out, and which of B go in.
+        Cases. Those without A, or without any B, are left out.
     generator : torch.Generator
         What is drawn from.
     joint, drop : float
         See `diffuscope.systems.medm2g.config.ContextConfig`.
     """
-    flow, other = guide.flow(target), guide.flow(source)
-    (one,) = choose(flow, batch, generator, keys=keys[0])
-    but = one.kind if target == source else None
-    number = int(torch.randint(min(_SOURCES, len(keys[1])), (1,), generator=generator, device=generator.device)) + 1
-    found = choose(other, batch, generator, keys=keys[1], number=number, but=but)
-    both = one.there & found[0].there
-    one, found = one.only(both), [each.only(both) for each in found]
+    flow, of = guide.flow(target), guide.config.of
+    (one,) = choose(flow, batch, generator, keys=of(target, made=True))
+    found: list[tuple[str, Chosen]] = []
+    for source in sources:
+        but, keys = one.kind if target == source else None, of(source)
+        number = int(torch.randint(min(_SOURCES, len(keys)), (1,), generator=generator, device=generator.device)) + 1
+        chosen = choose(guide.flow(source), batch, generator, keys=keys, number=number, but=but)
+        found += [(source, each) for each in chosen]
+    both = one.there & torch.stack([each.there for _, each in found]).any(dim=0)
+    one, found = one.only(both), [(source, each.only(both)) for source, each in found]
     with torch.no_grad():
         latents = flow.side.encode(one.x)
     noisy, noise, t, a = _noised(latents, guide.alpha_bar, generator)
     chances = torch.rand(2, len(t), generator=generator, device=generator.device).to(t.device)
     together = chances[0] < joint
     several = []
-    for each in found:
+    for source, each in found:
         # What only goes in is always known.
         open_ = together & guide.made(source, each.kind)
         with torch.no_grad():
-            known = other.side.encode(each.x)
+            known = guide.flow(source).side.encode(each.x)
         extra = torch.randn(known.shape, generator=generator, device=generator.device).to(known)
         root = a.view(-1, *(1,) * (known.ndim - 1))
-        hidden = open_.view(root.shape)
+        hidden = open_.view(-1, *(1,) * (known.ndim - 1))
         state = torch.where(hidden, root.sqrt() * known + (1 - root).sqrt() * extra, known)
         time = torch.where(open_, (t + 1).float() / len(guide.alpha_bar), 0.0)
         heard = guide.context(
@@ -181,6 +183,13 @@ def cross_loss(
         )
         several.append(heard.only(each.there & (chances[1] >= drop)))
     return _error(flow, flow.epsilon(noisy, t, a, one.kind, Heard.joined(several, dim=1)), noise, a)
+
+
+def draw_sources(among: Sequence[str], generator: torch.Generator) -> list[str]:
+    """Draw one or two modalities that guide at a step, evenly, among those that may."""
+    order = torch.randperm(len(among), generator=generator, device=generator.device)
+    number = int(torch.randint(min(2, len(among)), (1,), generator=generator, device=generator.device)) + 1
+    return [among[int(place)] for place in order[:number]]
 
 
 def _error(flow: Flow, epsilon: Tensor, noise: Tensor, alpha_bar: Tensor) -> Tensor:
