@@ -64,6 +64,17 @@ def recipe(rounds: list[dict], **changed: object) -> dict:
     return json.loads(json.dumps(given))
 
 
+def test_images_that_no_round_needs_are_not_opened(tmp_path: Path):
+    write_pairs(tmp_path)
+    for path in tmp_path.glob("*-xray.ome.tif"):
+        path.write_bytes(b"no image")
+    rounds = [{"name": one, "objective": one} for one in ("encode-text", "align-text-ct")]
+    made = prepare(Recipe.model_validate(recipe(rounds)), tmp_path)
+    assert set(made[1].data.batch_at(0)) == {"report", "ct"}
+    with pytest.raises(InputError, match=r"c\d\d: .*xray"):
+        prepare(Recipe.model_validate(recipe([*rounds, {"name": "more", "objective": "generate-xray"}])), tmp_path)
+
+
 def test_each_round_sees_the_cases_that_have_what_it_needs(tmp_path: Path):
     write_pairs(tmp_path)
     rounds = [

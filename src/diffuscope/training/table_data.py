@@ -20,7 +20,7 @@ from diffuscope.systems.protocols import FitsRows, TakesPairs
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.data.cohort import prepared, rows_data
 from diffuscope.training.data.paired import paired_data, seen_of
-from diffuscope.training.plan import Planned
+from diffuscope.training.plan import Planned, plan_rounds
 from diffuscope.training.recipe import Recipe
 from diffuscope.training.recipe_data import Cohort, Pairs
 
@@ -91,10 +91,20 @@ def pairs_data(
         found = read_paired(folder / data.pairs, images, texts)
         by_name = {one.case.name: one for one in found.cases}
         parts = split([one.case for one in found.cases], validation=data.validation, seed=recipe.optimisation.seed)
-        seen = {part: seen_of(system, [by_name[case.name] for case in parts[part]]) for part in ("train", "validation")}
+        # No round looks at the others, and of many cases opening all of them takes minutes.
+        rounds = [one for one in plan_rounds(recipe) if one.data == data]
+        keys = {key for one in rounds for group in system.needed(_objective(system, one)) for key in group}
+        seen = {
+            part: seen_of(system, [by_name[case.name] for case in parts[part]], keys)
+            for part in ("train", "validation")
+        }
         shared[data] = seen, {case.name: part for part, own in parts.items() for case in own}, found.notices
     seen, where, notices = shared[data]
     plan = planned.optimisation
-    needed = system.needed(planned.objective or next(iter(system.objectives)))
+    needed = system.needed(_objective(system, planned))
     made = paired_data(seen["train"], seen["validation"], needed, seed=plan.seed, batch=plan.batch)
     return replace(made, notices=notices if planned.number == 1 else ()), where
+
+
+def _objective(system: System, planned: Planned) -> str:
+    return planned.objective or next(iter(system.objectives))

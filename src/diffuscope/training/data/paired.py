@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from diffuscope.training.data.batches import TrainingData
 _HELD = 64
 
 
-def seen_of(system: Whole, cases: Sequence[PairedCase]) -> dict[str, Tensor]:
+def seen_of(system: Whole, cases: Sequence[PairedCase], keys: Collection[str]) -> dict[str, Tensor]:
     """Return what a system sees of cases, one beside the other.
 
     Parameters
@@ -26,7 +26,9 @@ def seen_of(system: Whole, cases: Sequence[PairedCase]) -> dict[str, Tensor]:
     system : Whole
         On the CPU.
     cases : sequence of PairedCase
-        Which.
+        Which; those that have none of the keys are left out.
+    keys : collection of str
+        Of the images and texts that are opened.
 
     Returns
     -------
@@ -40,8 +42,12 @@ def seen_of(system: Whole, cases: Sequence[PairedCase]) -> dict[str, Tensor]:
     """
     seen = []
     for one in cases:
+        files = {key: path for key, path in one.case.files.items() if key in keys}
+        texts = {key: text for key, text in one.texts.items() if key in keys}
+        if not files and not texts:
+            continue
         try:
-            found = prepare_case(system, one.case.files, {}, texts=one.texts, device=torch.device("cpu"))
+            found = prepare_case(system, files, {}, texts=texts, device=torch.device("cpu"))
         except InputError as error:
             raise InputError(f"{one.case.name}: {error}") from error
         seen.append({key: v for key, v in found.items() if isinstance(v, Tensor) and v.is_floating_point()})
