@@ -16,6 +16,7 @@ from safetensors.numpy import load_file, save_file
 
 from diffuscope.errors import InputError
 from diffuscope.model.folder import WEIGHTS, load_model, save_model, set_figures, set_seen
+from diffuscope.model.readme import readme
 from diffuscope.ports.seen import Seen
 from diffuscope.systems.registry import build_system
 
@@ -63,6 +64,11 @@ def test_saving_again_replaces_a_model_and_nothing_else(folder: Path, tmp_path: 
     with pytest.raises(InputError, match="never overwritten"):
         save_model(tmp_path / "other", build_system("staindiffuser", CONFIG), "staindiffuser", CONFIG, card)
     assert (tmp_path / "other" / "thesis.txt").read_text() == "mine"
+
+
+def test_a_card_leaves_long_settings_to_the_configuration(folder: Path):
+    told = readme("x", load_model(folder).stated.model_copy(update={"config": {"T": 7, "words": ["a"] * 500}}), 10**6)
+    assert "| T | 7 |" in told and "| words | see config.json |" in told
 
 
 def test_a_save_that_fails_leaves_the_old_model(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from diffuscope.model.card import ModelConfig
+
+# Letters of a setting that a table shows; a vocabulary has thousands.
+_SHOWN = 400
 
 
 def readme(name: str, config: ModelConfig, size: int) -> str:
@@ -28,7 +33,7 @@ def readme(name: str, config: ModelConfig, size: int) -> str:
         "| | |",
         "|---|---|",
         f"| system | {config.system} |",
-        *(f"| {key} | {value} |" for key, value in config.config.items()),
+        *(f"| {key} | {_told(value)} |" for key, value in config.config.items()),
         f"| weights | float16, {size / 1e6:.1f} MB |",
         f"| trained on | {card.trained_on} |",
         f"| data | {card.data} |",
@@ -47,3 +52,8 @@ def readme(name: str, config: ModelConfig, size: int) -> str:
         lines += ["Made by:", "", "```sh", config.recipe, "```", ""]
     lines += ["Research use only; not for diagnosis.", "", f"`diffuscope run {name} FILE -o OUT.ome.zarr`", ""]
     return "\n".join(lines)
+
+
+def _told(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= _SHOWN else "see config.json"
