@@ -1,14 +1,12 @@
 # The two commands of the README, and what developers run besides. Everything lives in .venv.
 # Tests run side by side, one thread each, one more at a time than there are processors, for each waits a quarter of its time; on a
 # virtual screen where there is one. ARGS come last and win, as "-n 0" does.
-# All at the lowest priority, and where Linux has it idle, as the process is that computes for the window: tests of other things
-# would leave it no processor.
+# All at the lowest priority, as the process is that computes for the window: tests of other things would leave it no processor.
 # Compiled modules are kept, whatever else is said: each of the tests' children would compile all of them anew.
 SCREEN := $(if $(shell command -v xvfb-run),xvfb-run -a -s "-screen 0 1280x800x24")
-IDLE := $(if $(shell command -v chrt),chrt --idle 0)
 export BIOFORMATS
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
-PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 nice -n 19 $(IDLE) $(SCREEN) .venv/bin/python -m pytest -n $(WORKERS) --maxprocesses=8 --dist=worksteal
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 nice -n 19 $(SCREEN) .venv/bin/python -m pytest -n $(WORKERS) --maxprocesses=8 --dist=worksteal
 
 .PHONY: demo test test-all lint fuzz check-bioformats docs-pictures clean
 

@@ -46,14 +46,6 @@ def test_messages_come_in_order_and_the_process_is_kept(child: Child):
     assert child.pid == pid is not None
 
 
-@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="Linux alone has processes that run when nothing else does")
-def test_the_process_runs_when_the_window_does_not(child: Child):
-    """Begun as any program is (`make test` begins all idle, where this says nothing)."""
-    messages(child, "count", upto=1)
-    assert child.pid is not None
-    assert os.sched_getscheduler(child.pid) == os.SCHED_IDLE and os.getpriority(os.PRIO_PROCESS, child.pid) == 19
-
-
 @pytest.mark.slow
 def test_cancel_stops_the_job_at_its_next_step_but_not_the_next_job(child: Child):
     seen = []

@@ -107,10 +107,6 @@ def serve(connection: Any, cancelled_up_to: Any, is_paused: Any, place: Any, ver
     # The window comes first. (Linux weighs niceness within a session: other programs do not push the job aside by it.)
     if hasattr(os, "nice"):
         os.nice(19)
-    # What wakes in the window then takes the processor from this at once: the longest stall of a pan beside a run was
-    # 133 ms without, and 100 with it.
-    if hasattr(os, "SCHED_IDLE"):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     # Ahead of the first command, which says what is wrong where this fails. What is imported stays, a million objects,
     # which the garbage collector would look at again and again: a fifth of the time until the first command.
     gc.disable()
