@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,10 +98,12 @@ def result_of(layer: Any, key: str, model: Path, folder: Path, region: Region | 
     request = Request(inputs=(given_,), placement=placement, region=region, settings={}, overwrite=False)
     out = folder / "out.ome.zarr"
     settings |= {"slices": f"0:{facts.slices}"} if facts.slices else {}
-    for _ in verbs.run(
-        model, _source(request, [folder / "kept"]), out, region=region, device="cpu", mpp=facts.changed_mpp, **settings
-    ):
+    scratch: list[Path] = []
+    source = _source(request, scratch)
+    for _ in verbs.run(model, source, out, region=region, device="cpu", mpp=facts.changed_mpp, **settings):
         pass
+    for path in scratch:
+        shutil.rmtree(path.parent)
     data, about, _ = result_layers(open_result(out), placement)[0]
     return napari.layers.Image(data, **about)
 
