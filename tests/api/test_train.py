@@ -181,7 +181,7 @@ def test_from_a_shell(user: Path, tmp_path: Path):
     done = CliRunner().invoke(app, ["train", str(user / "recipe.yaml"), "-o", out, "--threads", "1"])
     assert done.exit_code == 0, done.output
     assert re.search(r"validation PSNR \(dB\) +\d", done.stdout) and f"Wrote {out}" in done.stdout
-    assert "step 6: validation loss" in done.stderr
+    assert done.stderr.startswith("Reading the data…\n") and "step 6: validation loss" in done.stderr
     again = CliRunner().invoke(app, ["train", str(user / "recipe.yaml"), "-o", out])
     assert again.exit_code == 2 and "exists already: say --resume to go on" in again.stderr
     with Image.open(tmp_path / "mine.training/validation/step-00000006.png") as picture:

@@ -39,6 +39,8 @@ def train(
     from diffuscope.cli.progress import follow
 
     cancelled = threading.Event()
+    # Of thousands of cases that takes minutes.
+    typer.echo("Reading the data…", err=True)
     events = training(
         recipe,
         out,
