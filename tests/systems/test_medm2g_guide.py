@@ -14,7 +14,7 @@ from diffuscope.jobs.given import read_given_text
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.systems.medm2g.contexts import Heard, sampled_tokens
 from diffuscope.systems.medm2g.guide import Source
-from diffuscope.systems.medm2g.loss import choose
+from diffuscope.systems.medm2g.loss import choose, draw_sources
 
 
 def test_tokens_are_sampled_among_those_that_are_there():
@@ -187,6 +187,22 @@ def test_a_modality_may_be_taught_alone_by_one_or_two_others_drawn_at_each_step(
     terms["loss"].backward()
     taught = {key.split(".")[2] for key, one in system.named_parameters() if one.grad is not None}
     assert taught == {"mri"}
+
+
+def test_contrasts_do_not_guide_each_other_where_no_case_has_two():
+    system = any_to_any.make()
+    batch = any_to_any.batch()
+    for key in ("t2", "t1_fast"):
+        batch[key][:] = any_to_any.NAN
+    drawn = {one for step in range(40) for one in draw_sources(system.guide, "mri", batch, _seeded(step))}
+    assert drawn == {"ct", "xray"}
+    batch["t1_fast"][0] = 0.0  # of the one case that has no CT
+    drawn = {one for step in range(40) for one in draw_sources(system.guide, "mri", batch, _seeded(step))}
+    assert drawn == {"ct", "mri", "xray"}
+
+
+def _seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
 
 
 def test_words_that_no_training_text_had_are_told():

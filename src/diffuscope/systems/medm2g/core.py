@@ -109,7 +109,7 @@ class Networks(System):
                 off_diagonal=align.off_diagonal,
             )
         if len(modalities) == 1:
-            sources = draw_sources(self.config.sources(modalities[0]), generator)
+            sources = draw_sources(self.guide, modalities[0], batch, generator)
             return {"loss": self._cross(modalities[0], sources, batch, generator)}
         ways = dict.fromkeys([(modalities[0], modalities[1]), (modalities[1], modalities[0])])
         # Where nothing of a way trains, its error would be computed for nothing.

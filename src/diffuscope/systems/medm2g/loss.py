@@ -173,8 +173,8 @@ def cross_loss(
         with torch.no_grad():
             known = guide.flow(source).side.encode(each.x)
         extra = torch.randn(known.shape, generator=generator, device=generator.device).to(known)
-        root = a.view(-1, *(1,) * (known.ndim - 1))
-        hidden = open_.view(-1, *(1,) * (known.ndim - 1))
+        shape = (-1, *(1,) * (known.ndim - 1))
+        root, hidden = a.view(shape), open_.view(shape)
         state = torch.where(hidden, root.sqrt() * known + (1 - root).sqrt() * extra, known)
         time = torch.where(open_, (t + 1).float() / len(guide.alpha_bar), 0.0)
         heard = guide.context(
@@ -185,8 +185,20 @@ def cross_loss(
     return _error(flow, flow.epsilon(noisy, t, a, one.kind, Heard.joined(several, dim=1)), noise, a)
 
 
-def draw_sources(among: Sequence[str], generator: torch.Generator) -> list[str]:
-    """Draw one or two modalities that guide at a step, evenly, among those that may."""
+def draw_sources(guide: Guide, target: str, batch: Mapping[str, Tensor], generator: torch.Generator) -> list[str]:
+    """Draw one or two modalities that guide A at a step, evenly, among those that a case with A has, if any has one.
+
+    Of A itself a case must have a second kind of image.
+    """
+    config = guide.config
+    has = {
+        one: sum((~batch[key].flatten(1).isnan().any(dim=1)).long() for key in config.of(one) if key in batch)
+        for one in config.modalities
+    }
+    may = config.sources(target)
+    among = [
+        one for one in may if bool(torch.as_tensor((has[target] > 0) & (has[one] > int(one == target))).any())
+    ] or may
     order = torch.randperm(len(among), generator=generator, device=generator.device)
     number = int(torch.randint(min(2, len(among)), (1,), generator=generator, device=generator.device)) + 1
     return [among[int(place)] for place in order[:number]]
