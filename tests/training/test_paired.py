@@ -145,6 +145,27 @@ def test_a_round_that_no_case_can_train_is_told(tmp_path: Path):
         prepare(Recipe.model_validate(recipe([{"name": "one", "objective": "cross-text-ct"}])), tmp_path)
 
 
+def test_contrasts_that_guide_each_other_need_a_case_with_two(tmp_path: Path):
+    write_pairs(tmp_path)
+    table = tmp_path / "cases.csv"
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = [row | {"t2": ""} for row in csv.DictReader(file)]
+    with table.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    asked = Recipe.model_validate(recipe([{"name": "one", "objective": "cross-mri-mri"}]))
+    with pytest.raises(InputError, match="no case that trains has 2 of t1, t2, t1_fast: add one"):
+        prepare(asked, tmp_path)
+    rows[5]["t2"] = rows[5]["t1"]
+    with table.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    (made,) = prepare(asked, tmp_path)
+    assert all(len(values) == 1 for values in made.data.batch_at(0).values())
+
+
 def test_ids_are_exact_in_what_is_kept():
     system = any_to_any.make(text=any_to_any.TEXT)
     ids = system.tokens.encode("Chest with one nodule on the left.")

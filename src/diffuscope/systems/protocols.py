@@ -75,5 +75,5 @@ class TakesPairs(Protocol):
     """A system that learns from cases of which each has some of many images and texts."""
 
     def needed(self, objective: str) -> tuple[tuple[str, ...], ...]:
-        """Return groups of keys, of each of which a case must have one to be trained on for an objective."""
+        """Return groups of keys; a case is trained on that has one of each, and two of one that stands twice."""
         ...

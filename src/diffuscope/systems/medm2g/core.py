@@ -74,14 +74,13 @@ class Networks(System):
         load_published(path, [self.guide.flow(modality).side for modality in self.config.modalities])
 
     def needed(self, objective: str) -> tuple[tuple[str, ...], ...]:
-        """Return groups of keys, of each of which a case must have one to be trained on for an objective."""
+        """Return groups of keys; a case is trained on that has one of each, and two of one that stands twice."""
         verb, *modalities = objective.split("-")
         made = verb == "generate"
         if verb == "cross" and len(modalities) == 1:
             modalities = list(self.config.modalities)
-        groups = tuple(self.config.of(one, made=made) for one in modalities)
-        # One kind of image from another kind.
-        return groups if len(set(modalities)) == len(modalities) else (groups[0],)
+            modalities = modalities if len(modalities) > 1 else 2 * modalities
+        return tuple(self.config.of(one, made=made) for one in modalities)
 
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """Return the loss of the current objective, of pictures in [−1, 1] and token ids, NaN where there are none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
@@ -73,7 +74,7 @@ def paired_data(
     train, held : mapping of str to Tensor
         From `seen_of`.
     needed : sequence of sequences of str
-        Groups of keys, of each of which a case must have one.
+        Groups of keys, of each of which a case must have one, and of one that stands there twice two.
     seed, batch : int
         Of the order, and cases a batch; a batch that would be larger than all cases is all of them.
 
@@ -85,7 +86,9 @@ def paired_data(
     train, held = _having(train, needed), _having(held, needed)
     count = len(next(iter(train.values()), ()))
     if not count:
-        groups = " and ".join(" or ".join(group) for group in needed)
+        groups = " and ".join(
+            " or ".join(group) if times == 1 else f"{times} of {', '.join(group)}" for group, times in _times(needed)
+        )
         raise InputError(f"no case that trains has {groups}: add one, or leave the round out.")
     size = min(batch, count)
     a_round = count // size
@@ -110,10 +113,16 @@ def _having(seen: Mapping[str, Tensor], needed: Sequence[Sequence[str]]) -> dict
     if not own or any(not own.keys() & set(group) for group in needed):
         return {}
     there = {key: ~values.flatten(1).isnan().any(dim=1) for key, values in own.items()}
-    rows = torch.stack([torch.stack([there[key] for key in group if key in there]).any(dim=0) for group in needed]).all(
-        dim=0
-    )
-    return {key: values[rows] for key, values in own.items()}
+    rows = [
+        torch.stack([there[key] for key in group if key in there]).sum(dim=0) >= times
+        for group, times in _times(needed)
+    ]
+    return {key: values[torch.stack(rows).all(dim=0)] for key, values in own.items()}
+
+
+def _times(needed: Sequence[Sequence[str]]) -> list[tuple[tuple[str, ...], int]]:
+    """Return each group of keys once, with how many of it a case must have."""
+    return list(Counter(tuple(group) for group in needed).items())
 
 
 def _small(one: Tensor) -> Tensor:
