@@ -5,8 +5,11 @@
 # Compiled modules are kept, whatever else is said: each of the tests' children would compile all of them anew.
 SCREEN := $(if $(shell command -v xvfb-run),xvfb-run -a -s "-screen 0 1280x800x24")
 export BIOFORMATS
+# What tests write lies in memory where that has room for it, and goes with the test that passed: they write and remove some
+# hundred thousand small files, which a disk is told of one by one.
+IN_MEMORY := $(shell [ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -1)" -gt 8000000 ] 2>/dev/null && echo TMPDIR=/dev/shm)
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
-PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 nice -n 19 $(SCREEN) .venv/bin/python -m pytest -n $(WORKERS) --maxprocesses=8 --dist=worksteal
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(IN_MEMORY) nice -n 19 $(SCREEN) .venv/bin/python -m pytest -n $(WORKERS) --maxprocesses=8 --dist=worksteal
 
 .PHONY: demo test test-all lint fuzz check-bioformats docs-pictures clean
 

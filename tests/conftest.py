@@ -123,9 +123,10 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(*COLLECTED)
 
 
-def pytest_runtest_logfinish() -> None:
-    """Have it leave alone what a test imported as well, and all of it again where a job of the window undid that."""
-    if len(sys.modules) > _imported + MANY or not gc.get_freeze_count():
+def pytest_runtest_logfinish(nodeid: str) -> None:
+    """Have it leave alone what a test imported as well, and all of it again after tests of what undoes that."""
+    # To ask how much is spared would count all of it, a tenth of a second after every test.
+    if len(sys.modules) > _imported + MANY or "/test_spared.py" in nodeid:
         _spare_what_is_there()
 
 

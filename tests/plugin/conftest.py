@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -55,6 +57,13 @@ def _a_job_leaves_the_collector_alone(request: pytest.FixtureRequest, monkeypatc
     """
     if request.path.name != "test_spared.py":
         monkeypatch.setattr(Spared, "begin", lambda _self: None)
+
+
+@pytest.fixture(autouse=True)
+def _layers_go_without_a_look_at_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep napari from having the collector run whenever a layer goes, which it does for drivers of Windows."""
+    if (canvas := sys.modules.get("napari._vispy.canvas")) is not None:
+        monkeypatch.setattr(canvas, "gc", SimpleNamespace(collect=lambda: 0))
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from PIL import Image
 from diffuscope.cases import Case
 from diffuscope.errors import InputError
 from diffuscope.systems.registry import build_system
-from diffuscope.training.data.crops import batches_of, crops_of, read_cases
+from diffuscope.training.data.crops import VALIDATE, batches_of, crops_of, crops_to_validate, read_cases
 from diffuscope.training.recipe import Optimisation, Recipe
 from diffuscope.training.recipe_data import Cases
 
@@ -70,6 +70,15 @@ def test_no_crop_is_of_a_case_that_validates(tmp_path: Path, system):
     trained = {int(v) for number in range(20) for v in data.batch_at(number)["he"][:, 2].unique()}
     validated = {int(v) for batch in data.validation for v in batch["he"][:, 2].unique()}
     assert trained == {0, 10} and validated == {20}
+
+
+@pytest.mark.parametrize(("steps", "batch", "crops"), [(2, 4, 8), (1, 1, 1), (8, 4, VALIDATE), (5000, 16, VALIDATE)])
+def test_a_short_trial_validates_on_no_more_than_it_learns_from(
+    tmp_path: Path, system, steps: int, batch: int, crops: int
+):
+    number = crops_to_validate(steps, batch)
+    data = crops_of(places(tmp_path), PLAIN, system, seed=0, batch=batch, side=SIDE, validate=number)
+    assert 0 < sum(len(one["he"]) for one in data.validation) <= number == crops
 
 
 def test_enough_of_a_crop_is_tissue(user_pairs: Path, tmp_path: Path, system):

@@ -90,6 +90,6 @@ def test_a_training_ends_with_settled_norms(tmp_path: Path):
     assert all(torch.equal(value, kept[key]) for key, value in system.state_dict().items())
 
 
-@pytest.mark.parametrize(("steps", "batches"), [(2, 8), (8, 8), (40, 40), (150, 150), (10_000, 150)])
+@pytest.mark.parametrize(("steps", "batches"), [(1, 2), (2, 2), (8, 8), (40, 40), (150, 150), (10_000, 150)])
 def test_a_short_trial_is_not_settled_for_longer_than_it_trains(steps: int, batches: int):
     assert norms.batches_to_settle(steps) == batches

@@ -23,7 +23,7 @@ from diffuscope.systems.bounds import first_fault
 from diffuscope.systems.protocols import Decides
 from diffuscope.systems.registry import build_system
 from diffuscope.training.data.batches import TrainingData
-from diffuscope.training.data.crops import batches_of, crops_of, read_cases, whole_slices_of
+from diffuscope.training.data.crops import batches_of, crops_of, crops_to_validate, read_cases, whole_slices_of
 from diffuscope.training.data.looks import seen_in_pictures
 from diffuscope.training.plan import Planned, plan_rounds
 from diffuscope.training.recipe import Recipe
@@ -32,8 +32,6 @@ from diffuscope.training.table_data import cohort_data, pairs_data
 
 # DAB from which a pixel counts as positive where the system does not say, OD.
 _THRESHOLD = 0.15
-# Side of a crop where the system's configuration does not say, px.
-_HELD = 32
 
 
 @dataclass(frozen=True)
@@ -177,7 +175,7 @@ def make_data(
         start.system.check_images(start.name, "pictures and volumes are no data for it")
     if isinstance(data, Cases):
         parts = read_cases(recipe, data, start.system, folder)
-        common = {"seed": plan.seed, "batch": plan.batch}
+        common = {"seed": plan.seed, "batch": plan.batch, "validate": crops_to_validate(plan.steps, plan.batch)}
         if data.whole_slices:
             made = whole_slices_of(parts, data, start.system, canvas=start.side, **common)
         else:
@@ -193,8 +191,9 @@ def make_data(
     pairs = shared[data, port.mpp]
     threshold = start.system.measures.get("dab_threshold", _THRESHOLD)
     normalised = port.scale == "stain"
+    number = crops_to_validate(plan.steps, plan.batch)
     held = held_crops(
-        pairs, seed=plan.seed, patch=start.side, dab_threshold=threshold, number=_HELD, normalised=normalised
+        pairs, seed=plan.seed, patch=start.side, dab_threshold=threshold, number=number, normalised=normalised
     )
     if not held:
         raise InputError("no held-out block of the recipe's sources has a cell: add a larger source.")

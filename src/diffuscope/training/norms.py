@@ -38,16 +38,16 @@ class Settle(pl.Callback):
             device=module.device,
             precision=self._precision,
             threads=module.threads,
-            batches=BATCHES_TO_VALIDATE,
+            batches=batches_to_settle(module.plan.steps, BATCHES_TO_VALIDATE),
         )
 
 
-def batches_to_settle(steps: int) -> int:
-    """Return how many batches the norms of a training's weights are settled by: no more than it has steps.
+def batches_to_settle(steps: int, at_most: int = BATCHES) -> int:
+    """Return how many batches the norms of a training's weights are settled by: no more than it has steps, but two.
 
     A trial of a few steps would take most of its time for this.
     """
-    return min(max(steps, BATCHES_TO_VALIDATE), BATCHES)
+    return min(max(steps, 2), at_most)
 
 
 @torch.no_grad()

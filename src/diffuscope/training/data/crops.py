@@ -30,8 +30,16 @@ from diffuscope.training.data.whole_slices import stack_slices, whole
 from diffuscope.training.recipe import Recipe
 from diffuscope.training.recipe_data import Cases
 
-# Validation crops in all.
-_VALIDATION = 32
+#: Crops that validate, in all.
+VALIDATE = 32
+
+
+def crops_to_validate(steps: int, batch: int) -> int:
+    """Return how many crops validate a training: no more than it learns from.
+
+    A trial of a few steps would take most of its time for this.
+    """
+    return min(steps * batch, VALIDATE)
 
 
 def read_cases(recipe: Recipe, settings: Cases, system: System, folder: Path) -> dict[str, list[Case]]:
@@ -110,7 +118,14 @@ def open_sampler(
 
 
 def crops_of(
-    parts: Mapping[str, Sequence[Case]], settings: Cases, system: System, *, seed: int, batch: int, side: int
+    parts: Mapping[str, Sequence[Case]],
+    settings: Cases,
+    system: System,
+    *,
+    seed: int,
+    batch: int,
+    side: int,
+    validate: int = VALIDATE,
 ) -> TrainingData:
     """Return training batches of the cases that train, and fixed ones of those that validate.
 
@@ -126,6 +141,8 @@ def crops_of(
         Key of the random numbers.
     batch, side : int
         Crops a batch, and their side in px.
+    validate : int
+        Crops that validate, in all, but at least one a case.
 
     Returns
     -------
@@ -145,7 +162,7 @@ def crops_of(
     ready = partial(open_sampler, settings=settings, system=system, side=side, together=together)
     train = [ready(case, augment=augment) for case in parts["train"]]
     held = [ready(case) for case in parts["validation"]]
-    share = max(_VALIDATION // len(held), 1) if held else 0
+    share = max(validate // len(held), 1) if held else 0
     crops = [system.complete(sampler.read(corner, side)) for sampler in held for corner in sampler.spread(share)]
     return TrainingData(
         batch_at=partial(batch_at, train, system, seed=seed, size=batch, side=side),
@@ -156,13 +173,20 @@ def crops_of(
 
 
 def whole_slices_of(
-    parts: Mapping[str, Sequence[Case]], settings: Cases, system: System, *, seed: int, batch: int, canvas: int
+    parts: Mapping[str, Sequence[Case]],
+    settings: Cases,
+    system: System,
+    *,
+    seed: int,
+    batch: int,
+    canvas: int,
+    validate: int = VALIDATE,
 ) -> TrainingData:
     """Return training batches of whole slices, warped on the device that trains, and slices as they are that validate.
 
     Parameters
     ----------
-    parts, settings, system, seed, batch
+    parts, settings, system, seed, batch, validate
         As of `crops_of`.
     canvas : int
         Side of a training example, px.
@@ -180,7 +204,7 @@ def whole_slices_of(
 
     train, held = ([ready(case) for case in parts[part]] for part in ("train", "validation"))
     slices = stack_slices(train, system, side=system.tile, canvas=canvas, elastic=settings.elastic)
-    share = max(_VALIDATION // len(held), 1) if held else 0
+    share = max(validate // len(held), 1) if held else 0
     crops = [system.complete(sampler.read(corner, system.tile)) for sampler in held for corner in sampler.spread(share)]
     return TrainingData(
         partial(slices.batch_at, seed=seed, size=batch),
