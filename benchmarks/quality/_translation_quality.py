@@ -62,9 +62,9 @@ def quality(system: MIDiffusion, direction: Direction) -> dict[str, float]:
     target = direction.modalities[1]
     figures: dict[str, float] = {}
     for prefix, some in (("", tests), ("registered_", registered(direction, tests))):
-        figures |= {prefix + key: value for key, value in _figures(some, found, target).items()}
+        figures |= {prefix + key: value for key, value in figures_of(some, found, target).items()}
         oracle = {"_oracle": levels_of_truth(some)}
-        figures |= {prefix + key: value for key, value in _figures(some, oracle, target).items()}
+        figures |= {prefix + key: value for key, value in figures_of(some, oracle, target).items()}
     return figures | margins(figures)
 
 
@@ -81,7 +81,7 @@ def consistencies(system: MIDiffusion, direction: Direction) -> dict[str, float]
             ).sample,
             f"_{share:g}": translated(system, tests.around, tests.places, options=options).sample,
         }
-        every = _figures(tests, found, direction.modalities[1])
+        every = figures_of(tests, found, direction.modalities[1])
         figures |= {key: value for key, value in every.items() if key.startswith(("psnr", "dice_bone"))}
     return figures
 
@@ -137,7 +137,7 @@ def margins(figures: Mapping[str, float]) -> dict[str, float]:
     return found
 
 
-def _figures(tests: Slices, found: Mapping[str, Pictures], target: ModalityConfig) -> dict[str, float]:
+def figures_of(tests: Slices, found: Mapping[str, Pictures], target: ModalityConfig) -> dict[str, float]:
     """Return the figures of methods, means over patients; of the model's own also how patients differ."""
     figures: dict[str, float] = {}
     for method, pictures in found.items():
