@@ -53,6 +53,8 @@ from diffuscope.training.data.crops import batch_at
 GOALS: Goals = {}
 # Slices in all, of each patient as many, and the side of what is judged of them, px; K of a mean; tiles at once.
 _JUDGED, _MIDDLE, _SAMPLES, _AT_ONCE = 10, 128, 2, 4
+# Noise of latents lies on a grid of so many px.
+_GRID = 4
 # Of the supervised network.
 _STEPS, _BATCH, _SIDE, _KNOWN = 400, 16, 64, 1600
 _FLAIR = "flair"
@@ -123,9 +125,9 @@ def _translation(system: MedM2GSlices, direction: Direction) -> dict[str, float]
 
 
 def _middles(tests: Slices) -> list[tuple[int, int]]:
-    """Return where the middle of each slice's scan begins, as far as the slice goes."""
+    """Return where the middle of each slice's scan begins, as far as the slice goes, on the grid of latents."""
     last = tests.target.shape[-1] - _MIDDLE
-    centres = [[(one.start + one.stop - _MIDDLE) // 2 for one in part] for part in tests.inside]
+    centres = [[(one.start + one.stop - _MIDDLE) // 2 // _GRID * _GRID for one in part] for part in tests.inside]
     return [(min(max(y, 0), last), min(max(x, 0), last)) for y, x in centres]
 
 

@@ -44,7 +44,7 @@ def test_tiles_are_blended_to_what_they_are_of(shape: tuple[int, int, int], rng:
 def test_the_middle_of_the_scan_is_cut_out_with_what_is_known_of_it(rng: np.random.Generator):
     """A scan in a corner of the slice, shorter than its middle is to be, and one that fills the slice."""
     around, target = rng.random((2, 3, 200, 200), np.float32), rng.random((2, 200, 200), np.float32)
-    inside = ((slice(0, 60), slice(10, 190)), (slice(0, 200), slice(0, 200)))
+    inside = ((slice(0, 60), slice(12, 191)), (slice(0, 200), slice(0, 200)))
     whole = Slices(("a", "b"), ((5, -10, 0), (6, 0, 0)), around, target, inside)
     at = real_scans._middles(whole)
     assert at == [(0, 36), (36, 36)]

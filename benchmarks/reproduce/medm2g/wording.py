@@ -99,5 +99,7 @@ Sentences of {told} that state findings; confidence is the probability of the le
 whose findings the patient has. Figures are means over seeds that have them.
 """
 
-MISSING = """- Real images: MR and CT of `sarcoma-ct-mr`, T1 and T2 to FLAIR of `ms-brain`, beside MIDiffusion and DAMM.
+MISSING = """
+Real images have [a page of their own](medm2g-real.md): MR and CT of `sarcoma-ct-mr`, T1 and T2 to FLAIR of `ms-brain`,
+beside MIDiffusion and DAMM-Diffusion.
 """
