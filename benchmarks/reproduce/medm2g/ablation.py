@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.reproduce.medm2g import directions
 from benchmarks.reproduce.medm2g.report import Claimed, Column, Line, differences, figure, interval, over_cases, table
-from benchmarks.reproduce.medm2g.rows import ABLATION, WHOLE
+from benchmarks.reproduce.medm2g.rows import ABLATION, LETTER, WHOLE
 from benchmarks.reproduce.medm2g.wording import NINE, SEVEN
 from diffuscope.evaluation.metrics.statistics import holm, permutation_test
 
@@ -112,7 +112,7 @@ def _pairs(lines: Mapping[str, Line], step: str) -> list[tuple[Line, Line]]:
 
 
 def _nine(lines: Mapping[str, Line]) -> str:
-    names = ("ldm", "codi", "single", "supervised", WHOLE.name)
+    names = ("ldm", "codi", LETTER.name, "single", "supervised", WHOLE.name)
     rows = [lines[name] for name in names if name in lines]
     columns = [
         figure(_XRAY, "FID", 2, heading=f"FID, {_XRAY.told}"),

@@ -69,7 +69,11 @@ def vocabulary(reports: Sequence[str], *, seed: int, root: Path) -> dict[str, An
 
 
 def configuration(
-    stated: Mapping[str, Any], *, context: Mapping[str, Any] = WHOLE.context, invariant: bool = True
+    stated: Mapping[str, Any],
+    *,
+    context: Mapping[str, Any] = WHOLE.context,
+    invariant: bool = True,
+    places: bool = True,
 ) -> dict[str, Any]:
     """Return MedM2G's configuration: sizes and pieces of words as stated, and what a row changes."""
     images = [
@@ -78,6 +82,9 @@ def configuration(
     ]
     whole: dict[str, Any] = {**stated, "images": images}
     whole["context"] = {**stated.get("context", {}), **context}
+    if not places:
+        whole["unet"] = {**stated.get("unet", {}), "near": 0}
+        whole["context"]["layout"] = False
     if not invariant:
         whole["align"] = {**stated.get("align", {}), "invariant": 0.0}
     return whole

@@ -108,7 +108,7 @@ def _supervised(task: Task, against: Measured, folder: Path) -> dict[str, Any]: 
         # Of pairs that nobody has who trained MedM2G it gets some of its own.
         some = train.some(both or range(len(train) // 3))
         torch.manual_seed(task.seed)
-        asked = {"steps": steps.cross, "batch": steps.batch, "seed": 1000 * task.seed + number}
+        asked = {"steps": steps.cross, "batch": steps.pair, "seed": 1000 * task.seed + number}
         if one.given == (REPORT,):
             painter = Painter(_with_text(task, against))
             latents, wishes = (painter.latents(who.reports) for who in (some, test))
@@ -136,7 +136,7 @@ def _supervised(task: Task, against: Measured, folder: Path) -> dict[str, Any]: 
 
 def _with_text(task: Task, against: Measured) -> Ablated:
     """Return a system whose autoencoder of the text is trained: that of the model that ships, or of round 0."""
-    return shipped.system() if task.budget.start else Foundation(task, against.train).system()
+    return shipped.system() if task.budget.ships else Foundation(task, against.train).system()
 
 
 def _shipped(task: Task, against: Measured, folder: Path) -> dict[str, Any]:  # noqa: ARG001
@@ -149,11 +149,12 @@ def _shipped(task: Task, against: Measured, folder: Path) -> dict[str, Any]:  # 
 def _aligned(task: Task, against: Measured, folder: Path) -> dict[str, Any]:
     """Return what alignment alone, without any flow, makes of prompt encoders."""
     row, steps = task.row, task.budget.steps
-    stated = shipped.stated() if task.budget.start else Foundation(task, against.train).stated
-    system = built(cohort.configuration(stated, invariant=row.invariant), seed=task.seed, align=row.align)
+    stated = shipped.stated() if task.budget.ships else Foundation(task, against.train).stated
+    configuration = cohort.configuration(stated, invariant=row.invariant)
+    system = built(configuration, seed=task.seed, align=row.align)
     cases = prepared(system, against.train, keys=cohort.paired(len(against.train)))
     own = [stage for stage in stages.own(row, steps) if stage.objective.startswith("align")]
-    train(system, cases, own, folder=folder, batch=steps.batch, seed=task.seed)
+    train(system, cases, own, folder=folder, seed=task.seed)
     return {"directions": {}, "probe": _probe(system, against), "parameters": 0}
 
 
@@ -161,15 +162,16 @@ def _single(task: Task, against: Measured, folder: Path) -> dict[str, Any]:
     """Return what latent diffusion models of one task each make: from round 0, the pair of that task and no other."""
     found, seconds, parameters = {}, 0.0, 0
     for one in task.row.asked:
-        system = Foundation(task, against.train).system(context=task.row.context)
+        system = Foundation(task, against.train).system(context=task.row.context, places=False)
         cases = prepared(system, against.train, keys=cohort.paired(len(against.train)))
         a, b = (cohort.modality(keys[0]) for keys in (one.made, one.given))
         pair = next(pair for pair in stages.CROSSED if set(pair) == {a, b})
         parts = ("embedding", f"cross-{a}", f"prompt-{b}")
-        stage = stages.Stage(f"cross-{'-'.join(pair)}", parts, task.budget.steps.cross, task.budget.steps.rate)
+        steps = task.budget.steps
+        stage = stages.Stage(f"cross-{'-'.join(pair)}", parts, steps.cross, steps.rate, steps.pair)
         own = folder / one.name.replace(">", "-to-")
         own.mkdir(exist_ok=True)
-        train(system, cases, [stage], folder=own, batch=task.budget.steps.batch, seed=task.seed)
+        train(system, cases, [stage], folder=own, seed=task.seed)
         seconds += sum(json.loads((own / "seconds.json").read_text()).values())
         parameters += sum(one.numel() for part in parts for each in system.parts()[part] for one in each.parameters())
         found[one.name] = _made(task, system, one, against)[0]
@@ -179,10 +181,10 @@ def _single(task: Task, against: Measured, folder: Path) -> dict[str, Any]:
 def _system(task: Task, against: Measured, folder: Path) -> dict[str, Any]:
     row, steps = task.row, task.budget.steps
     foundation = Foundation(task, against.train)
-    system = foundation.system(context=row.context, align=row.align, invariant=row.invariant)
+    system = foundation.system(context=row.context, align=row.align, invariant=row.invariant, places=row.places)
     cases = prepared(system, against.train, keys=cohort.paired(len(against.train)))
     own = list(stages.own(row, steps))
-    train(system, cases, own, folder=folder, batch=steps.batch, seed=task.seed)
+    train(system, cases, own, folder=folder, seed=task.seed)
     seconds = json.loads((folder / "seconds.json").read_text())
     added = {part for stage in own for part in stage.train} - {f"cross-{one}" for one in stages.MODALITIES}
     count = _sizes(system)

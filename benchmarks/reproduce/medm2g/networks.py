@@ -84,7 +84,7 @@ def having(cases: Cases, groups: Sequence[Sequence[str]]) -> Tensor:
     return there.all(dim=0).nonzero()[:, 0]
 
 
-def train(system: Ablated, cases: Cases, stages: Iterable[Stage], *, folder: Path, batch: int, seed: int) -> None:
+def train(system: Ablated, cases: Cases, stages: Iterable[Stage], *, folder: Path, seed: int) -> None:
     """Train in place, round after round; a round that has ended is not trained again.
 
     What a kill leaves in `folder` is gone on with: the weights of each round that has ended, checkpoints of the one
@@ -107,7 +107,7 @@ def train(system: Ablated, cases: Cases, stages: Iterable[Stage], *, folder: Pat
         who = having(cases, system.needed(stage.objective))
         plan = Optimisation(
             steps=stage.steps,
-            batch=batch,
+            batch=stage.batch,
             learning_rate=stage.rate,
             warmup=min(stage.steps // 10, 50),
             ema=0.99,
@@ -118,7 +118,7 @@ def train(system: Ablated, cases: Cases, stages: Iterable[Stage], *, folder: Pat
         )
         fit(
             system,
-            TrainingData(_batches(cases, who, seed=plan.seed, batch=batch), []),
+            TrainingData(_batches(cases, who, seed=plan.seed, batch=stage.batch), []),
             plan,
             folder=folder / stage.name,
             device=pick_device(),

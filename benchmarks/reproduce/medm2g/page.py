@@ -31,10 +31,10 @@ def page(found: Found, *, budget: Budget, kind: str, notices: Sequence[str], cel
         How many there are to be.
     """
     steps = budget.steps
-    begun = (BEGUN_FROM if budget.start else BEGUN_HERE).format(**steps.facts())
+    begun = (BEGUN_FROM if budget.ships else BEGUN_HERE).format(**steps.facts())
     reading = READING.format(
         patients=budget.patients, seeds=budget.seeds, tests=budget.tests, others=budget.others,
-        sampling=budget.sampling, begun=begun, align=steps.align, cross=steps.cross, batch=steps.batch,
+        sampling=budget.sampling, begun=begun, align=steps.align, cross=steps.cross, batch=steps.batch, pair=steps.pair,
     )  # fmt: skip
     own = lines(found)
     parts = [

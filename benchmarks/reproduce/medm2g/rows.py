@@ -35,6 +35,9 @@ class Row:
         Whether prompt encoders are aligned (CA), and whether two views of one image are to look alike (VI).
     context : mapping
         How one modality guides another (LCAG, or what is in its place).
+    places : bool
+        Whether what guides has places: some heads look at one place alone, and a report is drawn onto places. That is
+        ours, not the paper's (docs/medm2g.md).
     asked : tuple of Direction
         What it makes.
     """
@@ -45,7 +48,17 @@ class Row:
     align: bool = False
     invariant: bool = False
     context: Mapping[str, Any] = field(default_factory=lambda: _PROMPT)
+    places: bool = False
     asked: tuple[Direction, ...] = directions.ALL
+
+
+#: What rows of Table 7 are judged by.
+JUDGED = (
+    directions.REPORTS[0],
+    *directions.PICTURES[:2],
+    directions.SYNTHESIS[4],
+    directions.TRANSLATION[0],
+)
 
 
 def _ablation(*, align: bool, guided: bool, invariant: bool) -> Row:
@@ -55,7 +68,9 @@ def _ablation(*, align: bool, guided: bool, invariant: bool) -> Row:
     if len(steps) == 3:
         name, told = "medm2g", "MedM2G: all three"
     context = _LCAG if guided else _PROMPT
-    return Row(name, told, align=align, invariant=invariant, context=context)
+    # Everything is asked of the whole and of what has none of the three; of the others what the table judges them by.
+    asked = directions.ALL if len(steps) in (0, 3) else JUDGED
+    return Row(name, told, align=align, invariant=invariant, context=context, places=guided, asked=asked)
 
 
 #: Table 7, in the paper's order of how many steps there are.
@@ -66,6 +81,13 @@ ABLATION = tuple(
     )
 )
 WHOLE = next(row for row in ABLATION if row.name == "medm2g")
+LETTER = Row(
+    "letter",
+    "all three, to the paper's letter: nothing has places",
+    align=True,
+    invariant=True,
+    context=_LCAG,
+)
 CODI = Row("codi", "CoDi-like: CA and one token, no VI, no f_B", align=True, context=_CODI)
 #: A task each: an LDM of its own, and a network that is shown the answer.
 TASKS = (
@@ -102,4 +124,4 @@ ENCODERS = tuple(
         ("ca-vi", "CA and VI", True, True),
     )
 )
-ROWS = (REAL, NEAREST, REGRESSION, *ENCODERS, SHIPPED, *ABLATION, CODI, SINGLES)
+ROWS = (REAL, NEAREST, REGRESSION, *ENCODERS, SHIPPED, *ABLATION, LETTER, CODI, SINGLES)

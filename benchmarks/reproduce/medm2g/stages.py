@@ -28,8 +28,8 @@ class Steps:
         Of a latent diffusion model alone.
     align, cross : int
         Of a pair of modalities.
-    batch : int
-        Patients a step.
+    batch, pair : int
+        Patients a step; of rounds of pairs that guide each other, of which a step costs three times as much.
     rate : float
         Peak learning rate; of autoencoders of images three times as much, of the text's twice.
     """
@@ -40,6 +40,7 @@ class Steps:
     align: int
     cross: int
     batch: int
+    pair: int
     rate: float = 1e-3
 
     def facts(self) -> dict[str, Any]:
@@ -59,12 +60,15 @@ class Stage:
         Parts that change.
     steps : int
     rate : float
+    batch : int
+        Patients a step.
     """
 
     objective: str
     train: tuple[str, ...]
     steps: int
     rate: float
+    batch: int
 
     @property
     def name(self) -> str:
@@ -76,9 +80,9 @@ def first(steps: Steps) -> Iterator[Stage]:
     """Yield round 0: autoencoders, then each modality's latent diffusion model alone."""
     for one in MODALITIES:
         number, times = (steps.write, 2) if one == "text" else (steps.encode, 3)
-        yield Stage(f"encode-{one}", (f"autoencoder-{one}",), number, times * steps.rate)
+        yield Stage(f"encode-{one}", (f"autoencoder-{one}",), number, times * steps.rate, steps.batch)
     for one in MODALITIES:
-        yield Stage(f"generate-{one}", (f"diffuser-{one}", f"cross-{one}"), steps.generate, steps.rate)
+        yield Stage(f"generate-{one}", (f"diffuser-{one}", f"cross-{one}"), steps.generate, steps.rate, steps.batch)
 
 
 def own(row: Row, steps: Steps) -> Iterator[Stage]:
@@ -94,14 +98,17 @@ def own(row: Row, steps: Steps) -> Iterator[Stage]:
         for pair in ALIGNED:
             new = [one for one in pair if one not in done and (row.align or one != "text")]
             done.update(pair)
-            yield Stage(f"align-{'-'.join(pair)}", tuple(f"prompt-{one}" for one in new), steps.align, rate)
+            yield Stage(
+                f"align-{'-'.join(pair)}", tuple(f"prompt-{one}" for one in new), steps.align, rate, steps.batch
+            )
     done = set()
     for pair in CROSSED:
         new = [one for one in dict.fromkeys(pair) if one not in done or pair[0] == pair[1]]
         parts = [] if done else ["embedding"]
+        parts += ["layout"] if row.places and "text" in pair else []
         for one in new:
             parts += [f"cross-{one}"] + ([] if row.context["kind"] == "prompt" else [f"context-{one}"])
             parts += [f"adaptation-{one}"] if row.context.get("adaptation", 1) else []
             parts += [] if row.align else [f"prompt-{one}"]
         done.update(pair)
-        yield Stage(f"cross-{'-'.join(pair)}", tuple(parts), steps.cross, rate)
+        yield Stage(f"cross-{'-'.join(pair)}", tuple(parts), steps.cross, rate, steps.pair)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache, cached_property
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 from benchmarks.reproduce.medm2g import shipped
@@ -14,8 +12,6 @@ from benchmarks.reproduce.medm2g.cohort import simulator
 from benchmarks.reproduce.medm2g.rows import ALIGNED, ROWS, SHIPS, SINGLE, SUPERVISED, SYSTEM, Row
 from benchmarks.reproduce.medm2g.stages import Steps
 from benchmarks.shared.cells import Cell
-from benchmarks.shared.places import RUNS
-from diffuscope.errors import InputError
 
 # Raise it when what a cell measures changes.
 _MEASURE = 2
@@ -42,10 +38,10 @@ class Budget:
     known : int
         Patients who trained the model that ships, among whom what it makes is looked for.
     config : mapping
-        Of MedM2G, what differs from its defaults; of a budget with a `start` what that model states.
-    start : str
-        Folder of a training whose autoencoders and latent diffusion models alone all rows of MedM2G begin with, as the
-        recipe any-to-any-first makes it; "": they are trained here, as round 0 of a seed.
+        Of MedM2G, what differs from its defaults; where rows begin with the model that ships, what that one states.
+    ships : bool
+        Whether rows of MedM2G begin with the autoencoders and denoisers of the model that ships, their cross-attention
+        as it is built; else those are trained here, as round 0 of a seed.
     """
 
     seeds: int
@@ -59,17 +55,17 @@ class Budget:
     generated: int
     known: int
     config: Mapping[str, Any]
-    start: str = ""
+    ships: bool = False
 
     def facts(self) -> dict[str, Any]:
-        """Return JSON values for a cell's key: neither how many seeds there are to be, nor where a model lies."""
-        return {name: value for name, value in asdict(self).items() if name not in ("seeds", "start")}
+        """Return JSON values for a cell's key, without how many seeds there are to be."""
+        return {name: value for name, value in asdict(self).items() if name != "seeds"}
 
 
 _TINY = {
     "autoencoder": {"widths": (8, 16, 16, 16)},
-    "unet": {"widths": (16, 32)},
-    "context": {"width": 32},
+    "unet": {"widths": (16, 32), "near": 1},
+    "context": {"width": 32, "layout": True},
     "text": {"hidden": 32, "layers": 1, "heads": 2, "latent": 16},
 }
 BUDGETS = {
@@ -78,21 +74,21 @@ BUDGETS = {
         patients=1800,
         tests=96,
         others=1500,
-        steps=Steps(encode=0, write=0, generate=0, align=300, cross=400, batch=16),
+        steps=Steps(encode=0, write=0, generate=0, align=300, cross=400, batch=16, pair=8),
         sampling=20,
         reading=600,
         few=40,
         generated=400,
         known=12_000,
         config={},
-        start=str(RUNS / "any-to-any-first.training"),
+        ships=True,
     ),
     "quick": Budget(
         seeds=1,
         patients=48,
         tests=24,
         others=24,
-        steps=Steps(encode=3, write=3, generate=3, align=3, cross=3, batch=8),
+        steps=Steps(encode=3, write=3, generate=3, align=3, cross=3, batch=8, pair=8),
         sampling=2,
         reading=3,
         few=8,
@@ -105,7 +101,9 @@ BUDGETS = {
         patients=60_000,
         tests=1000,
         others=20_000,
-        steps=Steps(encode=100_000, write=100_000, generate=200_000, align=20_000, cross=100_000, batch=256, rate=1e-4),
+        steps=Steps(
+            encode=100_000, write=100_000, generate=200_000, align=20_000, cross=100_000, batch=256, pair=256, rate=1e-4
+        ),
         sampling=50,
         reading=10_000,
         few=40,
@@ -139,39 +137,17 @@ class Task:
         """Where its result is kept."""
         row = self.row
         facts: dict[str, Any] = {"measure": _MEASURE, "kind": row.kind, "seed": self.seed, "simulator": simulator()}
-        if self.budget.start and row.kind in (SYSTEM, SINGLE):
-            facts["start"] = _hash(self.budget.start)
-        if row.kind == SHIPS or (self.budget.start and row.kind in (SUPERVISED, ALIGNED)):
-            facts["ships"] = shipped.digest()
+        if row.kind == SHIPS or (self.budget.ships and row.kind in (SYSTEM, SINGLE, SUPERVISED, ALIGNED)):
+            facts["weights"] = shipped.digest()
         facts |= {"asked": [one.name for one in row.asked], "budget": self.budget.facts()}
         if row.kind in (SYSTEM, ALIGNED):
-            facts |= {"align": row.align, "invariant": row.invariant, "context": dict(row.context)}
+            facts |= {
+                "align": row.align,
+                "invariant": row.invariant,
+                "context": dict(row.context),
+                "places": row.places,
+            }
         return Cell(f"{row.name}-{self.seed}", facts)
-
-
-def begun(training: str) -> Path:
-    """Return the weights that a training had after its last modality alone.
-
-    Raises
-    ------
-    InputError
-        It is not there, or has not come so far.
-    """
-    there = list(Path(training).glob("*-generate-*/weights.safetensors"))
-    if not there:
-        raise InputError(
-            f"{training} has no modality's latent diffusion model: train the recipe any-to-any-first there first."
-        )
-    return max(there, key=lambda path: int(path.parent.name.partition("-")[0]))
-
-
-@cache
-def _hash(training: str) -> str:
-    """Return what tells apart weights of one name; "" of those that are yet to be trained, which a cell needs."""
-    try:
-        return hashlib.sha256(begun(training).read_bytes()).hexdigest()[:16]
-    except InputError:
-        return ""
 
 
 def todo(budget: Budget, quick: bool) -> tuple[list[Task], list[str]]:  # noqa: ARG001

@@ -15,17 +15,19 @@ has X-ray and MRI, or a report and MRI, or CT and X-ray.
 Its reports are single drafts, the paper's way; its copies are looked for among its own patients. "Prompt encoders
 alone" are aligned ({align} steps a pair) and no more: what VI does to them needs no flow.
 
-{begun} Then, of {batch} patients a step: {align} steps for each of three
-pairs that are aligned (CA, VI), and {cross} for each of four pairs that guide each other. Rows without CA and VI have
-no steps of alignment: equal rounds, not equal time, which stands in the table. MedM2G, the single-flow models and the
-supervised networks have {cross} steps of {batch} a task. Samples are of DDIM, {sampling} steps, η = 1, guidance 2,
-one a patient.
+{begun} Then {align} steps, of {batch} patients each, for each of three
+pairs that are aligned (CA, VI), and {cross} steps of {pair} for each of four pairs that guide each other. Rows without
+CA and VI have no steps of alignment: equal rounds, not equal time, which stands in the table. MedM2G, the single-flow
+models and the supervised networks have {cross} steps of {pair} a task. Samples are of DDIM, {sampling} steps, η = 1,
+guidance 2, one a patient.
 
 A supervised network knows a report as the latent of the text's autoencoder; an image that it paints from one is the
 mean of what may be there.
 
 "LCAG" is V_B of latents and f_B by cross-attention, and the vector of f_B with the time step; without it, the prompt
-encoder's tokens stand in their place, as in an LDM with a condition. Without CA, prompt encoders train in the rounds of
+encoder's tokens stand in their place, as in an LDM with a condition. With it half of the heads look at one place alone
+and a report is drawn onto places, as in what ships and not in the paper ([why](../medm2g.md)); the row "to the paper's
+letter" has neither. Without CA, prompt encoders train in the rounds of
 pairs (with it they are frozen there); VI alone is Barlow twins of their views without InfoNCE. Denoisers stay as they
 are but for what hears others. Added parameters are those that train beside autoencoders and
 latent diffusion models.
@@ -43,8 +45,10 @@ Intervals and tests are over patients who test, of means over seeds.
 
 BEGUN_HERE = """Every row of MedM2G of a seed begins with the same round 0: autoencoders ({encode} steps each, the
 text's {write}) and latent diffusion models alone ({generate} steps each)."""
-BEGUN_FROM = """Every row of MedM2G begins with the same autoencoders and latent diffusion models alone: those of the
-recipe `any-to-any-first`, which other patients than these trained, as they were before any modality guided another."""
+BEGUN_FROM = """Every row of MedM2G begins with the autoencoders and denoisers of `any-to-any-demo`, which other
+patients than these trained; cross-attention and whatever else lets one modality guide another begins as it is built.
+So no row knows anything of pairs but what it learns here, although its denoisers once were guided (by V_B and f_B:
+rows without LCAG may lose a little by it)."""
 
 SEVEN = """## Table 7 in kind: CA, LCAG and VI
 
