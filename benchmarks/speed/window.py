@@ -47,7 +47,10 @@ GOALS = {
 
 
 def measure() -> dict[str, float]:
-    """Run once so that the model is loaded, then measure pans before, in and after a run, and the cancel of it."""
+    """Run once so that the model is loaded, then measure pans before, in and after a run, and the cancel of it.
+
+    Of the second run the slide's tissue and stains are known, as of every further run on a slide.
+    """
     begun = time.perf_counter()
     viewer = napari.Viewer()
     viewer.window._qt_window.resize(1280, 800)

@@ -6,14 +6,19 @@ of 128 µm, each measured by itself, haematoxylin is off by a factor of 1.25 (st
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from typing import TypeVar
+
+import numpy as np
+from cachetools import LRUCache, cached
 
 from diffuscope.errors import InputError
 from diffuscope.jobs.inputs import PortInput, Values
-from diffuscope.scans import Foreground, Scan, open_input, resampling_factor, tissue_mask
+from diffuscope.scans import Foreground, Image, Scan, open_input, resampling_factor, tissue_mask
 from diffuscope.scans.open_volume import is_image
 from diffuscope.scans.windows import foreground_windows
 from diffuscope.stains import StainStatistics
@@ -28,8 +33,9 @@ MOST = 64
 #: A picture under a quarter of a mm² is too small to stand for the slide that it is cut from.
 CUT_UM2 = 500.0**2
 
-# By what was measured together: each case of an evaluation and each slide of a run of many asks for it anew.
-_measured: dict[tuple[object, ...], StainStatistics | None] = {}
+# What was measured is known of the last so many: region after region of a slide is run, each case of an evaluation asks
+# for the stains of its slide. A mask takes up to a megabyte.
+_MASKS, _STAINS = 16, 4096
 
 
 def find_foreground(inputs: Sequence[PortInput]) -> Foreground:
@@ -38,7 +44,31 @@ def find_foreground(inputs: Sequence[PortInput]) -> Foreground:
     Never by the ranges that were given: a run that is gone on with, or repeated, must find the same foreground.
     """
     first, *beside = (one.scan for one in inputs)
+    if not beside and isinstance(first, Scan):
+        return _tissue(first)
     return first.foreground(beside, [None if one.port.scale == "percentile" else one.port.range for one in inputs])
+
+
+def _known(image: Image, *how: Hashable) -> Hashable:
+    """Return what tells an image, and how it is looked at, from others; what is not read from a disk is unlike all."""
+    if not (image.fingerprint and image.path.exists()):
+        return object()
+    return (image.fingerprint, image.channels, image.mpp, *how)
+
+
+@cached(LRUCache(_MASKS), key=_known, lock=Lock())
+def _tissue(scan: Scan) -> Foreground:
+    return scan.foreground()
+
+
+def _known_inside(image: Image, inside: Foreground, factors: Sequence[float]) -> Hashable:
+    mask = hashlib.blake2b(np.packbits(inside.mask).tobytes()).digest()
+    return _known(image, mask, inside.downsample, *factors)
+
+
+@cached(LRUCache(_STAINS), key=_known_inside, lock=Lock())
+def _stains(image: Image, inside: Foreground, factors: Sequence[float]) -> StainStatistics | None:
+    return image.stains(inside, factors=factors)
 
 
 def with_statistics(
@@ -70,7 +100,7 @@ def _with_statistics(
 ) -> PortInput:
     key, scan = one.port.key, one.scan
     if one.port.scale == "stain":
-        return replace(one, stains=stains[key] if key in stains else scan.stains(inside, factors=factors))
+        return replace(one, stains=stains[key] if key in stains else _stains(scan, inside, factors))
     if one.port.scale == "percentile":
         return replace(one, values=ranges[key] if key in ranges else scan.percentiles(inside, factors=factors))
     return one
@@ -103,13 +133,11 @@ def measure_together(scans: Sequence[Scan], *, mpp: float) -> StainStatistics | 
     StainStatistics or None
         With the names of the pictures; as of `diffuscope.stains.measure_stains`.
     """
-    of = (mpp, *((scan.fingerprint, scan.mpp) for scan in scans))
-    if of not in _measured:
-        _measured[of] = _measure_together(scans, mpp)
-    found = _measured[of]
+    found = _measure_together(scans, mpp)
     return None if found is None else replace(found, measured_on=tuple(map(_called, scans)))
 
 
+@cached(LRUCache(_STAINS), key=lambda scans, mpp: (mpp, *map(_known, scans)), lock=Lock())
 def _measure_together(scans: Sequence[Scan], mpp: float) -> StainStatistics | None:
     from diffuscope.stains import measure_stains  # brings skimage, which opening a slide does not need
 
