@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +21,9 @@ from diffuscope.cli import app
 from diffuscope.errors import InputError
 from diffuscope.jobs.likeness.notices import unlike_files
 from diffuscope.training.events import StepDone, TrainingFinished, TrainingStarted, Validated
+
+# How often it is asked whether it is cancelled while four cases are read.
+READ = 5
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +42,8 @@ def changed(user: Path, where: Path, **entries) -> Path:
 
 def test_a_recipe_becomes_a_model_that_is_measured_and_says_what_it_is(user: Path, tmp_path: Path):
     events = list(train(user / "recipe.yaml", tmp_path / "mine", threads=1))
-    assert isinstance(events[0], TrainingStarted) and isinstance(events[-1], TrainingFinished)
+    assert [event.text for event in events[:2]] == [f"{done} of 4 cases, reading the data" for done in (0, 4)]
+    assert isinstance(events[2], TrainingStarted) and isinstance(events[-1], TrainingFinished)
     assert [event.step for event in events if isinstance(event, Validated)] == [3, 6]
     assert any(isinstance(event, StepDone) for event in events)
     end = events[-1]
@@ -143,7 +148,7 @@ def test_a_training_that_is_closed_goes_on_and_one_of_another_recipe_does_not(us
     other = changed(user, tmp_path, optimisation={"steps": 7})
     with pytest.raises(InputError, match=r"begun with .* put it back"):
         train(other, tmp_path / "mine", resume=True)
-    first, *_, end = train(user / "recipe.yaml", tmp_path / "mine", resume=True, threads=1)
+    _, _, first, *_, end = train(user / "recipe.yaml", tmp_path / "mine", resume=True, threads=1)
     assert 0 < first.done <= 6 and end.complete
     *_, straight = train(user / "recipe.yaml", tmp_path / "straight", threads=1)
     one, two = (load_model(tmp_path / name).hash for name in ("mine", "straight"))
@@ -152,7 +157,7 @@ def test_a_training_that_is_closed_goes_on_and_one_of_another_recipe_does_not(us
 
 @pytest.mark.slow
 def test_a_training_that_an_older_version_began_goes_on(user: Path, tmp_path: Path):
-    asked = iter([False] * 4 + [True])
+    asked = iter([False] * (READ + 4) + [True])
     list(train(user / "recipe.yaml", tmp_path / "mine", threads=1, cancelled=lambda: next(asked)))
     begun = tmp_path / "mine.training" / "recipe.json"
     stated = json.loads(begun.read_text())
@@ -160,7 +165,7 @@ def test_a_training_that_an_older_version_began_goes_on(user: Path, tmp_path: Pa
     del stated["rounds"], stated["optimisation"]["optimiser"], stated["optimisation"]["weight_decay"]
     stated |= {"stain": None, "stains": [], "masks": "threshold", "sources": [], "positive_share": 0.5, "phantoms": 0}
     begun.write_text(json.dumps(stated))
-    first, *_, end = train(user / "recipe.yaml", tmp_path / "mine", threads=1, resume=True)
+    _, _, first, *_, end = train(user / "recipe.yaml", tmp_path / "mine", threads=1, resume=True)
     assert first.done == 4 and end.complete
     begun.write_text("{}")
     with pytest.raises(InputError, match="is no recipe that can be gone on with"):
@@ -168,12 +173,31 @@ def test_a_training_that_an_older_version_began_goes_on(user: Path, tmp_path: Pa
 
 
 def test_a_cancelled_training_keeps_the_best(user: Path, tmp_path: Path):
-    asked = iter([False] * 4 + [True])
+    asked = iter([False] * (READ + 4) + [True])
     *_, end = train(user / "recipe.yaml", tmp_path / "mine", threads=1, cancelled=lambda: next(asked))
     assert (end.complete, end.step, end.kept) == (False, 4, 3)
     assert "stopped at step 4 of 6" in load_model(tmp_path / "mine").card.what_it_is
-    *_, end = train(user / "recipe.yaml", tmp_path / "early", threads=1, cancelled=lambda: True)
-    assert end.out == "" and not (tmp_path / "early").exists()
+
+
+def test_pictures_are_opened_while_it_is_iterated_and_that_can_be_cancelled(tmp_path: Path):
+    (write_pairs(tmp_path) / "pairs" / "he" / "d.png").write_bytes(b"no picture")
+    events = train(tmp_path / "recipe.yaml", tmp_path / "mine", threads=1)
+    with pytest.raises(InputError, match=r"d\.png"):
+        list(events)
+    asked = iter([False, True])
+    first, end = train(tmp_path / "recipe.yaml", tmp_path / "mine", threads=1, cancelled=lambda: next(asked))
+    assert (first.done, first.total) == (0, 4)
+    assert (end.out, end.complete, end.step, end.steps) == ("", False, 0, 6)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pairs", "recipe.yaml"]
+
+
+def test_a_training_that_is_cancelled_while_it_reads_says_so_in_a_shell(
+    user: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked_to_end = SimpleNamespace(is_set=lambda: True)
+    monkeypatch.setattr("diffuscope.cli.train.threading", SimpleNamespace(Event=lambda: asked_to_end))
+    done = CliRunner().invoke(app, ["train", str(user / "recipe.yaml"), "-o", str(tmp_path / "mine")])
+    assert done.exit_code == 130 and done.stderr == "Cancelled before the first step; --resume goes on.\n"
 
 
 def test_from_a_shell(user: Path, tmp_path: Path):
@@ -181,7 +205,7 @@ def test_from_a_shell(user: Path, tmp_path: Path):
     done = CliRunner().invoke(app, ["train", str(user / "recipe.yaml"), "-o", out, "--threads", "1"])
     assert done.exit_code == 0, done.output
     assert re.search(r"validation PSNR \(dB\) +\d", done.stdout) and f"Wrote {out}" in done.stdout
-    assert done.stderr.startswith("Reading the data…\n") and "step 6: validation loss" in done.stderr
+    assert done.stderr.startswith("4 of 4 cases, reading the data, ") and "step 6: validation loss" in done.stderr
     again = CliRunner().invoke(app, ["train", str(user / "recipe.yaml"), "-o", out])
     assert again.exit_code == 2 and "exists already: say --resume to go on" in again.stderr
     with Image.open(tmp_path / "mine.training/validation/step-00000006.png") as picture:

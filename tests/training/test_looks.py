@@ -17,7 +17,8 @@ from diffuscope.sample_data import sample_path
 from diffuscope.simulation.restaining.sources import Restaining, Source
 from diffuscope.systems.registry import declare
 from diffuscope.training.data.looks import seen_in_pictures
-from diffuscope.training.model import make_data, make_starts
+from diffuscope.training.data.reading import untold
+from diffuscope.training.model import find_data, make_starts
 from diffuscope.training.plan import plan_rounds
 from diffuscope.training.recipe import Optimisation, Recipe
 
@@ -82,5 +83,5 @@ def test_h_and_e_that_is_restained_is_looked_at():
         optimisation=Optimisation(steps=1, batch=1),
         card=CARD,
     )
-    data, _ = make_data(recipe, plan_rounds(recipe)[0], make_starts(recipe)[0], sample_path(), {})
-    assert data.seen()["he"].images == 2
+    found = find_data(recipe, plan_rounds(recipe)[0], make_starts(recipe)[0], sample_path(), {})
+    assert found.read(untold).seen()["he"].images == 2

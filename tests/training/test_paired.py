@@ -15,7 +15,8 @@ import yaml
 
 import diffuscope
 from diffuscope.errors import InputError
-from diffuscope.training.prepare import prepare
+from diffuscope.events import Progress
+from diffuscope.training.prepare import find_rounds, open_rounds, prepare
 from diffuscope.training.recipe import Recipe, load_recipe
 
 MPP = 4000.0
@@ -73,6 +74,15 @@ def test_images_that_no_round_needs_are_not_opened(tmp_path: Path):
     assert set(made[1].data.batch_at(0)) == {"report", "ct"}
     with pytest.raises(InputError, match=r"c\d\d: .*xray"):
         prepare(Recipe.model_validate(recipe([*rounds, {"name": "more", "objective": "generate-xray"}])), tmp_path)
+
+
+def test_cases_of_a_table_are_counted_once_whatever_rounds_there_are(tmp_path: Path):
+    write_pairs(tmp_path)
+    rounds = [{"name": one, "objective": one} for one in ("align-text-ct", "generate-ct")]
+    found = find_rounds(Recipe.model_validate(recipe(rounds)), tmp_path)
+    heard: list[Progress] = []
+    open_rounds(found, heard.append)
+    assert [(at.done, at.total, at.unit) for at in heard] == [(done, 12, "cases") for done in range(13)]
 
 
 def test_each_round_sees_the_cases_that_have_what_it_needs(tmp_path: Path):

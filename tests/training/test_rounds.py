@@ -151,6 +151,10 @@ FIRST = {"steps": 3, "batch": 2, "learning_rate": 1e-3, "warmup": 1, "validation
 SECOND = FIRST | {"steps": 4, "seed": 1, "learning_rate": 1e-2}
 
 
+# How often it is asked whether it is cancelled while both rounds read their six cases.
+READ = 14
+
+
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tumours")
@@ -231,18 +235,18 @@ def test_events_and_logs_know_the_round(whole):
 @pytest.mark.slow
 def test_a_training_that_is_cancelled_in_any_round_goes_on(whole, cohort: Path, tmp_path: Path, asked: int):
     recipe, out = two_rounds(cohort, draws=2), tmp_path / "mine"
-    answers = iter([False] * asked + [True])
+    answers = iter([False] * (READ + asked) + [True])
     *_, end = train(recipe, out, threads=1, cancelled=lambda: next(answers))
     assert not end.complete and end.out == "" and not out.exists()
     assert (end.round, end.step) == ((1, 2) if asked == 2 else (2, 2))
-    first, *_, end = train(recipe, out, threads=1, resume=True)
+    _, _, _, _, first, *_, end = train(recipe, out, threads=1, resume=True)
     assert (first.round, first.done) == ((1, 2) if asked == 2 else (2, 2))
     assert end.complete and load_model(out).hash == load_model(whole[0]).hash
 
 
 def test_another_round_is_another_recipe(cohort: Path, tmp_path: Path):
     recipe = two_rounds(cohort)
-    list(zip(range(3), train(recipe, tmp_path / "mine", threads=1), strict=False))
+    list(zip(range(7), train(recipe, tmp_path / "mine", threads=1), strict=False))
     begun = tmp_path / "mine.training" / "recipe.json"
     stated = json.loads(begun.read_text())
     stated["rounds"][1]["optimisation"]["steps"] = 5
@@ -252,13 +256,13 @@ def test_another_round_is_another_recipe(cohort: Path, tmp_path: Path):
 
 
 def test_a_round_that_ended_and_is_damaged_is_said(whole, cohort: Path, tmp_path: Path):
-    answers = iter([False] * 5 + [True])
+    answers = iter([False] * (READ + 5) + [True])
     list(train(two_rounds(cohort), tmp_path / "mine", threads=1, cancelled=lambda: next(answers)))
     (tmp_path / "mine.training" / "1-branches" / WEIGHTS).write_bytes(b"none")
     with pytest.raises(InputError, match="is damaged: begin again with --overwrite"):
         list(train(two_rounds(cohort), tmp_path / "mine", threads=1, resume=True))
     # Which is what it says: what the rounds left is of a training, and goes.
-    first, *_ = zip(range(3), train(two_rounds(cohort), tmp_path / "mine", threads=1, overwrite=True), strict=False)
+    *_, first = zip(range(5), train(two_rounds(cohort), tmp_path / "mine", threads=1, overwrite=True), strict=False)
     assert (first[1].round, first[1].done) == (1, 0)
 
 

@@ -26,10 +26,11 @@ from diffuscope.model.card import ModelCard
 from diffuscope.model.folder import MODEL, load_model, save_model, set_config, set_figures, set_seen
 from diffuscope.sample_data import sample_path
 from diffuscope.simulation.restaining.sources import Restaining
+from diffuscope.training.data.reading import Cancelled, telling, untold
 from diffuscope.training.events import TrainingEvent, TrainingFinished
 from diffuscope.training.follow import events_of
 from diffuscope.training.model import make_card, shared_path
-from diffuscope.training.prepare import Prepared, prepare
+from diffuscope.training.prepare import Prepared, Ready, find_rounds, open_rounds
 from diffuscope.training.recipe import Recipe, load_recipe
 from diffuscope.training.resume import RECIPE, TRAINING, check_same, stated
 
@@ -49,7 +50,7 @@ class Work:
     ----------
     recipe : Recipe
         What is done.
-    rounds : tuple of Prepared
+    rounds : tuple of Ready
         What it begins from and is trained on, round after round.
     card : ModelCard
         Of the model.
@@ -68,7 +69,7 @@ class Work:
     """
 
     recipe: Recipe
-    rounds: tuple[Prepared, ...]
+    rounds: tuple[Ready, ...]
     card: ModelCard
     out: Path
     folder: Path
@@ -93,10 +94,10 @@ def train(
 ) -> Generator[TrainingEvent, None, None]:
     """Train a model by a recipe, and write its folder.
 
-    Everything is checked when this is called, before anything is written; the work is done while the returned
-    generator is iterated. Checkpoints, log and pictures go to a run folder beside the model, ``OUT.training``.
-    Cancelling writes a checkpoint, and in the last round the model with the best weights so far where the recipe keeps
-    the best.
+    Recipe, places and tables are checked when this is called; the work is done while the returned generator is
+    iterated. It begins with opening all cases, before anything is written. Checkpoints, log and pictures go to a run
+    folder beside the model, ``OUT.training``. Cancelling writes a checkpoint, and in the last round the model with the
+    best weights so far where the recipe keeps the best; while cases are opened it leaves all as it was.
 
     Parameters
     ----------
@@ -120,19 +121,19 @@ def train(
         Go on with an unfinished training; begin it where there is none. The weights are those that it would have given
         without the break: bit for bit on a CPU with as many threads.
     cancelled : callable, optional
-        Looked at before every step.
+        Looked at before every case that is opened, and before every step.
 
     Returns
     -------
     generator of TrainingEvent
-        Of each round TrainingStarted, then StepDone, and Validating and Validated in turns; Progress while the weights
-        are finished and measured; TrainingFinished.
+        Progress while cases are opened; of each round TrainingStarted, then StepDone, and Validating and Validated in
+        turns; Progress while the weights are finished and measured; TrainingFinished.
 
     Raises
     ------
     InputError
-        What was given cannot be used; nothing was written. While iterating: training diverges, a file cannot be read,
-        the disk is full.
+        What was given cannot be used; nothing was written. While iterating: a case does not fit, and nothing was
+        written either; training diverges, a file cannot be read, the disk is full.
     """
     if importlib.util.find_spec("pytorch_lightning") is None:
         raise InputError('training needs Lightning: pip install "diffuscope[train]".')
@@ -144,13 +145,13 @@ def train(
     begun: Standing = "resumed" if resume else "new"
     if _writes():
         begun = _check_places(out, folder, made, keep=[path, base], overwrite=overwrite, resume=resume)
-    rounds = prepare(made, base)
+    rounds = find_rounds(made, base)
     check_apart(out, keep=[one.start.origin.path for one in rounds if one.start.origin is not None])
     given = ["--data", shared_path(data)] if data is not None else []
     work = Work(
         recipe=made,
         rounds=rounds,
-        card=make_card(made, rounds[-1].start, rounds[-1].parts),
+        card=make_card(made, rounds[-1].start, rounds[-1].found.parts),
         out=out,
         folder=folder,
         device=where,
@@ -180,7 +181,13 @@ def _check_places(
 
 
 def _work(work: Work, report: Callable[[TrainingEvent], None], cancelled: Callable[[], bool]) -> None:
-    """Train, then write the model."""
+    """Open all cases, train, then write the model."""
+    try:
+        rounds = open_rounds(work.rounds, telling(report if _writes() else untold, cancelled))
+    except Cancelled:
+        if _writes():
+            report(_none_done(work))
+        return
     with Claim(work.folder) as claim:
         if _writes() and work.begun == "resumed":
             claim.take(work.folder)
@@ -189,16 +196,33 @@ def _work(work: Work, report: Callable[[TrainingEvent], None], cancelled: Callab
             with in_place_of(work.folder, replace=work.begun == "replaced", claim=claim) as part:
                 part.mkdir()
                 (part / RECIPE).write_text(json.dumps(stated(work.recipe), indent=1), encoding="utf-8")
-        _train(work, report, cancelled)
+        _train(work, rounds, report, cancelled)
 
 
-def _train(work: Work, report: Callable[[TrainingEvent], None], cancelled: Callable[[], bool]) -> None:
+def _none_done(work: Work) -> TrainingFinished:
+    first = work.rounds[0].planned
+    return TrainingFinished(
+        out="",
+        complete=False,
+        step=0,
+        steps=first.optimisation.steps,
+        kept=0,
+        seconds=0.0,
+        round=first.number,
+        rounds=first.rounds,
+        name=first.name,
+    )
+
+
+def _train(
+    work: Work, rounds: tuple[Prepared, ...], report: Callable[[TrainingEvent], None], cancelled: Callable[[], bool]
+) -> None:
     from diffuscope.training.rounds import train_rounds
 
     begin = monotonic()
     with full_disk_in_words(work.folder, resume=True), limit_threads(work.threads), reused_memory():
         last, done = train_rounds(
-            work.rounds,
+            rounds,
             folder=work.folder,
             device=work.device,
             devices=work.devices,
@@ -209,10 +233,10 @@ def _train(work: Work, report: Callable[[TrainingEvent], None], cancelled: Calla
         if not done.first:
             return
         # What is half made before the last round is no model.
-        whole = bool(done.kept) and last is work.rounds[-1]
+        whole = bool(done.kept) and last is rounds[-1]
         if whole:
             report(Progress(what="Measuring the new model on what validates"))
-        figures = _write(work, stopped=None if done.complete else done.step) if whole else {}
+        figures = _write(work, last, stopped=None if done.complete else done.step) if whole else {}
     planned = last.planned
     report(
         TrainingFinished(
@@ -230,9 +254,8 @@ def _train(work: Work, report: Callable[[TrainingEvent], None], cancelled: Calla
     )
 
 
-def _write(work: Work, *, stopped: int | None) -> dict[str, float]:
+def _write(work: Work, last: Prepared, *, stopped: int | None) -> dict[str, float]:
     """Write the model folder, measure it as it is stored, and state the figures and how its inputs look."""
-    last = work.rounds[-1]
     card, start, planned = work.card, last.start, last.planned
     if stopped is not None:
         where = f" of round {planned.number} of {planned.rounds}" if planned.rounds > 1 else ""

@@ -39,8 +39,6 @@ def train(
     from diffuscope.cli.progress import follow
 
     cancelled = threading.Event()
-    # Of thousands of cases that takes minutes.
-    typer.echo("Reading the data…", err=True)
     events = training(
         recipe,
         out,
@@ -63,5 +61,6 @@ def train(
         typer.echo(f"\nWrote {end.out} (averaged weights of step {end.kept})")
     if not end.complete:
         where = f", {end.where}" if end.where else ""
-        typer.echo(f"Cancelled at step {end.step} of {end.steps}{where}; --resume goes on.", err=True)
+        when = f"at step {end.step} of {end.steps}{where}" if end.step else "before the first step"
+        typer.echo(f"Cancelled {when}; --resume goes on.", err=True)
         raise typer.Exit(CANCELLED)

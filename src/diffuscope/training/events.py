@@ -153,7 +153,7 @@ class TrainingFinished(InRound):
     complete : bool
         False where it was cancelled: ``resume`` goes on with it.
     step, steps : int
-        Optimiser steps done and in the plan.
+        Optimiser steps done and in the plan; of those done 0 where it was cancelled before a step of its own.
     kept : int
         Step whose averaged weights the model has.
     seconds : float

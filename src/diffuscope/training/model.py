@@ -17,7 +17,7 @@ from diffuscope.model.folder import Model, load_model
 from diffuscope.ports.raster import Raster
 from diffuscope.simulation.restaining.crops import batch_at, held_crops
 from diffuscope.simulation.restaining.painting import Painter
-from diffuscope.simulation.restaining.sources import make_pairs
+from diffuscope.simulation.restaining.sources import Restaining, make_pairs
 from diffuscope.systems.base import System
 from diffuscope.systems.bounds import first_fault
 from diffuscope.systems.protocols import Decides
@@ -25,6 +25,7 @@ from diffuscope.systems.registry import build_system
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.data.crops import batches_of, crops_of, crops_to_validate, read_cases, whole_slices_of
 from diffuscope.training.data.looks import seen_in_pictures
+from diffuscope.training.data.reading import Found
 from diffuscope.training.plan import Planned, plan_rounds
 from diffuscope.training.recipe import Recipe
 from diffuscope.training.recipe_data import Cases, Cohort, Pairs
@@ -141,10 +142,8 @@ def _built(recipe: str, name: str, config: Mapping[str, Any], seed: int) -> Syst
             raise InputError(f"the recipe {recipe} has a wrong entry at {where!r}: {said}.") from error
 
 
-def make_data(
-    recipe: Recipe, planned: Planned, start: Start, folder: Path, shared: dict[Hashable, Any]
-) -> tuple[TrainingData, dict[str, str]]:
-    """Open the files of a round, before targets are added (see `diffuscope.training.data.targets`).
+def find_data(recipe: Recipe, planned: Planned, start: Start, folder: Path, shared: dict[Hashable, Any]) -> Found:
+    """Find the files of a round, to be opened later and without targets (see `diffuscope.training.data.targets`).
 
     Parameters
     ----------
@@ -161,14 +160,12 @@ def make_data(
 
     Returns
     -------
-    TrainingData
-    dict of str to str
-        Part (``"train"``, ``"validation"``, ``"test"``) of each case; empty for simulated data.
+    Found
 
     Raises
     ------
     InputError
-        Files are missing or do not fit.
+        Files are missing; while they are read, also: they do not fit.
     """
     plan, data = planned.optimisation, planned.data
     if not isinstance(data, Cohort | Pairs):
@@ -176,16 +173,23 @@ def make_data(
     if isinstance(data, Cases):
         parts = read_cases(recipe, data, start.system, folder)
         common = {"seed": plan.seed, "batch": plan.batch, "validate": crops_to_validate(plan.steps, plan.batch)}
-        if data.whole_slices:
-            made = whole_slices_of(parts, data, start.system, canvas=start.side, **common)
-        else:
-            made = crops_of(parts, data, start.system, side=start.side, **common)
-        return made, {case.name: part for part, cases in parts.items() for case in cases}
+        ready = partial(whole_slices_of, canvas=start.side) if data.whole_slices else partial(crops_of, side=start.side)
+        return Found(
+            {case.name: part for part, cases in parts.items() for case in cases},
+            lambda tell: ready(parts, data, start.system, **common, tell=tell),
+        )
     if isinstance(data, Cohort):
         return cohort_data(recipe, planned, start.system, data, folder, new=start.origin is None)
     if isinstance(data, Pairs):
         return pairs_data(recipe, planned, start.system, data, folder, shared)
-    port = start.system.input_rasters[0]
+    return Found({}, lambda _tell: _restained(planned, data, start, folder, shared))
+
+
+def _restained(
+    planned: Planned, data: Restaining, start: Start, folder: Path, shared: dict[Hashable, Any]
+) -> TrainingData:
+    """Simulate pairs, once for all rounds."""
+    plan, port = planned.optimisation, start.system.input_rasters[0]
     if (data, port.mpp) not in shared:
         shared[data, port.mpp] = make_pairs(data, folder, mpp=port.mpp)
     pairs = shared[data, port.mpp]
@@ -202,7 +206,7 @@ def make_data(
     seen = partial(seen_in_pictures, pictures.values(), port)
     if "probability" in start.system.targets:
         painter = Painter(pairs, size=plan.batch, patch=start.side, positive_share=data.positive_share)
-        return TrainingData(lambda number: painter.places(number, seed=plan.seed), validation, painter.paint, seen), {}
+        return TrainingData(lambda number: painter.places(number, seed=plan.seed), validation, painter.paint, seen)
     batches = partial(
         batch_at,
         pairs,
@@ -212,10 +216,10 @@ def make_data(
         dab_threshold=threshold,
         normalised=normalised,
     )
-    return TrainingData(lambda number: batches(number, seed=plan.seed), validation, seen=seen), {}
+    return TrainingData(lambda number: batches(number, seed=plan.seed), validation, seen=seen)
 
 
-def make_card(recipe: Recipe, start: Start, parts: dict[str, str]) -> ModelCard:
+def make_card(recipe: Recipe, start: Start, parts: Mapping[str, str]) -> ModelCard:
     """Return the recipe's card, or one that claims nothing that is not known.
 
     Parameters
@@ -224,8 +228,8 @@ def make_card(recipe: Recipe, start: Start, parts: dict[str, str]) -> ModelCard:
         For its card, name and data.
     start : Start
         What it began from.
-    parts : dict of str to str
-        From `make_data`.
+    parts : mapping of str to str
+        From `find_data`.
     """
     if recipe.card is not None:
         return recipe.card

@@ -20,20 +20,19 @@ from diffuscope.systems.protocols import FitsRows, TakesPairs
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.data.cohort import prepared, rows_data
 from diffuscope.training.data.paired import paired_data, seen_of
+from diffuscope.training.data.reading import Found, Tell
 from diffuscope.training.plan import Planned, plan_rounds
 from diffuscope.training.recipe import Recipe
 from diffuscope.training.recipe_data import Cohort, Pairs
 
 
-def cohort_data(
-    recipe: Recipe, planned: Planned, system: System, data: Cohort, folder: Path, *, new: bool
-) -> tuple[TrainingData, dict[str, str]]:
-    """Read a cohort, and give a new system the scale of the rows that train, of no others.
+def cohort_data(recipe: Recipe, planned: Planned, system: System, data: Cohort, folder: Path, *, new: bool) -> Found:
+    """Read the tables of a cohort; a new system is given the scale of the rows that train, of no others.
 
     Parameters
     ----------
     recipe, planned, folder
-        As of `diffuscope.training.model.make_data`.
+        As of `diffuscope.training.model.find_data`.
     system : System
         That trains.
     data : Cohort
@@ -43,9 +42,7 @@ def cohort_data(
 
     Returns
     -------
-    TrainingData
-    dict of str to str
-        Part of each patient.
+    Found
 
     Raises
     ------
@@ -69,41 +66,50 @@ def cohort_data(
     # As of cases: where any is named to validate, no share is taken.
     share = 0.0 if data.validate_on else data.validation
     parts = split(cases, validation=share, seed=recipe.optimisation.seed)
-    train, held = (prepared(system, cohort, parts[part]) for part in ("train", "validation"))
-    if new:  # weights that were trained on one scale are worth nothing on another
-        system.fit(train)
-    made = rows_data(train, held, seed=planned.optimisation.seed, batch=planned.optimisation.batch)
-    return replace(made, notices=cohort.notices), {case.name: part for part, own in parts.items() for case in own}
+
+    def read(tell: Tell) -> TrainingData:
+        seen = prepared(system, cohort, {part: parts[part] for part in ("train", "validation")}, tell)
+        if new:  # weights that were trained on one scale are worth nothing on another
+            system.fit(seen["train"])
+        plan = planned.optimisation
+        made = rows_data(seen["train"], seen["validation"], seed=plan.seed, batch=plan.batch)
+        return replace(made, notices=cohort.notices)
+
+    return Found({case.name: part for part, own in parts.items() for case in own}, read)
 
 
 def pairs_data(
     recipe: Recipe, planned: Planned, system: System, data: Pairs, folder: Path, shared: dict[Hashable, Any]
-) -> tuple[TrainingData, dict[str, str]]:
-    """Open cases that have some of many images and texts: those of them that the round's objective can be trained on.
+) -> Found:
+    """Find cases that have some of many images and texts: those of them that the round's objective can be trained on.
 
-    Parameters and errors are those of `cohort_data`; `shared` as of `diffuscope.training.model.make_data`.
+    Parameters and errors are those of `cohort_data`; `shared` as of `diffuscope.training.model.find_data`.
     """
     if not isinstance(system, TakesPairs) or not isinstance(system, Whole):
         raise InputError(f"{type(system).__name__} takes no pairs of many kinds: give it data of its own kind.")
-    if data not in shared:
+    if ("table", data) not in shared:
         images = [port.key for port in system.input_rasters]
         texts = [port.key for port in system.inputs if isinstance(port, Text)]
         found = read_paired(folder / data.pairs, images, texts)
-        by_name = {one.case.name: one for one in found.cases}
         parts = split([one.case for one in found.cases], validation=data.validation, seed=recipe.optimisation.seed)
-        # No round looks at the others, and of many cases opening all of them takes minutes.
-        rounds = [one for one in plan_rounds(recipe) if one.data == data]
-        keys = {key for one in rounds for group in system.needed(_objective(system, one)) for key in group}
-        seen = {
-            part: seen_of(system, [by_name[case.name] for case in parts[part]], keys)
-            for part in ("train", "validation")
-        }
-        shared[data] = seen, {case.name: part for part, own in parts.items() for case in own}, found.notices
-    seen, where, notices = shared[data]
-    plan = planned.optimisation
-    needed = system.needed(_objective(system, planned))
-    made = paired_data(seen["train"], seen["validation"], needed, seed=plan.seed, batch=plan.batch)
-    return replace(made, notices=notices if planned.number == 1 else ()), where
+        shared["table", data] = found, {case.name: part for part, own in parts.items() for case in own}
+    found, where = shared["table", data]
+
+    def read(tell: Tell) -> TrainingData:
+        if data not in shared:
+            # No round looks at the others, and of many cases opening all of them takes minutes.
+            rounds = [one for one in plan_rounds(recipe) if one.data == data]
+            keys = {key for one in rounds for group in system.needed(_objective(system, one)) for key in group}
+            own = {
+                part: [one for one in found.cases if where[one.case.name] == part] for part in ("train", "validation")
+            }
+            shared[data] = seen_of(system, own, keys, tell)
+        seen, plan = shared[data], planned.optimisation
+        needed = system.needed(_objective(system, planned))
+        made = paired_data(seen["train"], seen["validation"], needed, seed=plan.seed, batch=plan.batch)
+        return replace(made, notices=found.notices if planned.number == 1 else ())
+
+    return Found(where, read)
 
 
 def _objective(system: System, planned: Planned) -> str:

@@ -100,6 +100,7 @@ def test_from_pairs_to_a_model_stopped_and_gone_on_with(dock: Any, tmp_path: Pat
     left: list[str] = []
     dock.session.state.events.progress_text.connect(left.append)
     dock.until(lambda: dock.session.state.is_idle)
+    assert left[0].startswith("0 of 4 cases, reading the data")
     assert any("of 20 steps, loss" in text and text.endswith(" left") for text in left), left
     # what comes behind the last step is told, without a time that nobody knows; and nothing stays
     assert "20 of 20 steps, validating · finishing" in left

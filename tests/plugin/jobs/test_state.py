@@ -122,6 +122,17 @@ def test_a_training_goes_on_where_it_was(state: JobState, clock: Clock):
     assert state.is_idle and state.message.startswith("Stopped at step 121, before the first validation")
 
 
+def test_a_training_says_how_far_it_reads(state: JobState, clock: Clock):
+    state.begin("Reading the data…", state.pace)
+    state.apply(Progress(total=12000, unit="cases", what="reading the data"))
+    clock.now = 10.0
+    state.apply(Progress(done=1200, total=12000, unit="cases", what="reading the data"))
+    assert state.progress_text == "1200 of 12000 cases, reading the data · 1.2e+02 cases/s · 1 min 30 s left"
+    assert (state.done, state.total, state.message) == (1200, 12000, "")
+    state.apply(TrainingFinished(out="", complete=False, step=0, steps=300, kept=0, seconds=0.0))
+    assert state.is_idle and state.message == "Stopped before the first step."
+
+
 def test_cases_and_stages_of_other_verbs(state: JobState, clock: Clock):
     state.apply(Progress(what="Affine"))
     assert (state.phase, state.progress_text, state.total) == ("running", "Affine", 0)

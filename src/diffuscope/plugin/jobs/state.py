@@ -185,6 +185,8 @@ def _count(number: int, unit: str) -> str:
 
 
 def _trained(event: TrainingFinished) -> str:
+    if not event.step:
+        return "Stopped before the first step."
     if not event.out:
         when = f" of {event.where}" if event.where else ", before the first validation"
         return f"Stopped at step {event.step}{when}; Continue goes on."

@@ -7,6 +7,7 @@ from typing import TypeGuard
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from diffuscope.cases.case import Case
@@ -15,12 +16,15 @@ from diffuscope.errors import InputError
 from diffuscope.jobs.case_inputs import prepare_case
 from diffuscope.systems.base import CaseInput, Whole
 from diffuscope.training.data.batches import TrainingData
+from diffuscope.training.data.reading import Tell, told, untold
 
 LABEL, NUMBER = "label", "case"
 
 
-def prepared(system: Whole, cohort: Cohort, cases: Sequence[Case]) -> dict[str, Tensor]:
-    """Return what a system sees of some of a cohort's cases, one beside the other.
+def prepared(
+    system: Whole, cohort: Cohort, parts: Mapping[str, Sequence[Case]], tell: Tell = untold
+) -> dict[str, dict[str, Tensor]]:
+    """Return what a system sees of some of a cohort's cases, those of a part one beside the other.
 
     Parameters
     ----------
@@ -28,39 +32,46 @@ def prepared(system: Whole, cohort: Cohort, cases: Sequence[Case]) -> dict[str, 
         On the CPU.
     cohort : Cohort
         With their rows and images.
-    cases : sequence of Case
+    parts : mapping of str to sequence of Case
         Which.
+    tell : callable, optional
+        As of `diffuscope.training.data.reading.told`.
 
     Returns
     -------
-    dict of str to Tensor (n, …)
-        By key of what `Whole.prepare` gives, NaN where a case does not have it; crops as float16, of which a cohort is
-        held. ``"label"`` (n,), and ``"case"`` (n,), their numbers from 0.
+    dict of str to dict of str to Tensor (n, …)
+        By part, and by key of what `Whole.prepare` gives, NaN where a case does not have it; crops as float16, of which
+        a cohort is held. ``"label"`` (n,), and ``"case"`` (n,), their numbers from 0.
 
     Raises
     ------
     InputError
         An image does not fit; the sentence names the patient.
     """
-    wanted = {case.name for case in cases}
-    places = [number for number, case in enumerate(cohort.cases) if case.name in wanted]
-    seen = []
-    for place in places:
+    wanted = {case.name: part for part, cases in parts.items() for case in cases}
+    places = {part: [n for n, case in enumerate(cohort.cases) if wanted.get(case.name) == part] for part in parts}
+    seen: dict[str, list[dict[str, Tensor]]] = {part: [] for part in parts}
+    for part, place in told([(part, place) for part, own in places.items() for place in own], tell):
         case = cohort.cases[place]
         rows = {key: values[place] for key, values in cohort.rows.items()}
         try:
             found = prepare_case(system, case.files, rows, device=torch.device("cpu"))
         except InputError as error:
             raise InputError(f"{case.name}: {error}") from error
-        seen.append({key: _small(one) for key, one in found.items() if _trains(one)})
+        seen[part].append({key: _small(one) for key, one in found.items() if _trains(one)})
+    return {part: _stacked(own, cohort.labels[places[part]]) for part, own in seen.items()}
+
+
+def _stacked(seen: Sequence[Mapping[str, Tensor]], labels: NDArray[np.float32]) -> dict[str, Tensor]:
+    """Return cases one beside the other, with their labels and numbers."""
     shapes = {key: one for found in seen for key, one in found.items()}
     stacked = {
         key: torch.stack([found.get(key, torch.full_like(like, torch.nan)) for found in seen])
         for key, like in shapes.items()
     }
     return stacked | {
-        LABEL: torch.from_numpy(cohort.labels[places]),
-        NUMBER: torch.arange(len(places), dtype=torch.float32),
+        LABEL: torch.from_numpy(labels),
+        NUMBER: torch.arange(len(labels), dtype=torch.float32),
     }
 
 

@@ -23,6 +23,7 @@ from diffuscope.scans import Scan
 from diffuscope.systems.base import System
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.data.looks import seen_in_cases
+from diffuscope.training.data.reading import Tell, read_parts, untold
 from diffuscope.training.data.sampler import CropSampler
 from diffuscope.training.data.slides import HE, SlideSampler, open_slides
 from diffuscope.training.data.volumes import VolumeSampler, open_volumes
@@ -126,6 +127,7 @@ def crops_of(
     batch: int,
     side: int,
     validate: int = VALIDATE,
+    tell: Tell = untold,
 ) -> TrainingData:
     """Return training batches of the cases that train, and fixed ones of those that validate.
 
@@ -143,6 +145,8 @@ def crops_of(
         Crops a batch, and their side in px.
     validate : int
         Crops that validate, in all, but at least one a case.
+    tell : callable, optional
+        As of `diffuscope.training.data.reading.told`.
 
     Returns
     -------
@@ -160,8 +164,7 @@ def crops_of(
     every = [case for part in PARTS for case in parts.get(part, ())]
     together = slide_stains(every, system.input_rasters, settings.mpp)
     ready = partial(open_sampler, settings=settings, system=system, side=side, together=together)
-    train = [ready(case, augment=augment) for case in parts["train"]]
-    held = [ready(case) for case in parts["validation"]]
+    train, held = read_parts(parts, lambda case, trains: ready(case, augment=augment and trains), tell)
     share = max(validate // len(held), 1) if held else 0
     crops = [system.complete(sampler.read(corner, side)) for sampler in held for corner in sampler.spread(share)]
     return TrainingData(
@@ -181,12 +184,13 @@ def whole_slices_of(
     batch: int,
     canvas: int,
     validate: int = VALIDATE,
+    tell: Tell = untold,
 ) -> TrainingData:
     """Return training batches of whole slices, warped on the device that trains, and slices as they are that validate.
 
     Parameters
     ----------
-    parts, settings, system, seed, batch, validate
+    parts, settings, system, seed, batch, validate, tell
         As of `crops_of`.
     canvas : int
         Side of a training example, px.
@@ -202,8 +206,8 @@ def whole_slices_of(
     def ready(case: Case) -> VolumeSampler:
         return whole(open_volumes(case, ports_of(system), system, settings, side=system.tile))
 
-    train, held = ([ready(case) for case in parts[part]] for part in ("train", "validation"))
-    slices = stack_slices(train, system, side=system.tile, canvas=canvas, elastic=settings.elastic)
+    train, held = read_parts(parts, lambda case, _trains: ready(case), tell)
+    slices = stack_slices(train, system, side=system.tile, canvas=canvas, elastic=settings.elastic, tell=tell)
     share = max(validate // len(held), 1) if held else 0
     crops = [system.complete(sampler.read(corner, system.tile)) for sampler in held for corner in sampler.spread(share)]
     return TrainingData(

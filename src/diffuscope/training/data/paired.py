@@ -14,49 +14,57 @@ from diffuscope.errors import InputError
 from diffuscope.jobs.case_inputs import prepare_case
 from diffuscope.systems.base import Whole
 from diffuscope.training.data.batches import TrainingData
+from diffuscope.training.data.reading import Tell, told, untold
 
 # Cases that validate in a batch: as many as one training batch of any size may have.
 _HELD = 64
 
 
-def seen_of(system: Whole, cases: Sequence[PairedCase], keys: Collection[str]) -> dict[str, Tensor]:
-    """Return what a system sees of cases, one beside the other.
+def seen_of(
+    system: Whole, parts: Mapping[str, Sequence[PairedCase]], keys: Collection[str], tell: Tell = untold
+) -> dict[str, dict[str, Tensor]]:
+    """Return what a system sees of cases, those of a part one beside the other.
 
     Parameters
     ----------
     system : Whole
         On the CPU.
-    cases : sequence of PairedCase
+    parts : mapping of str to sequence of PairedCase
         Which; those that have none of the keys are left out.
     keys : collection of str
         Of the images and texts that are opened.
+    tell : callable, optional
+        As of `diffuscope.training.data.reading.told`.
 
     Returns
     -------
-    dict of str to Tensor (n, …)
-        By key of what `Whole.prepare` gives, float16 where that holds it, NaN where a case does not have it.
+    dict of str to dict of str to Tensor (n, …)
+        By part, and by key of what `Whole.prepare` gives, float16 where that holds it, NaN where a case does not have
+        it.
 
     Raises
     ------
     InputError
         An image or a text does not fit; the sentence names the case.
     """
-    seen = []
-    for one in cases:
+    seen: dict[str, list[dict[str, Tensor]]] = {part: [] for part in parts}
+    having = [
+        (part, one)
+        for part, cases in parts.items()
+        for one in cases
+        if any(key in one.case.files or key in one.texts for key in keys)
+    ]
+    for part, one in told(having, tell):
         files = {key: path for key, path in one.case.files.items() if key in keys}
         texts = {key: text for key, text in one.texts.items() if key in keys}
-        if not files and not texts:
-            continue
         try:
             found = prepare_case(system, files, {}, texts=texts, device=torch.device("cpu"))
         except InputError as error:
             raise InputError(f"{one.case.name}: {error}") from error
-        seen.append({key: v for key, v in found.items() if isinstance(v, Tensor) and v.is_floating_point()})
-    shapes = {key: value for found in seen for key, value in found.items()}
-    return {
-        key: torch.stack([_small(found.get(key, torch.full_like(like, torch.nan))) for found in seen])
-        for key, like in shapes.items()
-    }
+        seen[part].append(
+            {key: _small(v) for key, v in found.items() if isinstance(v, Tensor) and v.is_floating_point()}
+        )
+    return {part: _stacked(own) for part, own in seen.items()}
 
 
 def paired_data(
@@ -123,6 +131,15 @@ def _having(seen: Mapping[str, Tensor], needed: Sequence[Sequence[str]]) -> dict
 def _times(needed: Sequence[Sequence[str]]) -> list[tuple[tuple[str, ...], int]]:
     """Return each group of keys once, with how many of it a case must have."""
     return list(Counter(tuple(group) for group in needed).items())
+
+
+def _stacked(seen: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Return cases one beside the other, NaN where one does not have what others have."""
+    shapes = {key: value for found in seen for key, value in found.items()}
+    return {
+        key: torch.stack([found.get(key, torch.full_like(like, torch.nan)) for found in seen])
+        for key, like in shapes.items()
+    }
 
 
 def _small(one: Tensor) -> Tensor:

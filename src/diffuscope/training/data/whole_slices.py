@@ -13,6 +13,7 @@ from torch import Tensor
 from diffuscope.errors import InputError
 from diffuscope.systems.base import System
 from diffuscope.training.data.batches import Batch
+from diffuscope.training.data.reading import Tell, told, untold
 from diffuscope.training.data.volumes import VolumeSampler
 from diffuscope.training.data.warp import warped
 
@@ -79,7 +80,7 @@ def whole(sampler: VolumeSampler) -> VolumeSampler:
 
 
 def stack_slices(
-    samplers: Sequence[VolumeSampler], system: System, *, side: int, canvas: int, elastic: float
+    samplers: Sequence[VolumeSampler], system: System, *, side: int, canvas: int, elastic: float, tell: Tell = untold
 ) -> WholeSlices:
     """Read all slices of some cases.
 
@@ -93,6 +94,8 @@ def stack_slices(
         That a slice is read with, px: of a run's tile.
     canvas, elastic
         As of `WholeSlices`.
+    tell : callable, optional
+        As of `diffuscope.training.data.reading.told`.
 
     Raises
     ------
@@ -107,7 +110,8 @@ def stack_slices(
         if max(extents) > side + 1e-6:
             name = sampler.volumes[0].scan.name
             raise InputError(f"a slice of {name} ({extents[1]:.0f} x {extents[0]:.0f} px) is larger than config.tile.")
-    slices = [system.complete(sampler.read(corner, side)) for sampler in samplers for corner in sampler.corners]
+    places = [(sampler, corner) for sampler in samplers for corner in sampler.corners]
+    slices = [system.complete(sampler.read(corner, side)) for sampler, corner in told(places, tell, unit="slices")]
     ports = {one.port.key: one.port for one in samplers[0].volumes}
     beside = {key: ports[key].range[0] if key in ports else 0.0 for key in slices[0]}
     pictures = {
