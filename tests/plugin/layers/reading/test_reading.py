@@ -134,24 +134,50 @@ def test_of_more_maps_than_have_room_the_topmost_have_their_bars(make_napari_vie
     maps[2].colorbar.visible = maps[2].name_overlay.visible = False
     maps[3].visible = True
     assert seen() == [False, False, False, True]
+    viewer.canvas.size = (1000, 1500)
     grid_of(viewer).enabled = True  # each in a view of its own
+    assert grid_of(viewer).actual_shape(list(viewer.layers)) == (2, 3)
     assert seen() == [True, True, False, True]  # what was put away by hand does not come back
-    # a bar is a quarter of its view's height at most, and goes where it would cover the picture
+    # a bar is a quarter of its view's height at most, and name and bar go where they would cover the picture
+    viewer.layers.selection = set(maps)
     sizes = lambda: {tuple(layer.colorbar.size) for layer in maps if layer.colorbar.visible}  # noqa: E731
     viewer.canvas.size = (600, 900)
-    rows, columns = grid_of(viewer).actual_shape(list(viewer.layers))
-    assert (rows, columns) == (2, 3) and sizes() == {(14, 75)}
+    assert sizes() == {(14, 75)}
     viewer.canvas.size = (600, 500)  # of which each view has 167 px
     assert seen() == [False, False, False, False]
-    viewer.canvas.size = wide
+    viewer.canvas.size = (600, 900)
     assert seen() == [True, True, False, True]
     maps[1].colorbar.size = (14, 40)  # as long as the user made it
-    viewer.canvas.size = (600, 900)
-    assert sizes() == {(14, 75), (14, 40)}
+    viewer.canvas.size = (640, 900)
+    assert sizes() == {(14, 80), (14, 40)}
     viewer.canvas.size = wide
     grid_of(viewer).enabled = False
     viewer.layers.remove(maps[3])
     assert seen()[:3] == [False, True, False]
+
+
+@pytest.mark.gui
+def test_in_small_views_of_a_grid_maps_have_names_and_what_is_selected_its_bar(make_napari_viewer: Any, files: Any):
+    viewer = make_napari_viewer()
+    reading_of(viewer)
+    maps = [layer for _ in range(2) for layer in show(viewer, files[1].path)[1:]]
+    for layer in maps:
+        layer.visible = True
+    viewer.layers.selection.clear()
+
+    def seen(what: str = "colorbar") -> list[bool]:
+        return [getattr(layer, what).visible for layer in maps]
+
+    viewer.canvas.size = (750, 900)
+    grid_of(viewer).enabled = True
+    assert grid_of(viewer).actual_shape(list(viewer.layers)) == (2, 3)  # 375 × 300 px each
+    assert seen() == [False] * 4 and seen("name_overlay") == [True] * 4
+    viewer.layers.selection = {maps[1]}
+    assert seen() == [False, True, False, False]
+    viewer.layers.selection = {maps[2]}
+    assert seen() == [False, False, True, False] and seen("name_overlay") == [True] * 4
+    viewer.canvas.size = (800, 1200)
+    assert seen() == [True] * 4
 
 
 @pytest.mark.gui

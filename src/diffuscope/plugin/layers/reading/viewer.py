@@ -29,6 +29,8 @@ _BAR = (14, 100)
 _FONT = 8
 #: Width of the view that two of them and their names take; sides of one in which even one would cover the picture.
 _TWO, _LEAST = 460, 180
+#: Sides of a view of a grid in which a bar covers a quarter of a small picture: there only what is selected has one.
+_LARGE = 400
 #: Of the height of a view a bar takes one of so many parts at most.
 _PARTS = 4
 
@@ -45,15 +47,16 @@ class Reading:
     def __init__(self, viewer: Any) -> None:
         self._viewer = ref(viewer)
         self._has_scale_bar = False
-        # Maps whose colour bar was put away for want of room, and comes back.
-        self._crowded: list[Any] = []
+        # Maps whose name, or colour bar, was put away for want of room, and comes back.
+        self._crowded: dict[str, list[Any]] = {"name_overlay": [], "colorbar": []}
         # What we made the bars of maps as long as.
         self._sizes: WeakKeyDictionary[Any, tuple[float, float]] = WeakKeyDictionary()
         for layer in viewer.layers:
             self._take(layer)
         viewer.layers.events.inserted.connect(self._inserted)
         removed, reordered = viewer.layers.events.removed, viewer.layers.events.reordered
-        for event in (removed, reordered, grid_of(viewer).events.enabled, *_resized(viewer)):
+        selected, grid = viewer.layers.selection.events.changed, grid_of(viewer).events.enabled
+        for event in (removed, reordered, selected, grid, *_resized(viewer)):
             event.connect(self._make_room)
         self._make_room()
         calm_list(viewer.layers)
@@ -68,8 +71,9 @@ class Reading:
         self._make_room()
 
     def _make_room(self, _: Any = None) -> None:
-        """Leave the bars of the topmost maps that are seen in each view, as long as fits there.
+        """Leave names and bars of the topmost maps that are seen in each view, as long as fits there.
 
+        In small views of a grid names stay, and only what is selected has its bar: one in each would cover much of it.
         One that the user put away does not come back, and one that the user made longer or shorter stays so.
         """
         viewer = self._viewer()
@@ -81,17 +85,23 @@ class Reading:
         size = _BAR[0], min(_BAR[1], round(height / _PARTS))
         for layer in maps:
             view = viewer.layers.index(layer) // stride
-            has_room, is_crowded = above[view] < _room(height, width), layer in self._crowded
+            has_room = above[view] < _room(height, width)
+            has_most = not grid.enabled or min(height, width) >= _LARGE or layer in viewer.layers.selection
             above[view] += 1
             if layer.colorbar.size == self._sizes.get(layer) != size:
                 layer.colorbar.size = self._sizes[layer] = size
-            if has_room and is_crowded:
-                self._crowded.remove(layer)
-            elif not has_room and not is_crowded and layer.colorbar.visible:
-                self._crowded.append(layer)
-            else:
-                continue
-            layer.colorbar.visible = layer.name_overlay.visible = has_room
+            self._show(layer, "name_overlay", has_room)
+            self._show(layer, "colorbar", has_room and has_most)
+
+    def _show(self, layer: Any, what: str, has_room: bool) -> None:
+        overlay, crowded = getattr(layer, what), self._crowded[what]
+        if has_room and layer in crowded:
+            crowded.remove(layer)
+        elif not has_room and layer not in crowded and overlay.visible:
+            crowded.append(layer)
+        else:
+            return
+        overlay.visible = has_room
 
     def _take(self, layer: Any) -> None:
         self._measure(layer)
