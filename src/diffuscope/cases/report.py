@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.cases.case import Case
-from diffuscope.cases.leaks import Problem, Seen, shared_groups, shared_pictures
+from diffuscope.cases.problems import Problem, Seen, shared_groups, shared_pictures
 from diffuscope.cases.likeness import hashes
 from diffuscope.cases.opened import OpenCase, open_case
 from diffuscope.cases.shift import find_shift, structure

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from diffuscope.cases.case import Case
-from diffuscope.cases.leaks import Problem, shared_groups
+from diffuscope.cases.problems import Problem, shared_groups
 from diffuscope.errors import InputError
 from diffuscope.events import Progress
 from diffuscope.files.text_table import number, span, table
