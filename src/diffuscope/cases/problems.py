@@ -1,17 +1,21 @@
-"""Leaks between parts: one patient, or one picture, that both trains and tests."""
+"""What is wrong with a data set: cases that cannot be read, files of several types, what both trains and tests."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.cases.case import Case
 from diffuscope.cases.likeness import alike
+from diffuscope.errors import InputError
+from diffuscope.events import Progress
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,50 @@ class Seen(NamedTuple):
     case: Case
     fingerprint: str
     hashes: NDArray[np.uint8] | None
+
+
+def look_over(
+    parts: Mapping[str, Sequence[Case]], look: Callable[[Case], T]
+) -> Generator[Progress, None, tuple[dict[str, list[T]], list[Problem]]]:
+    """Look at each case of a data set.
+
+    Parameters
+    ----------
+    parts : mapping of str to sequence of Case
+        By name of the part.
+    look : callable
+        Returns what it sees of a case, or raises InputError.
+
+    Yields
+    ------
+    Progress
+        After each case.
+
+    Returns
+    -------
+    dict of str to list, list of Problem
+        What was seen of the cases of each part, and those that could not be looked at.
+    """
+    every = [(part, case) for part, cases in parts.items() for case in cases]
+    seen: dict[str, list[T]] = {part: [] for part in parts}
+    problems: list[Problem] = []
+    yield Progress(total=len(every), unit="cases")
+    for done, (part, case) in enumerate(every, start=1):
+        try:
+            seen[part].append(look(case))
+        except InputError as error:
+            problems.append(Problem("unreadable", (case.name,), str(error)))
+        yield Progress(done=done, total=len(every), unit="cases")
+    return seen, problems
+
+
+def several_types(types: Mapping[str, Sequence[str]]) -> list[Problem]:
+    """Tell of keys whose files are of several types."""
+    return [
+        Problem("types", (), f"the files of {key} are of several types: {', '.join(found)}.")
+        for key, found in types.items()
+        if len(found) > 1
+    ]
 
 
 def shared_groups(parts: Mapping[str, Sequence[Case]]) -> list[Problem]:

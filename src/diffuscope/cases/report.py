@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.cases.case import Case
-from diffuscope.cases.problems import Problem, Seen, shared_groups, shared_pictures
 from diffuscope.cases.likeness import hashes
 from diffuscope.cases.opened import OpenCase, open_case
+from diffuscope.cases.problems import Problem, Seen, look_over, several_types, shared_groups, shared_pictures
 from diffuscope.cases.shift import find_shift, structure
 from diffuscope.cases.tissue import tissue_corners
-from diffuscope.errors import InputError
 from diffuscope.events import Progress
 from diffuscope.files.text_table import number, span, table
 from diffuscope.scans import tissue_mask
@@ -176,24 +175,15 @@ def data_report(
     -------
     DataReport
     """
-    every = [(part, case) for part, cases in parts.items() for case in cases]
-    looks: dict[str, list[_Look]] = {part: [] for part in parts}
-    problems: list[Problem] = []
-    yield Progress(total=len(every), unit="cases")
-    for done, (part, case) in enumerate(every, start=1):
-        try:
-            opened = open_case(case, mpp=mpp, assumed_mpp=assumed_mpp, masks=masks)
-            looks[part].append(_look(opened, mpp, patch, shift_limit_um))
-        except InputError as error:
-            problems.append(Problem("unreadable", (case.name,), str(error)))
-        yield Progress(done=done, total=len(every), unit="cases")
+
+    def look(case: Case) -> _Look:
+        opened = open_case(case, mpp=mpp, assumed_mpp=assumed_mpp, masks=masks)
+        return _look(opened, mpp, patch, shift_limit_um)
+
+    looks, problems = yield from look_over(parts, look)
     problems += [problem for part in looks.values() for look in part for problem in look.problems]
     pictures = _pictures([look for part in looks.values() for look in part])
-    problems += [
-        Problem("types", (), f"the files of {key} are of several types: {', '.join(found.types)}.")
-        for key, found in pictures.items()
-        if len(found.types) > 1
-    ]
+    problems += several_types({key: found.types for key, found in pictures.items()})
     return DataReport(
         parts={part: _part(parts[part], looks[part]) for part in parts},
         pictures=pictures,

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from diffuscope.cases.case import Case
-from diffuscope.cases.problems import Problem, shared_groups
-from diffuscope.errors import InputError
+from diffuscope.cases.problems import Problem, look_over, several_types, shared_groups
 from diffuscope.events import Progress
 from diffuscope.files.text_table import number, span, table
 from diffuscope.scans import open_volume
@@ -134,23 +133,10 @@ def volume_report(parts: Mapping[str, Sequence[Case]]) -> Generator[Progress, No
     -------
     VolumeReport
     """
-    every = [(part, case) for part, cases in parts.items() for case in cases]
-    looks: dict[str, list[_Look]] = {part: [] for part in parts}
-    problems: list[Problem] = []
-    yield Progress(total=len(every), unit="cases")
-    for done, (part, case) in enumerate(every, start=1):
-        try:
-            looks[part].append(_look(case))
-        except InputError as error:
-            problems.append(Problem("unreadable", (case.name,), str(error)))
-        yield Progress(done=done, total=len(every), unit="cases")
+    looks, problems = yield from look_over(parts, _look)
     problems += [problem for part in looks.values() for look in part for problem in look.problems]
     volumes = _volumes([look for part in looks.values() for look in part])
-    problems += [
-        Problem("types", (), f"the files of {key} are of several types: {', '.join(found.types)}.")
-        for key, found in volumes.items()
-        if len(found.types) > 1
-    ]
+    problems += several_types({key: found.types for key, found in volumes.items()})
     return VolumeReport(
         parts={part: _part(parts[part], looks[part]) for part in parts},
         volumes=volumes,
