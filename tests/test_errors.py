@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from diffuscope.errors import DiffuscopeError, InputError, printable
+from diffuscope.errors import DiffuscopeError, InputError, choice, printable
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,12 @@ def test_a_sentence_without_end_keeps_both_ends():
 def test_errors_survive_the_way_from_another_process():
     error = pickle.loads(pickle.dumps(InputError("a\nb")))
     assert isinstance(error, DiffuscopeError) and str(error) == "a\\nb"
+
+
+def test_of_few_names_all_are_listed_and_of_many_the_nearest():
+    assert choice("best", ("fast", "mean")) == "choose one of fast, mean"
+    many = [f"{kind}-{key}" for kind in ("cross", "encode", "generate") for key in ("ct", "mri", "text", "xray")]
+    assert choice("cross-mr", many) == "choose one of cross-mri, cross-xray, cross-ct or 9 others"
+    assert choice("cross-mr", many, page="docs/a.md").endswith(" or 9 others (docs/a.md lists all)")
+    # What is like none of them is no reason to list all.
+    assert choice("", many).endswith(" or 9 others")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 # Longest sentence, and what is kept of the two ends of a longer one: somebody made up a name of a million letters.
 _LONGEST, _BEGIN, _END = 600, 380, 200
 # Most lines of one message.
 _LINES = 20
+# Names of which all are listed; and how many of more are.
+_FEW, _NEAREST = 8, 3
 
 
 class DiffuscopeError(Exception):
@@ -44,6 +49,31 @@ class InputErrors(InputError):  # noqa: N818  several of them
         rest = len(self.args) - _LINES
         shown = [str(InputError(one)) for one in self.args[:_LINES]]
         return "\n".join([*shown, f"… and {rest} more"] if rest > 0 else shown)
+
+
+def choice(name: str, among: Iterable[str], *, page: str = "") -> str:
+    """Return the way out of a name that is none of those there are: all of them, or the nearest where they are many.
+
+    Parameters
+    ----------
+    name : str
+        What was asked for.
+    among : iterable of str
+        What there is.
+    page : str, optional
+        Of the docs, that lists many.
+
+    Returns
+    -------
+    str
+        As ``"choose one of fast, mean"``, or ``"choose one of cross-ct, cross-mri, cross-xray or 22 others"``.
+    """
+    there = list(among)
+    if len(there) <= _FEW:
+        return f"choose one of {', '.join(there)}"
+    near = difflib.get_close_matches(name, there, n=_NEAREST, cutoff=0.0)
+    listed = f" ({page} lists all)" if page else ""
+    return f"choose one of {', '.join(near)} or {len(there) - len(near)} others{listed}"
 
 
 def printable(text: str) -> str:

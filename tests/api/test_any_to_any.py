@@ -103,7 +103,7 @@ def test_two_images_that_lie_on_one_another_go_in_together(model: Path, ct: Path
         ({"report": "missing.txt"}, (), "there is no file missing.txt to read report from"),
         ({"report": "@missing"}, (), "there is no file missing to read report from"),
         ({"report": "a", "text": "b"}, (), "input report is given twice, once as text"),
-        ({"report": "a"}, ("mri",), "there is no output “mri”: choose among report, ct, ct_sd, xray, xray_sd."),
+        ({"report": "a"}, ("mri",), "there is no output “mri”: choose one of report, ct, ct_sd, xray, xray_sd."),
         ({"report": "a"}, ("report",), "report is given, and is not made besides"),
         ("scan.tif", (), "takes any of ct (CT), xray (X-ray): say which it is, --input ct=scan.tif."),
     ],

@@ -65,7 +65,7 @@ def test_a_text_becomes_images_and_those_a_text(tmp_path: Path):
             "input report is empty: write what goes in behind the =, or leave --input report out.",
         ),
         (["--input", "reports=a"], "model toy has no input “reports”: its inputs are report (report), ct (CT)"),
-        (["--input", "report=a", "--want", "mri"], "there is no output “mri”: choose among report, ct"),
+        (["--input", "report=a", "--want", "mri"], "there is no output “mri”: choose one of report, ct"),
         (["--input", "report=a", "--input", "report=b"], "input report is given twice: give it once."),
         ([], "give one INPUT, or say --input KEY=FILE"),
         (["--want", "ct"], "one of report, CT, X-ray is needed: give at least one"),

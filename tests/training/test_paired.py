@@ -149,6 +149,15 @@ def test_a_table_that_is_none_is_told(tmp_path: Path, head: str, row: str, said:
         prepare(Recipe.model_validate(recipe([{"name": "one", "objective": "encode-text"}])), tmp_path)
 
 
+def test_of_the_many_objectives_the_nearest_are_told(tmp_path: Path):
+    write_pairs(tmp_path)
+    with pytest.raises(
+        InputError, match=r"'align-ct-text': .*\balign-text-ct\b.* others \(docs/medm2g.md lists all\)"
+    ) as told:
+        prepare(Recipe.model_validate(recipe([{"name": "one", "objective": "align-ct-text"}])), tmp_path)
+    assert len(str(told.value)) < 160 and "docs/medm2g.md" in str(told.value)
+
+
 def test_a_round_that_no_case_can_train_is_told(tmp_path: Path):
     (tmp_path / "cases.csv").write_text("case,report\na,Chest\nb,Head\nc,Chest\n", encoding="utf-8")
     with pytest.raises(InputError, match="no case that trains has report and ct"):

@@ -378,7 +378,7 @@ def test_rounds_that_cannot_be_are_refused(tmp_path: Path, entries, words: str):
     ("rounds", "words"),
     [
         ([{"name": "a", "objective": "magic"}], "has no objective 'magic': choose one of all"),
-        ([{"name": "a", "train": ["decoder"]}], "has no part 'decoder': choose from network"),
+        ([{"name": "a", "train": ["decoder"]}], "has no part 'decoder': choose one of network"),
         ([{"name": "a"}, {"name": "b", "masks": "a"}], "a draws no masks: give it system: cell-masks"),
         ([{"name": "a"}, {"name": "b", "config": {"size": "small"}}], "rounds before do not fit .* take size out"),
     ],

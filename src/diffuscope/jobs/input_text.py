@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from diffuscope.errors import InputError
+from diffuscope.errors import InputError, choice
 from diffuscope.jobs.inputs import PortInput, Values
 from diffuscope.jobs.scaling import is_cut
 from diffuscope.ports.raster import Raster
@@ -60,7 +60,7 @@ def check_ranges(ranges: Mapping[str, Values], ports: Sequence[Raster]) -> None:
     by_key = {port.key: port for port in ports}
     for key, (low, high) in ranges.items():
         if key not in by_key:
-            raise InputError(f"there is no input “{key}” to give a range for: choose among {', '.join(by_key)}.")
+            raise InputError(f"there is no input “{key}” to give a range for: {choice(key, by_key)}.")
         if by_key[key].scale != "percentile":
             how = "taken as they are stored" if by_key[key].scale == "stored" else "brought to one reference by stain"
             raise InputError(f"the values of {by_key[key].name} are {how}: leave out its range.")

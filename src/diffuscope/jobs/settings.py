@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Unpack, cast
 
-from diffuscope.errors import InputError
+from diffuscope.errors import InputError, choice
 from diffuscope.ports.settings import SampleRequest, SampleSettings
 from diffuscope.systems.base import System
 from diffuscope.systems.bounds import STEPS
@@ -68,5 +68,5 @@ def pick(value: str, among: tuple[str, ...], what: str) -> str:
     if not among:
         raise InputError(f'there is no {what} "{value}": this model has none.')
     if value not in among:
-        raise InputError(f'there is no {what} "{value}": choose one of {", ".join(among)}.')
+        raise InputError(f'there is no {what} "{value}": {choice(value, among)}.')
     return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from diffuscope.errors import choice
 from diffuscope.ports.numbers import Option, Value
 from diffuscope.ports.port import Port, rasters
 from diffuscope.ports.raster import Raster
@@ -121,11 +122,11 @@ class Declaration:
         names = {port.key: port.name for port in self.inputs}
         for key in given:
             if key not in names:
-                return f"there is no input “{key}”: choose among {', '.join(names)}."
+                return f"there is no input “{key}”: {choice(key, names)}."
         outputs = [port.key for port in self.outputs]
         for key in wanted:
             if key not in outputs:
-                return f"there is no output “{key}”: choose among {', '.join(outputs)}."
+                return f"there is no output “{key}”: {choice(key, outputs)}."
         for port in self.inputs:
             if getattr(port, "required", True) and port.key not in given:
                 return f"{port.name} is missing: give it as {port.key}."

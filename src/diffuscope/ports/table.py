@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from diffuscope.errors import InputError
+from diffuscope.errors import InputError, choice
 from diffuscope.ports.figures import is_missing, read_figure
 from diffuscope.ports.units import conversion
 
@@ -149,7 +149,7 @@ class Table:
         for name in given:
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1)
-                hint = f"did you mean “{near[0]}”?" if near else f"it has {', '.join(known)}."
+                hint = f"did you mean “{near[0]}”?" if near else f"{choice(name, known)}."
                 raise InputError(f"{self.name} has no column “{name}”: {hint}")
         return {column.name: column.read(given.get(column.name, "")) for column in self.columns}
 

@@ -8,7 +8,7 @@ from typing import Self
 
 from torch import nn
 
-from diffuscope.errors import InputError
+from diffuscope.errors import InputError, choice
 
 
 class Trainable(nn.Module):
@@ -21,10 +21,13 @@ class Trainable(nn.Module):
         all parts. The first is the one of a new system.
     objective : str
         What `System.loss` computes now.
+    page : str
+        Of the docs, that lists objectives and parts.
     """
 
     objectives: Mapping[str, tuple[str, ...]] = MappingProxyType({"all": ()})
     objective: str = ""
+    page: str = "docs/train.md"
     # Names of the parts that stay as they are.
     _still: tuple[str, ...] = ()
 
@@ -56,10 +59,12 @@ class Trainable(nn.Module):
         parts, name = self.parts(), type(self).__name__
         objective = objective or next(iter(self.objectives))
         if objective not in self.objectives:
-            raise InputError(f"{name} has no objective {objective!r}: choose one of {', '.join(self.objectives)}.")
+            raise InputError(
+                f"{name} has no objective {objective!r}: {choice(objective, self.objectives, page=self.page)}."
+            )
         for part in train:
             if part not in parts:
-                raise InputError(f"{name} has no part {part!r}: choose from {', '.join(parts)}.")
+                raise InputError(f"{name} has no part {part!r}: {choice(part, parts, page=self.page)}.")
         chosen = tuple(train) or self.objectives[objective] or tuple(parts)
         moving = [one for part in chosen for module in parts[part] for one in module.parameters()]
         if not moving:

@@ -42,6 +42,8 @@ class Networks(System):
         What it takes and gives.
     """
 
+    page = "docs/medm2g.md"
+
     def __init__(self, config: MedM2GConfig, declared: Declaration) -> None:
         super().__init__(declared)
         self.config = config
