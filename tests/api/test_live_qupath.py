@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 
 from diffuscope import open_result
 from diffuscope.cli import app
+from diffuscope.measurement.measurements import measure
 from diffuscope.model.folder import save_model
 from diffuscope.sample_data import sample_path
 from diffuscope.systems import registry
@@ -84,6 +86,17 @@ def test_objects_go_onto_the_slide_that_is_open(tmp_path: Path) -> None:
         code, said = shell("export", result.path, "-o", f"qupath:{port}")
         assert code == 0
         assert said.endswith(f"patient-7.svs in QuPath: 0 objects added, {counted + 1} were there.")
+        # From another threshold on they come in the stead of those.
+        higher = int(measure(result, threshold=0.4)[0]["positive_objects"])
+        code, said = shell("export", result.path, "-o", f"qupath:{port}", "--threshold", 0.4)
+        assert code == 0 and 0 < higher != counted
+        kinds = [one["properties"]["objectType"] for one in qupath.objects]
+        assert sorted(kinds) == ["annotation"] + ["detection"] * higher
+        region = next(one for one in qupath.objects if one["properties"]["objectType"] == "annotation")
+        assert region["properties"]["measurements"]["Threshold (OD)"] == 0.4
+        assert re.search(r"patient-7.svs in QuPath: \d+ objects added,.* \d+ of an earlier count removed\.$", said)
+        code, said = shell("export", result.path, "-o", f"qupath:{port}")
+        assert code == 0 and len(qupath.objects) == counted + 1
         code, said = shell("export", result.path, "-o", f"qupath:{port}", "--anonymous")
         assert code == 2 and "leave out what is said of files" in said
         qupath.uris = ["file:/elsewhere/patient-8.svs"]

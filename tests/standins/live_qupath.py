@@ -108,6 +108,11 @@ class FakeQuPath:
         self.objects += objects
         return True
 
+    def removeObjectWithoutUpdate(self, one: dict[str, Any], keep_children: bool) -> bool:
+        assert keep_children
+        self.objects = [other for other in self.objects if other is not one]
+        return True
+
     def resolveHierarchy(self) -> None:
         self.calls.append("resolveHierarchy")
 
@@ -145,7 +150,13 @@ class Gateway:
                     text = text.replace(one, other)
                 return f"y{letter}{text}"
         self.objects[name := f"o{len(self.objects)}"] = value
-        return f"y{'l' if isinstance(value, list) else 'g' if hasattr(value, '__next__') else 'r'}{name}"
+        letters = {list: "l", tuple: "t"}
+        return f"y{letters.get(type(value), 'g' if hasattr(value, '__next__') else 'r')}{name}"
+
+    def of_array(self, what: str, target: str, *index: str) -> str:
+        """Tell how long an array is, or one of its items."""
+        array = self.objects[target]
+        return self.told(len(array) if what == "e" else array[self.meant(index[0])])
 
     def meant(self, part: str) -> Any:
         kind, value = part[0], part[1:]
@@ -153,11 +164,16 @@ class Gateway:
             for one, other in _ESCAPES[1:]:
                 value = re.sub(rf"(?<!\\)((?:\\\\)*){re.escape(other)}", lambda found, one=one: found[1] + one, value)
             return value.replace("\\\\", "\\")
-        return {"r": self.objects.get, "i": int, "b": lambda text: text == "true"}[kind](value)
+        return {"r": self.objects.get, "i": int, "b": lambda text: text.casefold() == "true"}[kind](value)
 
     def called(self, target: Any, method: str, arguments: list[Any]) -> Any:
         if isinstance(target, list):
-            own = {"size": lambda: len(target), "iterator": lambda: iter(target), "get": target.__getitem__}
+            own = {
+                "size": lambda: len(target),
+                "iterator": lambda: iter(target),
+                "get": target.__getitem__,
+                "toArray": lambda: tuple(target),
+            }
             return own[method](*arguments)
         return next(target) if method == "next" else getattr(target, method)(*arguments)
 
@@ -182,8 +198,11 @@ def running(qupath: FakeQuPath, token: str | None = None) -> Iterator[int]:
                     known = self.line() == token
                     said = "yv" if known else "xsno"
                 else:
-                    parts = list(iter(self.line, "e"))
-                    said = "yv" if command != "c" else gateway.answer(parts)
+                    # Of an array what is asked comes first, and may be the letter that ends all else.
+                    asked = [self.line()] if command == "a" else []
+                    parts = [*asked, *iter(self.line, "e")]
+                    answers = {"c": gateway.answer, "a": lambda parts: gateway.of_array(*parts)}
+                    said = answers.get(command, lambda _parts: "yv")(parts)
                     said = said if known else "xsAuthentication error: unexpected command."
                 self.wfile.write(f"!{said}\n".encode())
 

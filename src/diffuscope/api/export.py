@@ -93,6 +93,5 @@ def _export(checked: Export) -> Generator[Progress | Notice | Exported, None, No
 
 def _send(result: Result, text: str, threshold: float | None) -> Generator[Progress | Notice | Exported, None, None]:
     yield Progress(what="Adding objects in QuPath")
-    name, added, there = send(result, text, threshold=threshold)
-    yield Notice(f"{name} in QuPath: {added} objects added{f', {there} were there' if there else ''}.")
+    yield Notice(send(result, text, threshold=threshold))
     yield Exported(path=Path(text))

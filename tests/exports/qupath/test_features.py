@@ -20,7 +20,9 @@ from skimage.draw import polygon2mask
 from skimage.measure import label, regionprops
 
 from diffuscope.exports.qupath.features import _to_slide, features, geometry_of
+from diffuscope.measurement.measurements import measured_at
 from diffuscope.measurement.outlines import find_runs, outline
+from diffuscope.scans.qupath.live import OF_RESULT
 from diffuscope.tiling.region import Region
 
 
@@ -145,6 +147,12 @@ def test_ids_are_of_the_result(found: tuple) -> None:
     assert [one["id"] for one in features(result, result.record)] == [one["id"] for one in every]
     other = [one["id"] for one in features(result, {**result.record, "model": {"name": "another"}})]
     assert not set(other) & {one["id"] for one in every}
+    # All of one result begin alike, whatever the threshold; what has other numbers is another object.
+    again = measured_at(result, 0.4)
+    counted = [one["id"] for one in features(again, again.record)]
+    assert counted[0] != every[0]["id"]
+    assert {one[:OF_RESULT] for one in counted} == {one["id"][:OF_RESULT] for one in every}
+    assert len({one[:OF_RESULT] for one in (*counted, *other)}) == 2
 
 
 def test_tiles_with_what_was_told_of_them(tmp_path: Path) -> None:

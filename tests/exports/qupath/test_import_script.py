@@ -14,6 +14,7 @@ from groovy import compiled, environment, needs_groovy
 from patience import SECONDS
 
 from diffuscope.exports import export
+from diffuscope.measurement.measurements import measure
 
 pytestmark = [needs_groovy, pytest.mark.slow]
 
@@ -24,6 +25,7 @@ abstract class Fake extends Script {
     UUID getID() { UUID.fromString(feature.id) } }
   static class Hierarchy { List all = []; boolean resolved
     List getAllObjects(boolean root) { all }
+    void removeObjects(Collection some, boolean keep) { assert keep; all.removeAll(some) }
     void addObjects(Collection some) { all.addAll(some) }
     void resolveHierarchy() { resolved = true } }
   static class Image { String name; List size; String uri; Hierarchy hierarchy = new Hierarchy(); Map ranges = [:]
@@ -68,10 +70,10 @@ def done = new groovy.json.JsonSlurper().parse(new File(args[0]), 'UTF-8').colle
   Fake.images = told.images.collectEntries { [it.name, new Fake.Image(it)] }
   Fake.open = told.open
   def said = new StringWriter()
-  def shell = new GroovyShell(this.class.classLoader, new Binding(
-    ['qupath.script.file': told.script, out: new PrintWriter(said)]), how)
   def error = ''
-  try { told.times.times { shell.evaluate(new File(told.script)) } }
+  try { ([told.script] * told.times + (told.then ?: [])).each { one ->
+    def binding = new Binding(['qupath.script.file': one, out: new PrintWriter(said)])
+    new GroovyShell(this.class.classLoader, binding, how).evaluate(new File(one)) } }
   catch (IllegalStateException one) { error = one.message }
   [said: said as String, error: error, images: Fake.images.collectEntries { name, one ->
     def tree = one.hierarchy
@@ -94,6 +96,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, Any]],
     result = stain_result.write_stain(folder)
     script = export(result, folder / "out", qupath=True) / "import.groovy"
     nameless = export(result, folder / "nameless", qupath=True, anonymous=True) / "import.groovy"
+    higher = export(result, folder / "higher", qupath=True, threshold=0.4) / "import.groovy"
     height, width = result.window[2:]
     slide, dab, other = image(SLIDE, SIZE), image(DAB, [width, height]), image("other.svs", SIZE)
     cases = [
@@ -116,6 +119,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, Any]],
             "times": 1,
             "script": str(script),
         },
+        {"open": SLIDE, "images": [slide], "times": 1, "script": str(script), "then": [str(higher)]},
     ]
     (folder / "cases.json").write_text(json.dumps(cases), encoding="utf-8")
     (folder / "Harness.groovy").write_text(HARNESS, encoding="utf-8")
@@ -171,6 +175,16 @@ def test_with_nothing_open_what_the_project_has_of_it_is_saved(ran) -> None:
 
 def test_a_slide_is_known_by_its_file_its_name_or_without_one_by_its_size(ran) -> None:
     written, done, _ = ran
-    for case in done[5:]:
+    for case in done[5:8]:
         (one,) = case["images"].values()
         assert len(one["objects"]) == len(written), case
+
+
+def test_from_another_threshold_on_they_come_in_the_stead_of_those_that_were_there(ran) -> None:
+    written, done, result = ran
+    found = [one["properties"]["objectType"] for one in done[8]["images"][SLIDE]["objects"]]
+    higher = int(measure(result, threshold=0.4)[0]["positive_objects"])
+    assert sorted(found) == ["annotation"] + ["detection"] * higher and higher != len(written) - 1
+    added, told = done[8]["said"].splitlines()[1].split(" objects added, ")
+    kept, removed = (int(part.split()[0]) for part in told.split(", "))
+    assert int(added.split(": ")[1]) + kept == higher + 1 and kept + removed == len(written)

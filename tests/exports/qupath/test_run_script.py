@@ -29,6 +29,7 @@ abstract class Fake extends Script {
   static class PlainServer { List getURIs() { [new URI(System.getenv('SLIDE'))] } }
   static class Hierarchy { List all = []
     List getAllObjects(boolean root) { all }
+    void removeObjects(Collection some, boolean keep) { assert keep; all.removeAll(some) }
     void addObjects(Collection some) { all.addAll(some) }
     void resolveHierarchy() { println "resolved ${all.size()}" } }
   static class Data { def server = System.getenv('ROTATED') ? new RotatedServer() : new PlainServer()

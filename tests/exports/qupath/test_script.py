@@ -21,12 +21,13 @@ from diffuscope.results.result import Result
 QUPATH = {
     "addObjects", "getAllObjects", "getCurrentImageData", "getHeight", "getHierarchy", "getID", "getImageList",
     "getImageName", "getMetadata", "getProject", "getQuPath", "getServer", "getURIs", "getWidth", "readImageData",
-    "readObjects", "resolveHierarchy", "saveImageData", "setChannelDisplayRange", "transformObject",
+    "readObjects", "removeObjects", "resolveHierarchy", "saveImageData", "setChannelDisplayRange", "transformObject",
 }  # fmt: skip
 # Of Java and Groovy, and what the script itself defines.
 PLAIN = {
     "AffineTransform", "File", "IllegalStateException", "any", "collect", "contains", "eachWithIndex", "find",
-    "findAll", "getName", "getParentFile", "getPath", "getProperty", "join", "keySet", "size", "startsWith",
+    "isEmpty", "take", "toString", "findAll", "getName",
+    "getParentFile", "getPath", "getProperty", "join", "keySet", "size", "startsWith",
     "isNamed", "namesOf", "put", "sizeOf",
 }  # fmt: skip
 WORDS = {"catch", "for", "if"}

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from live_qupath import FakeQuPath, Gateway, running
 
 from diffuscope.errors import InputError
-from diffuscope.scans.qupath.live import TOKEN, Shown, add_objects, connected, is_live, read_selected, read_shown
+from diffuscope.scans.qupath.live import (
+    OF_RESULT,
+    TOKEN,
+    Shown,
+    connected,
+    is_live,
+    put_objects,
+    read_selected,
+    read_shown,
+)
 
 protocol = pytest.importorskip("py4j.protocol")
 
@@ -68,12 +77,27 @@ def test_only_what_is_missing_is_added() -> None:
     # More than go in one message.
     many = [feature(key=str(number)) for number in range(2300)]
     with running(qupath) as port, connected(f"qupath:{port}") as gateway:
-        assert add_objects(gateway, many[:3]) == 3
+        assert put_objects(gateway, many[:3]) == (3, 0)
         assert qupath.calls == ["resolveHierarchy", "fireHierarchyUpdate"]
-        assert add_objects(gateway, many) == 2297
-        assert add_objects(gateway, many) == 0
+        assert put_objects(gateway, many) == (2297, 0)
+        assert put_objects(gateway, many) == (0, 0)
     assert qupath.objects == many
     assert len(qupath.calls) == 4
+
+
+def test_other_objects_of_the_same_result_go() -> None:
+    qupath = FakeQuPath("file:/a.svs")
+    one, other = "a" * OF_RESULT, "b" * OF_RESULT
+    others = [feature(key=f"{other}-1"), feature(key="of the user")]
+    with running(qupath) as port, connected(f"qupath:{port}") as gateway:
+        put_objects(gateway, [*others, *(feature(key=f"{one}-{number}") for number in range(5))])
+        now = [feature(key=f"{one}-{number}") for number in (3, 4, 5)]
+        assert put_objects(gateway, now) == (1, 3)
+        assert [item["id"] for item in qupath.objects] == [item["id"] for item in (*others, *now)]
+        # Told to QuPath at once, and when all is there.
+        assert qupath.calls[2:] == ["fireHierarchyUpdate", "resolveHierarchy", "fireHierarchyUpdate"]
+        assert put_objects(gateway, now[:2]) == (0, 1)
+    assert len(qupath.objects) == 4 and qupath.calls[5:] == ["fireHierarchyUpdate"]
 
 
 def test_an_image_that_is_not_its_file() -> None:

@@ -18,8 +18,10 @@ from diffuscope.measurement.outlines import find_runs, outline
 from diffuscope.measurement.positives import find_positives, stains_counted
 from diffuscope.measurement.stain_image import smallest_counted
 from diffuscope.measurement.table import COLUMNS
+from diffuscope.measurement.threshold import with_threshold
 from diffuscope.ports.stains import Stain
 from diffuscope.results.beside.mark import generated_by
+from diffuscope.scans.qupath.live import OF_RESULT
 from diffuscope.tiling.region import parse_region
 
 if TYPE_CHECKING:
@@ -47,18 +49,22 @@ def features(result: Result, record: Mapping[str, Any]) -> Iterator[dict[str, An
     Yields
     ------
     dict
-        A feature. Its id is a function of the record and of where it lies: the same result has the same ids.
+        A feature. Its id is a function of the record, of where it lies and of its numbers: the same result has the same
+        ids, and all of a result begin alike, whatever the threshold, so that QuPath can tell which are its own.
     """
-    salt = json.dumps(record, sort_keys=True, default=str)
+    salt = json.dumps(with_threshold(record, None), sort_keys=True, default=str)
     for about in (*_regions(result, record), *_detections(result), *_tiles(result)):
         yield _feature(salt, **about)
 
 
 def _feature(salt: str, *, geometry: Any, kind: str, of: str, color: tuple[int, ...], **more: Any) -> dict[str, Any]:
     told = geometry_of(geometry)
+    result, own = (
+        str(uuid5(NAMESPACE_URL, json.dumps(one))) for one in (salt, [salt, kind, of, told, more.get("measurements")])
+    )
     return {
         "type": "Feature",
-        "id": str(uuid5(NAMESPACE_URL, json.dumps([salt, kind, of, told]))),
+        "id": result[:OF_RESULT] + own[OF_RESULT:],
         "geometry": told,
         "properties": {"objectType": kind, "classification": {"name": of, "color": list(color)}, **more},
     }

@@ -2,7 +2,8 @@
 //
 // For QuPath 0.5 to 0.8. Open this file in the script editor (Automate > Script editor, File > Open...) and press Run
 // while the slide, or an image that lies beside this file, is open; with neither, all of them that the project has
-// get the objects. What is there already is not added again.
+// get the objects. What is there already is not added again, and what is there of the same result from another threshold
+// on is removed.
 
 import java.awt.geom.AffineTransform
 import qupath.lib.io.PathIO
@@ -47,7 +48,14 @@ def put = { imageData, String what ->
         found = found.collect { PathObjectTools.transformObject(it, toImage, true) }
     }
     def hierarchy = imageData.getHierarchy()
-    def there = hierarchy.getAllObjects(false).collect { it.getID() } as Set
+    def every = hierarchy.getAllObjects(false)
+    def there = every.collect { it.getID() } as Set
+    def ids = found.collect { it.getID() } as Set
+    // All ids of a result begin alike.
+    def own = ids.collect { it.toString().take(@OF_RESULT@) } as Set
+    def earlier = every.findAll { own.contains(it.getID().toString().take(@OF_RESULT@)) && !ids.contains(it.getID()) }
+    hierarchy.removeObjects(earlier, true)
+    def gone = earlier.isEmpty() ? '' : ", ${earlier.size()} of an earlier count removed"
     def missing = found.findAll { !there.contains(it.getID()) }
     hierarchy.addObjects(missing)
     hierarchy.resolveHierarchy()
@@ -55,7 +63,7 @@ def put = { imageData, String what ->
         images[what].ranges.eachWithIndex { range, channel ->
             setChannelDisplayRange(imageData, channel, range[0] as double, range[1] as double)
         }
-    println "${name}: ${missing.size()} objects added, ${found.size() - missing.size()} were there."
+    println "${name}: ${missing.size()} objects added, ${found.size() - missing.size()} were there${gone}."
 }
 
 def current = getCurrentImageData()

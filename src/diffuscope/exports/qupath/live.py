@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 from diffuscope.errors import InputError
 from diffuscope.exports.qupath.features import features
 from diffuscope.measurement.measurements import measured_at
-from diffuscope.scans.qupath.live import add_objects, connected, read_shown
+from diffuscope.scans.qupath.live import connected, put_objects, read_shown
 
 if TYPE_CHECKING:
     from diffuscope.results.result import Result
 
 
-def send(result: Result, text: str, *, threshold: float | None = None) -> tuple[str, int, int]:
-    """Add the region, the counted objects and the tiles of a result to its slide, as QuPath shows it.
+def send(result: Result, text: str, *, threshold: float | None = None) -> str:
+    """Put the region, the counted objects and the tiles of a result onto its slide, as QuPath shows it.
+
+    Those of the same result that are there from another threshold on go.
 
     Parameters
     ----------
@@ -28,10 +30,8 @@ def send(result: Result, text: str, *, threshold: float | None = None) -> tuple[
 
     Returns
     -------
-    name : str
-        Of the image.
-    added, there : int
-        How many objects were added, and how many were there already.
+    str
+        A sentence on how many objects were added to which image, how many were there already, and how many went.
 
     Raises
     ------
@@ -53,5 +53,7 @@ def send(result: Result, text: str, *, threshold: float | None = None) -> tuple[
             raise InputError(
                 f"QuPath shows {shown.name}, and {result.path.name} is of {slide['name']}: open that there."
             )
-        added = add_objects(gateway, found)
-    return shown.name, added, len(found) - added
+        added, removed = put_objects(gateway, found)
+    there = len(found) - added
+    more = f"{f', {there} were there' if there else ''}{f', {removed} of an earlier count removed' if removed else ''}"
+    return f"{shown.name} in QuPath: {added} objects added{more}."

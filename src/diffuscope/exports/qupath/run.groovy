@@ -76,8 +76,15 @@ call(['export', result, '-o', objects, '--qupath', '--overwrite'])
 
 def found = PathIO.readObjects(new File(objects, 'objects.geojson'))
 def hierarchy = imageData.getHierarchy()
-def there = hierarchy.getAllObjects(false).collect { it.getID() } as Set
+def every = hierarchy.getAllObjects(false)
+def there = every.collect { it.getID() } as Set
+def ids = found.collect { it.getID() } as Set
+// All ids of a result begin alike.
+def own = ids.collect { it.toString().take(@OF_RESULT@) } as Set
+def earlier = every.findAll { own.contains(it.getID().toString().take(@OF_RESULT@)) && !ids.contains(it.getID()) }
+hierarchy.removeObjects(earlier, true)
+def gone = earlier.isEmpty() ? '' : ", ${earlier.size()} of an earlier count removed"
 def missing = found.findAll { !there.contains(it.getID()) }
 hierarchy.addObjects(missing)
 hierarchy.resolveHierarchy()
-println "${missing.size()} objects added, ${found.size() - missing.size()} were there. Images: ${objects.getPath()}"
+println "${missing.size()} objects added, ${found.size() - missing.size()} were there${gone}. Images: ${objects.getPath()}"

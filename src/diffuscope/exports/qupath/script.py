@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from diffuscope.exports.shown import shown_port
 from diffuscope.results.beside.mark import generated_by
+from diffuscope.scans.qupath.live import OF_RESULT
 
 if TYPE_CHECKING:
     from diffuscope.exports.request import Request
@@ -48,6 +49,7 @@ def script(request: Request, names: Mapping[str, str]) -> str:
         "@IMAGES@": images,
         "@CORNER@": [x * place.factors[1], y * place.factors[0]],
         "@DOWNSAMPLE@": place.factors[1],
+        "@OF_RESULT@": OF_RESULT,
     }
     parts = {where: literal(value) for where, value in told.items()}
     parts["@MARK@"] = "".join(one if _is_plain(one) else "?" for one in generated_by(request.record))
@@ -72,7 +74,7 @@ def run_script(program: Sequence[str], model: str, results: Path) -> str:
         Absolute: where results are kept.
     """
     text = (files(__package__) / "run.groovy").read_text(encoding="utf-8")
-    parts = {"@PROGRAM@": list(program), "@MODEL@": model, "@RESULTS@": str(results)}
+    parts = {"@PROGRAM@": list(program), "@MODEL@": model, "@RESULTS@": str(results), "@OF_RESULT@": OF_RESULT}
     return _filled(text, {where: literal(value) for where, value in parts.items()})
 
 

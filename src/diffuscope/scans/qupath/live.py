@@ -25,6 +25,8 @@ LIVE = "qupath:"
 #: Where the gateway's token is looked for, where it was started with one.
 TOKEN = "DIFFUSCOPE_QUPATH_TOKEN"  # noqa: S105  the name of a variable
 _PORT = 25333
+#: So many letters of an id say which result an object is of.
+OF_RESULT = 18
 # Features in a message: a text of Java has a longest length.
 _AT_ONCE = 1000
 _START = "in QuPath choose Extensions > Py4J > Start Py4J Gateway"
@@ -153,34 +155,45 @@ def read_selected(gateway: Any) -> Annotations:
     return take_annotations(Path("QuPath"), [feature for one in read for feature in one.get("features", [])])
 
 
-def add_objects(gateway: Any, features: Sequence[dict[str, Any]]) -> int:
-    """Add to the image that QuPath shows those objects that it does not have yet.
+def put_objects(gateway: Any, features: Sequence[dict[str, Any]]) -> tuple[int, int]:
+    """Have the image that QuPath shows hold these objects, and no other of the same results.
+
+    Those that are there stay as they are; so does what lies in an object that goes.
 
     Parameters
     ----------
     gateway : JavaGateway
         From `connected`.
     features : sequence of dict
-        Features of GeoJSON, each with an id, in px of that image.
+        Features of GeoJSON, each with an id (see `OF_RESULT`), in px of that image.
 
     Returns
     -------
-    int
-        How many were added.
+    added, removed : int
+        How many were added, and how many of the same result went.
     """
     hierarchy = _open(gateway).getHierarchy()
+    objects = hierarchy.getAllObjects(False)
     # As one text: of a list every item would be asked for by itself.
-    there = set(
-        str(gateway.entry_point.getObjectIds(hierarchy.getAllObjects(False)).toString()).strip("[]").split(", ")
-    )
-    missing = [one for one in features if one["id"] not in there]
+    there = str(gateway.entry_point.getObjectIds(objects).toString()).strip("[]").split(", ")
+    wanted = {one["id"] for one in features}
+    own = {one[:OF_RESULT] for one in wanted}
+    others = [at for at, one in enumerate(there) if one[:OF_RESULT] in own and one not in wanted]
+    if others:
+        every = objects.toArray()
+        for at in others:
+            hierarchy.removeObjectWithoutUpdate(every[at], True)
+        # At once: where objects that come belong is looked up among those that QuPath was told of.
+        gateway.entry_point.fireHierarchyUpdate()
+    known = set(there)
+    missing = [one for one in features if one["id"] not in known]
     for at in range(0, len(missing), _AT_ONCE):
         text = json.dumps(missing[at : at + _AT_ONCE], allow_nan=False)
         hierarchy.addObjects(gateway.entry_point.toPathObjects(text))
     if missing:
         hierarchy.resolveHierarchy()
         gateway.entry_point.fireHierarchyUpdate()
-    return len(missing)
+    return len(missing), len(others)
 
 
 def _open(gateway: Any) -> Any:

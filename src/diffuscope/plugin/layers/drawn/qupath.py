@@ -66,6 +66,5 @@ def to_qupath(viewer: napari.Viewer) -> Any:
     return worker
 
 
-def _tell(sent: tuple[str, int, int]) -> None:
-    name, added, there = sent
-    show_info(f"{name} in QuPath: {added} objects added{f', {there} were there' if there else ''}.")
+def _tell(sent: str) -> None:
+    show_info(sent)
