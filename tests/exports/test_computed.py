@@ -47,8 +47,22 @@ def test_a_volume_file_has_nan_where_nothing_was_computed(result, tmp_path, endi
         found = np.asarray(nibabel.load(path).dataobj).T
     else:
         found = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
-    assert found.dtype == np.float32
+        assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected(PORTS[key], SHAPE, SLICES, EMPTY), atol=1e-4)
+
+
+@pytest.mark.parametrize(("key", "number"), [("ct", -8192.0), ("flair", -16.0), ("bytes", -4096.0)])
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_itk_which_takes_a_stored_nan_for_0_reads_no_tissue_where_nothing_was_computed(
+    result, tmp_path, key, number, ending
+):
+    """0 HU is water. The other values are what they are, by the header's intercept; ours reads NaN, as nibabel does."""
+    path = export(result, tmp_path / f"out{ending}", layer=key)
+    right = expected(PORTS[key], SHAPE, SLICES, EMPTY)
+    by_itk = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+    np.testing.assert_allclose(by_itk, np.where(np.isnan(right), number, right), atol=1e-3)
+    np.testing.assert_allclose(np.asarray(nibabel.load(path).dataobj).T, right, atol=1e-3)
+    np.testing.assert_allclose(open_volume(path).voxels[:], right, atol=1e-3)
 
 
 @pytest.mark.parametrize("key", PORTS)
@@ -114,6 +128,7 @@ def test_of_what_was_computed_whole_nothing_changes(whole, tmp_path, key):
     found = np.asarray(nibabel.load(export(whole, tmp_path / "out.nii", layer=key)).dataobj).T
     assert found.dtype == np.dtype(port.dtype)
     np.testing.assert_allclose(found, right, atol=1e-4)
+    assert nibabel.load(tmp_path / "out.nii").dataobj.inter == 0
     one = pydicom.dcmread(next(export(whole, tmp_path / "out.dicom", layer=key).iterdir()))
     assert "PixelPaddingValue" not in one
     exported = zarr.open_group(export(whole, tmp_path / "out.ome.zarr", layer=key), mode="r")["0"]
