@@ -164,6 +164,7 @@ class _Pixels:
         import dask.array as da
 
         self.levels, self.downsamples, self.sources = (da.from_array(pixels),), (1.0,), ()
+        self.grids = self.levels
         self.shape, self.dtype = pixels.shape[:2], pixels.dtype
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from diffuscope.errors import InputError
-from diffuscope.scans.source import Cache
+from diffuscope.scans.source import Cache, Levels
 
 if TYPE_CHECKING:
     from diffuscope.scans.scan import Scan
@@ -25,8 +25,8 @@ def one_channel(scan: Scan, number: int) -> Scan:
         return scan
     cache = Cache()
     sources = tuple(source.channel(number, cache) for source in scan.sources)
-    levels = [source.to_dask() for source in sources] or [level[..., number : number + 1] for level in scan.levels]
-    return replace(scan, levels=tuple(levels), sources=sources, channels=(scan.channels[number],), rgb=False)
+    levels = Levels(sources) if sources else tuple(level[..., number : number + 1] for level in scan.levels)
+    return replace(scan, levels=levels, sources=sources, channels=(scan.channels[number],), rgb=False)
 
 
 def find_channel(channels: tuple[str, ...], request: str, name: str) -> int:

@@ -14,7 +14,7 @@ from diffuscope.scans.formats.table import SLIDES, find_format, first_bytes, lis
 from diffuscope.scans.guards.places import address_of, check_there
 from diffuscope.scans.physical import isotropic
 from diffuscope.scans.scan import Scan
-from diffuscope.scans.source import COARSEST_SIDE, Cache, Halved, Source
+from diffuscope.scans.source import COARSEST_SIDE, Cache, Halved, Levels, Source
 
 # How far a level's height may miss what its width says, besides whole px: some scanners pad levels to tiles.
 _PROPORTIONS = 0.05
@@ -77,7 +77,7 @@ def open_scan(path: str | Path, *, mpp: float | None = None) -> Scan:
         path=path,
         name=path.name,
         format=contents.format,
-        levels=tuple(level.to_dask() for level in levels),
+        levels=Levels(levels),
         downsamples=tuple(_downsample(levels[0], level) for level in levels),
         mpp=float(mpp) if mpp is not None else stated,
         stated_mpp=stated,

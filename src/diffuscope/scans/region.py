@@ -96,7 +96,7 @@ def read_region(scan: Scan, *, y: int, x: int, height: int, width: int, factor: 
         (height, width, c), the scan's dtype; integers are rounded once, to nearest.
     """
     number = _level_for(scan, factor)
-    level = scan.levels[number]
+    level = scan.grids[number]
     ratio = factor / scan.downsamples[number]
     rows = Axis(y, height, factor, ratio, scan.shape[0], level.shape[0])
     columns = Axis(x, width, factor, ratio, scan.shape[1], level.shape[1])

@@ -39,7 +39,7 @@ class Scan:
         Its name, for messages and records.
     format : str
         "Aperio SVS", "OME-TIFF", "TIFF", "OME-Zarr 0.4", "OME-Zarr 0.5", "PNG" or "JPEG".
-    levels : tuple of dask.array.Array
+    levels : sequence of dask.array.Array
         Pixels (y, x, c), finest first; chunks are the file's tiles.
     downsamples : tuple of float
         Level-0 pixels per pixel of each level; the first is 1.
@@ -65,7 +65,7 @@ class Scan:
     path: Path
     name: str
     format: str
-    levels: tuple[da.Array, ...]
+    levels: Sequence[da.Array]
     downsamples: tuple[float, ...]
     mpp: float | None
     stated_mpp: float | None
@@ -80,14 +80,20 @@ class Scan:
     unit: ClassVar[Literal["µm"]] = "µm"
 
     @property
+    def grids(self) -> Sequence[Source | da.Array]:
+        """What knows shape and type of each level, without a dask array being made for it."""
+        return self.sources or self.levels
+
+    @property
     def shape(self) -> tuple[int, int]:
         """(height, width) of level 0."""
-        return self.levels[0].shape[0], self.levels[0].shape[1]
+        height, width, _ = self.grids[0].shape
+        return height, width
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of a pixel's values."""
-        return self.levels[0].dtype
+        return self.grids[0].dtype
 
     @property
     def spacing(self) -> tuple[float, float] | None:
@@ -173,7 +179,7 @@ class Scan:
             size += f", {width * self.mpp / 1000:.3g} x {height * self.mpp / 1000:.3g} mm"
         levels = (
             f"{level.shape[1]} x {level.shape[0]} (1:{down:.4g})"
-            for level, down in zip(self.levels, self.downsamples, strict=True)
+            for level, down in zip(self.grids, self.downsamples, strict=True)
         )
         inside = self.foreground()
         return [

@@ -73,7 +73,7 @@ def coarse_grid(scan: Scan) -> tuple[float, int, int]:
     down = next(
         (
             down
-            for level, down in zip(scan.levels, scan.downsamples, strict=True)
+            for level, down in zip(scan.grids, scan.downsamples, strict=True)
             if down >= FINEST and max(level.shape) <= COARSEST_SIDE
         ),
         float(FINEST),
