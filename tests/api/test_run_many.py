@@ -285,6 +285,17 @@ def test_um_per_px_are_assumed_of_slides_that_state_none(tmp_path: Path, echo: P
     assert done.exit_code == 2 and "--assumed-mpp is for many slides: say --mpp of one." in done.stderr
 
 
+def test_a_slide_without_um_per_px_is_told_a_way_out_that_leaves_the_others_alone(tmp_path: Path, echo: Path):
+    slides = write_slides(tmp_path / "slides", 4)
+    tifffile.imwrite(slides / "bare.tif", tifffile.imread(slides / "s00.ome.tif"), photometric="rgb")
+    finish(run_many(echo, slides, tmp_path / "out", **HOW))
+    said = next(one["status"] + ": " + one["error"] for one in table_of(tmp_path / "out") if one["slide"] == "bare")
+    assert said == (
+        "failed: bare.tif does not say its µm/px; give that of all such slides with --assumed-mpp (in the dock: "
+        "µm/px), or a column mpp in a table."
+    )
+
+
 def test_several_regions_of_a_slide_are_a_result_each(tmp_path: Path, echo: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     write_slides(tmp_path / "slides", 4)

@@ -51,6 +51,14 @@ def test_a_batch_is_a_function_of_seed_and_number(tmp_path: Path, system):
     assert not torch.equal(one["he"], later["he"]) and not torch.equal(one["he"], other["he"])
 
 
+def test_um_per_px_that_no_picture_says_are_given_in_the_recipe(tmp_path: Path, system):
+    """A training has no --mpp."""
+    settings = Cases(path=".", stain_augmentation=False, tissue=0.0)
+    told = r"-he\.png does not say its µm/px; give that of all such pictures as mpp under data: of the recipe"
+    with pytest.raises(InputError, match=told):
+        crops_of(places(tmp_path), settings, system, seed=0, batch=1, side=SIDE)
+
+
 def test_pairs_are_turned_and_mirrored_together_in_all_eight_ways(tmp_path: Path, system):
     draw = crops_of(places(tmp_path), PLAIN, system, seed=0, batch=4, side=SIDE).batch_at
     ways = set()

@@ -32,12 +32,14 @@ from diffuscope.model.find import model_info
 from diffuscope.model.folder import load_model
 from diffuscope.results.opening.about import read_about
 from diffuscope.results.result import Result, open_result
-from diffuscope.scans import open_input
+from diffuscope.scans import UnknownMppError, open_input
 from diffuscope.tiling.region import Region
 from diffuscope.unforeseen import unforeseen
 
 # QuPath keeps µm/px of both axes, and of those the mean is taken.
 _SAME = 1e-3
+# --mpp would go before what every other slide says.
+_MPP_OF_SLIDES = "give that of all such slides with --assumed-mpp (in the dock: µm/px), or a column mpp in a table"
 
 Events = Generator[Progress | Notice | RanMany, None, None]
 
@@ -255,6 +257,8 @@ def _is_done(path: Path) -> bool:
 
 def _sentence(error: Exception) -> str:
     """Return what is said of a slide that could not be run over."""
+    if isinstance(error, UnknownMppError):
+        return str(UnknownMppError(error.name, _MPP_OF_SLIDES))
     if isinstance(error, InputError):
         return str(error).replace("\n", " ")
     if isinstance(error, MemoryError):

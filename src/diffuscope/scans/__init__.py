@@ -6,7 +6,7 @@ from diffuscope.scans.image import Image
 from diffuscope.scans.mask import Foreground
 from diffuscope.scans.open import open_scan
 from diffuscope.scans.open_volume import open_input, open_volume
-from diffuscope.scans.region import read_region, resampling_factor
+from diffuscope.scans.region import UnknownMppError, read_region, resampling_factor
 from diffuscope.scans.scan import Scan
 from diffuscope.scans.tissue import tissue_mask
 from diffuscope.scans.volume import Volume
@@ -15,6 +15,7 @@ __all__ = [
     "Foreground",
     "Image",
     "Scan",
+    "UnknownMppError",
     "Volume",
     "open_input",
     "open_scan",

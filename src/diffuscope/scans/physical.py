@@ -64,7 +64,9 @@ def check_mpp(name: str, mpp: float, model: float) -> None:
     low, high = max(POSSIBLE_MPP[0], model / _FINER), max(POSSIBLE_MPP[1], model * _COARSER)
     if not low <= mpp <= high:
         what = "slide" if model <= POSSIBLE_MPP[1] else f"picture for a model that works at {model:g}"
-        raise InputError(f"{name} would have {mpp:g} µm/px, which no {what} has: give its µm/px (--mpp).")
+        raise InputError(
+            f"{name} would have {mpp:g} µm/px, which no {what} has: give its µm/px (--mpp, or column mpp of a table)."
+        )
 
 
 # Outside these a voxel's side, or the longest side of the whole volume, is a slip of unit: µm or m taken for mm.
@@ -120,7 +122,7 @@ def isotropic(mpp: tuple[float, float] | None, name: str) -> float | None:
     y, x = mpp
     if max(y, x) > 1.05 * min(y, x):
         raise InputError(
-            f"{name} has pixels of {x:.4g} × {y:.4g} µm, which are not square; resample it to square pixels or "
-            "give the µm/px to use with --mpp."
+            f"{name} has pixels of {x:.4g} × {y:.4g} µm, which are not square; resample it to square pixels, or give "
+            "a run the µm/px to use (--mpp)."
         )
     return (y + x) / 2

@@ -23,6 +23,26 @@ SAME_RESOLUTION = 0.05
 EQUAL = 1e-9
 
 
+class UnknownMppError(InputError):
+    """A picture does not say its µm/px.
+
+    Parameters
+    ----------
+    name : str
+        Of the picture.
+    way_out : str
+        Where its µm/px can be given, as whoever was asked calls it.
+    """
+
+    def __init__(self, name: str, way_out: str = "give it with --mpp (in the dock: µm/px)") -> None:
+        super().__init__(f"{name} does not say its µm/px; {way_out}.")
+        self.name, self.way_out = name, way_out
+
+    def __reduce__(self) -> tuple[type[UnknownMppError], tuple[str, str]]:
+        """Return what another process makes the same of."""
+        return type(self), (self.name, self.way_out)
+
+
 class Resolved(Protocol):
     """Anything with a name and a µm/px: a `Scan`, or what stands for one."""
 
@@ -54,11 +74,11 @@ def resampling_factor(scan: Resolved, mpp: float) -> float:
 
     Raises
     ------
-    InputError
+    UnknownMppError
         When the scan's µm/px is not known.
     """
     if scan.mpp is None:
-        raise InputError(f"{scan.name} does not say its µm/px; give it with --mpp (in the dock: µm/px).")
+        raise UnknownMppError(scan.name)
     return resolved(mpp / scan.mpp)
 
 

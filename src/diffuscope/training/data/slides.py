@@ -15,6 +15,7 @@ from diffuscope.jobs.inputs import PortInput
 from diffuscope.jobs.port_checks import check_port
 from diffuscope.jobs.scaling import find_foreground, with_statistics
 from diffuscope.ports.raster import Raster
+from diffuscope.scans import UnknownMppError
 from diffuscope.stains import REFERENCE, augment_stain, estimate_stains
 from diffuscope.systems.base import System
 from diffuscope.training.recipe_data import Cases
@@ -23,6 +24,8 @@ from diffuscope.training.recipe_data import Cases
 HE = "he"
 # Least part of a crop that is tissue, where the recipe does not say.
 _TISSUE = 0.5
+# A training has no --mpp.
+_MPP_OF_RECIPE = "give that of all such pictures as mpp under data: of the recipe (in the dock: µm/px)"
 # Crops that the stains of a case are estimated from.
 _LOOK = 8
 
@@ -122,7 +125,10 @@ def open_slides(
         A picture cannot be opened, pictures do not fit, or no crop has enough tissue.
     """
     port = system.input_rasters[0]
-    opened = open_case(case, mpp=port.mpp, assumed_mpp=settings.mpp)
+    try:
+        opened = open_case(case, mpp=port.mpp, assumed_mpp=settings.mpp)
+    except UnknownMppError as error:
+        raise UnknownMppError(error.name, _MPP_OF_RECIPE) from error
     first = port.key if port.key in opened.scans else next(iter(opened.scans))
     least = _TISSUE if settings.tissue is None else settings.tissue
     corners = tissue_corners(opened, side, key=first, least=least)
