@@ -71,7 +71,8 @@ class NanoparticleDock(RunDock):
 
     def _show_decisions(self, result: Result | None) -> None:
         self._drop_changes()
-        self.regions.show_result(result)
+        # another dock's results are selected in the same viewer
+        self.regions.show_result(result if result is not None and _has_vessels(result) else None)
         self.particles.show_decisions(decisions_of(result))
 
     def _show_changes(self, gamma: float) -> None:
@@ -166,3 +167,9 @@ class NanoparticleDock(RunDock):
     def _show_state(self, _: Any = None) -> None:
         super()._show_state()
         self.regions.measure.setEnabled(self.session.state.is_idle)
+
+
+def _has_vessels(result: Result) -> bool:
+    """Whether a result is a map made from a slide: a text or a row of a table has no vessels to measure around."""
+    first: dict[str, Any] = next(iter(result.record["inputs"].values()), {})
+    return result.place.what == "slide" and "mpp" in first and any(port.kind == "map" for port in result.ports[:1])

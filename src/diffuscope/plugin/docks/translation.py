@@ -13,6 +13,7 @@ from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.whole_volume import layers_of, open_inputs, take_settings
 from diffuscope.plugin.layers.links import LayerLinks
 from diffuscope.plugin.panels.translation import TranslationResults
+from diffuscope.plugin.panels.translation_view import is_translation
 from diffuscope.results.result import Result
 from diffuscope.tiling.region import parse_region
 
@@ -40,7 +41,7 @@ class TranslationDock(RunDock):
 
     def _show_translation(self, result: Result | None) -> None:
         # another dock's results are selected in the same viewer
-        if result is None or result.place.what != "volume":
+        if result is None or not is_translation(result):
             self.translation.show_result(None)
             return
         first, model = layers_of(result, self.inputs.layers, self.inputs.choices)[0], self.form.model

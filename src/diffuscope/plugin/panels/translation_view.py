@@ -38,6 +38,13 @@ def visible(result: Result, chosen: str, *, with_support: bool) -> dict[str, boo
     return {port.key: with_support if port.key == "support" else port.key == chosen for port in result.ports}
 
 
+def is_translation(result: Result) -> bool:
+    """Whether a result is made of volumes alone, and has images alone: no row or text went in, no score came out."""
+    inputs = result.record["inputs"].values()
+    is_of_volumes = all("lattice" in one and "roles" not in one for one in inputs)
+    return result.place.what == "volume" and is_of_volumes and not result.others
+
+
 def is_part(result: Result) -> bool:
     """Whether a result has some of its volume's slices only."""
     first = next(iter(result.record["inputs"].values()))
