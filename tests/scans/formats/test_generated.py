@@ -8,6 +8,7 @@ import any_toys
 import numpy as np
 import pytest
 import tifffile
+from made_dicom import write_ct
 from model_card import CARD
 
 import diffuscope
@@ -49,8 +50,19 @@ def test_a_volume_that_was_generated_says_so(tmp_path: Path, monkeypatch: pytest
     model = save_model(tmp_path / "toy", registry.build_system("any-slices", {}), "any-slices", {}, CARD)
     out = tmp_path / "out.ome.zarr"
     diffuscope.finish(diffuscope.run(model, {"t1": scan}, out, device="cpu", want=("t2",)))
-    diffuscope.finish(diffuscope.export(out, tmp_path / "t2.nii.gz"))
-    assert "t2.nii.gz is no scan: a model computed it." in open_input(tmp_path / "t2.nii.gz", mpp=None).notices
+    pytest.importorskip("pydicom")
+    for name in ("t2.nii.gz", "t2.dicom"):
+        diffuscope.finish(diffuscope.export(out, tmp_path / name))
+        assert f"{name} is no scan: a model computed it." in open_input(tmp_path / name, mpp=None).notices
+
+
+def test_a_series_of_a_scanner_that_derived_it_says_nothing(tmp_path: Path):
+    pydicom = pytest.importorskip("pydicom")
+    for file in write_ct(tmp_path / "ct").iterdir():
+        one = pydicom.dcmread(file)
+        one.DerivationDescription = "Computed by the diffusion model fit; not for diagnosis."
+        one.save_as(file)
+    assert open_input(tmp_path / "ct", mpp=None).notices == ()
 
 
 def test_a_picture_of_a_scanner_says_nothing(tmp_path: Path):

@@ -25,6 +25,7 @@ TAGS = (
     "SOPClassUID",
     "SOPInstanceUID",
     "Modality",
+    "DerivationDescription",
     "SeriesDescription",
     "SliceThickness",
     "SpacingBetweenSlices",
@@ -86,6 +87,13 @@ class Header:
         except InputError:
             return ""
         return printable(str(parts[0])) if parts else ""
+
+    def prose(self, tag: str) -> str:
+        """Return an element as text of any length, not to be shown; empty where it is not there, or no text."""
+        try:
+            return "\\".join(map(str, self.parts(tag)))
+        except InputError:
+            return ""
 
     def words(self, tag: str) -> str:
         """Return an element as text in the file's character set; empty where it is not there, or no text."""

@@ -19,6 +19,7 @@ from diffuscope.scans.formats.dicom.header import Header
 from diffuscope.scans.formats.dicom.pixels import check_pixels, read_stored, read_values
 from diffuscope.scans.formats.dicom.slices import Slice, read_slice
 from diffuscope.scans.formats.dicom.values import check_values, value_dtype
+from diffuscope.scans.formats.generated import generated_notice
 from diffuscope.scans.lattice import Lattice
 
 
@@ -151,6 +152,7 @@ def _series(name: str, uid: str, members: Sequence[Header], folder: Folder | Non
     for image in slices:
         check_pixels(image)
     ordered, lattice, thick = stack(name, slices)
+    made = generated_notice(first.prose("DerivationDescription"), name)
     return Series(
         uid=uid,
         modality=modality,
@@ -159,7 +161,7 @@ def _series(name: str, uid: str, members: Sequence[Header], folder: Folder | Non
         slices=ordered,
         lattice=lattice,
         structures=folder.structures if folder else (),
-        notices=(*copies, *thick, *check_values(name, modality, ordered), *(folder.others if folder else ())),
+        notices=(*made, *copies, *thick, *check_values(name, modality, ordered), *(folder.others if folder else ())),
     )
 
 
