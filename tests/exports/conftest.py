@@ -56,7 +56,7 @@ def make_result(tmp_path: Path) -> Callable[..., Result]:
         ports = (IHC, DAB, PAIR)
         canvas = Canvas(tmp_path / "r.ome.zarr", plan=replace(plan, spacing=(MPP, MPP)), ports=ports, record=RECORD)
         tissue = np.ones((100, 100), bool)
-        save_tissue(canvas.root, crop_tissue(tissue, 18.0, factor=FACTOR, window=plan.window, polygon=None))
+        save_tissue(canvas.root, crop_tissue(tissue, 18.0, factor=FACTOR, window=plan.window, region=None))
         for number, tile in enumerate(plan.tiles()):
             if done is None or number < done:
                 canvas.write_tile(tile, pixels(tile.y, tile.x))

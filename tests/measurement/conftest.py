@@ -60,8 +60,7 @@ def make_result(tmp_path: Path) -> Callable[..., Result]:
         canvas = Canvas(
             tmp_path / "r.ome.zarr", plan=replace(plan, spacing=(MPP, MPP)), ports=tuple(images), record=record or {}
         )
-        polygon = region.polygon if region else None
-        save_tissue(canvas.root, crop_tissue(tissue, 8.0, factor=FACTOR, window=plan.window, polygon=polygon))
+        save_tissue(canvas.root, crop_tissue(tissue, 8.0, factor=FACTOR, window=plan.window, region=region))
         padded = {one.key: np.pad(planes, ((0, 0), (0, TILE), (0, TILE))) for one, planes in images.items()}
         for number, tile in enumerate(plan.tiles()):
             if tiles is None or number < tiles:

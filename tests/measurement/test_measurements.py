@@ -70,6 +70,17 @@ def test_only_the_region_counts_and_of_it_what_is_inside_the_outline(make_result
     assert row["positive_objects"] == objects(tissue & (DAB > 0.15), 32)
 
 
+def test_of_a_rectangle_px_count_whose_middle_lies_in_it_as_of_the_same_outline(make_result, tmp_path) -> None:
+    """The canvas has every px that it touches; counted whole they were up to a px more at each edge."""
+    region = Region(101, 61, 78, 150)  # at two px a px, half of a px at both sides of each row
+    (row,) = measure(make_result(DAB, TISSUE, region=region, record={"parameters": {"region": str(region)}}))
+    y, x = (np.indices(DAB.shape) + 0.5) * 2
+    inside = (y >= 61) & (y < 211) & (x >= 101) & (x < 179) & TISSUE_PX
+    assert 0 < inside.sum() * 4 <= region.width * region.height
+    assert row["tissue_area_mm2"] == pytest.approx(inside.sum() * 0.25e-6)
+    assert row["mean_dab_od"] == pytest.approx(DAB[inside].astype(float).mean(), rel=1e-6)
+
+
 def test_dab_of_colours_where_there_is_no_map(make_result: Callable[..., Result]) -> None:
     brown, blue = np.array([120, 80, 45]), np.array([90, 100, 170])
     image = np.where(DAB[..., None] > 0.2, brown, blue).astype(np.uint8)

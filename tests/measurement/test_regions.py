@@ -61,7 +61,7 @@ def write(folder: Path, *, region: Region | None = None, finish: bool = True) ->
         ports=(PORT,),
         record={"inputs": {"vessels": stated}, "parameters": {"region": str(region) if region else None}},
     )
-    save_tissue(canvas.root, crop_tissue(mask, 10.0, factor=1.0, window=plan.window, polygon=None))
+    save_tissue(canvas.root, crop_tissue(mask, 10.0, factor=1.0, window=plan.window, region=None))
     padded = np.pad(load, TILE)
     for tile in plan.tiles():
         part = padded[tile.y + TILE : tile.y + 2 * TILE, tile.x + TILE : tile.x + 2 * TILE]

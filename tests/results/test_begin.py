@@ -23,7 +23,7 @@ def plan() -> Plan:
 
 
 def test_whoever_opens_it_after_a_kill_finds_the_tissue_and_the_record(tmp_path, plan, ports):
-    tissue = crop_tissue(np.ones((40, 40), np.bool_), 10.0, factor=1.0, window=plan.window, polygon=None)
+    tissue = crop_tissue(np.ones((40, 40), np.bool_), 10.0, factor=1.0, window=plan.window, region=None)
     Canvas(tmp_path / "out", plan=replace(plan, spacing=(0.5, 0.5)), ports=ports, record={"seed": 3}, tissue=tissue)
     begun = open_result(tmp_path / "out")
     assert begun.tissue is not None and begun.record == {"seed": 3}

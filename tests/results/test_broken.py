@@ -48,7 +48,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("made") / "out.ome.zarr"
     grid = {"factors": (1.0, 1.0), "tile": 128, "overlap": 16, "spacing": (0.5, 0.5)}
     plan = make_plan(shape=(400, 400), **grid, region=Region(0, 0, 300, 300))
-    tissue = crop_tissue(np.ones((40, 40), np.bool_), 10.0, factor=1.0, window=plan.window, polygon=None)
+    tissue = crop_tissue(np.ones((40, 40), np.bool_), 10.0, factor=1.0, window=plan.window, region=None)
     told = Value(name="step", key="step", range=(0.0, 1.0))
     canvas = Canvas(
         path,

@@ -131,7 +131,7 @@ def test_the_tissue_map_answers_as_the_whole_mask_does(tmp_path, ports):
     region = Region.from_polygon(corners)
     plan = make_plan(shape=(400, 480), factors=(2.0, 2.0), tile=32, overlap=8, region=region)
     canvas = Canvas(tmp_path / "out", plan=replace(plan, spacing=(1.0, 1.0)), ports=ports, record={})
-    save_tissue(canvas.root, crop_tissue(mask, 16.0, factor=2.0, window=plan.window, polygon=region.polygon))
+    save_tissue(canvas.root, crop_tissue(mask, 16.0, factor=2.0, window=plan.window, region=region))
     y, x, height, width = plan.window
     rows, columns = np.mgrid[y : y + height, x : x + width] * 2.0 + 1.0
     inside = polygon2mask((height, width), np.array([(py / 2 - y - 0.5, px / 2 - x - 0.5) for px, py in corners]))

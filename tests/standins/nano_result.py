@@ -56,7 +56,7 @@ def write_nano(folder: Path) -> tuple[Path, Result]:
         folder / "nano.ome.zarr", plan=replace(plan, spacing=(1.0, 1.0)), ports=(LOAD,), record=record, values=VALUES
     )
     mask = np.ones((SIDE // 8, SIDE // 8), np.bool_)
-    save_tissue(canvas.root, crop_tissue(mask, 8.0, factor=1.0, window=plan.window, polygon=None))
+    save_tissue(canvas.root, crop_tissue(mask, 8.0, factor=1.0, window=plan.window, region=None))
     for number, tile in enumerate(plan.tiles()):
         d = np.float32(0.40 + 0.01 * (number % 10) + 0.001 * np.arange(STEPS * SAMPLES))
         told = {"divergence": d, "multimodal": (d <= np.float32(GAMMA)).astype(np.float32)}

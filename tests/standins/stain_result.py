@@ -50,8 +50,7 @@ def write_stain(
     canvas = Canvas(folder / "r.ome.zarr", plan=replace(plan, spacing=(MPP, MPP)), ports=ports, record=told)
     tissue = np.ones((75, 65), bool)
     tissue[:40, :20] = False
-    polygon = region.polygon if region else None
-    save_tissue(canvas.root, crop_tissue(tissue, 20.0, factor=FACTOR, window=plan.window, polygon=polygon))
+    save_tissue(canvas.root, crop_tissue(tissue, 20.0, factor=FACTOR, window=plan.window, region=region))
     for tile in plan.tiles():
         canvas.write_tile(tile, {port.key: _tile(tile.y, tile.x, port.key) for port in ports})
     canvas.finish()

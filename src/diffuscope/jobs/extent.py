@@ -205,8 +205,7 @@ def _tissue(inside: Foreground, plan: Plan, region: Region | None) -> TissueMap 
     *depth, _, _ = plan.axes
     if depth:
         return None
-    outline = region.polygon if region else None
-    return crop_tissue(inside.mask, inside.downsample, factor=plan.factor, window=plan.window, polygon=outline)
+    return crop_tissue(inside.mask, inside.downsample, factor=plan.factor, window=plan.window, region=region)
 
 
 def _region_notice(image: Image, region: Region | None) -> tuple[str, ...]:

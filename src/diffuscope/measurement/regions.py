@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
@@ -220,12 +219,4 @@ def _inside(region: Region, box: tuple[int, int, int, int], factor: float) -> ND
     y, x, height, width = box
     rows = (np.arange(y, y + height) + 0.5) * factor
     columns = (np.arange(x, x + width) + 0.5) * factor
-    down = (rows >= region.y) & (rows < region.y + region.height)
-    across = (columns >= region.x) & (columns < region.x + region.width)
-    inside = down[:, None] & across[None, :]
-    if region.polygon is not None and inside.any():
-        outline = shapely.Polygon(region.polygon)
-        shapely.prepare(outline)
-        some = np.ix_(down, across)
-        inside[some] = shapely.contains_xy(outline, *np.meshgrid(columns[across], rows[down]))
-    return np.asarray(inside)
+    return region.covers(rows, columns)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import shapely
 import zarr
 from numpy.typing import NDArray
+
+from diffuscope.tiling.region import Region
 
 PATH = "tissue"
 # Of a mask of whole slides at 1024 px a side a hundredth of this.
@@ -17,7 +18,7 @@ _MOST_BYTES = 256 * 2**20
 
 @dataclass(frozen=True, kw_only=True)
 class TissueMap:
-    """Coarse tissue mask of a canvas, and the drawn outline that bounds it.
+    """Coarse tissue mask of a canvas, and the region that bounds it: the canvas has every px that the region touches.
 
     Attributes
     ----------
@@ -31,8 +32,8 @@ class TissueMap:
         Level-0 px per canvas px.
     window : tuple of int
         (y, x, height, width) of the canvas in px of the model's grid.
-    polygon : tuple of (x, y) or None
-        Drawn outline in level-0 px.
+    region : Region or None
+        Where it counts; None: on all of the canvas.
     """
 
     mask: NDArray[np.bool_]
@@ -40,10 +41,10 @@ class TissueMap:
     start: tuple[int, int]
     factor: float
     window: tuple[int, ...]
-    polygon: tuple[tuple[float, float], ...] | None
+    region: Region | None
 
     def read(self, y: int, x: int, height: int, width: int) -> NDArray[np.bool_]:
-        """Return which canvas px of a box are tissue inside the drawn outline.
+        """Return which canvas px of a box are tissue inside the region.
 
         Parameters
         ----------
@@ -53,16 +54,12 @@ class TissueMap:
         Returns
         -------
         ndarray of bool (height, width)
-            A px is tissue if its centre lies on a tissue px of the mask.
+            A px is tissue if its centre lies on a tissue px of the mask, and in the region.
         """
         rows = (np.arange(y, y + height) + self.window[0] + 0.5) * self.factor
         columns = (np.arange(x, x + width) + self.window[1] + 0.5) * self.factor
         inside = self.mask[np.ix_(self._index(rows, 0), self._index(columns, 1))]
-        if self.polygon is not None:
-            outline = shapely.Polygon(self.polygon)
-            shapely.prepare(outline)
-            inside = inside & shapely.contains_xy(outline, *np.meshgrid(columns, rows))
-        return inside
+        return inside if self.region is None else inside & self.region.covers(rows, columns)
 
     def _index(self, centres: NDArray[np.floating], axis: int) -> NDArray[np.intp]:
         index = np.floor(centres / self.downsample).astype(np.intp) - self.start[axis]
@@ -76,7 +73,7 @@ def crop_tissue(
     *,
     factor: float,
     window: tuple[int, ...],
-    polygon: tuple[tuple[float, float], ...] | None,
+    region: Region | None,
 ) -> TissueMap:
     """Cut what a canvas needs from the tissue mask of the whole slide (parameters as in `TissueMap`)."""
     start, stop = [], []
@@ -93,7 +90,7 @@ def crop_tissue(
         start=(start[0], start[1]),
         factor=factor,
         window=window,
-        polygon=polygon,
+        region=region,
     )
 
 
@@ -109,7 +106,7 @@ def save_tissue(root: zarr.Group, tissue: TissueMap) -> None:
         {
             "downsample": tissue.downsample,
             "start": list(tissue.start),
-            "polygon": [list(point) for point in tissue.polygon] if tissue.polygon else None,
+            "polygon": None if tissue.region is None else [list(point) for point in _corners(tissue.region)],
         }
     )
 
@@ -121,7 +118,7 @@ def load_tissue(root: zarr.Group, *, factor: float, window: tuple[int, ...]) -> 
     array = root[PATH]
     assert isinstance(array, zarr.Array)
     about: dict[str, Any] = dict(array.attrs)
-    polygon = about["polygon"]
+    region = _region(about["polygon"])
     downsample, start = float(about["downsample"]), tuple(about["start"])
     if (
         array.ndim != 2
@@ -137,5 +134,21 @@ def load_tissue(root: zarr.Group, *, factor: float, window: tuple[int, ...]) -> 
         start=(start[0], start[1]),
         factor=factor,
         window=window,
-        polygon=tuple((float(x), float(y)) for x, y in polygon) if polygon else None,
+        region=region,
     )
+
+
+def _corners(region: Region) -> tuple[tuple[float, float], ...]:
+    if region.polygon is not None:
+        return region.polygon
+    left, top, right, bottom = region.x, region.y, region.x + region.width, region.y + region.height
+    return ((left, top), (right, top), (right, bottom), (left, bottom))
+
+
+def _region(points: list[list[float]] | None) -> Region | None:
+    """Return the region of its corners; of a rectangle results of before have none, and count to whole px."""
+    if not points:
+        return None
+    found = Region.from_polygon([(float(x), float(y)) for x, y in points])
+    plain = replace(found, polygon=None)
+    return plain if _corners(plain) == found.polygon else found

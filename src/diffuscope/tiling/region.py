@@ -66,6 +66,27 @@ class Region:
         left, top, right, bottom = shape.bounds
         return cls(floor(left), floor(top), ceil(right) - floor(left), ceil(bottom) - floor(top), polygon)
 
+    def covers(self, rows: NDArray[np.floating], columns: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Return which of the points of a lattice lie in it.
+
+        Parameters
+        ----------
+        rows, columns : ndarray of float (n,), (m,)
+            y and x in level-0 px, of the centres of px.
+
+        Returns
+        -------
+        ndarray of bool (n, m)
+        """
+        down = (rows >= self.y) & (rows < self.y + self.height)
+        across = (columns >= self.x) & (columns < self.x + self.width)
+        found: NDArray[np.bool_] = down[:, None] & across[None, :]
+        if self.polygon is not None and found.any():
+            outline = shapely.Polygon(self.polygon)
+            shapely.prepare(outline)
+            found[np.ix_(down, across)] = shapely.contains_xy(outline, *np.meshgrid(columns[across], rows[down]))
+        return found
+
 
 def parse_region(text: str) -> Region:
     """Read a region from the command line.
