@@ -12,8 +12,10 @@ from made_dicom import write_ct
 from model_card import CARD
 
 import diffuscope
+from diffuscope.errors import InputError
+from diffuscope.exports.table import FORMATS
 from diffuscope.model.folder import save_model
-from diffuscope.scans import open_input
+from diffuscope.scans import Volume, open_input
 from diffuscope.scans.formats.generated import generated_notice
 from diffuscope.systems import registry
 
@@ -54,6 +56,20 @@ def test_a_volume_that_was_generated_says_so(tmp_path: Path, monkeypatch: pytest
     for name in ("t2.nii.gz", "t2.dicom"):
         diffuscope.finish(diffuscope.export(out, tmp_path / name))
         assert f"{name} is no scan: a model computed it." in open_input(tmp_path / name, mpp=None).notices
+    open_as_a_volume = []
+    for ending in (end for one in FORMATS if one.of in {None, "volume"} for end in one.endings):
+        made = tmp_path / f"t2{ending}"
+        if not made.exists():
+            diffuscope.finish(diffuscope.export(out, made))
+        try:
+            assert isinstance(open_input(made, mpp=None), Volume)
+            open_as_a_volume.append(ending)
+        except InputError as error:
+            assert str(error) == (  # noqa: PT017  of some endings alone
+                f"t2{ending} is a computed volume in a format that is read as a slide: export its result as .nii.gz, "
+                ".nrrd, .mha or .dicom, which open as a volume."
+            )
+    assert open_as_a_volume == [".nii.gz", ".nii", ".nrrd", ".mha", ".dicom"]
 
 
 def test_a_series_of_a_scanner_that_derived_it_says_nothing(tmp_path: Path):

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import tifffile
 
 from diffuscope.scans.contents import Contents
-from diffuscope.scans.formats.generated import generated_notice
+from diffuscope.scans.formats.generated import check_is_no_volume, generated_notice
 from diffuscope.scans.formats.tiff_checks import is_rgb
 from diffuscope.scans.formats.tiff_series import (
     associated,
@@ -39,9 +39,11 @@ def read_ome(tif: tifffile.TiffFile, path: Path) -> Contents:
     others = [one for i, one in enumerate(tif.series) if i != main]
     beside, left_out = associated(others, cache, name)
     said = " ".join(one.text or "" for one in root.iter() if one.tag.rpartition("}")[2] == "Description")
+    if stacked := stack_notice(tif.series[main], name):
+        check_is_no_volume(said, name)
     notices = (
         *generated_notice(said, name),
-        *stack_notice(tif.series[main], name),
+        *stacked,
         *colour_notices(page, levels[0], name),
         *left_out,
     )

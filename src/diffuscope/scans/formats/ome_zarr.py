@@ -13,7 +13,7 @@ from zarr.errors import GroupNotFoundError
 
 from diffuscope.errors import InputError
 from diffuscope.scans.contents import Contents
-from diffuscope.scans.formats.generated import generated_notice
+from diffuscope.scans.formats.generated import check_is_no_volume, generated_notice
 from diffuscope.scans.guards.places import inside
 from diffuscope.scans.guards.presence import stored_chunks
 from diffuscope.scans.guards.remote_store import RemoteStore
@@ -170,7 +170,7 @@ def _contents(
     group: zarr.Group, about: dict[str, Any], name: str, path: Path | None, store: GuardedStore | RemoteStore
 ) -> Contents:
     image = about["multiscales"][0]
-    axes = _axes(image, name)
+    axes, said = _axes(image, name), str(image.get("metadata", ""))
     levels: list[ZarrLevel] = []
     for dataset in image["datasets"]:
         folder = None if path is None else inside(path / group.path, str(dataset["path"]), name)
@@ -179,6 +179,7 @@ def _contents(
             raise InputError(f"{name} lists {dataset['path']} as an image, but it is none.")
         for axis, size in zip(axes, array.shape, strict=True):
             if axis in "tz" and size > 1:
+                check_is_no_volume(said, name)
                 raise InputError(f"{name} is a stack of {size} planes along {axis}; save one plane of it as an image.")
         if array.dtype.kind not in "uif":
             raise InputError(f"{name} has pixels of type {array.dtype}; save it as integers or floats.")
@@ -198,7 +199,7 @@ def _contents(
         rgb=count == 3 and levels[0].dtype.kind == "u" and _colour(channels),
         channels=names if len(names) == count else (),
         notices=(
-            *generated_notice(str(image.get("metadata", "")), name),
+            *generated_notice(said, name),
             *(() if _RESULT in group.attrs else _missing(levels[0], name)),
         ),
     )
