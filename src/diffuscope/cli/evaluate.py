@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -90,4 +91,28 @@ def evaluate(
         metric = METRICS[key]
         beside = interval(report["input_summary"].get(key), metric.digits)
         typer.echo(f"{metric.name:<{wide}}  {interval(summary, metric.digits):<24}  {beside} {metric.unit}".rstrip())
+    for line in compared(report):
+        typer.echo(line)
     typer.echo(f"\nWrote {out / HTML}")
+
+
+def compared(report: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines of a report's comparison with another, as its page has them; none where there is none."""
+    from diffuscope.errors import printable
+    from diffuscope.evaluation.figures import METRICS
+    from diffuscope.evaluation.report.html import interval
+    from diffuscope.files.text_table import table
+
+    if not report["against"]:
+        return
+    rows = []
+    for key, test in report["against"]["tests"].items():
+        metric = METRICS[key]
+        p = (f"{test[of]:.4f}" for of in ("wilcoxon_p", "permutation_p", "permutation_p_holm"))
+        unit = f", {metric.unit}" if metric.unit else ""
+        difference = interval({**test, "value": test["difference"]}, metric.digits)
+        rows.append((f"{metric.name}{unit}", metric.better, difference, *p, test["groups"]))
+    yield f"\nAgainst {printable(report['against']['name'])} (this less the other, paired by patient or slide):"
+    yield from table(
+        ("", "better", "difference [95 %]", "Wilcoxon p", "permutation p", "adjusted (Holm)", "pairs"), rows
+    )
