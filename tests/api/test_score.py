@@ -64,6 +64,33 @@ def test_a_row_is_what_a_run_of_the_patient_gives(model: Path, tmp_path: Path):
     assert record["command"].startswith("diffuscope score model clinical.csv blood.csv -o scores.csv --sampler card")
 
 
+def test_a_score_whose_interval_holds_the_threshold_is_undecided_in_rows_and_table_too(model: Path, tmp_path: Path):
+    paths = write_patients(tmp_path)
+    plain, _ = scored(model, paths, tmp_path / "plain.csv")
+    low, high = (float(plain["001"][name]) for name in ("low", "high"))
+    assert low < high and {row["threshold"] for row in plain.values()} == {"0.5"}
+    for threshold, decision in (((low + high) / 2, "undecided"), (low / 2, "metastasis")):
+        other = write_model(tmp_path / decision, threshold=threshold)
+        rows, _ = scored(other, paths, tmp_path / f"{decision}.csv")
+        assert rows["001"] == plain["001"] | {"decision": decision, "threshold": str(round(threshold, 6))}
+        alone = diffuscope.finish(score(other, rows=[f"{path}#001" for path in paths], settings=CPU)).rows[0]
+        assert alone["decision"] == decision and alone["threshold"] == round(threshold, 6)
+        source = {key: f"{tmp_path / key}.csv#001" for key in ("clinical", "blood")}
+        out = diffuscope.finish(
+            diffuscope.run(other, source, tmp_path / f"{decision}.ome.zarr", device="cpu", samples=8)
+        )
+        assert open_result(out.out).scores["metastasis"].verdict.endswith(f": {decision}")
+
+
+def test_a_table_of_before_is_replaced_as_well(model: Path, tmp_path: Path):
+    paths, out = write_patients(tmp_path), tmp_path / "scores.csv"
+    out.write_text(
+        "patient_id,score,low,high,predictive_low,predictive_high,decision,missing,unlike,error,use\n", encoding="utf-8"
+    )
+    rows, _ = scored(model, paths, out, overwrite=True)
+    assert list(rows) == ["001", "002", "003"]
+
+
 def test_a_score_does_not_hang_on_who_and_what_else_is_there(model: Path, tmp_path: Path):
     paths = write_patients(tmp_path)
     rows, _ = scored(model, paths, tmp_path / "a.csv")

@@ -34,6 +34,11 @@ def test_a_cohort_is_written_and_one_case_is_told(model: Path, tmp_path: Path):
     assert lines[0].split() == ["score", f"{float(score):.2f}"]
     assert lines[1].startswith("trained on other such patients (nominal 90 %)") and " to " in lines[1]
     assert any(line.split() == ["missing", "blood"] for line in lines)
+    assert ["threshold", "0.50"] in [line.split() for line in lines]
+    low, high = (float(one) for one in (tmp_path / "scores.csv").read_text("utf-8").splitlines()[2].split(",")[2:4])
+    write_model(tmp_path / "between", threshold=(low + high) / 2)
+    done = call("score", "between", "--row", "clinical.csv#002", "--device", "cpu")
+    assert ["decision", "undecided"] in [line.split() for line in done.stdout.splitlines()]
     assert lines[-1] == "Research use only; not for diagnosis."
 
 

@@ -35,6 +35,7 @@ def test_draws_of_members_come_back_with_both_intervals(tmp_path: Path):
     assert found.mean == pytest.approx(8 / 12) and found.predictive == (0.0, 1.0)
     assert found.over_guides == over_guides(draws)
     low, high = found.over_guides
+    assert found.decision == "undecided"
     assert found.summary == (
         f"metastasis 0.67 (trained on other such patients: {low:.2f} to {high:.2f}, nominally 90 %; "
         "90 % of the 12 draws of the class: 0.00 to 1.00); not below the threshold of 0.50, "

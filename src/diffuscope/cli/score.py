@@ -120,6 +120,8 @@ def _lines(row: Mapping[str, str | float | None]) -> Iterator[str]:
     ):
         if row[low] is not None:
             told.append((name, f"{row[low]:.2f} to {row[high]:.2f}"))
+    if row["threshold"] is not None:
+        told.append(("threshold", f"{row['threshold']:.2f}"))
     said = {"missing": str(row["missing"]).replace(";", ", ")}
     told += [(name, said.get(name, str(row[name]))) for name in ("decision", "missing", "unlike") if row[name]]
     yield from aligned(told)

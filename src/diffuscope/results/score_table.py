@@ -32,7 +32,10 @@ COLUMNS = (
     "unlike",
     "error",
     "use",
+    "threshold",
 )
+# Also of a table that was written before it had a threshold.
+_BEGINNING = ",".join(COLUMNS[: COLUMNS.index("decision") + 1]).encode()
 #: It travels with every score, also where the table is cut up.
 USE = "research only, not for diagnosis"
 #: In the folder of a table that is not whole yet; what is added to a table's name to be the folder's, and the record's.
@@ -50,7 +53,7 @@ ScoreRow = dict[str, str | float | None]
 def is_table(path: Path) -> bool:
     """Whether a file is a table of scores."""
     with suppress(OSError), path.open("rb") as file:
-        return file.read(200).startswith(",".join(COLUMNS).encode())
+        return file.read(200).startswith(_BEGINNING)
     return False
 
 
@@ -86,7 +89,8 @@ def scored_row(patient: str, found: Scored, missing: Sequence[str], unlike: str 
         How it is unlike the cases that trained, in a sentence.
     """
     (low, high), (least, most) = (found.over_guides or (None, None)), (found.predictive or (None, None))
-    numbers = {"score": found.mean, "low": low, "high": high, "predictive_low": least, "predictive_high": most}
+    intervals = {"low": low, "high": high, "predictive_low": least, "predictive_high": most}
+    numbers = {"score": found.mean, **intervals, "threshold": found.port.threshold}
     rounded = {
         name: None if value is None or math.isnan(value) else round(value, _DIGITS) for name, value in numbers.items()
     }

@@ -19,6 +19,8 @@ from diffuscope.results.beside.spread import over_guides, predictive
 from diffuscope.results.values import TileValues
 
 SCORES = "scores.json"
+#: Decided of a score whose interval holds the threshold.
+UNDECIDED = "undecided"
 Draws = Sequence[float] | Sequence[Sequence[float]]
 
 
@@ -64,9 +66,11 @@ class Scored:
 
     @property
     def decision(self) -> str:
-        """The class that the threshold decides for; empty where there is no threshold, or nothing is known."""
+        """The class that the threshold decides for, or that it is undecided; empty without threshold or score."""
         if self.port.threshold is None or math.isnan(self.mean):
             return ""
+        if self.is_undecided:
+            return UNDECIDED
         return self.port.classes[int(self.mean >= self.port.threshold)]
 
     @property
@@ -83,8 +87,8 @@ class Scored:
         if not self.decision or self.port.threshold is None:
             return ""
         side = "below" if self.mean < self.port.threshold else "not below"
-        told = "which such models disagree about: undecided" if self.is_undecided else self.decision
-        return f"{side} the threshold of {self.port.threshold:.2f}{',' if self.is_undecided else ':'} {told}"
+        why = ", which such models disagree about" if self.is_undecided else ""
+        return f"{side} the threshold of {self.port.threshold:.2f}{why}: {self.decision}"
 
     @property
     def summary(self) -> str:

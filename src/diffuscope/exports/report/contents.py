@@ -79,7 +79,7 @@ class Report:
     score, threshold : float, float or None
         Probability of the second class, NaN where it is not known; from where it is decided for.
     decision : str
-        Class; empty where nothing is decided.
+        Class, or that it is undecided; empty where nothing is decided.
     is_undecided : bool
         Whether the interval of the probability holds the threshold.
     spans : tuple of Span
@@ -134,9 +134,9 @@ class Report:
     @property
     def verdict(self) -> tuple[str, str]:
         """What is decided, and why."""
-        if not self.decision or self.threshold is None:
+        if self.threshold is None or math.isnan(self.score):
             return "Not decided", "the model has no threshold" if self.threshold is None else "the score is not known"
-        side = "at or above" if self.decision == self.classes[1] else "below"
+        side = "at or above" if self.score >= self.threshold else "below"
         why = f"{side} the threshold of {self.threshold:.2f}"
         if self.is_undecided:
             return "Undecided", f"{why}, which its interval holds"

@@ -60,6 +60,7 @@ def _beside(result: Result) -> Iterator[tuple[str, Any]]:
             yield name, None if value is None or math.isnan(value) else round(value, _DIGITS)
         if scored.decision:
             yield f"{key}_decision", scored.decision
+            yield f"{key}_threshold", scored.port.threshold
     scores = {port.name for port in result.others if isinstance(port, Score)}
     yield from ((name, words) for name, words in result.summaries if name not in scores)
 
