@@ -142,6 +142,7 @@ def test_a_series_with_its_structures_and_a_row_of_a_table_are_scored(
     assert shapley == pytest.approx({"tumour": 242 / 10_000, "nodes": 74 / 2_000, "clinical": 0.126, "blood": -0.04})
     assert result.record["inputs"]["blood"]["row"]["b2"] == 5.0
     panel = at.dock.score
+    assert "P1" in panel.whose.text() and panel.other.isHidden()
     assert panel.isVisibleTo(at.dock) and f"{result.scores['n'].mean:.2f}" in panel.words.text()
     assert [name for name, _ in panel.bars.shown] == ["clinical", "blood", "nodes", "tumour"]
     assert "metastasis" not in at.dock.results.heading.text()  # once is enough
@@ -172,6 +173,12 @@ def test_a_layer_that_is_painted_and_one_that_is_drawn_are_outlines(at: Any, ct:
     result = score(at)
     assert result.found["shapley"].by_name["tumour"] == pytest.approx(200 / 10_000)
     assert result.found["shapley"].by_name["nodes"] == pytest.approx(25 / 2_000)
+    # what is painted since is in no score
+    other = at.dock.score.other
+    assert other.isHidden()
+    labels.data[2, 10:12, 10:12] = 0
+    labels.events.paint(value=[])
+    at.until(lambda: not other.isHidden())
     shapes.add([np.array([(1, 10.0, 10.0), (3, 10.0, 14.0), (5, 14.0, 14.0)])], shape_type="polygon")
     at.qtbot.mouseClick(at.dock.run, Qt.MouseButton.LeftButton)
     assert at.state.failed and "lies across the slices of “ct”: draw it within one" in at.state.message
@@ -193,6 +200,30 @@ def test_roles_are_chosen_and_stay_and_none_can_be_taken_away(at: Any, ct: Path)
     result = score(at)
     assert list(result.record["inputs"]) == ["clinical"]
     assert [name for name, _ in at.dock.score.bars.shown] == ["clinical"]
+
+
+def test_a_score_says_whose_it_is_and_that_the_fields_hold_something_else_by_now(
+    at: Any, ct: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    row, panel = open_table(at, cohort(tmp_path), monkeypatch), at.dock.score
+    pick(at, row.patient, "P1")
+    score(at)
+    assert panel.whose.text() == "<b>P1</b> · <b>case</b>" and panel.other.isHidden()
+    age = at.fields.given.fields["clinical.age"]
+    at.qtbot.keyClicks(age, "0")
+    assert age.text() == "630" and not panel.other.isHidden() and "other values" in panel.other.text()
+    at.qtbot.keyClick(age, Qt.Key.Key_Backspace)
+    assert panel.other.isHidden()
+    row.choose("P2")
+    assert not panel.other.isHidden() and panel.whose.text().startswith("<b>P1</b>")
+    row.choose("P1")
+    assert panel.other.isHidden()
+    open_layers(at, ct)  # a CT is chosen by itself
+    assert not panel.other.isHidden()
+    # whose a score is that this window did not compute, its folder says
+    at.dock.session.made_of.clear()
+    at.dock.session.show_result(open_result(at.out))
+    assert panel.whose.text() == "<b>case</b>" and panel.other.isHidden()
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,7 @@ def _bound(dock: RunDock, region: Region | None, settings: dict[str, Any], *, na
         inputs=given_inputs(form.model.inputs, dock.inputs.choices, form.inputs),
         given=dict(form.given),
         outlines=dock.outlines.given(),
+        masks=dict(form.masks),
         patient=form.patient,
         placement=input_placement(layer) if layer is not None and form.model.inputs else None,
         region=region,

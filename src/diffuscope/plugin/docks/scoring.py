@@ -13,6 +13,7 @@ from diffuscope.plugin.docks.first import COHORT
 from diffuscope.plugin.docks.kinds import SCORING
 from diffuscope.plugin.docks.run import RunDock
 from diffuscope.plugin.jobs.child import Child
+from diffuscope.plugin.jobs.run import Request
 from diffuscope.plugin.panels.scoring import RESEARCH, ScorePanel
 from diffuscope.plugin.widgets.rows import small_text
 from diffuscope.results.result import Result
@@ -69,7 +70,9 @@ class ScoringDock(RunDock):
 
     def _show_result(self, result: Result | None) -> None:
         super()._show_result(result)
-        self.score.show_result(result)
+        request = self._request
+        self.score.show_result(result, request.patient if request is not None else "")
+        self._show_other()
         if result is not None:
             # once the layout knows its new height
             QTimer.singleShot(0, self, lambda: self.form_area.ensureWidgetVisible(self.score))
@@ -77,5 +80,24 @@ class ScoringDock(RunDock):
     def _show_state(self, _: Any = None) -> None:
         super()._show_state()
         self.score.report.setEnabled(self.session.state.is_idle)
+        self._show_other()
         self.unknown.setText(self.form.unknown_text())
         self.unknown.setVisible(bool(self.unknown.text()))
+
+    @property
+    def _request(self) -> Request | None:
+        """What the shown score was computed of; None where another dock, or nobody in this window, computed it."""
+        shown = self.session.result
+        return self.session.made_of.get(shown.path) if shown is not None else None
+
+    def _show_other(self) -> None:
+        """Say whether an input is another one than the shown score was computed of."""
+        request, form = self._request, self.form
+        ports = form.model.inputs if form.model else ()
+        images = {port.key: one for port, one in zip(ports, form.inputs, strict=False) if one is not None}
+        self.score.other.setVisible(
+            request is not None
+            and request.masks is not None
+            and (request.patient, request.given, {one.key: one.facts for one in request.inputs}, request.masks)
+            != (form.patient, form.given, images, form.masks)
+        )

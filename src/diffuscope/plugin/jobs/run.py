@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from diffuscope.engine.events import Started, TileDone
 from diffuscope.errors import InputError
 from diffuscope.files.put import remove
+from diffuscope.plugin.forms.cases.mask_facts import MaskFacts
 from diffuscope.plugin.jobs.child import Child, drive
 from diffuscope.plugin.jobs.given.outlined import GivenOutlines
 from diffuscope.plugin.jobs.process import Failed, Returned
@@ -68,6 +69,8 @@ class Request:
         By port key, what was typed for tables and texts.
     outlines : tuple of GivenOutlines
         What goes into the model's masks.
+    masks : dict of str to MaskFacts, or None
+        What the form knew of them; None of a run that goes on.
     patient : str
         Whose row of a table was taken; empty where none was.
     placement : Placement or None
@@ -89,6 +92,7 @@ class Request:
     inputs: tuple[Given, ...]
     given: dict[str, dict[str, str] | str] = field(default_factory=dict)
     outlines: tuple[GivenOutlines, ...] = ()
+    masks: dict[str, MaskFacts] | None = None
     patient: str = ""
     placement: Placement | None
     region: Region | None

@@ -14,6 +14,7 @@ from diffuscope.exports.table import find_format
 from diffuscope.measurement.threshold import told_threshold, with_threshold
 from diffuscope.model.find import list_models, model_info
 from diffuscope.plugin.forms.forecast.rates import Watch
+from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.given.patient import open_series, open_slides
 from diffuscope.plugin.jobs.glimpse.job import compute_glimpse, show_glimpse
 from diffuscope.plugin.jobs.job import Job, verb
@@ -53,12 +54,18 @@ class RunSession(Session):
     ----------
     result : Result or None
         The one that the dock shows.
+    made_of : dict of Path to Request
+        Of each result that the dock made, what it was made of.
     """
 
     model_found = Signal(ModelFacts)
     result_changed = Signal(object)
 
     result: Result | None = None
+
+    def __init__(self, viewer: Any, title: str, child: Child | None = None) -> None:
+        super().__init__(viewer, title, child)
+        self.made_of: dict[Path, Request] = {}
 
     def load_models(self) -> None:
         """Look which models there are; each comes as `model_found`."""
@@ -152,6 +159,7 @@ class RunSession(Session):
         is_shown = result is not None and result.done > 0
         view.end(result if is_shown else None)
         if result is not None:
+            self.made_of[result.path] = request
             if request.placement is not None and is_shown:
                 add_layers(self.viewer, value_layers(result, request.placement))
             self.show_result(result)

@@ -17,6 +17,8 @@ from diffuscope.results.scores import Scored
 
 #: Stands with every score.
 RESEARCH = "Research use, not for diagnosis."
+#: Stands with the score of what the fields do not hold any more.
+OTHER = "Of other values than are chosen now: run again to score these."
 #: Key of the row of Shapley values among a result's outputs.
 SHAPLEY = "shapley"
 _WARNING = "padding: 4px; border-radius: 3px; background: rgba(220, 160, 40, 90);"
@@ -32,8 +34,10 @@ class ScorePanel(QGroupBox):
         The score on its scale.
     bars : SignedBars
         What each kind of knowledge adds to it, or takes away.
-    words, spread, warnings : QLabel
-        The decision; both intervals; what to know.
+    whose, words, spread, warnings : QLabel
+        Of which case; the decision; both intervals; what to know.
+    other : QLabel
+        Says that the fields of the dock hold something else by now.
     report : QPushButton
         Asks where to.
     """
@@ -44,8 +48,12 @@ class ScorePanel(QGroupBox):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Score", parent)
         self._result: Result | None = None
-        self.words, self.spread, self.warnings = small_text(), small_text(), small_text()
-        self.warnings.setStyleSheet(_WARNING)
+        self.whose, self.words, self.spread = small_text(), small_text(), small_text()
+        self.warnings, self.other = small_text(), small_text()
+        for label in (self.warnings, self.other):
+            label.setStyleSheet(_WARNING)
+        self.other.setText(OTHER)
+        self.other.hide()
         self.gauge, self.bars = Gauge(), SignedBars()
         self.rests = QLabel("What it rests on")
         self.rests.setToolTip(
@@ -56,19 +64,31 @@ class ScorePanel(QGroupBox):
         self.report = QPushButton("Report…")
         self.report.setToolTip("Write a page on this case, PDF or HTML")
         layout = QVBoxLayout(self)
-        for widget in (self.words, self.gauge, self.spread, self.rests, self.bars, self.warnings, self.report):
+        for widget in (
+            self.whose,
+            self.other,
+            self.words,
+            self.gauge,
+            self.spread,
+            self.rests,
+            self.bars,
+            self.warnings,
+            self.report,
+        ):
             layout.addWidget(widget)
         self.report.clicked.connect(self._ask)
         self.hide()
 
-    def show_result(self, result: Result | None) -> None:
-        """Fill in everything from a result."""
+    def show_result(self, result: Result | None, patient: str = "") -> None:
+        """Fill in everything from a result; of a patient, where the dock knows whose row it was made of."""
         self._result = result
         scored = next(iter(result.scores.values()), None) if result is not None else None
         self.setVisible(scored is not None)
         self.gauge.show_score(scored)
         if result is None or scored is None:
             return
+        name = result.path.name.removesuffix(".ome.zarr")
+        self.whose.setText(" · ".join(f"<b>{escape(one)}</b>" for one in dict.fromkeys(filter(None, [patient, name]))))
         self.words.setText(_decision(scored))
         self.spread.setText(_spread(scored))
         self.spread.setVisible(bool(self.spread.text()))

@@ -18,8 +18,11 @@ class MaskFacts:
         Why it cannot be taken, in one sentence; empty where it can.
     files : tuple of Path or None
         Where each layer comes from that has one of these roles; None of one that was drawn in the window.
+    changes : int
+        How often outlines were painted, drawn or moved in the window.
     """
 
     roles: tuple[str, ...] = ()
     problem: str = ""
     files: tuple[Path | None, ...] = ()
+    changes: int = 0

@@ -80,6 +80,7 @@ class OutlineRows:
         self.roles: dict[str, Roles] = {}
         self.tables: dict[str, QTableWidget] = {}
         self.opens: dict[str, QPushButton] = {}
+        self._changes = 0
         self._timer = QTimer(after)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_PAUSE)
@@ -145,6 +146,7 @@ class OutlineRows:
             return
         for roles in self.roles.values():
             roles.forget_counts(event.source)
+        self._changes += event.type != "name"
         self._timer.start()
 
     # --- what the user does ---
@@ -213,7 +215,9 @@ class OutlineRows:
         return box
 
     def _tell(self) -> None:
-        facts = {key: MaskFacts(roles.chosen, roles.problem, roles.files) for key, roles in self.roles.items()}
+        facts = {
+            key: MaskFacts(roles.chosen, roles.problem, roles.files, self._changes) for key, roles in self.roles.items()
+        }
         if facts != self._form.masks:
             self._form.masks = facts
 
