@@ -39,16 +39,25 @@ def test_other_columns_and_a_byte_order_mark_are_no_matter(tmp_path, affine_pair
     np.testing.assert_allclose(pairs.moving, [[1 * MPP, 2 * MPP]])
 
 
+def test_a_table_may_have_semicolons_and_decimal_commas(tmp_path, affine_pair):
+    """As a German Excel writes it."""
+    text = HEADER.replace(",", ";") + "400,5;60;3,25;4\n"
+    pairs = read_landmarks(write(tmp_path / "points.csv", text), affine_pair.fixed, affine_pair.moving)
+    np.testing.assert_allclose(pairs.fixed, [[400.5 * MPP, 60 * MPP]])
+    np.testing.assert_allclose(pairs.moving, [[3.25 * MPP, 4 * MPP]])
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("x_fixed,y_fixed,x_moving\n1,2,3\n", "has no column y_moving"),
-        ("", "holds no landmarks"),
-        (HEADER, "holds no landmarks"),
-        (HEADER + "1,2,3,four\n", "no number"),
-        (HEADER + "1,2,3\n", "no number"),
-        (HEADER + "1,2,3,4\n1,2,3,nan\n", r"row 3: \(3, nan\) lies outside"),
-        (HEADER + "1,2,3,4\n1300,2,3,4\n", r"row 3: \(1300, 2\) lies outside he.ome.tif"),
+        ("", "has no row"),
+        (HEADER, "has no row"),
+        (HEADER + "1,2,3,four\n", r"points\.csv, line 2: y_moving is a number of pixels, not “four”\."),
+        (HEADER + "1,2,3\n", r"line 2: it has 3 values where the first line has 4 names"),
+        (HEADER + "1,2,3,4\n1,2,3,nan\n", "line 3: y_moving is a number of pixels, not “nan”"),
+        (HEADER + '1,2,3,4\n1,2,3,"1,234"\n', r"line 3: “1,234” may be 1234 or 1\.234: write one of the two\."),
+        (HEADER + "1,2,3,4\n\n1300,2,3,4\n", r"line 4: \(1300, 2\) lies outside he.ome.tif"),
     ],
 )
 def test_bad_landmarks_are_refused(tmp_path, affine_pair, text, said):

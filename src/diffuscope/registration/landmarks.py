@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
-from diffuscope.files.read import read_rows
+from diffuscope.files.sheet import Line, read_sheet
+from diffuscope.ports.figures import read_figure
 from diffuscope.registration.transform import Transform
 from diffuscope.scans import Scan
 
@@ -48,13 +49,13 @@ class Landmarks:
 
 
 def read_landmarks(path: str | Path, fixed: Scan, moving: Scan) -> Landmarks:
-    """Read landmark pairs from a CSV file.
+    """Read landmark pairs from a table.
 
     Parameters
     ----------
     path : str or Path
-        Columns x_fixed, y_fixed, x_moving, y_moving in level-0 px from the upper left corner of each slide; other
-        columns are left unread.
+        As of `diffuscope.files.sheet.read_sheet`: columns x_fixed, y_fixed, x_moving, y_moving in level-0 px from the
+        upper left corner of each slide, with a decimal point or comma; other columns are left unread.
     fixed, moving : Scan
         Of known µm/px.
 
@@ -66,26 +67,33 @@ def read_landmarks(path: str | Path, fixed: Scan, moving: Scan) -> Landmarks:
     """
     path = Path(path)
     assert fixed.mpp is not None and moving.mpp is not None
-    try:
-        table = read_rows(path)
-        missing = [name for name in COLUMNS if table and name not in table[0]]
-        if missing:
-            raise InputError(f"{path.name} has no column {missing[0]}: landmarks need {', '.join(COLUMNS)}.")
-        rows = [[float(row[name]) for name in COLUMNS] for row in table]
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror or error}): give a CSV file.") from error
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{path.name} holds something that is no number ({error}): correct that row.") from error
-    if not rows:
-        raise InputError(f"{path.name} holds no landmarks: add at least one row.")
+    sheet = read_sheet(path)
+    missing = [name for name in COLUMNS if name not in sheet.heads]
+    if missing:
+        raise InputError(f"{path.name} has no column {missing[0]}: landmarks need {', '.join(COLUMNS)}.")
+    rows = [[_number(line, name, path) for name in COLUMNS] for line in sheet.lines]
     points = np.array(rows)
     for scan, pair in ((fixed, points[:, :2]), (moving, points[:, 2:])):
         outside = ~((pair >= 0) & (pair <= scan.shape[::-1])).all(axis=1)
         if outside.any():
             row = int(np.flatnonzero(outside)[0])
             x, y = pair[row]
+            number = sheet.lines[row].number
             raise InputError(
-                f"{path.name}, row {row + 2}: ({x:g}, {y:g}) lies outside {scan.name}, which has {scan.shape[1]} x "
+                f"{path.name}, line {number}: ({x:g}, {y:g}) lies outside {scan.name}, which has {scan.shape[1]} x "
                 f"{scan.shape[0]} px: give level-0 pixels."
             )
     return Landmarks(points[:, :2] * fixed.mpp, points[:, 2:] * moving.mpp, float(np.hypot(*fixed.shape)) * fixed.mpp)
+
+
+def _number(line: Line, name: str, path: Path) -> float:
+    """Return what a line says in a column."""
+    cell = line.cells[name].strip()
+    try:
+        found = None if line.fault else read_figure(cell)
+    except InputError as error:
+        raise InputError(f"{path.name}, line {line.number}: {error}.") from error
+    if found is None:
+        why = line.fault or f"{name} is a number of pixels, not “{cell}”"
+        raise InputError(f"{path.name}, line {line.number}: {why}.")
+    return found
