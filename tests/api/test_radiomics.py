@@ -79,6 +79,9 @@ def test_the_command_writes_the_table_and_does_not_write_over_one(cohort: Path):
         ("patient_id,ct,mask\n", SHORT, "scans.csv has no row"),
         ("patient_id,ct,mask\nP1,,\nP1,,\n", SHORT, "scans.csv has P1 twice"),
         (None, "bins: 3\n", "short.yaml has a wrong entry at 'bins'"),
+        (None, "bin_widht: 3\n", r"at 'bin_widht': .* \(did you mean 'bin_width'\?\)\.$"),
+        (None, "range: [300, -200]\n", r"short\.yaml cannot be used: range: 300 is not below -200\.$"),
+        (None, "", r"short\.yaml cannot be used: it should hold entries, KEY: VALUE\.$"),
         (None, "features: [morph_weight]\n", "“morph_weight” is no feature"),
     ],
 )

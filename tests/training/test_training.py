@@ -79,9 +79,13 @@ def test_a_wrong_entry_is_named(tmp_path: Path, change, words: str):
 def test_no_recipe_and_no_yaml_are_said(tmp_path: Path):
     with pytest.raises(InputError, match="cannot be read"):
         load_recipe(tmp_path / "none.yaml")
-    (tmp_path / "r.yaml").write_text("a: [1")
-    with pytest.raises(InputError, match="is not YAML"):
+    (tmp_path / "r.yaml").write_text("seed: 1\na: [1\nb: 2")
+    with pytest.raises(InputError, match=r"r\.yaml is not YAML at line 3: expected ',' or '\]', but got ':'\.$"):
         load_recipe(tmp_path / "r.yaml")
+    for nothing in ("", "- a\n", "words"):
+        (tmp_path / "r.yaml").write_text(nothing)
+        with pytest.raises(InputError, match=r"r\.yaml cannot be used: it should hold entries, KEY: VALUE\.$"):
+            load_recipe(tmp_path / "r.yaml")
 
 
 def test_an_assumed_resolution_needs_evidence(recipe: Recipe):

@@ -23,7 +23,7 @@ from diffuscope.radiomics.case import case_row
 from diffuscope.radiomics.columns import columns
 from diffuscope.radiomics.settings import RadiomicsSettings
 from diffuscope.scans import open_volume
-from diffuscope.systems.bounds import first_fault
+from diffuscope.systems.bounds import fault_in_words
 
 _CT, _MASK = "ct", "mask"
 _OUTLINES = Mask(name="outlines", key=_MASK, on=_CT, roles=("tumour", "node 1", "node 2", "node 3"))
@@ -88,8 +88,7 @@ def _settings(path: str | Path | None) -> RadiomicsSettings:
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror or error}): check the path.") from error
     except ValidationError as error:
-        where, said = first_fault(error)
-        raise InputError(f"{Path(path).name} has a wrong entry at {where!r}: {said}.") from error
+        raise InputError(fault_in_words(Path(path).name, error, known=RadiomicsSettings.model_fields)) from error
 
 
 def _measure(

@@ -125,7 +125,7 @@ def read_yaml(path: Path) -> Any:
     try:
         found = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise InputError(f"{path} is not YAML: {str(error).splitlines()[0]}.") from error
+        raise InputError(f"{path} is not YAML{_place(error)}.") from error
     except RecursionError as error:
         raise InputError(f"{path} is nested too deeply: save it again as plain YAML.") from error
     # Tags and dates that are none: the library's constructors raise what they stumble on.
@@ -134,6 +134,13 @@ def read_yaml(path: Path) -> Any:
     if _is_endless(found):
         raise InputError(f"{path} has more than {_ENTRIES} entries once its aliases are written out: write less.")
     return found
+
+
+def _place(error: yaml.YAMLError) -> str:
+    """Return what is wrong with a text that is no YAML, and in which line, from 1."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None and error.problem:
+        return f" at line {error.problem_mark.line + 1}: {error.problem}"
+    return f": {str(error).splitlines()[0]}"
 
 
 def read_rows(path: Path) -> list[dict[Any, Any]]:

@@ -5,6 +5,8 @@ Far above what any published system has; a value beyond is a slip, or meant to f
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Container, Iterable
 from typing import Annotated
 
 from pydantic import ConfigDict, Field, StringConstraints, ValidationError
@@ -28,6 +30,8 @@ Weight = Annotated[float, Field(ge=0.0, le=1e6)]
 
 # Of a key that somebody made up, messages show so much.
 _SHOWN = 60
+# What pydantic calls a value, or nothing, where a model's entries should be.
+_NO_ENTRIES = {"model_type", "model_attributes_type", "dict_type"}
 
 
 def first_fault(error: ValidationError, *above: str) -> tuple[str, str]:
@@ -36,4 +40,30 @@ def first_fault(error: ValidationError, *above: str) -> tuple[str, str]:
     keys = (*above, *(ascii(part)[1:-1] if isinstance(part, str) else str(part) for part in first["loc"]))
     where = ".".join(key if len(key) <= _SHOWN else f"{key[:_SHOWN]}…" for key in keys) or "top"
     said = first["msg"].removeprefix("Value error, ")
+    if first["type"] in _NO_ENTRIES:
+        said = "it should hold entries, KEY: VALUE"
     return where, said if len(said) < 300 and said.isprintable() else "it is of another kind"
+
+
+def fault_in_words(name: str, error: ValidationError, *, known: Iterable[str], hidden: Container[str] = ()) -> str:
+    """Return the sentence on the first wrong entry of a file that a user wrote.
+
+    Parameters
+    ----------
+    name : str
+        Of the file.
+    error : ValidationError
+        What is wrong with it.
+    known : iterable of str
+        Keys that there are; the nearest to an unknown one is named.
+    hidden : container of str
+        What pydantic has among the keys and no file has.
+    """
+    first = error.errors()[0]
+    where, said = first_fault(error)
+    if not first["loc"]:
+        return f"{name} cannot be used: {said}."
+    where = ".".join(key for key in where.split(".") if key not in hidden)
+    near = difflib.get_close_matches(str(first["loc"][-1]), list(known), n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near and first["type"] == "extra_forbidden" else ""
+    return f"{name} has a wrong entry at {where!r}: {said}{hint}."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -13,7 +12,7 @@ from diffuscope.errors import InputError
 from diffuscope.files.read import read_json, read_yaml
 from diffuscope.model.card import ModelCard
 from diffuscope.simulation.restaining.sources import Restaining, Source
-from diffuscope.systems.bounds import Name, first_fault
+from diffuscope.systems.bounds import Name, fault_in_words
 from diffuscope.training.old_recipes import modern
 from diffuscope.training.recipe_data import KINDS, Cases, Cohort, Data, Pairs, Strict
 
@@ -206,15 +205,8 @@ def load_recipe(path: Path | str) -> Recipe:
     except OSError as error:
         raise InputError(f"The recipe {path} cannot be read: {error.strerror}.") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where, said = first_fault(error)
-        if not first["loc"]:
-            raise InputError(f"The recipe {path} is not whole: {said}.") from error
         # What kind of data it was taken for is no entry.
-        where = ".".join(part for part in where.split(".") if part not in KINDS)
-        near = difflib.get_close_matches(str(first["loc"][-1]), _keys(Recipe), n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near and first["type"] == "extra_forbidden" else ""
-        raise InputError(f"The recipe {path} has a wrong entry at {where!r}: {said}{hint}.") from error
+        raise InputError(fault_in_words(f"The recipe {path}", error, known=_keys(Recipe), hidden=KINDS)) from error
 
 
 def _with_dictionary(given: Any, folder: Path) -> Any:
