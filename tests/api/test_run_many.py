@@ -296,6 +296,22 @@ def test_a_slide_without_um_per_px_is_told_a_way_out_that_leaves_the_others_alon
     )
 
 
+def test_um_per_px_may_be_said_when_slides_that_state_none_have_failed_and_the_rest_stays(tmp_path: Path, echo: Path):
+    slides, out = write_slides(tmp_path / "slides", 4), tmp_path / "out"
+    tifffile.imwrite(slides / "bare.tif", tifffile.imread(slides / "s00.ome.tif"), photometric="rgb")
+    finish(run_many(echo, slides, out, **HOW))
+    before = open_result(out / "s00.ome.zarr").record
+    done = finish(run_many(echo, slides, out, assumed_mpp=0.4, resume=True, **HOW))
+    bare = open_result(out / "bare.ome.zarr").record
+    assert [one["status"] for one in done.rows if one["slide"] == "bare"] == ["done"]
+    assert bare["inputs"]["he"]["mpp"] == 0.4
+    assert open_result(out / "s00.ome.zarr").record == before
+    record = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+    assert record["parameters"]["assumed_mpp"] == 0.4 and "--assumed-mpp 0.4" in record["command"]
+    with pytest.raises(InputError, match=r"begun with assumed_mpp 0\.4 and this run asks for 0\.5"):
+        run_many(echo, slides, out, assumed_mpp=0.5, resume=True, **HOW)
+
+
 def test_several_regions_of_a_slide_are_a_result_each(tmp_path: Path, echo: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     write_slides(tmp_path / "slides", 4)

@@ -17,11 +17,11 @@ from diffuscope.engine.events import Finished
 from diffuscope.errors import InputError
 from diffuscope.events import Notice, Pace, Progress, notices_of
 from diffuscope.exports.summary.folder import ENDING, RECORD, SUMMARY
-from diffuscope.exports.summary.record import as_text, check_same_slide, make_summary_record
+from diffuscope.exports.summary.record import ASSUMED, as_text, check_same_slide, make_summary_record
 from diffuscope.exports.summary.writer import Writer, record_text
 from diffuscope.files.claim import Claim
 from diffuscope.files.place import Standing, check_place
-from diffuscope.files.put import clear, in_place_of
+from diffuscope.files.put import clear, in_place_of, put_text
 from diffuscope.files.read import read_json
 from diffuscope.jobs.compute import ComputeRequest, check_compute
 from diffuscope.jobs.input_text import check_ranges
@@ -137,12 +137,30 @@ def run_many(
     keep = [*images, Path(str(slides))] if by_path else images
     standing = check_place(target, SUMMARY, overwrite=overwrite, resume=resume, keep=keep, outside=images)
     over = Path(str(slides)).name if by_path else ""
-    record = make_summary_record(loaded, over, target, {**options, "assumed_mpp": assumed_mpp}, found.notices)
+    record = make_summary_record(loaded, over, target, {**options, ASSUMED: assumed_mpp}, found.notices)
     if standing == "resumed":
-        begun = read_json(target / RECORD)
-        check_resumed(target, begun, record)
-        record = begun | {"notices": record["notices"]}
+        record = _gone_on(target, record)
     return _run_all(_Work(model, found, target, standing, record, options, assumed_mpp, cancelled or (lambda: False)))
+
+
+def _gone_on(target: Path, request: dict[str, Any]) -> dict[str, Any]:
+    """Return the record of slides that are gone on with.
+
+    The µm/px of slides that state none may be said now where they were not before: all that needed it failed.
+
+    Raises
+    ------
+    InputError
+        It was begun with something else.
+    """
+    begun = read_json(target / RECORD)
+    new: dict[str, Any] = {"notices": request["notices"]}
+    stated, asked = begun.get("parameters"), request["parameters"]
+    if isinstance(stated, dict) and ASSUMED in asked and ASSUMED not in stated:
+        begun["parameters"] = {**stated, ASSUMED: asked[ASSUMED]}
+        new["command"] = request["command"]
+    check_resumed(target, begun, request)
+    return begun | new
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,6 +184,7 @@ def _run_all(work: _Work) -> Events:
         if work.standing == "resumed":
             claim.take(work.out)
             clear(work.out)
+            put_text(work.out / RECORD, record_text(work.record), replace=True)
         else:
             with in_place_of(work.out, replace=work.standing == "replaced", claim=claim) as part:
                 part.mkdir()

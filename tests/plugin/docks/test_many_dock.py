@@ -132,3 +132,15 @@ def test_nothing_there_is_a_sentence(dock: Any, tmp_path: Path, qtbot: Any) -> N
     dock.jobs.run.click()
     qtbot.waitUntil(lambda: dock.session.state.failed, timeout=MILLISECONDS)
     assert "there is no slide and no volume in" in dock.session.state.message
+
+
+def test_beginning_all_again_is_said_of_one_run(dock: Any, slides: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(dock, "_job", asked.append)
+    monkeypatch.setattr(dock.session, "submit", lambda _job: None)
+    dock.fields.slides.setText(str(slides))
+    dock.fields.out.setText(str(tmp_path / "out"))
+    dock.fields.again.setChecked(True)
+    dock.jobs.run.click()
+    dock.jobs.run.click()
+    assert [one["overwrite"] for one in asked] == [True, False]

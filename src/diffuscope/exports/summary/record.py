@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from diffuscope.model.folder import Model
     from diffuscope.results.result import Result
 
+#: Of a record: the µm/px of slides that state none.
+ASSUMED = "assumed_mpp"
 _SAMPLING = ("quality", "sampler", "steps", "samples", "options", "want")
 
 
@@ -57,7 +59,7 @@ def make_summary_record(
     flags += [("want", ",".join(want))] if want else []
     together = [Path(path).name for path in options.get("stains_of", ())]
     flags += [("stains-of", name) for name in together]
-    assumed = options.get("assumed_mpp")
+    assumed = options.get(ASSUMED)
     flags += [("assumed-mpp", repr(assumed))] if assumed is not None else []
     line = command_line(
         model=model.name,
@@ -85,7 +87,7 @@ def make_summary_record(
             "wanted": want,
             # An older Diffuscope states nothing of it.
             **({"stains_of": together} if together else {}),
-            **({"assumed_mpp": assumed} if assumed is not None else {}),
+            **({ASSUMED: assumed} if assumed is not None else {}),
         },
         compute={},
         command=line if over else "",

@@ -125,6 +125,8 @@ class ManyDock(QWidget):
             self.session.state.complain(str(error))
             return
         self.session.submit(self._job(arguments))
+        # It was said of this run; a next one would lose what this one makes.
+        self.fields.again.setChecked(False)
 
     def _job(self, arguments: dict[str, Any]) -> Job:
         out: Path = arguments["out"]
