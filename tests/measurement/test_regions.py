@@ -11,12 +11,13 @@ import pytest
 import tifffile
 from typer.testing import CliRunner
 
+from diffuscope.api.measure import measure
 from diffuscope.cli import app
 from diffuscope.errors import InputError
-from diffuscope.events import finish
+from diffuscope.events import Notice, finish
 from diffuscope.measurement import regions as bands
 from diffuscope.measurement.penetration import find_vessels, measure_penetration, vessel_threshold
-from diffuscope.measurement.regions import measure_regions, open_vessels
+from diffuscope.measurement.regions import check_computed, measure_regions, open_vessels
 from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import Result, open_result
@@ -120,6 +121,33 @@ def test_vessels_beyond_a_run_s_region_count(tmp_path: Path):
     assert row["total_load"] == pytest.approx(truth["total_load"], rel=1e-6)
     [computed] = finish(measure_regions(result, scan, threshold=own))
     assert computed["region"] == result.record["parameters"]["region"] != "all tissue"
+
+
+def test_a_region_beyond_what_was_computed_is_told_and_one_outside_is_refused(tmp_path: Path):
+    write(tmp_path, region=Region(200, 200, 100, 100))
+    slide, out = tmp_path / "slide.ome.tif", tmp_path / "out.ome.zarr"
+    inside = {"in": Region(210, 210, 50, 40), "shape": Region.from_polygon([(200, 200), (290, 200), (200, 290)])}
+    events = list(measure(out, slide, regions={**inside, "half": Region(250, 250, 100, 100)}))
+    assert [event.sentence for event in events if isinstance(event, Notice)] == [
+        "The region half reaches beyond what out.ome.zarr computed: only what lies inside is measured."
+    ]
+    assert [row["area_um2"] for row in events[-1].rows][::2] == [2000, 2500]
+    assert not [event for event in measure(out, slide) if isinstance(event, Notice)]
+    for region in (Region(0, 0, 100, 100), Region(300, 200, 9, 9), Region(250, 250, 0, 9), Region(250, 250, -9, 9)):
+        with pytest.raises(InputError, match=r"nothing of the region here was computed: out.* has x 200 to 300"):
+            measure(out, slide, regions={**inside, "here": region})
+    done = CliRunner().invoke(app, ["measure", str(out), str(slide), "--region", "0,0,100,100"])
+    assert done.exit_code == 2 and "nothing of the region 0,0,100,100 was computed" in done.stderr
+
+
+def test_of_a_drawn_run_what_its_outline_leaves_out_was_not_computed(tmp_path: Path):
+    drawn = Region.from_polygon([(200, 200), (300, 200), (200, 300)])
+    result, _ = write(tmp_path, region=drawn)
+    result = replace(result, tissue=replace(result.tissue, region=drawn))
+    assert check_computed(result, {"drawn": drawn}) == ()
+    assert len(check_computed(result, {"box": Region(200, 200, 100, 100)})) == 1
+    with pytest.raises(InputError, match="nothing of the region corner"):
+        check_computed(result, {"corner": Region(280, 280, 20, 20)})
 
 
 def test_what_cannot_be_measured_is_said(tmp_path: Path):

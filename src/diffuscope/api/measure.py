@@ -13,7 +13,7 @@ from diffuscope.files.place import FILE, check_place
 from diffuscope.measurement.cells import Cells, measure_cells, read_cells, without_own
 from diffuscope.measurement.measurements import measure as measure_stains
 from diffuscope.measurement.measurements import write_csv
-from diffuscope.measurement.regions import check_measurable, measure_regions, open_vessels
+from diffuscope.measurement.regions import check_computed, check_measurable, measure_regions, open_vessels
 from diffuscope.measurement.threshold import check_threshold
 from diffuscope.ports.stains import find_stains
 from diffuscope.results.own import check_no_input
@@ -49,7 +49,8 @@ def measure(
     out : str or Path, optional
         CSV file to write, a row a region and stain.
     regions : mapping of str to Region, optional
-        Of a load: drawn regions by name, level-0 px; default: all tissue.
+        Of a load: drawn regions by name, level-0 px; default: all tissue. Of one that reaches beyond what was computed
+        what lies inside is measured, and told; one of which nothing was computed is refused.
     threshold : float, optional
         Of a stain the OD above which DAB is positive; default: the run's. Of a load, above it the channel is vessel;
         default: Li's.
@@ -85,7 +86,8 @@ def measure(
     if scan is None:
         return _measure_stain(opened, threshold, outlines, path, replace=overwrite)
     check_measurable(opened, scan)
-    return _measure_load(opened, scan, regions, threshold, path, replace=overwrite)
+    told = check_computed(opened, regions or {})
+    return _measure_load(opened, scan, regions, threshold, told, path, replace=overwrite)
 
 
 def _check_given(
@@ -140,10 +142,13 @@ def _measure_load(
     vessels: Scan,
     regions: Mapping[str, Region] | None,
     threshold: float | None,
+    told: tuple[str, ...],
     path: Path | None,
     *,
     replace: bool,
 ) -> Events:
+    for sentence in told:
+        yield Notice(sentence)
     rows: list[dict[str, Any]] = yield from measure_regions(result, vessels, regions, threshold=threshold)
     if path is not None:
         write_csv(rows, path, replace=replace)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
@@ -151,6 +152,50 @@ def check_measurable(result: Result, vessels: Scan) -> None:
         )
     if len(vessels.channels) != 1:
         raise InputError(f"{vessels.name} has {len(vessels.channels)} channels: choose the vessels as FILE#CHANNEL.")
+
+
+def check_computed(result: Result, regions: Mapping[str, Region]) -> tuple[str, ...]:
+    """Refuse a region of which nothing was computed, and return a sentence on each that reaches beyond what was.
+
+    Parameters
+    ----------
+    result : Result
+        As `check_measurable` takes it.
+    regions : mapping of str to Region
+        Drawn regions by name, level-0 px.
+
+    Raises
+    ------
+    InputError
+        One has no px in what was computed.
+    """
+    assert result.tissue is not None  # as was checked
+    top, left, height, width = (side * result.factor for side in result.window)
+    computed = shapely.box(left, top, left + width, top + height)
+    if result.tissue.region is not None:
+        computed = computed.intersection(_outline(result.tissue.region))
+    told = []
+    for name, region in regions.items():
+        outline = _outline(region)
+        part = outline.intersection(computed).area
+        if part == 0:
+            west, north, east, south = (round(side) for side in computed.bounds)
+            raise InputError(
+                f"nothing of the region {name} was computed: {result.path.name} has x {west} to {east} and y {north} "
+                f"to {south}, in pixels of the finest level; measure a region in that, or run this one."
+            )
+        # Of the outline's own area what rounding leaves is no part.
+        if part < outline.area * (1 - 1e-9):
+            told.append(
+                f"The region {name} reaches beyond what {result.path.name} computed: only what lies inside is measured."
+            )
+    return tuple(told)
+
+
+def _outline(region: Region) -> shapely.Polygon:
+    if region.polygon is not None:
+        return shapely.Polygon(region.polygon)
+    return shapely.box(region.x, region.y, region.x + max(0, region.width), region.y + max(0, region.height))
 
 
 def _bands(result: Result) -> Iterator[tuple[int, int]]:
