@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 import diffuscope
 from diffuscope.cli import app
 from diffuscope.errors import InputError
-from diffuscope.exports.report import fonts, html, pdf
+from diffuscope.exports.report import fonts, html, hues, pdf
 from diffuscope.exports.report.contents import Contribution, Report, contents_of
 from diffuscope.exports.request import Request
 from diffuscope.ports.table import Column, Table
@@ -85,13 +85,27 @@ def test_it_says_what_the_run_found(scored: Result):
     [simulated, *_] = report.warnings
     assert simulated.startswith("Demonstration: the model learned from what was simulated")
     assert report.tables == (("blood (1 of 2 not known)", (("Leukozyten (10³/µl)", "7.25"),)),)
-    assert [(one.title, one.size) for one in report.pictures] == [
-        ("Tumour", "3.72 ml, 26 mm across"),  # 17 x 20 mm
-        ("Node 1", "0.045 ml, 6 mm across"),
+    # slices are counted as the window's slider shows them
+    assert [(one.title, one.size, one.place) for one in report.pictures] == [
+        ("Tumour", "3.72 ml, 26 mm across", "slice 4 (0 to 11)"),  # 17 x 20 mm
+        ("Node 1", "0.045 ml, 6 mm across", "slice 9 (0 to 11)"),
     ]
     about = dict(report.about)
     assert about["truth"] == "simulated, not measured" and about["trained on"] == "nothing"
     assert scored.record["model"]["hash"].startswith(about["weights"])
+
+
+def test_red_speaks_for_the_class_and_blue_against_it_and_grey_is_neither(scored: Result):
+    """As the bars of the window, in both files; orange is where the model looked."""
+    report = report_of(with_contributions(scored))
+    assert "Red bars, to the right, speak for metastasis, blue ones, to the left, against; grey" in report.meaning
+    page = html.render(report)
+    assert "--for: #d6483c; --against: #4678dc; --neither: #808892" in page
+    assert [page.count(f"background: var(--{hue})") for hue in ("for", "against", "neither")] == [1, 1, 2]
+    drawn = streams(pdf.render(report)).decode("latin-1").replace("\n", " ")
+    fills = re.findall(r"([\d.]+) ([\d.]+) ([\d.]+) rg", drawn)
+    colours = [tuple(round(255 * float(part)) for part in fill) for fill in fills]
+    assert [colours.count(hue) for hue in (hues.FOR, hues.AGAINST, hues.NEITHER)] == [1, 1, 2]
 
 
 def test_each_interval_says_what_it_covers(scored: Result):

@@ -209,6 +209,7 @@ def test_a_score_says_whose_it_is_and_that_the_fields_hold_something_else_by_now
     pick(at, row.patient, "P1")
     score(at)
     assert panel.whose.text() == "<b>P1</b> · <b>case</b>" and panel.other.isHidden()
+    assert "#d6483c" in panel.legend.text() and "for metastasis" in panel.legend.text()  # red, as in a report
     age = at.fields.given.fields["clinical.age"]
     at.qtbot.keyClicks(age, "0")
     assert age.text() == "630" and not panel.other.isHidden() and "other values" in panel.other.text()

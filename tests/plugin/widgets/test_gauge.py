@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,9 +32,9 @@ def drawn(widget: Any, qtbot: Any) -> np.ndarray:
     return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).astype(int)
 
 
-def orange(pixels: np.ndarray) -> np.ndarray:
-    """Return the columns in which a row is orange."""
-    return np.flatnonzero((pixels[..., 0] - pixels[..., 2]).max(axis=0) > 60)
+def columns(pixels: np.ndarray, empty: np.ndarray) -> np.ndarray:
+    """Return the columns in which something is drawn that is not on an empty scale."""
+    return np.flatnonzero(np.abs(pixels - empty).max(axis=(0, 2)) > 20)
 
 
 def place(value: float) -> float:
@@ -44,22 +45,24 @@ def place(value: float) -> float:
 def test_mark_and_band_lie_at_their_probabilities(qtbot: Any, shift: float):
     rng = np.random.default_rng(0)
     draws = rng.binomial(1, 0.5 + shift + rng.normal(0, 0.05, (8, 1)), (8, 50)).astype(float)
-    scored = Scored(PORT, tuple(map(tuple, draws.tolist())))
+    scored = Scored(replace(PORT, threshold=None), tuple(map(tuple, draws.tolist())))
     gauge = Gauge()
     gauge.show_score(scored)
-    pixels = drawn(gauge, qtbot)
+    pixels, empty = drawn(gauge, qtbot), drawn(Gauge(), qtbot)
+    # red, blue and orange mean something else
+    assert np.ptp(pixels[14:34], axis=2).max() < 40
     # the band in the lower half of the scale, the triangle above it
     assert scored.over_guides is not None
-    band = orange(pixels[30:34])
+    band = columns(pixels[30:34], empty[30:34])
     assert [band[0], band[-1]] == pytest.approx([place(end) for end in scored.over_guides], abs=2)
-    triangle = orange(pixels[14:20])
+    triangle = columns(pixels[17:20], empty[17:20])
     assert triangle.mean() == pytest.approx(place(scored.mean), abs=2)
 
 
 def test_a_score_that_is_not_known_is_an_empty_scale(qtbot: Any):
     gauge = Gauge()
     gauge.show_score(Scored(PORT, ((float("nan"),),)))
-    assert not len(orange(drawn(gauge, qtbot)))
+    assert not len(columns(drawn(gauge, qtbot), drawn(Gauge(), qtbot)))
 
 
 def test_bars_go_to_the_side_of_their_sign_and_as_far_as_their_size(qtbot: Any):

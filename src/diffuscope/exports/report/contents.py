@@ -151,7 +151,10 @@ class Report:
     def meaning(self) -> str:
         """What the contributions are, in sentences."""
         means = "; ".join(f"{one.heading}: {one.meaning}" for one in self.measures)
-        return f"{means}. Bars to the right speak for {self.classes[1]}, to the left against."
+        neither = "; grey ones neither" if any(not one.signed for one in self.measures) else ""
+        return (
+            f"{means}. Red bars, to the right, speak for {self.classes[1]}, blue ones, to the left, against{neither}."
+        )
 
     @property
     def lacks(self) -> str:

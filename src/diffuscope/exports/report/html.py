@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from diffuscope.exports.report import hues
 from diffuscope.exports.report.contents import Report, contents_of
 from diffuscope.exports.report.page import NOT_FOR_DIAGNOSIS
 
@@ -40,4 +41,5 @@ def fill(template: str, report: object) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     ).get_template(template)
-    return page.render(report=report, note=NOT_FOR_DIAGNOSIS)
+    named = {name: hues.web(getattr(hues, name)) for name in ("FOR", "AGAINST", "NEITHER", "SPAN")}
+    return page.render(report=report, note=NOT_FOR_DIAGNOSIS, hues=named)

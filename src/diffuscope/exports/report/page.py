@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from diffuscope.exports.report.fonts import Letters, font_folder
+from diffuscope.exports.report.hues import AGAINST, FOR, NEITHER
 
 #: Stands on every report, in large.
 NOT_FOR_DIAGNOSIS = "Research use, not for diagnosis"
@@ -17,14 +18,7 @@ WIDTH, HEIGHT, MARGIN = 210.0, 297.0, 12.0
 FOOT = HEIGHT - MARGIN - 4.0
 _INNER = WIDTH - 2 * MARGIN
 #: Red, green, blue.
-INK, QUIET, RULE, WARN, ACCENT, AGAINST = (
-    (28, 32, 38),
-    (105, 112, 122),
-    (208, 213, 219),
-    (150, 44, 10),
-    (24, 92, 150),
-    (190, 110, 30),
-)
+INK, QUIET, RULE, WARN = (28, 32, 38), (105, 112, 122), (208, 213, 219), (150, 44, 10)
 Colour = tuple[int, int, int]
 # mm of a point, and of a line of text by its size.
 _POINT, _LINE = 25.4 / 72, 1.22
@@ -149,7 +143,8 @@ class Page:
         """
         zero, full = (x + width / 2, width / 2) if signed else (x, width)
         length = abs(share) * full
-        self.box(zero if share >= 0 else zero - length, y, length, 2.2, ACCENT if share >= 0 else AGAINST)
+        colour = NEITHER if not signed else FOR if share >= 0 else AGAINST
+        self.box(zero if share >= 0 else zero - length, y, length, 2.2, colour)
         self.box(zero - 0.1, y - 0.6, 0.2, 3.4, QUIET)
 
     def head(self, title: str, under: str, what: str) -> float:

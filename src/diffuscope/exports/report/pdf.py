@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from diffuscope.errors import InputError
 from diffuscope.exports.report.contents import Report, contents_of
-from diffuscope.exports.report.page import ACCENT, FOOT, INK, MARGIN, QUIET, WARN, WIDTH, Page
+from diffuscope.exports.report.hues import SPAN
+from diffuscope.exports.report.page import FOOT, INK, MARGIN, QUIET, WARN, WIDTH, Page
 
 if TYPE_CHECKING:
     from diffuscope.exports.request import Request
@@ -90,12 +91,12 @@ def _gauge(page: Page, report: Report, y: float) -> float:
     page.font(6, QUIET)
     for number, span in enumerate(report.spans):
         top = y + 1.0 + 3.4 * number
-        page.box(MARGIN + span.low * _LEFT, top, max(0.4, (span.high - span.low) * _LEFT), 2.4, (160, 190, 216))
+        page.box(MARGIN + span.low * _LEFT, top, max(0.4, (span.high - span.low) * _LEFT), 2.4, SPAN)
     if report.threshold is not None:
         x = MARGIN + report.threshold * _LEFT
-        page.box(x - 0.2, y - 1.2, 0.4, height + 2.4, WARN)
+        page.box(x - 0.2, y - 1.2, 0.4, height + 2.4, QUIET)
     if not math.isnan(report.score):
-        page.box(MARGIN + report.score * _LEFT - 0.6, y - 0.8, 1.2, height + 1.6, ACCENT)
+        page.box(MARGIN + report.score * _LEFT - 0.6, y - 0.8, 1.2, height + 1.6, INK)
     y += height + 1.2
     page.font(6.5, QUIET)
     for share, align, x in ((0.0, "L", MARGIN), (0.5, "C", MARGIN + _LEFT / 2 - 10), (1.0, "R", MARGIN + _LEFT - 20)):
@@ -104,7 +105,6 @@ def _gauge(page: Page, report: Report, y: float) -> float:
     page.text(MARGIN + _LEFT - 46, y, report.classes[1], width=40.0, align="R")
     if report.threshold is not None:
         x = MARGIN + report.threshold * _LEFT
-        page.font(6.5, WARN)
         page.text(min(max(x - 20, MARGIN), MARGIN + _LEFT - 40), y - height - 5.2, "threshold", width=40.0, align="C")
     return y + 4.2
 

@@ -12,6 +12,7 @@ import shapely
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from diffuscope.exports.report.hues import LOOKED
 from diffuscope.scans.region import in_memory
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 # Side in px, of which a picture of 4.4 cm has 400 an inch.
 _SIDE = 700
-_OUTLINE, _HEAT = (255, 255, 255), np.array([255.0, 150.0, 0.0])
+_OUTLINE = (255, 255, 255)
 # Share of the heat's colour where the model looked most.
 _MOST_HEAT = 0.6
 
@@ -32,7 +33,7 @@ class Picture:
     Attributes
     ----------
     title, size, place : str
-        What it shows; how large that is; which slice.
+        What it shows; how large that is; which slice, from 0 as the window counts them.
     image : Image
         RGB.
     is_heated : bool
@@ -96,7 +97,7 @@ def _draw(section: Section, heat: NDArray[np.float64] | None) -> Picture:
     if heat is not None:
         share = np.asarray(Image.fromarray(heat.astype(np.float32)).resize(size, Image.Resampling.BILINEAR))
         share = _MOST_HEAT * np.clip(share, 0.0, 1.0)[..., None]
-        pixels = (1 - share) * pixels + share * _HEAT
+        pixels = (1 - share) * pixels + share * np.array(LOOKED, np.float64)
     shown = Image.new("RGB", (_SIDE, _SIDE))
     corner = (_SIDE - size[0]) // 2, (_SIDE - size[1]) // 2
     shown.paste(Image.fromarray(np.rint(pixels).astype(np.uint8)), corner)
@@ -106,7 +107,7 @@ def _draw(section: Section, heat: NDArray[np.float64] | None) -> Picture:
     return Picture(
         title=section.role[:1].upper() + section.role[1:],
         size=f"{section.millilitres:.3g} ml, {_longest(section):.0f} mm across",
-        place=f"slice {section.z + 1} of {section.slices}",
+        place=f"slice {section.z} (0 to {section.slices - 1})",
         image=shown,
         is_heated=heat is not None,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QGroupBox, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from diffuscope.exports.report.hues import AGAINST, FOR, web
 from diffuscope.plugin.widgets.bars import SignedBars
 from diffuscope.plugin.widgets.gauge import Gauge
 from diffuscope.plugin.widgets.rows import small_text
@@ -32,8 +33,8 @@ class ScorePanel(QGroupBox):
     ----------
     gauge : Gauge
         The score on its scale.
-    bars : SignedBars
-        What each kind of knowledge adds to it, or takes away.
+    bars, legend : SignedBars, QLabel
+        What each kind of knowledge adds to it, or takes away, and what the colours mean.
     whose, words, spread, warnings : QLabel
         Of which case; the decision; both intervals; what to know.
     other : QLabel
@@ -55,7 +56,7 @@ class ScorePanel(QGroupBox):
         self.other.setText(OTHER)
         self.other.hide()
         self.gauge, self.bars = Gauge(), SignedBars()
-        self.rests = QLabel("What it rests on")
+        self.rests, self.legend = QLabel("What it rests on"), small_text()
         self.rests.setToolTip(
             "Shapley values: what each kind of knowledge adds to the share of the class among the patients of training "
             "(red) or takes away (blue), over all orders in which it could have become known"
@@ -72,6 +73,7 @@ class ScorePanel(QGroupBox):
             self.spread,
             self.rests,
             self.bars,
+            self.legend,
             self.warnings,
             self.report,
         ):
@@ -95,7 +97,9 @@ class ScorePanel(QGroupBox):
         row = result.found.get(SHAPLEY)
         parts = _parts(row) if isinstance(row, RowFound) else []
         self.bars.show_parts(parts)
-        self.rests.setVisible(bool(parts))
+        self.legend.setText(_legend(scored.port.classes[1]))
+        for label in (self.rests, self.legend):
+            label.setVisible(bool(parts))
         notices = [escape(one, quote=False) for one in result.record.get("notices", ())]
         self.warnings.setText("<br>".join(notices))
         self.warnings.setVisible(bool(notices))
@@ -119,6 +123,12 @@ def _decision(scored: Scored) -> str:
         return text
     lead, _, last = scored.verdict.rpartition(": ")
     return f"{text}, {escape(lead)}: <b>{escape(last)}</b>"
+
+
+def _legend(name: str) -> str:
+    """Say what the colours of the bars mean."""
+    speaks = ((FOR, f"for {escape(name)}"), (AGAINST, "against it"))
+    return " &nbsp; ".join(f'<span style="color: {web(colour)}">■</span> {words}' for colour, words in speaks)
 
 
 def _spread(scored: Scored) -> str:

@@ -8,7 +8,9 @@ from qtpy.QtCore import QRectF, Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent
 from qtpy.QtWidgets import QWidget
 
-_UP, _DOWN, _ZERO = QColor(214, 72, 60), QColor(70, 120, 220), QColor(128, 128, 128, 160)
+from diffuscope.exports.report.hues import AGAINST, FOR
+
+_FOR, _AGAINST, _ZERO = QColor(*FOR), QColor(*AGAINST), QColor(128, 128, 128, 160)
 # Px: a row, its bar, the figure at the right; the name has a part of the width.
 _ROW, _BAR, _FIGURE = 22, 12, 52
 _NAME = 0.36
@@ -48,7 +50,7 @@ class SignedBars(QWidget):
             top = row * _ROW
             length = field.width() / 2 * abs(value) / most
             bar = QRectF(middle if value > 0 else middle - length, top + (_ROW - _BAR) / 2, length, _BAR)
-            painter.fillRect(bar, _UP if value > 0 else _DOWN)
+            painter.fillRect(bar, _FOR if value > 0 else _AGAINST)
             painter.setPen(text)
             short = metrics.elidedText(name, Qt.TextElideMode.ElideRight, int(name_width))
             painter.drawText(QRectF(0, top, name_width, _ROW), Qt.AlignmentFlag.AlignVCenter, short)

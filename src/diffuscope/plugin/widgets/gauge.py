@@ -8,7 +8,9 @@ from qtpy.QtWidgets import QWidget
 
 from diffuscope.results.scores import Scored
 
-_TRACK, _BAND, _MARK = QColor(128, 128, 128, 70), QColor(235, 130, 40, 130), QColor(235, 130, 40)
+_TRACK = QColor(128, 128, 128, 70)
+# Of the band, in the colour of the text: red speaks for the class, blue against it, orange is where the model looked.
+_ALPHA = 110
 # Px: beside the scale, above it for the number, its height, below it for figures.
 _SIDE, _TOP, _BAR, _BOTTOM = 16, 22, 14, 20
 
@@ -44,7 +46,8 @@ class Gauge(QWidget):
             return
         if scored.over_guides is not None:
             low, high = (_x(scale, end) for end in scored.over_guides)
-            painter.fillRect(QRectF(low, scale.top(), max(high - low, 2.0), scale.height()), _BAND)
+            band = QColor(text.red(), text.green(), text.blue(), _ALPHA)
+            painter.fillRect(QRectF(low, scale.top(), max(high - low, 2.0), scale.height()), band)
         if scored.port.threshold is not None:
             at = _x(scale, scored.port.threshold)
             painter.setPen(QPen(text, 1.5, Qt.PenStyle.DashLine))
@@ -53,9 +56,9 @@ class Gauge(QWidget):
 
     def _mark(self, painter: QPainter, scale: QRectF, value: float, text: QColor) -> None:
         at = _x(scale, value)
-        painter.setPen(QPen(_MARK, 2.0))
+        painter.setPen(QPen(text, 2.0))
         painter.drawLine(QPointF(at, scale.top()), QPointF(at, scale.bottom()))
-        painter.setBrush(_MARK)
+        painter.setBrush(text)
         painter.drawPolygon(
             QPolygonF([QPointF(at, scale.top()), QPointF(at - 6, scale.top() - 8), QPointF(at + 6, scale.top() - 8)])
         )
