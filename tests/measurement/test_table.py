@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from diffuscope.measurement.table import as_text, line_of, name_of, readable, with_density
 
 
@@ -18,6 +20,25 @@ def test_numbers_get_names_units_and_sensible_digits():
         ["made by", "x"],
         ["Complete", "yes"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "shown"),
+    [
+        ("tissue_area_mm2", "0.00046", "0.00046"),  # 43 x 43 px of 0.5 µm
+        ("tissue_area_mm2", "0.0046", "0.0046"),
+        ("tissue_area_mm2", "0.0464", "0.046"),
+        ("tissue_area_mm2", "0.0", "0.000"),
+        ("dab_positive_percent", "0.3", "0.3"),
+        ("dab_positive_percent", "0.004", "0.0040"),
+        ("positive_per_mm2", "0.25", "0.25"),
+        ("positive_objects", "3", "3"),
+        ("mean_load", "-0.0123", "-0.012"),
+        ("mean_load", "1e-17", "0.000000000"),
+    ],
+)
+def test_what_is_small_is_told_from_nothing(column: str, value: str, shown: str):
+    assert line_of({column: value}) == [shown]
 
 
 def test_what_could_not_be_measured_is_a_dash():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from math import isnan
+from math import floor, isnan, log10
 from typing import Any
 
 #: Column of the CSV file to (what people call it, digits after the point).
@@ -35,6 +35,8 @@ COLUMNS: dict[str, tuple[str, int | None]] = {
     "region_class": ("Class", None),
 }
 _LONG = re.compile(r"-?\d+\.\d{4,}")
+# Digits after the point, at most.
+_FINEST = 9
 # They say what a row is of.
 _OF_ROW = ("region", "region_name", "region_class", "stain")
 # Ends of what each of several samples gives by itself.
@@ -155,4 +157,10 @@ def _number(text: str, digits: int | None) -> str:
         value = float(text)
     except ValueError:
         return text or "–"
-    return "–" if isnan(value) else f"{value:,.{digits}f}"
+    return "–" if isnan(value) else f"{value:,.{_digits(value, digits)}f}"
+
+
+def _digits(value: float, digits: int) -> int:
+    """Return the digits after the point: more where a number would be told as 0 or by one digit, and is none."""
+    least = 10.0 ** (1 - digits if digits > 1 else -digits)
+    return min(1 - floor(log10(abs(value))), _FINEST) if 0 < abs(value) < least else digits

@@ -46,11 +46,11 @@ class NumbersDialog(QDialog):
         self._rows, self._folder = rows, folder
         columns = list(rows[0]) if rows else []
         self._header = [begun(name_of(column)) for column in columns]
-        self._lines = [[row[RESULT], *line_of({k: v for k, v in row.items() if k != RESULT})] for row in rows]
+        lines = [[row[RESULT], *line_of({k: v for k, v in row.items() if k != RESULT})] for row in rows]
         self.table = QTableWidget(len(rows), len(columns))
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setHorizontalHeaderLabels(self._header)
-        for y, line in enumerate(self._lines):
+        for y, line in enumerate(lines):
             for x, text in enumerate(line):
                 item = QTableWidgetItem(text)
                 if x:
@@ -60,7 +60,7 @@ class NumbersDialog(QDialog):
         self.table.resizeColumnsToContents()
         self.note = QLabel(_GENERATED if rows else "No result in this window has numbers.")
         self.copy, self.csv, close = QPushButton("Copy"), QPushButton("CSV…"), QPushButton("Close")
-        self.copy.setToolTip("Put the table on the clipboard, as a spreadsheet takes it")
+        self.copy.setToolTip("Put the table on the clipboard, as a spreadsheet takes it, with all digits")
         self.copy.clicked.connect(self._copy)
         self.csv.clicked.connect(self._write)
         close.clicked.connect(self.close)
@@ -76,7 +76,9 @@ class NumbersDialog(QDialog):
         self.resize(900, 320)
 
     def _copy(self) -> None:
-        QApplication.clipboard().setText("\n".join("\t".join(line) for line in [self._header, *self._lines]))
+        # all digits, as in the file: a spreadsheet rounds by itself, and takes no 1,613 for a number everywhere
+        lines = [self._header, *(row.values() for row in self._rows)]
+        QApplication.clipboard().setText("\n".join(map("\t".join, lines)))
         self.note.setText(f"Copied {len(self._rows)} row{'s' if len(self._rows) > 1 else ''}.")
 
     def _write(self) -> None:
