@@ -189,6 +189,26 @@ def test_check_data_takes_ports_from_a_model_or_by_name(data: Path, tiny_model: 
         check_data(data)
 
 
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"shift_limit_um": -1.0}, "the limit of a shift is -1 µm: give a number from 0 on."),
+        ({"shift_limit_um": float("nan")}, "the limit of a shift is nan µm: give a number from 0 on."),
+        ({"shift_limit_um": float("inf")}, "the limit of a shift is inf µm: give a number from 0 on."),
+        ({"patch": 0}, "patch must be at least 1, got 0."),
+        ({"patch": -5}, "patch must be at least 1, got -5."),
+        ({"patch": 3000}, "patch must be at most 2048, got 3000."),
+        ({"assumed_mpp": 0.0}, "µm/px must be a positive number, got 0."),
+        ({"mpp": float("nan")}, "µm/px must be a positive number, got nan."),
+        ({"seed": -1}, "seed must be at least 0, got -1."),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(data: Path, given: dict[str, float], sentence: str):
+    with pytest.raises(InputError) as refused:
+        check_data(data, keys=["he", "ihc"], **given)
+    assert str(refused.value) == sentence
+
+
 def test_the_command_prints_the_report_and_writes_json(data: Path, tmp_path: Path):
     from typer.testing import CliRunner
 

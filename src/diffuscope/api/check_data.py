@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
@@ -11,8 +12,11 @@ from diffuscope.cases.report import SHIFT_LIMIT_UM, DataReport, data_report
 from diffuscope.cases.volumes import VolumeReport, volume_report
 from diffuscope.errors import InputError
 from diffuscope.events import Progress
+from diffuscope.jobs.settings import check_number
 from diffuscope.model.folder import load_model
 from diffuscope.scans.open_volume import is_volume
+from diffuscope.scans.physical import check_given_mpp
+from diffuscope.systems.bounds import SIDE
 
 MASK = "mask"
 
@@ -59,9 +63,15 @@ def check_data(
     Raises
     ------
     InputError
-        Neither model nor keys are given, or the data cannot be found or split. Files that cannot be read are problems
-        in the report.
+        Neither model nor keys are given, a number makes no sense, or the data cannot be found or split. Files that
+        cannot be read are problems in the report.
     """
+    check_number("seed", seed, least=0, most=2**63 - 1)
+    check_number("patch", patch, most=SIDE)
+    for given in (mpp, assumed_mpp):
+        check_given_mpp(given)
+    if not (math.isfinite(shift_limit_um) and shift_limit_um >= 0):
+        raise InputError(f"the limit of a shift is {shift_limit_um:g} µm: give a number from 0 on.")
     optional: tuple[str, ...] = (MASK,)
     if model is not None:
         loaded = load_model(model)

@@ -33,6 +33,7 @@ from diffuscope.model.folder import load_model
 from diffuscope.results.opening.about import read_about
 from diffuscope.results.result import Result, open_result
 from diffuscope.scans import UnknownMppError, open_input
+from diffuscope.scans.physical import check_given_mpp
 from diffuscope.tiling.region import Region
 from diffuscope.unforeseen import unforeseen
 
@@ -122,8 +123,7 @@ def run_many(
     by_path = isinstance(slides, str | Path)
     found = find_slides(slides, info.declared) if isinstance(slides, str | Path) else Slides(check_names(slides))
     check_number("seed", options.get("seed"), least=0, most=2**63 - 1)
-    if assumed_mpp is not None and not assumed_mpp > 0:
-        raise InputError(f"µm/px must be a positive number, got {assumed_mpp:g}.")
+    check_given_mpp(assumed_mpp)
     check_ranges(options.get("ranges") or {}, info.declared.input_rasters)
     for key in options.get("want") or ():
         pick(key, tuple(port.key for port in info.declared.outputs), "output")

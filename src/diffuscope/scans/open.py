@@ -12,7 +12,7 @@ from diffuscope.scans.formats.libraries import check_libraries
 from diffuscope.scans.formats.remote import read_remote
 from diffuscope.scans.formats.table import SLIDES, find_format, first_bytes, listed
 from diffuscope.scans.guards.places import address_of, check_there
-from diffuscope.scans.physical import isotropic
+from diffuscope.scans.physical import check_given_mpp, isotropic
 from diffuscope.scans.scan import Scan
 from diffuscope.scans.source import COARSEST_SIDE, Cache, Halved, Levels, Source
 
@@ -44,8 +44,7 @@ def open_scan(path: str | Path, *, mpp: float | None = None) -> Scan:
         pixels are not square, or when `mpp` is no positive number.
     """
     path = Path(path)
-    if mpp is not None and not 0 < mpp < math.inf:
-        raise InputError(f"µm/px must be a positive number, got {mpp}.")
+    check_given_mpp(mpp)
     try:
         contents = _contents(path)
         print_of = contents.fingerprint or (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from diffuscope.errors import InputError
@@ -44,6 +45,12 @@ PLAUSIBLE_MPP = (0.02, 10.0)
 POSSIBLE_MPP = (0.02, 50.0)
 # Of radiographs and single sections of scans, by the µm/px of the model that takes them: so much finer and coarser.
 _FINER, _COARSER = 1000.0, 50.0
+
+
+def check_given_mpp(mpp: float | None) -> None:
+    """Refuse µm/px that somebody gives and that are no positive number; None gives none."""
+    if mpp is not None and not (math.isfinite(mpp) and mpp > 0):
+        raise InputError(f"µm/px must be a positive number, got {mpp:g}.")
 
 
 def check_mpp(name: str, mpp: float, model: float) -> None:
