@@ -129,15 +129,15 @@ def test_a_region_beyond_what_was_computed_is_told_and_one_outside_is_refused(tm
     inside = {"in": Region(210, 210, 50, 40), "shape": Region.from_polygon([(200, 200), (290, 200), (200, 290)])}
     events = list(measure(out, slide, regions={**inside, "half": Region(250, 250, 100, 100)}))
     assert [event.sentence for event in events if isinstance(event, Notice)] == [
-        "The region half reaches beyond what out.ome.zarr computed: only what lies inside is measured."
+        "“half” reaches beyond what out.ome.zarr computed: only what lies inside is measured."
     ]
     assert [row["area_um2"] for row in events[-1].rows][::2] == [2000, 2500]
     assert not [event for event in measure(out, slide) if isinstance(event, Notice)]
     for region in (Region(0, 0, 100, 100), Region(300, 200, 9, 9), Region(250, 250, 0, 9), Region(250, 250, -9, 9)):
-        with pytest.raises(InputError, match=r"nothing of the region here was computed: out.* has x 200 to 300"):
+        with pytest.raises(InputError, match=r"nothing of “here” was computed: out.* has x 200 to 300"):
             measure(out, slide, regions={**inside, "here": region})
     done = CliRunner().invoke(app, ["measure", str(out), str(slide), "--region", "0,0,100,100"])
-    assert done.exit_code == 2 and "nothing of the region 0,0,100,100 was computed" in done.stderr
+    assert done.exit_code == 2 and "nothing of “0,0,100,100” was computed" in done.stderr
 
 
 def test_of_a_drawn_run_what_its_outline_leaves_out_was_not_computed(tmp_path: Path):
@@ -146,7 +146,7 @@ def test_of_a_drawn_run_what_its_outline_leaves_out_was_not_computed(tmp_path: P
     result = replace(result, tissue=replace(result.tissue, region=drawn))
     assert check_computed(result, {"drawn": drawn}) == ()
     assert len(check_computed(result, {"box": Region(200, 200, 100, 100)})) == 1
-    with pytest.raises(InputError, match="nothing of the region corner"):
+    with pytest.raises(InputError, match="nothing of “corner”"):
         check_computed(result, {"corner": Region(280, 280, 20, 20)})
 
 

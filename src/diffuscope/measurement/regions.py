@@ -160,7 +160,7 @@ def check_computed(result: Result, regions: Mapping[str, Region]) -> tuple[str, 
     Parameters
     ----------
     result : Result
-        As `check_measurable` takes it.
+        Of a slide.
     regions : mapping of str to Region
         Drawn regions by name, level-0 px.
 
@@ -169,10 +169,9 @@ def check_computed(result: Result, regions: Mapping[str, Region]) -> tuple[str, 
     InputError
         One has no px in what was computed.
     """
-    assert result.tissue is not None  # as was checked
     top, left, height, width = (side * result.factor for side in result.window)
     computed = shapely.box(left, top, left + width, top + height)
-    if result.tissue.region is not None:
+    if result.tissue is not None and result.tissue.region is not None:
         computed = computed.intersection(_outline(result.tissue.region))
     told = []
     for name, region in regions.items():
@@ -181,14 +180,12 @@ def check_computed(result: Result, regions: Mapping[str, Region]) -> tuple[str, 
         if part == 0:
             west, north, east, south = (round(side) for side in computed.bounds)
             raise InputError(
-                f"nothing of the region {name} was computed: {result.path.name} has x {west} to {east} and y {north} "
+                f"nothing of “{name}” was computed: {result.path.name} has x {west} to {east} and y {north} "
                 f"to {south}, in pixels of the finest level; measure a region in that, or run this one."
             )
         # Of the outline's own area what rounding leaves is no part.
         if part < outline.area * (1 - 1e-9):
-            told.append(
-                f"The region {name} reaches beyond what {result.path.name} computed: only what lies inside is measured."
-            )
+            told.append(f"“{name}” reaches beyond what {result.path.name} computed: only what lies inside is measured.")
     return tuple(told)
 
 

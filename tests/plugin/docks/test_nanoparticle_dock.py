@@ -87,6 +87,20 @@ def test_gamma_the_plot_and_the_region_table(
     with (tmp_path / "rows.csv").open(newline="", encoding="utf-8") as file:
         assert [row["region"] for row in csv.DictReader(file)] == ["region 1", "region 2"]
 
+    shapes.add_rectangles(np.array([[199.5, 199.5], [299.5, 249.5]]))
+    shapes.mode = "pan_zoom"
+    dock.regions.measure.click()
+    qtbot.waitUntil(lambda: state.is_idle, timeout=MILLISECONDS)
+    assert state.message == (
+        "Measured 3 regions. “region 3” reaches beyond what nano.ome.zarr computed: only what lies inside is measured."
+    )
+    shapes.add_rectangles(np.array([[299.5, 299.5], [309.5, 309.5]]))
+    shapes.mode = "pan_zoom"
+    dock.regions.measure.click()
+    assert state.is_idle and state.message.startswith(
+        "nothing of “region 4” was computed: nano.ome.zarr has x 0 to 256"
+    )
+
     dock.session.show_result(None)
     assert overlay not in viewer.layers and not told.isVisibleTo(dock)
     child = dock.session.compute.child

@@ -127,11 +127,14 @@ class NanoparticleDock(RunDock):
     # --- regions ---
 
     def _measure(self) -> None:
+        from diffuscope.measurement.regions import check_computed
+
         result, state = self.session.result, self.session.state
         if result is None:
             return
         try:
             request = measurement_of(result, self.viewer, self.inputs.layers, threshold=self.regions.threshold)
+            told = check_computed(result, request.regions)
         except InputError as error:
             state.complain(str(error))
             return
@@ -141,18 +144,18 @@ class NanoparticleDock(RunDock):
                 doing="Measuring regions…",
                 work=partial(measure_in, request=request),
                 stopped="Cancelled.",
-                on_end=partial(self._measured, result),
+                on_end=partial(self._measured, result, told),
             )
         )
 
-    def _measured(self, result: Result, rows: list[dict[str, Any]] | None) -> str | None:
+    def _measured(self, result: Result, told: tuple[str, ...], rows: list[dict[str, Any]] | None) -> str | None:
         if rows is None:
             return None
         shown = self.session.result
         if shown is None or shown.path != result.path:
             self.session.show_result(result)
         self.regions.show_rows(rows)
-        return f"Measured {len(rows)} region{'s' if len(rows) > 1 else ''}."
+        return " ".join((f"Measured {len(rows)} region{'s' if len(rows) > 1 else ''}.", *told))
 
     def _write_table(self, path: str) -> None:
         from diffuscope.measurement.measurements import write_csv
