@@ -181,6 +181,30 @@ def test_in_small_views_of_a_grid_maps_have_names_and_what_is_selected_its_bar(m
 
 
 @pytest.mark.gui
+def test_a_bar_that_was_away_while_a_grid_was_divided_anew_comes_back(make_napari_viewer: Any, files: Any):
+    viewer = make_napari_viewer()
+    reading_of(viewer)
+    maps = [layer for _ in range(2) for layer in show(viewer, files[1].path)[1:]]
+    for layer in maps:
+        layer.visible = True
+    viewer.layers.selection = {maps[0]}
+    viewer.canvas.size = (750, 900)
+    grid_of(viewer).enabled = True
+    assert maps[0].colorbar.visible
+    viewer.layers.selection.clear()
+    assert not maps[0].colorbar.visible
+    maps[1].visible = maps[2].visible = False  # four views of six are left
+    viewer.layers.selection = {maps[0]}
+    assert maps[0].colorbar.visible
+    [bar] = [
+        visual
+        for overlay, visual in viewer.window._qt_viewer.canvas._layer_overlay_to_visual[maps[0]].items()
+        if overlay is maps[0].colorbar
+    ]
+    assert bar.node.visible and bar.node.canvas is not None
+
+
+@pytest.mark.gui
 def test_of_maps_that_share_a_view_of_a_grid_as_many_have_bars_as_fit_there(make_napari_viewer: Any, files: Any):
     viewer = make_napari_viewer()
     reading_of(viewer)

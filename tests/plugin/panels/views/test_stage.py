@@ -17,6 +17,7 @@ pytest.importorskip("pytestqt")
 
 from asked_of_gl import asked_of_gl
 from qtpy.QtCore import QPoint, Qt
+from qtpy.QtGui import QImage
 from stained_slide import PINK, show, write_both
 
 from diffuscope.plugin.layers.views.pair import _with_files
@@ -25,6 +26,8 @@ from diffuscope.plugin.panels.views.panel import ComparePanel
 from diffuscope.plugin.panels.views.stage import BLINK, CURTAIN, OVER, SIDE, stage_of
 
 pytestmark = pytest.mark.gui
+
+RGB = QImage.Format.Format_RGBX8888
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +166,23 @@ def test_side_by_side_the_two_have_a_view_each_and_all_else_is_out_of_sight_mean
     at.press("g")
     assert not grid.enabled and grid.shape == (-1, -1) and grid.stride == 1
     assert shapes.visible and at.maps[0].visible and not at.maps[1].visible and list(at.viewer.layers) == before
+
+
+def test_side_by_side_they_are_on_the_screen_at_once_as_large_as_before(at: SimpleNamespace, qtbot: Any):
+    def on_screen() -> int:
+        """Return how many px of the slide are on the screen, without drawing anything for it."""
+        window = at.viewer.window._qt_window
+        picture = np.asarray(at.native.screen().grabWindow(window.winId()).toImage().convertToFormat(RGB).bits())
+        return int((np.abs(picture.reshape(-1, 4)[:, :3].astype(int) - PINK) < 12).all(axis=1).sum())
+
+    drawn: list[Any] = []
+    at.viewer.window._qt_viewer.canvas._scene_canvas.events.draw.connect(drawn.append, position="last")
+    at.viewer.camera.zoom /= 4  # the slide fits into half the canvas
+    at.press("g")
+    qtbot.waitUntil(lambda: len(drawn) > 1, timeout=MILLISECONDS)
+    height, width = at.he.data.shape[:2]
+    px = at.viewer.camera.zoom * np.asarray(at.he.scale[-2:]) * at.native.devicePixelRatioF()
+    qtbot.waitUntil(lambda: on_screen() == pytest.approx(np.prod(px * (height, width)), rel=0.05), timeout=MILLISECONDS)
 
 
 def test_the_stain_comes_and_goes(at: SimpleNamespace, qtbot: Any):

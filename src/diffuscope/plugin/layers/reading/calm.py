@@ -31,7 +31,8 @@ def read_first(canvas: Any) -> None:
     """Read what came into sight before a picture is drawn, and not after it.
 
     napari (0.9) draws what it has, reads, and draws once more at once: nothing is heard until both are drawn, and the
-    first lacks what came into sight.
+    first lacks what came into sight. Views of a grid have their sizes by the drawing itself: where these are others
+    than before, cameras and bars are put right after it, and drawn once more.
 
     Parameters
     ----------
@@ -42,6 +43,25 @@ def read_first(canvas: Any) -> None:
         draw = canvas._scene_canvas.events.draw  # noqa: SLF001  napari has no public way to it
         draw.disconnect(canvas.on_draw)
         draw.connect(canvas.on_draw, position="first")
+        draw.connect(_put_right(canvas), position="last")
+
+
+def _put_right(canvas: Any) -> Any:
+    kept, before = ref(canvas), _sizes(canvas)
+
+    def drawn(event: Any) -> None:
+        nonlocal before
+        canvas = kept()
+        if canvas is not None and (now := _sizes(canvas)) != before:
+            before = now
+            canvas.on_draw(event)
+
+    return drawn
+
+
+def _sizes(canvas: Any) -> list[tuple[float, ...]]:
+    """Return width and height of each view of a grid, none where napari has no views of their own for it."""
+    return [tuple(view.rect.size) for view in getattr(canvas, "grid_views", ())]
 
 
 def _without_px(model: Any) -> Any:

@@ -16,7 +16,7 @@ from diffuscope.plugin.layers.reading.calm import calm_list, read_first
 from diffuscope.plugin.layers.reading.hover import told_at
 from diffuscope.plugin.layers.reading.letters import keep_table
 from diffuscope.plugin.layers.reading.ranges import fit
-from diffuscope.plugin.layers.views.canvas import canvas_of
+from diffuscope.plugin.layers.views.canvas import canvas_of, leave_old_views
 from diffuscope.plugin.layers.views.naming import tell_apart
 from diffuscope.plugin.layers.views.pair import layers_of_folder, result_in_sight
 from diffuscope.plugin.layers.views.per_viewer import PerViewer
@@ -97,6 +97,7 @@ class Reading:
         overlay, crowded = getattr(layer, what), self._crowded[what]
         if has_room and layer in crowded:
             crowded.remove(layer)
+            leave_old_views(self._viewer(), layer)
         elif not has_room and layer not in crowded and overlay.visible:
             crowded.append(layer)
         else:

@@ -10,3 +10,14 @@ def canvas_of(viewer: Any) -> Any:
     window = getattr(getattr(viewer, "window", None), "_qt_window", None)
     # napari has no public way to what draws a layer
     return window._qt_viewer.canvas if window is not None else None  # noqa: SLF001
+
+
+def leave_old_views(viewer: Any, layer: Any) -> None:
+    """Take away what draws bars and names of a layer in views that a grid has no more; napari makes them anew.
+
+    napari (0.9) leaves those that are hidden where they were when it divides its canvas anew, and shows them there
+    later: a colour bar without a canvas ends in an error.
+    """
+    drawn = getattr(canvas_of(viewer), "_layer_overlay_to_visual", {}).get(layer, {})
+    for overlay in [overlay for overlay, visual in drawn.items() if visual.node.canvas is None]:
+        drawn.pop(overlay).close()
