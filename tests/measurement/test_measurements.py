@@ -154,4 +154,4 @@ def test_each_sample_is_measured_by_itself_and_their_ends_are_told(make_result: 
 def test_a_row_has_the_name_and_the_class_of_what_was_drawn(make_result: Callable[..., Result]) -> None:
     record = {"parameters": {"region": "0,0,520,600"}, "drawn": {"name": "hot spot", "class": "Tumor"}}
     (row,) = measure(make_result(DAB, TISSUE, record=record))
-    assert [*row.items()][:3] == [("region", "0,0,520,600"), ("region_name", "hot spot"), ("region_class", "Tumor")]
+    assert [*row.items()][:3] == [("region_name", "hot spot"), ("region_class", "Tumor"), ("region", "0,0,520,600")]

@@ -63,8 +63,8 @@ def measure(
     Returns
     -------
     list of dict
-        One row per stain, none where the result shows none: ``region`` (level-0 px, or "all tissue"), ``region_name``
-        and ``region_class`` where there is one, ``stain`` where there are several, ``complete``, ``tissue_area_mm2``,
+        One row per stain, none where the result shows none: ``region_name`` and ``region_class`` where there is one,
+        ``region`` (level-0 px, or "all tissue"), ``stain`` where there are several, ``complete``, ``tissue_area_mm2``,
         ``dab_positive_percent`` (of the tissue's area), ``mean_dab_od`` (in tissue), ``positive_objects``,
         ``positive_per_mm2`` (of tissue), ``threshold_od``, ``min_object_um2``, ``um_per_px``. Percentage, mean and
         density are None where there is no tissue. Of several samples their number, ``samples``, and the lowest and the
@@ -105,7 +105,7 @@ def _place_of(result: Result) -> dict[str, str]:
     """Return what was measured: where it lies, and what whoever drew it calls it."""
     drawn = result.record.get("drawn", {})
     region = result.record.get("parameters", {}).get("region") or "all tissue"
-    told = {"region": region, "region_name": drawn.get("name"), "region_class": drawn.get("class")}
+    told = {"region_name": drawn.get("name"), "region_class": drawn.get("class"), "region": region}
     return {column: text for column, text in told.items() if text}
 
 

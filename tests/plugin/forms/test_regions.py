@@ -42,6 +42,23 @@ def test_an_ellipse_has_the_area_of_an_ellipse():
     assert area == pytest.approx(np.pi * 20 * 50, rel=0.005)
 
 
+@pytest.mark.parametrize("kind", ["polygon", "rectangle"])
+def test_a_rectangle_of_whole_px_is_one_through_whatever_scale(kind: str):
+    """QuPath's annotations come as polygons, and 1000 px times 0.499 µm by 0.499 µm is not always 1000 px."""
+    image = napari.layers.Image(np.zeros((2000, 2000)), scale=(0.499, 0.499), units=("um", "um"))
+    corners = np.array(box(999.5, 1149.5, 1149.5, 1349.5))
+    shapes = napari.layers.Shapes([corners + 1e-12 * np.array([[-1, 1], [1, -1]] * 2)], shape_type=kind)
+    shapes.scale, shapes.units = image.scale, image.units
+    assert layer_region(shapes, image) == Region(1150, 1000, 200, 150)
+
+
+def test_corners_are_told_to_a_hundredth_of_a_px():
+    region = shape_region([[0.1, 0.2], [10.333333, 20.0], [20.0, 0.0000001]], "polygon")
+    assert str(region) == "0.7,0.6 20.5,10.83 0.5,20.5"
+    # half a px is no whole px: its outline counts
+    assert shape_region(box(0.0, 0.0, 9.5, 9.5), "polygon").polygon is not None
+
+
 @pytest.mark.parametrize("kind", ["line", "path"])
 def test_what_encloses_nothing_is_refused(kind: str):
     with pytest.raises(InputError, match="encloses no region"):

@@ -19,6 +19,8 @@ from diffuscope.tiling.region import Region
 
 #: Corners of the polygon that stands for an ellipse.
 ELLIPSE_CORNERS = 64
+# Of a px, after the point: what anybody means.
+_DIGITS = 2
 
 
 def shape_region(vertices: ArrayLike, shape_type: str) -> Region:
@@ -36,12 +38,13 @@ def shape_region(vertices: ArrayLike, shape_type: str) -> Region:
     InputError
         For a line or a path, which enclose nothing, and for a shape thinner than a pixel.
     """
-    corners = np.asarray(vertices, dtype=float)[:, -2:] + 0.5
+    # through scales of layers 1000 comes back as 999.9999999999999, which is a px more
+    corners = np.round(np.asarray(vertices, dtype=float)[:, -2:] + 0.5, _DIGITS)
     if shape_type in ("line", "path"):
         raise InputError(f"A {shape_type} encloses no region: draw a rectangle, an ellipse or a polygon.")
     if shape_type == "ellipse":
-        corners = ellipse_corners(corners)
-    if shape_type == "rectangle" and _is_upright(corners):
+        corners = np.round(ellipse_corners(corners), _DIGITS)
+    if _is_upright(corners) and (shape_type == "rectangle" or (len(corners) == 4 and not (corners % 1).any())):
         return _box(corners)
     return Region.from_polygon(corners[:, ::-1])
 

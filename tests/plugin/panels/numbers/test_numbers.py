@@ -47,6 +47,9 @@ def test_the_numbers_of_all_results_are_one_table(
     assert rows[0]["positive_objects"] != rows[1]["positive_objects"]
     assert [(row["region_name"], row["region_class"]) for row in rows] == [("", ""), ("hot spot", "Tumor")]
 
+    # also where the first result has no name
+    assert list(rows[0])[:4] == ["result", "region_name", "region_class", "region"]
+
     dialog = NumbersDialog(rows, tmp_path)
     qtbot.addWidget(dialog)
     assert "not for diagnosis" in dialog.note.text()

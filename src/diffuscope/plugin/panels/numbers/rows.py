@@ -16,6 +16,9 @@ from diffuscope.plugin.layers.views.naming import label_of
 from diffuscope.results.result import open_result
 
 RESULT = "result"
+# What somebody calls a region says more than its corners.
+_NAMED = ("region_name", "region_class")
+_FIRST = (RESULT, *_NAMED)
 
 
 @dataclass(frozen=True)
@@ -61,5 +64,6 @@ def rows_of(asked: Sequence[Asked]) -> list[dict[str, str]]:
         with suppress(InputError):  # it may be gone from the disk
             result = measured_at(open_result(one.folder), one.threshold)
             rows += [{RESULT: one.name, **row} for row in with_density(result.table)]
-    columns = list(dict.fromkeys(column for row in rows for column in row))
+    found = dict.fromkeys(column for row in rows for column in row)
+    columns = [RESULT, *(one for one in _NAMED if one in found), *(one for one in found if one not in _FIRST)]
     return [{column: row.get(column, "") for column in columns} for row in rows]
