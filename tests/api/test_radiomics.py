@@ -60,11 +60,34 @@ def test_a_patient_has_the_row_of_the_case_and_who_cannot_be_measured_is_told(co
     assert isinstance(events[-1], Measured) and events[-1].path == out and len(events[-1].rows) == 4
 
 
+def test_who_is_there_twice_is_left_empty_and_does_not_stop_the_others(cohort: Path):
+    row = "ct.nii.gz,mask.nii.gz\n"
+    cohort.write_text(f"patient_id,ct,mask\nP1,{row}P2,{row}P2,{row},{row}P3,{row[:-1]},x\n")
+    *events, end = radiomics(cohort, cohort.with_name("radiomics.csv"), settings=cohort.with_name("short.yaml"))
+    assert [event.sentence for event in events if isinstance(event, Notice)] == [
+        "P2 is left empty: scans.csv has P2 twice, again in line 4: leave one out.",
+        "P3 is left empty: scans.csv, patient_id P3: it has more values than the first line has names.",
+        "A row without a patient is left empty: scans.csv, line 5: it names no patient_id.",
+    ]
+    assert [row["patient_id"] for row in end.rows] == ["P1", "P2", "P3", ""]
+    assert [row["tumour_morph_volume"] is not None for row in end.rows] == [True, False, False, False]
+
+
+@pytest.mark.parametrize("rows", ["P1,ct.nii.gz,no.nii.gz\nP2,,\n", "P1,,\n", "P1,ct.nii.gz,\nP1,ct.nii.gz,\n"])
+def test_a_command_that_could_measure_nobody_ends_with_status_2(cohort: Path, rows: str):
+    cohort.write_text(f"patient_id,ct,mask\n{rows}")
+    out = cohort.with_name("radiomics.csv")
+    done = CliRunner().invoke(
+        app, ["radiomics", str(cohort), "-o", str(out), "--settings", str(cohort.with_name("short.yaml"))]
+    )
+    assert done.exit_code == 2 and f"Wrote {out} (0 of " in done.stdout and out.is_file()
+
+
 def test_the_command_writes_the_table_and_does_not_write_over_one(cohort: Path):
     out = cohort.with_name("radiomics.csv")
     words = ["radiomics", str(cohort), "-o", str(out), "--settings", str(cohort.with_name("short.yaml"))]
     done = CliRunner().invoke(app, words)
-    assert done.exit_code == 0 and f"Wrote {out}" in done.output and out.is_file()
+    assert done.exit_code == 0 and f"Wrote {out} (1 of 4 measured)" in done.output and out.is_file()
     again = CliRunner().invoke(app, words)
     assert again.exit_code != 0 and "exists already" in again.output
     with pytest.raises(InputError, match="which is read for it"):
@@ -77,7 +100,6 @@ def test_the_command_writes_the_table_and_does_not_write_over_one(cohort: Path):
         ("patient_id,ct\nP1,ct.nii.gz\n", SHORT, "scans.csv has no column “mask”"),
         ("ct,mask\nct.nii.gz,mask.nii.gz\n", SHORT, "no column “ct” beside the patient"),
         ("patient_id,ct,mask\n", SHORT, "scans.csv has no row"),
-        ("patient_id,ct,mask\nP1,,\nP1,,\n", SHORT, "scans.csv has P1 twice"),
         (None, "bins: 3\n", "short.yaml has a wrong entry at 'bins'"),
         (None, "bin_widht: 3\n", r"at 'bin_widht': .* \(did you mean 'bin_width'\?\)\.$"),
         (None, "range: [300, -200]\n", r"short\.yaml cannot be used: range: 300 is not below -200\.$"),

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from diffuscope.api.events import Measured
-from diffuscope.cases.joined import Joined, join, refuse
+from diffuscope.cases.joined import Joined, join
 from diffuscope.errors import InputError
 from diffuscope.events import Notice, Progress
 from diffuscope.files.place import FILE, check_place
@@ -72,7 +72,6 @@ def radiomics(
             raise InputError(
                 f"{cohort.name} has no column “{key}” beside the patient: add it, with a path in each row."
             )
-    refuse([fault for patient in joined.patients for fault in patient.faults])
     named = (joined.text(patient, key) for patient in joined.patients for key in (_CT, _MASK))
     images = [split_channel(cohort.parent / text)[0] for text in named if text]
     tables = [cohort, *([Path(settings)] if isinstance(settings, str | Path) else [])]
@@ -100,11 +99,14 @@ def _measure(
     for number, patient in enumerate(joined.patients, start=1):
         ct, mask = (joined.text(patient, key) for key in (_CT, _MASK))
         measured: dict[str, float] = {}
-        if ct or mask:
+        wrong = " ".join(patient.faults)
+        if (ct or mask) and not wrong:
             try:
                 measured = yield from _row(joined.sheets[0].path.parent, ct, mask, settings)
             except InputError as error:
-                yield Notice(f"{patient.name} is left empty: {error}")
+                wrong = str(error)
+        if wrong:
+            yield Notice(f"{patient.name or 'A row without a patient'} is left empty: {wrong}")
         known = {name: value for name, value in measured.items() if np.isfinite(value)}
         found.append({joined.first: patient.name} | {name: known.get(name) for name in columns(settings)})
         yield Progress(done=number, total=len(joined.patients), unit="patients")

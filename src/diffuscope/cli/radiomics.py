@@ -25,7 +25,11 @@ def radiomics(
 ) -> None:
     """Measure tumours and lymph nodes outlined in CTs, as the Image Biomarker Standardisation Initiative defines it."""
     from diffuscope.api.radiomics import radiomics as verb
+    from diffuscope.cli.exits import BAD_INPUT
     from diffuscope.cli.progress import follow
 
     done = follow(verb(cohort, out, settings=settings, overwrite=overwrite))
-    typer.echo(f"Wrote {done.path}")
+    measured = sum(1 for _, *values in map(dict.values, done.rows) if any(value is not None for value in values))
+    typer.echo(f"Wrote {done.path} ({measured} of {len(done.rows)} measured)")
+    if not measured:
+        raise typer.Exit(BAD_INPUT)
