@@ -58,11 +58,11 @@ class Region:
         polygon = tuple((float(x), float(y)) for x, y in points)
         if len(polygon) < 3 or not all(isfinite(v) for point in polygon for v in point):
             raise InputError(
-                f"a drawn region needs at least three corners with finite x,y, got {len(polygon)} corners."
+                f"A drawn region needs at least three corners with finite x,y, got {len(polygon)} corners."
             )
         shape = shapely.Polygon(polygon)
         if not shape.is_valid or shape.area == 0:
-            raise InputError("the drawn region crosses itself or has no area: draw it as one simple outline.")
+            raise InputError("The drawn region crosses itself or has no area: draw it as one simple outline.")
         left, top, right, bottom = shape.bounds
         return cls(floor(left), floor(top), ceil(right) - floor(left), ceil(bottom) - floor(top), polygon)
 

@@ -146,6 +146,12 @@ def test_nanoparticles_from_two_channels_of_a_file(alone: Any, nano: Path):
     assert at.form.model is not None and at.form.model.name == "nanoparticles-demo"
     at.use(nano)
     assert at.dock.jobs.status.text() == NANOPARTICLES.empty
+    coloured = at.viewer.add_image(np.zeros((8, 8, 3), np.uint8), rgb=True, name="photo")
+    assert (
+        at.dock.jobs.status.text()
+        == f"“photo” is a picture in colours, which no model of this dock takes. {NANOPARTICLES.empty}"
+    )
+    at.viewer.layers.remove(coloured)
     at.open(sample_path("tumour-simulated.ome.tif"))
     assert [box.currentText() for box in at.fields.inputs] == [
         "CD31 · tumour-simulated.ome.tif", "DAPI · tumour-simulated.ome.tif",

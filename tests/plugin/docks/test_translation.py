@@ -198,6 +198,8 @@ def test_the_card_says_on_what_a_model_was_trained():
 def test_an_open_layer_that_is_not_chosen_is_asked_for_and_none_is_opened_first():
     form = RunForm(kind=TRANSLATION, model=MODEL)
     assert form.problem() == TRANSLATION.empty
+    form.unfit = "“slide” is a slide or picture, which no model of this dock takes."
+    assert form.problem() == f"{form.unfit} {TRANSLATION.empty}"
     form.any_open = True
     assert form.problem() == f"Choose a layer for {MODEL.inputs[0].name}."
 

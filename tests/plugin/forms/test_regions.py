@@ -103,6 +103,14 @@ def test_a_region_has_the_name_and_class_of_its_shape():
     assert (alone.name, alone.category) == ("", "") and alone == named["hot spot"]
 
 
+def test_of_several_shapes_the_one_that_cannot_be_computed_is_named():
+    image = napari.layers.Image(np.zeros((400, 600)))
+    shapes = napari.layers.Shapes([np.array(box(9.5, 9.5, 19.5, 19.5))], shape_type="rectangle")
+    shapes.add_polygons(np.array([[10, 10], [50, 50], [10, 50], [50, 10]]))
+    with pytest.raises(InputError, match=r"^“region 2”: The drawn region crosses itself.* Or select the shapes"):
+        layer_regions(shapes, image)
+
+
 def test_an_empty_shapes_layer_is_refused():
     with pytest.raises(InputError, match="Nothing is drawn"):
         layer_region(napari.layers.Shapes(name="regions"), napari.layers.Image(np.zeros((4, 4))))

@@ -69,9 +69,15 @@ class Kind:
 
     def takes(self, layer: Any) -> bool:
         """Whether a layer can be an input."""
+        return isinstance(layer, Image) and not is_result(layer) and not self.unfit(layer)
+
+    def unfit(self, layer: Any) -> str:
+        """Return what an image is that can be no input, for a message; empty of one that can, and of a result."""
         if not isinstance(layer, Image) or is_result(layer):
-            return False
-        return layer.ndim == len(self.scope.axes) and not (layer.rgb and self.greys)
+            return ""
+        if layer.ndim != len(self.scope.axes):
+            return {2: "a slide or picture", 3: "a volume"}.get(layer.ndim, f"an image of {layer.ndim} axes")
+        return "a picture in colours" if layer.rgb and self.greys else ""
 
 
 STAINING = Kind(

@@ -137,6 +137,7 @@ class RunDock(QWidget):
         if self.session.is_closed:
             return  # the widgets are gone, and the viewer may still tell
         self.fields.set_layers([listed_name(layer) for layer in self.inputs.layers], self.inputs.indices)
+        self.form.unfit = self.inputs.unfit
         facts = [slide_facts(layer) if layer is not None else None for layer in self.inputs.choices]
         if facts != list(self.form.inputs):
             self.fields.set_inputs(facts)

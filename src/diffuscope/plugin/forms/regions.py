@@ -90,9 +90,18 @@ def layer_regions(shapes: Any, image: Any) -> dict[str, Region]:
     picked = shapes.selected_data if str(shapes.mode) in ("select", "direct") else ()
     names = shape_names(shapes)
     several = len(shapes.data) > 1
+
+    def region(number: int) -> Region:
+        try:
+            return _region(shapes, image, number)
+        except InputError as error:
+            if not several:
+                raise
+            raise InputError(f"“{names[number]}”: {error} Or select the shapes that are to be run.") from error
+
     return {
         names[number]: replace(
-            _region(shapes, image, number),
+            region(number),
             name=names[number] if several or _told(shapes, "name", number) else "",
             category=_told(shapes, "class", number),
         )

@@ -36,6 +36,8 @@ class RunForm:
         The layer chosen for the model's first input.
     any_open : bool
         Whether any layer is there that could be chosen.
+    unfit : str
+        A sentence on an image that is open and can be none of the inputs; empty where there is none.
     others : tuple of SlideFacts or None
         Those for its further inputs, in order.
     given : dict of str to (dict or str)
@@ -85,6 +87,7 @@ class RunForm:
     kind: Kind = STAINING
     slide: SlideFacts | None = None
     any_open: bool = False
+    unfit: str = ""
     others: tuple[SlideFacts | None, ...] = ()
     given: dict[str, dict[str, str] | str] = field(default_factory=dict)
     masks: dict[str, MaskFacts] = field(default_factory=dict)
@@ -163,7 +166,7 @@ class RunForm:
     def problem(self) -> str:
         """Return the first thing that stands in the way of Run as one sentence; empty when nothing does."""
         if self.main is None and not self.any_open and (self.model is None or self.model.needs_image):
-            return self.kind.empty
+            return f"{self.unfit} {self.kind.empty}".strip()
         if self.model is None:
             return "Choose a model."
         if missing := self._missing():

@@ -55,6 +55,12 @@ class InputList:
         return [layer for layer in self._viewer.layers if self._kind.takes(layer)]
 
     @property
+    def unfit(self) -> str:
+        """A sentence on the last image that is open and can be no input, whoever made it; empty where there is none."""
+        told = [(layer.name, why) for layer in self._viewer.layers if (why := self._kind.unfit(layer))]
+        return f"“{told[-1][0]}” is {told[-1][1]}, which no model of this dock takes." if told else ""
+
+    @property
     def choices(self) -> tuple[Any, ...]:
         """The layer chosen for each input of the model, None where there is none; at least one."""
         return tuple(self._choices)
@@ -118,13 +124,13 @@ class InputList:
         return bool(there and self._ports and guess_channels([_channel_name(layer)], self._ports))
 
     def _on_inserted(self, event: Any) -> None:
-        if self._take(event.value):
+        if self._take(event.value) or self._kind.unfit(event.value):
             self.changed.emit()
 
     def _on_removed(self, event: Any) -> None:
         if event.value in self._choices:
             self._choose_for(self.layers[-1] if self.layers else None)
-        if self._kind.takes(event.value):
+        if self._kind.takes(event.value) or self._kind.unfit(event.value):
             self.changed.emit()
         self.shapes_changed.emit()
 
