@@ -34,10 +34,8 @@ class RunForm:
         Of the dock.
     slide : SlideFacts or None
         The layer chosen for the model's first input.
-    any_open : bool
-        Whether any layer is there that could be chosen.
-    unfit : str
-        A sentence on an image that is open and can be none of the inputs; empty where there is none.
+    any_open, unfit : bool, str
+        Whether any layer is there that could be chosen, and a sentence on an image that can not; empty: there is none.
     others : tuple of SlideFacts or None
         Those for its further inputs, in order.
     given : dict of str to (dict or str)
