@@ -132,6 +132,8 @@ def test_every_format_is_offered_of_one_image_and_two_of_all(tmp_path, result_fo
         and not note(result, "ct")
     )
     assert suggested(result, "ct") == result.path.with_name("out.ct.nii.gz")
+    # not after the case: nor are images that an export for QuPath names after its folder
+    assert suggested(result, "ct", anonymous=True) == result.path.with_name("anonymous.mr-to-ct.ct.nii.gz")
     assert suggested(result, ALL).name == "out-2.ome.zarr"  # out.ome.zarr is the result itself
     for layer in (ALL, *(port.key for port in result.ports[:2])):
         for form in formats_of(result, layer):

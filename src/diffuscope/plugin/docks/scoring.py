@@ -44,6 +44,7 @@ class ScoringDock(RunDock):
     def __init__(self, napari_viewer: napari.Viewer, child: Child | None = None) -> None:
         super().__init__(napari_viewer, child)
         self.score.report_asked.connect(self._report)
+        self.results.anonymous.toggled.connect(self._leave_out)
 
     def _build(self) -> None:
         super()._build()
@@ -63,6 +64,9 @@ class ScoringDock(RunDock):
         if patient is not None:
             patient.read([sample_path(COHORT)])
             patient.choose(PATIENT)
+
+    def _leave_out(self, anonymous: bool) -> None:
+        self.score.is_anonymous = anonymous
 
     def _report(self, path: str) -> None:
         if self.session.result is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from html import escape
 from math import prod
-from pathlib import Path
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QGroupBox, QPushButton, QVBoxLayout, QWidget
@@ -56,7 +55,8 @@ class ResultsWidget(QGroupBox):
         )
         self.anonymous = QCheckBox("Anonymous")
         self.anonymous.setToolTip(
-            "Leave out of the file what tells of the input: names, patient, series, command and notices of the run"
+            "Leave out of the file what tells of the input: names, patient, series, command and notices of the run; "
+            "its own name is yours to choose"
         )
         self.note = small_text()
         self.record, self.folder = QPushButton("Show run record"), QPushButton("Show in folder")
@@ -136,21 +136,23 @@ class ResultsWidget(QGroupBox):
         if self._result is None:
             return
         layer = self.layer.currentData()
-        self._ask(layer, offered(self._result, layer), suggested(self._result, layer))
+        self._ask(layer, offered(self._result, layer))
 
     def _ask_qupath(self) -> None:
         if self._result is not None:
-            self._ask(ALL, _for_qupath(self._result), suggested(self._result, ALL, QUPATH))
+            self._ask(ALL, _for_qupath(self._result), QUPATH)
 
     def _ask_report(self) -> None:
         if self._result is not None:
-            self._ask(ALL, _reports(self._result), suggested(self._result, ALL, REPORT))
+            self._ask(ALL, _reports(self._result), REPORT)
 
     def _show_folder(self) -> None:
         if self._result is not None:
             show_in_folder(self._result.path)
 
-    def _ask(self, layer: str, formats: tuple[Format, ...], suggestion: Path) -> None:
+    def _ask(self, layer: str, formats: tuple[Format, ...], ending: str | None = None) -> None:
+        assert self._result is not None  # the buttons are seen with one only
+        suggestion = suggested(self._result, layer, ending, anonymous=self.anonymous.isChecked())
         path, chosen = QFileDialog.getSaveFileName(
             self, "Export", str(suggestion), ";;".join(file_filter(form) for form in formats)
         )

@@ -9,6 +9,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QGroupBox, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from diffuscope.exports.report.hues import AGAINST, FOR, web
+from diffuscope.exports.table import ALL
+from diffuscope.plugin.panels.files.export_choices import suggested
 from diffuscope.plugin.widgets.bars import SignedBars
 from diffuscope.plugin.widgets.gauge import Gauge
 from diffuscope.plugin.widgets.rows import small_text
@@ -39,6 +41,8 @@ class ScorePanel(QGroupBox):
         Of which case; the decision; both intervals; what to know.
     other : QLabel
         Says that the fields of the dock hold something else by now.
+    is_anonymous : bool
+        Whether a file that it proposes is not to be named after the case.
     report : QPushButton
         Asks where to.
     """
@@ -49,6 +53,7 @@ class ScorePanel(QGroupBox):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Score", parent)
         self._result: Result | None = None
+        self.is_anonymous = False
         self.whose, self.words, self.spread = small_text(), small_text(), small_text()
         self.warnings, self.other = small_text(), small_text()
         for label in (self.warnings, self.other):
@@ -107,7 +112,7 @@ class ScorePanel(QGroupBox):
     def _ask(self) -> None:
         if self._result is None:
             return
-        suggestion = self._result.path.with_name(self._result.path.name.removesuffix(".ome.zarr") + ".pdf")
+        suggestion = suggested(self._result, ALL, ".pdf", anonymous=self.is_anonymous)
         path, chosen = QFileDialog.getSaveFileName(self, "Report", str(suggestion), _FORMATS)
         if path:
             ending = ".html" if "html" in chosen else ".pdf"

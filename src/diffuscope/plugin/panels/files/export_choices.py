@@ -40,9 +40,15 @@ def note(result: Result, layer: str) -> str:
     return f"{', '.join(missing)} hold one image: choose one to export it so." if missing else ""
 
 
-def suggested(result: Result, layer: str, ending: str | None = None) -> Path:
-    """Return a name beside the result that nothing has, with an ending or that of the likeliest format."""
-    stem = result.path.name.removesuffix(".ome.zarr") + ("" if layer == ALL else f".{layer}")
+def suggested(result: Result, layer: str, ending: str | None = None, *, anonymous: bool = False) -> Path:
+    """Return a name beside the result that nothing has, with an ending or that of the likeliest format.
+
+    A result is named after its case; what is `anonymous` is named after the model.
+    """
+    own = result.path.name.removesuffix(".ome.zarr")
+    if anonymous:
+        own = ".".join(filter(None, ["anonymous", Path(str(result.record.get("model", {}).get("name", ""))).name]))
+    stem = own + ("" if layer == ALL else f".{layer}")
     return free_name(result.path.with_name(stem + (ending or offered(result, layer)[0].endings[0])))
 
 
