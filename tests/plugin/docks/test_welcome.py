@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QDockWidget, QPushButton
 
 import diffuscope.errors
 from diffuscope.plugin.docks.register import RegisterDock
+from diffuscope.plugin.docks.stain import StainDock
 from diffuscope.plugin.docks.welcome import DOCKS
 from diffuscope.plugin.layers.facts import own_metadata
 from diffuscope.plugin.settings.recent import note
@@ -40,6 +41,9 @@ def test_a_recent_result_and_a_dock_open(make_napari_viewer: Callable[..., Any],
     recent.list.setCurrentRow(0)
     recent.open.click()
     assert {own_metadata(layer)["result"] for layer in viewer.layers} == {str(result_folder)}
+    next(button for button in dock.findChildren(QPushButton) if button.text() == "Virtual staining").click()
+    (stain,) = viewer.window._qt_window.findChildren(StainDock)
+    assert stain.session.result is not None and result_folder.name in stain.results.heading.text()
     next(button for button in dock.findChildren(QPushButton) if button.text() == "Register").click()
     docks = [one.widget() for one in viewer.window._qt_window.findChildren(QDockWidget)]
     assert any(isinstance(one, RegisterDock) for one in docks)

@@ -31,9 +31,11 @@ class ShownResult:
         session = self._session
         if session.is_closed:
             return
-        layer = self._viewer.layers.selection.active
+        layer, shown = self._viewer.layers.selection.active, session.result
+        if layer is None and shown is None:
+            # Opened whole, as a recent result is, none of its layers is selected.
+            layer = next((one for one in reversed(self._viewer.layers) if is_result(one)), None)
         folder = own_metadata(layer).get("result") if layer is not None and is_result(layer) else None
-        shown = session.result
         if folder is None or not session.state.is_idle or (shown is not None and str(shown.path) == folder):
             return
         try:
