@@ -178,6 +178,7 @@ def test_a_case_that_cannot_be_used_is_left_out_and_told(data: Path, tiny_model:
     ("there", "more", "said"),
     [
         ("report.json", {}, "exists already"),
+        ("report.json", {"settings": Settings(steps=0)}, "steps must be at least 1"),
         ("thesis.tex", {"overwrite": True}, "is not a report and is never overwritten"),
         ("report.json", {"overwrite": True, "resume": True}, "choose one"),
         ("report.json", {"overwrite": True, "settings": Settings(sampler="magic")}, 'no sampler "magic"'),
@@ -192,13 +193,15 @@ def test_nothing_in_the_way_is_lost_by_a_slip(data: Path, tiny_model: Path, tmp_
     assert (tmp_path / there).read_text(encoding="utf-8") == "mine"
 
 
-def test_what_is_read_is_not_overwritten(data: Path, tmp_path: Path):
+def test_what_is_read_is_not_overwritten(data: Path, tiny_model: Path, tmp_path: Path):
     (tmp_path / "predictions").mkdir()
+    for number, name in enumerate(PLACES):
+        shutil.copy(data / f"ihc{number}.png", tmp_path / "predictions" / f"{name}.png")
     (tmp_path / "report.json").touch()
     with pytest.raises(InputError, match=r"is, or holds, .*predictions, which is read for it"):
-        evaluate("none", data, tmp_path, predictions=tmp_path / "predictions", overwrite=True)
+        evaluate(tiny_model, data, tmp_path, predictions=tmp_path / "predictions", overwrite=True)
     with pytest.raises(InputError, match="which is read for it"):
-        evaluate("none", data / "cases.csv", data, overwrite=True)
+        evaluate(tiny_model, data / "cases.csv", data, overwrite=True)
     assert (tmp_path / "report.json").exists() and (data / "cases.csv").exists()
 
 

@@ -148,6 +148,8 @@ def test_another_run_is_not_gone_on_with(tmp_path: Path, echo: Path, change: dic
         ({"region": "here"}, 'region "here" is not understood'),
         ({"device": "abacus"}, "abacus"),
         ({"quality": "none"}, 'no quality "none"'),
+        ({"steps": 0}, "steps must be at least 1"),
+        ({"mpp": float("nan")}, "µm/px must be a positive number, got nan"),
         ({"workers": 0}, "workers must be at least 1"),
         ({"workers": 1, "scheduler": "tcp://127.0.0.1:1"}, "choose one"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -163,6 +164,38 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
     source = small_slide if name == "slide" else files.get(name, inside / name)
     assert words in sentence(call("run", tiny_model, source, "-o", "out.ome.zarr", *options))
     assert sorted(inside.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "words"),
+    [
+        ("slide", ["--steps", "0"], "steps must be at least 1"),
+        ("slide", ["--mpp", "nan"], "µm/px must be a positive number"),
+        ("gone.svs", [], "gone.svs does not exist"),
+        ("slide", [], "out.ome.zarr exists already"),
+    ],
+)
+def test_what_is_in_the_way_is_told_after_what_is_wrong(
+    inside: Path, tiny_model: Path, small_slide: Path, source: str, options: list[str], words: str
+):
+    """Told first, whoever gave way to it would only then hear of the rest."""
+    assert call("run", tiny_model, small_slide, "-o", "out.ome.zarr", "--region", REGION, "--steps", 1).exit_code == 0
+    given = small_slide if source == "slide" else source
+    assert words in sentence(call("run", tiny_model, given, "-o", "out.ome.zarr", *options))
+
+
+@pytest.mark.parametrize("name", ["out.tif", "out.OME.TIF", "out.v05.ome.zarr", "out.png", "out.nii.gz", "out.qupath"])
+def test_a_result_is_no_file(inside: Path, tiny_model: Path, small_slide: Path, name: str):
+    ending = name.removeprefix("out").lower()
+    told = sentence(call("run", tiny_model, small_slide, "-o", name))
+    assert told == (
+        f"{name} would be a folder of results, and no {ending}: call it out.ome.zarr; `diffuscope export` makes files "
+        "of a result."
+    )
+    (inside / "slides").mkdir()
+    shutil.copy(small_slide, inside / "slides")
+    assert f"no {ending}: call it out; " in sentence(call("run", tiny_model, inside / "slides", "-o", name))
+    assert not (inside / name).exists()
 
 
 def test_a_white_slide_runs_where_a_region_is_given(inside: Path, tiny_model: Path, small_slide: Path):

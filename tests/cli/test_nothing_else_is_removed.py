@@ -14,6 +14,7 @@ import yaml
 from nano_result import write_nano
 from PIL import Image
 from score_model import write_model
+from stain_result import write_stain
 from typer.testing import CliRunner
 
 from diffuscope.cli import app
@@ -60,6 +61,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
     (home / "labelled.ome.zarr" / "labels" / "0").mkdir(parents=True)
     (home / "labelled.ome.zarr" / "labels" / "0" / ".zarray").write_bytes(b"mine")
     (home / "link.ome.zarr").symlink_to(home / "nano.ome.zarr")
+    (home / "stain").mkdir()
+    (home / "same").symlink_to(write_stain(home / "stain").path)
     shutil.copytree(tiny_model, home / "model")
     shutil.copytree(tiny_model, home / "noted-model")
     (home / "noted-model" / "lab book.txt").write_text("mine")
@@ -98,7 +101,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
     return home
 
 
-RUN = "run model slide.ome.tif --overwrite -o"
+RUN = "run model he.ome.tif --overwrite -o"
 MEASURE = "measure nano.ome.zarr slide.ome.tif --overwrite -o"
 RADIOMICS = "radiomics scans.csv --overwrite -o"
 SCORE = "score scorer cohort.csv --device cpu --overwrite -o"
@@ -111,20 +114,24 @@ REGISTER = "register he.ome.tif ihc.ome.tif --overwrite -o"
 @pytest.mark.parametrize(
     ("line", "place", "sentence"),
     [
-        (RUN, "slide.ome.tif", "is, or holds, slide.ome.tif, which is read for it"),
+        (RUN, "he.ome.tif", "is, or holds, he.ome.tif, which is read for it"),
         (RUN, "noted.ome.zarr", "holds my counts.xlsx, which is no part of a Diffuscope result"),
         (RUN, "labelled.ome.zarr/", "holds labels/0/.zarray, which is no part of"),
         (RUN, "link.ome.zarr", "is a link and is never overwritten"),
         (RUN, "a file", "not a Diffuscope result and is never overwritten"),
         (RUN, "a file/out", "is no folder"),
-        (RUN, ".", "is, or holds, slide.ome.tif, which is read"),
-        (RUN, "pairs/..", "is, or holds, slide.ome.tif, which is read"),
-        (RUN, "/", "is, or holds, slide.ome.tif, which is read"),
-        (RUN, "~", "is, or holds, slide.ome.tif, which is read"),
+        (RUN, ".", "is, or holds, he.ome.tif, which is read"),
+        (RUN, "pairs/..", "is, or holds, he.ome.tif, which is read"),
+        (RUN, "/", "is, or holds, he.ome.tif, which is read"),
+        (RUN, "~", "is, or holds, he.ome.tif, which is read"),
         (RUN, "repository", "not a Diffuscope result"),
         (RUN, "n" * 300, "cannot be written (File name too long)"),
-        ("run model nano.ome.zarr --overwrite -o", "nano.ome.zarr/new", "lies in nano.ome.zarr, which is only read"),
-        ("run model nano.ome.zarr --overwrite -o", "link.ome.zarr/new", "lies in nano.ome.zarr, which is only read"),
+        (
+            "run model stain/r.ome.zarr --overwrite -o",
+            "stain/r.ome.zarr/new",
+            "lies in stain/r.ome.zarr, which is only",
+        ),
+        ("run model stain/r.ome.zarr --overwrite -o", "same/new", "lies in stain/r.ome.zarr, which is only read"),
         (MEASURE, "slide.ome.tif", "is, or holds, slide.ome.tif"),
         (MEASURE, "pairs/../slide.ome.tif", "is, or holds, slide.ome.tif"),
         (MEASURE, "link.ome.tif", "is, or holds, slide.ome.tif"),

@@ -96,6 +96,8 @@ def test_bad_input_is_told_before_the_work(tmp_path, affine_pair, he):
         ("does not exist", {"moving": tmp_path / "gone.svs"}),
         ("exists already", {"out": taken}),
         ("is not a Diffuscope result and is never overwritten", {"out": taken, "overwrite": True}),
+        ("cannot be read", {"out": taken, "landmarks": tmp_path / "gone.csv"}),
+        ("out.ome.tif would be a folder of results", {"out": tmp_path / "out.ome.tif"}),
         ("end in .png", {"picture": tmp_path / "board.jpg"}),
         ("lies in .*out.ome.zarr", {"picture": tmp_path / "out.ome.zarr" / "board.png"}),
         ("exists already", {"picture": tmp_path / "there.png"}),

@@ -96,8 +96,6 @@ def evaluate(
         in the report.
     """
     out, settings = Path(out), settings or Settings()
-    keep = [Path(one) for one in (data, predictions) if one is not None]
-    standing = check_place(out, REPORT, overwrite=overwrite, resume=resume, keep=keep)
     loaded = load_model(model)
     loaded.system.check_images(loaded.name, "what is evaluated is images")
     main = loaded.system.output_rasters[0]
@@ -116,13 +114,16 @@ def evaluate(
     pictures = None
     if predictions is not None:
         pictures = finished(Path(predictions), [case.name for case in cases], loaded.system.output_rasters)
+    else:
+        s = settings
+        choose_settings(loaded.system, quality=s.quality, sampler=s.sampler, steps=s.steps, samples=s.samples)
+    keep = [Path(one) for one in (data, predictions) if one is not None]
+    # Before Inception's weights are fetched.
+    standing = check_place(out, REPORT, overwrite=overwrite, resume=resume, keep=keep)
     extractor: FeatureExtractor | None = None
     if main.kind == "rgb":
         extractor = InceptionFeatures(inception) if inception is not None else RandomConvFeatures()
     judge = Judge(loaded.system.input_rasters, main, stain_threshold(loaded.system), extractor)
-    if pictures is None:  # before a report in the way goes
-        s = settings
-        choose_settings(loaded.system, quality=s.quality, sampler=s.sampler, steps=s.steps, samples=s.samples)
     given = {"predictions": predictions, "against": against, "inception": inception}
     return _evaluate(
         _Work(

@@ -78,6 +78,8 @@ def measure(
     scan = vessels if isinstance(vessels, Scan) else open_vessels(opened, vessels) if vessels is not None else None
     outlines = without_own(read_cells(cells), opened) if cells is not None else None
     read = [scan.path] if scan is not None else [outlines.path] if outlines is not None else []
+    if scan is not None:
+        check_measurable(opened, scan)
     if path is not None:
         check_place(path, FILE, overwrite=overwrite, keep=read, outside=[Path(result), *read])
         check_no_input(path, opened.record)
@@ -85,7 +87,6 @@ def measure(
             raise InputError(f"{path.name}: the table is CSV; call it {path.stem}.csv.")
     if scan is None:
         return _measure_stain(opened, threshold, outlines, path, replace=overwrite)
-    check_measurable(opened, scan)
     told = check_computed(opened, regions or {})
     return _measure_load(opened, scan, regions, threshold, told, path, replace=overwrite)
 

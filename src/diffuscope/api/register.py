@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from diffuscope.api.events import Registered
 from diffuscope.errors import InputError
 from diffuscope.events import Progress
+from diffuscope.exports.table import check_names_result
 from diffuscope.files.place import FILE, check_place
 from diffuscope.files.put import in_place_of
 from diffuscope.jobs.provenance import make_registration_record, registration_command
@@ -81,24 +82,27 @@ def register(
     out, still, other = Path(out), open_scan(fixed, mpp=fixed_mpp), open_scan(moving, mpp=moving_mpp)
     for scan in (still, other):
         check_slide(scan)
+    if picture is not None and Path(picture).suffix.lower() != ".png":
+        raise InputError(f"{Path(picture).name} does not end in .png: name the picture so.")
+    if picture is None and window is not None:
+        raise InputError("a window is for the picture: say --checkerboard FILE.png as well.")
+    shown = _window(window, still) if window is not None else None
+    points = read_landmarks(landmarks, still, other) if landmarks is not None else None
+    check_names_result(out)
     read = [still.path, other.path, *([Path(landmarks)] if landmarks is not None else [])]
     replaces = check_place(out, RESULT, overwrite=overwrite, keep=read, outside=read) == "replaced"
     if picture is not None:
-        if Path(picture).suffix.lower() != ".png":
-            raise InputError(f"{Path(picture).name} does not end in .png: name the picture so.")
         check_place(Path(picture), FILE, overwrite=overwrite, keep=read, outside=[out])
-    elif window is not None:
-        raise InputError("a window is for the picture: say --checkerboard FILE.png as well.")
     given = {"fixed-mpp": fixed_mpp, "moving-mpp": moving_mpp, "landmarks": landmarks and Path(landmarks).name}
     return _register(
         _Work(
             fixed=still,
             moving=other,
             out=out,
-            landmarks=read_landmarks(landmarks, still, other) if landmarks is not None else None,
+            landmarks=points,
             affine_only=affine_only,
             picture=Path(picture) if picture is not None else None,
-            window=_window(window, still) if window is not None else None,
+            window=shown,
             command=registration_command(
                 fixed=still.name, moving=other.name, out=out.name, affine_only=affine_only, flags=given
             ),

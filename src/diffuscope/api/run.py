@@ -18,6 +18,7 @@ from diffuscope.engine.queue import Focus
 from diffuscope.engine.tiles import run_tiles
 from diffuscope.errors import InputError
 from diffuscope.events import Progress
+from diffuscope.exports.table import check_names_result
 from diffuscope.files.claim import Claim
 from diffuscope.files.put import clear, in_place_of, remove
 from diffuscope.files.room import full_disk_in_words
@@ -159,6 +160,7 @@ def run(
     InputError
         What was given cannot be used; nothing was written. While iterating: the disk is full.
     """
+    check_names_result(Path(out))
     job = prepare(
         model,
         source,

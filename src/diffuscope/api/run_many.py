@@ -19,6 +19,7 @@ from diffuscope.events import Notice, Pace, Progress, notices_of
 from diffuscope.exports.summary.folder import ENDING, RECORD, SUMMARY
 from diffuscope.exports.summary.record import ASSUMED, as_text, check_same_slide, make_summary_record
 from diffuscope.exports.summary.writer import Writer, record_text
+from diffuscope.exports.table import check_names_result
 from diffuscope.files.claim import Claim
 from diffuscope.files.place import Standing, check_place
 from diffuscope.files.put import clear, in_place_of, put_text
@@ -27,9 +28,10 @@ from diffuscope.jobs.compute import ComputeRequest, check_compute
 from diffuscope.jobs.input_text import check_ranges
 from diffuscope.jobs.inputs import split_channel
 from diffuscope.jobs.resume import check_resumed, tidy
-from diffuscope.jobs.settings import check_number, pick
+from diffuscope.jobs.settings import check_number, choose_settings, pick
 from diffuscope.model.find import model_info
 from diffuscope.model.folder import load_model
+from diffuscope.ports.settings import SampleRequest
 from diffuscope.results.opening.about import read_about
 from diffuscope.results.result import Result, open_result
 from diffuscope.scans import UnknownMppError, open_input
@@ -123,18 +125,22 @@ def run_many(
     by_path = isinstance(slides, str | Path)
     found = find_slides(slides, info.declared) if isinstance(slides, str | Path) else Slides(check_names(slides))
     check_number("seed", options.get("seed"), least=0, most=2**63 - 1)
-    check_given_mpp(assumed_mpp)
+    for mpp in (assumed_mpp, options.get("mpp")):
+        check_given_mpp(mpp)
     check_ranges(options.get("ranges") or {}, info.declared.input_rasters)
     for key in options.get("want") or ():
         pick(key, tuple(port.key for port in info.declared.outputs), "output")
     loaded = load_model(model)
     given: dict[str, Any] = dict(options)
+    sample: Any = {name: given[name] for name in SampleRequest.__annotations__.keys() & given.keys() - {"want"}}
+    choose_settings(loaded.system, **sample)
     known = {one.name for one in fields(ComputeRequest)} & given.keys()
     check_compute(ComputeRequest(**{name: given[name] for name in known}), loaded)
     if not options.get("scheduler"):
         pick_device(options.get("device", "auto"))
     images = [split_channel(path)[0] for slide in found.slides for path in slide.paths]
     keep = [*images, Path(str(slides))] if by_path else images
+    check_names_result(target, ending="")
     standing = check_place(target, SUMMARY, overwrite=overwrite, resume=resume, keep=keep, outside=images)
     over = Path(str(slides)).name if by_path else ""
     record = make_summary_record(loaded, over, target, {**options, ASSUMED: assumed_mpp}, found.notices)

@@ -99,6 +99,7 @@ def score(
     port = _score_port(info.declared, info.name)
     found = read_cohort_to_score(paths, info.declared, info.name) if paths else None
     cases = found or read_one_to_score(files or {}, rows, info.declared)
+    check_number("seed", settings.seed, least=0, most=2**63 - 1)
     standing: Standing = "new"
     if out is not None:
         images = _files(cases.cases)
@@ -108,7 +109,6 @@ def score(
         if Path(out).suffix.lower() != ".csv":
             raise InputError(f"{Path(out).name}: the scores are CSV; call it {Path(out).stem}.csv.")
     begun = _begun(_beside(Path(out), UNFINISHED_NAME)) if out is not None else None
-    check_number("seed", settings.seed, least=0, most=2**63 - 1)
     loaded = load_model(model)
     work = make_scoring(loaded, port, cases, settings, paths, out, begun)
     if begun is not None:

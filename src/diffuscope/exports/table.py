@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from diffuscope.errors import InputError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from diffuscope.results.result import Result
 
 #: Layers that are no output port: every image, and the stains of a slide in one picture.
@@ -16,6 +19,8 @@ ALL, MULTIPLEX = "all", "multiplex"
 QUPATH = ".qupath"
 #: Ending of a report of a slide.
 REPORT = ".report.pdf"
+#: Ending of a result.
+RESULT_ENDING = ".ome.zarr"
 _SAID = {"case": "a report of a score", "text": "a text"}
 
 
@@ -124,7 +129,7 @@ FORMATS = (
         keeps_source=True,
         of_extra=True,
     ),
-    Format(name="OME-Zarr", endings=(".ome.zarr",), module="ome_zarr", is_folder=True, copies=True, counts=True),
+    Format(name="OME-Zarr", endings=(RESULT_ENDING,), module="ome_zarr", is_folder=True, copies=True, counts=True),
     Format(name="OME-TIFF stack", endings=(".ome.tif", ".ome.tiff"), module="ome_stack", of="volume"),
     Format(name="OME-Zarr 0.5", endings=(".v05.ome.zarr",), module="ngff.v05", is_folder=True, counts=True),
     Format(name="OME-TIFF, colours as JPEG (lossy)", endings=(".jpeg.ome.tif",), module="lossy.jpeg", of="slide"),
@@ -152,6 +157,35 @@ def formats_named(name: str) -> tuple[Format, ...]:
     lower = name.lower()
     longest = max((ending for ending in endings() if lower.endswith(ending)), key=len, default=None)
     return tuple(form for form in FORMATS if longest in form.endings)
+
+
+def check_names_result(path: Path, *, ending: str = RESULT_ENDING) -> None:
+    """Refuse for a new result, which is a folder, a name that says it is a file of pixels or an export.
+
+    Parameters
+    ----------
+    path : Path
+        Where it is to be written; what is there already was named before.
+    ending : str
+        That it should have instead.
+
+    Raises
+    ------
+    InputError
+        It ends like a format that is read or written, and not like a result.
+    """
+    from diffuscope.scans.formats.table import ENDINGS  # which need the readers
+
+    lower = path.name.lower()
+    known = sorted({*endings(), *ENDINGS}, key=len, reverse=True)
+    found = next((one for one in known if lower.endswith(one)), None)
+    if found in {None, RESULT_ENDING, ".zarr"} or os.path.lexists(path):
+        return
+    name = path.name[: -len(found)]
+    raise InputError(
+        f"{path.name} would be a folder of results, and no {found}: call it {name}{ending}; `diffuscope export` makes "
+        "files of a result."
+    )
 
 
 def find_format(result: Result, name: str, *, of_ending: str | None = None) -> Format:

@@ -178,9 +178,6 @@ def prepare(
     want: Sequence[str] = sample.get("want", ())
     info = model_info(model)
     images, given = split_source(source, info.declared, info.name, want)
-    read = [*paths_of(images), *mask_paths(given.masks)]
-    standing = check_place(out, RESULT, overwrite=overwrite, resume=resume, keep=read, outside=read)
-    begun = begun_record(out) if standing == "resumed" else None
     check_number("seed", seed, least=0, most=2**63 - 1)
     loaded = load_model(model)
     system = loaded.system
@@ -192,6 +189,10 @@ def prepare(
     wanted = tuple(port.key for port in made) if want or len(made) < len(system.outputs) else ()
     settings = choose_settings(system, **{**sample, "want": wanted})
     opened = open_inputs(images, rasters, loaded.name, mpp=mpp) if rasters else []
+    # After what is told at once, and before outlines are filled and tissue is looked for.
+    read = [*paths_of(images), *mask_paths(given.masks)]
+    standing = check_place(out, RESULT, overwrite=overwrite, resume=resume, keep=read, outside=read)
+    begun = begun_record(out) if standing == "resumed" else None
     ports = [port for port in system.declared.inputs if isinstance(port, Mask) and port.key in given.masks]
     masks = open_masks(given.masks, ports, opened)
     stained = [port.key for port in system.input_rasters if port.scale == "stain"]
