@@ -12,6 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import diffuscope as verbs
+from diffuscope.api.register import bend_notices
 from diffuscope.cli import app
 from diffuscope.errors import InputError
 from diffuscope.events import finish
@@ -136,3 +137,10 @@ def test_bad_input_is_one_sentence_and_exit_status_2(tmp_path, affine_pair):
     done = call("register", affine_pair.fixed.path, affine_pair.fixed.path, "-o", tmp_path / "out.ome.zarr")
     assert done.exit_code == 2
     assert done.stderr.splitlines()[-1].startswith("Error: he.ome.tif and he.ome.tif are the same slide")
+
+
+def test_a_bend_after_which_less_is_shared_is_told_and_no_other():
+    stages = {"before": 0.0894, "affine": 1.21, "B-spline": 1.09}
+    (said,) = bend_notices(stages)
+    assert "mutual information 1.09 after 1.21 nats" in said and "--affine-only" in said
+    assert not bend_notices({**stages, "B-spline": 1.21}) and not bend_notices({"before": 0.1, "affine": 1.21})

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diffuscope.api.events import Registered
 from diffuscope.errors import InputError
-from diffuscope.events import Progress
+from diffuscope.events import Notice, Progress
 from diffuscope.exports.table import check_names_result
 from diffuscope.files.place import FILE, check_place
 from diffuscope.files.put import in_place_of
@@ -35,7 +35,7 @@ def register(
     fixed_mpp: float | None = None,
     moving_mpp: float | None = None,
     overwrite: bool = False,
-) -> Generator[Progress | Registered, None, None]:
+) -> Generator[Progress | Notice | Registered, None, None]:
     """Register a restained slide to the slide it was, and write it in that slide's frame.
 
     What can be checked is checked when this is called; the work is done while the returned generator is iterated.
@@ -63,9 +63,9 @@ def register(
 
     Returns
     -------
-    generator of Progress and Registered
-        A `Progress` as each stage begins, and for each block that is written; last what came out. Where it is closed
-        before its end, nothing is written.
+    generator of Progress, Notice and Registered
+        A `Progress` as each stage begins, and for each block that is written, a `Notice` of a bend that did not help;
+        last what came out. Where it is closed before its end, nothing is written.
 
     Raises
     ------
@@ -128,7 +128,18 @@ class _Work:
     overwrite: bool
 
 
-def _register(work: _Work) -> Generator[Progress | Registered, None, None]:
+def bend_notices(information: Mapping[str, float]) -> tuple[str, ...]:
+    """Say of the mutual information of stages where the bend, which is fitted to coarser densities, lost some of it."""
+    affine, bent = (information.get(stage, 0.0) for stage in ("affine", "B-spline"))
+    if "B-spline" not in information or bent >= affine:
+        return ()
+    return (
+        f"The nuclei of the two agree less after the bend than before it (mutual information {bent:.3g} after "
+        f"{affine:.3g} nats): compare both, or register again with --affine-only (in the dock: Affine only).",
+    )
+
+
+def _register(work: _Work) -> Generator[Progress | Notice | Registered, None, None]:
     from diffuscope.registration import write_warped
     from diffuscope.registration.find import WRITTEN, find_transform
     from diffuscope.registration.views import densest, picture
@@ -142,6 +153,8 @@ def _register(work: _Work) -> Generator[Progress | Registered, None, None]:
         }
         for name, stage in found.stages.items()
     }
+    told = bend_notices(found.information)
+    yield from map(Notice, told)
     record = make_registration_record(
         inputs={
             key: {"name": scan.name, "fingerprint": scan.fingerprint, "mpp": scan.mpp, "mpp_stated": scan.stated_mpp}
@@ -150,7 +163,7 @@ def _register(work: _Work) -> Generator[Progress | Registered, None, None]:
         parameters=found.settings,
         figures={**figures, "correlation": found.correlation},
         command=work.command,
-        notices=fixed.notices + moving.notices,
+        notices=fixed.notices + moving.notices + told,
     )
     with in_place_of(out, replace=work.replaces) as part:
         begun = WRITTEN[work.affine_only]
