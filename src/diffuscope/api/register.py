@@ -133,10 +133,11 @@ def bend_notices(information: Mapping[str, float]) -> tuple[str, ...]:
     affine, bent = (information.get(stage, 0.0) for stage in ("affine", "B-spline"))
     if "B-spline" not in information or bent >= affine:
         return ()
-    return (
+    told = (
         f"The nuclei of the two agree less after the bend than before it (mutual information {bent:.3g} after "
-        f"{affine:.3g} nats): compare both, or register again with --affine-only (in the dock: Affine only).",
+        f"{affine:.3g} nats): compare both, or register again with --affine-only (in the dock: Affine only)."
     )
+    return (told,)
 
 
 def _register(work: _Work) -> Generator[Progress | Notice | Registered, None, None]:
