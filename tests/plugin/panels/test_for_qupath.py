@@ -66,3 +66,14 @@ def test_the_folder_of_a_result_is_shown(qtbot, tmp_path: Path, monkeypatch: pyt
     widget.show_result(stain_result.write_stain(tmp_path))
     widget.folder.click()
     assert shown == [str(tmp_path)]
+
+
+def test_what_is_incomplete_is_not_offered_and_why_is_said(qtbot, tmp_path: Path) -> None:
+    widget = ResultsWidget()
+    qtbot.addWidget(widget)
+    result = stain_result.write_stain(tmp_path)
+    buttons = widget.export, widget.qupath, widget.report
+    for complete in (False, True):
+        widget.show_result(replace(result, complete=complete))
+        assert [one.isEnabled() for one in buttons] == [complete] * 3
+        assert ("not exported: continue this run" in widget.note.text()) != complete

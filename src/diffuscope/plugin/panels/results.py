@@ -21,6 +21,7 @@ from diffuscope.stains import StainStatistics
 
 # µm/px of a slide; what is coarser is a flat image of a body, in which QuPath has nothing to count.
 _COARSEST = 50.0
+_UNTIL = "What is incomplete is not exported: continue this run to its end first."
 
 
 class ResultsWidget(QGroupBox):
@@ -100,6 +101,8 @@ class ResultsWidget(QGroupBox):
         self.resume.setVisible(not result.complete)
         for widget in (self.layer, self.anonymous, self.export, self.note):
             widget.setVisible(_can_export(result))
+        for button in (self.export, self.qupath, self.report):
+            button.setEnabled(result.complete)  # as `export` refuses others
         self.qupath.setVisible(bool(_for_qupath(result)))
         self.report.setVisible(bool(_reports(result)))
         self.layer.clear()
@@ -129,7 +132,7 @@ class ResultsWidget(QGroupBox):
             return  # while the list is filled, and of a result that cannot be exported
         names = [form.name for form in offered(self._result, layer)]
         self.export.setToolTip(f"Write a file for other programs: {', '.join(names)}")
-        self.note.setText(note(self._result, layer))
+        self.note.setText(note(self._result, layer) if self._result.complete else _UNTIL)
         self.note.setVisible(bool(self.note.text()))
 
     def _ask_export(self) -> None:
