@@ -18,11 +18,13 @@ from scored_case import save_scorer, write_case
 from typer.testing import CliRunner
 
 import diffuscope
+from diffuscope.cases.slides import Slide
 from diffuscope.cli import app
 from diffuscope.errors import InputError
 from diffuscope.exports.report import fonts, html, hues, pdf
 from diffuscope.exports.report.contents import Contribution, Report, contents_of
 from diffuscope.exports.request import Request
+from diffuscope.exports.summary.rows import result_rows
 from diffuscope.ports.table import Column, Table
 from diffuscope.results.beside.rows import RowFound
 from diffuscope.results.result import Result, open_result
@@ -117,6 +119,17 @@ def test_each_interval_says_what_it_covers(scored: Result):
         "Undecided", "below the threshold of 0.40, which its interval holds",
     )  # fmt: skip
     assert (draws.low, draws.high) == many.predictive and "no interval of the probability" in draws.covers
+
+
+def test_a_row_of_many_decides_as_the_report_does(scored: Result):
+    port = scored.scores["metastasis"].port
+    slide = Slide(name="case", source="ct.nii.gz")
+    [decided] = result_rows(slide, scored)
+    assert (decided["metastasis_decision"], decided["metastasis_threshold"]) == ("metastasis", 0.4)
+    many = Scored(port, ((0.1, 0.3, 0.2), (0.5, 0.6, 0.4), (0.3, 0.4, 0.5)))
+    [undecided] = result_rows(slide, replace(scored, found={"metastasis": many}))
+    assert undecided["metastasis_low"] < undecided["metastasis_threshold"] == 0.4 < undecided["metastasis_high"]
+    assert undecided["metastasis_decision"] == "undecided"
 
 
 def test_an_anonymous_one_names_nobody(scored: Result):
