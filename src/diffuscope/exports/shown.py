@@ -5,11 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from diffuscope.ports.shown import fitted, is_dab, is_spread, looked_at
 from diffuscope.scans.region import in_memory
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
     from diffuscope.ports.raster import Raster
+    from diffuscope.results.coverage import Covered
     from diffuscope.results.result import Result
 
 
@@ -25,8 +32,17 @@ def shown_port(result: Result, port: Raster) -> Raster:
     # of a volume the window has the finest level alone
     number, steps = looked_at([level.shape[:axes] for level in levels[: 1 if is_volume else None]])
     values = in_memory(levels[number][steps])[..., 0]
-    if result.coverage is not None and not is_volume:
-        sides = [range(side) for side in levels[number].shape[:axes]]
-        values = values[result.coverage.read().mask(sides, (2**number, 2**number))[steps]]
+    if result.coverage is not None:
+        covered, sides = result.coverage.read(), [range(side) for side in levels[number].shape[:axes]]
+        values = values[
+            _of_slices(covered, sides, steps) if is_volume else covered.mask(sides, (2**number,) * 2)[steps]
+        ]
     low, high = port.range
     return replace(port, range=(low, fitted(values, (low, high), shorten=is_spread(port.key))))
+
+
+def _of_slices(covered: Covered, sides: Sequence[range], steps: Sequence[slice]) -> NDArray[np.bool_]:
+    """Return which of some voxels were computed, a slice at a time: a mask takes more room than what it hides."""
+    z, *inside = steps
+    slices = [covered.mask([range(at, at + 1), *sides[1:]], (1, 1, 1))[0][tuple(inside)] for at in sides[0][z]]
+    return np.stack(slices)

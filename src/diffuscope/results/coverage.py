@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,29 @@ class Coverage:
         return self.path / FOLDER / LEDGER
 
 
+class Watched:
+    """What of a result was computed as of now, read again when something was.
+
+    Parameters
+    ----------
+    coverage : Coverage
+        Of the result.
+    """
+
+    def __init__(self, coverage: Coverage) -> None:
+        self._coverage = coverage
+        self._known: tuple[Any, Covered | None] = (None, None)
+
+    def now(self) -> Covered:
+        """Return what is computed now."""
+        stamp = self._coverage.stamp
+        known, covered = self._known
+        if known != stamp or covered is None:
+            covered = self._coverage.read()
+            self._known = stamp, covered
+        return covered
+
+
 class Covered:
     """What of a canvas was computed at some moment.
 
@@ -172,7 +196,7 @@ class Covered:
     def __init__(self, coverage: Coverage, parts: Bools) -> None:
         self._coverage = coverage
         # asked of every piece in sight whenever the window moves
-        self._counts: dict[tuple[Any, ...], int] = {}
+        self._counts: dict[tuple[Any, ...], tuple[int, int]] = {}
         # sums from the first part on, so that a box is the sum of its corners
         self._sums = np.pad(parts.astype(np.int64), [(1, 0)] * parts.ndim)
         for axis in range(parts.ndim):
@@ -188,15 +212,12 @@ class Covered:
         factors : sequence of int
             Px of the finest level per px of this one.
         """
-        asked = (*spans, *factors)
-        if asked not in self._counts:
-            ends = [(range(span.start, span.start + 1), range(span.stop - 1, span.stop)) for span in spans]
-            edges = [
-                (self._edges(axis, first, factor)[0], self._edges(axis, last, factor)[1])
-                for axis, ((first, last), factor) in enumerate(zip(ends, factors, strict=True))
-            ]
-            self._counts[asked] = int(self._between(edges).sum())
-        return self._counts[asked]
+        return self._count(spans, factors)[0]
+
+    def is_whole(self, spans: Sequence[range], factors: Sequence[int]) -> bool:
+        """Return whether all of a box was computed (parameters as of `count`); no px of an outline is looked at."""
+        there, touched = self._count(spans, factors)
+        return there == touched and self._coverage.polygon is None
 
     def mask(self, spans: Sequence[range], factors: Sequence[int]) -> Bools:
         """Return which px of a box were computed, in part at least (parameters as of `count`)."""
@@ -204,6 +225,19 @@ class Covered:
         found = self._between([self._edges(axis, span, factor) for axis, (span, factor) in along]) > 0
         polygon = self._coverage.polygon
         return found if polygon is None else found & _inside(polygon, self._coverage.axes, spans, factors)
+
+    def _count(self, spans: Sequence[range], factors: Sequence[int]) -> tuple[int, int]:
+        """Return of the parts of cells that a box touches how many are there, and how many there can be."""
+        asked = (*spans, *factors)
+        if asked not in self._counts:
+            ends = [(range(span.start, span.start + 1), range(span.stop - 1, span.stop)) for span in spans]
+            edges = [
+                (self._edges(axis, first, factor)[0], self._edges(axis, last, factor)[1])
+                for axis, ((first, last), factor) in enumerate(zip(ends, factors, strict=True))
+            ]
+            touched = prod(int(after[0] - first[0]) for first, after in edges)
+            self._counts[asked] = int(self._between(edges).sum()), touched
+        return self._counts[asked]
 
     def _edges(self, axis: int, span: range, factor: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the first part of a cell that each px touches, and the one after its last."""

@@ -14,7 +14,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from diffuscope.results.coverage import Coverage, Covered
+from diffuscope.results.coverage import Coverage, Covered, Watched
 from diffuscope.results.layout import chunk_file
 from diffuscope.scans.source import paste
 from diffuscope.tiling.boxes import CHUNK
@@ -55,13 +55,9 @@ class Windowed(ABC):
         IndexError
             One runs backwards, or is none of these.
         """
-        parts = list(key) if isinstance(key, tuple) else [key]
-        if Ellipsis in parts:
-            at = parts.index(Ellipsis)
-            parts[at : at + 1] = [slice(None)] * (self.ndim - len(parts) + 1)
-        rows, columns, *rest = (*parts, slice(None)) if len(parts) == 1 else parts
-        y, inside_y = _span(rows, self.shape[0])
-        x, inside_x = _span(columns, self.shape[1])
+        rows, columns, *rest = whole_index(key, self.ndim)
+        y, inside_y = span_of(rows, self.shape[0])
+        x, inside_x = span_of(columns, self.shape[1])
         return np.asarray(self._window(y, x)[(inside_y, inside_x, *rest)])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.generic]:
@@ -124,7 +120,7 @@ class Level(Windowed):
         self.coverage, self._factors = coverage, (factor, factor)
         # whole numbers have no NaN
         self._is_cut = coverage is not None and (fill is not None or np.issubdtype(self.dtype, np.floating))
-        self._covered: tuple[Any, Covered | None] = (None, None)
+        self._watched = Watched(coverage) if coverage is not None and self._is_cut else None
         # the stamp of the file that each was read from, and the pixels; (None, None) where there was no file
         self._pieces: OrderedDict[tuple[int, int], tuple[Any, NDArray[np.generic] | None]] = OrderedDict()
         self._lock = threading.Lock()
@@ -202,14 +198,7 @@ class Level(Windowed):
 
     def _now_covered(self) -> Covered | None:
         """Return what was computed as of now; None where that is told by colour, or cannot be shown."""
-        if self.coverage is None or not self._is_cut:
-            return None
-        stamp = self.coverage.stamp
-        known, covered = self._covered
-        if known != stamp or covered is None:
-            covered = self.coverage.read()
-            self._covered = stamp, covered
-        return covered
+        return self._watched.now() if self._watched is not None else None
 
     def _spans(self, piece: tuple[int, int]) -> list[range]:
         """Return the rows and columns of a piece."""
@@ -271,7 +260,14 @@ def _file_stamp(file: Path) -> tuple[int, int] | None:
     return about.st_mtime_ns, about.st_ino
 
 
-def _span(part: Any, side: int) -> tuple[range, Any]:
+def whole_index(key: Any, ndim: int) -> list[Any]:
+    """Return an index of an array with a part for each of its axes."""
+    parts = list(key) if isinstance(key, tuple) else [key]
+    at = parts.index(Ellipsis) if Ellipsis in parts else len(parts)
+    return [*parts[:at], *[slice(None)] * (ndim - len(parts) + (at < len(parts))), *parts[at + 1 :]]
+
+
+def span_of(part: Any, side: int) -> tuple[range, Any]:
     """Return the rows or columns to read for one index, and the index among them."""
     if isinstance(part, slice):
         start, stop, step = part.indices(side)

@@ -98,6 +98,8 @@ class LiveLayers:
                     memory[...] = level
                 layer.refresh()
                 yield
+        # what is told of the place under the cursor is of before, and the cursor may rest there
+        self._viewer.update_status_from_cursor()
 
     def end(self, result: Result | None, *, keep: bool = False) -> None:
         """Take the preview away; leave the outputs with the record of the run.

@@ -41,9 +41,9 @@ def result_layers(result: Result, placement: Placement | None = None) -> list[La
     Returns
     -------
     list of (data, keyword arguments, "image")
-        The main image first and visible, as RGBA: what was not computed is transparent. The other images above it,
-        hidden. Where there are several stains, their virtual multiplex on top, visible. The data are `Level`, finest
-        first, or the `VolumeLevel` of a volume.
+        The main image first and visible, of a slide as RGBA: what was not computed is transparent, in a map NaN. The
+        other images above it, hidden. Where there are several stains, their virtual multiplex on top, visible. The data
+        are `Level`, finest first, or the `VolumeLevel` of a volume.
     """
     if not result.ports:
         return []  # a score of an image lies nowhere on it
@@ -56,7 +56,7 @@ def result_layers(result: Result, placement: Placement | None = None) -> list[La
         levels: list[Any]
         if result.place.unit == "mm":
             # napari shows only the finest level of a volume in 3D, and levels of a few hundred px cost nothing in 2D
-            levels = [VolumeLevel(arrays[port.key][0])]
+            levels = [VolumeLevel(arrays[port.key][0], result.coverage)]
         else:
             fill = port.fill if port.kind == "rgb" else None
             levels = [
