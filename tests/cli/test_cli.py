@@ -123,6 +123,7 @@ def bad_files(folder: Path, slide: Path) -> dict[str, Path]:
     white = {"metadata": {"PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5}}
     tifffile.imwrite(folder / "white.ome.tif", np.full((300, 300, 3), 255, np.uint8), photometric="rgb", **white)
     tifffile.imwrite(folder / "deep.ome.tif", np.zeros((300, 300), np.uint16), **white)
+    tifffile.imwrite(folder / "colours.ome.tif", np.zeros((300, 300, 3), np.uint16), photometric="rgb", **white)
     Image.new("RGB", (300, 300), (200, 80, 150)).save(folder / "unscaled.png")
     return {path.name: path for path in folder.iterdir()}
 
@@ -135,6 +136,7 @@ def bad_files(folder: Path, slide: Path) -> dict[str, Path]:
         ("half.ome.tif", [], "half.ome.tif"),
         ("white.ome.tif", [], "no tissue found in white.ome.tif"),
         ("deep.ome.tif", [], "is an image of 1 channel of type uint16, but model untrained needs 8-bit RGB"),
+        ("colours.ome.tif", [], "of type uint16, but model untrained needs 8-bit RGB: save it with 8 bits a colour"),
         ("unscaled.png", [], "unscaled.png does not say its µm/px; give it with --mpp"),
         ("slide", ["--region", "9000,0,100,100"], "outside"),
         ("slide", ["--region", "a,b"], "region"),
@@ -196,6 +198,12 @@ def test_a_result_is_no_file(inside: Path, tiny_model: Path, small_slide: Path, 
     shutil.copy(small_slide, inside / "slides")
     assert f"no {ending}: call it out; " in sentence(call("run", tiny_model, inside / "slides", "-o", name))
     assert not (inside / name).exists()
+
+
+@pytest.mark.parametrize("words", [["-o", ""], ["--out", " "], ["--out="]])
+def test_a_place_that_is_empty_is_no_place(inside: Path, words: list[str]):
+    """As a path it is the folder that the shell is in."""
+    assert sentence(call("run", "model", "slide.svs", *words)) == "-o is empty: say where to write."
 
 
 def test_a_white_slide_runs_where_a_region_is_given(inside: Path, tiny_model: Path, small_slide: Path):

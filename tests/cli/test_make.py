@@ -36,6 +36,8 @@ def test_tumours_are_cases(tmp_path: Path):
     assert make("tumours", out, *plan) == (0, f"Wrote 4 cases into {out}\n")
     cases = find_cases(out, ["vessels", "nuclei", "nanoparticles"])
     assert [case.part for case in cases] == [None, None, "test", "test"]
+    plan = ["--animals", 1, "--external", 0, "--fields", 1, *plan[6:]]
+    assert make("tumours", tmp_path / "one", *plan) == (0, f"Wrote 1 case into {tmp_path / 'one'}\n")
     code, said = make("tumours", out)
     assert code == 2 and "exists already" in said
     code, said = make("tumours", tmp_path / "other", "--phantom", "endosome")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,7 +25,7 @@ from diffuscope.cli.register import register
 from diffuscope.cli.run import follow_run, run
 from diffuscope.cli.score import score
 from diffuscope.cli.train import train
-from diffuscope.errors import printable
+from diffuscope.errors import InputError, printable
 from diffuscope.exports.table import endings
 
 
@@ -34,7 +36,14 @@ class _Sentences(TyperGroup):
         """Run the command that was asked for."""
         told = sentences(lambda: ctx.invoked_subcommand or "")
         with fewer_collections(), quiet_libraries(), interrupted_from_outside(), told:
+            _check_out(ctx.args)
             return super().invoke(ctx)
+
+
+def _check_out(words: Sequence[str]) -> None:
+    """Refuse an empty place to write, as of a shell's variable that was never set: as a path it is this folder."""
+    if any(flag in {"-o", "--out"} and not place.strip() for flag, place in pairwise(words)) or "--out=" in words:
+        raise InputError("-o is empty: say where to write.")
 
 
 app = typer.Typer(

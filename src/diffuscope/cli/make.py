@@ -47,7 +47,7 @@ def tumours(
         phantom=phantom,
     )
     number = write_cohort(out, plan, workers=workers or os.cpu_count() or 1)
-    typer.echo(f"Wrote {number} cases into {out}")
+    typer.echo(f"Wrote {_counted(number, 'case')} into {out}")
 
 
 @make.command()
@@ -80,7 +80,7 @@ def oesophagus(
 
     plan = CohortPlan(patients=patients, seed=seed, prevalence=prevalence, no_ct=no_ct, no_blood=no_blood, empty=empty)
     best = write_cohort(out, plan, () if background is None else read_scenes(background))
-    typer.echo(f"Wrote {patients} patients into {out}")
+    typer.echo(f"Wrote {_counted(patients, 'patient')} into {out}")
     typer.echo(
         f"Who knew the rule and all its factors would reach, of these: accuracy {best.accuracy:.3f}, "
         f"AUROC {best.auroc:.3f}, Brier score {best.brier:.3f}"
@@ -102,7 +102,7 @@ def thorax(
 
     named = tuple(check_region(region.strip()) for region in regions.split(","))
     number = write_cohort(out, Plan(patients=patients, seed=seed, regions=named, reports=reports))
-    typer.echo(f"Wrote {number} patients into {out}")
+    typer.echo(f"Wrote {_counted(number, 'patient')} into {out}")
 
 
 @make.command()
@@ -181,3 +181,7 @@ def qupath_script(
     with in_place_of(out, replace=False) as part:
         part.write_text(text, encoding="utf-8")
     typer.echo(f"Wrote {out}")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"

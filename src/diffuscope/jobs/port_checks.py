@@ -39,4 +39,6 @@ def check_port(scan: Image | Pixels, port: Raster, model: str) -> None:
     listed = f" ({', '.join(scan.channels)})" if 1 < number <= 40 and not scan.rgb else ""
     kind = "an RGB image" if scan.rgb else f"an image of {number} channel{'s' if number != 1 else ''}"
     how = f"say which channel, {scan.name}#NAME" if port.kind == "map" and channels == 1 < number else "give one"
+    if fits and scan.rgb:
+        how = f"save it with {bits} bits a colour (docs/formats.md says how)"
     raise InputError(f"{scan.name} is {kind}{listed} of type {scan.dtype}, but model {model} needs {needed}: {how}.")
