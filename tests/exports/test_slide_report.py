@@ -9,19 +9,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from nano_result import write_nano
 from PIL import Image
 from stain_result import DRAWN, FACTOR, PORTS, RECORD, write_stain
 from typer.testing import CliRunner
 
+from diffuscope.api.measure import measure
 from diffuscope.cli import app
 from diffuscope.errors import InputError
+from diffuscope.events import finish
 from diffuscope.exports import export
 from diffuscope.exports.report.slide import SlideReport, slide_report
 from diffuscope.exports.request import Request
 from diffuscope.exports.view.sheet import PANEL
 from diffuscope.measurement.table import readable
-from diffuscope.results.result import Result
+from diffuscope.results.own import own_parts
+from diffuscope.results.result import Result, open_result
 from diffuscope.scans import open_scan
+from diffuscope.tiling.region import Region
 
 PINK = (230, 120, 180)
 MODEL = {"name": "m", "simulated": "yes", "trained_on": "a <rule>", "what_it_is_not": "An antibody."}
@@ -102,3 +107,26 @@ def test_an_anonymous_one_names_nobody(result: Result, slide: Path, tmp_path: Pa
     export(result, tmp_path / "a.report.html", source=slide, anonymous=True)
     page = (tmp_path / "a.report.html").read_text(encoding="utf-8")
     assert not re.search("patient-7|hot spot", page) and "Tumor" in page and "anonymous" in page
+
+
+def test_regions_of_a_load_that_were_measured_are_its_figures_and_its_slide_is_named_once(tmp_path: Path):
+    pytest.importorskip("fpdf")
+    slide, load = write_nano(tmp_path)
+    export(load, tmp_path / "before.report.html")
+    assert "None were measured" in (tmp_path / "before.report.html").read_text(encoding="utf-8")
+    regions = {"Mrs Miller": Region(20, 20, 100, 80), "rim": Region(120, 10, 80, 100)}
+    rows = finish(measure(load.path, slide, regions=regions)).rows
+    measured = open_result(load.path)
+    report = report_of(measured)
+    assert report.header == ("Mrs Miller", "rim")
+    assert ("Mean load", "7.00", "7.00") in report.lines and rows[0]["mean_load"] == pytest.approx(7)
+    assert dict(report.about)["slide"] == slide.name  # which has two channels that went in
+    export(measured, tmp_path / "r.report.pdf")
+    assert (tmp_path / "r.report.pdf").stat().st_size > 0
+    # a copy has them, too, and of an anonymous one nobody's name
+    copy = open_result(export(measured, tmp_path / "copy.ome.zarr"))
+    assert copy.regions == measured.regions and [one["region"] for one in copy.regions] == list(regions)
+    blind = open_result(export(measured, tmp_path / "blind.ome.zarr", anonymous=True))
+    assert "region" not in blind.regions[0] and blind.regions[0]["mean_load"] == "7"
+    assert report_of(measured, is_anonymous=True).header == ("region 1", "region 2")
+    assert own_parts(load.path)("regions.csv")

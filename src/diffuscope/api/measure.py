@@ -16,7 +16,7 @@ from diffuscope.measurement.measurements import write_csv
 from diffuscope.measurement.regions import check_computed, check_measurable, measure_regions, open_vessels
 from diffuscope.measurement.threshold import check_threshold
 from diffuscope.ports.stains import find_stains
-from diffuscope.results.own import check_no_input
+from diffuscope.results.own import REGIONS, check_no_input
 from diffuscope.results.result import Result, open_result
 from diffuscope.scans import Scan
 from diffuscope.scans.qupath.annotations import Annotations
@@ -38,6 +38,7 @@ def measure(
     """Measure a result: a virtual stain in its tissue, or the predicted load of regions and how far it goes.
 
     What can be checked is checked when this is called; the work is done while the returned generator is iterated.
+    A result keeps the figures of the regions of its load that were measured last.
 
     Parameters
     ----------
@@ -151,6 +152,10 @@ def _measure_load(
     for sentence in told:
         yield Notice(sentence)
     rows: list[dict[str, Any]] = yield from measure_regions(result, vessels, regions, threshold=threshold)
+    try:
+        write_csv(rows, result.path / REGIONS, replace=True)  # for reports
+    except (InputError, OSError):
+        yield Notice(f"{result.path.name} cannot be written, and so its reports will lack these figures.")
     if path is not None:
         write_csv(rows, path, replace=replace)
     yield Measured(rows=rows, path=path)

@@ -21,7 +21,7 @@ from diffuscope.results.beside.others import KINDS
 from diffuscope.results.chunks import read_chunk, write_box
 from diffuscope.results.coverage import PATH as COVERAGE
 from diffuscope.results.layout import ATTRS, create_images, group_path, level_folder, omero
-from diffuscope.results.own import TABLE
+from diffuscope.results.own import REGIONS, TABLE
 from diffuscope.results.pyramid import update_pyramid
 from diffuscope.results.sections import PATH as SECTIONS
 from diffuscope.results.tissue import PATH as TISSUE
@@ -68,13 +68,13 @@ def write(part: Path, request: Request) -> None:
     for kept in (TISSUE, COVERAGE, SECTIONS):
         if kept in source:
             copy_tree(result.path / kept, part / kept)
-    for name in (TABLE, *(kind.name for kind in KINDS)):
+    for name in (TABLE, REGIONS, *(kind.name for kind in KINDS)):
         if (result.path / name).is_dir():
             copy_tree(result.path / name, part / name)
-        elif name == TABLE and result.table:
-            told_of_input = {"region_name"} if request.is_anonymous else set()
-            rows = [{column: row[column] for column in row if column not in told_of_input} for row in result.table]
-            write_csv(rows, part / name, replace=False)
+        elif rows := {TABLE: result.table, REGIONS: result.regions}.get(name):
+            names = ({TABLE: "region_name", REGIONS: "region"}[name],) if request.is_anonymous else ()
+            kept_rows = [{column: row[column] for column in row if column not in names} for row in rows]
+            write_csv(kept_rows, part / name, replace=False)
         elif (result.path / name).exists():
             shutil.copyfile(result.path / name, part / name)
 

@@ -16,8 +16,9 @@ from diffuscope.results.beside.others import KINDS
 from diffuscope.results.layout import ATTRS
 from diffuscope.scans.fingerprint import fingerprint, is_same
 
-#: The table of figures of a whole result, and how a registration moved it.
-TABLE, TRANSFORM = "table.csv", "transform.json"
+#: The table of figures of a whole result, those of the regions that were measured of it last, and how a registration
+#: moved it.
+TABLE, REGIONS, TRANSFORM = "table.csv", "regions.csv", "transform.json"
 # Of a file that was being written when its process was killed, by us and by zarr.
 _PASSING = re.compile(r"\.part$|\.[0-9a-f]{32}\.partial$")
 _ARRAY = r"(?:\.z\w+|\d+(?:[./]\d+)*)"
@@ -34,7 +35,7 @@ def own_parts(path: Path) -> Parts:
         rf"(?:(?:{'|'.join(keys)})/)?{image}"
         rf"|(?:{tissue.PATH}|{coverage.PATH}|{values.PATH}|{values.PATH}/\w+|{sections.PATH}|{sections.PATH}/\w+)/{_ARRAY}"
         rf"|{cache.FOLDER}/[^/]+|(?:{'|'.join(re.escape(kind.name) for kind in KINDS)})(?:/[^/]+\.(?:txt|json))?"
-        rf"|{re.escape(TABLE)}|{re.escape(TRANSFORM)}"
+        rf"|{re.escape(TABLE)}|{re.escape(REGIONS)}|{re.escape(TRANSFORM)}"
     )
     return lambda name: known.fullmatch(_PASSING.sub("", name)) is not None
 

@@ -23,7 +23,7 @@ from diffuscope.results.layout import level_folder
 from diffuscope.results.opening.about import About, check_about, read_about
 from diffuscope.results.opening.damage import told
 from diffuscope.results.opening.stored import lazy, open_checked
-from diffuscope.results.own import TABLE, own_parts
+from diffuscope.results.own import REGIONS, TABLE, own_parts
 from diffuscope.results.place import Place
 from diffuscope.results.scores import Scored
 from diffuscope.results.sections import Section, load_sections
@@ -73,6 +73,8 @@ class Result:
         The run record.
     table : list of dict
         Measurements per region as text by column; empty where the run did not end.
+    regions : list of dict
+        The same of the regions of a load that were measured last; empty where none were.
     coverage : Coverage or None
         Which px were computed; None where there is no image, or the result was written before that was kept.
     sections : tuple of Section
@@ -95,6 +97,7 @@ class Result:
     coverage: Coverage | None = None
     samples: dict[str, zarr.Array[Any]] = field(default_factory=dict)
     sections: tuple[Section, ...] = ()
+    regions: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def scores(self) -> dict[str, Scored]:
@@ -233,6 +236,7 @@ def _open(path: Path, about: dict[str, Any], checked: About) -> Result:
         sections=load_sections(root),
         record=about["record"],
         table=_table(path / TABLE),
+        regions=_table(path / REGIONS),
     )
 
 
@@ -241,5 +245,5 @@ def _table(path: Path) -> list[dict[str, str]]:
         return []
     rows = read_rows(path)
     if any(None in row or None in row.values() for row in rows):
-        raise ValueError(f"a line of {TABLE} has more or fewer values than its first line has names")
+        raise ValueError(f"a line of {path.name} has more or fewer values than its first line has names")
     return rows

@@ -21,6 +21,8 @@ from diffuscope.plugin.docks.nanoparticle import NanoparticleDock
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.layers.facts import own_metadata
 from diffuscope.plugin.layers.reader import read_layers
+from diffuscope.plugin.panels.numbers.rows import results_in, rows_of
+from diffuscope.results.result import open_result
 
 pytestmark = pytest.mark.gui
 
@@ -100,6 +102,11 @@ def test_gamma_the_plot_and_the_region_table(
     assert state.is_idle and state.message.startswith(
         "nothing of “region 4” was computed: nano.ome.zarr has x 0 to 256"
     )
+
+    # what was measured stays with the result: in its reports, among all numbers, and when it is shown again
+    dock.session.show_result(open_result(result.path))
+    assert [row["region"] for row in dock.regions.rows] == ["region 1", "region 2", "region 3"]
+    assert [row["region"] for row in rows_of(results_in(viewer))] == ["region 1", "region 2", "region 3"]
 
     dock.session.show_result(None)
     assert overlay not in viewer.layers and not told.isVisibleTo(dock)

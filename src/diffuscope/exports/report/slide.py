@@ -107,9 +107,7 @@ def slide_report(request: Request) -> SlideReport:
         image = _input(result, request.source, level, panels[0].image.shape[:2])
         panels.insert(0, Panel("the slide" if request.is_anonymous else request.source.name, image))
     gaps = filter(None, [gaps_told(result, panels)])
-    # A name that somebody gave a region may tell whose it is.
-    rows = [{k: v for k, v in row.items() if k != "region_name" or not request.is_anonymous} for row in result.table]
-    header, lines = readable(with_density(rows))
+    header, lines = readable(with_density(_figures(request)))
     own = "" if request.is_anonymous else result.path.name.removesuffix(".ome.zarr")
     date = str(record.get("started", "")).replace("T", " ").removesuffix("+00:00")
     return SlideReport(
@@ -123,6 +121,14 @@ def slide_report(request: Request) -> SlideReport:
         about=(*_about(request), *about_model(record)),
         notices=(*_told(result), *gaps, *map(str, record.get("notices", ()))),
     )
+
+
+def _figures(request: Request) -> list[dict[str, str]]:
+    """Return the figures of the result, or of the regions that were measured of it."""
+    result = request.result
+    rows, name = (result.table, "region_name") if result.table else (result.regions, "region")
+    # A name that somebody gave a region may tell whose it is.
+    return [{k: v for k, v in row.items() if k != name or not request.is_anonymous} for row in rows]
 
 
 def check_source(result: Result, source: Path) -> None:
@@ -174,7 +180,8 @@ def _about(request: Request) -> list[tuple[str, str]]:
     """Return of which slide, where, and how it was sampled."""
     record = request.record
     asked, drawn = record.get("parameters", {}), record.get("drawn", {})
-    slides = ", ".join(str(one.get("name", "")) for one in record.get("inputs", {}).values())
+    # of a slide of several channels each is an input
+    slides = ", ".join(dict.fromkeys(str(one.get("name", "")) for one in record.get("inputs", {}).values()))
     named = " ".join(filter(None, [drawn.get("name"), f"({drawn['class']})" if drawn.get("class") else ""]))
     steps, samples = asked.get("steps"), asked.get("samples")
     sampled = [asked.get("sampler"), f"{steps} steps" if steps else "", f"samples: {samples}" if samples else ""]

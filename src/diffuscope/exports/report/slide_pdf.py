@@ -68,7 +68,7 @@ def _figures(page: Page, report: SlideReport, y: float) -> float:
     y = page.heading(MARGIN, y, "Figures of the region", _LEFT)
     if not report.lines:
         page.font(7.5, QUIET)
-        return page.paragraph(MARGIN, y, "There are none of this kind of result.", _LEFT)
+        return page.paragraph(MARGIN, y, "None were measured.", _LEFT)
     shown = report.header[:_COLUMNS]
     name = _LEFT - 24.0 * max(1, len(shown)) if len(shown) > 1 else _LEFT - 40.0
     field = (_LEFT - name) / len(shown)

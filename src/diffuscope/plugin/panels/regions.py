@@ -58,12 +58,12 @@ class RegionWidget(QGroupBox):
         return self.above.value() or None
 
     def show_result(self, result: Result | None) -> None:
-        """Begin anew with another result."""
+        """Show what was measured of another result last."""
         self.setVisible(result is not None)
         if result is not None:
             name = result.path.name.removesuffix(".ome.zarr")
             self._suggested = result.path.with_name(f"{name}.regions.csv")
-        self.show_rows([])
+        self.show_rows(list(result.regions) if result is not None else [])
 
     def show_rows(self, rows: list[dict[str, Any]]) -> None:
         """Show what was measured."""

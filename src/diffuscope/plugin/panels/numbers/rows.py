@@ -55,7 +55,8 @@ def rows_of(asked: Sequence[Asked]) -> list[dict[str, str]]:
     -------
     list of dict
         Text by column, all with the same columns: ``result`` (the name that a user gave it, else its folder's), those
-        of its ``table.csv``, and ``positive_per_mm2``; empty where a result has no such number.
+        of its ``table.csv`` and of regions that were measured, and ``positive_per_mm2``; empty where a result has no
+        such number.
     """
     from diffuscope.measurement.measurements import measured_at  # its room brings scipy
 
@@ -63,7 +64,7 @@ def rows_of(asked: Sequence[Asked]) -> list[dict[str, str]]:
     for one in asked:
         with suppress(InputError):  # it may be gone from the disk
             result = measured_at(open_result(one.folder), one.threshold)
-            rows += [{RESULT: one.name, **row} for row in with_density(result.table)]
+            rows += [{RESULT: one.name, **row} for row in (*with_density(result.table), *result.regions)]
     found = dict.fromkeys(column for row in rows for column in row)
     columns = [RESULT, *(one for one in _NAMED if one in found), *(one for one in found if one not in _FIRST)]
     return [{column: row.get(column, "") for column in columns} for row in rows]
