@@ -27,6 +27,8 @@ from diffuscope.plugin.panels.files.export_choices import (
     resolved,
     suggested,
 )
+from diffuscope.plugin.panels.files.saving import write_ome_zarr
+from diffuscope.plugin.panels.results import ResultsWidget
 from diffuscope.plugin.panels.translation_view import description, is_part, views, visible
 from diffuscope.ports.raster import Raster
 from diffuscope.results.canvas import Canvas
@@ -225,6 +227,19 @@ def test_one_sample_has_no_mean_to_look_at(tmp_path):
     assert is_part(one)
 
 
+@pytest.mark.gui
+def test_what_one_sample_does_not_have_is_no_layer_and_is_not_offered(tmp_path, qapp):
+    for samples, keys in ((1, ["ct", "support"]), (4, ["ct", "mean", "uncertainty", "support"])):
+        result = translated(tmp_path / str(samples), samples=samples)
+        layers = result_layers(result)
+        assert [about["metadata"][KEY]["port"] for _, about, _ in layers] == keys
+        widget = ResultsWidget()
+        widget.show_result(result)
+        assert [widget.layer.itemData(number) for number in range(widget.layer.count())] == [ALL, *keys]
+    [saved] = write_ome_zarr(str(tmp_path / "all"), result_layers(open_result(tmp_path / "1" / "out.ome.zarr")))
+    assert [port.key for port in open_result(saved).ports] == ["ct", "mean", "uncertainty", "support"]
+
+
 # --- slices, rectangles ---
 
 
@@ -296,7 +311,7 @@ def test_an_input_is_found_by_name_and_place(tmp_path):
 
 
 def test_contrast_is_shared_where_values_mean_the_same(tmp_path):
-    result = translated(tmp_path)
+    result = translated(tmp_path, samples=4)
     assert alike(MR, result) == [("ct", "mean")]  # MR has a scale of its own
     assert alike(replace(MR, unit="HU"), result) == [("ct", "mean", "")]
     viewer, source = viewer_with_mr()

@@ -114,7 +114,7 @@ def test_of_a_volume_that_fills_what_is_there_is_told_and_nothing_else(file, tmp
 
 
 def test_a_range_is_of_what_was_computed(file, tmp_path):
-    spread = replace(HU, key="uncertainty", name="uncertainty", range=(0.0, 101.5), fill=0.0)
+    spread = replace(HU, key="uncertainty", name="uncertainty", range=(0.0, 110.0), fill=0.0)
     result = write_result(tmp_path / "r.ome.zarr", file, ports=(HU, spread), slices=(0, 5), empty=(1, 2, 3, 4))
     shown = shown_port(result, spread).range
     viewer = napari.components.ViewerModel()

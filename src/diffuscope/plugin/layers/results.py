@@ -29,7 +29,7 @@ LayerTuple = tuple[Any, dict[str, Any], str]
 
 
 def result_layers(result: Result, placement: Placement | None = None) -> list[LayerTuple]:
-    """Describe every image of a result as a napari layer.
+    """Describe every image of a result that there is something to see of as a napari layer.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def result_layers(result: Result, placement: Placement | None = None) -> list[La
     layers: list[LayerTuple] = []
     multiplex = multiplex_port(result.ports)
     apart = CHUNK // (len(result.ports) + (multiplex is not None))
-    for place_in_list, port in enumerate(result.ports):
+    for place_in_list, port in enumerate(shown_ports(result)):
         levels: list[Any]
         if result.place.unit == "mm":
             # napari shows only the finest level of a volume in 3D, and levels of a few hundred px cost nothing in 2D
@@ -74,6 +74,18 @@ def result_layers(result: Result, placement: Placement | None = None) -> list[La
         ]
         layers.append(_layer(result, multiplex, computed, place, visible=True))
     return layers
+
+
+def shown_ports(result: Result) -> tuple[Raster, ...]:
+    """Return the images of a result that there is something to see of: of one sample there is no mean, and no spread.
+
+    Files keep those too, so that results of one model have the same images.
+    """
+    if result.record.get("parameters", {}).get("samples") != 1:
+        return result.ports
+    keys = {port.key for port in result.ports}
+    unknown = {f"{key}{SPREAD}" for key in keys} | ({"mean", "uncertainty"} if "mean" in keys else set())
+    return tuple(port for port in result.ports if port.key not in unknown)
 
 
 def _layer(result: Result, port: Raster, levels: list[Any], place: dict[str, Any], *, visible: bool) -> LayerTuple:

@@ -8,7 +8,8 @@ from typing import Any
 from qtpy.QtWidgets import QGroupBox, QVBoxLayout, QWidget
 
 from diffuscope.plugin.layers.links import result_layers_of
-from diffuscope.plugin.panels.translation_view import samples_of, spreads_of
+from diffuscope.plugin.layers.results import shown_ports
+from diffuscope.plugin.panels.translation_view import spreads_of
 from diffuscope.plugin.widgets.rows import combo, fill, small_text
 from diffuscope.ports.raster import Raster
 from diffuscope.results.result import Result
@@ -91,7 +92,6 @@ def views(result: Result) -> dict[str, str]:
 
     The spread of one sample is nothing to look at.
     """
-    one = samples_of(result) == 1
     own = mains(result)
     found = {ALL: "All side by side"} if len(own) > 1 else {}
-    return found | {port.key: port.name for port in result.ports if port in own or not one}
+    return found | {port.key: port.name for port in shown_ports(result)}

@@ -12,6 +12,7 @@ from diffuscope.exports.multiplex import multiplex_port
 from diffuscope.exports.table import ALL, QUPATH, REPORT, Format, formats_of
 from diffuscope.jobs.scaling import CUT_UM2
 from diffuscope.measurement.table import readable, with_density
+from diffuscope.plugin.layers.results import shown_ports
 from diffuscope.plugin.panels.files.export_choices import default_layer, file_filter, note, offered, resolved, suggested
 from diffuscope.plugin.panels.files.recent import show_in_folder
 from diffuscope.plugin.widgets.pieces import FiguresTable
@@ -108,7 +109,7 @@ class ResultsWidget(QGroupBox):
         self.layer.clear()
         if result.ports or result.scores:
             self.layer.addItem("All layers" if result.ports else "Report", ALL)
-        for port in result.ports:
+        for port in shown_ports(result):
             self.layer.addItem(port.name, port.key)
         for written in result.others:
             if written.key in result.texts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from diffuscope.plugin.layers.results import SPREAD
+from diffuscope.plugin.layers.results import SPREAD, shown_ports
 from diffuscope.results.result import Result
 
 
@@ -23,12 +23,11 @@ def views(result: Result) -> dict[str, str]:
     Mean and spread of one sample are nothing to look at.
     """
     count = samples_of(result)
-    main, *others = result.ports
-    found = {main.key: f"{main.name}, one sample" if "mean" in {port.key for port in others} else main.name}
-    spreads = spreads_of(result) if count == 1 else set()
+    main, *others = shown_ports(result)
+    found = {main.key: f"{main.name}, one sample" if "mean" in {port.key for port in result.ports} else main.name}
     several = {"mean": f"mean of {count} samples", "uncertainty": f"spread of {count} samples"}
     for port in others:
-        if port.key != "support" and port.key not in spreads and not (port.key in several and count == 1):
+        if port.key != "support":
             found[port.key] = several.get(port.key, port.name)
     return found
 

@@ -12,7 +12,7 @@ from diffuscope.exports.table import ALL, endings, find_format
 from diffuscope.measurement.threshold import chosen_threshold
 from diffuscope.plugin.layers.facts import KEY
 from diffuscope.plugin.layers.level import Level
-from diffuscope.plugin.layers.results import LayerTuple
+from diffuscope.plugin.layers.results import LayerTuple, shown_ports
 from diffuscope.plugin.layers.volume_level import VolumeLevel
 from diffuscope.plugin.widgets.last_resort import told
 from diffuscope.results.result import open_result
@@ -31,7 +31,7 @@ def _writer(ending: str) -> Callable[[str, Sequence[LayerTuple]], list[str]]:
         saved = export(
             result,
             named,
-            layer=_layer(result.ports, layers),
+            layer=_layer(shown_ports(result), layers),
             overwrite=True,
             threshold=threshold if counts else None,
         )
