@@ -39,6 +39,14 @@ def _nothing_waits_for_the_disk() -> Generator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_known_of_slides() -> None:
+    """Forget what an earlier test measured of the same slide, where what measures has been imported."""
+    if (scaling := sys.modules.get("diffuscope.jobs.scaling")) is not None:
+        for measured in (scaling._tissue, scaling._stains, scaling._measure_together):
+            measured.cache.clear()
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Return the folder of real test data that lies beside the repository."""

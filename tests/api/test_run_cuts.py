@@ -23,7 +23,6 @@ from diffuscope.cli import app
 from diffuscope.errors import InputError
 from diffuscope.evaluation.metrics.features import RandomConvFeatures
 from diffuscope.events import finish
-from diffuscope.jobs import scaling
 from diffuscope.model.folder import save_model
 from diffuscope.results.result import open_result
 from diffuscope.stains import StainStatistics, measure_stains, normalise
@@ -151,7 +150,6 @@ def test_what_is_measured_together_is_measured_once_and_anew_where_a_picture_cha
     tmp_path, echo, cuts, pixels, monkeypatch
 ):
     measured = []
-    scaling._measure_together.cache.clear()
     monkeypatch.setattr(stains, "measure_stains", lambda *of, **how: measured.append(of) or measure_stains(*of, **how))
     beside = shutil.copytree(cuts / "he", tmp_path / "he")
     first, second = (go(echo, cuts / "he" / "c0.png", tmp_path / name, stains_of=[beside]) for name in "ab")

@@ -16,10 +16,8 @@ from diffuscope.stains import StainStatistics, measure_stains
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Count what is measured, of slides that nobody knows."""
+    """Count what is measured."""
     counted: list[int] = []
-    scaling._stains.cache.clear()
-    scaling._tissue.cache.clear()
     monkeypatch.setattr(stains, "measure_stains", lambda *of, **how: counted.append(1) or measure_stains(*of, **how))
     return counted
 
