@@ -86,7 +86,7 @@ def test_a_folder_from_choice_to_opened_results(
         b = next(row for row in csv.DictReader(file) if row["slide"] == "b")
     # under their names, with the digits that people read
     assert rows(dock)["b"][1].startswith(
-        f"Tissue area (mm²) {float(b['tissue_area_mm2']):.3f} · DAB-positive area (%) "
+        f"Tissue area (mm²) {float(b['tissue_area_mm2']):.2g} · DAB-positive area (%) "
     )
     assert f"Mean DAB in tissue (OD) {float(b['mean_dab_od']):.3f} ·" in rows(dock)["b"][1]
     assert "bad.svs" in rows(dock)["bad"][1]

@@ -126,9 +126,10 @@ def test_a_rectangle_of_a_slice_then_of_the_volume_then_a_nifti(
     assert at.state.message == f"Exported to {tmp_path / 'out-2.ct.nii.gz'}."
     image, source = (sitk.ReadImage(str(tmp_path / name)) for name in ("out-2.ct.nii.gz", "mr.nii.gz"))
     assert (image.GetSize(), image.GetOrigin()) == (source.GetSize(), source.GetOrigin())
-    np.testing.assert_array_equal(
-        sitk.GetArrayFromImage(image)[:, 4:32, 8:30], np.asarray(whole.images["ct"][0])[..., 0]
-    )
+    # beside what was not computed values keep to a millionth of the range (`diffuscope.exports.nifti.absent`)
+    read = sitk.GetArrayFromImage(image)
+    np.testing.assert_allclose(read[:, 4:32, 8:30], np.asarray(whole.images["ct"][0])[..., 0], rtol=0, atol=1e-3)
+    assert (read[:, :4] < -4000).all()
 
     child = dock.session.compute.child
     at.viewer.close()

@@ -172,7 +172,9 @@ def test_side_by_side_they_are_on_the_screen_at_once_as_large_as_before(at: Simp
     def on_screen() -> int:
         """Return how many px of the slide are on the screen, without drawing anything for it."""
         window = at.viewer.window._qt_window
-        picture = np.asarray(at.native.screen().grabWindow(window.winId()).toImage().convertToFormat(RGB).bits())
+        # The image owns what the array looks at.
+        image = at.native.screen().grabWindow(window.winId()).toImage().convertToFormat(RGB)
+        picture = np.asarray(image.constBits())
         return int((np.abs(picture.reshape(-1, 4)[:, :3].astype(int) - PINK) < 12).all(axis=1).sum())
 
     drawn: list[Any] = []
