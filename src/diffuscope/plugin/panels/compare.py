@@ -18,7 +18,7 @@ from diffuscope.plugin.jobs.given.samples import DRAWS, with_sample
 from diffuscope.plugin.jobs.job import Job
 from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.layers.compare import Compared, picture_of
-from diffuscope.plugin.layers.facts import own_metadata
+from diffuscope.plugin.layers.facts import is_result, own_metadata
 from diffuscope.plugin.layers.live import add_layers
 from diffuscope.plugin.layers.reader import read_layers
 from diffuscope.plugin.panels.jobs import JobPanel
@@ -44,7 +44,7 @@ class CompareWidget(QWidget):
         self.viewer = viewer
         self.session = session
         self._layers: list[Any] = []
-        self._apart = ""
+        self._told = ""
         self.truth, self.found = combo(), combo()
         self.jobs = JobPanel(session, run="Compare")
         self.compare, self.notes, self.sample = self.jobs.run, small_text(), SampleButton()
@@ -94,7 +94,7 @@ class CompareWidget(QWidget):
             self._show(None)
             self.session.state.complain("Choose two image layers: the truth, and what is held against it.")
             return
-        self._apart = _apart(truth, found)
+        self._told = " ".join(text for text in (_apart(truth, found), *map(_missing, (truth, found))) if text)
         self.session.submit(
             Job(
                 text=f"compare {found.name} with {truth.name}",
@@ -115,7 +115,7 @@ class CompareWidget(QWidget):
 
     def _show(self, outcome: Compared | None) -> None:
         self.table.show_lines(["Measure", "Value"] if outcome else [], outcome.lines if outcome else [])
-        self.notes.setText(escape(" ".join(text for text in (self._apart, outcome.notes) if text)) if outcome else "")
+        self.notes.setText(escape(" ".join(text for text in (self._told, outcome.notes) if text)) if outcome else "")
 
 
 def _apart(truth: Any, found: Any) -> str:
@@ -127,6 +127,16 @@ def _apart(truth: Any, found: Any) -> str:
         "In the window the two lie at different places, or have different px: they are compared px by px all the same, "
         "which is right only if both are of one field."
     )
+
+
+def _missing(layer: Any) -> str:
+    """Say of how much of a map nothing was computed, which is compared as files give it; empty where all was."""
+    if layer.rgb or not is_result(layer):
+        return ""
+    coarsest = np.asarray(layer.data[-1] if layer.multiscale else layer.data)
+    if not np.issubdtype(coarsest.dtype, np.floating) or not (missing := np.isnan(coarsest).mean()):
+        return ""
+    return f"Of {missing:.0%} of “{layer.name}” nothing was computed, and that counts as the lowest of its range."
 
 
 def _is_picture(layer: Any) -> bool:
