@@ -53,7 +53,7 @@ rows without LCAG may lose a little by it)."""
 SEVEN = """## Table 7 in kind: CA, LCAG and VI
 
 An epoch is as many steps as show every training patient once, at the mean pace of the rounds that were trained here.
-The paper's goal: each of the three helps.
+Minutes are by the wall, beside whatever else the machine did. The paper's goal: each of the three helps.
 """
 
 NINE = """## Table 9 in kind: other ways to guide
