@@ -35,7 +35,8 @@ class Lent(Child):
         return self._owner.receive(job, timeout=timeout)
 
     def cancel(self, job: int | None = None) -> None:
-        self._owner.cancel(job)
+        if not self._is_back:  # the next one's jobs are none of a dock's that goes late
+            self._owner.cancel(job)
 
     def pause(self) -> None:
         self._owner.pause()
@@ -47,6 +48,7 @@ class Lent(Child):
         self._owner.look_at(*place)
 
     def close(self, patience: float = 0.0) -> None:
-        self._is_back = True
-        self._owner.cancel()
-        self._owner.look_at(nan, nan)
+        if not self._is_back:
+            self.cancel()
+            self._owner.look_at(nan, nan)
+            self._is_back = True

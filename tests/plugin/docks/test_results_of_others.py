@@ -48,11 +48,10 @@ def test_a_score_of_rows_is_shown_by_every_dock_and_is_no_translation_and_no_map
     qtbot: Any,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    compute: Child,
 ):
-    # Nothing is computed elsewhere here: no process is begun.
-    monkeypatch.setattr(Child, "warm", lambda _self: None)
     viewer = make_napari_viewer()
-    dock = kind(viewer, Child())
+    dock = kind(viewer, compute)
     qtbot.addWidget(dock)
     for result in scored(tmp_path, monkeypatch):
         dock.session.show_result(result)
