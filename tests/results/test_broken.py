@@ -48,7 +48,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("made") / "out.ome.zarr"
     grid = {"factors": (1.0, 1.0), "tile": 128, "overlap": 16, "spacing": (0.5, 0.5)}
     plan = make_plan(shape=(400, 400), **grid, region=Region(0, 0, 300, 300))
-    tissue = crop_tissue(np.ones((40, 40), np.bool_), 10.0, factor=1.0, window=plan.window, region=None)
+    tissue = crop_tissue(
+        np.ones((40, 40), np.bool_), 10.0, factor=1.0, window=plan.window, region=Region(0, 0, 300, 300)
+    )
     told = Value(name="step", key="step", range=(0.0, 1.0))
     canvas = Canvas(
         path,
@@ -301,3 +303,12 @@ def test_metadata_that_are_a_pipe_or_endless_are_not_read(tmp_path: Path, made: 
             (path / "dab" / name).symlink_to("/dev/zero")
         with pytest.raises(InputError, match="link"):
             open_result(path)
+
+
+def test_a_region_that_crosses_itself_is_damage_and_nobody_is_asked_to_draw(made: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copytree(made, tmp_path / made.name))
+    about = json.loads((path / "tissue/.zattrs").read_text(encoding="utf-8"))
+    about["polygon"] = [[0, 0], [300, 300], [300, 0], [0, 300]]
+    (path / "tissue/.zattrs").write_text(json.dumps(about), encoding="utf-8")
+    with pytest.raises(InputError, match=r"^out\.ome\.zarr is damaged \(its region is none\): run it again\.$"):
+        open_result(path)

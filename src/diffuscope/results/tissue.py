@@ -9,6 +9,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from diffuscope.errors import InputError
 from diffuscope.tiling.region import Region
 
 PATH = "tissue"
@@ -149,6 +150,9 @@ def _region(points: list[list[float]] | None) -> Region | None:
     """Return the region of its corners; of a rectangle results of before have none, and count to whole px."""
     if not points:
         return None
-    found = Region.from_polygon([(float(x), float(y)) for x, y in points])
+    try:
+        found = Region.from_polygon([(float(x), float(y)) for x, y in points])
+    except InputError as error:  # which asks to draw it anew, as whoever opens a result cannot
+        raise ValueError("its region is none") from error
     plain = replace(found, polygon=None)
     return plain if _corners(plain) == found.polygon else found

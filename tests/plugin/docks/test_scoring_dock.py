@@ -221,10 +221,15 @@ def test_a_score_says_whose_it_is_and_that_the_fields_hold_something_else_by_now
     assert panel.other.isHidden()
     open_layers(at, ct)  # a CT is chosen by itself
     assert not panel.other.isHidden()
+    # and what was painted is let go with its layer
+    at.out = tmp_path / "again.ome.zarr"
+    kept = at.dock.session.made_of[score(at).path]
+    assert kept.inputs and all(one.pixels is None for one in kept.inputs) and kept.masks and not kept.outlines
+    assert panel.other.isHidden()
     # whose a score is that this window did not compute, its folder says
     at.dock.session.made_of.clear()
     at.dock.session.show_result(open_result(at.out))
-    assert panel.whose.text() == "<b>case</b>" and panel.other.isHidden()
+    assert panel.whose.text() == "<b>again</b>" and panel.other.isHidden()
 
 
 @pytest.mark.parametrize(

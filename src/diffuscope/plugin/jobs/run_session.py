@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ class RunSession(Session):
     result : Result or None
         The one that the dock shows.
     made_of : dict of Path to Request
-        Of each result that the dock made, what it was made of.
+        Of each result that the dock made, what it was made of, without px: what is closed is to be let go.
     """
 
     model_found = Signal(ModelFacts)
@@ -159,7 +160,8 @@ class RunSession(Session):
         is_shown = result is not None and result.done > 0
         view.end(result if is_shown else None)
         if result is not None:
-            self.made_of[result.path] = request
+            inputs = tuple(replace(one, pixels=None) for one in request.inputs)
+            self.made_of[result.path] = replace(request, inputs=inputs, outlines=())
             if request.placement is not None and is_shown:
                 add_layers(self.viewer, value_layers(result, request.placement))
             self.show_result(result)

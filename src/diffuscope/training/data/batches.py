@@ -20,6 +20,25 @@ Batch = Mapping[str, Tensor]
 Finish = Callable[[dict[str, Tensor], torch.Generator], Mapping[str, Tensor]]
 
 
+def stacked(cases: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Return cases one beside the other, NaN where one does not have what others have.
+
+    Parameters
+    ----------
+    cases : sequence of mapping of str to Tensor (…)
+        What a system sees of each, by key; of one shape and floating-point type a key.
+
+    Returns
+    -------
+    dict of str to Tensor (n, …)
+    """
+    shapes = {key: one for case in cases for key, one in case.items()}
+    return {
+        key: torch.stack([case.get(key, torch.full_like(like, torch.nan)) for case in cases])
+        for key, like in shapes.items()
+    }
+
+
 @dataclass(frozen=True)
 class TrainingData:
     """What a system is trained on.

@@ -15,7 +15,7 @@ from diffuscope.cases.cohort import Cohort
 from diffuscope.errors import InputError
 from diffuscope.jobs.case_inputs import prepare_case
 from diffuscope.systems.base import CaseInput, Whole
-from diffuscope.training.data.batches import TrainingData
+from diffuscope.training.data.batches import TrainingData, stacked
 from diffuscope.training.data.reading import Tell, told, untold
 
 LABEL, NUMBER = "label", "case"
@@ -59,17 +59,12 @@ def prepared(
         except InputError as error:
             raise InputError(f"{case.name}: {error}") from error
         seen[part].append({key: _small(one) for key, one in found.items() if _trains(one)})
-    return {part: _stacked(own, cohort.labels[places[part]]) for part, own in seen.items()}
+    return {part: _labelled(own, cohort.labels[places[part]]) for part, own in seen.items()}
 
 
-def _stacked(seen: Sequence[Mapping[str, Tensor]], labels: NDArray[np.float32]) -> dict[str, Tensor]:
+def _labelled(seen: Sequence[Mapping[str, Tensor]], labels: NDArray[np.float32]) -> dict[str, Tensor]:
     """Return cases one beside the other, with their labels and numbers."""
-    shapes = {key: one for found in seen for key, one in found.items()}
-    stacked = {
-        key: torch.stack([found.get(key, torch.full_like(like, torch.nan)) for found in seen])
-        for key, like in shapes.items()
-    }
-    return stacked | {
+    return stacked(seen) | {
         LABEL: torch.from_numpy(labels),
         NUMBER: torch.arange(len(labels), dtype=torch.float32),
     }

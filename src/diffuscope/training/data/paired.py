@@ -13,7 +13,7 @@ from diffuscope.cases.paired import PairedCase
 from diffuscope.errors import InputError
 from diffuscope.jobs.case_inputs import prepare_case
 from diffuscope.systems.base import Whole
-from diffuscope.training.data.batches import TrainingData
+from diffuscope.training.data.batches import TrainingData, stacked
 from diffuscope.training.data.reading import Tell, told, untold
 
 # Cases that validate in a batch: as many as one training batch of any size may have.
@@ -64,7 +64,7 @@ def seen_of(
         seen[part].append(
             {key: _small(v) for key, v in found.items() if isinstance(v, Tensor) and v.is_floating_point()}
         )
-    return {part: _stacked(own) for part, own in seen.items()}
+    return {part: stacked(own) for part, own in seen.items()}
 
 
 def paired_data(
@@ -131,15 +131,6 @@ def _having(seen: Mapping[str, Tensor], needed: Sequence[Sequence[str]]) -> dict
 def _times(needed: Sequence[Sequence[str]]) -> list[tuple[tuple[str, ...], int]]:
     """Return each group of keys once, with how many of it a case must have."""
     return list(Counter(tuple(group) for group in needed).items())
-
-
-def _stacked(seen: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """Return cases one beside the other, NaN where one does not have what others have."""
-    shapes = {key: value for found in seen for key, value in found.items()}
-    return {
-        key: torch.stack([found.get(key, torch.full_like(like, torch.nan)) for found in seen])
-        for key, like in shapes.items()
-    }
 
 
 def _small(one: Tensor) -> Tensor:
