@@ -150,6 +150,8 @@ def test_the_whole_way_to_a_window_that_is_closed(
     at.until(lambda: at.state.is_idle)
     assert at.state.message.startswith("Cancelled after 0 of 1 tile") and not at.state.failed
     assert open_result(at.out).record["parameters"]["steps"] == 500
+    results = at.dock.results
+    assert results.resume.isEnabled() and not any(one.isEnabled() for one in (results.export, results.qupath))
 
     # run to the end, in the place of what was cancelled
     monkeypatch.setattr(dock_module, "ask_overwrite", lambda *_: "replace")

@@ -253,9 +253,7 @@ class RunDock(QWidget):
         self._show_hint()
 
     def _show_state(self, _: Any = None) -> None:
-        state = self.session.state
-        for button in (self.results.export, self.results.qupath, self.results.resume):
-            button.setEnabled(state.is_idle)
+        self.results.set_idle(self.session.state.is_idle)
         self._show_hint()
         self.likeness.ask(self.form)
 

@@ -41,6 +41,7 @@ class ResultsWidget(QGroupBox):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Result", parent)
         self._result: Result | None = None
+        self._is_idle = True
         self.says_outcome = True
         self.heading = small_text()
         self.table = FiguresTable()
@@ -102,8 +103,7 @@ class ResultsWidget(QGroupBox):
         self.resume.setVisible(not result.complete)
         for widget in (self.layer, self.anonymous, self.export, self.note):
             widget.setVisible(_can_export(result))
-        for button in (self.export, self.qupath, self.report):
-            button.setEnabled(result.complete)  # as `export` refuses others
+        self._enable()
         self.qupath.setVisible(bool(_for_qupath(result)))
         self.report.setVisible(bool(_reports(result)))
         self.layer.clear()
@@ -120,6 +120,18 @@ class ResultsWidget(QGroupBox):
         if _can_export(result):
             self.layer.setCurrentIndex(self.layer.findData(default_layer(result)))
         self.show_table(result.table)
+
+    def set_idle(self, is_idle: bool) -> None:
+        """Offer what begins a job, or not: while the dock is at work it is not."""
+        self._is_idle = is_idle
+        self._enable()
+
+    def _enable(self) -> None:
+        # as `export` refuses what is incomplete
+        can_export = self._is_idle and self._result is not None and self._result.complete
+        for button in (self.export, self.qupath, self.report):
+            button.setEnabled(can_export)
+        self.resume.setEnabled(self._is_idle)
 
     def show_table(self, rows: list[dict[str, str]]) -> None:
         """Show figures: those of the result on disk, or what another threshold makes of it."""
