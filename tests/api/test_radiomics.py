@@ -73,6 +73,23 @@ def test_who_is_there_twice_is_left_empty_and_does_not_stop_the_others(cohort: P
     assert [row["tumour_morph_volume"] is not None for row in end.rows] == [True, False, False, False]
 
 
+def test_what_nobody_foresaw_in_one_patient_costs_the_others_nothing(cohort: Path, monkeypatch: pytest.MonkeyPatch):
+    row = "ct.nii.gz,mask.nii.gz\n"
+    cohort.write_text(f"patient_id,ct,mask\nP1,{row}P2,{row}")
+    faults = iter((ZeroDivisionError("by a secret"), None))
+
+    def measured(*given: object) -> dict[str, float]:
+        if (fault := next(faults)) is not None:
+            raise fault
+        return case_row(*given)
+
+    monkeypatch.setattr("diffuscope.api.radiomics.case_row", measured)
+    *events, end = radiomics(cohort, cohort.with_name("radiomics.csv"), settings=cohort.with_name("short.yaml"))
+    said = [event.sentence for event in events if isinstance(event, Notice)]
+    assert len(said) == 1 and said[0].startswith("P1 is left empty: something went wrong") and "secret" not in said[0]
+    assert [row["tumour_morph_volume"] is not None for row in end.rows] == [False, True]
+
+
 @pytest.mark.parametrize("rows", ["P1,ct.nii.gz,no.nii.gz\nP2,,\n", "P1,,\n", "P1,ct.nii.gz,\nP1,ct.nii.gz,\n"])
 def test_a_command_that_could_measure_nobody_ends_with_status_2(cohort: Path, rows: str):
     cohort.write_text(f"patient_id,ct,mask\n{rows}")

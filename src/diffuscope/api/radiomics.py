@@ -24,6 +24,7 @@ from diffuscope.radiomics.columns import columns
 from diffuscope.radiomics.settings import RadiomicsSettings
 from diffuscope.scans import open_volume
 from diffuscope.systems.bounds import fault_in_words
+from diffuscope.unforeseen import unforeseen
 
 _CT, _MASK = "ct", "mask"
 _OUTLINES = Mask(name="outlines", key=_MASK, on=_CT, roles=("tumour", "node 1", "node 2", "node 3"))
@@ -105,6 +106,10 @@ def _measure(
                 measured = yield from _row(joined.sheets[0].path.parent, ct, mask, settings)
             except InputError as error:
                 wrong = str(error)
+            except MemoryError:
+                raise
+            except Exception as error:  # one patient's files must not cost the others their rows
+                wrong = f"{unforeseen(error).sentence}: measure this patient alone."
         if wrong:
             yield Notice(f"{patient.name or 'A row without a patient'} is left empty: {wrong}")
         known = {name: value for name, value in measured.items() if np.isfinite(value)}

@@ -200,6 +200,13 @@ def test_a_dock_closed_at_work_goes_on_and_any_dock_can_cancel_it(at: At):
     ]
     assert jobs.elsewhere.text().startswith("At work without its dock: CMU-1-Small-Region.svs · endless")
     assert jobs.cancel.isVisibleTo(at.train) and at.train.session.state.phase == "waiting"
+    # how far it is, and its pause, are where they were: in whichever dock is there
+    at.until(lambda: jobs.progress.text() != "")
+    assert jobs.bar.isVisibleTo(at.train) and jobs.pause.isVisibleTo(at.train)
+    jobs.pause.click()
+    assert (jobs.pause.text(), session.state.phase) == ("Resume", "paused")
+    jobs.pause.click()
+    assert jobs.pause.text() == "Pause"
     jobs.cancel.click()
     assert jobs.cancel.text() == "Cancelling…" and not jobs.cancel.isEnabled()
     at.until(lambda: at.train.session.state.message == "counted")

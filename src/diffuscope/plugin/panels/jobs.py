@@ -103,7 +103,7 @@ class JobPanel(QWidget):
         self._begun: float | None = None
         self._clock = QTimer(self)
         self._clock.setInterval(1000)
-        self._clock.timeout.connect(session.state.tick)
+        self._clock.timeout.connect(self._tick)
         self._show_all()
 
     def add_button(self, button: QPushButton) -> None:
@@ -122,19 +122,18 @@ class JobPanel(QWidget):
         state, compute = self._session.state, self._session.compute
         run, cancel = self._texts
         self.run.setText("Add to queue" if compute.is_busy else run)
-        orphan = self._orphan()
-        phase = orphan.state.phase if orphan is not None else state.phase
-        self.cancel.setText("Cancelling…" if phase == "cancelling" else cancel if orphan is None else "Cancel")
-        self.cancel.setEnabled(phase != "cancelling")
-        self.cancel.setVisible(state.is_at_work or orphan is not None)
+        orphan, going = self._orphan(), self._shown.state
+        self.cancel.setText("Cancelling…" if going.phase == "cancelling" else cancel if orphan is None else "Cancel")
+        self.cancel.setEnabled(going.phase != "cancelling")
+        self.cancel.setVisible(going.is_at_work)
         self.go_on.setVisible(state.is_idle and self._session.again is not None)
-        self.bar.setValue(round(_STEPS * state.done / state.total) if state.total else 0)
+        self.bar.setValue(round(_STEPS * going.done / going.total) if going.total else 0)
         # Qt's "working, no telling how long" would move sixty times a second, and draw the whole window each time
-        self.bar.setVisible(state.is_at_work and state.total > 0)
-        self.pause.setText("Resume" if state.phase == "paused" else "Pause")
-        self._going.setVisible(state.is_at_work)
-        self.pause.setVisible(state.phase in ("starting", "running", "paused"))
-        text = " · ".join(part for part in (state.progress_text, _SAID.get(state.phase, "")) if part)
+        self.bar.setVisible(going.is_at_work and going.total > 0)
+        self.pause.setText("Resume" if going.phase == "paused" else "Pause")
+        self._going.setVisible(going.is_at_work)
+        self.pause.setVisible(going.phase in ("starting", "running", "paused"))
+        text = " · ".join(part for part in (going.progress_text, _SAID.get(going.phase, "")) if part)
         other = compute.at_work if compute.at_work and compute.at_work.owner is not self._session else None
         where = "without its dock" if orphan is not None else "for another dock"
         _fill(self.elsewhere, f"At work {where}: {other.text}" if other else "")
@@ -147,7 +146,7 @@ class JobPanel(QWidget):
 
     def _keep_time(self) -> None:
         """Let the time that is left go by while a job is at work; the end of a long one is told on the desktop."""
-        is_at_work = self._session.state.is_at_work
+        is_at_work = self._shown.state.is_at_work
         if is_at_work == (self._begun is not None):
             return
         if self._begun is None:
@@ -160,20 +159,31 @@ class JobPanel(QWidget):
                 QApplication.alert(self.window())  # which does nothing where the window is in front
             self._begun = None
 
+    def _tick(self) -> None:
+        """Tell the time anew; of a dock that was closed nothing is heard besides."""
+        self._shown.state.tick()
+        self.show_state()
+
+    @property
+    def _shown(self) -> Any:
+        """Whose job is shown, and is cancelled and paused: its own, or what a dock that was closed has left."""
+        return self._orphan() or self._session
+
     def _orphan(self) -> Any:
         """Return whose job is at work, where that is a dock that was closed: any dock can cancel it."""
         at_work = self._session.compute.at_work
         return at_work.owner if at_work is not None and not at_work.owner.has_dock else None
 
     def _cancel(self) -> None:
-        (self._orphan() or self._session).cancel()
+        self._shown.cancel()
         self.show_state()
 
     def _pause(self) -> None:
-        if self._session.state.phase == "paused":
-            self._session.resume()
+        if self._shown.state.phase == "paused":
+            self._shown.resume()
         else:
-            self._session.pause()
+            self._shown.pause()
+        self.show_state()
 
     def _show_all(self) -> None:
         self._show_queue()

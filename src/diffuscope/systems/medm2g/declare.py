@@ -74,14 +74,14 @@ def _options(config: MedM2GConfig) -> tuple[Option, ...]:
             about="How strongly what is given steers what is made; 1 is the model as it was trained, 0 ignores it.",
         ),
         Option(
-            name="η",
+            name="fresh noise (η)",
             key="eta",
             default=1.0,
             range=(0.0, 1.0),
             about="Fresh noise at each step of the ddim sampler; 0 is none.",
         ),
         Option(
-            name="together",
+            name="guide each other",
             key=TOGETHER,
             default=0.0,
             range=(0.0, 1.0),
@@ -94,7 +94,7 @@ def _options(config: MedM2GConfig) -> tuple[Option, ...]:
 def _drafts() -> tuple[Option, ...]:
     return (
         Option(
-            name="drafts",
+            name="drafts of the report",
             key=DRAFTS,
             default=32.0,
             range=(1.0, 256.0),
