@@ -47,6 +47,9 @@ class Lent(Child):
     def look_at(self, *place: float) -> None:
         self._owner.look_at(*place)
 
+    def make_way(self) -> None:
+        self._owner.make_way()
+
     def close(self, patience: float = 0.0) -> None:
         if not self._is_back:
             self.cancel()

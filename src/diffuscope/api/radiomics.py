@@ -108,7 +108,7 @@ def _measure(
                 wrong = str(error)
             except MemoryError:
                 raise
-            except Exception as error:  # one patient's files must not cost the others their rows
+            except Exception as error:  # noqa: BLE001  one patient must not cost the others their rows
                 wrong = f"{unforeseen(error).sentence}: measure this patient alone."
         if wrong:
             yield Notice(f"{patient.name or 'A row without a patient'} is left empty: {wrong}")

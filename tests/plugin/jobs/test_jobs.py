@@ -9,14 +9,17 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator
+from math import nan
 from pathlib import Path
+from types import SimpleNamespace
 
 import fake_verbs
 import pytest
 from patience import SECONDS
 
+from diffuscope.plugin.jobs import process
 from diffuscope.plugin.jobs.child import Child, drive
-from diffuscope.plugin.jobs.process import Failed, Returned
+from diffuscope.plugin.jobs.process import Failed, Returned, Wishes
 
 
 @pytest.fixture
@@ -83,6 +86,28 @@ def test_a_job_that_is_paused_while_its_pixels_are_copied_waits_once_it_is_sent(
     assert [next(job) for _ in range(3)] == [None] * 3
     child.resume()
     assert [message for message in job if message is not None] == [0, 1, Returned("counted")]
+
+
+def test_while_the_view_moves_every_other_step_waits_as_long_as_one_takes(monkeypatch: pytest.MonkeyPatch):
+    slept: list[float] = []
+    now = 100.0
+    clock = SimpleNamespace(monotonic=lambda: now, sleep=slept.append)
+    monkeypatch.setattr(process, "time", clock)
+    moved = SimpleNamespace(value=0.0)
+    cancelled_up_to = SimpleNamespace(value=-1)
+    wishes = Wishes(cancelled_up_to, SimpleNamespace(value=False), [nan] * 3, moved, 0)
+    now += 0.125
+    assert not wishes() and slept == []  # it has been still for long
+    moved.value = now
+    now += 0.125
+    assert not wishes() and slept == [0.125]
+    now += 60.0
+    moved.value = now
+    assert not wishes() and slept == [0.125, 0.5]  # a step of a minute is not waited for
+    now += 0.5
+    assert not wishes() and len(slept) == 2
+    moved.value, cancelled_up_to.value = now, 0
+    assert wishes() and len(slept) == 2
 
 
 @pytest.mark.slow

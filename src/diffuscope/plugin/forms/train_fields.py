@@ -34,7 +34,11 @@ class TrainFields(QWidget):
         self.model.addItem(SCRATCH, SCRATCH)
         self.stain = QLineEdit()
         self.stain.setPlaceholderText("e.g. CD3")
-        self.steps = spin(1, 1_000_000, "How often the model is corrected, by 4 crops each time: 300 fine-tune, tens of thousands train anew")
+        self.steps = spin(
+            1,
+            1_000_000,
+            "Corrections of the model, by 4 crops each: 300 fine-tune, tens of thousands train anew",
+        )
         self.steps.setValue(self.form.steps)
         self.out = PathEdit("Model folder")
         self.out.setPlaceholderText("model folder to write")

@@ -6,6 +6,7 @@ import logging
 import multiprocessing
 import sys
 import threading
+import time
 import types
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
@@ -40,6 +41,7 @@ class Child:
         self._cancelled_up_to: Any = self._context.Value(c_longlong, -1, lock=False)
         self._is_paused: Any = self._context.Value(c_bool, False, lock=False)
         self._place: Any = self._context.Array(c_double, [nan] * 3, lock=False)
+        self._moved: Any = self._context.Value(c_double, 0.0, lock=False)
         self._last = -1
         self._process: Any = None
         self._connection: Any = None
@@ -103,6 +105,10 @@ class Child:
         """
         self._place[:] = (*[nan] * (3 - len(place)), *place)
 
+    def make_way(self) -> None:
+        """Say that the view moves: what is at work leaves half of its time to what draws."""
+        self._moved.value = time.monotonic()
+
     def close(self, patience: float = 1.0) -> None:
         """End the process: politely, then after `patience` seconds without asking."""
         self._closed = True
@@ -123,7 +129,7 @@ class Child:
         # daemon: Python ends it at exit even where nobody called close()
         self._process = self._context.Process(
             target=serve,
-            args=(theirs, self._cancelled_up_to, self._is_paused, self._place, self._verbs),
+            args=(theirs, self._cancelled_up_to, self._is_paused, self._place, self._moved, self._verbs),
             name="diffuscope-compute",
             daemon=True,
         )

@@ -84,7 +84,8 @@ class RunSession(Session):
 
     def run(self, request: Request) -> None:
         """Run a model, after the jobs that wait."""
-        view = RunView(self.viewer, request.placement, self.compute.child.look_at)
+        child = self.compute.child
+        view = RunView(self.viewer, request.placement, child.look_at, child.make_way)
         watch = Watch(request.settings["model"], request.settings.get("device", "auto"), request.evaluations)
         self.submit(
             Job(

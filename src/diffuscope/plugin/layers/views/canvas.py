@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+#: What OpenGL calls itself where the processor draws.
+_SOFTWARE = ("llvmpipe", "softpipe", "swiftshader", "gdi generic", "microsoft basic render")
+
 
 def canvas_of(viewer: Any) -> Any:
     """Return what draws a viewer; None of one without a window, or whose window was closed: layers may still come."""
@@ -21,3 +24,14 @@ def leave_old_views(viewer: Any, layer: Any) -> None:
     drawn = getattr(canvas_of(viewer), "_layer_overlay_to_visual", {}).get(layer, {})
     for overlay in [overlay for overlay, visual in drawn.items() if visual.node.canvas is None]:
         drawn.pop(overlay).close()
+
+
+def is_drawn_in_software(viewer: Any) -> bool:
+    """Whether the processor draws what a viewer shows, for want of a graphics card; False where nobody can say."""
+    canvas = canvas_of(viewer)
+    if canvas is None:
+        return False
+    from vispy.gloo import gl  # not ahead of the first window
+
+    canvas._scene_canvas.set_current()  # noqa: SLF001  napari has no public way to it
+    return any(name in str(gl.glGetParameter(gl.GL_RENDERER)).lower() for name in _SOFTWARE)
