@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +12,8 @@ import numpy as np
 import pytest
 import stain_result
 import volume_result
+from made_dicom import DEPTH, HEIGHT, WIDTH, write_ct
+from PIL import Image
 
 from diffuscope.exports import export
 from diffuscope.exports.request import Request
@@ -50,7 +54,8 @@ def test_of_a_slide(result: Result, tmp_path: Path):
 
     panels, _ = panels_of(Request(result=result, ports=result.ports))
     assert panels[2].port.range == (0.0, high)
-    assert thumbnails(result)[2].caption == f"uncertainty: 0 black, {high:g} OD white"
+    gaps = "" if inside.all() else "; hatched: not computed"
+    assert thumbnails(result)[2].caption == f"uncertainty: 0 black, {high:g} OD white{gaps}"
     folder = export(result, tmp_path / "out.qupath", layer="uncertainty")
     assert f"'ranges': [[0.0, {high!r}]]" in (folder / "import.groovy").read_text(encoding="utf-8")
     for name, file in (("a.ome.zarr", ".zattrs"), ("a.v05.ome.zarr", "zarr.json")):
@@ -65,6 +70,25 @@ def test_of_a_volume(volume: Result, tmp_path: Path):
     slices = sorted(export(volume, tmp_path / "v.dicom").iterdir())
     header = pydicom.dcmread(slices[0])
     assert (float(header.WindowCenter), float(header.WindowWidth)) == pytest.approx((0.05, 0.1))
+
+
+def test_a_small_picture_of_a_volume_is_of_a_slice_that_was_computed_and_hatched_where_nothing_was(tmp_path: Path):
+    source, low, high = write_ct(tmp_path / "ct"), *volume_result.HU.range
+    path = tmp_path / "v.ome.zarr"
+    made = volume_result.write_result(path, source, slices=(2, 6), empty=(4,), ports=(volume_result.HU,))
+    [small] = thumbnails(made)
+    assert small.caption == f"virtual CT: {low:g} black, {high:g} HU white; hatched: not computed"
+    drawn = np.asarray(Image.open(io.BytesIO(base64.b64decode(small.uri.partition(",")[2]))).convert("L")).astype(int)
+    # of 2, 3 and 5 the one in the middle: as it was written, but for what JPEG makes of a saw's teeth
+    true = volume_result.expected(volume_result.HU, (DEPTH, HEIGHT, WIDTH), (2, 6), (4,))[3]
+    there = np.isfinite(true)
+    grey = 255 * (true - low) / (high - low)
+    assert (
+        np.abs(drawn - grey)[there].mean()
+        < 8
+        < np.abs(drawn - np.roll(grey, 1, axis=0))[there & np.roll(there, 1)].mean()
+    )
+    assert 0 < there.mean() < 1 and (drawn[:, :8] > 170).all()
 
 
 def test_it_is_that_of_the_window(result: Result, volume: Result):
