@@ -37,9 +37,12 @@ class Exported:
     ----------
     path : Path
         It.
+    notices : tuple of str
+        What the user should know of what stands in it.
     """
 
     path: Path
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

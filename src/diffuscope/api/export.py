@@ -10,6 +10,7 @@ from diffuscope.errors import InputError
 from diffuscope.events import Notice, Progress
 from diffuscope.exports.export import Export, check_export, write_export
 from diffuscope.exports.qupath.live import send
+from diffuscope.exports.text import edited_notices
 from diffuscope.measurement.threshold import check_countable
 from diffuscope.results.result import Result, open_result
 from diffuscope.scans.qupath.live import is_live
@@ -88,7 +89,7 @@ def export(
 
 def _export(checked: Export) -> Generator[Progress | Notice | Exported, None, None]:
     yield Progress(what=f"Writing {checked.path.name}")
-    yield Exported(path=write_export(checked))
+    yield Exported(path=write_export(checked), notices=edited_notices(checked.request))
 
 
 def _send(result: Result, text: str, threshold: float | None) -> Generator[Progress | Notice | Exported, None, None]:

@@ -1,4 +1,4 @@
-"""Texts of a result as a plain file, whose last line says what made them."""
+"""Texts of a result as a plain file, as a user has edited them; a last line says who wrote them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from diffuscope.errors import InputError
 from diffuscope.exports.table import ALL
-from diffuscope.results.beside.mark import generated_by, signed
+from diffuscope.results.beside.mark import signed
 
 if TYPE_CHECKING:
     from diffuscope.exports.request import Request
@@ -39,8 +39,20 @@ def choose_texts(result: Result, layer: str) -> tuple[str, ...]:
     return chosen
 
 
+def edited_notices(request: Request) -> tuple[str, ...]:
+    """Say which of the texts that are written are a user's own; nothing where none is."""
+    names = {port.name for port in request.result.others if port.key in request.texts}
+    return tuple(
+        f"Of {name} the text that was edited by hand was written, not the model's own."
+        for name in request.result.edited
+        if name in names
+    )
+
+
 def _text(request: Request) -> str:
-    names = {port.key: port.name for port in request.result.others}
-    texts = {names[key]: request.result.texts[key].text.strip() for key in request.texts}
-    said = texts.values() if len(texts) == 1 else (f"{name}:\n{text}" for name, text in texts.items())
-    return signed("\n\n".join(said), generated_by(request.record))
+    names, told = {port.key: port.name for port in request.result.others}, request.result.told
+    said = [told[key][0] if len(request.texts) == 1 else f"{names[key]}:\n{told[key][0]}" for key in request.texts]
+    marks = [told[key][1] for key in request.texts]
+    if len(set(marks)) == 1:
+        return signed("\n\n".join(said), marks[0])
+    return "\n".join(map(signed, said, marks))

@@ -20,7 +20,7 @@ from diffuscope.ports.port import Port
 from diffuscope.ports.raster import Raster
 from diffuscope.ports.table import Row, Table
 from diffuscope.ports.text import Text
-from diffuscope.results.beside.mark import unsigned
+from diffuscope.results.beside.mark import EDITED, unsigned
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,8 @@ def read_given_text(value: object, port: Text) -> tuple[str, tuple[str, ...]]:
     if len(text) > port.longest:
         raise InputError(f"{port.name} has {len(text)} characters and may have {port.longest}: shorten it.")
     text, mark = unsigned(text)
-    told = f"{port.name} is no observation: {mark[0].lower()}{mark[1:]}" if mark else ""
+    is_said = "was" if mark == EDITED else "is no observation:"
+    told = f"{port.name} {is_said} {mark[0].lower()}{mark[1:]}" if mark else ""
     return text, tuple(sentence for sentence in (told, port.doubt(text)) if sentence)
 
 

@@ -16,6 +16,8 @@ from diffuscope.files.read import read_rows
 from diffuscope.ports.port import Port
 from diffuscope.ports.stains import is_of_samples
 from diffuscope.ports.text import Written
+from diffuscope.results.beside.edited import told_texts
+from diffuscope.results.beside.mark import EDITED
 from diffuscope.results.beside.others import read_others, summaries
 from diffuscope.results.cache import FOLDER
 from diffuscope.results.coverage import Coverage, load_coverage
@@ -110,9 +112,21 @@ class Result:
         return {key: one for key, one in self.found.items() if isinstance(one, Written)}
 
     @property
+    def told(self) -> dict[str, tuple[str, str]]:
+        """The texts as they go out, by key: as a user has edited them, where one has; each with who wrote it."""
+        return told_texts(self.path, self.texts, self.record)
+
+    @property
+    def edited(self) -> tuple[str, ...]:
+        """Names of the texts that a user has edited."""
+        told = self.told
+        return tuple(port.name for port in self.others if port.key in told and told[port.key][1] == EDITED)
+
+    @property
     def summaries(self) -> tuple[tuple[str, str], ...]:
-        """Name and words of all that there is beside images."""
-        return tuple(summaries(self.found, self.others))
+        """Name and words of all that there is beside images; of a text that a user has edited, what it says now."""
+        told = {key: Written(text) for key, (text, _) in self.told.items()}
+        return tuple(summaries({**self.found, **told}, self.others))
 
     @property
     def mpp(self) -> float:

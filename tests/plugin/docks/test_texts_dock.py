@@ -13,6 +13,7 @@ from model_card import CARD
 from patience import MILLISECONDS
 
 from diffuscope.model.folder import save_model
+from diffuscope.results.beside.mark import EDITED
 from diffuscope.results.result import open_result
 from diffuscope.systems import registry
 from diffuscope.systems.registry import build_system
@@ -138,8 +139,15 @@ def test_layers_become_a_report_that_is_edited_copied_and_kept(at: Any):
     at.qtbot.keyClicks(panel.edit, " Seen before.")
     own = f"{LARGE} Seen before."
     at.qtbot.mouseClick(panel.copy, Qt.MouseButton.LeftButton)
-    assert QGuiApplication.clipboard().text() == signed.replace(LARGE, own)
-    assert ct.metadata["report"] == made.metadata["report"] == signed.replace(LARGE, own)
+    assert QGuiApplication.clipboard().text() == f"{own}\n\n{EDITED}\n"
+    assert ct.metadata["report"] == made.metadata["report"] == f"{own}\n\n{EDITED}\n"
+    target = at.out.with_name("edited.txt")
+    at.dock.session.export(result, target, "report")
+    at.until(lambda: at.state.is_idle)
+    assert at.state.message == (
+        f"Exported to {target}. Of generated report the text that was edited by hand was written, not the model's own."
+    )
+    assert target.read_text(encoding="utf-8") == f"{own}\n\n{EDITED}\n"
     assert panel.mark.text().endswith("Edited by you.")
     assert open_result(result.path).texts["report"].text == LARGE  # the model's own stays
     # opened again it is as it was left; and what the model wrote can be had again

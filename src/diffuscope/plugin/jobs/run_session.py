@@ -139,9 +139,7 @@ class RunSession(Session):
                     threshold=threshold,
                 ),
                 out=path,
-                on_end=lambda written: (
-                    f"Exported to {written}.{_counted(result, path, threshold)}" if written else None
-                ),
+                on_end=lambda written: f"{written}{_counted(result, path, threshold)}" if written else None,
             )
         )
 

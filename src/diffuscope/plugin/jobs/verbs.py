@@ -120,6 +120,8 @@ def export(
 ) -> Generator[Progress | Notice, None, str | None]:
     """Write a result to a file that may exist (the file dialog has asked), and say where, of DICOM also whose it is.
 
+    Of texts it is said which are a user's own.
+
     `series` and `slides` are those that are open: the one that the run took in gives patient and study to a DICOM
     export, but to one that is to be anonymous; or it is shown in a report. Of a `threshold` are the files that hold
     what is counted.
@@ -142,7 +144,8 @@ def export(
     done = yield from _until(cancelled, events)
     if done is None:
         return None
-    return f"{path} ({'anonymous' if anonymous else whose(opened, source)})" if keeps or anonymous else str(path)
+    about = f" ({'anonymous' if anonymous else whose(opened, source)})" if keeps or anonymous else ""
+    return " ".join([f"Exported to {path}{about}.", *done.notices])
 
 
 def _until(cancelled: Cancelled, events: Generator[Any, None, None]) -> Generator[Progress | Notice, None, Any]:

@@ -15,8 +15,7 @@ from diffuscope.plugin.layers.volume_level import VolumeLevel
 from diffuscope.ports.raster import Raster
 from diffuscope.ports.score import Score
 from diffuscope.ports.text import Text
-from diffuscope.results.beside.edited import read_edited
-from diffuscope.results.beside.mark import generated_by, signed
+from diffuscope.results.beside.mark import signed
 from diffuscope.results.layout import open_images
 from diffuscope.results.result import Result
 from diffuscope.tiling.boxes import CHUNK
@@ -128,9 +127,7 @@ def report_metadata(result: Result) -> dict[str, str]:
     What a user has made of one stands in its place.
     """
     given = {key: one["text"] for key, one in result.record["inputs"].items() if "text" in one}
-    made = {key: read_edited(result.path, key) or written.text for key, written in result.texts.items()}
-    mark = generated_by(result.record)
-    return given | {key: signed(text, mark) for key, text in made.items()}
+    return given | {key: signed(text, mark) for key, (text, mark) in result.told.items()}
 
 
 def layer_metadata(result: Result, key: str) -> dict[str, Any]:

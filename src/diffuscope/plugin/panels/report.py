@@ -13,7 +13,7 @@ from diffuscope.plugin.widgets.editor import as_editor
 from diffuscope.plugin.widgets.rows import side_by_side, small_text
 from diffuscope.plugin.widgets.token_edit import COLOURS, TokenEdit
 from diffuscope.ports.text import Written
-from diffuscope.results.beside.mark import signed
+from diffuscope.results.beside.mark import EDITED, signed
 
 _LINES = 7
 
@@ -43,7 +43,7 @@ class ReportPanel(QGroupBox):
         self.edit.setToolTip("Point at a word for its probability; write over what is wrong")
         self.legend.setText(_legend())
         self.copy, self.undo = QPushButton("Copy"), QPushButton("As generated")
-        self.copy.setToolTip("Copy the text, with the line that says what made it")
+        self.copy.setToolTip("Copy the text, with the line that says who wrote it")
         self.undo.setToolTip("Show again what the model wrote, in place of your text")
         layout = QVBoxLayout(self)
         for widget in (self.mark, self.edit, self.sureness, self.legend, side_by_side(self.copy, self.undo)):
@@ -60,8 +60,12 @@ class ReportPanel(QGroupBox):
 
     @property
     def signed(self) -> str:
-        """As it stands, with the line that says what made it."""
-        return signed(self.text, self._mark)
+        """As it stands, with the line that says who wrote it."""
+        return signed(self.text, EDITED if self._is_own else self._mark)
+
+    @property
+    def _is_own(self) -> bool:
+        return self.text != self._written.text.strip()
 
     def show_text(self, written: Written | None, mark: str, edited: str | None = None) -> None:
         """Show what a model wrote, or what a user made of it.
@@ -96,9 +100,8 @@ class ReportPanel(QGroupBox):
         self.edited.emit(self.text)
 
     def _tell(self) -> None:
-        is_own = self.text != self._written.text.strip()
-        self.mark.setText(f"<b>{escape(self._mark, quote=False)}</b>{' Edited by you.' if is_own else ''}")
-        self.undo.setEnabled(is_own)
+        self.mark.setText(f"<b>{escape(self._mark, quote=False)}</b>{' Edited by you.' if self._is_own else ''}")
+        self.undo.setEnabled(self._is_own)
         self.copy.setEnabled(bool(self.text))
 
     def _copy(self) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from diffuscope.errors import InputError
 from diffuscope.files.durable import replacing
+from diffuscope.ports.text import Written
+from diffuscope.results.beside.mark import EDITED, generated_by
 from diffuscope.results.beside.texts import TEXTS
-
-#: Last line of such a file.
-EDITED = "Written by hand over a text that a model generated; research use only, not for diagnosis."
 
 
 def write_edited(folder: Path, key: str, text: str | None) -> None:
@@ -39,6 +40,25 @@ def read_edited(folder: Path, key: str) -> str | None:
     except (OSError, UnicodeDecodeError):
         return None
     return text.removesuffix(f"\n\n{EDITED}\n")
+
+
+def told_texts(folder: Path, texts: Mapping[str, Written], record: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Return texts as they go out, by key, each with the line that says who wrote it.
+
+    Parameters
+    ----------
+    folder : Path
+        The result folder.
+    texts : mapping of str to Written
+        What the model wrote, by key; what a user has made of it goes out in its place.
+    record : mapping
+        The run record.
+    """
+    edited = {key: read_edited(folder, key) for key in texts}
+    return {
+        key: (written.text.strip(), generated_by(record)) if (own := edited[key]) is None else (own, EDITED)
+        for key, written in texts.items()
+    }
 
 
 def _path(folder: Path, key: str) -> Path:

@@ -13,7 +13,7 @@ from diffuscope.files.read import read_text
 from diffuscope.plugin.widgets.editor import as_editor
 from diffuscope.plugin.widgets.rows import side_by_side, small_text
 from diffuscope.ports.text import Text
-from diffuscope.results.beside.mark import unsigned
+from diffuscope.results.beside.mark import EDITED, unsigned
 
 # A text needs more than a line, and Run must stay in sight.
 _LINES = 5
@@ -103,4 +103,5 @@ def _odd(text: str, port: Text) -> str:
     if len(text) > port.longest:
         return f"{len(text):,} characters, and the model reads {port.longest:,}: shorten it."
     said, mark = unsigned(text)
-    return port.doubt(said) or ("A model generated this text." if mark else "")
+    made = {"": "", EDITED: "This text was written by hand over one that a model generated."}
+    return port.doubt(said) or made.get(mark, "A model generated this text.")
