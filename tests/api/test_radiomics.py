@@ -121,6 +121,12 @@ def test_the_command_writes_the_table_and_does_not_write_over_one(cohort: Path):
         (None, "bin_widht: 3\n", r"at 'bin_widht': .* \(did you mean 'bin_width'\?\)\.$"),
         (None, "range: [300, -200]\n", r"short\.yaml cannot be used: range: 300 is not below -200\.$"),
         (None, "", r"short\.yaml cannot be used: it should hold entries, KEY: VALUE\.$"),
+        (None, "range: null\n", r"at 'range': give two numbers, low and high, either of which may be null"),
+        (None, "range: [1, 2, 3]\n", r"at 'range': give two numbers, low and high"),
+        (None, "features: stat_mean\n", r"at 'features': it should be a list, \[FIRST, SECOND, …\]\.$"),
+        (None, "features: []\n", r"at 'features': it should have at least 1 of them, not 0\.$"),
+        (None, "by_slice: maybe\n", r"at 'by_slice': it should be true or false\.$"),
+        (None, "features: [1]\n", r"at 'features\.0': it should be text\.$"),
         (None, "features: [morph_weight]\n", "“morph_weight” is no feature"),
     ],
 )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from diffuscope.radiomics.tags import OF_LEVELS, PARTS, tags
 
@@ -77,6 +77,13 @@ class RadiomicsSettings(BaseModel):
     ivh_width: _Width | None = None
     ivh_count: _Count | None = None
     features: Annotated[tuple[str, ...], Field(min_length=1, max_length=len(PARTS))] = COMPACT
+
+    @field_validator("range", mode="before")
+    @classmethod
+    def _is_pair(cls, given: Any) -> Any:
+        if not isinstance(given, list | tuple) or len(given) != 2:
+            raise ValueError("give two numbers, low and high, either of which may be null, as [-200, null]")
+        return given
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -32,6 +32,15 @@ Weight = Annotated[float, Field(ge=0.0, le=1e6)]
 _SHOWN = 60
 # What pydantic calls a value, or nothing, where a model's entries should be.
 _NO_ENTRIES = {"model_type", "model_attributes_type", "dict_type"}
+# What it says in words of Python.
+_IN_WORDS = {
+    "tuple_type": "it should be a list, [FIRST, SECOND, …]",
+    "list_type": "it should be a list, [FIRST, SECOND, …]",
+    "string_type": "it should be text",
+    "bool_type": "it should be true or false",
+    "bool_parsing": "it should be true or false",
+    "none_required": "it should be null",
+}
 
 
 def first_fault(error: ValidationError, *above: str) -> tuple[str, str]:
@@ -42,6 +51,11 @@ def first_fault(error: ValidationError, *above: str) -> tuple[str, str]:
     said = first["msg"].removeprefix("Value error, ")
     if first["type"] in _NO_ENTRIES:
         said = "it should hold entries, KEY: VALUE"
+    elif first["type"] in ("too_short", "too_long"):
+        most = first["type"] == "too_long"
+        bound = f"at most {first['ctx']['max_length']}" if most else f"at least {first['ctx']['min_length']}"
+        said = f"it should have {bound} of them, not {first['ctx']['actual_length']}"
+    said = _IN_WORDS.get(first["type"], said)
     return where, said if len(said) < 300 and said.isprintable() else "it is of another kind"
 
 
