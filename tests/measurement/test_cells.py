@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
+import shapely.affinity
 
 from diffuscope import measure
 from diffuscope.errors import InputError
@@ -72,6 +73,58 @@ def test_of_a_region_that_begins_elsewhere_places_are_the_slides(make_result: Ca
     discs = [(60.0, 70.0, 7.0)]
     cells = measure_cells(result, stain, read_cells(write(tmp_path / "c.geojson", discs, first=(x0, y0))))
     assert cells.dab.tolist() == pytest.approx(means(whole, discs), rel=2e-3)
+
+
+def outlined(path: Path, shapes: list[shapely.Polygon]) -> Path:
+    """Write outlines, in px of the canvas, as QuPath writes cells."""
+    features = [
+        {
+            "type": "Feature",
+            "geometry": {"type": "Polygon", "coordinates": [[[2 * x, 2 * y] for x, y in shape.exterior.coords]]},
+            "properties": {"objectType": "cell"},
+        }
+        for shape in shapes
+    ]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    return path
+
+
+def twelve_corners(x: float, y: float, r: float) -> shapely.Polygon:
+    """Return a round cell as QuPath simplifies it."""
+    return shapely.Polygon([(x + r * np.cos(a), y + r * np.sin(a)) for a in np.arange(12) * np.pi / 6])
+
+
+@pytest.mark.parametrize("r", [2.0, 6.0, 15.0])
+def test_the_middle_of_a_round_cell_decides_whether_it_counts(
+    make_result: Callable[..., Result], tmp_path: Path, r: float
+) -> None:
+    """Tissue from 80 to 160 down and across: of middles a quarter px apart those from 80 on and below 160 count."""
+    tissue = np.zeros((75, 65), bool)
+    tissue[20:40, 20:40] = True
+    result = make_result(DAB, tissue)
+    [stain] = find_stains(result.ports)
+    for steps in (np.r_[76:84:0.25], np.r_[156:164:0.25]):
+        for places in ([(120.0, at) for at in steps], [(at, 120.0) for at in steps]):
+            shapes = [twelve_corners(*place, r) for place in places]
+            cells = measure_cells(result, stain, read_cells(outlined(tmp_path / "c.geojson", shapes)))
+            assert len(cells.dab) == ((steps >= 80) & (steps < 160)).sum() == 16
+
+
+def test_the_middle_of_a_crescent_lies_beside_it(make_result: Callable[..., Result], tmp_path: Path) -> None:
+    tissue = np.zeros((75, 65), bool)
+    tissue[20:40, 20:40] = True
+    image = np.zeros(DAB.shape, np.float32)
+    result = make_result(image, tissue)
+    [stain] = find_stains(result.ports)
+    # 270° of a ring: its middle lies 3 px beside that of the ring, where there is none of it.
+    ring = shapely.Point(0, 0).buffer(10, quad_segs=64).difference(shapely.Point(0, 0).buffer(9, quad_segs=64))
+    open_right = ring.difference(shapely.Polygon([(0, 0), (20, -20), (20, 20)]))
+    open_left = shapely.affinity.scale(open_right, xfact=-1, origin=(0, 0))
+    for shape, x, counts in ((open_right, 85, 1), (open_left, 75, 0)):
+        shape = shapely.affinity.translate(shape, x, 120)
+        assert not shape.contains(shape.centroid)
+        cells = measure_cells(result, stain, read_cells(outlined(tmp_path / "c.geojson", [shape])))
+        assert (len(cells.dab), cells.outside) == (counts, 1 - counts)
 
 
 def test_the_verb_tells_what_part_of_the_cells_is_positive(make_result: Callable[..., Result], tmp_path: Path) -> None:
