@@ -14,6 +14,7 @@ from diffuscope.errors import InputError
 from diffuscope.model.folder import save_model
 from diffuscope.results.result import open_result
 from diffuscope.training.data.cohort import LABEL
+from diffuscope.training.events import TrainingStarted
 from diffuscope.training.prepare import prepare
 from diffuscope.training.recipe import Recipe
 
@@ -83,7 +84,10 @@ def test_how_tables_were_read_is_told_when_training_starts(tmp_path: Path):
     blood = {"name": "blood", "key": "blood", "columns": [{"name": "leukocytes", "unit": "10⁶/µl"}]}
     made["config"] = CONFIG | {"tables": [CONFIG["tables"][0], blood]}
     (one,) = prepare(Recipe.model_validate(made), tmp_path)
-    assert one.data.notices == ("blood.csv: leukocytes was converted from /nl to 10⁶/µl.",)
+    assert one.data.notices == (
+        "76 patients (35 negative, 41 positive) train, and 24 patients (9 negative, 15 positive) validate.",
+        "blood.csv: leukocytes was converted from /nl to 10⁶/µl.",
+    )
 
 
 def test_test_rows_touch_nothing(tmp_path: Path):
@@ -120,6 +124,12 @@ def test_every_row_comes_once_an_epoch(tmp_path: Path):
         ({"positive": ["1"]}, "which values are positive and which negative, or above"),
         ({"cohort": ["gone.csv"]}, "gone.csv"),
         ({"label": "nods"}, "no column “nods”"),
+        ({"above": 1000}, r"all 120 patients are negative \(nodes above 1000\), .*: state another label or above\.$"),
+        ({"above": -1}, r"all 120 patients are positive \(nodes above -1\)"),
+        (
+            {"above": None, "positive": ["0", "1"], "negative": ["2"]},
+            r"all 120 patients are positive \(nodes\), .*: state another label, positive or negative\.$",
+        ),
     ],
 )
 def test_data_that_cannot_be_are_refused(tmp_path: Path, change: dict, sentence: str):
@@ -130,6 +140,36 @@ def test_data_that_cannot_be_are_refused(tmp_path: Path, change: dict, sentence:
     with pytest.raises(InputError, match=sentence):
         diffuscope.train(tmp_path / "nodes.yaml", tmp_path / "model", device="cpu")
     assert not (tmp_path / "model").exists()
+
+
+def parted(folder: Path, *, alike: str) -> dict:
+    """Write patients of whom every fourth validates, and those of one part are all negative."""
+    cohort(folder)
+    lines = ["id,age,sex,nodes,part"]
+    for number in range(40):
+        part = "train" if number % 4 else "validation"
+        lines.append(f"p{number:03d},{30 + number},f,{number // 4 % 2 if part != alike else 0},{part}")
+    (folder / "clinical.csv").write_text("\n".join(lines), encoding="utf-8")
+    return recipe(steps=4, validations=1)
+
+
+def test_patients_who_train_and_are_all_alike_are_refused(tmp_path: Path):
+    (tmp_path / "nodes.yaml").write_text(json.dumps(parted(tmp_path, alike="train")), encoding="utf-8")
+    with pytest.raises(InputError, match=r"^all 30 patients who train are negative .* or other parts\.$"):
+        diffuscope.train(tmp_path / "nodes.yaml", tmp_path / "model", device="cpu")
+
+
+def test_what_needs_both_classes_is_no_number_where_those_who_validate_are_alike(tmp_path: Path):
+    (tmp_path / "nodes.yaml").write_text(json.dumps(parted(tmp_path, alike="validation")), encoding="utf-8")
+    events = list(diffuscope.train(tmp_path / "nodes.yaml", tmp_path / "model", device="cpu"))
+    told = next(event.notices for event in events if isinstance(event, TrainingStarted))
+    assert told == (
+        "30 patients (15 negative, 15 positive) train, and 10 patients (10 negative, 0 positive) validate.",
+        "All who validate are negative: AUROC, AUPRC and macro precision, recall and F1 of the model stay unknown.",
+    )
+    figures = json.loads((tmp_path / "model" / "config.json").read_text())["card"]["figures"]
+    wanted = {f"validation {name}" for name in ("accuracy", "Brier", "ECE", "cases")}
+    assert figures.keys() == wanted and figures["validation cases"] == 10
 
 
 def test_pictures_are_not_trained_on_tables(tmp_path: Path):

@@ -40,7 +40,7 @@ def figure_intervals(
     Returns
     -------
     dict of str to Interval
-        An order (AUROC, AUPRC) is taken over those resamples that have both classes.
+        What needs both classes (macro means, AUROC, AUPRC) is taken over those resamples that have both.
     """
     true, found = np.asarray(truth, bool), np.asarray(probability, np.float64)
 

@@ -24,15 +24,15 @@ def score_figures(truth: ArrayLike, probability: ArrayLike, *, threshold: float 
     Returns
     -------
     dict of str to float
-        Accuracy; precision, recall and F1 as means over both classes (macro); AUROC and AUPRC (average precision), left
-        out where only one class is there; Brier score; expected calibration error of the probability.
+        Accuracy; precision, recall and F1 as means over both classes (macro), AUROC and AUPRC (average precision), all
+        left out where only one class is there; Brier score; expected calibration error of the probability.
     """
     true = np.asarray(truth, bool)
     found = np.asarray(probability, np.float64)
     decided = found >= threshold
-    figures = {"accuracy": float((decided == true).mean()), **_macro(true, decided)}
+    figures = {"accuracy": float((decided == true).mean())}
     if true.any() and not true.all():
-        figures |= {"AUROC": auroc(true, found), "AUPRC": _average_precision(true, found)}
+        figures |= _macro(true, decided) | {"AUROC": auroc(true, found), "AUPRC": _average_precision(true, found)}
     figures["Brier"] = float(((found - true) ** 2).mean())
     figures["ECE"] = _calibration_error(true, found)
     return figures
@@ -48,11 +48,11 @@ def auroc(true: NDArray[np.bool_], found: NDArray[np.float64]) -> float:
 
 
 def _macro(true: NDArray[np.bool_], decided: NDArray[np.bool_]) -> dict[str, float]:
-    """Return the means over both classes; of a class that is never decided for, or never there, 0."""
+    """Return the means over both classes, which are both there; of a class that is never decided for, 0."""
     each = []
     for is_it, said in ((true, decided), (~true, ~decided)):
         hits = float((is_it & said).sum())
-        precision, recall = hits / max(float(said.sum()), 1.0), hits / max(float(is_it.sum()), 1.0)
+        precision, recall = hits / max(float(said.sum()), 1.0), hits / float(is_it.sum())
         each.append((precision, recall, 2 * precision * recall / (precision + recall) if hits else 0.0))
     means = np.mean(each, axis=0)
     return dict(zip(("macro precision", "macro recall", "macro F1"), map(float, means), strict=True))

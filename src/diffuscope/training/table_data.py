@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ from diffuscope.training.data.reading import Found, Tell
 from diffuscope.training.plan import Planned, plan_rounds
 from diffuscope.training.recipe import Recipe
 from diffuscope.training.recipe_data import Cohort, Pairs
+
+# By whether it is the second.
+_CLASSES = {False: "negative", True: "positive"}
 
 
 def cohort_data(recipe: Recipe, planned: Planned, system: System, data: Cohort, folder: Path, *, new: bool) -> Found:
@@ -47,7 +51,7 @@ def cohort_data(recipe: Recipe, planned: Planned, system: System, data: Cohort, 
     Raises
     ------
     InputError
-        Files are missing or do not fit, or the system takes no tables.
+        Files are missing or do not fit, the system takes no tables, or all patients or all who train are of one class.
     """
     tables = [port for port in system.inputs if isinstance(port, Table)]
     if not isinstance(system, FitsRows) or not isinstance(system, Whole):
@@ -66,6 +70,9 @@ def cohort_data(recipe: Recipe, planned: Planned, system: System, data: Cohort, 
     # As of cases: where any is named to validate, no share is taken.
     share = 0.0 if data.validate_on else data.validation
     parts = split(cases, validation=share, seed=recipe.optimisation.seed)
+    positive = {case.name for case, label in zip(cases, cohort.labels, strict=True) if label}
+    counts = {part: Counter(case.name in positive for case in own) for part, own in parts.items()}
+    _check_classes(counts, data)
 
     def read(tell: Tell) -> TrainingData:
         seen = prepared(system, cohort, {part: parts[part] for part in ("train", "validation")}, tell)
@@ -73,9 +80,34 @@ def cohort_data(recipe: Recipe, planned: Planned, system: System, data: Cohort, 
             system.fit(seen["train"])
         plan = planned.optimisation
         made = rows_data(seen["train"], seen["validation"], seed=plan.seed, batch=plan.batch)
-        return replace(made, notices=cohort.notices)
+        return replace(made, notices=(*_classes_told(counts), *cohort.notices))
 
     return Found({case.name: part for part, own in parts.items() for case in own}, read)
+
+
+def _check_classes(counts: Mapping[str, Counter[bool]], data: Cohort) -> None:
+    """Refuse a label by which nothing can be told apart: whatever is measured of such a model looks faultless."""
+    rule = data.label if data.above is None else f"{data.label} above {data.above:g}"
+    other = "label, positive or negative" if data.above is None else "label or above"
+    everyone = sum(counts.values(), Counter[bool]())
+    for those, who, way in ((everyone, "", ""), (counts["train"], " who train", ", or other parts")):
+        if len(those) == 1:
+            raise InputError(
+                f"all {those.total()} patients{who} are {_CLASSES[next(iter(those))]} ({rule}), and a score is learned "
+                f"from both classes: state another {other}{way}."
+            )
+
+
+def _classes_told(counts: Mapping[str, Counter[bool]]) -> Iterator[str]:
+    """Yield how many of each class train and validate, and what can then not be measured."""
+    train, held = counts["train"], counts["validation"]
+    told = [f"{one.total()} patients ({one[False]} negative, {one[True]} positive)" for one in (train, held)]
+    yield f"{told[0]} train, and {told[1]} validate."
+    if len(held) == 1:
+        yield (
+            f"All who validate are {_CLASSES[next(iter(held))]}: AUROC, AUPRC and macro precision, recall and F1 of "
+            "the model stay unknown."
+        )
 
 
 def pairs_data(
