@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -172,6 +173,43 @@ def test_a_case_that_cannot_be_used_is_left_out_and_told(data: Path, tiny_model:
     with pytest.raises(InputError, match=r"none of 3 cases .*µm/px"):
         finish(evaluate(tiny_model, broken, tmp_path / "none", predictions=pictures))
     assert not (tmp_path / "none").exists()
+
+
+def other_report(folder: Path, groups: Mapping[str, str]) -> Path:
+    """Write what another report says of cases, whose truths are those of a data set."""
+    truths = {name: open_scan(folder / f"ihc{number}.png").fingerprint for number, name in enumerate(PLACES)}
+    cases = [{"case": name, "group": group, "truth": truths.get(name)} for name, group in groups.items()]
+    path = folder.parent / "other.json"
+    path.write_text(json.dumps({"format": 1, "cases": cases, "model": {"name": "other"}}), encoding="utf-8")
+    return path
+
+
+BOTH = {"a": "p", "b": "p", "<c>": "q"}
+
+
+@pytest.mark.parametrize(
+    ("groups", "change", "said"),
+    [
+        (BOTH | {"<c>": "p"}, None, r"two patients or slides at least, and all cases are of one \(p\)"),
+        ({"a": "p", "<c>": "q"}, None, "case b is not in the other report"),
+        (BOTH | {"d": "p"}, None, "case d is not in this evaluation"),
+        (BOTH, ("he1.png", "SIMULATED.txt"), "case b is in the other report but cannot be used here: he1"),
+        (BOTH, ("ihc1.png", "ihc0.png"), "case b has another truth"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_before_the_first_case(
+    data: Path, tiny_model: Path, tmp_path: Path, groups: dict[str, str], change: tuple[str, str] | None, said: str
+):
+    folder = tmp_path / "data"
+    shutil.copytree(data, folder)
+    table = (folder / "cases.csv").read_text(encoding="utf-8")
+    (folder / "cases.csv").write_text(table.replace(",q,", f",{groups['<c>']},"), encoding="utf-8")
+    report = other_report(folder, groups)
+    if change is not None:
+        shutil.copy(folder / change[1], folder / change[0])
+    with pytest.raises(InputError, match=said):
+        evaluate(tiny_model, folder, tmp_path / "report", settings=QUICK, mpp=0.5, against=report)
+    assert not (tmp_path / "report").exists()
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from diffuscope.api.prediction import Settings, predict
 from diffuscope.cases import Case, find_cases, open_case
 from diffuscope.cases.slide_stains import SlideStains, slide_stains
 from diffuscope.errors import InputError
+from diffuscope.evaluation.comparable import check_comparable
 from diffuscope.evaluation.found import finished, of_pictures
 from diffuscope.evaluation.judge import MASK, Judge, stain_threshold
 from diffuscope.evaluation.metrics.features import FeatureExtractor, InceptionFeatures, RandomConvFeatures
@@ -73,7 +74,7 @@ def evaluate(
         Folder of finished pictures by name of the case, or with a sub-folder an output key: the model is then not run,
         and only its ports count.
     against : str or Path, optional
-        Another report on the same cases, or its folder: paired tests.
+        Another report on the same cases, or its folder: paired tests. All cases are then opened when this is called.
     inception : str or Path, optional
         FID's weights, as `InceptionFeatures` takes them. Without, a substitute is used, and the report says so.
     mpp : float, optional
@@ -124,6 +125,8 @@ def evaluate(
     if main.kind == "rgb":
         extractor = InceptionFeatures(inception) if inception is not None else RandomConvFeatures()
     judge = Judge(loaded.system.input_rasters, main, stain_threshold(loaded.system), extractor)
+    if other is not None:
+        check_comparable(cases, judge, other["cases"], mpp=mpp)
     given = {"predictions": predictions, "against": against, "inception": inception}
     return _evaluate(
         _Work(

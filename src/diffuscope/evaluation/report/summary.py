@@ -85,9 +85,9 @@ def against(rows: Sequence[Row], others: Sequence[Row], *, seed: int = 0) -> dic
     Raises
     ------
     InputError
-        The cases are not the same, or there is nothing to compare.
+        As `check_same`.
     """
-    _check_same(rows, others)
+    check_same(rows, others)
     found: dict[str, dict[str, float | int]] = {}
     for key in METRICS:
         own, other = by_group(rows, key), by_group(others, key)
@@ -103,14 +103,19 @@ def against(rows: Sequence[Row], others: Sequence[Row], *, seed: int = 0) -> dic
             "wilcoxon_p": test.wilcoxon_p,
             "permutation_p": test.permutation_p,
         }
-    if not found:
-        raise InputError("two models are compared on two patients or slides at least: there are fewer in common.")
     for key, p in zip(found, holm([one["permutation_p"] for one in found.values()]), strict=True):
         found[key]["permutation_p_holm"] = p
     return found
 
 
-def _check_same(rows: Sequence[Row], others: Sequence[Row]) -> None:
+def check_same(rows: Sequence[Row], others: Sequence[Row]) -> None:
+    """Refuse to compare what is not paired; of a row only ``case``, ``group`` and ``truth`` count.
+
+    Raises
+    ------
+    InputError
+        The cases of both are not the same, with one truth and of one group each, or all are of one group.
+    """
     mine, theirs = ({row["case"]: row for row in one} for one in (rows, others))
     for name in sorted(mine.keys() ^ theirs.keys()):
         lacking = "the other report" if name in mine else "this evaluation"
@@ -120,3 +125,9 @@ def _check_same(rows: Sequence[Row], others: Sequence[Row]) -> None:
             raise InputError(f"case {name} has another truth in the other report: evaluate both on the same files.")
         if row["group"] != theirs[name]["group"]:
             raise InputError(f"case {name} is of another group in the other report: evaluate both on the same table.")
+    groups = {row["group"] for row in rows}
+    if len(groups) < 2:
+        raise InputError(
+            "two models are compared on two patients or slides at least, and all cases are of one "
+            f"({', '.join(groups)}): evaluate each by itself."
+        )
