@@ -10,10 +10,13 @@ import pytest
 import torch
 from scipy import stats
 
+from diffuscope.model.folder import load_model
 from diffuscope.ports.table import Column
 from diffuscope.systems.mmfusion.likeness.figures import crop_figures
+from diffuscope.systems.mmfusion.likeness.tails import limits_of
 from diffuscope.systems.mmfusion.likeness.together import Law, held_out, law_of
 from diffuscope.systems.mmfusion.likeness.usual import Usual
+from diffuscope.systems.mmfusion.system import MMFusion
 
 NAN = float("nan")
 COLUMNS = (
@@ -104,6 +107,48 @@ def test_of_real_blood_values_hardly_anyone_is_unlike_but_wrong_units_and_mixed_
     shares = {key: float(np.mean(one)) for key, one in told.items()}
     print(shares)
     assert 0.002 < shares["own"] <= 0.02 and shares["units"] > 0.99 and shares["mixed"] > 0.7
+
+
+def test_a_column_is_told_by_its_own_tails_and_not_by_those_of_the_heaviest():
+    """Ages and a blood value of which one patient in a hundred has thirty times as much: a child is told beside it."""
+    rng = np.random.default_rng(3)
+    columns = [Column(name="age", unit="years"), Column(name="eos")]
+
+    def draw(count: int) -> torch.Tensor:
+        eos = np.exp(rng.normal(0, 1, count)) * np.where(rng.random(count) < 0.01, 30, 1)
+        return torch.tensor(np.stack([rng.normal(60, 10, count), eos], axis=1))
+
+    made = Usual(columns)
+    made.fit(draw(360))
+    for age in (5, 119):
+        assert f"age is {age} years (99 % of them: " in made.unlike(torch.tensor([age, NAN]))
+    assert made.unlike(torch.tensor([32.0, NAN])) == made.unlike(torch.tensor([88.0, NAN])) == ""
+    assert np.mean([bool(made.unlike(row)) for row in draw(2000)]) <= 0.02
+
+
+def test_the_limits_of_a_tail_are_those_of_its_law():
+    """Of an exponential tail and of a Pareto's what one in 4,000 exceeds, from as many values as tell it."""
+    rng = np.random.default_rng(4)
+    assert limits_of(rng.exponential(2.0, 200_000), 10)[1] == pytest.approx(2 * np.log(4000), rel=0.03)
+    heavy = stats.genpareto(0.2)
+    assert limits_of(heavy.rvs(200_000, random_state=rng), 10)[1] == pytest.approx(heavy.isf(1 / 4000), rel=0.05)
+    assert limits_of(np.full(30, 7.0), 10) == (7.0, 7.0)
+
+
+def test_the_shipped_model_tells_a_child_and_who_is_older_than_anyone():
+    model = load_model("lnm-hancock").system
+    assert isinstance(model, MMFusion)
+    numbers = {column.name for table in model.tables for column in table.columns if not column.categories}
+    assert set(model.config.limits) == numbers
+
+    def told(name: str, value: str) -> str:
+        table = next(table for table in model.tables if name in [column.name for column in table.columns])
+        return model.unlike({table.key: torch.tensor(table.encode(table.read({name: value})))})
+
+    for age in ("5", "119"):
+        assert f"age at diagnosis is {age} years" in told("age_at_initial_diagnosis", age)
+    assert not any(told("age_at_initial_diagnosis", age) for age in ("22", "60", "92"))
+    assert "leukocytes is 60" in told("Leukocytes [#/volume] in Blood", "60")
 
 
 def test_what_is_far_beyond_a_range_is_named_with_it(usual: Usual):

@@ -83,6 +83,7 @@ def test_whoever_tests_changes_no_byte_of_a_model(tmp_path: Path):
     )
     usual = load_model(first).system.usual
     assert float(usual.high[0]) < 100 and not usual.taken[1, 2]
+    assert usual.limits.keys() == {"age", "platelets"} and 90 < usual.limits["age"][1] < 150
 
 
 @pytest.mark.slow

@@ -26,6 +26,7 @@ from diffuscope.model.card import ModelCard
 from diffuscope.model.folder import MODEL, load_model, save_model, set_config, set_figures, set_seen
 from diffuscope.sample_data import sample_path
 from diffuscope.simulation.restaining.sources import Restaining
+from diffuscope.systems.protocols import FitsRows
 from diffuscope.training.data.reading import Cancelled, telling, untold
 from diffuscope.training.events import TrainingEvent, TrainingFinished
 from diffuscope.training.follow import events_of
@@ -262,7 +263,8 @@ def _write(work: Work, last: Prepared, *, stopped: int | None) -> dict[str, floa
         steps = planned.optimisation.steps
         note = f"{card.what_it_is} Training was stopped at step {stopped} of {steps}{where}."
         card = card.model_copy(update={"what_it_is": note})
-    save_model(work.out, start.system, start.name, start.config, card, recipe=work.command)
+    fitted = start.system.fitted if isinstance(start.system, FitsRows) else {}
+    save_model(work.out, start.system, start.name, start.config | fitted, card, recipe=work.command)
     # Only then measured and looked at: what fails here must not cost the weights.
     set_seen(work.out, last.data.seen())
     given = {**work.recipe.config, **planned.config}

@@ -26,6 +26,11 @@ class FitsRows(Protocol):
         """Take the scale from rows (n, columns) by table, NaN where nothing is known."""
         ...
 
+    @property
+    def fitted(self) -> dict[str, Any]:
+        """What its configuration states of those rows."""
+        ...
+
 
 @runtime_checkable
 class Decides(Protocol):

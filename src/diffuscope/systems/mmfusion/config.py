@@ -201,6 +201,8 @@ class MMFusionConfig(BaseModel):
         Slope and offset of `diffuscope.systems.calibration.calibrated`, chosen on validation where that helped there.
     weight : float
         Of the diffusion's term.
+    limits : dict of str to (float, float)
+        By name of a column, the lowest and the highest number of a patient like those who trained; training states it.
     """
 
     model_config = STRICT
@@ -225,6 +227,7 @@ class MMFusionConfig(BaseModel):
     threshold: Annotated[float, Field(ge=0, le=1)] | None = None
     calibration: tuple[Annotated[float, Field(gt=0, le=1e3)], Annotated[float, Field(ge=-1e3, le=1e3)]] | None = None
     weight: Weight = 1.0
+    limits: dict[Name, tuple[_Number, _Number]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -69,7 +69,7 @@ class MMFusion(Whole):
         wide = [scale.wide for scale in self.scales if isinstance(scale, TableScale)]
         self.images = ImageEncoder(config.images, config.width) if config.images is not None else None
         self.members = nn.ModuleList(Member(config, wide) for _ in range(config.members))
-        self.usual = Usual(figure_columns(self.tables, config.images))
+        self.usual = Usual(figure_columns(self.tables, config.images), config.limits)
         self.register_buffer("prevalence", torch.tensor(0.5))
         self.card = Card(config.steps, config.first, config.last)
         self.objective = "joint"
@@ -109,6 +109,11 @@ class MMFusion(Whole):
             self.images.fit({key: rows.get(key, nothing) for key, nothing in self._no_crops(1).items()})
         self.prevalence.copy_(rows["label"].cpu().double().mean())
 
+    @property
+    def fitted(self) -> dict[str, Any]:
+        """Within which limits numbers are usual (see `Usual`)."""
+        return {"limits": self.usual.limits}
+
     def check(self, settings: SampleSettings) -> None:
         """Refuse other numbers of steps than the chain has."""
         if settings.steps != self.card.steps:
@@ -144,8 +149,7 @@ class MMFusion(Whole):
         if self.training and len(self.members) > 1 and "case" in batch:
             weights = drawn_again(batch["case"], len(self.members))
         if self.training:
-            crops = {key: augmented(batch[key], generator) for key in _CROPS if key in batch}
-            batch = {**batch, **crops}
+            batch = {**batch, **{key: augmented(batch[key], generator) for key in _CROPS if key in batch}}
         if self.objective == "measures" and self.images is not None:
             return {"loss": self.images.measure({**self._no_crops(len(batch["label"])), **batch})}
         tokens = self._tokens(batch)
@@ -167,7 +171,8 @@ class MMFusion(Whole):
             for name, value in own.items():
                 terms.setdefault(name, []).append(value)
         means = {name: torch.stack(values).mean() for name, values in terms.items()}
-        scale = {"diffusion": self.config.weight, "alignment": self._align}
+        align = self.config.images.align if self.config.images is not None else 0.0
+        scale = {"diffusion": self.config.weight, "alignment": align}
         total = torch.stack([scale.get(name, 1.0) * value for name, value in means.items()]).sum()
         return {"loss": total} | {name: value.detach() for name, value in means.items()}
 
@@ -290,10 +295,6 @@ class MMFusion(Whole):
             return torch.ones_like(there)
         kept = torch.rand(there.shape, generator=generator, device=there.device) >= self.config.drop
         return torch.where((kept & there).any(1, keepdim=True), kept, True)
-
-    @property
-    def _align(self) -> float:
-        return self.config.images.align if self.config.images is not None else 0.0
 
     def _members(self) -> list[Member]:
         return [member for member in self.members if isinstance(member, Member)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from diffuscope.ports.table import Column
+from diffuscope.systems.mmfusion.likeness.tails import limits_of
 from diffuscope.systems.mmfusion.likeness.together import Law, held_out, law_of
 
 # Of fewer cases nothing is said.
@@ -31,6 +33,9 @@ class Usual(nn.Module):
     ----------
     columns : sequence of Column
         What is known of a case at most, one beside the other.
+    limits : mapping of str to (float, float)
+        By name of a column, the lowest and the highest number that is not told; `fit` finds them. Of a column without,
+        as models of before have them, what is told lies far beyond the range of 99 %, by one measure for all columns.
     """
 
     low: Tensor
@@ -43,9 +48,11 @@ class Usual(nn.Module):
     covariance: Tensor
     apart: Tensor
 
-    def __init__(self, columns: Sequence[Column]) -> None:
+    def __init__(
+        self, columns: Sequence[Column], limits: Mapping[str, tuple[float, float]] = MappingProxyType({})
+    ) -> None:
         super().__init__()
-        self.columns = tuple(columns)
+        self.columns, self.limits = tuple(columns), dict(limits)
         self._numbers = [place for place, column in enumerate(columns) if not column.categories]
         count, most = len(self._numbers), max((len(column.categories) for column in columns), default=0)
         self._joint = count if count <= _TOGETHER else 0
@@ -74,6 +81,10 @@ class Usual(nn.Module):
             own = range(len(column.categories))
             self.taken[place, : len(own)] = torch.tensor([bool((values[:, place] == one).any()) for one in own])
         numbers = values[:, self._numbers]
+        known = {self.columns[place].name: values[~np.isnan(values[:, place]), place] for place in self._numbers}
+        self.limits = {
+            name: _rounded(*limits_of(own, len(self._numbers))) for name, own in known.items() if len(own) >= _LEAST
+        }
         low, high = _ranges(numbers)
         scale = np.array([_spread(column) for column in numbers.T])
         folds = np.random.default_rng(0).permutation(len(numbers)) % 10
@@ -124,7 +135,11 @@ class Usual(nn.Module):
 
     def _far(self, numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
         low, high, scale = (one.cpu().double().numpy() for one in (self.low, self.high, self.scale))
-        return np.asarray(_excess(numbers, low, high, scale) > float(self.beyond))
+        far = np.asarray(_excess(numbers, low, high, scale) > float(self.beyond))
+        for number, place in enumerate(self._numbers):
+            if ends := self.limits.get(self.columns[place].name):
+                far[number] = numbers[number] < ends[0] or numbers[number] > ends[1]
+        return far
 
     def _beyond(self, number: int, values: NDArray[np.float64]) -> str:
         column = self.columns[self._numbers[number]]
@@ -144,6 +159,10 @@ class Usual(nn.Module):
             self.columns[self._numbers[one]].title or self.columns[self._numbers[one]].name for one in (first, second)
         ]
         return [f"each value is usual, but not all together, above all {names[0]} with {names[1]}"]
+
+
+def _rounded(low: float, high: float) -> tuple[float, float]:
+    return float(f"{low:.4g}"), float(f"{high:.4g}")
 
 
 def _ranges(numbers: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
