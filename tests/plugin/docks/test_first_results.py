@@ -48,9 +48,10 @@ def test_a_first_result_takes_six_clicks_at_most(
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr(out, "results_folder", lambda: tmp_path / "Documents")
-    # How well a stain is drawn is not what is tried here: one evaluation a tile, as who chose that last time has it.
-    quickly = {"model": "stain-cd3-demo", "quality": "mean"}
-    kept.kept_file().write_text(json.dumps({"Virtual staining": quickly}))
+    # How well a picture is drawn is not what is tried here: one evaluation a tile, as who chose that last time has it.
+    quickly = {"Virtual staining": "stain-cd3-demo", "Modality translation": "mr-to-ct-sarcoma"}
+    chosen = {dock: {"model": model, "quality": "mean"} for dock, model in quickly.items()}
+    kept.kept_file().write_text(json.dumps(chosen))
     viewer = make_napari_viewer()
     viewer.window.show()
     viewer.window._qt_window.resize(1280, 800)
