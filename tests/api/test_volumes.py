@@ -91,6 +91,42 @@ def test_a_ct_is_clipped_to_the_port_s_hu_and_empty_slices_are_left_out(tmp_path
     assert stated["lattice"]["origin_lps_mm"] == pytest.approx([-30.0, 12.5, 70.0]) and "values" not in stated
 
 
+def test_where_a_scan_has_no_number_a_map_made_of_it_has_none_in_every_export(tmp_path, model):
+    """The network is given the lowest value there, and would make air of it."""
+    voxels = head()
+    path = write(tmp_path / "whole.nii.gz", voxels)
+    voxels[3:6, 10:20, 5:15], voxels[5, 30, 30] = np.nan, np.inf
+    gaps = ~np.isfinite(voxels)
+    holed, folder = write(tmp_path / "holed.nii.gz", voxels), model("hounsfield")
+    whole = go(folder, path, tmp_path / "whole", "copy", slices="0:9")
+    image = go(folder, holed, tmp_path / "out", "copy", slices="0:9")
+    np.testing.assert_array_equal(image, np.where(gaps, np.nan, whole))
+    result = open_result(tmp_path / "out")
+    [told] = [one for one in result.record["notices"] if "no number" in one]
+    assert told.startswith("holed.nii.gz has 301 voxels") and told.endswith("are NaN there.")
+    found = np.asarray(nibabel.load(export(result, tmp_path / "out.nii.gz")).dataobj).T
+    known = np.where(image == -1000, np.nan, image)  # what the canvas is filled with
+    np.testing.assert_allclose(found, known, atol=0.01)
+    series = [pydicom.dcmread(one) for one in sorted(export(result, tmp_path / "out.dicom").iterdir())]
+    padded = np.stack([one.pixel_array == one.PixelPaddingValue for one in series])
+    np.testing.assert_array_equal(padded, np.isnan(known))
+    part = go(folder, holed, tmp_path / "part", "copy", slices="4:6", region="3,8,20,25")
+    np.testing.assert_array_equal(part, image[4:6, 8:33, 3:23])
+
+
+def test_of_two_scans_nothing_is_known_where_one_has_no_number(tmp_path, model):
+    files, gaps = {}, np.zeros((9, 40, 36), bool)
+    for number, key in enumerate(("t1", "t2")):
+        voxels = head(low=0.0, seed=number) + 150 * (number + 1)
+        voxels[3, 18:22, 10 + 8 * number] = np.nan
+        gaps |= np.isnan(voxels)
+        files[key] = write(tmp_path / f"{key}.nii.gz", voxels)
+    folder = model("brain")
+    list(verbs.run(folder, files, tmp_path / "out", device="cpu", threads=1, slices="2:5"))
+    for levels in open_result(tmp_path / "out").images.values():
+        np.testing.assert_array_equal(np.isnan(levels[0][..., 0]), gaps[2:5])
+
+
 def test_slices_and_a_region_are_what_the_whole_volume_has_there(tmp_path, model):
     path = write(tmp_path / "ct.nii.gz", head().astype(np.int16))
     folder = model("hounsfield")

@@ -14,6 +14,7 @@ from diffuscope.devices import threads as limit_threads
 from diffuscope.engine.compute import Compute
 from diffuscope.engine.events import Event, Finished
 from diffuscope.engine.first import Ahead
+from diffuscope.engine.gaps import WithGaps
 from diffuscope.engine.queue import Focus
 from diffuscope.engine.tiles import run_tiles
 from diffuscope.errors import InputError
@@ -38,7 +39,7 @@ from diffuscope.results.pyramid import Each
 from diffuscope.results.result import open_result
 from diffuscope.results.scores import mean_scores, tile_values, write_scores
 from diffuscope.results.sections import save_sections
-from diffuscope.systems.base import Whole
+from diffuscope.systems.base import Tiled, Whole
 from diffuscope.tiling.region import Region
 
 
@@ -216,8 +217,11 @@ def _write(job: Job, claim: Claim, cancelled: Callable[[], bool], focus: Focus) 
             ExitStack() as stack,
         ):
             compute: Compute = computed
+            if isinstance(job.model.system, Tiled) and job.may_have_gaps:
+                maps = {port.key for port in rasters(job.ports) if port.dtype == "float32"}
+                compute = WithGaps(compute, job.gaps, maps)
             if job.replaces:
-                compute = ahead = stack.enter_context(closing(Ahead(computed, job.plan, focus)))
+                compute = ahead = stack.enter_context(closing(Ahead(compute, job.plan, focus)))
                 what = f"{job.out.name} stays until a tile is finished"
                 yield Progress(total=job.plan.count, unit=unit, what=what)
                 yield from ahead.begin()

@@ -63,20 +63,21 @@ def write(part: Path, request: Request) -> None:
 
     HU are stored as whole numbers; other values with the rescale slope and intercept that 16 bits need, which stand
     in the header. Only slices that the run took in are written, each as wide as the input. Pixels that were not
-    computed hold the lowest number that fits, which the header declares as PixelPaddingValue. Patient, study and frame
+    computed, or of which nothing is known, hold the lowest number that fits, which the header declares as
+    PixelPaddingValue. Patient, study and frame
     of reference are those of the request's source; without one the series is of a patient without a name, in a study of
     its own.
 
     Raises
     ------
     InputError
-        The source is not the series that the run took in, or values are unknown.
+        The source is not the series that the run took in, or no value is known.
     """
     result, port = request.result, request.ports[0]
     lattice, _ = whole_lattice(result)
     template = _template(result, port, lattice, _kept(result, request.source))
     slices = ComputedSlices(result)
-    masks = [whole_mask(result, slices, number) for number in range(result.window[3])]
+    masks = [_known(result, port, slices, number) for number in range(result.window[3])]
     lowest = None if all(mask.all() for mask in masks) else np.iinfo(_stored(port)).min
     if lowest is not None:
         template.add_new("PixelPaddingValue", "SS" if lowest < 0 else "US", int(lowest))
@@ -94,6 +95,11 @@ def write(part: Path, request: Request) -> None:
         if lowest is not None:
             pixels[~mask] = lowest
         _write(part / f"{number:05d}.dcm", template, lattice, result.window[0] + number, number + 1, pixels)
+
+
+def _known(result: Result, port: Raster, slices: ComputedSlices, number: int) -> NDArray[np.bool_]:
+    """Return which voxels of a slice were computed, and have a number."""
+    return whole_mask(result, slices, number) & np.isfinite(whole_slice(result, slices, port, number))
 
 
 def _kept(result: Result, source: Path | None) -> Dataset | None:
@@ -185,17 +191,17 @@ def _rescaling(
     first = int(is_padded)
     if port.dtype == "uint8":
         return -float(first), 1.0
+    if not any(mask.any() for mask in masks):
+        raise InputError(
+            f"{port.name} of {result.path.name} is unknown (NaN), which DICOM cannot say: "
+            "where it is a spread, run two samples or more."
+        )
     low, high = np.inf, -np.inf
     for number, mask in enumerate(masks):
         known = whole_slice(result, slices, port, number)[mask]
-        if not np.isfinite(known).all():
-            raise InputError(
-                f"{port.name} of {result.path.name} is unknown (NaN), which DICOM cannot say: "
-                "where it is a spread, run two samples or more."
-            )
         if known.size:
             low, high = min(low, float(known.min())), max(high, float(known.max()))
-    if port.unit == "HU" or low > high:
+    if port.unit == "HU":
         return 0.0, 1.0
     slope = (high - low) / (np.iinfo(np.uint16).max - first) if high > low else 1.0
     return low - first * slope, slope

@@ -102,6 +102,11 @@ class PortInput:
         window = (first - frame.context, *start), (depth + 2 * frame.context, *shape)
         return self.scaled(self.scan.read(*window, factors=frame.factors, fill=self.outside))
 
+    def gaps(self, tile: Tile, frame: Frame) -> NDArray[np.bool_]:
+        """Return where the file has no number of a tile, (h, w) or (d, h, w); what lies beside the file is none."""
+        pixels = self.scan.read(tile.corner, frame.shape, factors=frame.factors, fill=self.outside)
+        return np.isnan(pixels).any(axis=-1)
+
     @property
     def outside(self) -> float:
         """Value of the file that stands for what lies beside it: the one that becomes the port's `fill`."""

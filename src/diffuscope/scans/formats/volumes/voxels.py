@@ -80,8 +80,8 @@ class Voxels:
             raise InputError(f"{self._name} holds no number at all, only NaN or infinite values: save it again.")
         if count:
             part = 100 * count / stored.size
-            told = f"{count:,} voxels ({part:.2g} %) that are no number (NaN or infinite): they count as background."
-            self.notices = (f"{self._name} has {told}",)
+            told = f"{self._name} has {count:,} voxels ({part:.2g} %) that are no number (NaN or infinite)"
+            self.notices = (f"{told}: they count as background, and maps that are made of it are NaN there.",)
 
 
 def reason(error: RuntimeError) -> str:
