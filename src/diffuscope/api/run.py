@@ -25,7 +25,7 @@ from diffuscope.files.put import clear, in_place_of, remove
 from diffuscope.files.room import full_disk_in_words
 from diffuscope.jobs.compute import ComputeRequest
 from diffuscope.jobs.computing import computing
-from diffuscope.jobs.inputs import Source
+from diffuscope.jobs.inputs import Source, gaps_of
 from diffuscope.jobs.prepare import Job, prepare
 from diffuscope.jobs.resume import check_still
 from diffuscope.jobs.sections import find_sections
@@ -217,9 +217,10 @@ def _write(job: Job, claim: Claim, cancelled: Callable[[], bool], focus: Focus) 
             ExitStack() as stack,
         ):
             compute: Compute = computed
-            if isinstance(job.model.system, Tiled) and job.may_have_gaps:
+            gaps = gaps_of(job.inputs, job.frame)
+            if isinstance(job.model.system, Tiled) and gaps is not None:
                 maps = {port.key for port in rasters(job.ports) if port.dtype == "float32"}
-                compute = WithGaps(compute, job.gaps, maps)
+                compute = WithGaps(compute, gaps, maps)
             if job.replaces:
                 compute = ahead = stack.enter_context(closing(Ahead(compute, job.plan, focus)))
                 what = f"{job.out.name} stays until a tile is finished"

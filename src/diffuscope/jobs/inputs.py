@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -190,6 +190,12 @@ def open_again(given: Input, port: Raster) -> PortInput:
     if given.channel is not None:
         scan = scan.channel(given.channel)
     return PortInput(port=port, scan=scan, channel=given.channel, values=given.values, stains=given.stains)
+
+
+def gaps_of(inputs: Sequence[PortInput], frame: Frame) -> Callable[[Tile], NDArray[np.bool_]] | None:
+    """Return what tells where some image of a tile has no number; None where all have, as whole numbers always are."""
+    may = [one for one in inputs if one.scan.dtype.kind == "f"]
+    return (lambda tile: np.any([one.gaps(tile, frame) for one in may], axis=0)) if may else None
 
 
 def read_tile(inputs: Sequence[PortInput], tile: Tile, frame: Frame) -> dict[str, NDArray[np.generic]]:

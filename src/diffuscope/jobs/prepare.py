@@ -138,15 +138,6 @@ class Job:
         return read_tile(self.inputs, tile, self.frame) | labels | self.given.numbers
 
     @property
-    def may_have_gaps(self) -> bool:
-        """Whether an image may have no number somewhere: whole numbers always are some."""
-        return any(one.scan.dtype.kind == "f" for one in self.inputs)
-
-    def gaps(self, tile: Tile) -> NDArray[np.bool_]:
-        """Return where some image of a tile has no number, (h, w) or (d, h, w)."""
-        return np.any([one.gaps(tile, self.frame) for one in self.inputs if one.scan.dtype.kind == "f"], axis=0)
-
-    @property
     def ports(self) -> tuple[Port, ...]:
         """Outputs that are made, and the samples that are kept; without an image and a canvas none that lies on one."""
         wanted = self.settings.wanted
