@@ -7,6 +7,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from diffuscope.api.events import Checked
+from diffuscope.api.forms import checked
 from diffuscope.cases import PARTS, Case, find_cases, split
 from diffuscope.cases.report import SHIFT_LIMIT_UM, DataReport, data_report
 from diffuscope.cases.volumes import VolumeReport, volume_report
@@ -21,6 +22,7 @@ from diffuscope.systems.bounds import SIDE
 MASK = "mask"
 
 
+@checked
 def check_data(
     data: str | Path,
     *,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from diffuscope.api.events import Evaluated
+from diffuscope.api.forms import checked
 from diffuscope.api.prediction import Settings, predict
 from diffuscope.cases import Case, find_cases, open_case
 from diffuscope.cases.slide_stains import SlideStains, slide_stains
@@ -35,10 +36,12 @@ from diffuscope.files.claim import Claim
 from diffuscope.files.place import Standing, check_place
 from diffuscope.files.put import clear, in_place_of, put_text, remove
 from diffuscope.jobs.provenance import evaluation_command, make_evaluation_record
-from diffuscope.jobs.settings import choose_settings
+from diffuscope.jobs.settings import check_number, choose_settings
 from diffuscope.model.folder import Model, load_model
+from diffuscope.scans.physical import check_given_mpp
 
 
+@checked
 def evaluate(
     model: str | Path,
     data: str | Path,
@@ -97,6 +100,8 @@ def evaluate(
         in the report.
     """
     out, settings = Path(out), settings or Settings()
+    check_number("seed", settings.seed, least=0, most=2**63 - 1)
+    check_given_mpp(mpp)
     loaded = load_model(model)
     loaded.system.check_images(loaded.name, "what is evaluated is images")
     main = loaded.system.output_rasters[0]

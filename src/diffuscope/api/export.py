@@ -6,6 +6,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from diffuscope.api.events import Exported
+from diffuscope.api.forms import checked
 from diffuscope.errors import InputError
 from diffuscope.events import Notice, Progress
 from diffuscope.exports.export import Export, check_export, write_export
@@ -16,6 +17,7 @@ from diffuscope.results.result import Result, open_result
 from diffuscope.scans.qupath.live import is_live
 
 
+@checked
 def export(
     result: str | Path,
     path: str | Path,

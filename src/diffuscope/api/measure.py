@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from diffuscope.api.events import Measured
+from diffuscope.api.forms import checked
 from diffuscope.errors import InputError
 from diffuscope.events import Notice, Progress
 from diffuscope.files.place import FILE, check_place
+from diffuscope.jobs.drawn.regions import GivenRegion, find_region
 from diffuscope.measurement.cells import Cells, measure_cells, read_cells, without_own
 from diffuscope.measurement.measurements import measure as measure_stains
 from diffuscope.measurement.measurements import write_csv
@@ -25,12 +27,13 @@ from diffuscope.tiling.region import Region
 Events = Generator[Progress | Notice | Measured, None, None]
 
 
+@checked
 def measure(
     result: str | Path,
     vessels: str | Path | Scan | None = None,
     out: str | Path | None = None,
     *,
-    regions: Mapping[str, Region] | None = None,
+    regions: Mapping[str, GivenRegion] | None = None,
     threshold: float | None = None,
     cells: str | Path | None = None,
     overwrite: bool = False,
@@ -49,7 +52,7 @@ def measure(
         scan of one channel is taken as it is.
     out : str or Path, optional
         CSV file to write, a row a region and stain.
-    regions : mapping of str to Region, optional
+    regions : mapping of str to Region, str or sequence of int, optional
         Of a load: drawn regions by name, level-0 px; default: all tissue. Of one that reaches beyond what was computed
         what lies inside is measured, and told; one of which nothing was computed is refused.
     threshold : float, optional
@@ -88,14 +91,15 @@ def measure(
             raise InputError(f"{path.name}: the table is CSV; call it {path.stem}.csv.")
     if scan is None:
         return _measure_stain(opened, threshold, outlines, path, replace=overwrite)
-    told = check_computed(opened, regions or {})
-    return _measure_load(opened, scan, regions, threshold, told, path, replace=overwrite)
+    drawn = {name: find_region(one)[0] for name, one in regions.items()} if regions is not None else None
+    told = check_computed(opened, drawn or {})
+    return _measure_load(opened, scan, drawn, threshold, told, path, replace=overwrite)
 
 
 def _check_given(
     result: Result,
     vessels: str | Path | Scan | None,
-    regions: Mapping[str, Region] | None,
+    regions: Mapping[str, GivenRegion] | None,
     cells: str | Path | None,
     *,
     is_stain: bool,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from diffuscope.api.forms import taken
 from diffuscope.api.run import run
 from diffuscope.cases import OpenCase
 from diffuscope.engine.events import Finished
@@ -37,6 +38,11 @@ class Settings:
     batch: int | None = None
     precision: str | None = None
     threads: int | None = None
+
+    def __post_init__(self) -> None:
+        """Take each as a verb takes it."""
+        for name, value in taken(type(self), vars(self)).items():
+            object.__setattr__(self, name, value)
 
 
 def predict(

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from diffuscope.api.events import Measured
+from diffuscope.api.forms import checked
 from diffuscope.cases.joined import Joined, join
 from diffuscope.errors import InputError
 from diffuscope.events import Notice, Progress
@@ -30,6 +31,7 @@ _CT, _MASK = "ct", "mask"
 _OUTLINES = Mask(name="outlines", key=_MASK, on=_CT, roles=("tumour", "node 1", "node 2", "node 3"))
 
 
+@checked
 def radiomics(
     cohort: str | Path,
     out: str | Path,

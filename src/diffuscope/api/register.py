@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diffuscope.api.events import Registered
+from diffuscope.api.forms import checked
 from diffuscope.errors import InputError
 from diffuscope.events import Notice, Progress
 from diffuscope.exports.table import check_names_result
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from diffuscope.registration.landmarks import Landmarks
 
 
+@checked
 def register(
     fixed: str | Path,
     moving: str | Path,

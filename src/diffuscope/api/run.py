@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from diffuscope.api.forms import checked
 from diffuscope.devices import reused_memory
 from diffuscope.devices import threads as limit_threads
 from diffuscope.engine.compute import Compute
@@ -25,6 +26,7 @@ from diffuscope.files.put import clear, in_place_of, remove
 from diffuscope.files.room import full_disk_in_words
 from diffuscope.jobs.compute import ComputeRequest
 from diffuscope.jobs.computing import computing
+from diffuscope.jobs.drawn.regions import GivenRegion
 from diffuscope.jobs.inputs import Source, gaps_of
 from diffuscope.jobs.prepare import Job, prepare
 from diffuscope.jobs.resume import check_still
@@ -40,15 +42,15 @@ from diffuscope.results.result import open_result
 from diffuscope.results.scores import mean_scores, tile_values, write_scores
 from diffuscope.results.sections import save_sections
 from diffuscope.systems.base import Tiled, Whole
-from diffuscope.tiling.region import Region
 
 
+@checked
 def run(
     model: str | Path,
     source: Source,
     out: str | Path,
     *,
-    region: Region | str | None = None,
+    region: GivenRegion | None = None,
     slices: str | None = None,
     ranges: Mapping[str, tuple[float, float]] | None = None,
     normalise: bool = True,
@@ -90,10 +92,9 @@ def run(
         called ``"text"`` where it is the only one.
     out : str or Path
         Result folder to write, e.g. ``"out.ome.zarr"``.
-    region : Region or str, optional
-        What to compute, level-0 px, or the text that `find_region` reads (numbers, or an annotation of a
-        file of QuPath's); default: all tissue, of a volume every
-        slice that shows more than background. Of a volume the rectangle in its slices.
+    region : Region, str or sequence of int, optional
+        What to compute, level-0 px, as `find_region` takes it (x, y, width, height; an annotation of QuPath); default:
+        all tissue, of a volume every slice that shows more than background. Of a volume the rectangle in its slices.
     slices : str, optional
         Of a volume: ``"first:end"``, counted from 0 at the feet, the end not computed.
     ranges : mapping of str to (float, float), optional

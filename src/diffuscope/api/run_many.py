@@ -7,9 +7,10 @@ from contextlib import closing
 from dataclasses import dataclass, fields, replace
 from math import isclose
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack, cast
 
 from diffuscope.api.events import RanMany
+from diffuscope.api.forms import checked, taken
 from diffuscope.api.run import run
 from diffuscope.cases.slides import Slide, Slides, check_names, find_slides
 from diffuscope.devices import pick_device
@@ -25,6 +26,7 @@ from diffuscope.files.place import Standing, check_place
 from diffuscope.files.put import clear, in_place_of, put_text
 from diffuscope.files.read import read_json
 from diffuscope.jobs.compute import ComputeRequest, check_compute
+from diffuscope.jobs.drawn.regions import GivenRegion
 from diffuscope.jobs.input_text import check_ranges
 from diffuscope.jobs.inputs import split_channel
 from diffuscope.jobs.resume import check_resumed, tidy
@@ -36,7 +38,6 @@ from diffuscope.results.opening.about import read_about
 from diffuscope.results.result import Result, open_result
 from diffuscope.scans import UnknownMppError, open_input
 from diffuscope.scans.physical import check_given_mpp
-from diffuscope.tiling.region import Region
 from diffuscope.unforeseen import unforeseen
 
 # QuPath keeps µm/px of both axes, and of those the mean is taken.
@@ -50,7 +51,7 @@ Events = Generator[Progress | Notice | RanMany, None, None]
 class RunOptions(TypedDict, total=False):
     """What is said of every run, as of `diffuscope.api.run.run`."""
 
-    region: Region | str | None
+    region: GivenRegion | None
     slices: str | None
     ranges: Mapping[str, tuple[float, float]] | None
     normalise: bool
@@ -73,6 +74,7 @@ class RunOptions(TypedDict, total=False):
     want: Sequence[str]
 
 
+@checked
 def run_many(
     model: str | Path,
     slides: str | Path | Iterable[Slide],
@@ -121,6 +123,7 @@ def run_many(
     InputError
         What was given cannot be used; nothing was written. While iterating: the table cannot be written.
     """
+    options = cast("RunOptions", taken(run, options))
     info, target = model_info(model), Path(out)
     by_path = isinstance(slides, str | Path)
     found = find_slides(slides, info.declared) if isinstance(slides, str | Path) else Slides(check_names(slides))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from diffuscope.api.events import CohortScored
+from diffuscope.api.forms import checked
 from diffuscope.api.prediction import Settings
 from diffuscope.api.scoring import Scoring, make_scoring, score_cases
 from diffuscope.cases.to_score import ToScore, read_cohort_to_score, read_one_to_score
@@ -43,6 +44,7 @@ from diffuscope.results.score_table import (
 Events = Generator[Progress | Notice | CohortScored, None, None]
 
 
+@checked
 def score(
     model: str | Path,
     cohort: Sequence[str | Path] = (),

@@ -13,6 +13,7 @@ from time import monotonic
 
 import torch
 
+from diffuscope.api.forms import checked
 from diffuscope.devices import pick_device, reused_memory
 from diffuscope.devices import threads as limit_threads
 from diffuscope.errors import InputError
@@ -81,6 +82,7 @@ class Work:
     command: str
 
 
+@checked
 def train(
     recipe: str | Path,
     out: str | Path,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from diffuscope.errors import InputError
-from diffuscope.jobs.drawn.regions import find_region
+from diffuscope.jobs.drawn.regions import GivenRegion, find_region
 from diffuscope.jobs.inputs import PortInput, Values
 from diffuscope.jobs.scaling import Stains, find_foreground, measured_elsewhere, with_statistics
 from diffuscope.results.tissue import TissueMap, crop_tissue
@@ -22,7 +22,7 @@ from diffuscope.tiling.whole import make_whole_plan
 class ExtentRequest(TypedDict, total=False):
     """What the user said of which part is computed, and by what it is scaled, as of `diffuscope.api.run.run`."""
 
-    region: Region | str | None
+    region: GivenRegion | None
     slices: str | None
     stains_of: Sequence[str | Path]
 
@@ -88,7 +88,7 @@ def find_extent(
     inputs: Sequence[PortInput],
     system: System,
     *,
-    region: Region | str | None = None,
+    region: GivenRegion | None = None,
     slices: str | None = None,
     ranges: Mapping[str, Values],
     stains: Stains | None = None,
@@ -102,7 +102,7 @@ def find_extent(
         From `diffuscope.jobs.inputs.open_inputs`; of a whole system perhaps none.
     system : System
         What runs.
-    region : Region or str, optional
+    region : Region, str or sequence of int, optional
         What to compute, level-0 px, or as `find_region` reads it; of a volume the rectangle in every slice.
     slices : str, optional
         ``"first:end"`` of a volume, from 0, the end not computed.
@@ -119,16 +119,14 @@ def find_extent(
         The µm/px is not known; region or slices lie outside; there is nothing to compute; stains cannot be measured on
         the pictures that are named for it.
     """
-    told: tuple[str, ...] = ()
-    if isinstance(region, str):
-        region, told = find_region(region)
-    if system.declared.whole and (region is not None or slices is not None):
+    part, told = find_region(region) if region is not None else (None, ())
+    if system.declared.whole and (part is not None or slices is not None):
         raise InputError("this model takes whole cases: leave out the region and the slices.")
     if not inputs:
         plan = _blank(system)
         return Extent(inputs=(), plan=plan, tissue=None, region=None, slices=None, foreground=None, notices=())
     image, port = inputs[0].scan, inputs[0].port
-    span = _check_part(image, region, slices)
+    span = _check_part(image, part, slices)
     factors = image.factors(port)
     inside = find_foreground(inputs)
     if system.declared.whole:
@@ -142,7 +140,7 @@ def find_extent(
             depth=system.depth,
             overlap_depth=system.overlap_depth,
             spacing=image.spacing,
-            region=region,
+            region=part,
             slices=span,
             shows=inside.any_in,
             name=image.name,
@@ -151,11 +149,11 @@ def find_extent(
     return Extent(
         inputs=with_statistics(inputs, inside, ranges, stains, factors=factors),
         plan=plan,
-        tissue=_tissue(inside, plan, region),
-        region=region,
+        tissue=_tissue(inside, plan, part),
+        region=part,
         slices=slices,
         foreground=inside,
-        notices=(*told, *image.resampling(port), *_region_notice(image, region)),
+        notices=(*told, *image.resampling(port), *_region_notice(image, part)),
         stains_of=tuple(Path(path).name for path in stains_of),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from numbers import Real
 from typing import Any, Unpack, cast
 
 from diffuscope.errors import InputError, choice
@@ -46,6 +47,8 @@ def _check_options(system: System, options: Mapping[str, float]) -> None:
     known = {one.key: one for one in system.options}
     for key, value in options.items():
         low, high = known[pick(key, tuple(known), "option")].range
+        if isinstance(value, bool) or not isinstance(value, Real):
+            raise InputError(f"{key} must be a number, got {value!r}.")
         if not low <= value <= high:
             raise InputError(f"{key} must lie between {low:g} and {high:g}, got {value:g}.")
 

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diffuscope.errors import InputError
-from diffuscope.jobs.drawn.regions import find_region
+from diffuscope.jobs.drawn.regions import GivenRegion, find_region
 from diffuscope.jobs.inputs import split_channel
 from diffuscope.jobs.provenance import command_line, make_record, state_model
 from diffuscope.jobs.settings import choose_quality, choose_settings
 from diffuscope.scans import open_input
 from diffuscope.scans.fingerprint import is_same
-from diffuscope.tiling.region import Region
 
 if TYPE_CHECKING:
     from diffuscope.cases.slides import Slide
@@ -95,7 +94,7 @@ def make_summary_record(
     ) | {"over": over}
 
 
-def as_text(region: Region | str | None) -> str | None:
+def as_text(region: GivenRegion | None) -> str | None:
     """Return a region as a record states it.
 
     Raises
@@ -103,7 +102,7 @@ def as_text(region: Region | str | None) -> str | None:
     InputError
         It is none.
     """
-    return None if region is None else str(find_region(region)[0] if isinstance(region, str) else region)
+    return None if region is None else str(find_region(region)[0])
 
 
 def check_same_slide(slide: Slide, result: Result, region: str | None) -> None:

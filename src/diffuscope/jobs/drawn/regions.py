@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,20 +13,24 @@ from diffuscope.errors import InputError
 from diffuscope.scans.qupath.annotations import GEOJSON, Annotation, Annotations, read_annotations
 from diffuscope.tiling.region import Region, parse_region
 
+#: A region as a verb is given it.
+GivenRegion = Region | str | Sequence[int]
+
 # Of a file that holds many, so many are listed.
 _LISTED = 8
 # What models and programs made; one is run in only where it is named.
 _MADE = {"detection", "cell", "tile"}
 
 
-def find_region(text: str) -> tuple[Region, tuple[str, ...]]:
-    """Return the region that a text means, and what the user should know of it.
+def find_region(given: GivenRegion) -> tuple[Region, tuple[str, ...]]:
+    """Return the region that is meant, and what the user should know of it.
 
     Parameters
     ----------
-    text : str
-        As `diffuscope.tiling.region.parse_region` reads it, or ``FILE.geojson``, where it holds one annotation, or
-        ``FILE.geojson#WHICH``, by name, by class, or by its place in the file from 1.
+    given : Region, str or sequence of int
+        One as it is; x, y, width and height; or a text, as `diffuscope.tiling.region.parse_region` reads it, or
+        ``FILE.geojson``, where it holds one annotation, or ``FILE.geojson#WHICH``, by name, by class, or by its place
+        in the file from 1.
 
     Raises
     ------
@@ -33,6 +38,14 @@ def find_region(text: str) -> tuple[Region, tuple[str, ...]]:
         It is neither; the file is damaged, has no such annotation or several of them; or its outline has holes or
         several parts, which no region has.
     """
+    if isinstance(given, Region):
+        return given, ()
+    if isinstance(given, str):
+        text = given
+    elif isinstance(given, Iterable):
+        text = ",".join(str(number) for number in given)
+    else:
+        text = str(given)
     found = re.fullmatch(rf"(.+{re.escape(GEOJSON)})(?:#(.*))?", text, flags=re.IGNORECASE | re.DOTALL)
     if found is None:
         return parse_region(text), ()
