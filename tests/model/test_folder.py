@@ -173,7 +173,7 @@ def test_tensors_that_do_not_fit_are_named(folder: Path, change, words: str):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda c: c.pop("system"), "wrong entry at system: Field required"),
+        (lambda c: c.pop("system"), "wrong entry at system: it is missing"),
         (lambda c: c.update(format=2), "wrong entry at format"),
         (lambda c: c.update(run="evil()"), "wrong entry at run"),
         (lambda c: c["card"].pop("licence"), r"wrong entry at card\.licence"),

@@ -57,7 +57,7 @@ def test_the_shipped_models_were_made_by_the_shipped_recipes(name: str):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"positive_shar": 0.5}, "did you mean 'positive_share'"),
+        ({"positive_shar": 0.5}, r"'positive_shar': it is not known \(did you mean 'positive_share' in 'data'\?\)\.$"),
         ({"sources": [{"file": "a.svs"}]}, "either data .* or sources"),
         ({"data": {"simulation": "restaining", "stain": "CD3", "sources": []}}, r"'data\.sources'.*at least 1"),
         ({"data": {"simulation": "magic", "stain": "CD3", "sources": [{"file": "a"}]}}, r"'data\.simulation'"),
@@ -67,6 +67,12 @@ def test_the_shipped_models_were_made_by_the_shipped_recipes(name: str):
         ({"optimisation": {"steps": 0}}, r"'optimisation\.steps'"),
         ({"optimisation": {"steps": 5, "learning_rate": -1.0}}, r"'optimisation\.learning_rate.*greater than 0"),
         ({"optimisation": {"steps": 5, "validatons": 3}}, "did you mean 'validations'"),
+        ({"optimisation": {"steps": 5, "validation": 3}}, r"'optimisation\.validation': .* mean 'validations'\?"),
+        ({"steps": 5}, r"'steps': it is not known \(did you mean 'steps' in 'optimisation'\?\)"),
+        ({"data": {"cohort": ["a.csv"], "label": "b", "above": 0, "validat_on": []}}, r"mean 'validate_on'\?"),
+        ({"data": {"path": ".", "labels": "b"}}, r"'data\.labels': it is not known\.$"),
+        ({"rounds": [{"name": "a", "train": {"all": {"learning_rte": 1}}}]}, r"learning_rte': .* 'learning_rate'\?"),
+        ({"rounds": [{"name": "a", "optimisation": {"step": 5}}]}, r"'rounds\.0\.optimisation\.step': .* 'steps'\?"),
     ],
 )
 def test_a_wrong_entry_is_named(tmp_path: Path, change, words: str):
@@ -74,6 +80,12 @@ def test_a_wrong_entry_is_named(tmp_path: Path, change, words: str):
     (tmp_path / "r.yaml").write_text(yaml.safe_dump(text))
     with pytest.raises(InputError, match=words):
         load_recipe(tmp_path / "r.yaml")
+
+
+def test_a_wrong_key_of_a_configuration_has_the_nearest_one(recipe: Recipe):
+    wrong = recipe.model_copy(update={"config": {"stain": "CD3", "patsh": 64}})
+    with pytest.raises(InputError, match=r"'config\.patsh': it is not known \(did you mean 'patch'\?\)\.$"):
+        make_starts(wrong)
 
 
 def test_no_recipe_and_no_yaml_are_said(tmp_path: Path):

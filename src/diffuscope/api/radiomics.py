@@ -90,7 +90,7 @@ def _settings(path: str | Path | None) -> RadiomicsSettings:
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror or error}): check the path.") from error
     except ValidationError as error:
-        raise InputError(fault_in_words(Path(path).name, error, known=RadiomicsSettings.model_fields)) from error
+        raise InputError(fault_in_words(Path(path).name, error, model=RadiomicsSettings)) from error
 
 
 def _measure(

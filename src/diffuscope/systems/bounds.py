@@ -6,10 +6,11 @@ Far above what any published system has; a value beyond is a slip, or meant to f
 from __future__ import annotations
 
 import difflib
-from collections.abc import Container, Iterable
-from typing import Annotated
+from collections.abc import Container, Iterable, Iterator
+from typing import Annotated, get_args
 
-from pydantic import ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
 
 #: Of every configuration: nothing unknown, nothing that is no number.
 STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -40,12 +41,14 @@ _IN_WORDS = {
     "bool_type": "it should be true or false",
     "bool_parsing": "it should be true or false",
     "none_required": "it should be null",
+    "extra_forbidden": "it is not known",
+    "missing": "it is missing",
 }
 
 
 def first_fault(error: ValidationError, *above: str) -> tuple[str, str]:
     """Return where the first wrong entry stands, by its keys and those `above` it, and what is wrong with it."""
-    first = error.errors()[0]
+    first = _first(error)
     keys = (*above, *(ascii(part)[1:-1] if isinstance(part, str) else str(part) for part in first["loc"]))
     where = ".".join(key if len(key) <= _SHOWN else f"{key[:_SHOWN]}…" for key in keys) or "top"
     said = first["msg"].removeprefix("Value error, ")
@@ -59,7 +62,14 @@ def first_fault(error: ValidationError, *above: str) -> tuple[str, str]:
     return where, said if len(said) < 300 and said.isprintable() else "it is of another kind"
 
 
-def fault_in_words(name: str, error: ValidationError, *, known: Iterable[str], hidden: Container[str] = ()) -> str:
+def fault_in_words(
+    name: str,
+    error: ValidationError,
+    *,
+    model: type[BaseModel],
+    above: tuple[str, ...] = (),
+    hidden: Container[str] = (),
+) -> str:
     """Return the sentence on the first wrong entry of a file that a user wrote.
 
     Parameters
@@ -68,16 +78,54 @@ def fault_in_words(name: str, error: ValidationError, *, known: Iterable[str], h
         Of the file.
     error : ValidationError
         What is wrong with it.
-    known : iterable of str
-        Keys that there are; the nearest to an unknown one is named.
+    model : type of BaseModel
+        What it should be: of an unknown key the nearest that may stand in its place is named.
+    above : tuple of str
+        Keys of the file that the model stands under.
     hidden : container of str
         What pydantic has among the keys and no file has.
     """
-    first = error.errors()[0]
-    where, said = first_fault(error)
-    if not first["loc"]:
+    first = _first(error)
+    where, said = first_fault(error, *above)
+    if not first["loc"] and not above:
         return f"{name} cannot be used: {said}."
     where = ".".join(key for key in where.split(".") if key not in hidden)
-    near = difflib.get_close_matches(str(first["loc"][-1]), list(known), n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near and first["type"] == "extra_forbidden" else ""
+    hint = _hint(model, first["loc"]) if first["type"] == "extra_forbidden" else ""
     return f"{name} has a wrong entry at {where!r}: {said}{hint}."
+
+
+def _first(error: ValidationError) -> ErrorDetails:
+    """Return the first fault; of a key that is missing, the unknown one that may be meant for it."""
+    first, *more = error.errors()
+    unknown = (one for one in more if one["type"] == "extra_forbidden" and one["loc"][:-1] == first["loc"][:-1])
+    return next(unknown, first) if first["type"] == "missing" else first
+
+
+def _hint(model: type[BaseModel], place: tuple[int | str, ...]) -> str:
+    """Return which key is meant by an unknown one: the nearest of its place, else of the entries of the whole."""
+    *above, key = map(str, place)
+    here = {name for one in _models_at(model, above) for name in one.model_fields}
+    if near := difflib.get_close_matches(key, here, n=1):
+        return f" (did you mean {near[0]!r}?)"
+    others = (entry for entry in model.model_fields if entry not in above)
+    below = {name: entry for entry in others for one in _models_at(model, [entry]) for name in one.model_fields}
+    near = difflib.get_close_matches(key, below, n=1)
+    return f" (did you mean {near[0]!r} in {below[near[0]]!r}?)" if near else ""
+
+
+def _models_at(model: type[BaseModel], place: Iterable[str]) -> list[type[BaseModel]]:
+    """Return what may stand at a place of a model; there, items of lists and keys of dictionaries are on the way."""
+    found = [model]
+    for key in place:
+        # Of kinds of an entry, the place says which by the name of its class.
+        kinds = [one for one in found if one.__name__.lower() == key]
+        fields = [one.model_fields[key] for one in found if key in one.model_fields]
+        found = kinds or [one for field in fields for one in _models_in(field.annotation)] or found
+    return found
+
+
+def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)

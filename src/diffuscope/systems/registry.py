@@ -85,6 +85,18 @@ def register_system(name: str, row: Row) -> None:
     _ROWS[name] = row
 
 
+def configuration(name: str) -> type[BaseModel]:
+    """Return the pydantic model of a system's configuration.
+
+    Raises
+    ------
+    InputError
+        For a name that no system has.
+    """
+    found: type[BaseModel] = _load(_find(name).config)
+    return found
+
+
 def configure(name: str, config: Mapping[str, Any]) -> BaseModel:
     """Check a configuration, and return it with its defaults.
 
@@ -95,7 +107,7 @@ def configure(name: str, config: Mapping[str, Any]) -> BaseModel:
     pydantic.ValidationError
         An entry is missing, unknown or wrong.
     """
-    return _load(_find(name).config)(**config)
+    return configuration(name)(**config)
 
 
 def declare(name: str, config: Mapping[str, Any]) -> Declaration:

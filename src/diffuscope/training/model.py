@@ -19,9 +19,9 @@ from diffuscope.simulation.restaining.crops import batch_at, held_crops
 from diffuscope.simulation.restaining.painting import Painter
 from diffuscope.simulation.restaining.sources import Restaining, make_pairs
 from diffuscope.systems.base import System
-from diffuscope.systems.bounds import first_fault
+from diffuscope.systems.bounds import fault_in_words
 from diffuscope.systems.protocols import Decides
-from diffuscope.systems.registry import build_system
+from diffuscope.systems.registry import build_system, configuration
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.data.crops import batches_of, crops_of, crops_to_validate, read_cases, whole_slices_of
 from diffuscope.training.data.looks import seen_in_pictures
@@ -138,8 +138,8 @@ def _built(recipe: str, name: str, config: Mapping[str, Any], seed: int) -> Syst
         try:
             return build_system(name, config)
         except ValidationError as error:
-            where, said = first_fault(error, "config")
-            raise InputError(f"the recipe {recipe} has a wrong entry at {where!r}: {said}.") from error
+            said = fault_in_words(f"the recipe {recipe}", error, model=configuration(name), above=("config",))
+            raise InputError(said) from error
 
 
 def find_data(recipe: Recipe, planned: Planned, start: Start, folder: Path, shared: dict[Hashable, Any]) -> Found:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from diffuscope.cases.dictionary import read_dictionary
 from diffuscope.errors import InputError
 from diffuscope.files.read import read_json, read_yaml
 from diffuscope.model.card import ModelCard
-from diffuscope.simulation.restaining.sources import Restaining, Source
+from diffuscope.simulation.restaining.sources import Restaining
 from diffuscope.systems.bounds import Name, fault_in_words
 from diffuscope.training.old_recipes import modern
-from diffuscope.training.recipe_data import KINDS, Cases, Cohort, Data, Pairs, Strict
+from diffuscope.training.recipe_data import KINDS, Data, Strict
 
 
 class Optimisation(Strict):
@@ -206,7 +206,7 @@ def load_recipe(path: Path | str) -> Recipe:
         raise InputError(f"The recipe {path} cannot be read: {error.strerror}.") from error
     except ValidationError as error:
         # What kind of data it was taken for is no entry.
-        raise InputError(fault_in_words(f"The recipe {path}", error, known=_keys(Recipe), hidden=KINDS)) from error
+        raise InputError(fault_in_words(f"The recipe {path}", error, model=Recipe, hidden=KINDS)) from error
 
 
 def _with_dictionary(given: Any, folder: Path) -> Any:
@@ -224,11 +224,3 @@ def _with_vocabulary(given: Any, folder: Path) -> Any:
     if not isinstance(config, dict) or not isinstance(text, dict) or not isinstance(text.get("vocabulary"), str):
         return given
     return given | {"config": config | {"text": text | {"vocabulary": read_json(folder / text["vocabulary"])}}}
-
-
-def _keys(model: type[BaseModel]) -> list[str]:
-    """Field names of a model and of the models in it."""
-    names = list(model.model_fields)
-    for nested in (Cases, Cohort, Pairs, Restaining, Source, Optimisation, Round, Rate, ModelCard):
-        names += list(nested.model_fields)
-    return names
