@@ -152,3 +152,31 @@ def test_a_cell_far_out_in_every_row_does_not_fill_the_memory(tmp_path: Path, mo
     book.save(tmp_path / "a.xlsx")
     with pytest.raises(InputError, match="more than 100000 cells"):
         read_sheet(tmp_path / "a.xlsx")
+
+
+@pytest.mark.parametrize(
+    ("others", "read"),
+    [
+        ("281,25", "340.509"),
+        ("0,509", "340.509"),
+        ("-1234,567", "340.509"),
+        ("1.234,5", "340.509"),
+        ("1 234,5", "340.509"),
+        ("7", "340,509"),  # nothing decides
+        ("12,345", "340,509"),
+        ("281,25;3.5", "340,509"),  # commas and points
+        ("281,25;1,234,567", "340,509"),
+        ("281,25;1,234.5", "340,509"),
+        ("a,25", "340,509"),
+    ],
+)
+def test_commas_are_decimal_where_one_number_says_so(tmp_path: Path, others: str, read: str):
+    path = tmp_path / "a.csv"
+    path.write_text(f"id;a;b;c\n1,2a;340,509;{others};\n" if ";" not in others else f"id;a;b;c\n1;340,509;{others}\n")
+    sheet = read_sheet(path)
+    assert sheet.lines[0].cells["a"] == read
+    assert sheet.lines[0].cells["b"] == others.split(";", maxsplit=1)[0]
+    assert sheet.notices == (("a.csv has decimal commas: 340,509 is read as 340.509.",) if "." in read else ())
+    # Where a comma divides, one within a value was put there between quotes.
+    path.write_text('id,a,b\n1,"340,509","281,25"\n')
+    assert read_sheet(path).lines[0].cells["a"] == "340,509"

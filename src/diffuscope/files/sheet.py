@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from diffuscope.errors import InputError
+from diffuscope.files.commas import with_points
 from diffuscope.files.read import delimiter_of, read_text
 from diffuscope.files.xlsx import read_xlsx, trimmed
 
@@ -73,7 +74,8 @@ def read_sheet(path: Path) -> Sheet:
     """Read a table.
 
     Of CSV, UTF-8 with or without a mark in front, values are divided by commas, or by semicolons or tabs where the
-    first line has no comma. Of XLSX the first sheet is taken. Rows and last columns of nothing are left out.
+    first line has no comma; in such files decimal commas are read where a number shows that they are decimal (see
+    `diffuscope.files.commas`). Of XLSX the first sheet is taken. Rows and last columns of nothing are left out.
 
     Parameters
     ----------
@@ -94,23 +96,29 @@ def read_sheet(path: Path) -> Sheet:
             rows = [*trimmed(cells)]
             notices = (f"{path.name} has {sheets} sheets, of which the first is read.",) if sheets > 1 else ()
         else:
-            whole = [*_csv_rows(path)]
+            whole, between = _csv_rows(path)
             rows, lengths = [*trimmed(whole)], [len(row) for row in whole]
+            if between != ",":
+                rows, first = with_points(rows)
+                point = first.replace(",", ".")
+                notices = (f"{path.name} has decimal commas: {first} is read as {point}.",) if first else ()
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror or error}): check the path.") from error
     if len(rows) < 2:
         raise InputError(f"{path.name} has no row: give a table with a line of names and a line for each case.")
-    (_, first), *rest = rows
-    heads = tuple(head.strip() for head in first)
+    (_, names), *rest = rows
+    heads = tuple(head.strip() for head in names)
     _check(path, heads, rows)
     lines = (_line(number, row, heads, lengths[number - 1] if lengths else None) for number, row in rest)
     return Sheet(path, heads, tuple(lines), notices)
 
 
-def _csv_rows(path: Path) -> Iterator[list[str]]:
+def _csv_rows(path: Path) -> tuple[list[list[str]], str]:
+    """Return the rows of a text, and what divides their values."""
     text = read_text(path)
     try:
-        yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text))
+        between = delimiter_of(text)
+        return [*csv.reader(io.StringIO(text, newline=""), delimiter=between)], between
     except csv.Error as error:
         raise InputError(f"{path.name} cannot be read as a table ({error}): save it as CSV in UTF-8.") from error
 
