@@ -136,6 +136,7 @@ def test_mean_and_uncertainty_are_those_of_the_samples():
     system, source = make(), slices(4)
     _, found = drain(system, source, samples=3)
     assert drain(system, source)[1]["uncertainty"].isnan().all()
+    assert drain(system, source, steps=1, samples=3)[1]["uncertainty"].isnan().all()  # posterior means, no samples
     drawn = []
     for k in range(3):
         noise = TileNoise(0, [(3, 0, 0), (4, 0, 0)], SIDE, SIDE)

@@ -197,7 +197,9 @@ def test_uncertainty_of_one_sample_is_the_branches_disagreement():
     dab = torch.tensor([0.0, 0.0, 0.15, 0.15, 0.3, 3.0]).reshape(1, 1, 1, 1, 6)
     probability = torch.tensor([0.0, 1.0, 0.5, 0.0, 1.0, 1.0]).reshape(1, 1, 1, 6)
     expected = torch.tensor([0.0, scale, 0.0, scale / 2, 0.0, 0.0]).reshape(1, 1, 1, 6)
-    torch.testing.assert_close(system._uncertainty(dab, probability), expected)
+    torch.testing.assert_close(system._uncertainty(dab, probability, 4), expected)
+    # several of one step are no samples: posterior means differ less
+    torch.testing.assert_close(system._uncertainty(torch.cat([dab, dab + 1]), probability, 1), expected)
 
 
 def test_a_pale_nucleus_in_a_stained_rim_is_no_disagreement():
@@ -207,7 +209,7 @@ def test_a_pale_nucleus_in_a_stained_rim_is_no_disagreement():
     dab[..., 3:6, 3:6] = 0.0
     cell = torch.zeros(1, 1, 9, 9)
     cell[..., 2:7, 2:7] = 1.0
-    assert system._uncertainty(dab, cell).max() == 0
+    assert system._uncertainty(dab, cell, 4).max() == 0
 
 
 def test_a_configuration_that_makes_no_sense_is_refused():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from diffuscope.plugin.docks.translation import TranslationDock
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.layers.facts import ModelFacts
 from diffuscope.ports.raster import Raster
+from diffuscope.results.result import open_result
 
 pytestmark = pytest.mark.gui
 
@@ -69,3 +72,25 @@ def test_slices_and_cuts_are_those_of_the_patient(dock: TranslationDock):
     assert dock.fields.region_text.text().startswith("Axial slice 1 (0 to 5). You look at sagittal cuts")
     dock.viewer.dims.order = (2, 1, 0)
     assert dock.fields.region_text.text() == "Slice 1 (0 to 5)"
+
+
+def test_what_was_told_of_a_file_stands_in_the_dock_before_a_run(dock: TranslationDock, tmp_path: Path):
+    nibabel = pytest.importorskip("nibabel")
+    voxels = np.random.default_rng(0).random((9, 8, 6)).astype(np.float32)
+    voxels[:3] = np.nan
+    nibabel.save(nibabel.Nifti1Image(voxels, np.diag([1.0, 1.0, 3.0, 1.0])), tmp_path / "holed.nii.gz")
+    whole = dock.viewer.add_image(np.zeros((6, 8, 9)), name="T1", scale=(3.0, 1.0, 1.0), units=("mm",) * 3)
+    assert not dock.told.isVisibleTo(dock)
+    dock.viewer.layers.remove(whole)
+    dock.viewer.open(str(tmp_path / "holed.nii.gz"), plugin="diffuscope")
+    assert dock.told.isVisibleTo(dock) and dock.told.text().startswith("holed.nii.gz has 144 voxels (33 %)")
+    dock.viewer.layers.clear()
+    assert not dock.told.isVisibleTo(dock)
+
+
+def test_what_a_run_told_stands_with_its_result(dock: TranslationDock, result_folder: Path):
+    result = open_result(result_folder)
+    dock.results.show_result(result)
+    assert not dock.results.told.isVisibleTo(dock.results)
+    dock.results.show_result(replace(result, record={**result.record, "notices": ["One & two.", "Three."]}))
+    assert dock.results.told.isVisibleTo(dock.results) and dock.results.told.text() == "One &amp; two.<br>Three."

@@ -69,7 +69,7 @@ MODEL = ModelFacts(
 )
 
 
-def translated(folder: Path, *, samples: int = 1, region: str | None = None, **asked: Any) -> Result:
+def translated(folder: Path, *, samples: int = 1, steps: int = 9, region: str | None = None, **asked: Any) -> Result:
     """Slices 2 and 3 of six, uncertainty unknown where there is one sample."""
     plan = make_plan(shape=SHAPE, spacing=SPACING, factors=(1.0, 1.0, 1.0), tile=12, overlap=0, slices=(2, 4))
     storage = {"order": [0, 1, 2], "flipped": [False] * 3}
@@ -80,7 +80,7 @@ def translated(folder: Path, *, samples: int = 1, region: str | None = None, **a
         "parameters": {
             "quality": "fast",
             "sampler": "sde-dpmsolver++",
-            "steps": 9,
+            "steps": steps,
             "samples": samples,
             "seed": 3,
             "region": region,
@@ -225,6 +225,11 @@ def test_one_sample_has_no_mean_to_look_at(tmp_path):
     shown = visible(several, "mean", with_support=True)
     assert shown == {"ct": False, "mean": True, "uncertainty": False, "support": True}
     assert is_part(one)
+    # of one step none is a sample
+    mean, means = (translated(tmp_path / f"m{count}", samples=count, steps=1) for count in (1, 4))
+    assert views(mean) == {"ct": "CT, posterior mean"} and "and no sample" in description(mean)
+    assert list(views(means).values()) == ["CT, posterior mean", "mean of 4 posterior means"]
+    assert "how far these would differ is unknown" in description(means)
 
 
 @pytest.mark.gui

@@ -31,7 +31,7 @@ from diffuscope.plugin.forms.run_widget import FormWidget
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.resume import request_to_resume
 from diffuscope.plugin.jobs.run_session import RunSession
-from diffuscope.plugin.layers.facts import ModelFacts, slide_facts
+from diffuscope.plugin.layers.facts import ModelFacts, own_metadata, slide_facts
 from diffuscope.plugin.layers.slides import InputList, add_region_layer, listed_name, put_tools_away
 from diffuscope.plugin.panels.jobs import JobPanel
 from diffuscope.plugin.panels.likeness import LikenessPanel
@@ -41,6 +41,7 @@ from diffuscope.plugin.panels.views.panel import ComparePanel
 from diffuscope.plugin.settings.kept import keep, last_model, take_up
 from diffuscope.plugin.settings.preferences import fill_in
 from diffuscope.plugin.widgets.pieces import pause
+from diffuscope.plugin.widgets.rows import show_warning, warning_text
 from diffuscope.results.result import Result
 
 # The view is looked at when the camera has not moved for so long, ms.
@@ -54,6 +55,8 @@ class RunDock(QWidget):
     ----------
     kind : Kind
         What sets one dock apart from the others.
+    told : QLabel
+        What was told of the chosen layers' files when they were opened.
     below : QVBoxLayout
         Under the result, for what a dock tells of a result besides; `session.result_changed` says of which.
 
@@ -101,7 +104,8 @@ class RunDock(QWidget):
         self.run, self.cancel = self.jobs.run, self.jobs.cancel
         self.preview = GlimpseButton(self)
         self.jobs.add_button(self.preview)
-        parts = (self.fields, self.compare, self.results, self.below)
+        self.told = warning_text()
+        parts = (self.fields, self.told, self.compare, self.results, self.below)
         foot = (self.likeness, self.forecast)
         self.form_area = assemble(self, self.kind.title, parts, foot, jobs=self.jobs)
 
@@ -142,6 +146,8 @@ class RunDock(QWidget):
         if facts != list(self.form.inputs):
             self.fields.set_inputs(facts)
         self.orientation.show(self.inputs.choices)
+        chosen = [own_metadata(layer) for layer in self.inputs.choices if layer is not None]
+        show_warning(self.told, dict.fromkeys(one for about in chosen for one in about.get("notices", ())))
         self.outlines.look()
         self._show_region()
         self._show_state()

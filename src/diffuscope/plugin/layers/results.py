@@ -78,12 +78,16 @@ def result_layers(result: Result, placement: Placement | None = None) -> list[La
 def shown_ports(result: Result) -> tuple[Raster, ...]:
     """Return the images of a result that there is something to see of: of one sample there is no mean, and no spread.
 
-    Files keep those too, so that results of one model have the same images.
+    Of one step each picture is a posterior mean, whose spread is not that of samples. Files keep all, so that results
+    of one model have the same images.
     """
-    if result.record.get("parameters", {}).get("samples") != 1:
+    how = result.record.get("parameters", {})
+    if 1 not in (how.get("samples"), how.get("steps")):
         return result.ports
     keys = {port.key for port in result.ports}
-    unknown = {f"{key}{SPREAD}" for key in keys} | ({"mean", "uncertainty"} if "mean" in keys else set())
+    unknown = {f"{key}{SPREAD}" for key in keys}
+    if "mean" in keys:
+        unknown |= {"uncertainty"} | ({"mean"} if how.get("samples") == 1 else set())
     return tuple(port for port in result.ports if port.key not in unknown)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from html import escape
 
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QTimer
@@ -13,9 +12,8 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from diffuscope.jobs.likeness.notices import unlike_files
 from diffuscope.plugin.forms.run import RunForm
-from diffuscope.plugin.widgets.rows import small_text
+from diffuscope.plugin.widgets.rows import show_warning, warning_text
 
-_STYLE = "padding: 4px; border-radius: 3px; background: rgba(220, 160, 40, 90);"
 # Who chooses is not done yet: looked at when nothing has changed for so long, ms.
 _PAUSE = 400
 # A volume is read anew to be looked at; of one with more voxels only the run tells, which has a process of its own.
@@ -47,8 +45,7 @@ class LikenessPanel(QWidget):
         self._timer.setSingleShot(True)
         self._timer.setInterval(_PAUSE)
         self._timer.timeout.connect(self._look)
-        self.text = small_text()
-        self.text.setStyleSheet(_STYLE)
+        self.text = warning_text()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.text)
@@ -80,7 +77,7 @@ class LikenessPanel(QWidget):
                 self._tell(sentences)
 
     def _tell(self, sentences: tuple[str, ...]) -> None:
-        self.text.setText("<br>".join(escape(sentence, quote=False) for sentence in sentences))
+        show_warning(self.text, sentences)
         self.setVisible(bool(sentences))
 
 

@@ -16,7 +16,7 @@ from diffuscope.plugin.layers.results import shown_ports
 from diffuscope.plugin.panels.files.export_choices import default_layer, file_filter, note, offered, resolved, suggested
 from diffuscope.plugin.panels.files.recent import show_in_folder
 from diffuscope.plugin.widgets.pieces import FiguresTable
-from diffuscope.plugin.widgets.rows import combo, side_by_side, small_text
+from diffuscope.plugin.widgets.rows import combo, show_warning, side_by_side, small_text, warning_text
 from diffuscope.results.result import Result
 from diffuscope.stains import StainStatistics
 
@@ -31,7 +31,9 @@ class ResultsWidget(QGroupBox):
     Attributes
     ----------
     says_outcome : bool
-        Whether it says in words what there is beside images; a dock may have a panel for that.
+        Whether it says in words what there is beside images, and what the run told; a dock may have a panel for that.
+    told : QLabel
+        What the run told, and its record keeps.
     """
 
     export_asked = Signal(str, str)
@@ -44,6 +46,7 @@ class ResultsWidget(QGroupBox):
         self._is_idle = True
         self.says_outcome = True
         self.heading = small_text()
+        self.told = warning_text()
         self.table = FiguresTable()
         self.layer = combo()
         self.export = QPushButton("Export…")
@@ -69,6 +72,7 @@ class ResultsWidget(QGroupBox):
         more = side_by_side(self.report, self.qupath)
         for widget in (
             self.heading,
+            self.told,
             self.table,
             self.layer,
             export,
@@ -100,6 +104,7 @@ class ResultsWidget(QGroupBox):
                 [f"<b>{result.path.name}</b>{state}", *_taken(result), *(_outcome(result) if self.says_outcome else ())]
             )
         )
+        show_warning(self.told, result.record.get("notices", ()) if self.says_outcome else ())
         self.resume.setVisible(not result.complete)
         for widget in (self.layer, self.anonymous, self.export, self.note):
             widget.setVisible(_can_export(result))

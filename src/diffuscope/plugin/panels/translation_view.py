@@ -11,6 +11,11 @@ def samples_of(result: Result) -> int:
     return int(result.record["parameters"]["samples"])
 
 
+def _is_mean(result: Result) -> bool:
+    """Whether each picture is one evaluation, which is a posterior mean and no sample."""
+    return bool(result.record["parameters"].get("steps") == 1)
+
+
 def spreads_of(result: Result) -> set[str]:
     """Return the keys of images that tell how far the samples of another one differ."""
     keys = {port.key for port in result.ports}
@@ -24,8 +29,10 @@ def views(result: Result) -> dict[str, str]:
     """
     count = samples_of(result)
     main, *others = shown_ports(result)
-    found = {main.key: f"{main.name}, one sample" if "mean" in {port.key for port in result.ports} else main.name}
-    several = {"mean": f"mean of {count} samples", "uncertainty": f"spread of {count} samples"}
+    each, several = "one sample", {"mean": f"mean of {count} samples", "uncertainty": f"spread of {count} samples"}
+    if _is_mean(result):
+        each, several = "posterior mean", {"mean": f"mean of {count} posterior means"}
+    found = {main.key: f"{main.name}, {each}" if "mean" in {port.key for port in result.ports} else main.name}
     for port in others:
         if port.key != "support":
             found[port.key] = several.get(port.key, port.name)
@@ -54,7 +61,12 @@ def description(result: Result) -> str:
     """Say what the images of a result mean, as rich text."""
     texts = []
     keys = {port.key for port in result.ports}
-    if {"mean", "uncertainty"} <= keys and samples_of(result) == 1:
+    if {"mean", "uncertainty"} <= keys and _is_mean(result):
+        texts.append(
+            "One step gives the posterior mean, what samples would agree on, and no sample: how far these would differ "
+            "is unknown. Choose more steps, and 2 samples or more, for that."
+        )
+    elif {"mean", "uncertainty"} <= keys and samples_of(result) == 1:
         texts.append("Of one sample there is no mean, and its spread is unknown: set Samples to 2 or more for both.")
     if "support" in keys:
         source = next(iter(result.record["inputs"].values()))["name"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from html import escape
 from typing import Any
 
 from qtpy.QtCore import QEvent, QSignalBlocker, Qt
@@ -17,6 +18,7 @@ from diffuscope.plugin.widgets.still import StillSpin
 _WIDEST = 110
 # What a style may put around a label's text, px: napari's fonts are wider than those that a new label is measured with.
 _ROOM = 12
+_WARNING = "padding: 4px; border-radius: 3px; background: rgba(220, 160, 40, 90);"
 
 
 def combo() -> QComboBox:
@@ -71,6 +73,20 @@ def small_text() -> QLabel:
     # a long word (a path) must not set the width of the dock
     label.setMinimumWidth(1)
     return label
+
+
+def warning_text() -> QLabel:
+    """Return a label for what a user should know before believing something; `show_warning` fills it."""
+    label = small_text()
+    label.setStyleSheet(_WARNING)
+    label.hide()
+    return label
+
+
+def show_warning(label: QLabel, sentences: Iterable[str]) -> None:
+    """Show sentences, a line each, in a label of `warning_text`; none hide it."""
+    label.setText("<br>".join(escape(sentence, quote=False) for sentence in sentences))
+    label.setVisible(bool(label.text()))
 
 
 def form_layout(widget: QWidget) -> QFormLayout:

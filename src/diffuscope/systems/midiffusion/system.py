@@ -30,7 +30,7 @@ class MIDiffusion(Tiled):
 
     Inputs: the source, slice by slice, with the slice before and the one after; nothing of it was seen in training.
     Outputs: the target (sample 0), ``mean`` of K samples, ``uncertainty``, their standard deviation (ddof 1; NaN,
-    unknown, at K = 1), and ``support`` of sample 0 by the source in [0, 1]: of its structure times that of its levels
+    unknown, at K = 1 and of one evaluation, which is no sample), and ``support`` of sample 0 by the source in [0, 1]: of its structure times that of its levels
     (see `diffuscope.systems.midiffusion.support`).
 
     Options of a run:
@@ -155,7 +155,8 @@ class MIDiffusion(Tiled):
                 levels_held = level_support(source, clean, expected if start == 1.0 else None)
                 supported = (support(source, clean) * levels_held).cpu()
         samples = torch.stack(pictures)
-        several = len(samples) > 1
+        # Of one evaluation each is a posterior mean: how far those differ tells nothing of how far samples do.
+        several = len(samples) > 1 and settings.steps > 1
         return {
             key: samples[0],
             "mean": samples.mean(dim=0),

@@ -127,8 +127,11 @@ def normalised(image: Tensor) -> Tensor:
     return image / 127.5 - 1.0
 
 
-def spread(densities: Tensor) -> Tensor:
-    """Return the standard deviation (ddof 1) over samples (K, n, 1, h, w); NaN, unknown, where K = 1."""
-    if len(densities) > 1:
+def spread(densities: Tensor, steps: int) -> Tensor:
+    """Return the standard deviation (ddof 1) over samples (K, n, 1, h, w) of some steps each.
+
+    NaN, unknown, where K = 1, and of one step: each is a posterior mean then, and these differ less than samples do.
+    """
+    if len(densities) > 1 and steps > 1:
         return densities.std(dim=0, correction=1)
     return torch.full_like(densities[0], torch.nan)

@@ -23,7 +23,7 @@ class BidirectionalStainDiffuser(BranchSystem):
     Nothing tells the U-Net which direction is asked for but the image that the encoder sees, as in the paper.
     Outputs from H&E: the virtual IHC ``ihc``, its DAB ``dab`` (mean over samples), and ``uncertainty`` in OD, the
     standard deviation (ddof 1) of DAB over K samples. From IHC: the virtual H&E ``he``, and ``uncertainty`` in OD,
-    that of the optical density, mean of red, green and blue. At K = 1 the uncertainty is unknown (NaN).
+    that of the optical density, mean of red, green and blue. At K = 1 or one step the uncertainty is unknown (NaN).
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class BidirectionalStainDiffuser(BranchSystem):
             done=count(1),
             total=settings.samples * settings.steps,
         )
-        result = {made: first, "uncertainty": spread(densities)}
+        result = {made: first, "uncertainty": spread(densities, settings.steps)}
         if made == "ihc":
             result |= mean_and_samples(densities)
         return result

@@ -25,7 +25,7 @@ class MultiStainDiffuser(BranchSystem):
 
     Outputs, for each stain s with its key (``cd3`` of CD3): the virtual IHC ``ihc_s`` (sample 0), its DAB optical
     density ``dab_s`` (mean over samples), and ``uncertainty_s`` in OD, the standard deviation (ddof 1) of DAB over
-    K samples, unknown (NaN) at K = 1. The paper's variant has no segmentation branch, and so has this one.
+    K samples, unknown (NaN) at K = 1 or one step. The paper's variant has no segmentation branch, and so has this one.
 
     Parameters
     ----------
@@ -112,6 +112,6 @@ class MultiStainDiffuser(BranchSystem):
             result |= {
                 f"ihc_{key}": first,
                 **mean_and_samples(densities, f"dab_{key}"),
-                f"uncertainty_{key}": spread(densities),
+                f"uncertainty_{key}": spread(densities, settings.steps),
             }
         return result

@@ -132,12 +132,12 @@ class StainDiffuser(BranchSystem):
             for clean in drawn:  # noqa: B007  the last one is the sample
                 yield Estimate(next(done), total, {})
             result |= self.auxiliary.read(clean.float())
-        result["uncertainty"] = self._uncertainty(densities, result.get("segmentation"))
+        result["uncertainty"] = self._uncertainty(densities, result.get("segmentation"), settings.steps)
         return result
 
-    def _uncertainty(self, densities: Tensor, probability: Tensor | None) -> Tensor:
-        """OD: sd over samples (k, n, 1, h, w), or the two branches' disagreement where there is one sample."""
-        if len(densities) > 1 or probability is None:
-            return spread(densities)
+    def _uncertainty(self, densities: Tensor, probability: Tensor | None, steps: int) -> Tensor:
+        """OD: sd over samples (k, n, 1, h, w), or the two branches' disagreement where there is one, or no sample."""
+        if (len(densities) > 1 and steps > 1) or probability is None:
+            return spread(densities, steps)
         full = 2.0 * self.config.dab_threshold
         return ((filled(densities[0]) / full).clamp(max=1.0) - probability).abs() * full
