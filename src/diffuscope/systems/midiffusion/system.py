@@ -30,8 +30,8 @@ class MIDiffusion(Tiled):
 
     Inputs: the source, slice by slice, with the slice before and the one after; nothing of it was seen in training.
     Outputs: the target (sample 0), ``mean`` of K samples, ``uncertainty``, their standard deviation (ddof 1; NaN,
-    unknown, at K = 1 and of one evaluation, which is no sample), and ``support`` of sample 0 by the source in [0, 1]: of its structure times that of its levels
-    (see `diffuscope.systems.midiffusion.support`).
+    unknown, at K = 1 and of one evaluation, which is no sample), and ``support`` of sample 0 by the source in [0, 1]:
+    of its structure times that of its levels (see `diffuscope.systems.midiffusion.support`).
 
     Options of a run:
 
