@@ -30,6 +30,30 @@ def test_right_files_are_read(tmp_path: Path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: 1\nb: {c: 1}\na: 2\n", "has 'a' twice, at lines 1 and 3: keep one of them"),
+        ("a: 1\nb:\n  - {steps: 3, steps: 7}\n", "has 'steps' twice, in line 3"),
+        ('{"name": "x",\n "name": "y"}', "has 'name' twice, at lines 1 and 2"),
+        ("1: a\n1: b\n", "has '1' twice"),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path, text: str, said: str):
+    with pytest.raises(InputError, match=f"d.yaml {said}"):
+        read_yaml(put(tmp_path / "d.yaml", text))
+
+
+def test_a_key_may_stand_in_several_places_and_write_over_what_an_alias_brings_in(tmp_path: Path):
+    text = "x: &x {k: 1, l: 1}\ny: &y {<<: *x, k: 2}\nz: {<<: *y, k: 3, m: 1}\n1: a\n'1': b\n"
+    found = read_yaml(put(tmp_path / "d.yaml", text))
+    assert (
+        found["y"] == {"k": 2, "l": 1}
+        and found["z"] == {"k": 3, "l": 1, "m": 1}
+        and (found[1], found["1"]) == ("a", "b")
+    )
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in the file system here")
 def test_what_is_no_plain_file_is_refused_at_once(tmp_path: Path):
     os.mkfifo(tmp_path / "pipe")

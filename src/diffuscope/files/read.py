@@ -19,6 +19,8 @@ TEXT, YAML = 32_000_000, 500_000
 # Of a table; more columns than any case has ports, more cells than any cohort has.
 _COLUMNS, _CELLS = 1000, 2_000_000
 _DELIMITERS = (",", ";", "\t")
+# Of a key that stands twice, messages show so much; and what YAML calls one that brings in the entries of an alias.
+_SHOWN, _MERGED = 60, "tag:yaml.org,2002:merge"
 # Entries of a YAML with every alias written out.
 _ENTRIES = 100_000
 # A pipe would be waited for.
@@ -119,11 +121,13 @@ def read_yaml(path: Path) -> Any:
     Raises
     ------
     InputError
-        It is no YAML, or says a thing so often by its aliases that nobody could write it out.
+        It is no YAML, has a key twice, or says a thing so often by its aliases that nobody could write it out.
     """
     text = read_text(path, most=YAML)
     try:
-        found = yaml.safe_load(text)
+        found = _Once(text).get_single_data()
+    except _TwiceError as error:
+        raise InputError(f"{path} {error}: keep one of them.") from error
     except yaml.YAMLError as error:
         raise InputError(f"{path} is not YAML{_place(error)}.") from error
     except RecursionError as error:
@@ -134,6 +138,30 @@ def read_yaml(path: Path) -> Any:
     if _is_endless(found):
         raise InputError(f"{path} has more than {_ENTRIES} entries once its aliases are written out: write less.")
     return found
+
+
+class _TwiceError(Exception):
+    """A key stands twice among the same entries: which, and where, in words."""
+
+
+class _Once(yaml.SafeLoader):
+    """The safe loader, which takes the last of two entries of one key, and this one neither."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """As in the library; what an alias brings in by ``<<`` is not there yet and may be written over."""
+        node = super().compose_mapping_node(anchor)
+        lines: dict[tuple[str, str], int] = {}
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != _MERGED:
+                line, named = key.start_mark.line + 1, (key.tag, key.value)
+                if named in lines:
+                    raise _TwiceError(f"has {ascii(key.value)[:_SHOWN]} twice, {_lines(lines[named], line)}")
+                lines[named] = line
+        return node
+
+
+def _lines(first: int, second: int) -> str:
+    return f"at lines {first} and {second}" if first != second else f"in line {first}"
 
 
 def _place(error: yaml.YAMLError) -> str:
