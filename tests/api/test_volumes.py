@@ -132,6 +132,8 @@ def test_slices_and_a_region_are_what_the_whole_volume_has_there(tmp_path, model
     folder = model("hounsfield")
     whole = go(folder, path, tmp_path / "whole", "copy", slices="0:9")
     part = go(folder, path, tmp_path / "part", "copy", slices="3:6", region="5,8,20,25")
+    *_, end = verbs.run(folder, path, tmp_path / "told", device="cpu", threads=1, slices="3:6")
+    assert open_result(tmp_path / "told").unit == end.unit
     assert part.shape == (3, 25, 20)
     np.testing.assert_array_equal(part, whole[3:6, 8:33, 5:25])
     record = open_result(tmp_path / "part").record

@@ -72,7 +72,7 @@ def _place(image: ProjectImage) -> str:
 
 def _result(result: Result) -> Iterator[str]:
     state = "complete" if result.complete else "incomplete"
-    lines = [("state", f"{state}, {result.done} of {result.tiles} tiles")]
+    lines = [("state", f"{state}, {result.done} of {result.tiles} {result.unit}")]
     if result.ports:
         lines += [("size", result.place.size), result.place.scale]
         lines.append(("layers", ", ".join(f"{port.key} ({port.name})" for port in result.ports)))

@@ -142,7 +142,7 @@ def check_export(
         check_libraries(path.name)
     if not result.complete and not allow_incomplete:
         raise InputError(
-            f"{result.path.name} is incomplete ({result.done} of {result.tiles} tiles) and is not exported: "
+            f"{result.path.name} is incomplete ({result.done} of {result.tiles} {result.unit}) and is not exported: "
             "run it to the end first."
         )
     if threshold is not None:

@@ -166,7 +166,7 @@ def _ome(result: Result, port: Raster) -> dict[str, Any]:
     plane: dict[str, Any] = {}
     for axis, value in place.items():
         plane |= {f"Position{axis}": [value] * planes, f"Position{axis}Unit": ["µm"] * planes}
-    incomplete = "" if result.complete else f" Incomplete: {result.done} of {result.tiles} tiles."
+    incomplete = "" if result.complete else f" Incomplete: {result.done} of {result.tiles} {result.unit}."
     return {
         "axes": "YXS" if port.kind == "rgb" else "CYX",
         "Name": port.name,

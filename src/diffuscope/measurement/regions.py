@@ -141,7 +141,9 @@ def check_measurable(result: Result, vessels: Scan) -> None:
     if len(result.place.factors) != 2 or result.ports[0].kind != "map":
         raise InputError(f"{name} is no predicted distribution on a slide: give the result of a DAMM-Diffusion model.")
     if not result.complete:
-        raise InputError(f"{name} is incomplete ({result.done} of {result.tiles} tiles): go on with its run first.")
+        raise InputError(
+            f"{name} is incomplete ({result.done} of {result.tiles} {result.unit}): go on with its run first."
+        )
     if result.tissue is None:
         raise InputError(f"{name} has no tissue mask and cannot be measured: run it again.")
     asked = next(iter(result.record["inputs"].values()))

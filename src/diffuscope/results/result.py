@@ -102,6 +102,13 @@ class Result:
     regions: list[dict[str, str]] = field(default_factory=list)
 
     @property
+    def unit(self) -> str:
+        """What a user calls its tiles, in the plural: as of `diffuscope.tiling.plan.Plan.unit`."""
+        axes = self.coverage.axes if self.coverage is not None else ()
+        grid = [stop - first for first, stop in (axis.indices for axis in axes)]
+        return "slices" if len(axes) == 3 and axes[0].tile == 1 and grid[1:] == [1, 1] else "tiles"
+
+    @property
     def scores(self) -> dict[str, Scored]:
         """What came out at score ports, by key."""
         return {key: one for key, one in self.found.items() if isinstance(one, Scored)}

@@ -95,7 +95,7 @@ def test_two_layers_of_a_viewer(make_napari_viewer: Callable[..., Any], qtbot: A
     expected = np.mean((2.0 * truth - 255.0) ** 2)
     assert float(table["MSE"]) == pytest.approx(expected, rel=1e-3)
     assert float(table["PSNR (dB)"]) == pytest.approx(10 * np.log10(255**2 / expected), abs=0.006)
-    error = viewer.layers["error: found <1> − truth"]
+    error = viewer.layers["absolute error: found <1> − truth"]
     np.testing.assert_allclose(error.data, np.abs(2.0 * truth - 255.0).mean(axis=2), rtol=1e-5)
     np.testing.assert_array_equal(error.scale, (0.5, 0.5))
     np.testing.assert_array_equal(error.translate, (3.0, 4.0))

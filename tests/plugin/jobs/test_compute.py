@@ -22,6 +22,7 @@ pytest.importorskip("pytestqt")
 
 from napari.utils.notifications import notification_manager
 
+from diffuscope.plugin.docks.nanoparticle import NanoparticleDock
 from diffuscope.plugin.docks.stain import StainDock
 from diffuscope.plugin.docks.train import TrainDock
 from diffuscope.plugin.jobs.child import Child
@@ -174,6 +175,21 @@ def test_a_dock_waits_for_another_and_shows_for_what(at: At):
     at.until(lambda: state.is_idle)
     assert (state.message, at.child.pid) == ("counted", pid) and not jobs.elsewhere.isVisibleTo(at.train)
     assert at.stain.session.state.message.startswith("Cancelled after")
+
+
+@pytest.mark.slow
+@pytest.mark.gui
+def test_what_one_dock_computes_another_does_not_offer_to_go_on_with(at: At):
+    other = NanoparticleDock(at.viewer)
+    at.viewer.window.add_dock_widget(other, name="Nanoparticle distribution", area="right")
+    at.run("endless")
+    at.until(lambda: (at.folder / "endless.ome.zarr").exists() and at.stain.session.state.phase == "running")
+    other.session.show_result(open_result(at.folder / "endless.ome.zarr"))
+    button = other.results.resume
+    assert button.isVisibleTo(other.results) and not button.isEnabled()
+    at.stain.cancel.click()
+    at.until(lambda: at.stain.session.state.is_idle)
+    assert button.isEnabled()
 
 
 def shut(at: At, name: str) -> None:

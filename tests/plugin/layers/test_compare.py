@@ -84,7 +84,7 @@ def test_a_map_has_the_range_of_its_truth_and_no_dab(rng):
 def test_the_error_map_is_the_mean_difference_at_its_place(pair):
     error, about, kind = held_against(picture(pair[0], name="t"), picture(pair[1], name="p")).layer
     np.testing.assert_allclose(error, np.abs(pair[0].astype(float) - pair[1]).mean(axis=2), rtol=1e-5)
-    assert (about["name"], kind) == ("error: p − t", "image")
+    assert (about["name"], kind) == ("absolute error: p − t", "image")
     np.testing.assert_array_equal(about["scale"], PLACE.scale)
     np.testing.assert_array_equal(about["translate"], PLACE.translate)
 

@@ -41,6 +41,25 @@ def test_a_scan_does_not_stay_in_the_field_of_another_kind():
     assert inputs.chosen is None
 
 
+def test_back_at_a_model_what_went_into_it_is_there_again():
+    viewer, layers, inputs = opened("image")
+    inputs.set_ports([CT])
+    assert inputs.chosen == layers["image"]
+    inputs.set_ports([MR])
+    assert inputs.chosen is None
+    inputs.set_ports([CT])
+    assert inputs.chosen == layers["image"]
+    inputs.choose(0, -1)
+    for ports in ([MR], [CT]):
+        inputs.set_ports(ports)
+        assert inputs.chosen is None
+    inputs.choose(0, 0)
+    inputs.set_ports([MR])
+    viewer.layers.clear()
+    inputs.set_ports([CT])
+    assert inputs.chosen is None
+
+
 def test_of_several_inputs_those_are_kept_that_the_next_model_has():
     _, layers, inputs = opened("a", "b", "c T2")
     inputs.set_ports([T1, T2])

@@ -43,7 +43,7 @@ def send(result: Result, text: str, *, threshold: float | None = None) -> str:
         raise InputError(f"{result.path.name} is no result of a slide: QuPath has no place for it.")
     if not result.complete:
         raise InputError(
-            f"{result.path.name} is incomplete ({result.done} of {result.tiles} tiles): run it to the end."
+            f"{result.path.name} is incomplete ({result.done} of {result.tiles} {result.unit}): run it to the end."
         )
     result = measured_at(result, threshold)
     found = list(features(result, result.record))

@@ -164,7 +164,7 @@ def _warnings(result: Result) -> Iterator[str]:
     yield _GENERATED
     yield from model_warnings(result.record)
     if not result.complete:
-        yield f"Incomplete: {result.done} of {result.tiles} tiles."
+        yield f"Incomplete: {result.done} of {result.tiles} {result.unit}."
 
 
 def _told(result: Result) -> Iterator[str]:

@@ -28,7 +28,7 @@ def sheet_of(request: Request) -> Image.Image:
     panels, number = panels_of(request)
     model = request.record.get("model", {}).get("name", "")
     title = f"{request.ports[0].name}{f', by the model {model}' if model else ''}"
-    told = "" if result.complete else f" Incomplete: {result.done} of {result.tiles} tiles."
+    told = "" if result.complete else f" Incomplete: {result.done} of {result.tiles} {result.unit}."
     note = " ".join(filter(None, [NOTE + told, gaps_told(result, panels)]))
     return draw_sheet(panels, title=title, note=note, um_per_px=result.mpp * 2**number)
 

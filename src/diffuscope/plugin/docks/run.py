@@ -115,6 +115,7 @@ class RunDock(QWidget):
         self.form.events.connect(self._form_changed)
         self.form.events.model.connect(self._model_changed)
         self.session.state.events.connect(self._show_state)
+        self.session.changed.connect(self._show_idle)
         self.session.model_found.connect(self._model_found)
         self.session.result_changed.connect(self._show_result)
         self.fields.layer_chosen.connect(self._choose_layer)
@@ -233,6 +234,7 @@ class RunDock(QWidget):
 
     def _show_result(self, result: Result | None) -> None:
         self.results.show_result(result)
+        self._show_idle()
         self.forecast.renew()
         # once the layout knows its new height
         QTimer.singleShot(0, self, lambda: self.form_area.ensureWidgetVisible(self.results))
@@ -259,9 +261,15 @@ class RunDock(QWidget):
         self._show_hint()
 
     def _show_state(self, _: Any = None) -> None:
-        self.results.set_idle(self.session.state.is_idle)
+        self._show_idle()
         self._show_hint()
         self.likeness.ask(self.form)
+
+    def _show_idle(self) -> None:
+        """Offer what may be done with the shown result: nothing while it is written, by whichever dock."""
+        result = self.session.result
+        is_written = result is not None and self.session.is_promised(result.path)
+        self.results.set_idle(self.session.state.is_idle and not is_written)
 
     def _show_hint(self) -> None:
         """Say what stands in the way of Run, or what it will take."""

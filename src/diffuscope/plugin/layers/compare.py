@@ -255,7 +255,7 @@ def error_layer(
     error = np.abs(truth.astype(np.float32) - found.astype(np.float32)).mean(axis=2)
     most = float(np.percentile(error, 99.5)) or float(error.max()) or 1.0
     about = {
-        "name": f"error: {name}",
+        "name": f"absolute error: {name}",
         "rgb": False,
         "colormap": "inferno",
         "contrast_limits": (0.0, most),

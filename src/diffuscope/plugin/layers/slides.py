@@ -42,6 +42,8 @@ class InputList:
         self._choices: list[Any] = [None]
         # by the sort of an input, what the user chose for it; None where that was nothing
         self._said: dict[tuple[str, str, str], Any] = {}
+        # what models before had for theirs
+        self._had: dict[tuple[str, str, str], Any] = {}
         for layer in viewer.layers:
             self._take(layer)
         events = viewer.layers.events
@@ -77,18 +79,20 @@ class InputList:
         return [layers.index(layer) if layer in layers else -1 for layer in self._choices]
 
     def set_ports(self, ports: Sequence[Raster]) -> None:
-        """Choose layers for the inputs of another model: those that the last model had for the same, others by name.
+        """Choose layers for the inputs of another model: those that a model before had for the same, others by name.
 
         A scan that went into another input is none for this one only because it was there.
         """
         before = dict(zip((_sort(port) for port in self._ports), self._choices, strict=False))
+        self._had |= {sort: layer for sort, layer in before.items() if layer is not None}
         if ports:
             self._ports = tuple(ports)
         if not before:
             self._choose_for(self.chosen)
         elif ports:
             guessed = guess_layers(self.layers, self.chosen, ports)
-            kept = [before.get(_sort(port)) for port in ports]
+            had = [self._had.get(_sort(port)) for port in ports]
+            kept = [layer if any(layer is one for one in self.layers) else None for layer in had]
             self._choices = [
                 layer if layer is not None else None if guess in kept else guess
                 for layer, guess in zip(kept, guessed, strict=True)
@@ -100,6 +104,7 @@ class InputList:
         self._choices[number] = self.layers[index] if 0 <= index < len(self.layers) else None
         if number < len(self._ports):
             self._said[_sort(self._ports[number])] = self._choices[number]
+            self._had.pop(_sort(self._ports[number]), None)
 
     def _choose_for(self, newest: Any) -> None:
         if len(self._ports) > 1:

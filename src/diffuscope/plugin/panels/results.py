@@ -97,7 +97,7 @@ class ResultsWidget(QGroupBox):
         self.setVisible(result is not None)
         if result is None:
             return
-        of_all = f": {result.done} of {result.tiles} tiles" if result.tiles > 1 else ""
+        of_all = f": {result.done} of {result.tiles} {result.unit}" if result.tiles > 1 else ""
         state = "" if result.complete else f" (incomplete{of_all})"
         self.heading.setText(
             "<br>".join(
