@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -74,6 +75,16 @@ def test_the_record_s_command_makes_the_result_again(inside: Path, tiny_model: P
     second = open_result("b.ome.zarr")
     for key, levels in first.images.items():
         np.testing.assert_array_equal(np.asarray(levels[0]), np.asarray(second.images[key][0]))
+
+
+def test_of_a_model_info_says_what_shows_it(tiny_model: Path):
+    done = CliRunner().invoke(app, ["info", str(tiny_model)])
+    assert done.exit_code != 0
+    assert f"untrained is a model: diffuscope models {tiny_model} shows it." in " ".join(done.output.split())
+    shown = " ".join(call("models", tiny_model).stdout.split())
+    assert "qualities fast (sde-dpmsolver++, steps 10); mean (sde-dpmsolver++, steps 1); reference" in shown
+    told = " ".join(re.sub(r"[│|]", " ", call("run", "--help").stdout).split())
+    assert "One of the model's, see diffuscope models NAME." in told
 
 
 def test_info_tells_of_a_slide(small_slide: Path):

@@ -151,6 +151,14 @@ def test_structures_of_another_series_or_on_no_series_are_refused(ct: Path, stru
         opened(labels, structures)
 
 
+def test_of_a_folder_that_holds_an_rtstruct_alone_the_file_is_asked_for(ct: Path, structures: Path, tmp_path: Path):
+    folder = tmp_path / "mask"
+    folder.mkdir()
+    (folder / "RS.dcm").write_bytes(structures.read_bytes())
+    with pytest.raises(InputError, match=r"^mask holds RS\.dcm, an RTSTRUCT, and no series of slices: give that file"):
+        opened(ct, folder)
+
+
 def write_labels(path: Path, ct: Path, boxes: list[tuple[int, tuple[slice, slice, slice]]], shift: float = 0.0) -> Path:
     """Write labels on the lattice of a CT, which our reader shows as it is stored."""
     lattice = open_volume(ct).lattice

@@ -208,10 +208,10 @@ def test_alpha_and_other_samples(tmp_path, planar, kind, dtype):
     [
         (np.zeros((8, 8, 4), np.uint8), {"photometric": "separated"}, "inks"),
         (np.zeros((8, 8, 3), np.uint8), {"photometric": "cielab"}, r"L\*a\*b"),
-        (np.zeros((8, 8, 3), np.float32), {"photometric": "rgb"}, "nobody says what is white"),
+        (np.zeros((8, 8, 3), np.float32), {"photometric": "rgb"}, "floating-point numbers of 32 bits, of which nobody"),
         (np.zeros((8, 8, 3), np.int16), {"photometric": "rgb"}, "signed numbers of 16 bits"),
         (np.zeros((8, 8, 3), np.uint32), {"photometric": "rgb"}, "whole numbers of 32 bits"),
-        (np.zeros((8, 8), np.float32), {"photometric": "miniswhite"}, "inverted greys"),
+        (np.zeros((8, 8), np.float32), {"photometric": "miniswhite"}, "inverted greys as signed or floating-point"),
         (np.zeros((8, 8, 3), np.uint16), {"photometric": "ycbcr"}, "YCbCr in 3 samples of 16 bits"),
         (np.zeros((8, 8), np.uint8), {"photometric": "minisblack", "compression": "png"}, "compressed as PNG"),
     ],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from diffuscope.errors import InputError
+from diffuscope.model.card import is_model
 from diffuscope.results.result import Result, is_result, open_result
 from diffuscope.scans import Scan, Volume, open_input
 from diffuscope.scans.qupath.annotations import GEOJSON, Annotations, read_annotations
@@ -18,6 +20,8 @@ def open(path: str | Path) -> Scan | Volume | Result | Annotations | Project:  #
     InputError
         It is none of these.
     """
+    if is_model(Path(path)):
+        raise InputError(f"{Path(path).name} is a model: diffuscope models {path} shows it.")
     ending = Path(path).suffix.lower()
     if ending == GEOJSON:
         return read_annotations(path)

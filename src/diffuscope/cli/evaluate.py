@@ -35,7 +35,9 @@ def evaluate(
     mpp: Annotated[
         float | None, typer.Option(help="µm per pixel of the pictures that do not say it, as PNG and JPEG never do.")
     ] = None,
-    quality: Annotated[str | None, typer.Option(help="fast or reference. [default: the model's first]")] = None,
+    quality: Annotated[
+        str | None, typer.Option(help="One of the model's, see diffuscope models NAME. [default: its first]")
+    ] = None,
     sampler: Annotated[str | None, typer.Option(help="As in `diffuscope run`.")] = None,
     steps: Annotated[int | None, typer.Option(help="Denoising steps. [default: the quality's]")] = None,
     samples: Annotated[int | None, typer.Option(help="Samples a tile. [default: 1]")] = None,

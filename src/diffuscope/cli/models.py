@@ -68,6 +68,7 @@ def list_lines(infos: list[ModelInfo]) -> Iterator[str]:
 def card_lines(info: ModelInfo) -> Iterator[str]:
     """Yield a model's name, its ports, and its card."""
     card, declared = info.card, info.declared
+    presets = declared.presets.items()
     yield f"{info.name}: {card.title}"
     yield from aligned(
         [
@@ -75,6 +76,7 @@ def card_lines(info: ModelInfo) -> Iterator[str]:
             ("takes", "; ".join(_called(port) for port in declared.inputs)),
             *(("at least one", ", ".join(group)) for group in declared.any_of),
             ("gives", "; ".join(_called(port) for port in declared.outputs)),
+            ("qualities", "; ".join(f"{name} ({one.sampler}, steps {one.steps})" for name, one in presets)),
             ("what it is", card.what_it_is),
             ("what it is not", card.what_it_is_not),
             ("trained on", card.trained_on),

@@ -91,7 +91,9 @@ def run(
     assumed_mpp: Annotated[
         float | None, typer.Option(help="Of many slides: µm per pixel of those that do not say it.")
     ] = None,
-    quality: Annotated[str | None, typer.Option(help="fast or reference. [default: the model's first]")] = None,
+    quality: Annotated[
+        str | None, typer.Option(help="One of the model's, see diffuscope models NAME. [default: its first]")
+    ] = None,
     sampler: Annotated[
         str | None, typer.Option(help="sde-dpmsolver++, dpmsolver++, unipc, ddim or ddpm. [default: the quality's]")
     ] = None,

@@ -48,7 +48,9 @@ def score(
             help="What is known besides: a row of a table, or NAME=VALUE,NAME=VALUE; may be repeated.",
         ),
     ] = None,
-    quality: Annotated[str | None, typer.Option(help="fast or reference. [default: the model's first]")] = None,
+    quality: Annotated[
+        str | None, typer.Option(help="One of the model's, see diffuscope models NAME. [default: its first]")
+    ] = None,
     samples: Annotated[int | None, typer.Option(help="Draws a case and guide. [default: the quality's]")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
     sampler: Annotated[str | None, typer.Option(hidden=True)] = None,

@@ -27,7 +27,8 @@ def check_port(scan: Image | Pixels, port: Raster, model: str) -> None:
     """Refuse a scan whose pixels are not what the port declares."""
     if scan.axes != port.axes:
         it, works_on = {"yx": ("a volume", "slides and other pictures"), "zyx": ("no volume", "volumes")}[port.axes]
-        raise InputError(f"{scan.name} is {it}, but model {model} works on {works_on}: give one.")
+        how = "give one slice of it as a picture" if port.axes == "yx" and port.kind == "map" else "give one"
+        raise InputError(f"{scan.name} is {it}, but model {model} works on {works_on}: {how}.")
     channels = len(port.channels)
     fits = scan.rgb if port.kind == "rgb" else len(scan.channels) == channels
     if fits and (scan.dtype == np.dtype(port.dtype) or port.dtype == "float32" or port.scale == "percentile"):

@@ -72,9 +72,9 @@ def _check_bits(page: tifffile.TiffPage, name: str) -> None:
     if page.dtype is None or page.dtype.kind not in "uif" or bits < 8:
         raise InputError(f"{name} has {bits}-bit pixels; save it with 8 or 16 bits per channel.")
     if page.photometric not in (GREY, RGB) and page.dtype.kind != "u":
-        raise InputError(f"{name} has colours or inverted greys as signed or broken numbers; {_SAVED}.")
+        raise InputError(f"{name} has colours or inverted greys as signed or floating-point numbers; {_SAVED}.")
     if is_rgb(page) and (page.dtype.kind != "u" or bits not in (8, 16)):
-        kind = {"u": "whole", "i": "signed", "f": "broken"}[page.dtype.kind]
+        kind = {"u": "whole", "i": "signed", "f": "floating-point"}[page.dtype.kind]
         raise InputError(
             f"{name} has colours as {kind} numbers of {bits} bits, of which nobody says what is white; save it as RGB "
             "of 8 bits, or its channels as greyscale."

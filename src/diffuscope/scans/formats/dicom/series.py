@@ -114,6 +114,9 @@ def _read(path: Path) -> Series:
             raise InputError(
                 f"{path.name} is a DICOM file, but no slice of a volume; give a folder with a series of slices."
             )
+    if not found and folder.structures:
+        one = folder.structures[0].name
+        raise InputError(f"{place.name} holds {one}, an RTSTRUCT, and no series of slices: give that file as outlines.")
     if not found:
         beside = f" ({folder.others[0]})" if folder.others else ""
         raise InputError(
