@@ -78,7 +78,7 @@ class Driver:
 def test_two_layers_of_a_viewer(make_napari_viewer: Callable[..., Any], qtbot: Any, compute: Child):
     driver = Driver(make_napari_viewer(), qtbot, compute)
     viewer, widget = driver.viewer, driver.layers
-    assert "Choose two image layers" in driver.compare()
+    assert "Open two pictures" in driver.compare()
     rng = np.random.default_rng(1)
     truth = rng.integers(0, 256, (64, 80, 3), dtype=np.uint8)
     place = {"scale": (0.5, 0.5), "translate": (3.0, 4.0)}
@@ -116,6 +116,18 @@ def test_two_layers_of_a_viewer(make_napari_viewer: Callable[..., Any], qtbot: A
     assert widget.table.isHidden() and len(viewer.layers) == 5
     viewer.layers.remove("found <1>")
     assert (widget.truth.currentText(), widget.found.currentText()) == ("truth", "<other>")
+
+
+def test_where_volumes_alone_are_open_it_says_what_takes_them(make_napari_viewer: Callable[..., Any], qtbot: Any):
+    viewer = make_napari_viewer()
+    dock = EvaluateDock(viewer, Child("fake_verbs"))
+    assert dock.layers.jobs.hint.startswith("Open two pictures")
+    for name in ("truth", "found"):
+        viewer.add_image(np.zeros((4, 8, 8)), name=name)
+    assert dock.layers.jobs.hint.startswith("What is open are volumes") and "“Model and cases”" in dock.layers.jobs.hint
+    dock.layers.compare.click()
+    assert dock.session.state.failed and dock.session.state.message == dock.layers.jobs.hint
+    dock.session.close()
 
 
 @pytest.mark.slow

@@ -26,6 +26,10 @@ from diffuscope.plugin.widgets.pieces import FiguresTable
 from diffuscope.plugin.widgets.rows import combo, form_layout, quiet, small_text
 
 _EMPTY = "Open two pictures of one place first: a truth, and what is held against it."
+_VOLUMES = (
+    "What is open are volumes, and two layers are compared of pictures alone: “Model and cases” evaluates a model on "
+    "volumes that have a truth."
+)
 
 
 class CompareWidget(QWidget):
@@ -71,12 +75,20 @@ class CompareWidget(QWidget):
         before = [self._chosen(box) for box in (self.truth, self.found)]
         self._layers = [layer for layer in self.viewer.layers if _is_picture(layer)]
         self.sample.setVisible(not self._layers)
-        self.jobs.show_hint("" if self._layers else _EMPTY)
+        self.jobs.show_hint(self._obstacle)
         for box, chosen, first in ((self.truth, before[0], 0), (self.found, before[1], 1)):
             with quiet(box):
                 box.clear()
                 box.addItems([layer.name for layer in self._layers])
                 box.setCurrentIndex(self._layers.index(chosen) if chosen in self._layers else first)
+
+    @property
+    def _obstacle(self) -> str:
+        """What stands in the way where no picture is open; empty where one is."""
+        if self._layers:
+            return ""
+        is_volume = any(isinstance(layer, Image) and layer.ndim > 2 for layer in self.viewer.layers)
+        return _VOLUMES if is_volume else _EMPTY
 
     def _open_sample(self) -> None:
         with_sample(self.session, "section", self._show_sample)
@@ -92,7 +104,8 @@ class CompareWidget(QWidget):
         truth, found = self._chosen(self.truth), self._chosen(self.found)
         if truth is None or found is None or truth is found:
             self._show(None)
-            self.session.state.complain("Choose two image layers: the truth, and what is held against it.")
+            asked = "Choose two image layers: the truth, and what is held against it."
+            self.session.state.complain(self._obstacle or asked)
             return
         self._told = " ".join(text for text in (_apart(truth, found), *map(_missing, (truth, found))) if text)
         self.session.submit(
