@@ -174,16 +174,23 @@ def carry_out(child: Child, stop: threading.Event, *, request: Request) -> Gener
             yield Failed(str(error))
             return
         ours, any_done = False, bool(request.settings.get("resume"))
+        unopened: Exception | None = None
         for message in drive(
             child, "run", stop, source=source, region=request.region, overwrite=request.overwrite, **request.settings
         ):
+            if unopened is not None and isinstance(message, TileDone | Returned):
+                raise unopened
             if isinstance(message, Returned):
                 break
             yield message
             if isinstance(message, Started):
                 ours = True
-                layers = result_layers(open_result(out), request.placement)
-                yield Opened(message.out, layers)
+                try:
+                    layers = result_layers(open_result(out), request.placement)
+                except Exception as error:  # noqa: BLE001  of a run that failed at once the folder is gone: it says why
+                    unopened = error
+                else:
+                    yield Opened(message.out, layers)
             any_done = any_done or isinstance(message, TileDone)
             if isinstance(message, TileDone) and time.monotonic() - renewed > _RENEW_SECONDS:
                 _renew(layers)

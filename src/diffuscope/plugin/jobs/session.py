@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from contextlib import suppress
@@ -15,7 +16,7 @@ from napari.utils.notifications import show_info
 from psygnal import Signal
 
 from diffuscope.engine.events import Finished
-from diffuscope.errors import InputError
+from diffuscope.errors import DiffuscopeError, InputError
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.compute import compute_of
 from diffuscope.plugin.jobs.job import Job
@@ -25,6 +26,7 @@ from diffuscope.plugin.jobs.state import JobState
 from diffuscope.plugin.layers.reading.viewer import reading_of
 from diffuscope.training.events import TrainingFinished
 
+_log = logging.getLogger(__name__)
 CANCELLING = "Cancelling: the step at hand ends, what is finished is kept."
 
 
@@ -134,12 +136,18 @@ class Session:
         child, stop = self.compute.child, self._stop
 
         def work() -> Any:  # napari tells a generator worker from a function worker by the kind of function
-            yield from job.work(child, stop)
+            try:
+                yield from job.work(child, stop)
+            except DiffuscopeError as error:
+                yield Failed(str(error))
+            except Exception as error:  # noqa: BLE001  an error in its thread napari answers by one of its own
+                failed = Failed.by(error)
+                _log.error("%s failed:\n%s", job.text, failed.report)
+                yield failed
             yield _Over()
 
         worker = create_worker(work)
         worker.yielded.connect(lambda message: self._hear(message, job))
-        worker.errored.connect(lambda error: self._fault(error, job))
         worker.aborted.connect(self._on_abort)
         worker.start()
 
@@ -214,11 +222,6 @@ class Session:
                 self.state.apply(message)
                 self._fill_bar()
                 job.on_event(message)
-
-    def _fault(self, error: BaseException, job: Job) -> None:
-        # What went wrong in the thread itself, not in the compute process: napari shows its traceback.
-        self._outcome = Failed.by(error)
-        self._hear(_Over(), job)
 
     def _end(self, job: Job) -> None:
         self._spared.end()
