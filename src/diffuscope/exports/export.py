@@ -132,7 +132,7 @@ def check_export(
         raise InputError(f"a multiplex is exported as OME-TIFF: end {path.name} with .ome.tif.")
     if source is not None and not (form.keeps_source or form.shows_source):
         raise InputError(f"{path.name} keeps nothing of a DICOM source: leave out --source, or end it with .dicom.")
-    texts = choose_texts(result, layer) if form.of == "text" else ()
+    texts = choose_texts(result, layer) if form.of == "text" else tuple(result.texts) if form.tells_texts else ()
     ports = choose_ports(shown, layer) if form.of != "text" else ()
     if source is not None and anonymous and form.keeps_source:
         raise InputError("--source keeps patient and study, and --anonymous leaves them out: give one of the two.")

@@ -54,6 +54,8 @@ class Format:
         Whether it can keep what the file that the run took in says.
     shows_source : bool
         Whether it shows the file that the run took in, where that is given.
+    tells_texts : bool
+        Whether it holds the texts of a result beside its images.
     counts : bool
         Whether it holds what of a stain counts as positive: objects, or their numbers.
     of_extra : bool
@@ -70,6 +72,7 @@ class Format:
     copies: bool = False
     keeps_source: bool = False
     shows_source: bool = False
+    tells_texts: bool = False
     counts: bool = False
     of_extra: bool = False
 
@@ -106,6 +109,7 @@ FORMATS = (
         module="report.slide_pdf",
         of="slide",
         shows_source=True,
+        tells_texts=True,
         counts=True,
     ),
     Format(
@@ -114,6 +118,7 @@ FORMATS = (
         module="report.slide_html",
         of="slide",
         shows_source=True,
+        tells_texts=True,
         counts=True,
     ),
     Format(name="NIfTI", endings=(".nii.gz", ".nii"), module="nifti", of="volume", one_image=True),

@@ -1,4 +1,4 @@
-"""What the report of a slide's result says, in words, numbers and pictures, whatever it is written as."""
+"""What the report of a slide's result, or of a case's images and texts, says, whatever it is written as."""
 
 from __future__ import annotations
 
@@ -29,8 +29,12 @@ if TYPE_CHECKING:
 
 # Pictures in a row.
 _ACROSS = 3
+# µm/px of a slide; what is coarser is a flat image of a body.
+_COARSEST = 50.0
 _NO_SLIDE = "The slide that this was made from was not at hand, and is not shown."
 _GENERATED = "Every picture and number here comes from a model. It is a guess of what a stain or map might look like."
+_OF_CASE = "Every generated picture and text comes from a model. It is a guess of what a scan or report might be."
+_GIVEN = "This is what was given to the model."
 _SAMPLES = (
     "“Each sample”: the lowest and the highest of what the model's own draws give, each by itself. It says how far "
     "they differ, not how far they are from the truth; the figure above it is of their mean picture."
@@ -51,6 +55,8 @@ class SlideReport:
         What was made; of which slide, where and when.
     warnings : tuple of str
         What not to believe, the most important first.
+    texts : tuple of (str, str, str)
+        What was written: its name, the text, and who wrote it.
     sheet : Image
         The pictures, with bars of colours and a scale bar.
     pictured : str
@@ -59,6 +65,8 @@ class SlideReport:
         What each column of figures is of.
     lines : tuple of tuple of str
         Name of a figure, and its values.
+    is_measured : bool
+        Whether there are figures, or might be: of a case none are measured.
     about : tuple of (str, str)
         Model and run: name and text.
     notices : tuple of str
@@ -68,10 +76,12 @@ class SlideReport:
     title: str
     under: str
     warnings: tuple[str, ...]
+    texts: tuple[tuple[str, str, str], ...]
     sheet: Image.Image
     pictured: str
     header: tuple[str, ...]
     lines: tuple[tuple[str, ...], ...]
+    is_measured: bool
     about: tuple[tuple[str, str], ...]
     notices: tuple[str, ...]
 
@@ -114,10 +124,12 @@ def slide_report(request: Request) -> SlideReport:
         title=request.ports[0].name,
         under=", ".join(filter(None, [own, date])) or "anonymous",
         warnings=tuple(_warnings(result)),
+        texts=tuple(_texts(request)),
         sheet=draw_sheet(panels, um_per_px=result.mpp * 2**level, across=_ACROSS),
-        pictured="" if request.source is not None else _NO_SLIDE,
+        pictured="" if request.source is not None or _is_of_case(result) else _NO_SLIDE,
         header=tuple(header),
         lines=tuple(map(tuple, lines)),
+        is_measured=bool(lines) or not _is_of_case(result),
         about=(*_about(request), *about_model(record)),
         notices=(*_told(result), *gaps, *map(str, record.get("notices", ()))),
     )
@@ -160,8 +172,23 @@ def _input(result: Result, source: Path, level: int, shape: tuple[int, ...]) -> 
     return read_region(scan, y=y, x=x, height=shape[0], width=shape[1], factor=result.factor * step)
 
 
+def _is_of_case(result: Result) -> bool:
+    """Whether a result is of a case's texts or flat images, and of no slide: there is no tissue and no region."""
+    is_written = bool(result.texts) or any("text" in one for one in result.record.get("inputs", {}).values())
+    return is_written or result.mpp > _COARSEST
+
+
+def _texts(request: Request) -> Iterator[tuple[str, str, str]]:
+    names = {port.key: port.name for port in request.result.others}
+    for key, (text, mark) in request.result.told.items():
+        yield names[key], text, mark
+    for key, one in request.record.get("inputs", {}).items():
+        if "text" in one:
+            yield key, one["text"], _GIVEN
+
+
 def _warnings(result: Result) -> Iterator[str]:
-    yield _GENERATED
+    yield _OF_CASE if _is_of_case(result) else _GENERATED
     yield from model_warnings(result.record)
     if not result.complete:
         yield f"Incomplete: {result.done} of {result.tiles} {result.unit}."
@@ -181,13 +208,14 @@ def _about(request: Request) -> list[tuple[str, str]]:
     record = request.record
     asked, drawn = record.get("parameters", {}), record.get("drawn", {})
     # of a slide of several channels each is an input
-    slides = ", ".join(dict.fromkeys(str(one.get("name", "")) for one in record.get("inputs", {}).values()))
+    files = dict.fromkeys(str(one.get("name", "")) for one in record.get("inputs", {}).values())
+    slides, of_case = ", ".join(filter(None, files)), _is_of_case(request.result)
     named = " ".join(filter(None, [drawn.get("name"), f"({drawn['class']})" if drawn.get("class") else ""]))
     steps, samples = asked.get("steps"), asked.get("samples")
     sampled = [asked.get("sampler"), f"{steps} steps" if steps else "", f"samples: {samples}" if samples else ""]
     lines = [
-        ("slide", slides),
-        ("region", ": ".join(filter(None, [named, _place(asked.get("region"))]))),
+        ("made from" if of_case else "slide", slides),
+        ("region", "" if of_case else ": ".join(filter(None, [named, _place(asked.get("region"))]))),
         ("scale", f"{request.result.mpp:.4g} µm/px"),
         ("sampling", ", ".join(filter(None, map(str, filter(None, sampled))))),
     ]

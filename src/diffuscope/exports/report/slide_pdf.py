@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _INNER, _LEFT, _GAP = WIDTH - 2 * MARGIN, 98.0, 6.0
 # The pictures are at most so high, and columns of figures at most so many.
 _HIGHEST, _COLUMNS = 132.0, 3
+# Lines of texts, at most: pictures give way to them.
+_LINES = 16
 
 
 def need(request: Request) -> int:
@@ -43,19 +45,38 @@ def render(report: SlideReport) -> bytes:
     page.font(8, WARN)
     for text in report.warnings:
         y = page.paragraph(MARGIN, y, text, _INNER) + 0.4
-    y = _pictures(page, report, y + 1.4)
+    top = y + 1.4
+    y = _texts(page, report, top)
+    y = _pictures(page, report, y, _HIGHEST - (y - top))
     x, width = MARGIN + _LEFT + _GAP, _INNER - _LEFT - _GAP
     beside = page.about(x, y, width, "Model and run", report.about)
-    y = max(_figures(page, report, y), beside)
+    y = max(_figures(page, report, y) if report.is_measured else y, beside)
     top = page.heading(MARGIN, y + 2.0, "What to mind", _INNER)
     page.fitted(MARGIN, top, report.notices or ["The run told nothing."], _INNER, FOOT)
     page.foot("Written by Diffuscope from what a model made.")
     return page.to_bytes()
 
 
-def _pictures(page: Page, report: SlideReport, y: float) -> float:
+def _texts(page: Page, report: SlideReport, y: float) -> float:
+    left = _LINES
+    for name, text, mark in report.texts:
+        y = page.heading(MARGIN, y, name[:1].upper() + name[1:], _INNER)
+        page.font(8)
+        lines = [line for part in text.splitlines() for line in page.lines(part, _INNER)]
+        for line in lines[:left]:
+            page.text(MARGIN, y, line)
+            y += page.line
+        page.font(6.5, QUIET)
+        cut = len(lines) - left
+        told = f"{mark} {cut} more line{'s are' if cut > 1 else ' is'} in the result." if cut > 0 else mark
+        y = page.paragraph(MARGIN, y + 0.4, told, _INNER) + 1.4
+        left = max(0, left - len(lines))
+    return y
+
+
+def _pictures(page: Page, report: SlideReport, y: float, highest: float) -> float:
     width, height = report.sheet.size
-    scale = min(_INNER / width, _HIGHEST / height)
+    scale = min(_INNER / width, highest / height)
     page.picture(MARGIN, y, (width * scale, height * scale), report.jpeg)
     y += height * scale + 1.0
     if report.pictured:
