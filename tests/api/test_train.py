@@ -97,7 +97,8 @@ def test_fine_tuning_begins_at_the_weights_and_tells_what_it_brought(user: Path,
     for a, b in zip(before.system.parameters(), after.system.parameters(), strict=True):
         torch.testing.assert_close(a, b, atol=1e-6, rtol=1e-3)
     assert after.stated.config == before.stated.config | {"patch": 32}
-    assert after.card.simulated and f"of {tiny_model.name} (" in after.card.what_it_is
+    assert not after.card.simulated and after.card.simulated_before == f"{tiny_model.name} (nothing)"
+    assert f"of {tiny_model.name} (" in after.card.what_it_is
     now, then = (end.figures[f"validation PSNR {when}(dB)"] for when in ("", "before fine-tuning "))
     assert now == pytest.approx(then, abs=0.02)
 

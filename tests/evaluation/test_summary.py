@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from model_card import CARD
 from scipy import stats
 
 from diffuscope.errors import InputError
 from diffuscope.evaluation.report.notices import caveats, unlike_cases
 from diffuscope.evaluation.report.summary import against, by_group, summarise
+from diffuscope.model.card import ModelCard
 
 
 def rows(values: list[float | None], groups: list[str] | None = None, **more: float) -> list[dict]:
@@ -71,7 +73,7 @@ def test_other_cases_truths_or_groups_are_refused():
 
 PLAIN = {
     "simulated_truth": None,
-    "simulated_training": None,
+    "card": None,
     "tested": True,
     "sets": {},
     "uncertainty_unknown": False,
@@ -88,8 +90,14 @@ PLAIN = {
         (
             [1.0] * 6,
             None,
-            {"simulated_training": "phantoms"},
-            r"demonstration, trained on simulated truth \(phantoms\)",
+            {"card": ModelCard(**CARD | {"trained_on": "phantoms"})},
+            r"weights are a demonstration, trained on simulated truth \(phantoms\)",
+        ),
+        (
+            [1.0] * 6,
+            None,
+            {"card": ModelCard(**CARD | {"simulated": False, "simulated_before": "demo (phantoms)"})},
+            r"^The model began from a demonstration, .* \(demo \(phantoms\)\); its last steps were on its user's own",
         ),
         ([1.0] * 6, None, {"tested": False}, "does not say which cases test"),
         ([1.0] * 6, None, {"substitute": True}, "not FID, KID or LPIPS"),

@@ -11,12 +11,14 @@ import torch
 import yaml
 
 from diffuscope.errors import InputError
+from diffuscope.model.folder import save_model
 from diffuscope.sample_data import sample_path
 from diffuscope.simulation.restaining.crops import batch_at, held_crops
 from diffuscope.simulation.restaining.sources import BLOCK, Pair, Source, held_out, make_pairs
 from diffuscope.systems.registry import build_system
+from diffuscope.training.card import make_card, shared_path
 from diffuscope.training.data.batches import TrainingData
-from diffuscope.training.model import make_card, make_starts, shared_path
+from diffuscope.training.model import make_starts
 from diffuscope.training.module import learning_rate
 from diffuscope.training.recipe import Optimisation, Recipe, load_recipe
 from diffuscope.training.trainer import fit
@@ -216,12 +218,33 @@ def test_a_card_shows_no_folder_of_the_trainer_s_machine(path: Path | str, shown
     assert shared_path(path) == shown
 
 
+def test_a_card_does_not_call_a_user_s_truth_simulated_for_what_it_began_from(tiny_model: Path, tmp_path: Path):
+    """Nor measured where its folder says that it is simulated; what came before is handed on."""
+    (tmp_path / "data").mkdir()
+    words = {"name": "mine", "data": {"path": "data"}, "optimisation": {"steps": 1}}
+    begun, cards = str(tiny_model), []
+    for _ in range(2):
+        recipe = Recipe.model_validate(words | {"init_from": begun})
+        [start] = make_starts(recipe)
+        cards.append(make_card(recipe, start, {"a": "train"}, tmp_path))
+        begun = str(save_model(tmp_path / "tuned", start.system, start.name, start.config, cards[-1]))
+    assert cards[0] == cards[1].model_copy(update={"what_it_is": cards[0].what_it_is, "licence": cards[0].licence})
+    assert not cards[0].simulated and cards[0].simulated_before == f"{tiny_model.name} (nothing)"
+    assert cards[0].trained_on == f"its user's own data, begun from {tiny_model.name} (nothing)"
+    assert cards[0].what_it_is.startswith("A StainDiffuser model (virtual CD3 from H&E at 0.5 µm/px) that was trained")
+    (tmp_path / "data" / "SIMULATED.txt").write_text("Painted by a rule. More.\n", encoding="utf-8")
+    plain = Recipe.model_validate(words | {"system": "staindiffuser", "config": {"stain": "CD3", "size": "tiny"}})
+    painted = make_card(plain, make_starts(plain)[0], {"a": "train"}, tmp_path)
+    assert painted.simulated and painted.simulated_before == ""
+    assert painted.trained_on == "its user's own data, whose truth is simulated (Painted by a rule)"
+
+
 def test_a_card_names_the_model_that_it_began_from_and_not_its_place(tiny_model: Path):
     data = {"path": "/home/jane/data", "mpp": 0.5}
     recipe = Recipe.model_validate(
         {"name": "mine", "init_from": str(tiny_model), "data": data, "optimisation": {"steps": 1}}
     )
     [start] = make_starts(recipe)
-    card = make_card(recipe, start, {"a": "train"})
+    card = make_card(recipe, start, {"a": "train"}, Path.cwd())
     assert start.origin is not None and f"{tiny_model.name} ({start.origin.hash[:8]}…)" in card.what_it_is
     assert str(tiny_model.parent) not in str(card) and "jane" not in str(card) and "/" not in card.data

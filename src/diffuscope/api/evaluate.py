@@ -13,6 +13,7 @@ from diffuscope.api.events import Evaluated
 from diffuscope.api.forms import checked
 from diffuscope.api.prediction import Settings, predict
 from diffuscope.cases import Case, find_cases, open_case
+from diffuscope.cases.find import simulated_truth
 from diffuscope.cases.slide_stains import SlideStains, slide_stains
 from diffuscope.errors import InputError
 from diffuscope.evaluation.comparable import check_comparable
@@ -25,7 +26,6 @@ from diffuscope.evaluation.report.folder import (
     REPORT,
     is_unwritten,
     read_report,
-    simulated_truth,
 )
 from diffuscope.evaluation.report.html import render
 from diffuscope.evaluation.report.notices import caveats, unlike_cases
@@ -262,7 +262,7 @@ def _report(work: _Work, seen: Seen) -> dict[str, Any]:
     report["notices"] = seen.skipped + caveats(
         seen.rows,
         simulated_truth=report["simulated_truth"],
-        simulated_training=model.card.trained_on if model.card.simulated and ran else None,
+        card=model.card if ran else None,
         tested=work.tested,
         sets=report["sets"].get("model", {}),
         uncertainty_unknown=seen.unknown,

@@ -28,10 +28,10 @@ from diffuscope.model.folder import MODEL, load_model, save_model, set_config, s
 from diffuscope.sample_data import sample_path
 from diffuscope.simulation.restaining.sources import Restaining
 from diffuscope.systems.protocols import FitsRows
+from diffuscope.training.card import make_card, shared_path
 from diffuscope.training.data.reading import Cancelled, telling, untold
 from diffuscope.training.events import TrainingEvent, TrainingFinished
 from diffuscope.training.follow import events_of
-from diffuscope.training.model import make_card, shared_path
 from diffuscope.training.prepare import Prepared, Ready, find_rounds, open_rounds
 from diffuscope.training.recipe import Recipe, load_recipe
 from diffuscope.training.resume import RECIPE, TRAINING, check_same, stated
@@ -154,7 +154,7 @@ def train(
     work = Work(
         recipe=made,
         rounds=rounds,
-        card=make_card(made, rounds[-1].start, rounds[-1].found.parts),
+        card=make_card(made, rounds[-1].start, rounds[-1].found.parts, base),
         out=out,
         folder=folder,
         device=where,

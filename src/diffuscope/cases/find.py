@@ -64,6 +64,14 @@ def find_cases(data: str | Path, keys: Sequence[str], *, optional: Sequence[str]
     return sorted(cases, key=lambda case: case.name)
 
 
+def simulated_truth(data: Path) -> str | None:
+    """Return how a data set's truth was simulated; None where nothing says that it was."""
+    path = (data if data.is_dir() else data.parent) / SIMULATED
+    if not path.is_file():
+        return None
+    return path.read_text(encoding="utf-8", errors="replace").strip().partition("\n")[0] or "nobody says how."
+
+
 def _from_folders(data: Path, keys: Sequence[str], optional: Sequence[str]) -> list[Case]:
     folders = {path.name: path for path in data.iterdir() if path.is_dir() and path.suffix != ".zarr"}
     for key in keys:

@@ -36,6 +36,9 @@ class ModelCard(BaseModel):
         Truth in few words, e.g. ``"simulated CD3: a rule applied to real H&E"``.
     simulated : bool
         Whether the truth came from a rule or a simulator instead of a measurement.
+    simulated_before : str
+        Where it was fine-tuned on what is no such truth: the demonstration that it began from, and what that learned
+        from.
     figures : dict of str to float
         Measured on the stored file.
     """
@@ -49,6 +52,7 @@ class ModelCard(BaseModel):
     licence: str
     trained_on: str
     simulated: bool
+    simulated_before: str = ""
     figures: dict[str, float] = Field(default_factory=dict)
 
 
@@ -82,6 +86,14 @@ class ModelConfig(BaseModel):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     recipe: str = ""
     seen: dict[str, Seen] = Field(default_factory=dict)
+
+    def plain(self) -> dict[str, Any]:
+        """Return the contents of the file: versions that do not know of an entry read what does not state it."""
+        stated = self.model_dump()
+        for entries, key in ((stated, "seen"), (stated["card"], "simulated_before")):
+            if not entries[key]:
+                del entries[key]
+        return stated
 
 
 def read_config(folder: Path) -> ModelConfig:

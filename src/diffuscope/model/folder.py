@@ -253,9 +253,7 @@ def _restate(folder: Path | str, change: Callable[[ModelConfig], Mapping[str, An
 
 def _describe(folder: Path, name: str, stated: ModelConfig, size: int) -> None:
     """Write config.json and README.md."""
-    # Versions that do not know of `seen` read every model that states none.
-    plain = stated.model_dump(exclude=None if stated.seen else {"seen"})
-    text = json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(stated.plain(), indent=2, ensure_ascii=False) + "\n"
     for file, content in ((CONFIG, text), ("README.md", readme(name, stated, size))):
         with replacing(folder / file) as opened:
             opened.write(content.encode())

@@ -1,4 +1,4 @@
-"""From a recipe to a system that is to be trained, the data it is trained on, and the card of what comes out."""
+"""From a recipe to a system that is to be trained, and the data it is trained on."""
 
 from __future__ import annotations
 
@@ -12,24 +12,21 @@ import torch
 from pydantic import ValidationError
 
 from diffuscope.errors import InputError
-from diffuscope.model.card import ModelCard
 from diffuscope.model.folder import Model, load_model
-from diffuscope.ports.raster import Raster
 from diffuscope.simulation.restaining.crops import batch_at, held_crops
 from diffuscope.simulation.restaining.painting import Painter
 from diffuscope.simulation.restaining.sources import Restaining, make_pairs
 from diffuscope.systems.base import System
 from diffuscope.systems.bounds import fault_in_words
-from diffuscope.systems.protocols import Decides
 from diffuscope.systems.registry import build_system, configuration
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.data.crops import batches_of, crops_of, crops_to_validate, read_cases, whole_slices_of
 from diffuscope.training.data.looks import seen_in_pictures
 from diffuscope.training.data.reading import Found
+from diffuscope.training.data.tables import cohort_data, pairs_data
 from diffuscope.training.plan import Planned, plan_rounds
 from diffuscope.training.recipe import Recipe
 from diffuscope.training.recipe_data import Cases, Cohort, Pairs
-from diffuscope.training.table_data import cohort_data, pairs_data
 
 # DAB from which a pixel counts as positive where the system does not say, OD.
 _THRESHOLD = 0.15
@@ -74,7 +71,8 @@ def make_starts(recipe: Recipe) -> tuple[Start, ...]:
     origin = load_model(recipe.init_from) if recipe.init_from is not None else None
     if origin is not None and recipe.system not in ("", origin.stated.system):
         raise InputError(
-            f"{recipe.init_from} is a {origin.stated.system} and cannot begin a {recipe.system}: leave system out."
+            f"{recipe.init_from} is a model of {origin.stated.system} and begins none of {recipe.system}: "
+            "leave system out."
         )
     starts: list[Start] = []
     before: Start | None = None
@@ -217,69 +215,3 @@ def _restained(
         normalised=normalised,
     )
     return TrainingData(lambda number: batches(number, seed=plan.seed), validation, seen=seen)
-
-
-def make_card(recipe: Recipe, start: Start, parts: Mapping[str, str]) -> ModelCard:
-    """Return the recipe's card, or one that claims nothing that is not known.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        For its card, name and data.
-    start : Start
-        What it began from.
-    parts : mapping of str to str
-        From `find_data`.
-    """
-    if recipe.card is not None:
-        return recipe.card
-    assert isinstance(recipe.data, Cases | Cohort | Pairs)
-    names = [sum(1 for part in parts.values() if part == which) for which in ("train", "validation", "test")]
-    inputs = ", ".join(port.name for port in start.system.inputs)
-    main, scale, chosen = start.system.outputs[0], "", "its weights"
-    if isinstance(start.system, Decides):
-        chosen = "its weights, its threshold and, where that helped, a calibration of its probability"
-    if isinstance(main, Raster):
-        scales = {"yx": f" at {main.mpp:g} µm/px", "zyx": f" at {main.mpp / 1000:g} mm per px"}
-        scale = scales[start.system.input_rasters[0].axes]
-    begun = f", begun from the weights of {_known(start.origin)}" if start.origin is not None else ""
-    licence = f" The weights that it began from: {start.origin.card.licence}" if start.origin is not None else ""
-    return ModelCard(
-        title=recipe.name,
-        what_it_is=(
-            f"A {start.name} ({main.name} from {inputs}{scale}) that was trained on its "
-            f"user's own {names[0]} cases{begun}."
-        ),
-        what_it_is_not=(
-            "Checked by anyone but whoever trained it: its figures come from "
-            f"{names[1]} cases of the same data set, which chose {chosen}. Not a measurement."
-        ),
-        data=(
-            f"{_files(recipe.data)}: {names[0]} cases in training, {names[1]} in validation, {names[2]} set "
-            "apart; they do not come with the model."
-        ),
-        licence=f"Not stated: for whoever trained it to say, as the licence of the data allows.{licence}",
-        trained_on="its user's own data",
-        simulated=start.origin is not None and start.origin.card.simulated,
-    )
-
-
-def _files(data: Cases | Cohort | Pairs) -> str:
-    if isinstance(data, Pairs):
-        return Path(data.pairs).name
-    paths = data.cohort if isinstance(data, Cohort) else (data.path,)
-    return ", ".join(Path(path).name for path in paths)
-
-
-def shared_path(path: Path | str) -> str:
-    """Return a path as a card may show it, which whoever gets the model reads: no folder of the trainer's machine.
-
-    One that is relative to where the command was typed stays; of any other the name.
-    """
-    path = Path(path)
-    return path.name if path.is_absolute() or ".." in path.parts or "~" in path.parts[:1] else path.as_posix()
-
-
-def _known(model: Model) -> str:
-    """Return what tells a model, not where it lay: its name, and the beginning of its hash."""
-    return f"{model.name} ({model.hash[:8]}…)"

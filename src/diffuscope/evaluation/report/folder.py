@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from diffuscope.cases.find import SIMULATED
 from diffuscope.errors import InputError
 from diffuscope.files.claim import is_claim
 from diffuscope.files.place import Kind, Parts, is_passing
@@ -53,11 +52,3 @@ def read_report(path: Path) -> dict[str, Any]:
     if not known:
         raise InputError(f"{path} is no report that this version reads: give the folder of one, or its report.json.")
     return dict(report)
-
-
-def simulated_truth(data: Path) -> str | None:
-    """Return how a data set's truth was simulated; None where nothing says that it was."""
-    path = (data if data.is_dir() else data.parent) / SIMULATED
-    if not path.is_file():
-        return None
-    return path.read_text(encoding="utf-8", errors="replace").strip().partition("\n")[0] or "nobody says how."

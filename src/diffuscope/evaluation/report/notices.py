@@ -9,6 +9,7 @@ import numpy as np
 
 from diffuscope.jobs.likeness.notices import UNLIKE
 from diffuscope.jobs.scaling import CUT_UM2
+from diffuscope.model.card import ModelCard
 
 # Fewer patients or slides than this: the smallest two-sided p of 2ⁿ swaps is above 0.05.
 _FEW = 6
@@ -20,7 +21,7 @@ def caveats(
     rows: Sequence[Mapping[str, Any]],
     *,
     simulated_truth: str | None,
-    simulated_training: str | None,
+    card: ModelCard | None,
     tested: bool,
     sets: Mapping[str, Any],
     uncertainty_unknown: bool,
@@ -34,8 +35,8 @@ def caveats(
         The cases of the report.
     simulated_truth : str or None
         How the truth was simulated, where it was.
-    simulated_training : str or None
-        What the model was trained on, where its card says that this was simulated.
+    card : ModelCard or None
+        Of the model; None of finished pictures.
     tested : bool
         Whether the data states which cases test.
     sets : mapping
@@ -50,8 +51,13 @@ def caveats(
     said = []
     if simulated_truth is not None:
         said.append(f"The truth is simulated, so the figures say nothing about a real stain: {simulated_truth}")
-    if simulated_training is not None:
-        said.append(f"The model's weights are a demonstration, trained on simulated truth ({simulated_training}).")
+    if card is not None and card.simulated:
+        said.append(f"The model's weights are a demonstration, trained on simulated truth ({card.trained_on}).")
+    elif card is not None and card.simulated_before:
+        said.append(
+            f"The model began from a demonstration, trained on simulated truth ({card.simulated_before}); its last "
+            "steps were on its user's own data."
+        )
     if alone:
         said.append(
             f"The H&E of {alone} of {len(rows)} cases is under 0.25 mm² and was normalised by its own stains, which so "
