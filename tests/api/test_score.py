@@ -232,16 +232,20 @@ def test_images_of_a_cohort_are_those_of_a_run(tmp_path: Path):
         f"patient_id,age,ct,mask\n1,61,ct.nii.gz,{roles}\n2,61,,\n3,,ct.nii.gz,other.nii.gz\n4,,ct.nii.gz,\n5,61,,{roles}\n",
         encoding="utf-8",
     )
-    rows, _ = scored(model, [tmp_path / "c.csv"], tmp_path / "scores.csv")
+    rows, told = scored(model, [tmp_path / "c.csv"], tmp_path / "scores.csv")
     assert [rows[name]["missing"] for name in "12"] == ["nodes;blood", "tumour;nodes;blood"]
+    unknown = "This model does not state how CT looked in its training, so a run cannot tell whether yours is like it."
+    assert told.count(unknown) == 1
     source = {"ct": tmp_path / "ct.nii.gz", "mask": f"{tmp_path}/{roles}", "clinical": "age=61"}
     diffuscope.finish(diffuscope.run(model, source, tmp_path / "out.ome.zarr", device="cpu", samples=8))
+    assert unknown in open_result(tmp_path / "out.ome.zarr").record["notices"]
     mean = open_result(tmp_path / "out.ome.zarr").scores["metastasis"].mean
     assert float(rows["1"]["score"]) == round(mean, 6) != float(rows["2"]["score"])
     assert "does not lie on" in rows["3"]["error"] and "CT without outlines" in rows["4"]["error"]
     assert "lies on ct, which is not given" in rows["5"]["error"] and not rows["5"]["score"]
     files = {"ct": source["ct"], "mask": source["mask"]}
-    [*_, end] = score(model, files=files, rows=["age=61"], settings=CPU)
+    [first, *_, end] = score(model, files=files, rows=["age=61"], settings=CPU)
+    assert isinstance(first, Notice) and first.sentence == unknown
     assert str(end.rows[0]["score"]) == rows["1"]["score"]
     hole = 100.0 * labels
     hole[0, 0, 0] = np.nan

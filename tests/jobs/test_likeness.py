@@ -64,6 +64,15 @@ def test_every_shipped_model_states_how_its_inputs_look():
         assert set(info.stated.seen) == {port.key for port in info.declared.input_rasters}, info.name
 
 
+def test_where_no_looks_are_stated_it_is_told_that_nothing_can_be():
+    said = "This model does not state how CT looked in its training, so a run cannot tell whether yours is like it."
+    assert unlike_files("lnm-demo", {"ct": sample_path(CT)}) == (said,)
+    assert unlike_files("lnm-demo", {"ct": sample_path(CT)}, voxels=1) == (said,)
+    assert unlike_files("lnm-hancock", {}) == ()
+    both = told("any-to-any-demo", {"t1": T1, "t2": T2})
+    assert both.startswith("This model does not state how T1 and T2 looked in its training")
+
+
 @pytest.mark.parametrize(
     ("model", "files", "mpp"),
     [
@@ -163,13 +172,13 @@ def test_a_run_tells_it_and_keeps_it_in_its_record(tmp_path):
     assert sentence == told(MR_TO_CT, {"mr": CT})
 
 
-def test_a_model_that_states_nothing_says_nothing(tmp_path):
+def test_a_model_that_states_nothing_says_that_alone(tmp_path):
     folder = tmp_path / "model"
     folder.mkdir()
     config = json.loads((BUNDLED / MR_TO_CT / "config.json").read_text())
     del config["seen"]
     (folder / "config.json").write_text(json.dumps(config))
-    assert told(str(folder), {"mr": CT}) == ""
+    assert told(str(folder), {"mr": CT}).startswith("This model does not state how MR looked in its training")
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from diffuscope.errors import InputError
 from diffuscope.events import Notice, Progress
 from diffuscope.jobs.case_inputs import prepare_case
 from diffuscope.jobs.compute import ComputeRequest, ComputeSettings, resolve_compute
+from diffuscope.jobs.likeness.notices import unknown_looks
 from diffuscope.jobs.provenance import make_record, score_command
 from diffuscope.jobs.settings import choose_quality, choose_settings
 from diffuscope.model.folder import Model
@@ -108,6 +109,9 @@ def make_scoring(
     compute = resolve_compute(request, begun, model, chosen, make_whole_plan(shape=(1, 1), factors=(1.0, 1.0)))
     system.to(compute.device)
     sampling = {**chosen.stated(), "seed": s.seed}
+    given = {key for case in cases.cases for key in case.files}
+    images = [raster for raster in system.input_rasters if raster.key in given]
+    notices = (*cases.notices, *unknown_looks(images, model.stated.seen))
     record = make_record(
         model={"name": model.name, "hash": model.hash, "title": model.card.title},
         inputs={},
@@ -119,7 +123,7 @@ def make_scoring(
             out=Path(out).name if out is not None else None,
             flags={**sampling, **asdict(compute), "device": compute.device.partition(":")[0]},
         ),
-        notices=cases.notices,
+        notices=notices,
     )
     return Scoring(
         model=model,
@@ -159,7 +163,7 @@ def score_cases(
         A case that is alone cannot be scored.
     """
     count = len(work.cases.cases)
-    for notice in work.cases.notices:
+    for notice in work.record["notices"]:
         yield Notice(notice)
     left = [number for number in range(count) if number not in done or done[number]["error"]]
     ready = count - len(left)
