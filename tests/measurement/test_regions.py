@@ -106,6 +106,7 @@ def test_regions_are_those_of_the_plain_functions_whole_and_in_bands(tmp_path: P
                 assert row[key] == (value if value is None or key == "region" else pytest.approx(value, rel=1e-6)), key
     [whole] = finish(measure_regions(result, scan))
     assert whole["region"] == "all tissue" and whole["area_um2"] == SIDE * (SIDE - 30)
+    assert whole["tissue_percent"] == pytest.approx(100 * (SIDE - 30) / SIDE)
 
 
 def test_vessels_beyond_a_run_s_region_count(tmp_path: Path):
@@ -179,6 +180,8 @@ def test_the_command_writes_a_row_a_region(tmp_path: Path):
     with table.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["region"] for row in rows] == words[-3::2]
+    assert float(rows[0]["tissue_percent"]) == 85 and float(rows[1]["tissue_percent"]) == 100
+    assert "Tissue (% of the region)" in done.stdout and "Tissue area (µm²)" in done.stdout
     assert float(rows[0]["area_um2"]) == 200 * 170 and float(rows[1]["area_um2"]) == pytest.approx(1250, abs=30)
     refused = CliRunner().invoke(app, words)
     assert refused.exit_code == 2 and "exists already" in refused.stderr

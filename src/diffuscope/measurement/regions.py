@@ -100,7 +100,8 @@ def measure_regions(
     Returns
     -------
     list of dict
-        A row a region, with the columns of `measure_penetration`, then ``vessel_threshold`` and ``um_per_px``. For
+        A row a region, with the columns of `measure_penetration`, behind its area ``tissue_percent``, the share of what
+        was computed of the region that is tissue, and last ``vessel_threshold`` and ``um_per_px``. For
         `diffuscope.measurement.measurements.write_csv`.
 
     Raises
@@ -117,11 +118,15 @@ def measure_regions(
     bands = list(_bands(result))
     yield Progress(total=len(bands), unit="bands")
     threshold = _threshold(result, vessels) if threshold is None else threshold
+    drawn = dict.fromkeys(regions, 0)
     for number, (y, height) in enumerate(bands, start=1):
         load = in_memory(image[y : y + height, :, 0])
         here = tissue.read(y, 0, height, width)
         box = (top + y, left, height, width)
-        inside = {name: here & _inside(region, box, result.factor) for name, region in regions.items()}
+        inside = {name: _inside(region, box, result.factor) for name, region in regions.items()}
+        for name, part in inside.items():
+            drawn[name] += int(part.sum())
+            part &= here
         profiles, distance = _vessels_around(result, vessels, box, np.any(list(inside.values()), axis=0), threshold)
         for name, part in inside.items():
             sums[name].add(load, profiles, distance, part)
@@ -129,7 +134,8 @@ def measure_regions(
     last = {"vessel_threshold": threshold, "um_per_px": result.mpp}
     classed = any(region.category for region in regions.values())
     return [
-        {"region": name, **({"region_class": regions[name].category} if classed else {}), **one.row(mpp=result.mpp)}
+        {"region": name, **({"region_class": regions[name].category} if classed else {})}
+        | _with_share(one.row(mpp=result.mpp), drawn[name] * result.mpp**2)
         | last
         for name, one in sums.items()
     ]
@@ -252,6 +258,12 @@ def _name_of(result: Result) -> str:
     """Return what was computed: what whoever drew it calls it, or where it lies."""
     record = result.record
     return record.get("drawn", {}).get("name") or record.get("parameters", {}).get("region") or ALL_TISSUE
+
+
+def _with_share(row: dict[str, Any], drawn: float) -> dict[str, Any]:
+    """Return a row with the share of a drawn area, µm², that is tissue."""
+    area = row["area_um2"]
+    return {"area_um2": area, "tissue_percent": 100.0 * area / drawn if drawn else None, **row}
 
 
 def _everything(vessels: Scan) -> Region:
