@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from patience import MILLISECONDS
 
 pytest.importorskip("napari")
@@ -113,3 +114,29 @@ def test_gamma_the_plot_and_the_region_table(
     child = dock.session.compute.child
     viewer.close()
     qtbot.waitUntil(lambda: child.pid is None, timeout=MILLISECONDS)
+
+
+def test_what_is_missing_of_the_input_comes_before_what_is_missing_of_the_region(
+    make_napari_viewer: Any, tmp_path: Path
+):
+    viewer = make_napari_viewer()
+    dock = NanoparticleDock(viewer, Child("nano_verbs"))
+    viewer.window.add_dock_widget(dock, name="Nanoparticle distribution", area="right")
+    dock.fields.add_model(MODEL, choose=True)
+    dock.form.region = "shape"
+    about = {"axes": "CYX", "Channel": {"Name": ["CD31", "Ch2"]}, "PhysicalSizeX": 1.0, "PhysicalSizeY": 1.0}
+    tifffile.imwrite(
+        tmp_path / "half.ome.tif", np.zeros((2, 64, 64), np.uint8), metadata=about, photometric="minisblack"
+    )
+    dock.session.state.end("Wrote rows.csv.")
+    for data, one, _ in read_layers(str(tmp_path / "half.ome.tif")):
+        viewer.add_image(data, **one)
+    assert dock.form.slide is not None and dock.fields.region_text.text() == ""
+    assert dock.jobs.status.text() == "Choose a layer for nuclei."  # and not what came of the last job
+    dock._run()
+    assert dock.jobs.status.text() == "Choose a layer for nuclei." and dock.session.state.failed
+    dock._choose_layer(1, [layer.name for layer in dock.inputs.layers].index("half.ome.tif · Ch2"))
+    dock.form.out = str(tmp_path / "out.ome.zarr")
+    assert "Nothing is drawn yet: press Draw…" in dock.fields.region_text.text()
+    dock._run()
+    assert dock.jobs.status.text().startswith("Nothing is drawn yet")

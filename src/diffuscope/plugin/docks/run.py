@@ -168,6 +168,9 @@ class RunDock(QWidget):
             self.session.load_models()
             return
         self._inputs_changed()  # what was done to a layer's own array, nothing told
+        if missing := self.form.problem():  # before what is missing of the region
+            self.complain(missing)
+            return
         try:
             regions = chosen_regions(self.viewer, self.form, self.inputs.chosen)
             for name, region in regions.items() if regions else [("", None)]:
@@ -280,6 +283,8 @@ class RunDock(QWidget):
             self.session.compute.child.warm()
             if state.failed and self._complaint and state.message == self._complaint:
                 state.say("")  # it is mended
+        elif hint != self.jobs.hint and state.is_idle and not state.failed:
+            state.say("")  # what came of the last job is over, and the hint is about what is chosen now
         self.jobs.show_hint(hint)
         self.preview.show_for()
         self.forecast.ask(asked_in(self.viewer, self.form, layer) if not hint else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -72,8 +73,8 @@ def chosen_slices(viewer: Any, form: RunForm, layer: Any) -> str | None:
 
 def region_text(viewer: Any, form: RunForm, layer: Any) -> str:
     """Say which slice and which rectangle are computed, and what is odd about it; empty where the choice says all."""
-    if layer is None:
-        return ""
+    if layer is None or _lacks_a_layer(form):
+        return ""  # that comes first, and the form has a sentence for it
     texts = [slice_text(viewer, layer)] if form.region == "slice" else []
     if form.region in ("shape", "view") or form.within:
         try:
@@ -118,6 +119,11 @@ def place_seen(viewer: Any, layer: Any, world: Sequence[float] = ()) -> tuple[fl
     place[list(viewer.dims.displayed)] = viewer.camera.center[-2:]
     seen = in_units(list(world) or place.tolist(), world_units(viewer), layer.units)
     return input_placement(layer).to_input(seen.tolist())
+
+
+def _lacks_a_layer(form: RunForm) -> bool:
+    ports = form.model.inputs if form.model is not None else ()
+    return any(port.required and layer is None for port, layer in zip_longest(ports, form.inputs[: len(ports)]))
 
 
 def _drawn(regions: dict[str, Region], shapes: Any) -> str:
