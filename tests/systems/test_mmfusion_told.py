@@ -102,7 +102,9 @@ def test_of_pictures_volume_and_mean_are_looked_at():
     system.fit(batch | {key: torch.full((100, 3), NAN) for key in CASE} | {"label": torch.arange(100) % 2})
     assert system.unlike({"tumour": batch["tumour"][5]}) == ""
     bright = torch.where(batch["tumour"][5] > -1, 0.95, -1.0)
-    assert "mean of the tumour is 230 HU" in system.unlike({"tumour": bright})
+    assert "mean of what the model sees of the tumour is 230 HU" in system.unlike({"tumour": bright})
+    full = torch.full((1, 16, 16, 16), 0.12)
+    assert "volume of what the model sees of the tumour is 4.096 ml" in system.unlike({"tumour": full})
 
 
 def test_shares_are_declared_where_every_subset_can_be_scored():

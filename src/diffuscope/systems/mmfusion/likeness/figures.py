@@ -17,8 +17,13 @@ _STRUCTURES = {"tumour": "the tumour", "nodes": "the nodes"}
 def figure_columns(tables: Sequence[Table], images: ImagesConfig | None) -> tuple[Column, ...]:
     """Return the columns of `case_figures`: those of all tables, volume and mean of the tumour and of all nodes."""
     named = _STRUCTURES.values() if images is not None else ()
-    pictures = [(Column(name=f"volume of {one}", unit="ml"), Column(name=f"mean of {one}", unit="HU")) for one in named]
-    return (*(column for table in tables for column in table.columns), *(one for pair in pictures for one in pair))
+    # A crop is no outline: what is large reaches beyond it, and fat and air in it are nothing.
+    pictures = [
+        Column(name=f"{figure} of {one}", title=f"{figure} of what the model sees of {one}", unit=unit)
+        for one in named
+        for figure, unit in (("volume", "ml"), ("mean", "HU"))
+    ]
+    return (*(column for table in tables for column in table.columns), *pictures)
 
 
 def case_figures(tables: Sequence[Table], images: ImagesConfig | None, batch: Mapping[str, Tensor]) -> Tensor:
