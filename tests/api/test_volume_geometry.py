@@ -128,13 +128,14 @@ def model(tmp_path_factory) -> Path:
 
 
 def run(model: Path, marked: Marked, out: Path, *, window: bool) -> list[str]:
-    """Compute all of the volume, or of it a box around the mark; return what was told."""
+    """Compute all of the volume, or of it a box around the mark; return what was told of the file."""
     _, (x, y, z), _ = marked.as_shown
     factor = round(1 / np.linalg.norm(marked.as_shown[0][:3, :2], axis=0).mean())  # px of the file a px of the model
     region = f"{max(0, x // factor - 1) * factor},{max(0, y // factor - 1) * factor},{3 * factor},{3 * factor}"
     part = {"region": region, "slices": f"{max(0, z - 1)}:{z + 1}"} if window else {"slices": ":"}
     events = list(verbs.run(model, marked.path, out, device="cpu", threads=1, **part))
-    return [notice for event in events for notice in getattr(event, "notices", ())]
+    told = [notice for event in events for notice in getattr(event, "notices", ())]
+    return [notice for notice in told if not notice.startswith("This model does not state how")]
 
 
 def brightest(voxels: np.ndarray) -> np.ndarray:
