@@ -1,4 +1,4 @@
-"""Flags, numbers and words that a verb is given, held against what its signature states, when it is called.
+"""Flags, numbers, words and lists that a verb is given, held against what its signature states, when it is called.
 
 What is of another form would be taken for something that it is not ("no" is true), or be an error of a library later.
 """
@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from inspect import signature
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -23,7 +24,7 @@ _FORMS = {"bool": "True or False", "int": "a whole number", "float": "a number",
 
 
 def checked(verb: Callable[_Given, _Returned]) -> Callable[_Given, _Returned]:
-    """Return a verb that refuses flags, numbers and words of another form than its signature states.
+    """Return a verb that refuses flags, numbers, words and lists of another form than its signature states.
 
     Raises
     ------
@@ -56,8 +57,12 @@ def taken(verb: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
     InputError
         One is of another form.
     """
-    forms = {name: str(one.annotation).split(" | ") for name, one in signature(verb).parameters.items()}
-    return {name: _taken(name, value, forms.get(name, ["Any"])) for name, value in given.items()}
+    stated = {name: str(one.annotation) for name, one in signature(verb).parameters.items()}
+    for name, value in given.items():
+        # One text is a sequence, too: of its letters.
+        if stated.get(name, "").startswith("Sequence[") and isinstance(value, str | Path):
+            raise InputError(f'{name} must be a list, as ["{value}"], got "{value}".')
+    return {name: _taken(name, value, stated.get(name, "Any").split(" | ")) for name, value in given.items()}
 
 
 def _taken(name: str, value: Any, forms: list[str]) -> Any:

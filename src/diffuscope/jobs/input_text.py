@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from numbers import Real
 
 from diffuscope.errors import InputError, choice
 from diffuscope.jobs.inputs import PortInput, Values
@@ -64,6 +65,8 @@ def check_ranges(ranges: Mapping[str, Values], ports: Sequence[Raster]) -> None:
         if by_key[key].scale != "percentile":
             how = "taken as they are stored" if by_key[key].scale == "stored" else "brought to one reference by stain"
             raise InputError(f"the values of {by_key[key].name} are {how}: leave out its range.")
+        if not (isinstance(low, Real) and isinstance(high, Real)):
+            raise InputError(f"the range of {by_key[key].name} must be two numbers, got {low!r} and {high!r}.")
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
             raise InputError(f"the range {low:g}:{high:g} of {by_key[key].name} is empty: give low:high.")
 
