@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from diffuscope.errors import InputError
 from diffuscope.model.folder import save_model
 from diffuscope.results.result import open_result
 from diffuscope.training.data.cohort import LABEL
-from diffuscope.training.events import TrainingStarted
+from diffuscope.training.events import TrainingStarted, Validated
 from diffuscope.training.prepare import prepare
 from diffuscope.training.recipe import Recipe
 
@@ -150,7 +151,8 @@ def parted(folder: Path, *, alike: str) -> dict:
         part = "train" if number % 4 else "validation"
         lines.append(f"p{number:03d},{30 + number},f,{number // 4 % 2 if part != alike else 0},{part}")
     (folder / "clinical.csv").write_text("\n".join(lines), encoding="utf-8")
-    return recipe(steps=4, validations=1)
+    made = recipe(steps=4, validations=1)
+    return made | {"config": CONFIG | {"threshold": 0.4}}
 
 
 def test_patients_who_train_and_are_all_alike_are_refused(tmp_path: Path):
@@ -167,7 +169,11 @@ def test_what_needs_both_classes_is_no_number_where_those_who_validate_are_alike
         "30 patients (15 negative, 15 positive) train, and 10 patients (10 negative, 0 positive) validate.",
         "All who validate are negative: AUROC, AUPRC and macro precision, recall and F1 of the model stay unknown.",
     )
-    figures = json.loads((tmp_path / "model" / "config.json").read_text())["card"]["figures"]
+    [[loss]] = [event.notices for event in events if isinstance(event, Validated)]
+    assert re.fullmatch(r"step 4: validation loss [0-9.]+, the best so far", loss)
+    card = json.loads((tmp_path / "model" / "config.json").read_text())["card"]
+    assert card["what_it_is"].startswith("An MMFusion model (lymph-node metastasis from clinical data, blood) that was")
+    figures = card["figures"]
     wanted = {f"validation {name}" for name in ("accuracy", "Brier", "ECE", "cases")}
     assert figures.keys() == wanted and figures["validation cases"] == 10
 

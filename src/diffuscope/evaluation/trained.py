@@ -106,5 +106,4 @@ def _measure_scores(system: System, data: TrainingData, *, device: torch.device)
     rows, score = data.validation[0], system.outputs[0]
     found = score_rows(system.to(device), rows, device=device)
     figures = score_figures(rows[LABEL].numpy(), found, threshold=0.5 if score.threshold is None else score.threshold)
-    stated = {f"validation {name}": value for name, value in figures.items()} | {"validation cases": float(len(found))}
-    return stated if score.threshold is None else {"threshold": score.threshold} | stated
+    return {f"validation {name}": value for name, value in figures.items()} | {"validation cases": float(len(found))}

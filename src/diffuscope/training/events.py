@@ -139,7 +139,8 @@ class Validated(InRound):
         """What was found, in a sentence."""
         mark = ", the best so far" if self.best else ""
         where = f"{self.where}, " if self.where else ""
-        return (f"{where}step {self.step}: validation loss {self.terms['loss']:.4g}{mark}; {self.picture}",)
+        picture = f"; {self.picture}" if self.picture else ""
+        return (f"{where}step {self.step}: validation loss {self.terms['loss']:.4g}{mark}{picture}",)
 
 
 @dataclass(frozen=True, kw_only=True)
