@@ -195,9 +195,9 @@ def read_given_text(value: object, port: Text) -> tuple[str, tuple[str, ...]]:
         raise InputError(f"there is no file {path} to read {port.name} from: check the path, or write the text itself.")
     if not text.strip():
         raise InputError(f"{port.name} is empty: write it, or leave {port.key} out.")
-    if len(text) > port.longest:
-        raise InputError(f"{port.name} has {len(text)} characters and may have {port.longest}: shorten it.")
     text, mark = unsigned(text)
+    if long := port.too_long(text):
+        raise InputError(long)
     is_said = "was" if mark == EDITED else "is no observation:"
     told = f"{port.name} {is_said} {mark[0].lower()}{mark[1:]}" if mark else ""
     return text, tuple(sentence for sentence in (told, port.doubt(text)) if sentence)

@@ -15,7 +15,15 @@ _KINDS |= {one.kind: one for one in get_args(Port) if one is not Raster}
 # What no result states.
 _UNSTATED = ("of", "samples")
 # What results of an older Diffuscope do not state.
-_ADDED = {"spacing": None, "scale": "stored", "synonyms": (), "required": True, "measured": False, "words": ()}
+_ADDED = {
+    "spacing": None,
+    "scale": "stored",
+    "synonyms": (),
+    "required": True,
+    "measured": False,
+    "words": (),
+    "most_words": 0,
+}
 
 
 def state_port(port: Port) -> dict[str, Any]:

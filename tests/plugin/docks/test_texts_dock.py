@@ -209,7 +209,7 @@ def test_what_is_odd_about_a_report_is_said_below_it(at: Any):
     write(at, LARGE)
     assert not box.note.isVisibleTo(at.dock)
     box.edit.setPlainText("word " * 100)
-    assert box.note.text() == "499 characters, and the model reads 400: shorten it."
+    assert box.note.text() == "Report has 499 characters and may have 400: shorten it."
     assert at.form.problem() == "report has 499 characters and may have 400: shorten it."
 
 

@@ -20,6 +20,7 @@ from diffuscope.ports.port import Port
 from diffuscope.ports.raster import Raster
 from diffuscope.ports.table import Table
 from diffuscope.ports.text import Text
+from diffuscope.results.beside.mark import unsigned
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -167,9 +168,7 @@ class RunForm:
             return f"{self.unfit} {self.kind.empty}".strip()
         if self.model is None:
             return "Choose a model."
-        if missing := self._missing():
-            return missing
-        if wrong := self._images() or self._outlines():
+        if wrong := self._missing() or self._images() or self._outlines():
             return wrong
         if self.model.inputs and self.main and (unknown := self.kind.scope.unknown(self.main, self.mpp)):
             return unknown
@@ -257,8 +256,8 @@ class RunForm:
             typed = self.given.get(port.key)
             if port.required and not typed:
                 return f"Fill in {port.name}."
-            if isinstance(port, Text) and isinstance(typed, str) and len(typed) > port.longest:
-                return f"{port.name} has {len(typed):,} characters and may have {port.longest:,}: shorten it."
+            if isinstance(port, Text) and isinstance(typed, str) and (long := port.too_long(unsigned(typed)[0])):
+                return long
             if isinstance(port, Table) and isinstance(typed, dict):
                 try:
                     port.read(typed)

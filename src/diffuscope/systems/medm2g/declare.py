@@ -26,7 +26,9 @@ def declare(config: MedM2GConfig) -> Declaration:
     """Return what goes in and comes out of a case: any of text and pictures."""
     text: tuple[Text, ...] = ()
     if config.text is not None:
-        text = (Text(name="report", key=REPORT, required=False, words=_words(config.text.vocabulary.words)),)
+        known = _words(config.text.vocabulary.words)
+        # one piece is the end
+        text = (Text(name="report", key=REPORT, required=False, words=known, most_words=config.text.longest - 1),)
     made = (Text(name="generated report", key=REPORT),) if config.text is not None else ()
     images = tuple(_raster(config, image, volumes=False) for image in config.images)
     return Declaration(

@@ -52,9 +52,10 @@ class MedM2G(Networks, Whole):
                 continue
             height, width = one.shape[-2:]
             if height > size or width > size:
+                cm = self.config.mpp / 10_000
                 raise InputError(
-                    f"{key} has {height} × {width} px at {self.config.mpp:g} µm/px, and this model sees "
-                    f"{size} × {size}: cut out what matters, or say the right µm/px."
+                    f"{key} is {width * cm:.1f} × {height * cm:.1f} cm, and this model sees "
+                    f"{size * cm:.1f} × {size * cm:.1f} cm: crop it to what matters."
                 )
             top, left = (size - height) // 2, (size - width) // 2
             around = (left, size - width - left, top, size - height - top)

@@ -100,8 +100,8 @@ class TextBox(QWidget):
 
 def _odd(text: str, port: Text) -> str:
     """Say what is odd about a text; nothing where nothing is."""
-    if len(text) > port.longest:
-        return f"{len(text):,} characters, and the model reads {port.longest:,}: shorten it."
     said, mark = unsigned(text)
+    if long := port.too_long(said):
+        return long[0].upper() + long[1:]
     made = {"": "", EDITED: "This text was written by hand over one that a model generated."}
     return port.doubt(said) or made.get(mark, "A model generated this text.")
