@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from contextlib import suppress
 from math import ceil
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
 
 from asked_of_gl import asked_of_gl
+from pytestqt.exceptions import TimeoutError as NotYet
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QImage
 from stained_slide import PINK, show, write_both
@@ -180,11 +182,20 @@ def test_side_by_side_they_are_on_the_screen_at_once_as_large_as_before(at: Simp
     drawn: list[Any] = []
     at.viewer.window._qt_viewer.canvas._scene_canvas.events.draw.connect(drawn.append, position="last")
     at.viewer.camera.zoom /= 4  # the slide fits into half the canvas
-    at.press("g")
-    qtbot.waitUntil(lambda: len(drawn) > 1, timeout=MILLISECONDS)
     height, width = at.he.data.shape[:2]
-    px = at.viewer.camera.zoom * np.asarray(at.he.scale[-2:]) * at.native.devicePixelRatioF()
-    qtbot.waitUntil(lambda: on_screen() == pytest.approx(np.prod(px * (height, width)), rel=0.05), timeout=MILLISECONDS)
+    seen = 0
+    for _ in range(3):  # what a dialog of another test covered for a moment Qt shows as it was before
+        before = len(drawn)
+        at.press("g")
+        qtbot.waitUntil(lambda before=before: len(drawn) > before + 1, timeout=MILLISECONDS)
+        px = at.viewer.camera.zoom * np.asarray(at.he.scale[-2:]) * at.native.devicePixelRatioF()
+        whole = pytest.approx(np.prod(px * (height, width)), rel=0.05)
+        with suppress(NotYet):
+            qtbot.waitUntil(lambda whole=whole: on_screen() == whole, timeout=MILLISECONDS // 10)
+        if (seen := on_screen()) == whole:
+            break
+        at.press("g")
+    assert seen == whole
 
 
 def test_the_stain_comes_and_goes(at: SimpleNamespace, qtbot: Any):
