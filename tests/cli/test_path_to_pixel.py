@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from functools import cache
+from inspect import CO_VARARGS, CO_VARKEYWORDS
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -52,7 +53,8 @@ def test_no_room_is_entered_more_than_twice(tiny_model: Path, small_slide: Path,
         if over or event != "call" or not room_of(code.co_filename):
             return
         over = code is FIRST_PIXEL
-        arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        gathered = bool(code.co_flags & CO_VARARGS) + bool(code.co_flags & CO_VARKEYWORDS)
+        arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + gathered]
         handed = any(names(frame.f_locals.get(one), small_slide.name) for one in arguments)
         if over or (handed and room(frame.f_back) != room(frame)):
             entered.append(room(frame))
