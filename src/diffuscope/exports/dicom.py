@@ -64,9 +64,8 @@ def write(part: Path, request: Request) -> None:
     HU are stored as whole numbers; other values with the rescale slope and intercept that 16 bits need, which stand
     in the header. Only slices that the run took in are written, each as wide as the input. Pixels that were not
     computed, or of which nothing is known, hold the lowest number that fits, which the header declares as
-    PixelPaddingValue. Patient, study and frame
-    of reference are those of the request's source; without one the series is of a patient without a name, in a study of
-    its own.
+    PixelPaddingValue. Patient, study and frame of reference are those of the request's source; without one the series
+    is of a patient without a name, in a study of its own.
 
     Raises
     ------
