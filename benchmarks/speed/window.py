@@ -3,7 +3,8 @@
 The stain is seen behind the curtain, with the maps of DAB and uncertainty over it and a colour bar of each. A stall is
 by how much a beat of a 5 ms timer on the main thread came too late. Before the run the slide is panned alone
 (`idle`), after it all that was seen in it (`still`): where no graphics card draws, that alone is most of it, and what
-the run adds is the difference. Start it on a screen, or with ``xvfb-run -a -s "-screen 0 1280x800x24"``.
+the run adds is the difference. What that costs the run is `pace_left`: steps a second while the view moves, of those
+while it does not. Start it on a screen, or with ``xvfb-run -a -s "-screen 0 1280x800x24"``.
 
 Where other programs keep the machine busy a beat comes late because of them, too. Hence `stall_cpu`, processor time of
 the main thread from beat to beat, and on Linux `stall_alone`: how late a beat came less what the main thread waited for
@@ -78,8 +79,11 @@ def measure() -> dict[str, float]:
         dock.form.out = str(Path(folder) / "second.ome.zarr")
         first_pixels = until_pixels(viewer, dock)
         show_all(viewer, dock.form.out)
+        undisturbed = pace(state)
+        begun, start = state.done, time.perf_counter()
         pan.start()
         busy = stalls(RUN_SECONDS)
+        moving = (state.done - begun) / (time.perf_counter() - start)
         assert state.phase == "running", "the run ended before its stalls were measured"
         pan.stop()
         seconds = cancel(dock)
@@ -92,6 +96,7 @@ def measure() -> dict[str, float]:
         "first_pixels_s": first_pixels,
         "window_to_pixels_s": window + first_pixels,
         "cancel_s": seconds,
+        "pace_left": moving / undisturbed,
         **stall_figures(busy, ""),
         **stall_figures(idle, "idle_"),
         **stall_figures(still, "still_"),
@@ -125,6 +130,13 @@ def show_all(viewer: Any, folder: str) -> None:
     stage_of(viewer).show(CURTAIN)
     bars = [layer for layer in made if layer.visible and layer.colorbar.visible]
     assert len(bars) == 2 and stage_of(viewer).mode == CURTAIN, "there is nothing to draw"
+
+
+def pace(state: Any) -> float:
+    """Return the steps a second of a run at which nobody but looks."""
+    begun, start = state.done, time.perf_counter()
+    until(lambda: time.perf_counter() > start + IDLE_SECONDS)
+    return (state.done - begun) / (time.perf_counter() - start)
 
 
 def cancel(dock: Any) -> float:

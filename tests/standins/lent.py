@@ -47,8 +47,11 @@ class Lent(Child):
     def look_at(self, *place: float) -> None:
         self._owner.look_at(*place)
 
-    def make_way(self) -> None:
-        self._owner.make_way()
+    def stand(self) -> bool:
+        return self._owner.stand()
+
+    def go_on(self) -> None:
+        self._owner.go_on()
 
     def close(self, patience: float = 0.0) -> None:
         if not self._is_back:

@@ -9,17 +9,15 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator
-from math import nan
 from pathlib import Path
-from types import SimpleNamespace
 
 import fake_verbs
+import psutil
 import pytest
 from patience import SECONDS
 
-from diffuscope.plugin.jobs import process
 from diffuscope.plugin.jobs.child import Child, drive
-from diffuscope.plugin.jobs.process import Failed, Returned, Wishes
+from diffuscope.plugin.jobs.process import CAN_STAND, Failed, Returned
 
 
 @pytest.fixture
@@ -88,26 +86,38 @@ def test_a_job_that_is_paused_while_its_pixels_are_copied_waits_once_it_is_sent(
     assert [message for message in job if message is not None] == [0, 1, Returned("counted")]
 
 
-def test_while_the_view_moves_every_other_step_waits_as_long_as_one_takes(monkeypatch: pytest.MonkeyPatch):
-    slept: list[float] = []
-    now = 100.0
-    clock = SimpleNamespace(monotonic=lambda: now, sleep=slept.append)
-    monkeypatch.setattr(process, "time", clock)
-    moved = SimpleNamespace(value=0.0)
-    cancelled_up_to = SimpleNamespace(value=-1)
-    wishes = Wishes(cancelled_up_to, SimpleNamespace(value=False), [nan] * 3, moved, 0)
-    now += 0.125
-    assert not wishes() and slept == []  # it has been still for long
-    moved.value = now
-    now += 0.125
-    assert not wishes() and slept == [0.125]
-    now += 60.0
-    moved.value = now
-    assert not wishes() and slept == [0.125, 0.5]  # a step of a minute is not waited for
-    now += 0.5
-    assert not wishes() and len(slept) == 2
-    moved.value, cancelled_up_to.value = now, 0
-    assert wishes() and len(slept) == 2
+@pytest.mark.skipif(not CAN_STAND, reason="needs signals of Linux")
+def test_a_process_stands_at_once_and_goes_on(child: Child):
+    assert not child.stand()  # there is none yet
+    job = drive(child, "count", upto=300)
+    while next(job) != 2:
+        pass
+    assert child.stand()
+    seen: list[object] = [2]
+    while (message := next(job)) is not None:  # what was on its way still comes, and then nothing
+        seen.append(message)
+    assert len(seen) < 298 and psutil.Process(child.pid).status() == psutil.STATUS_STOPPED
+    child.go_on()
+    seen += [message for message in job if message is not None]
+    assert seen == [*range(2, 300), Returned("counted")]
+
+
+@pytest.mark.skipif(not CAN_STAND, reason="needs signals of Linux")
+@pytest.mark.parametrize("end", ["cancel", "close"])
+def test_on_its_way_to_an_end_a_process_does_not_stand(end: str):
+    child = Child("fake_verbs")
+    job = drive(child, "count", upto=10_000)
+    while next(job) != 2:
+        pass
+    process = psutil.Process(child.pid)
+    assert child.stand()
+    if end == "cancel":
+        child.cancel()
+        assert not child.stand()
+        child.go_on()
+        assert [message for message in job if message is not None][-1] == Returned("cancelled")
+    child.close(patience=SECONDS)
+    assert not process.is_running() and not child.stand()
 
 
 @pytest.mark.slow
@@ -170,7 +180,8 @@ def test_close_ends_even_a_process_that_does_not_listen():
 
 
 @pytest.mark.slow
-def test_the_parent_script_is_not_run_again_and_the_child_dies_with_its_parent(tmp_path):
+@pytest.mark.parametrize("end", ["", "child.stand()", "child.stand(); sys.exit()"])
+def test_the_parent_script_is_not_run_again_and_the_child_dies_with_its_parent(tmp_path, end: str):
     # a script as users write them: no ``if __name__ == "__main__"``, killed without any clean-up
     script = tmp_path / "mine.py"
     script.write_text(
@@ -183,6 +194,7 @@ def test_the_parent_script_is_not_run_again_and_the_child_dies_with_its_parent(t
             child = Child("fake_verbs")
             facts = next(m for m in drive(child, "about") if m is not None)
             print(facts["pid"], facts["main"], "torch" in facts["modules"], "torch" in sys.modules, flush=True)
+            {end}
             os._exit(1)
             """
         )

@@ -15,7 +15,6 @@ pytest.importorskip("pytestqt")
 from napari.components import ViewerModel
 
 from diffuscope.engine.events import Preview
-from diffuscope.plugin.jobs import run_view
 from diffuscope.plugin.jobs.run_view import RunView
 from diffuscope.plugin.layers.results import result_layers
 from diffuscope.plugin.layers.views.canvas import is_drawn_in_software
@@ -27,7 +26,7 @@ def test_at_a_beat_one_layer_is_drawn_and_after_some_all_that_is_new(
 ):
     drawn: list[str] = []
     viewer = ViewerModel()
-    view = RunView(viewer, None, lambda *_: None, lambda: None)
+    view = RunView(viewer, None, lambda *_: None)
     view.open(str(result_folder), result_layers(open_result(result_folder)))
     for layer in viewer.layers:
         layer.visible = True
@@ -41,22 +40,6 @@ def test_at_a_beat_one_layer_is_drawn_and_after_some_all_that_is_new(
         counts.append(len(drawn))
     assert counts == [1, 2, 3, 3, 3]
     assert drawn == ["preview", *(layer.name for layer in viewer.layers)]
-
-
-@pytest.mark.parametrize("in_software", [True, False])
-def test_a_view_that_moves_is_made_way_for_where_the_processor_draws(
-    qapp: Any, monkeypatch: pytest.MonkeyPatch, in_software: bool
-):
-    monkeypatch.setattr(run_view, "is_drawn_in_software", lambda _: in_software)
-    viewer, told = ViewerModel(), []
-    view = RunView(viewer, None, lambda *_: None, lambda: told.append("moves"))
-    view.start()
-    viewer.camera.zoom = 2
-    assert bool(told) is in_software
-    view.end(None)
-    told.clear()
-    viewer.camera.zoom = 3
-    assert not told
 
 
 @pytest.mark.gui

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import multiprocessing
+import os
+import signal
 import sys
 import threading
-import time
 import types
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +16,7 @@ from ctypes import c_bool, c_double, c_longlong
 from math import nan
 from typing import Any
 
-from diffuscope.plugin.jobs.process import Failed, Returned, serve
+from diffuscope.plugin.jobs.process import CAN_STAND, Failed, Returned, serve
 
 VERBS = "diffuscope.plugin.jobs.verbs"
 _EVERY_JOB = 2**62
@@ -41,7 +43,6 @@ class Child:
         self._cancelled_up_to: Any = self._context.Value(c_longlong, -1, lock=False)
         self._is_paused: Any = self._context.Value(c_bool, False, lock=False)
         self._place: Any = self._context.Array(c_double, [nan] * 3, lock=False)
-        self._moved: Any = self._context.Value(c_double, 0.0, lock=False)
         self._last = -1
         self._process: Any = None
         self._connection: Any = None
@@ -105,9 +106,20 @@ class Child:
         """
         self._place[:] = (*[nan] * (3 - len(place)), *place)
 
-    def make_way(self) -> None:
-        """Say that the view moves: what is at work leaves half of its time to what draws."""
-        self._moved.value = time.monotonic()
+    def stand(self) -> bool:
+        """Let the process stand at once, wherever it is, until `go_on`; return whether it does.
+
+        It does not where the system cannot do that, and not on its way to an end.
+        """
+        if not CAN_STAND or self._closed or self._cancelled_up_to.value >= self._last or (pid := self.pid) is None:
+            return False
+        os.kill(pid, signal.SIGSTOP)
+        return True
+
+    def go_on(self) -> None:
+        """Let the process that stands go on; harmless where it does not."""
+        if CAN_STAND and (pid := self.pid) is not None:
+            os.kill(pid, signal.SIGCONT)
 
     def close(self, patience: float = 1.0) -> None:
         """End the process: politely, then after `patience` seconds without asking."""
@@ -116,6 +128,8 @@ class Child:
         process = self._process
         if process is None:
             return
+        atexit.unregister(self.go_on)
+        self.go_on()
         with suppress(OSError, ValueError):
             self._connection.send(None)
         for end in (lambda: None, process.terminate, process.kill):
@@ -129,13 +143,14 @@ class Child:
         # daemon: Python ends it at exit even where nobody called close()
         self._process = self._context.Process(
             target=serve,
-            args=(theirs, self._cancelled_up_to, self._is_paused, self._place, self._moved, self._verbs),
+            args=(theirs, self._cancelled_up_to, self._is_paused, self._place, self._verbs),
             name="diffuscope-compute",
             daemon=True,
         )
         with _empty_main():
             self._process.start()
         theirs.close()
+        atexit.register(self.go_on)  # Python waits at exit for a process that it told to end
 
     def _crashed(self) -> str:
         self._process.join(1.0)

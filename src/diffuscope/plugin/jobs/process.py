@@ -6,11 +6,13 @@ an event of `diffuscope.engine.events` or one of the records below.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import importlib
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,12 +22,11 @@ from typing import Any, Self
 from diffuscope.errors import DiffuscopeError
 from diffuscope.unforeseen import unforeseen
 
+#: Whether the process can be stopped at once, and started again whatever becomes of its parent.
+CAN_STAND = sys.platform == "linux"
+_PR_SET_PDEATHSIG = 1
 #: How often a job that waits looks whether it may go on, s.
 _GLANCE = 0.05
-#: The view moves if it did so this short a while ago, s.
-_STILL = 0.25
-#: The longest that a step waits for a view that moves, s.
-_WAY = 0.5
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,6 @@ class Failed:
 class Wishes:
     """What napari wants of a job, asked while it runs: whether to stop or to wait (called), and where the user looks.
 
-    While the view moves, every other step waits as long as the one before it: the window draws with the same cores.
-
     Parameters
     ----------
     cancelled_up_to : multiprocessing.sharedctypes c_longlong
@@ -66,30 +65,19 @@ class Wishes:
         Whether the job is to wait.
     place : multiprocessing.sharedctypes array of c_double
         (z, y, x) in level-0 px, z NaN of a slide; all NaN where the user looks at nothing in particular.
-    moved : multiprocessing.sharedctypes c_double
-        When the view moved last, s of `time.monotonic`, which all processes share.
     job : int
         This job's number.
     """
 
-    def __init__(self, cancelled_up_to: Any, is_paused: Any, place: Any, moved: Any, job: int) -> None:
+    def __init__(self, cancelled_up_to: Any, is_paused: Any, place: Any, job: int) -> None:
         self._cancelled_up_to, self._is_paused, self._place, self._job = cancelled_up_to, is_paused, place, job
-        self._moved, self._went_on = moved, time.monotonic()
         self._parent = multiprocessing.parent_process()
 
     def __call__(self) -> bool:
         """Whether the job is to stop: it was cancelled, or nobody is left to tell. While it is paused this waits."""
         while self._is_paused.value and not self._is_to_stop():
             time.sleep(_GLANCE)
-        self._make_way()
         return self._is_to_stop()
-
-    def _make_way(self) -> None:
-        # Of lanes side by side one is here at a time: while it waits, another computes.
-        now = time.monotonic()
-        if now - self._moved.value < _STILL and not self._is_to_stop():
-            time.sleep(min(now - self._went_on, _WAY))
-        self._went_on = time.monotonic()
 
     def _is_to_stop(self) -> bool:
         return self._cancelled_up_to.value >= self._job or (self._parent is not None and not self._parent.is_alive())
@@ -102,7 +90,7 @@ class Wishes:
         return (y, x) if isnan(z) else (z, y, x)
 
 
-def serve(connection: Any, cancelled_up_to: Any, is_paused: Any, place: Any, moved: Any, verbs: str) -> None:
+def serve(connection: Any, cancelled_up_to: Any, is_paused: Any, place: Any, verbs: str) -> None:
     """Answer commands until the parent says stop or is gone.
 
     Parameters
@@ -111,13 +99,16 @@ def serve(connection: Any, cancelled_up_to: Any, is_paused: Any, place: Any, mov
         The child's end of a two-way pipe. Commands are (job, name, keyword arguments); None stops.
     cancelled_up_to : multiprocessing.sharedctypes c_longlong
         Jobs with this number or a lower one are cancelled.
-    is_paused, place, moved : multiprocessing.sharedctypes c_bool, array of c_double, c_double
-        Whether a job waits, where the user looks, and when the view moved, as in `Wishes`.
+    is_paused, place : multiprocessing.sharedctypes c_bool, array of c_double
+        Whether a job waits, and where the user looks, as in `Wishes`.
     verbs : str
         Module whose generator functions are the commands; each takes ``cancelled`` besides its own arguments.
     """
     # Ctrl-C in the terminal is for napari, which then stops this process itself
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if CAN_STAND:
+        # Of a process that stands the parent may die: it goes on then, and ends as one that does not stand.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGCONT)
     # A thread of the network that has done its part sleeps until the others have: spinning, it would take the core
     # that one of them needs, or the window, and a step would last many times as long. Read when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -140,7 +131,7 @@ def serve(connection: Any, cancelled_up_to: Any, is_paused: Any, place: Any, mov
             return
         job, name, arguments = order
         try:
-            wishes = Wishes(cancelled_up_to, is_paused, place, moved, job)
+            wishes = Wishes(cancelled_up_to, is_paused, place, job)
             _answer(connection, job, verbs, name, arguments, wishes)
         except (BrokenPipeError, ConnectionResetError):
             return

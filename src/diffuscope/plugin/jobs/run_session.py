@@ -85,7 +85,7 @@ class RunSession(Session):
     def run(self, request: Request) -> None:
         """Run a model, after the jobs that wait."""
         child = self.compute.child
-        view = RunView(self.viewer, request.placement, child.look_at, child.make_way)
+        view = RunView(self.viewer, request.placement, child.look_at)
         watch = Watch(request.settings["model"], request.settings.get("device", "auto"), request.evaluations)
         self.submit(
             Job(

@@ -14,7 +14,6 @@ from diffuscope.plugin.layers.facts import own_metadata
 from diffuscope.plugin.layers.live import LiveLayers
 from diffuscope.plugin.layers.placement import Placement, in_units, world_units
 from diffuscope.plugin.layers.results import LayerTuple
-from diffuscope.plugin.layers.views.canvas import is_drawn_in_software
 from diffuscope.results.result import Result
 
 #: What a job does is drawn at most this often; while the camera moves, which draws by itself, no oftener than _MOVING.
@@ -34,31 +33,21 @@ class RunView:
         Where the run's first input lay; None where it has none.
     look_at : callable
         Reports now and then where the user looks, level-0 px of the input: (y, x), or (z, y, x) in a volume.
-    make_way : callable
-        Reports that the view moves, where the processor draws it.
     """
 
-    def __init__(
-        self,
-        viewer: Any,
-        placement: Placement | None,
-        look_at: Callable[..., None],
-        make_way: Callable[[], None],
-    ) -> None:
-        self._viewer, self._placement, self._look_at, self._make_way = viewer, placement, look_at, make_way
+    def __init__(self, viewer: Any, placement: Placement | None, look_at: Callable[..., None]) -> None:
+        self._viewer, self._placement, self._look_at = viewer, placement, look_at
         self._live: LiveLayers | None = None
         self._preview: Preview | None = None
         self._is_stale = False
         self._to_draw: Iterator[None] = iter(())
         self._moved = self._drawn = 0.0
-        self._is_costly = False
         self._clock = QTimer()
         self._clock.setInterval(int(_DRAW_SECONDS * 1000))
         self._clock.timeout.connect(self._draw)
 
     def start(self) -> None:
         """Begin to look."""
-        self._is_costly = is_drawn_in_software(self._viewer)
         self._viewer.camera.events.connect(self._on_camera)
         self._clock.start()
         self._tell_view()
@@ -111,8 +100,6 @@ class RunView:
 
     def _on_camera(self, _: Any = None) -> None:
         self._moved = time.monotonic()
-        if self._is_costly:
-            self._make_way()
 
     def _tell_view(self) -> None:
         if self._placement is not None and self._viewer.dims.ndisplay == 2:

@@ -19,6 +19,7 @@ from diffuscope.engine.events import Finished
 from diffuscope.errors import DiffuscopeError, InputError
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.compute import compute_of
+from diffuscope.plugin.jobs.drawn_first import DrawnFirst
 from diffuscope.plugin.jobs.job import Job
 from diffuscope.plugin.jobs.process import Failed, Returned
 from diffuscope.plugin.jobs.spared import Spared
@@ -69,6 +70,7 @@ class Session:
         self.again: Job | None = None
         self._title = title
         self._spared = Spared(viewer)
+        self._drawn_first = DrawnFirst(viewer, self.compute.child)
         self.has_dock = True
         self._closed = self._left = False
         self._heard: deque[tuple[Any, Job]] = deque()
@@ -132,6 +134,7 @@ class Session:
         self._bar = progress(total=0, desc=self._title)
         job.on_start()
         self._spared.begin()
+        self._drawn_first.begin()
         self.compute.child.resume()  # the job before may have been cancelled, or have ended, while it was paused
         child, stop = self.compute.child, self._stop
 
@@ -225,6 +228,7 @@ class Session:
 
     def _end(self, job: Job) -> None:
         self._spared.end()
+        self._drawn_first.end()
         self._close_bar()
         text = job.on_end(self._value)
         self._job, failure = None, ""
@@ -248,6 +252,7 @@ class Session:
         # napari closing ended the worker: nothing must start in its place
         job, self._job = self._job, None
         self._spared.end()
+        self._drawn_first.end()
         self._stop.set()
         self.compute.child.cancel()
         self.compute.halt()

@@ -15,6 +15,11 @@ def canvas_of(viewer: Any) -> Any:
     return window._qt_viewer.canvas if window is not None else None  # noqa: SLF001
 
 
+def scene_canvas_of(viewer: Any) -> Any:
+    """Return vispy's canvas of a viewer, which tells when it draws; None as in `canvas_of`."""
+    return getattr(canvas_of(viewer), "_scene_canvas", None)  # napari has no public way to it
+
+
 def leave_old_views(viewer: Any, layer: Any) -> None:
     """Take away what draws bars and names of a layer in views that a grid has no more; napari makes them anew.
 
@@ -28,10 +33,10 @@ def leave_old_views(viewer: Any, layer: Any) -> None:
 
 def is_drawn_in_software(viewer: Any) -> bool:
     """Whether the processor draws what a viewer shows, for want of a graphics card; False where nobody can say."""
-    canvas = canvas_of(viewer)
+    canvas = scene_canvas_of(viewer)
     if canvas is None:
         return False
     from vispy.gloo import gl  # not ahead of the first window
 
-    canvas._scene_canvas.set_current()  # noqa: SLF001  napari has no public way to it
+    canvas.set_current()
     return any(name in str(gl.glGetParameter(gl.GL_RENDERER)).lower() for name in _SOFTWARE)
