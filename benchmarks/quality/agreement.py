@@ -25,9 +25,9 @@ from benchmarks.shared.figures import Goal
 from diffuscope.diffusion.epsilon import corrupt
 from diffuscope.measurement.penetration import find_vessels
 from diffuscope.networks.blocks import ChannelNorm
-from diffuscope.systems.damm.config import WIDTHS, DammConfig
+from diffuscope.systems.damm.config import WIDTHS, DAMMConfig
 from diffuscope.systems.damm.latents import normalised
-from diffuscope.systems.damm.system import Damm
+from diffuscope.systems.damm.system import DAMM
 from diffuscope.systems.damm.variants.agreement import Agreement
 
 _SIDE = 64
@@ -67,11 +67,11 @@ def _agreement(norm: type[nn.Module] | None) -> Agreement:
     return module
 
 
-def _damm(norm: str) -> Damm:
+def _damm(norm: str) -> DAMM:
     torch.manual_seed(0)
     output = {"key": KEYS[2], "range": [0.0, 192.0]}
-    return Damm(
-        DammConfig.model_validate({"size": "small", "mpp": MPP, "patch": _SIDE, "norm": norm, "output": output})
+    return DAMM(
+        DAMMConfig.model_validate({"size": "small", "mpp": MPP, "patch": _SIDE, "norm": norm, "output": output})
     )
 
 
@@ -111,7 +111,7 @@ def _agreed(module: Agreement, crops: NDArray[np.float32]) -> torch.Tensor:
     return module(images[:, :1], images[:, 1:2])[:, 0, 0, 0]
 
 
-def _diverged(system: Damm, crops: NDArray[np.float32]) -> torch.Tensor:
+def _diverged(system: DAMM, crops: NDArray[np.float32]) -> torch.Tensor:
     """Of one draw of (t, ε), the same for the same crops: the logit of d."""
     images = torch.from_numpy(np.ascontiguousarray(crops))
     vessels, nuclei, particles = (images[:, i : i + 1] for i in range(3))

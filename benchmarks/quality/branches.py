@@ -23,14 +23,14 @@ from diffuscope.devices import pick_device, pick_precision
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.engine.compute import autocast
 from diffuscope.ports.settings import SampleSettings
-from diffuscope.systems.damm.config import DammConfig
-from diffuscope.systems.damm.system import Damm
+from diffuscope.systems.damm.config import DAMMConfig
+from diffuscope.systems.damm.system import DAMM
 
 _ROUNDS = 5
 GOALS = {"operations_saved_unimodal": Goal(low=0.15), "operations_saved_multimodal": Goal(low=0.15)}
 
 
-def seconds(system: Damm, branch: str, steps: int = 6) -> float:
+def seconds(system: DAMM, branch: str, steps: int = 6) -> float:
     """Return the seconds of one evaluation of one tile; the median of several rounds."""
     device = pick_device("auto")
     side = system.tile
@@ -50,7 +50,7 @@ def seconds(system: Damm, branch: str, steps: int = 6) -> float:
     return float(np.median(taken[1:]))
 
 
-def operations(system: Damm, branch: str) -> int:
+def operations(system: DAMM, branch: str) -> int:
     """Return the floating-point operations of one evaluation of one tile."""
     side, device = system.tile, next(system.parameters()).device
     inputs = {port.key: torch.zeros(1, 1, side, side, device=device) for port in system.inputs}
@@ -62,7 +62,7 @@ def operations(system: Damm, branch: str) -> int:
 
 
 @contextmanager
-def both_decoders(system: Damm) -> Iterator[None]:
+def both_decoders(system: DAMM) -> Iterator[None]:
     """Evaluate the uni-modal decoder as well, and throw its answer away."""
     decode = system.network.decode_multimodal
 
@@ -86,7 +86,7 @@ def measure(*, size: Literal["small", "paper"] = "small") -> dict[str, float]:
         Of the network.
     """
     torch.manual_seed(0)
-    system = Damm(DammConfig(size=size)).to(pick_device("auto")).eval()
+    system = DAMM(DAMMConfig(size=size)).to(pick_device("auto")).eval()
     system = system.to(memory_format=torch.channels_last)
     figures = {}
     for what, count in (("operations", operations), ("seconds", seconds)):

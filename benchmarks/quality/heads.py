@@ -15,7 +15,7 @@ from benchmarks.shared.figures import Goals
 from benchmarks.shared.histogram import with_histogram
 from diffuscope import load_model
 from diffuscope.errors import InputError
-from diffuscope.systems.damm.system import Damm
+from diffuscope.systems.damm.system import DAMM
 
 _TRAINED, _HELD = PATIENTS
 GOALS: Goals = {}
@@ -31,7 +31,7 @@ def measure(model: str) -> dict[str, float]:
     """
     system = load_model(model).system
     keys = [port.key for port in (*system.inputs, *system.outputs[:1])]
-    if not isinstance(system, Damm) or keys[-1] not in TASKS or keys[:2] != list(TASKS[keys[-1]]):
+    if not isinstance(system, DAMM) or keys[-1] not in TASKS or keys[:2] != list(TASKS[keys[-1]]):
         raise InputError(f"{model} does not make one of T1, T2 and FLAIR from the others: give one that does.")
     if (refused := missing()) is not None:
         raise InputError(refused)

@@ -43,7 +43,7 @@ from diffuscope.results.result import open_result
 from diffuscope.sample_data import sample_path
 from diffuscope.scans import open_scan
 from diffuscope.simulation.tumour.dataset import CHANNELS, write_image
-from diffuscope.systems.damm.system import Damm
+from diffuscope.systems.damm.system import DAMM
 from diffuscope.tiling.region import Region
 
 SIDE = 1024
@@ -95,11 +95,11 @@ def measure(
             return sample(model, system)
 
 
-def loaded(name: str, phantom: str) -> tuple[Damm, Task]:
+def loaded(name: str, phantom: str) -> tuple[DAMM, Task]:
     """Return a model's system, and how it is asked: tiles of its own patch, every animal held out."""
     system = load_model(name).system
     keys = [port.key for port in (*system.inputs, *system.outputs[:1])]
-    if not isinstance(system, Damm) or keys != list(KEYS):
+    if not isinstance(system, DAMM) or keys != list(KEYS):
         raise InputError(f"{name} does not predict nanoparticles from vessels and nuclei: give one that does.")
     [row] = [one for one in ROWS if one.name == DAMMP]
     # No animal trains here: of each there are as many fields as test.
@@ -109,7 +109,7 @@ def loaded(name: str, phantom: str) -> tuple[Damm, Task]:
     return system, Task(Fold(0, cohort), row, replace(BUDGETS["standard"], patch=patch, cohort=cohort))
 
 
-def quality(system: Damm, task: Task) -> dict[str, float]:
+def quality(system: DAMM, task: Task) -> dict[str, float]:
     """Score the model on both cohorts."""
     figures: dict[str, float] = {}
     tests = task.fold.tests()
@@ -145,7 +145,7 @@ def quality(system: Damm, task: Task) -> dict[str, float]:
 
 
 @torch.inference_mode()
-def label(system: Damm, task: Task) -> dict[str, float]:
+def label(system: DAMM, task: Task) -> dict[str, float]:
     """Return how well the difference of the branches' errors tells what a tile's nuclei are, by the number of draws."""
     side = system.config.patch
     differences: list[NDArray[np.float64]] = []
@@ -169,14 +169,14 @@ def label(system: Damm, task: Task) -> dict[str, float]:
     return figures
 
 
-def _differences(system: Damm, images: Mapping[str, Tensor]) -> Tensor:
+def _differences(system: DAMM, images: Mapping[str, Tensor]) -> Tensor:
     """Return the multi-modal less the uni-modal branch's error of each tile and draw, (n, draws)."""
     calls = -(-max(_DRAWS) // system.config.draws)
     found = [system.distances(images, torch.Generator().manual_seed(seed)) for seed in range(calls)]
     return torch.cat([multimodal - unimodal for unimodal, multimodal in found], dim=1)
 
 
-def uncertainty(system: Damm, task: Task) -> dict[str, float]:
+def uncertainty(system: DAMM, task: Task) -> dict[str, float]:
     """Return the areas under the sparsification error, mean over two animals."""
     found = [calibration(task, system, animal) for animal in task.fold.tests()[INTERNAL][:2]]
     return {f"ause: {name}": float(np.mean([one[name] for one in found])) for name in found[0]}
@@ -197,7 +197,7 @@ def seconds(name: str, task: Task) -> dict[str, float]:
     return {"seconds_1024px": taken, "tiles": done.tiles, "threads": torch.get_num_threads()}
 
 
-def sample(name: str, system: Damm) -> dict[str, float]:
+def sample(name: str, system: DAMM) -> dict[str, float]:
     """Score a run over the whole sample that ships, with its truth in its third channel."""
     slide = sample_path("tumour-simulated.ome.tif")
     truth = open_scan(slide).channel(2)

@@ -43,7 +43,7 @@ from benchmarks.shared.slide import sample_tiles
 from benchmarks.shared.translated import translated
 from diffuscope import load_model
 from diffuscope.errors import InputError
-from diffuscope.systems.damm.system import Damm
+from diffuscope.systems.damm.system import DAMM
 from diffuscope.systems.medm2g.images import Images
 from diffuscope.systems.medm2g.system import MedM2GSlices
 from diffuscope.systems.midiffusion.system import MIDiffusion
@@ -168,7 +168,7 @@ def _from_two(system: MedM2GSlices) -> dict[str, float]:
         "_one_number": np.full_like(truth, known.mean()),
     } | {f"_{key}_as_it_is": tests[key] for key in sources}
     shipped = load_model("ms-flair-demo").system
-    assert isinstance(shipped, Damm)
+    assert isinstance(shipped, DAMM)
     found["_damm"] = made(task, shipped, tests)
     name = f"{'_'.join(sources)}_to_{target}"
     return {

@@ -21,7 +21,7 @@ from diffuscope.engine.tiles import run_tiles
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import Result, open_result
-from diffuscope.systems.damm.system import Damm
+from diffuscope.systems.damm.system import DAMM
 from diffuscope.tiling.plan import Tile, make_plan
 from diffuscope.tiling.region import Region
 
@@ -29,7 +29,7 @@ Decide = Callable[[tuple[int, ...]], bool]
 
 
 @contextmanager
-def forced(system: Damm, decide: Decide | None) -> Iterator[None]:
+def forced(system: DAMM, decide: Decide | None) -> Iterator[None]:
     """Take the multi-modal branch for the tiles whose corner `decide` says so of; None: by d, as always."""
     if decide is None:
         yield
@@ -48,14 +48,14 @@ def forced(system: Damm, decide: Decide | None) -> Iterator[None]:
         del system.sample, system.choose
 
 
-def checkerboard(system: Damm) -> Decide:
+def checkerboard(system: DAMM) -> Decide:
     """Multi-modal for every other tile, in rows and in columns."""
     stride = system.tile - system.overlap
     return lambda place: sum(at // stride for at in place) % 2 == 0
 
 
 def run_images(
-    system: Damm,
+    system: DAMM,
     images: Mapping[str, NDArray[np.generic]],
     folder: Path,
     *,
@@ -99,7 +99,7 @@ def run_images(
     return open_result(folder)
 
 
-def seams(system: Damm, images: Mapping[str, NDArray[np.generic]]) -> dict[str, float]:
+def seams(system: DAMM, images: Mapping[str, NDArray[np.generic]]) -> dict[str, float]:
     """Return how much larger steps are across tiles' borders than beside them, with forced branches and by d."""
     ways: dict[str, Decide | None] = {
         "unimodal": lambda _: False,

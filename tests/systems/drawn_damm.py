@@ -10,13 +10,13 @@ import torch
 
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.ports.settings import SampleSettings
-from diffuscope.systems.damm.system import Damm
+from diffuscope.systems.damm.system import DAMM
 from diffuscope.systems.registry import build_system
 
 CONFIG = {"size": "tiny", "T": 50, "patch": 32}
 
 
-def make(**changes) -> Damm:
+def make(**changes) -> DAMM:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         system = build_system("damm", CONFIG | changes)
@@ -30,7 +30,7 @@ def make(**changes) -> Damm:
     return system.eval()
 
 
-def images(system: Damm, n: int = 4, seed: int = 5) -> dict[str, torch.Tensor]:
+def images(system: DAMM, n: int = 4, seed: int = 5) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
     side = system.tile
     drawn = {}
@@ -42,7 +42,7 @@ def images(system: Damm, n: int = 4, seed: int = 5) -> dict[str, torch.Tensor]:
     return drawn
 
 
-def drain(system: Damm, given: dict[str, torch.Tensor], *, steps=3, samples=1, seed=0, **options):
+def drain(system: DAMM, given: dict[str, torch.Tensor], *, steps=3, samples=1, seed=0, **options):
     n = len(next(iter(given.values())))
     noise = TileNoise(seed, [(0, i * system.tile) for i in range(n)], system.tile, system.tile)
     settings = SampleSettings(sampler="ddim", steps=steps, samples=samples, options=options)
@@ -60,7 +60,7 @@ def told(estimates, key: str) -> np.ndarray:
     return np.stack([estimate.values[key].numpy() for estimate in estimates], axis=1)
 
 
-def between(system: Damm, given: dict[str, torch.Tensor]) -> float:
+def between(system: DAMM, given: dict[str, torch.Tensor]) -> float:
     """Return a γ between the divergences of a batch at its first evaluation."""
     d = np.sort(told(drain(system, given, steps=1)[0], "divergence")[:, 0])
     assert d[-1] > d[0]
@@ -68,7 +68,7 @@ def between(system: Damm, given: dict[str, torch.Tensor]) -> float:
     return float(d[middle - 1] + d[middle]) / 2
 
 
-def check_loss(system: Damm, error: Callable[[np.ndarray, float], float], *, weighted: bool = True) -> None:
+def check_loss(system: DAMM, error: Callable[[np.ndarray, float], float], *, weighted: bool = True) -> None:
     """Compare a system's loss, λ 0.25, α 0.4, γ 0.5, one draw, with Eqs. 11 to 15 written out.
 
     `error` is that of ε, by ε_θ − ε and ᾱ_t; `weighted`: whether L_1 is divided by √ᾱ_t.

@@ -11,13 +11,13 @@ from torch.nn import functional as F
 from diffuscope.diffusion.noise import TileNoise
 from diffuscope.errors import InputError
 from diffuscope.ports.settings import SampleSettings
-from diffuscope.systems.damm.system import Damm
+from diffuscope.systems.damm.system import DAMM
 from diffuscope.systems.damm.variants.agreement import Agreement
 from diffuscope.systems.damm.variants.config import Variant
 from diffuscope.systems.registry import build_system
 
 
-def make(**changes) -> Damm:
+def make(**changes) -> DAMM:
     return build_system("damm", {"size": "tiny", "patch": 32, "variant": {"agreement": True}} | changes)
 
 
@@ -81,7 +81,7 @@ def test_it_is_a_part_of_the_uncertainty():
         Variant(agreement=True, attention="plain", dammp=False)
 
 
-def trained_alone(**changes: str) -> tuple[Damm, dict[str, torch.Tensor]]:
+def trained_alone(**changes: str) -> tuple[DAMM, dict[str, torch.Tensor]]:
     torch.manual_seed(0)
     system = make(**changes).train()
     system.begin("divergence")

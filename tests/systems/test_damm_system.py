@@ -16,7 +16,7 @@ from diffuscope.errors import InputError
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.results.canvas import Canvas
 from diffuscope.results.result import open_result
-from diffuscope.systems.damm.config import DammConfig
+from diffuscope.systems.damm.config import DAMMConfig
 from diffuscope.systems.registry import build_system
 from diffuscope.tiling.plan import make_plan
 from tests.systems.drawn_damm import CONFIG, between, check_loss, drain, images, make, told
@@ -46,7 +46,7 @@ def test_ports_come_from_the_configuration():
 )  # fmt: skip
 def test_a_configuration_that_cannot_be_is_refused(wrong):
     with pytest.raises(ValidationError):
-        DammConfig(**CONFIG | wrong)
+        DAMMConfig(**CONFIG | wrong)
 
 
 def test_the_unimodal_branch_sees_its_own_input_alone():

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from benchmarks.reproduce.damm import tasks as damm
 from diffuscope.model.find import BUNDLED
-from diffuscope.systems.damm.config import DammConfig
-from diffuscope.systems.damm.system import Damm
+from diffuscope.systems.damm.config import DAMMConfig
+from diffuscope.systems.damm.system import DAMM
 from diffuscope.systems.damm.variants.config import Variant
 from diffuscope.systems.registry import build_system, configure
 from tests.systems.drawn_damm import CONFIG, check_loss, drain, images, make, told
@@ -63,8 +63,8 @@ def test_u_of_the_main_feature_is_the_sigmoid_of_it():
 
 
 def test_what_is_not_named_is_the_method_itself():
-    assert type(make()) is Damm and type(make(variant={"mmfm": True})) is Damm
-    assert type(make(variant={"mmfm": False})) is not Damm
+    assert type(make()) is DAMM and type(make(variant={"mmfm": True})) is DAMM
+    assert type(make(variant={"mmfm": False})) is not DAMM
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_variant_that_cannot_be_is_refused(wrong):
 
 def test_without_uncertainty_there_is_no_feedback():
     with pytest.raises(ValidationError, match="no divergence to feed back to"):
-        DammConfig(variant=Variant(**BARE))
+        DAMMConfig(variant=Variant(**BARE))
 
 
 # What rows of the table stated before, beside what all of them have.
@@ -121,16 +121,16 @@ def test_the_models_that_ship_are_read_in_the_words_of_before():
 def test_words_of_today_count_beside_those_of_before():
     """A recipe that goes on from an older model says its own."""
     stated = {"agreement": True, "mmfm": True, "variant": {"mmfm": False}}
-    assert DammConfig(**stated).variant == Variant(agreement=True, mmfm=False)
+    assert DAMMConfig(**stated).variant == Variant(agreement=True, mmfm=False)
 
 
 def test_uni_had_an_input_change_places_with_the_main_one():
-    config = DammConfig(main="t1", auxiliaries=["t2", {"key": "pd", "unit": "a"}], output="flair", uni="pd")
+    config = DAMMConfig(main="t1", auxiliaries=["t2", {"key": "pd", "unit": "a"}], output="flair", uni="pd")
     assert config.main.unit == "a" and [one.key for one in (config.main, *config.auxiliaries)] == ["pd", "t1", "t2"]
-    assert DammConfig(uni="nuclei").auxiliaries == (DammConfig().main,)
-    assert DammConfig(uni="") == DammConfig(uni="vessels") == DammConfig()
+    assert DAMMConfig(uni="nuclei").auxiliaries == (DAMMConfig().main,)
+    assert DAMMConfig(uni="") == DAMMConfig(uni="vessels") == DAMMConfig()
     with pytest.raises(ValidationError, match="uni must be one of the inputs vessels, nuclei, not t2"):
-        DammConfig(uni="t2")
+        DAMMConfig(uni="t2")
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ from diffuscope.ports.settings import SampleSettings
 from diffuscope.simulation.tumour import PHANTOMS, draw_animal, simulate_field
 from diffuscope.systems.base import System
 from diffuscope.systems.damm import outputs
-from diffuscope.systems.damm.system import Damm
+from diffuscope.systems.damm.system import DAMM
 from diffuscope.training.data.batches import laid_out
 
 # Fields that are sampled at once.
@@ -93,7 +93,7 @@ def measure(task: Task, folder: Path) -> dict[str, Any]:
         drawn = {animal.name: sampled(task, system, animal, **options) for animal in tests[INTERNAL]}
         found["cohorts"][INTERNAL][method] = scored(tests[INTERNAL], drawn)
     if task.row.name == DAMMP:
-        assert isinstance(system, Damm)
+        assert isinstance(system, DAMM)
         found["calibration"] = calibration(task, system, tests[INTERNAL][0])
         if task.fold.number == 0:
             found["seams"] = seams(system, large_field(task))
@@ -167,7 +167,7 @@ def _tiles(
     if not task.row.is_damm:
         pictures, _ = sample_tiles(system, as_picture(images, task.row.inputs), places, settings)
         return {KEYS[2]: as_counts(pictures["ihc"])[:, 0].numpy()}, {}
-    assert isinstance(system, Damm)
+    assert isinstance(system, DAMM)
     with forced(system, lambda _: False) if unimodal else nullcontext():
         found, values = sample_tiles(system, images, places, settings)
     return {key: one[:, 0].numpy() for key, one in found.items()}, values
@@ -213,7 +213,7 @@ def _field(field: NDArray[np.float32], guess: NDArray[np.float64]) -> dict[str, 
     }
 
 
-def calibration(task: Task, system: Damm, animal: Animal) -> dict[str, float]:
+def calibration(task: Task, system: DAMM, animal: Animal) -> dict[str, float]:
     """Return areas under the sparsification error: of U, of the deviation over K samples, and of what needs neither."""
     drawn = sampled(task, system, animal, samples=task.budget.samples)
     guess = drawn.maps[KEYS[2]]

@@ -26,7 +26,7 @@ from benchmarks.reproduce.damm.tasks import (
     at_gamma,
 )  # fmt: skip
 from benchmarks.reproduce.damm.tumours import EXTERNAL, INTERNAL
-from diffuscope.systems.damm.config import DammConfig
+from diffuscope.systems.damm.config import DAMMConfig
 
 #: Complete cells, with what was found.
 Found = Sequence[tuple[Task, Mapping[str, Any]]]
@@ -79,7 +79,7 @@ def sweeps(found: Found) -> str:
     }
     if len(known) <= len(SWEEPS):
         return ""
-    alpha = DammConfig.model_fields["alpha"].default
+    alpha = DAMMConfig.model_fields["alpha"].default
     text = [
         "## Other λ and α\n",
         f"PSNR of the first fold's animals; `{DAMMP}` has λ = {LAMBDA:g} and α = {alpha:g} (paper: 1e-4, 0.1).\n",

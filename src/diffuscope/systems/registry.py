@@ -58,7 +58,7 @@ _ROWS = {
     "pix2pix": _row("baselines", "BaselineConfig", "declare_direct", "pix2pix:Pix2Pix"),
     "palette": _row("baselines", "PaletteConfig", "declare_palette", "palette:Palette"),
     "bbdm": _row("baselines", "DiffusionBaselineConfig", "declare_bbdm", "bbdm:BBDM"),
-    "damm": _row("damm", "DammConfig", "declare", "variants.system:build"),
+    "damm": _row("damm", "DAMMConfig", "declare", "variants.system:build"),
     "cell-masks": _row("cellmasks", "CellMasksConfig", "declare", "system:CellMasks"),
     "mmfusion": _row("mmfusion", "MMFusionConfig", "declare", "system:MMFusion"),
     "medm2g": _row("medm2g", "MedM2GConfig", "declare", "system:MedM2G"),

@@ -82,7 +82,7 @@ VESSELS = Modality(key="vessels", name="vessels (CD31)", scale="percentile", col
 NUCLEI = Modality(key="nuclei", name="nuclei (DAPI)", scale="percentile", colormap="blue")
 
 
-class DammConfig(BaseModel):
+class DAMMConfig(BaseModel):
     """What defines a DAMM-Diffusion besides its weights.
 
     Attributes

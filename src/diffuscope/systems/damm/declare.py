@@ -6,10 +6,10 @@ from diffuscope.diffusion.names import SAMPLERS
 from diffuscope.ports.declaration import Declaration
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.systems.damm import outputs
-from diffuscope.systems.damm.config import DammConfig
+from diffuscope.systems.damm.config import DAMMConfig
 
 
-def declare(config: DammConfig) -> Declaration:
+def declare(config: DAMMConfig) -> Declaration:
     """Of DAMM-Diffusion: one image from others, on slides or slice by slice, and what it decided on the way."""
     uncertain = config.variant.attention == "uncertain"
     return Declaration(

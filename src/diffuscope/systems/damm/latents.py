@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from diffuscope.networks.autoencoder import Autoencoder
-from diffuscope.systems.damm.config import ENCODER_WIDTHS, LATENT_CHANNELS, DammConfig, Modality
+from diffuscope.systems.damm.config import ENCODER_WIDTHS, LATENT_CHANNELS, DAMMConfig, Modality
 
 
 class Latents(nn.ModuleDict):
@@ -17,11 +17,11 @@ class Latents(nn.ModuleDict):
 
     Parameters
     ----------
-    config : DammConfig
+    config : DAMMConfig
         Its modalities, space and size are read here.
     """
 
-    def __init__(self, config: DammConfig) -> None:
+    def __init__(self, config: DAMMConfig) -> None:
         modalities = (config.main, *config.auxiliaries, config.output)
         widths, channels = ENCODER_WIDTHS[config.size], LATENT_CHANNELS[config.size]
         latent = modalities if config.space == "latent" else ()

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from diffuscope.ports.numbers import Option, Value
 from diffuscope.ports.raster import Raster
-from diffuscope.systems.damm.config import DammConfig, Modality
+from diffuscope.systems.damm.config import DAMMConfig, Modality
 
 MEAN_U = "attention_uncertainty"
 SPREAD = "uncertainty"
@@ -14,13 +14,13 @@ DIVERGENCE = Value(name="divergence d", key="divergence", range=(0.0, 1.0))
 BRANCH = Value(name="multi-modal branch taken", key="multimodal", range=(0.0, 1.0))
 
 
-def taken(modality: Modality, config: DammConfig) -> Raster:
+def taken(modality: Modality, config: DAMMConfig) -> Raster:
     """Return the port of an input."""
     port = _map(modality, config.mpp, dtype=modality.dtype)
     return replace(port, spacing=config.spacing, scale=modality.scale)
 
 
-def made(config: DammConfig) -> tuple[Raster, ...]:
+def made(config: DAMMConfig) -> tuple[Raster, ...]:
     """Return the output ports: the prediction, U where there is one, and the spread over samples."""
     output, mpp = config.output, config.mpp
     low, high = output.range
@@ -34,7 +34,7 @@ def made(config: DammConfig) -> tuple[Raster, ...]:
     return tuple(ports)
 
 
-def gamma(config: DammConfig) -> Option:
+def gamma(config: DAMMConfig) -> Option:
     """Return γ as a run may set it."""
     helpers = ", ".join(one.title for one in config.auxiliaries)
     return Option(

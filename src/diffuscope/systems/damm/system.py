@@ -17,14 +17,14 @@ from diffuscope.diffusion.schedule import linear_schedule
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.systems.base import Estimate, Noise, Tiled
 from diffuscope.systems.damm import outputs
-from diffuscope.systems.damm.config import DammConfig
+from diffuscope.systems.damm.config import DAMMConfig
 from diffuscope.systems.damm.declare import declare
 from diffuscope.systems.damm.latents import Latents
 from diffuscope.systems.damm.loss import absolute_error, divergence_feedback, gated_loss, squared_error
 from diffuscope.systems.damm.network import Encoded, UMMNetwork
 
 
-class Damm(Tiled):
+class DAMM(Tiled):
     """One image from a main modality, with the help of auxiliary ones where they agree with it (DAMM-Diffusion).
 
     Outputs: the prediction (mean over the samples); U, the mean over all evaluations, each of its values over a square
@@ -34,7 +34,7 @@ class Damm(Tiled):
 
     Parameters
     ----------
-    config : DammConfig
+    config : DAMMConfig
         See there.
     """
 
@@ -42,7 +42,7 @@ class Damm(Tiled):
         {"diffusion": ("branches", "divergence"), "autoencoder": ("autoencoders",), "divergence": ("divergence",)}
     )
 
-    def __init__(self, config: DammConfig) -> None:
+    def __init__(self, config: DAMMConfig) -> None:
         super().__init__(declare(config))
         self.config = config
         # γ of training; a run may set another one.
@@ -239,6 +239,6 @@ class Damm(Tiled):
         return noise(config.output.key, sample=sample, step=step, channels=config.channels, every=config.factor)
 
 
-def _forget_warmth(system: Damm, _keys: object) -> None:
+def _forget_warmth(system: DAMM, _keys: object) -> None:
     """Have the number of steps read anew: other weights have been trained for another number."""
     system._warm = None  # noqa: SLF001

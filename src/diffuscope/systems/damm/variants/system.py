@@ -10,11 +10,11 @@ from torch import Tensor
 
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.systems.base import Estimate, Noise
-from diffuscope.systems.damm.config import DammConfig
+from diffuscope.systems.damm.config import DAMMConfig
 from diffuscope.systems.damm.loss import absolute_error, squared_error
 from diffuscope.systems.damm.mmfm import MMFM
 from diffuscope.systems.damm.network import UMMNetwork
-from diffuscope.systems.damm.system import Damm
+from diffuscope.systems.damm.system import DAMM
 from diffuscope.systems.damm.variants.config import Variant
 from diffuscope.systems.damm.variants.network import VariedNetwork
 from diffuscope.systems.damm.variants.parts import Concatenation, CrossAttention, NoAttention
@@ -22,21 +22,21 @@ from diffuscope.systems.damm.variants.parts import Concatenation, CrossAttention
 _ATTENTION = {"uncertain": None, "plain": CrossAttention, "none": NoAttention}
 
 
-def build(config: DammConfig) -> Damm:
+def build(config: DAMMConfig) -> DAMM:
     """Build a DAMM-Diffusion."""
-    return Damm(config) if config.variant == Variant() else VariedDamm(config)
+    return DAMM(config) if config.variant == Variant() else VariedDAMM(config)
 
 
-class VariedDamm(Damm):
+class VariedDAMM(DAMM):
     """A DAMM-Diffusion that is not, or not only, the method: see `Variant`.
 
     Parameters
     ----------
-    config : DammConfig
+    config : DAMMConfig
         Its `variant` is read here.
     """
 
-    def __init__(self, config: DammConfig) -> None:
+    def __init__(self, config: DAMMConfig) -> None:
         super().__init__(config)
         if not config.variant.dammp:
             # d is below 1.
