@@ -51,6 +51,7 @@ def test_one_number_says_what_the_commas_of_a_table_are(tmp_path, affine_pair):
     text = HEADER.replace(",", ";") + "300;300;340,509;281,25\n"
     pairs = read_landmarks(write(tmp_path / "points.csv", text), affine_pair.fixed, affine_pair.moving)
     np.testing.assert_allclose(pairs.moving, [[340.509 * MPP, 281.25 * MPP]])
+    assert pairs.notices == ("points.csv has decimal commas: 340,509 is read as 340.509.",)
     with pytest.raises(InputError, match="“340,509” may be 340509 or"):
         read_landmarks(
             write(tmp_path / "two.csv", text.replace("281,25", "281")), affine_pair.fixed, affine_pair.moving

@@ -67,8 +67,13 @@ def test_a_pair_is_registered_measured_and_pictured(tmp_path, affine_pair, landm
     command = shlex.split(record["command"])
     assert command[:2] == ["diffuscope", "register"] and "--affine-only" in command
     assert command[command.index("--landmarks") + 1] == "points.csv"
+    # What is told of the table is told, and kept.
+    text = landmarks.read_text().replace(",", ";").splitlines()
+    landmarks.write_text("\n".join([text[0], "100,125;100,5;103,25;104", *text[1:]]))
     again = call("register", *words, "--overwrite")
     assert again.exit_code == 0, again.output
+    commas = "points.csv has decimal commas: 100,125 is read as 100.125."
+    assert commas in again.stderr and open_result(out).record["notices"] == [commas]
     np.testing.assert_array_equal(load_transform(out / "transform.json")[0].matrix, transform.matrix)
 
 

@@ -66,8 +66,9 @@ def register(
     Returns
     -------
     generator of Progress, Notice and Registered
-        A `Progress` as each stage begins, and for each block that is written, a `Notice` of a bend that did not help;
-        last what came out. Where it is closed before its end, nothing is written.
+        A `Progress` as each stage begins, and for each block that is written, a `Notice` of a bend that did not help,
+        and of how numbers of the landmarks were read; last what came out. Where it is closed before its end, nothing
+        is written.
 
     Raises
     ------
@@ -156,7 +157,7 @@ def _register(work: _Work) -> Generator[Progress | Notice | Registered, None, No
         }
         for name, stage in found.stages.items()
     }
-    told = bend_notices(found.information)
+    told = (*(work.landmarks.notices if work.landmarks is not None else ()), *bend_notices(found.information))
     yield from map(Notice, told)
     record = make_registration_record(
         inputs={

@@ -27,11 +27,14 @@ class Landmarks:
         (x, y) µm from each slide's upper left corner.
     diagonal : float
         Of the fixed slide, µm.
+    notices : tuple of str
+        What was told of the table that they were read from.
     """
 
     fixed: NDArray[np.float64]
     moving: NDArray[np.float64]
     diagonal: float
+    notices: tuple[str, ...] = ()
 
     def errors(self, transform: Transform) -> NDArray[np.float64]:
         """Target registration error of each pair: its distance on the fixed slide after the transform, µm."""
@@ -83,7 +86,8 @@ def read_landmarks(path: str | Path, fixed: Scan, moving: Scan) -> Landmarks:
                 f"{path.name}, line {number}: ({x:g}, {y:g}) lies outside {scan.name}, which has {scan.shape[1]} x "
                 f"{scan.shape[0]} px: give level-0 pixels."
             )
-    return Landmarks(points[:, :2] * fixed.mpp, points[:, 2:] * moving.mpp, float(np.hypot(*fixed.shape)) * fixed.mpp)
+    diagonal = float(np.hypot(*fixed.shape)) * fixed.mpp
+    return Landmarks(points[:, :2] * fixed.mpp, points[:, 2:] * moving.mpp, diagonal, sheet.notices)
 
 
 def _number(line: Line, name: str, path: Path) -> float:
