@@ -13,6 +13,7 @@ pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
 
 from fake_models import MODELS
+from npe2 import PluginManifest
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.docks import palette
@@ -23,6 +24,8 @@ from diffuscope.plugin.layers.facts import own_metadata
 from diffuscope.plugin.layers.reader import read_layers
 
 pytestmark = [pytest.mark.gui, pytest.mark.slow]
+
+MANIFEST = PluginManifest.from_distribution("diffuscope")
 
 
 @pytest.fixture
@@ -93,3 +96,18 @@ def test_commands_go_to_the_dock_in_front(docks: Any, qtbot: Any, result_folder:
 def test_without_a_dock_a_command_says_so(make_napari_viewer: Any):
     with pytest.raises(InputError, match="No dock of Diffuscope is open"):
         palette.run(make_napari_viewer())
+
+
+def test_a_command_hides_the_stain_and_shows_it_again(make_napari_viewer: Any, result_folder: Path):
+    command = next(one for one in MANIFEST.contributions.commands if one.python_name.endswith(":toggle"))
+    assert command.id == "diffuscope.toggle"
+    viewer = make_napari_viewer()
+    with pytest.raises(InputError, match="No result is in sight"):
+        palette.toggle(viewer)
+    for data, about, _ in read_layers(str(result_folder)):
+        viewer.add_image(data, **about)
+    seen = [layer.visible for layer in viewer.layers]
+    palette.toggle(viewer)
+    assert not any(layer.visible for layer in viewer.layers)
+    palette.toggle(viewer)
+    assert [layer.visible for layer in viewer.layers] == seen

@@ -11,6 +11,7 @@ from diffuscope.errors import InputError
 from diffuscope.plugin.docks.frame.tabs import is_ours
 from diffuscope.plugin.layers.facts import own_metadata
 from diffuscope.plugin.panels.jobs import JobPanel
+from diffuscope.plugin.panels.views.stage import stage_of
 
 
 def run(viewer: napari.Viewer) -> None:
@@ -52,6 +53,14 @@ def export(viewer: napari.Viewer) -> None:
     if results is None or not results.export.isVisible():
         raise InputError("No result is shown that could be exported: select a layer of one.")
     _press(results.export, "Export")
+
+
+def toggle(viewer: napari.Viewer) -> None:
+    """Hide all layers of the result in sight, or show them again."""
+    stage = stage_of(viewer)
+    if stage.pair is None:
+        raise InputError("No result is in sight that could be hidden or shown: select a layer of one.")
+    stage.toggle_hidden()
 
 
 def next_result(viewer: napari.Viewer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,9 +26,13 @@ from diffuscope.plugin.jobs.process import Failed, Returned
 from diffuscope.plugin.jobs.spared import Spared
 from diffuscope.plugin.jobs.state import JobState
 from diffuscope.plugin.layers.reading.viewer import reading_of
+from diffuscope.plugin.layers.views.canvas import window_of
+from diffuscope.plugin.widgets.notice import tell_desktop
 from diffuscope.training.events import TrainingFinished
 
 _log = logging.getLogger(__name__)
+#: Seconds from which a job is so long that nobody waits for it in front of the window.
+LONG = 60
 CANCELLING = "Cancelling: the step at hand ends, what is finished is kept."
 
 
@@ -76,7 +81,7 @@ class Session:
         self._heard: deque[tuple[Any, Job]] = deque()
         self._is_taking = False
         self._job: Job | None = None
-        self._stop = threading.Event()
+        self._stop, self._begun = threading.Event(), 0.0
         self._bar: Any = None
         self._value: Any = None
         self._outcome: Finished | TrainingFinished | Failed | None = None
@@ -128,7 +133,7 @@ class Session:
 
     def start(self, job: Job) -> None:
         """Begin a job, whose turn it is."""
-        self._job, self._stop = job, threading.Event()
+        self._job, self._stop, self._begun = job, threading.Event(), time.monotonic()
         self._value = self._outcome = self.again = None
         self.state.begin(job.doing, chosen=job.steps)
         self._bar = progress(total=0, desc=self._title)
@@ -243,8 +248,11 @@ class Session:
                 self.state.fail(failure, self._outcome.report)
             case None:
                 self.state.end(text if text is not None else job.stopped)
+        told = self.state.message or "done"
         if not self.has_dock:
-            show_info(f"{job.text}: {self.state.message or 'done'}")  # no dock is there to say it
+            show_info(f"{job.text}: {told}")  # no dock is there to say it
+        if time.monotonic() - self._begun > LONG and (window := window_of(self.viewer)) is not None:
+            tell_desktop(window, f"Diffuscope: {job.text}", told)
         self.compute.done(failure=failure)
         self._leave_if_idle()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from html import escape
 from typing import Any
 
@@ -10,7 +9,6 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QBrush, QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QApplication,
     QHeaderView,
     QLabel,
     QProgressBar,
@@ -32,8 +30,6 @@ _ERROR_STYLE = f"padding: 4px; border-radius: 3px; background: rgba{_ERROR.getRg
 #: Height and width of a button of the list, and of all that is seen of it without scrolling: Run must stay on a small
 #: screen.
 _BUTTON, _SEEN = 24, 120
-#: Seconds from which a job is so long that nobody waits for it.
-_LONG = 60
 #: What is said beside how far a job is.
 _SAID = {"paused": "paused", "cancelling": "cancelling…"}
 #: Speed of what moves, % of 33 pictures a second.
@@ -100,7 +96,6 @@ class JobPanel(QWidget):
         self.pause.clicked.connect(self._pause)
         session.changed.connect(self._show_all)
         session.state.events.connect(self.show_state)
-        self._begun: float | None = None
         self._clock = QTimer(self)
         self._clock.setInterval(1000)
         self._clock.timeout.connect(self._tick)
@@ -145,19 +140,15 @@ class JobPanel(QWidget):
             self.status.setStyleSheet(style)
 
     def _keep_time(self) -> None:
-        """Let the time that is left go by while a job is at work; the end of a long one is told on the desktop."""
+        """Let the time that is left go by while a job is at work."""
         is_at_work = self._shown.state.is_at_work
-        if is_at_work == (self._begun is not None):
+        if is_at_work == self._clock.isActive():
             return
-        if self._begun is None:
-            self._begun = time.monotonic()
+        if is_at_work:
             self._clock.start()
             _calm(self.window())
         else:
             self._clock.stop()
-            if time.monotonic() - self._begun > _LONG and self.isVisible():
-                QApplication.alert(self.window())  # which does nothing where the window is in front
-            self._begun = None
 
     def _tick(self) -> None:
         """Tell the time anew; of a dock that was closed nothing is heard besides."""

@@ -8,9 +8,15 @@ from typing import Any
 _SOFTWARE = ("llvmpipe", "softpipe", "swiftshader", "gdi generic", "microsoft basic render")
 
 
+def window_of(viewer: Any) -> Any:
+    """Return Qt's window of a viewer; None of one without, or whose window was closed."""
+    viewer = getattr(viewer, "__wrapped__", viewer)  # napari hands out proxies, which do not tell it
+    return getattr(getattr(viewer, "window", None), "_qt_window", None)
+
+
 def canvas_of(viewer: Any) -> Any:
-    """Return what draws a viewer; None of one without a window, or whose window was closed: layers may still come."""
-    window = getattr(getattr(viewer, "window", None), "_qt_window", None)
+    """Return what draws a viewer; None as in `window_of`: layers may still come."""
+    window = window_of(viewer)
     # napari has no public way to what draws a layer
     return window._qt_viewer.canvas if window is not None else None  # noqa: SLF001
 
