@@ -144,7 +144,7 @@ def test_what_is_made_is_what_is_asked_for_or_all_that_was_not_given():
     with pytest.raises(InputError, match="say which of it is wanted"):
         run(system, everything)
     cm = system.config.mpp / 10_000
-    wide = rf"^ct is {16 * cm:.1f} × {17 * cm:.1f} cm, and this model sees {16 * cm:.1f} × {16 * cm:.1f} cm: crop it"
+    wide = rf"^CT is {16 * cm:.1f} × {17 * cm:.1f} cm, and this model sees {16 * cm:.1f} × {16 * cm:.1f} cm: crop it"
     with pytest.raises(InputError, match=wide):
         system.prepare({"ct": torch.zeros(1, 17, 16)}, None)
 

@@ -21,6 +21,7 @@ class Pixels:
     rgb: bool
     channels: tuple[str, ...]
     dtype: np.dtype[Any]
+    shape: tuple[int, int]
 
 
 def check_port(scan: Image | Pixels, port: Raster, model: str) -> None:

@@ -51,6 +51,8 @@ class Raster:
         napari colormap name of a map.
     required : bool
         Of an input: whether a system cannot do without.
+    largest : int
+        Of an input: px along a side that a system sees at most of the whole of it; 0: any number, tile by tile.
     of : str
         Of an output that tells of another one, as its spread: the other's key, with which it is made; else empty.
     samples : str
@@ -72,12 +74,22 @@ class Raster:
     scale: Literal["stored", "percentile", "stain"] = "stored"
     synonyms: tuple[str, ...] = ()
     required: bool = True
+    largest: int = 0
     of: str = ""
     samples: str = ""
 
     def __post_init__(self) -> None:
         if self.fill == _BY_KIND:
             object.__setattr__(self, "fill", float(self.range[1 if self.kind == "rgb" else 0]))
+
+    def too_large(self, height: int, width: int) -> str:
+        """Say in a sentence that an input of so many px at `mpp` is larger than what a system sees; else nothing."""
+        if not self.largest or max(height, width) <= self.largest:
+            return ""
+        cm = self.mpp / 10_000
+        edge = f"{self.largest * cm:.1f}"
+        size = f"{width * cm:.1f} × {height * cm:.1f}"
+        return f"{self.name} is {size} cm, and this model sees {edge} × {edge} cm: crop it to what matters."
 
     @property
     def axes(self) -> Literal["yx", "zyx"]:

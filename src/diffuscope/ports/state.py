@@ -23,6 +23,7 @@ _ADDED = {
     "measured": False,
     "words": (),
     "most_words": 0,
+    "largest": 0,
 }
 
 

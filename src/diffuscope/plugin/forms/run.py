@@ -221,6 +221,7 @@ class RunForm:
         """Return what is wrong with the layers, as one sentence; empty where nothing is."""
         assert self.model is not None
         named = list(zip(self.model.inputs, chain(self.inputs, repeat(None)), strict=False))
+        mpp = self.mpp or (self.main.mpp if self.main else None)
         for number, (port, layer) in enumerate(named):
             if layer is None:
                 if not port.required:
@@ -230,7 +231,7 @@ class RunForm:
                 return f"“{layer.name}” is chosen for {twin} and for {port.name}: choose another layer for one of them."
             if wrong := layer.problem or of_another(self.patient, self.row_files.get(port.key), [layer.path]):
                 return wrong
-            if wrong := refused(layer.pixels, layer.channel, port, self.model.name):
+            if wrong := refused(layer.pixels, layer.channel, port, self.model.name, mpp):
                 return wrong
         return ""
 

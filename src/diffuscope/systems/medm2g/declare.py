@@ -124,6 +124,7 @@ def _raster(config: MedM2GConfig, image: ImageConfig, *, volumes: bool) -> Raste
         spacing=_spacing(config) if volumes else None,
         scale=image.scale,
         required=False,
+        largest=0 if volumes else config.size,
     )
 
 

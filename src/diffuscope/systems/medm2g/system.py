@@ -44,19 +44,15 @@ class MedM2G(Networks, Whole):
             A picture is larger than the networks see, or a text longer.
         """
         found: dict[str, CaseInput] = {}
-        size = self.config.size
+        size, ports = self.config.size, {port.key: port for port in self.input_rasters}
         for key, one in inputs.items():
             if isinstance(one, str):
                 assert self.tokens is not None
                 found[key] = self.tokens.encode(one)
                 continue
             height, width = one.shape[-2:]
-            if height > size or width > size:
-                cm = self.config.mpp / 10_000
-                raise InputError(
-                    f"{key} is {width * cm:.1f} × {height * cm:.1f} cm, and this model sees "
-                    f"{size * cm:.1f} × {size * cm:.1f} cm: crop it to what matters."
-                )
+            if large := ports[key].too_large(height, width):
+                raise InputError(large)
             top, left = (size - height) // 2, (size - width) // 2
             around = (left, size - width - left, top, size - height - top)
             found[key] = F.pad(self.unit(key, one), around, value=-1.0)

@@ -12,22 +12,26 @@ from diffuscope.errors import InputError
 from diffuscope.jobs.port_checks import Pixels, check_port
 from diffuscope.plugin.layers.inputs.origin import Origin
 from diffuscope.ports.raster import Raster
+from diffuscope.tiling.whole import make_whole_plan
 
 
 def pixels_of(layer: Any, origin: Origin | None) -> Pixels:
     """Return what a run finds in a slide's layer, or in the file that it is of."""
     rgb, finest = bool(layer.rgb), layer.data[0] if layer.multiscale else layer.data
     dtype = np.dtype(finest.dtype)
+    shape = (int(finest.shape[0]), int(finest.shape[1]))
     if origin is not None:
-        return Pixels(name=origin.path.name, axes="yx", rgb=rgb, channels=origin.channels, dtype=dtype)
+        return Pixels(name=origin.path.name, axes="yx", rgb=rgb, channels=origin.channels, dtype=dtype, shape=shape)
     channels = ("R", "G", "B") if rgb else (layer.name,)
-    return Pixels(name=layer.name, axes="yx", rgb=rgb, channels=channels, dtype=stored_dtype(dtype, rgb=rgb))
+    dtype = stored_dtype(dtype, rgb=rgb)
+    return Pixels(name=layer.name, axes="yx", rgb=rgb, channels=channels, dtype=dtype, shape=shape)
 
 
-def refused(pixels: Pixels | None, channel: int | None, port: Raster, model: str) -> str:
+def refused(pixels: Pixels | None, channel: int | None, port: Raster, model: str, mpp: float | None = None) -> str:
     """Say why a run would refuse pixels at a port of a model; empty where it would not, or nothing is known of them.
 
-    Of a file with several channels a port of one takes `channel`, one of colours the whole file.
+    Of a file with several channels a port of one takes `channel`, one of colours the whole file; `mpp` is the µm/px
+    of the pixels, where that is known.
     """
     if pixels is None:
         return ""
@@ -37,7 +41,10 @@ def refused(pixels: Pixels | None, channel: int | None, port: Raster, model: str
         check_port(pixels, port, Path(model).name)
     except InputError as error:
         return str(error)
-    return ""
+    if mpp is None:
+        return ""
+    factor = port.mpp / mpp
+    return port.too_large(*make_whole_plan(shape=pixels.shape, factors=(factor, factor)).shape)
 
 
 def stored_dtype(dtype: np.dtype[Any], *, rgb: bool) -> np.dtype[Any]:
