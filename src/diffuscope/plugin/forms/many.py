@@ -36,6 +36,7 @@ class ManyFields(QWidget):
         )
         self.folder, self.file, self.place = QPushButton("Folder…"), QPushButton("File…"), QPushButton("…")
         self.place.setFixedWidth(32)
+        self.place.setToolTip("Choose the folder of results")
         self.model, self.quality = combo(), combo()
         self.mpp = mpp_spin()
         self.seed = spin(0, 2**31 - 1, "Of the noise: the same seed gives the same result")

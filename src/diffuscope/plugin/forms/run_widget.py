@@ -275,6 +275,7 @@ class FormWidget(QWidget):
         self.about.setText(f"{learned}{card_text(model)}" if model else "")
         self.about.setVisible(model is not None)
         self.noun.setText(self._noun())
+        self.slide.setAccessibleName(self._noun())
         self._show_needed(model)
         self.sample.setVisible(bool(form.kind.sample) and not form.any_open and not form.given)
         if model:

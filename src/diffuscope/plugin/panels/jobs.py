@@ -195,6 +195,7 @@ class JobPanel(QWidget):
             remove.setText("✕")
             remove.setAutoRaise(True)
             remove.setToolTip("Take this off the list")
+            remove.setAccessibleName(f"Take off the list: {entry.text}")
             remove.clicked.connect(lambda _=False, entry=entry: queue.remove(entry))
             self.list.setCellWidget(row, 1, remove)
         self.list.resizeRowsToContents()

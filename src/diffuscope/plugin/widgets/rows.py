@@ -11,6 +11,7 @@ from qtpy.QtCore import QEvent, QSignalBlocker, Qt
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QSizePolicy, QSpinBox, QToolButton, QWidget
 
+from diffuscope.plugin.widgets.access import arrange
 from diffuscope.plugin.widgets.elided import ElidedCombo
 from diffuscope.plugin.widgets.still import StillSpin
 
@@ -209,3 +210,4 @@ class RowBlock:
                 self._rows.insertRow(number, NarrowLabel(label), field)
             else:
                 self._rows.insertRow(number, field)
+        arrange(self._rows.parentWidget())

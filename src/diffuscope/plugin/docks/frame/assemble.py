@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from diffuscope.plugin.docks.frame.closing import outlive
 from diffuscope.plugin.docks.frame.help import HelpButton
 from diffuscope.plugin.docks.frame.tabs import stand_with_siblings
+from diffuscope.plugin.widgets.access import arrange
 from diffuscope.plugin.widgets.pieces import scrolling
 
 # Of what scrolls, px: what a viewer's font makes wider has its room besides.
@@ -62,6 +65,7 @@ def stacked(widget: QWidget, parts: Sequence[Any]) -> QVBoxLayout:
 
 
 def stand(dock: Any, title: str) -> None:
-    """Let a dock be a tab beside its siblings, whose jobs go on where it is closed."""
+    """Let a dock be a tab beside its siblings, whose jobs go on where it is closed, and be used without a mouse."""
     outlive(dock, dock.session)
     stand_with_siblings(dock, title)
+    QTimer.singleShot(0, dock, partial(arrange, dock))  # once all of it is built

@@ -28,6 +28,7 @@ from diffuscope.plugin.forms.cases.roles import NONE, Roles
 from diffuscope.plugin.forms.run import RunForm
 from diffuscope.plugin.jobs.given.outlined import GivenOutlines
 from diffuscope.plugin.jobs.session import Session
+from diffuscope.plugin.widgets.access import arrange
 from diffuscope.plugin.widgets.pieces import weakly
 from diffuscope.plugin.widgets.rows import RowBlock, combo, quiet
 from diffuscope.ports.mask import Mask
@@ -76,7 +77,7 @@ class OutlineRows:
         session: Session,
     ) -> None:
         self._viewer, self._form, self._image_of, self._session = viewer, form, image_of, session
-        self._block = RowBlock(rows, after)
+        self._block, self._rows = RowBlock(rows, after), rows
         self.roles: dict[str, Roles] = {}
         self.tables: dict[str, QTableWidget] = {}
         self.opens: dict[str, QPushButton] = {}
@@ -199,10 +200,12 @@ class OutlineRows:
                 table.setCellWidget(number, 1, self._box(key, number))
                 table.setRowHeight(number, _ROW)
             box: Any = table.cellWidget(number, 1)
+            box.setAccessibleName(f"What {one.name} is")
             with quiet(box):
                 box.setCurrentIndex(box.findData(role))
         table.setFixedHeight(min(_ROW * len(roles.outlined), _SEEN) + 2 * table.frameWidth())
         table.setVisible(bool(roles.outlined))
+        arrange(self._rows.parentWidget())
         self.opens[key].setEnabled(self._image_of(roles.port.on) is not None)
 
     def _box(self, key: str, number: int) -> QComboBox:

@@ -54,6 +54,7 @@ class TextBox(QWidget):
         as_editor(self.edit, _LINES)
         self.edit.setPlaceholderText(f"Write or paste the {port.name} here, or load a file.")
         self.edit.setToolTip(f"{port.name}: at most {port.longest:,} characters")
+        self.edit.setAccessibleName(port.name)
         self.open, self.clear = QPushButton("Load…"), QPushButton("Clear")
         self.open.setToolTip("A file of plain text (.txt, UTF-8)")
         self.note = small_text()
