@@ -26,6 +26,7 @@ from diffuscope.measurement.table import line_of, name_of
 from diffuscope.plugin.docks.frame.assemble import assemble
 from diffuscope.plugin.docks.kinds import STAINING
 from diffuscope.plugin.forms.many import ManyFields
+from diffuscope.plugin.forms.rows.lead import Wrong
 from diffuscope.plugin.forms.rows.sample import SampleButton
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.given.samples import write_slides
@@ -82,6 +83,7 @@ class ManyDock(QWidget):
             below.addWidget(part)
         self.found.hide()
         assemble(self, "Many slides", (self.sample, self.fields, self.found), jobs=self.jobs)
+        self.wrong = Wrong(self.session.state, self.fields, self.fields.field_of)
         self.sample.clicked.connect(self._open_sample)
         self.fields.slides.textChanged.connect(self._show_empty)
         self._show_empty()
@@ -122,7 +124,7 @@ class ManyDock(QWidget):
             arguments = self.fields.arguments()
             self.session.check_free(arguments["out"])
         except InputError as error:
-            self.session.state.complain(str(error))
+            self.wrong.tell(error)
             return
         self.session.submit(self._job(arguments))
         # It was said of this run; a next one would lose what this one makes.

@@ -16,6 +16,7 @@ from diffuscope.plugin.docks.frame.assemble import assemble
 from diffuscope.plugin.docks.overwrite import ask_overwrite
 from diffuscope.plugin.forms.out import unused
 from diffuscope.plugin.forms.register_fields import RegisterFields, SlideRows
+from diffuscope.plugin.forms.rows.lead import Wrong
 from diffuscope.plugin.forms.rows.sample import SampleButton
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.given.samples import SECTION, with_sample
@@ -66,6 +67,7 @@ class RegisterDock(QWidget):
         self.jobs = JobPanel(self.session)
         self.sample = SampleButton()
         self.area = assemble(self, "Register", (self.sample, self.fields, self.compare), jobs=self.jobs)
+        self.wrong = Wrong(self.session.state, self.fields, self.fields.field_of)
         self.fields.file_chosen.connect(self._open)
         self.sample.clicked.connect(self._open_sample)
         self.jobs.run.clicked.connect(self._run)
@@ -83,6 +85,7 @@ class RegisterDock(QWidget):
         self.sample.setVisible(not slides)
         self.jobs.show_hint("" if slides else "Open the H&E and its restain first: drop both files on the window.")
         self.fields.set_layers(slides, [layer for layer in self.viewer.layers if isinstance(layer, Points)])
+        self.wrong.forget()
 
     # --- what the user does ---
 
@@ -109,7 +112,7 @@ class RegisterDock(QWidget):
         try:
             request = self._request()
         except InputError as error:
-            self._complain(error)
+            self.wrong.tell(error)
             return
         if request is None:
             return

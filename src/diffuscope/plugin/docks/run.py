@@ -25,7 +25,7 @@ from diffuscope.plugin.forms.region_choice import (
     region_problem,
     region_text,
 )
-from diffuscope.plugin.forms.rows.lead import lead_to_field
+from diffuscope.plugin.forms.rows.lead import field_of, lead_to
 from diffuscope.plugin.forms.run import RunForm
 from diffuscope.plugin.forms.run_widget import FormWidget
 from diffuscope.plugin.jobs.child import Child
@@ -192,7 +192,7 @@ class RunDock(QWidget):
         """Show an error that is about the form as it is, and goes once that is mended, where the form can tell."""
         self._complaint = sentence if self._hint() else ""
         self.session.state.complain(sentence)
-        lead_to_field(self.form_area, self.fields, sentence)
+        lead_to(field_of(self.fields, sentence))
 
     def _draw(self) -> None:
         if self.inputs.chosen is None:

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QFileDialog, QLabel, QPlainTextEdit, QPushButton, QWi
 from diffuscope.errors import InputError
 from diffuscope.plugin.docks.frame.assemble import assemble
 from diffuscope.plugin.docks.kinds import STAINING
+from diffuscope.plugin.forms.rows.lead import Wrong
 from diffuscope.plugin.forms.rows.sample import SampleButton
 from diffuscope.plugin.forms.train import run_folder
 from diffuscope.plugin.forms.train_fields import TrainFields
@@ -65,6 +66,7 @@ class TrainDock(QWidget):
         self.jobs = JobPanel(self.session, run="Train", cancel="Stop and keep the best")
         parts = (self.sample, self.fields, self.check, self.report, self.curve, self.picture)
         assemble(self, "Train", parts, jobs=self.jobs)
+        self.wrong = Wrong(self.session.state, self.fields, self.fields.field_of)
         self.sample.clicked.connect(self._open_sample)
         self.fields.data.textChanged.connect(self._show_empty)
         self._show_empty()
@@ -87,7 +89,7 @@ class TrainDock(QWidget):
         try:
             data = self.form.source()
         except InputError as error:
-            self.session.state.complain(str(error))
+            self.wrong.tell(error)
             return
         self.session.submit(
             Job(
@@ -104,7 +106,7 @@ class TrainDock(QWidget):
             self.session.check_free(self.form.path)
             recipe = self.form.write()
         except InputError as error:
-            self.session.state.complain(str(error))
+            self.wrong.tell(error)
             return
         self.session.submit(self._job(recipe, self.form.path, self.form.steps, resume=self.fields.resumes))
 

@@ -75,6 +75,11 @@ class EvaluateFields(QWidget):
         if not self.out.text().strip():
             self.out.setText(str(beside(data, "report")))
 
+    def field_of(self, sentence: str) -> QWidget:
+        """Return the field that an error is about."""
+        about = {"Choose a model": self.model, "pairs": self.data}
+        return next((field for words, field in about.items() if words in sentence), self.out)
+
     def show_resume(self) -> None:
         """Offer to go on where there is something to go on with."""
         self._rows.setRowVisible(self.resume, self.form.is_taken)

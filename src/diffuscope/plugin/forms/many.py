@@ -75,6 +75,11 @@ class ManyFields(QWidget):
             self._suggested = str(place.with_name(f"{place.stem}-{self.model.currentData() or 'results'}"))
             self.out.setText(self._suggested)
 
+    def field_of(self, sentence: str) -> QWidget:
+        """Return the field that an error is about."""
+        about = {"written": self.out, "model": self.model}
+        return next((field for words, field in about.items() if words in sentence), self.slides)
+
     def arguments(self) -> dict[str, Any]:
         """Return what `diffuscope.run_many` takes.
 

@@ -70,6 +70,16 @@ class SlideRows:
         rows.addRow("µm/px", self.mpp)
         self._rows = rows
 
+    @property
+    def slide(self) -> QWidget:
+        """Where a slide is chosen: while none is open, by its file."""
+        return self.layer.box if self.layer.box.isEnabled() else self.browse
+
+    def has(self, sentence: str) -> bool:
+        """Whether an error is about this slide, and about its µm/px, which nobody says."""
+        layer = self._choice.layer
+        return layer is not None and not self.mpp.value() and f"“{slide_facts(layer).name}”" in sentence
+
     def add_points(self, title: str) -> None:
         """Add the row of the Points layer here."""
         self._rows.addRow(title, self.points.box)
@@ -130,6 +140,21 @@ class RegisterFields(QWidget):
         """Choose a slide that is listed."""
         rows.layer.choose(layer)
         self._read()
+
+    def field_of(self, sentence: str) -> QWidget:
+        """Return the field that an error is about."""
+        if "does not state its µm/px" in sentence:
+            both = (self.fixed, self.moving)
+            return next((rows.mpp for rows in both if rows.has(sentence)), self.fixed.mpp)
+        about = {
+            "written": self.out,
+            "result": self.out,
+            "CSV": self.table,
+            "Points layer": self.landmarks,
+            "restained": self.moving.slide,
+            "twice": self.moving.slide,
+        }
+        return next((field for words, field in about.items() if words in sentence), self.fixed.slide)
 
     def _build(self) -> None:
         self._rows.addRow("Landmarks", self.landmarks)

@@ -67,6 +67,11 @@ class TrainFields(QWidget):
         if not self.out.text().strip():
             self.out.setText(str(beside(data, "model")))
 
+    def field_of(self, sentence: str) -> QWidget:
+        """Return the field that an error is about."""
+        about = {"which stain": self.stain, "written": self.out}
+        return next((field for words, field in about.items() if words in sentence), self.data)
+
     @property
     def resumes(self) -> bool:
         """Whether to go on with an unfinished training."""

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.forms.evaluate_fields import EvaluateFields
+from diffuscope.plugin.forms.rows.lead import Wrong
 from diffuscope.plugin.forms.rows.sample import SampleButton
 from diffuscope.plugin.jobs.given.samples import PAIRS_MPP, with_sample
 from diffuscope.plugin.jobs.job import Job, verb
@@ -59,6 +60,7 @@ class EvaluateWidget(QWidget):
         self.table = FiguresTable()
         self.page, self.worst = QPushButton("Open the report"), QPushButton("Show the worst field")
         self.worst.setToolTip("Input, truth, prediction and error as layers, of the field with the largest error")
+        self.wrong = Wrong(self.session.state, self.fields, self.fields.field_of)
         self._buttons = side_by_side(self.page, self.worst)
         layout = QVBoxLayout(self)
         for widget in (self.sample, self.fields, self.jobs, self.table, self._buttons, self.notices):
@@ -92,7 +94,7 @@ class EvaluateWidget(QWidget):
             self.session.check_free(self.form.path)
             arguments = self.form.arguments()
         except InputError as error:
-            self.session.state.complain(str(error))
+            self.wrong.tell(error)
             return
         self.session.submit(self._job(arguments))
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QScrollArea, QWidget
+
+from diffuscope.plugin.jobs.state import JobState
+from diffuscope.plugin.widgets.access import stops
+from diffuscope.plugin.widgets.pieces import weakly
 
 if TYPE_CHECKING:
     from diffuscope.plugin.forms.run_widget import FormWidget  # whose fields they are
@@ -29,8 +34,44 @@ def field_of(fields: FormWidget, sentence: str) -> QWidget:
     return next((field for word, field in about.items() if word in sentence.lower()), fields.slide)
 
 
-def lead_to_field(area: QScrollArea, fields: FormWidget, sentence: str) -> None:
-    """Bring the field that an error is about into sight, ready to be written in."""
-    field = field_of(fields, sentence)
-    area.ensureWidgetVisible(field)
+def lead_to(field: QWidget) -> None:
+    """Bring a field that an error is about into sight, ready to be written in."""
+    above = field.parentWidget()
+    while above is not None and not isinstance(above, QScrollArea):
+        above = above.parentWidget()
+    if above is not None:
+        above.ensureWidgetVisible(field)
     field.setFocus()
+
+
+class Wrong:
+    """Errors about a form that says only when it is used what is wrong with it: each goes with the next change.
+
+    Parameters
+    ----------
+    state : JobState
+        Which shows it.
+    form : QWidget
+        The fields.
+    field_of : callable (sentence) -> QWidget
+        The field that an error is about.
+    """
+
+    def __init__(self, state: JobState, form: QWidget, field_of: Callable[[str], QWidget]) -> None:
+        self._state, self._field_of, self._said = state, field_of, ""
+        for field in stops(form):
+            for name in ("textChanged", "currentIndexChanged", "valueChanged", "toggled"):
+                if hasattr(field, name):
+                    getattr(field, name).connect(weakly(self.forget))
+
+    def tell(self, error: Exception) -> None:
+        """Show an error, and lead to its field."""
+        self._said = str(error)
+        self._state.complain(self._said)
+        lead_to(self._field_of(self._said))
+
+    def forget(self, _: Any = None) -> None:
+        """Show it no more: something has changed."""
+        if self._said and self._state.failed and self._state.message == self._said:
+            self._state.say("")
+        self._said = ""
