@@ -12,6 +12,7 @@ from diffuscope.plugin.forms.region_choice import chosen_slices, input_shape
 from diffuscope.plugin.jobs.glimpse.place import tile_region
 from diffuscope.plugin.jobs.run import Request, given_inputs
 from diffuscope.plugin.layers.facts import input_placement
+from diffuscope.plugin.settings.preferences import preferences
 from diffuscope.scans import resampling_factor
 from diffuscope.tiling.region import Region
 
@@ -63,7 +64,7 @@ def request_of(dock: RunDock, region: Region | None, name: str = "") -> Request 
         if form.out == dock.fields.suggested:
             dock.fields.suggested = str(out)
         form.out = str(out)
-    return replace(request, settings={**settings, "out": out}, overwrite=answer == "replace")
+    return replace(request, settings={**request.settings, "out": out}, overwrite=answer == "replace")
 
 
 def glimpse_of(dock: RunDock, place: Sequence[float], settings: dict[str, Any]) -> Request:
@@ -100,6 +101,7 @@ def glimpse_of(dock: RunDock, place: Sequence[float], settings: dict[str, Any]) 
 def _bound(dock: RunDock, region: Region | None, settings: dict[str, Any], *, name: str) -> Request:
     form, layer = dock.form, dock.inputs.chosen
     assert form.model is not None  # the form has a sentence for that
+    tiles = 0 if form.model.whole else preferences().tiles
     return Request(
         inputs=given_inputs(form.model.inputs, dock.inputs.choices, form.inputs),
         given=dict(form.given),
@@ -108,7 +110,7 @@ def _bound(dock: RunDock, region: Region | None, settings: dict[str, Any], *, na
         patient=form.patient,
         placement=input_placement(layer) if layer is not None and form.model.inputs else None,
         region=region,
-        settings=settings,
+        settings=settings | ({"batch": tiles} if tiles else {}),
         overwrite=False,
         where=form.kind.scope.regions[form.region].lower(),
         evaluations=form.evaluations,

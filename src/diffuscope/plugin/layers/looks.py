@@ -6,6 +6,7 @@ from typing import Any
 
 from napari.utils import Colormap
 
+from diffuscope.plugin.settings.preferences import Preferences, preferences
 from diffuscope.ports.raster import Raster
 
 #: Lies over the image that it speaks of: opaque where support is 0, not to be seen where it is 1.
@@ -26,7 +27,7 @@ def look(port: Raster) -> dict[str, Any]:
         return {"name": f"{port.name} (low: orange)", "colormap": ORANGE}
     if port.key == "relevance":
         return {"name": titled(port), "colormap": HEAT}
-    return {"name": titled(port), **({"colormap": safe_colormap(port.colormap)} if port.kind == "map" else {})}
+    return {"name": titled(port), **({"colormap": map_colours(port.colormap)} if port.kind == "map" else {})}
 
 
 def titled(port: Raster) -> str:
@@ -40,6 +41,12 @@ def unit_of(port: Raster) -> str:
     if port.kind == "map" and not port.unit and port.channels == ("probability",):
         return "probability"
     return port.unit if port.kind == "map" else ""
+
+
+def map_colours(name: str) -> str:
+    """Return the name of the colormap of a map that has `name` by itself: the one that the user prefers for all."""
+    preferred = preferences().colours
+    return safe_colormap(name) if preferred == Preferences.colours else preferred
 
 
 def safe_colormap(name: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from diffuscope.plugin.layers.facts import KEY
+from diffuscope.plugin.layers.looks import map_colours
 from diffuscope.plugin.layers.placement import Placement, canvas_place, result_place
 from diffuscope.plugin.layers.results import LayerTuple
 from diffuscope.results.result import Result
@@ -37,7 +38,7 @@ def value_layers(result: Result, placement: Placement | None = None) -> list[Lay
             continue
         about = {
             "name": f"{value.name}, mean of each tile",
-            "colormap": "magma",
+            "colormap": map_colours("magma"),
             "contrast_limits": value.range,
             "visible": False,
             "blending": "translucent",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from diffuscope.plugin.forms.run import DEVICES, RunForm
+from diffuscope.devices import DEVICES
+
+if TYPE_CHECKING:
+    from diffuscope.plugin.forms.run import RunForm  # whose layers look as is preferred
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +23,10 @@ class Preferences:
         Whether a result goes beside its input, where that has a folder that can be written.
     results : str
         Folder of the others; empty: Diffuscope in the user's documents.
+    tiles : int
+        Computed at once, which is what memory is needed for; 0: as many as the device is fast with.
+    colours : str
+        Colormap of maps; ``"model"``: as the model has them.
     cluster : str
         Address of a dask scheduler; empty: this machine.
     """
@@ -27,6 +34,8 @@ class Preferences:
     device: str = "auto"
     beside: bool = True
     results: str = ""
+    tiles: int = 0
+    colours: str = "model"
     cluster: str = ""
 
 
@@ -36,7 +45,7 @@ def preferences() -> Preferences:
     known: dict[str, Any] = {}
     for field in fields(Preferences):
         value = getattr(group, field.name, field.default)
-        known[field.name] = value if isinstance(value, type(field.default)) else field.default
+        known[field.name] = value if type(value) is type(field.default) else field.default
     return Preferences(**known)
 
 
