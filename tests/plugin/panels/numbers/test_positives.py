@@ -21,6 +21,7 @@ from stained_slide import show
 from diffuscope.measurement.measurements import measure
 from diffuscope.plugin.panels.numbers.counting import MOST, find
 from diffuscope.plugin.panels.numbers.positives import PositivesPanel
+from diffuscope.plugin.panels.numbers.rows import results_in, rows_of
 from diffuscope.results.result import Result
 
 pytestmark = pytest.mark.gui
@@ -98,6 +99,11 @@ def test_the_threshold_recounts_draws_and_leads_from_object_to_object(
     panel.cells.measure(tmp_path / "cells.geojson")
     qtbot.waitUntil(lambda: "75.0 %" in panel.cells.told.text(), timeout=MILLISECONDS)
     assert "of 4 cells positive" in panel.cells.told.text()
+    # taken home with the other numbers, above the threshold that is set
+    [taken] = rows_of(results_in(viewer))
+    assert (taken["cells"], taken["positive_cells"], taken["positive_cells_percent"]) == ("4", "3", "75.0")
+    density = 3 / float(taken["tissue_area_mm2"])
+    assert float(taken["positive_cells_per_mm2"]) == pytest.approx(density, rel=1e-3)
     panel.slider.setValue(150)
     counted_at(1.5)
     assert "0.0 %" in panel.cells.told.text()

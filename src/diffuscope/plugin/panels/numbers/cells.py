@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
 from diffuscope.errors import InputError
@@ -29,6 +30,9 @@ class CellsRow(QWidget):
     cells : Cells or None
         What was measured in the outlines that were given.
     """
+
+    #: What was measured in outlines that were given.
+    measured = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -86,6 +90,7 @@ class CellsRow(QWidget):
             return
         self.cells = found
         self._tell()
+        self.measured.emit(found)
 
     def _tell(self) -> None:
         if self.cells is None:

@@ -20,7 +20,7 @@ from diffuscope.plugin.layers.placement import layer_placement
 from diffuscope.plugin.panels.numbers.cells import CellsRow
 from diffuscope.plugin.panels.numbers.counting import Counted, Latest, Place, as_measured, count, find
 from diffuscope.plugin.panels.numbers.dialog import open_numbers
-from diffuscope.plugin.panels.numbers.rows import results_in, rows_of
+from diffuscope.plugin.panels.numbers.rows import keep_cells, results_in, rows_of
 from diffuscope.plugin.panels.views.stage import stage_of
 from diffuscope.plugin.widgets.pieces import weakly
 from diffuscope.plugin.widgets.rows import combo, fill, quiet, small_text
@@ -96,6 +96,7 @@ class PositivesPanel(QGroupBox):
         self.all = QPushButton("Numbers of all results…")
         self.all.setToolTip("A table over all results in this window, to copy or to write as CSV")
         layout.addWidget(self.all)
+        self.cells.measured.connect(weakly(self._keep_cells))
         self.stain.activated.connect(weakly(self._begin))
         self.slider.valueChanged.connect(weakly(self._move))
         self.outlined.toggled.connect(weakly(self._outline))
@@ -141,6 +142,12 @@ class PositivesPanel(QGroupBox):
         viewer = self._viewer()
         if viewer is not None:
             self._lister.ask(results_in(viewer))
+
+    def _keep_cells(self, cells: Any) -> None:
+        """Let them be among the numbers of all results."""
+        viewer = self._viewer()
+        if viewer is not None and self._result is not None:
+            keep_cells(viewer, str(self._result.path), str(self.stain.currentData()), cells)
 
     def _show_rows(self, rows: list[dict[str, str]]) -> None:
         if self._result is not None:
