@@ -3,40 +3,23 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+import killed
 import pytest
+from killed import content, put_folder
 from patience import SECONDS
 
 from diffuscope.errors import InputError
 from diffuscope.files import durable, put
-from diffuscope.files.claim import is_claim
-from diffuscope.files.durable import replacing
-from diffuscope.files.put import in_place_of, is_leftover, put_text, remove
-
-
-def content(folder: Path) -> dict[str, str]:
-    """Return the text of every file in a folder by its path, but of those that tell who writes there."""
-    files = {file.relative_to(folder): file for file in folder.rglob("*") if file.is_file()}
-    return {str(path): file.read_text() for path, file in files.items() if not any(map(is_claim, path.parts))}
-
-
-def put_folder(path: Path, text: str, *, replace: bool, then: Callable[[], None] = lambda: None) -> None:
-    """Write a folder of two files, and do something before it is put in place."""
-    with in_place_of(path, replace=replace) as part:
-        part.mkdir()
-        for name in ("one", "two"):
-            (part / name).write_text(text)
-        then()
+from diffuscope.files.put import in_place_of, is_leftover, put_text
 
 
 @pytest.mark.parametrize("in_one_step", [True, False])
@@ -111,41 +94,22 @@ def before_call(
     monkeypatch: pytest.MonkeyPatch, number: int, do: Callable[[], None], names: tuple[str, ...]
 ) -> list[str]:
     """Do something before the call of a number, from 1, of some functions of `os`; return the calls, as they come."""
-    calls: list[str] = []
-
-    def watched(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*given: Any, **options: Any) -> Any:
-            calls.append(name)
-            if len(calls) == number:
-                do()
-            return function(*given, **options)
-
-        return call
-
-    for name in names:
-        monkeypatch.setattr(os, name, watched(name, getattr(os, name)))
+    calls, functions = killed.watched(number, do, names)
+    for name, function in functions.items():
+        monkeypatch.setattr(os, name, function)
     return calls
 
 
-def killed_at(number: int, job: Callable[[], None], *, in_one_step: bool) -> bool:
-    """Do a job in a child that is killed before its call of a number; whether it was."""
-    child = os.fork()
-    if child == 0:
-        monkeypatch = pytest.MonkeyPatch()
-        if not in_one_step:
-            monkeypatch.setattr(put, "exchange", lambda *_: False)
-        before_call(monkeypatch, number, lambda: os.kill(os.getpid(), signal.SIGKILL), _CALLS)
-        try:
-            job()
-        except BaseException:  # noqa: BLE001  whatever it is, the parent's tests must not go on here
-            os._exit(1)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    assert status in (0, signal.SIGKILL)
-    return status != 0
+def moments(what: str, folder: Path, *, in_one_step: bool = True) -> list[dict[str, Any]]:
+    """Return what was found after each kill, and at last after none."""
+    line = [sys.executable, killed.__file__, what, str(folder), str(in_one_step)]
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=SECONDS)
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(one) for one in done.stdout.splitlines()]
+    assert [one["alive"] for one in found] == [False] * (len(found) - 1) + [True]
+    return found
 
 
-_CALLS = ("open", "mkdir", "fsync", "replace", "unlink", "rmdir", "close")
 forks = pytest.mark.skipif(sys.platform != "linux", reason="forks, and exchanges names in one step")
 
 
@@ -154,63 +118,31 @@ forks = pytest.mark.skipif(sys.platform != "linux", reason="forks, and exchanges
 @pytest.mark.slow
 def test_a_kill_at_any_moment_leaves_the_old_folder_or_the_new_one(tmp_path: Path, in_one_step: bool) -> None:
     old, new = ({"one": text, "two": text} for text in ("old", "new"))
-    seen = set()
-    for number in range(1, 100):
-        target = tmp_path / str(number) / "out"
-        put_folder(target, "old", replace=False)
-        alive = not killed_at(number, partial(put_folder, target, "new", replace=True), in_one_step=in_one_step)
-        found = content(target)
-        # The next who writes to the name, though not to the end, tidies up.
-        with suppress(ZeroDivisionError), in_place_of(target, replace=True):
-            1 / 0  # noqa: B018
-        after = content(target)
-        assert after in (old, new)
+    every = moments("replaced", tmp_path, in_one_step=in_one_step)
+    for one in every:
+        assert one["after"] in (old, new)
         # Where two steps are needed there is a moment between them.
-        assert found == after or (not found and not in_one_step)
-        assert [path.name for path in target.parent.iterdir()] == ["out"]
-        seen.add((found or after)["one"])
-        if alive:
-            break
-    assert alive
-    assert number > 15
-    assert seen == {"old", "new"}
+        assert one["found"] == one["after"] or (not one["found"] and not in_one_step)
+        assert one["beside"] == ["out"]
+    assert len(every) > 15
+    assert {(one["found"] or one["after"])["one"] for one in every} == {"old", "new"}
 
 
 @forks
 @pytest.mark.slow
 def test_a_kill_while_removing_leaves_all_or_nothing(tmp_path: Path) -> None:
-    for number in range(1, 100):
-        target = tmp_path / str(number) / "out"
-        put_folder(target, "old", replace=False)
-        alive = not killed_at(number, partial(remove, target), in_one_step=True)
-        assert content(target) in ({"one": "old", "two": "old"}, {})
-        put_text(target.parent / "other", "", replace=False)
-        put_folder(target, "new", replace=True)
-        assert sorted(path.name for path in target.parent.iterdir()) == ["other", "out"]
-        if alive:
-            break
-    assert alive
-    assert number > 5
+    every = moments("removed", tmp_path)
+    assert all(one["found"] in ({"one": "old", "two": "old"}, {}) for one in every)
+    assert all(one["beside"] == ["other", "out"] for one in every)
+    assert len(every) > 5
 
 
 @forks
 def test_a_kill_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> None:
-    def write(text: str) -> None:
-        with replacing(file) as opened:
-            opened.write(text.encode())
-
-    file = tmp_path / "file"
-    seen = []
-    for number in range(1, 20):
-        write("old")
-        alive = not killed_at(number, lambda: write("new"), in_one_step=True)
-        seen.append(file.read_text())
-        write("again")
-        assert [path.name for path in tmp_path.iterdir()] == ["file"]
-        if alive:
-            break
-    assert seen == ["old"] * (len(seen) - 1) + ["new"]
-    assert len(seen) > 2
+    every = moments("rewritten", tmp_path)
+    assert [one["found"] for one in every] == ["old"] * (len(every) - 1) + ["new"]
+    assert all(one["beside"] == ["file"] for one in every)
+    assert len(every) > 2
 
 
 def test_who_writes_still_is_not_cleared(tmp_path: Path) -> None:
