@@ -10,6 +10,7 @@ import toy_training as toy
 
 from diffuscope.engine.events import Notice
 from diffuscope.systems.registry import build_system
+from diffuscope.systems.staindiffuser.config import WIDTHS
 from diffuscope.training import compiling
 from diffuscope.training.compiling import pays
 from diffuscope.training.data.batches import TrainingData
@@ -85,6 +86,8 @@ def test_no_further_part_is_begun_when_compiling_takes_long(tmp_path: Path, monk
 @pytest.mark.slow
 def test_a_traced_training_agrees_and_the_system_is_plain_afterwards(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(compiling, "compile_parts", eagerly)
+    # Of two levels: what is traced is every operation, and of all levels the same ones.
+    monkeypatch.setitem(WIDTHS, "tiny", (8, 16))
 
     def batch_at(number: int):
         generator = torch.Generator().manual_seed(number)
