@@ -21,6 +21,7 @@ import pytest
 import standins
 import tifffile
 import toys
+import yaml
 from known_pair import MPP, turned, warp, write_slide
 from model_card import CARD
 from nano_result import write_nano
@@ -56,14 +57,18 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, small_sli
     voxels[2:7, 20:60, 20:60] = np.random.default_rng(0).integers(-100, 200, (5, 40, 40))
     sitk.WriteImage(sitk.GetImageFromArray(voxels), str(folder / "ct.nii.gz"))
     shutil.copytree(tiny_model, folder / "model")
-    shutil.copy(small_slide, folder / "slide.ome.tif")
-    list(run(tiny_model, small_slide, folder / "slide.ome.zarr", steps=1, threads=1, device="cpu"))
+    # Each level is more than one file of a result, and no more than it takes.
+    write_slide(folder / "slide.ome.tif", tifffile.imread(small_slide)[:300, :300])
+    list(run(tiny_model, folder / "slide.ome.tif", folder / "slide.ome.zarr", steps=1, threads=1, device="cpu"))
     list(run(folder / "mood", {"report": "good"}, folder / "case.ome.zarr", device="cpu"))
     list(run(folder / "hounsfield", folder / "ct.nii.gz", folder / "volume.ome.zarr", threads=1, device="cpu"))
     write_model(folder / "scorer", members=1)
     lines = [f"{number},{number % 90},1,0\n" for number in range(100)]
     (folder / "patients.csv").write_text("".join(["patient_id,age,sex,site\n", *lines]), encoding="utf-8")
     write_pairs(folder / "user")
+    recipe = yaml.safe_load((folder / "user" / "recipe.yaml").read_text())
+    recipe["optimisation"] |= {"steps": 2, "warmup": 1, "validations": 1}
+    (folder / "user" / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     for key, name in product(("he", "ihc"), "ab"):
         (folder / "two" / key).mkdir(parents=True, exist_ok=True)
         shutil.copy(folder / "user" / "pairs" / key / f"{name}.png", folder / "two" / key)
@@ -72,10 +77,10 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, small_sli
         (folder / "patients" / name).mkdir(parents=True)
         shutil.copy(folder / "ct.nii.gz", folder / "patients" / name / "CT.nii.gz")
     (folder / "figures.json").write_text('{"figures": {"a": 1.0}}')
-    he = tifffile.imread(sample_path("CMU-1-Small-Region.svs"))[1000:1600, 700:1300]
+    he = tifffile.imread(sample_path("CMU-1-Small-Region.svs"))[1000:1440, 700:1140]
     write_slide(folder / "he.ome.tif", he)
     ihc = paint(prepare(he, "CD3", mpp=MPP), np.random.default_rng(0)).ihc
-    write_slide(folder / "ihc.ome.tif", warp(ihc, partial(turned, middle=np.full(2, 300 * MPP))))
+    write_slide(folder / "ihc.ome.tif", warp(ihc, partial(turned, middle=np.full(2, 220 * MPP))))
     return folder
 
 

@@ -17,14 +17,16 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import IO
 
 from patience import SECONDS
+from typer.main import get_command
 
 import diffuscope.cli
 
@@ -129,7 +131,7 @@ def call(line: list[str], *, limit: int | None = None, modules: IO[str] | None =
             if limit is not None:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
             try:
-                diffuscope.cli.app(line)
+                _app()(line)
                 status = 0
             except SystemExit as end:
                 status = end.code if isinstance(end.code, int) else 1
@@ -153,6 +155,12 @@ def call(line: list[str], *, limit: int | None = None, modules: IO[str] | None =
     _, status = os.waitpid(child, 0)
     alarm.cancel()
     return os.waitstatus_to_exitcode(status), said
+
+
+@cache
+def _app() -> Callable[[list[str]], None]:
+    """Return the program, whose commands are put together once for all children."""
+    return get_command(diffuscope.cli.app)
 
 
 def trials(case: Case, disk: Disk, *, steps: int) -> Iterator[Trial]:
@@ -221,14 +229,17 @@ def main(place: Path, steps: int) -> None:
     import diffuscope.api.evaluate
     import diffuscope.api.register
     import diffuscope.api.train
+    from diffuscope.evaluation.metrics.features import RandomConvFeatures
     from diffuscope.simulation.restaining import example
     from diffuscope.systems import registry
 
-    # What is painted takes seconds, and has no part in where it is written.
+    # What is painted, and how alike pictures are, takes seconds, and has no part in where it is written.
     example.other_laboratory = lambda he: (he, he)
+    RandomConvFeatures._CHANNELS, RandomConvFeatures.dimension = (3, 2, 2, 2, 2), 16
 
     registry._ROWS |= {**toys.ROWS, "hounsfield": standins.row(standins.Hounsfield)}
     disk = Disk(place)
+    _app()
     for asked in sys.stdin:
         for about in json.loads(asked):
             for trial in trials(Case(**about), disk, steps=steps):
