@@ -7,10 +7,12 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Generator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+import typer.testing
 from hypothesis import HealthCheck, settings
 
 # Seldom until all tests are imported (see `pytest_collection_finish`): it is a quarter of what that takes.
@@ -36,6 +38,14 @@ def _nothing_waits_for_the_disk() -> Generator[None]:
     """
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(os, "fsync", lambda _file: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _commands_are_put_together_once() -> Generator[None]:
+    """Have `CliRunner` keep the commands that it makes of the program: as much work as many a command."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(typer.testing, "_get_command", cache(typer.testing._get_command))
         yield
 
 
