@@ -37,6 +37,27 @@ def plugin() -> None:
     manager.discover()
     if "diffuscope" not in manager:
         manager.register(npe2.PluginManifest.from_file(Path(diffuscope.errors.__file__).with_name("napari.yaml")))
+    # napari's fixture has each viewer read all manifests of the environment anew: a fifth of what a viewer takes.
+    manager.discover = lambda **_: 0
+
+
+@pytest.fixture(autouse=True)
+def _viewers_are_made_without_what_none_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep napari from writing its settings at each that changes, and its welcome from all its shortcuts at each.
+
+    A viewer changes dozens of both while it is made. No test reads that file or shows that welcome.
+    """
+    if "napari._qt.qt_viewer" in sys.modules:
+        from napari._qt.widgets.qt_welcome import QtWelcomeWidget
+        from napari.settings._base import EventedConfigFileSettings
+
+        monkeypatch.setattr(EventedConfigFileSettings, "_maybe_save", lambda _self: None)
+        monkeypatch.setattr(QtWelcomeWidget, "refresh", lambda _self, _event=None: None)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_known_of_slides() -> None:
+    """Know the samples that ship from test to test: each dock measures what it is given, and none judges when."""
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +85,16 @@ def _layers_go_without_a_look_at_everything(monkeypatch: pytest.MonkeyPatch) -> 
     """Keep napari from having the collector run whenever a layer goes, which it does for drivers of Windows."""
     if (canvas := sys.modules.get("napari._vispy.canvas")) is not None:
         monkeypatch.setattr(canvas, "gc", SimpleNamespace(collect=lambda: 0))
+
+
+@pytest.fixture(autouse=True)
+def _what_moves_moves_seldom(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let napari's sign of work move every three seconds: each of its pictures draws the whole window.
+
+    `test_dock.py` has it as it is.
+    """
+    if request.path.name != "test_dock.py" and (jobs := sys.modules.get("diffuscope.plugin.panels.jobs")) is not None:
+        monkeypatch.setattr(jobs, "_CALM", 1)
 
 
 @pytest.fixture(scope="session")
