@@ -87,26 +87,6 @@ def at(
         dock.viewer.close()
 
 
-@pytest.fixture
-def alone(make_napari_viewer: Any, qtbot: Any, tmp_path: Path) -> Iterator[Callable[[type[RunDock]], Driver]]:
-    """A dock in a window, with a child process of its own, which must be gone with the window."""
-    docks: list[RunDock] = []
-
-    def opened(dock: type[RunDock]) -> Driver:
-        viewer = make_napari_viewer()
-        viewer.window.show()
-        driver = Driver(viewer, qtbot, dock, tmp_path / "out.ome.zarr")
-        docks.append(driver.dock)
-        return driver
-
-    yield opened
-    for dock in docks:
-        child = dock.session.compute.child
-        assert child.pid is not None
-        dock.viewer.close()
-        qtbot.waitUntil(lambda child=child: child.pid is None, timeout=MILLISECONDS)
-
-
 def save(folder: Path, system: str, config: dict[str, Any]) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -141,8 +121,9 @@ def volume(path: Path, *, flipped: bool = False) -> Path:
 
 
 @pytest.mark.slow
-def test_nanoparticles_from_two_channels_of_a_file(alone: Any, nano: Path):
-    at = alone(NanoparticleDock)
+def test_nanoparticles_from_two_channels_of_a_file(at: Any, nano: Path):
+    at = at(NanoparticleDock)
+    at.viewer.window.show()
     assert at.form.model is not None and at.form.model.name == "nanoparticles-demo"
     at.use(nano)
     assert at.dock.jobs.status.text() == NANOPARTICLES.empty

@@ -134,12 +134,13 @@ def test_where_volumes_alone_are_open_it_says_what_takes_them(make_napari_viewer
 def test_a_model_on_cases_to_a_report_and_its_worst_field(
     make_napari_viewer: Callable[..., Any],
     qtbot: Any,
+    compute: Child,
     tiny_model: Path,
     cases: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    driver = Driver(make_napari_viewer(), qtbot)
+    driver = Driver(make_napari_viewer(), qtbot, compute)
     widget, fields, out = driver.cases, driver.cases.fields, tmp_path / "report"
     assert widget.form.model == "stain-cd3-demo" and fields.model.count() == 3
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tiny_model))

@@ -30,14 +30,14 @@ pytestmark = pytest.mark.gui
 
 @pytest.mark.slow
 def test_gamma_the_plot_and_the_region_table(
-    make_napari_viewer: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_napari_viewer: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compute: Child
 ):
     from nano_result import vessels
 
     slide, result = write_nano(tmp_path)
     viewer = make_napari_viewer()
     viewer.window._qt_window.resize(1280, 1000)
-    dock = NanoparticleDock(viewer, Child("nano_verbs"))
+    dock = NanoparticleDock(viewer, compute)
     viewer.window.add_dock_widget(dock, name="Nanoparticle distribution", area="right")
     state = dock.session.state
     dock.fields.add_model(MODEL, choose=True)
@@ -111,9 +111,7 @@ def test_gamma_the_plot_and_the_region_table(
 
     dock.session.show_result(None)
     assert overlay not in viewer.layers and not told.isVisibleTo(dock)
-    child = dock.session.compute.child
     viewer.close()
-    qtbot.waitUntil(lambda: child.pid is None, timeout=MILLISECONDS)
 
 
 def test_what_is_missing_of_the_input_comes_before_what_is_missing_of_the_region(

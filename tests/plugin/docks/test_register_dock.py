@@ -84,7 +84,8 @@ def said(dock: Any) -> str:
 
 @pytest.mark.gui
 @pytest.mark.slow
-def test_from_two_slides_to_a_curtain(dock: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_from_two_slides_to_a_curtain(shared_dock: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    dock = shared_dock
     viewer, out = dock.viewer, tmp_path / "new" / "ihc.ome.zarr"
     he, ihc = viewer.layers
     assert (dock.form.fixed.layer, dock.form.moving.layer) == (he, ihc)

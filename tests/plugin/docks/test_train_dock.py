@@ -60,7 +60,7 @@ class TestForm:
 
 
 @pytest.fixture
-def dock(make_napari_viewer: Callable[..., Any], qtbot: Any, pairs: Path, tmp_path: Path, monkeypatch, request) -> Any:
+def dock(make_napari_viewer: Callable[..., Any], qtbot: Any, pairs: Path, tmp_path: Path, monkeypatch, compute) -> Any:
     from diffuscope.plugin.docks.train import TrainDock
 
     # The child has little time: a network that is as small as there is.
@@ -72,9 +72,7 @@ def dock(make_napari_viewer: Callable[..., Any], qtbot: Any, pairs: Path, tmp_pa
         lambda form: {k: v for k, v in whole(form).items() if k != "init_from"} | small,
     )
     viewer = make_napari_viewer()
-    # A process of its own where the test asks for none to share.
-    shared = "compute" in request.fixturenames
-    dock = TrainDock(viewer, request.getfixturevalue("compute") if shared else None)
+    dock = TrainDock(viewer, compute)
     viewer.window.add_dock_widget(dock, name="Train", area="right")
     viewer.window._qt_window.resize(1280, 720)
     dock.until = lambda condition: qtbot.waitUntil(condition, timeout=MILLISECONDS)
@@ -129,15 +127,11 @@ def test_from_pairs_to_a_model_stopped_and_gone_on_with(dock: Any, tmp_path: Pat
     assert dock.curve.training[0][0] > 30
     dock.jobs.cancel.click()
     dock.until(lambda: dock.session.state.is_idle)
-    child = dock.session.compute.child
-    assert child.pid is not None
-    child.close()
-    assert child.pid is None
 
 
 @pytest.mark.gui
 @pytest.mark.slow
-def test_a_wrong_folder_is_one_sentence(compute: Any, dock: Any, tmp_path: Path):
+def test_a_wrong_folder_is_one_sentence(dock: Any, tmp_path: Path):
     dock.fields.data.setText(str(tmp_path / "nowhere"))
     dock.jobs.run.click()
     assert "Choose the folder of your pairs" in dock.session.state.message and dock.session.state.is_idle

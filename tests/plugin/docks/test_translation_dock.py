@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from patience import MILLISECONDS
 
 from diffuscope.results.result import open_result
 
@@ -22,6 +21,7 @@ from diffuscope.plugin.docks.kinds import TRANSLATION
 from diffuscope.plugin.docks.translation import TranslationDock
 from diffuscope.plugin.forms.run import RunForm
 from diffuscope.plugin.forms.run_widget import FormWidget
+from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts
 from diffuscope.ports.raster import Raster
 from tests.plugin.docks.test_docks import Driver, save, volume
@@ -60,7 +60,7 @@ def test_until_one_is_chosen_the_model_is_the_one_for_what_the_layer_s_name_says
 
 @pytest.mark.slow
 def test_a_rectangle_of_a_slice_then_of_the_volume_then_a_nifti(
-    make_napari_viewer: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_napari_viewer: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compute: Child
 ):
     model = save(
         tmp_path / "mr-to-ct",
@@ -75,7 +75,7 @@ def test_a_rectangle_of_a_slice_then_of_the_volume_then_a_nifti(
     )
     viewer = make_napari_viewer()
     viewer.window.show()
-    at = Driver(viewer, qtbot, TranslationDock, tmp_path / "out.ome.zarr")
+    at = Driver(viewer, qtbot, TranslationDock, tmp_path / "out.ome.zarr", compute)
     dock = at.dock
     assert isinstance(dock, TranslationDock)
     at.use(model)
@@ -130,7 +130,4 @@ def test_a_rectangle_of_a_slice_then_of_the_volume_then_a_nifti(
     read = sitk.GetArrayFromImage(image)
     np.testing.assert_allclose(read[:, 4:32, 8:30], np.asarray(whole.images["ct"][0])[..., 0], rtol=0, atol=1e-3)
     assert (read[:, :4] < -4000).all()
-
-    child = dock.session.compute.child
     at.viewer.close()
-    qtbot.waitUntil(lambda: child.pid is None, timeout=MILLISECONDS)
