@@ -43,16 +43,16 @@ PARTS = (QAbstractButton, QAbstractSpinBox, QComboBox, QLabel, QLineEdit)
 @pytest.fixture(params=[1.0, 1.5], ids=["usual font", "150 % font"])
 def window(request: Any, make_napari_viewer: Any, qtbot: Any) -> Iterator[Any]:
     """A small window on the screen, with the sample slide."""
+    appearance = get_settings().appearance
+    before = appearance.font_size
+    appearance.font_size = round(before * request.param)  # first: what is there would be polished anew
     viewer = make_napari_viewer()
     viewer.window.show()
     viewer.window._qt_window.resize(1280, 800)
-    appearance = get_settings().appearance
-    before = appearance.font_size
-    appearance.font_size = round(before * request.param)
     viewer.open_sample("diffuscope", "cmu-1")
     yield viewer.window
-    appearance.font_size = before
     viewer.close()
+    appearance.font_size = before
 
 
 def settle(qtbot: Any, dock: QDockWidget) -> None:

@@ -213,54 +213,47 @@ def test_what_is_odd_about_a_report_is_said_below_it(at: Any):
     assert at.form.problem() == "report has 499 characters and may have 400: shorten it."
 
 
-@pytest.mark.parametrize(
-    ("content", "sentence"),
-    [
-        (b"  \n", "report.txt is empty: choose another file."),
-        (b"caf\xe9", "is no text in UTF-8 (byte 3): save it again in UTF-8."),
-        (LARGE.encode() + b"\n", ""),
-    ],
-)
-def test_a_report_is_loaded(at: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, sentence: str):
-    (tmp_path / "report.txt").write_bytes(content)
+def test_a_report_is_loaded(at: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "report.txt"), ""))
     box = at.fields.given.texts["report"]
-    at.qtbot.mouseClick(box.open, Qt.MouseButton.LeftButton)
-    if sentence:
+    for content, sentence in (
+        (b"  \n", "report.txt is empty: choose another file."),
+        (b"caf\xe9", "is no text in UTF-8 (byte 3): save it again in UTF-8."),
+    ):
+        (tmp_path / "report.txt").write_bytes(content)
+        at.qtbot.mouseClick(box.open, Qt.MouseButton.LeftButton)
         assert at.state.failed and sentence in at.dock.jobs.status.text() and "report" not in at.form.given
-    else:
-        assert at.form.given["report"] == LARGE
-        at.qtbot.mouseClick(box.clear, Qt.MouseButton.LeftButton)
-        assert "report" not in at.form.given
+    (tmp_path / "report.txt").write_bytes(LARGE.encode() + b"\n")
+    at.qtbot.mouseClick(box.open, Qt.MouseButton.LeftButton)
+    assert at.form.given["report"] == LARGE
+    at.qtbot.mouseClick(box.clear, Qt.MouseButton.LeftButton)
+    assert "report" not in at.form.given
 
 
-@pytest.mark.parametrize("size", [9, 14])
-def test_nothing_is_cut_on_a_small_screen_nor_in_a_large_font(at: Any, qtbot: Any, size: int):
-    before = get_settings().appearance.font_size
-    try:
+def test_nothing_is_cut_on_a_small_screen_nor_in_a_large_font(at: Any, qtbot: Any):
+    area, window = at.dock.form_area, at.viewer.window._qt_window
+
+    def is_whole() -> bool:
+        bottom = at.dock.run.mapTo(window, at.dock.run.rect().bottomLeft()).y()
+        # As it lies there, and not as wide as it might be: a widget may have been given a least width.
+        return area.widget().width() <= area.viewport().width() and 0 < bottom <= window.height()
+
+    write(at, "spiculated")
+    at.fields._inputs.fold.setChecked(True)
+    at.fields.fold.setChecked(True)
+    editor = at.fields.given.texts["report"].edit
+    for size in (9, 14):
         get_settings().appearance.font_size = size
-        write(at, "spiculated")
-        at.fields._inputs.fold.setChecked(True)
-        at.fields.fold.setChecked(True)
-        area, window = at.dock.form_area, at.viewer.window._qt_window
-
-        def is_whole() -> bool:
-            bottom = at.dock.run.mapTo(window, at.dock.run.rect().bottomLeft()).y()
-            # As it lies there, and not as wide as it might be: a widget may have been given a least width.
-            return area.widget().width() <= area.viewport().width() and 0 < bottom <= window.height()
-
         qtbot.waitUntil(is_whole, timeout=MILLISECONDS)
+        qtbot.waitUntil(lambda: not at.dock.mark.visibleRegion().isEmpty(), timeout=MILLISECONDS)
         assert window.height() <= 800 and window.width() <= 1280
-        assert MARK in at.dock.mark.text() and not at.dock.mark.visibleRegion().isEmpty()
-        editor = at.fields.given.texts["report"].edit
+        assert MARK in at.dock.mark.text()
         assert editor.font().pointSizeF() == size
-    finally:
-        get_settings().appearance.font_size = before
 
 
 @pytest.mark.slow
 def test_a_case_that_is_odd_is_told_and_a_run_is_cancelled(at: Any):
-    write(at, f"{LARGE} " * 8)
+    at.fields.given.texts["report"].edit.setPlainText(f"{LARGE} " * 8)  # typed, each letter draws the window
     tick(at, "ct")
     result = go(at)
     assert result.record["notices"] == ["The report says more than this model knows."]

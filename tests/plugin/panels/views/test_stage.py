@@ -64,7 +64,7 @@ def pinks(at: SimpleNamespace) -> np.ndarray:
     return np.abs(row - PINK).max(axis=1) < 12
 
 
-def test_the_curtain_lets_the_slide_be_seen_left_of_its_line_only(at: SimpleNamespace):
+def test_the_curtain_lets_the_slide_be_seen_left_of_its_line_only_which_is_dragged(at: SimpleNamespace, qtbot: Any):
     before = pinks(at)
     middle = len(before) // 2
     around = slice(middle - 60, middle + 60)
@@ -76,8 +76,7 @@ def test_the_curtain_lets_the_slide_be_seen_left_of_its_line_only(at: SimpleName
     at.press("k")
     assert at.stage.mode == OVER and np.array_equal(pinks(at), before)
 
-
-def test_left_of_the_curtain_no_px_of_the_result_is_worked_on(at: SimpleNamespace):
+    # left of it no px of the result is worked on
     at.maps[0].visible = True
     at.stage.show(CURTAIN)
     width, height = at.viewer.window._qt_viewer.canvas._scene_canvas.physical_size
@@ -95,6 +94,27 @@ def test_left_of_the_curtain_no_px_of_the_result_is_worked_on(at: SimpleNamespac
     right = (left, 0, width - left, height)
     assert draws.count(right) == 2 and set(draws) == {None, right}  # the stain and a map; all else as before
     assert draws[0] is None and draws[-1] is None
+
+    # its line is dragged
+    at.maps[0].visible = False
+    line = at.native.findChild(Divider)
+    assert line.isVisible() and line.height() == at.native.height()
+    centre = at.viewer.camera.center
+    qtbot.mousePress(line, Qt.MouseButton.LeftButton, pos=QPoint(7, 50))
+    qtbot.mouseMove(line, QPoint(7 + 50, 50))
+    qtbot.mouseRelease(line, Qt.MouseButton.LeftButton, pos=QPoint(7, 50))
+    moved = at.stage.edge * at.native.width() - at.native.width() / 2
+    assert moved == pytest.approx(50, abs=2)
+    assert at.viewer.camera.center == centre  # what lies below was not panned
+    middle = at.native.width() // 2
+    seen = pinks(at)[middle - 20 : middle + 80]
+    assert seen[:60].all() and not seen[80:].any()
+
+    # what comes and goes behind it is behind it too
+    clipped = len(at.stage._curtain.drawn)
+    assert clipped == 1 + len(at.maps)
+    at.viewer.layers.remove(at.maps[-1])
+    assert len(at.stage._curtain.drawn) == clipped - 1
 
 
 def test_what_lies_over_the_slide_is_put_aside_while_it_is_compared(at: SimpleNamespace, qtbot: Any):
@@ -129,31 +149,7 @@ def test_what_lies_over_the_slide_is_put_aside_while_it_is_compared(at: SimpleNa
     assert not truth.visible
 
 
-def test_the_line_of_the_curtain_is_dragged(at: SimpleNamespace, qtbot: Any):
-    at.stage.show(CURTAIN)
-    line = at.native.findChild(Divider)
-    assert line.isVisible() and line.height() == at.native.height()
-    centre = at.viewer.camera.center
-    qtbot.mousePress(line, Qt.MouseButton.LeftButton, pos=QPoint(7, 50))
-    qtbot.mouseMove(line, QPoint(7 + 50, 50))
-    qtbot.mouseRelease(line, Qt.MouseButton.LeftButton, pos=QPoint(7, 50))
-    moved = at.stage.edge * at.native.width() - at.native.width() / 2
-    assert moved == pytest.approx(50, abs=2)
-    assert at.viewer.camera.center == centre  # what lies below was not panned
-    middle = at.native.width() // 2
-    seen = pinks(at)[middle - 20 : middle + 80]
-    assert seen[:60].all() and not seen[80:].any()
-
-
-def test_a_map_is_behind_the_curtain_too_and_what_comes_later(at: SimpleNamespace, files: Any):
-    at.stage.show(CURTAIN)
-    clipped = len(at.stage._curtain.drawn)
-    assert clipped == 1 + len(at.maps)
-    at.viewer.layers.remove(at.maps[-1])
-    assert len(at.stage._curtain.drawn) == clipped - 1
-
-
-def test_side_by_side_the_two_have_a_view_each_and_all_else_is_out_of_sight_meanwhile(at: SimpleNamespace):
+def test_side_by_side_the_two_have_a_view_each_and_all_else_is_out_of_sight(at: SimpleNamespace):
     shapes = at.viewer.add_shapes(name="regions")
     at.maps[0].visible = True
     at.press("g")
@@ -168,6 +164,13 @@ def test_side_by_side_the_two_have_a_view_each_and_all_else_is_out_of_sight_mean
     at.press("g")
     assert not grid.enabled and grid.shape == (-1, -1) and grid.stride == 1
     assert shapes.visible and at.maps[0].visible and not at.maps[1].visible and list(at.viewer.layers) == before
+
+    at.stage.show(SIDE)
+    for layer in (at.stain, *at.maps):
+        at.viewer.layers.remove(layer)
+    # with the last layer of the result all is as before
+    assert at.stage.mode == OVER and at.stage.pair is None and not at.viewer.canvas.grid.enabled
+    assert not at.panel.isVisible()
 
 
 def test_side_by_side_they_are_on_the_screen_at_once_as_large_as_before(at: SimpleNamespace, qtbot: Any):
@@ -198,7 +201,7 @@ def test_side_by_side_they_are_on_the_screen_at_once_as_large_as_before(at: Simp
     assert seen == whole
 
 
-def test_the_stain_comes_and_goes(at: SimpleNamespace, qtbot: Any):
+def test_the_stain_comes_and_goes_shines_through_and_is_hidden_by_keys(at: SimpleNamespace, qtbot: Any):
     at.press("q")
     assert at.stage.mode == BLINK
     qtbot.waitUntil(lambda: at.stain.opacity == 0.0, timeout=MILLISECONDS)
@@ -207,8 +210,6 @@ def test_the_stain_comes_and_goes(at: SimpleNamespace, qtbot: Any):
     at.press("q")
     assert at.stain.opacity == 1.0 and at.stain.visible
 
-
-def test_the_slide_shines_through_and_each_layer_gets_its_own_opacity_back(at: SimpleNamespace):
     at.maps[0].opacity = 0.6
     at.press("w")
     assert at.stain.opacity == 0.5 and at.maps[0].opacity == pytest.approx(0.3) and at.he.opacity == 1.0
@@ -218,21 +219,12 @@ def test_the_slide_shines_through_and_each_layer_gets_its_own_opacity_back(at: S
     at.press("w")
     assert at.stain.opacity == 1.0 and at.maps[0].opacity == pytest.approx(0.6)
 
-
-def test_one_key_hides_all_of_a_result_and_shows_what_was_seen_of_it(at: SimpleNamespace):
+    at.maps[0].visible = False
     at.maps[1].visible = True
     at.press("h")
     assert not any(layer.visible for layer in (at.stain, *at.maps)) and at.he.visible
     at.press("h")
     assert at.stain.visible and at.maps[1].visible and not at.maps[0].visible
-
-
-def test_with_the_last_layer_of_the_result_everything_is_as_before(at: SimpleNamespace):
-    at.stage.show(SIDE)
-    for layer in (at.stain, *at.maps):
-        at.viewer.layers.remove(layer)
-    assert at.stage.mode == OVER and at.stage.pair is None and not at.viewer.canvas.grid.enabled
-    assert not at.panel.isVisible()
 
 
 def test_the_panel_says_which_slide_to_open(make_napari_viewer: Any, files: Any):
