@@ -86,13 +86,14 @@ def test_all_docks_of_a_viewer_share_one_process_and_none_starts_it(make_napari_
     assert compute_of(make_napari_viewer()) is not compute_of(viewer)
 
 
-def test_docks_and_their_list_of_models_need_no_torch():
+def test_docks_their_samples_and_their_list_of_models_bring_no_torch_into_napari():
     code = (
         "import sys\n"
         "from diffuscope.plugin.docks import evaluate, nanoparticle, register, run, train, translation\n"
         "from diffuscope.plugin.jobs.run_session import known_models\n"
-        "assert 'stain-cd3-demo' in [model.name for model in known_models()]\n"
-        "sys.exit('torch' in sys.modules)"
+        "from diffuscope.plugin.layers.samples import cmu_1\n"
+        "assert cmu_1() and 'stain-cd3-demo' in [model.name for model in known_models()]\n"
+        "sys.exit(bool({'torch', 'diffusers', 'monai'} & set(sys.modules)))"
     )
     environment = os.environ | {"QT_QPA_PLATFORM": "offscreen"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
@@ -102,6 +103,7 @@ def test_docks_and_their_list_of_models_need_no_torch():
 @pytest.mark.slow
 def test_the_process_that_computes_loads_no_viewer_no_compiler_and_no_more_of_scipy_than_it_uses():
     code = """
+import importlib.util
 import sys
 import diffuscope.plugin.jobs.verbs
 from diffuscope.diffusion.samplers import SAMPLERS, check_steps, make_sampler
@@ -111,8 +113,9 @@ assert not {"diffusers", "scipy.stats"} & set(sys.modules)
 for name in SAMPLERS:
     make_sampler(name, linear_schedule(20), 20)
 assert {"diffusers", "torch"} <= set(sys.modules)
-print([m for m in ("torch._dynamo", "napari.components", "scipy.signal", "pytorch_lightning") if m in sys.modules])
-import torch._dynamo
+names = ("torch._dynamo", "napari.components", "scipy.signal", "pytorch_lightning")
+print([m for m in names if m in sys.modules])
+assert importlib.util.find_spec("torch._dynamo")
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
