@@ -80,6 +80,8 @@ def cut_parts(dock: QWidget) -> list[str]:
             if part.height() < part.heightForWidth(part.width()):
                 found.append(f"{text!r} is {part.height()} of {part.heightForWidth(part.width())} px high")
         elif isinstance(part, QComboBox | QLineEdit | QAbstractSpinBox):
+            if part.font().pointSize() < get_settings().appearance.font_size:
+                found.append(f"letters of {type(part).__name__} {text!r} are smaller than napari's")
             if part.height() < part.fontMetrics().height():
                 found.append(f"{type(part).__name__} {text!r} is lower than its letters")
         elif part.width() < (least := part.minimumSizeHint().width()):

@@ -35,7 +35,7 @@ class ManyFields(QWidget):
             "region, a QuPath project, or qupath: for what is selected in the QuPath that runs"
         )
         self.folder, self.file, self.place = QPushButton("Folder…"), QPushButton("File…"), QPushButton("…")
-        self.place.setFixedWidth(32)
+        self.place.setMaximumWidth(48)
         self.place.setToolTip("Choose the folder of results")
         self.model, self.quality = combo(), combo()
         self.mpp = mpp_spin()

@@ -28,7 +28,7 @@ class TrainFields(QWidget):
         self.data = PathEdit("Folder or table of pairs")
         self.data.setPlaceholderText("folder with he/ and ihc/, or cases.csv")
         self.browse_data = QPushButton("…")
-        self.browse_data.setFixedWidth(32)
+        self.browse_data.setMaximumWidth(48)
         self.browse_data.setToolTip("Choose the folder of pairs")
         self.mpp = mpp_spin()
         self.model = combo()

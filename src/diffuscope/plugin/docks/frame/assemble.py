@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from diffuscope.plugin.docks.frame.closing import outlive
 from diffuscope.plugin.docks.frame.help import HelpButton
+from diffuscope.plugin.docks.frame.letters import Letters
 from diffuscope.plugin.docks.frame.tabs import stand_with_siblings
 from diffuscope.plugin.widgets.access import arrange
 from diffuscope.plugin.widgets.pieces import scrolling
@@ -68,4 +69,5 @@ def stand(dock: Any, title: str) -> None:
     """Let a dock be a tab beside its siblings, whose jobs go on where it is closed, and be used without a mouse."""
     outlive(dock, dock.session)
     stand_with_siblings(dock, title)
+    Letters(dock)
     QTimer.singleShot(0, dock, partial(arrange, dock))  # once all of it is built
