@@ -93,8 +93,8 @@ def _what_moves_moves_seldom(request: pytest.FixtureRequest, monkeypatch: pytest
 
     `test_dock.py` has it as it is.
     """
-    if request.path.name != "test_dock.py" and (jobs := sys.modules.get("diffuscope.plugin.panels.jobs")) is not None:
-        monkeypatch.setattr(jobs, "_CALM", 1)
+    if request.path.name != "test_dock.py" and request.node.get_closest_marker("gui"):
+        monkeypatch.setattr("diffuscope.plugin.panels.jobs._CALM", 1)
 
 
 @pytest.fixture(scope="session")

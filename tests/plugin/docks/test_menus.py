@@ -45,26 +45,25 @@ def test_a_broken_file_is_one_sentence(viewer: Any, tmp_path: Path):
     assert not viewer.layers
 
 
-@pytest.mark.parametrize("sample", ["cmu-1", "tcga-cr-7395", "os-1"])
-def test_samples_open_from_the_menu(viewer: Any, sample: str):
-    viewer.open_sample("diffuscope", sample)
-    assert len(viewer.layers) == 1
-    assert viewer.layers[0].rgb
-
-
-def test_the_channels_of_a_sample_open_as_layers(viewer: Any):
+def test_samples_open_from_the_menu_their_channels_as_layers(viewer: Any):
+    for sample in ("cmu-1", "tcga-cr-7395", "os-1"):
+        viewer.open_sample("diffuscope", sample)
+        [layer] = viewer.layers
+        assert layer.rgb
+        viewer.layers.clear()
     viewer.open_sample("diffuscope", "tumour")
     assert [layer.name.rpartition(" · ")[2] for layer in viewer.layers] == ["CD31", "DAPI", "nanoparticles"]
 
 
-@pytest.mark.parametrize(("sample", "names"), [("head", ["T1", "T2", "FLAIR"]), ("sarcoma", ["MR", "CT"])])
-def test_the_scans_of_a_sample_lie_on_each_other(viewer: Any, sample: str, names: list[str]):
-    viewer.open_sample("diffuscope", sample)
-    assert [layer.name.removesuffix(".nii.gz").rpartition("-")[2] for layer in viewer.layers] == names
-    first, *others = viewer.layers
-    for layer in others:
-        assert layer.ndim == 3 and layer.data.shape == first.data.shape
-        np.testing.assert_allclose(layer.extent.world, first.extent.world)
+def test_the_scans_of_a_sample_lie_on_each_other(viewer: Any):
+    for sample, names in (("head", ["T1", "T2", "FLAIR"]), ("sarcoma", ["MR", "CT"])):
+        viewer.open_sample("diffuscope", sample)
+        assert [layer.name.removesuffix(".nii.gz").rpartition("-")[2] for layer in viewer.layers] == names
+        first, *others = viewer.layers
+        for layer in others:
+            assert layer.ndim == 3 and layer.data.shape == first.data.shape
+            np.testing.assert_allclose(layer.extent.world, first.extent.world)
+        viewer.layers.clear()
 
 
 @pytest.mark.parametrize(

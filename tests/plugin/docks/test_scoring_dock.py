@@ -11,7 +11,6 @@ import pytest
 import scorer
 from made_dicom import box, write_ct, write_structures
 from model_card import CARD
-from patience import MILLISECONDS
 
 from diffuscope.cases.dictionary import read_dictionary
 from diffuscope.model.folder import save_model
@@ -232,9 +231,8 @@ def test_a_score_says_whose_it_is_and_that_the_fields_hold_something_else_by_now
     assert panel.whose.text() == "<b>again</b>" and panel.other.isHidden()
 
 
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
+def test_a_wrong_table_is_one_sentence(at: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for text, sentence in (
         (
             "id,weight\nP1,70\n",
             "cohort.csv has no column of this model (it has id, weight): give a table with age, sex",
@@ -242,13 +240,9 @@ def test_a_score_says_whose_it_is_and_that_the_fields_hold_something_else_by_now
         ("id,age\nP1,300\n", "Age (years) lies between 0 and 120, not at 300."),
         ("id,sex\nP1,x\n", "sex is one of f, m, not “x”."),
         ("id,age\n", "cohort.csv has no row"),
-    ],
-)
-def test_a_wrong_table_is_one_sentence(
-    at: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, sentence: str
-):
-    open_table(at, cohort(tmp_path, text), monkeypatch)
-    assert sentence in at.dock.jobs.status.text()
+    ):
+        open_table(at, cohort(tmp_path, text), monkeypatch)
+        assert sentence in at.dock.jobs.status.text()
 
 
 def test_outlines_of_another_patient_than_the_row_are_told_before_run(
@@ -309,7 +303,7 @@ def test_wrong_outlines_are_one_sentence(at: Any, ct: Path, tmp_path: Path, monk
 
 @pytest.mark.slow
 def test_the_sample_from_the_menu_to_a_report_by_an_untrained_mmfusion(
-    make_napari_viewer: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_napari_viewer: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compute: Child
 ):
     pytest.importorskip("monai")
     folder = sample_path("oesophagus-simulated/cohort.csv").parent
@@ -324,7 +318,7 @@ def test_the_sample_from_the_menu_to_a_report_by_an_untrained_mmfusion(
     model = save(tmp_path / "untrained", "mmfusion", config)
     viewer = make_napari_viewer()
     viewer.window.show()
-    at = Driver(viewer, qtbot, ScoringDock, tmp_path / "case.ome.zarr")
+    at = Driver(viewer, qtbot, ScoringDock, tmp_path / "case.ome.zarr", compute)
     at.use(model)
     viewer.open_sample("diffuscope", "oesophagus")
     assert roles(at) == {"tumour": "tumour", "node 1": "node 1", "node 2": "node 2"}
@@ -336,9 +330,7 @@ def test_the_sample_from_the_menu_to_a_report_by_an_untrained_mmfusion(
     assert len(scored.draws) == 2 and f"{scored.mean:.2f}" in at.dock.score.words.text()
     assert len(at.dock.score.bars.shown) == 4
     assert "relevance (%)" in [layer.name for layer in viewer.layers]
-    child = at.dock.session.compute.child
     viewer.close()
-    qtbot.waitUntil(lambda: child.pid is None, timeout=MILLISECONDS)
 
 
 def test_a_report_is_asked_for_by_a_button(at: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
