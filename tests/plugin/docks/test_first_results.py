@@ -14,6 +14,9 @@ pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
 
 from diffuscope.plugin.forms import out
+from diffuscope.plugin.forms.evaluate import EvaluateForm
+from diffuscope.plugin.forms.many import ManyFields
+from diffuscope.plugin.forms.train import TrainForm
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.jobs.compute import compute_of
 from diffuscope.plugin.layers.facts import is_result
@@ -52,6 +55,9 @@ def test_a_first_result_takes_six_clicks_at_most(
     quickly = {"Virtual staining": "stain-cd3-demo", "Modality translation": "mr-to-ct-sarcoma"}
     chosen = {dock: {"model": model, "quality": "mean"} for dock, model in quickly.items()}
     kept.kept_file().write_text(json.dumps(chosen))
+    for form in (ManyFields, EvaluateForm):
+        monkeypatch.setattr(form, "arguments", _with_mean(form.arguments))
+    monkeypatch.setattr(TrainForm, "recipe", _with_few_crops(TrainForm.recipe))
     viewer = make_napari_viewer()
     viewer.window.show()
     viewer.window._qt_window.resize(1280, 800)
@@ -65,3 +71,18 @@ def test_a_first_result_takes_six_clicks_at_most(
         [result] = recent()
         assert open_result(result).complete and any(is_result(layer) for layer in viewer.layers)
     viewer.close()
+
+
+def _with_mean(arguments: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
+    """Return what a form says, as of a user who chose that quality."""
+    return lambda form: arguments(form) | {"quality": "mean"}
+
+
+def _with_few_crops(recipe: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
+    """Return a form's recipe with one crop a step, and one validation."""
+
+    def few(form: Any) -> dict[str, Any]:
+        whole = recipe(form)
+        return whole | {"optimisation": whole["optimisation"] | {"batch": 1, "validations": 1}}
+
+    return few
