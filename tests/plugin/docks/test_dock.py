@@ -425,7 +425,7 @@ def test_an_h_and_e_is_normalised_unless_the_box_is_cleared(at: Driver, tiny_mod
     # cleared, cancelled and gone on with: it is still the run that it was begun as
     box.click()
     at.out = tmp_path / "as-it-is.ome.zarr"
-    at.fill(steps=100)
+    at.fill(steps=50)
     at.dock.run.click()
     at.until(lambda: PREVIEW in at.names)
     at.dock.cancel.click()
