@@ -34,8 +34,10 @@ from diffuscope.plugin.jobs.job import Job, verb
 from diffuscope.plugin.jobs.run_session import known_models
 from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.panels.jobs import JobPanel
+from diffuscope.plugin.settings.fields import keep_fields, take_up_fields
 from diffuscope.plugin.widgets.rows import side_by_side, small_text
 
+_TITLE = "Many slides"
 # Rows that are seen without scrolling.
 _SEEN = 8
 _COLUMNS = ("Slide", "Status", "Figures, or what went wrong")
@@ -62,11 +64,12 @@ class ManyDock(QWidget):
     def __init__(self, napari_viewer: napari.Viewer, child: Child | None = None) -> None:
         super().__init__()
         self.viewer = napari_viewer
-        self.session = Session(napari_viewer, "Many slides", child)
+        self.session = Session(napari_viewer, _TITLE, child)
         self._folder: Path | None = None
         self._build()
         # Of the models most are for volumes or cases: those that the dock is named for come first.
         self.fields.add_models(sorted(known_models(), key=lambda model: not STAINING.lists(model)))
+        take_up_fields(_TITLE, self.fields.kept)
 
     def _build(self) -> None:
         self.fields, self.sample = ManyFields(), SampleButton()
@@ -82,7 +85,7 @@ class ManyDock(QWidget):
         for part in (self.table, self.hint, side_by_side(self.page, self.show_folder)):
             below.addWidget(part)
         self.found.hide()
-        assemble(self, "Many slides", (self.sample, self.fields, self.found), jobs=self.jobs)
+        assemble(self, _TITLE, (self.sample, self.fields, self.found), jobs=self.jobs)
         self.wrong = Wrong(self.session.state, self.fields, self.fields.field_of)
         self.sample.clicked.connect(self._open_sample)
         self.fields.slides.textChanged.connect(self._show_empty)
@@ -127,6 +130,7 @@ class ManyDock(QWidget):
             self.wrong.tell(error)
             return
         self.session.submit(self._job(arguments))
+        keep_fields(_TITLE, self.fields.kept)
         # It was said of this run; a next one would lose what this one makes.
         self.fields.again.setChecked(False)
 

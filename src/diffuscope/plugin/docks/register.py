@@ -29,8 +29,11 @@ from diffuscope.plugin.layers.veil import VeiledSlide
 from diffuscope.plugin.panels.jobs import JobPanel
 from diffuscope.plugin.panels.veil import VeilWidget
 from diffuscope.plugin.panels.views.fresh import fresh_view
+from diffuscope.plugin.settings.fields import keep_fields, take_up_fields
 from diffuscope.plugin.settings.recent import note
 from diffuscope.results.result import Result
+
+_TITLE = "Register"
 
 
 class RegisterDock(QWidget):
@@ -52,12 +55,13 @@ class RegisterDock(QWidget):
     def __init__(self, napari_viewer: napari.Viewer, child: Child | None = None) -> None:
         super().__init__()
         self.viewer = napari_viewer
-        self.session = Session(napari_viewer, "Register", child)
+        self.session = Session(napari_viewer, _TITLE, child)
         self._build()
         events = napari_viewer.layers.events
         for event in (events.inserted, events.removed, events.renamed):
             event.connect(self._layers_changed)
         self._layers_changed()
+        take_up_fields(_TITLE, self.fields.kept)
         self._library_is_there()
 
     def _build(self) -> None:
@@ -66,7 +70,7 @@ class RegisterDock(QWidget):
         self.compare = VeilWidget(self.viewer)
         self.jobs = JobPanel(self.session)
         self.sample = SampleButton()
-        self.area = assemble(self, "Register", (self.sample, self.fields, self.compare), jobs=self.jobs)
+        self.area = assemble(self, _TITLE, (self.sample, self.fields, self.compare), jobs=self.jobs)
         self.wrong = Wrong(self.session.state, self.fields, self.fields.field_of)
         self.fields.file_chosen.connect(self._open)
         self.sample.clicked.connect(self._open_sample)
@@ -126,6 +130,7 @@ class RegisterDock(QWidget):
                 on_end=partial(self._show_result, request, fixed, moving),
             )
         )
+        keep_fields(_TITLE, self.fields.kept)
 
     def _request(self) -> Request | None:
         """Return the registration, bound to what is chosen now; None where the user thought better of it."""

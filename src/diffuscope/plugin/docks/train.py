@@ -23,8 +23,11 @@ from diffuscope.plugin.jobs.job import Job, verb
 from diffuscope.plugin.jobs.run_session import known_models
 from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.panels.jobs import JobPanel
+from diffuscope.plugin.settings.fields import keep_fields, take_up_fields
 from diffuscope.plugin.widgets.curve import LossCurve
 from diffuscope.training.events import StepDone, TrainingStarted, Validated
+
+_TITLE = "Train"
 
 
 class TrainDock(QWidget):
@@ -46,10 +49,11 @@ class TrainDock(QWidget):
     def __init__(self, napari_viewer: napari.Viewer, child: Child | None = None) -> None:
         super().__init__()
         self.viewer = napari_viewer
-        self.session = Session(napari_viewer, "Train", child)
+        self.session = Session(napari_viewer, _TITLE, child)
         self._build()
         for model in (one for one in known_models() if not one.whole):  # of pictures, not of whole cases
             self.fields.add_model(model.name, model.title, is_usual=STAINING.lists(model))
+        take_up_fields(_TITLE, self.fields.kept)
 
     def _build(self) -> None:
         self.fields = TrainFields()
@@ -65,7 +69,7 @@ class TrainDock(QWidget):
         self.picture = QLabel()
         self.jobs = JobPanel(self.session, run="Train", cancel="Stop and keep the best")
         parts = (self.sample, self.fields, self.check, self.report, self.curve, self.picture)
-        assemble(self, "Train", parts, jobs=self.jobs)
+        assemble(self, _TITLE, parts, jobs=self.jobs)
         self.wrong = Wrong(self.session.state, self.fields, self.fields.field_of)
         self.sample.clicked.connect(self._open_sample)
         self.fields.data.textChanged.connect(self._show_empty)
@@ -109,6 +113,7 @@ class TrainDock(QWidget):
             self.wrong.tell(error)
             return
         self.session.submit(self._job(recipe, self.form.path, self.form.steps, resume=self.fields.resumes))
+        keep_fields(_TITLE, self.fields.kept)
 
     def _job(self, recipe: Path, out: Path, steps: int, *, resume: bool) -> Job:
         folder = run_folder(out)

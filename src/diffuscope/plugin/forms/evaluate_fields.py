@@ -23,6 +23,8 @@ class EvaluateFields(QWidget):
     ----------
     form : EvaluateForm
         What is chosen.
+    kept : dict of str to QWidget
+        What is remembered: not the cases, what they say of themselves, and the place.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -38,6 +40,7 @@ class EvaluateFields(QWidget):
         self.mpp = mpp_spin()
         self.samples = spin(1, 64, "Samples per tile: with two or more, uncertainty is held against the error")
         self.resume = QCheckBox("Go on with what is there")
+        self.kept: dict[str, QWidget] = {"model": self.model, "quality": self.quality, "samples": self.samples}
         self._rows = form_layout(self)
         self._rows.addRow("Model", side_by_side(self.model, self.browse_model))
         self._rows.addRow("Cases", side_by_side(self.data, self.browse_data))

@@ -24,6 +24,8 @@ class ManyFields(QWidget):
     ----------
     folder, file, place : QPushButton
         To look for slides in a folder, for a table or a project, and for the place of the results.
+    kept : dict of str to QWidget
+        What is remembered: not the slides, what they say of themselves, the place and what belongs to one run.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -46,6 +48,7 @@ class ManyFields(QWidget):
         self.again.setToolTip(
             "Replaces what is there. Without it what is done is left alone, and what was begun is gone on with"
         )
+        self.kept: dict[str, QWidget] = {"model": self.model, "quality": self.quality}
         form = form_layout(self)
         form.addRow("Slides", self.slides)
         form.addRow("", side_by_side(self.folder, self.file))

@@ -103,6 +103,8 @@ class RegisterFields(QWidget):
     ----------
     form : RegisterForm
         What is chosen.
+    kept : dict of str to QWidget
+        What is remembered: not the slides, where they have landmarks, and the place.
     """
 
     file_chosen = Signal(object, str)
@@ -123,6 +125,7 @@ class RegisterFields(QWidget):
         self._table_row = side_by_side(self.table, self.browse_table)
         self.affine_only = QCheckBox("Affine only")
         self.affine_only.setToolTip("Leave the B-spline out: better where the restain is only turned and shifted")
+        self.kept: dict[str, QWidget] = {"affine_only": self.affine_only}
         self.out = PathEdit("Result folder (OME-Zarr)")
         self.browse_out = _more("Choose where the result goes")
         self._suggested = ""

@@ -20,6 +20,8 @@ class TrainFields(QWidget):
     ----------
     form : TrainForm
         What is chosen.
+    kept : dict of str to QWidget
+        What is remembered: not the pairs, what they say of themselves, and the place.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -44,6 +46,7 @@ class TrainFields(QWidget):
         self.out = PathEdit("Model folder")
         self.out.setPlaceholderText("model folder to write")
         self.resume = QCheckBox("Go on with the unfinished training there")
+        self.kept: dict[str, QWidget] = {"model": self.model, "stain": self.stain, "steps": self.steps}
         self._form = form_layout(self)
         self._form.addRow("Pairs", side_by_side(self.data, self.browse_data))
         self._form.addRow("µm/px", self.mpp)

@@ -22,8 +22,11 @@ from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.layers.live import add_layers
 from diffuscope.plugin.panels.jobs import JobPanel
 from diffuscope.plugin.panels.reported import Reported
+from diffuscope.plugin.settings.fields import keep_fields, take_up_fields
 from diffuscope.plugin.widgets.pieces import FiguresTable
 from diffuscope.plugin.widgets.rows import side_by_side, small_text
+
+_TITLE = "Evaluate"
 
 
 class EvaluateWidget(QWidget):
@@ -50,6 +53,7 @@ class EvaluateWidget(QWidget):
             # that takes any of its inputs makes no one image that could be held against the truth.
             if model.axes == "yx" and any(port.required for port in model.inputs):
                 self.fields.add_model(model, choose=False)
+        take_up_fields(_TITLE, self.fields.kept)
 
     def _build(self) -> None:
         self.fields = EvaluateFields()
@@ -97,6 +101,7 @@ class EvaluateWidget(QWidget):
             self.wrong.tell(error)
             return
         self.session.submit(self._job(arguments))
+        keep_fields(_TITLE, self.fields.kept)
 
     def _job(self, arguments: dict[str, Any]) -> Job:
         def again() -> Job | None:
