@@ -55,6 +55,20 @@ def window(request: Any, make_napari_viewer: Any, qtbot: Any) -> Iterator[Any]:
     appearance.font_size = before
 
 
+@pytest.fixture
+def large(make_napari_viewer: Any) -> Iterator[Any]:
+    """A window of a screen of 4k, in the light theme."""
+    appearance = get_settings().appearance
+    before = appearance.theme
+    appearance.theme = "light"
+    viewer = make_napari_viewer()
+    viewer.window.show()
+    viewer.window._qt_window.resize(3840, 2160)
+    yield viewer.window
+    viewer.close()
+    appearance.theme = before
+
+
 def settle(qtbot: Any, dock: QDockWidget) -> None:
     dock.raise_()
     qtbot.waitUntil(lambda: not dock.widget().visibleRegion().isEmpty(), timeout=MILLISECONDS)
@@ -118,3 +132,28 @@ def test_docks_are_tabs_each_of_which_has_its_room(window: Any, qtbot: Any, titl
         left, top, right, bottom = box_in(run, main)
         assert 0 <= left < right <= 1280 and 0 < top < bottom <= 800
         assert not run.visibleRegion().isEmpty()
+
+
+def contrast(one: Any, other: Any) -> float:
+    """Return the contrast ratio of two colours, as WCAG 2 has it."""
+    lightness = []
+    for colour in (one, other):
+        parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour.getRgbF()[:3]]
+        lightness.append(0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2] + 0.05)
+    return max(lightness) / min(lightness)
+
+
+@pytest.mark.slow
+def test_at_4k_and_in_the_light_theme_nothing_is_cut_and_all_is_read(large: Any, qtbot: Any):
+    main = large._qt_window
+    docks = [large.add_plugin_dock_widget("diffuscope", title)[0] for title in TOGETHER[2]]
+    qtbot.waitUntil(lambda: len(main.tabifiedDockWidgets(docks[0])) == len(docks) - 1, timeout=MILLISECONDS)
+    for dock in docks:
+        settle(qtbot, dock)
+        assert main.size().width() == 3840 and dock.height() > 1800
+        assert cut_parts(dock.widget()) == []
+        for part in dock.findChildren(QLabel) + dock.findChildren(QPushButton):
+            if part.isVisible() and part.isEnabled() and part.text():
+                colours = part.palette()
+                letters, ground = colours.color(part.foregroundRole()), colours.color(part.backgroundRole())
+                assert contrast(letters, ground) >= 4.5, f"{part.text()!r}: {letters.name()} on {ground.name()}"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.forms.regions import layer_region, layer_regions, shape_region, view_region
+from diffuscope.plugin.layers.slides import add_region_layer
 from diffuscope.tiling.region import Region
 
 napari = pytest.importorskip("napari")
@@ -142,3 +143,19 @@ def test_a_slide_out_of_sight_is_refused():
     viewer, image = viewer_on(1.0, centre=(-5000.0, 0.0), zoom=1.0)
     with pytest.raises(InputError, match="out of sight"):
         view_region(viewer, image)
+
+
+@pytest.mark.parametrize(
+    ("zoom", "width"), [(0.5, 5.0), (0.1, 5.0), (1.0, 5.0), (4.0, 1.25), (20.0, 1.0)], ids="zoom {}".format
+)
+def test_a_region_is_drawn_with_an_edge_that_is_seen_where_the_view_is(zoom: float, width: float):
+    # 2.5 px of the screen, of which each is 2 / zoom px of the slide, at most a 400th of the slide
+    viewer, image = viewer_on(0.5, centre=(250.0, 500.0), zoom=zoom)
+    shapes = add_region_layer(viewer, image)
+    assert shapes.current_edge_width == pytest.approx(width)
+    shapes.add_rectangles(np.array([[10, 10], [20, 20]]))
+    assert shapes.edge_width == [pytest.approx(width)]
+    viewer.camera.zoom = 8.0  # what is drawn keeps its edge, what is drawn next has another
+    assert add_region_layer(viewer, image) is shapes
+    shapes.add_rectangles(np.array([[30, 10], [40, 20]]))
+    assert shapes.edge_width == [pytest.approx(width), pytest.approx(1.0)]

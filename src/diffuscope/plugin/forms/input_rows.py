@@ -56,8 +56,9 @@ class InputRows:
 
     def set_layers(self, names: list[str], chosen: list[int]) -> None:
         """List layers; `chosen` has a place in them for each input, -1 for none."""
-        form = self._form
+        form, noun = self._form, self._form.kind.noun
         form.any_open = bool(names)
+        nothing = f"(no {noun if noun.isupper() else noun.lower()} is open)"
         ports = form.model.inputs if form.model else ()
         if len(chosen) != len(self.boxes):
             self._show(len(chosen))
@@ -65,7 +66,7 @@ class InputRows:
             can_miss = place < len(ports) and not ports[place].required
             with quiet(box):
                 box.clear()
-                box.addItems(names or [f"(no {form.kind.noun.lower()} is open)"])
+                box.addItems(names or [nothing])
                 if names and can_miss:
                     box.addItem("none")
                 box.setCurrentIndex(len(names) if can_miss and index < 0 else index if names else 0)

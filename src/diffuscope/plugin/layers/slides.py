@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from napari.layers import Shapes
 from psygnal import Signal
 
 from diffuscope.plugin.docks.kinds import Kind
 from diffuscope.plugin.layers.facts import KEY, finest, own_metadata
-from diffuscope.plugin.layers.placement import layer_placement
+from diffuscope.plugin.layers.placement import in_units, layer_placement, world_units
 from diffuscope.ports.matching import guess_channels, guess_each
 from diffuscope.ports.raster import Raster
 
 REGIONS_LAYER = "regions"
+#: Width of the edge of what is drawn, px of the screen.
+_EDGE = 2.5
 
 
 class InputList:
@@ -202,12 +205,16 @@ def region_layer(viewer: Any) -> Any:
 
 
 def add_region_layer(viewer: Any, image: Any) -> Any:
-    """Add a shapes layer on a slide, ready to draw a rectangle in, or take the one that is there: empty, or ours."""
+    """Add a shapes layer on a slide, ready to draw a rectangle in, or take the one that is there: empty, or ours.
+
+    What is drawn next has an edge that is seen where the view is now: one of the slide's would hide a small region.
+    """
+    size = finest(image).shape[image.ndim - 2 : image.ndim]
+    edge = min(_EDGE * _px_on_screen(viewer, image), max(size) / 400)
     for layer in viewer.layers:
         if isinstance(layer, Shapes) and (not len(layer.data) or own_metadata(layer).get("regions") == image.name):
             break
     else:
-        size = finest(image).shape
         place = {"scale": image.scale[-2:], "translate": image.translate[-2:], "units": image.units[-2:]}
         if image.ndim == 2:
             place = layer_placement(image).about  # turned and sheared as the slide is, so that a rectangle is one on it
@@ -218,11 +225,20 @@ def add_region_layer(viewer: Any, image: Any) -> Any:
             **place,
             edge_color="#ffb000",
             face_color="transparent",
-            edge_width=max(1, max(size[image.ndim - 2 : image.ndim]) // 400),
         )
+    layer.selected_data = set()  # napari would change what is selected as well
+    layer.current_edge_width = max(1.0, edge)
     viewer.layers.selection.active = layer
     layer.mode = "add_rectangle"
     return layer
+
+
+def _px_on_screen(viewer: Any, image: Any) -> float:
+    """Return how many px of a layer one of the screen is."""
+    ends = np.zeros((2, viewer.dims.ndim))
+    ends[1, viewer.dims.displayed[-1]] = 1 / viewer.camera.zoom
+    start, end = (image.world_to_data(in_units(end.tolist(), world_units(viewer), image.units)) for end in ends)
+    return float(np.linalg.norm(np.subtract(end, start)))
 
 
 def put_tools_away(viewer: Any) -> None:
