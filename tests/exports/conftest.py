@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -47,27 +48,38 @@ RECORD = {
 }
 
 
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a finished result, to be copied."""
+    return write(tmp_path_factory.mktemp("whole") / "r.ome.zarr")
+
+
 @pytest.fixture
-def make_result(tmp_path: Path) -> Callable[..., Result]:
-    """Write smooth colours and maps; `done` stops after that many tiles, as a cancelled run does."""
+def make_result(tmp_path: Path, whole: Path) -> Callable[..., Result]:
+    """Put smooth colours and maps there; `done` stops after that many tiles, as a cancelled run does."""
 
     def make(*, done: int | None = None) -> Result:
-        plan = make_plan(shape=(1600, 1800), factors=(FACTOR, FACTOR), tile=TILE, overlap=0, region=REGION)
-        ports = (IHC, DAB, PAIR)
-        canvas = Canvas(tmp_path / "r.ome.zarr", plan=replace(plan, spacing=(MPP, MPP)), ports=ports, record=RECORD)
-        tissue = np.ones((100, 100), bool)
-        save_tissue(canvas.root, crop_tissue(tissue, 18.0, factor=FACTOR, window=plan.window, region=None))
-        for number, tile in enumerate(plan.tiles()):
-            if done is None or number < done:
-                canvas.write_tile(tile, pixels(tile.y, tile.x))
-        if done is None:
-            canvas.finish()
-            (canvas.path / "table.csv").write_text("region,positive_objects\nall tissue,3\n", encoding="utf-8")
-        else:
-            canvas.refresh()  # the scratch folder stays, as after a kill
-        return open_result(canvas.path)
+        path = tmp_path / "r.ome.zarr"
+        return open_result(shutil.copytree(whole, path) if done is None else write(path, done=done))
 
     return make
+
+
+def write(path: Path, *, done: int | None = None) -> Path:
+    """Write a result, or that many of its tiles."""
+    plan = make_plan(shape=(1600, 1800), factors=(FACTOR, FACTOR), tile=TILE, overlap=0, region=REGION)
+    canvas = Canvas(path, plan=replace(plan, spacing=(MPP, MPP)), ports=(IHC, DAB, PAIR), record=RECORD)
+    tissue = np.ones((100, 100), bool)
+    save_tissue(canvas.root, crop_tissue(tissue, 18.0, factor=FACTOR, window=plan.window, region=None))
+    for number, tile in enumerate(plan.tiles()):
+        if done is None or number < done:
+            canvas.write_tile(tile, pixels(tile.y, tile.x))
+    if done is None:
+        canvas.finish()
+        (path / "table.csv").write_text("region,positive_objects\nall tissue,3\n", encoding="utf-8")
+    else:
+        canvas.refresh()  # the scratch folder stays, as after a kill
+    return path
 
 
 def pixels(y: int, x: int) -> dict[str, NDArray[Any]]:
