@@ -12,7 +12,7 @@ from diffuscope.plugin.forms.region_choice import chosen_slices, input_shape
 from diffuscope.plugin.jobs.glimpse.place import tile_region
 from diffuscope.plugin.jobs.run import Request, given_inputs
 from diffuscope.plugin.layers.facts import input_placement
-from diffuscope.plugin.settings.preferences import preferences
+from diffuscope.plugin.settings.preferences import preferences, tiles_at_once
 from diffuscope.scans import resampling_factor
 from diffuscope.tiling.region import Region
 
@@ -101,7 +101,9 @@ def glimpse_of(dock: RunDock, place: Sequence[float], settings: dict[str, Any]) 
 def _bound(dock: RunDock, region: Region | None, settings: dict[str, Any], *, name: str) -> Request:
     form, layer = dock.form, dock.inputs.chosen
     assert form.model is not None  # the form has a sentence for that
-    tiles = 0 if form.model.whole else preferences().tiles
+    tiles = tiles_at_once(form.model)
+    if form.model.whole and settings["scheduler"] == preferences().cluster.strip():
+        settings = settings | {"scheduler": None}  # it is for models that it can compute; one that is typed is refused
     return Request(
         inputs=given_inputs(form.model.inputs, dock.inputs.choices, form.inputs),
         given=dict(form.given),

@@ -24,6 +24,7 @@ from diffuscope.plugin.jobs.run_session import known_models
 from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.panels.jobs import JobPanel
 from diffuscope.plugin.settings.fields import keep_fields, take_up_fields
+from diffuscope.plugin.settings.preferences import preferences
 from diffuscope.plugin.widgets.curve import LossCurve
 from diffuscope.training.events import StepDone, TrainingStarted, Validated
 
@@ -124,7 +125,7 @@ class TrainDock(QWidget):
         return Job(
             text=f"train {out.name}, {steps:,} steps",
             doing="Reading the data…",
-            work=verb("train", recipe=recipe, out=out, resume=resume),
+            work=verb("train", recipe=recipe, out=out, device=preferences().device, resume=resume),
             out=out,
             again=again,
             on_start=partial(self._clear, steps),

@@ -70,6 +70,11 @@ class EvaluateFields(QWidget):
             self.model.setCurrentIndex(self.model.findData(model.name))
         self._show_presets()
 
+    @property
+    def chosen(self) -> ModelFacts:
+        """The model that is chosen."""
+        return self._models[self.form.model]
+
     def take(self, data: Path, mpp: float = 0.0) -> None:
         """Take cases, and suggest a folder beside them for the report."""
         self.data.setText(str(data))

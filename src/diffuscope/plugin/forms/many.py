@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QPushButton, QWidget
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.layers.facts import ModelFacts
+from diffuscope.plugin.settings.preferences import cluster_for, preferences, tiles_at_once
 from diffuscope.plugin.widgets.elided import PathEdit
 from diffuscope.plugin.widgets.pieces import mpp_spin
 from diffuscope.plugin.widgets.rows import combo, form_layout, side_by_side, spin
@@ -96,16 +97,19 @@ class ManyFields(QWidget):
             raise InputError("Choose the slides: a folder, a table or a QuPath project.")
         if not out:
             raise InputError("Say which folder the results are to be written to.")
-        if self.model.currentData() is None:
+        if (model := self._models.get(self.model.currentData())) is None:
             raise InputError("Choose a model.")
         again = self.again.isChecked()
         return {
-            "model": self.model.currentData(),
+            "model": model.name,
             "slides": slides if slides.startswith("qupath:") else str(Path(slides).expanduser().absolute()),
             "out": Path(out).expanduser().absolute(),
             "assumed_mpp": self.mpp.value() or None,
             "quality": self.quality.currentData(),
             "seed": self.seed.value(),
+            "device": preferences().device,
+            "batch": tiles_at_once(model),
+            "scheduler": cluster_for(model),
             "overwrite": again,
             "resume": not again,
         }

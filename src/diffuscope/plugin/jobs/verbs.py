@@ -72,10 +72,10 @@ def register(*, cancelled: Cancelled, **arguments: Any) -> Generator[Progress | 
 
 
 def evaluate(
-    *, quality: str | None, samples: int, cancelled: Cancelled, **arguments: Any
+    *, quality: str | None, samples: int, device: str, batch: int | None, cancelled: Cancelled, **arguments: Any
 ) -> Generator[Progress | Notice, None, Reported | None]:
     """Return the gist of the report; None where it was cancelled, which keeps the results that there are."""
-    settings = diffuscope.api.prediction.Settings(quality=quality, samples=samples)
+    settings = diffuscope.api.prediction.Settings(quality=quality, samples=samples, device=device, batch=batch)
     done = yield from _until(cancelled, diffuscope.api.evaluate.evaluate(**arguments, settings=settings))
     return reported(done.report, done.path) if done is not None else None
 

@@ -23,6 +23,7 @@ from diffuscope.plugin.layers.live import add_layers
 from diffuscope.plugin.panels.jobs import JobPanel
 from diffuscope.plugin.panels.reported import Reported
 from diffuscope.plugin.settings.fields import keep_fields, take_up_fields
+from diffuscope.plugin.settings.preferences import preferences, tiles_at_once
 from diffuscope.plugin.widgets.pieces import FiguresTable
 from diffuscope.plugin.widgets.rows import side_by_side, small_text
 
@@ -100,7 +101,8 @@ class EvaluateWidget(QWidget):
         except InputError as error:
             self.wrong.tell(error)
             return
-        self.session.submit(self._job(arguments))
+        where = {"device": preferences().device, "batch": tiles_at_once(self.fields.chosen)}
+        self.session.submit(self._job(arguments | where))
         keep_fields(_TITLE, self.fields.kept)
 
     def _job(self, arguments: dict[str, Any]) -> Job:

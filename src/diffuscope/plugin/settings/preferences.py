@@ -9,6 +9,7 @@ from diffuscope.devices import DEVICES
 
 if TYPE_CHECKING:
     from diffuscope.plugin.forms.run import RunForm  # whose layers look as is preferred
+    from diffuscope.plugin.layers.facts import ModelFacts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,13 +47,25 @@ def preferences() -> Preferences:
     for field in fields(Preferences):
         value = getattr(group, field.name, field.default)
         known[field.name] = value if type(value) is type(field.default) else field.default
+    if known["device"] not in DEVICES:
+        known["device"] = Preferences.device
     return Preferences(**known)
+
+
+def tiles_at_once(model: ModelFacts) -> int | None:
+    """Return how many tiles of a model are to be computed at once; None: as many as the device is fast with."""
+    return (not model.whole and preferences().tiles) or None
+
+
+def cluster_for(model: ModelFacts) -> str | None:
+    """Return the address of the cluster that is to compute a model; None: this machine, as for whole cases."""
+    return (not model.whole and preferences().cluster.strip()) or None
 
 
 def fill_in(form: RunForm) -> None:
     """Fill in what a user prefers for all docks."""
     set_ = preferences()
-    if set_.device in DEVICES and set_.device != Preferences.device:
+    if set_.device != Preferences.device:
         form.device = set_.device
     if set_.cluster.strip():
         form.scheduler = set_.cluster.strip()
