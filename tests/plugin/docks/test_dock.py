@@ -25,6 +25,7 @@ from diffuscope.systems.registry import build_system
 pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
 
+from asked_where import answer
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QLabel
 
@@ -174,7 +175,7 @@ def test_the_whole_way_to_a_window_that_is_closed(
     # the pathologist's numbers, and the export, read back
     assert at.dock.results.isVisibleTo(at.dock) and at.dock.results.table.rowCount() >= 4
     target = tmp_path / "export.ome.tif"
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(target), "OME-TIFF pyramid (*.ome.tif)"))
+    answer(monkeypatch, target, of="OME-TIFF pyramid (*.ome.tif)")
     at.dock.results.layer.setCurrentIndex(at.dock.results.layer.findData(result.ports[0].key))
     at.dock.results.export.click()
     at.until(lambda: at.state.is_idle)

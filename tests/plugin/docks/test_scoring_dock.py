@@ -25,6 +25,7 @@ pytest.importorskip("SimpleITK")
 pytest.importorskip("pydicom")
 
 import SimpleITK as sitk
+from asked_where import answer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
@@ -336,18 +337,12 @@ def test_the_sample_from_the_menu_to_a_report_by_an_untrained_mmfusion(
 def test_a_report_is_asked_for_by_a_button(at: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     at.qtbot.keyClicks(at.fields.given.fields["clinical.age"], "63")
     score(at)
-    proposed: list[str] = []
-
-    def answer(_parent: Any, _title: str, path: str, _filters: str) -> tuple[str, str]:
-        proposed.append(Path(path).name)
-        return str(tmp_path / "P1"), "Report, HTML (*.html)"
-
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", answer)
+    asked = answer(monkeypatch, tmp_path / "P1", of="Report, HTML (*.html)")
     at.dock.results.anonymous.setChecked(True)
     at.qtbot.mouseClick(at.dock.score.report, Qt.MouseButton.LeftButton)
     at.until(lambda: at.state.is_idle)
     assert not at.state.failed, at.state.message
     at.qtbot.mouseClick(at.dock.results.export, Qt.MouseButton.LeftButton)
     at.until(lambda: at.state.is_idle)
-    assert proposed == ["anonymous.scorer.pdf"] * 2
+    assert [path.name for path in asked.proposed] == ["anonymous.scorer.pdf"] * 2
     assert "not for diagnosis" in (tmp_path / "P1.html").read_text()

@@ -22,10 +22,9 @@ from diffuscope.plugin.layers.facts import KEY, ModelFacts, SlideFacts
 from diffuscope.plugin.layers.inputs.origin import Origin, remember
 from diffuscope.plugin.panels.files.export_choices import (
     default_layer,
-    file_filter,
     note,
     resolved,
-    suggested,
+    stem_of,
 )
 from diffuscope.plugin.panels.files.saving import write_ome_zarr
 from diffuscope.plugin.panels.results import ResultsWidget
@@ -133,13 +132,12 @@ def test_every_format_is_offered_of_one_image_and_two_of_all(tmp_path, result_fo
         and "choose one" in note(result, ALL)
         and not note(result, "ct")
     )
-    assert suggested(result, "ct") == result.path.with_name("out.ct.nii.gz")
+    assert stem_of(result, "ct") == "out.ct"
     # not after the case: nor are images that an export for QuPath names after its folder
-    assert suggested(result, "ct", anonymous=True) == result.path.with_name("anonymous.mr-to-ct.ct.nii.gz")
-    assert suggested(result, ALL).name == "out-2.ome.zarr"  # out.ome.zarr is the result itself
+    assert stem_of(result, "ct", anonymous=True) == "anonymous.mr-to-ct.ct"
     for layer in (ALL, *(port.key for port in result.ports[:2])):
         for form in formats_of(result, layer):
-            path = resolved(str(tmp_path / f"as-{layer}"), file_filter(form), formats_of(result, layer), tmp_path / "x")
+            path = resolved(tmp_path / f"as-{layer}", form, result.path)
             assert path.name == f"as-{layer}{form.endings[0]}" and export(result, path, layer=layer).exists()
     slide = open_result(result_folder)
     assert (
@@ -150,21 +148,29 @@ def test_every_format_is_offered_of_one_image_and_two_of_all(tmp_path, result_fo
 
 
 def test_what_a_dialog_answers_becomes_one_file(tmp_path):
-    offered = (NIFTI, DICOM, ZARR, STACK)
-    suggestion = tmp_path / "out.ct.nii.gz"
+    own = tmp_path / "out.ome.zarr"
+    own.mkdir()
     for path, form, name in (
         ("out.ct.nii.gz", NIFTI, "out.ct.nii.gz"),
-        ("out.ct.nii.gz", DICOM, "out.ct.dicom"),  # only the filter was changed
-        ("mine.nii", DICOM, "mine.nii"),  # typed
+        ("out.ct.nii.gz", DICOM, "out.ct.dicom"),
+        ("mine.nii", NIFTI, "mine.nii"),  # the type's other ending
+        ("mine.nii", DICOM, "mine.dicom"),
+        ("mine.v05.ome.zarr", ZARR, "mine.ome.zarr"),
+        ("mine.ome.zarr", NAMED["ngff.v05"], "mine.v05.ome.zarr"),
+        ("MINE.OME.TIF", STACK, "MINE.OME.TIF"),
+        ("mine.tif", STACK, "mine.ome.tif"),
+        ("mine.pdf", NAMED["view.pdf"], "mine.view.pdf"),
+        ("mine.view.pdf", NAMED["report.slide_pdf"], "mine.report.pdf"),
+        ("out", ZARR, "out.export.ome.zarr"),  # out.ome.zarr is the result itself
         ("mine", ZARR, "mine.ome.zarr"),
         ("mine.v2", STACK, "mine.v2.ome.tif"),
     ):
-        assert resolved(str(tmp_path / path), file_filter(form), offered, suggestion).name == name
+        assert resolved(tmp_path / path, form, own).name == name
     # what the dialog never saw is not replaced, what it saw is
     for name in ("mine.nii.gz", "out.ct.nii.gz"):
         (tmp_path / name).touch()
-    assert resolved(str(tmp_path / "mine"), file_filter(NIFTI), offered, suggestion).name == "mine-2.nii.gz"
-    assert resolved(str(suggestion), file_filter(NIFTI), offered, suggestion) == suggestion
+    assert resolved(tmp_path / "mine", NIFTI, own).name == "mine-2.nii.gz"
+    assert resolved(tmp_path / "out.ct.nii.gz", NIFTI, own) == tmp_path / "out.ct.nii.gz"
 
 
 def test_dicom_cannot_say_unknown(tmp_path):

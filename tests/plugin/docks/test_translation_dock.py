@@ -15,7 +15,7 @@ pytest.importorskip("pytestqt")
 pytest.importorskip("SimpleITK")
 
 import SimpleITK as sitk
-from qtpy.QtWidgets import QFileDialog
+from asked_where import answer
 
 from diffuscope.plugin.docks.kinds import TRANSLATION
 from diffuscope.plugin.docks.translation import TranslationDock
@@ -120,7 +120,7 @@ def test_a_rectangle_of_a_slice_then_of_the_volume_then_a_nifti(
     assert dock.translation.whole.isHidden()
 
     # the main image alone, on the lattice of the file
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda _, __, path, filters: (path, filters.split(";;")[0]))
+    answer(monkeypatch)
     dock.results.export.click()
     at.until(lambda: at.state.is_idle)
     assert at.state.message == f"Exported to {tmp_path / 'out-2.ct.nii.gz'}."

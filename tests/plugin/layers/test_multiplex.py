@@ -146,7 +146,7 @@ def test_one_stain_has_no_multiplex(result_folder: Path):
 
 @pytest.mark.gui
 def test_the_dock_offers_the_multiplex_for_export_as_tiff(folder: Path, qtbot, monkeypatch, tmp_path: Path):
-    from qtpy.QtWidgets import QFileDialog
+    from asked_where import answer
 
     from diffuscope.plugin.panels.results import ResultsWidget
 
@@ -155,17 +155,11 @@ def test_the_dock_offers_the_multiplex_for_export_as_tiff(folder: Path, qtbot, m
     widget.show_result(open_result(folder))
     assert widget.layer.itemText(widget.layer.count() - 1) == MULTIPLEX
     widget.layer.setCurrentIndex(widget.layer.count() - 1)
-    asked = {}
-
-    def answer(parent, title, path, filters):
-        asked.update(path=path, filters=filters)
-        return str(tmp_path / "picture"), filters.split(";;", maxsplit=1)[0]
-
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", answer)
+    asked = answer(monkeypatch, tmp_path / "picture")
     with qtbot.waitSignal(widget.export_asked) as signal:
         widget.export.click()
     assert signal.args == [str(tmp_path / "picture.ome.tif"), "multiplex"]
-    assert asked["path"].endswith("two.multiplex.ome.tif") and "OME-Zarr (" not in asked["filters"]
+    assert asked.proposed[0].name == "two.multiplex.ome.tif" and "OME-Zarr (*.ome.zarr)" not in asked.types
     # Whatever is offered takes it.
-    for number, ending in enumerate(re.findall(r"\(\*(\.[\w.]+)", asked["filters"])):
+    for number, ending in enumerate(re.findall(r"\(\*(\.[\w.]+)", "".join(asked.types))):
         assert export(open_result(folder), tmp_path / f"{number}{ending}", layer="multiplex").exists(), ending

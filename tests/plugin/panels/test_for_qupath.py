@@ -10,7 +10,7 @@ import stain_result
 import volume_result
 
 pytest.importorskip("napari")
-from qtpy.QtWidgets import QFileDialog
+from asked_where import answer
 
 from diffuscope.plugin.panels.results import ResultsWidget
 from diffuscope.sample_data import sample_path
@@ -23,22 +23,16 @@ def test_a_folder_beside_the_result(qtbot, tmp_path: Path, monkeypatch: pytest.M
     qtbot.addWidget(widget)
     widget.show_result(stain_result.write_stain(tmp_path))
     widget.layer.setCurrentIndex(1)  # whatever is chosen, all goes
-    asked = {}
-
-    def answer(parent, title, path, filters):
-        asked.update(path=path, filters=filters)
-        return str(tmp_path / "for-qupath"), filters
-
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", answer)
+    asked = answer(monkeypatch, tmp_path / "for-qupath")
     with qtbot.waitSignal(widget.export_asked) as signal:
         widget.qupath.click()
     assert signal.args == [str(tmp_path / "for-qupath.qupath"), "all"]
-    assert asked == {"path": str(tmp_path / "r.qupath"), "filters": "Folder for QuPath (*.qupath)"}
+    assert (asked.proposed, asked.types) == ([tmp_path / "r.qupath"], ["Folder for QuPath (*.qupath)"])
     with qtbot.waitSignal(widget.export_asked) as signal:
         widget.report.click()
     assert signal.args == [str(tmp_path / "for-qupath.report.pdf"), "all"]
-    assert asked["path"] == str(tmp_path / "r.report.pdf")
-    assert asked["filters"] == "Report, PDF (*.report.pdf);;Report, HTML (*.report.html)"
+    assert asked.proposed[1:] == [tmp_path / "r.report.pdf"]
+    assert asked.types == ["Report, PDF (*.report.pdf)", "Report, HTML (*.report.html)"]
 
 
 def test_not_of_a_volume(qtbot, tmp_path: Path) -> None:

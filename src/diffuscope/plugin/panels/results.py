@@ -6,14 +6,15 @@ from html import escape
 from math import prod
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QGroupBox, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QGroupBox, QPushButton, QVBoxLayout, QWidget
 
 from diffuscope.exports.multiplex import multiplex_port
-from diffuscope.exports.table import ALL, QUPATH, REPORT, Format, formats_of
+from diffuscope.exports.table import ALL, QUPATH, Format, formats_of
 from diffuscope.jobs.scaling import CUT_UM2
 from diffuscope.measurement.table import readable, with_density
 from diffuscope.plugin.layers.results import shown_ports
-from diffuscope.plugin.panels.files.export_choices import default_layer, file_filter, note, offered, resolved, suggested
+from diffuscope.plugin.panels.files.export_choices import default_layer, note, offered
+from diffuscope.plugin.panels.files.export_dialog import ask_path
 from diffuscope.plugin.panels.files.recent import show_in_folder
 from diffuscope.plugin.widgets.pieces import FiguresTable
 from diffuscope.plugin.widgets.rows import combo, show_warning, side_by_side, small_text, warning_text
@@ -154,31 +155,27 @@ class ResultsWidget(QGroupBox):
         self.note.setVisible(bool(self.note.text()))
 
     def _ask_export(self) -> None:
-        if self._result is None:
-            return
-        layer = self.layer.currentData()
-        self._ask(layer, offered(self._result, layer))
+        if self._result is not None:
+            layer = self.layer.currentData()
+            self._ask(layer, offered(self._result, layer))
 
     def _ask_qupath(self) -> None:
         if self._result is not None:
-            self._ask(ALL, _for_qupath(self._result), QUPATH)
+            self._ask(ALL, _for_qupath(self._result))
 
     def _ask_report(self) -> None:
         if self._result is not None:
-            self._ask(ALL, _reports(self._result), REPORT)
+            self._ask(ALL, _reports(self._result))
 
     def _show_folder(self) -> None:
         if self._result is not None:
             show_in_folder(self._result.path)
 
-    def _ask(self, layer: str, formats: tuple[Format, ...], ending: str | None = None) -> None:
+    def _ask(self, layer: str, formats: tuple[Format, ...]) -> None:
         assert self._result is not None  # the buttons are seen with one only
-        suggestion = suggested(self._result, layer, ending, anonymous=self.anonymous.isChecked())
-        path, chosen = QFileDialog.getSaveFileName(
-            self, "Export", str(suggestion), ";;".join(file_filter(form) for form in formats)
-        )
+        path = ask_path(self, "Export", self._result, layer, formats, anonymous=self.anonymous.isChecked())
         if path:
-            self.export_asked.emit(str(resolved(path, chosen, formats, suggestion)), layer)
+            self.export_asked.emit(path, layer)
 
 
 def _can_export(result: Result) -> bool:

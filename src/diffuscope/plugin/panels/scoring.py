@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from html import escape
-from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QGroupBox, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGroupBox, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from diffuscope.exports.report.hues import AGAINST, FOR, web
 from diffuscope.exports.table import ALL
-from diffuscope.plugin.panels.files.export_choices import suggested
+from diffuscope.plugin.panels.files.export_choices import offered
+from diffuscope.plugin.panels.files.export_dialog import ask_path
 from diffuscope.plugin.widgets.bars import SignedBars
 from diffuscope.plugin.widgets.gauge import Gauge
 from diffuscope.plugin.widgets.rows import small_text
@@ -25,7 +25,6 @@ OTHER = "Of other values than are chosen now: run again to score these."
 #: Key of the row of Shapley values among a result's outputs.
 SHAPLEY = "shapley"
 _WARNING = "padding: 4px; border-radius: 3px; background: rgba(220, 160, 40, 90);"
-_FORMATS = "Report, PDF (*.pdf);;Report, HTML (*.html)"
 
 
 class ScorePanel(QGroupBox):
@@ -112,11 +111,10 @@ class ScorePanel(QGroupBox):
     def _ask(self) -> None:
         if self._result is None:
             return
-        suggestion = suggested(self._result, ALL, ".pdf", anonymous=self.is_anonymous)
-        path, chosen = QFileDialog.getSaveFileName(self, "Report", str(suggestion), _FORMATS)
+        formats = [form for form in offered(self._result, ALL) if form.of == "case"]
+        path = ask_path(self, "Report", self._result, ALL, formats, anonymous=self.is_anonymous)
         if path:
-            ending = ".html" if "html" in chosen else ".pdf"
-            self.report_asked.emit(path if Path(path).suffix.lower() in (".pdf", ".html") else f"{path}{ending}")
+            self.report_asked.emit(path)
 
 
 def _decision(scored: Scored) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain, count
 from pathlib import Path
 
-from diffuscope.exports.table import ALL, Format, endings, formats_of
+from diffuscope.exports.table import ALL, RESULT_ENDING, Format, endings, formats_named, formats_of
 from diffuscope.results.result import Result
 
 
@@ -40,46 +40,50 @@ def note(result: Result, layer: str) -> str:
     return f"{', '.join(missing)} hold one image: choose one to export it so." if missing else ""
 
 
-def suggested(result: Result, layer: str, ending: str | None = None, *, anonymous: bool = False) -> Path:
-    """Return a name beside the result that nothing has, with an ending or that of the likeliest format.
-
-    A result is named after its case; what is `anonymous` is named after the model.
-    """
-    own = result.path.name.removesuffix(".ome.zarr")
+def stem_of(result: Result, layer: str, *, anonymous: bool = False) -> str:
+    """Return what an export is called before its ending: after the result's case, or what is `anonymous` its model."""
+    own = result.path.name.removesuffix(RESULT_ENDING)
     if anonymous:
         own = ".".join(filter(None, ["anonymous", Path(str(result.record.get("model", {}).get("name", ""))).name]))
-    stem = own + ("" if layer == ALL else f".{layer}")
-    return free_name(result.path.with_name(stem + (ending or offered(result, layer)[0].endings[0])))
+    return own + ("" if layer == ALL else f".{layer}")
 
 
-def resolved(path: str, chosen: str, offered: tuple[Format, ...], suggestion: Path) -> Path:
-    """Return the file that an answered dialog means.
+def bare_name(name: str) -> str:
+    """Return a name without an ending that says a format, whole or as a file dialog cuts one: k of k.ome.pdf, too."""
+    wholes = (*endings(), ".tif", ".tiff", ".zarr")
+    # Qt, and dialogs of systems, put the last part of another type's ending in the place of the last part
+    heads = (ending.rpartition(".")[0] for ending in endings())
+    return _without(_without(name, wholes), tuple(filter(None, heads)))
 
-    An ending that the user typed holds. The suggested one, or none, gives way to that of the chosen filter; what the
-    dialog has not seen, and so not asked about, is not replaced but has a name that nothing has.
+
+def resolved(path: Path, form: Format, own: Path) -> Path:
+    """Return the file that an answered dialog means: the chosen type decides, whatever ending was typed.
+
+    What the dialog has not seen, and so not asked about, is not replaced but has a name that nothing has.
 
     Parameters
     ----------
-    path, chosen : str
-        As the dialog answers: file and filter.
-    offered : tuple of Format
-        What it listed.
-    suggestion : Path
-        What it proposed.
+    path : Path
+        As the dialog answers.
+    form : Format
+        Its chosen type.
+    own : Path
+        The result that is exported.
     """
-    form = next((one for one in offered if file_filter(one) == chosen), offered[0])
-    if path.lower().endswith((".tif", ".tiff", ".zarr", *endings())) and (
-        Path(path) != suggestion or path.endswith(form.endings[0])
-    ):
-        return Path(path)
-    fits = (ending for one in offered for ending in one.endings if path.endswith(ending))
-    ending = max(fits, key=len, default="")
-    return free_name(Path(path.removesuffix(ending) + form.endings[0]))
+    if form in formats_named(path.name):
+        return path
+    return free_name(path.with_name(bare_name(path.name) + form.endings[0]), own)
 
 
-def free_name(path: Path) -> Path:
-    """Return `path`, or the first of name-2, name-3, … that does not exist."""
+def free_name(path: Path, own: Path) -> Path:
+    """Return `path`, or the first of name-2, name-3, … that does not exist; of the result `own` itself name.export."""
     ending = max((one for one in endings() if path.name.endswith(one)), key=len, default="")
-    stem = path.name.removesuffix(ending)
-    names = chain([path], (path.with_name(f"{stem}-{number}{ending}") for number in count(2)))
-    return next(one for one in names if not one.exists())
+    # out-2.ome.zarr is what the next run is called
+    stem = path.name.removesuffix(ending) + (".export" if path == own else "")
+    names = chain([f"{stem}{ending}"], (f"{stem}-{number}{ending}" for number in count(2)))
+    return next(one for one in map(path.with_name, names) if not one.exists())
+
+
+def _without(name: str, of: tuple[str, ...]) -> str:
+    longest = max((ending for ending in of if name.lower().endswith(ending)), key=len, default="")
+    return name[: len(name) - len(longest)]
