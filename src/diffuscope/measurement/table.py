@@ -38,8 +38,8 @@ COLUMNS: dict[str, tuple[str, int | None]] = {
 _LONG = re.compile(r"-?\d+\.\d{4,}")
 # Digits after the point, at most.
 _FINEST = 9
-# They say what a row is of.
-_OF_ROW = ("region", "region_name", "region_class", "stain")
+#: They say what a row is of.
+OF_ROW = ("region", "region_name", "region_class", "stain")
 # Ends of what each of several samples gives by itself.
 _LOW, _HIGH = "_low", "_high"
 _EACH = "– each sample"
@@ -67,7 +67,7 @@ def readable(table: list[dict[str, str]]) -> tuple[list[str], list[list[str]]]:
     header = [title_of(row) or f"region {number}" for number, row in enumerate(table, start=1)]
     lines = []
     for column in table[0]:
-        if column in _OF_ROW or _is_end(column, _LOW) or _is_end(column, _HIGH):
+        if column in OF_ROW or _is_end(column, _LOW) or _is_end(column, _HIGH):
             continue
         name, digits = _column(column)
         lines.append([name, *(_number(row[column], digits) for row in table)])

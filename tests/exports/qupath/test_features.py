@@ -19,6 +19,7 @@ from scipy import ndimage
 from skimage.draw import polygon2mask
 from skimage.measure import label, regionprops
 
+from diffuscope.exports.anonymous import anonymous
 from diffuscope.exports.qupath.features import _to_slide, features, geometry_of
 from diffuscope.measurement.measurements import measured_at
 from diffuscope.measurement.outlines import find_runs, outline
@@ -126,6 +127,32 @@ def test_the_region_has_its_outline_and_the_numbers_of_the_table(found: tuple) -
     assert about["measurements"]["Positive objects"] == int(result.table[0]["positive_objects"])
     assert about["measurements"]["Mean DAB in tissue (OD)"] == float(result.table[0]["mean_dab_od"])
     assert "not for diagnosis" in about["metadata"]["Diffuscope"]
+
+
+def test_a_region_with_a_name_has_it_and_keeps_its_class(tmp_path: Path) -> None:
+    for number, (name, category, called) in enumerate(
+        [("region 1", "Tumor", "region 1"), ("7", "", "7"), ("", "Tumor", "Tumor")]
+    ):
+        drawn = {"drawn": {"name": name, "class": category}}
+        result = stain_result.write_stain(tmp_path / str(number), record={**stain_result.RECORD, **drawn})
+        about = next(features(result, result.record))["properties"]
+        assert (about["name"], about["classification"]["name"]) == (called, "Computed region")
+        assert "Name" not in about["measurements"]  # a name of digits is no number
+        # what tells nothing of the input does not tell what whoever drew it wrote
+        assert next(features(result, anonymous(result.record)))["properties"]["name"] == "Computed region"
+
+
+def test_numbers_of_samples_have_the_words_of_the_window(tmp_path: Path) -> None:
+    result = stain_result.write_stain(tmp_path, ports=(*stain_result.PORTS, stain_result.SAMPLED))
+    measured = next(features(result, result.record))["properties"]["measurements"]
+    [row] = result.table
+    for name, column in (
+        ("Positive objects, lowest sample", "positive_objects_low"),
+        ("Positive objects per mm², highest sample", "positive_per_mm2_high"),
+        ("DAB-positive area (%), lowest sample", "dab_positive_percent_low"),
+    ):
+        assert measured[name] == float(row[column])
+    assert not [name for name in measured if "_" in name]
 
 
 def test_a_rectangle_is_one(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from diffuscope.measurement.outlines import find_runs, outline
 from diffuscope.measurement.positives import find_positives, stains_counted
 from diffuscope.measurement.stain_image import smallest_counted
-from diffuscope.measurement.table import COLUMNS
+from diffuscope.measurement.table import OF_ROW, name_of
 from diffuscope.measurement.threshold import with_threshold
 from diffuscope.ports.stains import Stain
 from diffuscope.results.beside.mark import generated_by
@@ -93,7 +93,7 @@ def _to_slide(result: Result) -> Callable[[Any], Any]:
 
 
 def _regions(result: Result, record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the region that was asked for, or else the tissue, with the numbers of the table."""
+    """Yield the region that was asked for, by its name, or else the tissue, with the numbers of the table."""
     asked = result.record.get("parameters", {}).get("region")
     if asked:
         region = parse_region(asked)
@@ -103,12 +103,13 @@ def _regions(result: Result, record: Mapping[str, Any]) -> Iterator[dict[str, An
         drawn = _tissue(result.tissue)
     else:
         return
+    called = record.get("drawn", {})
     yield {
         "geometry": drawn,
         "kind": "annotation",
         "of": "Computed region",
         "color": _REGION,
-        "name": "Computed region" if asked else "All tissue",
+        "name": called.get("name") or called.get("class") or ("Computed region" if asked else "All tissue"),
         "isLocked": True,
         "measurements": _figures(result.table),
         "metadata": {"Diffuscope": generated_by(record)},
@@ -127,12 +128,12 @@ def _figures(table: list[dict[str, str]]) -> dict[str, float]:
     """Return the numbers of the table under the names that people read."""
     found = {}
     for row in table:
-        for column, text in row.items():
+        for column in (one for one in row if one not in OF_ROW):
             try:
-                value = float(text)
+                value = float(row[column])
             except ValueError:
-                continue  # names, and what is not known
-            name, _ = COLUMNS.get(column, (column, None))
+                continue  # what is not known
+            name = name_of(column)
             found[f"{row['stain']}: {name}" if "stain" in row else name] = value
     return {name: value for name, value in found.items() if np.isfinite(value)}
 
