@@ -114,6 +114,9 @@ def test_two_layers_of_a_viewer(make_napari_viewer: Callable[..., Any], qtbot: A
     widget.found.setCurrentText("<other>")
     assert "80 × 64 px and “<other>” 80 × 32 px: choose two layers of one shape" in driver.compare()
     assert widget.table.isHidden() and len(viewer.layers) == 5
+    widget.found.setCurrentText("truth")  # what was said of the other goes
+    assert not driver.dock.session.state.failed and driver.dock.session.state.message == ""
+    widget.found.setCurrentText("<other>")
     viewer.layers.remove("found <1>")
     assert (widget.truth.currentText(), widget.found.currentText()) == ("truth", "<other>")
 

@@ -65,6 +65,7 @@ def test_a_folder_from_choice_to_opened_results(
     fields, until = dock.fields, lambda true: qtbot.waitUntil(true, timeout=MILLISECONDS)
     fields.model.setCurrentIndex(fields.model.findData(MODEL))
     fields.quality.setCurrentIndex(fields.quality.findData("fast"))
+    assert fields.quality.itemText(fields.quality.findData("mean")) == "Mean: 1 step"
     monkeypatch.setattr("diffuscope.plugin.docks.many.QFileDialog.getExistingDirectory", lambda *_: str(slides))
     fields.folder.click()
     out = slides.with_name(f"slides-{MODEL}")
@@ -82,6 +83,7 @@ def test_a_folder_from_choice_to_opened_results(
     until(lambda: rows(dock)["bad"][0] == "failed" and dock.session.state.is_idle)
     assert dock.session.state.message.startswith("2 of 3 slides are done, 1 could not be run over")
     assert [status for status, _ in rows(dock).values()] == ["done", "done", "failed"]
+    assert dock.hint.text() == f"{out.name}. Double-click a slide to open its result."
     with (out / "summary.csv").open(encoding="utf-8", newline="") as file:
         b = next(row for row in csv.DictReader(file) if row["slide"] == "b")
     # under their names, with the digits that people read
@@ -119,6 +121,10 @@ def test_what_is_missing_is_said(dock: Any, slides: Path) -> None:
     dock.fields.slides.setText(f"{slides}2")
     assert dock.fields.out.text().startswith(f"{slides}2-")
     assert dock.fields.arguments()["assumed_mpp"] is None
+    for typed in ("/", "..", ".", "/a/.."):  # on the way to a path nothing is suggested beside it
+        dock.fields.slides.setText(typed)
+        assert dock.fields.out.text().startswith(f"{slides}2-")
+    dock.fields.slides.setText(f"{slides}2")
     dock.fields.mpp.setValue(0.25)
     assert dock.fields.arguments()["assumed_mpp"] == 0.25
     dock.fields.out.setText("")
@@ -132,6 +138,8 @@ def test_nothing_there_is_a_sentence(dock: Any, tmp_path: Path, qtbot: Any) -> N
     dock.jobs.run.click()
     qtbot.waitUntil(lambda: dock.session.state.failed, timeout=MILLISECONDS)
     assert "there is no slide and no volume in" in dock.session.state.message
+    dock.fields.slides.setText(str(tmp_path))  # it goes with what it was about
+    assert not dock.session.state.failed and dock.session.state.message == ""
 
 
 def test_beginning_all_again_is_said_of_one_run(dock: Any, slides: Path, tmp_path: Path, monkeypatch: Any) -> None:

@@ -87,7 +87,7 @@ def dock(make_napari_viewer: Callable[..., Any], qtbot: Any, pairs: Path, tmp_pa
 def test_from_pairs_to_a_model_stopped_and_gone_on_with(dock: Any, tmp_path: Path):
     from diffuscope.model.folder import load_model
 
-    assert dock.form.model == "stain-cd3-demo" and dock.fields.model.count() == 9
+    assert dock.form.model == "stain-cd3-demo" and dock.fields.model.count() == 4
     dock.check.click()
     dock.until(lambda: dock.session.state.is_idle)
     assert "4" in dock.report.toPlainText() and "he" in dock.report.toPlainText()
@@ -140,3 +140,17 @@ def test_a_wrong_folder_is_one_sentence(dock: Any, tmp_path: Path):
     dock.jobs.run.click()
     dock.until(lambda: dock.session.state.is_idle)
     assert "has no folder he" in dock.session.state.message
+    # On the way to a path it is the root at times, where nothing is trained.
+    for typed in ("/", "..", "."):
+        dock.fields.out.setText(typed)
+    assert dock.session.state.message == ""  # what was wrong goes with the next change
+    dock.fields.out.setText("/")
+    dock.jobs.run.click()
+    assert "which folder the model is to be written to" in dock.session.state.message
+    dock.fields.data.clear()
+    assert dock.fields.data.placeholderText() == "folder with he/ and ihc/, or cases.csv"
+    dock.fields.model.setCurrentIndex(dock.fields.model.findData("nanoparticles-demo"))
+    assert dock.fields.data.placeholderText() == "folder with vessels/, nuclei/ and nanoparticles/, or cases.csv"
+    # It trains on pictures: of volumes it would ask for he/ and ihc/.
+    offered = [dock.fields.model.itemData(number) for number in range(dock.fields.model.count())]
+    assert "stain-cd3-demo" in offered and not any("mr" in str(name) or "flair" in str(name) for name in offered)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,6 @@ class ManyDock(QWidget):
         self.fields, self.sample = ManyFields(), SampleButton()
         self.table = _table()
         self.hint = small_text()
-        self.hint.setText("Double-click a slide to open its result.")
         self.page, self.show_folder = QPushButton("Open the page"), QPushButton("Show the folder")
         self.page.setToolTip("All results on one page, in the browser")
         self.jobs = JobPanel(self.session)
@@ -188,6 +188,8 @@ class ManyDock(QWidget):
                 self.table.setItem(number, column, item)
         head = self.table.horizontalHeader().sizeHint().height()
         self.table.setFixedHeight(head + min(len(rows), _SEEN) * self.table.rowHeight(0) + 4)
+        how = " Double-click a slide to open its result." if any(row["result"] for row in rows) else ""
+        self.hint.setText(f"{escape(out.name)}.{how}")
         self.found.setVisible(bool(rows))
 
     def _open(self, row: int, _column: int) -> None:

@@ -52,8 +52,9 @@ class TrainDock(QWidget):
         self.viewer = napari_viewer
         self.session = Session(napari_viewer, _TITLE, child)
         self._build()
-        for model in (one for one in known_models() if not one.whole):  # of pictures, not of whole cases
-            self.fields.add_model(model.name, model.title, is_usual=STAINING.lists(model))
+        # of pictures, not of whole cases or volumes
+        for model in (one for one in known_models() if not one.whole and one.axes == "yx"):
+            self.fields.add_model(model, is_usual=STAINING.lists(model))
         take_up_fields(_TITLE, self.fields.kept)
 
     def _build(self) -> None:
@@ -123,7 +124,7 @@ class TrainDock(QWidget):
             return self._job(recipe, out, steps, resume=True) if folder.is_dir() else None
 
         return Job(
-            text=f"train {out.name}, {steps:,} steps",
+            text=f"train {out.name}, {steps:,} step{'s' if steps != 1 else ''}",
             doing="Reading the data…",
             work=verb("train", recipe=recipe, out=out, device=preferences().device, resume=resume),
             out=out,

@@ -49,6 +49,12 @@ def _sentence(text: str) -> str:
     return escape(text if text.endswith(".") else f"{text}.")
 
 
+def pairs_text(model: ModelFacts | None) -> str:
+    """Return what a folder of cases of a model holds, for a field; of none, and so of one from scratch, a stain's."""
+    *inputs, target = ("he", "ihc") if model is None else (*(p.key for p in model.inputs), model.outputs[0].key)
+    return f"folder with {', '.join(f'{key}/' for key in inputs)} and {target}/, or cases.csv"
+
+
 def preset_names(model: ModelFacts) -> dict[str, str]:
     """Return what a form calls the model's qualities, by key; which sampler that is stands under Advanced."""
     names: dict[str, str] = {}

@@ -7,7 +7,7 @@ from pathlib import Path
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QToolButton, QWidget
 
 from diffuscope.plugin.docks.kinds import STAINING
-from diffuscope.plugin.forms.card_text import preset_names
+from diffuscope.plugin.forms.card_text import pairs_text, preset_names
 from diffuscope.plugin.forms.evaluate import EvaluateForm
 from diffuscope.plugin.forms.out import beside
 from diffuscope.plugin.layers.facts import ModelFacts
@@ -34,7 +34,7 @@ class EvaluateFields(QWidget):
         self.model, self.quality = combo(), combo()
         self.browse_model = _dots("Choose a model folder")
         self.data, self.out = PathEdit("Folder or table of cases"), PathEdit("Folder of the report")
-        self.data.setPlaceholderText("folder with he/ and ihc/, or cases.csv")
+        self.data.setPlaceholderText(pairs_text(None))
         self.out.setPlaceholderText("folder of the report to write")
         self.browse_data, self.browse_out = _dots("Choose the folder of cases"), _dots("Choose a folder")
         self.mpp = mpp_spin()
@@ -95,6 +95,7 @@ class EvaluateFields(QWidget):
     def _show_presets(self) -> None:
         model = self._models.get(self.model.currentData() or "")
         if model is not None:
+            self.data.setPlaceholderText(pairs_text(model))
             names = preset_names(model)
             fill(self.quality, names, self.form.quality if self.form.quality in names else next(iter(names)))
         self._read()

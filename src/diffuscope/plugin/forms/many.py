@@ -8,6 +8,7 @@ from typing import Any
 from qtpy.QtWidgets import QCheckBox, QPushButton, QWidget
 
 from diffuscope.errors import InputError
+from diffuscope.plugin.forms.card_text import preset_names
 from diffuscope.plugin.layers.facts import ModelFacts
 from diffuscope.plugin.settings.preferences import cluster_for, preferences, tiles_at_once
 from diffuscope.plugin.widgets.elided import PathEdit
@@ -73,9 +74,9 @@ class ManyFields(QWidget):
 
     def _suggest(self, _: Any = None) -> None:
         """Suggest a place for the results beside the slides, unless the user has chosen one."""
-        slides = self.slides.text().strip()
-        if slides and self.out.text() in ("", self._suggested):
-            place = Path(slides)
+        place = Path(self.slides.text().strip())
+        # while a path is typed it is "/" or ".." at times, beside which nothing lies
+        if place.name not in ("", "..") and self.out.text() in ("", self._suggested):
             self._suggested = str(place.with_name(f"{place.stem}-{self.model.currentData() or 'results'}"))
             self.out.setText(self._suggested)
 
@@ -118,5 +119,5 @@ class ManyFields(QWidget):
         model = self._models.get(self.model.currentData())
         self.quality.clear()
         self.quality.addItem(_DEFAULT, None)
-        for name, (_, steps) in (model.presets if model is not None else {}).items():
-            self.quality.addItem(f"{name}: {steps} steps", name)
+        for key, name in (preset_names(model) if model is not None else {}).items():
+            self.quality.addItem(name, key)

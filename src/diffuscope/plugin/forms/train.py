@@ -83,7 +83,7 @@ class TrainForm:
             Something is missing.
         """
         data = {"path": str(self.source())} | ({"mpp": self.mpp} if self.mpp else {})
-        if not self.out.strip():
+        if not self.out.strip() or self.path.name in ("", ".."):
             raise InputError("Say which folder the model is to be written to.")
         recipe: dict[str, Any] = {"name": self.path.name, "data": data}
         if self.model != SCRATCH:
@@ -112,7 +112,7 @@ class TrainForm:
 
 def run_folder(out: Path) -> Path:
     """Return the run folder of the training of a model folder."""
-    return out.with_name(out.name + ".training")
+    return out.parent / f"{out.name}.training"
 
 
 def data_at(text: str) -> Path:
@@ -125,5 +125,5 @@ def data_at(text: str) -> Path:
     """
     data = Path(text.strip()).expanduser()
     if not text.strip() or not data.exists():
-        raise InputError("Choose the folder of your pairs (he/ and ihc/ in it), or a table of cases (.csv).")
+        raise InputError("Choose the folder of your pairs, or a table of cases (.csv).")
     return data.absolute()

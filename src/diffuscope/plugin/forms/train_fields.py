@@ -6,8 +6,10 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QCheckBox, QLineEdit, QPushButton, QWidget
 
+from diffuscope.plugin.forms.card_text import pairs_text
 from diffuscope.plugin.forms.out import beside
 from diffuscope.plugin.forms.train import SCRATCH, TrainForm
+from diffuscope.plugin.layers.facts import ModelFacts
 from diffuscope.plugin.widgets.elided import PathEdit
 from diffuscope.plugin.widgets.pieces import mpp_spin
 from diffuscope.plugin.widgets.rows import combo, form_layout, side_by_side, spin
@@ -28,7 +30,7 @@ class TrainFields(QWidget):
         super().__init__(parent)
         self.form = TrainForm()
         self.data = PathEdit("Folder or table of pairs")
-        self.data.setPlaceholderText("folder with he/ and ihc/, or cases.csv")
+        self._models: dict[str, ModelFacts] = {}
         self.browse_data = QPushButton("…")
         self.browse_data.setMaximumWidth(48)
         self.browse_data.setToolTip("Choose the folder of pairs")
@@ -80,9 +82,10 @@ class TrainFields(QWidget):
         """Whether to go on with an unfinished training."""
         return self.resume.isVisibleTo(self) and self.resume.isChecked()
 
-    def add_model(self, name: str, title: str, *, is_usual: bool) -> None:
+    def add_model(self, model: ModelFacts, *, is_usual: bool) -> None:
         """Offer a known model; the first usual one is chosen, since few have pairs enough to begin anew."""
-        self.model.addItem(f"Fine-tune: {title}", name)
+        self._models[model.name] = model
+        self.model.addItem(f"Fine-tune: {model.title}", model.name)
         if is_usual and self.model.currentIndex() == 0:
             self.model.setCurrentIndex(self.model.count() - 1)
 
@@ -96,4 +99,5 @@ class TrainFields(QWidget):
         form.mpp, form.steps = self.mpp.value(), self.steps.value()
         form.model = self.model.currentData() or SCRATCH
         self._form.setRowVisible(self.stain, form.model == SCRATCH)
+        self.data.setPlaceholderText(pairs_text(self._models.get(form.model)))
         self.show_resume()

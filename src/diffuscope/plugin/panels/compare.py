@@ -12,6 +12,8 @@ import numpy as np
 from napari.layers import Image
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from diffuscope.errors import InputError
+from diffuscope.plugin.forms.rows.lead import Wrong
 from diffuscope.plugin.forms.rows.sample import SampleButton
 from diffuscope.plugin.jobs.compare import compare_in
 from diffuscope.plugin.jobs.given.samples import DRAWS, with_sample
@@ -30,6 +32,10 @@ _VOLUMES = (
     "What is open are volumes, and two layers are compared of pictures alone: “Model and cases” evaluates a model on "
     "volumes that have a truth."
 )
+
+
+def _first_of(field: QWidget, _: str) -> QWidget:
+    return field
 
 
 class CompareWidget(QWidget):
@@ -62,6 +68,7 @@ class CompareWidget(QWidget):
         for widget in (self.sample, fields, self.jobs, self.table, self.notes):
             layout.addWidget(widget)
         layout.addStretch(1)
+        self.wrong = Wrong(session.state, fields, partial(_first_of, self.truth))
         self.compare.clicked.connect(self._compare)
         events = viewer.layers.events
         for event in (events.inserted, events.removed, events.reordered, events.renamed):
@@ -105,7 +112,7 @@ class CompareWidget(QWidget):
         if truth is None or found is None or truth is found:
             self._show(None)
             asked = "Choose two image layers: the truth, and what is held against it."
-            self.session.state.complain(self._obstacle or asked)
+            self.wrong.tell(InputError(self._obstacle or asked))
             return
         self._told = " ".join(text for text in (_apart(truth, found), *map(_missing, (truth, found))) if text)
         self.session.submit(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
+from weakref import ref
 
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
@@ -70,4 +70,5 @@ def stand(dock: Any, title: str) -> None:
     outlive(dock, dock.session)
     stand_with_siblings(dock, title)
     Letters(dock)
-    QTimer.singleShot(0, dock, partial(arrange, dock))  # once all of it is built
+    kept = ref(dock)  # which may be closed before it is built: a timer would keep it
+    QTimer.singleShot(0, dock, lambda: arrange(built) if (built := kept()) is not None else None)

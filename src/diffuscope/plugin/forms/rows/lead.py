@@ -47,6 +47,8 @@ def lead_to(field: QWidget) -> None:
 class Wrong:
     """Errors about a form that says only when it is used what is wrong with it: each goes with the next change.
 
+    So do those of a job that was given it, but for what nobody foresaw, whose report is to be copied first.
+
     Parameters
     ----------
     state : JobState
@@ -58,7 +60,7 @@ class Wrong:
     """
 
     def __init__(self, state: JobState, form: QWidget, field_of: Callable[[str], QWidget]) -> None:
-        self._state, self._field_of, self._said = state, field_of, ""
+        self._state, self._field_of = state, field_of
         for field in stops(form):
             for name in ("textChanged", "currentIndexChanged", "valueChanged", "toggled"):
                 if hasattr(field, name):
@@ -66,12 +68,10 @@ class Wrong:
 
     def tell(self, error: Exception) -> None:
         """Show an error, and lead to its field."""
-        self._said = str(error)
-        self._state.complain(self._said)
-        lead_to(self._field_of(self._said))
+        self._state.complain(str(error))
+        lead_to(self._field_of(str(error)))
 
     def forget(self, _: Any = None) -> None:
         """Show it no more: something has changed."""
-        if self._said and self._state.failed and self._state.message == self._said:
+        if self._state.is_idle and self._state.failed and not self._state.report:
             self._state.say("")
-        self._said = ""

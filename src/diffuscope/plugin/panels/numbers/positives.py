@@ -213,7 +213,7 @@ class PositivesPanel(QGroupBox):
             self.numbers.setText("This result cannot be counted anew.")
             return
         self.cells.show_threshold(counted.threshold, counted.tissue_mm2)
-        words = [f"{counted.objects:,} objects"]
+        words = [f"{counted.objects:,} object{'s' if counted.objects != 1 else ''}"]
         if counted.tissue_mm2 and counted.percent is not None:
             density = f"{counted.objects / counted.tissue_mm2:,.0f} per mm²"
             words += [density, f"{counted.percent:.1f} % of the tissue's area"]
