@@ -127,7 +127,7 @@ def test_where_volumes_alone_are_open_it_says_what_takes_them(make_napari_viewer
     assert dock.layers.jobs.hint.startswith("Open two pictures")
     for name in ("truth", "found"):
         viewer.add_image(np.zeros((4, 8, 8)), name=name)
-    assert dock.layers.jobs.hint.startswith("What is open are volumes") and "“Model and cases”" in dock.layers.jobs.hint
+    assert dock.layers.jobs.hint.startswith("What is open are volumes, and pictures alone")
     dock.layers.compare.click()
     assert dock.session.state.failed and dock.session.state.message == dock.layers.jobs.hint
     dock.session.close()

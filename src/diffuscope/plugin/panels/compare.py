@@ -29,8 +29,7 @@ from diffuscope.plugin.widgets.rows import combo, form_layout, quiet, small_text
 
 _EMPTY = "Open two pictures of one place first: a truth, and what is held against it."
 _VOLUMES = (
-    "What is open are volumes, and two layers are compared of pictures alone: “Model and cases” evaluates a model on "
-    "volumes that have a truth."
+    "What is open are volumes, and pictures alone are compared: save a slice of each as a picture, and open both."
 )
 
 
