@@ -71,8 +71,10 @@ def test_what_is_incomplete_is_not_offered_and_why_is_said(qtbot, tmp_path: Path
         widget.show_result(replace(result, complete=complete))
         assert [one.isEnabled() for one in buttons] == [complete] * 3
         assert ("not exported: continue this run" in widget.note.text()) != complete
-        # a dock that comes to rest offers no more, and one at work nothing
+        # a dock that comes to rest offers no more, and one at work nothing, and says so
         for is_idle in (False, True):
             widget.set_idle(is_idle)
             assert [one.isEnabled() for one in buttons] == [complete and is_idle] * 3
             assert widget.resume.isEnabled() == is_idle
+            assert ("while a job of this dock goes on" in widget.note.text()) == (complete and not is_idle)
+            assert widget.note.isHidden() == (complete and is_idle)

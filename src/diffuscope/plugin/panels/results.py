@@ -24,6 +24,7 @@ from diffuscope.stains import StainStatistics
 # µm/px of a slide; what is coarser is a flat image of a body, in which QuPath has nothing to count.
 _COARSEST = 50.0
 _UNTIL = "What is incomplete is not exported: continue this run to its end first."
+_BUSY = "Nothing is exported while a job of this dock goes on, or one writes this result: wait, or cancel it."
 
 
 class ResultsWidget(QGroupBox):
@@ -107,7 +108,7 @@ class ResultsWidget(QGroupBox):
         )
         show_warning(self.told, result.record.get("notices", ()) if self.says_outcome else ())
         self.resume.setVisible(not result.complete)
-        for widget in (self.layer, self.anonymous, self.export, self.note):
+        for widget in (self.layer, self.anonymous, self.export):
             widget.setVisible(_can_export(result))
         self._enable()
         self.qupath.setVisible(bool(_for_qupath(result)))
@@ -138,6 +139,7 @@ class ResultsWidget(QGroupBox):
         for button in (self.export, self.qupath, self.report):
             button.setEnabled(can_export)
         self.resume.setEnabled(self._is_idle)
+        self._show_note()
 
     def show_table(self, rows: list[dict[str, str]]) -> None:
         """Show figures: those of the result on disk, or what another threshold makes of it."""
@@ -151,8 +153,19 @@ class ResultsWidget(QGroupBox):
             return  # while the list is filled, and of a result that cannot be exported
         names = [form.name for form in offered(self._result, layer)]
         self.export.setToolTip(f"Write a file for other programs: {', '.join(names)}")
-        self.note.setText(note(self._result, layer) if self._result.complete else _UNTIL)
-        self.note.setVisible(bool(self.note.text()))
+        self._show_note()
+
+    def _show_note(self) -> None:
+        """Say why nothing is exported, or not as every format."""
+        layer = self.layer.currentData()
+        if self._result is None or not _can_export(self._result) or layer is None:
+            text = ""
+        elif not self._result.complete:
+            text = _UNTIL
+        else:
+            text = note(self._result, layer) if self._is_idle else _BUSY
+        self.note.setText(text)
+        self.note.setVisible(bool(text))
 
     def _ask_export(self) -> None:
         if self._result is not None:
