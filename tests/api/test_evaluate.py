@@ -285,6 +285,6 @@ def test_the_command_prints_figures_and_where_the_report_is(data: Path, made: tu
     assert refused.exit_code == 2 and "exists already" in refused.stderr
 
 
-def test_what_makes_volumes_is_refused_before_a_case_is_run(tmp_path: Path):
-    with pytest.raises(InputError, match=r"^mr-to-ct-sarcoma makes volumes, and what is evaluated here is slides"):
+def test_what_takes_volumes_is_refused_before_a_case_is_run(tmp_path: Path):
+    with pytest.raises(InputError, match=r"^mr-to-ct-sarcoma takes volumes, and what is evaluated here is slides"):
         evaluate("mr-to-ct-sarcoma", tmp_path, tmp_path / "report")

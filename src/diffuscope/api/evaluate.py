@@ -105,15 +105,15 @@ def evaluate(
     loaded = load_model(model)
     loaded.system.check_images(loaded.name, "what is evaluated is images")
     main = loaded.system.output_rasters[0]
-    if main.axes == "zyx":
-        raise InputError(
-            f"{loaded.name} makes volumes, and what is evaluated here is slides and pictures: save a slice of its "
-            "result and of the truth as pictures, and compare these."
-        )
     if not any(port.required for port in loaded.system.input_rasters):
         raise InputError(
             f"{loaded.name} takes any of its images, and what is evaluated here makes one image of one: "
             "run it, and compare its results with their truth."
+        )
+    if any(port.axes == "zyx" for port in loaded.system.input_rasters):
+        raise InputError(
+            f"{loaded.name} takes volumes, and what is evaluated here is slides and pictures: save a slice of its "
+            "result and of the truth as pictures, and compare these."
         )
     keys = [port.key for port in loaded.system.input_rasters]
     found = find_cases(data, [*keys, main.key], optional=[MASK])
