@@ -16,6 +16,7 @@ import diffuscope as verbs
 from diffuscope.cli import app
 from diffuscope.errors import InputError
 from diffuscope.jobs.compute import ComputeRequest
+from diffuscope.jobs.drawn.copied import LayerCopy
 from diffuscope.jobs.input_text import parse_inputs, parse_ranges
 from diffuscope.jobs.inputs import Frame, PortInput, open_inputs
 from diffuscope.jobs.prepare import prepare
@@ -131,6 +132,19 @@ def test_a_file_for_each_port_is_the_same_as_one_for_both(tmp_path, model, slide
         )
     ):
         np.testing.assert_array_equal(go(model, source, tmp_path / f"out{number}", ranges=RANGES), both)
+
+
+def test_a_copy_of_a_layer_is_recorded_as_the_layer_without_a_command(tmp_path, model, pixels):
+    tifffile.imwrite(tmp_path / "mine.ome.tif", pixels[2], photometric="minisblack", tile=(64, 64))
+    write(tmp_path / "b.ome.tif", pixels[1:2], ["x"])
+    source = {"vessels": LayerCopy(path=tmp_path / "mine.ome.tif", layer="mine"), "nuclei": tmp_path / "b.ome.tif"}
+    go(model, source, tmp_path / "out", ranges=RANGES, mpp=0.5)
+    record = open_result(tmp_path / "out").record
+    about = record["inputs"]["vessels"]
+    assert (about["name"], about["format"]) == ("mine", "copy of a layer") and record["command"] == ""
+    assert "mine.ome.tif" not in json.dumps(record, ensure_ascii=False)
+    told = "A copy of the layer “mine” was run, not a file: no command makes this result again."
+    assert record["notices"][:2] == [told, "mine does not say its µm/px; 0.5 µm/px is used, as given."]
 
 
 def test_the_command_of_the_record_makes_the_result_again(tmp_path, model, slide, monkeypatch):

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 import diffuscope
 from diffuscope.errors import InputError
+from diffuscope.jobs.drawn.copied import LayerCopy
 from diffuscope.model.folder import save_model
 from diffuscope.ports.declaration import Declaration
 from diffuscope.ports.mask import Mask
@@ -92,6 +93,11 @@ def test_labels_lie_on_their_image_and_an_image_comes_back_on_its_lattice(model,
     assert result.scores["share"].mean == pytest.approx((labels == 1).mean())
     assert result.record["inputs"]["outlines"]["roles"] == ["tumour", "node"]
     assert "outlines=labels.nii.gz" in result.record["command"]
+    # What was outlined in a window is no file.
+    source["outlines"] = LayerCopy(path=source["outlines"], layer="Labels")
+    diffuscope.finish(diffuscope.run(model, source, tmp_path / "again.ome.zarr", device="cpu"))
+    drawn = diffuscope.open_result(tmp_path / "again.ome.zarr").record
+    assert drawn["inputs"]["outlines"]["name"] == "Labels" and drawn["command"] == ""
 
 
 @pytest.mark.parametrize(

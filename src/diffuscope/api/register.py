@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from diffuscope.events import Notice, Progress
 from diffuscope.exports.table import check_names_result
 from diffuscope.files.place import FILE, check_place
 from diffuscope.files.put import in_place_of
+from diffuscope.jobs.drawn.copied import LayerCopy, copy_notices
 from diffuscope.jobs.provenance import make_registration_record, registration_command
 from diffuscope.results.own import TRANSFORM
 from diffuscope.results.result import RESULT
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
 
 @checked
 def register(
-    fixed: str | Path,
-    moving: str | Path,
+    fixed: str | Path | LayerCopy,
+    moving: str | Path | LayerCopy,
     out: str | Path,
     *,
     landmarks: str | Path | None = None,
@@ -45,8 +47,8 @@ def register(
 
     Parameters
     ----------
-    fixed, moving : str or Path
-        The slide that stays, such as the H&E, and the one that is moved, such as the IHC.
+    fixed, moving : str, Path or LayerCopy
+        The slide that stays, such as the H&E, and the one that is moved, such as the IHC; or what a layer shows.
     out : str or Path
         Result folder to write, e.g. ``"ihc.ome.zarr"``.
     landmarks : str or Path, optional
@@ -82,7 +84,8 @@ def register(
     from diffuscope.registration import read_landmarks
     from diffuscope.registration.density import check_slide
 
-    out, still, other = Path(out), open_scan(fixed, mpp=fixed_mpp), open_scan(moving, mpp=moving_mpp)
+    out, still, other = Path(out), _opened(fixed, fixed_mpp), _opened(moving, moving_mpp)
+    copies = [one for one in (fixed, moving) if isinstance(one, LayerCopy)]
     for scan in (still, other):
         check_slide(scan)
     if picture is not None and Path(picture).suffix.lower() != ".png":
@@ -106,9 +109,12 @@ def register(
             affine_only=affine_only,
             picture=Path(picture) if picture is not None else None,
             window=shown,
-            command=registration_command(
+            command=""
+            if copies
+            else registration_command(
                 fixed=still.name, moving=other.name, out=out.name, affine_only=affine_only, flags=given
             ),
+            notices=(*copy_notices(copies), *still.notices, *other.notices),
             replaces=replaces,
             overwrite=overwrite,
         )
@@ -127,6 +133,7 @@ class _Work:
     picture: Path | None
     window: tuple[int, int, int, int] | None
     command: str
+    notices: tuple[str, ...]
     replaces: bool
     overwrite: bool
 
@@ -167,7 +174,7 @@ def _register(work: _Work) -> Generator[Progress | Notice | Registered, None, No
         parameters=found.settings,
         figures={**figures, "correlation": found.correlation},
         command=work.command,
-        notices=fixed.notices + moving.notices + told,
+        notices=work.notices + told,
     )
     with in_place_of(out, replace=work.replaces) as part:
         begun = WRITTEN[work.affine_only]
@@ -181,6 +188,11 @@ def _register(work: _Work) -> Generator[Progress | Notice | Registered, None, No
         with in_place_of(work.picture, replace=work.overwrite) as part:
             drawn.save(part)
     yield Registered(path=out, transform=found.transform, figures=figures, correlation=found.correlation)
+
+
+def _opened(given: str | Path | LayerCopy, mpp: float | None) -> Scan:
+    opener = partial(open_scan, mpp=mpp)
+    return given.open(opener) if isinstance(given, LayerCopy) else opener(given)
 
 
 def _window(text: str, fixed: Scan) -> tuple[int, int, int, int]:

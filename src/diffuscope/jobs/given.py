@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
 from diffuscope.files.read import is_file, read_text
-from diffuscope.jobs.masks import GivenMask, MaskInput
+from diffuscope.jobs.masks import AnyMask, MaskInput
 from diffuscope.jobs.rows import check_files_of_row, read_row
 from diffuscope.ports.declaration import Declaration
 from diffuscope.ports.mask import Mask
@@ -29,8 +29,8 @@ class Given:
 
     Attributes
     ----------
-    masks : dict of str to str, Path or sequence of these
-        Files.
+    masks : dict of str to str, Path, LayerCopy or sequence of files
+        Outlines.
     rows : dict of str to (Table, dict)
         The port, and the row as `Table.read` returns it.
     texts : dict of str to str
@@ -39,7 +39,7 @@ class Given:
         What the user should know of how they were read.
     """
 
-    masks: Mapping[str, GivenMask] = field(default_factory=dict)
+    masks: Mapping[str, AnyMask] = field(default_factory=dict)
     rows: Mapping[str, tuple[Table, Row]] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
@@ -103,7 +103,7 @@ def split_source(source: Any, declared: Declaration, model: str, wanted: Sequenc
     ports = {port.key: port for port in declared.inputs}
     rows: dict[str, tuple[Table, Row]] = {}
     texts: dict[str, str] = {}
-    masks: dict[str, GivenMask] = {}
+    masks: dict[str, AnyMask] = {}
     images = {}
     notices: list[str] = []
     elsewhere = {column.name for port in declared.inputs if isinstance(port, Table) for column in port.columns}

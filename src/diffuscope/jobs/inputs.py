@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
+from diffuscope.jobs.drawn.copied import LayerCopy, copies_among
 from diffuscope.jobs.port_checks import check_port
 from diffuscope.ports.matching import guess_channels
 from diffuscope.ports.raster import Raster
@@ -20,8 +22,9 @@ from diffuscope.scans.intensity import to_range
 from diffuscope.stains import StainStatistics, normalise
 from diffuscope.tiling.plan import Tile
 
-#: One file for all ports, or by port key a file each, ``"path"`` or ``"path#channel"`` (name or number from 0); of a
-#: mask one or several (see `diffuscope.jobs.masks.GivenMask`), of a table a row (`diffuscope.jobs.given.GivenRow`).
+#: One file for all ports, or by port key a file each, ``"path"`` or ``"path#channel"`` (name or number from 0), or the
+#: `LayerCopy` of a layer; of a mask one or several (see `diffuscope.jobs.masks.GivenMask`), of a table a row
+#: (`diffuscope.jobs.given.GivenRow`).
 Source = str | Path | Mapping[str, Any]
 Values = tuple[float, float]
 
@@ -162,7 +165,10 @@ def open_inputs(source: Source, ports: Sequence[Raster], model: str, *, mpp: flo
         A port has no file or no channel, a file does not fit, or two do not lie on one lattice.
     """
     by_key = _by_key(source, ports, model)
-    opened = {path: open_input(path, mpp=mpp) for path in dict.fromkeys(path for path, _ in by_key)}
+    copies = copies_among(source)
+    opener = partial(open_input, mpp=mpp)
+    paths = dict.fromkeys(path for path, _ in by_key)
+    opened = {path: copies[path].open(opener) if path in copies else opener(path) for path in paths}
     if len(ports) > 1 and not isinstance(source, Mapping):
         [scan] = opened.values()
         found = _guessed(scan, ports, model)
@@ -209,8 +215,10 @@ def paths_of(source: Source) -> list[Path]:
     return [split_channel(one)[0] for one in files]
 
 
-def split_channel(text: str | Path) -> tuple[Path, str | None]:
-    """Return path and channel of ``"path#channel"``; a file whose own name has a # is taken whole."""
+def split_channel(text: str | Path | LayerCopy) -> tuple[Path, str | None]:
+    """Return path and channel of ``"path#channel"``; a file whose own name has a # is taken whole, as a copy is."""
+    if isinstance(text, LayerCopy):
+        return text.path, None
     head, mark, tail = str(text).rpartition("#")
     if not mark or Path(text).exists():
         return Path(text), None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
+from diffuscope.jobs.drawn.copied import LayerCopy
 from diffuscope.jobs.inputs import split_channel
 from diffuscope.ports.mask import Mask
 from diffuscope.ports.roles import find_role, guess_roles, may_be
-from diffuscope.scans import Image, Volume, open_input
+from diffuscope.scans import Image, Scan, Volume, open_input
 from diffuscope.scans.fingerprint import fingerprint_of
 from diffuscope.scans.formats.dicom.rtstruct import is_rtstruct, read_rtstruct, structure_names
 from diffuscope.scans.formats.table import stem
@@ -57,12 +59,12 @@ class Outlines:
         return f"{self.path.name}#{said}" if self.spelt else self.path.name
 
 
-def read_outlines(given: str | Path, port: Mask, image: Image, *, alone: bool) -> Outlines:
+def read_outlines(given: str | Path | LayerCopy, port: Mask, image: Image, *, alone: bool) -> Outlines:
     """Read a file of outlines.
 
     Parameters
     ----------
-    given : str or Path
+    given : str, Path or LayerCopy
         ``"FILE"``, ``"FILE#NAME=ROLE,NAME=ROLE"``, where a name is a structure's or a label's number, or
         ``"FILE#ROLE"`` of a file with one outline. Without roles those of structures are guessed from their names, the
         numbers of labels are those of the roles, and of one of several files its name tells the role.
@@ -79,9 +81,12 @@ def read_outlines(given: str | Path, port: Mask, image: Image, *, alone: bool) -
         It cannot be opened, holds no outlines, does not lie on the image, or the roles cannot be told.
     """
     path, said = split_channel(given)
+    opener = partial(open_input, mpp=image.mpp)
+    if isinstance(given, LayerCopy):
+        return _labels(given.open(opener), None, port, image, alone=alone)
     if path.is_file() and is_rtstruct(path):
         return _structures(path, said, port, image)
-    return _labels(path, said, port, image, alone=alone)
+    return _labels(opener(path), said, port, image, alone=alone)
 
 
 def _structures(path: Path, said: str | None, port: Mask, image: Image) -> Outlines:
@@ -155,8 +160,7 @@ def _guessed(
     return guess.roles
 
 
-def _labels(path: Path, said: str | None, port: Mask, image: Image, *, alone: bool) -> Outlines:
-    scan = open_input(path, mpp=image.mpp)
+def _labels(scan: Scan | Volume, said: str | None, port: Mask, image: Image, *, alone: bool) -> Outlines:
     if scan.axes != image.axes:
         raise InputError(f"{scan.name} is {scan.kind} and {image.name} is {image.kind}: give the outlines of that one.")
     if len(scan.channels) != 1:
@@ -172,7 +176,7 @@ def _labels(path: Path, said: str | None, port: Mask, image: Image, *, alone: bo
     there = [int(number) for number in np.flatnonzero(counts) if number]
     names = [str(number) for number in there]
     if said is None and not alone:
-        said = _by_name(path, port)
+        said = _by_name(scan.path, port)
     chosen = _said(said, names, port, scan.name) if said is not None else {}
     if said is None:
         chosen = {str(number): role for number, role in enumerate(port.roles, start=1) if number in there}
@@ -188,7 +192,7 @@ def _labels(path: Path, said: str | None, port: Mask, image: Image, *, alone: bo
     left = [name for name in names if name not in chosen]
     notices = (f"{scan.name}: {_labelled(left)} left out, as given.",) if left else ()
     return Outlines(
-        path=path,
+        path=scan.path,
         labels=stored if said is None else table[stored],
         taken=chosen,
         about=scan.to_json(),

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
+from diffuscope.jobs.drawn.copied import LayerCopy
 from diffuscope.jobs.inputs import PortInput, split_channel
 from diffuscope.jobs.mask_files import Outlines, read_outlines
 from diffuscope.ports.mask import Mask
@@ -18,6 +19,8 @@ from diffuscope.scans.fingerprint import fingerprint_of
 
 #: A file of labels or an RTSTRUCT, ``"FILE#NAME=ROLE,…"`` (see `diffuscope.jobs.mask_files.read_outlines`), or several.
 GivenMask = str | Path | Sequence[str | Path]
+#: That, or what layers outline.
+AnyMask = GivenMask | LayerCopy
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,12 +76,12 @@ class MaskInput:
         return [("input", f"{self.port.key}={one.text}") for one in self.files]
 
 
-def mask_paths(given: Mapping[str, GivenMask]) -> list[Path]:
+def mask_paths(given: Mapping[str, AnyMask]) -> list[Path]:
     """Return the files that labels come from."""
     return [split_channel(one)[0] for files in given.values() for one in _several(files)]
 
 
-def open_masks(given: Mapping[str, GivenMask], ports: Sequence[Mask], images: Sequence[PortInput]) -> list[MaskInput]:
+def open_masks(given: Mapping[str, AnyMask], ports: Sequence[Mask], images: Sequence[PortInput]) -> list[MaskInput]:
     """Open labels, which lie on the lattices of their images.
 
     Parameters
@@ -99,7 +102,7 @@ def open_masks(given: Mapping[str, GivenMask], ports: Sequence[Mask], images: Se
     return [_open(_several(given[port.key]), port, by_key) for port in ports]
 
 
-def _open(given: Sequence[str | Path], port: Mask, images: Mapping[str, PortInput]) -> MaskInput:
+def _open(given: Sequence[str | Path | LayerCopy], port: Mask, images: Mapping[str, PortInput]) -> MaskInput:
     if port.on not in images:
         raise InputError(f"{port.name} ({port.key}) lies on {port.on}, which is not given: give it as well.")
     image = images[port.on].scan
@@ -115,10 +118,10 @@ def _open(given: Sequence[str | Path], port: Mask, images: Mapping[str, PortInpu
         labels = np.where(labels > 0, labels, one.labels)
         notices += one.notices
     if not labels.any():
-        names = " and ".join(one.path.name for one in files)
+        names = " and ".join(str(one.about["name"]) for one in files)
         raise InputError(f"nothing is outlined in {names}: give outlines of {', '.join(port.roles)}, or leave it out.")
     return MaskInput(port, labels, files, tuple(notices))
 
 
-def _several(given: GivenMask) -> Sequence[str | Path]:
-    return [given] if isinstance(given, str | Path) else list(given)
+def _several(given: AnyMask) -> Sequence[str | Path | LayerCopy]:
+    return [given] if isinstance(given, str | Path | LayerCopy) else list(given)

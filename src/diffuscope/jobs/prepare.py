@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from diffuscope.files.place import check_place
 from diffuscope.jobs.compute import ComputeRequest, ComputeSettings, address, io_threads, lanes, resolve_compute
+from diffuscope.jobs.drawn.copied import copies_among, copy_notices
 from diffuscope.jobs.extent import Extent, ExtentRequest, find_extent
 from diffuscope.jobs.given import Given, given_rasters, split_source, state_case
 from diffuscope.jobs.input_text import check_ranges, command_inputs, input_notices
@@ -177,6 +178,7 @@ def prepare(
     sample: dict[str, Any] = {key: value for key, value in chosen.items() if key not in part}
     want: Sequence[str] = sample.get("want", ())
     info = model_info(model)
+    copies = copies_among(source)
     images, given = split_source(source, info.declared, info.name, want)
     check_number("seed", seed, least=0, most=2**63 - 1)
     loaded = load_model(model)
@@ -204,7 +206,7 @@ def prepare(
     if not request.elsewhere:
         system.to(compute.device)
 
-    stated = [*(one.scan.notices for one in inputs), *(one.notices for one in masks)]
+    stated = [copy_notices(copies.values()), *(one.scan.notices for one in inputs), *(one.notices for one in masks)]
     own = dict.fromkeys(notice for some in stated for notice in some)
     factors = [axis.factor for axis in plan.axes]
     odd = unlike_notices(inputs, extent.foreground, info.stated.seen, factors=factors)
@@ -231,7 +233,9 @@ def prepare(
             **system.measures,
         },
         compute=asdict(compute),
-        command=command_line(
+        command=""
+        if copies
+        else command_line(
             model=loaded.name,
             source=named,
             out=out.name,

@@ -100,7 +100,7 @@ def make_record(
     compute : mapping
         What determines their last bits: device, precision, batch, threads.
     command : str
-        From `command_line`.
+        From `command_line`; empty where none makes the run again.
     notices : tuple of str
         What the user was told.
     generated : sequence of str, optional

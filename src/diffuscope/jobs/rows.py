@@ -8,6 +8,7 @@ from pathlib import Path
 from diffuscope.errors import InputError, InputErrors
 from diffuscope.files.read import is_file
 from diffuscope.files.sheet import Line, Sheet, read_sheet
+from diffuscope.jobs.drawn.copied import LayerCopy
 from diffuscope.jobs.inputs import split_channel
 from diffuscope.ports.heads import check_spelling, match_heads, not_used
 from diffuscope.ports.table import Row, Table
@@ -48,14 +49,14 @@ def read_row(given: GivenRow, table: Table, besides: Collection[str] = ()) -> tu
     return table.read({name.strip(): value for name, _, value in pairs}), ()
 
 
-def check_files_of_row(given: GivenRow, files: Mapping[str, str | Path | Sequence[str | Path]]) -> None:
+def check_files_of_row(given: GivenRow, files: Mapping[str, str | Path | LayerCopy | Sequence[str | Path]]) -> None:
     """Refuse a row of a table whose own columns name other files than those that it is given with.
 
     Parameters
     ----------
     given : str, Path or mapping
         As of `read_row`; what is typed names no files.
-    files : mapping of str to (str, Path or sequence of these)
+    files : mapping of str to (str, Path, LayerCopy or sequence of files)
         By port key, which is a column's name where the table says which file belongs to whom.
 
     Raises
@@ -71,7 +72,7 @@ def check_files_of_row(given: GivenRow, files: Mapping[str, str | Path | Sequenc
     for key, value in files.items():
         if cell := line.cells.get(key, "").strip():
             named, _ = split_channel(sheet.path.parent / cell)
-            shown = [split_channel(one)[0] for one in ([value] if isinstance(value, str | Path) else value)]
+            shown = [split_channel(one)[0] for one in ([value] if isinstance(value, str | Path | LayerCopy) else value)]
             if wrong := of_another(line.cells[sheet.first].strip(), named, shown):
                 raise InputError(wrong)
 

@@ -246,7 +246,7 @@ def test_pixels_in_memory_are_run_like_a_file_and_leave_none(
     at.fill()
     at.run()
     assert at.state.message.startswith("Done"), at.state.message
-    assert open_result(at.out).record["inputs"]["he"]["name"] == "crop.ome.tif"
+    assert open_result(at.out).record["inputs"]["he"]["name"] == "crop"
     assert not list(scratch.iterdir())
 
 

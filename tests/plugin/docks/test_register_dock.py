@@ -163,7 +163,7 @@ def test_pixels_without_a_file_and_a_table_are_taken_and_errors_leave_nothing(
     dock.fields.moving.mpp.setValue(0.5)
     dock.jobs.run.click()
     dock.until(lambda: dock.session.state.is_idle)
-    assert "white.ome.tif has no tissue" in dock.session.state.message
+    assert "white has no tissue" in dock.session.state.message
 
     table = tmp_path / "points.csv"
     table.write_text("x_fixed,y_fixed\n1,2\n")

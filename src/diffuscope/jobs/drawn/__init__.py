@@ -1,1 +1,1 @@
-"""What was drawn in another program, as a region to run in."""
+"""What other programs had: a region that was drawn in one, a layer that one shows."""

@@ -22,12 +22,13 @@ def suggest_out(slide: SlideFacts | None, model_name: str, patient: str = "") ->
 
     Samples that came with the package are never written beside.
     """
-    name = patient or "case" if slide is None else slide.path.name if slide.path else slide.name
+    path = slide and (slide.path or slide.file)
+    name = patient or "case" if slide is None else path.name if path else slide.name
     stem = without_ending(name)
     stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in stem) or "slide"
     base = f"{stem}.{Path(model_name).name}"
     preferred = preferences()
-    folder = slide.path.parent if slide is not None and slide.path and preferred.beside else None
+    folder = path.parent if path and preferred.beside else None
     if folder is None or folder.is_relative_to(sample_path()) or not os.access(folder, os.W_OK):
         folder = Path(preferred.results.strip()).expanduser() if preferred.results.strip() else results_folder()
     return unused(folder / f"{base}.ome.zarr")

@@ -12,9 +12,9 @@ from typing import Any
 from diffuscope.errors import InputError
 from diffuscope.plugin.forms.regions import layer_regions
 from diffuscope.plugin.jobs.child import Child, drive
+from diffuscope.plugin.jobs.given.source import input_of
 from diffuscope.plugin.jobs.process import Failed
 from diffuscope.plugin.jobs.resume import find_layer
-from diffuscope.plugin.jobs.scratch import write_scratch
 from diffuscope.plugin.layers.facts import SlideFacts, finest
 from diffuscope.plugin.layers.slides import region_layer
 from diffuscope.results.result import Result
@@ -81,24 +81,22 @@ def measurement_of(result: Result, viewer: Any, layers: list[Any], *, threshold:
 
 def measure_in(child: Child, stop: threading.Event, *, request: RegionRequest) -> Generator[Any, None, None]:
     """Yield the messages of the measurement; a layer without a file is written to one meanwhile."""
-    path, copy = request.facts.path, None
+    scratch: list[Path] = []
     try:
-        if path is None:
-            try:
-                path = copy = write_scratch(request.pixels, name=request.facts.name, mpp=request.facts.mpp)
-            except InputError as error:
-                yield Failed(str(error))
-                return
+        try:
+            source = input_of(request.facts, request.pixels, scratch)
+        except InputError as error:
+            yield Failed(str(error))
+            return
         yield from drive(
             child,
             "measure",
             stop,
             result=request.result,
-            vessels=str(path),
-            is_copy=copy is not None,
+            vessels=source,
             regions=request.regions,
             threshold=request.threshold,
         )
     finally:
-        if copy is not None:
-            shutil.rmtree(copy.parent, ignore_errors=True)
+        for path in scratch:
+            shutil.rmtree(path.parent, ignore_errors=True)

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
 from diffuscope.files.put import in_place_of
+from diffuscope.jobs.drawn.copied import LayerCopy
 from diffuscope.plugin.jobs.child import Child, drive
+from diffuscope.plugin.jobs.given.source import input_of
 from diffuscope.plugin.jobs.process import Failed, Returned
-from diffuscope.plugin.jobs.scratch import write_scratch
 from diffuscope.plugin.layers.facts import SlideFacts
 from diffuscope.plugin.layers.marks import write_pairs
 from diffuscope.plugin.layers.placement import Placement
@@ -116,10 +117,10 @@ def register(child: Child, stop: threading.Event, *, request: Request) -> Genera
             yield message
 
 
-def _file(side: Side, stack: ExitStack) -> Path:
-    """Return the file of a slide; of one without, a temporary one that goes with the stack."""
-    if side.facts.path is not None:
-        return side.facts.path
-    path = write_scratch(side.pixels, name=side.facts.name, mpp=side.facts.mpp)
-    stack.callback(shutil.rmtree, path.parent, ignore_errors=True)
-    return path
+def _file(side: Side, stack: ExitStack) -> Path | LayerCopy:
+    """Return the file of a slide; of one without, a temporary copy that goes with the stack."""
+    scratch: list[Path] = []
+    source = input_of(side.facts, side.pixels, scratch)
+    for path in scratch:
+        stack.callback(shutil.rmtree, path.parent, ignore_errors=True)
+    return source

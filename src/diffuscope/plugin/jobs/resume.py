@@ -83,13 +83,18 @@ def find_layer(stated: dict[str, Any], layers: list[Any], why: str) -> tuple[Any
     """
     for layer in layers:
         facts = slide_facts(layer)
-        if facts.path is None:
-            is_it = scratch_name(facts.name, ".nii" if facts.lies else ".ome.tif") == stated["name"]
-        else:
-            is_it = facts.path.name == stated["name"] and _is_channel(facts.channel, stated)
-        if is_it:
+        if stated["name"] in names_of(facts) and _is_channel(facts.channel, stated):
             return layer, facts
     raise InputError(f"Open {stated['name']} {why}.")
+
+
+def names_of(facts: SlideFacts) -> list[str]:
+    """Return the names by which a record may call the input that a layer was."""
+    if facts.path is not None:
+        return [facts.path.name]
+    # before, a copy of a layer went by the name of its temporary file
+    copies = [facts.name, *(scratch_name(facts.name, ending) for ending in (".ome.tif", ".nii", ".nii.gz"))]
+    return [facts.file.name, *copies] if facts.file is not None else copies
 
 
 def _is_channel(channel: int | None, stated: dict[str, Any]) -> bool:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from diffuscope.engine.events import Started, TileDone
 from diffuscope.errors import InputError
 from diffuscope.files.put import remove
+from diffuscope.jobs.drawn.copied import LayerCopy
 from diffuscope.plugin.forms.cases.mask_facts import MaskFacts
 from diffuscope.plugin.jobs.child import Child, drive
 from diffuscope.plugin.jobs.given.outlined import GivenOutlines
+from diffuscope.plugin.jobs.given.source import input_of
 from diffuscope.plugin.jobs.process import Failed, Returned
-from diffuscope.plugin.jobs.scratch import write_scratch, write_scratch_volume
 from diffuscope.plugin.layers.facts import SlideFacts, finest
 from diffuscope.plugin.layers.placement import Placement
 from diffuscope.plugin.layers.results import LayerTuple, result_layers
@@ -212,17 +213,12 @@ def _source(request: Request, scratch: list[Path]) -> Source:
     """Return what `diffuscope.run` takes; layers without a file are written to one, which is added to `scratch`."""
     texts: dict[str, Any] = dict(request.given)
     for given in request.inputs:
-        facts, path = given.facts, given.facts.path
-        if path is None:
-            if facts.lies is not None:
-                path = write_scratch_volume(given.pixels, name=facts.name, lies=facts.lies)
-            else:
-                path = write_scratch(given.pixels, name=facts.name, mpp=facts.mpp)
-            scratch.append(path)
-        texts[given.key] = path if given.channel is None else f"{path}#{given.channel}"
+        source = input_of(given.facts, given.pixels, scratch)
+        texts[given.key] = source if given.channel is None else f"{source}#{given.channel}"
     for outlines in request.outlines:
-        texts[outlines.key] = outlines.write()
-        scratch.append(texts[outlines.key])
+        path = outlines.write()
+        scratch.append(path)
+        texts[outlines.key] = LayerCopy(path=path, layer=outlines.name)
     return texts
 
 

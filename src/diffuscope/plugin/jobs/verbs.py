@@ -20,6 +20,7 @@ from diffuscope.api.events import RanMany
 from diffuscope.engine.events import Event
 from diffuscope.events import Notice, Progress
 from diffuscope.exports.table import find_format
+from diffuscope.jobs.drawn.copied import LayerCopy
 from diffuscope.plugin.jobs.given.patient import slide_of, source_of, whose
 from diffuscope.plugin.jobs.process import Wishes
 from diffuscope.plugin.layers.compare import Compared, Pair
@@ -99,10 +100,10 @@ def worst_case(*, cancelled: Cancelled, **arguments: Any) -> Generator[None, Non
 
 
 def measure(
-    *, result: Path, vessels: str, is_copy: bool, cancelled: Cancelled, **arguments: Any
+    *, result: Path, vessels: Path | LayerCopy, cancelled: Cancelled, **arguments: Any
 ) -> Generator[Progress | Notice, None, Sequence[dict[str, Any]] | None]:
     """Return a row a region, None where it was cancelled; a layer's copy is no file that the run record knows."""
-    channel = open_scan(vessels) if is_copy else vessels
+    channel = vessels.open(open_scan) if isinstance(vessels, LayerCopy) else str(vessels)
     done = yield from _until(cancelled, diffuscope.api.measure.measure(result, channel, **arguments))
     return done.rows if done is not None else None
 

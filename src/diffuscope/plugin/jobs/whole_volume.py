@@ -7,7 +7,7 @@ from typing import Any
 
 from diffuscope.errors import InputError
 from diffuscope.plugin.forms.run import RunForm
-from diffuscope.plugin.jobs.scratch import scratch_name
+from diffuscope.plugin.jobs.resume import names_of
 from diffuscope.plugin.layers.facts import own_metadata, slide_facts
 from diffuscope.results.result import Result
 
@@ -66,6 +66,4 @@ def open_inputs(result: Result, layers: list[Any], chosen: tuple[Any, ...] = ())
 
 def _is(layer: Any, stated: dict[str, Any]) -> bool:
     facts, lattice = slide_facts(layer), own_metadata(layer).get("lattice")
-    # before, pixels without a file were written with the second ending
-    names = [facts.path.name] if facts.path else [scratch_name(layer.name, ending) for ending in (".nii", ".nii.gz")]
-    return stated["name"] in names and lattice in (None, stated.get("lattice"))
+    return stated["name"] in names_of(facts) and lattice in (None, stated.get("lattice"))

@@ -8,11 +8,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from diffuscope.errors import InputError
 from diffuscope.jobs.port_checks import Pixels
 from diffuscope.model.find import ModelInfo
 from diffuscope.plugin.layers.inputs.lies import Lies, lies_of, same_length, scale_in
-from diffuscope.plugin.layers.inputs.origin import origin_of
+from diffuscope.plugin.layers.inputs.origin import file_behind, origin_of
 from diffuscope.plugin.layers.inputs.pixels import pixels_of
 from diffuscope.plugin.layers.placement import Placement, layer_placement
 from diffuscope.ports.mask import Mask
@@ -21,7 +20,6 @@ from diffuscope.ports.port import Port
 from diffuscope.ports.raster import Raster
 from diffuscope.ports.table import Table
 from diffuscope.ports.text import Text
-from diffuscope.scans import open_scan
 from diffuscope.scans.lattice import Lattice
 
 #: Key of `layer.metadata` under which Diffuscope keeps what it knows about a layer.
@@ -132,7 +130,9 @@ class SlideFacts:
     name : str
         Name of the layer.
     path : Path or None
-        The file of what the layer shows; None for pixels that exist in memory only.
+        The file of what the layer shows; None for what our reader did not make.
+    file : Path or None
+        Of what another reader made, the file, where it has so many px; whether the layer still shows them a run sees.
     mpp : float or None
         µm per pixel of a slide's finest level, as the layer's scale says it; None where that is no length, and of a
         volume.
@@ -157,6 +157,7 @@ class SlideFacts:
     name: str
     path: Path | None
     mpp: float | None
+    file: Path | None = None
     is_rescaled: bool = False
     file_mpp: float | None = None
     channel: int | None = None
@@ -237,18 +238,19 @@ def _slide_facts(layer: Any) -> SlideFacts:
         problem = (
             f"The px of “{layer.name}” are {y:.4g} µm high and {x:.4g} µm wide: give the layer one scale for both."
         )
-    if origin is None:
-        mpp = x if x is not None else _mpp_behind(layer)
-        return SlideFacts(name=layer.name, path=None, mpp=mpp, problem=problem, pixels=pixels_of(layer, None))
-    file_mpp = own.get("mpp")
+    file, file_mpp = (None, own.get("mpp")) if origin is not None else file_behind(layer)
+    if origin is None and x is None and np.allclose(layer.scale, 1.0):
+        x = file_mpp  # the px of a layer that was edited are still as large as they were
+    is_rescaled = (origin is not None or file is not None) and not same_length(x, file_mpp)
     return SlideFacts(
         name=layer.name,
-        path=origin.path,
+        path=origin.path if origin is not None else None,
+        file=file,
         # what the file says where the layer says the same: the last digits are the file's
         mpp=file_mpp if same_length(x, file_mpp) else x,
-        is_rescaled=not same_length(x, file_mpp),
-        file_mpp=None if same_length(x, file_mpp) else file_mpp,
-        channel=origin.channel,
+        is_rescaled=is_rescaled,
+        file_mpp=file_mpp if is_rescaled else None,
+        channel=origin.channel if origin is not None else None,
         problem=problem,
         pixels=pixels_of(layer, origin),
     )
@@ -281,17 +283,3 @@ def volume_lies(layer: Any) -> Lies:
 def input_placement(layer: Any) -> Placement:
     """Return where the px that a run takes of a layer lie: those of a slide, or of the upright volume."""
     return layer_placement(layer, volume_lies(layer).storage if layer.ndim == 3 else None)
-
-
-def _mpp_behind(layer: Any) -> float | None:
-    """Return what the file says from which another reader made a layer, if neither size nor scale speak against it.
-
-    The px of a layer that was edited are still as large as they were.
-    """
-    if layer.source.path is None or not np.allclose(layer.scale, 1.0):
-        return None
-    try:
-        scan = open_scan(Path(layer.source.path))
-    except (InputError, OSError):
-        return None
-    return scan.mpp if tuple(finest(layer).shape[:2]) == tuple(scan.shape) else None

@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 import tifffile
 import zarr
 
 from diffuscope.errors import InputError
+from diffuscope.jobs.drawn.copied import LayerCopy
 from diffuscope.jobs.inputs import open_inputs
+from diffuscope.plugin.forms.out import suggest_out
+from diffuscope.plugin.jobs.given.source import input_of
+from diffuscope.plugin.jobs.resume import find_layer
 from diffuscope.plugin.jobs.run import Given, Request, _source
 from diffuscope.plugin.jobs.scratch import write_scratch, write_scratch_volume
 from diffuscope.plugin.layers.facts import finest, slide_facts
@@ -116,6 +121,49 @@ def test_a_layer_edited_in_place_is_what_is_computed(tmp_path: Path, edit: Calla
     written = write_scratch(finest(layer), name=facts.name, mpp=0.5)
     np.testing.assert_array_equal(np.asarray(open_input(written).levels[0]), edit(pixels))
     shutil.rmtree(written.parent)
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> tuple[Any, Path]:
+    """A picture that napari's own reader opened, and its file."""
+    path = tmp_path / "mine.jpg"
+    pixels = np.random.default_rng(0).integers(0, 255, (96, 80, 3)).astype(np.uint8)
+    PIL.Image.fromarray(pixels).save(path)
+    with layer_source(path=str(path), reader_plugin="napari"):
+        return napari.layers.Image(np.array(PIL.Image.open(path)), rgb=True, name="mine"), path
+
+
+def test_a_picture_that_napari_opened_is_its_file_as_long_as_it_shows_that(picture: tuple[Any, Path]):
+    layer, path = picture
+    facts, scratch = slide_facts(layer), []
+    assert (facts.path, facts.file) == (None, path)
+    assert input_of(facts, finest(layer), scratch) == path and not scratch
+    assert suggest_out(facts, "stain").parent == path.parent  # beside its input
+    stated = {"name": "mine.jpg"}
+    assert find_layer(stated, [layer], "to go on")[0] is layer
+    layer.data[40, 30] ^= 1  # nothing but the pixels tells
+    copy = input_of(slide_facts(layer), finest(layer), scratch)
+    assert isinstance(copy, LayerCopy) and copy.layer == "mine" and scratch == [copy.path]
+    opened = copy.open(open_input)
+    assert (opened.name, opened.format) == ("mine", "copy of a layer")
+    np.testing.assert_array_equal(np.asarray(opened.levels[0]), layer.data)
+    assert find_layer({"name": "mine"}, [layer], "to go on")[0] is layer
+    shutil.rmtree(copy.path.parent)
+
+
+def test_transparency_and_another_shape_make_a_picture_no_other_file(picture: tuple[Any, Path]):
+    layer, path = picture
+    layer.data = np.dstack([layer.data, np.full(layer.data.shape[:2], 255, np.uint8)])
+    assert input_of(slide_facts(layer), finest(layer), []) == path
+    layer.data = layer.data[:64]
+    assert slide_facts(layer).file is None and suggest_out(slide_facts(layer), "stain").parent != path.parent
+
+
+def test_the_scale_that_the_user_gave_a_picture_is_told_to_the_run(picture: tuple[Any, Path]):
+    layer, _ = picture
+    assert slide_facts(layer).changed_mpp is None
+    layer.scale, layer.units = (0.5, 0.5), ("um", "um")
+    assert slide_facts(layer).mpp == slide_facts(layer).changed_mpp == 0.5  # the file does not say it
 
 
 def test_an_edit_of_the_array_itself_is_seen(tmp_path: Path):

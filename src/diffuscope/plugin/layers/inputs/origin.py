@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from weakref import ref
 
 import dask.array as da
 import numpy as np
+
+from diffuscope.errors import InputError
+from diffuscope.scans import open_scan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +67,25 @@ def origin_of(layer: Any) -> Origin | None:
     return origin
 
 
+def file_behind(layer: Any) -> tuple[Path | None, float | None]:
+    """Return the file from which another reader made a slide's layer, and its µm/px; None where it has other px.
+
+    The file is None where only their number along the axes is that of the layer.
+    """
+    if layer.source.path is None:
+        return None, None
+    path, shown = Path(layer.source.path), layer.data[0] if layer.multiscale else layer.data
+    try:
+        about = path.stat()
+        shape, dtype, mpp = _behind(path, about.st_mtime_ns, about.st_size)
+    except (InputError, OSError):
+        return None, None
+    if tuple(shown.shape[:2]) != shape[:2]:
+        return None, None
+    is_same = np.dtype(shown.dtype) == dtype and shape[2] == (3 if layer.rgb else 1)
+    return (path if is_same else None), mpp
+
+
 def _state(array: Any) -> object:
     """Return what changes with the content of an array: dask's name is another after an assignment."""
     if isinstance(array, np.ndarray):
@@ -75,3 +98,10 @@ def _as_it_lies(array: np.ndarray) -> np.ndarray:
     """Return an array with its axes as memory has them: of a volume that was turned and mirrored no copy is needed."""
     forward = array[tuple(slice(None, None, -1 if step < 0 else 1) for step in array.strides)]
     return forward.transpose(sorted(range(array.ndim), key=lambda axis: -forward.strides[axis]))
+
+
+@lru_cache
+def _behind(path: Path, _changed: int, _size: int) -> tuple[tuple[int, ...], np.dtype[Any], float | None]:
+    """Return shape, type and µm/px of a slide's file: it is asked for at each look at a layer."""
+    scan = open_scan(path)
+    return (*scan.shape, len(scan.channels)), scan.dtype, scan.mpp
