@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QLineEdit,
     QPlainTextEdit,
+    QPushButton,
     QScrollArea,
     QSlider,
     QTabBar,
@@ -26,6 +27,8 @@ from qtpy.QtWidgets import (
 )
 
 from diffuscope.plugin.docks.welcome import DOCKS
+from diffuscope.plugin.jobs.job import Job
+from diffuscope.plugin.jobs.queue import Entry
 
 pytestmark = [pytest.mark.gui, pytest.mark.slow]
 
@@ -58,6 +61,19 @@ def whole_of(field: QWidget, dock: QWidget) -> QWidget:
     return areas[-1].widget() if areas else dock
 
 
+def check_order(fields: list[QWidget], dock: QWidget) -> None:
+    """Check that fields of a dock are gone through as they stand: what scrolls reaches below what stands under it."""
+    wholes = [whole_of(field, dock) for field in fields]
+    assert len(set(wholes)) == len([whole for whole, _ in groupby(wholes)])
+    for whole in dict.fromkeys(wholes):
+        above, left = -1, -1
+        for field in [one for one, its in zip(fields, wholes, strict=True) if its is whole]:
+            at = field.mapTo(whole, QPoint(0, field.height() // 2))
+            is_beside = abs(at.y() - above) < 12  # of two side by side one may be a little higher
+            assert at.x() > left if is_beside else at.y() > above, f"Tab goes back to {name_of(field)!r}"
+            above, left = at.y(), at.x()
+
+
 @pytest.mark.parametrize("title", [*DOCKS, "Other models"])
 def test_fields_are_gone_through_as_they_stand_and_have_names(make_napari_viewer: Any, qtbot: Any, title: str):
     viewer = make_napari_viewer()
@@ -68,15 +84,36 @@ def test_fields_are_gone_through_as_they_stand_and_have_names(make_napari_viewer
     qtbot.wait(200)
     fields = fields_of(dock)
     assert [(type(one).__name__, one.toolTip()) for one in fields if not name_of(one)] == []
-    # what scrolls reaches below what stands under it
-    wholes = [whole_of(field, dock) for field in fields]
-    assert len(set(wholes)) == len([whole for whole, _ in groupby(wholes)])
-    for whole in dict.fromkeys(wholes):
-        above, left = -1, -1
-        for field in [one for one, its in zip(fields, wholes, strict=True) if its is whole]:
-            at = field.mapTo(whole, QPoint(0, field.height() // 2))
-            is_beside = abs(at.y() - above) < 12  # of two side by side one may be a little higher
-            assert at.x() > left if is_beside else at.y() > above, f"Tab goes back to {name_of(field)!r}"
-            above, left = at.y(), at.x()
+    check_order(fields, dock)
     assert len(fields) > 3
+    viewer.close()
+
+
+def test_jobs_of_the_list_are_gone_through_where_they_stand(make_napari_viewer: Any, qtbot: Any):
+    viewer = make_napari_viewer()
+    viewer.window.show()
+    viewer.open_sample("diffuscope", "cmu-1")
+    _, dock = viewer.window.add_plugin_dock_widget("diffuscope", "Register")
+    other = QPushButton("Of another dock")
+    viewer.window.add_dock_widget(other, area="left")
+    qtbot.waitUntil(lambda: not dock.visibleRegion().isEmpty(), timeout=MILLISECONDS)
+    qtbot.wait(200)  # until it is arranged
+    queue = dock.session.compute.queue
+    for name in "abc":
+        job = Job(text=f"register {name}", doing="", work=lambda _child, _stop: iter(()))
+        queue.add(Entry(job=job, owner=dock.session, failure="There is no tissue."))
+    for left in ("abc", "ac"):
+        qtbot.wait(200)
+        fields = fields_of(dock)
+        names = [name_of(field) for field in fields]
+        at = [names.index(f"Take off the list: register {name}: There is no tissue.") for name in left]
+        assert at == list(range(at[0], at[0] + len(left))) and at[-1] < names.index("Run")
+        check_order(fields, dock)
+        fields[at[1]].click()
+    # and all of the dock before what stands behind it in the window
+    one, behind = other.nextInFocusChain(), []
+    while one is not dock:
+        behind += [one] if dock.isAncestorOf(one) and one.focusPolicy() & Qt.FocusPolicy.TabFocus else []
+        one = one.nextInFocusChain()
+    assert behind == []
     viewer.close()

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from diffuscope.plugin.jobs.session import Session
+from diffuscope.plugin.widgets.access import in_order, stops
 from diffuscope.plugin.widgets.last_resort import copy_button
 from diffuscope.plugin.widgets.pieces import MAIN_STYLE, key_of
 from diffuscope.plugin.widgets.rows import side_by_side, small_text
@@ -205,6 +206,9 @@ class JobPanel(QWidget):
         self.list.setFixedHeight(min(height, _SEEN) + 2 * self.list.frameWidth())
         for widget in (self.heading, self.list):
             widget.setVisible(bool(entries))
+        # the buttons are new, which Tab would come to last: from the first that stays they go before it, which keeps
+        # the place of all in the window
+        in_order([self.pause, *stops(self)])
 
 
 def _calm(window: QWidget) -> None:
