@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,8 @@ from qtpy.QtWidgets import QInputDialog
 from stained_slide import show, write_both
 
 from diffuscope.plugin.layers.reading.viewer import reading_of
-from diffuscope.plugin.layers.views.naming import label_of
+from diffuscope.plugin.layers.views.naming import label_of, rename
+from diffuscope.plugin.panels.numbers.rows import results_in
 from diffuscope.plugin.panels.views.group import GroupRow
 from diffuscope.plugin.panels.views.stage import stage_of
 
@@ -62,11 +65,34 @@ def test_a_result_is_renamed_closed_and_shown_as_one(
     assert list(viewer.layers) == [he] and files[1].path.exists()
 
 
+def test_results_that_show_the_same_are_named_in_one_form(make_napari_viewer: Any, files: Any, tmp_path: Path):
+    viewer = make_napari_viewer()
+    reading_of(viewer)
+    made: list[list[Any]] = []
+    expected = ["region-1"], ["region-1", "region-2"], ["region-1", "region-2", "region-3"]
+    for number, labels in enumerate(expected, start=1):
+        folder = tmp_path / f"case7.stain.region-{number}.ome.zarr"
+        shutil.copytree(files[1].path, folder)
+        made.append(show(viewer, folder))
+        shown = ["" for _ in labels] if number == 1 else [f" · {label}" for label in labels]
+        assert [names(layers) for layers in made] == [
+            [f"{one}{mark}" for one in ("virtual CD3", "DAB (OD)", "uncertainty (OD)")] for mark in shown
+        ]
+    assert [one.name for one in results_in(viewer)] == [f"case7.stain.region-{number}" for number in (1, 2, 3)]
+    rename(viewer, str(tmp_path / "case7.stain.region-2.ome.zarr"), "mine")
+    shutil.copytree(files[1].path, tmp_path / "case8.stain.region-1.ome.zarr")
+    made.append(show(viewer, tmp_path / "case8.stain.region-1.ome.zarr"))  # another slide
+    assert [layers[0].name.partition(" · ")[2] for layers in made] == [
+        "case7.stain.region-1", "mine", "case7.stain.region-3", "case8.stain.region-1",
+    ]  # fmt: skip
+    assert [one.name for one in results_in(viewer)][1] == "mine"
+
+
 def test_layers_of_a_second_result_bear_its_name_and_no_number(make_napari_viewer: Any, files: Any):
     viewer = make_napari_viewer()
     reading_of(viewer)
     show(viewer, files[1].path)
-    again = show(viewer, files[1].path)
+    again = show(viewer, files[1].path)  # of the same one
     assert names(again) == ["virtual CD3 · r", "DAB (OD) · r", "uncertainty (OD) · r"]
     [first] = show(viewer, files[0])
     [second] = show(viewer, files[0])

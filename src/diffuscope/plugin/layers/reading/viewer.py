@@ -106,7 +106,8 @@ class Reading:
 
     def _take(self, layer: Any) -> None:
         self._measure(layer)
-        tell_apart(layer)
+        if (viewer := self._viewer()) is not None:
+            tell_apart(viewer, layer)
         if not isinstance(layer, Image) or layer.rgb or not _is_map(layer):
             return
         fit(layer)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diffuscope.errors import InputError
 from diffuscope.measurement.table import as_text, with_density
 from diffuscope.plugin.layers.facts import own_metadata
 from diffuscope.plugin.layers.objects.threshold import threshold_set
-from diffuscope.plugin.layers.views.naming import label_of
+from diffuscope.plugin.layers.views.naming import given_name, result_name
 from diffuscope.plugin.layers.views.pair import layers_of_folder
 from diffuscope.ports.stains import find_stains
 from diffuscope.results.result import Result, open_result
@@ -60,7 +59,7 @@ def results_in(viewer: Any) -> list[Asked]:
     return [
         Asked(
             folder,
-            label_of(viewer, folder) or Path(folder).name.removesuffix(".ome.zarr"),
+            given_name(viewer, folder) or result_name(folder),
             threshold_set(viewer, folder),
             next(
                 (own[_CELLS] for layer in layers_of_folder(viewer, folder) if _CELLS in (own := own_metadata(layer))),
