@@ -101,11 +101,8 @@ class ResultsWidget(QGroupBox):
             return
         of_all = f": {result.done} of {result.tiles} {result.unit}" if result.tiles > 1 else ""
         state = "" if result.complete else f" (incomplete{of_all})"
-        self.heading.setText(
-            "<br>".join(
-                [f"<b>{result.path.name}</b>{state}", *_taken(result), *(_outcome(result) if self.says_outcome else ())]
-            )
-        )
+        told = [*_given(result), *_taken(result), *(_outcome(result) if self.says_outcome else ())]
+        self.heading.setText("<br>".join([f"<b>{result.path.name}</b>{state}", *told]))
         show_warning(self.told, result.record.get("notices", ()) if self.says_outcome else ())
         self.resume.setVisible(not result.complete)
         for widget in (self.layer, self.anonymous, self.export):
@@ -204,6 +201,15 @@ def _for_qupath(result: Result) -> tuple[Format, ...]:
 def _reports(result: Result) -> tuple[Format, ...]:
     """Return the formats of a report, PDF first."""
     return tuple(form for form in formats_of(result, ALL) if form.name.startswith("Report"))
+
+
+def _given(result: Result) -> list[str]:
+    """Say which µm/px of inputs were the user's: what the form says now may be another."""
+    told: dict[str, None] = {}
+    for one in result.record["inputs"].values():
+        if (used := one.get("mpp")) is not None and used != (stated := one.get("mpp_stated", used)):
+            told[f"At {used:.4g} µm/px, as given" + (f" (the file says {stated:.4g})" if stated else "")] = None
+    return list(told)
 
 
 def _taken(result: Result) -> list[str]:
