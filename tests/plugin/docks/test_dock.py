@@ -6,6 +6,7 @@ One test goes the whole way with a window on the screen and a process of the doc
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,6 +38,7 @@ from diffuscope.plugin.layers.inputs.origin import Origin, remember
 from diffuscope.plugin.layers.live import PREVIEW
 from diffuscope.plugin.layers.reader import read_layers
 from diffuscope.results.result import open_result
+from diffuscope.scans.fingerprint import fingerprint
 
 pytestmark = pytest.mark.gui
 
@@ -230,6 +232,26 @@ def test_a_second_slide_does_not_take_the_result(at: Driver, tiny_model: Path):
     assert not at.state.failed, at.state.message
     record = open_result(at.out).record
     assert [about["name"] for about in record["inputs"].values()] == ["CMU-1-Small-Region.svs"]
+
+
+@pytest.mark.slow
+def test_a_slide_that_napari_opened_is_its_file_and_edited_a_copy(at: Driver, tiny_model: Path, tmp_path: Path):
+    path = tmp_path / "mine.svs"
+    shutil.copyfile(sample_path("CMU-1-Small-Region.svs"), path)
+    [layer] = at.viewer.open(path, plugin="napari")
+    at.use(tiny_model)
+    assert Path(at.dock.form.out).parent == tmp_path
+    at.draw()
+    for out, name in (("out", "mine.svs"), ("edited", "mine")):
+        at.out = tmp_path / f"{out}.ome.zarr"
+        at.fill()
+        at.run()
+        assert at.state.message.startswith("Done"), at.state.message
+        record = open_result(at.out).record
+        stated = record["inputs"]["he"]
+        assert (stated["name"], stated["format"] == "Aperio SVS") == (name, name == "mine.svs")
+        assert (stated["fingerprint"] == fingerprint(path)) == bool(record["command"]) == (name == "mine.svs")
+        layer.data[0, 0] ^= 255
 
 
 @pytest.mark.slow
