@@ -124,7 +124,7 @@ def test_layers_become_a_report_that_is_edited_copied_and_kept(at: Any):
     assert at.fields._inputs.fold.text() == "Images: CT"
     tick(at, "report", "t1")
     result = go(at)
-    assert result.record["inputs"]["ct"]["name"] == "patient 7_ CT.ome.tif"
+    assert result.record["inputs"]["ct"]["name"] == "patient 7, CT"
     assert result.texts["report"].text == LARGE
     panel = at.dock.report
     assert panel.isVisibleTo(at.dock) and panel.text == LARGE
