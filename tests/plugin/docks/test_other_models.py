@@ -117,7 +117,7 @@ def test_outlines_on_a_picture_go_into_a_model_that_takes_them(dock: Any, qtbot:
     finish(dock, qtbot, tmp_path / "share.ome.zarr")
     result = open_result(tmp_path / "share.ome.zarr")
     assert result.scores["share"].mean == pytest.approx(20 * 40 / (64 * 80))
-    assert result.record["inputs"]["outlines"]["name"] == "tumour and vessel.ome.tif"
+    assert result.record["inputs"]["outlines"]["name"] == "tumour and vessel"
 
 
 def test_it_lists_what_no_other_dock_lists(dock: Any, tmp_path: Path):
