@@ -12,8 +12,8 @@ from diffuscope.plugin.layers.views.canvas import is_drawn_in_software, scene_ca
 
 #: The view moves if it did so this short a while ago, s.
 _STILL = 0.25
-#: The part of the time that is left to what computes however much is drawn, and by how much of it that may be late, s.
-_LEFT, _LATE = 0.05, 0.05
+#: For how long a view may move without a break until what computes goes on beside it, s: nobody drags for so long.
+_LONGEST = 30.0
 #: What is drawn is on the screen once Qt comes round again, ms. (A timer of 0 ms waits until there is nothing to do.)
 _ROUND = 1
 
@@ -23,7 +23,8 @@ class DrawnFirst:
 
     Measured where two cores draw and compute (`benchmarks window`): a picture that is drawn beside a network takes up
     to twice as long, however low the priority of the latter. It stands for as long as one is drawn, and computes
-    between two; while nothing moves it is left alone.
+    between two, for which little time is left while a user drags the view (`pace_left`), and all of it once they let
+    go; while nothing moves it is left alone.
 
     Parameters
     ----------
@@ -36,13 +37,13 @@ class DrawnFirst:
     def __init__(self, viewer: Any, child: Child) -> None:
         self._viewer, self._child = viewer, child
         self._is_on = self._stands = False
-        self._moved = self._since = self._owed = 0.0
+        self._moved = self._began = 0.0
 
     def begin(self) -> None:
         """Look out for a view that moves; nothing follows where a graphics card draws."""
         if self._is_on or not is_drawn_in_software(self._viewer):
             return
-        self._is_on, self._since, self._owed = True, time.monotonic(), 0.0
+        self._is_on = True
         self._viewer.camera.events.connect(self._on_move)
         self._viewer.dims.events.current_step.connect(self._on_move)
         scene_canvas_of(self._viewer).events.draw.connect(self._stand, position="first")
@@ -59,24 +60,21 @@ class DrawnFirst:
             canvas.events.draw.disconnect(self._stand)
 
     def _on_move(self, _: Any = None) -> None:
-        self._moved = time.monotonic()
+        now = time.monotonic()
+        if now - self._moved > _STILL:
+            self._began = now
+        self._moved = now
         self._stand()  # what is shown changes before it is drawn: other tiles of a slide are read
 
     def _stand(self, _: Any = None) -> None:
         now = time.monotonic()
-        if self._stands or now - self._moved > _STILL:
+        if self._stands or now - self._moved > _STILL or now - self._began > _LONGEST:
             return
-        self._owed = max(0.0, self._owed - (now - self._since))
-        if self._owed > _LATE:
-            self._since = now
-            return
-        self._stands, self._since = self._child.stand(), now
+        self._stands = self._child.stand()
         if self._stands:
             QTimer.singleShot(_ROUND, self._go_on)
 
     def _go_on(self) -> None:
         if self._stands:
             self._child.go_on()
-            now = time.monotonic()
-            self._owed += _LEFT * (now - self._since)
-            self._stands, self._since = False, now
+            self._stands = False
