@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Generator
 from functools import cache
@@ -25,6 +27,23 @@ IN_CI = os.environ.get("CI", "").lower() == "true"
 # A busy machine slows a test, and fails none; CI says the same of one commit twice, and who develops looks farther.
 settings.register_profile("patient", deadline=None, derandomize=IN_CI, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each of several processes a screen of its own: on one, a menu of either takes the mouse from the other's."""
+    server, ends_with_us = shutil.which("Xvfb"), shutil.which("setpriv")
+    if not (hasattr(config, "workerinput") and server and ends_with_us and os.environ.get("DISPLAY")):
+        return
+    told, tells = os.pipe()
+    # However this process ends, and a worker does so without a word: the screen goes with it.
+    command = [ends_with_us, "--pdeathsig", "KILL", server, "-displayfd", str(tells), "-screen", "0", "1280x800x24"]
+    subprocess.Popen([*command, "-nolisten", "tcp"], pass_fds=[tells], stderr=subprocess.DEVNULL)
+    os.close(tells)
+    with os.fdopen(told) as answer:
+        number = answer.readline().strip()
+    if number:  # else it did not start, and all share the one that there is
+        os.environ["DISPLAY"] = f":{number}"
+
 
 MPP = 0.499
 """µm/px of the sample slide that `small_slide` is cut from."""

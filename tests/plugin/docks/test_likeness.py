@@ -16,6 +16,7 @@ pytest.importorskip("pytestqt")
 
 from diffuscope.errors import InputError
 from diffuscope.jobs.inputs import open_inputs
+from diffuscope.jobs.likeness import notices
 from diffuscope.plugin.docks.stain import StainDock
 from diffuscope.plugin.jobs.child import Child
 from diffuscope.plugin.layers.reader import read_layers
@@ -33,7 +34,10 @@ def dock(make_napari_viewer: Any, compute: Child) -> Iterator[StainDock]:
     viewer.close()
 
 
-def test_an_immunostain_is_told_before_run_until_another_picture_is_chosen(dock: StainDock, qtbot: Any, tmp_path: Path):
+def test_an_immunostain_is_told_before_run_until_another_picture_is_chosen(
+    dock: StainDock, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(notices, "SECONDS", 600.0)  # of a busy machine, as in tests/jobs
     stain, section = pictures.immunohistochemistry(), pictures.immunohistochemistry()[..., ::-1]
     for name, picture in (("brown", stain), ("purple", section)):
         tifffile.imwrite(tmp_path / f"{name}.tif", picture, photometric="rgb", resolution=(2e4, 2e4), resolutionunit=3)

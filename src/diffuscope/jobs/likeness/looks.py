@@ -25,8 +25,6 @@ from diffuscope.scans.windows import foreground_windows
 
 #: Windows or slices of an image that a run looks at, and that a training does.
 FEW, MANY = 8, 48
-#: A run looks at its inputs for so long, and at two windows of each at least: a slow disk must not keep it.
-SECONDS = 1.0
 _LEAST, _SEVERAL = 2, 4
 _PERCENTILES = (1, 50, 99)
 T = TypeVar("T")
@@ -62,7 +60,7 @@ class Looks:
 
 
 def look(
-    one: PortInput, inside: Foreground, factors: Sequence[float], *, number: int = FEW, seconds: float = SECONDS
+    one: PortInput, inside: Foreground, factors: Sequence[float], *, number: int = FEW, seconds: float = math.inf
 ) -> Looks:
     """Look at an input.
 

@@ -9,13 +9,15 @@ from pathlib import Path
 
 from diffuscope.errors import InputError
 from diffuscope.jobs.inputs import PortInput, open_inputs
-from diffuscope.jobs.likeness.looks import SECONDS, look
+from diffuscope.jobs.likeness.looks import look
 from diffuscope.jobs.scaling import find_foreground, with_statistics
 from diffuscope.model.find import model_info
 from diffuscope.ports.raster import Raster
 from diffuscope.ports.seen import Seen, unlike
 from diffuscope.scans import Foreground, Volume
 
+#: A run looks at its inputs for so long, and at two windows of each at least: a slow disk must not keep it.
+SECONDS = 1.0
 #: What every sentence of `unlike_notices` says.
 UNLIKE = "does not look like what this model is for"
 

@@ -46,7 +46,7 @@ def seen_in_cases(samplers: Sequence[CropSampler], ports: Iterable[Raster], of: 
         if inputs:
             inside = find_foreground([one for one, _ in inputs])
             for one, factors in inputs:
-                found[one.port.key].append(look(one, inside, factors, number=MANY, seconds=np.inf))
+                found[one.port.key].append(look(one, inside, factors, number=MANY))
     return _stated(found, of)
 
 
@@ -63,7 +63,7 @@ def seen_in_pictures(pictures: Iterable[NDArray[np.uint8]], port: Raster, of: st
         As of `Seen`.
     """
     inputs = [PortInput(port=port, scan=_opened(pixels, port.mpp)) for pixels in pictures]
-    looks = [look(one, find_foreground([one]), (1.0, 1.0), number=MANY, seconds=np.inf) for one in inputs]
+    looks = [look(one, find_foreground([one]), (1.0, 1.0), number=MANY) for one in inputs]
     return _stated({port.key: looks}, of)
 
 
