@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -199,13 +198,11 @@ def test_a_model_on_cases_to_a_report_and_its_worst_field(
     assert driver.viewer.window._qt_window.height() <= 800
 
 
-def test_the_menu_has_it_and_closing_it_leaves_no_listener(make_napari_viewer: Callable[..., Any]):
+def test_the_menu_has_it_and_closing_it_leaves_no_listener(make_napari_viewer: Callable[..., Any], qtbot: Any):
     viewer = make_napari_viewer()
     area, dock = viewer.window.add_plugin_dock_widget("diffuscope", "Evaluate")
     assert isinstance(dock, EvaluateDock)
     child = dock.session.compute.child
     viewer.window.remove_dock_widget(area)
-    del area, dock
-    gc.collect()
-    assert child.is_closed
+    qtbot.waitUntil(lambda: child.is_closed, timeout=MILLISECONDS)
     viewer.add_image(np.zeros((8, 8)))  # of which the dock that is gone need not hear

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -69,14 +68,12 @@ def test_the_scans_of_a_sample_lie_on_each_other(viewer: Any):
 @pytest.mark.parametrize(
     "title", ["Nanoparticle distribution", "Modality translation", "Lymph-node scoring", "Text and images"]
 )
-def test_the_other_docks_open_from_the_menu(viewer: Any, title: str):
+def test_the_other_docks_open_from_the_menu(viewer: Any, title: str, qtbot: Any):
     area, dock = viewer.window.add_plugin_dock_widget("diffuscope", title)
     assert dock.kind.title == title
     child = dock.session.compute.child
     viewer.window.remove_dock_widget(area)
-    del area, dock
-    gc.collect()
-    assert child.is_closed
+    qtbot.waitUntil(lambda: child.is_closed, timeout=MILLISECONDS)
 
 
 def is_seen(window: Any, button: Any) -> bool:
@@ -93,9 +90,7 @@ def test_the_dock_opens_from_the_menu_and_fits_a_small_screen(viewer: Any, qtbot
     child = dock.session.compute.child
     qtbot.waitUntil(partial(is_seen, viewer.window._qt_window, dock.run), timeout=MILLISECONDS)
     viewer.window.remove_dock_widget(area)
-    del area, dock
-    gc.collect()
-    assert child.is_closed
+    qtbot.waitUntil(lambda: child.is_closed, timeout=MILLISECONDS)
 
 
 def test_the_record_of_a_result_is_shown_and_its_command_copied(viewer: Any, result_folder: Path, qtbot: Any):

@@ -268,4 +268,4 @@ def test_what_a_closed_dock_had_queued_is_done_or_taken_off_the_list(at: At):
     at.train.jobs.cancel.click()
     at.until(lambda: at.train.session.state.is_idle and not at.train.session.compute.is_busy)
     assert open_result(at.folder / "quick.ome.zarr").complete
-    assert not (at.folder / "crashing.ome.zarr").exists() and not session._has_jobs()
+    assert not (at.folder / "crashing.ome.zarr").exists() and not session.has_jobs

@@ -172,13 +172,18 @@ class Session:
         """Whether its widgets are gone; what it had begun or queued goes on."""
         return self._closed
 
+    @property
+    def has_jobs(self) -> bool:
+        """Whether a job of its is at work or waits."""
+        return self._job is not None or self.compute.has_waiting(self)
+
     def is_of(self, viewer: Any) -> bool:
         """Whether its dock belongs to a viewer, or to what a proxy stands for."""
         return getattr(self.viewer, "__wrapped__", self.viewer) is getattr(viewer, "__wrapped__", viewer)
 
     def set_dock(self, is_there: bool) -> None:
         """Take note that the dock is in the window, or no more: what is at work or waits goes on, which is said."""
-        if self.has_dock and not is_there and self._has_jobs():
+        if self.has_dock and not is_there and self.has_jobs:
             show_info(f"{self._title} goes on without its dock. Open any dock of Diffuscope to cancel it.")
         self.has_dock = is_there
         self.compute.tell()
@@ -196,11 +201,8 @@ class Session:
         self.compute.tell()
         self._leave_if_idle()
 
-    def _has_jobs(self) -> bool:
-        return self._job is not None or self.compute.has_waiting(self)
-
     def _leave_if_idle(self) -> None:
-        if self._closed and not self._left and not self._has_jobs():
+        if self._closed and not self._left and not self.has_jobs:
             self._left = True
             self.compute.leave(self)
 
