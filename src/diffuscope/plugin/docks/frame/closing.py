@@ -1,4 +1,4 @@
-"""A dock that is closed: a job at work goes on, which is said, its session outlives it, and Qt takes its widgets apart."""
+"""A dock that is closed: a job at work goes on, which is said, its session outlives it, and Qt deletes it."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def outlive(widget: QWidget, session: Session) -> None:
 def _take_apart(widget: Any, session: Session) -> None:
     """Have Qt delete a dock that stands nowhere, once no job is left whose end it hears.
 
-    Python's collector must not: of what goes together it deletes in any order, and where that begins with the items of a
-    layout, the layout deletes them again, which ends napari (PySide 6.11, `SbkObject_tp_clear`).
+    Python's collector must not: of what goes together it deletes in any order, and where that begins with the items of
+    a layout, the layout deletes them again, which ends napari (PySide 6.11, `SbkObject_tp_clear`).
     """
     if session.is_closed or widget.parent() is not None:
         return
