@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,7 @@ def result_of(layer: Any, key: str, model: Path, folder: Path, region: Region | 
     out = folder / "out.ome.zarr"
     settings |= {"slices": f"0:{facts.slices}"} if facts.slices else {}
     scratch: list[Path] = []
-    source = _source(request, scratch)
+    source = _source(request, scratch, threading.Event())
     for _ in verbs.run(model, source, out, region=region, device="cpu", mpp=facts.changed_mpp, **settings):
         pass
     for path in scratch:

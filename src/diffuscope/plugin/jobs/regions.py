@@ -12,8 +12,8 @@ from typing import Any
 from diffuscope.errors import InputError
 from diffuscope.plugin.forms.regions import layer_regions
 from diffuscope.plugin.jobs.child import Child, drive
-from diffuscope.plugin.jobs.given.source import input_of
-from diffuscope.plugin.jobs.process import Failed
+from diffuscope.plugin.jobs.given.source import Stopped, input_of
+from diffuscope.plugin.jobs.process import Failed, Returned
 from diffuscope.plugin.jobs.resume import find_layer
 from diffuscope.plugin.layers.facts import SlideFacts, finest
 from diffuscope.plugin.layers.slides import region_layer
@@ -84,9 +84,12 @@ def measure_in(child: Child, stop: threading.Event, *, request: RegionRequest) -
     scratch: list[Path] = []
     try:
         try:
-            source = input_of(request.facts, request.pixels, scratch)
+            source = input_of(request.facts, request.pixels, scratch, stop)
         except InputError as error:
             yield Failed(str(error))
+            return
+        except Stopped:
+            yield Returned(None)
             return
         yield from drive(
             child,

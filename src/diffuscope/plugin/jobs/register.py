@@ -18,7 +18,7 @@ from diffuscope.errors import InputError
 from diffuscope.files.put import in_place_of
 from diffuscope.jobs.drawn.copied import LayerCopy
 from diffuscope.plugin.jobs.child import Child, drive
-from diffuscope.plugin.jobs.given.source import input_of
+from diffuscope.plugin.jobs.given.source import Stopped, input_of
 from diffuscope.plugin.jobs.process import Failed, Returned
 from diffuscope.plugin.layers.facts import SlideFacts
 from diffuscope.plugin.layers.marks import write_pairs
@@ -83,7 +83,7 @@ def register(child: Child, stop: threading.Event, *, request: Request) -> Genera
     """Yield the messages of a registration; what comes out is its result, None where it was cancelled."""
     with ExitStack() as stack:
         try:
-            fixed, moving = (_file(side, stack) for side in (request.fixed, request.moving))
+            fixed, moving = (_file(side, stack, stop) for side in (request.fixed, request.moving))
             clicked = None
             if isinstance(request.landmarks, np.ndarray):
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="diffuscope-")))
@@ -92,6 +92,9 @@ def register(child: Child, stop: threading.Event, *, request: Request) -> Genera
                     write_pairs(part, request.landmarks)
         except InputError as error:
             yield Failed(str(error))
+            return
+        except Stopped:
+            yield Returned(None)
             return
         for message in drive(
             child,
@@ -117,10 +120,10 @@ def register(child: Child, stop: threading.Event, *, request: Request) -> Genera
             yield message
 
 
-def _file(side: Side, stack: ExitStack) -> Path | LayerCopy:
+def _file(side: Side, stack: ExitStack, stop: threading.Event) -> Path | LayerCopy:
     """Return the file of a slide; of one without, a temporary copy that goes with the stack."""
     scratch: list[Path] = []
-    source = input_of(side.facts, side.pixels, scratch)
+    source = input_of(side.facts, side.pixels, scratch, stop)
     for path in scratch:
         stack.callback(shutil.rmtree, path.parent, ignore_errors=True)
     return source

@@ -18,7 +18,7 @@ from diffuscope.jobs.drawn.copied import LayerCopy
 from diffuscope.plugin.forms.cases.mask_facts import MaskFacts
 from diffuscope.plugin.jobs.child import Child, drive
 from diffuscope.plugin.jobs.given.outlined import GivenOutlines
-from diffuscope.plugin.jobs.given.source import input_of
+from diffuscope.plugin.jobs.given.source import Stopped, input_of
 from diffuscope.plugin.jobs.process import Failed, Returned
 from diffuscope.plugin.layers.facts import SlideFacts, finest
 from diffuscope.plugin.layers.placement import Placement
@@ -170,9 +170,12 @@ def carry_out(child: Child, stop: threading.Event, *, request: Request) -> Gener
     renewed = time.monotonic()
     try:
         try:
-            source = _source(request, scratch)
+            source = _source(request, scratch, stop)
         except InputError as error:
             yield Failed(str(error))
+            return
+        except Stopped:
+            yield Returned(None)
             return
         ours, any_done = False, bool(request.settings.get("resume"))
         unopened: Exception | None = None
@@ -209,11 +212,11 @@ def carry_out(child: Child, stop: threading.Event, *, request: Request) -> Gener
             shutil.rmtree(path.parent, ignore_errors=True)
 
 
-def _source(request: Request, scratch: list[Path]) -> Source:
+def _source(request: Request, scratch: list[Path], stop: threading.Event) -> Source:
     """Return what `diffuscope.run` takes; layers without a file are written to one, which is added to `scratch`."""
     texts: dict[str, Any] = dict(request.given)
     for given in request.inputs:
-        source = input_of(given.facts, given.pixels, scratch)
+        source = input_of(given.facts, given.pixels, scratch, stop)
         texts[given.key] = source if given.channel is None else f"{source}#{given.channel}"
     for outlines in request.outlines:
         path = outlines.write()

@@ -149,15 +149,10 @@ def _new_file(name: str, ending: str) -> Iterator[Path]:
     try:
         folder = Path(tempfile.mkdtemp(prefix="diffuscope-"))
         yield folder / scratch_name(name, ending)
-    except InputError:
-        _drop(folder)
-        raise
-    except OSError as error:
-        _drop(folder)
+    except BaseException as error:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        if not isinstance(error, OSError):
+            raise
         why = error.strerror or "the disk may be full"
         raise InputError(f"“{name}” could not be written to a temporary file: {why}.") from error
-
-
-def _drop(folder: Path | None) -> None:
-    if folder is not None:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import tempfile
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +21,13 @@ from diffuscope.errors import InputError
 from diffuscope.jobs.drawn.copied import LayerCopy
 from diffuscope.jobs.inputs import open_inputs
 from diffuscope.plugin.forms.out import suggest_out
-from diffuscope.plugin.jobs.given.source import input_of
+from diffuscope.plugin.jobs import scratch as written_to
+from diffuscope.plugin.jobs.child import Child
+from diffuscope.plugin.jobs.given import source as given_source
+from diffuscope.plugin.jobs.given.source import Stopped, input_of
+from diffuscope.plugin.jobs.process import Returned
 from diffuscope.plugin.jobs.resume import find_layer
-from diffuscope.plugin.jobs.run import Given, Request, _source
+from diffuscope.plugin.jobs.run import Given, Request, _source, carry_out
 from diffuscope.plugin.jobs.scratch import write_scratch, write_scratch_volume
 from diffuscope.plugin.layers.facts import finest, slide_facts
 from diffuscope.plugin.layers.inputs.orientation import ENDS, is_orientation, say_orientation
@@ -54,7 +61,7 @@ def taken():
     scratch: list[Path] = []
 
     def take(**layers: Any) -> dict[str, Any]:
-        source = _source(request(**layers), scratch)
+        source = _source(request(**layers), scratch, threading.Event())
         ports = [port for port in (VESSELS, NUCLEI) if port.key in layers]
         source = source if isinstance(source, dict) else {ports[0].key: source}
         return {one.port.key: one for one in open_inputs(source, ports, "m", mpp=None)}
@@ -137,12 +144,12 @@ def test_a_picture_that_napari_opened_is_its_file_as_long_as_it_shows_that(pictu
     layer, path = picture
     facts, scratch = slide_facts(layer), []
     assert (facts.path, facts.file) == (None, path)
-    assert input_of(facts, finest(layer), scratch) == path and not scratch
+    assert input_of(facts, finest(layer), scratch, threading.Event()) == path and not scratch
     assert suggest_out(facts, "stain").parent == path.parent  # beside its input
     stated = {"name": "mine.jpg"}
     assert find_layer(stated, [layer], "to go on")[0] is layer
     layer.data[40, 30] ^= 1  # nothing but the pixels tells
-    copy = input_of(slide_facts(layer), finest(layer), scratch)
+    copy = input_of(slide_facts(layer), finest(layer), scratch, threading.Event())
     assert isinstance(copy, LayerCopy) and copy.layer == "mine" and scratch == [copy.path]
     opened = copy.open(open_input)
     assert (opened.name, opened.format) == ("mine", "copy of a layer")
@@ -151,10 +158,43 @@ def test_a_picture_that_napari_opened_is_its_file_as_long_as_it_shows_that(pictu
     shutil.rmtree(copy.path.parent)
 
 
+@pytest.mark.parametrize("is_file", [True, False], ids=["compared", "copied"])
+def test_cancel_is_heard_while_pixels_are_read(
+    picture: tuple[Any, Path], is_file: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for place, name in ((given_source, "_BAND"), *((written_to, one) for one in ("_TILE", "_BAND", "_AT_ONCE"))):
+        monkeypatch.setattr(place, name, 16)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    layer, path = picture
+    facts, stop, asked = slide_facts(layer), threading.Event(), []
+
+    class Slow:
+        """Whose user cancels at the third band of six."""
+
+        shape = layer.data.shape
+
+        def __getitem__(self, part: Any) -> Any:
+            asked.append(part)
+            if len(asked) == 3:
+                stop.set()
+            return layer.data[part]
+
+    facts = replace(facts, file=path if is_file else None)
+    with pytest.raises(Stopped):
+        input_of(facts, Slow(), [], stop)
+    assert len(asked) == 3 and list(tmp_path.iterdir()) == [path]
+    stop.clear()
+    asked.clear()
+    given = Given(key="he", facts=facts, pixels=Slow(), channel=None)
+    request = Request(inputs=(given,), placement=None, region=None, settings={"out": "o"}, overwrite=False)
+    [message] = carry_out(Child(), stop, request=request)
+    assert message == Returned(None)
+
+
 def test_transparency_and_another_shape_make_a_picture_no_other_file(picture: tuple[Any, Path]):
     layer, path = picture
     layer.data = np.dstack([layer.data, np.full(layer.data.shape[:2], 255, np.uint8)])
-    assert input_of(slide_facts(layer), finest(layer), []) == path
+    assert input_of(slide_facts(layer), finest(layer), [], threading.Event()) == path
     layer.data = layer.data[:64]
     assert slide_facts(layer).file is None and suggest_out(slide_facts(layer), "stain").parent != path.parent
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,28 @@ from diffuscope.scans import open_scan
 _BAND = 1024
 
 
-def input_of(facts: SlideFacts, pixels: Any, scratch: list[Path]) -> Path | LayerCopy:
+class Stopped(Exception):  # noqa: N818  no error: it was asked for
+    """The job was cancelled while it read what it is given."""
+
+
+@dataclass(frozen=True)
+class _Watched:
+    """Pixels of which no more is read once a job is cancelled."""
+
+    pixels: Any
+    stop: threading.Event
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.pixels.shape  # type: ignore[no-any-return]
+
+    def __getitem__(self, part: Any) -> Any:
+        if self.stop.is_set():
+            raise Stopped
+        return self.pixels[part]
+
+
+def input_of(facts: SlideFacts, pixels: Any, scratch: list[Path], stop: threading.Event) -> Path | LayerCopy:
     """Return what a verb takes for a layer; call this off the main thread, since all pixels may be read.
 
     Parameters
@@ -28,14 +51,20 @@ def input_of(facts: SlideFacts, pixels: Any, scratch: list[Path]) -> Path | Laye
         Its finest level, where `facts` have no path.
     scratch : list of Path
         To which the file of a copy is added; whoever calls removes its folder.
+    stop : threading.Event
+        Set where the job is cancelled, which is heard between bands of a picture.
 
     Raises
     ------
+    Stopped
+        It was cancelled; nothing is left behind.
     InputError
         The copy could not be written.
     """
     if facts.path is not None:
         return facts.path
+    if facts.lies is None:
+        pixels = _Watched(pixels, stop)
     if facts.file is not None and _is_of(facts.file, pixels):
         return facts.file
     if facts.lies is not None:
