@@ -32,7 +32,7 @@ class _Watched:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.pixels.shape  # type: ignore[no-any-return]
+        return tuple(self.pixels.shape)
 
     def __getitem__(self, part: Any) -> Any:
         if self.stop.is_set():
