@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -95,6 +97,27 @@ def test_another_input_setting_or_model_is_refused_and_overwrite_begins_again(
     counted.clear()
     assert finish(score(model, paths, out, settings=CPU, overwrite=True)).complete
     assert counted[:2] == ["p0", "p1"] and len(counted) == COUNT
+
+
+def test_each_of_two_tables_of_one_name_is_an_input(model: Path, tmp_path: Path):
+    paths = []
+    for one in write_patients(tmp_path):
+        (tmp_path / one.stem).mkdir()
+        paths.append(one.rename(tmp_path / one.stem / "table.csv"))
+    out = tmp_path / "scores.csv"
+    broken(model, paths, out, after=1)
+    begun = json.loads((tmp_path / "scores.csv.unfinished" / "record.json").read_text(encoding="utf-8"))
+    assert begun["inputs"] == {
+        f"{path.parent.name}/table.csv": hashlib.sha256(path.read_bytes()).hexdigest() for path in paths
+    }
+    assert begun["command"].startswith("diffuscope score model clinical/table.csv blood/table.csv -o scores.csv")
+    for path in paths:
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace("001,", "001,1"), encoding="utf-8")
+        with pytest.raises(InputError, match="was begun with input"):
+            score(model, paths, out, settings=CPU)
+        path.write_text(text, encoding="utf-8")
+    assert finish(score(model, paths, out, settings=CPU)).complete
 
 
 def test_an_image_that_changed_is_another_input(tmp_path: Path, paths: list[Path]):

@@ -19,6 +19,7 @@ from diffuscope.engine.batch import first_line
 from diffuscope.engine.case import sampled
 from diffuscope.errors import InputError
 from diffuscope.events import Notice, Progress
+from diffuscope.files.names import names_apart
 from diffuscope.jobs.case_inputs import prepare_case
 from diffuscope.jobs.compute import ComputeRequest, ComputeSettings, resolve_compute
 from diffuscope.jobs.likeness.notices import unknown_looks
@@ -119,7 +120,7 @@ def make_scoring(
         compute=asdict(compute),
         command=score_command(
             model=model.name,
-            cohort=[path.name for path in paths],
+            cohort=names_apart(paths),
             out=Path(out).name if out is not None else None,
             flags={**sampling, **asdict(compute), "device": compute.device.partition(":")[0]},
         ),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from diffuscope.cases.joined import Joined, Patient, join
 from diffuscope.errors import InputError
+from diffuscope.files.names import names_apart
 from diffuscope.jobs.inputs import split_channel
 from diffuscope.jobs.masks import GivenMask
 from diffuscope.jobs.rows import GivenRow, check_files_of_row, read_row
@@ -55,7 +56,7 @@ class Cases:
     notices : tuple of str
         Of how they were read.
     inputs : mapping of str to str
-        Hash of each table by its name, and of what tells that images are the same.
+        Hash of each table by its name (see `names_apart`), and of what tells that images are the same.
     """
 
     cases: tuple[ToScore, ...]
@@ -94,7 +95,8 @@ def read_cohort_to_score(paths: Sequence[Path], declared: Declaration, model: st
     # What a system measures itself of images is there with them.
     read = [table for table in tables if not (table.measured and any(joined.having(key) for key in images))]
     notices = (*joined.notices, *joined.unused(images), *_lacking(joined, read))
-    inputs = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    digests = (hashlib.sha256(path.read_bytes()).hexdigest() for path in paths)
+    inputs = dict(zip(names_apart(paths), digests, strict=True))
     files = [file for case in cases for file in case.files.values()]
     if files:
         inputs["images"] = _state(files)

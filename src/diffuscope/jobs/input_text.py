@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from numbers import Real
+from pathlib import PurePosixPath
 
 from diffuscope.errors import InputError, choice
+from diffuscope.files.names import names_apart
 from diffuscope.jobs.inputs import PortInput, Values
 from diffuscope.jobs.scaling import is_cut
 from diffuscope.ports.raster import Raster
@@ -107,21 +109,20 @@ def _normalised(one: PortInput, stains: StainStatistics) -> str:
 def command_inputs(inputs: Sequence[PortInput], *, alone: bool) -> tuple[str | None, list[tuple[str, str]]]:
     """Return the source and the flags by which a command line names the inputs again.
 
-    Without folders, but for the nearest one of files that are called alike. `alone` says whether there is nothing else
-    that the run was given.
+    Without folders, but for those that tell files apart that are called alike. `alone` says whether there is nothing
+    else that the run was given.
     """
     # What may be left out is called by its name.
     plain = alone and len(inputs) == 1 and inputs[0].channel is None and inputs[0].port.required
-    paths = [one.scan.path for one in inputs]
-    alike = {one for one in paths for other in paths if one != other and one.name == other.name}
-    named = [f"{one.port.key}={_named(one, apart=one.scan.path in alike)}" for one in inputs]
+    apart = names_apart([one.scan.path for one in inputs])
+    named = [f"{one.port.key}={_named(one, known_by)}" for one, known_by in zip(inputs, apart, strict=True)]
     flags = [] if plain else [("input", one) for one in named]
     ranges = [("range", f"{one.port.key}={one.values[0]!r}:{one.values[1]!r}") for one in inputs if one.values]
     return (inputs[0].scan.name if plain else None), [*flags, *ranges]
 
 
-def _named(one: PortInput, *, apart: bool) -> str:
-    name = f"{one.scan.path.resolve().parent.name}/{one.scan.name}" if apart else one.scan.name
+def _named(one: PortInput, known_by: str) -> str:
+    name = (PurePosixPath(known_by).parent / one.scan.name).as_posix()
     return name if one.channel is None else f"{name}#{one.channel}"
 
 

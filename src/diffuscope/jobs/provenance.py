@@ -202,7 +202,7 @@ def score_command(*, model: str, cohort: Sequence[str], out: str | None, flags: 
     model, out : str
         Names without folders; out None where nothing is written.
     cohort : sequence of str
-        Tables, without folders.
+        Tables, without folders but those that tell them apart.
     flags : mapping
         Long options without dashes to their values.
     """
