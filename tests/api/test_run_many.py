@@ -267,6 +267,37 @@ def test_um_per_px_are_those_of_the_project(tmp_path: Path, echo: Path):
     assert open_result(tmp_path / "asked" / "s00.ome.zarr").record["inputs"]["he"]["mpp"] == 0.55
 
 
+@pytest.mark.parametrize(
+    ("first", "statuses", "said"),
+    [
+        ((128, 96), ["failed", "done"], "QuPath shows one with 96 × 128 px and not 160 × 192 px as two.ome.tif has"),
+        ((192, 160), ["failed", "failed"], "two.ome.tif holds several images of one size"),
+    ],
+)
+def test_images_of_one_file_are_not_taken_for_each_other(
+    tmp_path: Path, echo: Path, first: tuple[int, int], statuses: list[str], said: str
+):
+    tissue = tifffile.imread(sample_path("CMU-1-Small-Region.svs"))
+    file, images = tmp_path / "two.ome.tif", []
+    with tifffile.TiffWriter(file, ome=True) as tif:
+        for number, (name, (height, width), mpp) in enumerate([("one", first, 0.25), ("other", (192, 160), 0.5)]):
+            size = {"PhysicalSizeX": mpp, "PhysicalSizeXUnit": "µm", "PhysicalSizeY": mpp, "PhysicalSizeYUnit": "µm"}
+            pixels = tissue[900 : 900 + height, 900 + 160 * number :][:, :width]
+            tif.write(pixels, photometric="rgb", tile=(64, 64), metadata={"axes": "YXS", "Name": name, **size})
+            side = {"value": mpp, "unit": "µm"}
+            about = {"width": width, "height": height, "pixelCalibration": {"pixelWidth": side, "pixelHeight": side}}
+            args = ["--series", str(number)]
+            builder = {"builderType": "uri", "uri": file.as_uri(), "args": args, "metadata": about}
+            images.append({"serverBuilder": builder, "entryID": number, "imageName": name})
+    project = tmp_path / "project.qpproj"
+    project.write_text(json.dumps({"uri": project.as_uri(), "images": images}), encoding="utf-8")
+    done = finish(run_many(echo, project, tmp_path / "out", **HOW))
+    assert [one["status"] for one in done.rows] == statuses
+    assert said in done.rows[0]["error"] and "Export the image from QuPath as OME-TIFF" in done.rows[0]["error"]
+    if "done" in statuses:
+        assert open_result(tmp_path / "out" / "other.ome.zarr").record["inputs"]["he"]["mpp"] == 0.5
+
+
 def test_um_per_px_are_assumed_of_slides_that_state_none(tmp_path: Path, echo: Path, monkeypatch: pytest.MonkeyPatch):
     slides = write_slides(tmp_path / "slides", 4)
     tifffile.imwrite(slides / "bare.tif", tifffile.imread(slides / "s00.ome.tif"), photometric="rgb")

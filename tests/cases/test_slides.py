@@ -142,7 +142,7 @@ def test_a_project_is_its_images(tmp_path: Path):
     project = tmp_path / "project.qpproj"
     project.write_text(json.dumps({"version": "0.5.1", "uri": project.as_uri(), "images": images}))
     assert are_many(project)
-    assert find_slides(project, DECLARED).slides == (Slide(name="left", source=tmp_path / "a.svs"),)
+    assert find_slides(project, DECLARED).slides == (Slide(name="left", source=tmp_path / "a.svs", in_qupath=True),)
 
 
 def test_no_slide_is_a_sentence(tmp_path: Path):

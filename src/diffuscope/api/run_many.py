@@ -38,6 +38,7 @@ from diffuscope.results.opening.about import read_about
 from diffuscope.results.result import Result, open_result
 from diffuscope.scans import UnknownMppError, open_input
 from diffuscope.scans.physical import check_given_mpp
+from diffuscope.scans.qupath.size import check_size
 from diffuscope.unforeseen import unforeseen
 
 # QuPath keeps µm/px of both axes, and of those the mean is taken.
@@ -234,6 +235,8 @@ class _Cancelled(Exception):  # noqa: N818  nothing went wrong
 def _run_one(work: _Work, slide: Slide, at: Progress) -> Generator[Progress | Notice, None, Result]:
     """Run over a slide, go on with its run, or take the result that is there."""
     path = _path(work, slide)
+    if slide.in_qupath:
+        check_size(slide.name, slide.paths[0], slide.shape)
     region = slide.region if slide.region is not None else work.options.get("region")
     if _is_done(path):
         before = open_result(path)

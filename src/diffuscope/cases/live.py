@@ -7,7 +7,8 @@ from pathlib import Path
 
 from diffuscope.jobs.drawn.regions import region_of
 from diffuscope.scans.formats.table import stem
-from diffuscope.scans.qupath.live import check_size, connected, read_selected, read_shown
+from diffuscope.scans.qupath.live import connected, read_selected, read_shown
+from diffuscope.scans.qupath.size import check_size
 from diffuscope.tiling.region import Region
 
 
@@ -28,7 +29,7 @@ def read_live(text: str) -> tuple[list[tuple[str, Path, Region | None]], tuple[s
     """
     with connected(text) as gateway:
         shown, selected = read_shown(gateway), read_selected(gateway)
-    check_size(shown)
+    check_size(shown.name, shown.path, shown.shape)
     name = stem(shown.path.name)
     if not selected.found:
         return [(name, shown.path, None)], (

@@ -57,12 +57,18 @@ class Slide:
         What of it, level-0 px, where that is not what is said of all.
     mpp : float, optional
         µm per level-0 px as whoever lists the slide has it, whatever its file says.
+    in_qupath : bool
+        Whether QuPath lists it, and so may show another image of its file than the one that is opened.
+    shape : tuple of int, optional
+        (height, width) of its finest level there.
     """
 
     name: str
     source: str | Path | Mapping[str, Any]
     region: Region | str | None = None
     mpp: float | None = None
+    in_qupath: bool = False
+    shape: tuple[int, int] | None = None
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -221,7 +227,11 @@ def _of_project(path: Path) -> Slides:
     images = read_project(path).images
     changed = ", ".join(one.name for one in images if one.changed)
     told = (f"QuPath shows {changed} otherwise than as the file is, which is run over.",) if changed else ()
-    return Slides(tuple(Slide(name=stem(one.name), source=one.path or one.uri, mpp=one.mpp) for one in images), told)
+    slides = (
+        Slide(name=stem(one.name), source=one.path or one.uri, mpp=one.mpp, in_qupath=True, shape=one.shape)
+        for one in images
+    )
+    return Slides(tuple(slides), told)
 
 
 def _of_table(path: Path, declared: Declaration) -> Slides:

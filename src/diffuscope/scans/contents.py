@@ -44,6 +44,8 @@ class Contents:
         All that it lies in, where the path is one of several files or a folder of them; the fingerprint is theirs.
     fingerprint : str
         Of what lies on the net, and so has no file; else empty.
+    has_twin : bool
+        As in `Scan`.
     """
 
     format: str
@@ -56,6 +58,7 @@ class Contents:
     beside: tuple[Path, ...] = ()
     files: tuple[Path, ...] = ()
     fingerprint: str = ""
+    has_twin: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -86,6 +86,7 @@ def open_scan(path: str | Path, *, mpp: float | None = None) -> Scan:
         associated={key: source.to_dask() for key, source in contents.associated.items()},
         fingerprint=print_of,
         sources=tuple(levels),
+        has_twin=contents.has_twin,
     )
 
 

@@ -60,6 +60,8 @@ class Scan:
     sources : tuple of Source
         What `levels` read from, one each. `read_region` asks them directly: cutting a window out of a dask array costs
         time in proportion to all its chunks (37 ms on a slide of 120,000 tiles). Empty for a scan made of dask arrays.
+    has_twin : bool
+        Whether the file holds another image of the same size, of which this is the first.
     """
 
     path: Path
@@ -75,6 +77,7 @@ class Scan:
     associated: dict[str, da.Array]
     fingerprint: str
     sources: tuple[Source, ...] = field(default=(), repr=False)
+    has_twin: bool = False
 
     axes: ClassVar[Literal["yx"]] = "yx"
     unit: ClassVar[Literal["µm"]] = "µm"

@@ -14,6 +14,7 @@ from diffuscope.scans.formats.tiff_series import (
     associated,
     colour_notices,
     contradiction,
+    has_twin,
     largest,
     series_levels,
     stack_notice,
@@ -64,6 +65,7 @@ def read_ome(tif: tifffile.TiffFile, path: Path) -> Contents:
         channels=tuple(names) if one_each else (),
         notices=(*notices, *contradiction(stated, page, name)),
         associated=beside,
+        has_twin=has_twin(tif, main),
         beside=files,
     )
 

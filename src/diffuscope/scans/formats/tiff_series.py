@@ -80,6 +80,12 @@ def largest(tif: tifffile.TiffFile, name: str) -> int:
     return max(range(len(pages)), key=lambda i: pages[i].imagelength * pages[i].imagewidth)
 
 
+def has_twin(tif: tifffile.TiffFile, main: int) -> bool:
+    """Whether another series has as many pixels, as high and as wide, as this one."""
+    sizes = [(series.keyframe.imagelength, series.keyframe.imagewidth) for series in tif.series]
+    return sizes.count(sizes[main]) > 1
+
+
 def associated(
     series: Iterable[tifffile.TiffPageSeries], cache: Cache, name: str
 ) -> tuple[dict[str, Source], tuple[str, ...]]:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from diffuscope.errors import InputError
-from diffuscope.scans.open import open_scan
 from diffuscope.scans.qupath.annotations import Annotations, take_annotations
 from diffuscope.scans.qupath.project import path_of
 
@@ -115,23 +114,6 @@ def read_shown(gateway: Any) -> Shown:
     if len(files) != 1 or files[0] is None:
         raise InputError(f"{name}, which QuPath shows, is not one file of this machine: open a slide from a disk.")
     return Shown(name=name, path=Path(str(files[0])), shape=(int(server.getHeight()), int(server.getWidth())))
-
-
-def check_size(shown: Shown) -> None:
-    """Hold an image that QuPath shows against its file.
-
-    Raises
-    ------
-    InputError
-        The file cannot be read, or has another size than QuPath shows: outlines would lie elsewhere.
-    """
-    found = open_scan(shown.path).shape
-    if found != shown.shape:
-        sizes = " and not ".join(f"{width} × {height} px" for height, width in (shown.shape, found))
-        raise InputError(
-            f"QuPath shows {shown.name} with {sizes} as {shown.path.name} has: its outlines would lie elsewhere. "
-            "Export the image from QuPath as OME-TIFF."
-        )
 
 
 def read_selected(gateway: Any) -> Annotations:

@@ -43,7 +43,8 @@ class ProjectImage:
     mpp : float or None
         µm per px, where the project says it and px are square.
     shape : tuple of int or None
-        (height, width) of its finest level, where the project says it.
+        (height, width) of the finest level of what is opened of its file, which may hold several images, where the
+        project says it.
     changed : str
         What QuPath does to the image before it shows it, in its words, as ``"rotated"``: then its objects do not lie
         on the file. Empty where it shows the file.
@@ -120,7 +121,8 @@ def _image(file: Path, number: int, told: Any, before: Any) -> ProjectImage:
     if not isinstance(builder, Mapping):
         raise InputError(f"image {number} of {file.name} does not say where it lies: {_AGAIN}.")
     chain = list(_chain(builder))
-    uri = next((one["uri"] for one in chain if isinstance(one.get("uri"), str)), "")
+    own: Mapping[str, Any] = next((one for one in chain if isinstance(one.get("uri"), str)), {})
+    uri = str(own.get("uri", ""))
     about: Mapping[str, Any] = next((one["metadata"] for one in chain if isinstance(one.get("metadata"), Mapping)), {})
     path = _located(uri, before if isinstance(before, str) else "", file)
     kinds = [str(one.get("builderType")) for one in chain if one.get("builderType") not in (None, "uri", "pyramidize")]
@@ -129,7 +131,7 @@ def _image(file: Path, number: int, told: Any, before: Any) -> ProjectImage:
         path=path,
         uri=uri,
         mpp=_mpp(about.get("pixelCalibration")),
-        shape=_shape(about),
+        shape=_shape(own.get("metadata")),
         changed=", ".join(kinds),
         has_objects=is_file(file.parent / "data" / str(told.get("entryID")) / "data.qpdata"),
     )
@@ -209,8 +211,8 @@ def _um(told: Any) -> float | None:
     return value if math.isfinite(value) and value > 0 else None
 
 
-def _shape(about: Mapping[str, Any]) -> tuple[int, int] | None:
-    height, width = about.get("height"), about.get("width")
+def _shape(told: Any) -> tuple[int, int] | None:
+    height, width = (told.get("height"), told.get("width")) if isinstance(told, Mapping) else (None, None)
     if type(height) is int and type(width) is int and height > 0 and width > 0:
         return height, width
     return None

@@ -15,7 +15,8 @@ from diffuscope.plugin.layers.facts import own_metadata
 from diffuscope.plugin.layers.objects.threshold import threshold_set
 from diffuscope.plugin.widgets.last_resort import told
 from diffuscope.results.result import open_result
-from diffuscope.scans.qupath.live import LIVE, check_size, connected, read_selected, read_shown
+from diffuscope.scans.qupath.live import LIVE, connected, read_selected, read_shown
+from diffuscope.scans.qupath.size import check_size
 
 if TYPE_CHECKING:
     import napari
@@ -32,7 +33,7 @@ def from_qupath(viewer: napari.Viewer) -> None:
     """
     with connected(LIVE) as gateway:
         shown, selected = read_shown(gateway), read_selected(gateway)
-    check_size(shown)
+    check_size(shown.name, shown.path, shown.shape)
     there = [one for one in viewer.layers if own_metadata(one).get("source") == str(shown.path)]
     slide = there[0] if there else viewer.open(str(shown.path), plugin="diffuscope")[0]
     viewer.layers.selection.active = slide

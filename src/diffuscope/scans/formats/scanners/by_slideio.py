@@ -105,7 +105,7 @@ def read_by_slideio(path: Path) -> Contents:
     cache = Cache()
     try:
         with _LOCK:
-            count, number = _largest(path)
+            count, number, twin = _largest(path)
             one = scene(path, number)
             channels, planes, times = one.num_channels, one.num_z_slices, one.num_t_frames
             check_planes(path.name, channels)
@@ -147,16 +147,18 @@ def read_by_slideio(path: Path) -> Contents:
         channels=names if not rgb and len(set(names)) == len(names) and all(names) else (),
         notices=told,
         files=files,
+        has_twin=twin,
     )
 
 
-def _largest(path: Path) -> tuple[int, int]:
-    """Return how many scenes a slide has, and the number of the largest."""
+def _largest(path: Path) -> tuple[int, int, bool]:
+    """Return how many scenes a slide has, the number of the largest, and whether there is another of its size."""
     slide = _slide(path)
     sizes = [slide.get_scene(number).rect[2:] for number in range(min(slide.num_scenes, _SCENES))]
     if not sizes:
         raise InputError(f"{path.name} holds no image that slideio reads: {_CONVERT}.")
-    return slide.num_scenes, max(range(len(sizes)), key=lambda one: sizes[one][0] * sizes[one][1])
+    number = max(range(len(sizes)), key=lambda one: sizes[one][0] * sizes[one][1])
+    return slide.num_scenes, number, sizes.count(sizes[number]) > 1
 
 
 def _files(path: Path) -> tuple[Path, ...]:

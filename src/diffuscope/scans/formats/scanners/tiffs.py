@@ -15,6 +15,7 @@ from diffuscope.scans.formats.tiff_checks import is_rgb
 from diffuscope.scans.formats.tiff_series import (
     associated,
     colour_notices,
+    has_twin,
     largest,
     series_levels,
     stack_notice,
@@ -69,6 +70,7 @@ def read_scanner(tif: tifffile.TiffFile, name: str, kind: str) -> Contents:
         channels=_names(tif.series[main], levels[0].shape[2]) if kind == _QPTIFF else (),
         notices=notices,
         associated=beside,
+        has_twin=has_twin(tif, main),
     )
 
 
