@@ -103,3 +103,11 @@ def test_a_change_of_a_layer_is_told():
     layers["a"].data = np.ones((2, 3, 4))
     layers["a"].name = "b"
     assert len(told) >= 4
+
+
+def test_an_affine_that_makes_a_layer_larger_is_told():
+    viewer, layers, inputs = opened("image")
+    told = []
+    inputs.changed.connect(lambda: told.append(None))
+    layers["image"].affine = np.diag([5.0, 0.5, 0.5, 1.0])
+    assert told

@@ -10,7 +10,7 @@ import numpy as np
 
 from diffuscope.jobs.port_checks import Pixels
 from diffuscope.model.find import ModelInfo
-from diffuscope.plugin.layers.inputs.lies import Lies, lies_of, same_length, scale_in
+from diffuscope.plugin.layers.inputs.lies import Lies, lies_of, same_length, scale_in, shown_in
 from diffuscope.plugin.layers.inputs.origin import file_behind, origin_of
 from diffuscope.plugin.layers.inputs.pixels import pixels_of
 from diffuscope.plugin.layers.placement import Placement, layer_placement
@@ -134,8 +134,8 @@ class SlideFacts:
     file : Path or None
         Of what another reader made, the file, where it has so many px; whether the layer still shows them a run sees.
     mpp : float or None
-        µm per pixel of a slide's finest level, as the layer's scale says it; None where that is no length, and of a
-        volume.
+        µm per pixel of a slide's finest level, as the layer's scale says it, of what our reader did not open with its
+        affine; None where that is no length, and of a volume.
     is_rescaled : bool
         Whether `mpp` is the layer's and the file says another, `file_mpp`, which a run must be told.
     file_mpp : float or None
@@ -233,7 +233,8 @@ def finest(layer: Any) -> Any:
 
 def _slide_facts(layer: Any) -> SlideFacts:
     own, origin, problem = own_metadata(layer), origin_of(layer), ""
-    y, x = scale_in(layer, "micrometer")
+    # what our reader opened is as large as its file says, or its scale, wherever it was moved on the screen
+    y, x = (shown_in if origin is None else scale_in)(layer, "micrometer")
     if y is not None and x is not None and not same_length(y, x):
         problem = (
             f"The px of “{layer.name}” are {y:.4g} µm high and {x:.4g} µm wide: give the layer one scale for both."

@@ -77,6 +77,12 @@ class Placement:
         whole[:n, :n], whole[:n, n] = self.linear, self.translate
         return whole if self.affine is None else np.asarray(self.affine) @ whole
 
+    @property
+    def steps(self) -> NDArray[np.float64]:
+        """(n,): how far one px is along each axis in the world, `affine` included."""
+        found: NDArray[np.float64] = np.linalg.norm(self.matrix[:-1, :-1], axis=0)
+        return found
+
     def to_input(self, place: Sequence[float]) -> tuple[float, ...]:
         """Return the level-0 px, counted from the input's corner, at a place of napari's world."""
         found = np.linalg.solve(self.matrix, [*place, 1.0])

@@ -150,6 +150,9 @@ class InputList:
             return False
         for event in (layer.events.name, layer.events.data, layer.events.scale, layer.events.units):
             event.connect(self._on_layer)
+        if "source" not in own_metadata(layer):  # what our reader opened is as its file is, wherever it is moved
+            for event in (layer.events.affine, layer.events.rotate, layer.events.shear):
+                event.connect(self._on_layer)
         self._choose_for(layer)
         return True
 

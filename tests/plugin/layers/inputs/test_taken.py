@@ -249,6 +249,47 @@ def test_a_scale_that_the_user_set_is_the_one_of_the_run(tmp_path: Path):
     assert "0.5 µm high and 0.25 µm wide" in slide_facts(layer).problem
 
 
+QUARTER_TURN = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1.0]])
+TENTH_TURN = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1.0]])
+
+
+@pytest.mark.parametrize(
+    ("scale", "unit", "affine", "mpp"),
+    [
+        (1.0, "um", np.diag([0.25, 0.25, 1.0]), 0.25),
+        (0.25, "um", np.diag([2.0, 2.0, 1.0]), 0.5),
+        (0.25, "um", QUARTER_TURN, 0.25),
+        (0.25, "um", TENTH_TURN @ np.diag([2.0, -2.0, 1.0]), 0.5),
+        (0.001, "mm", np.diag([0.25, 0.25, 1.0]), 0.25),
+        (1.0, "pixel", np.diag([0.25, 0.25, 1.0]), None),
+    ],
+)
+def test_a_scale_in_the_affine_of_a_layer_is_one(scale: float, unit: str, affine: np.ndarray, mpp: float | None):
+    """Against how far apart napari shows two px."""
+    layer = napari.layers.Image(np.zeros((8, 9)), scale=(scale, scale), units=(unit, unit), affine=affine)
+    facts = slide_facts(layer)
+    assert facts.problem == ""
+    if mpp is None:
+        assert facts.mpp is None  # of what size a pixel is nobody says
+        return
+    step = np.subtract(layer.data_to_world((3, 4)), layer.data_to_world((3, 3)))
+    assert facts.mpp == pytest.approx(np.linalg.norm(step) * {"um": 1, "mm": 1000}[unit]) == pytest.approx(mpp)
+
+
+def test_an_affine_that_stretches_px_is_refused():
+    layer = napari.layers.Image(np.zeros((8, 9)), units=("um", "um"), affine=np.diag([0.5, 0.25, 1.0]))
+    assert "0.5 µm high and 0.25 µm wide" in slide_facts(layer).problem
+
+
+def test_what_our_reader_opened_is_as_large_as_its_file_says_wherever_it_is_moved():
+    for name in ("tumour-simulated.ome.tif", "head-patient19-T1.nii.gz"):
+        [(data, about, _), *_] = read_layers(str(sample_path(name)))
+        layer = napari.layers.Image(data, **about)
+        before = slide_facts(layer)
+        layer.affine = np.diag([2.0] * layer.ndim + [1.0])
+        assert slide_facts(layer) == before and before.path is not None
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
@@ -295,6 +336,16 @@ def test_how_a_foreign_volume_lies_is_asked():
     assert slide_facts(layer).problem
     say_orientation(layer, "IAR")
     assert slide_facts(layer).problem == "" and slide_facts(layer).slices == 4
+
+
+def test_the_mm_of_a_volume_may_stand_in_its_affine():
+    """Against SimpleITK, by the volume that is written for the run."""
+    layer = napari.layers.Image(np.zeros((4, 5, 6), np.int16), units=("mm",) * 3, affine=np.diag([5.0, 0.75, 0.5, 1.0]))
+    say_orientation(layer, "IAR")
+    facts = slide_facts(layer)
+    written = write_scratch_volume(layer.data, name="T1", lies=facts.lies)
+    assert facts.spacing == sitk.ReadImage(str(written)).GetSpacing()[::-1] == (5.0, 0.75, 0.5)
+    shutil.rmtree(written.parent)
 
 
 ALL = ["".join(letters) for letters in itertools.permutations(ENDS, 3) if is_orientation("".join(letters))]

@@ -167,10 +167,11 @@ def _numbers(layer: Any) -> list[int]:
 def _is_placed_as(layer: Any, image: Any, shape: Sequence[int]) -> bool:
     """Whether px lie where those of another layer of this shape lie, as napari shows both."""
     n = len(shape)
-    apart = _matrix(layer, image.units) - layer_placement(image).matrix
+    place = layer_placement(image)
+    apart = _matrix(layer, image.units) - place.matrix
     corners = np.array(np.meshgrid(*([0, side] for side in shape), indexing="ij")).reshape(n, -1)
     far = np.abs((apart @ np.vstack([corners, np.ones(corners.shape[1])]))[:n]).max()
-    return bool(far <= _SAME * float(np.abs(np.asarray(image.scale)).min()))
+    return bool(far <= _SAME * place.steps.min())
 
 
 def _matrix(layer: Any, units: Sequence[Any]) -> NDArray[np.float64]:
@@ -184,5 +185,5 @@ def _size(layer: Any, shape: Sequence[int]) -> str:
     """Return size and place of a layer in a message, x first as elsewhere."""
     place = layer_placement(layer)
     at = ", ".join(f"{one:.4g}" for one in place.matrix[:-1, -1][::-1])
-    step = " x ".join(f"{abs(one):.4g}" for one in place.scale[::-1])
+    step = " x ".join(f"{one:.4g}" for one in place.steps[::-1])
     return f"{' x '.join(map(str, shape[::-1]))} voxels of {step} {place.units[-1]:~} from {at}"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pint
+from numpy.typing import NDArray
 
 from diffuscope.plugin.layers.inputs.orientation import (
     UPRIGHT,
@@ -53,13 +56,14 @@ def lies_of(layer: Any, file: Lattice | None) -> Lies:
     file : Lattice or None
         What the file says that our reader made the layer of, or that the layer was copied from.
     """
-    name, (z, y, x) = layer.name, scale_in(layer, "mm")
+    name, shape = layer.name, tuple(layer.data[0].shape if layer.multiscale else layer.data.shape)
+    # edited where it lies, it lies there still, however it was moved on the screen
+    if file is not None and shape == file.shape and all(map(same_length, scale_in(layer, "mm"), file.spacing)):
+        return Lies(spacing=file.spacing, lattice=file, placed=True)
+    z, y, x = shown_in(layer, "mm")
     if z is None or y is None or x is None:
         return Lies(problem=f"“{name}” does not state its mm: open its file, or give the layer a scale and units.")
-    spacing, shape = (z, y, x), layer.data[0].shape if layer.multiscale else layer.data.shape
-    # edited where it lies, it lies there still
-    if file is not None and tuple(shape) == file.shape and all(map(same_length, spacing, file.spacing)):
-        return Lies(spacing=spacing, lattice=file, placed=True)
+    spacing = (z, y, x)
     said = said_orientation(layer)
     if not is_orientation(said):
         return Lies(
@@ -79,12 +83,27 @@ def same_length(one: float | None, other: float | None) -> bool:
 
 def scale_in(layer: Any, unit: str) -> list[float | None]:
     """Return the layer's scale along its axes in a unit of length; None along those that have no length."""
-    found: list[float | None] = []
-    for step, own in zip(layer.scale, layer.units, strict=True):
-        try:
-            # a pixel has no length: pint refuses the conversion, and nothing is guessed; a mirrored layer has a scale
-            # below zero
-            found.append(abs(float((step * own).to(unit).magnitude)))
-        except pint.DimensionalityError:
-            found.append(None)
-    return found
+    return _lengths(np.diag(np.asarray(layer.scale, float)), layer.units, unit)
+
+
+def shown_in(layer: Any, unit: str) -> list[float | None]:
+    """Return how long a px of a layer is along its axes as it is shown, in a unit of length; None as of `scale_in`.
+
+    Readers may put a scale into the layer's affine, as users do with the transform tool.
+    """
+    return _lengths(layer_placement(layer).matrix[:-1, :-1], layer.units, unit)
+
+
+def _lengths(linear: NDArray[np.float64], units: Sequence[Any], unit: str) -> list[float | None]:
+    """Return how long the steps of an array are that a matrix takes to a world whose axes have some units."""
+    # an axis without a length touches none of the steps that do not run along it
+    rows = np.where(linear == 0, 0.0, linear * np.array([[_factor(own, unit)] for own in units]))
+    return [None if np.isnan(step) else float(step) for step in np.linalg.norm(rows, axis=0)]
+
+
+def _factor(own: Any, unit: str) -> float:
+    try:
+        # a pixel has no length: pint refuses the conversion, and nothing is guessed
+        return float((1 * own).to(unit).magnitude)
+    except pint.DimensionalityError:
+        return float("nan")
