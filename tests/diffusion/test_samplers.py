@@ -65,6 +65,39 @@ def test_even_spacing_is_trailing(name: str):
     assert times == tuple(int(t) for t in np.round(np.arange(1000, 0, -1000 / steps)) - 1)
 
 
+def one_too_many(T: int) -> list[int]:  # noqa: N803
+    """Step counts whose T / steps is rounded down in binary, so that one more step begins above 0."""
+    return [steps for steps in range(1, T + 1) if len(np.arange(T, 0, -T / steps)) > steps]
+
+
+@pytest.mark.parametrize("name", ["unipc", "ddim"])
+@pytest.mark.parametrize("T", [250, 1000, 2000, 4000])
+def test_steps_that_leave_a_remainder_in_binary_end_at_0_or_above(name: str, T: int):  # noqa: N803
+    counts = one_too_many(T)
+    assert counts
+    for steps in counts:
+        times = make_sampler(name, linear_schedule(T), steps).timesteps
+        assert (len(times), times[0]) == (steps, T - 1)
+        assert times[-1] >= 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "ddpm"])
+@pytest.mark.parametrize("T", [250, 1000])
+def test_every_number_of_steps_falls_from_pure_noise_to_0_or_above(name: str, T: int):  # noqa: N803
+    schedule = linear_schedule(T)
+    for steps in range(1, T + 1):
+        times = make_sampler(name, schedule, steps).timesteps
+        assert (len(times), times[0]) == (steps, T - 1)
+        assert times[-1] >= 0
+        assert all(a > b for a, b in itertools.pairwise(times))
+
+
+def test_unipc_draws_as_well_with_steps_that_leave_a_remainder():
+    for steps in (61, 103):
+        assert float(draw("unipc", steps).std()) == pytest.approx(float(draw("unipc", steps + 1).std()), rel=0.01)
+
+
 @given(st.integers(1, 4000).flatmap(lambda n: st.tuples(st.just(n), st.integers(1, n))))
 def test_shrinking_steps_begin_in_pure_noise_and_fall_to_the_end(case: tuple[int, int]):
     T, steps = case  # noqa: N806

@@ -173,6 +173,11 @@ def make_sampler(
         scheduler.set_timesteps(timesteps=shrinking_timesteps(schedule.T, steps))
         return Sampler(scheduler, schedule, needs_noise=name.startswith("sde"), eta=None, bounds=bounds)
     scheduler.set_timesteps(steps)
+    # T − steps · (T / steps) can be 1e-13 in binary: diffusers counts that as one more step, at t = −1.
+    scheduler.timesteps = scheduler.timesteps[:steps]
+    if name == "unipc":
+        scheduler.sigmas = torch.cat([scheduler.sigmas[:steps], scheduler.sigmas[-1:]])
+        scheduler.num_inference_steps = steps
     eta = {"ddpm": 1.0, "ddim": eta}.get(name, 0.0)
     return Sampler(scheduler, schedule, needs_noise=eta > 0, eta=eta if name[:2] == "dd" else None, bounds=bounds)
 
