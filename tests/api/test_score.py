@@ -244,7 +244,14 @@ def test_images_of_a_cohort_are_those_of_a_run(tmp_path: Path):
     assert "does not lie on" in rows["3"]["error"] and "CT without outlines" in rows["4"]["error"]
     assert "lies on ct, which is not given" in rows["5"]["error"] and not rows["5"]["score"]
     files = {"ct": source["ct"], "mask": source["mask"]}
-    [first, *_, end] = score(model, files=files, rows=["age=61"], settings=CPU)
+    [first, *_, end] = score(model, out=tmp_path / "one.csv", files=files, rows=["age=61"], settings=CPU)
+    record = json.loads((tmp_path / "one.csv.record.json").read_text(encoding="utf-8"))
+    assert "-o one.csv --ct ct.nii.gz --masks 'labels.nii.gz#2=tumour' --row age=61 --sampler" in record["command"]
+    assert {key: one.get("name") for key, one in record["inputs"].items()} == {
+        "clinical": None,
+        "ct": "ct.nii.gz",
+        "mask": "labels.nii.gz",
+    }
     assert isinstance(first, Notice) and first.sentence == unknown
     assert str(end.rows[0]["score"]) == rows["1"]["score"]
     hole = 100.0 * labels

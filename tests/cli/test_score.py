@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from pathlib import Path
 
 import pytest
-from score_model import write_model, write_patients
+from score_model import BLOOD, CLINICAL, write_model, write_patients
 from typer.testing import CliRunner
 
+from diffuscope import finish
+from diffuscope.api.prediction import Settings
+from diffuscope.api.score import score as score_verb
 from diffuscope.cli import app
 
 
@@ -55,3 +60,37 @@ def test_what_cannot_be_scored_is_one_sentence_and_status_2(model: Path, tmp_pat
     done = call("score", model, "clinical.csv", "blood.csv", "-o", "scores.csv", "--device", "cpu")
     assert done.exit_code == 2 and "Wrote scores.csv (0 of 1 scored)" in done.stdout
     assert "1 of 1 could not be scored, the first: clinical.csv, patient_id 001: age (years)" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("case", "given"),
+    [
+        ([], ["clinical.csv", "blood.csv"]),
+        (["clinical.csv#001", "blood.csv#001"], ["--row", "clinical.csv#001", "--row", "blood.csv#001"]),
+        (["age=61", "count [#/volume]=8.9"], ["--row", "age=61", "--row", "count [#/volume]=8.9"]),
+        ([{"age": 61, "sex": "1"}, {"site": None}], ["--row", "age=61.0,sex=1", "--row", "age="]),
+    ],
+)
+def test_the_command_of_the_record_makes_the_table_again(
+    model: Path, tmp_path: Path, case: list[str], given: list[str]
+):
+    counts = {**BLOOD, "columns": [*BLOOD["columns"], {"name": "count [#/volume]"}]}
+    write_model(model, tables=[CLINICAL, counts])
+    paths, out = write_patients(tmp_path), tmp_path / "scores.csv"
+    finish(score_verb(model, () if case else paths, out, rows=case, settings=Settings(device="cpu", samples=8)))
+    record = json.loads((tmp_path / "scores.csv.record.json").read_text(encoding="utf-8"))
+    words, before = shlex.split(record["command"]), out.read_bytes()
+    assert [word for word in words[3:] if word in given] == given
+    done = call(*words[1:], "--overwrite")
+    assert done.exit_code == 0 and out.read_bytes() == before, done.output
+    if case:
+        assert record["inputs"]["clinical"]["row"]["age"] == 61.0
+        assert before.splitlines()[1].startswith(b"001," if "#001" in case[0] else b",")
+
+
+def test_what_no_command_line_can_give_has_no_command(model: Path, tmp_path: Path):
+    write_model(model, tables=[CLINICAL, {**BLOOD, "columns": [{"name": "Hb, arterial"}]}])
+    rows = [{"age": 61, "Hb, arterial": 14}]
+    finish(score_verb(model, (), tmp_path / "scores.csv", rows=rows, settings=Settings(device="cpu", samples=8)))
+    record = json.loads((tmp_path / "scores.csv.record.json").read_text(encoding="utf-8"))
+    assert record["command"] == "" and record["inputs"]["blood"] == {"row": {"Hb, arterial": 14.0}}

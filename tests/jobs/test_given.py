@@ -11,8 +11,10 @@ import pytest
 
 from diffuscope.errors import InputError
 from diffuscope.jobs.given import given_rasters, read_given_text, split_source
+from diffuscope.jobs.input_text import parse_inputs
 from diffuscope.jobs.rows import check_files_of_row
 from diffuscope.ports.port import rasters
+from diffuscope.ports.table import Column, Table
 from diffuscope.ports.text import Text
 
 
@@ -29,6 +31,32 @@ def test_images_and_texts_are_told_apart_by_their_keys():
     assert source == {"xray": "x.tif"} and given.texts == {"report": "good"} and given.keys == {"report"}
     assert given_rasters(source, any_toys.ANY) == rasters(any_toys.ANY.inputs)[1:]
     assert given.flags == [("input", "report=good")] and given.to_json() == {"report": {"text": "good"}}
+
+
+@pytest.mark.parametrize(
+    ("row", "flags"),
+    [
+        ({"age": "63", "sex": "f"}, [("input", "patient=age=63.0,sex=f")]),
+        ({"age": None, "sex": "NA"}, [("input", "patient=age=")]),
+        ({"sex": "m, or f"}, None),
+    ],
+)
+def test_a_row_is_read_again_as_it_is_recorded(row: dict[str, str], flags: list[tuple[str, str]] | None):
+    table = Table(
+        name="patient", key="patient", columns=(Column(name="age"), Column(name="sex", categories=("f", "m, or f")))
+    )
+    declared = replace(any_toys.ANY, inputs=(table,), any_of=())
+    _, given = split_source({"patient": row}, declared, "toy")
+    assert given.flags == flags
+    if flags:
+        _, again = split_source(parse_inputs([value for _, value in flags]), declared, "toy")
+        assert again == given
+
+
+def test_a_column_that_cannot_be_typed_has_no_flags():
+    table = Table(name="patient", key="patient", columns=(Column(name="Hb, arterial"),))
+    declared = replace(any_toys.ANY, inputs=(table,), any_of=())
+    assert split_source({"patient": {"Hb, arterial": 1}}, declared, "toy")[1].flags is None
 
 
 def test_images_alone_are_not_made_of_texts_where_there_is_no_canvas():

@@ -118,11 +118,20 @@ def make_scoring(
         inputs={},
         parameters={**sampling, "quality": choose_quality(system, s.quality)},
         compute=asdict(compute),
-        command=score_command(
+        command=""
+        if cases.flags is None
+        else score_command(
             model=model.name,
             cohort=names_apart(paths),
+            case=cases.flags,
             out=Path(out).name if out is not None else None,
-            flags={**sampling, **asdict(compute), "device": compute.device.partition(":")[0]},
+            # The rest of `compute` says how tiles are taken, of which a case has none.
+            flags={
+                **sampling,
+                "device": compute.device.partition(":")[0],
+                "precision": compute.precision,
+                "threads": compute.threads,
+            },
         ),
         notices=notices,
     )

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +16,15 @@ from diffuscope.errors import InputError
 from diffuscope.files.names import names_apart
 from diffuscope.jobs.inputs import split_channel
 from diffuscope.jobs.masks import GivenMask
-from diffuscope.jobs.rows import GivenRow, check_files_of_row, read_row
+from diffuscope.jobs.rows import GivenRow, check_files_of_row, file_of_row, read_row, typed
 from diffuscope.ports.declaration import Declaration
 from diffuscope.ports.heads import listed
 from diffuscope.ports.mask import Mask
 from diffuscope.ports.raster import Raster
 from diffuscope.ports.table import Row, Table
+
+#: The images that a command line can give of one case, by port key.
+_OPTIONS = {"ct": "ct", "mask": "masks"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,13 +59,17 @@ class Cases:
         In the order of the files.
     notices : tuple of str
         Of how they were read.
-    inputs : mapping of str to str
-        Hash of each table by its name (see `names_apart`), and of what tells that images are the same.
+    inputs : mapping of str to str or mapping
+        Of a cohort the hash of each table by its name (see `names_apart`), and of what tells that images are the same;
+        of one case what it is given, by port key.
+    flags : tuple of (str, str) or None
+        By which options of a command line one case is given again; None where it cannot be.
     """
 
     cases: tuple[ToScore, ...]
     notices: tuple[str, ...]
-    inputs: Mapping[str, str]
+    inputs: Mapping[str, Any]
+    flags: tuple[tuple[str, str], ...] | None = ()
 
 
 def read_cohort_to_score(paths: Sequence[Path], declared: Declaration, model: str) -> Cases:
@@ -129,18 +137,51 @@ def read_one_to_score(
     together = Table(name="the model", key="row", columns=tuple(everything.values()))
     found: Row = {}
     notices: list[str] = []
+    read: list[Row] = []
     for given in rows:
         row, told = read_row(given, together)
         check_files_of_row(given, files)
+        read.append(row)
         notices += told
         for column, value in row.items():
             if value is not None and found.get(column) is not None:
                 raise InputError(f"{column} is given twice: give it once.")
             found[column] = value if value is not None else found.get(column)
-        name = name or (str(given).rpartition("#")[2] if isinstance(given, str | Path) and "#" in str(given) else "")
+        name = name or file_of_row(given)[1]
     encoded = {table.key: _encoded(table, found) for table in tables}
     known = {key: row for key, row in encoded.items() if not np.isnan(row).all()}
-    return Cases((ToScore(name, dict(files), known),), tuple(notices), {})
+    stated = {table.key: {"row": _of(table, found)} for table in tables if table.key in known}
+    images = {
+        key: {"name": ", ".join(split_channel(file)[0].name for file in _several(one)), "hash": _state([one])}
+        for key, one in files.items()
+    }
+    return Cases((ToScore(name, dict(files), known),), tuple(notices), stated | images, _flags(files, rows, read))
+
+
+def _flags(
+    files: Mapping[str, GivenMask], rows: Sequence[GivenRow], read: Sequence[Row]
+) -> tuple[tuple[str, str], ...] | None:
+    """Return the options by which one case is given again, rows of files by these, as they say whose they are."""
+    if not files.keys() <= _OPTIONS.keys():
+        return None
+    parts: list[tuple[str, Path | None, str | None]] = [
+        (_OPTIONS[key], *split_channel(one)) for key, given in files.items() for one in _several(given)
+    ]
+    for given, row in zip(rows, read, strict=True):
+        path, wanted = file_of_row(given)
+        text = wanted or None if path is not None else typed(row) if isinstance(given, Mapping) else str(given)
+        parts.append(("row", path, text))
+    if any(path is None and text is None for _, path, text in parts):
+        return None
+    names = iter(names_apart([path for _, path, _ in parts if path is not None]))
+    return tuple(
+        (option, "#".join(filter(None, (next(names) if path is not None else None, text))))
+        for option, path, text in parts
+    )
+
+
+def _several(given: GivenMask) -> Sequence[str | Path]:
+    return [given] if isinstance(given, str | Path) else given
 
 
 def _case(joined: Joined, patient: Patient, tables: Sequence[Table], images: Sequence[str]) -> ToScore:
@@ -159,7 +200,11 @@ def _case(joined: Joined, patient: Patient, tables: Sequence[Table], images: Seq
 
 
 def _encoded(table: Table, row: Row) -> NDArray[np.float32]:
-    return np.asarray(table.encode({column.name: row.get(column.name) for column in table.columns}), np.float32)
+    return np.asarray(table.encode(_of(table, row)), np.float32)
+
+
+def _of(table: Table, row: Row) -> Row:
+    return {column.name: row.get(column.name) for column in table.columns}
 
 
 def _lacking(joined: Joined, tables: Sequence[Table]) -> Iterator[str]:
@@ -176,7 +221,7 @@ def _state(files: Sequence[GivenMask]) -> str:
     """Return what changes where a file does: names, sizes and times, without reading what may be a terabyte."""
     digest = hashlib.sha256()
     for given in files:
-        for one in [given] if isinstance(given, str | Path) else given:
+        for one in _several(given):
             path, roles = split_channel(one)
             inside = sorted(path.iterdir()) if path.is_dir() else [path]
             for file in inside:

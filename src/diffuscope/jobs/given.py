@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from diffuscope.errors import InputError
 from diffuscope.files.read import is_file, read_text
 from diffuscope.jobs.masks import AnyMask, MaskInput
-from diffuscope.jobs.rows import check_files_of_row, read_row
+from diffuscope.jobs.rows import check_files_of_row, read_row, typed
 from diffuscope.ports.declaration import Declaration
 from diffuscope.ports.mask import Mask
 from diffuscope.ports.port import Port
@@ -60,12 +60,11 @@ class Given:
         return rows | {key: {"text": text} for key, text in self.texts.items()}
 
     @property
-    def flags(self) -> list[tuple[str, str]]:
-        """How a command line gives them again."""
-        rows = {
-            key: ",".join(f"{name}={value}" for name, value in row.items() if value is not None)
-            for key, (_, row) in self.rows.items()
-        }
+    def flags(self) -> list[tuple[str, str]] | None:
+        """How a command line gives them again; None where it cannot (see `diffuscope.jobs.rows.typed`)."""
+        rows = {key: typed(row) for key, (_, row) in self.rows.items()}
+        if None in rows.values():
+            return None
         return [("input", f"{key}={text}") for key, text in (rows | dict(self.texts)).items()]
 
 

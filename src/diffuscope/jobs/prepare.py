@@ -214,7 +214,7 @@ def prepare(
     sampled = {**settings.stated(), "seed": seed}
     # What the machine would choose by itself is spelt out: another machine must not choose otherwise.
     flags = {**sampled, **asdict(compute), "device": compute.device.partition(":")[0]}
-    named, flags_of_inputs = command_inputs(inputs, alone=not (given.flags or masks))
+    named, flags_of_inputs = command_inputs(inputs, alone=not (given.keys or masks))
     record = make_record(
         model=state_model(loaded),
         inputs={one.port.key: one.to_json() for one in inputs}
@@ -234,7 +234,7 @@ def prepare(
         },
         compute=asdict(compute),
         command=""
-        if copies
+        if copies or given.flags is None
         else command_line(
             model=loaded.name,
             source=named,

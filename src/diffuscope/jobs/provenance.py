@@ -194,8 +194,10 @@ def evaluation_command(*, model: str, data: str, out: str, flags: Mapping[str, o
     return shlex.join(words)
 
 
-def score_command(*, model: str, cohort: Sequence[str], out: str | None, flags: Mapping[str, object]) -> str:
-    """Return the shell line that scores a cohort again in the folder of its tables.
+def score_command(
+    *, model: str, cohort: Sequence[str], case: Sequence[tuple[str, str]], out: str | None, flags: Mapping[str, object]
+) -> str:
+    """Return the shell line that scores a cohort, or one case, again in the folder of its files.
 
     Parameters
     ----------
@@ -203,11 +205,13 @@ def score_command(*, model: str, cohort: Sequence[str], out: str | None, flags: 
         Names without folders; out None where nothing is written.
     cohort : sequence of str
         Tables, without folders but those that tell them apart.
+    case : sequence of (str, str)
+        Long options without dashes, and their values, of one case.
     flags : mapping
         Long options without dashes to their values.
     """
     words = ["diffuscope", "score", model, *cohort, *(["-o", out] if out else [])]
-    for flag, value in flags.items():
+    for flag, value in (*case, *flags.items()):
         words += [f"--{flag}", str(value)]
     return shlex.join(words)
 

@@ -37,9 +37,9 @@ def read_row(given: GivenRow, table: Table, besides: Collection[str] = ()) -> tu
     """
     if isinstance(given, Mapping):
         return table.read({str(name): "" if value is None else str(value) for name, value in given.items()}), ()
-    path, _, wanted = str(given).partition("#")
-    if is_file(Path(path)):
-        return _from_file(read_sheet(Path(path)), wanted, table, besides)
+    path, wanted = file_of_row(given)
+    if path is not None:
+        return _from_file(read_sheet(path), wanted, table, besides)
     pairs = [pair.partition("=") for pair in str(given).split(",")]
     if not all(mark for _, mark, _ in pairs):
         raise InputError(
@@ -47,6 +47,24 @@ def read_row(given: GivenRow, table: Table, besides: Collection[str] = ()) -> tu
             f"{','.join(f'{column.name}=…' for column in table.columns[:2])}."
         )
     return table.read({name.strip(): value for name, _, value in pairs}), ()
+
+
+def file_of_row(given: GivenRow) -> tuple[Path | None, str]:
+    """Return the file that a row is taken from, and which row that is; of what is typed neither, # or not."""
+    if isinstance(given, Mapping):
+        return None, ""
+    path, _, wanted = str(given).partition("#")
+    return (Path(path), wanted) if is_file(Path(path)) else (None, "")
+
+
+def typed(row: Row) -> str | None:
+    """Return a row as `read_row` takes it typed; None where a name or a value has a mark that divides there."""
+    known = {name: str(value) for name, value in row.items() if value is not None}
+    # Nothing known is a row, too: of one column that is left empty.
+    cells = known or dict.fromkeys([*row][:1], "")
+    if any("," in name or "=" in name or "," in value for name, value in cells.items()):
+        return None
+    return ",".join(f"{name}={value}" for name, value in cells.items())
 
 
 def check_files_of_row(given: GivenRow, files: Mapping[str, str | Path | LayerCopy | Sequence[str | Path]]) -> None:
@@ -64,10 +82,10 @@ def check_files_of_row(given: GivenRow, files: Mapping[str, str | Path | LayerCo
     InputError
         It does.
     """
-    path, _, wanted = str(given).partition("#")
-    if isinstance(given, Mapping) or not is_file(Path(path)):
+    path, wanted = file_of_row(given)
+    if path is None:
         return
-    sheet = read_sheet(Path(path))
+    sheet = read_sheet(path)
     line = find_line(sheet, wanted)
     for key, value in files.items():
         if cell := line.cells.get(key, "").strip():
