@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
+import numpy as np
 import ome_types
 import pytest
 import tifffile
@@ -15,8 +17,10 @@ from volume_result import HU, write_result
 from diffuscope.errors import InputError
 from diffuscope.exports import export
 from diffuscope.exports.table import FORMATS
+from diffuscope.registration import Transform, write_warped
 from diffuscope.results.result import Result, open_result
-from diffuscope.scans import open_volume
+from diffuscope.scans import open_scan, open_volume
+from diffuscope.stains import StainStatistics
 
 pydicom = pytest.importorskip("pydicom")
 pytest.importorskip("SimpleITK")
@@ -113,6 +117,46 @@ def test_a_slide_s_export_is_anonymous_too(make_result, tmp_path):
         layer = "ihc" if form.of_colours else "all"
         held = words(export(slide, tmp_path / f"anonymous{form.endings[0]}", layer=layer, anonymous=True))
         assert b".svs" not in held and name.encode() not in held
+
+
+def test_a_registered_slide_is_not_called_after_its_file(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (300, 400, 3), dtype=np.uint8)
+    scans = []
+    for name in ("HE.tif", "Mustermann CD3.tif"):
+        cm = {"resolution": (20000, 20000), "resolutionunit": "CENTIMETER"}
+        tifffile.imwrite(tmp_path / name, pixels, photometric="rgb", **cm)
+        scans.append(open_scan(tmp_path / name))
+    fixed, moving = scans
+    record = {"inputs": {"fixed": fixed.to_json(), "moving": moving.to_json()}, "parameters": {}}
+    same = Transform(np.eye(2), np.zeros(2))
+    list(write_warped(tmp_path / "reg.ome.zarr", moving, same, fixed=fixed, record=record))
+    registered = open_result(tmp_path / "reg.ome.zarr")
+    assert registered.ports[0].name == "registered Mustermann CD3.tif"
+    for form in FORMATS:
+        if form.of in {None, "slide"}:
+            path = export(registered, tmp_path / f"out{form.endings[0]}", anonymous=True)
+            assert b"Mustermann" not in words(path), form.name
+    named = export(registered, tmp_path / "named.ome.zarr", layer="registered Mustermann CD3.tif")
+    assert open_result(named).ports == registered.ports
+    again = open_result(tmp_path / "out.ome.zarr")
+    assert again.ports[0].name == "registered slide"
+    np.testing.assert_array_equal(np.asarray(again.images["registered"][0]), pixels)
+
+
+def test_the_pictures_of_the_stains_are_counted_and_not_named(make_result, tmp_path):
+    slide = make_result()
+    stains = {"haematoxylin": [0.65, 0.7, 0.29], "eosin": [0.07, 0.99, 0.11], "nucleus": 0.6, "tissue": 0.4}
+    stains["measured_on"] = ["Mustermann 7.tif", "Mustermann 8.tif"]
+    inputs = {"he": {**slide.record["inputs"]["he"], "shape": [2967, 2220], "stains": stains}}
+    named = replace(slide, record={**slide.record, "inputs": inputs})
+    for form in FORMATS:
+        if form.of in {None, "slide"}:
+            layer = "ihc" if form.of_colours else "all"
+            path = export(named, tmp_path / f"out{form.endings[0]}", layer=layer, anonymous=True)
+            assert b"Mustermann" not in words(path), form.name
+    told = StainStatistics.from_json(open_result(tmp_path / "out.ome.zarr").record["inputs"]["he"]["stains"])
+    # None would say that they were measured on the slide itself.
+    assert told == StainStatistics.from_json({**stains, "measured_on": ["another picture"] * 2})
 
 
 def test_the_command_line_leaves_it_out(result, tmp_path):

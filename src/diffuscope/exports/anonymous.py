@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from diffuscope.registration.warp import KEY
+
+if TYPE_CHECKING:
+    from diffuscope.results.result import Result
 
 # What of a record says how a result was made; all else names its inputs, or might.
 _KEPT = ("note", "model", "parameters", "figures", "compute", "versions", "generated", "case", "samples", "counted")
@@ -12,6 +18,8 @@ _KEPT_OF_INPUTS = (
     "format", "shape", "mpp", "mpp_stated", "lattice", "storage", "forms", "values", "stains", "roles",
     "channel_number",
 )  # fmt: skip
+# What the pictures are called that the stains of an input were measured on: that there are such is told, and how many.
+_OF_STAINS = "another picture"
 
 
 def anonymous(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -20,7 +28,7 @@ def anonymous(record: Mapping[str, Any]) -> dict[str, Any]:
     An input is called after its port. What is left says how the result was made, and where its px lie.
     """
     inputs = {
-        key: {"name": key, "fingerprint": "", **{kept: one[kept] for kept in _KEPT_OF_INPUTS if kept in one}}
+        key: {"name": key, "fingerprint": "", **{kept: _nameless(one[kept]) for kept in _KEPT_OF_INPUTS if kept in one}}
         for key, one in record.get("inputs", {}).items()
     }
     return {
@@ -30,3 +38,16 @@ def anonymous(record: Mapping[str, Any]) -> dict[str, Any]:
         "command": "",
         "notices": [],
     }
+
+
+def without_names(result: Result) -> Result:
+    """Return a result whose images are not called after a file, as that of a registration is."""
+    ports = (replace(port, name=f"{KEY} slide") if port.key == KEY else port for port in result.ports)
+    return replace(result, ports=tuple(ports))
+
+
+def _nameless(stated: Any) -> Any:
+    """Return what is kept of an input; of stains without the names of pictures."""
+    if not isinstance(stated, Mapping) or "measured_on" not in stated:
+        return stated
+    return {**stated, "measured_on": [_OF_STAINS] * len(stated["measured_on"])}

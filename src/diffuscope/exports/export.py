@@ -109,6 +109,7 @@ def check_export(
 ) -> Export:
     """Check all that can be checked of an export before it begins (see `export`)."""
     # Imported here: the table must be had without them.
+    from diffuscope.exports.anonymous import without_names
     from diffuscope.exports.multiplex import multiplex_result
     from diffuscope.exports.request import Request, check_one_image, choose_ports
     from diffuscope.exports.text import choose_texts
@@ -133,7 +134,10 @@ def check_export(
     if source is not None and not (form.keeps_source or form.shows_source):
         raise InputError(f"{path.name} keeps nothing of a DICOM source: leave out --source, or end it with .dicom.")
     texts = choose_texts(result, layer) if form.of == "text" else tuple(result.texts) if form.tells_texts else ()
-    ports = choose_ports(shown, layer) if form.of != "text" else ()
+    # By the names that the user sees, before they go.
+    chosen = choose_ports(shown, layer) if form.of != "text" else ()
+    shown = without_names(shown) if anonymous else shown
+    ports = tuple(port for port in shown.ports if port.key in {one.key for one in chosen})
     if source is not None and anonymous and form.keeps_source:
         raise InputError("--source keeps patient and study, and --anonymous leaves them out: give one of the two.")
     if form.one_image:

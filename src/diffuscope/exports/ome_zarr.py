@@ -62,7 +62,8 @@ def write(part: Path, request: Request) -> None:
             _check_chunks(described[str(level)])
             copy_tree(result.path / there / str(level), part / here / str(level))
         shown = omero(port, shown_port(result, port).range)
-        group.attrs.update({"multiscales": described.attrs["multiscales"], "omero": shown})
+        scales = [{**one, "name": port.name} for one in described.attrs["multiscales"]]
+        group.attrs.update({"multiscales": scales, "omero": shown})
     about: Any = source.attrs[ATTRS]
     root.attrs[ATTRS] = {**about, "record": request.record, "ports": [state_port(port) for port in ports]}
     for kept in (TISSUE, COVERAGE, SECTIONS):
