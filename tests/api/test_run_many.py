@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tifffile
 from model_card import CARD
@@ -296,6 +297,43 @@ def test_images_of_one_file_are_not_taken_for_each_other(
     assert said in done.rows[0]["error"] and "Export the image from QuPath as OME-TIFF" in done.rows[0]["error"]
     if "done" in statuses:
         assert open_result(tmp_path / "out" / "other.ome.zarr").record["inputs"]["he"]["mpp"] == 0.5
+
+
+def test_a_result_at_other_um_per_px_is_not_that_of_a_corrected_table(tmp_path: Path, echo: Path):
+    tissue = tifffile.imread(sample_path("CMU-1-Small-Region.svs"))[900:1028, 900:1028]
+    size = {"PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5}
+    tifffile.imwrite(tmp_path / "s.ome.tif", tissue, photometric="rgb", metadata={"axes": "YXS", **size})
+    table, out = tmp_path / "t.csv", tmp_path / "out"
+
+    def errors(mpp: str) -> list[str]:
+        table.write_text(f"file,mpp\ns.ome.tif,{mpp}\n")
+        return [one["error"] for one in finish(run_many(echo, table, out, resume=True, **HOW)).rows]
+
+    assert errors("0.45") == [""]
+    assert errors("0.45001") == [""]
+    way_out = "move that result away, give this slide another name, or say --overwrite to begin all again"
+    assert errors("0.25") == [f"s.ome.zarr is of s.ome.tif at 0.45 µm/px, and 0.25 µm/px are asked for: {way_out}."]
+    assert errors("") == [f"s.ome.zarr is of s.ome.tif at 0.45 µm/px, and 0.5 µm/px are asked for: {way_out}."]
+    assert open_result(out / "s.ome.zarr").record["inputs"]["he"]["mpp"] == 0.45
+    (tmp_path / "s.ome.tif").unlink()
+    assert errors("0.25") == [""]
+
+
+def test_a_result_of_another_channel_is_not_that_of_a_corrected_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(registry._ROWS, "fluorescence", row(SYSTEMS["fluorescence"]))
+    model = save_model(tmp_path / "fluorescence", SYSTEMS["fluorescence"](), "fluorescence", {}, CARD)
+    pixels = np.random.default_rng(0).integers(0, 255, (3, 64, 64), dtype=np.uint8)
+    about = {"axes": "CYX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5, "Channel": {"Name": ["DAPI", "CD3", "CD31"]}}
+    tifffile.imwrite(tmp_path / "s.ome.tif", pixels, photometric="minisblack", metadata=about)
+    table, out = tmp_path / "t.csv", tmp_path / "out"
+
+    def errors(nuclei: str) -> list[str]:
+        table.write_text(f"name,vessels,nuclei\ns,s.ome.tif#CD31,s.ome.tif#{nuclei}\n")
+        return [one["error"] for one in finish(run_many(model, table, out, resume=True, **HOW)).rows]
+
+    assert errors("DAPI") == errors("0") == [""]
+    (said,) = errors("CD3")
+    assert said.startswith("s.ome.zarr is of channel DAPI of s.ome.tif, and channel CD3 is asked for: move that")
 
 
 def test_um_per_px_are_assumed_of_slides_that_state_none(tmp_path: Path, echo: Path, monkeypatch: pytest.MonkeyPatch):

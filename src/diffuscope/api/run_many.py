@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields, replace
-from math import isclose
 from pathlib import Path
 from typing import Any, TypedDict, Unpack, cast
 
@@ -18,7 +17,7 @@ from diffuscope.engine.events import Finished
 from diffuscope.errors import InputError
 from diffuscope.events import Notice, Pace, Progress, notices_of
 from diffuscope.exports.summary.folder import ENDING, RECORD, SUMMARY
-from diffuscope.exports.summary.record import ASSUMED, as_text, check_same_slide, make_summary_record
+from diffuscope.exports.summary.record import ASSUMED, as_text, check_same_slide, make_summary_record, mpp_told
 from diffuscope.exports.summary.writer import Writer, record_text
 from diffuscope.exports.table import check_names_result
 from diffuscope.files.claim import Claim
@@ -36,13 +35,11 @@ from diffuscope.model.folder import load_model
 from diffuscope.ports.settings import SampleRequest
 from diffuscope.results.opening.about import read_about
 from diffuscope.results.result import Result, open_result
-from diffuscope.scans import UnknownMppError, open_input
+from diffuscope.scans import UnknownMppError
 from diffuscope.scans.physical import check_given_mpp
 from diffuscope.scans.qupath.size import check_size
 from diffuscope.unforeseen import unforeseen
 
-# QuPath keeps µm/px of both axes, and of those the mean is taken.
-_SAME = 1e-3
 # --mpp would go before what every other slide says.
 _MPP_OF_SLIDES = "give that of all such slides with --assumed-mpp (in the dock: µm/px), or a column mpp in a table"
 
@@ -235,15 +232,18 @@ class _Cancelled(Exception):  # noqa: N818  nothing went wrong
 def _run_one(work: _Work, slide: Slide, at: Progress) -> Generator[Progress | Notice, None, Result]:
     """Run over a slide, go on with its run, or take the result that is there."""
     path = _path(work, slide)
-    if slide.in_qupath:
+    is_done = _is_done(path)
+    # What was made of a file that has gone is left alone.
+    if slide.in_qupath and (not is_done or slide.paths[0].exists()):
         check_size(slide.name, slide.paths[0], slide.shape)
     region = slide.region if slide.region is not None else work.options.get("region")
-    if _is_done(path):
+    told = {"asked": work.options.get("mpp"), "assumed": work.assumed_mpp}
+    if is_done:
         before = open_result(path)
-        check_same_slide(slide, before, as_text(region))
+        check_same_slide(slide, before, as_text(region), **told)
         tidy(path)
         return before
-    options: Any = {**work.options, "region": region, "mpp": _mpp(slide, work)}
+    options: Any = {**work.options, "region": region, "mpp": mpp_told(slide, **told)}
     pace = Pace()
     with closing(run(work.model, slide.source, path, resume=True, cancelled=work.cancelled, **options)) as events:
         for event in events:
@@ -258,22 +258,6 @@ def _run_one(work: _Work, slide: Slide, at: Progress) -> Generator[Progress | No
                     raise InputError(f"{event.unread} tiles could not be read, {of}: mend the file and say --resume.")
                 raise _Cancelled(f"{of}; --resume goes on.")
     return open_result(path)
-
-
-def _mpp(slide: Slide, work: _Work) -> float | None:
-    """Return µm/px that a run is told: what is asked for, else what a project or table says and the file does not.
-
-    Where none of them says it, what is assumed of such slides.
-    """
-    asked = work.options.get("mpp")
-    if asked is not None or (slide.mpp is None and work.assumed_mpp is None):
-        return asked
-    if not isinstance(slide.source, str | Path):
-        return slide.mpp
-    stated = getattr(open_input(split_channel(slide.source)[0]), "stated_mpp", slide.mpp)
-    if slide.mpp is None:
-        return work.assumed_mpp if stated is None else None
-    return None if stated is not None and isclose(stated, slide.mpp, rel_tol=_SAME) else slide.mpp
 
 
 def _path(work: _Work, slide: Slide) -> Path:

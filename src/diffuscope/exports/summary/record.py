@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from math import isclose
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Of a record: the µm/px of slides that state none.
 ASSUMED = "assumed_mpp"
+# QuPath keeps µm/px of both axes, and of those the mean is taken.
+_SAME = 1e-3
 _SAMPLING = ("quality", "sampler", "steps", "samples", "options", "want")
 
 
@@ -105,8 +108,39 @@ def as_text(region: GivenRegion | None) -> str | None:
     return None if region is None else str(find_region(region)[0])
 
 
-def check_same_slide(slide: Slide, result: Result, region: str | None) -> None:
-    """Refuse a whole result of the slide's name that is of another file or region; a file that has gone is no other.
+def mpp_told(slide: Slide, *, asked: float | None, assumed: float | None) -> float | None:
+    """Return µm/px that a run is told: what is asked for, else what a project or table says and the file does not.
+
+    Where none of them says it, what is assumed of such slides.
+
+    Parameters
+    ----------
+    slide : Slide
+        Which.
+    asked, assumed : float or None
+        µm/px of all slides, and of those of which nothing says it.
+
+    Raises
+    ------
+    InputError
+        Its file cannot be read.
+    """
+    if asked is not None or (slide.mpp is None and assumed is None):
+        return asked
+    if not isinstance(slide.source, str | Path):
+        return slide.mpp
+    stated = getattr(open_input(split_channel(slide.source)[0]), "stated_mpp", slide.mpp)
+    if slide.mpp is None:
+        return assumed if stated is None else None
+    return None if stated is not None and isclose(stated, slide.mpp, rel_tol=_SAME) else slide.mpp
+
+
+def check_same_slide(
+    slide: Slide, result: Result, region: str | None, *, asked: float | None = None, assumed: float | None = None
+) -> None:
+    """Refuse a whole result of the slide's name that is of another file, region, channel or µm/px.
+
+    A file that has gone is no other.
 
     Parameters
     ----------
@@ -116,6 +150,8 @@ def check_same_slide(slide: Slide, result: Result, region: str | None) -> None:
         That is there.
     region : str or None
         What is asked for, as `as_text` returns it.
+    asked, assumed : float or None
+        As of `mpp_told`.
 
     Raises
     ------
@@ -132,10 +168,22 @@ def check_same_slide(slide: Slide, result: Result, region: str | None) -> None:
         given = slide.source.get(key) if isinstance(slide.source, Mapping) else slide.source
         if not isinstance(given, str | Path) or "fingerprint" not in about:
             continue
-        found = None
+        other = ""
         with suppress(InputError):
-            found = open_input(split_channel(given)[0]).fingerprint
-        if found is not None and not is_same(about["fingerprint"], found):
-            raise InputError(
-                f"{result.path.name} is of another {Path(given).name}, or that was changed since: {way_out}."
-            )
+            other = _other(given, about, mpp_told(slide, asked=asked, assumed=assumed))
+        if other:
+            raise InputError(f"{result.path.name} is of {other}: {way_out}.")
+
+
+def _other(given: str | Path, about: Mapping[str, Any], mpp: float | None) -> str:
+    """Say what a result is of, by its record of an input, and not of what is given now; empty where it is of that."""
+    path, channel = split_channel(given)
+    image = open_input(path, mpp=mpp)
+    if not is_same(about["fingerprint"], image.fingerprint):
+        return f"another {Path(given).name}, or that was changed since"
+    before, now = about.get("mpp"), image.to_json()["mpp"]
+    if before is not None and now is not None and not isclose(before, now, rel_tol=_SAME):
+        return f"{path.name} at {before:.4g} µm/px, and {now:.4g} µm/px are asked for"
+    if channel is not None and len(image.channels) > 1 and about.get("channel_number") != image.find_channel(channel):
+        return f"channel {about.get('channel', '(all)')} of {path.name}, and channel {channel} is asked for"
+    return ""
