@@ -83,9 +83,7 @@ def test_gamma_the_plot_and_the_region_table(
     dock.regions.measure.click()
     qtbot.waitUntil(lambda: state.is_idle, timeout=MILLISECONDS)
     assert [row["vessel_threshold"] for row in dock.regions.rows] == [40.0, 40.0]
-    monkeypatch.setattr(
-        "diffuscope.plugin.panels.regions.QFileDialog.getSaveFileName", lambda *_: (str(tmp_path / "rows"), "")
-    )
+    monkeypatch.setattr("diffuscope.plugin.panels.regions.ask_csv", lambda *_: str(tmp_path / "rows.csv"))
     dock.regions.export.click()
     with (tmp_path / "rows.csv").open(newline="", encoding="utf-8") as file:
         assert [row["region"] for row in csv.DictReader(file)] == ["region 1", "region 2"]

@@ -106,7 +106,7 @@ def test_a_change_of_a_layer_is_told():
 
 
 def test_an_affine_that_makes_a_layer_larger_is_told():
-    viewer, layers, inputs = opened("image")
+    _, layers, inputs = opened("image")
     told = []
     inputs.changed.connect(lambda: told.append(None))
     layers["image"].affine = np.diag([5.0, 0.5, 0.5, 1.0])

@@ -66,7 +66,13 @@ def test_one_layer_or_all(result_folder: Path, tmp_path: Path):
         if ".qupath" in one.filename_extensions
     )  # fmt: skip
     assert viewer.layers.save(str(tmp_path / "named"), _writer=writer) == [str(tmp_path / "named.qupath")]
-    assert (tmp_path / "named.qupath" / "objects.geojson").is_file()
+    objects = tmp_path / "named.qupath" / "objects.geojson"
+    objects.write_text("kept")
+    with pytest.raises(InputError, match=r"named\.qupath is there already: save it by its whole name to replace it"):
+        viewer.layers.save(str(tmp_path / "named"), _writer=writer)  # the dialog has not asked about named.qupath
+    assert objects.read_text() == "kept"
+    viewer.layers.save(str(tmp_path / "named.qupath"), _writer=writer)
+    assert json.loads(objects.read_text())
 
 
 def test_what_is_no_result_is_left_to_napari(result_folder: Path, tmp_path: Path):

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QGroupBox, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGroupBox, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from diffuscope.measurement.table import as_text, readable
+from diffuscope.plugin.panels.files.table_dialog import ask_csv
 from diffuscope.plugin.widgets.pieces import FiguresTable
 from diffuscope.plugin.widgets.rows import side_by_side, small_text
 from diffuscope.plugin.widgets.still import StillDoubleSpin
@@ -73,6 +74,5 @@ class RegionWidget(QGroupBox):
         self.export.setEnabled(bool(rows))
 
     def _ask_export(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Export table", str(self._suggested), "CSV (*.csv)")
-        if path:
-            self.export_asked.emit(path if path.lower().endswith(".csv") else f"{path}.csv")
+        if path := ask_csv(self, "Export table", self._suggested):
+            self.export_asked.emit(path)

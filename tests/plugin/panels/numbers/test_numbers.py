@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
 
-from qtpy.QtWidgets import QApplication, QFileDialog
+from qtpy.QtWidgets import QApplication
 from stain_result import RECORD, write_stain
 from stained_slide import show
 
@@ -62,7 +62,7 @@ def test_the_numbers_of_all_results_are_one_table(
     assert header[0] == "Result" and lines == [list(row.values()) for row in rows]
     assert shown[0] == f"{measured[0]['positive_objects'] / measured[0]['tissue_area_mm2']:,.0f}"
 
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "mine"), ""))
+    monkeypatch.setattr("diffuscope.plugin.panels.numbers.dialog.ask_csv", lambda *_: str(tmp_path / "mine.csv"))
     dialog.csv.click()
     with (tmp_path / "mine.csv").open(encoding="utf-8") as file:
         assert list(csv.DictReader(file)) == rows

@@ -23,6 +23,9 @@ def _writer(ending: str) -> Callable[[str, Sequence[LayerTuple]], list[str]]:
 
     def write(path: str, layers: Sequence[LayerTuple]) -> list[str]:
         named = path if path.lower().endswith(endings()) else f"{path}{ending}"
+        if named != path and Path(named).exists():
+            # napari asked about what was typed alone
+            raise InputError(f"{named} is there already: save it by its whole name to replace it, or by another name.")
         if not any(_own(about) for _, about, _ in layers):
             return _by_others(named, layers)
         result = open_result(_folder(layers))

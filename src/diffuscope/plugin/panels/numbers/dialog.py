@@ -9,7 +9,6 @@ from qtpy.QtWidgets import (
     QAbstractItemView,
     QApplication,
     QDialog,
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -21,6 +20,7 @@ from qtpy.QtWidgets import (
 
 from diffuscope.errors import InputError
 from diffuscope.measurement.table import line_of, name_of
+from diffuscope.plugin.panels.files.table_dialog import ask_csv
 from diffuscope.plugin.panels.numbers.rows import RESULT
 from diffuscope.plugin.widgets.rows import begun
 
@@ -84,11 +84,9 @@ class NumbersDialog(QDialog):
     def _write(self) -> None:
         from diffuscope.measurement.measurements import write_csv  # its room brings scipy
 
-        suggested = str(self._folder / "numbers.csv")
-        path, _ = QFileDialog.getSaveFileName(self, "Numbers of all results", suggested, "CSV (*.csv)")
+        path = ask_csv(self, "Numbers of all results", self._folder / "numbers.csv")
         if not path:
             return
-        path = path if path.lower().endswith(".csv") else f"{path}.csv"
         try:
             write_csv(self._rows, path, replace=True)
         except (InputError, OSError) as error:
