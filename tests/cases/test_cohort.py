@@ -10,6 +10,7 @@ import pytest
 
 from diffuscope.cases.cohort import read_cohort
 from diffuscope.errors import InputError
+from diffuscope.jobs.rows import read_row
 from diffuscope.ports.table import Column, Table
 
 TABLES = (
@@ -115,3 +116,19 @@ def test_patients_who_are_written_in_two_ways_are_told(tmp_path: Path):
         "“007” of clinical.csv and “7” of blood.csv count as two patients: write them alike where they are one.",
     )
     assert read_cohort(write(tmp_path), TABLES, label="nodes", above=0).notices == ()
+
+
+def test_where_commas_are_decimal_a_point_may_set_thousands_apart(tmp_path: Path):
+    text = "id;nodes;leukocytes\n1.234;{};7,5\nb;1;{}\n"
+    paths = write(tmp_path, "id;age;sex\n1.234;60;m\nb;61;f\n", text.format("0", "1,234"))
+    cohort = read_cohort(paths, TABLES, label="nodes", above=0)
+    assert [case.name for case in cohort.cases] == ["1.234", "b"]
+    np.testing.assert_allclose(cohort.rows["blood"], [[7.5], [1.234]])
+    for cells in (("1.234", "1,5"), ("0", "1.234")):
+        paths = write(tmp_path, "id;age;sex\n1.234;60;m\nb;61;f\n", text.format(*cells))
+        with pytest.raises(InputError, match=r"“1\.234” may be 1234 or 1,234: write one of the two"):
+            read_cohort(paths, TABLES, label="nodes", above=0)
+        row = f"{paths[1]}#{'1.234' if cells[0] == '1.234' else 'b'}"
+        nodes = Table(name="blood", key="blood", columns=(Column(name="leukocytes"), Column(name="nodes")))
+        with pytest.raises(InputError, match=r"“1\.234” may be 1234 or 1,234: write one of the two"):
+            read_row(row, nodes)

@@ -121,6 +121,7 @@ def test_a_table_may_name_every_input(tmp_path: Path):
         ("file,mpp\na.svs,half\n", "some.csv, line 2: mpp is µm per pixel, a number above 0, not “half”"),
         ("file,mpp\na.svs,0\n", "not “0”"),
         ("file;mpp\na.svs;<0,5\n", "line 2: “<0,5” is a bound"),
+        ("file;mpp\na.svs;0,5\na.svs;1.234\n", "line 3: “1.234” may be 1234 or 1,234"),
         ("name,slide\na,a.svs\n", r"needs a column file, or columns named like the model's inputs \(he\)"),
         ("file,he\na.svs,a.svs\n", "and not both"),
         ("name,file\na,\n", "some.csv, line 2 names no file"),

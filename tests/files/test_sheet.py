@@ -155,28 +155,31 @@ def test_a_cell_far_out_in_every_row_does_not_fill_the_memory(tmp_path: Path, mo
 
 
 @pytest.mark.parametrize(
-    ("others", "read"),
+    ("others", "decimal"),
     [
-        ("281,25", "340.509"),
-        ("0,509", "340.509"),
-        ("-1234,567", "340.509"),
-        ("1.234,5", "340.509"),
-        ("1 234,5", "340.509"),
-        ("7", "340,509"),  # nothing decides
-        ("12,345", "340,509"),
-        ("281,25;3.5", "340,509"),  # commas and points
-        ("281,25;1,234,567", "340,509"),
-        ("281,25;1,234.5", "340,509"),
-        ("a,25", "340,509"),
+        ("281,25", True),
+        ("0,509", True),
+        ("-1234,567", True),
+        ("1.234,5", True),
+        ("1 234,5", True),
+        ("281,25;1.234", True),  # may be a thousand
+        ("7", False),  # nothing decides
+        ("12,345", False),
+        ("1.234", False),
+        ("281,25;3.5", False),  # commas and points
+        ("281,25;0.123", False),
+        ("281,25;1,234,567", False),
+        ("281,25;1,234.5", False),
+        ("a,25", False),
     ],
 )
-def test_commas_are_decimal_where_one_number_says_so(tmp_path: Path, others: str, read: str):
+def test_commas_are_decimal_where_one_number_says_so(tmp_path: Path, others: str, decimal: bool):
     path = tmp_path / "a.csv"
     path.write_text(f"id;a;b;c\n1,2a;340,509;{others};\n" if ";" not in others else f"id;a;b;c\n1;340,509;{others}\n")
     sheet = read_sheet(path)
-    assert sheet.lines[0].cells["a"] == read
+    assert sheet.lines[0].decimal_commas is decimal and sheet.lines[0].cells["a"] == "340,509"
     assert sheet.lines[0].cells["b"] == others.split(";", maxsplit=1)[0]
-    assert sheet.notices == (("a.csv has decimal commas: 340,509 is read as 340.509.",) if "." in read else ())
+    assert sheet.notices == (("a.csv has decimal commas: 340,509 is read as 340.509.",) if decimal else ())
     # Where a comma divides, one within a value was put there between quotes.
     path.write_text('id,a,b\n1,"340,509","281,25"\n')
-    assert read_sheet(path).lines[0].cells["a"] == "340,509"
+    assert not read_sheet(path).lines[0].decimal_commas

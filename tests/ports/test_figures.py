@@ -29,6 +29,13 @@ def test_a_comma_before_three_digits_is_asked_about(whole: int, three: int):
         read_figure(f"{whole},{three:03}")
 
 
+@given(st.integers(1, 999), st.integers(0, 999))
+def test_among_decimal_commas_it_is_the_point_that_is_asked_about(whole: int, three: int):
+    assert read_figure(f"{whole},{three:03}", decimal_commas=True) == float(f"{whole}.{three:03}")
+    with pytest.raises(InputError, match=f"may be {whole}{three:03} or {whole},{three:03}: write one of the two"):
+        read_figure(f"{whole}.{three:03}", decimal_commas=True)
+
+
 @pytest.mark.parametrize(
     ("text", "value"), [("0,125", 0.125), ("7,5", 7.5), ("−2", -2), (" 5. ", 5), ("1,234,567", 1234567), ("1e3", 1000)]
 )

@@ -68,6 +68,10 @@ def test_one_number_says_what_the_commas_of_a_table_are(tmp_path, affine_pair):
         (HEADER + "1,2,3\n", r"line 2: it has 3 values where the first line has 4 names"),
         (HEADER + "1,2,3,4\n1,2,3,nan\n", "line 3: y_moving is a number of pixels, not “nan”"),
         (HEADER + '1,2,3,4\n1,2,3,"1,234"\n', r"line 3: “1,234” may be 1234 or 1\.234: write one of the two\."),
+        (
+            HEADER.replace(",", ";") + "1.234;300;340,5;281,25\n",
+            "line 2: “1.234” may be 1234 or 1,234: write one of the two",
+        ),
         (HEADER + "1,2,3,4\n\n1300,2,3,4\n", r"line 4: \(1300, 2\) lies outside he.ome.tif"),
     ],
 )

@@ -95,7 +95,8 @@ def read_cohort(
         if is_missing(text) and text not in (*positive, *negative):
             continue
         try:
-            labels.append(_label(text, positive, negative, above))
+            commas = any(line.decimal_commas for line in patient.lines.values() if label in line.cells)
+            labels.append(_label(text, positive, negative, above, commas))
         except InputError as error:
             wrong.append(f"{joined.having(label)[0]}, {joined.first} {patient.name}: {error}")
         for table in tables:
@@ -124,12 +125,12 @@ def _check_columns(joined: Joined, label: str) -> None:
         raise InputError(f"no column “{missing}” is in {names}{hint}: add it, or take it out of the configuration.")
 
 
-def _label(text: str, positive: Sequence[str], negative: Sequence[str], above: float | None) -> float:
+def _label(text: str, positive: Sequence[str], negative: Sequence[str], above: float | None, commas: bool) -> float:
     if above is None:
         if text not in (*positive, *negative):
             raise InputError(f"“{text}” is neither said to be positive nor negative: name it.")
         return float(text in positive)
-    value = read_figure(text)
+    value = read_figure(text, decimal_commas=commas)
     if value is None:
         raise InputError(f"“{text}” is no number, which the class goes by: mend it.")
     return float(value > above)

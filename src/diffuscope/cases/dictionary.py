@@ -90,12 +90,16 @@ def read_dictionary(path: Path) -> list[dict[str, Any]]:
     return [*tables.values()]
 
 
+def _figure(text: str, line: Line) -> float | None:
+    return read_figure(text, decimal_commas=line.decimal_commas) if text else None
+
+
 def _column(line: Line) -> tuple[str, str, dict[str, Any]]:
     said = {name: line.cells.get(name, "").strip() for name in COLUMNS}
     for name in _NEEDED:
         if not said[name]:
             raise InputError(f"it has no {name}")
-    low, high = (read_figure(said[name]) if said[name] else None for name in ("low", "high"))
+    low, high = (_figure(said[name], line) for name in ("low", "high"))
     if (low is None) != (high is None) or (low is not None and high is not None and low > high):
         raise InputError(f"“{said['low']}” to “{said['high']}” is no range: give both ends as numbers, or none")
     if (known := said["known"] or "before") not in ("before", "after"):

@@ -87,9 +87,9 @@ class Joined:
             number = self.where.get(column.name)
             if number is None or number not in patient.lines:
                 continue
-            head, unit = self.heads[number].taken[column.name]
+            (head, unit), line = self.heads[number].taken[column.name], patient.lines[number]
             try:
-                row[column.name] = column.read(patient.lines[number].cells[head], unit)
+                row[column.name] = column.read(line.cells[head], unit, decimal_commas=line.decimal_commas)
             except InputError as error:
                 wrong.append(f"{self.sheets[number].name}, {self.first} {patient.name}: {error}")
         return row, wrong

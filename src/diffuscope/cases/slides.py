@@ -259,16 +259,16 @@ def _of_line(line: Line, table: Path, ports: Sequence[Port]) -> Slide:
         raise InputError(f"{where} names no file.")
     first = source if isinstance(source, str) else next(iter(source.values()))
     name = cells.get(NAME) or stem(_last(first).partition("#")[0])
-    mpp = _mpp(cells.get(MPP, ""), where)
+    mpp = _mpp(cells.get(MPP, ""), where, line.decimal_commas)
     return Slide(name=name, source=source, region=_region(cells.get(REGION, ""), table), mpp=mpp)
 
 
-def _mpp(cell: str, where: str) -> float | None:
+def _mpp(cell: str, where: str, commas: bool) -> float | None:
     """Return what a cell says of µm/px, None of nothing."""
     if not cell:
         return None
     try:
-        found = read_figure(cell)
+        found = read_figure(cell, decimal_commas=commas)
     except InputError as error:
         raise InputError(f"{where}: {error}.") from error
     if found is None or not 0 < found < math.inf:

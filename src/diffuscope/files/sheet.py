@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diffuscope.errors import InputError
-from diffuscope.files.commas import with_points
+from diffuscope.files.commas import decimal_commas
 from diffuscope.files.read import delimiter_of, read_text
 from diffuscope.files.xlsx import read_xlsx, trimmed
 
@@ -31,11 +31,14 @@ class Line:
         By head; what it lacks is empty.
     fault : str
         What is wrong with the row as such: that it has more values than there are heads, or, of text, fewer.
+    decimal_commas : bool
+        Whether the table shows that its commas are decimal.
     """
 
     number: int
     cells: Mapping[str, str]
     fault: str = ""
+    decimal_commas: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +77,7 @@ def read_sheet(path: Path) -> Sheet:
     """Read a table.
 
     Of CSV, UTF-8 with or without a mark in front, values are divided by commas, or by semicolons or tabs where the
-    first line has no comma; in such files decimal commas are read where a number shows that they are decimal (see
+    first line has no comma; of such files is told whether a number shows that commas are decimal (see
     `diffuscope.files.commas`). Of XLSX the first sheet is taken. Rows and last columns of nothing are left out.
 
     Parameters
@@ -90,6 +93,7 @@ def read_sheet(path: Path) -> Sheet:
     notices: tuple[str, ...] = ()
     # A workbook does not keep empty cells at a row's end, of which text has the commas.
     lengths: list[int] = []
+    commas = False
     try:
         if path.suffix.lower() == XLSX:
             cells, sheets = read_xlsx(path)
@@ -99,7 +103,7 @@ def read_sheet(path: Path) -> Sheet:
             whole, between = _csv_rows(path)
             rows, lengths = [*trimmed(whole)], [len(row) for row in whole]
             if between != ",":
-                rows, first = with_points(rows)
+                commas, first = decimal_commas(rows)
                 point = first.replace(",", ".")
                 notices = (f"{path.name} has decimal commas: {first} is read as {point}.",) if first else ()
     except OSError as error:
@@ -109,7 +113,7 @@ def read_sheet(path: Path) -> Sheet:
     (_, names), *rest = rows
     heads = tuple(head.strip() for head in names)
     _check(path, heads, rows)
-    lines = (_line(number, row, heads, lengths[number - 1] if lengths else None) for number, row in rest)
+    lines = (_line(number, row, heads, lengths[number - 1] if lengths else None, commas) for number, row in rest)
     return Sheet(path, heads, tuple(lines), notices)
 
 
@@ -135,9 +139,9 @@ def _check(path: Path, heads: tuple[str, ...], rows: list[tuple[int, list[str]]]
             raise InputError(f"{path.name} has {count} columns called “{head}”: leave all but one out.")
 
 
-def _line(number: int, row: list[str], heads: tuple[str, ...], length: int | None) -> Line:
+def _line(number: int, row: list[str], heads: tuple[str, ...], length: int | None, commas: bool) -> Line:
     cells = dict(zip(heads, [*row, *[""] * (len(heads) - len(row))], strict=False))
     fault = "it has more values than the first line has names" if len(row) > len(heads) else ""
     if length is not None and length < len(heads):
         fault = f"it has {length} values where the first line has {len(heads)} names: is the file whole?"
-    return Line(number, cells, fault)
+    return Line(number, cells, fault, commas)

@@ -137,7 +137,7 @@ def _from_file(sheet: Sheet, wanted: str, table: Table, besides: Collection[str]
     for column in table.columns:
         head, unit = heads.taken.get(column.name, ("", ""))
         try:
-            row[column.name] = column.read(line.cells.get(head, ""), unit)
+            row[column.name] = column.read(line.cells.get(head, ""), unit, decimal_commas=line.decimal_commas)
         except InputError as error:
             wrong.append(f"{sheet.name}, {sheet.first} {line.cells[sheet.first].strip()}: {error}")
     if wrong:

@@ -19,6 +19,8 @@ _GROUPS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3}){2,}|[+-]?[1-9]\d{0,2}(\.\d{3}){
 _COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 # 1,234 is a thousand to some and a little more than one to others.
 _EITHER = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
+# So is 1.234 where commas are decimal.
+_EITHER_POINT = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}", re.ASCII)
 
 
 def is_missing(text: str) -> bool:
@@ -26,10 +28,18 @@ def is_missing(text: str) -> bool:
     return text.strip().casefold() in _MISSING
 
 
-def read_figure(text: str) -> float | None:
+def read_figure(text: str, *, decimal_commas: bool = False) -> float | None:
     """Return a number as it was written; None of what is no number.
 
     Taken are a point or a comma before the decimals, and thousands set apart, wherever that can be read in one way.
+
+    Parameters
+    ----------
+    text : str
+        What was written.
+    decimal_commas : bool
+        Whether what it stands among shows that commas are decimal there: 1,234 is a little more than one then, and
+        1.234 may be a thousand.
 
     Raises
     ------
@@ -39,9 +49,11 @@ def read_figure(text: str) -> float | None:
     text = text.strip().replace("−", "-")
     if text[:1] in "<>≤≥" and text:
         raise InputError(f"“{text}” is a bound and no value: write a number, or leave it empty")
+    if decimal_commas and _EITHER_POINT.fullmatch(text):
+        raise InputError(f"“{text}” may be {text.replace('.', '')} or {text.replace('.', ',')}: write one of the two")
     if _PLAIN.fullmatch(text):
         return float(text)
-    if _EITHER.fullmatch(text):
+    if not decimal_commas and _EITHER.fullmatch(text):
         raise InputError(f"“{text}” may be {text.replace(',', '')} or {text.replace(',', '.')}: write one of the two")
     if _SPACED.fullmatch(text):
         return float(re.sub(r"[^\d.,+-]", "", text).replace(",", "."))

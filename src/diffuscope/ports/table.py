@@ -51,7 +51,7 @@ class Column:
         """What the user sees, with the unit."""
         return f"{self.title or self.name}{f' ({self.unit})' if self.unit else ''}"
 
-    def read(self, text: str, unit: str = "") -> float | str | None:
+    def read(self, text: str, unit: str = "", *, decimal_commas: bool = False) -> float | str | None:
         """Return a value as it was written or typed; None where it is empty, or says that nothing is known.
 
         A category may have other capitals, and one that is a number any other way of writing it: 1.0 for 1, or true.
@@ -62,6 +62,8 @@ class Column:
             See `diffuscope.ports.figures`.
         unit : str
             In which a number is written; empty: the column's own.
+        decimal_commas : bool
+            See `diffuscope.ports.figures.read_figure`.
 
         Raises
         ------
@@ -74,7 +76,7 @@ class Column:
         if is_missing(text):
             return None
         try:
-            value = read_figure(text)
+            value = read_figure(text, decimal_commas=decimal_commas)
         except InputError as error:
             raise InputError(f"{self.label}: {error}.") from error
         change = conversion(unit, self.unit) if unit else None

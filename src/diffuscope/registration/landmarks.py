@@ -94,7 +94,7 @@ def _number(line: Line, name: str, path: Path) -> float:
     """Return what a line says in a column."""
     cell = line.cells[name].strip()
     try:
-        found = None if line.fault else read_figure(cell)
+        found = None if line.fault else read_figure(cell, decimal_commas=line.decimal_commas)
     except InputError as error:
         raise InputError(f"{path.name}, line {line.number}: {error}.") from error
     if found is None:

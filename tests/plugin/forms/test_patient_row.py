@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("napari")
 pytest.importorskip("pytestqt")
 
+from diffuscope.errors import InputError
 from diffuscope.jobs.rows import of_another
 from diffuscope.plugin.forms.cases.patient_row import PatientRow
 from diffuscope.plugin.forms.cases.table_box import TableBox, meanings
@@ -64,6 +65,16 @@ def test_rows_of_two_files_are_one_patient_in_the_units_of_the_model(qtbot: Any,
     assert heard.choose("P2")[1]["clinical"] == {"age": "300", "sex": "x"}
     assert heard.choose("P3")[1] == {"clinical": {}, "blood": {"haemoglobin": "120", "crp": "4"}}
     assert not heard.complaints
+
+
+def test_what_may_be_a_thousand_is_left_for_the_form_to_ask_about(qtbot: Any, tmp_path: Path):
+    heard = Heard(qtbot)
+    heard.row.read([write(tmp_path / "b.csv", "id;haemoglobin;crp\nP1;1.234;12,5\nP2;135;1,234\n")])
+    shown = heard.choose("P1")[1]["blood"]
+    assert shown == {"haemoglobin": "1,234", "crp": "12.5"}
+    with pytest.raises(InputError, match=r"may be 1234 or 1\.234"):
+        BLOOD.read(shown)
+    assert heard.choose("P2")[1]["blood"] == {"haemoglobin": "135", "crp": "1.234"}
 
 
 def test_a_table_of_one_row_is_taken_at_once(qtbot: Any, tmp_path: Path):

@@ -155,11 +155,14 @@ class PatientRow(QWidget):
             if number is None or number not in patient.lines:
                 continue
             head, unit = self._joined.heads[number].taken[column.name]
-            text = patient.lines[number].cells[head]
+            line = patient.lines[number]
+            text = line.cells[head]
             try:
-                value = column.read(text, unit)
+                value = column.read(text, unit, decimal_commas=line.decimal_commas)
             except InputError:
-                value = text  # the form says what is wrong with it
+                # The form says what is wrong with it. It does not know of the file's commas, and would read 1.234.
+                in_doubt = line.decimal_commas and "," not in text and text.count(".") == 1
+                value = text.replace(".", ",") if in_doubt else text
             if value is not None:
                 found[column.name] = f"{value:.10g}" if isinstance(value, float) else value
         return found
