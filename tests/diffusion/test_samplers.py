@@ -7,11 +7,12 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from diffusers import DDIMScheduler
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diffuscope.diffusion.samplers import SAMPLERS, check_steps, make_sampler, shrinking_timesteps
-from diffuscope.diffusion.schedule import linear_schedule
+from diffuscope.diffusion.samplers import SAMPLERS, Sampler, check_steps, make_sampler, shrinking_timesteps
+from diffuscope.diffusion.schedule import Schedule, linear_schedule
 from diffuscope.errors import InputError
 
 WIDE = (-100.0, 100.0)
@@ -159,6 +160,84 @@ def test_ddim_is_equation_12_of_song_et_al(eta: float):
     sd = eta * ((1 - b) / (1 - a)) ** 0.5 * (1 - a / b) ** 0.5
     expected = b**0.5 * clean + (1 - b - sd**2) ** 0.5 * direction + sd * noise
     torch.testing.assert_close(sampler.step(eps, t, x, noise).sample, expected, rtol=1e-5, atol=1e-5)
+
+
+def drawn_sd(sampler: Sampler, schedule: Schedule, mean: float, sd: float) -> float:
+    """The deviation of samples of N(mean, sd²), exactly: a sampler that does not clip is linear in what is drawn.
+
+    Pixel 0 draws nothing but zeros, pixel i a 1 in its i-th draw alone: by how much it differs is that draw's part.
+    """
+    x = torch.zeros(len(sampler.timesteps) + 1)
+    x[1] = 1.0
+    for number, t in enumerate(sampler.timesteps, start=2):
+        noise = torch.zeros_like(x)
+        noise[number:][:1] = 1.0
+        x = sampler.step(exact_eps(x, schedule.alphas_cumprod[t], mean, sd), t, x, noise).sample
+    return float((x[1:] - x[0]).double().square().sum().sqrt())
+
+
+def expected_sd(schedule: Schedule, steps: int, eta: float, sd: float) -> float:
+    """The same by the kernel of Song et al., in float64: the variance of x at each t, from a joint normal of x_0, x_t.
+
+    The mean of x_0 given x_t is `gain` times x_t and what does not vary.
+    """
+    T = schedule.T  # noqa: N806
+    times = [round(T - i * T / steps) - 1 for i in range(steps)]
+    variance = 1.0
+    for t, before in itertools.zip_longest(times, times[1:]):
+        a, b = schedule.alphas_cumprod[t], 1.0 if before is None else schedule.alphas_cumprod[before]
+        gain = a**0.5 * sd**2 / (a * sd**2 + 1 - a)
+        fresh = eta**2 * (1 - b) / (1 - a) * (1 - a / b)
+        slope = b**0.5 * gain + ((1 - b - fresh) / (1 - a)) ** 0.5 * (1 - a**0.5 * gain)
+        variance = slope**2 * variance + fresh
+    return float(variance**0.5)
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize(
+    ("T", "steps"),
+    [
+        *((1000, steps) for steps in (1, 10, 60, 61, 125, 150, 334, 501, 600, 999, 1000)),
+        *((250, 7), (250, 249), (4000, 1001)),
+    ],
+)
+def test_ddim_goes_to_the_noise_that_the_network_is_told_next(T: int, steps: int, eta: float):  # noqa: N803
+    schedule = linear_schedule(T)
+    sampler = make_sampler("ddim", schedule, steps, eta=eta, bounds=WIDE)
+    expected = expected_sd(schedule, steps, eta, 0.3)
+    assert drawn_sd(sampler, schedule, 0.1, 0.3) == pytest.approx(expected, rel=1e-3, abs=1e-4)
+    if steps > 300:
+        # Of many steps it is the data's own, whether they divide T or not.
+        assert expected == pytest.approx(0.3, rel=0.05)
+
+
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+def test_ddim_is_that_of_diffusers_where_steps_divide(eta: float):
+    schedule = linear_schedule(1000)
+    sampler = make_sampler("ddim", schedule, 50, eta=eta)
+    other = DDIMScheduler(
+        trained_betas=schedule.betas, clip_sample=False, set_alpha_to_one=True, timestep_spacing="trailing"
+    )
+    other.alphas_cumprod = torch.from_numpy(schedule.alphas_cumprod)
+    other.set_timesteps(50)
+    assert sampler.timesteps == tuple(int(t) for t in other.timesteps)
+    generator = torch.Generator().manual_seed(4)
+    for t in sampler.timesteps:
+        clean, eps, noise = torch.randn(3, 64, generator=generator)
+        a = schedule.alphas_cumprod[t]
+        x = a**0.5 * clean.clamp(-0.9, 0.9) + (1 - a) ** 0.5 * eps  # within the bounds, where nothing is clipped
+        expected = other.step(eps, t, x, eta=eta, variance_noise=noise).prev_sample
+        torch.testing.assert_close(sampler.step(eps, t, x, noise).sample, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("T", [4, 10, 13])
+def test_ddpm_of_a_schedule_of_few_steps_draws_numbers(T: int):  # noqa: N803
+    schedule = linear_schedule(T)
+    sampler = make_sampler("ddpm", schedule, T)
+    x = torch.ones(8)
+    for t in sampler.timesteps:
+        x = sampler.step(x, t, x, torch.ones(8)).sample
+        assert torch.isfinite(x).all()
 
 
 @pytest.mark.parametrize("name", SAMPLERS)

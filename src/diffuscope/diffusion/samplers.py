@@ -1,4 +1,4 @@
-"""Samplers on diffusers' schedulers, behind one `step` and one clipping rule.
+"""Samplers behind one `step` and one clipping rule: DDIM's step is here, the multistep ones are diffusers' schedulers.
 
 DPM-Solver++ (Lu et al. 2022), UniPC (Zhao et al. 2023), DDIM with η (Song et al. 2021), and DDPM (Ho et al. 2020)
 as DDIM with η = 1 over all T steps. Timesteps are spaced "trailing" (Lin et al. 2024), so that every sampler begins
@@ -13,17 +13,24 @@ truth has, and the stochastic one half of that (``python -m benchmarks samplers`
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from diffuscope.diffusion.names import SAMPLERS
 from diffuscope.diffusion.schedule import Schedule
 from diffuscope.diffusion.schedulers import scheduler_class
 from diffuscope.errors import InputError
+
+#: From x̂_0 and ε, both clipped, t, x_t and the noise, if any, to x at the next t.
+Advance = Callable[[Tensor, Tensor, int, Tensor, Tensor | None], Tensor]
 
 
 @dataclass(frozen=True)
@@ -54,20 +61,25 @@ class Sampler:
     """
 
     def __init__(
-        self, scheduler: Any, schedule: Schedule, *, needs_noise: bool, eta: float | None, bounds: tuple[float, float]
+        self,
+        advance: Advance,
+        timesteps: Sequence[int],
+        schedule: Schedule,
+        *,
+        needs_noise: bool,
+        bounds: tuple[float, float],
     ) -> None:
-        self._scheduler = scheduler
+        self._advance = advance
         self._alphas_cumprod = schedule.alphas_cumprod
         self._bounds = bounds
-        self._options: dict[str, Any] = {"return_dict": False} | ({} if eta is None else {"eta": eta})
-        self.timesteps = tuple(int(t) for t in scheduler.timesteps)
+        self.timesteps = tuple(int(t) for t in timesteps)
         self.needs_noise = needs_noise
 
     def step(self, eps: Tensor, t: int, x: Tensor, noise: Tensor | None = None) -> Step:
         """Go from x_t to the next smaller t.
 
-        The clean estimate is clipped to the bounds and turned back into ε before the scheduler sees it, so that
-        every sampler clips by the same rule.
+        The clean estimate is clipped to the bounds and turned back into ε before the step is made, so that every
+        sampler clips by the same rule.
 
         Parameters
         ----------
@@ -88,12 +100,10 @@ class Sampler:
         if t == self.timesteps[-1]:
             return Step(sample=clean, clean=clean)
         clipped = (x - signal * clean) / spread
-        options = dict(self._options)
-        if self.needs_noise:
-            if noise is None:
-                raise ValueError("a stochastic sampler needs noise at every step but the last")
-            options["variance_noise"] = noise
-        return Step(sample=self._scheduler.step(clipped, t, x, **options)[0], clean=clean)
+        if self.needs_noise and noise is None:
+            raise ValueError("a stochastic sampler needs noise at every step but the last")
+        fresh = noise if self.needs_noise else None
+        return Step(sample=self._advance(clean, clipped, t, x, fresh), clean=clean)
 
 
 def check_steps(name: str, schedule: Schedule, steps: int) -> None:
@@ -152,34 +162,78 @@ def make_sampler(
         For an unknown name, or steps out of range.
     """
     check_steps(name, schedule, steps)
+    if name in {"ddim", "ddpm"}:
+        eta, times = 1.0 if name == "ddpm" else eta, trailing_timesteps(schedule.T, steps)
+        advance = partial(_ddim, schedule.alphas_cumprod, dict(pairwise(times)), eta)
+        return Sampler(advance, times, schedule, needs_noise=eta > 0, bounds=bounds)
+    scheduler = _multistep(name, schedule, steps)
+    return Sampler(
+        partial(_scheduled, scheduler),
+        scheduler.timesteps,
+        schedule,
+        needs_noise=name.startswith("sde"),
+        bounds=bounds,
+    )
+
+
+def _ddim(
+    alphas_cumprod: NDArray[np.float64],
+    after: Mapping[int, int],
+    eta: float,
+    clean: Tensor,
+    eps: Tensor,
+    t: int,
+    x: Tensor,
+    noise: Tensor | None,
+) -> Tensor:
+    """Equation 12 of Song et al. to the t that is evaluated next, which x_t itself does not enter.
+
+    diffusers' goes to t − T // steps. Where `steps` does not divide T that is another t, and x has more noise than the
+    network is told.
+    """
+    del x
+    a, b = float(alphas_cumprod[t]), float(alphas_cumprod[after[t]])
+    deviation = eta * ((1.0 - b) / (1.0 - a) * (1.0 - a / b)) ** 0.5
+    kept = max(1.0 - b - deviation**2, 0.0) ** 0.5  # of a schedule of few steps it can be rounded to below 0
+    to = b**0.5 * clean + kept * eps
+    return to if noise is None else to + deviation * noise
+
+
+def _multistep(name: str, schedule: Schedule, steps: int) -> Any:
     common = {
         "num_train_timesteps": schedule.T,
         "trained_betas": schedule.betas.astype(np.float64),
         "prediction_type": "epsilon",
         "timestep_spacing": "trailing",
+        "final_sigmas_type": "zero",
     }
     scheduler: Any
     if name == "unipc":
-        scheduler = scheduler_class("UniPCMultistepScheduler")(**common, solver_order=2, final_sigmas_type="zero")
-    elif name.endswith("dpmsolver++"):
-        scheduler = scheduler_class("DPMSolverMultistepScheduler")(
-            **common, algorithm_type=name, solver_order=1 if name.startswith("sde") else 2, final_sigmas_type="zero"
-        )
-    else:
-        scheduler = scheduler_class("DDIMScheduler")(**common, clip_sample=False, set_alpha_to_one=True)
-        # diffusers keeps float32 products of α; at T = 4000 they are off in the fourth digit where ᾱ is small.
-        scheduler.alphas_cumprod = torch.from_numpy(schedule.alphas_cumprod)
-    if name.endswith("dpmsolver++"):
-        scheduler.set_timesteps(timesteps=shrinking_timesteps(schedule.T, steps))
-        return Sampler(scheduler, schedule, needs_noise=name.startswith("sde"), eta=None, bounds=bounds)
-    scheduler.set_timesteps(steps)
-    # T − steps · (T / steps) can be 1e-13 in binary: diffusers counts that as one more step, at t = −1.
-    scheduler.timesteps = scheduler.timesteps[:steps]
-    if name == "unipc":
+        scheduler = scheduler_class("UniPCMultistepScheduler")(**common, solver_order=2)
+        scheduler.set_timesteps(steps)
+        scheduler.timesteps = scheduler.timesteps[:steps]  # as in `trailing_timesteps`
         scheduler.sigmas = torch.cat([scheduler.sigmas[:steps], scheduler.sigmas[-1:]])
         scheduler.num_inference_steps = steps
-    eta = {"ddpm": 1.0, "ddim": eta}.get(name, 0.0)
-    return Sampler(scheduler, schedule, needs_noise=eta > 0, eta=eta if name[:2] == "dd" else None, bounds=bounds)
+    else:
+        scheduler = scheduler_class("DPMSolverMultistepScheduler")(
+            **common, algorithm_type=name, solver_order=1 if name.startswith("sde") else 2
+        )
+        scheduler.set_timesteps(timesteps=shrinking_timesteps(schedule.T, steps))
+    return scheduler
+
+
+def _scheduled(scheduler: Any, clean: Tensor, eps: Tensor, t: int, x: Tensor, noise: Tensor | None) -> Tensor:
+    del clean
+    options = {} if noise is None else {"variance_noise": noise}
+    to: Tensor = scheduler.step(eps, t, x, return_dict=False, **options)[0]
+    return to
+
+
+def trailing_timesteps(T: int, steps: int) -> list[int]:  # noqa: N803
+    """Return t_i = T (1 - i/n) for i = 0 … n - 1, 0-based and rounded."""
+    even = np.round(np.arange(T, 0, -T / steps)).astype(int) - 1
+    # T - n · (T / n) can be 1e-13 in binary: arange counts that as one more step, at t = -1.
+    return [int(t) for t in even[:steps]]
 
 
 def shrinking_timesteps(T: int, steps: int) -> list[int]:  # noqa: N803
