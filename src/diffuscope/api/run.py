@@ -111,7 +111,7 @@ def run(
     quality : str, optional
         One of the system's presets; default its first.
     sampler, steps, samples : optional
-        Instead of the preset's.
+        Instead of the preset's. A sampler without steps takes those of the preset that has it.
     options : mapping of str to float, optional
         The system's own numbers by key, e.g. ``{"gamma": 0.4}`` (see `System.options`).
     seed : int

@@ -39,7 +39,7 @@ def evaluate(
         str | None, typer.Option(help="One of the model's, see diffuscope models NAME. [default: its first]")
     ] = None,
     sampler: Annotated[str | None, typer.Option(help="As in `diffuscope run`.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Denoising steps. [default: the quality's]")] = None,
+    steps: Annotated[int | None, typer.Option(help="Denoising steps. [default: the quality's or sampler's]")] = None,
     samples: Annotated[int | None, typer.Option(help="Samples a tile. [default: 1]")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",

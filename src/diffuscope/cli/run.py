@@ -97,7 +97,7 @@ def run(
     sampler: Annotated[
         str | None, typer.Option(help="sde-dpmsolver++, dpmsolver++, unipc, ddim or ddpm. [default: the quality's]")
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Denoising steps. [default: the quality's]")] = None,
+    steps: Annotated[int | None, typer.Option(help="Denoising steps. [default: the quality's or sampler's]")] = None,
     samples: Annotated[
         int | None,
         typer.Option(help="Samples a tile; from 2 on, uncertainty is their standard deviation. [default: 1]"),

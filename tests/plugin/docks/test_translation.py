@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,15 @@ import pytest
 from diffuscope.errors import InputError
 from diffuscope.exports import export
 from diffuscope.exports.table import ALL, FORMATS, formats_of
+from diffuscope.jobs.settings import choose_settings
+from diffuscope.model.find import model_info
 from diffuscope.plugin.docks.kinds import TRANSLATION
 from diffuscope.plugin.forms.card_text import card_text
 from diffuscope.plugin.forms.planes import acquired_text
 from diffuscope.plugin.forms.run import RunForm
 from diffuscope.plugin.jobs.given.patient import open_series, source_of, whose
 from diffuscope.plugin.jobs.whole_volume import open_inputs, take_settings
-from diffuscope.plugin.layers.facts import KEY, ModelFacts, SlideFacts
+from diffuscope.plugin.layers.facts import KEY, ModelFacts, SlideFacts, model_facts
 from diffuscope.plugin.layers.inputs.origin import Origin, remember
 from diffuscope.plugin.panels.files.export_choices import (
     default_layer,
@@ -302,6 +305,19 @@ def test_the_volume_goes_on_with_the_settings_of_the_slice(tmp_path):
     assert form.options == {"guidance": 2.0} and not form.within
     with pytest.raises(InputError, match="was made by MR to CT: choose that model"):
         take_settings(RunForm(kind=TRANSLATION, model=replace(MODEL, name="other")), result)
+
+
+@pytest.mark.parametrize("steps", [25, 50, 1000, 7])
+@pytest.mark.parametrize("sampler", ["ancestral", "euler-maruyama", "ddpm"])
+def test_the_volume_takes_the_steps_of_the_slice_whatever_its_sampler(sampler, steps):
+    info = model_info("mr-to-ct-sarcoma")
+    declared = info.declared
+    system = SimpleNamespace(presets=declared.presets, samplers=declared.samplers, options=(), check=lambda _: None)
+    made = {"quality": "fast", "sampler": sampler, "steps": steps, "samples": 1, "seed": 0, "region": None}
+    form = RunForm(kind=TRANSLATION, model=model_facts(info, "mr-to-ct-sarcoma"))
+    take_settings(form, SimpleNamespace(record={"model": {"name": info.name}, "parameters": made}))
+    run = choose_settings(system, quality=form.quality, sampler=form.sampler or None, steps=form.steps or None)
+    assert (run.sampler, run.steps) == (sampler, steps)
 
 
 def test_an_input_is_found_by_name_and_place(tmp_path):

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from diffuscope.errors import InputError
+from diffuscope.jobs.settings import choose_settings
+from diffuscope.model.find import model_info
 from diffuscope.plugin.forms.out import suggest_out, unused
 from diffuscope.plugin.forms.run import RunForm
-from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts
+from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts, model_facts
 from diffuscope.ports.raster import Raster
 from diffuscope.sample_data import sample_path
 
@@ -80,6 +84,18 @@ def test_settings_are_the_run_s_arguments_and_nothing_is_overridden_unasked():
     assert (advanced["sampler"], advanced["steps"]) == ("ddim", 50)
     # a quality that draws several samples does so
     assert advanced["samples"] is None
+
+
+@pytest.mark.parametrize("name", ["stain-cd3-demo", "mr-to-ct-sarcoma"])
+def test_as_many_evaluations_are_foretold_as_are_run(name: str):
+    """Against what a run chooses, of every quality with every sampler, with and without steps of one's own."""
+    info = model_info(name)
+    model, declared = model_facts(info, name), info.declared
+    system = SimpleNamespace(presets=declared.presets, samplers=declared.samplers, options=(), check=lambda _: None)
+    for quality, sampler, steps in product(declared.presets, ("", *declared.samplers), (0, 7)):
+        asked = form(model=model, quality=quality, sampler=sampler, steps=steps)
+        run = choose_settings(system, quality=quality, sampler=sampler or None, steps=steps or None)
+        assert asked.evaluations == run.steps * run.samples, (quality, sampler, steps)
 
 
 def test_normalisation_is_switched_off_for_a_model_that_normalises_alone():

@@ -68,7 +68,7 @@ class RunForm:
     sampler : str
         Empty: as the quality says.
     steps : int
-        0: as the quality says.
+        0: as the quality says, or the one that has the sampler.
     samples : int
         Number of samples per tile; 0: as the quality says.
     seed : int
@@ -143,7 +143,7 @@ class RunForm:
         """Steps times samples of one tile, as they are chosen; 0 without a model."""
         if self.model is None:
             return 0
-        steps = self.steps or self.model.presets.get(self.quality, ("", 1))[1]
+        steps = self.steps or self.model.steps_of(self.quality, self.sampler) or 1
         return steps * self.drawn_samples
 
     @property

@@ -26,10 +26,11 @@ def take_settings(form: RunForm, result: Result) -> None:
     made_by, chosen = result.record["model"], result.record["parameters"]
     if form.model is None or Path(form.model.name).name != made_by["name"]:
         raise InputError(f"{result.path.name} was made by {made_by['title']}: choose that model to go on with it.")
-    sampler, steps = form.model.presets.get(chosen["quality"], ("", 0))
+    sampler, _ = form.model.presets.get(chosen["quality"], ("", 0))
     form.quality = chosen["quality"]
     form.sampler = "" if chosen["sampler"] == sampler else chosen["sampler"]
-    form.steps = 0 if chosen["steps"] == steps else chosen["steps"]
+    is_own = chosen["steps"] == form.model.steps_of(form.quality, form.sampler)
+    form.steps = 0 if is_own else chosen["steps"]
     form.samples, form.seed = chosen["samples"], chosen["seed"]
     form.options = dict(chosen.get("options", {}))
     wanted = chosen.get("wanted", ())

@@ -86,6 +86,12 @@ class ModelFacts:
     outputs: tuple[Port, ...] = ()
     zero_shot: bool = False
 
+    def steps_of(self, quality: str, sampler: str) -> int:
+        """Return the steps where none are asked for: the quality's, or of the first that has the sampler; else 0."""
+        own, steps = self.presets.get(quality, ("", 0))
+        others = (steps for name, steps in self.presets.values() if name == sampler)
+        return steps if sampler in ("", own) else next(others, steps)
+
     @property
     def goals(self) -> tuple[Port, ...]:
         """Outputs among which a user chooses, of a model that makes what it is not given; of others none."""

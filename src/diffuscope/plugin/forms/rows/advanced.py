@@ -15,7 +15,7 @@ class Advanced(QWidget):
     sampler : QComboBox
         Of the model's.
     steps : QSpinBox
-        0: as the quality says.
+        0: as the quality says, or the one that has the sampler.
     scheduler : QLineEdit
         Address of a cluster.
     """
@@ -23,8 +23,8 @@ class Advanced(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.sampler = combo()
-        self.steps = spin(0, 4000, "Denoising steps a sample")
-        self.steps.setSpecialValueText("as the quality says")
+        self.steps = spin(0, 4000, "Denoising steps a sample; another sampler than the quality's may have its own")
+        self.steps.setSpecialValueText("as quality and sampler say")
         self.scheduler = QLineEdit()
         self.scheduler.setPlaceholderText("this machine")
         self.scheduler.setToolTip("Address of a dask scheduler whose workers compute, e.g. tcp://10.0.0.1:8786")
