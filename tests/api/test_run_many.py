@@ -12,11 +12,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import any_toys
 import numpy as np
 import pytest
 import tifffile
 from model_card import CARD
 from patience import SECONDS
+from score_model import write_model, write_patients
 from standins import SYSTEMS, row
 from typer.testing import CliRunner
 
@@ -29,6 +31,7 @@ from diffuscope.events import Notice, Progress
 from diffuscope.model.folder import save_model
 from diffuscope.sample_data import sample_path
 from diffuscope.systems import registry
+from diffuscope.systems.registry import build_system
 
 HOW = {"device": "cpu", "threads": 1, "normalise": False}
 
@@ -334,6 +337,49 @@ def test_a_result_of_another_channel_is_not_that_of_a_corrected_table(tmp_path: 
     assert errors("DAPI") == errors("0") == [""]
     (said,) = errors("CD3")
     assert said.startswith("s.ome.zarr is of channel DAPI of s.ome.tif, and channel CD3 is asked for: move that")
+
+
+def test_a_result_of_another_patient_is_not_that_of_a_corrected_table(tmp_path: Path):
+    model = write_model(tmp_path / "model")
+    clinical, _ = write_patients(tmp_path)
+    table, out = tmp_path / "t.csv", tmp_path / "out"
+
+    def errors(clinical: str, blood: str = "") -> list[str]:
+        table.write_text(f"name,clinical,blood\nanna,{clinical},{blood}\n")
+        return [one["error"] for one in finish(run_many(model, table, out, device="cpu", resume=True)).rows]
+
+    assert errors("clinical.csv#001") == errors("clinical.csv#001") == [""]
+    # The same values, typed; then those of another, then more than there were.
+    assert errors('"age=61,sex=1,site=0"') == [""]
+    way_out = "move that result away, give this slide another name, or say --overwrite to begin all again"
+    other = [f"anna.ome.zarr is of another clinical data than anna has now: {way_out}."]
+    assert errors("clinical.csv#002") == errors("sex=1") == other
+    both = f"anna.ome.zarr is of clinical data, and one of clinical data, blood is asked for: {way_out}."
+    assert errors("clinical.csv#001", "blood.csv#001") == [both]
+    (nobody,) = errors("clinical.csv#009")
+    assert "has 0 rows whose patient_id is “009”" in nobody
+    assert open_result(out / "anna.ome.zarr").record["inputs"] == {
+        "clinical": {"row": {"age": 61.0, "sex": "1", "site": "0"}}
+    }
+    clinical.unlink()
+    assert errors("clinical.csv#002") == [""]
+
+
+def test_a_result_of_another_text_is_not_that_of_a_corrected_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(registry._ROWS, "any", any_toys.ROWS["any"])
+    model = save_model(tmp_path / "any", build_system("any", {}), "any", {}, CARD)
+    out, file = tmp_path / "out", tmp_path / "said.txt"
+
+    def errors(text: str) -> list[str]:
+        slides = [Slide(name="a", source={"report": text})]
+        return [one["error"] for one in finish(run_many(model, slides, out, device="cpu", resume=True)).rows]
+
+    file.write_text("a nodule", encoding="utf-8")
+    assert errors("a nodule") == errors(f"@{file}") == [""]
+    (said,) = errors("no nodule")
+    assert said.startswith("a.ome.zarr is of another report than a has now: move that result away")
+    file.unlink()
+    assert errors(f"@{file}") == [""]
 
 
 def test_um_per_px_are_assumed_of_slides_that_state_none(tmp_path: Path, echo: Path, monkeypatch: pytest.MonkeyPatch):

@@ -32,6 +32,7 @@ from diffuscope.jobs.resume import check_resumed, tidy
 from diffuscope.jobs.settings import check_number, choose_settings, pick
 from diffuscope.model.find import model_info
 from diffuscope.model.folder import load_model
+from diffuscope.ports.declaration import Declaration
 from diffuscope.ports.settings import SampleRequest
 from diffuscope.results.opening.about import read_about
 from diffuscope.results.result import Result, open_result
@@ -147,7 +148,8 @@ def run_many(
     record = make_summary_record(loaded, over, target, {**options, ASSUMED: assumed_mpp}, found.notices)
     if standing == "resumed":
         record = _gone_on(target, record)
-    return _run_all(_Work(model, found, target, standing, record, options, assumed_mpp, cancelled or (lambda: False)))
+    asked = cancelled or (lambda: False)
+    return _run_all(_Work(model, info.declared, found, target, standing, record, options, assumed_mpp, asked))
 
 
 def _gone_on(target: Path, request: dict[str, Any]) -> dict[str, Any]:
@@ -175,6 +177,7 @@ class _Work:
     """Slides that may be run over: what `run_many` was given, once it was looked at."""
 
     model: str | Path
+    declared: Declaration
     found: Slides
     out: Path
     standing: Standing
@@ -240,7 +243,7 @@ def _run_one(work: _Work, slide: Slide, at: Progress) -> Generator[Progress | No
     told = {"asked": work.options.get("mpp"), "assumed": work.assumed_mpp}
     if is_done:
         before = open_result(path)
-        check_same_slide(slide, before, as_text(region), **told)
+        check_same_slide(slide, before, as_text(region), work.declared, **told)
         tidy(path)
         return before
     options: Any = {**work.options, "region": region, "mpp": mpp_told(slide, **told)}

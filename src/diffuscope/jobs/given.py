@@ -93,7 +93,7 @@ def split_source(source: Any, declared: Declaration, model: str, wanted: Sequenc
     InputError
         A table cannot be read, or something is missing.
     """
-    source = _by_key(source, declared, model)
+    source = by_key(source, declared, model)
     if not isinstance(source, Mapping):
         source_keys = {port.key for port in declared.input_rasters if port.required}
         if missing := declared.accepts(source_keys, wanted):
@@ -202,8 +202,14 @@ def read_given_text(value: object, port: Text) -> tuple[str, tuple[str, ...]]:
     return text, tuple(sentence for sentence in (told, port.doubt(text)) if sentence)
 
 
-def _by_key(source: Any, declared: Declaration, model: str) -> Any:
-    """Return a source by the keys of the ports: of one that is no mapping where only one image can be meant."""
+def by_key(source: Any, declared: Declaration, model: str) -> Any:
+    """Return a source by the keys of the ports: of one that is no mapping where only one image can be meant.
+
+    Raises
+    ------
+    InputError
+        The model has no such input, or nobody says which it is.
+    """
     known = [port.key for port in declared.inputs]
     if isinstance(source, Mapping):
         texts = [port.key for port in declared.inputs if isinstance(port, Text)]

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from math import isclose
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diffuscope.errors import InputError
+from diffuscope.files.read import is_file
 from diffuscope.jobs.drawn.regions import GivenRegion, find_region
+from diffuscope.jobs.given import by_key, given_rasters, read_given_text
 from diffuscope.jobs.inputs import split_channel
 from diffuscope.jobs.provenance import command_line, make_record, state_model
+from diffuscope.jobs.rows import read_row
 from diffuscope.jobs.settings import choose_quality, choose_settings
+from diffuscope.ports.heads import listed
+from diffuscope.ports.table import Table
+from diffuscope.ports.text import Text
 from diffuscope.scans import open_input
 from diffuscope.scans.fingerprint import is_same
 
 if TYPE_CHECKING:
     from diffuscope.cases.slides import Slide
     from diffuscope.model.folder import Model
+    from diffuscope.ports.declaration import Declaration
     from diffuscope.results.result import Result
 
 #: Of a record: the µm/px of slides that state none.
@@ -136,11 +143,17 @@ def mpp_told(slide: Slide, *, asked: float | None, assumed: float | None) -> flo
 
 
 def check_same_slide(
-    slide: Slide, result: Result, region: str | None, *, asked: float | None = None, assumed: float | None = None
+    slide: Slide,
+    result: Result,
+    region: str | None,
+    declared: Declaration,
+    *,
+    asked: float | None = None,
+    assumed: float | None = None,
 ) -> None:
-    """Refuse a whole result of the slide's name that is of another file, region, channel or µm/px.
+    """Refuse a whole result of the slide's name that is of another file, row, text, region, channel or µm/px.
 
-    A file that has gone is no other.
+    Or of other inputs, one more or less. A file that has gone is no other.
 
     Parameters
     ----------
@@ -150,13 +163,15 @@ def check_same_slide(
         That is there.
     region : str or None
         What is asked for, as `as_text` returns it.
+    declared : Declaration
+        Of the system.
     asked, assumed : float or None
         As of `mpp_told`.
 
     Raises
     ------
     InputError
-        It is another one.
+        It is another one, or a row or text cannot be read.
     """
     way_out = "move that result away, give this slide another name, or say --overwrite to begin all again"
     before = result.record["parameters"].get("region")
@@ -164,8 +179,17 @@ def check_same_slide(
         raise InputError(
             f"{result.path.name} is of {before or 'all tissue'}, and {region or 'all tissue'} is asked for: {way_out}."
         )
-    for key, about in result.record["inputs"].items():
-        given = slide.source.get(key) if isinstance(slide.source, Mapping) else slide.source
+    stated, source = result.record["inputs"], by_key(slide.source, declared, result.record["model"]["name"])
+    names = {port.key: port.name for port in declared.inputs}
+    keys = set(source) if isinstance(source, Mapping) else {one.key for one in given_rasters(source, declared)}
+    if keys != set(stated):
+        of, wanted = (listed([name for key, name in names.items() if key in some]) for some in (stated, keys))
+        raise InputError(f"{result.path.name} is of {of}, and one of {wanted} is asked for: {way_out}.")
+    if isinstance(source, Mapping):
+        for port in _changed(source, stated, declared):
+            raise InputError(f"{result.path.name} is of another {port.name} than {slide.name} has now: {way_out}.")
+    for key, about in stated.items():
+        given = source.get(key) if isinstance(source, Mapping) else source
         if not isinstance(given, str | Path) or "fingerprint" not in about:
             continue
         other = ""
@@ -173,6 +197,32 @@ def check_same_slide(
             other = _other(given, about, mpp_told(slide, asked=asked, assumed=assumed))
         if other:
             raise InputError(f"{result.path.name} is of {other}: {way_out}.")
+
+
+def _changed(source: Mapping[str, Any], stated: Mapping[str, Any], declared: Declaration) -> Iterator[Table | Text]:
+    """Yield the ports whose row or text is another one than that which a record states."""
+    elsewhere = {column.name for port in declared.inputs if isinstance(port, Table) for column in port.columns}
+    for port in declared.inputs:
+        given = source.get(port.key)
+        if given is None or not isinstance(port, Table | Text) or _is_gone(given, port):
+            continue
+        if isinstance(port, Table):
+            now: Any = {"row": read_row(given, port, elsewhere)[0]}
+        else:
+            now = {"text": read_given_text(given, port)[0]}
+        if now != stated[port.key]:
+            yield port
+
+
+def _is_gone(given: Any, port: Table | Text) -> bool:
+    """Whether a row or a text is of a file that is there no longer."""
+    if isinstance(given, Mapping):
+        return False
+    text = str(given)
+    if isinstance(port, Text):
+        return (isinstance(given, Path) or text.startswith("@")) and not is_file(Path(text.removeprefix("@")))
+    # A row that is typed has its columns' names.
+    return "=" not in text and not is_file(Path(text.partition("#")[0]))
 
 
 def _other(given: str | Path, about: Mapping[str, Any], mpp: float | None) -> str:
