@@ -67,6 +67,13 @@ def test_what_spreadsheets_hold_is_read_as_it_is_shown(tmp_path: Path):
     assert sheet.first == "id" and sheet.notices == ()
 
 
+def test_numbers_in_percent_are_read_as_they_are_shown(tmp_path: Path):
+    form = {"B2": "0%", "B3": "0.0%", "B4": "0.00%;[Red]-0.00%", "B5": '0.0"%"', "B6": "0.0\\%", "B7": "0%"}
+    rows = [["id", "ki67"], *([str(number), value] for number, value in enumerate((0.4, 0.005, 0.07, 0.4, 40, "x")))]
+    sheet = read_sheet(put(tmp_path / "a.xlsx", rows, form=form))
+    assert [line.cells["ki67"] for line in sheet.lines] == ["40%", "0.5%", "7%", "0.4", "40", "x"]
+
+
 def test_further_sheets_are_told_and_formulas_need_their_values(tmp_path: Path):
     book = openpyxl.Workbook()
     book.active.append(["id", "a"])

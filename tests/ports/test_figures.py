@@ -43,6 +43,16 @@ def test_what_can_be_read_in_one_way_is(text: str, value: float):
     assert read_figure(text) == value
 
 
+def test_percent_are_read_where_the_column_has_a_unit_for_them():
+    part = Column(name="ki67", unit="%", range=(0, 100))
+    assert [part.read(text) for text in ("40%", "0,5 %", "40")] == [40.0, 0.5, 40.0]
+    assert part.read("40%", "%") == 40.0
+    assert Column(name="share", unit="1").read("40%") == 0.4
+    for column, unit in ((Column(name="share"), ""), (part, "1"), (Column(name="size", unit="mm"), "")):
+        with pytest.raises(InputError, match=r"is a number, not “40%”|cannot be made of %"):
+            column.read("40%", unit)
+
+
 @pytest.mark.parametrize("text", ["inf", "nan", "1_000", "٣", "12 g/l", "5%", "1,2,3", "0x1f", "05. Apr", "TRUE"])
 def test_what_is_no_number_is_none(text: str):
     assert read_figure(text) is None

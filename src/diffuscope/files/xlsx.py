@@ -20,8 +20,8 @@ _UNPACKED, _CELLS = 400_000_000, 20_000_000
 def read_xlsx(path: Path) -> tuple[list[list[str]], int]:
     """Return the rows of the first sheet, and how many sheets there are.
 
-    Numbers stand as numbers, days as ``2024-03-01``, true and false as TRUE and FALSE; text stays as it is, so that
-    ``007`` does.
+    Numbers stand as numbers, what is shown in percent as ``40%``, days as ``2024-03-01``, true and false as TRUE and
+    FALSE; text stays as it is, so that ``007`` does.
 
     Raises
     ------
@@ -95,12 +95,20 @@ def _text(cell: Any) -> str:
             return value.date().isoformat()
         case datetime() | date() | time():
             return value.isoformat(sep=" ") if isinstance(value, datetime) else value.isoformat()
+        case int() | float() if _is_percent(str(cell.number_format)):
+            # To the digits of a double, so that 0.07 is 7 and not 7.000000000000001.
+            return f"{value * 100:.15g}%"
         case int() | float() if value == int(value) and abs(value) < 1e15:
             # Shown with zeros in front, as numbers of patients are.
             shown = str(cell.number_format)
             return str(int(value)).zfill(len(shown) if re.fullmatch("0+", shown) else 1)
         case _:
             return str(value)
+
+
+def _is_percent(shown: str) -> bool:
+    """Whether a format shows a hundredfold with % behind it; one in quotes or after a backslash is a mere letter."""
+    return "%" in re.sub(r'"[^"]*"|\\.|_.', "", shown.split(";", maxsplit=1)[0])
 
 
 def trimmed(rows: list[list[str]]) -> Iterator[tuple[int, list[str]]]:

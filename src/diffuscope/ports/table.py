@@ -55,6 +55,7 @@ class Column:
         """Return a value as it was written or typed; None where it is empty, or says that nothing is known.
 
         A category may have other capitals, and one that is a number any other way of writing it: 1.0 for 1, or true.
+        Behind a number may stand %, where the column has a unit that percent are converted to.
 
         Parameters
         ----------
@@ -75,8 +76,11 @@ class Column:
             return self._category(text)
         if is_missing(text):
             return None
+        number = text
+        if text.endswith("%") and self.unit and unit in ("", "%"):
+            number, unit = text[:-1], "%"
         try:
-            value = read_figure(text, decimal_commas=decimal_commas)
+            value = read_figure(number, decimal_commas=decimal_commas)
         except InputError as error:
             raise InputError(f"{self.label}: {error}.") from error
         change = conversion(unit, self.unit) if unit else None
