@@ -139,6 +139,22 @@ def test_a_range_of_padding_and_padding_that_is_bright(tmp_path):
     assert "PixelPaddingValue 3000 to 3100" in volume.notices[0]
 
 
+def test_a_range_of_padding_may_end_at_zero(tmp_path):
+    stored = np.full((16, 16), 1000, "<i2")
+    stored[:4] = [[-2000], [-1000], [0], [24]]
+
+    def padded(one, z):
+        one.Rows, one.Columns = stored.shape
+        one.PixelData, one.PixelRepresentation = stored.tobytes(), 1
+        one.add_new("PixelPaddingValue", "SS", -2000)
+        one.add_new("PixelPaddingRangeLimit", "SS", 0)
+
+    volume = open_volume(write_ct(tmp_path / "ct", padded, RescaleSlope=1, RescaleIntercept=-1024))
+    # Padding is all from one to the other, both included (PS3.3 C.7.5.1.1.2); it reads as the lowest that was measured.
+    assert (volume.voxels[:][:, :4] == -1000).all() and (volume.voxels[:][:, 4:] == -24).all()
+    assert "PixelPaddingValue -2000 to 0" in volume.notices[0]
+
+
 def test_inverted_values_are_refused_where_they_are_no_quantity(tmp_path):
     with pytest.raises(InputError, match=r"^000\.dcm is stored inverted \(MONOCHROME1"):
         open_volume(write_ct(tmp_path / "mr", Modality="MR", PhotometricInterpretation="MONOCHROME1"))

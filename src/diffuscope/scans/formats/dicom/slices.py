@@ -195,5 +195,6 @@ def _stored(header: Header) -> Stored:
     is_signed = bool(header.whole("PixelRepresentation", 0, 1))
     first = signed(header, "PixelPaddingValue", is_signed=is_signed)
     other = signed(header, "PixelPaddingRangeLimit", is_signed=is_signed)
-    padding = None if first is None else (min(first, first if other is None else other), max(first, other or first))
+    other = first if other is None else other
+    padding = None if first is None or other is None else (min(first, other), max(first, other))
     return Stored(syntax=header.syntax, allocated=allocated, bits=bits, high=high, is_signed=is_signed, padding=padding)
