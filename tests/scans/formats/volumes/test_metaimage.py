@@ -171,6 +171,15 @@ def test_a_header_that_cannot_be_gone_by_is_refused(tmp_path, changed, words):
     refused(write(tmp_path / "v.mhd", data, **changed), words)
 
 
+@pytest.mark.parametrize("code", ["utf-8", "latin-1"])
+@pytest.mark.parametrize("name", ["schädel.raw", "LISTE.raw", "list 2.raw", "LIST of slices.raw"])
+def test_a_file_of_voxels_may_be_called_anything(tmp_path, name, code):
+    (tmp_path / name).write_bytes(DATA)
+    path = write(tmp_path / "a.mhd", b"", ElementDataFile=name)
+    path.write_bytes(path.read_bytes().decode().encode(code))
+    np.testing.assert_array_equal(open_volume(path).voxels[:], VOXELS)
+
+
 def test_voxels_in_files_beside_their_header_are_read_and_count_for_the_fingerprint(tmp_path):
     planes = [plane.astype("<i2").tobytes() for plane in VOXELS]
     (tmp_path / "all.raw").write_bytes(b"head" + DATA)

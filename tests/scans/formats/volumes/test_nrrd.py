@@ -190,6 +190,21 @@ def test_an_axis_of_one_value_a_voxel_is_left_out(tmp_path):
     assert volume.spacing == (3.0, 2.0, 1.5)
 
 
+@pytest.mark.parametrize("code", ["utf-8", "latin-1"])
+@pytest.mark.parametrize("name", ["schädel.raw", "LISTE.raw", "listing.raw", "LIST of slices.raw"])
+def test_a_file_of_voxels_may_be_called_anything(tmp_path, name, code):
+    (tmp_path / name).write_bytes(VOXELS.astype("<i2").tobytes())
+    path = write(tmp_path / "a.nhdr", b"", data_file=name)
+    path.write_bytes(path.read_bytes().decode("latin-1").encode(code))
+    np.testing.assert_array_equal(open_volume(path).voxels[:], VOXELS)
+
+
+def test_what_simpleitk_names_with_an_umlaut_is_read(tmp_path):
+    for name in ("schädel.nhdr", "schädel.mhd"):
+        sitk.WriteImage(sitk.GetImageFromArray(VOXELS), str(tmp_path / name))
+        np.testing.assert_array_equal(open_volume(tmp_path / name).voxels[:], VOXELS)
+
+
 def test_voxels_in_files_beside_their_header_are_read_and_count_for_the_fingerprint(tmp_path):
     planes = [plane.astype("<i2").tobytes() for plane in VOXELS]
     (tmp_path / "deep").mkdir()

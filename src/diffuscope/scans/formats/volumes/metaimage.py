@@ -14,7 +14,7 @@ from diffuscope.scans.formats.volumes.axes import check_size, lattice_of
 from diffuscope.scans.formats.volumes.beside import file_beside, files_of_pattern, shown
 from diffuscope.scans.formats.volumes.packing import Packing
 from diffuscope.scans.formats.volumes.stored import Piece, Stored
-from diffuscope.scans.formats.volumes.text_header import Header, by_name, header_lines
+from diffuscope.scans.formats.volumes.text_header import Header, by_name, header_lines, is_list
 
 _TYPES = by_name(
     {
@@ -88,7 +88,7 @@ def _read(header: Header, file: BinaryIO) -> list[str]:
             )
         header.add(_NAMES.get(key, key), text)
         if key == "ElementDataFile":
-            return [line.strip() for line in lines if line.strip()] if text.startswith("LIST") else []
+            return [line.strip() for line in lines if line.strip()] if is_list(text) else []
     raise header.damaged("does not say where its voxels lie (ElementDataFile)")
 
 
@@ -141,7 +141,7 @@ def _pieces(
     pattern, *numbers = named.split()[:4] or [""]
     if named.upper() == "LOCAL":
         files, skip = [header.path], start
-    elif named.startswith("LIST"):
+    elif is_list(named):
         files = [file_beside(header.path, name) for name in listed[: size[2] + 1]]
         if not 1 <= len(files) <= size[2]:
             raise header.damaged(f"lists {len(listed)} files for {size[2]} slices")

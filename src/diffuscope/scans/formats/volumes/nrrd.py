@@ -15,7 +15,7 @@ from diffuscope.scans.formats.volumes.axes import check_size, lattice_of
 from diffuscope.scans.formats.volumes.beside import file_beside, files_of_pattern, shown
 from diffuscope.scans.formats.volumes.packing import Packing
 from diffuscope.scans.formats.volumes.stored import Piece, Stored
-from diffuscope.scans.formats.volumes.text_header import Header, by_name, header_lines
+from diffuscope.scans.formats.volumes.text_header import Header, by_name, header_lines, is_list
 
 _TYPES = by_name(
     {
@@ -84,7 +84,7 @@ def _read(header: Header, file: BinaryIO) -> list[str]:
             raise header.damaged(f"has a line that is no field ({shown(line)})")
         key = key.strip().lower().replace(" ", "")
         header.add({"centers": "centerings", "datafile": "data file"}.get(key, key), text.strip())
-        if key == "datafile" and text.strip().upper().startswith("LIST"):
+        if key == "datafile" and is_list(text.strip()):
             return [line.strip() for line in lines if line.strip()]
     return []
 
@@ -152,7 +152,7 @@ def _pieces(
         raise header.damaged("skips an odd number of bytes or lines")
     if named is None:
         files = [header.path]
-    elif listed or named.upper().split()[:1] == ["LIST"]:
+    elif listed or is_list(named):
         files, start = [file_beside(header.path, name) for name in listed[: size[2] + 1]], 0
         if len(files) > size[2] or not files:
             raise header.damaged(f"lists {len(listed)} files for {size[2]} slices")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -109,7 +110,20 @@ def header_lines(file: BinaryIO, name: str) -> Iterator[str]:
         read += len(line)
         if read >= _LONGEST:
             raise InputError(f"{name} has a header without an end: it is damaged, or no volume; copy it again.")
-        yield line.decode("latin-1").rstrip("\r\n")
+        yield _text(line).rstrip("\r\n")
+
+
+def _text(line: bytes) -> str:
+    """Return a line as text: names are UTF-8 today, and were latin-1, in which umlauts are no UTF-8."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return line.decode("latin-1")
+
+
+def is_list(named: str) -> bool:
+    """Whether a header says that it lists files, ``LIST`` or ``LIST 2``, and names none that begins so."""
+    return re.fullmatch(r"LIST(\s+\d+)?", named, re.IGNORECASE) is not None
 
 
 def by_name(table: Mapping[str, str]) -> dict[str, np.dtype]:
