@@ -34,7 +34,7 @@ def write(folder: Path, clinical: str = CLINICAL, blood: str = BLOOD) -> list[Pa
 
 def test_patients_are_joined_and_what_is_not_known_stays_so(tmp_path: Path):
     cohort = read_cohort(write(tmp_path), TABLES, label="nodes", above=0)
-    assert [case.name for case in cohort.cases] == ["a", "b"] and cohort.unlabelled == 2
+    assert [case.name for case in cohort.cases] == ["a", "b"] and cohort.unlabelled == ("c", "d")
     assert cohort.labels.tolist() == [1.0, 0.0]
     np.testing.assert_array_equal(cohort.rows["clinical"], np.array([[70, np.nan], [61, 1]], np.float32))
     np.testing.assert_array_equal(cohort.rows["blood"], np.array([[7.5], [np.nan]], np.float32))
@@ -99,7 +99,7 @@ def test_units_words_for_nothing_and_files_of_other_programs_are_taken(tmp_path:
     (tmp_path / "b.csv").write_text("id;crp\n007;7,5\n9;1.200,5\n", encoding="utf-8-sig")
     paths = [tmp_path / "a.xlsx", tmp_path / "b.csv"]
     cohort = read_cohort(paths, tables, label="node", positive=["yes"], negative=["no"])
-    assert [case.name for case in cohort.cases] == ["007", "9"] and cohort.unlabelled == 1
+    assert [case.name for case in cohort.cases] == ["007", "9"] and cohort.unlabelled == ("8",)
     np.testing.assert_allclose(cohort.rows["a"], [[14, 7.5], [np.nan, 1200.5]])
 
 

@@ -77,6 +77,35 @@ def test_a_model_is_trained_measured_and_scores_a_case(tmp_path: Path):
     assert scores[40] < 0.4 and scores[80] > 0.6
 
 
+def test_whom_a_recipe_holds_out_is_in_that_part(tmp_path: Path):
+    cohort(tmp_path, count=100)
+    made = recipe()
+    made["data"] |= {"test_on": ["p050", "p051"], "validate_on": ["p060", "p061", "p062"]}
+    (one,) = prepare(Recipe.model_validate(made), tmp_path)
+    assert one.data.notices[0].startswith("75 patients (") and "and 3 patients (" in one.data.notices[0]
+
+
+@pytest.mark.parametrize("part", ["validate_on", "test_on"])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("p50", r"holds p50 out, which is no patient of clinical\.csv, blood\.csv: did you mean p\d*50\?"),
+        ("P051", r"holds P051 out, which is no patient of clinical\.csv, blood\.csv: did you mean p051\?"),
+        ("p052", "holds p052 out, of whom nothing stands in nodes: "),
+    ],
+)
+def test_nobody_trains_who_is_to_be_held_out_by_a_name_that_there_is_not(
+    tmp_path: Path, part: str, name: str, words: str
+):
+    cohort(tmp_path)
+    path = tmp_path / "clinical.csv"
+    path.write_text(re.sub(r"(p052,.*?,.,)\d", r"\1", path.read_text(encoding="utf-8")), encoding="utf-8")
+    made = recipe()
+    made["data"] |= {part: [name]}
+    with pytest.raises(InputError, match=words):
+        prepare(Recipe.model_validate(made), tmp_path)
+
+
 def test_how_tables_were_read_is_told_when_training_starts(tmp_path: Path):
     cohort(tmp_path)
     path = tmp_path / "blood.csv"

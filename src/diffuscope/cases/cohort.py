@@ -33,8 +33,8 @@ class Cohort:
         By table, as `Table.encode` gives them, float32: NaN where nothing is known.
     labels : ndarray (n,)
         0 or 1, float32.
-    unlabelled : int
-        Patients who were left out since their class is not known.
+    unlabelled : tuple of str
+        Names of patients who were left out since their class is not known.
     notices : tuple of str
         What the user should know of how the tables were read.
     """
@@ -42,7 +42,7 @@ class Cohort:
     cases: tuple[Case, ...]
     rows: Mapping[str, NDArray[np.float32]]
     labels: NDArray[np.float32]
-    unlabelled: int
+    unlabelled: tuple[str, ...]
     notices: tuple[str, ...] = ()
 
 
@@ -88,11 +88,12 @@ def read_cohort(
     _check_columns(joined, label)
     joined.check_once((label, *images))
     refuse([fault for patient in joined.patients for fault in patient.faults])
-    cases, labels, wrong = [], [], []
+    cases, labels, wrong, unlabelled = [], [], [], []
     rows: dict[str, list[tuple[float, ...]]] = {table.key: [] for table in tables}
     for patient in sorted(joined.patients, key=lambda one: one.name):
         text = joined.text(patient, label)
         if is_missing(text) and text not in (*positive, *negative):
+            unlabelled.append(patient.name)
             continue
         try:
             commas = any(line.decimal_commas for line in patient.lines.values() if label in line.cells)
@@ -110,8 +111,7 @@ def read_cohort(
     if not cases:
         raise InputError(f"no patient of {paths[0].name} has anything in {label}: say which column states the class.")
     arrays = {key: np.array(values, np.float32) for key, values in rows.items()}
-    left_out = len(joined.patients) - len(cases)
-    return Cohort(tuple(cases), arrays, np.array(labels, np.float32), left_out, joined.notices)
+    return Cohort(tuple(cases), arrays, np.array(labels, np.float32), tuple(unlabelled), joined.notices)
 
 
 def _check_columns(joined: Joined, label: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -22,6 +21,7 @@ from diffuscope.ports.raster import Raster
 from diffuscope.scans import Scan
 from diffuscope.systems.base import System
 from diffuscope.training.data.batches import TrainingData
+from diffuscope.training.data.held_out import held_out
 from diffuscope.training.data.looks import seen_in_cases
 from diffuscope.training.data.reading import Tell, read_parts, untold
 from diffuscope.training.data.sampler import CropSampler
@@ -286,13 +286,6 @@ def _alone(samplers: Sequence[CropSampler]) -> tuple[str, ...]:
 
 def _named(cases: Sequence[Case], settings: Cases) -> list[Case]:
     """Put the groups that a recipe names into their parts; where it names some to validate, all others train."""
-    groups = {case.group for case in cases}
-    place: dict[str, str] = {}
-    for part, names in (("validation", settings.validate_on), ("test", settings.test_on)):
-        for name in names:
-            if name not in groups:
-                near = difflib.get_close_matches(name, sorted(groups), n=1) or sorted(groups)[:1]
-                raise InputError(f"the recipe holds {name} out, which is no group of the data: did you mean {near[0]}?")
-            place[name] = part
+    place = held_out(settings, {case.group for case in cases}, "group of the data")
     rest = "train" if settings.validate_on else None
     return [replace(case, part=place.get(case.group) or case.part or rest) for case in cases]

@@ -20,6 +20,7 @@ from diffuscope.systems.base import System, Whole
 from diffuscope.systems.protocols import FitsRows, TakesPairs
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.data.cohort import prepared, rows_data
+from diffuscope.training.data.held_out import held_out
 from diffuscope.training.data.paired import paired_data, seen_of
 from diffuscope.training.data.reading import Found, Tell
 from diffuscope.training.plan import Planned, plan_rounds
@@ -51,7 +52,8 @@ def cohort_data(recipe: Recipe, planned: Planned, system: System, data: Cohort, 
     Raises
     ------
     InputError
-        Files are missing or do not fit, the system takes no tables, or all patients or all who train are of one class.
+        Files are missing or do not fit, the system takes no tables, the tables do not tell who is to be held out, or
+        all patients or all who train are of one class.
     """
     tables = [port for port in system.inputs if isinstance(port, Table)]
     if not isinstance(system, FitsRows) or not isinstance(system, Whole):
@@ -65,7 +67,13 @@ def cohort_data(recipe: Recipe, planned: Planned, system: System, data: Cohort, 
         above=data.above,
         images=[port.key for port in system.inputs if isinstance(port, Raster | Mask)],
     )
-    named = dict.fromkeys(data.validate_on, "validation") | dict.fromkeys(data.test_on, "test")
+    if unknown := [name for name in (*data.validate_on, *data.test_on) if name in cohort.unlabelled]:
+        raise InputError(
+            f"the recipe holds {unknown[0]} out, of whom nothing stands in {data.label}: they are in no part. Take the "
+            "name out of the recipe, or fill the column."
+        )
+    tables_named = ", ".join(Path(path).name for path in data.cohort)
+    named = held_out(data, {case.name for case in cohort.cases}, f"patient of {tables_named}")
     cases = [replace(case, part=named.get(case.name, case.part)) for case in cohort.cases]
     # As of cases: where any is named to validate, no share is taken.
     share = 0.0 if data.validate_on else data.validation
