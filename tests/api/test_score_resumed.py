@@ -136,6 +136,29 @@ def test_an_image_that_changed_is_another_input(tmp_path: Path, paths: list[Path
     assert second.inputs["images.csv"] == first.inputs["images.csv"]
 
 
+def test_a_series_in_a_folder_within_that_changed_is_another_input(tmp_path: Path):
+    from diffuscope.cases.to_score import read_cohort_to_score
+    from diffuscope.systems.registry import declare
+
+    declared = declare("mmfusion", {"images": {}, "tables": []})
+    series = tmp_path / "a" / "study" / "ct"
+    series.mkdir(parents=True)
+    (series / "0.dcm").write_bytes(b"12")
+    (tmp_path / "images.csv").write_text("patient_id,ct\na,a\n", encoding="utf-8")
+
+    def state() -> object:
+        return read_cohort_to_score([tmp_path / "images.csv"], declared, "model").inputs["images"]
+
+    first = state()
+    assert state() == first
+    with (series / "0.dcm").open("r+b") as file:  # in its place, as nothing of its folders tells
+        file.write(b"34")
+    os.utime(series / "0.dcm", ns=(1, 1))
+    second = state()
+    (series / "0.dcm").rename(series / "1.dcm")
+    assert len({first, second, state()}) == 3
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL to send")
 def test_a_killed_process_loses_no_row(model: Path, tmp_path: Path):

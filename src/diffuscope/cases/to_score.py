@@ -223,8 +223,10 @@ def _state(files: Sequence[GivenMask]) -> str:
     for given in files:
         for one in _several(given):
             path, roles = split_channel(one)
-            inside = sorted(path.iterdir()) if path.is_dir() else [path]
+            # A series may lie in a folder of the folder that is named.
+            inside = sorted(one for one in path.rglob("*") if not one.is_dir()) if path.is_dir() else [path]
             for file in inside:
                 about = file.stat() if file.exists() else None
-                digest.update(repr((file.name, roles, about and (about.st_size, about.st_mtime_ns))).encode())
+                name = file.relative_to(path).as_posix() if file != path else file.name
+                digest.update(repr((name, roles, about and (about.st_size, about.st_mtime_ns))).encode())
     return digest.hexdigest()
