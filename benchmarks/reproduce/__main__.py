@@ -29,6 +29,7 @@ def main(words: Sequence[str]) -> None:
     arguments = parser.parse_args(words)
 
     # After the options: these wait for torch.
+    from benchmarks.reproduce import kept
     from benchmarks.reproduce.fill import fill
     from benchmarks.reproduce.tables import TABLES
 
@@ -40,6 +41,8 @@ def main(words: Sequence[str]) -> None:
     target = docs / (f"{arguments.system}.md" if name == "standard" else f"{name}.md")
     todo, notices = table.todo(budget, arguments.quick)
     print("\n".join(f"Left out: {notice}" for notice in notices), flush=True)
+    if name == "standard":
+        kept.restore(todo, kept=kept.KEPT / arguments.system, root=root)
     if not arguments.page:
         print(table.plan(todo, root=root), flush=True)
     if arguments.plan:
@@ -48,6 +51,8 @@ def main(words: Sequence[str]) -> None:
         print("QUICK: a few steps of tiny networks. This checks the machinery; the figures mean nothing.", flush=True)
 
     def write(complete: Sequence[tuple[Any, Mapping[str, Any]]]) -> None:
+        if name == "standard":
+            kept.keep(todo, kept=kept.KEPT / arguments.system, root=root)
         _write(target, table.page(complete, budget=budget, kind=name, notices=notices, cells=len(todo)))
         print(f"wrote {target}", flush=True)
 

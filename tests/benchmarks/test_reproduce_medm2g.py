@@ -93,8 +93,10 @@ def test_rows_differ_in_what_they_train_and_in_nothing_else():
 
 
 def test_everything_that_is_compared_on_a_page_is_made_by_both_rows():
-    for row in (ABLATION[0], WHOLE, CODI, LETTER):
+    for row in (ABLATION[0], WHOLE):
         assert set(directions.ALL) == set(row.asked)
+    for row in (CODI, LETTER):
+        assert {one for one, _ in ablation.OTHERWISE} < set(row.asked) < set(directions.ALL)
     assert all({one for one, _ in ablation.JUDGED} == set(JUDGED) <= set(row.asked) for row in ABLATION)
     assert {row.name for row in ROWS} >= {"retrieval", "ldm", "codi", "single", "supervised", "truth"}
 
@@ -267,6 +269,37 @@ def test_a_page_tells_every_row_and_each_step_s_effect(monkeypatch: pytest.Monke
         assert heading in text
 
 
+def test_a_third_stands_between_what_is_given_and_what_is_made():
+    direct, by_ct = directions.BRIDGED[:2]
+    assert (direct.name, by_ct.name) == ("xray>t2", "xray>ct>t2") and by_ct.told == "X-ray → CT → T2"
+    assert directions.JOINT[0].name == ">ct+t2" and directions.JOINT[0].told == "nothing → CT + T2"
+
+
+@pytest.mark.slow
+def test_a_bridge_forgets_what_mri_hears_and_nothing_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    own = shipped.system()
+    before = {name: one.clone() for name, one in own.state_dict().items()}
+    trained: dict[str, Any] = {}
+
+    def train(system: Any, _cases: Any, rounds: Any, **_: Any) -> None:
+        trained["parts"] = [stage.train for stage in rounds]
+        trained["changed"] = {name for name, one in system.state_dict().items() if not torch.equal(one, before[name])}
+
+    monkeypatch.setattr(measure, "train", train)
+    monkeypatch.setattr(measure, "_with_text", lambda *_: own)
+    row = next(row for row in ROWS if row.name == "bridge")
+    task = tasks.Task(replace(row, asked=()), replace(QUICK, ships=True), 0)
+    against = Measured(patients(4), patients(8), lambda _key, pictures: pictures, cohort.denormalised)
+    measure._bridged(task, against, tmp_path)
+    heard = {
+        name
+        for name, one in own.named_parameters()
+        if any(one is each for part in own.parts()["cross-mri"] for each in part.parameters())
+    }
+    assert trained["parts"] == [("cross-mri",)]
+    assert trained["changed"] and trained["changed"] <= heard
+
+
 @pytest.mark.slow
 def test_rows_begin_with_what_ships_and_hear_nothing_yet(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(shipped, "system", cache(shipped.system))  # only read, by each row
@@ -307,6 +340,7 @@ def test_a_quick_run_measures_every_kind_of_row_and_round_0_is_shared(monkeypatc
         "medm2g": (one, pair),
         "single": (one,),
         "supervised": (one, pair, directions.PICTURES[0]),
+        "bridge": directions.BRIDGED[2:],
         ENCODERS[-1].name: (),
     }
     found = []
@@ -320,6 +354,7 @@ def test_a_quick_run_measures_every_kind_of_row_and_round_0_is_shared(monkeypatc
     assert len(whole[pair.name]["pd"]["cases"]["PSNR"]) == less.tests and whole[one.name][REPORT]["set"]["BLEU-1"] >= 0
     assert set(results["medm2g"]["joint"]) == {each.name for each in directions.JOINT}
     assert results[ENCODERS[-1].name]["probe"].keys() == results["medm2g"]["probe"].keys()
+    assert set(results["bridge"]["directions"]) == {"report>t2", "report>ct>t2"}
     # Round 0 is not trained again, and what it trained is not touched by a row's own rounds.
     assert not list(tmp_path.glob("round0-*/encode-*")) and results["medm2g"]["training"]["base"] > 0
     text = page.page(found, budget=less, kind="quick", notices=[], cells=len(ROWS))

@@ -23,6 +23,8 @@ JUDGED = (
     (_PD, "PSNR"),
     (_T2_CT, "PSNR"),
 )
+#: The same of other ways to guide.
+OTHERWISE = ((_READ, "findings"), (_XRAY, "findings"), (_BRATS, "PSNR"), (_T2_CT, "PSNR"))
 _STEPS = {"CA": "align", "LCAG": "context", "VI": "invariant"}
 
 
@@ -127,8 +129,7 @@ def _nine(lines: Mapping[str, Line]) -> str:
         ),
         Column("parameters, M", lambda line: [found["parameters"] / 1e6 for found in line.seeds.values()][:1], 2),
     ]
-    judged = ((_READ, "findings"), (_XRAY, "findings"), (_BRATS, "PSNR"), (_T2_CT, "PSNR"))
-    claimed = [Claimed(WHOLE.name, name, *each) for name in names[:-1] for each in judged]
+    claimed = [Claimed(WHOLE.name, name, *each) for name in names[:-1] for each in OTHERWISE]
     return "\n".join(
         [
             NINE,

@@ -28,7 +28,9 @@ def unseen(lines: Lines) -> str:
     ]
     told, margins = [], []
     for line in methods(lines):
-        for one in (each for each in directions.ALL if each.unseen and line.has(each)):
+        for one in dict.fromkeys(each for each in (*directions.ALL, *directions.BRIDGED) if each.unseen):
+            if not line.has(one):
+                continue
             for name in ("findings", "kind", "side", "zone"):
                 own, chance = (line.cases(one, full) for full in (name, f"{name}, chance"))
                 margin = [own[seed] - chance[seed] for seed in own]
@@ -57,7 +59,7 @@ def joint(lines: Lines) -> str:
         if any("joint" not in found for found in line.seeds.values()):
             continue
         for one in directions.JOINT:
-            for name in ("agree", "place", "truth"):
+            for name in ("agree", "place", *(["truth"] if one.given else [])):
                 both = [
                     np.array([found[how][one.name][name] for found in line.seeds.values()])
                     for how in ("joint", "apart")

@@ -22,24 +22,30 @@ class Direction:
     Attributes
     ----------
     given, made : tuple of str
-        Keys.
+        Keys; nothing may be given.
     unseen : bool
         Whether no patient who trained has both, so that what is given reaches what is made through a third alone.
+    by : str
+        Key of that third, made first, of which the rest is made then; without, what is given guides by itself.
     """
 
     given: tuple[str, ...]
     made: tuple[str, ...]
     unseen: bool = False
+    by: str = ""
 
     @property
     def name(self) -> str:
         """As results have it."""
-        return f"{'+'.join(self.given)}>{'+'.join(self.made)}"
+        return ">".join("+".join(keys) for keys in self._steps())
 
     @property
     def told(self) -> str:
         """As the page has it."""
-        return " → ".join(" + ".join(_NAMES[key] for key in keys) for keys in (self.given, self.made))
+        return " → ".join(" + ".join(_NAMES[key] for key in keys) or "nothing" for keys in self._steps())
+
+    def _steps(self) -> tuple[tuple[str, ...], ...]:
+        return (self.given, *([(self.by,)] if self.by else []), self.made)
 
 
 REPORTS = (
@@ -68,5 +74,7 @@ TRANSLATION = (
 )
 ACROSS = (Direction(("ct",), ("xray",), unseen=True), Direction(("xray",), ("t2",), unseen=True))
 ALL = (*REPORTS, *PICTURES, *SYNTHESIS, *TRANSLATION, *ACROSS)
+#: Of a model whose MRI has heard CT alone: at once, and by way of a CT.
+BRIDGED = tuple(Direction((given,), ("t2",), unseen=True, by=by) for given in ("xray", REPORT) for by in ("", "ct"))
 #: Joint generation, several kinds of images at once; against as many runs by themselves.
-JOINT = (Direction((REPORT,), ("ct", "t2", "xray")), Direction(("xray",), ("ct", "t2")))
+JOINT = (Direction((), ("ct", "t2")), Direction((REPORT,), ("ct", "t2", "xray")), Direction(("xray",), ("ct", "t2")))

@@ -29,7 +29,7 @@ from diffuscope.ports.settings import SampleSettings
 from diffuscope.systems.medm2g.declare import TOGETHER
 
 #: Of rows whose downstream reader and joint outputs are measured.
-_WHOLE = ("medm2g", "codi", "ldm", rows.SHIPPED.name)
+_WHOLE = ("medm2g", "ldm", rows.SHIPPED.name)
 _MODALITIES = {"ct": "ct", "mri": "t2", "xray": "xray"}
 
 
@@ -53,6 +53,7 @@ def measure(task: Task, folder: Path) -> dict[str, Any]:
         rows.TRUTH: _truth,
         rows.SHIPS: _shipped,
         rows.ALIGNED: _aligned,
+        rows.BRIDGED: _bridged,
     }
     found = kinds[task.row.kind](task, against, folder)
     return found | {"seconds": time.monotonic() - start}
@@ -146,6 +147,23 @@ def _shipped(task: Task, against: Measured, folder: Path) -> dict[str, Any]:  # 
     return _sampled(task, system, own) | _of_all(task, system, against)
 
 
+def _bridged(task: Task, against: Measured, folder: Path) -> dict[str, Any]:
+    """Return what MRI shows of an X-ray or a report where it has learned to hear CT alone, which has heard both.
+
+    What the denoiser of MRI hears by begins as it is built and trains as long as a row does in all; the rest stays as
+    it ships.
+    """
+    system, steps = _with_text(task, against), task.budget.steps
+    fresh = built(system.config.model_dump(mode="json"), seed=task.seed)
+    for own, new in zip(system.parts()["cross-mri"], fresh.parts()["cross-mri"], strict=True):
+        own.load_state_dict(new.state_dict())
+    stage = stages.Stage("cross-ct-mri", ("cross-mri",), len(stages.CROSSED) * steps.cross, steps.rate, steps.pair)
+    cases = prepared(system, against.train, keys=cohort.paired(len(against.train)))
+    train(system, cases, [stage], folder=folder, seed=task.seed)
+    found = {one.name: _made(task, system, one, against)[0] for one in task.row.asked}
+    return {"directions": found, "parameters": sum(_sizes(system).values())}
+
+
 def _aligned(task: Task, against: Measured, folder: Path) -> dict[str, Any]:
     """Return what alignment alone, without any flow, makes of prompt encoders."""
     row, steps = task.row, task.budget.steps
@@ -232,7 +250,11 @@ def _made(task: Task, system: Ablated, one: Direction, against: Measured) -> tup
     """Return figures of a direction, and what was made."""
     test = prepared(system, against.test)
     settings = SampleSettings(sampler="ddim", steps=task.budget.sampling)
-    outputs = made(system, {key: test[key] for key in one.given}, one.made, settings, seed=_seed(task, one.name))
+    given = {key: test[key] for key in one.given}
+    if one.by:
+        third = made(system, given, (one.by,), settings, seed=_seed(task, f"{one.name}, {one.by}"))
+        given = {one.by: 2 * torch.from_numpy(np.asarray(third[one.by]))[:, None] - 1}
+    outputs = made(system, given, one.made, settings, seed=_seed(task, one.name))
     return _figures(one, outputs, against), outputs
 
 
@@ -249,10 +271,11 @@ def _together(task: Task, system: Ablated, against: Measured) -> dict[str, Any]:
     found: dict[str, Any] = {"joint": {}, "apart": {}}
     for one in JOINT:
         given = {key: test[key] for key in one.given}
-        at_once = made(system, given, one.made, together, seed=_seed(task, "joint"))
+        asked: dict[str, Any] = {"number": len(against.test)}
+        at_once = made(system, given, one.made, together, seed=_seed(task, "joint"), **asked)
         alone: dict[str, Any] = {}
         for key in one.made:
-            alone |= made(system, given, (key,), settings, seed=_seed(task, f"alone {key}"))
+            alone |= made(system, given, (key,), settings, seed=_seed(task, f"alone {key}"), **asked)
         found["joint"][one.name], found["apart"][one.name] = agreed(at_once, against), agreed(alone, against)
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -88,20 +89,22 @@ def train(system: Ablated, cases: Cases, stages: Iterable[Stage], *, folder: Pat
     """Train in place, round after round; a round that has ended is not trained again.
 
     What a kill leaves in `folder` is gone on with: the weights of each round that has ended, checkpoints of the one
-    that has not, and ``seconds.json``, how long each took.
+    that has not, and ``seconds.json``, how long each took: of this processor, whatever else the machine did, and by the
+    wall on a GPU.
     """
-    clock = folder / "seconds.json"
+    clock, device = folder / "seconds.json", pick_device()
+    now = time.process_time if device.type == "cpu" else time.monotonic
     seconds: dict[str, float] = json.loads(clock.read_text()) if clock.exists() else {}
     for number, stage in enumerate(stages):
         ended = folder / f"{stage.name}.pt"
         if ended.exists():
             system.load_state_dict(torch.load(ended, weights_only=True))
             continue
-        before = seconds.get(stage.name, 0.0)
+        before = seconds.get(stage.name, 0.0) - now()
 
         def tell(event: object, name: str = stage.name, before: float = before) -> None:
             if isinstance(event, StepDone):
-                seconds[name] = before + event.seconds
+                seconds[name] = before + now()
                 clock.write_text(json.dumps(seconds))
 
         who = having(cases, system.needed(stage.objective))
@@ -121,7 +124,7 @@ def train(system: Ablated, cases: Cases, stages: Iterable[Stage], *, folder: Pat
             TrainingData(_batches(cases, who, seed=plan.seed, batch=stage.batch), []),
             plan,
             folder=folder / stage.name,
-            device=pick_device(),
+            device=device,
             objective=stage.objective,
             train={part: Rate() for part in stage.train},
             resume=True,
@@ -149,7 +152,13 @@ def _batches(cases: Cases, who: Tensor, *, seed: int, batch: int) -> Callable[[i
 
 @torch.inference_mode()
 def made(
-    system: MedM2G, given: Cases, wanted: Sequence[str], settings: SampleSettings, *, seed: int
+    system: MedM2G,
+    given: Cases,
+    wanted: Sequence[str],
+    settings: SampleSettings,
+    *,
+    seed: int,
+    number: int | None = None,
 ) -> dict[str, Pictures | list[Written]]:
     """Make keys of cases from what is given of them, one sample each.
 
@@ -165,6 +174,8 @@ def made(
         Sampler and steps; ``guidance`` and ``eta`` among its options where they are not the defaults.
     seed : int
         Of the noise.
+    number : int, optional
+        Of cases, where nothing is given of them.
 
     Returns
     -------
@@ -173,10 +184,10 @@ def made(
     """
     options = {one.key: settings.options.get(one.key, one.default) for one in system.options}
     found: dict[str, list[Any]] = {key: [] for key in wanted}
-    count = len(next(iter(given.values())))
+    count = number if number is not None else len(next(iter(given.values())))
     for start in range(0, count, _TOGETHER):
         some = {key: values[start : start + _TOGETHER] for key, values in given.items()}
-        size = len(next(iter(some.values())))
+        size = min(_TOGETHER, count - start)
         generator = torch.Generator().manual_seed(seed + start)
 
         def draw(key: str, step: int, size: int = size, generator: torch.Generator = generator) -> Tensor:  # noqa: ARG001

@@ -11,8 +11,8 @@ from benchmarks.reproduce.medm2g import directions
 from benchmarks.reproduce.medm2g.directions import Direction
 
 SYSTEM, SINGLE, SUPERVISED, RETRIEVAL, TRUTH = "medm2g", "single-flow LDM", "supervised", "retrieval", "truth"
-#: The model that ships, and prompt encoders alone.
-SHIPS, ALIGNED = "ships", "aligned"
+#: The model that ships, prompt encoders alone, and the model that ships whose MRI forgets all but CT.
+SHIPS, ALIGNED, BRIDGED = "ships", "aligned", "bridged"
 #: Whether V_B([z, f_B]) guides, and how; without, the prompt encoder's tokens alone (an LDM with a condition).
 _LCAG = {"kind": "tokens"}
 _PROMPT = {"kind": "prompt", "adaptation": 0}
@@ -81,14 +81,23 @@ ABLATION = tuple(
     )
 )
 WHOLE = next(row for row in ABLATION if row.name == "medm2g")
+#: Of other ways to guide: what Table 9 judges them by, and what was never seen together.
+_OTHERWISE = (
+    directions.REPORTS[0],
+    *directions.PICTURES[:2],
+    directions.SYNTHESIS[0],
+    directions.TRANSLATION[0],
+    directions.ACROSS[1],
+)
 LETTER = Row(
     "letter",
     "all three, to the paper's letter: nothing has places",
     align=True,
     invariant=True,
     context=_LCAG,
+    asked=_OTHERWISE,
 )
-CODI = Row("codi", "CoDi-like: CA and one token, no VI, no f_B", align=True, context=_CODI)
+CODI = Row("codi", "CoDi-like: CA and one token, no VI, no f_B", align=True, context=_CODI, asked=_OTHERWISE)
 #: A task each: an LDM of its own, and a network that is shown the answer.
 TASKS = (
     directions.REPORTS[0],
@@ -115,6 +124,14 @@ NEAREST = Row(
 )
 REAL = Row("truth", "the true image or report, read", TRUTH)
 SHIPPED = Row("any-to-any-demo", "any-to-any-demo, as it ships: trained far longer", SHIPS)
+BRIDGE = Row(
+    "bridge",
+    "any-to-any-demo, whose MRI knows CT alone",
+    BRIDGED,
+    context=_LCAG,
+    places=True,
+    asked=directions.BRIDGED,
+)
 #: What alignment alone makes of prompt encoders, with and without the visual invariant.
 ENCODERS = tuple(
     Row(f"encoders-{name}", f"prompt encoders alone, {told}", ALIGNED, align=align, invariant=invariant, asked=())
@@ -124,4 +141,4 @@ ENCODERS = tuple(
         ("ca-vi", "CA and VI", True, True),
     )
 )
-ROWS = (REAL, NEAREST, REGRESSION, *ENCODERS, SHIPPED, *ABLATION, LETTER, CODI, SINGLES)
+ROWS = (REAL, NEAREST, REGRESSION, *ENCODERS, SHIPPED, BRIDGE, *ABLATION, LETTER, CODI, SINGLES)

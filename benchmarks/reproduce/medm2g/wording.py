@@ -53,7 +53,7 @@ rows without LCAG may lose a little by it)."""
 SEVEN = """## Table 7 in kind: CA, LCAG and VI
 
 An epoch is as many steps as show every training patient once, at the mean pace of the rounds that were trained here.
-Minutes are by the wall, beside whatever else the machine did. The paper's goal: each of the three helps.
+Minutes are of one processor. The paper's goal: each of the three helps.
 """
 
 NINE = """## Table 9 in kind: other ways to guide
@@ -66,14 +66,17 @@ UNSEEN = """## Never seen together
 
 Chance is the same reading held against the other test patients of the same region: what an image or a report of
 somebody else would reach. The margin is over patients, of means over seeds; p is a permutation test of it, corrected
-for all of this table. Of `any-to-any-demo` every modality has guided every other: of it nothing here was unseen.
+for all of this table. Of `any-to-any-demo` every modality has guided every other: of it nothing here was unseen. So
+there is a row of it whose MRI forgets: what MRI hears by begins as it is built and learns from CT alone, as long as a
+row does in all. An X-ray or a report guides its T2 by itself, which it has never heard, or by way of a CT that is made
+of them first ("→ CT →").
 """
 
 JOINT = """## Made together, or one by one
 
 How far the readings of images of one patient agree (2 · both / (one + other) of whole findings over pairs of images,
 1 where neither has any; "place": of side and zone alone; "truth": with the patient's own), made at once and in runs
-by themselves.
+by themselves. From nothing, runs by themselves make images of different patients: what agrees there is chance.
 """
 
 DOWNSTREAM = """## A downstream reader (Table 8 in kind)
