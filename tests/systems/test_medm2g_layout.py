@@ -8,10 +8,12 @@ import torch
 from pydantic import ValidationError
 
 from diffuscope.errors import InputError
+from diffuscope.ports.settings import SampleSettings
 from diffuscope.systems.medm2g.config import MedM2GConfig
 from diffuscope.systems.medm2g.guide import Source
 from diffuscope.systems.medm2g.layout import Layout
 from diffuscope.systems.medm2g.near import WHOLE
+from diffuscope.systems.medm2g.sampling import sample_flows
 from diffuscope.training.model import make_starts
 from diffuscope.training.recipe import Recipe
 
@@ -23,9 +25,11 @@ LAYOUT = {
 
 
 def _heard(system, *, x=None, unknown=None):
+    drawn = system.config.draws("ct", "text")
     latents = torch.randn(6, *system.guide.flow("text").latent, generator=torch.Generator().manual_seed(0))
     kind, time = torch.zeros(6, dtype=torch.long), torch.zeros(6)
-    return system.guide.context(Source(modality="text", latents=latents, time=time, kind=kind, x=x, unknown=unknown))
+    source = Source(modality="text", latents=latents, time=time, kind=kind, x=x, unknown=unknown)
+    return system.guide.context(source, drawn=drawn)
 
 
 def test_a_report_has_a_token_a_place_and_one_still_to_be_made_has_none_that_counts():
@@ -69,10 +73,64 @@ def test_a_drawing_is_taught_by_what_it_guides_and_no_error_is_computed_of_what_
     assert {"ct from text", "text from ct"} < set(system.loss(batch, torch.Generator().manual_seed(0)))
 
 
+def test_an_x_ray_is_drawn_for_images_as_its_report_would_be_and_not_for_a_text():
+    config = {**LAYOUT, "context": {**LAYOUT["context"], "drawn": ["xray"]}}
+    system = any_to_any.make(**config).eval()
+    assert system.config.draws("ct", "xray") and system.config.draws("ct", "text")
+    assert not system.config.draws("text", "xray") and not system.config.draws("xray", "ct")
+    flow, x = system.guide.flow("xray"), any_to_any.batch()["xray"]
+    kind, time = torch.zeros(len(x), dtype=torch.long), torch.zeros(len(x))
+    source = Source(modality="xray", latents=flow.side.encode(x), time=time, kind=kind, x=x)
+    plain, heard = (system.guide.context(source, drawn=drawn) for drawn in (False, True))
+    own = plain.tokens.shape[1]
+    assert torch.equal(heard.tokens[:, :own], plain.tokens) and set(heard.places[:own].tolist()) == {WHOLE}
+    # What is drawn is its vector of the aligned space, by what draws reports.
+    assert torch.equal(heard.tokens[:, own:], system.guide.layout(flow.see(x, kind)[0]))
+    assert heard.places[own:].tolist() == list(range(16)) and heard.mask[:, own:].all()
+
+
+def test_each_output_hears_a_source_as_it_is_drawn_for_it(monkeypatch):
+    config = {**LAYOUT, "context": {**LAYOUT["context"], "drawn": ["xray"]}}
+    system, heard = any_to_any.make(**config).eval(), {}
+
+    def epsilon(key):
+        def of(noisy, _t, _alpha, _kind, said):
+            heard.setdefault(key, []).append(said.places.tolist())
+            return torch.zeros_like(noisy)
+
+        return of
+
+    for key in ("ct", "text"):
+        monkeypatch.setattr(system.guide.flow(key), "epsilon", epsilon(key))
+    given, options = {"xray": any_to_any.batch()["xray"]}, {"guidance": 1.0, "eta": 0.0, "together": 0.0}
+    settings = SampleSettings(sampler="ddim", steps=1)
+
+    def draw(key, _step):
+        return torch.zeros(len(given["xray"]), *system.guide.flow(system.config.modality(key)).latent)
+
+    list(
+        sample_flows(
+            system.guide, given, ("report", "ct"), draw, schedule=system.schedule, settings=settings, options=options
+        )
+    )
+    (drawn,), (plain,) = heard["ct"], heard["text"]
+    assert len(drawn) == len(plain) + 16 and drawn[-16:] == list(range(16))
+    assert set(drawn[:-16]) == {WHOLE} and plain[:16] == list(range(16))
+
+
 def test_a_layout_needs_a_report_and_heads_that_look_near():
     for lacking in ({**LAYOUT, "text": None}, {**LAYOUT, "unet": any_to_any.SMALL["unet"]}):
         with pytest.raises(ValidationError, match="give text, unet"):
             MedM2GConfig.model_validate(any_to_any.SMALL | lacking)
+    for context, why in (
+        ({"layout": True, "drawn": ["pet"]}, "pet is no modality of images"),
+        ({"layout": True, "drawn": ["text"]}, "text is no modality of images"),
+        ({"drawn": ["xray"]}, "give context.layout"),
+    ):
+        with pytest.raises(ValidationError, match=why):
+            MedM2GConfig.model_validate(
+                any_to_any.SMALL | LAYOUT | {"context": {**any_to_any.SMALL["context"], **context}}
+            )
 
 
 def test_a_round_may_begin_a_part_that_the_rounds_before_did_not_have_and_no_part_of_another_size():

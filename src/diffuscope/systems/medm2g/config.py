@@ -150,6 +150,9 @@ class ContextConfig(BaseModel):
     layout : bool
         Whether the vector of a report is drawn onto places, which heads that look at one place (`UNetConfig.near`) read
         as they read an image (see `diffuscope.systems.medm2g.layout.Layout`); the paper has no such thing.
+    drawn : tuple of str
+        Modalities of images whose vector is drawn so as well, for other images: those whose places are nobody else's,
+        as an X-ray's. All vectors lie in one space, and what reports have taught a drawing holds for these.
     """
 
     model_config = STRICT
@@ -161,6 +164,7 @@ class ContextConfig(BaseModel):
     joint: Annotated[float, Field(ge=0, le=1)] = 0.3
     drop: Annotated[float, Field(ge=0, lt=1)] = 0.1
     layout: bool = False
+    drawn: tuple[str, ...] = ()
 
 
 class AlignConfig(BaseModel):
@@ -241,6 +245,10 @@ class MedM2GConfig(BaseModel):
             raise ValueError(f"a width is no multiple of the {self.unet.heads} heads")
         if self.context.layout and not (self.text and self.unet.near and self.context.kind == "tokens"):
             raise ValueError("a layout is of a report and for heads that look near: give text, unet.near and tokens")
+        if unknown := sorted(set(self.context.drawn) - {image.modality for image in self.images}):
+            raise ValueError(f"{', '.join(unknown)} is no modality of images: take it out of context.drawn")
+        if self.context.drawn and not self.context.layout:
+            raise ValueError("what is drawn onto places needs a layout: give context.layout")
         return self
 
     @property
@@ -258,6 +266,11 @@ class MedM2GConfig(BaseModel):
     def sources(self, modality: str) -> tuple[str, ...]:
         """Return the modalities that may guide one: all others, and itself where it has several kinds of images."""
         return tuple(one for one in self.modalities if one != modality or len(self.of(one)) > 1)
+
+    def draws(self, target: str, source: str) -> bool:
+        """Return whether what guides a modality A is B's vector drawn onto places, beside B's tokens."""
+        context = self.context
+        return context.layout and target != TEXT and (source == TEXT or source in context.drawn)
 
     def modality(self, key: str) -> str:
         """Return whose key it is."""

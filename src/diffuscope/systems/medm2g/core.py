@@ -16,7 +16,7 @@ from diffuscope.errors import InputError
 from diffuscope.ports.declaration import Declaration
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.systems.base import System
-from diffuscope.systems.medm2g.config import TEXT, MedM2GConfig
+from diffuscope.systems.medm2g.config import MedM2GConfig
 from diffuscope.systems.medm2g.declare import DRAFTS
 from diffuscope.systems.medm2g.guide import Guide
 from diffuscope.systems.medm2g.hub import load_published
@@ -184,6 +184,6 @@ def _objectives(config: MedM2GConfig) -> dict[str, tuple[str, ...]]:
             found[f"align-{one}-{other}"] = (f"prompt-{one}", f"prompt-{other}")
         both = dict.fromkeys((one, other))
         own = [[f"context-{each}", f"adaptation-{each}", f"cross-{each}"] for each in both]
-        drawn = ("layout",) if config.context.layout and TEXT in both else ()
+        drawn = ("layout",) if config.draws(one, other) or config.draws(other, one) else ()
         found[f"cross-{one}-{other}"] = ("embedding", *drawn, *chain.from_iterable(own))
     return found

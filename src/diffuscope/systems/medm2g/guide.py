@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from diffuscope.systems.medm2g.config import TEXT, MedM2GConfig
+from diffuscope.systems.medm2g.config import MedM2GConfig
 from diffuscope.systems.medm2g.contexts import Embed, Heard, ImageContext, sampled_tokens
 from diffuscope.systems.medm2g.flows import Flow, Seen
 from diffuscope.systems.medm2g.layout import Layout
@@ -80,17 +80,20 @@ class Guide(nn.Module):
         """Return whether anything trains of what makes a modality A out of B."""
         flow, other = self.flow(target), self.flow(source)
         parts = [*flow.denoiser(), *flow.cross(), flow.null, other.context, other.adaptation, other.prompt, self.embed]
-        if source == TEXT and self.layout is not None:
+        if self.layout is not None and self.config.draws(target, source):
             parts.append(self.layout)
         return any(one.requires_grad for part in parts for one in part.parameters())
 
-    def context(self, source: Source, *, generator: torch.Generator | None = None) -> Heard:
+    def context(self, source: Source, *, drawn: bool = False, generator: torch.Generator | None = None) -> Heard:
         """Return by what a modality guides others.
 
         Parameters
         ----------
         source : Source
             What guides.
+        drawn : bool
+            Whether its vector is drawn onto places as well (see `MedM2GConfig.draws`), beside which its own tokens have
+            none.
         generator : torch.Generator, optional
             In training, what φ_s draws by; None takes tokens that are evenly spaced.
         """
@@ -121,12 +124,11 @@ class Guide(nn.Module):
             own = len(flow.context.place)
             places[:own], places[own:] = torch.arange(own), WHOLE
         heard = Heard(found, counts[0], vectors, counts[1], places)
-        return self._laid_out(heard, seen, unknown) if source.modality == TEXT else heard
+        return self._laid_out(heard, seen, unknown) if drawn else heard
 
     def _laid_out(self, heard: Heard, seen: Seen | None, unknown: Tensor) -> Heard:
-        """Return what is heard of a report with its vector drawn onto places; one still to be made has no drawing."""
-        if self.layout is None:
-            return heard
+        """Return what is heard with the vector drawn onto places; what is still to be made has no drawing."""
+        assert self.layout is not None
         heard = replace(heard, places=torch.full_like(heard.places, WHOLE))
         if seen is None:
             return heard

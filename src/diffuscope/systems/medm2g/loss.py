@@ -179,6 +179,7 @@ def cross_loss(
         time = torch.where(open_, (t + 1).float() / len(guide.alpha_bar), 0.0)
         heard = guide.context(
             Source(modality=source, latents=state, time=time, kind=each.kind, x=each.x, unknown=open_),
+            drawn=guide.config.draws(target, source),
             generator=generator,
         )
         several.append(heard.only(each.there & (chances[1] >= drop)))

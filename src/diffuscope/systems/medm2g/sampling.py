@@ -55,21 +55,22 @@ def sample_flows(
         for key in wanted
     }
     kinds = {key: _kind(guide, key, number, where) for key in wanted}
-    known = {}
+    known = []
     for key, x in given.items():
         modality = guide.config.modality(key)
         clean, zero = guide.flow(modality).side.encode(x), torch.zeros(len(x), device=where)
-        kind = _kind(guide, key, len(x), where)
-        heard = guide.context(Source(modality=modality, latents=clean, time=zero, kind=kind, x=x))
-        known[key] = heard.repeated(number // len(x))
+        source = Source(modality=modality, latents=clean, time=zero, kind=_kind(guide, key, len(x), where), x=x)
+        said = _said(guide, source, wanted)
+        known.append({target: heard.repeated(number // len(x)) for target, heard in said.items()})
     # With known sources beside those on their way, which no training showed, a report was not heard (docs/medm2g.md).
     each_other = len(wanted) > 1 and (options["together"] > 0 or not given)
     first: Sampler = runs[wanted[0]]
     for place, t in enumerate(first.timesteps, start=1):
-        open_ = _contexts(guide, latents, kinds, (t + 1) / schedule.T) if each_other else {}
+        open_ = _on_their_way(guide, latents, kinds, (t + 1) / schedule.T) if each_other else {}
         clean_now = {}
         for key in wanted:
-            others = [*known.values(), *(one for other, one in open_.items() if other != key)]
+            target = guide.config.modality(key)
+            others = [one[target] for one in (*known, *(one for other, one in open_.items() if other != key))]
             eps = _guided(guide, key, latents[key], kinds[key], t, others, options["guidance"])
             run = runs[key]
             noise = draw(key, place) if run.needs_noise and place < len(run.timesteps) else None
@@ -78,15 +79,23 @@ def sample_flows(
         yield clean_now
 
 
-def _contexts(
+def _on_their_way(
     guide: Guide, latents: Mapping[str, Tensor], kinds: Mapping[str, Tensor], time: float
-) -> dict[str, Heard]:
-    """Return by what each of those on their way guides the others."""
+) -> dict[str, dict[str, Heard]]:
+    """Return by what each of those on their way guides the others, by key and by the modality that hears it."""
     found = {}
     for key, noisy in latents.items():
         at = torch.full((len(noisy),), time, device=noisy.device)
-        found[key] = guide.context(Source(modality=guide.config.modality(key), latents=noisy, time=at, kind=kinds[key]))
+        source = Source(modality=guide.config.modality(key), latents=noisy, time=at, kind=kinds[key])
+        found[key] = _said(guide, source, list(latents))
     return found
+
+
+def _said(guide: Guide, source: Source, wanted: Sequence[str]) -> dict[str, Heard]:
+    """Return what a source says to the modality of each of the keys, computed once where it says the same."""
+    drawn = {one: guide.config.draws(one, source.modality) for one in map(guide.config.modality, wanted)}
+    ways = {way: guide.context(source, drawn=way) for way in set(drawn.values())}
+    return {one: ways[way] for one, way in drawn.items()}
 
 
 def _guided(
