@@ -51,7 +51,7 @@ SYNTHESIS = {
 FROM = ("ct", "t1ce", "xray")
 #: What is made, and by what it is told.
 HEARD = (("ct", REPORT), ("xray", REPORT), (REPORT, "ct"), ("t1", "ct"), ("ct", "t1"))
-#: What is made of the report alone, and read.
+#: What is made of the report alone, or of the X-ray, and read.
 WRITTEN = ("ct", "t1ce", "t2", "xray")
 GOALS = {"seconds_all_from_text": Goal(high=30.0)}
 _CT = (-1000.0, 1000.0)
@@ -101,10 +101,18 @@ def measure(*, model: str = "runs/any-to-any-demo") -> dict[str, float]:
         own = [one.images[key] for one in patients()]
         made = [_picture(_made(system, {REPORT: p.report}, (key,), n)[key]) for n, p in enumerate(patients())]
         read = {"from_report": made, "kept": _kept(system, key), "true": own, "of_another": _next(own)}
+        if key != "xray":
+            read["from_xray"] = _from_xray(system, key)
         figures |= {f"{key}_{how}_{name}": v for how, those in read.items() for name, v in _read(key, those).items()}
     start = time.perf_counter()
     _made(system, {REPORT: patients()[0].report}, ("ct", "t1", "t2", "xray"), 0)
     return figures | {"seconds_all_from_text": time.perf_counter() - start}
+
+
+def _from_xray(system: MedM2G, key: str) -> list[NDArray[np.float32]]:
+    return [
+        _picture(_made(system, _given(one, ("xray",)), (key,), number)[key]) for number, one in enumerate(patients())
+    ]
 
 
 @torch.inference_mode()
@@ -124,7 +132,8 @@ def _heard(system: MedM2G, key: str, by: str) -> dict[str, float]:
     noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
     noisy = root.sqrt() * clean + (1 - root).sqrt() * noise
     latents, modality = source.side.encode(seen), system.config.modality(by)
-    own = guide.context(Source(modality=modality, latents=latents, time=none, kind=first, x=seen))
+    drawn = guide.config.draws(system.config.modality(key), modality)
+    own = guide.context(Source(modality=modality, latents=latents, time=none, kind=first, x=seen), drawn=drawn)
     step = len(REGIONS)
     another = replace(
         own, tokens=own.tokens.roll(-step, 0), vectors=own.vectors.roll(-step, 0), mask=own.mask.roll(-step, 0)

@@ -84,7 +84,7 @@ def configuration(
     whole["context"] = {**stated.get("context", {}), **context}
     if not places:
         whole["unet"] = {**stated.get("unet", {}), "near": 0}
-        whole["context"]["layout"] = False
+        whole["context"] |= {"layout": False, "drawn": ()}
     if not invariant:
         whole["align"] = {**stated.get("align", {}), "invariant": 0.0}
     return whole

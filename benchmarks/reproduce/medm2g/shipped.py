@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from functools import cache
 from typing import Any
@@ -23,8 +24,10 @@ def stated() -> dict[str, Any]:
 
 
 def digest() -> str:
-    """Return what tells its weights from others of its name."""
-    return str(_config()["sha256"])
+    """Return what tells its weights, and how they are asked, from others of its name."""
+    own = _config()
+    asked = json.dumps(own["config"], sort_keys=True, ensure_ascii=False)
+    return f"{own['sha256'][:16]}-{hashlib.sha256(asked.encode()).hexdigest()[:16]}"
 
 
 def system() -> Ablated:

@@ -65,7 +65,7 @@ class Budget:
 _TINY = {
     "autoencoder": {"widths": (8, 16, 16, 16)},
     "unet": {"widths": (16, 32), "near": 1},
-    "context": {"width": 32, "layout": True},
+    "context": {"width": 32, "layout": True, "drawn": ("xray",)},
     "text": {"hidden": 32, "layers": 1, "heads": 2, "latent": 16},
 }
 BUDGETS = {
