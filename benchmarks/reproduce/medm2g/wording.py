@@ -68,8 +68,8 @@ Chance is the same reading held against the other test patients of the same regi
 somebody else would reach. The margin is over patients, of means over seeds; p is a permutation test of it, corrected
 for all of this table. Of `any-to-any-demo` every modality has guided every other: of it nothing here was unseen. So
 there is a row of it whose MRI forgets: what MRI hears by begins as it is built and learns from CT alone, as long as a
-row does in all; four times as many patients test it. An X-ray or a report guides its T2 by itself, which it has never heard, or by way of a CT that is made
-of them first ("→ CT →").
+row does in all; four times as many patients test it. An X-ray or a report guides its T2 by itself, which it has never
+heard, or by way of a CT that is made of them first ("→ CT →").
 """
 
 JOINT = """## Made together, or one by one
