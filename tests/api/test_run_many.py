@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -428,6 +429,23 @@ def test_um_per_px_may_be_said_when_slides_that_state_none_have_failed_and_the_r
     assert record["parameters"]["assumed_mpp"] == 0.4 and "--assumed-mpp 0.4" in record["command"]
     with pytest.raises(InputError, match=r"begun with assumed_mpp 0\.4 and this run asks for 0\.5"):
         run_many(echo, slides, out, assumed_mpp=0.5, resume=True, **HOW)
+
+
+def test_a_pattern_is_recorded_so_that_it_is_found_again(tmp_path: Path, echo: Path, monkeypatch: pytest.MonkeyPatch):
+    slides = write_slides(tmp_path / "slides", 4)
+    (slides / "b").mkdir()
+    (slides / "s00.ome.tif").rename(slides / "b" / "s00.ome.tif")
+    for pattern, over in (("**/s*.tif", "**/s*.tif"), ("b/s*.tif", "s*.tif"), ("b", "b")):
+        out = tmp_path / f"out{len(over)}"
+        finish(run_many(echo, slides / pattern, out, **HOW))
+        record = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+        words = shlex.split(record["command"])
+        assert record["over"] == words[3] == over
+        words[2], words[words.index("-o") + 1] = str(echo), str(tmp_path / "again")
+        monkeypatch.chdir(slides / "b" if pattern == "b/s*.tif" else slides)
+        done = CliRunner().invoke(app, [*words[1:], "--device", "cpu", "--overwrite"])
+        assert done.exit_code == 0, done.output
+        assert [one["slide"] for one in table_of(tmp_path / "again")] == ["s00"]
 
 
 def test_several_regions_of_a_slide_are_a_result_each(tmp_path: Path, echo: Path, monkeypatch: pytest.MonkeyPatch):

@@ -17,7 +17,7 @@ from diffuscope.engine.events import Finished
 from diffuscope.errors import InputError
 from diffuscope.events import Notice, Pace, Progress, notices_of
 from diffuscope.exports.summary.folder import ENDING, RECORD, SUMMARY
-from diffuscope.exports.summary.record import ASSUMED, as_text, check_same_slide, make_summary_record, mpp_told
+from diffuscope.exports.summary.record import ASSUMED, as_text, check_same_slide, make_summary_record, mpp_told, name_of
 from diffuscope.exports.summary.writer import Writer, record_text
 from diffuscope.exports.table import check_names_result
 from diffuscope.files.claim import Claim
@@ -144,7 +144,7 @@ def run_many(
     keep = [*images, Path(str(slides))] if by_path else images
     check_names_result(target, ending="")
     standing = check_place(target, SUMMARY, overwrite=overwrite, resume=resume, keep=keep, outside=images)
-    over = Path(str(slides)).name if by_path else ""
+    over = name_of(slides) if isinstance(slides, str | Path) else ""
     record = make_summary_record(loaded, over, target, {**options, ASSUMED: assumed_mpp}, found.notices)
     if standing == "resumed":
         record = _gone_on(target, record)

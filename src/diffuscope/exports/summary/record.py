@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from math import isclose
@@ -45,7 +46,7 @@ def make_summary_record(
     model : Model
         Loaded.
     over : str
-        Name of the folder, the pattern or the table; empty where slides were given one by one.
+        What `name_of` says of the folder, the pattern or the table; empty where slides were given one by one.
     out : Path
         Folder of the results.
     options : mapping
@@ -102,6 +103,13 @@ def make_summary_record(
         command=line if over else "",
         notices=tuple(notices),
     ) | {"over": over}
+
+
+def name_of(slides: str | Path) -> str:
+    """Return what is run over without the folders where it lies: of a pattern all from its first mark on."""
+    path = Path(slides)
+    patterned = [number for number, part in enumerate(path.parts) if glob.has_magic(part)]
+    return Path(*path.parts[patterned[0] :]).as_posix() if patterned and not path.exists() else path.name
 
 
 def as_text(region: GivenRegion | None) -> str | None:
