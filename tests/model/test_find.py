@@ -9,7 +9,7 @@ import pytest
 
 from diffuscope.errors import InputError
 from diffuscope.model import find as shelf
-from diffuscope.model.find import list_models
+from diffuscope.model.find import find_model, list_models
 from diffuscope.model.folder import load_model
 from diffuscope.systems.registry import build_system
 from diffuscope.training.recipe import load_recipe
@@ -77,6 +77,17 @@ def test_a_bundled_name_wins(own: Path):
     (own / "stain-mine").rename(own / "stain-cd3-demo")
     assert load_model("stain-cd3-demo").path.parent == shelf.BUNDLED
     assert len([m for m in list_models() if m.name == "stain-cd3-demo"]) == 1
+
+
+def test_a_name_may_be_a_path_where_no_folder_is_called_so(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.chdir(tmp_path)
+    assert find_model(Path("stain-cd3-demo")) == ("stain-cd3-demo", shelf.BUNDLED / "stain-cd3-demo")
+    shutil.copytree(tiny_model, "stain-cd3-demo")
+    assert find_model(Path("stain-cd3-demo")) == ("stain-cd3-demo", Path("stain-cd3-demo"))
+    with pytest.raises(InputError, match="there is no model"):
+        find_model(Path("elsewhere/stain-ck818-demo"))
 
 
 def test_a_folder_s_name_is_its_own_also_by_a_dot(tiny_model: Path, monkeypatch: pytest.MonkeyPatch):

@@ -116,11 +116,12 @@ def find_model(model: str | Path) -> tuple[str, Path]:
     text = str(model)
     if text.startswith(HUB):
         return text, fetch(text.removeprefix(HUB), [WEIGHTS, CONFIG, "README.md"])
-    if isinstance(model, str) and Path(text).name == text:
+    folder = Path(model)
+    # A path is a folder first, and a name where there is none.
+    if folder.name == text and (isinstance(model, str) or not folder.exists()):
         for place in (BUNDLED, user_folder()):
             if (place / text / CONFIG).is_file():
                 return text, place / text
-    folder = Path(model)
     if folder.is_dir():
         return folder.resolve().name, folder
     if folder.exists():
