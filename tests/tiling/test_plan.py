@@ -128,6 +128,14 @@ def test_a_region_reads_back_what_it_prints(text):
 
 
 @pytest.mark.parametrize(
+    ("text", "plain"),
+    [("800, 640, 100, 100", "800,640,100,100"), (" 1.5, 2 30 ,4  20,50.5", "1.5,2.0 30.0,4.0 20.0,50.5")],
+)
+def test_spaces_around_commas_divide_nothing(text, plain):
+    assert str(parse_region(text)) == plain
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",
@@ -135,6 +143,7 @@ def test_a_region_reads_back_what_it_prints(text):
         "a,b,c,d",
         "1,2 3,4",
         "1,2 3,4 5",
+        "1, 2, 3",
         "0,0 10,10 10,0 0,10",
         "0,0 1,1 2,2",
         "0,0 nan,1 2,2",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from math import ceil, floor, isfinite
 
@@ -102,6 +103,8 @@ def parse_region(text: str) -> Region:
         The text is neither.
     """
     wrong = InputError(f'region "{text}" is not understood: give x,y,width,height or "x,y x,y x,y" in level-0 pixels.')
+    # People write a space behind a comma.
+    text = re.sub(r"\s*,\s*", ",", text)
     parts = text.split()
     try:
         if len(parts) > 1:
