@@ -75,6 +75,28 @@ def test_of_a_region_that_begins_elsewhere_places_are_the_slides(make_result: Ca
     assert cells.dab.tolist() == pytest.approx(means(whole, discs), rel=2e-3)
 
 
+def test_px_that_were_not_computed_are_none_of_a_cell(make_result: Callable[..., Result], tmp_path: Path):
+    even, everywhere = np.full((300, 260), 0.2, np.float32), np.ones((75, 65), bool)
+    corners = [(100, 20), (400, 20), (400, 400), (101, 400)]
+    drawn = make_result(even, everywhere, region=Region.from_polygon(corners), samples=np.stack([even, even]))
+    [stain] = find_stains(drawn.ports)
+    y0, x0 = drawn.window[:2]
+    discs = [(2.0 - x0 + 50, 60.0, 8.0), (5.0 - x0 + 50, 100.0, 8.0), (60.0 - x0, 60.0, 8.0)]
+    cells = measure_cells(drawn, stain, read_cells(write(tmp_path / "a.geojson", discs, first=(x0, y0))))
+    np.testing.assert_allclose([cells.dab, *cells.each], 0.2, rtol=1e-6)
+    assert (cells.dab.shape, cells.outside) == ((3,), 0)
+
+
+def test_cells_at_the_edge_of_what_an_unfinished_run_computed(make_result: Callable[..., Result], tmp_path: Path):
+    part = make_result(np.full((300, 260), 0.2, np.float32), np.ones((75, 65), bool), tiles=1)
+    assert not part.complete
+    [stain] = find_stains(part.ports)
+    discs = [(60.0, 60.0, 10.0), (126.0, 60.0, 10.0), (130.0, 60.0, 10.0)]  # to x = 128 is computed
+    cells = measure_cells(part, stain, read_cells(write(tmp_path / "b.geojson", discs)))
+    np.testing.assert_allclose(cells.dab, [0.2, 0.2], rtol=1e-6)
+    assert cells.outside == 1
+
+
 def outlined(path: Path, shapes: list[shapely.Polygon]) -> Path:
     """Write outlines, in px of the canvas, as QuPath writes cells."""
     features = [

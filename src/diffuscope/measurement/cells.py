@@ -117,9 +117,9 @@ def measure_cells(result: Result, stain: Stain, outlines: Annotations) -> Cells:
     """Find how much DAB there is in each cell.
 
     A cell counts where the middle of its outline, its centre of area, lies on tissue inside the drawn region; that of a
-    crescent lies beside it and decides all the same, as in QuPath. Its DAB is the mean over the px of the result whose
-    middle lies in the outline; of one that holds the middle of none, as smaller than a px, that of the px where its own
-    middle lies.
+    crescent lies beside it and decides all the same, as in QuPath. Its DAB is the mean over the px of the result that
+    were computed and whose middle lies in the outline; of one that holds the middle of none, as smaller than a px, that
+    of the px where its own middle lies. A cell whose middle lies where nothing was computed does not count.
 
     Parameters
     ----------
@@ -156,8 +156,11 @@ def measure_cells(result: Result, stain: Stain, outlines: Annotations) -> Cells:
         counted = [n for n in members if image.mask.read(int(rows[n]), int(columns[n]), 1, 1)[0, 0]]
         if counted:
             box = _box(shapes[counted], image.shape)
-            found = image.block(box)
-            means += [_mean(found, box, shapes[n], (int(rows[n]), int(columns[n]))) for n in counted]
+            found, known = image.block(box), image.computed(box)
+            for n in counted:
+                place = int(rows[n]), int(columns[n])
+                if known[place[0] - box[0], place[1] - box[1]]:
+                    means.append(_mean(found, known, box, shapes[n], place))
     table = np.array(means, np.float64).reshape(len(means), 1 + image.samples)
     return Cells(dab=table[:, 0], each=table[:, 1:].T, outside=len(shapes) - len(means))
 
@@ -171,13 +174,17 @@ def _box(shapes: Any, size: tuple[int, int]) -> tuple[int, int, int, int]:
 
 
 def _mean(
-    found: NDArray[np.floating], box: tuple[int, int, int, int], shape: Any, place: tuple[int, int]
+    found: NDArray[np.floating],
+    known: NDArray[np.bool_],
+    box: tuple[int, int, int, int],
+    shape: Any,
+    place: tuple[int, int],
 ) -> NDArray[np.float64]:
-    """Return the means of channels (c, h, w) of a box inside one outline."""
+    """Return the means of channels (c, h, w) of a box inside one outline, over the px that are known (h, w)."""
     top, left, height, width = _box([shape], (box[0] + box[2], box[1] + box[3]))
     y, x = np.mgrid[top : top + height, left : left + width]
-    inside = shapely.contains_xy(shape, x + 0.5, y + 0.5)
+    part = np.s_[top - box[0] : top - box[0] + height, left - box[1] : left - box[1] + width]
+    inside = shapely.contains_xy(shape, x + 0.5, y + 0.5) & known[part]
     if not inside.any():
         return found[:, place[0] - box[0], place[1] - box[1]].astype(np.float64)
-    part = found[:, top - box[0] : top - box[0] + height, left - box[1] : left - box[1] + width]
-    return part[:, inside].mean(axis=1, dtype=np.float64)
+    return found[:, *part][:, inside].mean(axis=1, dtype=np.float64)

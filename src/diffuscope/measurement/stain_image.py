@@ -19,6 +19,7 @@ from diffuscope.results.layout import open_images
 from diffuscope.stains.deconvolution import dab_density
 
 if TYPE_CHECKING:
+    from diffuscope.results.coverage import Covered
     from diffuscope.results.result import Result
     from diffuscope.results.tissue import TissueMap
 
@@ -47,6 +48,8 @@ class StainImage:
         Whether it is of colours.
     drawn : zarr.Array (samples, h, w) or None
         DAB of each sample, where the result keeps them and they are asked for.
+    covered : Covered or None
+        What was computed, on tissue or not; None where the result does not know.
     """
 
     array: zarr.Array[Any]
@@ -55,6 +58,7 @@ class StainImage:
     min_pixels: int
     is_rgb: bool
     drawn: zarr.Array[Any] | None = None
+    covered: Covered | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -78,6 +82,13 @@ class StainImage:
         read: NDArray[Any] = read_box(self.array, box)
         own: NDArray[Any] = dab_density(np.moveaxis(read, 0, -1))[None] if self.is_rgb else read
         return own if self.drawn is None else np.concatenate([own, read_box(self.drawn, box)])
+
+    def computed(self, box: tuple[int, int, int, int]) -> NDArray[np.bool_]:
+        """Return which px of a box (y, x, height, width) were computed (h, w): DAB of the others is 0, and no value."""
+        y, x, height, width = box
+        if self.covered is None:
+            return np.ones((height, width), bool)
+        return self.covered.mask((range(y, y + height), range(x, x + width)), (1, 1))
 
 
 def open_stain(
@@ -116,6 +127,7 @@ def open_stain(
         min_pixels=max(1, ceil(min_object_um2 / result.mpp**2 - 1e-9)),
         is_rgb=port.kind == "rgb",
         drawn=result.samples.get(samples_of(stain)) if each_sample else None,
+        covered=result.coverage.read() if result.coverage is not None else None,
     )
 
 
