@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 from typer.testing import CliRunner
@@ -173,6 +174,35 @@ def test_a_case_that_cannot_be_used_is_left_out_and_told(data: Path, tiny_model:
     with pytest.raises(InputError, match=r"none of 3 cases .*µm/px"):
         finish(evaluate(tiny_model, broken, tmp_path / "none", predictions=pictures))
     assert not (tmp_path / "none").exists()
+
+
+def test_pictures_of_another_type_than_the_output_are_left_out(data: Path, tiny_model: Path, tmp_path: Path):
+    """Their values are no colours from 0 to 255, by which PSNR and DAB are measured."""
+    odd, pictures = tmp_path / "data", tmp_path / "pictures"
+    shutil.copytree(data, odd)
+    pictures.mkdir()
+    for number, name in enumerate(PLACES):
+        shutil.copy(data / f"he{number}.png", pictures / f"{name}.png")
+    deep = np.asarray(Image.open(data / "ihc0.png")).astype(np.uint16) * 257
+    tifffile.imwrite(odd / "ihc0.tif", deep, photometric="rgb")
+    table = (
+        (odd / "cases.csv")
+        .read_text(encoding="utf-8")
+        .replace("a,p,test,he0.png,ihc0.png", "a,p,test,he0.png,ihc0.tif")
+    )
+    (odd / "cases.csv").write_text(table, encoding="utf-8")
+    (pictures / "b.png").unlink()
+    Image.open(data / "he1.png").convert("L").save(pictures / "b.png")
+    Image.open(data / "he2.png").convert("L").save(odd / "he2.png")
+    report = finish(evaluate(tiny_model, odd, tmp_path / "report", predictions=pictures, mpp=0.5)).report
+    [row] = report["cases"]
+    truth, found = (np.asarray(Image.open(path)) for path in (data / "ihc2.png", data / "he2.png"))
+    assert row["case"] == "<c>"
+    assert row["figures"]["psnr"] == pytest.approx(peak_signal_noise_ratio(truth, found, data_range=255))
+    assert not row["input"]  # a grey H&E is no stain that could have been found
+    told = "\n".join(report["notices"])
+    assert "Case a was left out: ihc0.tif is an RGB image of type uint16, but" in told
+    assert "Case b was left out: b.png is an image of 1 channel of type uint8, but" in told
 
 
 def other_report(folder: Path, groups: Mapping[str, str]) -> Path:

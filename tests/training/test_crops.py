@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 
@@ -162,10 +164,28 @@ def test_a_case_too_small_or_of_glass_is_named(tmp_path: Path, system):
         crops_of(places(tmp_path), PLAIN, system, seed=0, batch=1, side=64)
 
 
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda he: he.astype(np.uint16) * 257, "an RGB image of type uint16, but .* needs 8-bit RGB: save it with 8"),
+        (lambda he: he[..., 0], "an image of 1 channel of type uint8, but .* needs 8-bit RGB"),
+    ],
+)
+def test_a_truth_of_another_type_is_refused(
+    tmp_path: Path, system, make: Callable[[np.ndarray], np.ndarray], said: str
+):
+    """It is what a loss compares with values from 0 to 255 of three channels."""
+    parts = places(tmp_path)
+    files = parts["train"][0].files
+    image = make(np.asarray(Image.open(files["ihc"])))
+    files["ihc"] = tmp_path / "truth.tif"
+    tifffile.imwrite(files["ihc"], image, photometric="rgb" if image.ndim == 3 else "minisblack")
+    with pytest.raises(InputError, match=rf"truth\.tif is {said}"):
+        crops_of(parts, PLAIN, system, seed=0, batch=1, side=SIDE)
+
+
 def test_fluorescence_is_scaled_as_a_run_scales_it(tmp_path: Path):
     """16-bit channels of an own scale each, and a target: all by percentiles of the inputs' foreground."""
-    import tifffile
-
     from diffuscope.jobs.extent import find_extent
     from diffuscope.jobs.inputs import Frame, open_inputs
     from diffuscope.jobs.scaling import find_foreground

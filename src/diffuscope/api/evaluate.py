@@ -134,7 +134,7 @@ def evaluate(
     extractor: FeatureExtractor | None = None
     if main.kind == "rgb":
         extractor = InceptionFeatures(inception) if inception is not None else RandomConvFeatures()
-    judge = Judge(loaded.system.input_rasters, main, stain_threshold(loaded.system), extractor)
+    judge = Judge(loaded.name, loaded.system.input_rasters, main, stain_threshold(loaded.system), extractor)
     if other is not None:
         check_comparable(cases, judge, other["cases"], mpp=mpp)
     given = {"predictions": predictions, "against": against, "inception": inception}
@@ -218,7 +218,10 @@ def _write(work: _Work) -> Generator[Progress | Notice | Evaluated, None, None]:
         yield at
         try:
             if work.pictures is not None:
-                opened, answer = of_pictures(case, work.pictures[case.name], mpp=judge.main.mpp, assumed_mpp=work.mpp)
+                files, ports = work.pictures[case.name], work.model.system.output_rasters
+                opened, answer = of_pictures(
+                    case, files, ports, work.model.name, mpp=judge.main.mpp, assumed_mpp=work.mpp
+                )
             else:
                 opened = open_case(case, mpp=judge.main.mpp, assumed_mpp=work.mpp)
             judge.check(opened)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from diffuscope.cases import Case, OpenCase, open_case
 from diffuscope.cases.find import pictures_in
 from diffuscope.errors import InputError
+from diffuscope.jobs.port_checks import check_port
 from diffuscope.ports.raster import Raster
 from diffuscope.results.result import Result
 from diffuscope.scans.region import in_memory
@@ -81,7 +82,13 @@ def finished(folder: Path, cases: Sequence[str], ports: Sequence[Raster]) -> dic
 
 
 def of_pictures(
-    case: Case, files: Mapping[str, Path], *, mpp: float, assumed_mpp: float | None
+    case: Case,
+    files: Mapping[str, Path],
+    ports: Sequence[Raster],
+    model: str,
+    *,
+    mpp: float,
+    assumed_mpp: float | None,
 ) -> tuple[OpenCase, Found]:
     """Open finished pictures together with their case, so that all lie on one grid.
 
@@ -91,6 +98,10 @@ def of_pictures(
         With its truth.
     files : mapping of str to Path
         Pictures by output key.
+    ports : sequence of Raster
+        The outputs.
+    model : str
+        Whose, for messages.
     mpp, assumed_mpp : float
         As in `diffuscope.cases.open_case`.
 
@@ -103,8 +114,11 @@ def of_pictures(
     Raises
     ------
     InputError
-        As `open_case` does, also where a picture shows another field than the case.
+        As `open_case` does, also where a picture shows another field than the case, or is not what its port declares.
     """
     both = replace(case, files={**case.files, **{_PREFIX + key: path for key, path in files.items()}})
     opened = open_case(both, mpp=mpp, assumed_mpp=assumed_mpp)
+    for port in ports:
+        if port.key in files:
+            check_port(opened.scans[_PREFIX + port.key], port, model)
     return opened, Found(frozenset(files), lambda key, *window: opened.read(_PREFIX + key, *window))

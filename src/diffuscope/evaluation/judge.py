@@ -17,6 +17,7 @@ from diffuscope.evaluation.found import Found
 from diffuscope.evaluation.metrics.features import FeatureExtractor
 from diffuscope.evaluation.metrics.perceptual import PerceptualDistance
 from diffuscope.evaluation.report.pictures import Shown, colour, heat
+from diffuscope.jobs.port_checks import check_port
 from diffuscope.measurement.threshold import DAB_THRESHOLD
 from diffuscope.ports.raster import Raster
 from diffuscope.stains import dab_density, fill_rims
@@ -57,6 +58,8 @@ class Judge:
 
     Attributes
     ----------
+    model : str
+        Its name, for messages.
     inputs : tuple of Raster
         Of the model.
     main : Raster
@@ -67,6 +70,7 @@ class Judge:
         For colour outputs.
     """
 
+    model: str
     inputs: tuple[Raster, ...]
     main: Raster
     threshold: float | None
@@ -149,7 +153,9 @@ class Judge:
     def _input(self, opened: OpenCase) -> Found | None:
         """Return the first input as if it had been found: what a model must be better than."""
         key = self.inputs[0].key
-        if self.inputs[0].kind != self.main.kind or opened.scans[key].dtype != opened.scans[self.main.key].dtype:
+        scan, truth = opened.scans[key], opened.scans[self.main.key]
+        alike = scan.dtype == truth.dtype and len(scan.channels) == len(truth.channels)
+        if self.inputs[0].kind != self.main.kind or not alike:
             return None
         return Found(frozenset({self.main.key}), lambda _key, *window: opened.read(key, *window))
 
@@ -159,7 +165,8 @@ class Judge:
         Raises
         ------
         InputError
-            The truth is another kind of picture than the model's output, or a slide has no field that is half tissue.
+            The truth is another kind of picture than the model's output, or of another type, or a slide has no field
+            that is half tissue.
         """
         scan = opened.scans[self.main.key]
         if scan.rgb != (self.main.kind == "rgb") or len(scan.channels) != len(self.main.channels):
@@ -167,6 +174,7 @@ class Judge:
                 f"{scan.name} has {len(scan.channels)} channel{'s' if len(scan.channels) != 1 else ''}, but "
                 f"{self.main.name} is {'an RGB image' if self.main.kind == 'rgb' else 'a map'}: give its truth as such."
             )
+        check_port(scan, self.main, self.model)
         if not fields(opened, self.inputs[0].key):
             raise InputError(f"no field of {FIELD} px is half tissue.")
 

@@ -122,7 +122,7 @@ def open_slides(
     Raises
     ------
     InputError
-        A picture cannot be opened, pictures do not fit, or no crop has enough tissue.
+        A picture cannot be opened or is not what its port declares, pictures do not fit, or no crop has enough tissue.
     """
     port = system.input_rasters[0]
     try:
@@ -153,9 +153,9 @@ def _scaled(
 ) -> dict[str, PortInput]:
     """Find the numbers that bring pictures to their ports, once for the whole slide."""
     pictures = [PortInput(port=ports[key], scan=scan) for key, scan in opened.scans.items() if key in ports]
-    wanted = [one for one in pictures if one.is_float or one.port.scale == "stain"]
-    for one in wanted:
+    for one in pictures:
         check_port(one.scan, one.port, type(system).__name__)
+    wanted = [one for one in pictures if one.is_float or one.port.scale == "stain"]
     if any(one.port.scale != "stored" for one in wanted):
         inputs = {port.key for port in system.input_rasters}
         inside = find_foreground([one for one in pictures if one.port.key in inputs] or pictures)
