@@ -43,6 +43,14 @@ def test_a_cut_region_is_that_of_the_whole_ct_resampled(rng: np.random.Generator
     assert region.image.size < whole.size / 20
 
 
+@pytest.mark.parametrize(("first", "end"), [(0, 4), (3, 7), (6, 10), (0, 10)])
+def test_a_mask_that_reaches_an_end_of_the_ct_keeps_its_volume(first: int, end: int):
+    settings = RadiomicsSettings(spacing=1, range=(None, None), features=("stat_mean",))
+    mask = box((10, 24, 24), (first, end), (8, 16), (0, 24))
+    region = open_region(np.zeros(mask.shape), mask, (3.0, 1.0, 2.0), settings)
+    assert region.shape.sum() == (end - first) * 3 * 8 * 48  # mm³, as it was drawn
+
+
 def test_intensities_lie_where_they_lay():
     shape = (10, 40, 40)
     image, mask = ramp(shape), box(shape, (3, 7), (10, 30), (10, 30))

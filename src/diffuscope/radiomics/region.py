@@ -83,9 +83,9 @@ def open_region(
     else:
         wide = tuple(slice(max(cut.start - _SPLINE, 0), cut.stop + _SPLINE) for cut in box)
         places = [planes - cut.start for planes, cut in zip(at, wide, strict=True)]
-        values = _at(image[wide], places, _ORDERS[settings.interpolation], mode="nearest")
+        values = _at(image[wide], places, _ORDERS[settings.interpolation])
         # Rounded: the half counts, and binary fractions of a voxel miss it by their last digits.
-        kept = np.round(_at(mask[wide].astype(np.uint8), places, 1, mode="constant"), 6) >= 0.5
+        kept = np.round(_at(mask[wide].astype(np.uint8), places, 1), 6) >= 0.5
     # HU are whole numbers (IBSI); of a half, last digits would say which.
     values = np.rint(np.round(values, 6))
     if not np.isfinite(values[kept]).all():
@@ -173,9 +173,13 @@ def _there(mask: NDArray[np.bool_], axis: int) -> NDArray[np.int64]:
     return np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
 
 
-def _at(values: NDArray[np.generic], places: Sequence[NDArray[Any]], order: int, *, mode: str) -> NDArray[np.float64]:
+def _at(values: NDArray[np.generic], places: Sequence[NDArray[Any]], order: int) -> NDArray[np.float64]:
+    """Interpolate; beyond the centre of the CT's last voxel, which reaches half a voxel further, it goes on as it is.
+
+    So does a mask: with nothing beyond, as mirp has it, the outer half of such a voxel would be lost from the region.
+    """
     grid = np.meshgrid(*places, indexing="ij")
-    found: NDArray[np.float64] = map_coordinates(values, grid, np.float64, order=order, mode=mode)
+    found: NDArray[np.float64] = map_coordinates(values, grid, np.float64, order=order, mode="nearest")
     return found
 
 
