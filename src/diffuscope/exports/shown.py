@@ -1,4 +1,4 @@
-"""The range of values that a result's map is shown in, wherever it is drawn: the one that the window gives it."""
+"""Which images of a result are shown, and a map in which range, wherever it is drawn: as in the window."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diffuscope.ports.shown import fitted, is_dab, is_spread, looked_at
+from diffuscope.ports.shown import SPREAD, fitted, is_dab, is_spread, looked_at
 from diffuscope.scans.region import in_memory
 
 if TYPE_CHECKING:
@@ -18,6 +18,22 @@ if TYPE_CHECKING:
     from diffuscope.ports.raster import Raster
     from diffuscope.results.coverage import Covered
     from diffuscope.results.result import Result
+
+
+def shown_ports(result: Result) -> tuple[Raster, ...]:
+    """Return the images of a result that there is something to see of: of one sample there is no mean, and no spread.
+
+    Of one step each picture is a posterior mean, whose spread is not that of samples. Files keep all, so that results
+    of one model have the same images.
+    """
+    how = result.record.get("parameters", {})
+    if 1 not in (how.get("samples"), how.get("steps")):
+        return result.ports
+    keys = {port.key for port in result.ports}
+    unknown = {f"{key}{SPREAD}" for key in keys}
+    if "mean" in keys:
+        unknown |= {"uncertainty"} | ({"mean"} if how.get("samples") == 1 else set())
+    return tuple(port for port in result.ports if port.key not in unknown)
 
 
 def shown_port(result: Result, port: Raster) -> Raster:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+#: Behind the key of an image, that of how far its samples differ.
+SPREAD = "_sd"
 #: What part of the px may be brighter than the range's end, per cent.
 _ABOVE = 0.5
 # Px along a side of the level that is looked at, at most; slices of a volume that are looked at, about.
@@ -22,7 +24,7 @@ def is_dab(key: str) -> bool:
 
 def is_spread(key: str) -> bool:
     """Whether the image of a port tells how unsure another one is."""
-    return key.startswith("uncertainty") or key.endswith("_sd")
+    return key.startswith("uncertainty") or key.endswith(SPREAD)
 
 
 def looked_at(levels: Sequence[Sequence[int]]) -> tuple[int, tuple[slice, ...]]:

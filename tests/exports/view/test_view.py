@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +12,7 @@ from PIL import Image
 
 from diffuscope.exports import export
 from diffuscope.exports.request import Request
+from diffuscope.exports.summary.thumbnails import thumbnails
 from diffuscope.exports.view.panels import gaps_told, panels_of
 from diffuscope.exports.view.sheet import PANEL, Panel, colour, draw_sheet
 from diffuscope.ports.raster import Raster
@@ -70,3 +73,39 @@ def test_what_was_not_computed_of_a_region_is_hatched_and_told(tmp_path) -> None
     # of a narrow sheet the note has two lines
     with Image.open(export(result, tmp_path / "one.png", layer="dab")) as one:
         assert one.size == (20 + PANEL + 20, 74 + 22 + 34 + round(PANEL * height / width) + 20)
+
+
+def test_what_is_not_known_is_hatched_and_never_drawn_as_0(tmp_path) -> None:
+    """A NaN of an uncertainty in the colour of 0 would say "sure"; of one sample no spread is known at all."""
+    unsure = Raster(
+        name="unsure", key="load", kind="map", channels=("load",), mpp=0.5, range=(0.0, 1.0), dtype="float32"
+    )
+    ports = (PORT, replace(unsure, name="IHC, uncertainty", key="ihc_sd"), unsure)
+    record = {**RECORD, "parameters": {"samples": 1}}
+    canvas = Canvas(tmp_path / "a.ome.zarr", plan=plan_of(OUTLINE), ports=ports, record=record)
+    middle = canvas.plan.window[1] + canvas.plan.window[3] // 2
+    for tile in canvas.plan.tiles():
+        half = np.where(np.arange(tile.x, tile.x + 96) < middle, np.float32(0.25), np.float32(np.nan))
+        pixels = {"ihc": np.full((3, 96, 96), 90.0, np.float32), "ihc_sd": np.full((1, 96, 96), np.nan, np.float32)}
+        canvas.write_tile(tile, {**pixels, "load": np.broadcast_to(half, (1, 96, 96))})
+    assert canvas.finish()
+    result = open_result(canvas.path)
+
+    panels, _ = panels_of(Request(result=result, ports=result.ports))
+    assert [panel.caption for panel in panels] == [PORT.name, "unsure"]
+    [nothing], _ = panels_of(Request(result=result, ports=ports[1:2]))  # asked for by its name
+    known, columns = painted(result), np.arange(result.window[3])[None] + result.window[1]
+    here = known & (columns < middle)
+    assert here.any() and (known & ~here).any()
+    assert (panels[1].image[here] == colour(np.full((1, 1), 0.25), unsure)[0, 0]).all()
+    for panel, unknown in ((panels[1], known & ~here), (nothing, known)):
+        assert panel.has_unknown and set(np.unique(panel.image[unknown])) == {190, 236}
+    told = "Hatched: not computed, as no tissue was seen there, or not known."
+    assert gaps_told(result, panels) == told
+    assert gaps_told(result, [replace(nothing, has_gaps=False)]) == "Hatched: not known."
+
+    _, small = thumbnails(result)
+    assert small.caption == "unsure: 0 black, 1 white; hatched: not computed or not known"
+    drawn = np.asarray(Image.open(io.BytesIO(base64.b64decode(small.uri.partition(",")[2]))).convert("L"))
+    # half of it, but for the block of the JPEG at the border
+    assert drawn[:, drawn.shape[1] // 2 + 16 :].min() > 150

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from diffuscope.exports.shown import shown_port
+from diffuscope.exports.shown import shown_port, shown_ports
 from diffuscope.exports.view.sheet import hatch
 from diffuscope.scans.region import in_memory
 
@@ -33,9 +33,9 @@ def thumbnails(result: Result) -> list[Thumbnail]:
     """Draw the images of a result; of a volume the slice in the middle of those that were computed.
 
     Maps are grey over the range that the window shows them in, which the caption states, and hatched where nothing was
-    computed.
+    computed, or what was is not known.
     """
-    return [_draw(result, port) for port in result.ports[:_MOST]]
+    return [_draw(result, port) for port in shown_ports(result)[:_MOST]]
 
 
 def _draw(result: Result, port: Raster) -> Thumbnail:
@@ -52,13 +52,19 @@ def _draw(result: Result, port: Raster) -> Thumbnail:
     caption = port.name
     if port.kind != "rgb":
         caption += f": {low:g} black, {f'{high:g} {port.unit}'.rstrip()} white"
-        caption += "" if known.all() else "; hatched: not computed"
+        why = ["not computed"] if not known.all() else []
+        finite = np.isfinite(pixels[..., 0])
+        why += ["not known"] if (known & ~finite).any() else []
+        known &= finite
+        caption += f"; hatched: {' or '.join(why)}" if why else ""
         pixels = np.repeat(np.nan_to_num(pixels, nan=low), 3, axis=-1)
     scaled = (pixels.astype(np.float64) - low) * (255.0 / (high - low))
     image = Image.fromarray(np.clip(np.rint(scaled), 0, 255).astype(np.uint8))
     image.thumbnail((_SIDE, _SIDE), Image.Resampling.BOX)
     if port.kind != "rgb" and not known.all():
-        gaps = ~np.asarray(Image.fromarray(known).resize(image.size, Image.Resampling.NEAREST))
+        # whole px alone are known: in a part of one what stands for no value is mixed with its own
+        share = Image.fromarray(np.where(known, np.uint8(255), np.uint8(0)))
+        gaps = np.asarray(share.resize(image.size, Image.Resampling.BOX)) < 255
         drawn = np.array(image)
         drawn[gaps] = hatch(gaps)
         image = Image.fromarray(drawn)

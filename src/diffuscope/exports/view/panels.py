@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from diffuscope.exports.shown import shown_port
+from diffuscope.exports.shown import shown_port, shown_ports
 from diffuscope.exports.view.sheet import PANEL, Panel, colour, draw_sheet, hatch
 from diffuscope.scans.region import in_memory
 
@@ -39,7 +39,9 @@ def panels_of(request: Request) -> tuple[list[Panel], int]:
     levels = result.images[request.ports[0].key]
     number = max((n for n, level in enumerate(levels) if max(level.shape[:2]) >= PANEL), default=0)
     panels: list[Panel] = []
-    for port in request.ports:
+    there = {port.key for port in shown_ports(result)}
+    # what there is nothing to see of is drawn for who asks for it alone
+    for port in [port for port in request.ports if port.key in there] or request.ports:
         pixels = in_memory(result.images[port.key][number])
         unit = f" ({port.unit})" if port.unit else ""
         if port.kind == "rgb":
@@ -50,17 +52,23 @@ def panels_of(request: Request) -> tuple[list[Panel], int]:
         for channel, name in enumerate(port.channels):
             drawn = colour(pixels[..., channel], shown)
             drawn[~known] = 255  # paper, which is no value
-            drawn[left_out] = hatch(left_out)
+            # a value that nobody knows, as the spread of one sample, is not the least one
+            unknown = known & ~np.isfinite(pixels[..., channel])
+            drawn[left_out | unknown] = hatch(left_out | unknown)
             caption = f"{port.name if len(port.channels) == 1 else name}{unit}"
-            panels.append(Panel(caption, drawn, shown, has_gaps=bool(left_out.any())))
+            has = {"has_gaps": bool(left_out.any()), "has_unknown": bool(unknown.any())}
+            panels.append(Panel(caption, drawn, shown, **has))
     return panels, number
 
 
 def gaps_told(result: Result, panels: Sequence[Panel]) -> str:
     """Say what is hatched in some of a result's panels; empty where nothing is."""
-    if not any(panel.has_gaps for panel in panels):
-        return ""
-    return f"Hatched: not computed{', as no tissue was seen there' if result.complete else ''}."
+    why = []
+    if any(panel.has_gaps for panel in panels):
+        why.append(f"not computed{', as no tissue was seen there' if result.complete else ''}")
+    if any(panel.has_unknown for panel in panels):
+        why.append("not known")
+    return f"Hatched: {', or '.join(why)}." if why else ""
 
 
 def _known(result: Result, shape: tuple[int, ...], factor: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -45,13 +45,16 @@ class Panel:
     port : Raster or None
         Of a map, whose colours a bar explains.
     has_gaps : bool
-        Whether a part of it is hatched.
+        Whether a part of it is hatched, as it was not computed.
+    has_unknown : bool
+        Whether a part of it is hatched, as what was computed there is not known.
     """
 
     caption: str
     image: NDArray[np.uint8]
     port: Raster | None = None
     has_gaps: bool = False
+    has_unknown: bool = False
 
 
 def draw_sheet(
@@ -101,7 +104,10 @@ def draw_sheet(
 
 
 def colour(values: NDArray[np.floating], port: Raster) -> NDArray[np.uint8]:
-    """Return a map (h, w) in the port's colours over the port's range, as (h, w, 3)."""
+    """Return a map (h, w) in the port's colours over the port's range, as (h, w, 3).
+
+    NaN has no colour: what is drawn there is for the caller to cover.
+    """
     low, high = port.range
     stops = np.array(
         [list(bytes.fromhex(stop)) for stop in _COLOURS.get(port.colormap, _COLOURS["gray"]).split()], np.float64

@@ -7,6 +7,7 @@ from typing import Any
 import zarr
 
 from diffuscope.exports.multiplex import multiplex_port, multiplexed
+from diffuscope.exports.shown import shown_ports
 from diffuscope.plugin.layers.facts import KEY
 from diffuscope.plugin.layers.level import Level, MultiplexLevel
 from diffuscope.plugin.layers.looks import look
@@ -14,14 +15,13 @@ from diffuscope.plugin.layers.placement import Placement, result_place
 from diffuscope.plugin.layers.volume_level import VolumeLevel
 from diffuscope.ports.raster import Raster
 from diffuscope.ports.score import Score
+from diffuscope.ports.shown import SPREAD
 from diffuscope.ports.text import Text
 from diffuscope.results.beside.mark import signed
 from diffuscope.results.layout import open_images
 from diffuscope.results.result import Result
 from diffuscope.tiling.boxes import CHUNK
 
-#: Behind the key of an image, that of how far its samples differ.
-SPREAD = "_sd"
 #: Words with which a name says that a model made what it names.
 _TOLD = ("generated ", "virtual ", "predicted ")
 LayerTuple = tuple[Any, dict[str, Any], str]
@@ -73,22 +73,6 @@ def result_layers(result: Result, placement: Placement | None = None) -> list[La
         ]
         layers.append(_layer(result, multiplex, computed, place, visible=True))
     return layers
-
-
-def shown_ports(result: Result) -> tuple[Raster, ...]:
-    """Return the images of a result that there is something to see of: of one sample there is no mean, and no spread.
-
-    Of one step each picture is a posterior mean, whose spread is not that of samples. Files keep all, so that results
-    of one model have the same images.
-    """
-    how = result.record.get("parameters", {})
-    if 1 not in (how.get("samples"), how.get("steps")):
-        return result.ports
-    keys = {port.key for port in result.ports}
-    unknown = {f"{key}{SPREAD}" for key in keys}
-    if "mean" in keys:
-        unknown |= {"uncertainty"} | ({"mean"} if how.get("samples") == 1 else set())
-    return tuple(port for port in result.ports if port.key not in unknown)
 
 
 def _layer(result: Result, port: Raster, levels: list[Any], place: dict[str, Any], *, visible: bool) -> LayerTuple:

@@ -7,8 +7,8 @@ from typing import Any
 
 from qtpy.QtWidgets import QGroupBox, QVBoxLayout, QWidget
 
+from diffuscope.exports.shown import shown_ports
 from diffuscope.plugin.layers.links import result_layers_of
-from diffuscope.plugin.layers.results import shown_ports
 from diffuscope.plugin.panels.translation_view import spreads_of
 from diffuscope.plugin.widgets.rows import combo, fill, small_text
 from diffuscope.ports.raster import Raster

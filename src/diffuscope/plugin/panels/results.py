@@ -9,10 +9,10 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QGroupBox, QPushButton, QVBoxLayout, QWidget
 
 from diffuscope.exports.multiplex import multiplex_port
+from diffuscope.exports.shown import shown_ports
 from diffuscope.exports.table import ALL, QUPATH, Format, formats_of
 from diffuscope.jobs.scaling import CUT_UM2
 from diffuscope.measurement.table import readable, with_density
-from diffuscope.plugin.layers.results import shown_ports
 from diffuscope.plugin.panels.files.export_choices import default_layer, note, offered
 from diffuscope.plugin.panels.files.export_dialog import ask_path
 from diffuscope.plugin.panels.files.recent import show_in_folder

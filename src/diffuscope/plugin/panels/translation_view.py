@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from diffuscope.plugin.layers.results import SPREAD, shown_ports
+from diffuscope.exports.shown import shown_ports
+from diffuscope.ports.shown import SPREAD
 from diffuscope.results.result import Result
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 from diffuscope.errors import InputError
 from diffuscope.exports.export import export
+from diffuscope.exports.shown import shown_ports
 from diffuscope.exports.table import ALL, endings, find_format
 from diffuscope.measurement.threshold import chosen_threshold
 from diffuscope.plugin.layers.facts import KEY
 from diffuscope.plugin.layers.level import Level
-from diffuscope.plugin.layers.results import LayerTuple, shown_ports
+from diffuscope.plugin.layers.results import LayerTuple
 from diffuscope.plugin.layers.volume_level import VolumeLevel
 from diffuscope.plugin.widgets.last_resort import told
 from diffuscope.results.result import open_result
