@@ -77,11 +77,16 @@ def test_of_a_region_that_begins_elsewhere_places_are_the_slides(make_result: Ca
 
 def test_px_that_were_not_computed_are_none_of_a_cell(make_result: Callable[..., Result], tmp_path: Path):
     even, everywhere = np.full((300, 260), 0.2, np.float32), np.ones((75, 65), bool)
-    corners = [(100, 20), (400, 20), (400, 400), (101, 400)]
-    drawn = make_result(even, everywhere, region=Region.from_polygon(corners), samples=np.stack([even, even]))
+    # Of the canvas's px those with x + y < 260, which a slanted edge cuts out of a square.
+    drawn = make_result(
+        even,
+        everywhere,
+        region=Region.from_polygon([(20, 20), (500, 20), (20, 500)]),
+        samples=np.stack([even, even]),
+    )
     [stain] = find_stains(drawn.ports)
     y0, x0 = drawn.window[:2]
-    discs = [(2.0 - x0 + 50, 60.0, 8.0), (5.0 - x0 + 50, 100.0, 8.0), (60.0 - x0, 60.0, 8.0)]
+    discs = [(x - x0, y - y0, 8.0) for x, y in ((125.0, 130.0), (128.0, 130.0), (60.0, 60.0))]
     cells = measure_cells(drawn, stain, read_cells(write(tmp_path / "a.geojson", discs, first=(x0, y0))))
     np.testing.assert_allclose([cells.dab, *cells.each], 0.2, rtol=1e-6)
     assert (cells.dab.shape, cells.outside) == ((3,), 0)
