@@ -77,6 +77,8 @@ def test_outputs_keep_to_their_ports(name: str):
 def test_what_samples_tells_how_its_samples_differ(name: str):
     system = make(name)
     assert drain(system)[1]["uncertainty"].isnan().all()
+    # Samples of one step are posterior means, which differ less than samples do.
+    assert drain(system, samples=3, steps=1)[1]["uncertainty"].isnan().all()
     _, found = drain(system, samples=3, steps=4)
     assert found["uncertainty"].isfinite().all() and found["uncertainty"].max() > 0
     assert not torch.equal(drain(system, seed=1)[1]["ihc"], drain(system, seed=2)[1]["ihc"])

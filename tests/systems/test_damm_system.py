@@ -125,6 +125,7 @@ def test_samples_are_averaged_and_their_spread_told():
     given = images(system)
     _, once = drain(system, given)
     assert once["uncertainty"].isnan().all()
+    assert drain(system, given, samples=2, steps=1)[1]["uncertainty"].isnan().all()
     estimates, twice = drain(system, given, samples=2)
     assert [bool(estimate.clean) for estimate in estimates] == [True] * 3 + [False] * 3
     second = 2 * twice["nanoparticles"] - once["nanoparticles"]

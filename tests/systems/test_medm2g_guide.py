@@ -138,6 +138,7 @@ def test_what_is_made_is_what_is_asked_for_or_all_that_was_not_given():
     assert all(one.shape == (1, 16, 12) and bool(one.isfinite().all()) for one in found.values())
     assert set(run(system, {"t1": t1}, wanted=("t2_sd",))) == {"t2_sd"}
     assert bool(run(system, {"t1": t1}, wanted=("t2_sd",))["t2_sd"].isnan().all())
+    assert bool(run(system, {"t1": t1}, wanted=("t2_sd",), samples=2, steps=1)["t2_sd"].isnan().all())
     ct = run(system, {}, wanted=("ct",))["ct"]
     assert ct.shape == (1, 16, 16) and float(ct.min()) >= -1000 and float(ct.max()) <= 1000
     everything = {key: torch.rand(1, 16, 16) for key in any_to_any.KEYS}

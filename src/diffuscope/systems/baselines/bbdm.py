@@ -65,4 +65,4 @@ class BBDM(Tiled):
                 picture = colours(clean)
                 yield Estimate(done, settings.samples * settings.steps, {"ihc": picture} if k == 0 else {})
             pictures.append(picture)
-        return outcome(pictures, uncertain=True)
+        return outcome(pictures, uncertain=True, steps=settings.steps)

@@ -69,7 +69,7 @@ class Palette(Tiled):
                 picture = colours(clean).expand(-1, 3, -1, -1)
                 yield Estimate(done, settings.samples * settings.steps, {"ihc": picture} if k == 0 else {})
             pictures.append(picture)
-        return outcome(pictures, uncertain=True)
+        return outcome(pictures, uncertain=True, steps=settings.steps)
 
     def _predict(self, he: Tensor, x: Tensor, time: Tensor, alpha_bar: Tensor) -> Tensor:
         return read_velocity(self.network(torch.cat([x, he], dim=1), time), x, alpha_bar)

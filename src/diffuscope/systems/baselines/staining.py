@@ -10,6 +10,7 @@ from torch import Tensor
 from diffuscope.errors import InputError
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.stains import dab_density
+from diffuscope.systems.spread import spread
 
 
 def signed(rgb: Tensor) -> Tensor:
@@ -22,7 +23,7 @@ def colours(image: Tensor) -> Tensor:
     return (image.float().clamp(-1.0, 1.0) + 1.0) * 127.5
 
 
-def outcome(pictures: Sequence[Tensor], *, uncertain: bool) -> dict[str, Tensor]:
+def outcome(pictures: Sequence[Tensor], *, uncertain: bool, steps: int = 1) -> dict[str, Tensor]:
     """Return the outputs, on the CPU.
 
     Parameters
@@ -30,8 +31,9 @@ def outcome(pictures: Sequence[Tensor], *, uncertain: bool) -> dict[str, Tensor]
     pictures : sequence of Tensor
         K samples (n, 3, h, w) in [0, 255].
     uncertain : bool
-        Whether samples differ, so that there is an uncertainty: the standard deviation (ddof 1) of DAB over K samples,
-        unknown (NaN) at K = 1.
+        Whether samples differ, so that there is an uncertainty: the `spread` of DAB over K samples.
+    steps : int
+        Of each sample.
     """
     pictures = [picture.cpu() for picture in pictures]
     densities = torch.stack(
@@ -39,10 +41,7 @@ def outcome(pictures: Sequence[Tensor], *, uncertain: bool) -> dict[str, Tensor]
     )
     found = {"ihc": pictures[0], "dab": densities.mean(dim=0)}
     if uncertain:
-        several = len(pictures) > 1
-        found["uncertainty"] = (
-            densities.std(dim=0, correction=1) if several else torch.full_like(densities[0], torch.nan)
-        )
+        found["uncertainty"] = spread(densities, steps)
     return found
 
 

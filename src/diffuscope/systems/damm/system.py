@@ -22,15 +22,16 @@ from diffuscope.systems.damm.declare import declare
 from diffuscope.systems.damm.latents import Latents
 from diffuscope.systems.damm.loss import absolute_error, divergence_feedback, gated_loss, squared_error
 from diffuscope.systems.damm.network import Encoded, UMMNetwork
+from diffuscope.systems.spread import spread
 
 
 class DAMM(Tiled):
     """One image from a main modality, with the help of auxiliary ones where they agree with it (DAMM-Diffusion).
 
     Outputs: the prediction (mean over the samples); U, the mean over all evaluations, each of its values over a square
-    of as many px as the port's name tells; and the standard deviation (ddof 1) over K samples, unknown (NaN) at K = 1.
-    Values of each tile and evaluation: the divergence d, and whether the multi-modal branch was taken. The mean of a
-    tile's U is the mean of its d.
+    of as many px as the port's name tells; and the standard deviation (ddof 1) over K samples, unknown (NaN) at K = 1
+    or one step. Values of each tile and evaluation: the divergence d, and whether the multi-modal branch was taken. The
+    mean of a tile's U is the mean of its d.
 
     Parameters
     ----------
@@ -168,9 +169,12 @@ class DAMM(Tiled):
                 yield Estimate(done, total, shown, values)
             pictures.append(picture.cpu())
         drawn = torch.stack(pictures)
-        spread = drawn.std(dim=0, correction=1) if len(drawn) > 1 else torch.full_like(drawn[0], torch.nan)
         mean = F.interpolate(uncertainty / total, scale_factor=float(config.reach), mode="nearest")
-        return {config.output.key: drawn.mean(dim=0), outputs.SPREAD: spread, outputs.MEAN_U: mean}
+        return {
+            config.output.key: drawn.mean(dim=0),
+            outputs.SPREAD: spread(drawn, settings.steps),
+            outputs.MEAN_U: mean,
+        }
 
     def choose(self, d: Tensor, gamma: float) -> Tensor:
         """Return for which tiles the multi-modal branch counts (DAMMP, paper Eq. 15).

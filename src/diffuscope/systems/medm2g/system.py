@@ -18,6 +18,7 @@ from diffuscope.systems.medm2g.config import REPORT, TEXT, MedM2GConfig
 from diffuscope.systems.medm2g.core import Networks
 from diffuscope.systems.medm2g.declare import DRAFTS, SPREAD, declare, declare_slices
 from diffuscope.systems.medm2g.sampling import Draw
+from diffuscope.systems.spread import spread
 
 # Network evaluations between two pictures of what is on its way.
 _SHOWN = 5
@@ -64,8 +65,8 @@ class MedM2G(Networks, Whole):
     ) -> Generator[Estimate, None, dict[str, Tensor | Written]]:
         """Sample one case: of each image the mean over the samples and their deviation, and the first sample's report.
 
-        The deviation (ddof 1) over one sample is unknown, NaN. Of a report that alone is made from images several are
-        drafted (see `diffuscope.systems.medm2g.drafts`).
+        The deviation (ddof 1) over one sample, or samples of one step, is unknown, NaN. Of a report that alone is made
+        from images several are drafted (see `diffuscope.systems.medm2g.drafts`).
         """
         given = {key: one[None] for key, one in inputs.items() if isinstance(one, Tensor) and one.is_floating_point()}
         wanted = self.what_is_made(given, settings)
@@ -89,7 +90,7 @@ class MedM2G(Networks, Whole):
             pictures.append({key: frame(one) for key, one in self.pictures(latents).items()})
             if written is None and REPORT in latents:
                 written = self._written(latents[REPORT], images)
-        found: dict[str, Tensor | Written] = dict(_mean_and_spread(pictures, settings.wanted))
+        found: dict[str, Tensor | Written] = dict(_mean_and_spread(pictures, settings))
         return found if written is None else found | {REPORT: written}
 
     def _draw(self, noise: CaseNoise, sample: int, number: int, key: str, step: int) -> Tensor:
@@ -141,7 +142,7 @@ class MedM2GSlices(Networks, Tiled):
                 clean = self.pictures({wanted[0]: latents[wanted[0]]}) if place % _SHOWN == 0 else {}
                 yield Estimate(step=done, steps=steps, clean=clean)
             pictures.append(self.pictures(latents))
-        return _mean_and_spread(pictures, settings.wanted)
+        return _mean_and_spread(pictures, settings)
 
     def loss(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """Return the loss of the current objective, of slices in the ranges of their ports."""
@@ -156,14 +157,13 @@ class MedM2GSlices(Networks, Tiled):
         return lambda key, step: noise(key, sample=sample, step=step, channels=latent, every=factor)
 
 
-def _mean_and_spread(pictures: Sequence[Mapping[str, Tensor]], asked: Sequence[str]) -> dict[str, Tensor]:
+def _mean_and_spread(pictures: Sequence[Mapping[str, Tensor]], settings: SampleSettings) -> dict[str, Tensor]:
     """Return means over samples, and deviations where they are asked for or nothing in particular is."""
-    found = {}
+    found, asked = {}, settings.wanted
     for key in pictures[0]:
         several = torch.stack([one[key] for one in pictures])
         if not asked or key in asked:
             found[key] = several.mean(0)
         if not asked or f"{key}{SPREAD}" in asked:
-            alone = torch.full_like(several[0], torch.nan)
-            found[f"{key}{SPREAD}"] = several.std(0) if len(several) > 1 else alone
+            found[f"{key}{SPREAD}"] = spread(several, settings.steps)
     return found

@@ -23,6 +23,7 @@ from diffuscope.systems.midiffusion.network import ScoreNetwork
 from diffuscope.systems.midiffusion.place import CHANNELS, bodies, body_mask, place_maps
 from diffuscope.systems.midiffusion.random_guide import random_guide
 from diffuscope.systems.midiffusion.support import level_support, support
+from diffuscope.systems.spread import spread
 
 
 class MIDiffusion(Tiled):
@@ -155,12 +156,10 @@ class MIDiffusion(Tiled):
                 levels_held = level_support(source, clean, expected if start == 1.0 else None)
                 supported = (support(source, clean) * levels_held).cpu()
         samples = torch.stack(pictures)
-        # Of one evaluation each is a posterior mean: how far those differ tells nothing of how far samples do.
-        several = len(samples) > 1 and settings.steps > 1
         return {
             key: samples[0],
             "mean": samples.mean(dim=0),
-            "uncertainty": samples.std(dim=0, correction=1) if several else torch.full_like(samples[0], torch.nan),
+            "uncertainty": spread(samples, settings.steps),
             "support": supported,
         }
 

@@ -125,13 +125,3 @@ def mean_and_samples(densities: Tensor, key: str = "dab") -> dict[str, Tensor]:
 def normalised(image: Tensor) -> Tensor:
     """Return a colour image in [0, 255] as the networks take it, in [−1, 1]."""
     return image / 127.5 - 1.0
-
-
-def spread(densities: Tensor, steps: int) -> Tensor:
-    """Return the standard deviation (ddof 1) over samples (K, n, 1, h, w) of some steps each.
-
-    NaN, unknown, where K = 1, and of one step: each is a posterior mean then, and these differ less than samples do.
-    """
-    if len(densities) > 1 and steps > 1:
-        return densities.std(dim=0, correction=1)
-    return torch.full_like(densities[0], torch.nan)

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.systems.base import Estimate, Noise
-from diffuscope.systems.staindiffuser.base import BranchSystem, mean_and_samples, normalised, spread
+from diffuscope.systems.spread import spread
+from diffuscope.systems.staindiffuser.base import BranchSystem, mean_and_samples, normalised
 from diffuscope.systems.staindiffuser.config import WIDTHS, BidirectionalConfig
 from diffuscope.systems.staindiffuser.declare import declare_bidirectional
 from diffuscope.systems.staindiffuser.density import dab_of, mean_density

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from diffuscope.errors import InputError
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.systems.base import Estimate, Noise
-from diffuscope.systems.staindiffuser.base import BranchSystem, mean_and_samples, normalised, spread
+from diffuscope.systems.spread import spread
+from diffuscope.systems.staindiffuser.base import BranchSystem, mean_and_samples, normalised
 from diffuscope.systems.staindiffuser.config import WIDTHS, MultiStainDiffuserConfig, stain_key
 from diffuscope.systems.staindiffuser.declare import declare_multi
 from diffuscope.systems.staindiffuser.density import dab_of

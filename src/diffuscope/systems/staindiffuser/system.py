@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from diffuscope.ports.settings import SampleSettings
 from diffuscope.stains import coarse_mask, dab_density
 from diffuscope.systems.base import Estimate, Noise
+from diffuscope.systems.spread import spread
 from diffuscope.systems.staindiffuser.auxiliary import auxiliary_of
-from diffuscope.systems.staindiffuser.base import BranchSystem, mean_and_samples, normalised, spread
+from diffuscope.systems.staindiffuser.base import BranchSystem, mean_and_samples, normalised
 from diffuscope.systems.staindiffuser.config import WIDTHS, StainDiffuserConfig
 from diffuscope.systems.staindiffuser.declare import declare
 from diffuscope.systems.staindiffuser.density import dab_of, filled
