@@ -23,6 +23,7 @@ from diffuscope.plugin.forms.regions import layer_region
 from diffuscope.plugin.jobs.run import Given, Request, _source
 from diffuscope.plugin.layers.facts import finest, input_placement, slide_facts
 from diffuscope.plugin.layers.inputs.orientation import say_orientation
+from diffuscope.plugin.layers.placement import layer_placement
 from diffuscope.plugin.layers.reader import read_layers
 from diffuscope.plugin.layers.results import result_layers
 from diffuscope.results.result import open_result
@@ -64,6 +65,18 @@ def moved(draw: Any, axes: int, most: float) -> dict[str, Any]:
         "affine": affine,
     }
     return {key: every[key] for key in draw(st.sets(st.sampled_from(sorted(every))))}
+
+
+def as_large_as_told(layer: Any) -> None:
+    """Keep of a layer's affine what does not change the size of a px: another is resampled, and no mark is one px."""
+    n, place, affine = layer.ndim, layer_placement(layer), np.array(layer.affine)
+    whole = place.matrix[:n, :n]
+    if n == 2:
+        affine[:n, :n] /= np.sqrt(abs(np.linalg.det(whole)) / np.prod(np.abs(place.scale)))
+    else:
+        kept = np.abs(place.scale) / np.linalg.norm(whole, axis=0)
+        affine[:n, :n] = whole @ np.diag(kept) @ np.linalg.inv(place.linear)
+    layer.affine = affine
 
 
 @st.composite
@@ -127,6 +140,7 @@ def check_slide(drawn: dict[str, Any], model: Path) -> None:
             if drawn["made_by"] == "every second px":
                 shown = np.repeat(np.repeat(pixels, 2, 0), 2, 1)[::2, ::2]
             layer = napari.layers.Image(shown, rgb=True, name="he", **about)
+            as_large_as_told(layer)
         marks = np.argwhere(np.asarray(finest(layer))[..., 0] == 0)
         region = None
         if drawn["drawn"]:  # in another layer, in the world's own µm
@@ -159,6 +173,7 @@ def check_volume(drawn: dict[str, Any], model: Path) -> None:
                 voxels, spacing = voxels.transpose(2, 1, 0), spacing[[2, 1, 0]]
             scale = np.array(drawn["signs"]) * spacing * UNITS[drawn["unit"]] * 1e3
             layer = napari.layers.Image(voxels, name="ct", scale=scale, units=(drawn["unit"],) * 3, **drawn["moved"])
+            as_large_as_told(layer)
             say_orientation(layer, made_by)
         else:
             image = sitk.GetImageFromArray(voxels)

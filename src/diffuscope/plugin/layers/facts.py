@@ -10,7 +10,7 @@ import numpy as np
 
 from diffuscope.jobs.port_checks import Pixels
 from diffuscope.model.find import ModelInfo
-from diffuscope.plugin.layers.inputs.lies import Lies, lies_of, same_length, scale_in, shown_in
+from diffuscope.plugin.layers.inputs.lies import Lies, lies_of, same_length, scale_in, shown_in, side_in
 from diffuscope.plugin.layers.inputs.origin import file_behind, origin_of
 from diffuscope.plugin.layers.inputs.pixels import pixels_of
 from diffuscope.plugin.layers.placement import Placement, layer_placement
@@ -239,12 +239,15 @@ def finest(layer: Any) -> Any:
 
 def _slide_facts(layer: Any) -> SlideFacts:
     own, origin, problem = own_metadata(layer), origin_of(layer), ""
-    # what our reader opened is as large as its file says, or its scale, wherever it was moved on the screen
-    y, x = (shown_in if origin is None else scale_in)(layer, "micrometer")
+    # a layer without a scale may have all in its affine; else that is how it was moved, which makes no px oblong
+    is_affine = origin is None and np.allclose(np.abs(layer.scale), 1.0)
+    y, x = (shown_in if is_affine else scale_in)(layer, "micrometer")
     if y is not None and x is not None and not same_length(y, x):
         problem = (
             f"The px of “{layer.name}” are {y:.4g} µm high and {x:.4g} µm wide: give the layer one scale for both."
         )
+    if origin is None and x is not None and not np.allclose(layer.affine, np.eye(3), rtol=0):
+        x = side_in(layer, "micrometer")  # what our reader opened is as large as its file says, wherever it was moved
     file, file_mpp = (None, own.get("mpp")) if origin is not None else file_behind(layer)
     if origin is None and x is None and np.allclose(layer.scale, 1.0):
         x = file_mpp  # the px of a layer that was edited are still as large as they were

@@ -276,7 +276,18 @@ def test_a_scale_in_the_affine_of_a_layer_is_one(scale: float, unit: str, affine
     assert facts.mpp == pytest.approx(np.linalg.norm(step) * {"um": 1, "mm": 1000}[unit]) == pytest.approx(mpp)
 
 
-def test_an_affine_that_stretches_px_is_refused():
+def test_what_a_user_stretched_or_sheared_is_as_large_as_its_px_are_shown():
+    place = {"scale": (0.5, 0.5), "units": ("um", "um")}
+    stretched = np.diag([1.0, 1.21, 1.0])
+    for about, mpp in (({"affine": stretched}, 0.55), ({"shear": (0.3,)}, 0.5), ({"rotate": 30}, 0.5)):
+        layer = napari.layers.Image(np.zeros((8, 9)), **place, **about)
+        corners = [layer.data_to_world(one) for one in ((0, 0), (0, 1), (1, 1), (1, 0))]
+        (y, x), (v, u) = np.subtract(corners[1], corners[0]), np.subtract(corners[3], corners[0])
+        assert slide_facts(layer).problem == ""
+        assert slide_facts(layer).mpp == pytest.approx(abs(y * u - x * v) ** 0.5) == pytest.approx(mpp)
+
+
+def test_px_that_an_affine_alone_makes_oblong_are_refused():
     layer = napari.layers.Image(np.zeros((8, 9)), units=("um", "um"), affine=np.diag([0.5, 0.25, 1.0]))
     assert "0.5 µm high and 0.25 µm wide" in slide_facts(layer).problem
 

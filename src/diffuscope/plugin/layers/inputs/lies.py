@@ -94,11 +94,20 @@ def shown_in(layer: Any, unit: str) -> list[float | None]:
     return _lengths(layer_placement(layer).matrix[:-1, :-1], layer.units, unit)
 
 
+def side_in(layer: Any, unit: str) -> float | None:
+    """Return the side of a square as large as a px of a slide is shown, turned or sheared; None as of `scale_in`."""
+    area = abs(float(np.linalg.det(_steps(layer_placement(layer).matrix[:-1, :-1], layer.units, unit))))
+    return None if np.isnan(area) else float(np.sqrt(area))
+
+
 def _lengths(linear: NDArray[np.float64], units: Sequence[Any], unit: str) -> list[float | None]:
-    """Return how long the steps of an array are that a matrix takes to a world whose axes have some units."""
+    return [None if np.isnan(step) else float(step) for step in np.linalg.norm(_steps(linear, units, unit), axis=0)]
+
+
+def _steps(linear: NDArray[np.float64], units: Sequence[Any], unit: str) -> NDArray[np.float64]:
+    """Return the steps of an array that a matrix takes to a world whose axes have some units, in one; else NaN."""
     # an axis without a length touches none of the steps that do not run along it
-    rows = np.where(linear == 0, 0.0, linear * np.array([[_factor(own, unit)] for own in units]))
-    return [None if np.isnan(step) else float(step) for step in np.linalg.norm(rows, axis=0)]
+    return np.where(linear == 0, 0.0, linear * np.array([[_factor(own, unit)] for own in units]))
 
 
 def _factor(own: Any, unit: str) -> float:
