@@ -226,6 +226,22 @@ def test_what_is_stored_of_a_sparse_slide_is_in_its_overview(tmp_path):
     assert "ICC" not in str(scan.notices)
 
 
+@pytest.mark.parametrize("name", ["a.jpg", "a.png"])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_picture_that_is_to_be_shown_turned_is_told(tmp_path, name, order):
+    exif = Image.Exif()
+    exif.endian = order
+    pixels = np.zeros((16, 24, 3), np.uint8)
+    for orientation in (1, 6):
+        exif[274] = orientation
+        Image.fromarray(pixels).save(tmp_path / name, exif=exif)
+        scan = open_scan(tmp_path / name)
+        told = f"{name} says that it is to be shown turned (orientation 6); it is taken as it is stored."
+        assert scan.shape == (16, 24) and scan.notices == (() if orientation == 1 else (told,))
+    Image.fromarray(pixels).save(tmp_path / name, exif=b"Exif\0\0II*\0\xff\xff\xff\x7f")
+    assert open_scan(tmp_path / name).notices == ()
+
+
 def test_what_is_stored_beside_pixels_and_not_applied_is_told(tmp_path):
     path = tmp_path / "a.tif"
     tags = [*image_tags(16, 16), *places([8], [768]), (34675, 7, 8, bytes(8)), short(274, 6)]

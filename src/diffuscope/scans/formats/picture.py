@@ -30,16 +30,23 @@ _BITS = {1: 8, 2: 8, 4: 8, 8: 8, 16: 16}
 #: Told of a colour picture with a profile.
 IGNORED_PROFILE = "{} has an ICC colour profile, which is not applied: its colours are taken as they are stored."
 
+#: Told of a picture that is stored otherwise than it is to be shown, with the number that says how.
+TURNED = "{} says that it is to be shown turned (orientation {}); it is taken as it is stored."
+# In EXIF, which is a TIFF: the tag of it, of two bytes.
+_ORIENTATION, _SHORT = 274, 3
+_EXIF, _EXIF_READ = b"Exif\0\0", 2**16
+
 
 @dataclass(frozen=True)
 class _Head:
-    """What the head of a picture says: its size in px, samples with alpha, bits of each, whether it has a profile."""
+    """What the head of a picture says: size in px, samples with alpha, bits of each, a profile, how it is turned."""
 
     height: int
     width: int
     samples: int
     bits: int
     profile: bool
+    orientation: int
 
 
 class Picture(Source):
@@ -98,12 +105,15 @@ def read_picture(path: Path, kind: str) -> Contents:
             f"{path.name} ({head.width} × {head.height} px) is too large for {kind}, which has no tiles: it needs "
             f"{needed / 1e6:.0f} MB at once, and at most {PICTURE / 1e6:.0f} MB are read; save it as a pyramidal TIFF."
         )
+    told = [IGNORED_PROFILE.format(path.name)] if head.profile else []
+    if 1 < head.orientation <= 8:
+        told.append(TURNED.format(path.name, head.orientation))
     return Contents(
         format=kind,
         levels=[Picture(path, head, decode)],
         mpp=None,
         rgb=head.samples > 2,
-        notices=(IGNORED_PROFILE.format(path.name),) if head.profile else (),
+        notices=tuple(told),
     )
 
 
@@ -125,6 +135,7 @@ def _png_head(path: Path) -> _Head:
     """Read a PNG's header, and refuse one whose chunks do not reach IEND; only their headers are read."""
     size = path.stat().st_size
     seen: set[bytes] = set()
+    orientation = 1
     with path.open("rb") as file:
         file.seek(16)
         width, height, bits, colour = struct.unpack(">IIBB", file.read(10))
@@ -139,10 +150,12 @@ def _png_head(path: Path) -> _Head:
             if position > size:
                 raise truncated(path.name)
             seen.add(kind)
+            if kind == b"eXIf":
+                orientation = _orientation(file.read(min(length, _EXIF_READ)))
     transparent = b"tRNS" in seen and colour in (0, 2, 3)
     if bits == 16 and transparent:
         raise InputError(f"{path.name} is a 16-bit PNG with one transparent colour; save it without transparency.")
-    return _Head(height, width, _SAMPLES[colour] + transparent, _BITS[bits], b"iCCP" in seen)
+    return _Head(height, width, _SAMPLES[colour] + transparent, _BITS[bits], b"iCCP" in seen, orientation)
 
 
 def _jpeg_head(path: Path) -> _Head:
@@ -160,4 +173,21 @@ def _jpeg_head(path: Path) -> _Head:
     if bits != 8 or components not in (1, 3):
         what = "inks (CMYK)" if components == 4 else f"{components} components of {bits} bits"
         raise InputError(f"{path.name} stores its colours as {what}, which is not read; save it as 8-bit RGB.")
-    return _Head(height, width, components, bits, b"ICC_PROFILE\0" in start)
+    _, mark, exif = start.partition(_EXIF)
+    orientation = _orientation(exif[:_EXIF_READ]) if mark else 1
+    return _Head(height, width, components, bits, b"ICC_PROFILE\0" in start, orientation)
+
+
+def _orientation(exif: bytes) -> int:
+    """Return how a picture is to be turned; 1, which is not at all, where its EXIF does not say it or is damaged."""
+    order = ">" if exif[:2] == b"MM" else "<"
+    try:
+        (first,) = struct.unpack_from(f"{order}I", exif, 4)
+        (count,) = struct.unpack_from(f"{order}H", exif, first)
+        for number in range(count):
+            tag, kind, _, value = struct.unpack_from(f"{order}HHIH", exif, first + 2 + 12 * number)
+            if (tag, kind) == (_ORIENTATION, _SHORT):
+                return int(value)
+    except struct.error:
+        pass
+    return 1

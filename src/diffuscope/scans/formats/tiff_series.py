@@ -9,6 +9,7 @@ import numpy as np
 import tifffile
 
 from diffuscope.errors import InputError
+from diffuscope.scans.formats.picture import TURNED
 from diffuscope.scans.formats.tiff_checks import check_segments, is_rgb
 from diffuscope.scans.formats.tiff_level import TiffLevel
 from diffuscope.scans.guards.sizes import check_planes
@@ -122,7 +123,7 @@ def colour_notices(page: tifffile.TiffPage, level: TiffLevel, name: str) -> tupl
         )
     turned = int(page.tags.valueof(_ORIENTATION, 1))
     if 1 < turned <= 8:
-        told.append(f"{name} says that it is to be shown turned (orientation {turned}); it is taken as it is stored.")
+        told.append(TURNED.format(name, turned))
     return tuple(told)
 
 
