@@ -97,6 +97,48 @@ def test_a_mask_in_colour_counts_and_one_as_jpeg_does_not(tmp_path: Path, noise:
         open_case(Case("a", "a", files), mpp=None)
 
 
+def labelled(labels: np.ndarray, colours: list[int]) -> Image.Image:
+    made = Image.fromarray(labels)
+    made.putpalette(colours)
+    return made
+
+
+def clear_around(inside: np.ndarray, *painted: int) -> Image.Image:
+    return Image.fromarray(np.where(inside[..., None], np.array([*painted, 255]), 0).astype(np.uint8))
+
+
+MASKS = {
+    "label 0 white": lambda inside: labelled(inside * np.uint8(1), [255, 255, 255, 200, 0, 0]),
+    "all labels black": lambda inside: labelled(inside * np.uint8(3), [0] * 768),
+    "colour on nothing": lambda inside: clear_around(inside, 255, 0, 0),
+    "black on nothing": lambda inside: clear_around(inside, 0, 0, 0),
+    "grey on nothing": lambda inside: clear_around(inside, 9).convert("LA"),
+    "opaque": lambda inside: Image.fromarray(inside * np.uint8(255)).convert("RGBA"),
+}
+
+
+@pytest.mark.parametrize("kind", MASKS)
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_a_mask_is_its_labels_not_their_colours(tmp_path: Path, noise: np.ndarray, kind: str, ending: str):
+    if (kind, ending) == ("black on nothing", "tif"):
+        pytest.skip("a TIFF is read tile by tile: black is 0")
+    inside = np.zeros((60, 80), bool)
+    inside[10:20, 30:50] = True
+    MASKS[kind](inside).save(tmp_path / f"mask.{ending}")
+    files = {"he": picture(tmp_path / "he.png", noise), "mask": tmp_path / f"mask.{ending}"}
+    read = open_case(Case("a", "a", files), mpp=None).read("mask", 0, 0, 60, 80)
+    np.testing.assert_array_equal(read[..., 0], inside)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_a_mask_of_a_small_palette_is_its_labels(tmp_path: Path, noise: np.ndarray, bits: int):
+    labels = np.random.default_rng(0).integers(0, 2**bits, (60, 80), np.uint8)
+    labelled(labels, [255, 255, 255] * 2**bits).save(tmp_path / "mask.png", bits=bits)
+    files = {"he": picture(tmp_path / "he.png", noise), "mask": tmp_path / "mask.png"}
+    read = open_case(Case("a", "a", files), mpp=None).read("mask", 0, 0, 60, 80)
+    np.testing.assert_array_equal(read[..., 0], labels != 0)
+
+
 @pytest.mark.slow
 def test_crops_with_tissue_are_those_that_the_mask_says():
     path = sample_path(SLIDE)

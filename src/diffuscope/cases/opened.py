@@ -18,11 +18,11 @@ _TOLERANCE = 1.0
 
 
 class _Inside(Source):
-    """A mask: 255 where a picture has any value but 0."""
+    """A mask: 255 where a picture has any value but 0, whatever it is shown as."""
 
     def __init__(self, picture: Source) -> None:
         super().__init__((picture.shape[0], picture.shape[1], 1), "uint8", (CHUNK_SIDE, CHUNK_SIDE))
-        self._picture = picture
+        self._picture = picture.labels()
 
     def read(self, y0: int, y1: int, x0: int, x1: int) -> np.ndarray:
         """As in `Source`."""

@@ -65,6 +65,10 @@ class Source(ABC):
         """
         return OneChannel(self, number)
 
+    def labels(self) -> Source:
+        """Return the level as a mask has it: 0 outside, and where it is transparent; of a palette its numbers."""
+        return self
+
     def __getitem__(self, key: tuple[slice, slice, slice]) -> np.ndarray:
         """What dask asks for: slices of step 1."""
         (y0, y1, _), (x0, x1, _) = (part.indices(side) for part, side in zip(key[:2], self.shape[:2], strict=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ _EXIF, _EXIF_READ = b"Exif\0\0", 2**16
 
 @dataclass(frozen=True)
 class _Head:
-    """What the head of a picture says: size in px, samples with alpha, bits of each, a profile, how it is turned."""
+    """Head of a picture: size in px, samples with alpha, bits of each, a profile, how it is turned, a palette."""
 
     height: int
     width: int
@@ -47,6 +47,7 @@ class _Head:
     bits: int
     profile: bool
     orientation: int
+    palette: bool = False
 
 
 class Picture(Source):
@@ -74,11 +75,33 @@ class Picture(Source):
         try:
             with self._path.open("rb") as file:
                 data = file.read(2 * head.height * head.width * head.samples * self.dtype.itemsize + _BESIDE)
-            pixels = np.asarray(self._decoder(data)).reshape(shape)
+            return self._made(np.asarray(self._decoder(data)).reshape(shape), data)
         except Exception as error:  # decoders raise what they like on damaged data
             told = " ".join(str(error).split())
             raise InputError(f"{self._path.name} cannot be decoded ({told}); it may be damaged.") from error
-        return over_white(pixels) if head.samples in (2, 4) else pixels
+
+    def _made(self, pixels: np.ndarray, _data: bytes) -> np.ndarray:
+        return over_white(pixels) if self._head.samples in (2, 4) else pixels
+
+    def labels(self) -> Source:
+        """As in `Source`."""
+        return _Labels(self._path, self._head, self._decoder)
+
+
+class _Labels(Picture):
+    """A picture as a mask has it."""
+
+    def _made(self, pixels: np.ndarray, data: bytes) -> np.ndarray:
+        head = self._head
+        clear = head.samples in (2, 4)
+        values = _palette_numbers(data)[..., np.newaxis] if head.palette else pixels[..., : head.samples - clear]
+        inside = (values != 0).any(axis=-1, keepdims=True)
+        if clear:
+            painted = pixels[..., -1:] != 0
+            inside &= painted
+            if not head.palette and not inside.any() and not painted.all():
+                inside = painted  # black on nothing: what is painted is meant
+        return np.broadcast_to(inside, self.shape).astype(self.dtype)
 
 
 def read_picture(path: Path, kind: str) -> Contents:
@@ -121,14 +144,30 @@ def _png_pixels(data: bytes) -> Any:
     """Decode a PNG whose chunks are as they were written: of some damage the library only warns, on the terminal."""
     from imagecodecs import png_decode
 
+    for kind, chunk in _png_chunks(data):
+        if zlib.crc32(chunk[4:-4]) != struct.unpack(">I", chunk[-4:])[0]:
+            raise ValueError(f"the checksum of {kind.decode('latin1')} is wrong")
+    return png_decode(data)
+
+
+def _palette_numbers(data: bytes) -> Any:
+    """Decode a PNG with a palette as greys, (h, w): of n bits the numbers of its colours times 255 / (2ⁿ - 1)."""
+    from imagecodecs import png_decode
+
+    header = bytearray(data[12:29])  # of IHDR the name and what it holds, which every PNG begins with
+    header[13] = 0  # the colour type, behind the name, both sides and the bits
+    pixels = b"".join(chunk for kind, chunk in _png_chunks(data) if kind in (b"IDAT", b"IEND"))
+    return png_decode(data[:8] + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header)) + pixels)
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """Yield name and bytes of each chunk, its length and checksum with it, up to IEND."""
     position, kind = 8, b""
     while kind != b"IEND":
         length, kind = struct.unpack_from(">I4s", data, position)
-        end = position + 8 + length
-        if zlib.crc32(memoryview(data)[position + 4 : end]) != struct.unpack_from(">I", data, end)[0]:
-            raise ValueError(f"the checksum of {kind.decode('latin1')} is wrong")
-        position = end + 4
-    return png_decode(data)
+        end = position + 12 + length
+        yield kind, memoryview(data)[position:end]
+        position = end
 
 
 def _png_head(path: Path) -> _Head:
@@ -155,7 +194,8 @@ def _png_head(path: Path) -> _Head:
     transparent = b"tRNS" in seen and colour in (0, 2, 3)
     if bits == 16 and transparent:
         raise InputError(f"{path.name} is a 16-bit PNG with one transparent colour; save it without transparency.")
-    return _Head(height, width, _SAMPLES[colour] + transparent, _BITS[bits], b"iCCP" in seen, orientation)
+    profile = b"iCCP" in seen
+    return _Head(height, width, _SAMPLES[colour] + transparent, _BITS[bits], profile, orientation, colour == 3)
 
 
 def _jpeg_head(path: Path) -> _Head:

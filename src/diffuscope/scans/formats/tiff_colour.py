@@ -70,6 +70,17 @@ def converter(page: tifffile.TiffPage, name: str) -> Convert:
     return lambda pixels: _over_white(pixels, kept, alpha)
 
 
+def label_converter(page: tifffile.TiffPage) -> Convert | None:
+    """Return what makes labels of a page's samples, 0 outside; None where its channels are labels as they are."""
+    kept, alpha = channels_of(page), alpha_of(page)
+    if page.photometric == PALETTE:
+        return lambda pixels: pixels[..., :1].repeat(kept, axis=-1)
+    if alpha is None:
+        return None
+    inverted = page.photometric == WHITE_IS_ZERO
+    return lambda pixels: (_complement(pixels, kept) if inverted else pixels)[..., :kept] * (pixels[..., -1:] != 0)
+
+
 def _complement(pixels: Pixels, kept: int) -> Pixels:
     out = pixels.copy()
     np.invert(pixels[..., :kept], out=out[..., :kept])

@@ -10,7 +10,7 @@ import numpy as np
 
 from diffuscope.errors import InputError
 from diffuscope.scans.formats.tiff_checks import Page, check_kind, is_rgb
-from diffuscope.scans.formats.tiff_colour import alpha_of, channels_of, check_subsampling, converter
+from diffuscope.scans.formats.tiff_colour import alpha_of, channels_of, check_subsampling, converter, label_converter
 from diffuscope.scans.formats.tiff_pieces import Pieces, plane_of
 from diffuscope.scans.guards.sizes import check_piece, check_planes
 from diffuscope.scans.source import CHUNK_SIDE, Blank, Cache, Source, paste
@@ -44,7 +44,7 @@ class TiffLevel(Source):
         check_subsampling(key, name)
         self._kept = kept = channels_of(key)
         check_planes(name, kept * len(pages))
-        self._convert = converter(key, name)
+        self._convert, self._convert_labels = converter(key, name), label_converter(key)
         self._planes = [plane_of(page, name) for page in pages]
         self._pieces = Pieces(key, name, stored.newbyteorder("="))
         if not self._pieces.is_raw and len({len(plane.offsets) for plane in self._planes}) > 1:
@@ -86,6 +86,12 @@ class TiffLevel(Source):
         one._planes, one._cache = [self._planes[number]], cache  # noqa: SLF001  a copy of its own
         one.__dict__.pop("_blank", None)
         one.shape = (*self.shape[:2], 1)
+        return one
+
+    def labels(self) -> Source:
+        """As in `Source`; of a tile that was never written nothing is inside."""
+        one = copy(self)
+        one._convert, one._cache, one._empty = self._convert_labels or self._convert, Cache(), 0.0  # noqa: SLF001
         return one
 
     @cached_property
