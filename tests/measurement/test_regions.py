@@ -151,6 +151,19 @@ def test_of_a_drawn_run_what_its_outline_leaves_out_was_not_computed(tmp_path: P
         check_computed(result, {"corner": Region(280, 280, 20, 20)})
 
 
+def test_tissue_is_a_share_of_what_a_drawn_run_was_to_compute_and_not_of_its_box(tmp_path: Path):
+    """A triangle whose legs are 100 px, of which those 30 px from one leg are glass: 0.7² of it is tissue."""
+    drawn = Region.from_polygon([(0, 0), (100, 0), (0, 100)])
+    result, _ = write(tmp_path, region=drawn)
+    result = replace(result, tissue=replace(result.tissue, region=drawn))
+    scan = open_vessels(result, tmp_path / "slide.ome.tif")
+    beyond = {"beyond": Region(0, 0, 300, 300), "tissue": Region(40, 0, 90, 90)}
+    [own], rows = (finish(measure_regions(result, scan, regions)) for regions in (None, beyond))
+    assert [row["area_um2"] for row in (own, rows[0])] == [pytest.approx(2450, abs=40)] * 2
+    assert [row["tissue_percent"] for row in (own, rows[0])] == [pytest.approx(49, abs=0.5)] * 2
+    assert rows[1]["tissue_percent"] == 100
+
+
 def test_what_cannot_be_measured_is_said(tmp_path: Path):
     result, _ = write(tmp_path)
     other = tmp_path / "other.ome.tif"

@@ -101,7 +101,7 @@ def measure_regions(
     -------
     list of dict
         A row a region, with the columns of `measure_penetration`, behind its area ``tissue_percent``, the share of what
-        was computed of the region that is tissue, and last ``vessel_threshold`` and ``um_per_px``. For
+        the run was to compute of the region that is tissue, and last ``vessel_threshold`` and ``um_per_px``. For
         `diffuscope.measurement.measurements.write_csv`.
 
     Raises
@@ -124,7 +124,10 @@ def measure_regions(
         here = tissue.read(y, 0, height, width)
         box = (top + y, left, height, width)
         inside = {name: _inside(region, box, result.factor) for name, region in regions.items()}
+        # of a drawn run the corners of its box were not asked for, and are neither tissue nor glass
+        asked = True if tissue.region is None else _inside(tissue.region, box, result.factor)
         for name, part in inside.items():
+            part &= asked
             drawn[name] += int(part.sum())
             part &= here
         profiles, distance = _vessels_around(result, vessels, box, np.any(list(inside.values()), axis=0), threshold)
