@@ -89,6 +89,24 @@ def test_a_source_gives_what_the_docs_list_and_is_no_anonymous_one(result, serie
         export(result, tmp_path / "no.dicom", source=series, anonymous=True)
 
 
+@pytest.mark.parametrize("names_its_set", [True, False])
+def test_letters_of_a_source_and_of_the_model_are_both_kept(result, tmp_path, recwarn, names_its_set):
+    latin = {"SpecificCharacterSet": "ISO_IR 100", "PatientName": "Müller^Jörg", "StudyDescription": "Schädel"}
+    folder = write_ct(tmp_path / "ct", **latin)
+    for file in () if names_its_set else folder.iterdir():
+        file.write_bytes(file.read_bytes().replace(b"ISO_IR 100", b" " * 10))
+    port = replace(HU, name="Dichte µ 肺")
+    record = {**result.record, "inputs": {"source": open_volume(folder).to_json()}}
+    own = write_result(tmp_path / "r.ome.zarr", folder, ports=(port,), record=record)
+    recwarn.clear()
+    first = next(export(own, tmp_path / "out.dicom", source=folder).iterdir())
+    assert [one for one in recwarn if "pydicom" in one.filename] == []
+    one = pydicom.dcmread(first)
+    assert one.SpecificCharacterSet == "ISO_IR 192"
+    assert (str(one.PatientName), one.StudyDescription) == ("Müller^Jörg", "Schädel")
+    assert one.SeriesDescription.startswith("Dichte µ 肺: derived") and "Dichte µ 肺" in one.DerivationDescription
+
+
 def test_an_id_of_a_file_is_drawn_and_tells_no_machine(result, make_result, tmp_path):
     slide = make_result()
     for one, ending in ((result, ".ome.tif"), (slide, ".ome.tif"), (slide, ".jpeg.ome.tif")):

@@ -17,6 +17,7 @@ from diffuscope.exports.patient import whole_lattice, whole_mask, whole_slice
 from diffuscope.exports.shown import shown_port
 from diffuscope.scans import open_volume
 from diffuscope.scans.fingerprint import is_same
+from diffuscope.scans.formats.dicom.files import quiet
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -45,7 +46,6 @@ _KEPT = (
     "FrameOfReferenceUID",
     "PositionReferenceIndicator",
     "PatientPosition",
-    "SpecificCharacterSet",
 )
 # Attributes that the standard wants to be there, if only empty.
 _EMPTY = ("PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID", "AccessionNumber",
@@ -112,7 +112,12 @@ def _kept(result: Result, source: Path | None) -> Dataset | None:
         raise InputError(f"{volume.name} is no DICOM series: leave out --source.")
     if not any(is_same(volume.fingerprint, one.get("fingerprint", "")) for one in result.record["inputs"].values()):
         raise InputError(f"{volume.name} is not the series that {result.path.name} was made from: give that one.")
-    return pydicom.dcmread(volume.series.files[0], stop_before_pixels=True)
+    wanted = [*_KEPT, "SpecificCharacterSet"]
+    with quiet():
+        kept = pydicom.dcmread(volume.series.files[0], stop_before_pixels=True, specific_tags=wanted)
+        # Texts become Unicode here: what the new series says of itself may have letters that the source's set lacks.
+        kept.decode()
+    return kept
 
 
 def _template(result: Result, port: Raster, lattice: Lattice, kept: Dataset | None) -> Dataset:
