@@ -25,6 +25,7 @@ from diffuscope.training import trainer
 from diffuscope.training.checkpoints import WholeCheckpoints, newest
 from diffuscope.training.data.batches import Ahead, TrainingData
 from diffuscope.training.events import StepDone, TrainingStarted, Validated
+from diffuscope.training.module import seeded
 from diffuscope.training.norms import batches_to_settle
 from diffuscope.training.recipe import Optimisation
 from diffuscope.training.trainer import CHECKPOINTS, fit
@@ -100,6 +101,21 @@ class ComputeRequest(torch.nn.Module):
 def test_the_weights_are_those_of_a_bare_loop(tmp_path: Path):
     mine, _ = toy.train(tmp_path, LONG)
     assert same(mine, bare(toy.fresh(), toy.batch_at, LONG))
+
+
+def test_every_seed_that_a_recipe_takes_trains(tmp_path: Path):
+    plan = LONG.model_copy(update={"steps": 2, "validations": 1, "seed": 2**63 - 1})
+    assert Optimisation.model_validate(plan.model_dump()).seed == 2**63 - 1
+    mine, _ = toy.train(tmp_path, plan)
+    assert all(bool(one.isfinite().all()) for one in mine.state_dict().values())
+
+
+@pytest.mark.parametrize("seed", [0, 7 * 1_000_003 + 5, 2**63, 2**64 - 1])
+def test_seeds_of_64_bits_are_those_of_torch(seed: int):
+    expected = torch.rand(4, generator=torch.Generator().manual_seed(seed))
+    with torch.random.fork_rng(devices=[]):
+        assert torch.equal(torch.rand(4, generator=seeded(seed, torch.device("cpu"))), expected)
+        assert torch.equal(torch.rand(4, generator=seeded(seed + 2**64, torch.device("cpu"))), expected)
 
 
 def test_the_second_half_of_a_batch_is_made_where_it_is_trained(tmp_path: Path):

@@ -199,7 +199,9 @@ def seeded(seed: int, device: torch.device) -> torch.Generator:
     """Return a generator on a device, and seed what a system draws by itself, such as dropout.
 
     As `torch.manual_seed`, which takes longer than a small network's step where another kind of device is not in use.
+    Of what 64 bits do not hold, as the product of a long seed of a recipe, the lowest count.
     """
+    seed %= 2**64
     torch.default_generator.manual_seed(seed)
     if device.type != "cpu":
         torch.get_device_module(device).manual_seed(seed)
