@@ -292,6 +292,16 @@ def test_fields_of_a_slide_are_squares_of_tissue():
     assert {window[2:] for window in found} == {(FIELD, FIELD)}
 
 
+@pytest.mark.parametrize(("height", "width"), [(250, 1100), (1100, 200)])
+def test_a_narrow_picture_of_nothing_but_tissue_has_fields(tmp_path: Path, height: int, width: int):
+    tissue = np.random.default_rng(0).normal((180, 90, 160), 25, (height, width, 3)).clip(0, 255).astype(np.uint8)
+    Image.fromarray(tissue).save(tmp_path / "he.png")
+    opened = open_case(Case("a", "a", {"he": tmp_path / "he.png"}), mpp=0.5, assumed_mpp=0.5)
+    long = [(0, 0), (0, FIELD)] if width > height else [(0, 0), (FIELD, 0)]
+    sides = min(height, FIELD), min(width, FIELD)
+    assert [tuple(window) for window in fields(opened, "he")] == [(*first, *sides) for first in long]
+
+
 def test_windows_of_a_result_lie_where_they_were_computed(tiny_model: Path, small_slide: Path, tmp_path: Path):
     for _ in run(tiny_model, small_slide, tmp_path / "r.ome.zarr", region="60,40,300,200", steps=1, threads=1):
         pass

@@ -48,9 +48,8 @@ def fields(opened: OpenCase, key: str, *, least: float = 0.5) -> list[Window]:
     factor = opened.factors[key]
     tissue = tissue_mask(opened.scans[key])
     ys, xs = (np.array(list(_starts(extent))) for extent in opened.shape)
-    side = FIELD * factor
-    part = tissue.fractions_in(ys * factor, xs * factor, side, side)
     height, width = (min(FIELD, extent) for extent in opened.shape)
+    part = tissue.fractions_in(ys * factor, xs * factor, height * factor, width * factor)
     return [Window(int(ys[row]), int(xs[column]), height, width) for row, column in np.argwhere(part >= least)]
 
 
