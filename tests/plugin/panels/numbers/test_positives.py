@@ -19,6 +19,7 @@ from stain_result import PORTS, SAMPLED, write_stain
 from stained_slide import show
 
 from diffuscope.measurement.measurements import measure
+from diffuscope.plugin.layers.objects.threshold import threshold_set
 from diffuscope.plugin.panels.numbers.counting import MOST, find
 from diffuscope.plugin.panels.numbers.positives import PositivesPanel
 from diffuscope.plugin.panels.numbers.rows import results_in, rows_of
@@ -107,6 +108,27 @@ def test_the_threshold_recounts_draws_and_leads_from_object_to_object(
     panel.slider.setValue(150)
     counted_at(1.5)
     assert "0.0 %" in panel.cells.told.text()
+
+
+@pytest.mark.parametrize("own", [2.0, 0.004, 0.0])
+def test_a_threshold_beyond_those_that_people_choose_stays_that_of_its_result(
+    make_napari_viewer: Any, qtbot: Any, result: Result, own: float
+):
+    """Merely shown, it was put between 0.01 and 1.5 OD, and all that left the window was of that."""
+    viewer = make_napari_viewer()
+    show(viewer, result.path)
+    panel = PositivesPanel(viewer)
+    qtbot.addWidget(panel)
+    path = str(result.path)
+    panel.show_result(replace(result, record={**result.record, "parameters": {"dab_threshold": own}}))
+    assert panel.od == own and threshold_set(viewer, path) is None
+    assert "as the result was measured" in panel.threshold.text()
+    panel.slider.setValue(40)
+    assert panel.od == threshold_set(viewer, path) == 0.4
+    panel.slider.setValue(round(own * 100))
+    assert panel.od == own and threshold_set(viewer, path) is None
+    panel.show_result(result)  # whose own is 0.25 OD
+    assert (panel.od, panel.slider.minimum(), panel.slider.maximum()) == (0.25, 1, 150)
 
 
 def test_what_cannot_be_counted_has_no_panel(make_napari_viewer: Any, result: Result, qtbot: Any):

@@ -27,7 +27,7 @@ from diffuscope.plugin.widgets.rows import combo, fill, quiet, small_text
 from diffuscope.ports.stains import Stain, find_stains
 from diffuscope.results.result import Result
 
-#: Steps of the slider an OD, and the highest OD.
+#: Steps of the slider an OD, and the highest OD; that of a result may be higher.
 _STEPS, _HIGHEST = 100, 1.5
 #: Who drags is not done yet: counted when nothing has moved for so long, ms.
 _PAUSE = 150
@@ -160,6 +160,8 @@ class PositivesPanel(QGroupBox):
         own = threshold_of(self._result.record)
         was_set = threshold_set(viewer, str(self._result.path))
         with quiet(self.slider):
+            # a result is shown at its own threshold, whatever that is
+            self.slider.setRange(min(1, round(own * _STEPS)), max(round(_HIGHEST * _STEPS), round(own * _STEPS)))
             self.slider.setValue(round((own if was_set is None else was_set) * _STEPS))
         with quiet(self.outlined):
             self.outlined.setChecked(False)
