@@ -205,6 +205,29 @@ def test_pictures_of_another_type_than_the_output_are_left_out(data: Path, tiny_
     assert "Case b was left out: b.png is an image of 1 channel of type uint8, but" in told
 
 
+def test_a_case_that_cannot_be_run_does_not_end_the_others(tiny_model: Path, tmp_path: Path):
+    """Within 5 % a picture is run px for px: of 0.485 µm/px it does not lie on a grid of 0.5, which the truth fits."""
+    rng = np.random.default_rng(0)
+
+    def put(key: str, name: str, side: int, mpp: float, dtype: type = np.uint8) -> None:
+        pixels = rng.integers(60, 220, (side, side, 3)).astype(dtype)
+        how = {"resolution": (1e4 / mpp,) * 2, "resolutionunit": "CENTIMETER"}
+        (tmp_path / "data" / key).mkdir(parents=True, exist_ok=True)
+        tifffile.imwrite(tmp_path / "data" / key / f"{name}.tif", pixels, photometric="rgb", **how)
+
+    for key, side, mpp in (("he", 128, 0.485), ("ihc", 124, 0.5)):
+        put(key, "a", side, mpp)
+    put("he", "b", 128, 0.5, np.uint16)
+    for key, name in (("ihc", "b"), ("he", "c"), ("ihc", "c")):
+        put(key, name, 128, 0.5)
+    report = finish(evaluate(tiny_model, tmp_path / "data", tmp_path / "report", settings=QUICK)).report
+    assert [row["case"] for row in report["cases"]] == ["c"]
+    told = "\n".join(report["notices"])
+    assert "Case a was left out: the pictures of case a have slightly different µm/px" in told
+    assert "Case b was left out: b.tif is an RGB image of type uint16, but" in told
+    assert [path.name for path in (tmp_path / "report" / "predictions").iterdir()] == ["c.ome.zarr"]
+
+
 def other_report(folder: Path, groups: Mapping[str, str]) -> Path:
     """Write what another report says of cases, whose truths are those of a data set."""
     truths = {name: open_scan(folder / f"ihc{number}.png").fingerprint for number, name in enumerate(PLACES)}

@@ -6,13 +6,14 @@ import json
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from diffuscope.api.events import Evaluated
 from diffuscope.api.forms import checked
-from diffuscope.api.prediction import Settings, predict
-from diffuscope.cases import Case, find_cases, open_case
+from diffuscope.api.prediction import Settings, check_run, predict
+from diffuscope.cases import Case, OpenCase, find_cases, open_case
 from diffuscope.cases.find import simulated_truth
 from diffuscope.cases.slide_stains import SlideStains, slide_stains
 from diffuscope.errors import InputError
@@ -136,7 +137,8 @@ def evaluate(
         extractor = InceptionFeatures(inception) if inception is not None else RandomConvFeatures()
     judge = Judge(loaded.name, loaded.system.input_rasters, main, stain_threshold(loaded.system), extractor)
     if other is not None:
-        check_comparable(cases, judge, other["cases"], mpp=mpp)
+        check = partial(_check, judge, loaded if pictures is None else None)
+        check_comparable(cases, judge, other["cases"], mpp=mpp, check=check)
     given = {"predictions": predictions, "against": against, "inception": inception}
     return _evaluate(
         _Work(
@@ -224,11 +226,11 @@ def _write(work: _Work) -> Generator[Progress | Notice | Evaluated, None, None]:
                 )
             else:
                 opened = open_case(case, mpp=judge.main.mpp, assumed_mpp=work.mpp)
-            judge.check(opened)
+            _check(judge, work.model if work.pictures is None else None, opened)
         except InputError as error:
             seen.skipped.append(f"Case {case.name} was left out: {error}")
             continue
-        # What is wrong with a run is wrong with all of them: it ends the evaluation, which --resume goes on with.
+        # What else is wrong with a run is wrong with all of them: it ends the evaluation, which --resume goes on with.
         record: dict[str, Any] = {}
         if work.pictures is None:
             cuts = work.together.cuts(opened) if work.together is not None else []
@@ -242,6 +244,13 @@ def _write(work: _Work) -> Generator[Progress | Notice | Evaluated, None, None]:
     put_text(out / JSON, json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n", replace=True)
     put_text(out / HTML, page, replace=True)
     yield Evaluated(path=out, report=report)
+
+
+def _check(judge: Judge, model: Model | None, opened: OpenCase) -> None:
+    """Refuse a case before anything is computed; `model` is what is to be run, None where pictures are there."""
+    judge.check(opened)
+    if model is not None:
+        check_run(model, opened)
 
 
 def _report(work: _Work, seen: Seen) -> dict[str, Any]:

@@ -18,10 +18,13 @@ from diffuscope.evaluation.found import Found, of_result
 from diffuscope.evaluation.report.folder import PREDICTIONS
 from diffuscope.events import Notice, Pace, Progress
 from diffuscope.jobs.compute import ComputeRequest
+from diffuscope.jobs.given import given_rasters
+from diffuscope.jobs.inputs import open_inputs
 from diffuscope.jobs.prepare import prepare
 from diffuscope.jobs.resume import check_resumed, tidy
 from diffuscope.model.folder import Model
 from diffuscope.results.result import open_result
+from diffuscope.scans import Scan
 from diffuscope.tiling.region import Region
 
 
@@ -43,6 +46,32 @@ class Settings:
         """Take each as a verb takes it."""
         for name, value in taken(type(self), vars(self)).items():
             object.__setattr__(self, name, value)
+
+
+def check_run(model: Model, opened: OpenCase) -> None:
+    """Refuse a case that could not be run, or whose result would not lie on the grid of its pictures.
+
+    Parameters
+    ----------
+    model : Model
+        Which.
+    opened : OpenCase
+        The case.
+
+    Raises
+    ------
+    InputError
+        Its picture is not what the model takes, or is run px for px where its truth lies on another grid.
+    """
+    key = model.system.input_rasters[0].key
+    scan = opened.scans[key]
+    ports = given_rasters(scan.path, model.system.declared)
+    first = open_inputs(scan.path, ports, model.name, mpp=_given_mpp(scan))[0]
+    if first.scan.factors(first.port)[-1] != opened.factors[key]:
+        raise InputError(
+            f"the pictures of case {opened.case.name} have slightly different µm/px: {scan.name} is run as it is, "
+            "which its truth does not fit; resample one of them."
+        )
 
 
 def predict(
@@ -87,7 +116,7 @@ def predict(
     height, width = scan.shape
     # What is compared as a whole is computed as a whole, tissue or not.
     region = Region(0, 0, width, height) if max(opened.shape) <= WHOLE else None
-    mpp = scan.mpp if scan.stated_mpp is None else None
+    mpp = _given_mpp(scan)
     if path.exists() and (before := open_result(path)).complete:
         own = vars(settings)
         request = ComputeRequest(**{name: own[name] for name in ("device", "batch", "precision", "threads")})
@@ -125,9 +154,8 @@ def predict(
                         "and say --resume."
                     )
     result = open_result(path)
-    if result.factor != opened.factors[key]:
-        raise InputError(
-            f"the pictures of case {opened.case.name} have slightly different µm/px: {scan.name} is run as it is, "
-            "which its truth does not fit; resample one of them."
-        )
     return of_result(result), result.record
+
+
+def _given_mpp(scan: Scan) -> float | None:
+    return scan.mpp if scan.stated_mpp is None else None

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from diffuscope.cases import Case, open_case
+from diffuscope.cases import Case, OpenCase, open_case
 from diffuscope.errors import InputError
 from diffuscope.evaluation.judge import Judge
 from diffuscope.evaluation.report.summary import Row, check_same
 
 
-def check_comparable(cases: Sequence[Case], judge: Judge, others: Sequence[Row], *, mpp: float | None) -> None:
+def check_comparable(
+    cases: Sequence[Case],
+    judge: Judge,
+    others: Sequence[Row],
+    *,
+    mpp: float | None,
+    check: Callable[[OpenCase], None],
+) -> None:
     """Refuse a comparison that no run could make possible.
 
     Parameters
@@ -18,11 +25,13 @@ def check_comparable(cases: Sequence[Case], judge: Judge, others: Sequence[Row],
     cases : sequence of Case
         Which are to be evaluated; each is opened, and those that cannot be used do not count.
     judge : Judge
-        For what it checks of a case.
+        For the model's output.
     others : sequence of Row
         Cases of the other report.
     mpp : float or None
         µm/px of the files that do not say it.
+    check : callable
+        Refuses a case that cannot be used.
 
     Raises
     ------
@@ -34,7 +43,7 @@ def check_comparable(cases: Sequence[Case], judge: Judge, others: Sequence[Row],
     for case in cases:
         try:
             opened = open_case(case, mpp=judge.main.mpp, assumed_mpp=mpp)
-            judge.check(opened)
+            check(opened)
         except InputError as error:
             if case.name in theirs:
                 raise InputError(f"case {case.name} is in the other report but cannot be used here: {error}") from error
