@@ -10,6 +10,7 @@ from diffuscope.errors import InputError
 from diffuscope.files.place import FILE, check_place
 from diffuscope.plugin.jobs.register import Request, Side
 from diffuscope.plugin.layers.facts import finest, slide_facts
+from diffuscope.plugin.layers.inputs.held import held
 from diffuscope.plugin.layers.marks import clicked_pairs
 from diffuscope.plugin.layers.placement import layer_placement
 
@@ -52,7 +53,7 @@ class SlideChoice:
             raise InputError(facts.problem)
         if facts.mpp is None and not self.mpp:
             raise InputError(f"“{facts.name}” does not state its µm/px: give it below that slide (40x is about 0.25).")
-        pixels = finest(self.layer) if facts.path is None else None
+        pixels = held(finest(self.layer), facts.name) if facts.path is None else None
         return Side(facts=facts, pixels=pixels, mpp=self.mpp or facts.changed_mpp)
 
 

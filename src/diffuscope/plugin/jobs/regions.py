@@ -16,6 +16,7 @@ from diffuscope.plugin.jobs.given.source import Stopped, input_of
 from diffuscope.plugin.jobs.process import Failed, Returned
 from diffuscope.plugin.jobs.resume import find_layer
 from diffuscope.plugin.layers.facts import SlideFacts, finest
+from diffuscope.plugin.layers.inputs.held import held
 from diffuscope.plugin.layers.slides import region_layer
 from diffuscope.results.result import Result
 from diffuscope.tiling.region import Region
@@ -73,7 +74,7 @@ def measurement_of(result: Result, viewer: Any, layers: list[Any], *, threshold:
     return RegionRequest(
         result=result.path,
         facts=facts,
-        pixels=None if facts.path else finest(layer),
+        pixels=None if facts.path else held(finest(layer), layer.name),
         regions=layer_regions(shapes, layer) if shapes is not None and len(shapes.data) else {},
         threshold=threshold,
     )

@@ -9,6 +9,7 @@ from diffuscope.errors import InputError
 from diffuscope.plugin.jobs.run import Given, Request
 from diffuscope.plugin.jobs.scratch import scratch_name
 from diffuscope.plugin.layers.facts import ModelFacts, SlideFacts, finest, input_placement, slide_facts
+from diffuscope.plugin.layers.inputs.held import held
 from diffuscope.results.result import Result
 from diffuscope.tiling.region import parse_region
 
@@ -40,7 +41,7 @@ def request_to_resume(result: Result, layers: list[Any], model: ModelFacts | Non
             continue
         found, facts = find_layer(stated, layers, f"to go on with {result.path.name}")
         layer = layer or found
-        pixels = None if facts.path else finest(found)
+        pixels = None if facts.path else held(finest(found), found.name)
         inputs.append(Given(key=key, facts=facts, pixels=pixels, channel=stated.get("channel_number")))
     first = next((one for one in result.record["inputs"].values() if "mpp_stated" in one), None)
     name = result.record["model"]["name"]

@@ -21,6 +21,7 @@ from diffuscope.plugin.jobs.given.outlined import GivenOutlines
 from diffuscope.plugin.jobs.given.source import Stopped, input_of
 from diffuscope.plugin.jobs.process import Failed, Returned
 from diffuscope.plugin.layers.facts import SlideFacts, finest
+from diffuscope.plugin.layers.inputs.held import held
 from diffuscope.plugin.layers.placement import Placement
 from diffuscope.plugin.layers.results import LayerTuple, result_layers
 from diffuscope.ports.raster import Raster
@@ -47,7 +48,7 @@ class Given:
     facts : SlideFacts
         The layer.
     pixels : array-like or None
-        The finest level of a layer without a file.
+        The finest level of a layer without a file, as it was when Run was pressed.
     channel : int or None
         The channel to take of the file; None takes the file as it is.
     """
@@ -145,12 +146,18 @@ class Renewed:
 def given_inputs(
     ports: Sequence[Raster], layers: Sequence[Any], facts: Sequence[SlideFacts | None]
 ) -> tuple[Given, ...]:
-    """Return what goes into the images of a model, of each its layer and what is known of that; None: nothing."""
+    """Return what goes into the images of a model, of each its layer and what is known of that; None: nothing.
+
+    Raises
+    ------
+    InputError
+        As of `held`.
+    """
     return tuple(
         Given(
             key=port.key,
             facts=one,
-            pixels=None if one.path else finest(layer),
+            pixels=None if one.path else held(finest(layer), layer.name),
             channel=one.channel if port.kind == "map" else None,
         )
         for port, layer, one in zip(ports, layers, facts, strict=False)

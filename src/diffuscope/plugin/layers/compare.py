@@ -14,6 +14,7 @@ from diffuscope.errors import InputError
 from diffuscope.events import Progress
 from diffuscope.measurement.threshold import DAB_THRESHOLD, threshold_of
 from diffuscope.plugin.layers.facts import KEY, own_metadata
+from diffuscope.plugin.layers.inputs.held import held
 from diffuscope.plugin.layers.level import Level
 from diffuscope.plugin.layers.placement import Placement, canvas_place, layer_placement
 from diffuscope.plugin.layers.results import LayerTuple
@@ -94,7 +95,13 @@ class Compared:
 
 
 def picture_of(layer: Any) -> Picture:
-    """Take a napari image layer as it is now."""
+    """Take a napari image layer as it is now.
+
+    Raises
+    ------
+    InputError
+        As of `held`.
+    """
     record = own_metadata(layer).get("record", {})
     return Picture(
         name=layer.name,
@@ -108,10 +115,10 @@ def picture_of(layer: Any) -> Picture:
 def _whole(level: Any, layer: Any) -> Any:
     """Return a level of a layer; of a map of ours, what was not computed has the value that files give it."""
     if isinstance(level, Level):
-        return level.whole
+        return level.whole  # read from the result
     declared = own_metadata(layer).get("range")
     if declared is None or not isinstance(level, np.ndarray) or not np.issubdtype(level.dtype, np.floating):
-        return level
+        return held(level, layer.name)
     return np.nan_to_num(level, nan=declared[0])
 
 

@@ -113,12 +113,18 @@ class CompareWidget(QWidget):
             asked = "Choose two image layers: the truth, and what is held against it."
             self.wrong.tell(InputError(self._obstacle or asked))
             return
+        try:
+            pictures = picture_of(truth), picture_of(found)
+        except InputError as error:
+            self._show(None)
+            self.wrong.tell(error)
+            return
         self._told = " ".join(text for text in (_apart(truth, found), *map(_missing, (truth, found))) if text)
         self.session.submit(
             Job(
                 text=f"compare {found.name} with {truth.name}",
                 doing="Comparing…",
-                work=partial(compare_in, truth=picture_of(truth), found=picture_of(found)),
+                work=partial(compare_in, truth=pictures[0], found=pictures[1]),
                 stopped="Cancelled.",
                 on_start=partial(self._show, None),
                 on_end=self._on_compared,

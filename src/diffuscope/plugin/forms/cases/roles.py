@@ -20,6 +20,7 @@ from diffuscope.plugin.forms.cases.outlines import (
 )
 from diffuscope.plugin.jobs.given.outlined import GivenOutlines, Numbered
 from diffuscope.plugin.layers.facts import finest, slide_facts
+from diffuscope.plugin.layers.inputs.held import held_labels
 from diffuscope.ports.mask import Mask
 from diffuscope.ports.roles import guess_roles, may_be
 
@@ -88,7 +89,7 @@ class Roles:
         Raises
         ------
         InputError
-            A shape encloses nothing, or does not lie in a slice.
+            A shape encloses nothing, or does not lie in a slice; or as of `held`.
         """
         image = self._image
         taken = sorted(
@@ -97,10 +98,13 @@ class Roles:
         if image is None or not taken:
             return None
         parts: list[Numbered | tuple[Drawn, int]] = []
+        data: dict[Any, Any] = {}
         for role, number in taken:
             one = self.outlined[number]
             if isinstance(one.label, int):
-                parts.append(Numbered(data=finest(one.layer), numbers={one.label: role}))
+                if one.layer not in data:
+                    data[one.layer] = held_labels(finest(one.layer), one.layer.name)
+                parts.append(Numbered(data=data[one.layer], numbers={one.label: role}))
             else:
                 parts += [(drawn, role) for drawn in shapes_on(one.layer, one.label, image)]
         facts = slide_facts(image)

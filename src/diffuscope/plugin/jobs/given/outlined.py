@@ -22,7 +22,7 @@ class Numbered:
     Attributes
     ----------
     data : array-like
-        Finest level of a Labels layer.
+        Finest level of a Labels layer, as it was when Run was pressed.
     numbers : dict of int to int
         Number of the role, from 1, by the layer's own number.
     """
