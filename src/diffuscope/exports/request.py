@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diffuscope.errors import InputError
 from diffuscope.exports.anonymous import anonymous
 from diffuscope.results.layout import group_path
+from diffuscope.results.result import open_result
 
 if TYPE_CHECKING:
     from diffuscope.ports.raster import Raster
@@ -44,6 +45,14 @@ class Request:
     def record(self) -> dict[str, Any]:
         """The run record, as the format may tell it."""
         return anonymous(self.result.record) if self.is_anonymous else self.result.record
+
+    @property
+    def whole(self) -> Result:
+        """The result as it lies on disk, with what is exported of record and numbers.
+
+        A multiplex in its place has no map to measure in.
+        """
+        return replace(open_result(self.result.path), record=self.result.record, table=self.result.table)
 
     @property
     def told(self) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from math import ceil
 from pathlib import Path
 
 import nibabel
@@ -13,6 +15,8 @@ from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
 from ome_zarr_models.v05 import Image, ImageLabel, Labels
 from scipy import ndimage
+from skimage.measure import label
+from stain_result import MPP, PORTS, write_stain
 from volume_result import HU, write_result
 
 from diffuscope.exports import export
@@ -87,3 +91,21 @@ def test_of_a_volume_what_was_not_computed_is_nan(tmp_path: Path) -> None:
     assert np.isnan(new["0"][...]).any() and np.isfinite(new["0"][...]).any()
     for level in range(len(result.images["ct"])):
         np.testing.assert_array_equal(new[str(level)][...], before[str(level)][...])
+
+
+def test_a_multiplex_has_the_objects_of_its_stains_as_labels_at_the_threshold_that_is_asked_for(tmp_path: Path) -> None:
+    ihc, dab, _ = PORTS
+    ports = (ihc, dab, replace(ihc, key="ihc_ck", name="virtual CK"), replace(dab, key="dab_ck"))
+    result = write_stain(tmp_path, ports=ports)
+    out = export(result, tmp_path / "m.v05.ome.zarr", layer="multiplex", threshold=0.31)
+    labels = zarr.open_group(out / "labels", mode="r")
+    names = labels.attrs["ome"]["labels"]
+    assert names[0] == "tissue" and len(names) == 3
+    tissue = result.tissue.read(0, 0, *result.window[2:])
+    for name, key in zip(names[1:], ("dab", "dab_ck"), strict=True):
+        touching = label((np.asarray(result.images[key][0])[..., 0] > 0.31) & tissue, connectivity=2)
+        sizes = np.bincount(touching.ravel())
+        kept = np.flatnonzero(sizes >= ceil(8 / MPP**2))[1:]  # without what is no object
+        found = np.asarray(labels[name]["0"])
+        assert found.max() == len(kept) > 10
+        np.testing.assert_array_equal(found > 0, np.isin(touching, kept))

@@ -42,6 +42,7 @@ def need(request: Request) -> int:
 def write(part: Path, request: Request) -> None:
     """Write each image as a pyramid with its metadata, tissue and counted objects of a slide as labels, and the record.
 
+    The labels are those of the whole result, whatever images were chosen.
     Of all layers the main image lies at the root and every map in a group of its name. Of a volume of which not all
     was computed the rest is NaN.
     """
@@ -68,7 +69,7 @@ def write(part: Path, request: Request) -> None:
                     block = in_memory(level[y : y + _SHARD, x : x + _SHARD])
                     array[:, y : y + _SHARD, x : x + _SHARD] = np.moveaxis(block, -1, 0)
     if result.place.what == "slide":
-        write_labels(root, result)
+        write_labels(root, request.whole)
     root.attrs[ATTRS] = {"record": request.record, "complete": result.complete}
 
 

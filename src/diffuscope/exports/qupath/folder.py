@@ -16,7 +16,6 @@ from diffuscope.exports.qupath.script import script
 from diffuscope.files.place import Kind, parts_named
 from diffuscope.measurement.threshold import told_threshold
 from diffuscope.results.beside.mark import generated_by
-from diffuscope.results.result import open_result
 
 if TYPE_CHECKING:
     from diffuscope.exports.request import Request
@@ -62,9 +61,7 @@ def write(part: Path, request: Request) -> None:
 def _write_objects(file: Path, request: Request) -> dict[str, int]:
     """Write the objects a line each, and return how many there are of each kind."""
     counts: dict[str, int] = {}
-    # As it lies on disk: a multiplex in its place has no map to measure in.
-    on_disk, counted = open_result(request.result.path), request.result
-    found = features(replace(on_disk, record=counted.record, table=counted.table), request.record)
+    found = features(request.whole, request.record)
     with file.open("w", encoding="utf-8") as opened:
         opened.write('{"type": "FeatureCollection", "generated": ')
         opened.write(json.dumps(generated_by(request.record)) + ', "features": [')
