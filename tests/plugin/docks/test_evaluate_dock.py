@@ -104,7 +104,7 @@ def test_two_layers_of_a_viewer(make_napari_viewer: Callable[..., Any], qtbot: A
     assert "lie at different places" not in widget.notes.text()
     viewer.layers["found <1>"].translate = (30.0, 4.0)
     driver.compare()
-    assert "the two lie at different places, or have different px" in widget.notes.text()
+    assert "the two lie at different places, are turned or mirrored, or have different px" in widget.notes.text()
     viewer.layers["found <1>"].translate = (3.0, 4.0)
     while len(viewer.layers) > 5:
         viewer.layers.pop()

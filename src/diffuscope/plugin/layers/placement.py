@@ -141,6 +141,18 @@ def layer_placement(layer: Any, storage: Storage | None = None) -> Placement:
     )
 
 
+def corners(layer: Any, units: Sequence[Any]) -> NDArray[np.float64]:
+    """Return where the outer corners of a layer's px lie in the world, (2**n, n), each in its own row, in some units.
+
+    In the order of the layer's array: of one that is turned or mirrored they are others in the same places.
+    """
+    n, data = layer.ndim, layer.data[0] if layer.multiscale else layer.data
+    px = np.array(np.meshgrid(*([-0.5, side - 0.5] for side in data.shape[:n]), indexing="ij")).reshape(n, -1)
+    world = layer_placement(layer).matrix @ np.vstack([px, np.ones(px.shape[1])])
+    found: NDArray[np.float64] = world[:n].T * in_units([1.0] * n, layer.units, units)
+    return found
+
+
 def canvas_place(placement: Placement, factors: ArrayLike, level0_px: Sequence[float]) -> dict[str, Any]:
     """Return the keyword arguments that place an image whose px are `factors` level-0 px, first corner at `level0_px`.
 

@@ -22,6 +22,7 @@ from diffuscope.plugin.jobs.session import Session
 from diffuscope.plugin.layers.compare import Compared, picture_of
 from diffuscope.plugin.layers.facts import is_result, own_metadata
 from diffuscope.plugin.layers.live import add_layers
+from diffuscope.plugin.layers.placement import corners, layer_placement
 from diffuscope.plugin.layers.reader import read_layers
 from diffuscope.plugin.panels.jobs import JobPanel
 from diffuscope.plugin.widgets.pieces import FiguresTable
@@ -145,12 +146,12 @@ class CompareWidget(QWidget):
 
 def _apart(truth: Any, found: Any) -> str:
     """Say of two layers that they do not lie on each other; empty where they do, to half a px."""
-    corners = np.abs(truth.extent.world - found.extent.world).max()
-    if corners <= 0.5 * np.abs(truth.scale).max():
+    far = np.abs(corners(truth, truth.units) - corners(found, truth.units)).max()
+    if far <= 0.5 * layer_placement(truth).steps.max():
         return ""
     return (
-        "In the window the two lie at different places, or have different px: they are compared px by px all the same, "
-        "which is right only if both are of one field."
+        "In the window the two lie at different places, are turned or mirrored, or have different px: they are "
+        "compared px by px all the same, which is right only if both are of one field."
     )
 
 

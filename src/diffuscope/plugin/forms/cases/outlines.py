@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from diffuscope.errors import InputError
 from diffuscope.plugin.forms.regions import ellipse_corners
 from diffuscope.plugin.layers.facts import finest, is_result
-from diffuscope.plugin.layers.placement import in_units, layer_placement
+from diffuscope.plugin.layers.placement import corners, in_units, layer_placement
 from diffuscope.scans.formats.dicom.outlines import Outline, fill
 
 # Columns of a layer's features that name what its labels, or shapes, are.
@@ -78,7 +78,7 @@ def misfit(layer: Any, image: Any) -> str:
     if isinstance(layer, Shapes):
         return ""
     sizes = [tuple(finest(one).shape[: image.ndim]) for one in (layer, image)]
-    if sizes[0] == sizes[1] and _is_placed_as(layer, image, sizes[0]):
+    if sizes[0] == sizes[1] and _is_placed_as(layer, image):
         return ""
     told = [f"“{one.name}” ({_size(one, size)})" for one, size in zip((layer, image), sizes, strict=True)]
     return f"{told[0]} does not lie on {told[1]}: choose outlines that were drawn on it."
@@ -164,21 +164,10 @@ def _numbers(layer: Any) -> list[int]:
     return [int(value) for value in (features["index"] if "index" in features.columns else features.index)]
 
 
-def _is_placed_as(layer: Any, image: Any, shape: Sequence[int]) -> bool:
+def _is_placed_as(layer: Any, image: Any) -> bool:
     """Whether px lie where those of another layer of this shape lie, as napari shows both."""
-    n = len(shape)
-    place = layer_placement(image)
-    apart = _matrix(layer, image.units) - place.matrix
-    corners = np.array(np.meshgrid(*([0, side] for side in shape), indexing="ij")).reshape(n, -1)
-    far = np.abs((apart @ np.vstack([corners, np.ones(corners.shape[1])]))[:n]).max()
-    return bool(far <= _SAME * place.steps.min())
-
-
-def _matrix(layer: Any, units: Sequence[Any]) -> NDArray[np.float64]:
-    """Return from px of a layer to the world, in some units."""
-    matrix = layer_placement(layer).matrix
-    factors = in_units([1.0] * layer.ndim, layer.units, units)
-    return np.diag([*factors, 1.0]) @ matrix
+    far = np.abs(corners(layer, image.units) - corners(image, image.units)).max()
+    return bool(far <= _SAME * layer_placement(image).steps.min())
 
 
 def _size(layer: Any, shape: Sequence[int]) -> str:
