@@ -54,6 +54,15 @@ def test_a_stated_part_wins():
     assert groups_of(everything["train"]) == {"g0", "g1"} and groups_of(everything["test"]) == {"g2"}
 
 
+def test_shares_say_nothing_where_every_group_states_its_part():
+    cases = make(list(range(40)), {n: "train" if n < 36 else "validation" if n < 38 else "test" for n in range(40)})
+    parts = split(cases, validation=0.2, test=0.2)
+    assert {part: len(own) for part, own in parts.items()} == {"train": 36, "validation": 2, "test": 2}
+    cases[0] = Case("c0", "g0", {})
+    with pytest.raises(InputError, match=r"^3 of 40 groups .* are left for validation, and 8 are asked for"):
+        split(cases, validation=0.2)
+
+
 def test_one_statement_speaks_for_the_group_and_two_are_refused():
     cases = [Case("a", "p", {}, "test"), Case("b", "p", {}), Case("c", "q", {}), Case("d", "r", {})]
     assert {case.name for case in split(cases)["test"]} == {"a", "b"}

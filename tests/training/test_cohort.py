@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,14 @@ def test_whom_a_recipe_holds_out_is_in_that_part(tmp_path: Path):
     made["data"] |= {"test_on": ["p050", "p051"], "validate_on": ["p060", "p061", "p062"]}
     (one,) = prepare(Recipe.model_validate(made), tmp_path)
     assert one.data.notices[0].startswith("75 patients (") and "and 3 patients (" in one.data.notices[0]
+
+
+def test_parts_that_all_patients_state_are_theirs_however_few_validate(tmp_path: Path):
+    made = parted(tmp_path, alike="")
+    made["data"]["validation"] = 0.5
+    (one,) = prepare(Recipe.model_validate(made), tmp_path)
+    assert Counter(one.parts.values()) == {"train": 30, "validation": 10}
+    assert one.data.notices[0].startswith("30 patients (") and len(one.data.validation[0]["label"]) == 10
 
 
 @pytest.mark.parametrize("part", ["validate_on", "test_on"])

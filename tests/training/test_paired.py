@@ -85,6 +85,16 @@ def test_cases_of_a_table_are_counted_once_whatever_rounds_there_are(tmp_path: P
     assert [(at.done, at.total, at.unit) for at in heard] == [(done, 12, "cases") for done in range(13)]
 
 
+def test_parts_that_all_cases_state_are_theirs_however_few_validate(tmp_path: Path):
+    table = write_pairs(tmp_path)
+    head, *rows = table.read_text(encoding="utf-8").splitlines()
+    lines = [f"{head},part", *(f"{row},{'validation' if n == 11 else 'train'}" for n, row in enumerate(rows))]
+    table.write_text("\n".join(lines), encoding="utf-8")
+    rounds = [{"name": "one", "objective": "align-text-ct"}]
+    (one,) = find_rounds(Recipe.model_validate(recipe(rounds)), tmp_path)
+    assert [name for name, part in one.found.parts.items() if part == "validation"] == ["c11"]
+
+
 def test_each_round_sees_the_cases_that_have_what_it_needs(tmp_path: Path):
     write_pairs(tmp_path)
     rounds = [

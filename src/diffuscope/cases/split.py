@@ -15,7 +15,8 @@ def split(cases: Sequence[Case], *, validation: float = 0.2, test: float = 0.0, 
     """Split cases by group: no patient or slide is in two parts.
 
     Groups whose cases state a part are there; the others are ordered by a hash of seed and name, and the first of them
-    fill up test, then validation. The same names give the same split, in whatever order they come.
+    fill up test, then validation. Where every group states its part none is left to choose, and shares say nothing. The
+    same names give the same split, in whatever order they come.
 
     Parameters
     ----------
@@ -42,12 +43,12 @@ def split(cases: Sequence[Case], *, validation: float = 0.2, test: float = 0.0, 
     free = _ordered((group for group, part in stated.items() if part is None), seed)
     place = {group: part for group, part in stated.items() if part is not None}
     for part, share in (("test", test), ("validation", validation)):
-        wanted = max(round(share * len(stated)), 1) if share else 0
+        wanted = max(round(share * len(stated)), 1) if share and None in stated.values() else 0
         missing = max(wanted - sum(1 for there in place.values() if there == part), 0)
         place |= dict.fromkeys(free[:missing], part)
         free = free[missing:]
-        if sum(1 for there in place.values() if there == part) < wanted:
-            raise _too_few(len(stated), part)
+        if (there := sum(1 for there in place.values() if there == part)) < wanted:
+            raise _fewer(len(stated), part, there, wanted) if there else _too_few(len(stated), part)
     place |= dict.fromkeys(free, "train")
     if "train" not in place.values():
         raise _too_few(len(stated), "train")
@@ -109,6 +110,13 @@ def _stated(cases: Sequence[Case]) -> dict[str, str | None]:
 
 def _ordered(groups: Iterable[str], seed: int) -> list[str]:
     return sorted(groups, key=lambda group: hashlib.blake2b(f"{seed}/{group}".encode()).digest())
+
+
+def _fewer(groups: int, part: str, there: int, wanted: int) -> InputError:
+    return InputError(
+        f"{there} of {groups} groups (patients or slides) are left for {part}, and {wanted} are asked for: ask for a "
+        "smaller share, or state the part of every case."
+    )
 
 
 def _too_few(groups: int, part: str) -> InputError:

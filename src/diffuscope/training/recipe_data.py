@@ -26,8 +26,8 @@ class Cases(Strict):
     mpp : float, optional
         µm per pixel of pictures that do not state it.
     validation : float
-        Share of the groups (patients or slides) that are kept apart to validate, where no case states a part. Groups
-        that state ``test`` are never read.
+        Share of the groups (patients or slides) that are kept apart to validate, with those that state it; none is
+        taken where every group states its part. Groups that state ``test`` are never read.
     validate_on, test_on : tuple of str
         Groups by name that validate, and that are never read, whatever the data states; where any is named to
         validate, no share is taken.
@@ -73,7 +73,7 @@ class Cohort(Strict):
     above : float
         Number beyond which it does.
     validation : float
-        Share of the patients that are kept apart to validate, where none states a part.
+        Share of the patients that are kept apart to validate, as of `Cases`.
     validate_on, test_on : tuple of str
         Patients that validate, and that are never trained on nor looked at, whatever the tables state.
     """
@@ -107,7 +107,7 @@ class Pairs(Strict):
     pairs : str
         Table of the cases; relative to the recipe.
     validation : float
-        Share of the cases that are kept apart to validate, where none states a part.
+        Share of the cases that are kept apart to validate, as of `Cases`.
     """
 
     pairs: str

@@ -71,9 +71,7 @@ def read_cases(recipe: Recipe, settings: Cases, system: System, folder: Path) ->
     cases = find_cases(folder / settings.path, keys, optional=optional)
     if settings.validate_on or settings.test_on:
         cases = _named(cases, settings)
-    # Where all is said nothing is left to choose.
-    share = 0.0 if all(case.part for case in cases) else settings.validation
-    return split(cases, validation=share, seed=recipe.optimisation.seed)
+    return split(cases, validation=settings.validation, seed=recipe.optimisation.seed)
 
 
 def ports_of(system: System) -> dict[str, Raster]:
