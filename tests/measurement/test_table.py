@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from diffuscope.measurement.table import as_text, line_of, name_of, readable, with_density
+from diffuscope.measurement.table import as_text, line_of, name_of, readable, value_of, with_density
 
 
 def test_numbers_get_names_units_and_sensible_digits():
@@ -38,12 +38,12 @@ def test_numbers_get_names_units_and_sensible_digits():
     ],
 )
 def test_what_is_small_is_told_from_nothing(column: str, value: str, shown: str):
-    assert line_of({column: value}) == [shown]
+    assert line_of({column: value}) == [shown] == [value_of(column, float(value))]
 
 
 def test_what_could_not_be_measured_is_a_dash():
     _, lines = readable([{"region": "a", "mean_dab_od": "nan", "positive_objects": ""}])
-    assert [line[1] for line in lines] == ["–", "–"]
+    assert [line[1] for line in lines] == ["–", "–"] == [value_of("mean_dab_od", one) for one in (None, float("nan"))]
 
 
 def test_objects_are_told_by_area_where_there_is_any():

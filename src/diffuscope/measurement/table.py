@@ -88,9 +88,17 @@ def name_of(column: str) -> str:
     return _column(column)[0]
 
 
+def value_of(column: str, value: object) -> str:
+    """Return a value of a column of the CSV file, a number or its text, with sensible digits; a dash where it is none.
+
+    What is small has more of them, so that it is told from nothing.
+    """
+    return _number("" if value is None else str(value), _column(column)[1])
+
+
 def line_of(row: dict[str, str]) -> list[str]:
     """Return the values of a row of the CSV file with sensible digits, in the order of its columns."""
-    return [_number(value, _column(column)[1]) for column, value in row.items()]
+    return [value_of(column, value) for column, value in row.items()]
 
 
 def with_density(table: list[dict[str, str]]) -> list[dict[str, str]]:

@@ -18,6 +18,7 @@ pytest.importorskip("pytestqt")
 from stain_result import PORTS, SAMPLED, write_stain
 from stained_slide import show
 
+from diffuscope.measurement.cells import Cells
 from diffuscope.measurement.measurements import measure
 from diffuscope.plugin.layers.objects.threshold import threshold_set
 from diffuscope.plugin.panels.numbers.counting import MOST, find
@@ -129,6 +130,26 @@ def test_a_threshold_beyond_those_that_people_choose_stays_that_of_its_result(
     assert panel.od == own and threshold_set(viewer, path) is None
     panel.show_result(result)  # whose own is 0.25 OD
     assert (panel.od, panel.slider.minimum(), panel.slider.maximum()) == (0.25, 1, 150)
+
+
+def test_what_is_small_is_told_as_in_the_table_and_not_as_nothing(
+    make_napari_viewer: Any, qtbot: Any, result: Result, monkeypatch: pytest.MonkeyPatch
+):
+    """3 objects in 12.5 mm² are 0.24 per mm²; of 3000 cells one is 0.033 %; a threshold of 0.0125 OD is not 0.01."""
+    viewer = make_napari_viewer()
+    show(viewer, result.path)
+    panel = PositivesPanel(viewer)
+    qtbot.addWidget(panel)
+    rare = {"tissue_area_mm2": "12.5", "positive_objects": "3", "dab_positive_percent": "0.004"}
+    table = [{**row, **rare, "threshold_od": "0.0125"} for row in result.table]
+    record = {**result.record, "parameters": {"dab_threshold": 0.0125}}
+    panel.show_result(replace(result, table=table, record=record))
+    assert panel.numbers.text().startswith("3 objects · 0.24 per mm² · 0.0040 % of the tissue&#x27;s area")
+    assert panel.threshold.text().startswith("Positive above <b>0.0125 OD</b>")
+    means = np.full(3000, 0.001)
+    means[0] = 0.4
+    panel.cells._show(Cells(dab=means, each=np.empty((0, 3000)), outside=0))
+    assert panel.cells.told.text() == "<b>0.033 %</b> of 3,000 cells positive · 0.080 per mm²"
 
 
 def test_what_cannot_be_counted_has_no_panel(make_napari_viewer: Any, result: Result, qtbot: Any):

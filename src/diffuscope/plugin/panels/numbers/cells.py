@@ -10,6 +10,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
 from diffuscope.errors import InputError
+from diffuscope.measurement.table import value_of
 from diffuscope.plugin.panels.numbers.counting import Latest
 from diffuscope.plugin.widgets.pieces import weakly
 from diffuscope.plugin.widgets.rows import small_text
@@ -100,9 +101,10 @@ class CellsRow(QWidget):
         if not row["cells"]:
             self.told.setText("None of the cells lies on the measured tissue: is the file of this slide?")
             return
-        words = [f"<b>{row['positive_cells_percent']:.1f} %</b> of {row['cells']:,} cells positive"]
+        percent = value_of("positive_cells_percent", row["positive_cells_percent"])
+        words = [f"<b>{percent} %</b> of {row['cells']:,} cells positive"]
         if row["positive_cells_per_mm2"] is not None:
-            words.append(f"{row['positive_cells_per_mm2']:,.0f} per mm²")
+            words.append(f"{value_of('positive_cells_per_mm2', row['positive_cells_per_mm2'])} per mm²")
         self.told.setText(" · ".join(words))
 
 

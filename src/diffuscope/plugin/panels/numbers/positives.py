@@ -9,6 +9,7 @@ from weakref import ref
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QCheckBox, QGroupBox, QHBoxLayout, QPushButton, QSlider, QVBoxLayout, QWidget
 
+from diffuscope.measurement.table import value_of
 from diffuscope.measurement.threshold import chosen_threshold, threshold_of
 from diffuscope.plugin.layers.facts import own_metadata
 from diffuscope.plugin.layers.links import result_layers_of
@@ -181,7 +182,7 @@ class PositivesPanel(QGroupBox):
         own, is_own = threshold_of(record), self.od == threshold_of(record)
         set_threshold(viewer, str(self._result.path), chosen_threshold(record) if is_own else self.od)
         told = "as the result was measured" if is_own else f"the result: {own:g} OD"
-        self.threshold.setText(f"Positive above <b>{self.od:.2f} OD</b> ({told})")
+        self.threshold.setText(f"Positive above <b>{self.od:g} OD</b> ({told})")
         self.counted, self._places, self._at = None, None, -1
         self._finder.drop()
         if self._outlines is not None:
@@ -217,8 +218,9 @@ class PositivesPanel(QGroupBox):
         self.cells.show_threshold(counted.threshold, counted.tissue_mm2)
         words = [f"{counted.objects:,} object{'s' if counted.objects != 1 else ''}"]
         if counted.tissue_mm2 and counted.percent is not None:
-            density = f"{counted.objects / counted.tissue_mm2:,.0f} per mm²"
-            words += [density, f"{counted.percent:.1f} % of the tissue's area"]
+            density = value_of("positive_per_mm2", counted.objects / counted.tissue_mm2)
+            percent = value_of("dab_positive_percent", counted.percent)
+            words += [f"{density} per mm²", f"{percent} % of the tissue's area"]
         if counted.alone is not None:
             samples, fewest, most = counted.alone
             words.append(f"each of {samples} samples alone: {fewest:,} to {most:,} objects")
