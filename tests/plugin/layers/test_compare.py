@@ -8,8 +8,10 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from diffuscope.errors import InputError
 from diffuscope.events import Progress
-from diffuscope.plugin.layers.compare import MOST, Compared, Picture, compare, placed, read_pair
+from diffuscope.plugin.layers.compare import MOST, Compared, Picture, compare, picture_of, placed, read_pair
+from diffuscope.plugin.layers.facts import KEY
 from diffuscope.plugin.layers.placement import Placement
+from diffuscope.stains import dab_density
 
 PLACE = Placement(scale=np.array([0.5, 0.25]), translate=np.array([10.0, 20.0]), units=("micrometer",) * 2)
 
@@ -69,6 +71,31 @@ def test_the_threshold_is_that_of_the_result(pair):
     found = picture(pair[1], threshold=0.4)
     assert "above 0.4 OD" in held_against(picture(pair[0]), found).notes
     assert figures(picture(pair[0]), found) != figures(picture(pair[0]), picture(pair[1]))
+
+
+def test_a_threshold_of_0_is_one(pair):
+    """It is no missing one, in whose stead the truth's, or the usual one, is taken."""
+    found = picture(pair[1], threshold=0.0)
+    positive, expected = (dab_density(one) > 0 for one in pair)
+    dice = 2 * (positive & expected).sum() / (positive.sum() + expected.sum())
+    for truth in (picture(pair[0]), picture(pair[0], threshold=0.4)):
+        assert "DAB-positive is above 0 OD" in held_against(truth, found).notes
+        assert figures(truth, found)["Dice of DAB-positive px"] == pytest.approx(dice, abs=0.006)
+    assert "above 0 OD" in held_against(picture(pair[0], threshold=0.0), picture(pair[1])).notes
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        ({}, None),
+        ({"parameters": {}, "counted": {"dab_threshold": 0.3}}, 0.3),
+        ({"parameters": {"dab_threshold": 0.4}}, 0.4),
+        ({"parameters": {"dab_threshold": 0.4}, "counted": {"dab_threshold": 0.0}}, 0.0),
+    ],
+)
+def test_a_threshold_that_was_chosen_counts_also_where_the_run_states_none(pair, record, expected):
+    layers = pytest.importorskip("napari.layers")
+    assert picture_of(layers.Image(pair[0], rgb=True, metadata={KEY: {"record": record}})).threshold == expected
 
 
 def test_a_map_has_the_range_of_its_truth_and_no_dab(rng):

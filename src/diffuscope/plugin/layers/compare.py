@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from diffuscope.errors import InputError
 from diffuscope.events import Progress
-from diffuscope.measurement.threshold import DAB_THRESHOLD, threshold_of
+from diffuscope.measurement.threshold import DAB_THRESHOLD, chosen_threshold, threshold_of
 from diffuscope.plugin.layers.facts import KEY, own_metadata
 from diffuscope.plugin.layers.inputs.held import held
 from diffuscope.plugin.layers.level import Level
@@ -40,7 +40,7 @@ class Picture:
     placement : Placement
         Where the finest level lies.
     threshold : float or None
-        DAB above which a px is positive, OD, where the layer is a result whose record says it.
+        DAB above which a px is positive, OD, where the layer is a result whose record, or user, says it.
     """
 
     name: str
@@ -103,12 +103,13 @@ def picture_of(layer: Any) -> Picture:
         As of `held`.
     """
     record = own_metadata(layer).get("record", {})
+    is_stated = chosen_threshold(record) is not None or "dab_threshold" in record.get("parameters", {})
     return Picture(
         name=layer.name,
         levels=tuple(_whole(level, layer) for level in (layer.data if layer.multiscale else (layer.data,))),
         rgb=bool(layer.rgb),
         placement=layer_placement(layer),
-        threshold=threshold_of(record) if "dab_threshold" in record.get("parameters", {}) else None,
+        threshold=threshold_of(record) if is_stated else None,
     )
 
 
@@ -150,7 +151,7 @@ def read_pair(truth: Picture, found: Picture, *, most: int = MOST) -> tuple[Pair
         names=(truth.name, found.name),
         levels=levels,
         rgb=truth.rgb,
-        threshold=found.threshold or truth.threshold,
+        threshold=truth.threshold if found.threshold is None else found.threshold,
         note=_level_note(truth, number, most),
     )
     # its px may be larger by another factor along y than along x
@@ -193,7 +194,7 @@ def compare(pair: Pair) -> Generator[Progress | Compared, None, None]:
         if not span:
             raise InputError(f"“{pair.names[0]}” has one value everywhere, which gives PSNR and SSIM no range.")
         notes.append(f"PSNR and SSIM take the range of the truth, {span:.4g}.")
-    threshold = pair.threshold or DAB_THRESHOLD
+    threshold = DAB_THRESHOLD if pair.threshold is None else pair.threshold
     one = Field(pixels[0], pixels[1])
     if pair.rgb:
         yield _at(1, "DAB of both")
