@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -154,6 +155,45 @@ def test_a_training_that_is_closed_goes_on_and_one_of_another_recipe_does_not(us
     *_, straight = train(user / "recipe.yaml", tmp_path / "straight", threads=1)
     one, two = (load_model(tmp_path / name).hash for name in ("mine", "straight"))
     assert one == two and straight.figures == end.figures
+
+
+def test_a_training_does_not_go_on_with_other_cases(user: Path, tmp_path: Path):
+    """Who trained before the break would validate after it, and choose the weights."""
+    shutil.copytree(user, tmp_path / "data")
+    pairs = tmp_path / "data" / "pairs"
+
+    def resumed() -> object:
+        return train(tmp_path / "data" / "recipe.yaml", tmp_path / "mine", threads=1, resume=True)
+
+    asked = iter([False] * (READ + 1) + [True])
+    list(train(tmp_path / "data" / "recipe.yaml", tmp_path / "mine", threads=1, cancelled=lambda: next(asked)))
+    begun = tmp_path / "mine.training" / "parts.json"
+    [parts] = json.loads(begun.read_text())
+    assert sorted(parts) == list("abcd") and sorted(parts.values()) == ["train"] * 3 + ["validation"]
+    resumed()
+    for key in ("he", "ihc"):
+        shutil.copy(pairs / key / "a.png", pairs / key / "e.png")
+    with pytest.raises(
+        InputError, match=r"begun with case \w (not in it|training|validating), which now .*put the data"
+    ):
+        resumed()
+    for key in ("he", "ihc"):
+        (pairs / key / "e.png").unlink()
+    resumed()
+    begun.write_text(json.dumps([parts | {"away": "train"}]))
+    with pytest.raises(InputError, match=r"begun with case away training, which now is not in it: put"):
+        resumed()
+    name = next(name for name, part in parts.items() if part == "validation")
+    begun.write_text(json.dumps([parts | {name: "train"}]))
+    with pytest.raises(InputError, match=f"begun with case {name} training, which now validates: put the data back"):
+        resumed()
+    begun.write_text(json.dumps([parts | {"away": "test"}]))
+    resumed()  # who tests is never read
+    begun.write_text("[1]")
+    with pytest.raises(InputError, match=r"parts\.json states no parts of cases: say --overwrite"):
+        resumed()
+    begun.unlink()
+    resumed()  # as an older version began it
 
 
 @pytest.mark.slow

@@ -34,7 +34,7 @@ from diffuscope.training.events import TrainingEvent, TrainingFinished
 from diffuscope.training.follow import events_of
 from diffuscope.training.prepare import Prepared, Ready, find_rounds, open_rounds
 from diffuscope.training.recipe import Recipe, load_recipe
-from diffuscope.training.resume import RECIPE, TRAINING, check_same, stated
+from diffuscope.training.resume import PARTS, RECIPE, TRAINING, check_same, check_same_cases, stated
 
 RUN = ".training"
 # What a card says of the model that a training began from.
@@ -149,6 +149,8 @@ def train(
     if _writes():
         begun = _check_places(out, folder, made, keep=[path, base], overwrite=overwrite, resume=resume)
     rounds = find_rounds(made, base)
+    if begun == "resumed" and _writes():
+        check_same_cases([one.found.parts for one in rounds], folder / PARTS)
     check_apart(out, keep=[one.start.origin.path for one in rounds if one.start.origin is not None])
     given = ["--data", shared_path(data)] if data is not None else []
     work = Work(
@@ -199,6 +201,8 @@ def _work(work: Work, report: Callable[[TrainingEvent], None], cancelled: Callab
             with in_place_of(work.folder, replace=work.begun == "replaced", claim=claim) as part:
                 part.mkdir()
                 (part / RECIPE).write_text(json.dumps(stated(work.recipe), indent=1), encoding="utf-8")
+                parts = [dict(one.parts) for one in rounds]
+                (part / PARTS).write_text(json.dumps(parts, indent=1), encoding="utf-8")
         _train(work, rounds, report, cancelled)
 
 
