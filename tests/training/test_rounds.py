@@ -6,6 +6,7 @@ import csv
 import json
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,12 +26,13 @@ from diffuscope.simulation.tumour.dataset import Plan, write_cohort
 from diffuscope.systems.registry import build_system, systems
 from diffuscope.systems.staindiffuser.system import StainDiffuser
 from diffuscope.training import trainer
+from diffuscope.training.card import make_card
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.events import StepDone, TrainingFinished, TrainingStarted, Validated
 from diffuscope.training.module import learning_rate
 from diffuscope.training.norms import settle_norms
 from diffuscope.training.plan import plan_rounds
-from diffuscope.training.prepare import Prepared, prepare
+from diffuscope.training.prepare import Prepared, find_rounds, prepare
 from diffuscope.training.recipe import Optimisation, Rate, Recipe, load_recipe
 from diffuscope.training.rounds import WEIGHTS, train_rounds
 from diffuscope.training.trainer import fit
@@ -411,6 +413,62 @@ def test_the_second_round_of_the_shipped_weights_has_the_split_that_made_them(tm
             table.writerow([f"breast-{animal}-0", f"breast-{animal}", "", *files])
     parts = split(find_cases(tmp_path, list(keys)), validation=0.2, seed=second.optimisation.seed)
     assert sorted({case.group for case in parts["validation"]}) == list(second.data.validate_on)
+
+
+def pairs_of(folder: Path, names: str) -> None:
+    for key in ("he", "ihc"):
+        (folder / key).mkdir(parents=True, exist_ok=True)
+        for name in names:
+            (folder / key / f"{name}.png").write_bytes(b"")
+
+
+def on_more(**data: object) -> dict[str, Any]:
+    """Words of a recipe whose second round has other data."""
+    return masked(
+        system="pix2pix",
+        config={"mpp": 0.5, "stain": "CD3", "patch": 32},
+        data={"path": "few"},
+        rounds=[{"name": "one"}, {"name": "two", "data": {"path": "more", **data}}, {"name": "three"}],
+    )
+
+
+def test_no_round_validates_on_who_trained_before(tmp_path: Path):
+    pairs_of(tmp_path / "few", "abcdefghij")
+    pairs_of(tmp_path / "more", "abcdefghijmopr")
+    few, more = (find_cases(tmp_path / name, ["he", "ihc"]) for name in ("few", "more"))
+    alone = [{case.name for case in split(cases)["validation"]} for cases in (few, more)]
+    assert len(alone[0]) == 2 and len(alone[1] - alone[0] - set("mopr")) == 1  # who would have trained before
+    one, two, three = (ready.found.parts for ready in find_rounds(Recipe.model_validate(on_more()), tmp_path))
+    assert {name for name, part in one.items() if part == "validation"} == alone[0] and three == one
+    assert one == {name: part for name, part in two.items() if name in one}
+    assert Counter(two.values()) == {"train": 11, "validation": 3}  # a fifth of 14, rounded
+
+
+def test_what_the_data_of_a_round_states_stays(tmp_path: Path):
+    pairs_of(tmp_path / "few", "abcdefghij")
+    pairs_of(tmp_path / "more", "abc")
+    one, two, _ = find_rounds(Recipe.model_validate(on_more(validate_on=["b"])), tmp_path)
+    assert two.found.parts == {"a": "train", "b": "validation", "c": "train"}
+    pairs_of(tmp_path / "more", "".join(one.found.parts))
+    for name in [name for name, part in one.found.parts.items() if part == "validation"]:
+        for key in ("he", "ihc"):
+            (tmp_path / "more" / key / f"{name}.png").unlink()
+    with pytest.raises(InputError, match=r"^nobody of a round's data validates, as \w and all others had other parts"):
+        find_rounds(Recipe.model_validate(on_more()), tmp_path)
+
+
+def test_the_card_counts_the_data_of_each_round_by_its_name(tmp_path: Path):
+    pairs_of(tmp_path / "few", "abcdefghij")
+    pairs_of(tmp_path / "more", "abcdefghijmopr")
+    words = on_more()
+    recipe = Recipe.model_validate(words | {"rounds": words["rounds"][:2]})
+    rounds = find_rounds(recipe, tmp_path)
+    trained = [(one.planned.data, one.found.parts) for one in rounds]
+    card = make_card(recipe, rounds[-1].start, trained, tmp_path)
+    few, more = "8 cases in training, 2 in validation", "11 cases in training, 3 in validation"
+    end = "0 set apart; they do not come with the model."
+    assert card.data == f"few: {few}, 0 set apart; then more: {more}, {end}"
+    assert "its user's own 11 cases" in card.what_it_is and "3 cases of the same data set" in card.what_it_is_not
 
 
 def test_batches_that_validate_are_changed_like_those_that_train():

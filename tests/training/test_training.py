@@ -226,7 +226,7 @@ def test_a_card_does_not_call_a_user_s_truth_simulated_for_what_it_began_from(ti
     for _ in range(2):
         recipe = Recipe.model_validate(words | {"init_from": begun})
         [start] = make_starts(recipe)
-        cards.append(make_card(recipe, start, {"a": "train"}, tmp_path))
+        cards.append(make_card(recipe, start, [(recipe.data, {"a": "train"})], tmp_path))
         begun = str(save_model(tmp_path / "tuned", start.system, start.name, start.config, cards[-1]))
     assert cards[0] == cards[1].model_copy(update={"what_it_is": cards[0].what_it_is, "licence": cards[0].licence})
     assert not cards[0].simulated and cards[0].simulated_before == f"{tiny_model.name} (nothing)"
@@ -234,7 +234,7 @@ def test_a_card_does_not_call_a_user_s_truth_simulated_for_what_it_began_from(ti
     assert cards[0].what_it_is.startswith("A StainDiffuser model (virtual CD3 from H&E at 0.5 µm/px) that was trained")
     (tmp_path / "data" / "SIMULATED.txt").write_text("Painted by a rule. More.\n", encoding="utf-8")
     plain = Recipe.model_validate(words | {"system": "staindiffuser", "config": {"stain": "CD3", "size": "tiny"}})
-    painted = make_card(plain, make_starts(plain)[0], {"a": "train"}, tmp_path)
+    painted = make_card(plain, make_starts(plain)[0], [(plain.data, {"a": "train"})], tmp_path)
     assert painted.simulated and painted.simulated_before == ""
     assert painted.trained_on == "its user's own data, whose truth is simulated (Painted by a rule)"
 
@@ -245,6 +245,6 @@ def test_a_card_names_the_model_that_it_began_from_and_not_its_place(tiny_model:
         {"name": "mine", "init_from": str(tiny_model), "data": data, "optimisation": {"steps": 1}}
     )
     [start] = make_starts(recipe)
-    card = make_card(recipe, start, {"a": "train"}, Path.cwd())
+    card = make_card(recipe, start, [(recipe.data, {"a": "train"})], Path.cwd())
     assert start.origin is not None and f"{tiny_model.name} ({start.origin.hash[:8]}…)" in card.what_it_is
     assert str(tiny_model.parent) not in str(card) and "jane" not in str(card) and "/" not in card.data

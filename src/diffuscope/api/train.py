@@ -156,7 +156,7 @@ def train(
     work = Work(
         recipe=made,
         rounds=rounds,
-        card=make_card(made, rounds[-1].start, rounds[-1].found.parts, base),
+        card=make_card(made, rounds[-1].start, [(one.planned.data, one.found.parts) for one in rounds], base),
         out=out,
         folder=folder,
         device=where,

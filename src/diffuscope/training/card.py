@@ -2,39 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from diffuscope.cases.find import simulated_truth
 from diffuscope.model.card import ModelCard
 from diffuscope.model.folder import Model
 from diffuscope.ports.raster import Raster
+from diffuscope.simulation.restaining.sources import Restaining
 from diffuscope.systems.protocols import Decides
 from diffuscope.training.model import Start
 from diffuscope.training.recipe import Recipe
-from diffuscope.training.recipe_data import Cases, Cohort, Pairs
+from diffuscope.training.recipe_data import Cohort, Data, Pairs
+
+#: What a round is trained on, and the part of each case.
+Trained = tuple[Data, Mapping[str, str]]
 
 
-def make_card(recipe: Recipe, start: Start, parts: Mapping[str, str], folder: Path) -> ModelCard:
+def make_card(recipe: Recipe, start: Start, trained: Sequence[Trained], folder: Path) -> ModelCard:
     """Return the recipe's card, or one that claims nothing that is not known.
 
     Parameters
     ----------
     recipe : Recipe
-        For its card, name and data.
+        For its card and name.
     start : Start
         What it began from.
-    parts : mapping of str to str
-        Of the cases, from `diffuscope.training.model.find_data`.
+    trained : sequence of tuple
+        Round after round, what it is trained on, and the part of each case, from `diffuscope.training.model.find_data`.
     folder : Path
         What the recipe's paths are relative to: whether its truth is simulated stands beside the data.
     """
     if recipe.card is not None:
         return recipe.card
-    assert isinstance(recipe.data, Cases | Cohort | Pairs)
-    paths = _paths(recipe.data)
-    files = ", ".join(Path(path).name for path in paths)
-    names = [sum(1 for part in parts.values() if part == which) for which in ("train", "validation", "test")]
+    told: dict[Data, str] = {}
+    for data, parts in trained:
+        told.pop(data, None)  # the last comes last
+        told[data] = _counted(data, parts)
+    paths = [path for data in told for path in _paths(data)]
+    cases = {name for _, parts in trained for name, part in parts.items() if part == "train"}
+    validate = Counter(trained[-1][1].values())["validation"]
     inputs = ", ".join(port.name for port in start.system.inputs)
     main, scale, chosen = start.system.outputs[0], "", "its weights"
     if isinstance(start.system, Decides):
@@ -54,16 +62,13 @@ def make_card(recipe: Recipe, start: Start, parts: Mapping[str, str], folder: Pa
         title=recipe.name,
         what_it_is=(
             f"{_with_article(type(start.system).__name__)} model ({main.name} from {inputs}{scale}) that was trained "
-            f"on its user's own {names[0]} cases{begun}."
+            f"on its user's own {len(cases)} cases{begun}."
         ),
         what_it_is_not=(
             "Checked by anyone but whoever trained it: its figures come from "
-            f"{names[1]} cases of the same data set, which chose {chosen}. Not a measurement."
+            f"{validate} cases of the same data set, which chose {chosen}. Not a measurement."
         ),
-        data=(
-            f"{files}: {names[0]} cases in training, {names[1]} in validation, {names[2]} set "
-            "apart; they do not come with the model."
-        ),
+        data=f"{'; then '.join(told.values())}; they do not come with the model.",
         licence=f"Not stated: for whoever trained it to say, as the licence of the data allows.{licence}",
         trained_on=trained_on,
         simulated=simulated is not None,
@@ -71,7 +76,15 @@ def make_card(recipe: Recipe, start: Start, parts: Mapping[str, str], folder: Pa
     )
 
 
-def _paths(data: Cases | Cohort | Pairs) -> tuple[str, ...]:
+def _counted(data: Data, parts: Mapping[str, str]) -> str:
+    files, count = ", ".join(Path(path).name for path in _paths(data)), Counter(parts.values())
+    return (
+        f"{files}: {count['train']} cases in training, {count['validation']} in validation, {count['test']} set apart"
+    )
+
+
+def _paths(data: Data) -> tuple[str, ...]:
+    assert not isinstance(data, Restaining)  # of which a recipe states its card
     if isinstance(data, Pairs):
         return (data.pairs,)
     return data.cohort if isinstance(data, Cohort) else (data.path,)

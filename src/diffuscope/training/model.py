@@ -165,11 +165,11 @@ def find_data(recipe: Recipe, planned: Planned, start: Start, folder: Path, shar
     InputError
         Files are missing; while they are read, also: they do not fit.
     """
-    plan, data = planned.optimisation, planned.data
+    plan, data, known = planned.optimisation, planned.data, shared.setdefault("parts", {})
     if not isinstance(data, Cohort | Pairs):
         start.system.check_images(start.name, "pictures and volumes are no data for it")
     if isinstance(data, Cases):
-        parts = read_cases(recipe, data, start.system, folder)
+        parts = read_cases(recipe, data, start.system, folder, known)
         common = {"seed": plan.seed, "batch": plan.batch, "validate": crops_to_validate(plan.steps, plan.batch)}
         ready = partial(whole_slices_of, canvas=start.side) if data.whole_slices else partial(crops_of, side=start.side)
         return Found(
@@ -177,7 +177,7 @@ def find_data(recipe: Recipe, planned: Planned, start: Start, folder: Path, shar
             lambda tell: ready(parts, data, start.system, **common, tell=tell),
         )
     if isinstance(data, Cohort):
-        return cohort_data(recipe, planned, start.system, data, folder, new=start.origin is None)
+        return cohort_data(recipe, planned, start.system, data, folder, known, new=start.origin is None)
     if isinstance(data, Pairs):
         return pairs_data(recipe, planned, start.system, data, folder, shared)
     return Found({}, lambda _tell: _restained(planned, data, start, folder, shared))

@@ -175,7 +175,8 @@ class Recipe(Strict):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if isinstance(self.data, Restaining) and self.card is None:
+        data = (self.data, *(one.data for one in self.rounds))
+        if self.card is None and any(isinstance(one, Restaining) for one in data):
             raise ValueError("a recipe with simulated data has a card")
         if not self.system and self.init_from is None:
             raise ValueError("give a system, or a model to go on from (init_from)")

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from diffuscope.cases import Case, find_cases, split
+from diffuscope.cases import Case, find_cases
 from diffuscope.cases.slide_stains import SlideStains, slide_stains
 from diffuscope.cases.split import PARTS
 from diffuscope.errors import InputError
@@ -21,7 +21,7 @@ from diffuscope.ports.raster import Raster
 from diffuscope.scans import Scan
 from diffuscope.systems.base import System
 from diffuscope.training.data.batches import TrainingData
-from diffuscope.training.data.held_out import held_out
+from diffuscope.training.data.held_out import held_out, split_as_before
 from diffuscope.training.data.looks import seen_in_cases
 from diffuscope.training.data.reading import Tell, read_parts, untold
 from diffuscope.training.data.sampler import CropSampler
@@ -43,7 +43,9 @@ def crops_to_validate(steps: int, batch: int) -> int:
     return min(steps * batch, VALIDATE)
 
 
-def read_cases(recipe: Recipe, settings: Cases, system: System, folder: Path) -> dict[str, list[Case]]:
+def read_cases(
+    recipe: Recipe, settings: Cases, system: System, folder: Path, known: dict[str, str] | None = None
+) -> dict[str, list[Case]]:
     """Find a recipe's cases and split them by group.
 
     Parameters
@@ -56,6 +58,8 @@ def read_cases(recipe: Recipe, settings: Cases, system: System, folder: Path) ->
         Says which pictures a case must have.
     folder : Path
         Where the recipe lies.
+    known : dict of str to str, optional
+        As of `split_as_before`.
 
     Returns
     -------
@@ -71,7 +75,8 @@ def read_cases(recipe: Recipe, settings: Cases, system: System, folder: Path) ->
     cases = find_cases(folder / settings.path, keys, optional=optional)
     if settings.validate_on or settings.test_on:
         cases = _named(cases, settings)
-    return split(cases, validation=settings.validation, seed=recipe.optimisation.seed)
+    known = {} if known is None else known
+    return split_as_before(cases, known, validation=settings.validation, seed=recipe.optimisation.seed)
 
 
 def ports_of(system: System) -> dict[str, Raster]:

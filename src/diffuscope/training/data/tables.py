@@ -20,7 +20,7 @@ from diffuscope.systems.base import System, Whole
 from diffuscope.systems.protocols import FitsRows, TakesPairs
 from diffuscope.training.data.batches import TrainingData
 from diffuscope.training.data.cohort import prepared, rows_data
-from diffuscope.training.data.held_out import held_out
+from diffuscope.training.data.held_out import held_out, split_as_before
 from diffuscope.training.data.paired import paired_data, seen_of
 from diffuscope.training.data.reading import Found, Tell
 from diffuscope.training.plan import Planned, plan_rounds
@@ -31,7 +31,9 @@ from diffuscope.training.recipe_data import Cohort, Pairs
 _CLASSES = {False: "negative", True: "positive"}
 
 
-def cohort_data(recipe: Recipe, planned: Planned, system: System, data: Cohort, folder: Path, *, new: bool) -> Found:
+def cohort_data(
+    recipe: Recipe, planned: Planned, system: System, data: Cohort, folder: Path, known: dict[str, str], *, new: bool
+) -> Found:
     """Read the tables of a cohort; a new system is given the scale of the rows that train, of no others.
 
     Parameters
@@ -42,6 +44,8 @@ def cohort_data(recipe: Recipe, planned: Planned, system: System, data: Cohort, 
         That trains.
     data : Cohort
         Which.
+    known : dict of str to str
+        As of `split_as_before`.
     new : bool
         Whether it goes on from no other model.
 
@@ -77,7 +81,7 @@ def cohort_data(recipe: Recipe, planned: Planned, system: System, data: Cohort, 
     cases = [replace(case, part=named.get(case.name, case.part)) for case in cohort.cases]
     # As of cases: where any is named to validate, no share is taken.
     share = 0.0 if data.validate_on else data.validation
-    parts = split(cases, validation=share, seed=recipe.optimisation.seed)
+    parts = split_as_before(cases, known, validation=share, seed=recipe.optimisation.seed)
     positive = {case.name for case, label in zip(cases, cohort.labels, strict=True) if label}
     counts = {part: Counter(case.name in positive for case in own) for part, own in parts.items()}
     _check_classes(counts, data)
