@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -138,6 +139,22 @@ def test_a_job_that_is_left_late_does_not_cancel_the_next(child: Child):
     seen = [next(following)]
     left.close()
     assert [m for m in (*seen, *following) if m is not None][-1] == Returned("counted")
+
+
+def test_window_and_job_that_ask_at_once_start_one_process(child: Child, monkeypatch: pytest.MonkeyPatch):
+    begin, started = child._start, []
+
+    def slowly() -> None:
+        time.sleep(0.2)
+        begin()
+        started.append(child.pid)
+
+    monkeypatch.setattr(child, "_start", slowly)
+    window = threading.Thread(target=child.warm)
+    window.start()
+    assert messages(child, "count", upto=1) == [0, Returned("counted")]
+    window.join()
+    assert started == [child.pid]
 
 
 def test_a_foreseen_error_is_its_sentence(child: Child):

@@ -44,6 +44,7 @@ class Child:
         self._is_paused: Any = self._context.Value(c_bool, False, lock=False)
         self._place: Any = self._context.Array(c_double, [nan] * 3, lock=False)
         self._last = -1
+        self._starting = threading.Lock()
         self._process: Any = None
         self._connection: Any = None
         self._closed = False
@@ -61,8 +62,11 @@ class Child:
 
     def warm(self) -> None:
         """Start the process where there is none, ahead of the first job: it takes seconds to import what computes."""
-        if self.pid is None and not self._closed:
-            self._start()
+        # The window and the thread of a job that waited ask at once where a process has died: of two processes the job
+        # would go to one, and its answer be waited for from the other.
+        with self._starting:
+            if self.pid is None and not self._closed:
+                self._start()
 
     def submit(self, command: str, arguments: dict[str, Any]) -> int:
         """Send a command, starting the process where there is none, and return the job's number."""
