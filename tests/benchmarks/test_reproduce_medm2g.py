@@ -333,6 +333,7 @@ def test_a_quick_run_measures_every_kind_of_row_and_round_0_is_shared(monkeypatc
     monkeypatch.setattr(foundation, "ROOT", tmp_path)
     monkeypatch.setattr("benchmarks.reproduce.medm2g.claims.RUNS", tmp_path)
     monkeypatch.setattr(figures, "_PAIRS", 10)
+    monkeypatch.setattr(measure, "_MANY", 1)  # so few that no features of all together are measured
     pair, one = directions.SYNTHESIS[4], directions.REPORTS[0]
     wanted = {
         "truth": (),
