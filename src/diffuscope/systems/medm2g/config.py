@@ -151,8 +151,9 @@ class ContextConfig(BaseModel):
         Whether the vector of a report is drawn onto places, which heads that look at one place (`UNetConfig.near`) read
         as they read an image (see `diffuscope.systems.medm2g.layout.Layout`); the paper has no such thing.
     drawn : tuple of str
-        Modalities of images whose vector is drawn so as well, for other images: those whose places are nobody else's,
-        as an X-ray's. All vectors lie in one space, and what reports have taught a drawing holds for these.
+        Modalities of images whose vector is drawn so as well, for other images: projections, as an X-ray is, of
+        which a place is more than a place of the others. All vectors lie in one space, and what reports have taught a
+        drawing holds for these.
     """
 
     model_config = STRICT
